@@ -1,0 +1,36 @@
+/* buffer: bytes that grow while they are written.
+ *
+ * The caller owns the struct; buffer_done frees what it holds. Appending after a failed allocation
+ * does nothing, so a writer may append many times and ask buffer_failed once at the end. One thread
+ * at a time. */
+#ifndef DLRD_BASE_BUFFER_H
+#define DLRD_BASE_BUFFER_H
+
+#include "dlrd/base/slice.h"
+
+struct buffer {
+	char *ptr;   /* the bytes, NULL until the first append */
+	size_t len;  /* bytes written */
+	size_t cap;  /* bytes allocated */
+	bool failed; /* an allocation failed; the content is not whole */
+};
+
+#define BUFFER_EMPTY ((struct buffer){NULL, 0, 0, false})
+
+void buffer_append(struct buffer *buffer, struct slice text);
+void buffer_append_byte(struct buffer *buffer, char byte);
+void buffer_appendf(struct buffer *buffer, const char *format, ...) printf_like(2, 3);
+
+/* Makes room for extra more bytes; false when memory is short. */
+bool buffer_reserve(struct buffer *buffer, size_t extra);
+
+/* What has been written, borrowed until the next append. */
+struct slice buffer_slice(const struct buffer *buffer);
+
+/* Forgets the content, keeps the memory. */
+void buffer_clear(struct buffer *buffer);
+
+/* Frees the memory; the buffer is empty and usable again. */
+void buffer_done(struct buffer *buffer);
+
+#endif

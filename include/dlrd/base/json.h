@@ -1,0 +1,48 @@
+/* json: building, writing and reading JSON; the project's only door to jansson.
+ *
+ * A struct json_t is a value with one owner. json_put and json_push take over the child that they
+ * are given, also when they fail, and whoever made the outermost value frees it with json_free.
+ * Text of any bytes may be put: what is not UTF-8 is replaced by U+FFFD, since JSON cannot carry
+ * it. Failures while building (no memory) are silent; json_write then reports that memory was
+ * short. A value belongs to one thread at a time. */
+#ifndef DLRD_BASE_JSON_H
+#define DLRD_BASE_JSON_H
+
+#include "dlrd/base/buffer.h"
+
+struct json_t;
+
+struct json_t *json_new_object(void);
+struct json_t *json_new_array(void);
+
+void json_put(struct json_t *object, const char *key, struct json_t *child);
+void json_put_text(struct json_t *object, const char *key, struct slice text); /* absent: null */
+void json_put_int(struct json_t *object, const char *key, int64_t value);
+void json_put_real(struct json_t *object, const char *key, double value);
+void json_put_bool(struct json_t *object, const char *key, bool value);
+void json_put_null(struct json_t *object, const char *key);
+void json_push(struct json_t *array, struct json_t *child);
+
+/* Puts text under a key of any bytes; a key that is there already becomes an array of its values.
+ */
+void json_add_text(struct json_t *object, struct slice key, struct slice text);
+
+/* Appends the value as compact JSON in insertion order. RESULT_NO_MEMORY when it could not. */
+must_check enum result json_write(const struct json_t *value, struct buffer *out);
+
+/* Reads one JSON value (objects, arrays; nested at most 2,048 deep) from text, which must be it and
+ * nothing else. RESULT_INVALID for anything else. */
+must_check enum result json_parse(struct slice text, struct json_t **out_value);
+
+/* What an object holds under key, borrowed; NULL where there is none or value is no object. */
+struct json_t *json_get(const struct json_t *value, const char *key);
+
+/* The first element of an array, borrowed; NULL where value is no array or is empty. */
+struct json_t *json_first(const struct json_t *value);
+
+/* The text of a string value, borrowed from it; absent where value is no string or NULL. */
+struct slice json_text(const struct json_t *value);
+
+void json_free(struct json_t *value);
+
+#endif

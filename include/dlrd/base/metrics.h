@@ -1,0 +1,70 @@
+/* metrics: the counters, gauges and histograms of the daemon, and their Prometheus text.
+ *
+ * What can be measured is a row in the table of families in metrics.c: name, type, help. A family
+ * has one series per set of labels; series are added while the daemon is built, before its threads
+ * start, and live as long as the struct metrics that owns them. Changing a series' value is
+ * thread-safe and takes no lock; writing the text may run beside it. */
+#ifndef DLRD_BASE_METRICS_H
+#define DLRD_BASE_METRICS_H
+
+#include "dlrd/base/buffer.h"
+
+enum metric_family {
+	METRIC_CALLBACKS,           /* requests by route and outcome */
+	METRIC_SIGNATURE_FAILURES,  /* refused requests by cause */
+	METRIC_TOKEN_USED,          /* verified requests by account and token label */
+	METRIC_CONNECTIONS,         /* open connections on the intake listeners */
+	METRIC_DEADLINES,           /* connections closed at a deadline */
+	METRIC_JOURNAL_ENTRIES,     /* entries made durable */
+	METRIC_JOURNAL_FAILURES,    /* batches that could not be made durable, by cause */
+	METRIC_CHECKPOINT_FAILURES, /* by file */
+	METRIC_COMMIT_SECONDS,      /* one group commit, fsync included */
+	METRIC_FSYNC_SECONDS,       /* one fsync of the journal */
+	METRIC_BATCH_ENTRIES,       /* entries in one group commit */
+	METRIC_JOURNAL_BYTES,       /* live bytes in journal.db */
+	METRIC_JOURNAL_WAL_BYTES,   /* bytes in its write-ahead log that no checkpoint has copied */
+	METRIC_STORE_WAL_BYTES,     /* the same for dlrd.db */
+	METRIC_PROJECTOR_LAG,       /* entries kept but not yet projected */
+	METRIC_PROJECTOR_LAG_SECONDS, /* age of the oldest of them */
+	METRIC_PROJECTOR_FAILURES,    /* batches that the store refused */
+	METRIC_EVENTS,                /* events by type */
+	METRIC_DUPLICATES,            /* receipts that were counted only as duplicates */
+	METRIC_CONFLICTS,             /* messages with two different final statuses */
+	METRIC_TAG_MISFITS,           /* receipts whose tags did not fit the route's template */
+	METRIC_UNKNOWN_CODES,         /* failing receipts whose code the catalogue does not know */
+	METRIC_READY,                 /* 1 while readyz is green */
+	METRIC_FAMILY_COUNT,
+};
+
+struct metrics;
+struct metric; /* one series */
+
+/* NULL when memory is short. */
+struct metrics *metrics_new(void);
+
+/* Adds a series. labels is the text between the braces, such as route="/sms/twilio",outcome="kept",
+ * or "" for none; it is copied. Write values with metrics_label. NULL when memory is short. Not
+ * thread-safe. */
+struct metric *metrics_add(struct metrics *metrics, enum metric_family family, const char *labels);
+
+/* Appends name="value" with the value escaped, and a comma first where buffer holds something. */
+void metrics_label(struct buffer *labels, const char *name, struct slice value);
+
+/* For counters. metric may be NULL (nothing is counted), here and below. */
+void metric_add(struct metric *metric, uint64_t count);
+
+/* For gauges. */
+void metric_set(struct metric *metric, double value);
+
+/* For histograms: one observation, in the family's unit (seconds, entries). */
+void metric_observe(struct metric *metric, double value);
+
+/* The value of a counter or gauge, for tests and for readyz. */
+double metric_value(const struct metric *metric);
+
+/* Appends every series in Prometheus' text format 0.0.4, with HELP and TYPE. */
+void metrics_write(const struct metrics *metrics, struct buffer *out);
+
+void metrics_free(struct metrics *metrics);
+
+#endif

@@ -1,0 +1,43 @@
+/* socket: listening sockets from their text in the configuration.
+ *
+ * An address is HOST:PORT with a numeric IPv4 address, [HOST]:PORT with a numeric IPv6 one, or
+ * unix:/path. No name is ever looked up. Thread-safe. */
+#ifndef DLRD_BASE_SOCKET_H
+#define DLRD_BASE_SOCKET_H
+
+#include "dlrd/base/slice.h"
+
+#include <sys/socket.h>
+
+/* Connections that may wait to be accepted. */
+#define SOCKET_BACKLOG 1024
+
+struct socket_address {
+	struct sockaddr_storage address;
+	socklen_t len;
+};
+
+/* Reads an address; failure says what would be right. */
+must_check enum result socket_address_read(
+    struct slice text, struct socket_address *out_address, struct failure *failure);
+
+/* Opens a non-blocking listening socket. A unix socket that nobody listens on any more is removed
+ * first; a new one may be connected to by its owner and group. The caller closes *out_fd. */
+must_check enum result socket_listen(struct slice text, int *out_fd, struct failure *failure);
+
+/* Removes the file of a unix socket; does nothing for other addresses. */
+void socket_unlink(struct slice text);
+
+/* One address or network ("10.0.0.0/8", "::1", "unix"), for telling proxies from strangers. */
+struct socket_peer {
+	unsigned char bytes[16]; /* IPv4 as ::ffff:a.b.c.d */
+	unsigned bits;           /* leading bits that count; SOCKET_PEER_UNIX for unix sockets */
+};
+#define SOCKET_PEER_UNIX 255u
+
+must_check enum result socket_peer_read(
+    struct slice text, struct socket_peer *out_peer, struct failure *failure);
+
+bool socket_peer_matches(const struct socket_peer *peer, const struct sockaddr *address);
+
+#endif

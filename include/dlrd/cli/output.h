@@ -1,0 +1,26 @@
+/* output: rows as a table on a terminal, as JSON or as CSV.
+ *
+ * Columns and names are those of api/report.h, so that the command line and the api never disagree.
+ */
+#ifndef DLRD_CLI_OUTPUT_H
+#define DLRD_CLI_OUTPUT_H
+
+#include "dlrd/api/report.h"
+
+enum output_format { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_CSV };
+
+/* A list that is being written. Texts in rows are copied. */
+struct output;
+
+/* only lists the columns that a table shows, NULL-ended; NULL for all. JSON and CSV always have
+ * all. */
+struct output *output_new(
+    enum output_format format, const struct report *report, const char *const *only);
+
+void output_add(struct output *output, const struct report_row *row);
+
+/* Writes everything to stdout: for JSON, object with the list in it under the report's key (object
+ * may be NULL, is freed). False when it could not be written. Frees the output. */
+bool output_finish(struct output *output, struct json_t *object);
+
+#endif

@@ -1,0 +1,45 @@
+/* query: what the commands that ask the store have in common: where it is, and how to answer. */
+#ifndef DLRD_CLI_QUERY_H
+#define DLRD_CLI_QUERY_H
+
+#include "dlrd/cli/cli.h"
+#include "dlrd/cli/output.h"
+#include "dlrd/daemon/settings.h"
+
+struct query {
+	const char *config, *directory; /* -c, --store */
+	bool json, csv;
+	struct store_reader *reader;
+	enum output_format format;
+};
+
+/* The first options of each such command, and the place of the next. */
+#define QUERY_OPTIONS(query)                                                                \
+	{"config", 'c', .text = &(query).config}, {"store", 0, .text = &(query).directory}, \
+	    {"json", 0, .flag = &(query).json},                                             \
+	{                                                                                   \
+		"csv", 0, .flag = &(query).csv                                              \
+	}
+#define QUERY_OPTION_COUNT 4
+
+#define QUERY_USAGE                                                                       \
+	"  -c, --config FILE     the configuration (default " SETTINGS_DEFAULT_PATH ")\n" \
+	"      --store DIR       the store's folder, in place of the configuration's\n"   \
+	"      --json            answer in JSON\n"                                        \
+	"      --csv             answer in CSV\n"                                         \
+	"  -h, --help            show this\n"
+
+/* Reads the options, opens the store. False when the command must end with *out_status. The caller
+ * closes query->reader. */
+bool query_begin(struct query *query, const struct cli_command *command, int count, char **words,
+    const struct cli_option *options, size_t option_count, int operands_max, int *out_operands,
+    int *out_status);
+
+/* What a failed question to the store is told as; CLI_FAILED. */
+int query_failure(const struct query *query, const struct cli_command *command, enum result result);
+
+/* Reads a time as the api does; text may be NULL. False, having told why, for no time. */
+bool query_time(
+    const struct cli_command *command, const char *option, const char *text, int64_t *out_us);
+
+#endif

@@ -1,0 +1,16 @@
+/* daemon: builds the parts in order, waits for a signal, takes them down in reverse.
+ *
+ * Order of life: lock, store, journal, writer, projector, intake, api; then READY. On SIGTERM or
+ * SIGINT the intake stops accepting, what is in flight is committed and answered, the projector
+ * catches up for a few seconds, and all is closed. */
+#ifndef DLRD_DAEMON_DAEMON_H
+#define DLRD_DAEMON_DAEMON_H
+
+#include "dlrd/daemon/settings.h"
+
+/* Runs until a signal ends it. RESULT_OK for an orderly end; on failure, which can only be at the
+ * start, nothing listens and failure says why. Changes the process's signal mask, file mode mask
+ * and resource limits. */
+must_check enum result daemon_run(const struct settings *settings, struct failure *failure);
+
+#endif

@@ -1,0 +1,75 @@
+/* settings: the configuration file, read, checked and ready to build the daemon from.
+ *
+ * Each key of [server], [api], [store] and [log] is a row of one table in settings.c: its type,
+ * default, bounds and help. From the row come the parser, the words of an error, and --print; a
+ * test holds conf/dlrd.ini against the table. [account SID] and [callback /path] may stand any
+ * number of times, one for each account and path.
+ *
+ * Reading goes on after a mistake, so that all of them are told at once, each as
+ * "FILE:LINE: [section] key: what is wrong and what would be right". One thread. */
+#ifndef DLRD_DAEMON_SETTINGS_H
+#define DLRD_DAEMON_SETTINGS_H
+
+#include "dlrd/base/buffer.h"
+#include "dlrd/base/log.h"
+#include "dlrd/base/socket.h"
+#include "dlrd/model/fold.h"
+#include "dlrd/projector/route.h"
+#include "dlrd/twilio/verifier.h"
+
+#define SETTINGS_LIST_MAX 16
+#define SETTINGS_DEFAULT_PATH "/etc/dlrd/dlrd.ini"
+
+/* Comma-separated values, each checked. */
+struct settings_list {
+	char *items[SETTINGS_LIST_MAX]; /* owned */
+	size_t count;
+};
+
+struct settings {
+	char *path; /* the file it was read from */
+
+	/* [server] */
+	struct settings_list listen, public_url, trusted_proxies;
+	int64_t request_line_max, headers_max, body_max, memory_max; /* bytes */
+	int64_t fields_max, connections_max, connections_per_address;
+	int64_t request_timeout_us, keepalive_timeout_us, commit_timeout_us, drain_timeout_us;
+
+	/* [api] */
+	struct settings_list api_listen;
+	char *api_token_file; /* "" for none */
+	int64_t api_threads;
+
+	/* [store] */
+	char *directory, *error_codes;
+	int64_t journal_keep_us, journal_size; /* microseconds, bytes */
+	enum conflict_policy conflicts;
+
+	/* [log] */
+	enum log_level log_level;
+
+	/* [account ...], [callback ...] */
+	struct verifier *verifier; /* tokens of all accounts, and the public URLs */
+	struct secret *api_token;  /* from api_token_file; NULL for none */
+	struct routes routes;
+	bool secrets_exposed; /* a token stands in a file that everybody may read */
+};
+
+/* Reads and checks the file. On failure problems holds one line for each mistake, each ended by a
+ * line break; out_settings is untouched. */
+must_check enum result settings_load(
+    const char *path, struct settings **out_settings, struct buffer *problems);
+
+/* Appends the settings in force as an INI file, with secrets left out. */
+void settings_print(const struct settings *settings, struct buffer *out);
+
+/* Calls on_key for each key of each kind of section, for a test: "[account]" stands for any
+ * account. fallback is the default as it would be written, NULL for a key without one. */
+void settings_each_key(
+    void (*on_key)(void *context, const char *section, const char *key, const char *fallback),
+    void *context);
+
+/* Accepts NULL; wipes the secrets. */
+void settings_free(struct settings *settings);
+
+#endif

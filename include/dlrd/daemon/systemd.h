@@ -1,0 +1,22 @@
+/* systemd: readiness, the watchdog and passed sockets; the only door to libsystemd.
+ *
+ * Does nothing where systemd did not start the process. One thread. */
+#ifndef DLRD_DAEMON_SYSTEMD_H
+#define DLRD_DAEMON_SYSTEMD_H
+
+#include "dlrd/base/slice.h"
+
+/* sd_notify(3): "READY=1", "STOPPING=1", "STATUS=...". */
+void systemd_notify(const char *state);
+
+/* Half the time in which the watchdog wants to hear of us, in microseconds; 0 for no watchdog. */
+int64_t systemd_watchdog_us(void);
+
+/* The sockets passed under that name (FileDescriptorName=); those without a name of "intake" or
+ * "api" are taken as "intake". They are made non-blocking. Returns how many, at most fds_max. */
+size_t systemd_sockets(const char *name, int *out_fds, size_t fds_max);
+
+/* How many sockets were passed, under any name. */
+size_t systemd_socket_count(void);
+
+#endif

@@ -1,0 +1,67 @@
+/* intake: the listeners that Twilio's requests come in on, and the one loop that serves them.
+ *
+ * It owns sockets, requests in progress and answers, and nothing else: what a request means is
+ * handler.h's, keeping it is journal/writer.h's. A request waits for its commit suspended; suspend
+ * and resume stand next to each other in intake.c, once.
+ *
+ * libmicrohttpd runs in external epoll mode, one daemon a listening socket, all of them polled by
+ * one thread beside an eventfd that the journal's writer rings. Its own epoll threads stall when a
+ * multiple of 128 sockets is ready (it asks epoll_wait again, with the first timeout, before it
+ * serves a full block of events), and its poll mode can starve a connection while another is
+ * suspended.
+ *
+ * Threads: intake_done may be called from any; open, start, drain and free from one. */
+#ifndef DLRD_INTAKE_INTAKE_H
+#define DLRD_INTAKE_INTAKE_H
+
+#include "dlrd/base/socket.h"
+#include "dlrd/intake/handler.h"
+#include "dlrd/journal/writer.h"
+
+#define INTAKE_LISTENERS_MAX 8
+#define INTAKE_PROXIES_MAX 16
+
+struct intake_options {
+	struct handler *handler; /* the loop's own until intake_drain returns */
+	struct writer *writer;
+	struct metrics *metrics;
+	int listen_fds[INTAKE_LISTENERS_MAX]; /* listening, non-blocking; the intake's now */
+	size_t listen_count;
+	struct socket_peer proxies[INTAKE_PROXIES_MAX]; /* whose X-Forwarded headers are believed */
+	size_t proxy_count;
+	size_t head_max;          /* bytes of request line and headers together */
+	size_t body_max;          /* bytes; what is longer is read away, unkept, and refused */
+	size_t memory_max;        /* bytes of bodies in progress and in the writer; beyond: 503 */
+	unsigned connections_max; /* on each listener */
+	unsigned connections_per_address; /* 0: no limit of its own; a proxy is one address */
+	int64_t request_timeout_us;   /* from a request's first line, or the connection's start, to
+					 its   last byte */
+	int64_t keepalive_timeout_us; /* between two requests */
+	int64_t commit_timeout_us;    /* for the journal; then the answer is 503 */
+};
+
+struct intake;
+
+/* Makes an intake that is not running yet, so that the writer can be told of it before the first
+ * request comes in. On failure the listening sockets are closed. */
+must_check enum result intake_open(
+    const struct intake_options *options, struct intake **out_intake, struct failure *failure);
+
+/* Starts the loop. */
+must_check enum result intake_start(struct intake *intake, struct failure *failure);
+
+/* Takes finished writes back: the writer's on_done. */
+void intake_done(struct intake *intake, struct journal_write *list);
+
+/* Stops accepting, lets what is in flight be committed and answered, then closes every connection
+ * and ends the loop, after at most deadline_us. The writer must still be running. Also for an
+ * intake that never started. */
+void intake_drain(struct intake *intake, int64_t deadline_us);
+
+/* Monotonic time at which the loop last showed that it is not stuck. */
+int64_t intake_heartbeat_us(const struct intake *intake);
+
+/* After intake_drain, when the writer has ended. Accepts NULL. */
+void intake_free(struct intake *intake);
+
+#endif

@@ -1,0 +1,106 @@
+/* journal: the append-only file of genuine requests; the only door to journal.db.
+ *
+ * A request is in here, whole and synced to the disk, before it is answered 2xx; nobody has
+ * interpreted it yet. Entries are numbered without gaps in the order they were appended, and
+ * numbers are never used twice, also when everything was trimmed.
+ *
+ * One connection writes and checkpoints the file, since SQLite before 3.51.3 can lose pages of a
+ * WAL that two connections write and checkpoint (sqlite.org/wal.html, "The WAL-Reset Bug"). A
+ * failed fsync is never tried again on the same handle: after RESULT_IO the entries of that append
+ * may or may not exist later, and journal_reopen must be called before the next one.
+ *
+ * A struct journal belongs to one thread, a struct journal_reader to another. Nothing here logs. */
+#ifndef DLRD_JOURNAL_JOURNAL_H
+#define DLRD_JOURNAL_JOURNAL_H
+
+#include "dlrd/base/metrics.h"
+#include "dlrd/base/slice.h"
+
+/* The file's name in the store's directory. */
+#define JOURNAL_FILE "journal.db"
+
+/* One request as it arrived. Slices are borrowed. */
+struct journal_entry {
+	uint64_t seq;            /* set by journal_append */
+	int64_t received_us;     /* wall clock, microseconds */
+	struct slice method;     /* "POST" or "GET" */
+	struct slice route;      /* the path of the route that took it */
+	struct slice query;      /* raw, without the question mark; absent where there was none */
+	struct slice media_type; /* the Content-Type header; absent where there was none */
+	struct slice body;       /* raw; absent for a GET */
+	struct slice account;    /* the account whose token verified it */
+};
+
+struct journal_options {
+	const char *path;
+	uint64_t min_seq; /* no entry gets a number up to this one: the projector's cursor */
+	struct metric *fsync_seconds; /* observes each fsync; may be NULL */
+};
+
+struct journal;
+
+/* Opens the file, creates it where it is missing, proves with a synced write that it can be
+ * written, and reads back that synchronous is FULL. failure says what is wrong. */
+must_check enum result journal_open(
+    const struct journal_options *options, struct journal **out_journal, struct failure *failure);
+
+/* Drops the handle and opens the file anew, as journal_open does. On failure the journal stays
+ * closed, and every call but journal_reopen and journal_close gives RESULT_IO. */
+must_check enum result journal_reopen(struct journal *journal, struct failure *failure);
+
+/* Appends count entries in one transaction and numbers them. When it returns RESULT_OK they are
+ * synced; otherwise none of them may be acknowledged. */
+must_check enum result journal_append(
+    struct journal *journal, struct journal_entry *const *entries, size_t count);
+
+/* Proves with a synced write that the journal can be written now. */
+must_check enum result journal_probe(struct journal *journal);
+
+/* Deletes the oldest entries, at most rows_max of them, up to and including last_seq, that arrived
+ * before before_us; the newest entry always stays. *out_removed is how many. */
+must_check enum result journal_trim(struct journal *journal, uint64_t last_seq, int64_t before_us,
+    size_t rows_max, size_t *out_removed);
+
+/* Copies the write-ahead log into the file as far as no reader stands in the way. */
+must_check enum result journal_checkpoint(struct journal *journal);
+
+struct journal_size {
+	uint64_t live_bytes; /* pages in use */
+	uint64_t wal_bytes;  /* the log since it was last reset */
+};
+
+struct journal_size journal_size(struct journal *journal);
+
+/* The number of the newest entry, or min_seq where there is none. */
+uint64_t journal_last_seq(const struct journal *journal);
+
+/* SQLite's words for the last failure. Borrowed until the next call. */
+const char *journal_error(const struct journal *journal);
+
+/* Accepts NULL. Readers must be closed before. */
+void journal_close(struct journal *journal);
+
+struct journal_reader;
+
+must_check enum result journal_reader_open(
+    const char *path, struct journal_reader **out_reader, struct failure *failure);
+
+/* Sees one entry, whose slices are good during the call. Not RESULT_OK stops the reading. */
+typedef enum result (*journal_entry_fn)(void *context, const struct journal_entry *entry);
+
+/* Hands out at most entries_max entries after after_seq, in order. Gives the callback's result
+ * where that is not RESULT_OK. */
+must_check enum result journal_reader_read(struct journal_reader *reader, uint64_t after_seq,
+    size_t entries_max, journal_entry_fn on_entry, void *context);
+
+/* The newest entry's number (0: none), and the arrival time of the first entry after after_seq (0:
+ * none). */
+must_check enum result journal_reader_tail(struct journal_reader *reader, uint64_t after_seq,
+    uint64_t *out_last_seq, int64_t *out_next_us);
+
+/* SQLite's words for the last failure. Borrowed until the next call. */
+const char *journal_reader_error(const struct journal_reader *reader);
+
+void journal_reader_close(struct journal_reader *reader);
+
+#endif

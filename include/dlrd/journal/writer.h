@@ -1,0 +1,66 @@
+/* writer: the thread that makes requests durable, one fsync for whatever arrived during the last.
+ *
+ * The intake submits writes; the writer appends all that are waiting in one transaction, syncs, and
+ * hands them back with a result. It is also the only thread that trims and checkpoints the journal,
+ * between two batches, in steps small enough not to stall them.
+ *
+ * When the journal cannot be written, each batch is handed back with its failure, the handle is
+ * opened anew, and a probe once a second finds out when it can be written again.
+ *
+ * Threads: submit, release, heartbeat and stop from any thread; on_done, on_committed and on_health
+ * run on the writer's own. */
+#ifndef DLRD_JOURNAL_WRITER_H
+#define DLRD_JOURNAL_WRITER_H
+
+#include "dlrd/journal/journal.h"
+
+/* One request on its way through the writer. Made by journal_write_new, owned by the writer between
+ * submit and on_done, by the submitter otherwise. */
+struct journal_write {
+	struct journal_entry entry; /* its slices point into bytes */
+	enum result result;         /* set before on_done */
+	void *owner;                /* the submitter's; the writer does not look at it */
+	struct journal_write *next;
+	size_t size; /* bytes allocated, for the submitter's accounts */
+	char bytes[];
+};
+
+/* Copies the entry with all its bytes. NULL when memory is short. free() releases it. */
+struct journal_write *journal_write_new(const struct journal_entry *entry);
+
+struct writer_options {
+	struct journal *journal; /* the writer's own from now on, until writer_stop returns */
+	struct metrics *metrics;
+	int64_t keep_us;     /* entries older than this may be trimmed */
+	uint64_t keep_bytes; /* the oldest entries may be trimmed while the journal is larger */
+	void *context;
+	/* A list of finished writes, the submitter's again. */
+	void (*on_done)(void *context, struct journal_write *list);
+	/* Everything up to last_seq is durable now. */
+	void (*on_committed)(void *context, uint64_t last_seq);
+	/* The journal stopped or began to take writes; why is a line for the log. */
+	void (*on_health)(void *context, bool healthy, const char *why);
+};
+
+struct writer;
+
+must_check enum result writer_start(
+    const struct writer_options *options, struct writer **out_writer, struct failure *failure);
+
+/* Takes over a list of writes, in order. */
+void writer_submit(struct writer *writer, struct journal_write *list);
+
+/* Entries up to seq are projected and synced in the store: they may be trimmed. */
+void writer_release(struct writer *writer, uint64_t seq);
+
+/* Monotonic time at which the thread last showed that it is not stuck. */
+int64_t writer_heartbeat_us(const struct writer *writer);
+
+/* Whether the last write to the journal went well. */
+bool writer_healthy(const struct writer *writer);
+
+/* Commits and hands back everything submitted, ends the thread, frees the writer. The journal is
+ * the caller's again. Accepts NULL. */
+void writer_stop(struct writer *writer);
+
+#endif

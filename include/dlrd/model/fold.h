@@ -1,0 +1,53 @@
+/* fold: what is known of one message, folded from its receipts.
+ *
+ * Twilio promises no order and no single delivery, so the state is a set: which statuses were seen,
+ * and the earliest and latest time of each fact. Adding a receipt again, or in another order, gives
+ * the same state, with two exceptions that are defined by arrival: which error code was the last
+ * one seen on a failing receipt, and which final status came first. Pure; a struct message is a
+ * plain value. */
+#ifndef DLRD_MODEL_FOLD_H
+#define DLRD_MODEL_FOLD_H
+
+#include "dlrd/model/event.h"
+
+/* Two different final statuses for one message are settled by this. */
+enum conflict_policy { POLICY_DELIVERED_WINS, POLICY_FAILURE_WINS, POLICY_FIRST_FINAL };
+
+enum outcome { OUTCOME_NONE, OUTCOME_DELIVERED, OUTCOME_FAILED, OUTCOME_CANCELED };
+
+/* All zero but error_code (-1) before the first receipt: use MESSAGE_EMPTY. Times are wall times in
+ * microseconds, 0 for never. */
+struct message {
+	uint32_t seen; /* STATUS_BIT of each status that was seen */
+	enum message_status
+	    first_final;           /* the final status that arrived first, or STATUS_UNKNOWN */
+	bool opted_out;            /* an inbound message that says STOP */
+	int64_t error_code;        /* the last one on a failing receipt, -1 for none */
+	int64_t first_us, last_us; /* earliest and latest receipt */
+	int64_t sent_us;           /* earliest receipt that proves it has left */
+	int64_t delivered_us, failed_us, canceled_us, read_us, received_us; /* earliest of each */
+};
+
+#define MESSAGE_EMPTY ((struct message){.error_code = -1})
+
+/* false for a name that is no policy: delivered-wins, failure-wins, first-final. */
+bool conflict_policy_from_name(struct slice name, enum conflict_policy *out_policy);
+struct slice conflict_policy_name(enum conflict_policy policy);
+
+/* Adds a receipt. Events must come in the order of arrival. */
+void message_fold(struct message *message, const struct event *event);
+
+/* Whether both are the same receipt again: the same status, error code and RawDlrDoneDate; for an
+ * inbound message, the message alone. The caller has matched the message already. */
+bool receipt_is_duplicate(const struct event *a, const struct event *b);
+
+/* Delivered, failed or canceled, as the policy settles it; read implies delivered. */
+enum outcome message_outcome(const struct message *message, enum conflict_policy policy);
+
+/* The status to show: read, else the final one the policy chooses, else the highest seen. */
+enum message_status message_status(const struct message *message, enum conflict_policy policy);
+
+/* Two different final statuses were seen. */
+bool message_conflicts(const struct message *message);
+
+#endif

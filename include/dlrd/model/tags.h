@@ -1,0 +1,45 @@
+/* tags: reads workspace, campaign and variant out of a callback's query.
+ *
+ * Twilio returns the query of the callback URL unchanged, so senders put their own identifiers
+ * there. A template says how to find them: literal text, {name} for a query parameter, {name.N} for
+ * its Nth field (from 1) between dots. "{meta.3}_{meta.4}" over meta=0.1.1691686363.20230810 gives
+ * "1691686363_20230810". A compiled template is read-only and may be shared by threads. */
+#ifndef DLRD_MODEL_TAGS_H
+#define DLRD_MODEL_TAGS_H
+
+#include "dlrd/base/buffer.h"
+
+/* Pieces of a template: more than any sane one has. */
+#define TAGS_PIECES_MAX 16
+
+/* A tag longer than this fits no campaign's name and does not fit the template. */
+#define TAGS_VALUE_MAX 256
+
+struct tags_piece {
+	struct slice text; /* a literal, or a parameter's name; points into the template's text */
+	bool is_parameter;
+	int field; /* 0 for the whole parameter, N for its Nth field */
+};
+
+struct tags_template {
+	char *text; /* owned */
+	struct tags_piece pieces[TAGS_PIECES_MAX];
+	size_t count; /* 0: a template that is always empty */
+};
+
+/* Finds a parameter's decoded value; absent where there is none. */
+typedef struct slice (*tags_lookup_fn)(const void *context, struct slice name);
+
+/* Reads a template; failure names what is wrong in it. */
+must_check enum result tags_template_init(
+    struct tags_template *template, struct slice text, struct failure *failure);
+
+/* Appends the filled template to out. False, with out as it was, where a parameter or a field that
+ * the template names is missing or empty, or the value is longer than TAGS_VALUE_MAX or holds
+ * control bytes. An empty template fits and adds nothing. */
+bool tags_template_fill(const struct tags_template *template, tags_lookup_fn lookup,
+    const void *context, struct buffer *out);
+
+void tags_template_done(struct tags_template *template);
+
+#endif

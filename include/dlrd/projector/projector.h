@@ -1,0 +1,39 @@
+/* projector: the thread that follows the journal and writes meaning into the store.
+ *
+ * It reads a stretch of journal, decodes it, and commits events and cursor together. It is the
+ * store's only writer and checkpointer. It runs at a lower priority than the intake: under more
+ * load than the machine can do both for, callbacks are still kept and answered, and their meaning
+ * follows later.
+ *
+ * Threads: notify and stop from any; on_synced runs on the projector's own. */
+#ifndef DLRD_PROJECTOR_PROJECTOR_H
+#define DLRD_PROJECTOR_PROJECTOR_H
+
+#include "dlrd/base/metrics.h"
+#include "dlrd/projector/route.h"
+#include "dlrd/store/store.h"
+
+struct projector_options {
+	const char *journal_path;
+	struct store *store; /* the projector's own until projector_stop returns */
+	const struct routes *routes;
+	struct metrics *metrics;
+	void *context;
+	/* Everything up to journal_seq is projected, and on the disk. */
+	void (*on_synced)(void *context, uint64_t journal_seq);
+};
+
+struct projector;
+
+must_check enum result projector_start(const struct projector_options *options,
+    struct projector **out_projector, struct failure *failure);
+
+/* The journal holds entries up to last_seq. */
+void projector_notify(struct projector *projector, uint64_t last_seq);
+
+/* Projects what is in the journal, for at most PROJECTOR_STOP_US, then ends the thread and frees
+ * the projector. What is left is projected at the next start. Accepts NULL. */
+#define PROJECTOR_STOP_US (5 * INT64_C(1000000))
+void projector_stop(struct projector *projector);
+
+#endif

@@ -1,0 +1,32 @@
+/* route: the paths that callbacks arrive on, what each receives, and how its tags are read.
+ *
+ * A route is matched by its whole path, byte for byte. The table is built once and then read by the
+ * intake and the projector; nothing in it changes. */
+#ifndef DLRD_PROJECTOR_ROUTE_H
+#define DLRD_PROJECTOR_ROUTE_H
+
+#include "dlrd/model/tags.h"
+#include "dlrd/twilio/callback.h"
+
+/* More than anybody has; a stranger's path is compared with each. */
+#define ROUTES_MAX 64
+
+struct route {
+	char *path; /* owned; begins with / */
+	enum route_kind kind;
+	struct tags_template workspace, campaign, variant;
+	char *account; /* owned; whose tokens verify a request that names no account; or NULL */
+};
+
+struct routes {
+	struct route items[ROUTES_MAX];
+	size_t count;
+};
+
+/* NULL where no route has that path. */
+const struct route *routes_find(const struct routes *routes, struct slice path);
+
+void route_done(struct route *route);
+void routes_done(struct routes *routes);
+
+#endif

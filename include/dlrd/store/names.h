@@ -1,0 +1,47 @@
+/* names: the small tables that events and messages point into: campaigns, tagsets, providers.
+ *
+ * Inside the store only. Ids of names seen lately are cached, since a thousand receipts in a row
+ * name the same campaign and sender. The cache is bounded; names_forget empties it, and must be
+ * called when a transaction is rolled back, for the rows may be gone. One thread, one connection.
+ */
+#ifndef DLRD_STORE_NAMES_H
+#define DLRD_STORE_NAMES_H
+
+#include "dlrd/store/sql.h"
+
+struct names;
+
+struct tagset {
+	int64_t id;
+	int64_t campaign_id;
+};
+
+must_check enum result names_open(sqlite3 *db, struct names **out_names);
+
+/* The tagset with these texts (absent counts as empty), made where it is missing; a campaign that
+ * is made has time_us as its first and last time. */
+must_check enum result names_tagset(struct names *names, struct slice workspace,
+    struct slice campaign, struct slice variant, int64_t time_us, struct tagset *out_tagset);
+
+/* Which of two tagsets a message belongs to when its receipts disagree: the one with a campaign,
+ * else the least in byte order, so that the order of arrival does not matter. */
+must_check enum result names_choose_tagset(
+    struct names *names, int64_t a_id, int64_t b_id, int64_t *out_id);
+
+/* The campaign that a tagset belongs to. */
+must_check enum result names_campaign_of(
+    struct names *names, int64_t tagset_id, int64_t *out_campaign_id);
+
+must_check enum result names_provider(struct names *names, struct slice account,
+    struct slice service, struct slice sender, int64_t *out_id);
+
+/* The provider that says what both say: each part that only one of them has, and of two different
+ * ones the least. */
+must_check enum result names_merge_providers(
+    struct names *names, int64_t a_id, int64_t b_id, int64_t *out_id);
+
+void names_forget(struct names *names);
+
+void names_close(struct names *names);
+
+#endif

@@ -1,0 +1,21 @@
+/* schema: the tables and views of dlrd.db, and the way from one version to the next.
+ *
+ * Inside the store only. Version N's step is the Nth text in schema.c; an older file is brought up
+ * by the steps it lacks, in one transaction. The views events, campaign_stats, campaign_errors and
+ * provider_stats are for people: their names and columns change only with a new version. */
+#ifndef DLRD_STORE_SCHEMA_H
+#define DLRD_STORE_SCHEMA_H
+
+#include "dlrd/base/result.h"
+
+#include <sqlite3.h>
+
+#define SCHEMA_APPLICATION_ID 0x646c7264 /* "dlrd" */
+
+/* Creates or migrates. RESULT_CORRUPT for a file of another program or a newer dlrd. */
+must_check enum result schema_bring_up(sqlite3 *db, const char *path, struct failure *failure);
+
+/* RESULT_CORRUPT unless the file has exactly this dlrd's version. */
+must_check enum result schema_check(sqlite3 *db, const char *path, struct failure *failure);
+
+#endif

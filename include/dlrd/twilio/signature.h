@@ -1,0 +1,77 @@
+/* signature: X-Twilio-Signature, and every secret that dlrd holds.
+ *
+ * The rule is Twilio's (twilio.com/docs/usage/security): HMAC-SHA1, keyed with the account's Auth
+ * Token, over the URL as Twilio was given it and, for a form POST, every parameter sorted by name,
+ * name and value joined without a separator; the result in base64. Where a name repeats, the
+ * official Python, Node and PHP validators sort its values, drop repeated ones, and write the name
+ * before each.
+ *
+ * This module is the project's only door to libsodium (comparison in constant time, base64,
+ * SHA-256, locked and wiped memory) and to nettle (HMAC-SHA1, which libsodium does not have). It
+ * knows the arithmetic; which URL and which token to try is verifier.h's. Call signature_init
+ * first; after that all functions are thread-safe, and secrets may be shared between threads. */
+#ifndef DLRD_TWILIO_SIGNATURE_H
+#define DLRD_TWILIO_SIGNATURE_H
+
+#include "dlrd/base/buffer.h"
+#include "dlrd/twilio/form.h"
+
+#define SIGNATURE_DIGEST_SIZE 20    /* bytes of HMAC-SHA1 */
+#define SIGNATURE_TEXT_SIZE 29      /* base64 of them, with a NUL */
+#define SIGNATURE_BODY_HASH_SIZE 65 /* lower-case hex of SHA-256, with a NUL */
+
+/* A token, in memory that is locked against swapping, kept out of core dumps and wiped when freed.
+ */
+struct secret;
+
+/* RESULT_IO when the system gives no randomness. Safe to call again. */
+must_check enum result signature_init(void);
+
+/* Copies text, which the caller should wipe with secret_wipe. RESULT_NO_MEMORY also when the limit
+ * of locked memory is reached. */
+must_check enum result secret_new(struct slice text, struct secret **out_secret);
+
+/* A secret that nobody knows, to spend the same time on an unknown account as on a known one. */
+must_check enum result secret_new_random(struct secret **out_secret);
+
+/* Whether text is the secret, in time that depends on the lengths only. */
+bool secret_equal(const struct secret *secret, struct slice text);
+
+/* Overwrites len bytes so that no compiler leaves it out. */
+void secret_wipe(void *bytes, size_t len);
+
+void secret_free(struct secret *secret);
+
+/* Appends the form's parameters in the order and spelling that is signed. RESULT_NO_MEMORY. */
+must_check enum result signature_append_parameters(struct buffer *text, const struct form *form);
+
+/* The digest over base, target and parameters, one after the other. Any of them may be empty. */
+void signature_digest(const struct secret *token, struct slice base, struct slice target,
+    struct slice parameters, uint8_t out_digest[SIGNATURE_DIGEST_SIZE]);
+
+/* The digest as it stands in the header. */
+void signature_to_text(
+    const uint8_t digest[SIGNATURE_DIGEST_SIZE], char out_text[SIGNATURE_TEXT_SIZE]);
+
+/* Reads a header's value: exactly 28 characters of canonical base64. RESULT_INVALID otherwise. */
+must_check enum result signature_from_text(
+    struct slice text, uint8_t out_digest[SIGNATURE_DIGEST_SIZE]);
+
+/* In constant time. */
+bool signature_equal(
+    const uint8_t a[SIGNATURE_DIGEST_SIZE], const uint8_t b[SIGNATURE_DIGEST_SIZE]);
+
+/* The lower-case hex of the body's SHA-256, which Twilio puts into the query as bodySHA256 when the
+ * body is not a form. */
+void signature_body_hash(struct slice body, char out_text[SIGNATURE_BODY_HASH_SIZE]);
+
+enum signature_body_check {
+	SIGNATURE_BODY_UNBOUND, /* the query holds no bodySHA256 */
+	SIGNATURE_BODY_MATCHES, /* each bodySHA256 in the query is the body's */
+	SIGNATURE_BODY_DIFFERS, /* one of them is not */
+};
+
+/* Looks for bodySHA256 in a raw query (absent is fine) and compares it with the body's hash. */
+enum signature_body_check signature_check_body(struct slice query, struct slice body);
+
+#endif

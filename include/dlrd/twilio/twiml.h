@@ -1,0 +1,13 @@
+/* twiml: what an inbound message is answered with.
+ *
+ * Twilio sends the body of a text/plain answer to the person as a message, so the answer to an
+ * inbound webhook is TwiML, always. */
+#ifndef DLRD_TWILIO_TWIML_H
+#define DLRD_TWILIO_TWIML_H
+
+#define TWIML_MEDIA_TYPE "text/xml"
+
+/* Nothing is to be sent. */
+#define TWIML_EMPTY "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response/>"
+
+#endif

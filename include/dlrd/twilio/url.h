@@ -1,0 +1,41 @@
+/* url: the public URL that Twilio was given, split and put together for the signature.
+ *
+ * A public URL is scheme, host, port and perhaps a path that a proxy takes off; the request target
+ * (path and query as they came over the wire) is appended to it byte for byte. Twilio's own signer
+ * is inconsistent about the port, so every official SDK tries two spellings, and so does dlrd: the
+ * port removed, and the scheme's standard port added where there was none. A fragment is never sent
+ * and user:password@ is dropped by Twilio before it signs (twilio.com/docs/usage/security), so both
+ * are cut off. Pure; any thread. */
+#ifndef DLRD_TWILIO_URL_H
+#define DLRD_TWILIO_URL_H
+
+#include "dlrd/base/slice.h"
+
+/* How many spellings of one public URL are tried. */
+#define URL_SPELLINGS 2
+
+/* Owned text: "https://host:port/path" without a trailing slash, in the order they are tried: as
+ * configured first. */
+struct url_base {
+	char *spelling[URL_SPELLINGS];
+};
+
+/* Reads a public URL: http or https, a host, no query. failure names what is wrong. */
+must_check enum result url_base_init(
+    struct url_base *base, struct slice text, struct failure *failure);
+
+void url_base_done(struct url_base *base);
+
+/* Where the request target starts in a whole URL (its first / or ? behind the authority), or
+ * url.len; a fragment is not part of *out_target. RESULT_INVALID for what is no http or https URL.
+ */
+must_check enum result url_split(
+    struct slice url, struct slice *out_base, struct slice *out_target);
+
+/* The query of a request target, without its question mark; absent where there is none. */
+struct slice url_query(struct slice target);
+
+/* The path of a request target. */
+struct slice url_path(struct slice target);
+
+#endif

@@ -1,0 +1,87 @@
+/* verifier: decides whether a request is Twilio's: which token, which URL, which body rule.
+ *
+ * It holds the key ring (accounts with up to three tokens each) and the public URLs. An AccountSid
+ * in a request only chooses the key; an unknown one is worked on with a secret nobody knows, so
+ * that it takes the same time as a wrong signature. A request that names no account is tried with
+ * the route's account or else with every configured one, at most VERIFIER_ACCOUNTS_TRIED.
+ *
+ * Built by one thread, then read by any number of them: verify changes nothing in it. */
+#ifndef DLRD_TWILIO_VERIFIER_H
+#define DLRD_TWILIO_VERIFIER_H
+
+#include "dlrd/twilio/signature.h"
+#include "dlrd/twilio/url.h"
+
+/* Each costs an HMAC for each spelling of each public URL, on behalf of a stranger. */
+#define VERIFIER_ACCOUNTS_TRIED 16
+#define VERIFIER_PUBLIC_URLS_MAX 8
+
+/* The tokens an account may have at one time, in the order they are tried. */
+enum token_label { TOKEN_CURRENT, TOKEN_NEXT, TOKEN_PREVIOUS, TOKEN_LABEL_COUNT };
+
+enum verdict {
+	VERDICT_VALID,
+	VERDICT_NO_SIGNATURE,        /* no X-Twilio-Signature, or an empty one */
+	VERDICT_MALFORMED_SIGNATURE, /* not 28 characters of base64, or two headers */
+	VERDICT_UNKNOWN_ACCOUNT,     /* the AccountSid has no token here */
+	VERDICT_MISMATCH,            /* no spelling and no token gives this signature */
+	VERDICT_BODY_UNBOUND,        /* not a form, and no bodySHA256 in the query */
+	VERDICT_BODY_MISMATCH,       /* a bodySHA256 in the query is not the body's */
+	VERDICT_COUNT,
+};
+
+struct verifier;
+
+/* What is signed, as it came over the wire. Everything is borrowed for the call. */
+struct verify_request {
+	bool is_get;             /* the parameters stand in the query: the URL alone is signed */
+	struct slice target;     /* path and query, raw bytes */
+	const struct form *form; /* the body's parameters; NULL where the body is not a form */
+	struct slice body;       /* raw bytes */
+	struct slice signature;  /* the header's value; absent where there is none */
+	struct slice account;    /* AccountSid; absent where the request names none */
+	struct slice
+	    route_account; /* the account that the route names, for requests that name none */
+	const struct url_base *base; /* used where no public URL is configured; may be NULL */
+};
+
+/* What verify found. Untouched but for verdict unless that is VERDICT_VALID. */
+struct verification {
+	enum verdict verdict;
+	struct slice account;   /* whose token fits; borrowed from the verifier */
+	size_t account_index;   /* its place, 0 to verifier_account_count - 1 */
+	enum token_label label; /* which token */
+};
+
+must_check enum result verifier_new(struct verifier **out_verifier);
+
+/* Adds one more public URL; base's text moves into the verifier. RESULT_LIMIT beyond
+ * VERIFIER_PUBLIC_URLS_MAX. */
+must_check enum result verifier_add_url(struct verifier *verifier, struct url_base *base);
+
+/* Sets a token of an account, adding the account where it is new. The verifier owns token from now
+ * on, also on failure. */
+must_check enum result verifier_add_token(
+    struct verifier *verifier, struct slice account, enum token_label label, struct secret *token);
+
+size_t verifier_url_count(const struct verifier *verifier);
+size_t verifier_account_count(const struct verifier *verifier);
+struct slice verifier_account(const struct verifier *verifier, size_t index);
+bool verifier_has_token(const struct verifier *verifier, size_t index, enum token_label label);
+
+/* Signs as Twilio would: with the account's current token and the first public URL. For traffic of
+ * our own making. RESULT_NOT_FOUND for an unknown account. */
+must_check enum result verifier_sign(const struct verifier *verifier, struct slice account,
+    struct slice target, const struct form *form, char out_text[SIGNATURE_TEXT_SIZE]);
+
+/* scratch is the caller's, cleared and filled here, so that no request needs an allocation. */
+void verifier_verify(const struct verifier *verifier, const struct verify_request *request,
+    struct buffer *scratch, struct verification *out_verification);
+
+/* "current", "next", "previous"; "mismatch", "unknown-account" ...: for metrics and messages. */
+const char *token_label_name(enum token_label label);
+const char *verdict_name(enum verdict verdict);
+
+void verifier_free(struct verifier *verifier);
+
+#endif

@@ -1,0 +1,106 @@
+#include "dlrd/base/ini.h"
+
+#include <errno.h>
+#include <ini.h>
+#include <stdio.h>
+#include <string.h>
+
+/* inih hands over neither line numbers nor section names longer than 49 bytes (a callback's path is
+ * easily longer), so both are noted here, where the lines pass on their way to inih. */
+struct reading {
+	FILE *file;
+	const char *path;
+	int line;
+	char section[INI_LINE_MAX + 1];
+	ini_key_fn on_key;
+	void *context;
+	enum result result;
+	struct failure *failure;
+	struct failure why; /* the callback's own words */
+};
+
+static void
+fail_line(struct reading *reading, enum result result, const char *why)
+{
+	if (reading->result != RESULT_OK)
+		return;
+	reading->result =
+	    failure_set(reading->failure, result, "%s:%d: %s", reading->path, reading->line, why);
+}
+
+static void
+note_section(struct reading *reading, const char *line)
+{
+	const char *end = strchr(line, ']');
+	if (line[0] != '[' || end == NULL)
+		return;
+	size_t len = (size_t)(end - line - 1);
+	memcpy(reading->section, line + 1, len);
+	reading->section[len] = '\0';
+}
+
+/* inih's reader: one line a call, as fgets. Leading white space is dropped, so that an indented key
+ * is a key and not, as inih has it, more text for the value above. */
+static char *
+read_line(char *out, int size, void *stream)
+{
+	struct reading *reading = stream;
+	char line[1024];
+	if (reading->result != RESULT_OK || fgets(line, sizeof line, reading->file) == NULL)
+		return NULL;
+	reading->line++;
+	size_t len = strlen(line);
+	bool ended = len > 0 && line[len - 1] == '\n';
+	if (len == 0 || (!ended && !feof(reading->file) && len < sizeof line - 1)) {
+		fail_line(reading, RESULT_INVALID, "a NUL byte; a configuration is plain text");
+		return NULL;
+	}
+	struct slice text = slice_trim((struct slice){line, len});
+	if (reading->line == 1 && slice_starts_with(text, SLICE("\xef\xbb\xbf")))
+		text = slice_trim(slice_from(text, 3));
+	if (text.len > INI_LINE_MAX || (int)text.len + 2 > size) {
+		fail_line(reading, RESULT_LIMIT, "the line is longer than 197 bytes");
+		return NULL;
+	}
+	memcpy(out, text.ptr, text.len);
+	memcpy(out + text.len, "\n", 2);
+	note_section(reading, out);
+	return out;
+}
+
+static int
+take_key(void *user, const char *section, const char *name, const char *value)
+{
+	struct reading *reading = user;
+	(void)section;
+	if (reading->result != RESULT_OK)
+		return 0;
+	enum result result = reading->on_key(reading->context, slice_of(reading->section),
+	    slice_of(name), slice_of(value), reading->line, &reading->why);
+	if (result != RESULT_OK)
+		fail_line(reading, result, reading->why.text);
+	return 1;
+}
+
+enum result
+ini_read_file(const char *path, ini_key_fn on_key, void *context, struct failure *failure)
+{
+	struct reading reading = {.path = path,
+	    .on_key = on_key,
+	    .context = context,
+	    .failure = failure,
+	    .file = fopen(path, "re")};
+	if (reading.file == NULL)
+		return failure_set(failure, errno == ENOENT ? RESULT_NOT_FOUND : RESULT_IO,
+		    "%s: %s", path, strerror(errno));
+	int bad_line = ini_parse_stream(read_line, &reading, take_key, &reading);
+	if (reading.result == RESULT_OK && ferror(reading.file))
+		reading.result = failure_set(failure, RESULT_IO, "%s: cannot be read", path);
+	fclose(reading.file);
+	if (reading.result == RESULT_OK && bad_line != 0) {
+		reading.line = bad_line;
+		fail_line(&reading, RESULT_INVALID,
+		    "neither a [section] nor a comment nor a key = value");
+	}
+	return reading.result;
+}

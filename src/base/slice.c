@@ -1,0 +1,116 @@
+#include "dlrd/base/slice.h"
+
+#include <string.h>
+
+struct slice
+slice_of(const char *text)
+{
+	return (struct slice){text, text == NULL ? 0 : strlen(text)};
+}
+
+bool
+slice_equal(struct slice a, struct slice b)
+{
+	return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+bool
+slice_equal_nocase(struct slice a, struct slice b)
+{
+	if (a.len != b.len)
+		return false;
+	for (size_t i = 0; i < a.len; i++) {
+		char x = a.ptr[i], y = b.ptr[i];
+		x = x >= 'A' && x <= 'Z' ? (char)(x + 32) : x;
+		y = y >= 'A' && y <= 'Z' ? (char)(y + 32) : y;
+		if (x != y)
+			return false;
+	}
+	return true;
+}
+
+int
+slice_compare(struct slice a, struct slice b)
+{
+	size_t shorter = a.len < b.len ? a.len : b.len;
+	int order = shorter == 0 ? 0 : memcmp(a.ptr, b.ptr, shorter);
+	if (order != 0)
+		return order;
+	return (a.len > b.len) - (a.len < b.len);
+}
+
+bool
+slice_starts_with(struct slice text, struct slice start)
+{
+	return text.len >= start.len &&
+	       (start.len == 0 || memcmp(text.ptr, start.ptr, start.len) == 0);
+}
+
+static bool
+is_space(char byte)
+{
+	return byte == ' ' || (byte >= '\t' && byte <= '\r');
+}
+
+struct slice
+slice_trim(struct slice text)
+{
+	while (text.len > 0 && is_space(text.ptr[0]))
+		text.ptr++, text.len--;
+	while (text.len > 0 && is_space(text.ptr[text.len - 1]))
+		text.len--;
+	return text;
+}
+
+struct slice
+slice_take(struct slice *rest, char separator)
+{
+	struct slice piece = {rest->ptr, slice_find(*rest, separator)};
+	if (piece.len == rest->len)
+		*rest = SLICE_NONE;
+	else
+		*rest = slice_from(*rest, piece.len + 1);
+	return piece;
+}
+
+struct slice
+slice_from(struct slice text, size_t offset)
+{
+	if (text.ptr == NULL)
+		return text;
+	return (struct slice){text.ptr + offset, text.len - offset};
+}
+
+size_t
+slice_find(struct slice text, char byte)
+{
+	const char *at = text.len == 0 ? NULL : memchr(text.ptr, byte, text.len);
+	return at == NULL ? text.len : (size_t)(at - text.ptr);
+}
+
+enum result
+slice_to_int(struct slice text, int64_t *out_value)
+{
+	int64_t value = 0;
+	if (text.len == 0 || text.len > 18)
+		return RESULT_INVALID;
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.ptr[i] < '0' || text.ptr[i] > '9')
+			return RESULT_INVALID;
+		value = value * 10 + (text.ptr[i] - '0');
+	}
+	*out_value = value;
+	return RESULT_OK;
+}
+
+int
+slice_hex_digit(char byte)
+{
+	if (byte >= '0' && byte <= '9')
+		return byte - '0';
+	if (byte >= 'a' && byte <= 'f')
+		return byte - 'a' + 10;
+	if (byte >= 'A' && byte <= 'F')
+		return byte - 'A' + 10;
+	return -1;
+}

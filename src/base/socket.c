@@ -1,0 +1,204 @@
+#define _DEFAULT_SOURCE
+#include "dlrd/base/socket.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define UNIX_PREFIX SLICE("unix:")
+
+static enum result
+bad_address(struct slice text, struct failure *failure)
+{
+	return failure_set(failure, RESULT_INVALID,
+	    "\"%.*s\" is no address to listen on; write 127.0.0.1:8080, [::1]:8080 or unix:/path",
+	    SLICE_ARG(text));
+}
+
+static enum result
+read_unix(struct slice path, struct slice text, struct socket_address *out, struct failure *failure)
+{
+	struct sockaddr_un *address = (struct sockaddr_un *)&out->address;
+	if (path.len == 0 || path.ptr[0] != '/')
+		return bad_address(text, failure);
+	if (path.len >= sizeof address->sun_path)
+		return failure_set(failure, RESULT_LIMIT,
+		    "\"%.*s\": the path of a unix socket has at most %zu bytes", SLICE_ARG(text),
+		    sizeof address->sun_path - 1);
+	address->sun_family = AF_UNIX;
+	memcpy(address->sun_path, path.ptr, path.len);
+	out->len = sizeof *address;
+	return RESULT_OK;
+}
+
+static bool
+copy_text(struct slice text, char *out, size_t out_size)
+{
+	if (text.len >= out_size)
+		return false;
+	memcpy(out, text.ptr, text.len);
+	out[text.len] = '\0';
+	return true;
+}
+
+static enum result
+read_inet(struct slice text, struct socket_address *out, struct failure *failure)
+{
+	bool v6 = text.len > 0 && text.ptr[0] == '[';
+	size_t host_end = v6 ? slice_find(text, ']') : slice_find(text, ':');
+	size_t colon = host_end + (v6 ? 1 : 0);
+	char host[INET6_ADDRSTRLEN];
+	int64_t port;
+	if (colon >= text.len || text.ptr[colon] != ':' ||
+	    slice_to_int(slice_from(text, colon + 1), &port) != RESULT_OK || port < 0 ||
+	    port > 65535)
+		return bad_address(text, failure);
+	struct slice name = {text.ptr + (v6 ? 1 : 0), host_end - (v6 ? 1 : 0)};
+	if (!copy_text(name, host, sizeof host))
+		return bad_address(text, failure);
+	struct sockaddr_in *in = (struct sockaddr_in *)&out->address;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&out->address;
+	if (!v6 && inet_pton(AF_INET, host, &in->sin_addr) == 1) {
+		in->sin_family = AF_INET;
+		in->sin_port = htons((uint16_t)port);
+		out->len = sizeof *in;
+		return RESULT_OK;
+	}
+	if (v6 && inet_pton(AF_INET6, host, &in6->sin6_addr) == 1) {
+		in6->sin6_family = AF_INET6;
+		in6->sin6_port = htons((uint16_t)port);
+		out->len = sizeof *in6;
+		return RESULT_OK;
+	}
+	return bad_address(text, failure);
+}
+
+enum result
+socket_address_read(struct slice text, struct socket_address *out_address, struct failure *failure)
+{
+	struct socket_address address = {0};
+	enum result result =
+	    slice_starts_with(text, UNIX_PREFIX)
+		? read_unix(slice_from(text, UNIX_PREFIX.len), text, &address, failure)
+		: read_inet(text, &address, failure);
+	if (result == RESULT_OK)
+		*out_address = address;
+	return result;
+}
+
+/* A socket file whose owner was killed refuses connections; one that answers is in use. */
+static bool
+is_stale(const struct socket_address *address)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return false;
+	int code = connect(fd, (const struct sockaddr *)&address->address, address->len);
+	bool stale = code != 0 && errno == ECONNREFUSED;
+	close(fd);
+	return stale;
+}
+
+static int
+bind_and_listen(int fd, const struct socket_address *address)
+{
+	const struct sockaddr *name = (const struct sockaddr *)&address->address;
+	int on = 1;
+	if (name->sa_family == AF_UNIX) {
+		if (is_stale(address))
+			unlink(((const struct sockaddr_un *)name)->sun_path);
+		mode_t old = umask(0117); /* rw for owner and group: the proxy's */
+		int code = bind(fd, name, address->len);
+		umask(old);
+		return code != 0 ? code : listen(fd, SOCKET_BACKLOG);
+	}
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	if (name->sa_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+	return bind(fd, name, address->len) != 0 ? -1 : listen(fd, SOCKET_BACKLOG);
+}
+
+enum result
+socket_listen(struct slice text, int *out_fd, struct failure *failure)
+{
+	struct socket_address address;
+	enum result result = socket_address_read(text, &address, failure);
+	if (result != RESULT_OK)
+		return result;
+	int fd = socket(address.address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0 || bind_and_listen(fd, &address) != 0) {
+		int error = errno;
+		if (fd >= 0)
+			close(fd);
+		return failure_set(failure, error == EADDRINUSE ? RESULT_BUSY : RESULT_IO,
+		    "cannot listen on %.*s: %s%s", SLICE_ARG(text), strerror(error),
+		    error == EADDRINUSE ? "; another process listens there" : "");
+	}
+	*out_fd = fd;
+	return RESULT_OK;
+}
+
+void
+socket_unlink(struct slice text)
+{
+	struct socket_address address;
+	if (socket_address_read(text, &address, NULL) == RESULT_OK &&
+	    address.address.ss_family == AF_UNIX)
+		unlink(((const struct sockaddr_un *)&address.address)->sun_path);
+}
+
+static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+enum result
+socket_peer_read(struct slice text, struct socket_peer *out_peer, struct failure *failure)
+{
+	struct socket_peer peer = {.bits = 128};
+	char host[INET6_ADDRSTRLEN];
+	size_t slash = slice_find(text, '/');
+	struct in_addr in;
+	int64_t bits = -1;
+	if (slice_equal(text, SLICE("unix"))) {
+		*out_peer = (struct socket_peer){.bits = SOCKET_PEER_UNIX};
+		return RESULT_OK;
+	}
+	bool ok =
+	    copy_text((struct slice){text.ptr, slash}, host, sizeof host) &&
+	    (slash == text.len || slice_to_int(slice_from(text, slash + 1), &bits) == RESULT_OK);
+	if (ok && inet_pton(AF_INET, host, &in) == 1 && bits <= 32) {
+		memcpy(peer.bytes, mapped, sizeof mapped);
+		memcpy(peer.bytes + sizeof mapped, &in, sizeof in);
+		peer.bits = bits < 0 ? 128 : 96 + (unsigned)bits;
+	} else if (ok && inet_pton(AF_INET6, host, peer.bytes) == 1 && bits <= 128)
+		peer.bits = bits < 0 ? 128 : (unsigned)bits;
+	else
+		return failure_set(failure, RESULT_INVALID,
+		    "\"%.*s\" is no address; write 127.0.0.1, 10.0.0.0/8, ::1 or unix",
+		    SLICE_ARG(text));
+	*out_peer = peer;
+	return RESULT_OK;
+}
+
+bool
+socket_peer_matches(const struct socket_peer *peer, const struct sockaddr *address)
+{
+	unsigned char bytes[16];
+	if (address == NULL || address->sa_family == AF_UNIX)
+		return peer->bits == SOCKET_PEER_UNIX;
+	if (peer->bits == SOCKET_PEER_UNIX)
+		return false;
+	if (address->sa_family == AF_INET) {
+		memcpy(bytes, mapped, sizeof mapped);
+		memcpy(bytes + 12, &((const struct sockaddr_in *)address)->sin_addr, 4);
+	} else if (address->sa_family == AF_INET6)
+		memcpy(bytes, &((const struct sockaddr_in6 *)address)->sin6_addr, 16);
+	else
+		return false;
+	unsigned whole = peer->bits / 8, rest = peer->bits % 8;
+	if (memcmp(bytes, peer->bytes, whole) != 0)
+		return false;
+	return rest == 0 || ((bytes[whole] ^ peer->bytes[whole]) >> (8 - rest)) == 0;
+}

@@ -1,0 +1,102 @@
+#include "dlrd/cli/query.h"
+
+#include "dlrd/store/audit.h"
+
+#include <stdio.h>
+
+#define SHOWN_MAX 50 /* differences told one by one */
+
+struct telling {
+	bool json;
+	struct json_t *lines;
+	size_t count;
+};
+
+static void
+tell(void *context, const char *line)
+{
+	struct telling *telling = context;
+	if (telling->count++ >= SHOWN_MAX)
+		return;
+	if (telling->json) {
+		struct json_t *object = json_new_object();
+		json_put_text(object, "difference", slice_of(line));
+		json_push(telling->lines, object);
+	} else
+		printf("%s\n", line);
+}
+
+static bool
+print_json(const struct audit *audit, struct telling *telling)
+{
+	struct buffer text = BUFFER_EMPTY;
+	struct json_t *object = json_new_object();
+	json_put_int(object, "events", (int64_t)audit->events);
+	json_put_int(object, "messages", (int64_t)audit->messages);
+	json_put_int(object, "figures", (int64_t)audit->figures);
+	json_put_int(object, "differences", (int64_t)audit->differences);
+	json_put(object, "shown", telling->lines);
+	bool written = json_write(object, &text) == RESULT_OK;
+	if (written)
+		printf("%.*s\n", SLICE_ARG(buffer_slice(&text)));
+	json_free(object);
+	buffer_done(&text);
+	return written;
+}
+
+static void
+print_csv(const struct audit *audit)
+{
+	printf("events,messages,figures,differences\r\n%llu,%llu,%llu,%llu\r\n",
+	    (unsigned long long)audit->events, (unsigned long long)audit->messages,
+	    (unsigned long long)audit->figures, (unsigned long long)audit->differences);
+}
+
+static int
+run(const struct cli_command *command, int count, char **words)
+{
+	struct query query = {0};
+	const struct cli_option options[] = {QUERY_OPTIONS(query)};
+	struct audit audit;
+	enum conflict_policy policy;
+	int operands, status;
+	if (!query_begin(
+		&query, command, count, words, options, QUERY_OPTION_COUNT, 0, &operands, &status))
+		return status;
+	struct telling telling = {.json = query.format != OUTPUT_TABLE, .lines = json_new_array()};
+	enum result result = store_read_policy(query.reader, &policy);
+	if (result == RESULT_OK)
+		result = store_audit(query.reader, policy, tell, &telling, &audit);
+	if (result != RESULT_OK) {
+		json_free(telling.lines);
+		status = query_failure(&query, command, result);
+	} else {
+		status = audit.differences == 0 ? CLI_OK : CLI_FAILED;
+		if (query.format == OUTPUT_JSON)
+			print_json(&audit, &telling);
+		else
+			json_free(telling.lines);
+		if (query.format == OUTPUT_CSV)
+			print_csv(&audit);
+		else if (query.format == OUTPUT_TABLE)
+			printf("%llu events, %llu messages, %llu figures counted again: %llu "
+			       "differences\n",
+			    (unsigned long long)audit.events, (unsigned long long)audit.messages,
+			    (unsigned long long)audit.figures,
+			    (unsigned long long)audit.differences);
+	}
+	store_reader_close(query.reader);
+	return status;
+}
+
+const struct cli_command cli_audit = {
+    .name = "audit",
+    .summary = "count everything again from the receipts, and compare",
+    .usage = "Usage: dlrd audit [--json | --csv] [-c FILE | --store DIR]\n"
+	     "\n"
+	     "Folds each message anew from its stored receipts, adds all figures up again, and\n"
+	     "holds both against what the store says. Ends with 0 when nothing differs, with 1\n"
+	     "when something does. It only reads, also while the daemon runs.\n"
+	     "\n" QUERY_USAGE,
+    .run = run,
+};

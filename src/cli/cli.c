@@ -1,0 +1,154 @@
+#define _GNU_SOURCE
+#include "dlrd/cli/cli.h"
+
+#include "dlrd/daemon/settings.h"
+#include "dlrd/store/store.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FILE_MAX (64 * 1024 * 1024)
+
+static void
+say(const struct cli_command *command, const char *format, va_list arguments)
+{
+	fprintf(stderr, "dlrd %s: ", command->name);
+	vfprintf(stderr, format, arguments);
+	fputc('\n', stderr);
+}
+
+int
+cli_usage_error(const struct cli_command *command, const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	say(command, format, arguments);
+	va_end(arguments);
+	fprintf(stderr, "Try 'dlrd %s --help'.\n", command->name);
+	return CLI_USAGE;
+}
+
+int
+cli_failure(const struct cli_command *command, const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	say(command, format, arguments);
+	va_end(arguments);
+	return CLI_FAILED;
+}
+
+/* Takes one option's value. */
+static int
+take_value(const struct cli_command *command, const struct cli_option *option)
+{
+	if (option->flag != NULL)
+		*option->flag = true;
+	else if (option->text != NULL)
+		*option->text = optarg;
+	else if (slice_to_int(slice_of(optarg), option->number) != RESULT_OK)
+		return cli_usage_error(
+		    command, "--%s takes a whole number, not \"%s\"", option->name, optarg);
+	return CLI_OK;
+}
+
+bool
+cli_read_options(const struct cli_command *command, int count, char **words,
+    const struct cli_option *options, size_t option_count, int *out_operands, int *out_status)
+{
+	struct option longs[CLI_OPTIONS_MAX + 2] = {{0}};
+	char letters[2 * CLI_OPTIONS_MAX + 4] = ":h";
+	for (size_t i = 0; i < option_count && i < CLI_OPTIONS_MAX; i++) {
+		bool has_value = options[i].flag == NULL;
+		longs[i] = (struct option){
+		    .name = options[i].name, .has_arg = has_value, .val = 256 + (int)i};
+		if (options[i].letter != 0)
+			sprintf(letters + strlen(letters), "%c%s", options[i].letter,
+			    has_value ? ":" : "");
+	}
+	longs[option_count] = (struct option){.name = "help", .val = 'h'};
+	optind = 0;
+	opterr = 0;
+	*out_status = CLI_USAGE;
+	for (int found; (found = getopt_long(count, words, letters, longs, NULL)) != -1;) {
+		size_t i = found >= 256 ? (size_t)found - 256 : 0;
+		while (found < 256 && i < option_count && options[i].letter != found)
+			i++;
+		if (found == 'h') {
+			fputs(command->usage, stdout);
+			*out_status = CLI_OK;
+			return false;
+		}
+		if (found == ':') {
+			cli_usage_error(command, "%s wants a value", words[optind - 1]);
+			return false;
+		}
+		if (found == '?' || i >= option_count) {
+			cli_usage_error(command, "unknown option %s", words[optind - 1]);
+			return false;
+		}
+		if (take_value(command, &options[i]) != CLI_OK)
+			return false;
+	}
+	*out_operands = optind;
+	return true;
+}
+
+struct store_reader *
+cli_open_store(const struct cli_command *command, const char *config_path, const char *directory)
+{
+	struct settings *settings = NULL;
+	struct store_reader *reader = NULL;
+	struct failure failure;
+	char path[4096];
+	if (directory == NULL) {
+		struct buffer problems = BUFFER_EMPTY;
+		enum result result = settings_load(config_path, &settings, &problems);
+		if (result != RESULT_OK) {
+			fprintf(stderr, "%.*s", SLICE_ARG(buffer_slice(&problems)));
+			cli_failure(command,
+			    "cannot read the configuration; name another with -c, or the store's "
+			    "folder with --store");
+			buffer_done(&problems);
+			return NULL;
+		}
+		buffer_done(&problems);
+		directory = settings->directory;
+	}
+	snprintf(path, sizeof path, "%s/" STORE_FILE, directory);
+	settings_free(settings);
+	if (store_reader_open(path, &reader, &failure) != RESULT_OK)
+		cli_failure(command, "%s", failure.text);
+	return reader;
+}
+
+enum result
+cli_read_file(const char *path, char **out_text, size_t *out_len, struct failure *failure)
+{
+	bool is_stdin = strcmp(path, "-") == 0;
+	FILE *file = is_stdin ? stdin : fopen(path, "re");
+	if (file == NULL)
+		return failure_set(failure, RESULT_IO, "%s: %s", path, strerror(errno));
+	struct buffer text = BUFFER_EMPTY;
+	while (text.len <= FILE_MAX && buffer_reserve(&text, 65536)) {
+		size_t len = fread(text.ptr + text.len, 1, 65536, file);
+		text.len += len;
+		if (len == 0)
+			break;
+	}
+	bool whole = feof(file) && !ferror(file);
+	if (!is_stdin)
+		fclose(file);
+	if (!whole || text.len > FILE_MAX || text.failed) {
+		buffer_done(&text);
+		return failure_set(
+		    failure, RESULT_LIMIT, "%s: cannot be read, or over 64 MiB", path);
+	}
+	*out_text = text.ptr;
+	*out_len = text.len;
+	return RESULT_OK;
+}

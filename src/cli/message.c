@@ -1,0 +1,111 @@
+#include "dlrd/cli/query.h"
+
+#include "dlrd/base/clock.h"
+
+#include <stdio.h>
+
+static const char *const table_columns[] = {
+    "seq", "time", "type", "status", "error_code", "from", "to", "done_date", "parameters", NULL};
+
+/* Where the message's own facts go: into the JSON object, or above the table. */
+struct facts {
+	enum output_format format;
+	struct json_t *object;
+};
+
+static void
+put_fact(const struct facts *facts, const char *name, struct slice value)
+{
+	if (facts->format == OUTPUT_JSON)
+		json_put_text(facts->object, name, value);
+	if (facts->format != OUTPUT_TABLE || value.len == 0)
+		return;
+	struct cell cell = {CELL_TEXT, value, 0, 0};
+	struct buffer text = BUFFER_EMPTY;
+	report_cell_text(&cell, &text);
+	printf("%-10s %.*s\n", name, SLICE_ARG(buffer_slice(&text)));
+	buffer_done(&text);
+}
+
+static void
+put_message(void *context, const struct message_view *view)
+{
+	const struct facts *facts = context;
+	char first[CLOCK_TEXT_SIZE], last[CLOCK_TEXT_SIZE], code[32] = "";
+	put_fact(facts, "sid", view->sid);
+	put_fact(facts, "status", view->status);
+	put_fact(facts, "workspace", view->workspace);
+	put_fact(facts, "campaign", view->campaign);
+	put_fact(facts, "variant", view->variant);
+	put_fact(facts, "account", view->account);
+	put_fact(facts, "service", view->service);
+	put_fact(facts, "sender", view->sender);
+	if (view->error_code >= 0)
+		snprintf(code, sizeof code, "%lld", (long long)view->error_code);
+	if (facts->format == OUTPUT_JSON && view->error_code >= 0)
+		json_put_int(facts->object, "error_code", view->error_code);
+	else
+		put_fact(facts, "error_code", code[0] == '\0' ? SLICE_NONE : slice_of(code));
+	if (facts->format == OUTPUT_JSON)
+		json_put_bool(facts->object, "conflict", view->conflict);
+	else if (view->conflict)
+		put_fact(facts, "conflict", SLICE("two different final statuses"));
+	put_fact(facts, "first", slice_of(clock_format(view->first_us, first)));
+	put_fact(facts, "last", slice_of(clock_format(view->last_us, last)));
+}
+
+static void
+add_receipt(void *context, const struct event_row *row)
+{
+	struct report_row cells = report_receipt_row(row);
+	output_add(context, &cells);
+}
+
+static int
+show(struct query *query, const struct cli_command *command, const char *sid)
+{
+	struct facts facts = {.format = query->format};
+	struct event_filter filter = {.message = slice_of(sid)};
+	if (query->format == OUTPUT_JSON)
+		facts.object = json_new_object();
+	enum result result = store_read_message(query->reader, slice_of(sid), put_message, &facts);
+	if (result != RESULT_OK) {
+		json_free(facts.object);
+		return result == RESULT_NOT_FOUND
+			   ? cli_failure(command, "no receipt of a message \"%s\" has arrived", sid)
+			   : query_failure(query, command, result);
+	}
+	if (query->format == OUTPUT_TABLE)
+		printf("\n");
+	struct output *output = output_new(query->format, &report_receipts, table_columns);
+	result = store_read_events(query->reader, &filter, add_receipt, output);
+	bool written = output_finish(output, facts.object);
+	if (result != RESULT_OK)
+		return query_failure(query, command, result);
+	return written ? CLI_OK : cli_failure(command, "cannot write the answer");
+}
+
+static int
+run(const struct cli_command *command, int count, char **words)
+{
+	struct query query = {0};
+	const struct cli_option options[] = {QUERY_OPTIONS(query)};
+	int operands, status;
+	if (!query_begin(
+		&query, command, count, words, options, QUERY_OPTION_COUNT, 1, &operands, &status))
+		return status;
+	status = operands < count ? show(&query, command, words[operands])
+				  : cli_usage_error(command, "name a message: dlrd message SID");
+	store_reader_close(query.reader);
+	return status;
+}
+
+const struct cli_command cli_message = {
+    .name = "message",
+    .summary = "one message's state and all of its receipts",
+    .usage = "Usage: dlrd message SID [--json | --csv] [-c FILE | --store DIR]\n"
+	     "\n"
+	     "Shows what is known of one message, and each receipt in the order it arrived.\n"
+	     "\n" QUERY_USAGE,
+    .run = run,
+};

@@ -1,0 +1,160 @@
+#define _GNU_SOURCE /* wcwidth */
+#include "dlrd/cli/output.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <wchar.h>
+
+#define CELL_WIDTH_MAX 48 /* columns of a table's cell; longer texts are cut, with three dots */
+
+struct table_cell {
+	size_t start, len; /* in text */
+	int width;         /* columns on a terminal */
+	bool right;        /* a number */
+};
+
+struct output {
+	enum output_format format;
+	const struct report *report;
+	bool shown[REPORT_COLUMNS_MAX];
+	struct json_t *array;
+	struct buffer text; /* CSV, or the texts of the cells */
+	struct table_cell *cells;
+	size_t cell_count, cell_capacity;
+	bool failed;
+};
+
+/* Copies value to the table's text, cut to CELL_WIDTH_MAX columns; a byte that is no character of
+ * this locale is shown as one. */
+static void
+add_text(struct output *output, struct slice value, bool right)
+{
+	mbstate_t state = {0};
+	struct table_cell cell = {.start = output->text.len, .right = right};
+	for (size_t i = 0; i < value.len;) {
+		wchar_t wide;
+		size_t len = mbrtowc(&wide, value.ptr + i, value.len - i, &state);
+		bool valid = len != 0 && len <= value.len - i;
+		int width = valid ? wcwidth(wide) : 1;
+		if (!valid) {
+			len = 1;
+			memset(&state, 0, sizeof state);
+		}
+		if (cell.width + (width > 0 ? width : 0) > CELL_WIDTH_MAX - 3) {
+			buffer_append(&output->text, SLICE("..."));
+			cell.width += 3;
+			break;
+		}
+		if (valid)
+			buffer_append(&output->text, (struct slice){value.ptr + i, len});
+		else
+			buffer_append_byte(&output->text, '?');
+		cell.width += width > 0 ? width : 0;
+		i += len;
+	}
+	cell.len = output->text.len - cell.start;
+	if (output->cell_count == output->cell_capacity) {
+		size_t capacity = output->cell_capacity * 2 + 64;
+		struct table_cell *more = realloc(output->cells, capacity * sizeof *more);
+		if (more == NULL) {
+			output->failed = true;
+			return;
+		}
+		output->cells = more;
+		output->cell_capacity = capacity;
+	}
+	output->cells[output->cell_count++] = cell;
+}
+
+struct output *
+output_new(enum output_format format, const struct report *report, const char *const *only)
+{
+	struct output *output = calloc(1, sizeof *output);
+	if (output == NULL)
+		abort();
+	output->format = format;
+	output->report = report;
+	if (format == OUTPUT_JSON)
+		output->array = json_new_array();
+	if (format == OUTPUT_CSV)
+		report_csv_head(report, &output->text);
+	for (size_t i = 0; i < report->count; i++) {
+		output->shown[i] = only == NULL;
+		for (size_t k = 0; only != NULL && only[k] != NULL; k++)
+			output->shown[i] |= strcmp(only[k], report->columns[i]) == 0;
+		if (format == OUTPUT_TABLE && output->shown[i])
+			add_text(output, slice_of(report->columns[i]), false);
+	}
+	return output;
+}
+
+void
+output_add(struct output *output, const struct report_row *row)
+{
+	switch (output->format) {
+	case OUTPUT_JSON: json_push(output->array, report_json(output->report, row)); return;
+	case OUTPUT_CSV: report_csv_row(output->report, row, &output->text); return;
+	case OUTPUT_TABLE: break;
+	}
+	struct buffer text = BUFFER_EMPTY;
+	for (size_t i = 0; i < output->report->count; i++) {
+		if (!output->shown[i])
+			continue;
+		enum cell_kind kind = row->cells[i].kind;
+		buffer_clear(&text);
+		report_cell_text(&row->cells[i], &text);
+		if (kind == CELL_NULL)
+			buffer_append_byte(&text, '-');
+		add_text(output, buffer_slice(&text), kind == CELL_INT || kind == CELL_REAL);
+	}
+	output->failed |= text.failed;
+	buffer_done(&text);
+}
+
+static void
+print_table(const struct output *output)
+{
+	size_t columns = 0;
+	int widths[REPORT_COLUMNS_MAX] = {0};
+	for (size_t i = 0; i < output->report->count; i++)
+		columns += output->shown[i];
+	for (size_t i = 0; i < output->cell_count; i++)
+		if (output->cells[i].width > widths[i % columns])
+			widths[i % columns] = output->cells[i].width;
+	for (size_t i = 0; i < output->cell_count; i++) {
+		const struct table_cell *cell = &output->cells[i];
+		/* A heading stands as its column does. */
+		bool right = i + columns < output->cell_count && i < columns
+				 ? output->cells[i + columns].right
+				 : cell->right;
+		bool last = i % columns == columns - 1;
+		int space = widths[i % columns] - cell->width;
+		printf("%*s%.*s%*s", right ? space : 0, "", (int)cell->len,
+		    output->text.ptr + cell->start, right || last ? 0 : space, "");
+		fputs(last ? "\n" : "  ", stdout);
+	}
+}
+
+bool
+output_finish(struct output *output, struct json_t *object)
+{
+	bool written = !output->failed && !output->text.failed;
+	if (output->format == OUTPUT_JSON) {
+		if (object == NULL)
+			object = json_new_object();
+		json_put(object, output->report->list_key, output->array);
+		written = json_write(object, &output->text) == RESULT_OK;
+		buffer_append_byte(&output->text, '\n');
+	}
+	json_free(object);
+	if (written && output->format == OUTPUT_TABLE)
+		print_table(output);
+	else if (written)
+		fwrite(output->text.ptr, 1, output->text.len, stdout);
+	written = written && fflush(stdout) == 0 && !ferror(stdout);
+	buffer_done(&output->text);
+	free(output->cells);
+	free(output);
+	return written;
+}

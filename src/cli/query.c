@@ -1,0 +1,47 @@
+#include "dlrd/cli/query.h"
+
+#include "dlrd/base/clock.h"
+
+bool
+query_begin(struct query *query, const struct cli_command *command, int count, char **words,
+    const struct cli_option *options, size_t option_count, int operands_max, int *out_operands,
+    int *out_status)
+{
+	query->config = SETTINGS_DEFAULT_PATH;
+	if (!cli_read_options(
+		command, count, words, options, option_count, out_operands, out_status))
+		return false;
+	*out_status = CLI_USAGE;
+	if (count - *out_operands > operands_max) {
+		cli_usage_error(command, "unexpected \"%s\"", words[*out_operands + operands_max]);
+		return false;
+	}
+	if (query->json && query->csv) {
+		cli_usage_error(command, "give either --json or --csv");
+		return false;
+	}
+	query->format = query->json ? OUTPUT_JSON : query->csv ? OUTPUT_CSV : OUTPUT_TABLE;
+	*out_status = CLI_FAILED;
+	query->reader = cli_open_store(command, query->config, query->directory);
+	return query->reader != NULL;
+}
+
+int
+query_failure(const struct query *query, const struct cli_command *command, enum result result)
+{
+	return cli_failure(
+	    command, "the store: %s: %s", result_text(result), store_reader_error(query->reader));
+}
+
+bool
+query_time(const struct cli_command *command, const char *option, const char *text, int64_t *out_us)
+{
+	*out_us = 0;
+	if (text == NULL || clock_parse(slice_of(text), out_us) == RESULT_OK)
+		return true;
+	cli_usage_error(command,
+	    "--%s takes a time like 2026-11-20T14:00:00Z or a day like "
+	    "2026-11-20, not \"%s\"",
+	    option, text);
+	return false;
+}

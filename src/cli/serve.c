@@ -1,0 +1,51 @@
+#include "dlrd/cli/cli.h"
+
+#include "dlrd/daemon/daemon.h"
+
+#include <stdio.h>
+
+static int
+run(const struct cli_command *command, int count, char **words)
+{
+	const char *path = SETTINGS_DEFAULT_PATH;
+	const struct cli_option options[] = {{"config", 'c', .text = &path}};
+	struct settings *settings;
+	struct buffer problems = BUFFER_EMPTY;
+	struct failure failure;
+	int operands, status;
+	if (!cli_read_options(command, count, words, options, 1, &operands, &status))
+		return status;
+	if (operands < count)
+		return cli_usage_error(command, "unexpected \"%s\"", words[operands]);
+	enum result result = settings_load(path, &settings, &problems);
+	if (result != RESULT_OK) {
+		fprintf(stderr, "%.*s", SLICE_ARG(buffer_slice(&problems)));
+		buffer_done(&problems);
+		return CLI_FAILED;
+	}
+	log_set_level(settings->log_level);
+	if (settings->secrets_exposed)
+		log_line(LOG_WARNING,
+		    "%s holds a token and everybody may read it; chmod o-r it, or use "
+		    "auth_token_file",
+		    path);
+	log_line(LOG_INFO, "dlrd " DLRD_VERSION " with %s", path);
+	result = daemon_run(settings, &failure);
+	if (result != RESULT_OK)
+		log_line(LOG_ERROR, "cannot start: %s", failure.text);
+	settings_free(settings);
+	return result == RESULT_OK ? CLI_OK : CLI_FAILED;
+}
+
+const struct cli_command cli_serve = {
+    .name = "serve",
+    .summary = "take callbacks, in the foreground",
+    .usage = "Usage: dlrd serve [-c FILE]\n"
+	     "\n"
+	     "Takes callbacks until SIGTERM or SIGINT, which let what is in flight be kept and\n"
+	     "answered first. Logs to standard error; tells systemd when it is ready.\n"
+	     "\n"
+	     "  -c, --config FILE  the configuration (default " SETTINGS_DEFAULT_PATH ")\n"
+	     "  -h, --help         show this\n",
+    .run = run,
+};

@@ -1,0 +1,96 @@
+#include "dlrd/cli/signed_request.h"
+
+#include "dlrd/twilio/verifier.h"
+
+#include <stdio.h>
+
+/* The command names no account: any SID does. */
+#define ACCOUNT SLICE("AC")
+
+static const char *const reasons[VERDICT_COUNT] = {
+    [VERDICT_VALID] = "valid",
+    [VERDICT_NO_SIGNATURE] = "invalid: the signature is empty",
+    [VERDICT_MALFORMED_SIGNATURE] =
+	"invalid: a signature is 28 characters of base64 and ends with =",
+    [VERDICT_UNKNOWN_ACCOUNT] = "invalid",
+    [VERDICT_MISMATCH] =
+	"invalid: this token gives another signature for this URL and body, with the port and "
+	"without; compare scheme, host, path and query with what Twilio was given",
+    [VERDICT_BODY_UNBOUND] =
+	"invalid: the body is no form, and the URL holds no bodySHA256 that binds it",
+    [VERDICT_BODY_MISMATCH] =
+	"invalid: the URL's bodySHA256 is not the SHA-256 of this body; was it changed on the way?",
+};
+
+static int
+verify(const struct cli_command *command, struct signed_request *request, const char *signature)
+{
+	struct verifier *verifier;
+	struct verification verification;
+	struct buffer scratch = BUFFER_EMPTY;
+	if (verifier_new(&verifier) != RESULT_OK)
+		return cli_failure(command, "no memory");
+	enum result result = verifier_add_url(verifier, &request->base);
+	if (result == RESULT_OK)
+		result = verifier_add_token(verifier, ACCOUNT, TOKEN_CURRENT, request->token);
+	request->token = NULL; /* the verifier's now */
+	if (result == RESULT_OK) {
+		struct verify_request ask = {.is_get = request->is_get,
+		    .target = request->target,
+		    .form = request->is_form ? &request->form : NULL,
+		    .body = signed_request_body(request),
+		    .signature = slice_of(signature),
+		    .account = ACCOUNT};
+		verifier_verify(verifier, &ask, &scratch, &verification);
+		printf("%s\n", reasons[verification.verdict]);
+	}
+	buffer_done(&scratch);
+	verifier_free(verifier);
+	if (result != RESULT_OK)
+		return cli_failure(command, "no memory");
+	return verification.verdict == VERDICT_VALID ? CLI_OK : CLI_FAILED;
+}
+
+static int
+run(const struct cli_command *command, int count, char **words)
+{
+	struct signed_request_options wanted = {.type = SIGNED_REQUEST_TYPE};
+	const char *signature = NULL;
+	const struct cli_option options[] = {{"url", 0, .text = &wanted.url},
+	    {"token", 0, .text = &wanted.token}, {"token-file", 0, .text = &wanted.token_file},
+	    {"type", 0, .text = &wanted.type}, {"signature", 0, .text = &signature}};
+	struct signed_request request;
+	int operands, status;
+	if (!cli_read_options(command, count, words, options, 5, &operands, &status))
+		return status;
+	if (count - operands > 1)
+		return cli_usage_error(command, "unexpected \"%s\"", words[operands + 1]);
+	if (signature == NULL)
+		return cli_usage_error(command, "--signature is missing");
+	status = signed_request_read(
+	    command, &wanted, operands < count ? words[operands] : NULL, &request);
+	if (status != CLI_OK)
+		return status;
+	status = verify(command, &request, signature);
+	signed_request_done(&request);
+	return status;
+}
+
+const struct cli_command cli_verify = {
+    .name = "verify",
+    .summary = "check a request's signature, and say why it fails",
+    .usage =
+	"Usage: dlrd verify --url URL --token TOKEN --signature SIG [--type MEDIA-TYPE]\n"
+	"                   [BODY-FILE|-]\n"
+	"\n"
+	"Ends with 0 for a valid signature, 1 for an invalid one, whose reason it prints, and 2\n"
+	"for a wrong command line. Without BODY-FILE it is a GET.\n"
+	"\n"
+	"      --url URL           the URL as Twilio was given it\n"
+	"      --token TOKEN       the account's Auth Token\n"
+	"      --token-file FILE   a file that holds it\n"
+	"      --signature SIG     the value of X-Twilio-Signature\n"
+	"      --type MEDIA-TYPE   of the body (default " SIGNED_REQUEST_TYPE ")\n"
+	"  -h, --help              show this\n",
+    .run = run,
+};

@@ -1,0 +1,529 @@
+#include "dlrd/daemon/settings.h"
+
+#include "dlrd/base/clock.h"
+#include "dlrd/base/ini.h"
+#include "dlrd/daemon/setting_types.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define KIB INT64_C(1024)
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+#define FIELD(name) offsetof(struct settings, name)
+
+#ifndef DLRD_ERROR_CODES /* where meson install puts it */
+#define DLRD_ERROR_CODES "/usr/share/dlrd/error-codes.csv"
+#endif
+
+static const struct setting settings_rows[] = {
+    {"server", "listen", SETTING_ADDRESSES, FIELD(listen), "127.0.0.1:8080", 1, 8},
+    {"server", "public_url", SETTING_URLS, FIELD(public_url), "", 0, VERIFIER_PUBLIC_URLS_MAX},
+    {"server", "trusted_proxies", SETTING_PEERS, FIELD(trusted_proxies), "", 0, SETTINGS_LIST_MAX},
+    /* Twilio's URLs have up to 4,000 characters, and bodySHA256 may be added. */
+    {"server", "request_line_limit", SETTING_BYTES, FIELD(request_line_max), "8k", KIB, 64 * KIB},
+    {"server", "header_limit", SETTING_BYTES, FIELD(headers_max), "8k", KIB, 64 * KIB},
+    {"server", "body_limit", SETTING_BYTES, FIELD(body_max), "256k", 4 * KIB, 16 * MIB},
+    {"server", "field_limit", SETTING_COUNT, FIELD(fields_max), "512", 16, 65536},
+    {"server", "memory_limit", SETTING_BYTES, FIELD(memory_max), "32M", MIB, 16 * GIB},
+    {"server", "connection_limit", SETTING_COUNT, FIELD(connections_max), "2048", 1, 65536},
+    {"server", "connection_limit_per_address", SETTING_COUNT, FIELD(connections_per_address), "0",
+	0, 65536},
+    {"server", "request_timeout", SETTING_DURATION, FIELD(request_timeout_us), "10s",
+	CLOCK_SECOND_US / 10, CLOCK_HOUR_US},
+    /* Longer than a proxy keeps its side open (nginx: 60 s), or it sends into a closing door. */
+    {"server", "keepalive_timeout", SETTING_DURATION, FIELD(keepalive_timeout_us), "75s",
+	CLOCK_SECOND_US / 10, CLOCK_HOUR_US},
+    /* Twilio gives up after 15 s; a 503 before that may be tried again, if its URL says so. */
+    {"server", "commit_timeout", SETTING_DURATION, FIELD(commit_timeout_us), "10s",
+	CLOCK_SECOND_US / 10, CLOCK_HOUR_US},
+    {"server", "drain_timeout", SETTING_DURATION, FIELD(drain_timeout_us), "15s",
+	CLOCK_SECOND_US / 10, CLOCK_HOUR_US},
+    {"api", "listen", SETTING_ADDRESSES, FIELD(api_listen), "127.0.0.1:8081", 1, 4},
+    {"api", "token_file", SETTING_TEXT, FIELD(api_token_file), "", 0, 0},
+    {"api", "threads", SETTING_COUNT, FIELD(api_threads), "2", 1, 16},
+    {"store", "directory", SETTING_PATH, FIELD(directory), "/var/lib/dlrd", 0, 0},
+    {"store", "journal_keep", SETTING_DURATION, FIELD(journal_keep_us), "7d", 0,
+	3650 * CLOCK_DAY_US},
+    {"store", "journal_size", SETTING_BYTES, FIELD(journal_size), "4G", MIB, 1024 * GIB},
+    {"store", "conflicts", SETTING_POLICY, FIELD(conflicts), "delivered-wins", 0, 0},
+    {"store", "error_codes", SETTING_PATH, FIELD(error_codes), DLRD_ERROR_CODES, 0, 0},
+    {"log", "level", SETTING_LEVEL, FIELD(log_level), "info", 0, 0},
+};
+
+#define ROW_COUNT (sizeof settings_rows / sizeof settings_rows[0])
+#define SEEN_MAX 4096 /* keys in a file */
+
+static const struct {
+	const char *key;
+	enum token_label label;
+	bool file; /* the value names a file that holds the token */
+} token_keys[] = {
+    {"auth_token", TOKEN_CURRENT, false},
+    {"auth_token_file", TOKEN_CURRENT, true},
+    {"next_auth_token", TOKEN_NEXT, false},
+    {"next_auth_token_file", TOKEN_NEXT, true},
+    {"previous_auth_token", TOKEN_PREVIOUS, false},
+    {"previous_auth_token_file", TOKEN_PREVIOUS, true},
+};
+
+#define TOKEN_KEY_COUNT (sizeof token_keys / sizeof token_keys[0])
+
+enum callback_key { KEY_KIND, KEY_WORKSPACE, KEY_CAMPAIGN, KEY_VARIANT, KEY_ACCOUNT, KEY_COUNT };
+
+static const struct {
+	const char *key, *fallback;
+} callback_keys[KEY_COUNT] = {
+    [KEY_KIND] = {"kind", "auto"},
+    [KEY_WORKSPACE] = {"workspace", "{account}"},
+    [KEY_CAMPAIGN] = {"campaign", "{meta.3}_{meta.4}"},
+    [KEY_VARIANT] = {"variant", "{meta.6}"},
+    [KEY_ACCOUNT] = {"account", ""},
+};
+
+/* The routes that stand where no [callback ...] section does. */
+static const struct {
+	const char *path, *kind;
+} default_routes[] = {
+    {"/sms/twilio", "auto"},
+    {"/sms/dlr/twilio", "status"},
+    {"/v1/campaigns/outbound/sms/callbacks/mo/twilio", "inbound"},
+};
+
+struct loading {
+	struct settings *settings;
+	struct buffer *problems;
+	bool failed;
+	char *seen[SEEN_MAX]; /* "section\nkey" */
+	size_t seen_count;
+	bool token_in_file; /* a token stands in the configuration itself */
+};
+
+static void *
+field_of(struct settings *settings, const struct setting *row)
+{
+	return (char *)settings + row->offset;
+}
+
+/* --- secrets --- */
+
+/* A file that may be given by its bare name is one of systemd's credentials. */
+static enum result
+read_secret_file(struct slice name, struct secret **out_secret, struct failure *failure)
+{
+	char path[4096], text[4096];
+	const char *credentials = getenv("CREDENTIALS_DIRECTORY");
+	bool absolute = name.len > 0 && name.ptr[0] == '/';
+	if (!absolute && credentials == NULL)
+		return failure_set(failure, RESULT_INVALID,
+		    "\"%.*s\" is not an absolute path (a bare name is one of systemd's "
+		    "credentials, "
+		    "and there are none here)",
+		    SLICE_ARG(name));
+	snprintf(path, sizeof path, "%s%s%.*s", absolute ? "" : credentials, absolute ? "" : "/",
+	    SLICE_ARG(name));
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t len = fd < 0 ? -1 : read(fd, text, sizeof text);
+	int error = errno;
+	if (fd >= 0)
+		close(fd);
+	if (len < 0)
+		return failure_set(failure, RESULT_IO, "cannot read %s: %s", path, strerror(error));
+	struct slice token = slice_trim((struct slice){text, (size_t)len});
+	enum result result = token.len == 0 || token.len > 1024
+				 ? failure_set(failure, RESULT_INVALID,
+				       "%s must hold the token alone, on one line", path)
+				 : secret_new(token, out_secret);
+	secret_wipe(text, sizeof text);
+	return result;
+}
+
+static enum result
+read_token(struct slice text, bool file, struct secret **out_secret, struct failure *failure)
+{
+	if (file)
+		return read_secret_file(text, out_secret, failure);
+	if (text.len == 0)
+		return failure_set(failure, RESULT_INVALID,
+		    "is empty; write the account's Auth Token, 32 characters, from the Twilio "
+		    "console");
+	if (secret_new(text, out_secret) != RESULT_OK)
+		return failure_set(failure, RESULT_NO_MEMORY, "no locked memory for it");
+	return RESULT_OK;
+}
+
+static bool
+is_account_sid(struct slice sid)
+{
+	if (sid.len != 34 || !slice_starts_with(sid, SLICE("AC")))
+		return false;
+	for (size_t i = 2; i < sid.len; i++)
+		if (slice_hex_digit(sid.ptr[i]) < 0)
+			return false;
+	return true;
+}
+
+static enum result
+take_account_key(struct loading *loading, struct slice sid, struct slice key, struct slice value,
+    struct failure *failure)
+{
+	struct secret *token;
+	size_t i = 0;
+	if (!is_account_sid(sid))
+		return failure_set(failure, RESULT_INVALID,
+		    "\"%.*s\" is no account SID; it is AC and 32 hexadecimal digits",
+		    SLICE_ARG(sid));
+	while (i < TOKEN_KEY_COUNT && !slice_equal(key, slice_of(token_keys[i].key)))
+		i++;
+	if (i == TOKEN_KEY_COUNT)
+		return failure_set(failure, RESULT_INVALID,
+		    "unknown key; an account has auth_token, next_auth_token and "
+		    "previous_auth_token, each also with _file");
+	enum result result = read_token(value, token_keys[i].file, &token, failure);
+	if (result != RESULT_OK)
+		return result;
+	loading->token_in_file |= !token_keys[i].file;
+	return verifier_add_token(loading->settings->verifier, sid, token_keys[i].label, token);
+}
+
+/* --- callbacks --- */
+
+static enum result
+set_callback_key(
+    struct route *route, enum callback_key key, struct slice value, struct failure *failure)
+{
+	struct tags_template *const templates[KEY_COUNT] = {[KEY_WORKSPACE] = &route->workspace,
+	    [KEY_CAMPAIGN] = &route->campaign,
+	    [KEY_VARIANT] = &route->variant};
+	if (key == KEY_KIND) {
+		if (route_kind_from_name(value, &route->kind))
+			return RESULT_OK;
+		return failure_set(failure, RESULT_INVALID,
+		    "\"%.*s\" is no kind; write auto, status, inbound, click, events or debugger",
+		    SLICE_ARG(value));
+	}
+	if (key == KEY_ACCOUNT) {
+		if (value.len > 0 && !is_account_sid(value))
+			return failure_set(failure, RESULT_INVALID,
+			    "\"%.*s\" is no account SID; it is AC and 32 hexadecimal digits",
+			    SLICE_ARG(value));
+		free(route->account);
+		route->account = value.len == 0 ? NULL : strndup(value.ptr, value.len);
+		return RESULT_OK;
+	}
+	tags_template_done(templates[key]);
+	return tags_template_init(templates[key], value, failure);
+}
+
+/* The route of that path, made with its defaults where it is new; NULL with failure set. */
+static struct route *
+route_for(struct settings *settings, struct slice path, struct failure *failure)
+{
+	const struct route *found = routes_find(&settings->routes, path);
+	if (found != NULL)
+		return (struct route *)found;
+	if (settings->routes.count == ROUTES_MAX) {
+		failure_set(failure, RESULT_LIMIT, "more than %d callbacks", ROUTES_MAX);
+		return NULL;
+	}
+	struct route *route = &settings->routes.items[settings->routes.count];
+	route->path = strndup(path.ptr, path.len);
+	for (int key = 0; key < KEY_COUNT; key++)
+		if (set_callback_key(route, (enum callback_key)key,
+			slice_of(callback_keys[key].fallback), failure) != RESULT_OK)
+			return NULL;
+	settings->routes.count++;
+	return route;
+}
+
+static enum result
+take_callback_key(struct loading *loading, struct slice path, struct slice key, struct slice value,
+    struct failure *failure)
+{
+	if (path.len == 0 || path.ptr[0] != '/' || slice_find(path, '?') < path.len)
+		return failure_set(failure, RESULT_INVALID,
+		    "\"%.*s\" is no path; write [callback /sms/twilio], without a query",
+		    SLICE_ARG(path));
+	for (int i = 0; i < KEY_COUNT; i++)
+		if (slice_equal(key, slice_of(callback_keys[i].key))) {
+			struct route *route = route_for(loading->settings, path, failure);
+			if (route == NULL)
+				return RESULT_LIMIT;
+			return set_callback_key(route, (enum callback_key)i, value, failure);
+		}
+	return failure_set(failure, RESULT_INVALID,
+	    "unknown key; a callback has kind, workspace, campaign, variant and account");
+}
+
+/* --- one key after the other --- */
+
+static enum result
+take_plain_key(struct loading *loading, struct slice section, struct slice key, struct slice value,
+    struct failure *failure)
+{
+	bool known_section = false;
+	struct buffer keys = BUFFER_EMPTY;
+	for (size_t i = 0; i < ROW_COUNT; i++) {
+		const struct setting *row = &settings_rows[i];
+		if (!slice_equal(section, slice_of(row->section)))
+			continue;
+		if (slice_equal(key, slice_of(row->key))) {
+			buffer_done(&keys);
+			return setting_read(row, value, field_of(loading->settings, row), failure);
+		}
+		buffer_appendf(&keys, "%s%s", known_section ? ", " : "", row->key);
+		known_section = true;
+	}
+	if (known_section)
+		failure_set(failure, RESULT_INVALID, "unknown key; this section has %.*s",
+		    SLICE_ARG(buffer_slice(&keys)));
+	else
+		failure_set(failure, RESULT_INVALID,
+		    "unknown section; there are [server], [api], [store], [log], [account SID] and "
+		    "[callback /path]");
+	buffer_done(&keys);
+	return RESULT_INVALID;
+}
+
+static enum result
+note_key(struct loading *loading, struct slice section, struct slice key, struct failure *failure)
+{
+	struct buffer name = BUFFER_EMPTY;
+	buffer_appendf(&name, "%.*s\n%.*s", SLICE_ARG(section), SLICE_ARG(key));
+	if (name.failed || loading->seen_count == SEEN_MAX) {
+		buffer_done(&name);
+		return failure_set(failure, RESULT_LIMIT, "more than %d keys", SEEN_MAX);
+	}
+	for (size_t i = 0; i < loading->seen_count; i++)
+		if (strcmp(loading->seen[i], name.ptr) == 0) {
+			buffer_done(&name);
+			return failure_set(
+			    failure, RESULT_INVALID, "stands twice; keep one of the two lines");
+		}
+	loading->seen[loading->seen_count++] = name.ptr;
+	return RESULT_OK;
+}
+
+static void
+add_problem(struct loading *loading, int line, struct slice section, struct slice key,
+    const struct failure *failure)
+{
+	loading->failed = true;
+	buffer_appendf(loading->problems, "%s:", loading->settings->path);
+	if (line > 0)
+		buffer_appendf(loading->problems, "%d:", line);
+	if (section.ptr != NULL)
+		buffer_appendf(loading->problems, " [%.*s]", SLICE_ARG(section));
+	if (key.ptr != NULL)
+		buffer_appendf(loading->problems, " %.*s:", SLICE_ARG(key));
+	buffer_appendf(loading->problems, " %s\n", failure->text);
+}
+
+static enum result
+take_key(void *context, struct slice section, struct slice key, struct slice value, int line,
+    struct failure *failure)
+{
+	struct loading *loading = context;
+	struct slice name = section;
+	struct slice word = slice_take(&name, ' ');
+	struct failure why = {"no memory"};
+	(void)failure;
+	name = name.ptr == NULL ? SLICE("") : slice_trim(name);
+	enum result result = note_key(loading, section, key, &why);
+	if (result == RESULT_OK && slice_equal(word, SLICE("account")))
+		result = take_account_key(loading, name, key, value, &why);
+	else if (result == RESULT_OK && slice_equal(word, SLICE("callback")))
+		result = take_callback_key(loading, name, key, value, &why);
+	else if (result == RESULT_OK)
+		result = take_plain_key(loading, section, key, value, &why);
+	if (result != RESULT_OK)
+		add_problem(loading, line, section, key, &why);
+	return RESULT_OK; /* the next key may be wrong, too: tell all */
+}
+
+/* --- the whole --- */
+
+static enum result
+set_defaults(struct settings *settings)
+{
+	for (size_t i = 0; i < ROW_COUNT; i++) {
+		const struct setting *row = &settings_rows[i];
+		enum result result =
+		    setting_read(row, slice_of(row->fallback), field_of(settings, row), NULL);
+		if (result != RESULT_OK)
+			return result;
+	}
+	return verifier_new(&settings->verifier);
+}
+
+static enum result
+add_default_routes(struct settings *settings)
+{
+	for (size_t i = 0; i < sizeof default_routes / sizeof default_routes[0]; i++) {
+		struct route *route = route_for(settings, slice_of(default_routes[i].path), NULL);
+		if (route == NULL)
+			return RESULT_NO_MEMORY;
+		enum result result =
+		    set_callback_key(route, KEY_KIND, slice_of(default_routes[i].kind), NULL);
+		if (result != RESULT_OK)
+			return result;
+	}
+	return RESULT_OK;
+}
+
+static enum result
+add_urls(struct settings *settings)
+{
+	enum result result = RESULT_OK;
+	for (size_t i = 0; result == RESULT_OK && i < settings->public_url.count; i++) {
+		struct url_base base;
+		result = url_base_init(&base, slice_of(settings->public_url.items[i]), NULL);
+		if (result == RESULT_OK)
+			result = verifier_add_url(settings->verifier, &base);
+	}
+	return result;
+}
+
+/* What no single key can tell. */
+static void
+check_whole(struct loading *loading)
+{
+	struct settings *settings = loading->settings;
+	struct failure why;
+	size_t accounts = verifier_account_count(settings->verifier);
+	struct slice token_file = slice_of(settings->api_token_file);
+	if (accounts == 0) {
+		failure_set(&why, RESULT_INVALID,
+		    "no account; add a section [account AC...] with auth_token or auth_token_file");
+		add_problem(loading, 0, SLICE_NONE, SLICE_NONE, &why);
+	}
+	for (size_t i = 0; i < accounts; i++)
+		if (!verifier_has_token(settings->verifier, i, TOKEN_CURRENT)) {
+			failure_set(&why, RESULT_INVALID,
+			    "[account %.*s]: has no auth_token; add auth_token or auth_token_file",
+			    SLICE_ARG(verifier_account(settings->verifier, i)));
+			add_problem(loading, 0, SLICE_NONE, SLICE_NONE, &why);
+		}
+	if (token_file.len > 0 &&
+	    read_secret_file(token_file, &settings->api_token, &why) != RESULT_OK)
+		add_problem(loading, 0, SLICE("api"), SLICE("token_file"), &why);
+	struct stat status;
+	settings->secrets_exposed = loading->token_in_file && stat(settings->path, &status) == 0 &&
+				    (status.st_mode & S_IROTH) != 0;
+}
+
+static enum result
+load(struct loading *loading)
+{
+	struct settings *settings = loading->settings;
+	struct failure failure;
+	enum result result = set_defaults(settings);
+	if (result == RESULT_OK) {
+		result = ini_read_file(settings->path, take_key, loading, &failure);
+		if (result != RESULT_OK)
+			buffer_appendf(loading->problems, "%s\n", failure.text);
+	}
+	if (result == RESULT_OK && settings->routes.count == 0)
+		result = add_default_routes(settings);
+	if (result == RESULT_OK)
+		check_whole(loading);
+	if (result == RESULT_OK && !loading->failed)
+		result = add_urls(settings);
+	return result == RESULT_OK && loading->failed ? RESULT_INVALID : result;
+}
+
+enum result
+settings_load(const char *path, struct settings **out_settings, struct buffer *problems)
+{
+	struct loading *loading = calloc(1, sizeof *loading);
+	struct settings *settings = calloc(1, sizeof *settings);
+	enum result result = RESULT_NO_MEMORY;
+	if (loading != NULL && settings != NULL && signature_init() == RESULT_OK) {
+		*loading = (struct loading){.settings = settings, .problems = problems};
+		settings->path = strdup(path);
+		result = settings->path == NULL ? RESULT_NO_MEMORY : load(loading);
+	}
+	if (result != RESULT_OK && problems->len == 0)
+		buffer_appendf(problems, "%s: %s\n", path, result_text(result));
+	while (loading != NULL && loading->seen_count > 0)
+		free(loading->seen[--loading->seen_count]);
+	free(loading);
+	if (result != RESULT_OK) {
+		settings_free(settings);
+		return result;
+	}
+	*out_settings = settings;
+	return RESULT_OK;
+}
+
+static void
+print_template(const char *key, const struct tags_template *template, struct buffer *out)
+{
+	buffer_appendf(out, "%s = %s\n", key, template->text);
+}
+
+void
+settings_print(const struct settings *settings, struct buffer *out)
+{
+	const char *section = "";
+	for (size_t i = 0; i < ROW_COUNT; i++) {
+		const struct setting *row = &settings_rows[i];
+		if (strcmp(section, row->section) != 0)
+			buffer_appendf(out, "%s[%s]\n", i > 0 ? "\n" : "", row->section);
+		section = row->section;
+		buffer_appendf(out, "%s = ", row->key);
+		setting_write(row, (const char *)settings + row->offset, out);
+		buffer_append_byte(out, '\n');
+	}
+	for (size_t i = 0; i < verifier_account_count(settings->verifier); i++) {
+		buffer_appendf(
+		    out, "\n[account %.*s]\n", SLICE_ARG(verifier_account(settings->verifier, i)));
+		for (size_t k = 0; k < TOKEN_KEY_COUNT; k++)
+			if (!token_keys[k].file &&
+			    verifier_has_token(settings->verifier, i, token_keys[k].label))
+				buffer_appendf(out, "%s = (set, not shown)\n", token_keys[k].key);
+	}
+	for (size_t i = 0; i < settings->routes.count; i++) {
+		const struct route *route = &settings->routes.items[i];
+		buffer_appendf(
+		    out, "\n[callback %s]\nkind = %s\n", route->path, route_kind_name(route->kind));
+		print_template("workspace", &route->workspace, out);
+		print_template("campaign", &route->campaign, out);
+		print_template("variant", &route->variant, out);
+		if (route->account != NULL)
+			buffer_appendf(out, "account = %s\n", route->account);
+	}
+}
+
+void
+settings_each_key(
+    void (*on_key)(void *context, const char *section, const char *key, const char *fallback),
+    void *context)
+{
+	for (size_t i = 0; i < ROW_COUNT; i++)
+		on_key(context, settings_rows[i].section, settings_rows[i].key,
+		    settings_rows[i].fallback);
+	for (size_t i = 0; i < TOKEN_KEY_COUNT; i++)
+		on_key(context, "account", token_keys[i].key, NULL);
+	for (size_t i = 0; i < KEY_COUNT; i++)
+		on_key(context, "callback", callback_keys[i].key, callback_keys[i].fallback);
+}
+
+void
+settings_free(struct settings *settings)
+{
+	if (settings == NULL)
+		return;
+	for (size_t i = 0; i < ROW_COUNT; i++)
+		setting_done(&settings_rows[i], field_of(settings, &settings_rows[i]));
+	routes_done(&settings->routes);
+	verifier_free(settings->verifier);
+	secret_free(settings->api_token);
+	free(settings->path);
+	free(settings);
+}

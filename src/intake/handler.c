@@ -1,0 +1,298 @@
+#include "dlrd/intake/handler.h"
+
+#include "dlrd/base/json.h"
+#include "dlrd/base/log.h"
+#include "dlrd/twilio/callback.h"
+
+#include <stdlib.h>
+
+struct handler {
+	struct handler_options options;
+	struct form form;
+	struct buffer scratch;
+	struct metric *outcomes[ROUTES_MAX + 1][OUTCOME_LABEL_COUNT]; /* the last: no route */
+	struct metric *verdicts[VERDICT_COUNT];
+	struct metric **tokens; /* account_index * TOKEN_LABEL_COUNT + label */
+	struct log_limit refused_log;
+};
+
+static const char *const outcome_names[OUTCOME_LABEL_COUNT] = {
+    [OUTCOME_KEPT] = "kept",
+    [OUTCOME_UNVERIFIED] = "unverified",
+    [OUTCOME_UNAVAILABLE] = "unavailable",
+    [OUTCOME_MALFORMED] = "malformed",
+    [OUTCOME_NO_ROUTE] = "no_route",
+    [OUTCOME_METHOD] = "method",
+    [OUTCOME_TOO_LARGE] = "too_large",
+};
+
+static struct metric *
+add_metric(struct metrics *metrics, enum metric_family family, const char *first_name,
+    struct slice first, const char *second_name, struct slice second)
+{
+	struct buffer labels = BUFFER_EMPTY;
+	struct metric *metric = NULL;
+	metrics_label(&labels, first_name, first);
+	if (second_name != NULL)
+		metrics_label(&labels, second_name, second);
+	buffer_append_byte(&labels, '\0');
+	if (!labels.failed)
+		metric = metrics_add(metrics, family, labels.ptr);
+	buffer_done(&labels);
+	return metric;
+}
+
+static void
+add_route_metrics(struct handler *handler, size_t index, const char *path)
+{
+	for (int i = 0; i < OUTCOME_LABEL_COUNT; i++)
+		handler->outcomes[index][i] = add_metric(handler->options.metrics, METRIC_CALLBACKS,
+		    "route", slice_of(path), "outcome", slice_of(outcome_names[i]));
+}
+
+static void
+add_metrics(struct handler *handler)
+{
+	struct metrics *metrics = handler->options.metrics;
+	const struct routes *routes = handler->options.routes;
+	const struct verifier *verifier = handler->options.verifier;
+	for (size_t i = 0; i < routes->count; i++)
+		add_route_metrics(handler, i, routes->items[i].path);
+	add_route_metrics(handler, ROUTES_MAX, "");
+	for (int i = VERDICT_VALID + 1; i < VERDICT_COUNT; i++)
+		handler->verdicts[i] = add_metric(metrics, METRIC_SIGNATURE_FAILURES, "cause",
+		    slice_of(verdict_name((enum verdict)i)), NULL, SLICE_NONE);
+	for (size_t i = 0; i < verifier_account_count(verifier); i++)
+		for (int label = 0; label < TOKEN_LABEL_COUNT; label++)
+			if (verifier_has_token(verifier, i, (enum token_label)label))
+				handler->tokens[i * TOKEN_LABEL_COUNT + (size_t)label] =
+				    add_metric(metrics, METRIC_TOKEN_USED, "account",
+					verifier_account(verifier, i), "token",
+					slice_of(token_label_name((enum token_label)label)));
+}
+
+enum result
+handler_new(const struct handler_options *options, struct handler **out_handler)
+{
+	struct handler *handler = calloc(1, sizeof *handler);
+	size_t tokens = verifier_account_count(options->verifier) * TOKEN_LABEL_COUNT;
+	struct metric **token_metrics = calloc(tokens + 1, sizeof(struct metric *));
+	if (handler == NULL || token_metrics == NULL) {
+		free(handler);
+		free(token_metrics);
+		return RESULT_NO_MEMORY;
+	}
+	handler->options = *options;
+	handler->tokens = token_metrics;
+	add_metrics(handler);
+	*out_handler = handler;
+	return RESULT_OK;
+}
+
+static void
+count(struct handler *handler, const struct route *route, enum outcome_label outcome)
+{
+	size_t index =
+	    route == NULL ? ROUTES_MAX : (size_t)(route - handler->options.routes->items);
+	metric_add(handler->outcomes[index][outcome], 1);
+}
+
+void
+handler_count(struct handler *handler, struct slice target, enum outcome_label outcome)
+{
+	count(handler, routes_find(handler->options.routes, url_path(target)), outcome);
+}
+
+/* libmicrohttpd lets these through, and each reads differently in some proxy (request smuggling,
+ * CWE-444; RFC 9112, section 6.3). */
+static bool
+framing_is_ambiguous(const struct request_head *head)
+{
+	return head->bad_header || head->bad_length || head->lengths > 1 || head->encodings > 1 ||
+	       (head->encodings > 0 && (head->lengths > 0 || !head->chunked)) || head->hosts > 1 ||
+	       (head->hosts == 0 && !slice_equal(head->version, SLICE("HTTP/1.0")));
+}
+
+/* Path and query, of visible bytes. A target in absolute form is meant for a proxy. */
+static bool
+target_is_readable(struct slice target)
+{
+	for (size_t i = 0; i < target.len; i++)
+		if ((unsigned char)target.ptr[i] <= ' ' || target.ptr[i] == 0x7f)
+			return false;
+	return target.len > 0 && target.ptr[0] == '/';
+}
+
+static bool
+is_get(const struct request_head *head)
+{
+	return slice_equal(head->method, SLICE("GET"));
+}
+
+unsigned
+handler_head(struct handler *handler, const struct request_head *head, bool *out_close)
+{
+	const struct handler_limits *limits = &handler->options.limits;
+	const struct route *route = routes_find(handler->options.routes, url_path(head->target));
+	enum outcome_label outcome = OUTCOME_MALFORMED;
+	unsigned status = 0;
+	*out_close = framing_is_ambiguous(head);
+	if (*out_close || !target_is_readable(head->target))
+		status = 400;
+	else if (head->target.len > limits->target_max)
+		status = 414, outcome = OUTCOME_TOO_LARGE;
+	else if (head->header_bytes > limits->headers_max)
+		status = 431, outcome = OUTCOME_TOO_LARGE;
+	else if (route == NULL)
+		status = 404, outcome = OUTCOME_NO_ROUTE;
+	else if (!is_get(head) && !slice_equal(head->method, SLICE("POST")))
+		status = 405, outcome = OUTCOME_METHOD;
+	else if (head->content_length > limits->body_max)
+		status = 413, outcome = OUTCOME_TOO_LARGE;
+	if (status != 0)
+		count(handler, route, outcome);
+	return status;
+}
+
+/* The account that a JSON body names: at its top, in a CloudEvent's data, or in the first of
+ * several. */
+static struct slice
+account_in_json(const struct json_t *value)
+{
+	const struct json_t *first = json_first(value);
+	if (first != NULL)
+		value = first;
+	const struct json_t *places[] = {value, json_get(value, "data")};
+	for (size_t i = 0; i < 2; i++) {
+		struct slice account = json_text(json_get(places[i], "account_sid"));
+		if (account.ptr == NULL)
+			account = json_text(json_get(places[i], "accountSid"));
+		if (account.len > 0)
+			return account;
+	}
+	return SLICE_NONE;
+}
+
+/* Where no public URL is configured, it is put together as the proxy tells it, or as it came. */
+static bool
+derive_base(const struct request_head *head, struct url_base *out_base)
+{
+	struct slice scheme = SLICE("http"), host = head->host;
+	if (head->from_trusted_proxy) {
+		if (head->forwarded_proto.len > 0)
+			scheme = head->forwarded_proto;
+		if (head->forwarded_host.len > 0)
+			host = head->forwarded_host;
+	}
+	struct buffer text = BUFFER_EMPTY;
+	buffer_append(&text, scheme);
+	buffer_append(&text, SLICE("://"));
+	buffer_append(&text, host);
+	bool derived =
+	    !text.failed && url_base_init(out_base, buffer_slice(&text), NULL) == RESULT_OK;
+	buffer_done(&text);
+	return derived;
+}
+
+static void
+verify(struct handler *handler, const struct request_head *head, const struct route *route,
+    struct verify_request *request, struct verification *out_verification)
+{
+	struct url_base derived = {{NULL}};
+	request->is_get = is_get(head);
+	request->target = head->target;
+	request->signature = head->signature;
+	request->route_account = slice_of(route->account);
+	if (head->signatures > 1) /* two of them: neither */
+		request->signature = SLICE("two headers");
+	if (verifier_url_count(handler->options.verifier) == 0 && derive_base(head, &derived))
+		request->base = &derived;
+	verifier_verify(handler->options.verifier, request, &handler->scratch, out_verification);
+	url_base_done(&derived);
+}
+
+static void
+note_refusal(struct handler *handler, const struct route *route, enum verdict verdict)
+{
+	uint64_t swallowed = 0;
+	metric_add(handler->verdicts[verdict], 1);
+	if (log_limit_allows(&handler->refused_log, 1, &swallowed))
+		log_line(LOG_WARNING,
+		    "refused a request on %s: %s (%llu more like it since the last such line)",
+		    route->path, verdict_name(verdict), (unsigned long long)swallowed);
+}
+
+static bool
+is_inbound(const struct handler *handler, const struct route *route, bool is_form)
+{
+	if (route->kind == ROUTE_INBOUND)
+		return true;
+	return is_form && route->kind == ROUTE_AUTO &&
+	       callback_read(&handler->form, ROUTE_AUTO).kind == CALLBACK_INBOUND;
+}
+
+/* Verifies with the account that the request names. Gives the status that refuses it, or 0. */
+static unsigned
+verify_body(struct handler *handler, const struct request_head *head, const struct route *route,
+    struct slice body, bool is_form, struct verification *out_verification)
+{
+	struct verify_request request = {.body = body, .form = is_form ? &handler->form : NULL};
+	struct json_t *json = NULL;
+	if (is_form) {
+		struct slice text = is_get(head) ? url_query(head->target) : body;
+		enum result result =
+		    form_decode(&handler->form, text, handler->options.limits.fields_max);
+		if (result != RESULT_OK) {
+			count(handler, route,
+			    result == RESULT_LIMIT ? OUTCOME_TOO_LARGE : OUTCOME_UNAVAILABLE);
+			return result == RESULT_LIMIT ? 413 : 503;
+		}
+		request.account = form_get(&handler->form, SLICE("AccountSid"));
+	} else if (json_parse(body, &json) == RESULT_OK)
+		request.account = account_in_json(json);
+	if (request.account.len == 0)
+		request.account = SLICE_NONE;
+	verify(handler, head, route, &request, out_verification);
+	json_free(json);
+	if (out_verification->verdict == VERDICT_VALID)
+		return 0;
+	note_refusal(handler, route, out_verification->verdict);
+	count(handler, route, OUTCOME_UNVERIFIED);
+	return 403;
+}
+
+struct ruling
+handler_body(
+    struct handler *handler, const struct request_head *head, struct slice body, int64_t now_us)
+{
+	const struct route *route = routes_find(handler->options.routes, url_path(head->target));
+	struct verification verification = {.verdict = VERDICT_MISMATCH};
+	bool get = is_get(head), is_form = get || form_is_body(head->media_type, body);
+	struct ruling ruling = {
+	    .status = verify_body(handler, head, route, body, is_form, &verification)};
+	if (ruling.status != 0)
+		return ruling;
+	metric_add(handler->tokens[verification.account_index * TOKEN_LABEL_COUNT +
+				   (size_t)verification.label],
+	    1);
+	ruling.kept_status = is_inbound(handler, route, is_form) ? 200 : 204;
+	ruling.entry = (struct journal_entry){.received_us = now_us,
+	    .method = head->method,
+	    .route = slice_of(route->path),
+	    .query = url_query(head->target),
+	    .media_type = head->media_type,
+	    .body = get ? SLICE_NONE : body,
+	    .account = verification.account};
+	return ruling;
+}
+
+void
+handler_free(struct handler *handler)
+{
+	if (handler == NULL)
+		return;
+	form_done(&handler->form);
+	buffer_done(&handler->scratch);
+	free(handler->tokens);
+	free(handler);
+}

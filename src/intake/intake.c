@@ -1,0 +1,776 @@
+#define _GNU_SOURCE
+#include "dlrd/intake/intake.h"
+
+#include "dlrd/base/clock.h"
+#include "dlrd/base/log.h"
+#include "dlrd/twilio/twiml.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/queue.h>
+#include <unistd.h>
+
+/* libmicrohttpd's memory for one connection: the request line, the headers and its own tables. It
+ * zeroes what is unused after each request, so more of it costs time. */
+#define CONNECTION_MEMORY_SPARE 6144
+/* Requests that are handed to the writer in one go, while the loop is still reading others: the
+ * writer need not wait for the whole turn. */
+#define HANDOVER_REQUESTS 16
+/* A request's buffers are kept for the next one on its connection up to this size. */
+#define KEEP_BUFFER_BYTES 8192
+/* How long idle connections stay open in a drain: a proxy may just be sending on one of them. */
+#define DRAIN_GRACE_US (CLOCK_SECOND_US / 4)
+#define LOOP_MAX_MS 500
+
+enum stage {
+	STAGE_HEAD,    /* nothing judged yet */
+	STAGE_BODY,    /* reading the body */
+	STAGE_REFUSED, /* status is decided; the rest of the body is read away */
+	STAGE_COMMIT,  /* suspended until the journal has it */
+	STAGE_ANSWER,  /* status is decided; to be answered now */
+};
+
+/* One request on its way down: head, body, commit, answer. It lives in its connection. */
+struct request {
+	enum stage stage;
+	unsigned status;
+	unsigned kept_status; /* the answer once it is kept */
+	bool close;           /* the connection ends with the answer */
+	struct request_head head;
+	struct buffer target, body;
+	size_t counted; /* bytes of body in the intake's memory account */
+	struct journal_write *write;
+};
+
+TAILQ_HEAD(connections, connection);
+
+/* Each open connection stands in one list, in the order of its deadline. */
+struct connection {
+	TAILQ_ENTRY(connection) entry;
+	struct connections *list; /* which, or NULL: it is being closed */
+	int64_t since_us;         /* when it came into that list */
+	struct listener *listener;
+	struct MHD_Connection *mhd;
+	int fd;
+	bool trusted;
+	struct request request;
+};
+
+struct listener {
+	struct intake *intake;
+	struct MHD_Daemon *daemon;
+	bool must_run; /* a connection of it was resumed */
+};
+
+enum response_kind {
+	RESPONSE_EMPTY,
+	RESPONSE_TWIML,
+	RESPONSE_METHODS,
+	RESPONSE_RETRY,
+	RESPONSE_KINDS
+};
+
+struct intake {
+	struct intake_options options;
+	struct listener listeners[INTAKE_LISTENERS_MAX];
+	struct MHD_Response *responses[RESPONSE_KINDS][2]; /* [1]: with Connection: close */
+	struct connections busy, idle, suspended;
+	size_t open_connections, in_flight;
+	struct journal_write *outbox, **outbox_end; /* suspended, not yet handed over */
+	size_t outbox_count;
+	size_t memory;     /* bytes of bodies in progress and of writes that are out */
+	size_t writes_out; /* writes that the writer has */
+	int event_fd;
+	pthread_mutex_t done_lock;  /* guards done */
+	struct journal_write *done; /* finished writes, handed back by the writer */
+	pthread_t thread;
+	bool started;
+	_Atomic int64_t heartbeat_us;
+	_Atomic int64_t drain_start_us, drain_end_us; /* monotonic; 0: not draining */
+	bool quiesced;
+	struct metric *connections_metric, *deadlines_metric;
+};
+
+/* --- connections and their deadlines --- */
+
+static void
+move_to(struct connection *connection, struct connections *list)
+{
+	if (connection->list != NULL)
+		TAILQ_REMOVE(connection->list, connection, entry);
+	connection->list = list;
+	connection->since_us = clock_monotonic_us();
+	if (list != NULL)
+		TAILQ_INSERT_TAIL(list, connection, entry);
+}
+
+static bool
+is_trusted(const struct intake *intake, const struct sockaddr *peer)
+{
+	for (size_t i = 0; i < intake->options.proxy_count; i++)
+		if (socket_peer_matches(&intake->options.proxies[i], peer))
+			return true;
+	return false;
+}
+
+static void
+open_connection(struct listener *listener, struct MHD_Connection *mhd, void **context)
+{
+	struct connection *connection = calloc(1, sizeof *connection);
+	const union MHD_ConnectionInfo *info;
+	if (connection == NULL)
+		return; /* its first request is closed unanswered */
+	connection->listener = listener;
+	connection->mhd = mhd;
+	info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+	connection->fd = info == NULL ? -1 : info->connect_fd;
+	info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	connection->trusted = is_trusted(listener->intake, info == NULL ? NULL : info->client_addr);
+	move_to(connection, &listener->intake->busy);
+	metric_set(
+	    listener->intake->connections_metric, (double)++listener->intake->open_connections);
+	*context = connection;
+}
+
+static void
+close_connection(struct intake *intake, struct connection *connection)
+{
+	move_to(connection, NULL);
+	buffer_done(&connection->request.target);
+	buffer_done(&connection->request.body);
+	metric_set(intake->connections_metric, (double)--intake->open_connections);
+	free(connection);
+}
+
+static void
+on_connection(void *context, struct MHD_Connection *mhd, void **socket_context,
+    enum MHD_ConnectionNotificationCode code)
+{
+	struct listener *listener = context;
+	switch (code) {
+	case MHD_CONNECTION_NOTIFY_STARTED: open_connection(listener, mhd, socket_context); return;
+	case MHD_CONNECTION_NOTIFY_CLOSED:
+		if (*socket_context != NULL)
+			close_connection(listener->intake, *socket_context);
+		*socket_context = NULL;
+		return;
+	}
+}
+
+/* --- requests --- */
+
+static void
+release_body(struct intake *intake, struct request *request)
+{
+	intake->memory -= request->counted;
+	request->counted = 0;
+	request->body.len = 0;
+	request->body.failed = false;
+	if (request->body.cap > KEEP_BUFFER_BYTES)
+		buffer_done(&request->body);
+}
+
+/* The library's first word of a request: its raw target, which the signature covers byte for byte.
+ */
+static void *
+on_target(void *context, const char *target, struct MHD_Connection *mhd)
+{
+	struct listener *listener = context;
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	struct connection *connection = info == NULL ? NULL : info->socket_context;
+	if (connection == NULL)
+		return NULL;
+	struct request *request = &connection->request;
+	struct buffer text = request->target, body = request->body;
+	*request = (struct request){.target = text, .body = body};
+	buffer_clear(&request->target);
+	buffer_append(&request->target, slice_of(target));
+	if (connection->list == &listener->intake->idle)
+		move_to(connection, &listener->intake->busy);
+	listener->intake->in_flight++;
+	return connection;
+}
+
+static void
+on_completed(void *context, struct MHD_Connection *mhd, void **request_context,
+    enum MHD_RequestTerminationCode code)
+{
+	struct listener *listener = context;
+	struct connection *connection = *request_context;
+	(void)mhd, (void)code;
+	if (connection == NULL)
+		return;
+	release_body(listener->intake, &connection->request);
+	if (connection->request.target.cap > KEEP_BUFFER_BYTES)
+		buffer_done(&connection->request.target);
+	listener->intake->in_flight--;
+	if (connection->list != NULL)
+		move_to(connection, &listener->intake->idle);
+	*request_context = NULL;
+}
+
+/* RFC 9110, section 5.6.2. */
+static bool
+is_token(struct slice name)
+{
+	for (size_t i = 0; i < name.len; i++) {
+		char byte = name.ptr[i];
+		bool letter = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+			      (byte >= '0' && byte <= '9');
+		if (!letter && slice_find(SLICE("!#$%&'*+-.^_`|~"), byte) == 15)
+			return false;
+	}
+	return name.len > 0;
+}
+
+static void
+read_length(struct request_head *head, struct slice value)
+{
+	int64_t length = 0;
+	head->lengths++;
+	head->bad_length |= slice_to_int(value, &length) != RESULT_OK;
+	head->content_length = (uint64_t)length;
+}
+
+static enum MHD_Result
+read_header(void *context, enum MHD_ValueKind kind, const char *name_text, size_t name_len,
+    const char *value_text, size_t value_len)
+{
+	struct request_head *head = context;
+	struct slice name = {name_text, name_len};
+	struct slice value = {value_text == NULL ? "" : value_text, value_len};
+	const struct {
+		struct slice name;
+		struct slice *value;
+		unsigned *count; /* NULL: the first one counts, more of them do no harm */
+	} wanted[] = {
+	    {SLICE("X-Twilio-Signature"), &head->signature, &head->signatures},
+	    {SLICE("Host"), &head->host, &head->hosts},
+	    {SLICE("Content-Type"), &head->media_type, NULL},
+	    {SLICE("X-Forwarded-Proto"), &head->forwarded_proto, NULL},
+	    {SLICE("X-Forwarded-Host"), &head->forwarded_host, NULL},
+	};
+	(void)kind;
+	head->header_bytes += name_len + value_len + 4;
+	head->bad_header |= !is_token(name);
+	for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+		if (!slice_equal_nocase(name, wanted[i].name))
+			continue;
+		if (wanted[i].value->ptr == NULL)
+			*wanted[i].value = value;
+		if (wanted[i].count != NULL)
+			++*wanted[i].count;
+		return MHD_YES;
+	}
+	if (slice_equal_nocase(name, SLICE("Content-Length")))
+		read_length(head, value);
+	else if (slice_equal_nocase(name, SLICE("Transfer-Encoding"))) {
+		head->encodings++;
+		head->chunked = slice_equal_nocase(value, SLICE("chunked"));
+	}
+	return MHD_YES;
+}
+
+static void
+read_head(struct connection *connection, const char *method, const char *version)
+{
+	struct request *request = &connection->request;
+	request->head = (struct request_head){.method = slice_of(method),
+	    .version = slice_of(version),
+	    .target = buffer_slice(&request->target),
+	    .from_trusted_proxy = connection->trusted};
+	MHD_get_connection_values_n(connection->mhd, MHD_HEADER_KIND, read_header, &request->head);
+}
+
+/* --- answers --- */
+
+static enum MHD_Result
+answer(struct intake *intake, struct connection *connection)
+{
+	struct request *request = &connection->request;
+	enum response_kind kind = request->status == 200   ? RESPONSE_TWIML
+				  : request->status == 405 ? RESPONSE_METHODS
+				  : request->status == 503 ? RESPONSE_RETRY
+							   : RESPONSE_EMPTY;
+	bool close = request->close || intake->quiesced;
+	return MHD_queue_response(connection->mhd, request->status, intake->responses[kind][close]);
+}
+
+static void
+make_response(struct intake *intake, enum response_kind kind, bool close)
+{
+	static const struct {
+		const char *body, *header, *value;
+	} rows[RESPONSE_KINDS] = {
+	    [RESPONSE_EMPTY] = {"", NULL, NULL},
+	    [RESPONSE_TWIML] = {TWIML_EMPTY, MHD_HTTP_HEADER_CONTENT_TYPE, TWIML_MEDIA_TYPE},
+	    [RESPONSE_METHODS] = {"", MHD_HTTP_HEADER_ALLOW, "GET, POST"},
+	    [RESPONSE_RETRY] = {"", MHD_HTTP_HEADER_RETRY_AFTER, "1"},
+	};
+	struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback(
+	    strlen(rows[kind].body), (void *)rows[kind].body, NULL);
+	if (response == NULL)
+		return;
+	if (rows[kind].header != NULL)
+		MHD_add_response_header(response, rows[kind].header, rows[kind].value);
+	if (close)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+	intake->responses[kind][close] = response;
+}
+
+/* --- the way into the journal and back --- */
+
+static void
+hand_over(struct intake *intake)
+{
+	if (intake->outbox == NULL)
+		return;
+	struct journal_write *list = intake->outbox;
+	intake->outbox = NULL;
+	intake->outbox_end = &intake->outbox;
+	intake->writes_out += intake->outbox_count;
+	intake->outbox_count = 0;
+	writer_submit(intake->options.writer, list);
+}
+
+/* Suspends the request until its write is done. From here to resume nothing touches the library's
+ * connection: it has no timeout and no owner but us. */
+static enum MHD_Result
+suspend(struct intake *intake, struct connection *connection, struct journal_write *write)
+{
+	struct request *request = &connection->request;
+	request->stage = STAGE_COMMIT;
+	request->write = write;
+	write->owner = connection;
+	intake->memory += write->size;
+	move_to(connection, &intake->suspended);
+	MHD_suspend_connection(connection->mhd);
+	*intake->outbox_end = write;
+	intake->outbox_end = &write->next;
+	if (++intake->outbox_count >= HANDOVER_REQUESTS)
+		hand_over(intake);
+	return MHD_YES;
+}
+
+static void
+resume(struct intake *intake, struct connection *connection, unsigned status)
+{
+	struct request *request = &connection->request;
+	request->stage = STAGE_ANSWER;
+	request->status = status;
+	request->write->owner = NULL;
+	request->write = NULL;
+	handler_count(intake->options.handler, buffer_slice(&request->target),
+	    status == 503 ? OUTCOME_UNAVAILABLE : OUTCOME_KEPT);
+	move_to(connection, &intake->busy);
+	connection->listener->must_run = true;
+	MHD_resume_connection(connection->mhd);
+}
+
+void
+intake_done(struct intake *intake, struct journal_write *list)
+{
+	struct journal_write **end = &list;
+	while (*end != NULL)
+		end = &(*end)->next;
+	pthread_mutex_lock(&intake->done_lock);
+	*end = intake->done;
+	intake->done = list;
+	pthread_mutex_unlock(&intake->done_lock);
+	uint64_t one = 1;
+	if (write(intake->event_fd, &one, sizeof one) < 0)
+		return; /* the counter is at its maximum: it rings already */
+}
+
+static void
+take_done(struct intake *intake)
+{
+	uint64_t rings;
+	if (read(intake->event_fd, &rings, sizeof rings) < 0 && errno != EAGAIN)
+		log_line(LOG_ERROR, "the intake's eventfd: %s", strerror(errno));
+	pthread_mutex_lock(&intake->done_lock);
+	struct journal_write *list = intake->done;
+	intake->done = NULL;
+	pthread_mutex_unlock(&intake->done_lock);
+	while (list != NULL) {
+		struct journal_write *write = list;
+		list = write->next;
+		struct connection *connection = write->owner;
+		/* The promise to Twilio: a 2xx only for a write that the journal has synced. */
+		if (connection != NULL)
+			resume(intake, connection,
+			    write->result == RESULT_OK ? connection->request.kept_status : 503);
+		intake->memory -= write->size;
+		intake->writes_out--;
+		free(write);
+	}
+}
+
+/* --- one request, call by call --- */
+
+static enum MHD_Result
+take_head(
+    struct intake *intake, struct connection *connection, const char *method, const char *version)
+{
+	struct request *request = &connection->request;
+	read_head(connection, method, version);
+	request->status = request->target.failed ? 503
+						 : handler_head(intake->options.handler,
+						       &request->head, &request->close);
+	request->stage = request->status == 0 ? STAGE_BODY : STAGE_ANSWER;
+	return request->status == 0 ? MHD_YES : answer(intake, connection);
+}
+
+static void
+refuse_body(
+    struct intake *intake, struct request *request, unsigned status, enum outcome_label outcome)
+{
+	request->stage = STAGE_REFUSED;
+	request->status = status;
+	request->close = true;
+	release_body(intake, request);
+	handler_count(intake->options.handler, buffer_slice(&request->target), outcome);
+}
+
+static void
+take_body(struct intake *intake, struct request *request, struct slice bytes)
+{
+	if (request->stage != STAGE_BODY)
+		return;
+	if (request->body.len + bytes.len > intake->options.body_max) {
+		refuse_body(intake, request, 413, OUTCOME_TOO_LARGE);
+		return;
+	}
+	if (intake->memory + bytes.len > intake->options.memory_max) {
+		refuse_body(intake, request, 503, OUTCOME_UNAVAILABLE);
+		return;
+	}
+	buffer_append(&request->body, bytes);
+	intake->memory += bytes.len;
+	request->counted += bytes.len;
+	if (request->body.failed)
+		refuse_body(intake, request, 503, OUTCOME_UNAVAILABLE);
+}
+
+static enum MHD_Result
+take_end(struct intake *intake, struct connection *connection)
+{
+	struct request *request = &connection->request;
+	if (request->stage != STAGE_BODY)
+		return answer(intake, connection);
+	struct ruling ruling = handler_body(
+	    intake->options.handler, &request->head, buffer_slice(&request->body), clock_wall_us());
+	request->status = ruling.status;
+	if (ruling.status == 0) {
+		struct journal_write *write = journal_write_new(&ruling.entry);
+		request->kept_status = ruling.kept_status;
+		if (write != NULL)
+			return suspend(intake, connection, write);
+		handler_count(
+		    intake->options.handler, buffer_slice(&request->target), OUTCOME_UNAVAILABLE);
+		request->status = 503;
+	}
+	request->stage = STAGE_ANSWER;
+	return answer(intake, connection);
+}
+
+static enum MHD_Result
+on_request(void *context, struct MHD_Connection *mhd, const char *url, const char *method,
+    const char *version, const char *data, size_t *data_size, void **request_context)
+{
+	struct listener *listener = context;
+	struct connection *connection = *request_context;
+	(void)mhd, (void)url;
+	if (connection == NULL)
+		return MHD_NO; /* no memory for it: close */
+	if (connection->request.stage == STAGE_HEAD)
+		return take_head(listener->intake, connection, method, version);
+	if (*data_size > 0) {
+		take_body(listener->intake, &connection->request, (struct slice){data, *data_size});
+		*data_size = 0;
+		return MHD_YES;
+	}
+	return take_end(listener->intake, connection);
+}
+
+/* --- the loop --- */
+
+/* Closes what has been in list for longer than timeout. The library then notices the end of the
+ * connection and takes it down. */
+static void
+close_expired(struct intake *intake, struct connections *list, int64_t timeout_us, int64_t now_us)
+{
+	struct connection *connection;
+	while ((connection = TAILQ_FIRST(list)) != NULL &&
+	       now_us - connection->since_us >= timeout_us) {
+		move_to(connection, NULL);
+		metric_add(intake->deadlines_metric, 1);
+		shutdown(connection->fd, SHUT_RDWR);
+	}
+}
+
+/* A journal that does not come back in time: better a 503 now than silence until Twilio gives up.
+ */
+static void
+give_up_commits(struct intake *intake, int64_t now_us)
+{
+	struct connection *connection;
+	while ((connection = TAILQ_FIRST(&intake->suspended)) != NULL &&
+	       now_us - connection->since_us >= intake->options.commit_timeout_us)
+		resume(intake, connection, 503);
+}
+
+static void
+enforce_deadlines(struct intake *intake)
+{
+	int64_t now_us = clock_monotonic_us();
+	int64_t drain_us = atomic_load(&intake->drain_start_us);
+	bool leave = drain_us != 0 && now_us - drain_us >= DRAIN_GRACE_US;
+	close_expired(intake, &intake->busy, intake->options.request_timeout_us, now_us);
+	close_expired(
+	    intake, &intake->idle, leave ? 0 : intake->options.keepalive_timeout_us, now_us);
+	give_up_commits(intake, now_us);
+}
+
+/* Milliseconds until the loop has something to do by itself. */
+static int
+loop_timeout(struct intake *intake)
+{
+	int timeout_ms = LOOP_MAX_MS;
+	for (size_t i = 0; i < intake->options.listen_count; i++) {
+		MHD_UNSIGNED_LONG_LONG wanted;
+		if (intake->listeners[i].must_run)
+			return 0;
+		if (MHD_get_timeout(intake->listeners[i].daemon, &wanted) == MHD_YES &&
+		    wanted < (MHD_UNSIGNED_LONG_LONG)timeout_ms)
+			timeout_ms = (int)wanted;
+	}
+	if (atomic_load(&intake->drain_start_us) != 0 && timeout_ms > 20)
+		timeout_ms = 20;
+	return timeout_ms;
+}
+
+static void
+run_listeners(struct intake *intake, const struct pollfd *polled)
+{
+	for (size_t i = 0; i < intake->options.listen_count; i++) {
+		struct listener *listener = &intake->listeners[i];
+		MHD_UNSIGNED_LONG_LONG wanted;
+		bool due = MHD_get_timeout(listener->daemon, &wanted) == MHD_YES && wanted == 0;
+		if (!listener->must_run && polled[i].revents == 0 && !due)
+			continue;
+		listener->must_run = false;
+		MHD_run(listener->daemon);
+	}
+}
+
+static void
+quiesce(struct intake *intake)
+{
+	for (size_t i = 0; i < intake->options.listen_count; i++) {
+		MHD_socket fd = MHD_quiesce_daemon(intake->listeners[i].daemon);
+		if (fd != MHD_INVALID_SOCKET)
+			close(fd);
+	}
+	intake->quiesced = true;
+}
+
+/* Whether the loop has nothing left to do: every request answered and every connection closed, or
+ * the drain's time is over; never while a connection is suspended, on which the library would
+ * abort. */
+static bool
+is_drained(struct intake *intake)
+{
+	int64_t end_us = atomic_load(&intake->drain_end_us);
+	if (end_us == 0)
+		return false;
+	if (!intake->quiesced)
+		quiesce(intake);
+	bool late = clock_monotonic_us() >= end_us;
+	while (late && !TAILQ_EMPTY(&intake->suspended))
+		resume(intake, TAILQ_FIRST(&intake->suspended), 503);
+	return late || (intake->in_flight == 0 && intake->open_connections == 0);
+}
+
+static void *
+run(void *context)
+{
+	struct intake *intake = context;
+	struct pollfd polled[INTAKE_LISTENERS_MAX + 1];
+	size_t count = intake->options.listen_count;
+	for (size_t i = 0; i < count; i++) {
+		const union MHD_DaemonInfo *info =
+		    MHD_get_daemon_info(intake->listeners[i].daemon, MHD_DAEMON_INFO_EPOLL_FD);
+		polled[i] = (struct pollfd){.fd = info->epoll_fd, .events = POLLIN};
+	}
+	polled[count] = (struct pollfd){.fd = intake->event_fd, .events = POLLIN};
+	while (!is_drained(intake)) {
+		if (poll(polled, count + 1, loop_timeout(intake)) < 0 && errno != EINTR)
+			log_line(LOG_ERROR, "the intake's poll: %s", strerror(errno));
+		atomic_store(&intake->heartbeat_us, clock_monotonic_us());
+		if (polled[count].revents != 0)
+			take_done(intake);
+		run_listeners(intake, polled);
+		hand_over(intake);
+		enforce_deadlines(intake);
+	}
+	/* Answers to what is_drained has just resumed. */
+	for (size_t i = 0; i < count; i++)
+		MHD_run(intake->listeners[i].daemon);
+	return NULL;
+}
+
+/* --- life --- */
+
+static void
+log_library(void *context, const char *format, va_list arguments)
+{
+	/* The library logs a line for each unreadable request, with the stranger's bytes; the
+	 * counters say as much. */
+	(void)context, (void)format, (void)arguments;
+}
+
+static void
+panic(void *context, const char *file, unsigned line, const char *reason)
+{
+	(void)context;
+	log_line(LOG_ERROR, "libmicrohttpd gives up at %s:%u: %s", file, line,
+	    reason == NULL ? "no reason given" : reason);
+	abort();
+}
+
+static struct MHD_Daemon *
+start_daemon(struct intake *intake, struct listener *listener, int fd)
+{
+	const struct intake_options *options = &intake->options;
+	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+	size_t memory = options->head_max + CONNECTION_MEMORY_SPARE;
+	return MHD_start_daemon(flags, 0, NULL, NULL, on_request, listener,
+	    MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
+	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory, MHD_OPTION_CONNECTION_LIMIT,
+	    options->connections_max, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+	    options->connections_per_address, MHD_OPTION_CONNECTION_TIMEOUT, 0u,
+	    MHD_OPTION_URI_LOG_CALLBACK, on_target, listener, MHD_OPTION_NOTIFY_COMPLETED,
+	    on_completed, listener, MHD_OPTION_NOTIFY_CONNECTION, on_connection, listener,
+	    MHD_OPTION_END);
+}
+
+static enum result
+start_daemons(struct intake *intake, struct failure *failure)
+{
+	MHD_set_panic_func(panic, NULL);
+	for (size_t i = 0; i < intake->options.listen_count; i++) {
+		struct listener *listener = &intake->listeners[i];
+		listener->intake = intake;
+		listener->daemon = start_daemon(intake, listener, intake->options.listen_fds[i]);
+		if (listener->daemon == NULL)
+			return failure_set(failure, RESULT_IO, "libmicrohttpd does not start: %s",
+			    strerror(errno));
+		intake->options.listen_fds[i] = -1; /* the library's now */
+	}
+	return RESULT_OK;
+}
+
+static void
+stop_daemons(struct intake *intake)
+{
+	for (size_t i = 0; i < intake->options.listen_count; i++) {
+		if (intake->listeners[i].daemon != NULL)
+			MHD_stop_daemon(intake->listeners[i].daemon);
+		else if (intake->options.listen_fds[i] >= 0)
+			close(intake->options.listen_fds[i]);
+		intake->listeners[i].daemon = NULL;
+		intake->options.listen_fds[i] = -1;
+	}
+}
+
+enum result
+intake_start(struct intake *intake, struct failure *failure)
+{
+	int error = pthread_create(&intake->thread, NULL, run, intake);
+	intake->started = error == 0;
+	if (error != 0)
+		return failure_set(
+		    failure, RESULT_IO, "cannot start the intake's thread: %s", strerror(error));
+	return RESULT_OK;
+}
+
+enum result
+intake_open(
+    const struct intake_options *options, struct intake **out_intake, struct failure *failure)
+{
+	struct intake *intake = calloc(1, sizeof *intake);
+	if (intake == NULL)
+		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
+	intake->options = *options;
+	intake->outbox_end = &intake->outbox;
+	intake->heartbeat_us = clock_monotonic_us();
+	TAILQ_INIT(&intake->busy);
+	TAILQ_INIT(&intake->idle);
+	TAILQ_INIT(&intake->suspended);
+	pthread_mutex_init(&intake->done_lock, NULL);
+	intake->connections_metric = metrics_add(options->metrics, METRIC_CONNECTIONS, "");
+	intake->deadlines_metric = metrics_add(options->metrics, METRIC_DEADLINES, "");
+	for (int kind = 0; kind < RESPONSE_KINDS; kind++) {
+		make_response(intake, (enum response_kind)kind, false);
+		make_response(intake, (enum response_kind)kind, true);
+	}
+	intake->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	enum result result = intake->event_fd < 0
+				 ? failure_set(failure, RESULT_IO, "eventfd: %s", strerror(errno))
+				 : start_daemons(intake, failure);
+	if (result != RESULT_OK) {
+		stop_daemons(intake);
+		intake_free(intake);
+		return result;
+	}
+	*out_intake = intake;
+	return RESULT_OK;
+}
+
+void
+intake_drain(struct intake *intake, int64_t deadline_us)
+{
+	int64_t now_us = clock_monotonic_us();
+	uint64_t one = 1;
+	atomic_store(&intake->drain_start_us, now_us);
+	atomic_store(&intake->drain_end_us, now_us + deadline_us);
+	if (write(intake->event_fd, &one, sizeof one) < 0)
+		log_line(LOG_DEBUG, "the intake's eventfd rings already");
+	if (intake->started)
+		pthread_join(intake->thread, NULL);
+	stop_daemons(intake);
+}
+
+int64_t
+intake_heartbeat_us(const struct intake *intake)
+{
+	return atomic_load(&intake->heartbeat_us);
+}
+
+void
+intake_free(struct intake *intake)
+{
+	if (intake == NULL)
+		return;
+	while (intake->done != NULL) {
+		struct journal_write *write = intake->done;
+		intake->done = write->next;
+		free(write);
+	}
+	for (int kind = 0; kind < RESPONSE_KINDS; kind++)
+		for (int close_it = 0; close_it < 2; close_it++)
+			if (intake->responses[kind][close_it] != NULL)
+				MHD_destroy_response(intake->responses[kind][close_it]);
+	if (intake->event_fd >= 0)
+		close(intake->event_fd);
+	pthread_mutex_destroy(&intake->done_lock);
+	free(intake);
+}

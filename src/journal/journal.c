@@ -1,0 +1,509 @@
+#include "dlrd/journal/journal.h"
+
+#include "dlrd/base/clock.h"
+#include "dlrd/journal/timed_vfs.h"
+
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define APPLICATION_ID 0x646c726a /* "dlrj" */
+#define SCHEMA_VERSION 1
+#define PAGE_SIZE 8192 /* a receipt is half a kilobyte; bigger pages copy less often */
+
+/* opened_us is rewritten when the file is opened, and when it is probed, to prove that it can be.
+ */
+static const char schema[] =
+    "CREATE TABLE entry("
+    " seq INTEGER PRIMARY KEY,"
+    " received_us INTEGER NOT NULL,"
+    " method TEXT NOT NULL,"
+    " route TEXT NOT NULL,"
+    " query BLOB,"
+    " media_type TEXT,"
+    " body BLOB,"
+    " account TEXT NOT NULL"
+    ") STRICT;"
+    "CREATE TABLE proof(id INTEGER PRIMARY KEY CHECK(id = 1), opened_us INTEGER NOT NULL) STRICT;"
+    "INSERT INTO proof VALUES(1, 0);"
+    "PRAGMA user_version = 1;";
+
+struct journal {
+	sqlite3 *db; /* NULL after a failed journal_reopen */
+	sqlite3_stmt *begin, *commit, *rollback, *insert, *prove, *trim, *pages;
+	char *path;
+	struct metric *fsync_seconds;
+	uint64_t last_seq;
+	int wal_pages; /* in the log, as of the last commit */
+	char error[256];
+};
+
+struct journal_reader {
+	sqlite3 *db;
+	sqlite3_stmt *read, *last, *next;
+};
+
+static enum result
+result_of(int code)
+{
+	switch (code & 0xff) {
+	case SQLITE_OK:
+	case SQLITE_ROW:
+	case SQLITE_DONE: return RESULT_OK;
+	case SQLITE_NOMEM: return RESULT_NO_MEMORY;
+	case SQLITE_FULL: return RESULT_FULL;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED: return RESULT_BUSY;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB: return RESULT_CORRUPT;
+	default: return RESULT_IO;
+	}
+}
+
+/* Runs a statement that gives no rows, leaves it ready to run again. */
+static int
+run(sqlite3_stmt *statement)
+{
+	int code = sqlite3_step(statement);
+	int reset = sqlite3_reset(statement);
+	return code == SQLITE_DONE ? SQLITE_OK : reset != SQLITE_OK ? reset : code;
+}
+
+static enum result
+note_error(struct journal *journal, int code)
+{
+	if (code != SQLITE_OK)
+		sqlite3_snprintf(sizeof journal->error, journal->error, "%s",
+		    journal->db == NULL ? "closed" : sqlite3_errmsg(journal->db));
+	return result_of(code);
+}
+
+/* The first column of the first row, as a number. */
+static int
+ask_number(sqlite3 *db, const char *sql, int64_t *out_number)
+{
+	sqlite3_stmt *statement = NULL;
+	int code = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
+	if (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+		*out_number = sqlite3_column_int64(statement, 0);
+		code = SQLITE_OK;
+	}
+	sqlite3_finalize(statement);
+	return code;
+}
+
+static int
+note_wal_pages(void *context, sqlite3 *db, const char *name, int pages)
+{
+	(void)db, (void)name;
+	((struct journal *)context)->wal_pages = pages;
+	return SQLITE_OK;
+}
+
+static enum result
+set_up_schema(sqlite3 *db, const char *path, struct failure *failure)
+{
+	int64_t version = 0, application = 0;
+	int code = ask_number(db, "PRAGMA user_version", &version);
+	if (code == SQLITE_OK)
+		code = ask_number(db, "PRAGMA application_id", &application);
+	if (code == SQLITE_OK && version == 0 && application == 0) {
+		char *sql =
+		    sqlite3_mprintf("BEGIN IMMEDIATE; PRAGMA application_id = %d; %s COMMIT;",
+			APPLICATION_ID, schema);
+		code = sql == NULL ? SQLITE_NOMEM : sqlite3_exec(db, sql, NULL, NULL, NULL);
+		sqlite3_free(sql);
+	} else if (code == SQLITE_OK &&
+		   (application != APPLICATION_ID || version != SCHEMA_VERSION))
+		return failure_set(failure, RESULT_CORRUPT,
+		    "%s: not a journal that this dlrd can read (application_id %lld, version %lld)",
+		    path, (long long)application, (long long)version);
+	if (code != SQLITE_OK)
+		return failure_set(failure, result_of(code), "%s: %s", path, sqlite3_errmsg(db));
+	return RESULT_OK;
+}
+
+/* Durability is what this file is for: set, read back, refused otherwise. */
+static enum result
+set_durable(sqlite3 *db, const char *path, struct failure *failure)
+{
+	int64_t synchronous = 0, wal = 0;
+	char *sql = sqlite3_mprintf("PRAGMA page_size = %d; PRAGMA journal_mode = WAL;"
+				    "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;"
+				    "PRAGMA secure_delete = OFF; PRAGMA mmap_size = 0;"
+				    "PRAGMA cache_size = -2048; PRAGMA trusted_schema = OFF",
+	    PAGE_SIZE);
+	int code = sql == NULL ? SQLITE_NOMEM : sqlite3_exec(db, sql, NULL, NULL, NULL);
+	sqlite3_free(sql);
+	if (code == SQLITE_OK)
+		code = ask_number(db, "PRAGMA synchronous", &synchronous);
+	if (code == SQLITE_OK)
+		code = ask_number(db, "SELECT journal_mode = 'wal' FROM pragma_journal_mode", &wal);
+	if (code != SQLITE_OK)
+		return failure_set(failure, result_of(code), "%s: %s", path, sqlite3_errmsg(db));
+	if (synchronous != 2 || wal != 1)
+		return failure_set(failure, RESULT_IO,
+		    "%s: SQLite refused journal_mode=WAL with synchronous=FULL; is the directory "
+		    "on "
+		    "a local disk?",
+		    path);
+	return RESULT_OK;
+}
+
+static int
+prepare(sqlite3 *db, const char *sql, sqlite3_stmt **out_statement)
+{
+	return sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, out_statement, NULL);
+}
+
+static int
+prepare_all(struct journal *journal)
+{
+	const struct {
+		const char *sql;
+		sqlite3_stmt **statement;
+	} rows[] = {
+	    {"BEGIN IMMEDIATE", &journal->begin},
+	    {"COMMIT", &journal->commit},
+	    {"ROLLBACK", &journal->rollback},
+	    {"INSERT INTO entry VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", &journal->insert},
+	    {"UPDATE proof SET opened_us = max(opened_us + 1, ?1)", &journal->prove},
+	    {"DELETE FROM entry WHERE seq IN (SELECT seq FROM entry WHERE seq <= ?1"
+	     " AND seq < (SELECT max(seq) FROM entry)"
+	     " AND (SELECT received_us FROM entry ORDER BY seq LIMIT 1) < ?2"
+	     " ORDER BY seq LIMIT ?3) AND received_us < ?2",
+		&journal->trim},
+	    {"SELECT (c.page_count - f.freelist_count) * s.page_size FROM pragma_page_count c,"
+	     " pragma_freelist_count f, pragma_page_size s",
+		&journal->pages},
+	};
+	int code = SQLITE_OK;
+	for (size_t i = 0; code == SQLITE_OK && i < sizeof rows / sizeof rows[0]; i++)
+		code = prepare(journal->db, rows[i].sql, rows[i].statement);
+	return code;
+}
+
+static void
+close_handle(struct journal *journal)
+{
+	sqlite3_stmt **statements[] = {&journal->begin, &journal->commit, &journal->rollback,
+	    &journal->insert, &journal->prove, &journal->trim, &journal->pages};
+	for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++) {
+		sqlite3_finalize(*statements[i]);
+		*statements[i] = NULL;
+	}
+	sqlite3_close_v2(journal->db);
+	journal->db = NULL;
+}
+
+static enum result
+read_last_seq(struct journal *journal)
+{
+	int64_t last = 0;
+	int code = ask_number(journal->db, "SELECT coalesce(max(seq), 0) FROM entry", &last);
+	if (code == SQLITE_OK && (uint64_t)last > journal->last_seq)
+		journal->last_seq = (uint64_t)last;
+	return note_error(journal, code);
+}
+
+static enum result
+open_handle(struct journal *journal, struct failure *failure)
+{
+	const char *vfs = timed_vfs_register(journal->fsync_seconds);
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+	int code = sqlite3_open_v2(journal->path, &journal->db, flags, vfs);
+	if (code != SQLITE_OK)
+		return failure_set(failure, result_of(code), "%s: %s", journal->path,
+		    journal->db == NULL ? "no memory" : sqlite3_errmsg(journal->db));
+	sqlite3_busy_timeout(journal->db, 5000);
+	sqlite3_wal_hook(journal->db, note_wal_pages, journal);
+	enum result result = set_durable(journal->db, journal->path, failure);
+	if (result != RESULT_OK)
+		return result;
+	sqlite3_wal_hook(
+	    journal->db, note_wal_pages, journal); /* wal_autocheckpoint took it away */
+	result = set_up_schema(journal->db, journal->path, failure);
+	if (result != RESULT_OK)
+		return result;
+	result = note_error(journal, prepare_all(journal));
+	if (result == RESULT_OK)
+		result = read_last_seq(journal);
+	if (result == RESULT_OK)
+		result = journal_probe(journal);
+	if (result != RESULT_OK)
+		return failure_set(failure, result, "%s: %s", journal->path, journal->error);
+	return RESULT_OK;
+}
+
+enum result
+journal_open(
+    const struct journal_options *options, struct journal **out_journal, struct failure *failure)
+{
+	struct journal *journal = calloc(1, sizeof *journal);
+	if (journal == NULL)
+		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
+	journal->path = strdup(options->path);
+	journal->fsync_seconds = options->fsync_seconds;
+	journal->last_seq = options->min_seq;
+	enum result result = journal->path == NULL
+				 ? failure_set(failure, RESULT_NO_MEMORY, "no memory")
+				 : open_handle(journal, failure);
+	if (result != RESULT_OK) {
+		journal_close(journal);
+		return result;
+	}
+	*out_journal = journal;
+	return RESULT_OK;
+}
+
+enum result
+journal_reopen(struct journal *journal, struct failure *failure)
+{
+	close_handle(journal);
+	enum result result = open_handle(journal, failure);
+	if (result != RESULT_OK)
+		close_handle(journal);
+	return result;
+}
+
+static void
+bind_text(sqlite3_stmt *statement, int column, struct slice text)
+{
+	if (text.ptr == NULL)
+		sqlite3_bind_null(statement, column);
+	else
+		sqlite3_bind_text(statement, column, text.ptr, (int)text.len, SQLITE_STATIC);
+}
+
+static void
+bind_bytes(sqlite3_stmt *statement, int column, struct slice bytes)
+{
+	if (bytes.ptr == NULL)
+		sqlite3_bind_null(statement, column);
+	else
+		sqlite3_bind_blob(statement, column, bytes.ptr, (int)bytes.len, SQLITE_STATIC);
+}
+
+static int
+insert(struct journal *journal, const struct journal_entry *entry, uint64_t seq)
+{
+	sqlite3_bind_int64(journal->insert, 1, (sqlite3_int64)seq);
+	sqlite3_bind_int64(journal->insert, 2, entry->received_us);
+	bind_text(journal->insert, 3, entry->method);
+	bind_text(journal->insert, 4, entry->route);
+	bind_bytes(journal->insert, 5, entry->query);
+	bind_text(journal->insert, 6, entry->media_type);
+	bind_bytes(journal->insert, 7, entry->body);
+	bind_text(journal->insert, 8, entry->account);
+	return run(journal->insert);
+}
+
+/* SQLite may or may not have rolled back by itself (sqlite.org/lang_transaction.html, "Response To
+ * Errors Within A Transaction"). */
+static enum result
+give_up(struct journal *journal, int code)
+{
+	enum result result = note_error(journal, code);
+	if (sqlite3_get_autocommit(journal->db) == 0)
+		run(journal->rollback);
+	return result;
+}
+
+enum result
+journal_append(struct journal *journal, struct journal_entry *const *entries, size_t count)
+{
+	if (journal->db == NULL)
+		return note_error(journal, SQLITE_IOERR);
+	int code = run(journal->begin);
+	for (size_t i = 0; code == SQLITE_OK && i < count; i++)
+		code = insert(journal, entries[i], journal->last_seq + 1 + i);
+	/* The promise "2xx means durable" is kept here: with synchronous=FULL, COMMIT returns after
+	 * the fsync of the log. */
+	if (code == SQLITE_OK)
+		code = run(journal->commit);
+	if (code != SQLITE_OK)
+		return give_up(journal, code);
+	for (size_t i = 0; i < count; i++)
+		entries[i]->seq = ++journal->last_seq;
+	return RESULT_OK;
+}
+
+enum result
+journal_probe(struct journal *journal)
+{
+	if (journal->db == NULL)
+		return note_error(journal, SQLITE_IOERR);
+	sqlite3_bind_int64(journal->prove, 1, clock_wall_us());
+	int code = run(journal->prove);
+	return code == SQLITE_OK ? RESULT_OK : give_up(journal, code);
+}
+
+enum result
+journal_trim(struct journal *journal, uint64_t last_seq, int64_t before_us, size_t rows_max,
+    size_t *out_removed)
+{
+	if (journal->db == NULL)
+		return note_error(journal, SQLITE_IOERR);
+	sqlite3_bind_int64(journal->trim, 1, (sqlite3_int64)last_seq);
+	sqlite3_bind_int64(journal->trim, 2, before_us);
+	sqlite3_bind_int64(journal->trim, 3, (sqlite3_int64)rows_max);
+	int code = run(journal->trim);
+	if (code != SQLITE_OK)
+		return give_up(journal, code);
+	*out_removed = (size_t)sqlite3_changes(journal->db);
+	return RESULT_OK;
+}
+
+enum result
+journal_checkpoint(struct journal *journal)
+{
+	if (journal->db == NULL)
+		return note_error(journal, SQLITE_IOERR);
+	int code =
+	    sqlite3_wal_checkpoint_v2(journal->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	return note_error(journal, code == SQLITE_BUSY ? SQLITE_OK : code);
+}
+
+struct journal_size
+journal_size(struct journal *journal)
+{
+	struct journal_size size = {0, (uint64_t)journal->wal_pages * PAGE_SIZE};
+	if (journal->db != NULL && sqlite3_step(journal->pages) == SQLITE_ROW)
+		size.live_bytes = (uint64_t)sqlite3_column_int64(journal->pages, 0);
+	if (journal->db != NULL)
+		sqlite3_reset(journal->pages);
+	return size;
+}
+
+uint64_t
+journal_last_seq(const struct journal *journal)
+{
+	return journal->last_seq;
+}
+
+const char *
+journal_error(const struct journal *journal)
+{
+	return journal->error;
+}
+
+void
+journal_close(struct journal *journal)
+{
+	if (journal == NULL)
+		return;
+	if (journal->db != NULL)
+		close_handle(journal);
+	free(journal->path);
+	free(journal);
+}
+
+enum result
+journal_reader_open(const char *path, struct journal_reader **out_reader, struct failure *failure)
+{
+	struct journal_reader *reader = calloc(1, sizeof *reader);
+	if (reader == NULL)
+		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
+	int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX;
+	int code = sqlite3_open_v2(path, &reader->db, flags, NULL);
+	if (code == SQLITE_OK) {
+		sqlite3_busy_timeout(reader->db, 5000);
+		code = sqlite3_exec(reader->db,
+		    "PRAGMA query_only = ON; PRAGMA wal_autocheckpoint = 0; PRAGMA mmap_size = 0;"
+		    "PRAGMA cache_size = -1024",
+		    NULL, NULL, NULL);
+	}
+	if (code == SQLITE_OK)
+		code = prepare(reader->db,
+		    "SELECT seq, received_us, method, route, query, media_type, body, account"
+		    " FROM entry WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+		    &reader->read);
+	if (code == SQLITE_OK)
+		code =
+		    prepare(reader->db, "SELECT coalesce(max(seq), 0) FROM entry", &reader->last);
+	if (code == SQLITE_OK)
+		code = prepare(reader->db,
+		    "SELECT received_us FROM entry WHERE seq > ?1 ORDER BY seq LIMIT 1",
+		    &reader->next);
+	if (code != SQLITE_OK) {
+		enum result result = failure_set(failure, result_of(code), "%s: %s", path,
+		    reader->db == NULL ? "no memory" : sqlite3_errmsg(reader->db));
+		journal_reader_close(reader);
+		return result;
+	}
+	*out_reader = reader;
+	return RESULT_OK;
+}
+
+static struct slice
+column(sqlite3_stmt *statement, int index)
+{
+	const char *bytes = sqlite3_column_blob(statement, index);
+	size_t len = (size_t)sqlite3_column_bytes(statement, index);
+	if (sqlite3_column_type(statement, index) == SQLITE_NULL)
+		return SLICE_NONE;
+	return (struct slice){bytes == NULL ? "" : bytes, len};
+}
+
+enum result
+journal_reader_read(struct journal_reader *reader, uint64_t after_seq, size_t entries_max,
+    journal_entry_fn on_entry, void *context)
+{
+	enum result result = RESULT_OK;
+	int code = SQLITE_ROW;
+	sqlite3_bind_int64(reader->read, 1, (sqlite3_int64)after_seq);
+	sqlite3_bind_int64(reader->read, 2, (sqlite3_int64)entries_max);
+	while (result == RESULT_OK && (code = sqlite3_step(reader->read)) == SQLITE_ROW) {
+		struct journal_entry entry = {
+		    .seq = (uint64_t)sqlite3_column_int64(reader->read, 0),
+		    .received_us = sqlite3_column_int64(reader->read, 1),
+		    .method = column(reader->read, 2),
+		    .route = column(reader->read, 3),
+		    .query = column(reader->read, 4),
+		    .media_type = column(reader->read, 5),
+		    .body = column(reader->read, 6),
+		    .account = column(reader->read, 7),
+		};
+		result = on_entry(context, &entry);
+	}
+	sqlite3_reset(reader->read);
+	return result != RESULT_OK ? result : result_of(code);
+}
+
+enum result
+journal_reader_tail(
+    struct journal_reader *reader, uint64_t after_seq, uint64_t *out_last_seq, int64_t *out_next_us)
+{
+	int code = sqlite3_step(reader->last);
+	uint64_t last = code == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(reader->last, 0) : 0;
+	sqlite3_reset(reader->last);
+	if (code != SQLITE_ROW)
+		return result_of(code);
+	sqlite3_bind_int64(reader->next, 1, (sqlite3_int64)after_seq);
+	code = sqlite3_step(reader->next);
+	int64_t next_us = code == SQLITE_ROW ? sqlite3_column_int64(reader->next, 0) : 0;
+	sqlite3_reset(reader->next);
+	if (code != SQLITE_ROW && code != SQLITE_DONE)
+		return result_of(code);
+	*out_last_seq = last;
+	*out_next_us = next_us;
+	return RESULT_OK;
+}
+
+const char *
+journal_reader_error(const struct journal_reader *reader)
+{
+	return sqlite3_errmsg(reader->db);
+}
+
+void
+journal_reader_close(struct journal_reader *reader)
+{
+	if (reader == NULL)
+		return;
+	sqlite3_finalize(reader->read);
+	sqlite3_finalize(reader->last);
+	sqlite3_finalize(reader->next);
+	sqlite3_close_v2(reader->db);
+	free(reader);
+}

@@ -1,0 +1,309 @@
+#include "dlrd/journal/writer.h"
+
+#include "dlrd/base/clock.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define BATCH_MAX 4096                       /* entries; bounds the time of one commit */
+#define CHECKPOINT_BYTES (16u * 1024 * 1024) /* log size that is worth two fsyncs */
+#define TRIM_ROWS 1000                       /* a few milliseconds of work */
+#define UPKEEP_US (CLOCK_SECOND_US / 10)     /* between looks at size and age */
+
+struct writer {
+	struct writer_options options;
+	pthread_t thread;
+	pthread_mutex_t lock; /* guards queue, queue_end, stopping */
+	pthread_cond_t wake;
+	struct journal_write *queue, **queue_end;
+	bool stopping;
+	_Atomic uint64_t released; /* entries up to here may be trimmed */
+	_Atomic int64_t heartbeat_us;
+	_Atomic bool healthy;
+	/* the thread's own: */
+	struct journal_entry *batch[BATCH_MAX];
+	int64_t upkeep_us; /* next look at size and age */
+	uint64_t last_wal; /* bytes after the last checkpoint */
+	bool must_reopen;  /* the handle may not be used again */
+	bool over_size;    /* the journal is larger than keep_bytes */
+	bool more_to_trim; /* the last step left some of it */
+	struct {
+		struct metric *entries, *full, *io, *checkpoint, *commit_seconds, *batch_entries,
+		    *bytes, *wal_bytes;
+	} metrics;
+};
+
+static size_t
+put(char **at, struct slice *text)
+{
+	if (text->ptr == NULL)
+		return 0;
+	if (text->len > 0)
+		memcpy(*at, text->ptr, text->len);
+	text->ptr = *at;
+	*at += text->len;
+	return text->len;
+}
+
+struct journal_write *
+journal_write_new(const struct journal_entry *entry)
+{
+	size_t size = sizeof(struct journal_write) + entry->method.len + entry->route.len +
+		      entry->query.len + entry->media_type.len + entry->body.len +
+		      entry->account.len + 1;
+	struct journal_write *write = malloc(size);
+	if (write == NULL)
+		return NULL;
+	*write = (struct journal_write){.entry = *entry, .size = size};
+	char *at = write->bytes;
+	put(&at, &write->entry.method);
+	put(&at, &write->entry.route);
+	put(&at, &write->entry.query);
+	put(&at, &write->entry.media_type);
+	put(&at, &write->entry.body);
+	put(&at, &write->entry.account);
+	return write;
+}
+
+static void
+set_health(struct writer *writer, bool healthy, const char *why)
+{
+	if (atomic_exchange(&writer->healthy, healthy) != healthy)
+		writer->options.on_health(writer->options.context, healthy, why);
+}
+
+/* Notes how a write went. A full disk mends itself on the same handle; after anything else the
+ * handle may not be trusted (a failed fsync is never tried again). */
+static void
+note_result(struct writer *writer, enum result result)
+{
+	if (result == RESULT_OK) {
+		set_health(writer, true, "the journal takes callbacks again");
+		return;
+	}
+	metric_add(result == RESULT_FULL ? writer->metrics.full : writer->metrics.io, 1);
+	writer->must_reopen = result != RESULT_FULL && result != RESULT_NO_MEMORY;
+	set_health(writer, false, journal_error(writer->options.journal));
+}
+
+static bool
+reopen_if_needed(struct writer *writer)
+{
+	struct failure failure;
+	if (!writer->must_reopen)
+		return true;
+	enum result result = journal_reopen(writer->options.journal, &failure);
+	writer->must_reopen = result != RESULT_OK;
+	return result == RESULT_OK;
+}
+
+/* Appends the first BATCH_MAX of the list, and returns the rest. */
+static struct journal_write *
+commit_batch(struct writer *writer, struct journal_write *list)
+{
+	size_t count = 0;
+	struct journal_write *last = list;
+	writer->batch[count++] = &list->entry;
+	for (; last->next != NULL && count < BATCH_MAX; last = last->next)
+		writer->batch[count++] = &last->next->entry;
+	struct journal_write *rest = last->next;
+	last->next = NULL;
+	int64_t start_us = clock_monotonic_us();
+	enum result result = RESULT_IO;
+	if (reopen_if_needed(writer))
+		result = journal_append(writer->options.journal, writer->batch, count);
+	metric_observe(
+	    writer->metrics.commit_seconds, (double)(clock_monotonic_us() - start_us) / 1e6);
+	metric_observe(writer->metrics.batch_entries, (double)count);
+	for (struct journal_write *write = list; write != NULL; write = write->next)
+		write->result = result;
+	/* Unhealthy before the 503s are out, healthy before the 204s. */
+	note_result(writer, result);
+	writer->options.on_done(writer->options.context, list);
+	if (result == RESULT_OK) {
+		metric_add(writer->metrics.entries, count);
+		writer->options.on_committed(
+		    writer->options.context, journal_last_seq(writer->options.journal));
+	}
+	return rest;
+}
+
+static void
+trim(struct writer *writer)
+{
+	size_t removed;
+	int64_t before_us = clock_wall_us() - writer->options.keep_us;
+	uint64_t released = atomic_load(&writer->released);
+	if (writer->over_size)
+		before_us = INT64_MAX;
+	enum result result =
+	    journal_trim(writer->options.journal, released, before_us, TRIM_ROWS, &removed);
+	if (result != RESULT_OK)
+		note_result(writer, result);
+	writer->more_to_trim = result == RESULT_OK && removed == TRIM_ROWS;
+	if (writer->more_to_trim)
+		writer->upkeep_us = 0;
+}
+
+static void
+checkpoint(struct writer *writer, uint64_t wal_bytes)
+{
+	/* A reader may keep the log from being reset: wait for another stretch of it. */
+	if (wal_bytes < writer->last_wal)
+		writer->last_wal = 0;
+	if (wal_bytes < writer->last_wal + CHECKPOINT_BYTES)
+		return;
+	if (journal_checkpoint(writer->options.journal) != RESULT_OK)
+		metric_add(writer->metrics.checkpoint, 1);
+	writer->last_wal = wal_bytes;
+}
+
+static void
+do_upkeep(struct writer *writer)
+{
+	int64_t now_us = clock_monotonic_us();
+	if (now_us < writer->upkeep_us || writer->must_reopen)
+		return;
+	writer->upkeep_us = now_us + UPKEEP_US;
+	struct journal_size size = journal_size(writer->options.journal);
+	metric_set(writer->metrics.bytes, (double)size.live_bytes);
+	metric_set(writer->metrics.wal_bytes, (double)size.wal_bytes);
+	writer->over_size = size.live_bytes > writer->options.keep_bytes;
+	trim(writer);
+	if (!writer->must_reopen)
+		checkpoint(writer, size.wal_bytes);
+}
+
+/* Waits up to a second for writes, not at all while there is more to trim. False when there are
+ * none and the writer is to stop. */
+static bool
+take_queue(struct writer *writer, struct journal_write **out_list)
+{
+	struct timespec until;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += 1;
+	pthread_mutex_lock(&writer->lock);
+	int waited = writer->more_to_trim ? ETIMEDOUT : 0;
+	while (writer->queue == NULL && !writer->stopping && waited == 0)
+		waited = pthread_cond_timedwait(&writer->wake, &writer->lock, &until);
+	*out_list = writer->queue;
+	writer->queue = NULL;
+	writer->queue_end = &writer->queue;
+	bool goes_on = *out_list != NULL || !writer->stopping;
+	pthread_mutex_unlock(&writer->lock);
+	return goes_on;
+}
+
+static void *
+run(void *context)
+{
+	struct writer *writer = context;
+	struct journal_write *list;
+	while (take_queue(writer, &list)) {
+		atomic_store(&writer->heartbeat_us, clock_monotonic_us());
+		while (list != NULL)
+			list = commit_batch(writer, list);
+		if (!atomic_load(&writer->healthy) && reopen_if_needed(writer))
+			note_result(writer, journal_probe(writer->options.journal));
+		do_upkeep(writer);
+	}
+	return NULL;
+}
+
+static void
+add_metrics(struct writer *writer, struct metrics *metrics)
+{
+	writer->metrics.entries = metrics_add(metrics, METRIC_JOURNAL_ENTRIES, "");
+	writer->metrics.full = metrics_add(metrics, METRIC_JOURNAL_FAILURES, "cause=\"full\"");
+	writer->metrics.io = metrics_add(metrics, METRIC_JOURNAL_FAILURES, "cause=\"io\"");
+	writer->metrics.checkpoint =
+	    metrics_add(metrics, METRIC_CHECKPOINT_FAILURES, "file=\"" JOURNAL_FILE "\"");
+	writer->metrics.commit_seconds = metrics_add(metrics, METRIC_COMMIT_SECONDS, "");
+	writer->metrics.batch_entries = metrics_add(metrics, METRIC_BATCH_ENTRIES, "");
+	writer->metrics.bytes = metrics_add(metrics, METRIC_JOURNAL_BYTES, "");
+	writer->metrics.wal_bytes = metrics_add(metrics, METRIC_JOURNAL_WAL_BYTES, "");
+}
+
+enum result
+writer_start(
+    const struct writer_options *options, struct writer **out_writer, struct failure *failure)
+{
+	struct writer *writer = calloc(1, sizeof *writer);
+	if (writer == NULL)
+		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
+	writer->options = *options;
+	writer->queue_end = &writer->queue;
+	writer->healthy = true;
+	writer->heartbeat_us = clock_monotonic_us();
+	add_metrics(writer, options->metrics);
+	pthread_condattr_t monotonic;
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&writer->wake, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	pthread_mutex_init(&writer->lock, NULL);
+	int error = pthread_create(&writer->thread, NULL, run, writer);
+	if (error != 0) {
+		pthread_mutex_destroy(&writer->lock);
+		pthread_cond_destroy(&writer->wake);
+		free(writer);
+		return failure_set(
+		    failure, RESULT_IO, "cannot start the journal's thread: %s", strerror(error));
+	}
+	*out_writer = writer;
+	return RESULT_OK;
+}
+
+void
+writer_submit(struct writer *writer, struct journal_write *list)
+{
+	if (list == NULL)
+		return;
+	struct journal_write **end = &list;
+	while (*end != NULL)
+		end = &(*end)->next;
+	pthread_mutex_lock(&writer->lock);
+	bool was_empty = writer->queue == NULL;
+	*writer->queue_end = list;
+	writer->queue_end = end;
+	pthread_mutex_unlock(&writer->lock);
+	if (was_empty)
+		pthread_cond_signal(&writer->wake);
+}
+
+void
+writer_release(struct writer *writer, uint64_t seq)
+{
+	atomic_store(&writer->released, seq);
+}
+
+int64_t
+writer_heartbeat_us(const struct writer *writer)
+{
+	return atomic_load(&writer->heartbeat_us);
+}
+
+bool
+writer_healthy(const struct writer *writer)
+{
+	return atomic_load(&writer->healthy);
+}
+
+void
+writer_stop(struct writer *writer)
+{
+	if (writer == NULL)
+		return;
+	pthread_mutex_lock(&writer->lock);
+	writer->stopping = true;
+	pthread_mutex_unlock(&writer->lock);
+	pthread_cond_signal(&writer->wake);
+	pthread_join(writer->thread, NULL);
+	pthread_mutex_destroy(&writer->lock);
+	pthread_cond_destroy(&writer->wake);
+	free(writer);
+}

@@ -1,0 +1,30 @@
+#include "dlrd/model/status.h"
+
+static const struct slice names[STATUS_COUNT] = {
+    [STATUS_ACCEPTED] = SLICE_INIT("accepted"),
+    [STATUS_SCHEDULED] = SLICE_INIT("scheduled"),
+    [STATUS_QUEUED] = SLICE_INIT("queued"),
+    [STATUS_SENDING] = SLICE_INIT("sending"),
+    [STATUS_SENT] = SLICE_INIT("sent"),
+    [STATUS_CANCELED] = SLICE_INIT("canceled"),
+    [STATUS_FAILED] = SLICE_INIT("failed"),
+    [STATUS_UNDELIVERED] = SLICE_INIT("undelivered"),
+    [STATUS_DELIVERED] = SLICE_INIT("delivered"),
+    [STATUS_READ] = SLICE_INIT("read"),
+    [STATUS_RECEIVED] = SLICE_INIT("received"),
+};
+
+enum message_status
+status_from_name(struct slice name)
+{
+	for (int status = STATUS_ACCEPTED; status < STATUS_COUNT; status++)
+		if (slice_equal_nocase(name, names[status]))
+			return (enum message_status)status;
+	return STATUS_UNKNOWN;
+}
+
+struct slice
+status_name(enum message_status status)
+{
+	return names[status];
+}

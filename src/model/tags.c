@@ -1,0 +1,120 @@
+#include "dlrd/model/tags.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* "name" or "name.N" between the braces. */
+static enum result
+read_parameter(struct slice inside, struct tags_piece *out_piece, struct failure *failure)
+{
+	struct slice rest = inside;
+	struct tags_piece piece = {.is_parameter = true, .text = slice_take(&rest, '.')};
+	int64_t field = 0;
+	if (rest.ptr != NULL &&
+	    (slice_to_int(rest, &field) != RESULT_OK || field < 1 || field > 999))
+		return failure_set(failure, RESULT_INVALID,
+		    "{%.*s}: behind the dot stands the number of a field, counted from 1",
+		    SLICE_ARG(inside));
+	if (piece.text.len == 0)
+		return failure_set(failure, RESULT_INVALID,
+		    "{} names no query parameter; write {name} or {name.N}");
+	piece.field = (int)field;
+	*out_piece = piece;
+	return RESULT_OK;
+}
+
+static enum result
+read_pieces(struct tags_template *template, struct slice rest, struct failure *failure)
+{
+	while (rest.len > 0) {
+		if (template->count == TAGS_PIECES_MAX)
+			return failure_set(failure, RESULT_LIMIT,
+			    "more than %d pieces in one template", TAGS_PIECES_MAX);
+		struct tags_piece *piece = &template->pieces[template->count++];
+		size_t open = slice_find(rest, '{');
+		if (open > 0) {
+			*piece = (struct tags_piece){.text = {rest.ptr, open}};
+			if (slice_find(piece->text, '}') < open)
+				return failure_set(failure, RESULT_INVALID, "a } without its {");
+			rest = slice_from(rest, open);
+			continue;
+		}
+		size_t close = slice_find(rest, '}');
+		if (close == rest.len)
+			return failure_set(failure, RESULT_INVALID, "a { without its }");
+		enum result result =
+		    read_parameter((struct slice){rest.ptr + 1, close - 1}, piece, failure);
+		if (result != RESULT_OK)
+			return result;
+		rest = slice_from(rest, close + 1);
+	}
+	return RESULT_OK;
+}
+
+enum result
+tags_template_init(struct tags_template *template, struct slice text, struct failure *failure)
+{
+	struct tags_template made = {.text = malloc(text.len + 1)};
+	if (made.text == NULL)
+		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
+	if (text.len > 0)
+		memcpy(made.text, text.ptr, text.len);
+	enum result result = read_pieces(&made, (struct slice){made.text, text.len}, failure);
+	if (result != RESULT_OK) {
+		tags_template_done(&made);
+		return result;
+	}
+	*template = made;
+	return RESULT_OK;
+}
+
+static struct slice
+nth_field(struct slice value, int field)
+{
+	struct slice rest = value, piece = value;
+	for (int i = 0; i < field; i++) {
+		if (rest.ptr == NULL)
+			return SLICE_NONE;
+		piece = slice_take(&rest, '.');
+	}
+	return piece;
+}
+
+static bool
+is_printable(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if ((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7f)
+			return false;
+	return true;
+}
+
+bool
+tags_template_fill(const struct tags_template *template, tags_lookup_fn lookup, const void *context,
+    struct buffer *out)
+{
+	size_t start = out->len;
+	for (size_t i = 0; i < template->count; i++) {
+		const struct tags_piece *piece = &template->pieces[i];
+		struct slice value = piece->text;
+		if (piece->is_parameter) {
+			value = nth_field(lookup(context, piece->text), piece->field);
+			if (value.len == 0)
+				goto misfit;
+		}
+		buffer_append(out, value);
+	}
+	struct slice filled = slice_from(buffer_slice(out), start);
+	if (filled.len <= TAGS_VALUE_MAX && is_printable(filled))
+		return true;
+misfit:
+	out->len = start;
+	return false;
+}
+
+void
+tags_template_done(struct tags_template *template)
+{
+	free(template->text);
+	*template = (struct tags_template){0};
+}

@@ -1,0 +1,317 @@
+#define _GNU_SOURCE /* gettid */
+#include "dlrd/projector/projector.h"
+
+#include "dlrd/base/clock.h"
+#include "dlrd/base/log.h"
+#include "dlrd/journal/journal.h"
+#include "dlrd/projector/decoder.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BATCH_MAX 2000                       /* entries in one transaction */
+#define CHECKPOINT_BYTES (32u * 1024 * 1024) /* log size at which the store is checkpointed ... */
+#define CHECKPOINT_US (5 * CLOCK_SECOND_US)  /* ... or this long after the first change */
+#define NICENESS 10                          /* the intake goes first */
+
+struct projector {
+	struct projector_options options;
+	struct journal_reader *reader;
+	struct decoder decoder;
+	pthread_t thread;
+	pthread_mutex_t lock; /* guards stop_us */
+	pthread_cond_t wake;
+	int64_t stop_us; /* monotonic time by which the thread must end; 0: not stopping */
+	_Atomic uint64_t journal_last;
+	/* the thread's own: */
+	uint64_t last_seq; /* the last entry of the batch in hand */
+	int64_t last_us;   /* when that arrived */
+	bool in_batch;     /* a transaction is open */
+	struct {
+		uint64_t events[EVENT_TYPE_COUNT], duplicates, conflicts, misfits, unknown_codes;
+	} batch;                /* counted once it is committed */
+	bool store_failed;      /* why the batch ended early */
+	bool failing;           /* the last batch failed: said once */
+	uint64_t synced;        /* cursor known to be on the disk */
+	int64_t dirty_since_us; /* first commit since the last checkpoint; 0: none */
+	struct {
+		struct metric *lag, *lag_seconds, *failures, *duplicates, *conflicts, *misfits,
+		    *unknown_codes, *checkpoint_failures, *wal_bytes;
+		struct metric *events[EVENT_TYPE_COUNT];
+	} metrics;
+	struct log_limit unknown_code_log;
+};
+
+static void
+count_event(struct projector *projector, const struct event *event, struct store_added added)
+{
+	if (added.duplicate) {
+		projector->batch.duplicates++;
+		return;
+	}
+	projector->batch.events[event->type]++;
+	projector->batch.conflicts += added.conflict;
+	projector->batch.misfits += !event->tags_fit;
+	projector->batch.unknown_codes += added.unknown_code;
+	uint64_t swallowed;
+	if (added.unknown_code && log_limit_allows(&projector->unknown_code_log, 1, &swallowed))
+		log_line(LOG_WARNING,
+		    "error code %lld is not in the catalogue; it is counted under its number",
+		    (long long)event->error_code);
+}
+
+static void
+publish_counts(struct projector *projector)
+{
+	for (int type = 0; type < EVENT_TYPE_COUNT; type++)
+		metric_add(projector->metrics.events[type], projector->batch.events[type]);
+	metric_add(projector->metrics.duplicates, projector->batch.duplicates);
+	metric_add(projector->metrics.conflicts, projector->batch.conflicts);
+	metric_add(projector->metrics.misfits, projector->batch.misfits);
+	metric_add(projector->metrics.unknown_codes, projector->batch.unknown_codes);
+}
+
+static enum result
+project_entry(void *context, const struct journal_entry *entry)
+{
+	struct projector *projector = context;
+	struct store *store = projector->options.store;
+	struct event event;
+	struct store_added added;
+	enum result result = RESULT_OK;
+	if (!projector->in_batch)
+		result = store_begin(store);
+	projector->in_batch = projector->in_batch || result == RESULT_OK;
+	if (result == RESULT_OK)
+		result = decoder_decode(&projector->decoder, entry, &event);
+	if (result == RESULT_OK)
+		result = store_add(store, &event, &added);
+	if (result != RESULT_OK) {
+		projector->store_failed = true;
+		return result;
+	}
+	count_event(projector, &event, added);
+	projector->last_seq = entry->seq;
+	projector->last_us = entry->received_us;
+	return RESULT_OK;
+}
+
+/* Projects one stretch of journal, all or nothing. */
+static enum result
+project_batch(struct projector *projector)
+{
+	struct store *store = projector->options.store;
+	uint64_t cursor = store_cursor(store);
+	projector->in_batch = projector->store_failed = false;
+	projector->last_seq = cursor;
+	memset(&projector->batch, 0, sizeof projector->batch);
+	enum result result =
+	    journal_reader_read(projector->reader, cursor, BATCH_MAX, project_entry, projector);
+	if (projector->in_batch && result == RESULT_OK) {
+		projector->store_failed = true; /* if it fails now, it is the store */
+		result = store_commit(store, projector->last_seq);
+		if (result == RESULT_OK)
+			publish_counts(projector);
+		return result;
+	}
+	if (projector->in_batch)
+		store_rollback(store);
+	return result;
+}
+
+static void
+note_result(struct projector *projector, enum result result)
+{
+	if (result != RESULT_OK) {
+		metric_add(projector->metrics.failures, 1);
+		if (!projector->failing)
+			log_line(LOG_ERROR,
+			    "the projector cannot go on at journal entry %llu: %s: %s; callbacks "
+			    "are "
+			    "still kept, it tries again each second",
+			    (unsigned long long)store_cursor(projector->options.store) + 1,
+			    result_text(result),
+			    projector->store_failed ? store_error(projector->options.store)
+						    : journal_reader_error(projector->reader));
+	} else if (projector->failing)
+		log_line(LOG_INFO, "the projector goes on");
+	projector->failing = result != RESULT_OK;
+}
+
+static void
+measure_lag(struct projector *projector)
+{
+	uint64_t cursor = store_cursor(projector->options.store);
+	uint64_t last = atomic_load(&projector->journal_last);
+	uint64_t lag = last > cursor ? last - cursor : 0;
+	double seconds = (double)(clock_wall_us() - projector->last_us) / 1e6;
+	metric_set(projector->metrics.lag, (double)lag);
+	metric_set(projector->metrics.lag_seconds, lag > 0 && seconds > 0 ? seconds : 0);
+}
+
+static void
+checkpoint(struct projector *projector)
+{
+	struct store *store = projector->options.store;
+	uint64_t synced = projector->synced;
+	if (store_checkpoint(store, &synced) != RESULT_OK) {
+		metric_add(projector->metrics.checkpoint_failures, 1);
+		log_line(LOG_ERROR, "the store's checkpoint failed: %s", store_error(store));
+	}
+	projector->dirty_since_us = synced < store_cursor(store) ? clock_monotonic_us() : 0;
+	if (synced != projector->synced) {
+		projector->synced = synced;
+		projector->options.on_synced(projector->options.context, synced);
+	}
+}
+
+static void
+checkpoint_if_due(struct projector *projector)
+{
+	uint64_t wal_bytes = store_wal_bytes(projector->options.store);
+	metric_set(projector->metrics.wal_bytes, (double)wal_bytes);
+	if (projector->dirty_since_us == 0)
+		return;
+	int64_t age_us = clock_monotonic_us() - projector->dirty_since_us;
+	/* Beyond the size a reader may be in the way: not at every batch, then. */
+	if (age_us >= CHECKPOINT_US ||
+	    (wal_bytes >= CHECKPOINT_BYTES && age_us >= CLOCK_SECOND_US / 4))
+		checkpoint(projector);
+}
+
+/* Waits until there is something to project, at most a second. False when the thread must end. */
+static bool
+wait_for_work(struct projector *projector, bool idle)
+{
+	struct timespec until;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += 1;
+	pthread_mutex_lock(&projector->lock);
+	while (idle && projector->stop_us == 0 &&
+	       (projector->failing ||
+		   atomic_load(&projector->journal_last) <= store_cursor(projector->options.store)))
+		if (pthread_cond_timedwait(&projector->wake, &projector->lock, &until) != 0)
+			break;
+	int64_t stop_us = projector->stop_us;
+	pthread_mutex_unlock(&projector->lock);
+	bool done = idle || clock_monotonic_us() > stop_us;
+	return stop_us == 0 || !done;
+}
+
+static void *
+run(void *context)
+{
+	struct projector *projector = context;
+	setpriority(PRIO_PROCESS, (id_t)gettid(), NICENESS); /* without it, only slower */
+	bool idle = false;
+	while (wait_for_work(projector, idle)) {
+		uint64_t before = store_cursor(projector->options.store);
+		enum result result = project_batch(projector);
+		uint64_t after = store_cursor(projector->options.store);
+		note_result(projector, result);
+		idle = after == before;
+		if (!idle && projector->dirty_since_us == 0)
+			projector->dirty_since_us = clock_monotonic_us();
+		if (after > atomic_load(&projector->journal_last))
+			atomic_store(&projector->journal_last, after);
+		measure_lag(projector);
+		checkpoint_if_due(projector);
+	}
+	checkpoint(projector);
+	return NULL;
+}
+
+static void
+add_metrics(struct projector *projector, struct metrics *metrics)
+{
+	projector->metrics.lag = metrics_add(metrics, METRIC_PROJECTOR_LAG, "");
+	projector->metrics.lag_seconds = metrics_add(metrics, METRIC_PROJECTOR_LAG_SECONDS, "");
+	projector->metrics.failures = metrics_add(metrics, METRIC_PROJECTOR_FAILURES, "");
+	projector->metrics.duplicates = metrics_add(metrics, METRIC_DUPLICATES, "");
+	projector->metrics.conflicts = metrics_add(metrics, METRIC_CONFLICTS, "");
+	projector->metrics.misfits = metrics_add(metrics, METRIC_TAG_MISFITS, "");
+	projector->metrics.unknown_codes = metrics_add(metrics, METRIC_UNKNOWN_CODES, "");
+	projector->metrics.checkpoint_failures =
+	    metrics_add(metrics, METRIC_CHECKPOINT_FAILURES, "file=\"" STORE_FILE "\"");
+	projector->metrics.wal_bytes = metrics_add(metrics, METRIC_STORE_WAL_BYTES, "");
+	for (int type = 0; type < EVENT_TYPE_COUNT; type++) {
+		struct buffer label = BUFFER_EMPTY;
+		metrics_label(&label, "type", event_type_name((enum event_type)type));
+		buffer_append_byte(&label, '\0');
+		if (!label.failed)
+			projector->metrics.events[type] =
+			    metrics_add(metrics, METRIC_EVENTS, label.ptr);
+		buffer_done(&label);
+	}
+}
+
+static void
+free_projector(struct projector *projector)
+{
+	journal_reader_close(projector->reader);
+	decoder_done(&projector->decoder);
+	pthread_mutex_destroy(&projector->lock);
+	pthread_cond_destroy(&projector->wake);
+	free(projector);
+}
+
+enum result
+projector_start(const struct projector_options *options, struct projector **out_projector,
+    struct failure *failure)
+{
+	struct projector *projector = calloc(1, sizeof *projector);
+	if (projector == NULL)
+		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
+	projector->options = *options;
+	decoder_init(&projector->decoder, options->routes);
+	add_metrics(projector, options->metrics);
+	pthread_condattr_t monotonic;
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&projector->wake, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	pthread_mutex_init(&projector->lock, NULL);
+	enum result result =
+	    journal_reader_open(options->journal_path, &projector->reader, failure);
+	if (result == RESULT_OK) {
+		int error = pthread_create(&projector->thread, NULL, run, projector);
+		if (error != 0)
+			result = failure_set(failure, RESULT_IO,
+			    "cannot start the projector's thread: %s", strerror(error));
+	}
+	if (result != RESULT_OK) {
+		free_projector(projector);
+		return result;
+	}
+	*out_projector = projector;
+	return RESULT_OK;
+}
+
+void
+projector_notify(struct projector *projector, uint64_t last_seq)
+{
+	atomic_store(&projector->journal_last, last_seq);
+	/* A signal missed between the thread's look and its wait costs at most its second; taking
+	 * the lock makes that impossible, and nobody holds it for long. */
+	pthread_mutex_lock(&projector->lock);
+	pthread_mutex_unlock(&projector->lock);
+	pthread_cond_signal(&projector->wake);
+}
+
+void
+projector_stop(struct projector *projector)
+{
+	if (projector == NULL)
+		return;
+	pthread_mutex_lock(&projector->lock);
+	projector->stop_us = clock_monotonic_us() + PROJECTOR_STOP_US;
+	pthread_mutex_unlock(&projector->lock);
+	pthread_cond_signal(&projector->wake);
+	pthread_join(projector->thread, NULL);
+	free_projector(projector);
+}

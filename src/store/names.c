@@ -1,0 +1,228 @@
+#include "dlrd/store/names.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SLOTS 256   /* names cached in each table */
+#define KEY_MAX 512 /* longer names are looked up each time */
+
+struct slot {
+	size_t len; /* 0: free */
+	struct tagset value;
+	char key[KEY_MAX];
+};
+
+struct names {
+	sqlite3 *db;
+	sqlite3_stmt *find_campaign, *add_campaign, *find_tagset, *add_tagset, *choose_tagset,
+	    *campaign_of, *find_provider, *add_provider, *merge_providers;
+	struct slot tagsets[SLOTS], providers[SLOTS];
+};
+
+enum result
+names_open(sqlite3 *db, struct names **out_names)
+{
+	struct names *names = calloc(1, sizeof *names);
+	if (names == NULL)
+		return RESULT_NO_MEMORY;
+	names->db = db;
+	const struct {
+		const char *sql;
+		sqlite3_stmt **statement;
+	} rows[] = {
+	    {"SELECT id FROM campaign WHERE workspace = ?1 AND name = ?2", &names->find_campaign},
+	    {"INSERT INTO campaign(workspace, name, first_us, last_us) VALUES(?1, ?2, ?3, ?3)",
+		&names->add_campaign},
+	    {"SELECT id FROM tagset WHERE campaign_id = ?1 AND variant = ?2", &names->find_tagset},
+	    {"INSERT INTO tagset(campaign_id, variant) VALUES(?1, ?2)", &names->add_tagset},
+	    {"SELECT t.id FROM tagset t JOIN campaign c ON c.id = t.campaign_id"
+	     " WHERE t.id IN (?1, ?2)"
+	     " ORDER BY c.name = '', c.name, c.workspace, t.variant = '', t.variant LIMIT 1",
+		&names->choose_tagset},
+	    {"SELECT campaign_id FROM tagset WHERE id = ?1", &names->campaign_of},
+	    {"SELECT id FROM provider WHERE account = ?1 AND service = ?2 AND sender = ?3",
+		&names->find_provider},
+	    {"INSERT INTO provider(account, service, sender) VALUES(?1, ?2, ?3)",
+		&names->add_provider},
+	    {"SELECT min(nullif(account, '')), min(nullif(service, '')), min(nullif(sender, ''))"
+	     " FROM provider WHERE id IN (?1, ?2)",
+		&names->merge_providers},
+	};
+	int code = SQLITE_OK;
+	for (size_t i = 0; code == SQLITE_OK && i < sizeof rows / sizeof rows[0]; i++)
+		code = sql_prepare(db, rows[i].sql, rows[i].statement);
+	if (code != SQLITE_OK) {
+		names_close(names);
+		return sql_result(code);
+	}
+	*out_names = names;
+	return RESULT_OK;
+}
+
+/* The slot for three texts; *out_hit is whether it holds them. NULL when they are too long. Where
+ * it does not hold them, the caller fills value and then calls keep. */
+static struct slot *
+find_slot(struct slot *slots, const struct slice parts[3], bool *out_hit)
+{
+	char key[KEY_MAX];
+	size_t len = 0;
+	uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
+	for (int part = 0; part < 3; part++) {
+		if (len + sizeof parts[part].len + parts[part].len > sizeof key)
+			return NULL;
+		memcpy(key + len, &parts[part].len, sizeof parts[part].len);
+		len += sizeof parts[part].len;
+		if (parts[part].len > 0)
+			memcpy(key + len, parts[part].ptr, parts[part].len);
+		len += parts[part].len;
+	}
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ (unsigned char)key[i]) * UINT64_C(1099511628211);
+	struct slot *slot = &slots[(hash ^ hash >> 32) % SLOTS];
+	*out_hit = slot->len == len && memcmp(slot->key, key, len) == 0;
+	if (!*out_hit) {
+		memcpy(slot->key, key, len);
+		slot->len = len;
+		slot->value.id = 0; /* not known yet */
+	}
+	*out_hit = *out_hit && slot->value.id != 0;
+	return slot;
+}
+
+/* The id in the first row of a statement whose values are bound, 0 where there is no row. */
+static int
+find_id(sqlite3_stmt *statement, int64_t *out_id)
+{
+	int code = sqlite3_step(statement);
+	*out_id = code == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+	int reset = sqlite3_reset(statement);
+	return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : reset;
+}
+
+/* Finds the row, or adds it and gives its new id. Values 1 and up are bound to both. */
+static int
+find_or_add(struct names *names, sqlite3_stmt *find, sqlite3_stmt *add, int64_t *out_id)
+{
+	int code = find_id(find, out_id);
+	if (code != SQLITE_OK || *out_id != 0)
+		return code;
+	code = sql_run(add);
+	*out_id = sqlite3_last_insert_rowid(names->db);
+	return code;
+}
+
+static int
+look_up_tagset(
+    struct names *names, const struct slice parts[3], int64_t time_us, struct tagset *out_tagset)
+{
+	for (int part = 0; part < 2; part++) {
+		sql_bind_name(names->find_campaign, part + 1, parts[part]);
+		sql_bind_name(names->add_campaign, part + 1, parts[part]);
+	}
+	sqlite3_bind_int64(names->add_campaign, 3, time_us);
+	int code =
+	    find_or_add(names, names->find_campaign, names->add_campaign, &out_tagset->campaign_id);
+	if (code != SQLITE_OK)
+		return code;
+	sqlite3_bind_int64(names->find_tagset, 1, out_tagset->campaign_id);
+	sqlite3_bind_int64(names->add_tagset, 1, out_tagset->campaign_id);
+	sql_bind_name(names->find_tagset, 2, parts[2]);
+	sql_bind_name(names->add_tagset, 2, parts[2]);
+	return find_or_add(names, names->find_tagset, names->add_tagset, &out_tagset->id);
+}
+
+enum result
+names_tagset(struct names *names, struct slice workspace, struct slice campaign,
+    struct slice variant, int64_t time_us, struct tagset *out_tagset)
+{
+	const struct slice parts[3] = {workspace, campaign, variant};
+	bool hit = false;
+	struct slot *slot = find_slot(names->tagsets, parts, &hit);
+	if (hit) {
+		*out_tagset = slot->value;
+		return RESULT_OK;
+	}
+	struct tagset found;
+	int code = look_up_tagset(names, parts, time_us, &found);
+	if (code != SQLITE_OK)
+		return sql_result(code);
+	if (slot != NULL)
+		slot->value = found;
+	*out_tagset = found;
+	return RESULT_OK;
+}
+
+enum result
+names_choose_tagset(struct names *names, int64_t a_id, int64_t b_id, int64_t *out_id)
+{
+	sqlite3_bind_int64(names->choose_tagset, 1, a_id);
+	sqlite3_bind_int64(names->choose_tagset, 2, b_id);
+	return sql_result(find_id(names->choose_tagset, out_id));
+}
+
+enum result
+names_campaign_of(struct names *names, int64_t tagset_id, int64_t *out_campaign_id)
+{
+	sqlite3_bind_int64(names->campaign_of, 1, tagset_id);
+	return sql_result(find_id(names->campaign_of, out_campaign_id));
+}
+
+enum result
+names_provider(struct names *names, struct slice account, struct slice service, struct slice sender,
+    int64_t *out_id)
+{
+	const struct slice parts[3] = {account, service, sender};
+	bool hit = false;
+	struct slot *slot = find_slot(names->providers, parts, &hit);
+	if (hit) {
+		*out_id = slot->value.id;
+		return RESULT_OK;
+	}
+	for (int part = 0; part < 3; part++) {
+		sql_bind_name(names->find_provider, part + 1, parts[part]);
+		sql_bind_name(names->add_provider, part + 1, parts[part]);
+	}
+	int64_t id;
+	int code = find_or_add(names, names->find_provider, names->add_provider, &id);
+	if (code != SQLITE_OK)
+		return sql_result(code);
+	if (slot != NULL)
+		slot->value.id = id;
+	*out_id = id;
+	return RESULT_OK;
+}
+
+enum result
+names_merge_providers(struct names *names, int64_t a_id, int64_t b_id, int64_t *out_id)
+{
+	sqlite3_bind_int64(names->merge_providers, 1, a_id);
+	sqlite3_bind_int64(names->merge_providers, 2, b_id);
+	int code = sqlite3_step(names->merge_providers);
+	enum result result = sql_result(code);
+	if (code == SQLITE_ROW)
+		result = names_provider(names, sql_text(names->merge_providers, 0),
+		    sql_text(names->merge_providers, 1), sql_text(names->merge_providers, 2),
+		    out_id);
+	sqlite3_reset(names->merge_providers);
+	return result;
+}
+
+void
+names_forget(struct names *names)
+{
+	for (size_t i = 0; i < SLOTS; i++)
+		names->tagsets[i].len = names->providers[i].len = 0;
+}
+
+void
+names_close(struct names *names)
+{
+	if (names == NULL)
+		return;
+	sqlite3_stmt *statements[] = {names->find_campaign, names->add_campaign, names->find_tagset,
+	    names->add_tagset, names->choose_tagset, names->campaign_of, names->find_provider,
+	    names->add_provider, names->merge_providers};
+	for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
+		sqlite3_finalize(statements[i]);
+	free(names);
+}

@@ -1,0 +1,173 @@
+#include "dlrd/twilio/signature.h"
+
+#include <nettle/hmac.h>
+#include <sodium.h>
+#include <stdlib.h>
+
+/* keyed is HMAC with the key already mixed in; each signature starts from a copy of it. */
+struct secret {
+	struct hmac_sha1_ctx keyed;
+	size_t len;
+	unsigned char text[];
+};
+
+enum result
+signature_init(void)
+{
+	return sodium_init() < 0 ? RESULT_IO : RESULT_OK;
+}
+
+enum result
+secret_new(struct slice text, struct secret **out_secret)
+{
+	/* sodium_malloc wants sizes that keep the start aligned. */
+	size_t size = (sizeof(struct secret) + text.len + 15) / 16 * 16;
+	struct secret *secret = sodium_malloc(size);
+	if (secret == NULL)
+		return RESULT_NO_MEMORY;
+	secret->len = text.len;
+	for (size_t i = 0; i < text.len; i++)
+		secret->text[i] = (unsigned char)text.ptr[i];
+	hmac_sha1_set_key(&secret->keyed, text.len, secret->text);
+	*out_secret = secret;
+	return RESULT_OK;
+}
+
+enum result
+secret_new_random(struct secret **out_secret)
+{
+	char bytes[32];
+	randombytes_buf(bytes, sizeof bytes);
+	enum result result = secret_new((struct slice){bytes, sizeof bytes}, out_secret);
+	secret_wipe(bytes, sizeof bytes);
+	return result;
+}
+
+bool
+secret_equal(const struct secret *secret, struct slice text)
+{
+	return secret->len == text.len &&
+	       (text.len == 0 || sodium_memcmp(secret->text, text.ptr, text.len) == 0);
+}
+
+void
+secret_wipe(void *bytes, size_t len)
+{
+	sodium_memzero(bytes, len);
+}
+
+void
+secret_free(struct secret *secret)
+{
+	sodium_free(secret); /* wipes; accepts NULL */
+}
+
+/* By name; values only order the fields of one name, so Reason and ReasonConferenceEnded keep their
+ * places whatever they hold. */
+static int
+compare_fields(const void *a, const void *b)
+{
+	const struct form_field *x = *(const struct form_field *const *)a;
+	const struct form_field *y = *(const struct form_field *const *)b;
+	int order = slice_compare(x->name, y->name);
+	return order != 0 ? order : slice_compare(x->value, y->value);
+}
+
+#define FEW_FIELDS 48 /* more than any SMS callback has; sorted without an allocation */
+
+enum result
+signature_append_parameters(struct buffer *text, const struct form *form)
+{
+	const struct form_field *few[FEW_FIELDS], **sorted = few;
+	if (form->count > FEW_FIELDS)
+		sorted = malloc(form->count * sizeof(const struct form_field *));
+	if (sorted == NULL)
+		return RESULT_NO_MEMORY;
+	for (size_t i = 0; i < form->count; i++)
+		sorted[i] = &form->fields[i];
+	qsort(sorted, form->count, sizeof *sorted, compare_fields);
+	for (size_t i = 0; i < form->count; i++) {
+		if (i > 0 && compare_fields(&sorted[i - 1], &sorted[i]) == 0)
+			continue;
+		buffer_append(text, sorted[i]->name);
+		buffer_append(text, sorted[i]->value);
+	}
+	if (sorted != few)
+		free(sorted);
+	return text->failed ? RESULT_NO_MEMORY : RESULT_OK;
+}
+
+static void
+mix(struct hmac_sha1_ctx *hmac, struct slice text)
+{
+	if (text.len > 0)
+		hmac_sha1_update(hmac, text.len, (const uint8_t *)text.ptr);
+}
+
+void
+signature_digest(const struct secret *token, struct slice base, struct slice target,
+    struct slice parameters, uint8_t out_digest[SIGNATURE_DIGEST_SIZE])
+{
+	struct hmac_sha1_ctx hmac = token->keyed;
+	mix(&hmac, base);
+	mix(&hmac, target);
+	mix(&hmac, parameters);
+	hmac_sha1_digest(&hmac, SIGNATURE_DIGEST_SIZE, out_digest);
+	sodium_memzero(&hmac, sizeof hmac);
+}
+
+void
+signature_to_text(const uint8_t digest[SIGNATURE_DIGEST_SIZE], char out_text[SIGNATURE_TEXT_SIZE])
+{
+	sodium_bin2base64(out_text, SIGNATURE_TEXT_SIZE, digest, SIGNATURE_DIGEST_SIZE,
+	    sodium_base64_VARIANT_ORIGINAL);
+}
+
+enum result
+signature_from_text(struct slice text, uint8_t out_digest[SIGNATURE_DIGEST_SIZE])
+{
+	uint8_t digest[SIGNATURE_DIGEST_SIZE];
+	size_t len;
+	if (text.len != SIGNATURE_TEXT_SIZE - 1 ||
+	    sodium_base642bin(digest, sizeof digest, text.ptr, text.len, NULL, &len, NULL,
+		sodium_base64_VARIANT_ORIGINAL) != 0 ||
+	    len != sizeof digest)
+		return RESULT_INVALID;
+	for (size_t i = 0; i < sizeof digest; i++)
+		out_digest[i] = digest[i];
+	return RESULT_OK;
+}
+
+bool
+signature_equal(const uint8_t a[SIGNATURE_DIGEST_SIZE], const uint8_t b[SIGNATURE_DIGEST_SIZE])
+{
+	return sodium_memcmp(a, b, SIGNATURE_DIGEST_SIZE) == 0;
+}
+
+void
+signature_body_hash(struct slice body, char out_text[SIGNATURE_BODY_HASH_SIZE])
+{
+	unsigned char hash[crypto_hash_sha256_BYTES];
+	crypto_hash_sha256(hash, (const unsigned char *)(body.len > 0 ? body.ptr : ""), body.len);
+	sodium_bin2hex(out_text, SIGNATURE_BODY_HASH_SIZE, hash, sizeof hash);
+}
+
+enum signature_body_check
+signature_check_body(struct slice query, struct slice body)
+{
+	enum signature_body_check check = SIGNATURE_BODY_UNBOUND;
+	char hash[SIGNATURE_BODY_HASH_SIZE] = "";
+	while (query.ptr != NULL) {
+		struct slice value = slice_take(&query, '&');
+		struct slice name = slice_take(&value, '=');
+		if (!slice_equal(name, SLICE("bodySHA256")))
+			continue;
+		if (hash[0] == '\0')
+			signature_body_hash(body, hash);
+		/* The SDKs disagree about which of two counts, so all must hold. */
+		if (!slice_equal(value, slice_of(hash)))
+			return SIGNATURE_BODY_DIFFERS;
+		check = SIGNATURE_BODY_MATCHES;
+	}
+	return check;
+}

@@ -1,0 +1,152 @@
+#include "dlrd/twilio/url.h"
+
+#include "dlrd/base/buffer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct parts {
+	struct slice scheme; /* "https" as written */
+	struct slice host;   /* "example.com", "[::1]" */
+	struct slice port;   /* "8443", absent where there is none */
+	struct slice path;   /* "/hooks", without a trailing slash */
+	bool secure;
+};
+
+/* Splits "scheme://rest" off; false unless the scheme is http or https. */
+static bool
+take_scheme(struct slice *text, struct parts *out_parts)
+{
+	static const struct slice names[] = {SLICE_INIT("http"), SLICE_INIT("https")};
+	for (size_t i = 0; i < 2; i++) {
+		size_t len = names[i].len;
+		if (text->len >= len + 3 && memcmp(text->ptr + len, "://", 3) == 0 &&
+		    slice_equal_nocase((struct slice){text->ptr, len}, names[i])) {
+			out_parts->scheme = (struct slice){text->ptr, len};
+			out_parts->secure = i == 1;
+			*text = slice_from(*text, len + 3);
+			return true;
+		}
+	}
+	return false;
+}
+
+static size_t
+find_any(struct slice text, const char *bytes)
+{
+	size_t at = 0;
+	while (at < text.len && (text.ptr[at] == '\0' || strchr(bytes, text.ptr[at]) == NULL))
+		at++;
+	return at;
+}
+
+/* "user:password@[::1]:8443": the host and the port. */
+static bool
+split_authority(struct slice authority, struct parts *out_parts)
+{
+	for (size_t at; (at = slice_find(authority, '@')) < authority.len;)
+		authority = slice_from(authority, at + 1);
+	size_t host_end = slice_find(authority, ':');
+	if (authority.len > 0 && authority.ptr[0] == '[') {
+		host_end = slice_find(authority, ']') + 1;
+		if (host_end > authority.len)
+			return false;
+	}
+	out_parts->host = (struct slice){authority.ptr, host_end};
+	out_parts->port = SLICE_NONE;
+	if (host_end == 0)
+		return false;
+	if (host_end == authority.len)
+		return true;
+	out_parts->port = slice_from(authority, host_end + 1);
+	int64_t port;
+	return authority.ptr[host_end] == ':' &&
+	       slice_to_int(out_parts->port, &port) == RESULT_OK && port >= 1 && port <= 65535;
+}
+
+enum result
+url_split(struct slice url, struct slice *out_base, struct slice *out_target)
+{
+	struct parts parts;
+	struct slice rest = {url.ptr, slice_find(url, '#')};
+	size_t whole = rest.len;
+	if (!take_scheme(&rest, &parts))
+		return RESULT_INVALID;
+	size_t authority = find_any(rest, "/?");
+	if (!split_authority((struct slice){rest.ptr, authority}, &parts))
+		return RESULT_INVALID;
+	size_t base = whole - rest.len + authority;
+	*out_base = (struct slice){url.ptr, base};
+	*out_target = (struct slice){url.ptr + base, whole - base};
+	return RESULT_OK;
+}
+
+static char *
+spell(const struct parts *parts, struct slice port)
+{
+	struct buffer text = BUFFER_EMPTY;
+	buffer_append(&text, parts->scheme);
+	buffer_append(&text, SLICE("://"));
+	buffer_append(&text, parts->host);
+	if (port.ptr != NULL) {
+		buffer_append_byte(&text, ':');
+		buffer_append(&text, port);
+	}
+	buffer_append(&text, parts->path);
+	buffer_append_byte(&text, '\0');
+	if (text.failed)
+		buffer_done(&text);
+	return text.ptr;
+}
+
+enum result
+url_base_init(struct url_base *base, struct slice text, struct failure *failure)
+{
+	struct parts parts = {0};
+	struct slice authority, path;
+	if (url_split(text, &authority, &path) != RESULT_OK)
+		return failure_set(failure, RESULT_INVALID,
+		    "\"%.*s\" is no URL; write it like https://callbacks.example.com",
+		    SLICE_ARG(text));
+	if (slice_find(path, '?') < path.len)
+		return failure_set(failure, RESULT_INVALID,
+		    "\"%.*s\" holds a query; give the URL up to the path only", SLICE_ARG(text));
+	struct slice rest = authority;
+	if (!take_scheme(&rest, &parts) || !split_authority(rest, &parts))
+		return RESULT_INVALID; /* url_split has just read the same */
+	while (path.len > 0 && path.ptr[path.len - 1] == '/')
+		path.len--;
+	parts.path = path;
+	struct slice standard = parts.secure ? SLICE("443") : SLICE("80");
+	bool has_port = parts.port.ptr != NULL;
+	struct url_base made = {
+	    {spell(&parts, parts.port), spell(&parts, has_port ? SLICE_NONE : standard)}};
+	if (made.spelling[0] == NULL || made.spelling[1] == NULL) {
+		url_base_done(&made);
+		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
+	}
+	*base = made;
+	return RESULT_OK;
+}
+
+void
+url_base_done(struct url_base *base)
+{
+	for (size_t i = 0; i < URL_SPELLINGS; i++) {
+		free(base->spelling[i]);
+		base->spelling[i] = NULL;
+	}
+}
+
+struct slice
+url_query(struct slice target)
+{
+	size_t mark = slice_find(target, '?');
+	return mark == target.len ? SLICE_NONE : slice_from(target, mark + 1);
+}
+
+struct slice
+url_path(struct slice target)
+{
+	return (struct slice){target.ptr, slice_find(target, '?')};
+}
