@@ -316,7 +316,11 @@ wait_for_signal(const struct daemon *daemon, const sigset_t *signals)
 	    .tv_sec = tick_us / CLOCK_SECOND_US, .tv_nsec = tick_us % CLOCK_SECOND_US * 1000};
 	for (;;) {
 		int signal = sigtimedwait(signals, NULL, &tick);
-		if (signal > 0)
+		if (signal == SIGHUP)
+			log_line(LOG_WARNING,
+			    "SIGHUP: nothing is reloaded; restart dlrd to take a new "
+			    "configuration");
+		else if (signal > 0)
 			return signal;
 		if (watchdog_us > 0 && is_alive(daemon))
 			systemd_notify("WATCHDOG=1");

@@ -21,7 +21,7 @@
 #define CONNECTION_MEMORY_SPARE 6144
 /* Requests that are handed to the writer in one go, while the loop is still reading others: the
  * writer need not wait for the whole turn. */
-#define HANDOVER_REQUESTS 16
+#define HANDOVER_REQUESTS 32
 /* A request's buffers are kept for the next one on its connection up to this size. */
 #define KEEP_BUFFER_BYTES 8192
 /* How long idle connections stay open in a drain: a proxy may just be sending on one of them. */
@@ -59,6 +59,7 @@ struct connection {
 	struct MHD_Connection *mhd;
 	int fd;
 	bool trusted;
+	bool in_request; /* between a request's first line and the end of its answer */
 	struct request request;
 };
 
@@ -84,8 +85,7 @@ struct intake {
 	size_t open_connections, in_flight;
 	struct journal_write *outbox, **outbox_end; /* suspended, not yet handed over */
 	size_t outbox_count;
-	size_t memory;     /* bytes of bodies in progress and of writes that are out */
-	size_t writes_out; /* writes that the writer has */
+	size_t memory; /* bytes of bodies in progress and of writes that are out */
 	int event_fd;
 	pthread_mutex_t done_lock;  /* guards done */
 	struct journal_write *done; /* finished writes, handed back by the writer */
@@ -194,6 +194,7 @@ on_target(void *context, const char *target, struct MHD_Connection *mhd)
 	buffer_append(&request->target, slice_of(target));
 	if (connection->list == &listener->intake->idle)
 		move_to(connection, &listener->intake->busy);
+	connection->in_request = true;
 	listener->intake->in_flight++;
 	return connection;
 }
@@ -210,6 +211,7 @@ on_completed(void *context, struct MHD_Connection *mhd, void **request_context,
 	release_body(listener->intake, &connection->request);
 	if (connection->request.target.cap > KEEP_BUFFER_BYTES)
 		buffer_done(&connection->request.target);
+	connection->in_request = false;
 	listener->intake->in_flight--;
 	if (connection->list != NULL)
 		move_to(connection, &listener->intake->idle);
@@ -335,7 +337,6 @@ hand_over(struct intake *intake)
 	struct journal_write *list = intake->outbox;
 	intake->outbox = NULL;
 	intake->outbox_end = &intake->outbox;
-	intake->writes_out += intake->outbox_count;
 	intake->outbox_count = 0;
 	writer_submit(intake->options.writer, list);
 }
@@ -354,7 +355,7 @@ suspend(struct intake *intake, struct connection *connection, struct journal_wri
 	MHD_suspend_connection(connection->mhd);
 	*intake->outbox_end = write;
 	intake->outbox_end = &write->next;
-	if (++intake->outbox_count >= HANDOVER_REQUESTS)
+	if (++intake->outbox_count == HANDOVER_REQUESTS)
 		hand_over(intake);
 	return MHD_YES;
 }
@@ -408,7 +409,6 @@ take_done(struct intake *intake)
 			resume(intake, connection,
 			    write->result == RESULT_OK ? connection->request.kept_status : 503);
 		intake->memory -= write->size;
-		intake->writes_out--;
 		free(write);
 	}
 }
@@ -502,17 +502,36 @@ on_request(void *context, struct MHD_Connection *mhd, const char *url, const cha
 
 /* --- the loop --- */
 
-/* Closes what has been in list for longer than timeout. The library then notices the end of the
- * connection and takes it down. */
+/* The library then notices the end of the connection and takes it down. */
+static void
+shut(struct connection *connection)
+{
+	move_to(connection, NULL);
+	shutdown(connection->fd, SHUT_RDWR);
+}
+
 static void
 close_expired(struct intake *intake, struct connections *list, int64_t timeout_us, int64_t now_us)
 {
 	struct connection *connection;
 	while ((connection = TAILQ_FIRST(list)) != NULL &&
 	       now_us - connection->since_us >= timeout_us) {
-		move_to(connection, NULL);
 		metric_add(intake->deadlines_metric, 1);
-		shutdown(connection->fd, SHUT_RDWR);
+		shut(connection);
+	}
+}
+
+/* In a drain: connections on which no request is being served. */
+static void
+close_unused(struct intake *intake)
+{
+	struct connection *connection, *next;
+	while ((connection = TAILQ_FIRST(&intake->idle)) != NULL)
+		shut(connection);
+	for (connection = TAILQ_FIRST(&intake->busy); connection != NULL; connection = next) {
+		next = TAILQ_NEXT(connection, entry);
+		if (!connection->in_request)
+			shut(connection);
 	}
 }
 
@@ -532,10 +551,10 @@ enforce_deadlines(struct intake *intake)
 {
 	int64_t now_us = clock_monotonic_us();
 	int64_t drain_us = atomic_load(&intake->drain_start_us);
-	bool leave = drain_us != 0 && now_us - drain_us >= DRAIN_GRACE_US;
 	close_expired(intake, &intake->busy, intake->options.request_timeout_us, now_us);
-	close_expired(
-	    intake, &intake->idle, leave ? 0 : intake->options.keepalive_timeout_us, now_us);
+	close_expired(intake, &intake->idle, intake->options.keepalive_timeout_us, now_us);
+	if (drain_us != 0 && now_us - drain_us >= DRAIN_GRACE_US)
+		close_unused(intake);
 	give_up_commits(intake, now_us);
 }
 
@@ -605,6 +624,7 @@ run(void *context)
 	struct intake *intake = context;
 	struct pollfd polled[INTAKE_LISTENERS_MAX + 1];
 	size_t count = intake->options.listen_count;
+	pthread_setname_np(pthread_self(), "dlrd-intake");
 	for (size_t i = 0; i < count; i++) {
 		const union MHD_DaemonInfo *info =
 		    MHD_get_daemon_info(intake->listeners[i].daemon, MHD_DAEMON_INFO_EPOLL_FD);
@@ -650,16 +670,21 @@ static struct MHD_Daemon *
 start_daemon(struct intake *intake, struct listener *listener, int fd)
 {
 	const struct intake_options *options = &intake->options;
+	struct MHD_OptionItem items[] = {
+	    {MHD_OPTION_LISTEN_SOCKET, fd, NULL},
+	    {MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		(intptr_t)(options->head_max + CONNECTION_MEMORY_SPARE), NULL},
+	    {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)options->connections_max, NULL},
+	    {MHD_OPTION_PER_IP_CONNECTION_LIMIT, (intptr_t)options->connections_per_address, NULL},
+	    {MHD_OPTION_CONNECTION_TIMEOUT, 0, NULL}, /* the lists above know better */
+	    {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)on_target, listener},
+	    {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_completed, listener},
+	    {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, listener},
+	    {MHD_OPTION_END, 0, NULL},
+	};
 	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
-	size_t memory = options->head_max + CONNECTION_MEMORY_SPARE;
 	return MHD_start_daemon(flags, 0, NULL, NULL, on_request, listener,
-	    MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
-	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory, MHD_OPTION_CONNECTION_LIMIT,
-	    options->connections_max, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-	    options->connections_per_address, MHD_OPTION_CONNECTION_TIMEOUT, 0u,
-	    MHD_OPTION_URI_LOG_CALLBACK, on_target, listener, MHD_OPTION_NOTIFY_COMPLETED,
-	    on_completed, listener, MHD_OPTION_NOTIFY_CONNECTION, on_connection, listener,
-	    MHD_OPTION_END);
+	    MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
 }
 
 static enum result

@@ -4,21 +4,44 @@
 
 #include <sqlite3.h>
 
-/* The layer is the default one but for xSync. SQLite's unix layer gives all files on one kind of
- * file system the same table of methods; a file with another table stays untimed. */
+/* The layer is the default one but for xSync. SQLite's unix layer has a table of methods for each
+ * kind of file (the database, its log); each gets a copy with a timed xSync. A kind beyond
+ * TABLES_MAX stays untimed. Files are opened and synced by the one thread that owns the journal. */
+#define TABLES_MAX 4
+
 static sqlite3_vfs layer;
 static sqlite3_vfs *original_layer;
-static sqlite3_io_methods methods;
-static const sqlite3_io_methods *original_methods;
+static sqlite3_io_methods tables[TABLES_MAX];
+static const sqlite3_io_methods *originals[TABLES_MAX];
+static size_t table_count;
 static struct metric *observer;
 
 static int
 sync_timed(sqlite3_file *file, int flags)
 {
+	const sqlite3_io_methods *original = originals[file->pMethods - tables];
 	int64_t start_us = clock_monotonic_us();
-	int code = original_methods->xSync(file, flags);
+	int code = original->xSync(file, flags);
 	metric_observe(observer, (double)(clock_monotonic_us() - start_us) / 1e6);
 	return code;
+}
+
+/* The timed copy of a table, or the table itself where there is no room for another. */
+static const sqlite3_io_methods *
+timed(const sqlite3_io_methods *methods)
+{
+	size_t i = 0;
+	while (i < table_count && originals[i] != methods)
+		i++;
+	if (i == TABLES_MAX)
+		return methods;
+	if (i == table_count) {
+		originals[i] = methods;
+		tables[i] = *methods;
+		tables[i].xSync = sync_timed;
+		table_count++;
+	}
+	return &tables[i];
 }
 
 static int
@@ -26,15 +49,8 @@ open_timed(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, in
 {
 	(void)vfs;
 	int code = original_layer->xOpen(original_layer, name, file, flags, out_flags);
-	if (code != SQLITE_OK || file->pMethods == NULL)
-		return code;
-	if (original_methods == NULL) {
-		original_methods = file->pMethods;
-		methods = *original_methods;
-		methods.xSync = sync_timed;
-	}
-	if (file->pMethods == original_methods)
-		file->pMethods = &methods;
+	if (code == SQLITE_OK && file->pMethods != NULL)
+		file->pMethods = timed(file->pMethods);
 	return code;
 }
 

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* pthread_setname_np */
 #include "dlrd/journal/writer.h"
 
 #include "dlrd/base/clock.h"
@@ -203,6 +204,7 @@ run(void *context)
 {
 	struct writer *writer = context;
 	struct journal_write *list;
+	pthread_setname_np(pthread_self(), "dlrd-journal");
 	while (take_queue(writer, &list)) {
 		atomic_store(&writer->heartbeat_us, clock_monotonic_us());
 		while (list != NULL)

@@ -7,17 +7,26 @@
 #include "dlrd/projector/decoder.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 #define BATCH_MAX 2000                       /* entries in one transaction */
 #define CHECKPOINT_BYTES (32u * 1024 * 1024) /* log size at which the store is checkpointed ... */
 #define CHECKPOINT_US (5 * CLOCK_SECOND_US)  /* ... or this long after the first change */
-#define NICENESS 10                          /* the intake goes first */
+/* Between two batches that were not full: a transaction for every few entries would cost more than
+ * the entries, and nobody sees a hundredth of a second. */
+#define PAUSE_US (CLOCK_SECOND_US / 50)
+/* While callbacks keep coming in faster than they are projected, the projector rests so many times
+ * as long as it worked, where it would take the processor from the intake and the writer: on a
+ * machine with fewer than CPUS_ENOUGH. The journal holds what waits; once the flood ebbs it goes at
+ * full speed. */
+#define REST_FACTOR 4
+#define REST_STEP_US (CLOCK_SECOND_US / 200)
+#define CPUS_ENOUGH 4
 
 struct projector {
 	struct projector_options options;
@@ -184,19 +193,69 @@ checkpoint_if_due(struct projector *projector)
 		checkpoint(projector);
 }
 
-/* Waits until there is something to project, at most a second. False when the thread must end. */
-static bool
-wait_for_work(struct projector *projector, bool idle)
+static struct timespec
+time_in(int64_t us)
 {
-	struct timespec until;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += 1;
+	struct timespec time;
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	us += time.tv_nsec / 1000;
+	time.tv_sec += us / CLOCK_SECOND_US;
+	time.tv_nsec = us % CLOCK_SECOND_US * 1000;
+	return time;
+}
+
+static int
+count_cpus(void)
+{
+	cpu_set_t cpus;
+	return sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : CPUS_ENOUGH;
+}
+
+static bool
+is_stopping(struct projector *projector)
+{
 	pthread_mutex_lock(&projector->lock);
-	while (idle && projector->stop_us == 0 &&
-	       (projector->failing ||
-		   atomic_load(&projector->journal_last) <= store_cursor(projector->options.store)))
-		if (pthread_cond_timedwait(&projector->wake, &projector->lock, &until) != 0)
-			break;
+	bool stopping = projector->stop_us != 0;
+	pthread_mutex_unlock(&projector->lock);
+	return stopping;
+}
+
+/* Rests after a full batch, as long as callbacks go on coming in. */
+static void
+rest(struct projector *projector, int64_t worked_us)
+{
+	struct timespec step = {.tv_nsec = REST_STEP_US * 1000};
+	uint64_t seen = 0, last = atomic_load(&projector->journal_last);
+	for (int64_t rest_us = worked_us * REST_FACTOR; rest_us > 0 && last != seen;
+	     rest_us -= REST_STEP_US) {
+		if (is_stopping(projector))
+			return;
+		nanosleep(&step, NULL);
+		seen = last;
+		last = atomic_load(&projector->journal_last);
+	}
+}
+
+static bool
+has_work(const struct projector *projector)
+{
+	return !projector->failing &&
+	       atomic_load(&projector->journal_last) > store_cursor(projector->options.store);
+}
+
+/* Waits until there is something to project, at most a second; in any case PAUSE_US, unless there
+ * is a full batch. False when the thread must end. */
+static bool
+wait_for_work(struct projector *projector, bool idle, bool full)
+{
+	struct timespec until = time_in(CLOCK_SECOND_US), pause_end = time_in(PAUSE_US);
+	int waited = 0;
+	pthread_mutex_lock(&projector->lock);
+	while (idle && waited == 0 && projector->stop_us == 0 && !has_work(projector))
+		waited = pthread_cond_timedwait(&projector->wake, &projector->lock, &until);
+	waited = 0;
+	while (!idle && !full && waited == 0 && projector->stop_us == 0)
+		waited = pthread_cond_timedwait(&projector->wake, &projector->lock, &pause_end);
 	int64_t stop_us = projector->stop_us;
 	pthread_mutex_unlock(&projector->lock);
 	bool done = idle || clock_monotonic_us() > stop_us;
@@ -207,14 +266,20 @@ static void *
 run(void *context)
 {
 	struct projector *projector = context;
-	setpriority(PRIO_PROCESS, (id_t)gettid(), NICENESS); /* without it, only slower */
-	bool idle = false;
-	while (wait_for_work(projector, idle)) {
+	pthread_setname_np(pthread_self(), "dlrd-projector");
+	const struct sched_param none = {0};
+	pthread_setschedparam(pthread_self(), SCHED_IDLE, &none);
+	bool idle = false, full = true;
+	while (wait_for_work(projector, idle, full)) {
 		uint64_t before = store_cursor(projector->options.store);
+		int64_t start_us = clock_monotonic_us();
 		enum result result = project_batch(projector);
 		uint64_t after = store_cursor(projector->options.store);
 		note_result(projector, result);
 		idle = after == before;
+		full = after - before >= BATCH_MAX;
+		if (full && count_cpus() < CPUS_ENOUGH)
+			rest(projector, clock_monotonic_us() - start_us);
 		if (!idle && projector->dirty_since_us == 0)
 			projector->dirty_since_us = clock_monotonic_us();
 		if (after > atomic_load(&projector->journal_last))
