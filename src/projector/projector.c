@@ -1,4 +1,4 @@
-#define _GNU_SOURCE /* gettid */
+#define _GNU_SOURCE /* gettid, CPU_COUNT */
 #include "dlrd/projector/projector.h"
 
 #include "dlrd/base/clock.h"
@@ -6,17 +6,22 @@
 #include "dlrd/journal/journal.h"
 #include "dlrd/projector/decoder.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 #define BATCH_MAX 2000                       /* entries in one transaction */
 #define CHECKPOINT_BYTES (32u * 1024 * 1024) /* log size at which the store is checkpointed ... */
 #define CHECKPOINT_US (5 * CLOCK_SECOND_US)  /* ... or this long after the first change */
+#define NICENESS 10                          /* the intake goes first */
 /* Between two batches that were not full: a transaction for every few entries would cost more than
  * the entries, and nobody sees a hundredth of a second. */
 #define PAUSE_US (CLOCK_SECOND_US / 50)
@@ -33,9 +38,10 @@ struct projector {
 	struct journal_reader *reader;
 	struct decoder decoder;
 	pthread_t thread;
-	pthread_mutex_t lock; /* guards stop_us */
-	pthread_cond_t wake;
-	int64_t stop_us; /* monotonic time by which the thread must end; 0: not stopping */
+	/* Rung by notify and stop. No lock: the writer must never wait for a thread that the
+	 * scheduler puts behind it. */
+	int event_fd;
+	_Atomic int64_t stop_us; /* monotonic time by which the thread must end; 0: not stopping */
 	_Atomic uint64_t journal_last;
 	/* the thread's own: */
 	uint64_t last_seq; /* the last entry of the batch in hand */
@@ -193,15 +199,22 @@ checkpoint_if_due(struct projector *projector)
 		checkpoint(projector);
 }
 
-static struct timespec
-time_in(int64_t us)
+/* Sleeps until it is rung, at most wait_us. */
+static void
+sleep_until_rung(struct projector *projector, int64_t wait_us)
 {
-	struct timespec time;
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	us += time.tv_nsec / 1000;
-	time.tv_sec += us / CLOCK_SECOND_US;
-	time.tv_nsec = us % CLOCK_SECOND_US * 1000;
-	return time;
+	struct pollfd polled = {.fd = projector->event_fd, .events = POLLIN};
+	uint64_t rings;
+	if (poll(&polled, 1, (int)(wait_us / 1000)) > 0 &&
+	    read(projector->event_fd, &rings, sizeof rings) < 0)
+		log_line(LOG_DEBUG, "the projector's eventfd: %s", strerror(errno));
+}
+
+static void
+sleep_for(int64_t wait_us)
+{
+	struct timespec wait = {.tv_nsec = wait_us % CLOCK_SECOND_US * 1000};
+	nanosleep(&wait, NULL);
 }
 
 static int
@@ -211,26 +224,16 @@ count_cpus(void)
 	return sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : CPUS_ENOUGH;
 }
 
-static bool
-is_stopping(struct projector *projector)
-{
-	pthread_mutex_lock(&projector->lock);
-	bool stopping = projector->stop_us != 0;
-	pthread_mutex_unlock(&projector->lock);
-	return stopping;
-}
-
 /* Rests after a full batch, as long as callbacks go on coming in. */
 static void
 rest(struct projector *projector, int64_t worked_us)
 {
-	struct timespec step = {.tv_nsec = REST_STEP_US * 1000};
 	uint64_t seen = 0, last = atomic_load(&projector->journal_last);
 	for (int64_t rest_us = worked_us * REST_FACTOR; rest_us > 0 && last != seen;
 	     rest_us -= REST_STEP_US) {
-		if (is_stopping(projector))
+		if (atomic_load(&projector->stop_us) != 0)
 			return;
-		nanosleep(&step, NULL);
+		sleep_for(REST_STEP_US);
 		seen = last;
 		last = atomic_load(&projector->journal_last);
 	}
@@ -248,17 +251,13 @@ has_work(const struct projector *projector)
 static bool
 wait_for_work(struct projector *projector, bool idle, bool full)
 {
-	struct timespec until = time_in(CLOCK_SECOND_US), pause_end = time_in(PAUSE_US);
-	int waited = 0;
-	pthread_mutex_lock(&projector->lock);
-	while (idle && waited == 0 && projector->stop_us == 0 && !has_work(projector))
-		waited = pthread_cond_timedwait(&projector->wake, &projector->lock, &until);
-	waited = 0;
-	while (!idle && !full && waited == 0 && projector->stop_us == 0)
-		waited = pthread_cond_timedwait(&projector->wake, &projector->lock, &pause_end);
-	int64_t stop_us = projector->stop_us;
-	pthread_mutex_unlock(&projector->lock);
-	bool done = idle || clock_monotonic_us() > stop_us;
+	int64_t stop_us = atomic_load(&projector->stop_us);
+	if (stop_us == 0 && idle && !has_work(projector))
+		sleep_until_rung(projector, CLOCK_SECOND_US);
+	else if (stop_us == 0 && !idle && !full)
+		sleep_for(PAUSE_US);
+	stop_us = atomic_load(&projector->stop_us);
+	bool done = (idle && !has_work(projector)) || clock_monotonic_us() > stop_us;
 	return stop_us == 0 || !done;
 }
 
@@ -267,8 +266,8 @@ run(void *context)
 {
 	struct projector *projector = context;
 	pthread_setname_np(pthread_self(), "dlrd-projector");
-	const struct sched_param none = {0};
-	pthread_setschedparam(pthread_self(), SCHED_IDLE, &none);
+	id_t thread = (id_t)gettid();
+	setpriority(PRIO_PROCESS, thread, getpriority(PRIO_PROCESS, thread) + NICENESS);
 	bool idle = false, full = true;
 	while (wait_for_work(projector, idle, full)) {
 		uint64_t before = store_cursor(projector->options.store);
@@ -282,8 +281,6 @@ run(void *context)
 			rest(projector, clock_monotonic_us() - start_us);
 		if (!idle && projector->dirty_since_us == 0)
 			projector->dirty_since_us = clock_monotonic_us();
-		if (after > atomic_load(&projector->journal_last))
-			atomic_store(&projector->journal_last, after);
 		measure_lag(projector);
 		checkpoint_if_due(projector);
 	}
@@ -320,8 +317,8 @@ free_projector(struct projector *projector)
 {
 	journal_reader_close(projector->reader);
 	decoder_done(&projector->decoder);
-	pthread_mutex_destroy(&projector->lock);
-	pthread_cond_destroy(&projector->wake);
+	if (projector->event_fd >= 0)
+		close(projector->event_fd);
 	free(projector);
 }
 
@@ -335,14 +332,20 @@ projector_start(const struct projector_options *options, struct projector **out_
 	projector->options = *options;
 	decoder_init(&projector->decoder, options->routes);
 	add_metrics(projector, options->metrics);
-	pthread_condattr_t monotonic;
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&projector->wake, &monotonic);
-	pthread_condattr_destroy(&monotonic);
-	pthread_mutex_init(&projector->lock, NULL);
+	projector->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	enum result result =
-	    journal_reader_open(options->journal_path, &projector->reader, failure);
+	    projector->event_fd < 0
+		? failure_set(failure, RESULT_IO, "eventfd: %s", strerror(errno))
+		: journal_reader_open(options->journal_path, &projector->reader, failure);
+	uint64_t last_seq = 0;
+	int64_t next_us;
+	if (result == RESULT_OK) {
+		result = journal_reader_tail(projector->reader, 0, &last_seq, &next_us);
+		if (result != RESULT_OK)
+			failure_set(failure, result, "%s: %s", options->journal_path,
+			    journal_reader_error(projector->reader));
+	}
+	projector->journal_last = last_seq;
 	if (result == RESULT_OK) {
 		int error = pthread_create(&projector->thread, NULL, run, projector);
 		if (error != 0)
@@ -357,15 +360,19 @@ projector_start(const struct projector_options *options, struct projector **out_
 	return RESULT_OK;
 }
 
+static void
+ring(struct projector *projector)
+{
+	uint64_t one = 1;
+	if (write(projector->event_fd, &one, sizeof one) < 0)
+		return; /* the counter is at its maximum: it rings already */
+}
+
 void
 projector_notify(struct projector *projector, uint64_t last_seq)
 {
 	atomic_store(&projector->journal_last, last_seq);
-	/* A signal missed between the thread's look and its wait costs at most its second; taking
-	 * the lock makes that impossible, and nobody holds it for long. */
-	pthread_mutex_lock(&projector->lock);
-	pthread_mutex_unlock(&projector->lock);
-	pthread_cond_signal(&projector->wake);
+	ring(projector);
 }
 
 void
@@ -373,10 +380,8 @@ projector_stop(struct projector *projector)
 {
 	if (projector == NULL)
 		return;
-	pthread_mutex_lock(&projector->lock);
-	projector->stop_us = clock_monotonic_us() + PROJECTOR_STOP_US;
-	pthread_mutex_unlock(&projector->lock);
-	pthread_cond_signal(&projector->wake);
+	atomic_store(&projector->stop_us, clock_monotonic_us() + PROJECTOR_STOP_US);
+	ring(projector);
 	pthread_join(projector->thread, NULL);
 	free_projector(projector);
 }
