@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 static const struct cli_command *const commands[] = {&cli_serve, &cli_check_config, &cli_sign,
-    &cli_verify, &cli_stats, &cli_errors, &cli_events, &cli_message, &cli_audit};
+    &cli_verify, &cli_simulate, &cli_stats, &cli_errors, &cli_events, &cli_message, &cli_audit};
 
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
 

@@ -30,7 +30,7 @@ static const char schema[] =
 
 struct journal {
 	sqlite3 *db; /* NULL after a failed journal_reopen */
-	sqlite3_stmt *begin, *commit, *rollback, *insert, *prove, *trim, *pages;
+	sqlite3_stmt *begin, *commit, *rollback, *insert, *prove, *oldest, *trim, *pages;
 	char *path;
 	struct metric *fsync_seconds;
 	uint64_t last_seq;
@@ -168,11 +168,8 @@ prepare_all(struct journal *journal)
 	    {"ROLLBACK", &journal->rollback},
 	    {"INSERT INTO entry VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", &journal->insert},
 	    {"UPDATE proof SET opened_us = max(opened_us + 1, ?1)", &journal->prove},
-	    {"DELETE FROM entry WHERE seq IN (SELECT seq FROM entry WHERE seq <= ?1"
-	     " AND seq < (SELECT max(seq) FROM entry)"
-	     " AND (SELECT received_us FROM entry ORDER BY seq LIMIT 1) < ?2"
-	     " ORDER BY seq LIMIT ?3) AND received_us < ?2",
-		&journal->trim},
+	    {"SELECT seq, received_us FROM entry ORDER BY seq LIMIT 1", &journal->oldest},
+	    {"DELETE FROM entry WHERE seq BETWEEN ?1 AND ?2 AND received_us < ?3", &journal->trim},
 	    {"SELECT (c.page_count - f.freelist_count) * s.page_size FROM pragma_page_count c,"
 	     " pragma_freelist_count f, pragma_page_size s",
 		&journal->pages},
@@ -187,7 +184,7 @@ static void
 close_handle(struct journal *journal)
 {
 	sqlite3_stmt **statements[] = {&journal->begin, &journal->commit, &journal->rollback,
-	    &journal->insert, &journal->prove, &journal->trim, &journal->pages};
+	    &journal->insert, &journal->prove, &journal->oldest, &journal->trim, &journal->pages};
 	for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++) {
 		sqlite3_finalize(*statements[i]);
 		*statements[i] = NULL;
@@ -344,10 +341,24 @@ journal_trim(struct journal *journal, uint64_t last_seq, int64_t before_us, size
 {
 	if (journal->db == NULL)
 		return note_error(journal, SQLITE_IOERR);
-	sqlite3_bind_int64(journal->trim, 1, (sqlite3_int64)last_seq);
-	sqlite3_bind_int64(journal->trim, 2, before_us);
-	sqlite3_bind_int64(journal->trim, 3, (sqlite3_int64)rows_max);
-	int code = run(journal->trim);
+	/* The range of numbers bounds the work: nothing that stays is read, however much it is. */
+	int code = sqlite3_step(journal->oldest);
+	uint64_t first =
+	    code == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(journal->oldest, 0) : 0;
+	bool due = code == SQLITE_ROW && sqlite3_column_int64(journal->oldest, 1) < before_us;
+	sqlite3_reset(journal->oldest);
+	uint64_t last = last_seq < journal->last_seq ? last_seq : journal->last_seq - 1;
+	if (last >= first + rows_max)
+		last = first + rows_max - 1;
+	if (code != SQLITE_ROW || !due || last < first) {
+		*out_removed = 0;
+		return code == SQLITE_ROW || code == SQLITE_DONE ? RESULT_OK
+								 : give_up(journal, code);
+	}
+	sqlite3_bind_int64(journal->trim, 1, (sqlite3_int64)first);
+	sqlite3_bind_int64(journal->trim, 2, (sqlite3_int64)last);
+	sqlite3_bind_int64(journal->trim, 3, before_us);
+	code = run(journal->trim);
 	if (code != SQLITE_OK)
 		return give_up(journal, code);
 	*out_removed = (size_t)sqlite3_changes(journal->db);

@@ -22,7 +22,7 @@ struct cli_command {
 };
 
 extern const struct cli_command cli_serve, cli_check_config, cli_sign, cli_verify, cli_stats,
-    cli_errors, cli_events, cli_message, cli_audit;
+    cli_errors, cli_events, cli_message, cli_audit, cli_simulate;
 
 /* An option of a command, all of them long. Exactly one of text, number and flag is set. */
 struct cli_option {

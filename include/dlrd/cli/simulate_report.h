@@ -1,0 +1,50 @@
+/* simulate_report: what a simulation found, for a person or for a program.
+ *
+ * Plain values and their printing; one thread. */
+#ifndef DLRD_CLI_SIMULATE_REPORT_H
+#define DLRD_CLI_SIMULATE_REPORT_H
+
+#include "dlrd/base/json.h"
+#include "dlrd/cli/ledger.h"
+#include "dlrd/cli/simulate_histogram.h"
+
+#define SIMULATE_SHOWN_MAX 20 /* differences told one by one */
+
+/* Zero-initialise. */
+struct simulate_report {
+	uint64_t sent;
+	uint64_t acknowledged;                    /* 2xx for a genuine request, and in the ledger */
+	uint64_t forged_refused;                  /* 403 for a wrong signature, as it should be */
+	uint64_t forged_taken;                    /* 2xx for a wrong signature */
+	uint64_t refused;                         /* 403 for a genuine request */
+	uint64_t other_4xx, server_errors, other; /* 5xx; neither 2xx, 4xx nor 5xx */
+	uint64_t failed;          /* sent, but the connection ended without an answer */
+	uint64_t failed_connects; /* connections that could not be made */
+	int64_t start_us, end_us; /* monotonic */
+	bool gone;                /* ended early: nobody took a connection any more */
+	struct simulate_histogram latency;
+
+	bool checked; /* the fields below are filled */
+	struct ledger_findings findings;
+	struct buffer differences; /* the first SIMULATE_SHOWN_MAX, each ended by a line break */
+	uint64_t difference_count;
+};
+
+/* Puts an answer to a request into its figure, but for acknowledged: true when it is that. */
+bool simulate_report_answer(
+    struct simulate_report *report, const struct simulate_item *item, unsigned status);
+
+/* Keeps a difference to be shown. */
+void simulate_report_difference(struct simulate_report *report, const char *line);
+
+/* One line on stderr that overwrites itself. */
+void simulate_report_progress(const struct simulate_report *report, int64_t now_us);
+
+/* On stdout. sending is false where nothing was to be sent, and is left out then. */
+void simulate_report_print(const struct simulate_report *report, bool sending);
+must_check enum result simulate_report_print_json(
+    const struct simulate_report *report, const struct simulate_plan *plan, bool sending);
+
+void simulate_report_done(struct simulate_report *report);
+
+#endif

@@ -1,0 +1,527 @@
+#include "dlrd/cli/cli.h"
+
+#include "dlrd/base/clock.h"
+#include "dlrd/cli/simulate_client.h"
+#include "dlrd/cli/simulate_report.h"
+#include "dlrd/cli/simulate_request.h"
+#include "dlrd/daemon/settings.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#define EXIT_GONE 3         /* beside enum cli_status: the daemon went away and stayed away */
+#define ALLOWED_STEP 100000 /* requests that one remark in the ledger allows */
+#define BLOCK_MIN 64        /* messages of a block, where the count is not too small for it */
+#define BLOCKS_MIN 8
+
+/* What the command line said. */
+struct wishes {
+	const char *config, *target, *account, *path, *query, *mix, *statuses, *ledger;
+	int64_t count, connections, rate, duration_s, reconnect_s, wait_s, seed;
+	int64_t shuffle, duplicates, replies, forged;
+	bool check, check_only, json;
+};
+
+/* A run in hand. */
+struct simulation {
+	const struct cli_command *command;
+	struct wishes wishes;
+	struct settings *settings;
+	struct simulate_plan plan;
+	struct simulate_traffic traffic;
+	struct simulate_requests requests;
+	struct buffer target;
+	struct ledger *ledger;  /* NULL for none */
+	uint64_t allowed;       /* requests that the ledger allows so far */
+	uint64_t unwritten;     /* acknowledged, but not in the ledger yet */
+	struct failure failure; /* why the run cannot go on; "" while it can */
+	int64_t progress_us;    /* when the next line is due; INT64_MAX for never */
+	struct simulate_report report;
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void
+interrupt(int number)
+{
+	(void)number;
+	interrupted = 1;
+}
+
+static bool
+allow_more(struct simulation *simulation)
+{
+	uint64_t count = (uint64_t)simulation->plan.count;
+	if (simulation->ledger == NULL || simulation->traffic.issued < simulation->allowed)
+		return true;
+	simulation->allowed += ALLOWED_STEP;
+	if (simulation->allowed > count)
+		simulation->allowed = count;
+	enum result result = ledger_allow(simulation->ledger, simulation->allowed);
+	if (result != RESULT_OK)
+		failure_set(&simulation->failure, result, "%s: %s", simulation->wishes.ledger,
+		    strerror(errno));
+	return result == RESULT_OK;
+}
+
+static bool
+on_ready(void *context, struct simulate_item *out_item, struct buffer *out)
+{
+	struct simulation *simulation = context;
+	if (interrupted || simulation->traffic.issued >= (uint64_t)simulation->plan.count ||
+	    !allow_more(simulation))
+		return false;
+	*out_item = simulate_traffic_next(&simulation->traffic);
+	enum result result = simulate_requests_write(&simulation->requests, out_item, out);
+	if (result != RESULT_OK) {
+		failure_set(
+		    &simulation->failure, result, "cannot sign a request: %s", result_text(result));
+		return false;
+	}
+	simulation->report.sent++;
+	return true;
+}
+
+static void
+on_answer(void *context, const struct simulate_item *item, unsigned status, int64_t latency_us)
+{
+	struct simulation *simulation = context;
+	simulate_histogram_add(&simulation->report.latency, latency_us);
+	if (!simulate_report_answer(&simulation->report, item, status))
+		return;
+	simulation->unwritten++;
+	if (simulation->ledger != NULL)
+		ledger_add(simulation->ledger, item);
+}
+
+static void
+on_failure(void *context, const struct simulate_item *item)
+{
+	struct simulation *simulation = context;
+	if (item != NULL)
+		simulation->report.failed++;
+	else
+		simulation->report.failed_connects++;
+}
+
+/* Nothing is counted as acknowledged before its line is written. */
+static bool
+on_turn(void *context)
+{
+	struct simulation *simulation = context;
+	int64_t now_us = simulation->progress_us == INT64_MAX ? 0 : clock_monotonic_us();
+	if (simulation->ledger != NULL && simulation->unwritten > 0) {
+		enum result result = ledger_flush(simulation->ledger);
+		if (result != RESULT_OK)
+			failure_set(&simulation->failure, result, "%s: %s",
+			    simulation->wishes.ledger, strerror(errno));
+	}
+	if (simulation->failure.text[0] != '\0')
+		return false;
+	simulation->report.acknowledged += simulation->unwritten;
+	simulation->unwritten = 0;
+	if (now_us > simulation->progress_us) {
+		simulation->progress_us = now_us + CLOCK_SECOND_US;
+		simulate_report_progress(&simulation->report, now_us);
+	}
+	return true;
+}
+
+static void
+fill_client(struct simulation *simulation, struct simulate_client_options *out_options)
+{
+	const struct wishes *wishes = &simulation->wishes;
+	out_options->connections = (size_t)wishes->connections;
+	out_options->rate = wishes->rate;
+	out_options->duration_us = wishes->duration_s * CLOCK_SECOND_US;
+	out_options->reconnect_us = wishes->reconnect_s * CLOCK_SECOND_US;
+	out_options->context = simulation;
+	out_options->on_ready = on_ready;
+	out_options->on_answer = on_answer;
+	out_options->on_failure = on_failure;
+	out_options->on_turn = on_turn;
+}
+
+static void
+catch_interrupts(void)
+{
+	const struct sigaction action = {.sa_handler = interrupt, .sa_flags = (int)SA_RESETHAND};
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+/* Once nothing more will be sent, the ledger allows no more than was. */
+static void
+close_account(struct simulation *simulation)
+{
+	if (simulation->ledger == NULL || simulation->failure.text[0] != '\0')
+		return;
+	enum result result = ledger_allow(simulation->ledger, simulation->report.sent);
+	if (result != RESULT_OK)
+		failure_set(&simulation->failure, result, "%s: %s", simulation->wishes.ledger,
+		    strerror(errno));
+}
+
+static int
+drive(struct simulation *simulation)
+{
+	struct simulate_client_options options = {0};
+	struct simulate_report *report = &simulation->report;
+	enum simulate_client_end end = SIMULATE_CLIENT_STOPPED;
+	const char *target = simulation->wishes.target != NULL
+				 ? simulation->wishes.target
+				 : simulation->settings->listen.items[0];
+	fill_client(simulation, &options);
+	if (socket_address_read(slice_of(target), &options.address, &simulation->failure) !=
+	    RESULT_OK)
+		return cli_failure(simulation->command, "%s", simulation->failure.text);
+	catch_interrupts();
+	simulation->progress_us = isatty(STDERR_FILENO) ? 0 : INT64_MAX;
+	report->start_us = clock_monotonic_us();
+	enum result result = simulate_client_run(&options, &end, &simulation->failure);
+	report->end_us = clock_monotonic_us();
+	report->gone = end == SIMULATE_CLIENT_GONE;
+	if (simulation->progress_us != INT64_MAX)
+		fputs("\n", stderr);
+	close_account(simulation);
+	if (result != RESULT_OK || simulation->failure.text[0] != '\0')
+		return cli_failure(simulation->command, "%s", simulation->failure.text);
+	return CLI_OK;
+}
+
+/* The configured account that signs. */
+static bool
+choose_account(const struct simulation *simulation, struct slice *out_account)
+{
+	const struct verifier *verifier = simulation->settings->verifier;
+	struct slice wanted = slice_of(simulation->wishes.account);
+	for (size_t i = 0; i < verifier_account_count(verifier); i++)
+		if (verifier_has_token(verifier, i, TOKEN_CURRENT) &&
+		    (wanted.ptr == NULL || slice_equal(wanted, verifier_account(verifier, i)))) {
+			*out_account = verifier_account(verifier, i);
+			return true;
+		}
+	cli_failure(simulation->command, "%s has no account %.*s with an auth_token",
+	    simulation->wishes.config, SLICE_ARG(wanted));
+	return false;
+}
+
+/* "https://user@host:port/path": host and port. */
+static struct slice
+host_of(struct slice url)
+{
+	struct slice host = slice_from(url, slice_find(url, '/'));
+	while (host.len > 0 && host.ptr[0] == '/')
+		host = slice_from(host, 1);
+	host.len = slice_find(host, '/');
+	for (size_t at; (at = slice_find(host, '@')) < host.len;)
+		host = slice_from(host, at + 1);
+	return host;
+}
+
+static int
+prepare_requests(struct simulation *simulation)
+{
+	struct simulate_request_options options = {
+	    .plan = &simulation->plan, .verifier = simulation->settings->verifier};
+	const char *query = simulation->wishes.query;
+	if (simulation->settings->public_url.count == 0)
+		return cli_failure(simulation->command,
+		    "%s has no [server] public_url, and without it there is nothing to sign",
+		    simulation->wishes.config);
+	if (!choose_account(simulation, &options.account))
+		return CLI_FAILED;
+	buffer_appendf(&simulation->target, "%s%s%s", simulation->wishes.path,
+	    query[0] == '\0' ? "" : "?", query);
+	options.host = host_of(slice_of(simulation->settings->public_url.items[0]));
+	options.target = buffer_slice(&simulation->target);
+	if (simulation->target.failed ||
+	    simulate_requests_init(&simulation->requests, &options) != RESULT_OK)
+		return cli_failure(simulation->command, "no memory");
+	return CLI_OK;
+}
+
+/* What the answers came to. 5xx and broken connections are what a daemon is tried for. */
+static int
+judge(const struct cli_command *command, const struct simulate_report *report)
+{
+	uint64_t wrong = report->refused + report->other_4xx + report->other + report->forged_taken;
+	if (report->refused > 0)
+		return cli_failure(command,
+		    "genuine requests were refused: does the daemon run with this token and this "
+		    "public_url?");
+	if (report->acknowledged + report->forged_refused == 0 && !report->gone)
+		return cli_failure(command, "no request was answered as it should be");
+	return wrong > 0 ? CLI_FAILED : CLI_OK;
+}
+
+static int
+send_all(struct simulation *simulation)
+{
+	int status = prepare_requests(simulation);
+	if (status == CLI_OK && simulation->wishes.ledger != NULL &&
+	    ledger_create(simulation->wishes.ledger, &simulation->plan, &simulation->ledger,
+		&simulation->failure) != RESULT_OK)
+		status = cli_failure(simulation->command, "%s", simulation->failure.text);
+	if (status == CLI_OK)
+		status = drive(simulation);
+	simulate_requests_done(&simulation->requests);
+	ledger_close(simulation->ledger);
+	if (status != CLI_OK)
+		return status;
+	return judge(simulation->command, &simulation->report);
+}
+
+static void
+on_difference(void *context, const char *line)
+{
+	simulate_report_difference(context, line);
+}
+
+static int
+check(struct simulation *simulation)
+{
+	struct simulate_report *report = &simulation->report;
+	const struct ledger_check wanted = {.path = simulation->wishes.ledger,
+	    .directory = simulation->settings->directory,
+	    .wait_us = simulation->wishes.wait_s * CLOCK_SECOND_US,
+	    .on_difference = on_difference,
+	    .context = report};
+	if (ledger_check(&wanted, &report->findings, &simulation->failure) != RESULT_OK)
+		return cli_failure(simulation->command, "%s", simulation->failure.text);
+	report->checked = true;
+	return report->difference_count == 0 ? CLI_OK : CLI_FAILED;
+}
+
+/* The sending's status tells more than the check's, but a failed check is never passed over. */
+static int
+simulate(struct simulation *simulation)
+{
+	const struct wishes *wishes = &simulation->wishes;
+	bool sending = simulation->plan.count > 0;
+	int status = sending ? send_all(simulation) : CLI_OK;
+	if (sending && simulation->failure.text[0] != '\0')
+		return status;
+	if (wishes->check && !simulation->report.gone) {
+		int checked = check(simulation);
+		status = status == CLI_OK ? checked : status;
+	}
+	if (simulation->report.gone)
+		status = EXIT_GONE;
+	if (!wishes->json)
+		simulate_report_print(&simulation->report, sending);
+	else if (simulate_report_print_json(&simulation->report, &simulation->plan, sending) !=
+		 RESULT_OK)
+		status = cli_failure(simulation->command, "no memory");
+	return status;
+}
+
+/* Callbacks of one message are a block apart: further than requests overtake each other on as many
+ * connections, but short enough that a small run has finished messages, too. */
+static int64_t
+block_of(const struct wishes *wishes, const struct simulate_plan *plan)
+{
+	int64_t block = wishes->connections * 2 > BLOCK_MIN ? wishes->connections * 2 : BLOCK_MIN;
+	int64_t most = plan->count / ((int64_t)plan->stage_count * BLOCKS_MIN);
+	return most < 1 ? 1 : most < block ? most : block;
+}
+
+static int
+make_plan(struct simulation *simulation)
+{
+	const struct wishes *wishes = &simulation->wishes;
+	struct simulate_plan *plan = &simulation->plan;
+	if (getrandom(&plan->run, sizeof plan->run, 0) != (ssize_t)sizeof plan->run)
+		return cli_failure(simulation->command, "no randomness: %s", strerror(errno));
+	plan->run >>= 16;
+	plan->seed = (uint64_t)wishes->seed;
+	plan->count = wishes->count;
+	plan->shuffle = wishes->shuffle;
+	plan->duplicates = wishes->duplicates;
+	plan->replies = wishes->replies;
+	plan->forged = wishes->forged;
+	if (simulate_plan_read_mix(plan, slice_of(wishes->mix), &simulation->failure) !=
+		RESULT_OK ||
+	    simulate_plan_read_statuses(plan, slice_of(wishes->statuses), &simulation->failure) !=
+		RESULT_OK)
+		return cli_usage_error(simulation->command, "%s", simulation->failure.text);
+	plan->block = block_of(wishes, plan);
+	simulation->traffic.plan = plan;
+	return CLI_OK;
+}
+
+static bool
+is_target_text(const char *text)
+{
+	for (; *text != '\0'; text++)
+		if (*text <= ' ' || *text > '~' || *text == '#')
+			return false;
+	return true;
+}
+
+/* Every number has its bounds here. */
+static int
+check_wishes(const struct cli_command *command, const struct wishes *wishes)
+{
+	const struct {
+		const char *name;
+		int64_t value, min, max;
+	} bounds[] = {
+	    {"count", wishes->count, 0, SIMULATE_COUNT_MAX},
+	    {"connections", wishes->connections, 1, SIMULATE_CONNECTIONS_MAX},
+	    {"rate", wishes->rate, 0, 10000000},
+	    {"duration", wishes->duration_s, 0, 31536000},
+	    {"reconnect", wishes->reconnect_s, 0, 86400},
+	    {"wait", wishes->wait_s, 0, 86400},
+	    {"shuffle", wishes->shuffle, 0, 100},
+	    {"duplicates", wishes->duplicates, 0, 100},
+	    {"replies", wishes->replies, 0, 100},
+	    {"bad-signatures", wishes->forged, 0, 100},
+	};
+	for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++)
+		if (bounds[i].value < bounds[i].min || bounds[i].value > bounds[i].max)
+			return cli_usage_error(command, "--%s takes %lld to %lld", bounds[i].name,
+			    (long long)bounds[i].min, (long long)bounds[i].max);
+	if (wishes->check && wishes->ledger == NULL)
+		return cli_usage_error(command, "a check wants --ledger FILE");
+	if (wishes->path[0] != '/' || !is_target_text(wishes->path) ||
+	    !is_target_text(wishes->query))
+		return cli_usage_error(
+		    command, "--path and --query take what may stand in a URL, escaped");
+	return CLI_OK;
+}
+
+#define COUNT_DEFAULT 10000
+#define COUNT_UNSET (-1)
+
+/* False when the command must end with *out_status. */
+static bool
+read_wishes(const struct cli_command *command, int count, char **words, struct wishes *wishes,
+    int *out_status)
+{
+	const struct cli_option options[] = {{"config", 'c', .text = &wishes->config},
+	    {"account", 0, .text = &wishes->account}, {"target", 0, .text = &wishes->target},
+	    {"path", 0, .text = &wishes->path}, {"query", 0, .text = &wishes->query},
+	    {"campaign", 0, .text = &wishes->query}, {"count", 0, .number = &wishes->count},
+	    {"duration", 0, .number = &wishes->duration_s}, {"rate", 0, .number = &wishes->rate},
+	    {"connections", 0, .number = &wishes->connections},
+	    {"reconnect", 0, .number = &wishes->reconnect_s}, {"mix", 0, .text = &wishes->mix},
+	    {"statuses", 0, .text = &wishes->statuses}, {"shuffle", 0, .number = &wishes->shuffle},
+	    {"duplicates", 0, .number = &wishes->duplicates},
+	    {"replies", 0, .number = &wishes->replies},
+	    {"bad-signatures", 0, .number = &wishes->forged}, {"seed", 0, .number = &wishes->seed},
+	    {"ledger", 0, .text = &wishes->ledger}, {"check", 0, .flag = &wishes->check},
+	    {"check-only", 0, .flag = &wishes->check_only}, {"wait", 0, .number = &wishes->wait_s},
+	    {"json", 0, .flag = &wishes->json}};
+	int operands;
+	if (!cli_read_options(command, count, words, options, sizeof options / sizeof options[0],
+		&operands, out_status))
+		return false;
+	if (wishes->count == COUNT_UNSET)
+		wishes->count = wishes->duration_s > 0 ? SIMULATE_COUNT_MAX : COUNT_DEFAULT;
+	if (wishes->check_only)
+		wishes->count = 0;
+	wishes->check = wishes->check || wishes->check_only;
+	*out_status = operands < count
+			  ? cli_usage_error(command, "unexpected \"%s\"", words[operands])
+			  : check_wishes(command, wishes);
+	return *out_status == CLI_OK;
+}
+
+static int
+run(const struct cli_command *command, int count, char **words)
+{
+	static struct simulation simulation; /* the histogram is no guest for a stack */
+	struct buffer problems = BUFFER_EMPTY;
+	simulation.command = command;
+	simulation.wishes = (struct wishes){.config = SETTINGS_DEFAULT_PATH,
+	    .path = "/sms/twilio",
+	    .query = "account=SIMULATED&meta=0.0.1.20260101.0.wzrk_default.-1",
+	    .mix = SIMULATE_MIX_DEFAULT,
+	    .statuses = SIMULATE_STATUSES_DEFAULT,
+	    .count = COUNT_UNSET,
+	    .connections = 16,
+	    .reconnect_s = 5,
+	    .wait_s = 60,
+	    .seed = 1};
+	int status;
+	if (!read_wishes(command, count, words, &simulation.wishes, &status))
+		return status;
+	status = make_plan(&simulation);
+	if (status != CLI_OK)
+		return status;
+	if (settings_load(simulation.wishes.config, &simulation.settings, &problems) != RESULT_OK) {
+		fprintf(stderr, "%.*s", SLICE_ARG(buffer_slice(&problems)));
+		status = cli_failure(command, "cannot read the configuration; name it with -c");
+	} else
+		status = simulate(&simulation);
+	simulate_report_done(&simulation.report);
+	buffer_done(&simulation.target);
+	buffer_done(&problems);
+	settings_free(simulation.settings);
+	return status;
+}
+
+const struct cli_command cli_simulate = {
+    .name = "simulate",
+    .summary = "send signed traffic to a running daemon, and check what it kept",
+    .usage =
+	"Usage: dlrd simulate [-c FILE] [--count N] [--rate R] [--connections C] [...]\n"
+	"       dlrd simulate [-c FILE] --check-only --ledger FILE [--wait S]\n"
+	"\n"
+	"Sends status callbacks and replies, signed with the configuration's own token and\n"
+	"public URL, to the daemon. The events are real to it: use a configuration and a store\n"
+	"that are there for tests.\n"
+	"\n"
+	"Where and how much:\n"
+	"  -c, --config FILE      the daemon's configuration (default " SETTINGS_DEFAULT_PATH ")\n"
+	"      --account SID      sign for this account (default the configuration's first)\n"
+	"      --target ADDRESS   HOST:PORT or unix:/path (default [server] listen)\n"
+	"      --path P           of the callback URL (default /sms/twilio)\n"
+	"      --query Q          of the callback URL, also --campaign (default\n"
+	"                         account=SIMULATED&meta=0.0.1.20260101.0.wzrk_default.-1)\n"
+	"      --count N          requests (default 10000, without limit where --duration is\n"
+	"                         given; 0 sends nothing)\n"
+	"      --duration S       stop sending after S seconds\n"
+	"      --rate R           requests a second; latency then counts from the time at which\n"
+	"                         a request was due (default 0: each connection sends when it\n"
+	"                         was answered)\n"
+	"      --connections C    1 to 4096, one request at a time on each (default 16); the\n"
+	"                         daemon's connection_limit may be lower\n"
+	"      --reconnect S      give up when no connection can be made for S seconds\n"
+	"                         (default 5); until then a broken one is made anew\n"
+	"\n"
+	"What:\n"
+	"      --mix M            outcomes and their weights (default\n"
+	"                         delivered=80,undelivered:30003=6,undelivered:30005=5,\n"
+	"                         failed:30007=5,undelivered:30006=4)\n"
+	"      --statuses L       callbacks of each message, final being its outcome; read goes\n"
+	"                         to delivered ones only (default sent,final)\n"
+	"      --shuffle P        percent of messages whose callbacks are out of order\n"
+	"      --duplicates P     percent of requests that are sent twice\n"
+	"      --replies P        percent of messages that are answered, one in five with STOP\n"
+	"      --bad-signatures P percent of requests with a wrong signature, to be refused\n"
+	"      --seed N           of all choices (default 1); SIDs differ in each run\n"
+	"\n"
+	"What became of it:\n"
+	"      --ledger FILE      write each acknowledged request to a new file, as\n"
+	"                         SID TAB status TAB error code (- for none)\n"
+	"      --check            then see that the store has each of them once, and nothing of\n"
+	"                         this run that was not sent\n"
+	"      --check-only       do that for an older ledger, and send nothing\n"
+	"      --wait S           for the daemon to project its journal first (default 60)\n"
+	"      --json             answer in JSON\n"
+	"  -h, --help             show this\n"
+	"\n"
+	"A request without an answer is not sent again. Ends with 0 when all went as it should\n"
+	"(5xx and broken connections are counted, no fault, while others are answered), 1 when\n"
+	"a genuine request was refused or redirected, a wrong signature was taken, the check\n"
+	"found a difference or something could not be done, 2 for a wrong command line, 3 when\n"
+	"the daemon went away for good (then nothing is checked; start it, and use\n"
+	"--check-only). Interrupted, it stops sending and reports.\n",
+    .run = run,
+};

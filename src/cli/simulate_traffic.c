@@ -1,0 +1,364 @@
+#include "dlrd/cli/simulate_traffic.h"
+
+#include <string.h>
+
+static const char digits[] = "0123456789abcdef";
+
+/* Each decision about a message has dice of its own. */
+enum dice { DICE_OUTCOME, DICE_SHUFFLE, DICE_REPLY, DICE_FORGED, DICE_REPEAT, DICE_TEXT };
+
+/* splitmix64 (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number Generators", 2014). */
+static uint64_t
+mix_bits(uint64_t bits)
+{
+	bits += UINT64_C(0x9e3779b97f4a7c15);
+	bits = (bits ^ (bits >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	bits = (bits ^ (bits >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return bits ^ (bits >> 31);
+}
+
+static uint64_t
+throw_dice(const struct simulate_plan *plan, enum dice dice, uint64_t number)
+{
+	return mix_bits(mix_bits(plan->seed * 8 + (uint64_t)dice) ^ number);
+}
+
+static bool
+happens(const struct simulate_plan *plan, enum dice dice, uint64_t number, int64_t percent)
+{
+	return percent > 0 && throw_dice(plan, dice, number) % 100 < (uint64_t)percent;
+}
+
+/* A status name, as it will stand unescaped in a form. */
+static bool
+read_word(struct slice text, char out_word[SIMULATE_WORD_SIZE])
+{
+	if (text.len == 0 || text.len >= SIMULATE_WORD_SIZE)
+		return false;
+	for (size_t i = 0; i < text.len; i++)
+		if (!((text.ptr[i] >= 'a' && text.ptr[i] <= 'z') || text.ptr[i] == '_'))
+			return false;
+	memcpy(out_word, text.ptr, text.len);
+	out_word[text.len] = '\0';
+	return true;
+}
+
+/* "undelivered:30003=6" */
+static bool
+read_outcome(struct slice text, struct simulate_outcome *out_outcome)
+{
+	struct simulate_outcome outcome = {.error_code = -1};
+	struct slice code = slice_take(&text, '=');
+	struct slice status = slice_take(&code, ':');
+	if (!read_word(status, outcome.status) ||
+	    slice_to_int(text, &outcome.weight) != RESULT_OK || outcome.weight < 1 ||
+	    outcome.weight > 1000000)
+		return false;
+	if (code.ptr != NULL && (slice_to_int(code, &outcome.error_code) != RESULT_OK ||
+				    outcome.error_code < 1 || outcome.error_code > 999999999))
+		return false;
+	*out_outcome = outcome;
+	return true;
+}
+
+enum result
+simulate_plan_read_mix(struct simulate_plan *plan, struct slice text, struct failure *failure)
+{
+	plan->outcome_count = 0;
+	plan->weights = 0;
+	while (text.ptr != NULL) {
+		struct slice piece = slice_trim(slice_take(&text, ','));
+		struct simulate_outcome outcome;
+		if (plan->outcome_count == SIMULATE_OUTCOMES_MAX || !read_outcome(piece, &outcome))
+			return failure_set(failure, RESULT_INVALID,
+			    "\"%.*s\" is no outcome; write STATUS=WEIGHT or "
+			    "STATUS:ERRORCODE=WEIGHT, at most %d of them, with commas between",
+			    SLICE_ARG(piece), SIMULATE_OUTCOMES_MAX);
+		plan->outcomes[plan->outcome_count++] = outcome;
+		plan->weights += outcome.weight;
+	}
+	return RESULT_OK;
+}
+
+enum result
+simulate_plan_read_statuses(struct simulate_plan *plan, struct slice text, struct failure *failure)
+{
+	bool only_read = true;
+	plan->stage_count = 0;
+	while (text.ptr != NULL) {
+		struct slice piece = slice_trim(slice_take(&text, ','));
+		struct simulate_stage stage;
+		if (plan->stage_count == SIMULATE_STAGES_MAX || !read_word(piece, stage.status))
+			return failure_set(failure, RESULT_INVALID,
+			    "\"%.*s\" is no status; write names such as queued,sent,final, at most "
+			    "%d of them",
+			    SLICE_ARG(piece), SIMULATE_STAGES_MAX);
+		stage.is_final = slice_equal(piece, SLICE("final"));
+		stage.is_read = slice_equal(piece, SLICE("read"));
+		only_read = only_read && stage.is_read;
+		plan->stages[plan->stage_count++] = stage;
+	}
+	if (only_read)
+		return failure_set(
+		    failure, RESULT_INVALID, "only delivered messages are read; write final,read");
+	return RESULT_OK;
+}
+
+/* The numbers of a plan, as a ledger has them. */
+struct number {
+	struct slice name;
+	int64_t *value;
+};
+
+#define NUMBERS 8
+
+static void
+list_numbers(struct simulate_plan *plan, struct number out_numbers[NUMBERS])
+{
+	const struct number numbers[NUMBERS] = {
+	    {SLICE("run"), (int64_t *)&plan->run},
+	    {SLICE("seed"), (int64_t *)&plan->seed},
+	    {SLICE("count"), &plan->count},
+	    {SLICE("shuffle"), &plan->shuffle},
+	    {SLICE("duplicates"), &plan->duplicates},
+	    {SLICE("replies"), &plan->replies},
+	    {SLICE("forged"), &plan->forged},
+	    {SLICE("block"), &plan->block},
+	};
+	memcpy(out_numbers, numbers, sizeof numbers);
+}
+
+void
+simulate_plan_write(const struct simulate_plan *plan, struct buffer *out)
+{
+	struct simulate_plan copy = *plan;
+	struct number numbers[NUMBERS];
+	list_numbers(&copy, numbers);
+	for (size_t i = 0; i < NUMBERS; i++)
+		buffer_appendf(
+		    out, "%.*s=%lld ", SLICE_ARG(numbers[i].name), (long long)*numbers[i].value);
+	buffer_append(out, SLICE("mix="));
+	for (size_t i = 0; i < plan->outcome_count; i++) {
+		const struct simulate_outcome *outcome = &plan->outcomes[i];
+		buffer_appendf(out, "%s%s", i == 0 ? "" : ",", outcome->status);
+		if (outcome->error_code > 0)
+			buffer_appendf(out, ":%lld", (long long)outcome->error_code);
+		buffer_appendf(out, "=%lld", (long long)outcome->weight);
+	}
+	buffer_append(out, SLICE(" statuses="));
+	for (size_t i = 0; i < plan->stage_count; i++)
+		buffer_appendf(out, "%s%s", i == 0 ? "" : ",", plan->stages[i].status);
+}
+
+static enum result
+read_setting(struct simulate_plan *plan, struct number numbers[NUMBERS], struct slice text)
+{
+	struct slice name = slice_take(&text, '=');
+	if (slice_equal(name, SLICE("mix")))
+		return simulate_plan_read_mix(plan, text, NULL);
+	if (slice_equal(name, SLICE("statuses")))
+		return simulate_plan_read_statuses(plan, text, NULL);
+	for (size_t i = 0; i < NUMBERS; i++)
+		if (slice_equal(name, numbers[i].name))
+			return slice_to_int(text, numbers[i].value);
+	return RESULT_INVALID;
+}
+
+enum result
+simulate_plan_read(struct slice text, struct simulate_plan *out_plan)
+{
+	struct simulate_plan plan = {0};
+	struct number numbers[NUMBERS];
+	list_numbers(&plan, numbers);
+	while (text.ptr != NULL)
+		if (read_setting(&plan, numbers, slice_take(&text, ' ')) != RESULT_OK)
+			return RESULT_INVALID;
+	if (plan.outcome_count == 0 || plan.stage_count == 0 || plan.block < 1 ||
+	    plan.count > SIMULATE_COUNT_MAX)
+		return RESULT_INVALID;
+	*out_plan = plan;
+	return RESULT_OK;
+}
+
+static const struct simulate_outcome *
+outcome_of(const struct simulate_plan *plan, uint64_t number)
+{
+	int64_t at = (int64_t)(throw_dice(plan, DICE_OUTCOME, number) % (uint64_t)plan->weights);
+	size_t i = 0;
+	while (i + 1 < plan->outcome_count && at >= plan->outcomes[i].weight)
+		at -= plan->outcomes[i++].weight;
+	return &plan->outcomes[i];
+}
+
+struct slice
+simulate_item_status(const struct simulate_plan *plan, const struct simulate_item *item)
+{
+	if (item->kind == SIMULATE_REPLY)
+		return SLICE("received");
+	if (simulate_item_is_final(plan, item))
+		return slice_of(outcome_of(plan, item->number)->status);
+	return slice_of(plan->stages[item->stage].status);
+}
+
+int64_t
+simulate_item_error_code(const struct simulate_plan *plan, const struct simulate_item *item)
+{
+	return simulate_item_is_final(plan, item) ? outcome_of(plan, item->number)->error_code : -1;
+}
+
+bool
+simulate_item_is_final(const struct simulate_plan *plan, const struct simulate_item *item)
+{
+	return item->kind != SIMULATE_REPLY && plan->stages[item->stage].is_final;
+}
+
+static void
+write_hex(uint64_t value, size_t count, char *out)
+{
+	for (size_t i = count; i-- > 0; value >>= 4)
+		out[i] = digits[value & 15];
+}
+
+static bool
+read_hex(const char *text, size_t count, uint64_t *out_value)
+{
+	uint64_t value = 0;
+	for (size_t i = 0; i < count; i++) {
+		int digit = slice_hex_digit(text[i]);
+		if (digit < 0)
+			return false;
+		value = value << 4 | (uint64_t)digit;
+	}
+	*out_value = value;
+	return true;
+}
+
+void
+simulate_item_sid(const struct simulate_plan *plan, const struct simulate_item *item,
+    char out_sid[SIMULATE_SID_SIZE])
+{
+	memcpy(out_sid, "SM", 2);
+	write_hex(plan->run, 12, out_sid + 2);
+	write_hex((uint64_t)item->kind, 4, out_sid + 14);
+	write_hex(item->number, 16, out_sid + 18);
+	out_sid[SIMULATE_SID_SIZE - 1] = '\0';
+}
+
+uint64_t
+simulate_item_dice(const struct simulate_plan *plan, const struct simulate_item *item)
+{
+	return throw_dice(plan, DICE_TEXT, item->number);
+}
+
+bool
+simulate_sid_is_ours(
+    const struct simulate_plan *plan, struct slice sid, struct simulate_item *out_item)
+{
+	uint64_t run, kind, number;
+	if (sid.len != SIMULATE_SID_SIZE - 1 || memcmp(sid.ptr, "SM", 2) != 0 ||
+	    !read_hex(sid.ptr + 2, 12, &run) || run != plan->run ||
+	    !read_hex(sid.ptr + 14, 4, &kind) || !read_hex(sid.ptr + 18, 16, &number) ||
+	    kind >= SIMULATE_KIND_COUNT)
+		return false;
+	*out_item = (struct simulate_item){(enum simulate_kind)kind, number, 0};
+	return true;
+}
+
+bool
+simulate_item_find_stage(const struct simulate_plan *plan, struct slice status, int64_t error_code,
+    struct simulate_item *item)
+{
+	size_t first = item->kind == SIMULATE_REPLY ? plan->stage_count : 0;
+	size_t end = item->kind == SIMULATE_REPLY ? first + 1 : plan->stage_count;
+	for (item->stage = first; item->stage < end; item->stage++)
+		if (slice_equal(simulate_item_status(plan, item), status) &&
+		    simulate_item_error_code(plan, item) == error_code)
+			return true;
+	return false;
+}
+
+/* A message that is shuffled starts with another stage than the first, and goes round. */
+static size_t
+shuffled_stage(const struct simulate_plan *plan, uint64_t number, size_t stage)
+{
+	size_t others = plan->stage_count - 1;
+	if (others == 0 || !happens(plan, DICE_SHUFFLE, number, plan->shuffle))
+		return stage;
+	size_t turn = 1 + (size_t)(throw_dice(plan, DICE_SHUFFLE, ~number) % others);
+	return (stage + turn) % plan->stage_count;
+}
+
+/* Whether the message has a request at this stage. */
+static bool
+take_stage(
+    const struct simulate_plan *plan, uint64_t number, size_t stage, struct simulate_item *out_item)
+{
+	if (stage == plan->stage_count) {
+		*out_item = (struct simulate_item){SIMULATE_REPLY, number, stage};
+		return happens(plan, DICE_REPLY, number, plan->replies);
+	}
+	stage = shuffled_stage(plan, number, stage);
+	*out_item = (struct simulate_item){SIMULATE_STATUS, number, stage};
+	return !plan->stages[stage].is_read ||
+	       strcmp(outcome_of(plan, number)->status, "delivered") == 0;
+}
+
+/* The statuses hold one that is not read, so each block has items, and this ends. */
+static struct simulate_item
+next_genuine(struct simulate_traffic *traffic)
+{
+	const struct simulate_plan *plan = traffic->plan;
+	struct simulate_item item;
+	bool found;
+	do {
+		found =
+		    take_stage(plan, traffic->block_start + traffic->at++, traffic->stage, &item);
+		if (traffic->at == (uint64_t)plan->block) {
+			traffic->at = 0;
+			traffic->stage++;
+		}
+		if (traffic->stage > plan->stage_count) {
+			traffic->stage = 0;
+			traffic->block_start += (uint64_t)plan->block;
+		}
+	} while (!found);
+	return item;
+}
+
+/* The distance is the same for all, so they are due in the order they were put in, and no more of
+ * them wait than the distance is long. */
+static void
+repeat_later(struct simulate_traffic *traffic, struct simulate_item item)
+{
+	size_t last = (traffic->repeat_first + traffic->repeat_count) % SIMULATE_REPEAT_DISTANCE;
+	if (traffic->repeat_count == SIMULATE_REPEAT_DISTANCE)
+		return;
+	traffic->repeats[last].item = item;
+	traffic->repeats[last].due = traffic->issued + SIMULATE_REPEAT_DISTANCE;
+	traffic->repeat_count++;
+}
+
+static struct simulate_item
+take_repeat(struct simulate_traffic *traffic)
+{
+	struct simulate_item item = traffic->repeats[traffic->repeat_first].item;
+	traffic->repeat_first = (traffic->repeat_first + 1) % SIMULATE_REPEAT_DISTANCE;
+	traffic->repeat_count--;
+	return item;
+}
+
+struct simulate_item
+simulate_traffic_next(struct simulate_traffic *traffic)
+{
+	const struct simulate_plan *plan = traffic->plan;
+	uint64_t turn = traffic->issued++;
+	if (traffic->repeat_count > 0 && traffic->repeats[traffic->repeat_first].due <= turn)
+		return take_repeat(traffic);
+	if (happens(plan, DICE_FORGED, turn, plan->forged))
+		return (struct simulate_item){
+		    SIMULATE_FORGED, traffic->forged++, plan->stage_count - 1};
+	struct simulate_item item = next_genuine(traffic);
+	if (happens(plan, DICE_REPEAT, turn, plan->duplicates))
+		repeat_later(traffic, item);
+	return item;
+}
