@@ -27,12 +27,13 @@
 /* How long idle connections stay open in a drain: a proxy may just be sending on one of them. */
 #define DRAIN_GRACE_US (CLOCK_SECOND_US / 4)
 #define LOOP_MAX_MS 500
+#define LOOP_DRAIN_MS 20
 
 enum stage {
 	STAGE_HEAD,    /* nothing judged yet */
 	STAGE_BODY,    /* reading the body */
 	STAGE_REFUSED, /* status is decided; the rest of the body is read away */
-	STAGE_COMMIT,  /* suspended until the journal has it */
+	STAGE_COMMIT,  /* waiting until the journal has it */
 	STAGE_ANSWER,  /* status is decided; to be answered now */
 };
 
@@ -66,7 +67,8 @@ struct connection {
 struct listener {
 	struct intake *intake;
 	struct MHD_Daemon *daemon;
-	bool must_run; /* a connection of it was resumed */
+	size_t waiting; /* requests that wait for their commit */
+	bool must_run;  /* some of them can be answered */
 };
 
 enum response_kind {
@@ -81,9 +83,9 @@ struct intake {
 	struct intake_options options;
 	struct listener listeners[INTAKE_LISTENERS_MAX];
 	struct MHD_Response *responses[RESPONSE_KINDS][2]; /* [1]: with Connection: close */
-	struct connections busy, idle, suspended;
+	struct connections busy, idle, waiting;
 	size_t open_connections, in_flight;
-	struct journal_write *outbox, **outbox_end; /* suspended, not yet handed over */
+	struct journal_write *outbox, **outbox_end; /* waiting, not yet handed over */
 	size_t outbox_count;
 	size_t memory; /* bytes of bodies in progress and of writes that are out */
 	int event_fd;
@@ -199,6 +201,17 @@ on_target(void *context, const char *target, struct MHD_Connection *mhd)
 	return connection;
 }
 
+/* Parts a request from its write, which goes its own way. */
+static void
+forget_write(struct connection *connection)
+{
+	if (connection->request.write == NULL)
+		return;
+	connection->request.write->owner = NULL;
+	connection->request.write = NULL;
+	connection->listener->waiting--;
+}
+
 static void
 on_completed(void *context, struct MHD_Connection *mhd, void **request_context,
     enum MHD_RequestTerminationCode code)
@@ -208,6 +221,7 @@ on_completed(void *context, struct MHD_Connection *mhd, void **request_context,
 	(void)mhd, (void)code;
 	if (connection == NULL)
 		return;
+	forget_write(connection); /* the peer went away while it waited */
 	release_body(listener->intake, &connection->request);
 	if (connection->request.target.cap > KEEP_BUFFER_BYTES)
 		buffer_done(&connection->request.target);
@@ -341,18 +355,20 @@ hand_over(struct intake *intake)
 	writer_submit(intake->options.writer, list);
 }
 
-/* Suspends the request until its write is done. From here to resume nothing touches the library's
- * connection: it has no timeout and no owner but us. */
+/* Lets the request wait for its write. It is not suspended: libmicrohttpd calls the handler of a
+ * whole request without an answer again in each MHD_run (microhttpd.h, MHD_AccessHandlerCallback),
+ * and this loop decides when that is. Suspending takes the socket out of epoll and puts it back,
+ * which cost a quarter of the intake's processor time. */
 static enum MHD_Result
-suspend(struct intake *intake, struct connection *connection, struct journal_write *write)
+wait_for_commit(struct intake *intake, struct connection *connection, struct journal_write *write)
 {
 	struct request *request = &connection->request;
 	request->stage = STAGE_COMMIT;
 	request->write = write;
 	write->owner = connection;
 	intake->memory += write->size;
-	move_to(connection, &intake->suspended);
-	MHD_suspend_connection(connection->mhd);
+	connection->listener->waiting++;
+	move_to(connection, &intake->waiting);
 	*intake->outbox_end = write;
 	intake->outbox_end = &write->next;
 	if (++intake->outbox_count == HANDOVER_REQUESTS)
@@ -360,19 +376,18 @@ suspend(struct intake *intake, struct connection *connection, struct journal_wri
 	return MHD_YES;
 }
 
+/* Ends the wait: the request is answered in the next MHD_run. */
 static void
-resume(struct intake *intake, struct connection *connection, unsigned status)
+end_wait(struct intake *intake, struct connection *connection, unsigned status)
 {
 	struct request *request = &connection->request;
 	request->stage = STAGE_ANSWER;
 	request->status = status;
-	request->write->owner = NULL;
-	request->write = NULL;
+	forget_write(connection);
 	handler_count(intake->options.handler, buffer_slice(&request->target),
 	    status == 503 ? OUTCOME_UNAVAILABLE : OUTCOME_KEPT);
 	move_to(connection, &intake->busy);
 	connection->listener->must_run = true;
-	MHD_resume_connection(connection->mhd);
 }
 
 void
@@ -406,7 +421,7 @@ take_done(struct intake *intake)
 		struct connection *connection = write->owner;
 		/* The promise to Twilio: a 2xx only for a write that the journal has synced. */
 		if (connection != NULL)
-			resume(intake, connection,
+			end_wait(intake, connection,
 			    write->result == RESULT_OK ? connection->request.kept_status : 503);
 		intake->memory -= write->size;
 		free(write);
@@ -463,6 +478,8 @@ static enum MHD_Result
 take_end(struct intake *intake, struct connection *connection)
 {
 	struct request *request = &connection->request;
+	if (request->stage == STAGE_COMMIT)
+		return MHD_YES; /* not yet */
 	if (request->stage != STAGE_BODY)
 		return answer(intake, connection);
 	struct ruling ruling = handler_body(
@@ -472,7 +489,7 @@ take_end(struct intake *intake, struct connection *connection)
 		struct journal_write *write = journal_write_new(&ruling.entry);
 		request->kept_status = ruling.kept_status;
 		if (write != NULL)
-			return suspend(intake, connection, write);
+			return wait_for_commit(intake, connection, write);
 		handler_count(
 		    intake->options.handler, buffer_slice(&request->target), OUTCOME_UNAVAILABLE);
 		request->status = 503;
@@ -541,9 +558,9 @@ static void
 give_up_commits(struct intake *intake, int64_t now_us)
 {
 	struct connection *connection;
-	while ((connection = TAILQ_FIRST(&intake->suspended)) != NULL &&
+	while ((connection = TAILQ_FIRST(&intake->waiting)) != NULL &&
 	       now_us - connection->since_us >= intake->options.commit_timeout_us)
-		resume(intake, connection, 503);
+		end_wait(intake, connection, 503);
 }
 
 static void
@@ -558,32 +575,35 @@ enforce_deadlines(struct intake *intake)
 	give_up_commits(intake, now_us);
 }
 
-/* Milliseconds until the loop has something to do by itself. */
-static int
-loop_timeout(struct intake *intake)
+/* Whether the library has work that no event will announce. It says so, too, of each request that
+ * waits for its commit; then the writer's ring announces it. */
+static bool
+has_pending_work(const struct listener *listener)
 {
-	int timeout_ms = LOOP_MAX_MS;
-	for (size_t i = 0; i < intake->options.listen_count; i++) {
-		MHD_UNSIGNED_LONG_LONG wanted;
-		if (intake->listeners[i].must_run)
-			return 0;
-		if (MHD_get_timeout(intake->listeners[i].daemon, &wanted) == MHD_YES &&
-		    wanted < (MHD_UNSIGNED_LONG_LONG)timeout_ms)
-			timeout_ms = (int)wanted;
-	}
-	if (atomic_load(&intake->drain_start_us) != 0 && timeout_ms > 20)
-		timeout_ms = 20;
-	return timeout_ms;
+	MHD_UNSIGNED_LONG_LONG wanted;
+	return listener->must_run ||
+	       (listener->waiting == 0 && MHD_get_timeout(listener->daemon, &wanted) == MHD_YES &&
+		   wanted == 0);
 }
 
+/* Milliseconds until the loop has something to do by itself. */
+static int
+loop_timeout(const struct intake *intake)
+{
+	for (size_t i = 0; i < intake->options.listen_count; i++)
+		if (has_pending_work(&intake->listeners[i]))
+			return 0;
+	return atomic_load(&intake->drain_start_us) != 0 ? LOOP_DRAIN_MS : LOOP_MAX_MS;
+}
+
+/* Lets the library read, call the handlers and write, for each listener with an event or pending
+ * work; for all of them when the wait ran out, in case one was missed. */
 static void
-run_listeners(struct intake *intake, const struct pollfd *polled)
+run_listeners(struct intake *intake, const struct pollfd *polled, bool timed_out)
 {
 	for (size_t i = 0; i < intake->options.listen_count; i++) {
 		struct listener *listener = &intake->listeners[i];
-		MHD_UNSIGNED_LONG_LONG wanted;
-		bool due = MHD_get_timeout(listener->daemon, &wanted) == MHD_YES && wanted == 0;
-		if (!listener->must_run && polled[i].revents == 0 && !due)
+		if (!timed_out && polled[i].revents == 0 && !has_pending_work(listener))
 			continue;
 		listener->must_run = false;
 		MHD_run(listener->daemon);
@@ -602,8 +622,7 @@ quiesce(struct intake *intake)
 }
 
 /* Whether the loop has nothing left to do: every request answered and every connection closed, or
- * the drain's time is over; never while a connection is suspended, on which the library would
- * abort. */
+ * the drain's time is over. */
 static bool
 is_drained(struct intake *intake)
 {
@@ -613,8 +632,8 @@ is_drained(struct intake *intake)
 	if (!intake->quiesced)
 		quiesce(intake);
 	bool late = clock_monotonic_us() >= end_us;
-	while (late && !TAILQ_EMPTY(&intake->suspended))
-		resume(intake, TAILQ_FIRST(&intake->suspended), 503);
+	while (late && !TAILQ_EMPTY(&intake->waiting))
+		end_wait(intake, TAILQ_FIRST(&intake->waiting), 503);
 	return late || (intake->in_flight == 0 && intake->open_connections == 0);
 }
 
@@ -632,16 +651,17 @@ run(void *context)
 	}
 	polled[count] = (struct pollfd){.fd = intake->event_fd, .events = POLLIN};
 	while (!is_drained(intake)) {
-		if (poll(polled, count + 1, loop_timeout(intake)) < 0 && errno != EINTR)
+		int ready = poll(polled, count + 1, loop_timeout(intake));
+		if (ready < 0 && errno != EINTR)
 			log_line(LOG_ERROR, "the intake's poll: %s", strerror(errno));
 		atomic_store(&intake->heartbeat_us, clock_monotonic_us());
 		if (polled[count].revents != 0)
 			take_done(intake);
-		run_listeners(intake, polled);
+		run_listeners(intake, polled, ready == 0);
 		hand_over(intake);
 		enforce_deadlines(intake);
 	}
-	/* Answers to what is_drained has just resumed. */
+	/* The answers of what is_drained has just given up. */
 	for (size_t i = 0; i < count; i++)
 		MHD_run(intake->listeners[i].daemon);
 	return NULL;
@@ -682,7 +702,7 @@ start_daemon(struct intake *intake, struct listener *listener, int fd)
 	    {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, listener},
 	    {MHD_OPTION_END, 0, NULL},
 	};
-	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+	unsigned flags = MHD_USE_EPOLL | MHD_USE_ERROR_LOG;
 	return MHD_start_daemon(flags, 0, NULL, NULL, on_request, listener,
 	    MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
 }
@@ -739,7 +759,7 @@ intake_open(
 	intake->heartbeat_us = clock_monotonic_us();
 	TAILQ_INIT(&intake->busy);
 	TAILQ_INIT(&intake->idle);
-	TAILQ_INIT(&intake->suspended);
+	TAILQ_INIT(&intake->waiting);
 	pthread_mutex_init(&intake->done_lock, NULL);
 	intake->connections_metric = metrics_add(options->metrics, METRIC_CONNECTIONS, "");
 	intake->deadlines_metric = metrics_add(options->metrics, METRIC_DEADLINES, "");

@@ -1,14 +1,13 @@
 /* intake: the listeners that Twilio's requests come in on, and the one loop that serves them.
  *
  * It owns sockets, requests in progress and answers, and nothing else: what a request means is
- * handler.h's, keeping it is journal/writer.h's. A request waits for its commit suspended; suspend
- * and resume stand next to each other in intake.c, once.
+ * handler.h's, keeping it is journal/writer.h's. A request that waits for its commit, and the end
+ * of that wait, stand next to each other in intake.c (wait_for_commit, end_wait).
  *
  * libmicrohttpd runs in external epoll mode, one daemon a listening socket, all of them polled by
  * one thread beside an eventfd that the journal's writer rings. Its own epoll threads stall when a
  * multiple of 128 sockets is ready (it asks epoll_wait again, with the first timeout, before it
- * serves a full block of events), and its poll mode can starve a connection while another is
- * suspended.
+ * serves a full block of events).
  *
  * Threads: intake_done may be called from any; open, start, drain and free from one. */
 #ifndef DLRD_INTAKE_INTAKE_H
