@@ -29,7 +29,7 @@
  * as long as it worked, where it would take the processor from the intake and the writer: on a
  * machine with fewer than CPUS_ENOUGH. The journal holds what waits; once the flood ebbs it goes at
  * full speed. */
-#define REST_FACTOR 4
+#define REST_FACTOR 8
 #define REST_STEP_US (CLOCK_SECOND_US / 200)
 #define CPUS_ENOUGH 4
 
