@@ -1,5 +1,6 @@
 #include "dlrd/api/api.h"
 
+#include "dlrd/base/clock.h"
 #include "dlrd/base/log.h"
 
 #include <errno.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define QUESTION_MAX_US (10 * CLOCK_SECOND_US)
 #define CONNECTIONS_MAX 64u /* on each listener: a few people and a scraper */
 #define CONNECTION_TIMEOUT_S 30u
 #define READERS_MAX (API_LISTENERS_MAX * API_THREADS_MAX)
@@ -36,6 +38,7 @@ borrow_reader(struct api *api)
 		log_line(LOG_ERROR, "the api cannot open the store: %s", failure.text);
 		return NULL;
 	}
+	store_reader_set_limit(reader, QUESTION_MAX_US);
 	return reader;
 }
 

@@ -102,6 +102,15 @@ read_common(struct question *question)
 	       read_time(question, "to", &question->to_us);
 }
 
+/* The limit of a list; 0, for all of it, in CSV, which has no place for a next, and for a list that
+ * is short, unless a limit is asked for. */
+static size_t
+limit_of_list(const struct question *question, bool is_short)
+{
+	bool asked = form_get(&question->query, SLICE("limit")).ptr != NULL;
+	return (question->csv || is_short) && !asked ? 0 : (size_t)question->limit;
+}
+
 static void
 store_failed(struct question *question, enum result result)
 {
@@ -116,8 +125,9 @@ struct list {
 	struct question *question;
 	const struct report *report;
 	struct json_t *array;
-	size_t count;
-	int64_t last; /* the last row's place, for paging */
+	size_t count, limit; /* 0: all */
+	bool more;           /* there are rows beyond limit */
+	int64_t last;        /* the last row's place, for paging */
 	int64_t failed;
 };
 
@@ -135,6 +145,9 @@ list_begin(struct list *list)
 static void
 list_add(struct list *list, const struct report_row *row, int64_t place)
 {
+	list->more = list->limit > 0 && list->count == list->limit;
+	if (list->more)
+		return;
 	if (list->question->csv)
 		report_csv_row(list->report, row, &list->question->answer.body);
 	else
@@ -143,21 +156,19 @@ list_add(struct list *list, const struct report_row *row, int64_t place)
 	list->last = place;
 }
 
-/* Writes object, with the list in it under the report's key. Frees object. */
-static void
-list_end(struct list *list, struct json_t *object, enum result result)
+/* One row more than is shown tells whether there is a next page. */
+static size_t
+rows_asked(const struct list *list)
 {
-	struct question *question = list->question;
-	if (!question->csv) {
+	return list->limit == 0 ? 0 : list->limit + 1;
+}
+
+/* Puts the list into object (which only JSON has) under the report's key. */
+static void
+put_list(struct list *list, struct json_t *object)
+{
+	if (!list->question->csv)
 		json_put(object, list->report->list_key, list->array);
-		if (result == RESULT_OK)
-			result = json_write(object, &question->answer.body);
-	}
-	json_free(object);
-	if (result == RESULT_OK)
-		return;
-	buffer_done(&question->answer.body);
-	store_failed(question, result);
 }
 
 /* An opaque place to go on from, or null at the end of the list. */
@@ -166,8 +177,21 @@ put_next(struct json_t *object, const struct list *list)
 {
 	char text[32];
 	snprintf(text, sizeof text, "%lld", (long long)list->last);
-	bool more = list->count == (size_t)list->question->limit;
-	json_put_text(object, "next", more ? slice_of(text) : SLICE_NONE);
+	json_put_text(object, "next", list->more ? slice_of(text) : SLICE_NONE);
+}
+
+/* Writes the answer, of which CSV is written already. Frees object. */
+static void
+list_end(struct list *list, struct json_t *object, enum result result)
+{
+	struct question *question = list->question;
+	if (!question->csv && result == RESULT_OK)
+		result = json_write(object, &question->answer.body);
+	json_free(object);
+	if (result == RESULT_OK)
+		return;
+	buffer_done(&question->answer.body);
+	store_failed(question, result);
 }
 
 static void
@@ -180,16 +204,19 @@ list_campaign(void *context, const struct campaign_row *row)
 static void
 answer_campaigns(struct question *question)
 {
-	struct campaign_filter filter = {.limit = (size_t)question->limit,
+	struct list list = {.question = question,
+	    .report = &report_campaigns,
+	    .limit = limit_of_list(question, false)};
+	struct campaign_filter filter = {.limit = rows_asked(&list),
 	    .workspace = form_get(&question->query, SLICE("workspace")),
 	    .from_us = question->from_us,
 	    .to_us = question->to_us};
 	if (!read_number(question, "next", 0, 0, INT64_MAX, &filter.before_id))
 		return;
-	struct list list = {.question = question, .report = &report_campaigns};
 	list_begin(&list);
 	enum result result = store_read_campaigns(question->reader, &filter, list_campaign, &list);
 	struct json_t *object = json_new_object();
+	put_list(&list, object);
 	put_next(object, &list);
 	list_end(&list, object, result);
 }
@@ -277,11 +304,12 @@ answer_campaign_errors(struct question *question)
 		struct list list = {
 		    .question = question, .report = &report_errors, .failed = found.failed};
 		list_begin(&list);
-		enum result result =
-		    store_read_campaign_errors(question->reader, found.id, list_error, &list);
+		enum result result = store_read_campaign_errors(question->reader, found.id,
+		    question->from_us, question->to_us, list_error, &list);
 		struct json_t *object = json_new_object();
 		json_put_text(object, "campaign", question->name);
 		json_put_int(object, "failed", found.failed);
+		put_list(&list, object);
 		list_end(&list, object, result);
 	}
 	buffer_done(&found.names);
@@ -325,6 +353,7 @@ answer_events(struct question *question)
 	list_begin(&list);
 	enum result result = store_read_events(question->reader, &filter, list_event, &list);
 	struct json_t *object = json_new_object();
+	put_list(&list, object);
 	json_put_int(object, "next", list.last);
 	list_end(&list, object, result);
 }
@@ -374,6 +403,7 @@ put_message(void *context, const struct message_view *view)
 	json_put_text(object, "last", slice_of(clock_format(view->last_us, time)));
 }
 
+/* A SID whose receipts could not be read is no message, but what arrived can be shown. */
 static void
 answer_message(struct question *question)
 {
@@ -382,14 +412,22 @@ answer_message(struct question *question)
 	struct event_filter filter = {.message = question->name};
 	enum result result =
 	    store_read_message(question->reader, question->name, put_message, object);
+	bool known = result == RESULT_OK;
 	if (result == RESULT_NOT_FOUND) {
-		refuse(question, 404, "no message \"%.*s\"", SLICE_ARG(question->name));
-		json_free(object);
-		return;
+		json_put_text(object, "sid", question->name);
+		json_put_null(object, "status");
+		result = RESULT_OK;
 	}
 	list_begin(&list);
 	if (result == RESULT_OK)
 		result = store_read_events(question->reader, &filter, list_receipt, &list);
+	put_list(&list, object);
+	if (result == RESULT_OK && !known && list.count == 0) {
+		buffer_done(&question->answer.body);
+		refuse(question, 404, "no message \"%.*s\"", SLICE_ARG(question->name));
+		json_free(object);
+		return;
+	}
 	list_end(&list, object, result);
 }
 
@@ -406,11 +444,14 @@ answer_catalogue(struct question *question)
 	int64_t after = 0;
 	if (!read_number(question, "next", 0, 0, INT64_MAX, &after))
 		return;
-	struct list list = {.question = question, .report = &report_catalogue};
+	struct list list = {.question = question,
+	    .report = &report_catalogue,
+	    .limit = limit_of_list(question, true)};
 	list_begin(&list);
 	enum result result = store_read_catalogue(
-	    question->reader, after, (size_t)question->limit, list_catalogue_row, &list);
+	    question->reader, after, rows_asked(&list), list_catalogue_row, &list);
 	struct json_t *object = json_new_object();
+	put_list(&list, object);
 	put_next(object, &list);
 	list_end(&list, object, result);
 }

@@ -9,6 +9,10 @@ const struct report report_campaigns = {"campaigns", 14,
 const struct report report_errors = {"errors", 9,
     {"code", "name", "kind", "permanence", "action", "count", "share", "first", "last"}};
 
+const struct report report_all_errors = {"errors", 11,
+    {"workspace", "campaign", "code", "name", "kind", "permanence", "action", "count", "share",
+	"first", "last"}};
+
 const struct report report_events = {"events", 15,
     {"seq", "time", "type", "workspace", "campaign", "variant", "account", "message", "status",
 	"error_code", "from", "to", "service", "body", "keyword"}};
@@ -76,6 +80,17 @@ report_error_row(const struct campaign_error_row *row, int64_t failed)
 	return (struct report_row){{code_cell(row->code), text(row->name), text(row->kind),
 	    text(row->permanence), text(row->action), integer(row->count),
 	    ratio(row->count, failed), time_cell(row->first_us), time_cell(row->last_us)}};
+}
+
+struct report_row
+report_all_errors_row(struct slice workspace, struct slice campaign,
+    const struct campaign_error_row *row, int64_t failed)
+{
+	struct report_row out = {{text(workspace), text(campaign)}};
+	struct report_row cells = report_error_row(row, failed);
+	for (size_t i = 0; i < report_errors.count; i++)
+		out.cells[2 + i] = cells.cells[i];
+	return out;
 }
 
 struct report_row
@@ -214,13 +229,5 @@ report_cell_text(const struct cell *cell, struct buffer *out)
 		plain_cell(cell, out);
 		return;
 	}
-	for (size_t i = 0; i < cell->text.len; i++) {
-		unsigned char byte = (unsigned char)cell->text.ptr[i];
-		bool c1 = byte == 0xc2 && i + 1 < cell->text.len &&
-			  (unsigned char)cell->text.ptr[i + 1] < 0xa0;
-		if (byte < 0x20 || byte == 0x7f || c1)
-			buffer_appendf(out, "\\x%02x", byte);
-		else
-			buffer_append_byte(out, (char)byte);
-	}
+	buffer_append_visible(out, cell->text);
 }

@@ -15,7 +15,7 @@ buffer_reserve(struct buffer *buffer, size_t extra)
 	size_t cap = buffer->cap < 256 ? 256 : buffer->cap * 2;
 	if (cap < buffer->len + extra)
 		cap = buffer->len + extra;
-	char *ptr = realloc(buffer->ptr, cap);
+	char *ptr = extra > SIZE_MAX / 4 ? NULL : realloc(buffer->ptr, cap);
 	if (ptr == NULL) {
 		buffer->failed = true;
 		return false;
@@ -53,6 +53,34 @@ buffer_appendf(struct buffer *buffer, const char *format, ...)
 	vsnprintf(buffer->ptr + buffer->len, (size_t)wanted + 1, format, arguments);
 	va_end(arguments);
 	buffer->len += (size_t)wanted;
+}
+
+/* Whether a well-formed sequence is a C0 or C1 control, DEL, or a line or paragraph separator. */
+static bool
+is_control(struct slice sequence)
+{
+	const unsigned char *at = (const unsigned char *)sequence.ptr;
+	if (sequence.len == 1)
+		return at[0] < 0x20 || at[0] == 0x7f;
+	if (sequence.len == 2)
+		return at[0] == 0xc2 && at[1] < 0xa0;
+	return sequence.len == 3 && at[0] == 0xe2 && at[1] == 0x80 && (at[2] | 1) == 0xa9;
+}
+
+void
+buffer_append_visible(struct buffer *buffer, struct slice text)
+{
+	while (text.len > 0) {
+		struct slice sequence = {text.ptr, slice_utf8_len(text)};
+		bool plain = sequence.len > 0 && !is_control(sequence);
+		if (sequence.len == 0)
+			sequence.len = 1; /* a byte that is no UTF-8 */
+		if (plain)
+			buffer_append(buffer, sequence);
+		for (size_t i = 0; i < sequence.len && !plain; i++)
+			buffer_appendf(buffer, "\\x%02x", (unsigned char)sequence.ptr[i]);
+		text = slice_from(text, sequence.len);
+	}
 }
 
 struct slice

@@ -116,8 +116,9 @@ clock_parse(struct slice text, int64_t *out_wall_us)
 		!take_fraction(&text, &fraction_us) || !take_offset(&text, &offset_us) ||
 		text.len > 0))
 		return RESULT_INVALID;
-	int month = parts.tm_mon;
-	int64_t seconds = (int64_t)timegm(&parts);
+	int month = parts.tm_mon, leap = parts.tm_sec == 60;
+	parts.tm_sec -= leap; /* a leap second must not carry into the next month before the look */
+	int64_t seconds = (int64_t)timegm(&parts) + leap;
 	if (parts.tm_mon != month) /* the 30th of February */
 		return RESULT_INVALID;
 	*out_wall_us = seconds * CLOCK_SECOND_US + fraction_us - offset_us;

@@ -29,6 +29,15 @@ fail_line(struct reading *reading, enum result result, const char *why)
 }
 
 static void
+tell(struct reading *reading, struct slice key, struct slice value)
+{
+	enum result result = reading->on_key(
+	    reading->context, slice_of(reading->section), key, value, reading->line, &reading->why);
+	if (result != RESULT_OK)
+		fail_line(reading, result, reading->why.text);
+}
+
+static void
 note_section(struct reading *reading, const char *line)
 {
 	const char *end = strchr(line, ']');
@@ -37,6 +46,27 @@ note_section(struct reading *reading, const char *line)
 	size_t len = (size_t)(end - line - 1);
 	memcpy(reading->section, line + 1, len);
 	reading->section[len] = '\0';
+	tell(reading, SLICE_NONE, SLICE_NONE);
+}
+
+#define LINE_MAX_BYTES 1024 /* with the white space at its ends */
+
+/* Reads a line without its break into line; false at the end of the file. *out_len is its whole
+ * length, of which only the first LINE_MAX_BYTES are there. */
+static bool
+get_line(FILE *file, char line[LINE_MAX_BYTES], size_t *out_len)
+{
+	size_t len = 0;
+	int byte = getc(file);
+	if (byte == EOF)
+		return false;
+	for (; byte != EOF && byte != '\n'; byte = getc(file)) {
+		if (len < LINE_MAX_BYTES)
+			line[len] = (char)byte;
+		len++;
+	}
+	*out_len = len;
+	return true;
 }
 
 /* inih's reader: one line a call, as fgets. Leading white space is dropped, so that an indented key
@@ -45,21 +75,20 @@ static char *
 read_line(char *out, int size, void *stream)
 {
 	struct reading *reading = stream;
-	char line[1024];
-	if (reading->result != RESULT_OK || fgets(line, sizeof line, reading->file) == NULL)
+	char line[LINE_MAX_BYTES];
+	size_t len;
+	if (reading->result != RESULT_OK || !get_line(reading->file, line, &len))
 		return NULL;
 	reading->line++;
-	size_t len = strlen(line);
-	bool ended = len > 0 && line[len - 1] == '\n';
-	if (len == 0 || (!ended && !feof(reading->file) && len < sizeof line - 1)) {
-		fail_line(reading, RESULT_INVALID, "a NUL byte; a configuration is plain text");
-		return NULL;
-	}
-	struct slice text = slice_trim((struct slice){line, len});
+	struct slice text = slice_trim((struct slice){line, len <= LINE_MAX_BYTES ? len : 0});
 	if (reading->line == 1 && slice_starts_with(text, SLICE("\xef\xbb\xbf")))
 		text = slice_trim(slice_from(text, 3));
-	if (text.len > INI_LINE_MAX || (int)text.len + 2 > size) {
+	if (len > LINE_MAX_BYTES || text.len > INI_LINE_MAX || (int)text.len + 2 > size) {
 		fail_line(reading, RESULT_LIMIT, "the line is longer than 197 bytes");
+		return NULL;
+	}
+	if (slice_find(text, '\0') < text.len) {
+		fail_line(reading, RESULT_INVALID, "a NUL byte; a configuration is plain text");
 		return NULL;
 	}
 	memcpy(out, text.ptr, text.len);
@@ -75,10 +104,7 @@ take_key(void *user, const char *section, const char *name, const char *value)
 	(void)section;
 	if (reading->result != RESULT_OK)
 		return 0;
-	enum result result = reading->on_key(reading->context, slice_of(reading->section),
-	    slice_of(name), slice_of(value), reading->line, &reading->why);
-	if (result != RESULT_OK)
-		fail_line(reading, result, reading->why.text);
+	tell(reading, slice_of(name), slice_of(value));
 	return 1;
 }
 

@@ -22,24 +22,6 @@ json_put(struct json_t *object, const char *key, struct json_t *child)
 	json_object_set_new(object, key, child);
 }
 
-/* The length of the well-formed UTF-8 sequence at the start of text (RFC 3629, section 4), 0 where
- * there is none. */
-static size_t
-utf8_sequence(struct slice text)
-{
-	const unsigned char *s = (const unsigned char *)text.ptr;
-	size_t len = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-	if (len == 0 || s[0] > 0xf4 || len > text.len)
-		return 0;
-	for (size_t i = 1; i < len; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return len;
-}
-
 static json_t *
 text_value(struct slice text)
 {
@@ -50,7 +32,7 @@ text_value(struct slice text)
 		return value;
 	struct buffer mended = BUFFER_EMPTY;
 	while (text.len > 0) {
-		size_t len = utf8_sequence(text);
+		size_t len = slice_utf8_len(text);
 		buffer_append(&mended, len == 0 ? REPLACEMENT : (struct slice){text.ptr, len});
 		text = slice_from(text, len == 0 ? 1 : len);
 	}
@@ -99,7 +81,7 @@ json_push(struct json_t *array, struct json_t *child)
 void
 json_add_text(struct json_t *object, struct slice key, struct slice text)
 {
-	/* jansson's keys are C strings: take the key through a mended, NUL-free copy. */
+	/* jansson's keys are C strings of UTF-8. */
 	json_t *key_value = text_value(key);
 	if (key_value == NULL)
 		return;

@@ -1,5 +1,6 @@
 #include "dlrd/base/log.h"
 
+#include "dlrd/base/buffer.h"
 #include "dlrd/base/clock.h"
 
 #include <stdarg.h>
@@ -43,48 +44,29 @@ log_level_name(enum log_level level)
 	return levels[level].name;
 }
 
-/* Copies text so that it stays one printable line: C0 and C1 controls, DEL, U+2028 and U+2029
- * become \xNN; bytes of other UTF-8 sequences pass. */
-static size_t
-escape_line(const char *text, char *out, size_t out_size)
-{
-	size_t len = 0;
-	for (const unsigned char *at = (const unsigned char *)text; *at != '\0'; at++) {
-		if (len + 5 > out_size)
-			break;
-		bool c1 = at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0;
-		bool separator = at[0] == 0xe2 && at[1] == 0x80 && (at[2] == 0xa8 || at[2] == 0xa9);
-		if (*at < 0x20 || *at == 0x7f || c1 || separator)
-			len += (size_t)snprintf(out + len, 5, "\\x%02x", *at);
-		else
-			out[len++] = (char)*at;
-	}
-	return len;
-}
-
 void
 log_line(enum log_level level, const char *format, ...)
 {
 	if ((int)level > atomic_load(&level_shown))
 		return;
-	char text[LOG_LINE_MAX], line[2 * LOG_LINE_MAX];
+	char text[LOG_LINE_MAX], time[CLOCK_TEXT_SIZE];
+	struct buffer line = BUFFER_EMPTY;
 	va_list arguments;
 	va_start(arguments, format);
 	vsnprintf(text, sizeof text, format, arguments);
 	va_end(arguments);
-	int head;
 	if (getenv("JOURNAL_STREAM") != NULL)
-		head = snprintf(line, sizeof line, "<%d>", levels[level].syslog_level);
-	else {
-		char time[CLOCK_TEXT_SIZE];
-		head = snprintf(line, sizeof line, "%s %s: ", clock_format(clock_wall_us(), time),
-		    levels[level].name.ptr);
-	}
-	size_t len = (size_t)head;
-	len += escape_line(text, line + len, sizeof line - len - 1);
-	line[len++] = '\n';
-	if (write(STDERR_FILENO, line, len) < 0)
-		return; /* nowhere left to say it */
+		buffer_appendf(&line, "<%d>", levels[level].syslog_level);
+	else
+		buffer_appendf(
+		    &line, "%s %s: ", clock_format(clock_wall_us(), time), levels[level].name.ptr);
+	buffer_append_visible(&line, slice_of(text));
+	if (line.len >= LOG_LINE_MAX)
+		line.len = LOG_LINE_MAX - 1;
+	buffer_append_byte(&line, '\n');
+	if (write(STDERR_FILENO, line.ptr, line.len) < 0)
+		line.failed = true; /* nowhere left to say it */
+	buffer_done(&line);
 }
 
 bool

@@ -154,6 +154,8 @@ metric_observe(struct metric *metric, double value)
 double
 metric_value(const struct metric *metric)
 {
+	if (metric == NULL)
+		return 0;
 	uint64_t bits = atomic_load_explicit(&metric->value, memory_order_relaxed);
 	if (families[metric->family].kind == COUNTER)
 		return (double)bits;

@@ -92,12 +92,13 @@ enum result
 slice_to_int(struct slice text, int64_t *out_value)
 {
 	int64_t value = 0;
-	if (text.len == 0 || text.len > 18)
+	if (text.len == 0)
 		return RESULT_INVALID;
 	for (size_t i = 0; i < text.len; i++) {
-		if (text.ptr[i] < '0' || text.ptr[i] > '9')
+		int digit = text.ptr[i] - '0';
+		if (digit < 0 || digit > 9 || value > (INT64_MAX - digit) / 10)
 			return RESULT_INVALID;
-		value = value * 10 + (text.ptr[i] - '0');
+		value = value * 10 + digit;
 	}
 	*out_value = value;
 	return RESULT_OK;
@@ -113,4 +114,20 @@ slice_hex_digit(char byte)
 	if (byte >= 'A' && byte <= 'F')
 		return byte - 'A' + 10;
 	return -1;
+}
+
+size_t
+slice_utf8_len(struct slice text)
+{
+	const unsigned char *s = (const unsigned char *)text.ptr;
+	size_t len = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
+	if (len == 0 || s[0] > 0xf4 || len > text.len)
+		return 0;
+	for (size_t i = 1; i < len; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+		return 0;
+	return len;
 }

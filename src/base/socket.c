@@ -15,7 +15,7 @@ static enum result
 bad_address(struct slice text, struct failure *failure)
 {
 	return failure_set(failure, RESULT_INVALID,
-	    "\"%.*s\" is no address to listen on; write 127.0.0.1:8080, [::1]:8080 or unix:/path",
+	    "\"%.*s\" is no address; write 127.0.0.1:8080, [::1]:8080 or unix:/path",
 	    SLICE_ARG(text));
 }
 
@@ -191,11 +191,15 @@ socket_peer_matches(const struct socket_peer *peer, const struct sockaddr *addre
 	if (peer->bits == SOCKET_PEER_UNIX)
 		return false;
 	if (address->sa_family == AF_INET) {
+		struct sockaddr_in in;
+		memcpy(&in, address, sizeof in);
 		memcpy(bytes, mapped, sizeof mapped);
-		memcpy(bytes + 12, &((const struct sockaddr_in *)address)->sin_addr, 4);
-	} else if (address->sa_family == AF_INET6)
-		memcpy(bytes, &((const struct sockaddr_in6 *)address)->sin6_addr, 16);
-	else
+		memcpy(bytes + sizeof mapped, &in.sin_addr, sizeof in.sin_addr);
+	} else if (address->sa_family == AF_INET6) {
+		struct sockaddr_in6 in6;
+		memcpy(&in6, address, sizeof in6);
+		memcpy(bytes, &in6.sin6_addr, sizeof in6.sin6_addr);
+	} else
 		return false;
 	unsigned whole = peer->bits / 8, rest = peer->bits % 8;
 	if (memcmp(bytes, peer->bytes, whole) != 0)

@@ -18,7 +18,7 @@ run(const struct cli_command *command, int count, char **words)
 		return status;
 	if (operands < count)
 		return cli_usage_error(command, "unexpected \"%s\"", words[operands]);
-	if (settings_load(path, &settings, &text) != RESULT_OK) {
+	if (settings_load(path, SETTINGS_SERVE, &settings, &text) != RESULT_OK) {
 		fprintf(stderr, "%.*s", SLICE_ARG(buffer_slice(&text)));
 		buffer_done(&text);
 		return CLI_FAILED;

@@ -13,6 +13,9 @@
 
 #define FILE_MAX (64 * 1024 * 1024)
 
+static void say(const struct cli_command *command, const char *format, va_list arguments)
+    printf_like(2, 0);
+
 static void
 say(const struct cli_command *command, const char *format, va_list arguments)
 {
@@ -107,7 +110,8 @@ cli_open_store(const struct cli_command *command, const char *config_path, const
 	char path[4096];
 	if (directory == NULL) {
 		struct buffer problems = BUFFER_EMPTY;
-		enum result result = settings_load(config_path, &settings, &problems);
+		enum result result =
+		    settings_load(config_path, SETTINGS_QUERY, &settings, &problems);
 		if (result != RESULT_OK) {
 			fprintf(stderr, "%.*s", SLICE_ARG(buffer_slice(&problems)));
 			cli_failure(command,

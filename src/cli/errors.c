@@ -33,7 +33,9 @@ choose(void *context, const struct campaign_row *row)
 
 struct adding {
 	struct output *output;
+	struct slice workspace, campaign;
 	int64_t failed;
+	bool all; /* of all campaigns, in one list */
 };
 
 static void
@@ -41,34 +43,66 @@ add_error(void *context, const struct campaign_error_row *row)
 {
 	struct adding *adding = context;
 	struct report_row cells = report_error_row(row, adding->failed);
+	if (adding->all)
+		cells =
+		    report_all_errors_row(adding->workspace, adding->campaign, row, adding->failed);
 	output_add(adding->output, &cells);
 }
 
-static int
-show(struct query *query, const struct cli_command *command, const struct chosen *chosen, size_t i)
+static struct json_t *
+facts_of(const struct adding *adding)
 {
-	struct json_t *object = NULL;
+	struct json_t *object = json_new_object();
+	json_put_text(object, "workspace", adding->workspace);
+	json_put_text(object, "campaign", adding->campaign);
+	json_put_int(object, "failed", adding->failed);
+	return object;
+}
+
+static void
+print_heading(const struct adding *adding, bool first)
+{
+	struct cell name = {CELL_TEXT, adding->campaign, 0, 0};
+	struct buffer text = BUFFER_EMPTY;
+	report_cell_text(&name, &text);
+	printf("%scampaign %.*s: %lld failed\n", first ? "" : "\n", SLICE_ARG(buffer_slice(&text)),
+	    (long long)adding->failed);
+	buffer_done(&text);
+}
+
+/* One campaign: a table with its heading, a JSON object as the api's, or CSV. */
+static enum result
+show_one(struct query *query, const struct chosen *chosen, size_t i)
+{
 	struct adding adding = {.output = output_new(query->format, &report_errors, NULL),
+	    .workspace = slice_of(chosen->items[i].workspace),
+	    .campaign = slice_of(chosen->items[i].campaign),
 	    .failed = chosen->items[i].failed};
-	if (query->format == OUTPUT_JSON) {
-		object = json_new_object();
-		json_put_text(object, "workspace", slice_of(chosen->items[i].workspace));
-		json_put_text(object, "campaign", slice_of(chosen->items[i].campaign));
-		json_put_int(object, "failed", adding.failed);
-	} else if (query->format == OUTPUT_TABLE) {
-		struct cell name = {CELL_TEXT, slice_of(chosen->items[i].campaign), 0, 0};
-		struct buffer text = BUFFER_EMPTY;
-		report_cell_text(&name, &text);
-		printf("%scampaign %.*s: %lld failed\n", i > 0 ? "\n" : "",
-		    SLICE_ARG(buffer_slice(&text)), (long long)adding.failed);
-		buffer_done(&text);
+	if (query->format == OUTPUT_TABLE)
+		print_heading(&adding, i == 0);
+	enum result result = store_read_campaign_errors(
+	    query->reader, chosen->items[i].id, 0, 0, add_error, &adding);
+	bool written =
+	    output_finish(adding.output, query->format == OUTPUT_JSON ? facts_of(&adding) : NULL);
+	return result == RESULT_OK && !written ? RESULT_IO : result;
+}
+
+/* Several campaigns in one JSON value or one CSV table, with the campaign's names in each row. */
+static enum result
+show_list(struct query *query, const struct chosen *chosen)
+{
+	struct adding adding = {
+	    .output = output_new(query->format, &report_all_errors, NULL), .all = true};
+	enum result result = RESULT_OK;
+	for (size_t i = 0; result == RESULT_OK && i < chosen->count; i++) {
+		adding.workspace = slice_of(chosen->items[i].workspace);
+		adding.campaign = slice_of(chosen->items[i].campaign);
+		adding.failed = chosen->items[i].failed;
+		result = store_read_campaign_errors(
+		    query->reader, chosen->items[i].id, 0, 0, add_error, &adding);
 	}
-	enum result result =
-	    store_read_campaign_errors(query->reader, chosen->items[i].id, add_error, &adding);
-	bool written = output_finish(adding.output, object);
-	if (result != RESULT_OK)
-		return query_failure(query, command, result);
-	return written ? CLI_OK : cli_failure(command, "cannot write the answer");
+	bool written = output_finish(adding.output, NULL);
+	return result == RESULT_OK && !written ? RESULT_IO : result;
 }
 
 static int
@@ -76,23 +110,24 @@ show_all(struct query *query, const struct cli_command *command,
     const struct campaign_filter *filter, const char *campaign)
 {
 	struct chosen chosen = {0};
-	int status = CLI_OK;
 	enum result result = store_read_campaigns(query->reader, filter, choose, &chosen);
-	if (result != RESULT_OK || chosen.failed)
-		status = query_failure(query, command, result);
-	else if (campaign != NULL && chosen.count == 0)
+	int status = CLI_OK;
+	if (result == RESULT_OK && chosen.failed)
+		result = RESULT_NO_MEMORY;
+	if (result == RESULT_OK && campaign != NULL && chosen.count == 0)
 		status = cli_failure(command, "there is no campaign \"%s\"", campaign);
-	else if (chosen.count > 1 && query->format == OUTPUT_CSV)
-		status =
-		    cli_usage_error(command, "--csv shows one campaign; choose it with --campaign");
+	else if (result == RESULT_OK && query->format != OUTPUT_TABLE &&
+		 (campaign == NULL || chosen.count > 1))
+		result = show_list(query, &chosen);
+	else
+		for (size_t i = 0; result == RESULT_OK && i < chosen.count; i++)
+			result = show_one(query, &chosen, i);
 	for (size_t i = 0; i < chosen.count; i++) {
-		if (status == CLI_OK)
-			status = show(query, command, &chosen, i);
 		free(chosen.items[i].workspace);
 		free(chosen.items[i].campaign);
 	}
 	free(chosen.items);
-	return status;
+	return result == RESULT_OK ? status : query_failure(query, command, result);
 }
 
 static int

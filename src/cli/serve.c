@@ -17,7 +17,7 @@ run(const struct cli_command *command, int count, char **words)
 		return status;
 	if (operands < count)
 		return cli_usage_error(command, "unexpected \"%s\"", words[operands]);
-	enum result result = settings_load(path, &settings, &problems);
+	enum result result = settings_load(path, SETTINGS_SERVE, &settings, &problems);
 	if (result != RESULT_OK) {
 		fprintf(stderr, "%.*s", SLICE_ARG(buffer_slice(&problems)));
 		buffer_done(&problems);

@@ -454,7 +454,8 @@ run(const struct cli_command *command, int count, char **words)
 	status = make_plan(&simulation);
 	if (status != CLI_OK)
 		return status;
-	if (settings_load(simulation.wishes.config, &simulation.settings, &problems) != RESULT_OK) {
+	if (settings_load(simulation.wishes.config, SETTINGS_SERVE, &simulation.settings,
+		&problems) != RESULT_OK) {
 		fprintf(stderr, "%.*s", SLICE_ARG(buffer_slice(&problems)));
 		status = cli_failure(command, "cannot read the configuration; name it with -c");
 	} else

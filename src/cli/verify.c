@@ -14,12 +14,13 @@ static const char *const reasons[VERDICT_COUNT] = {
 	"invalid: a signature is 28 characters of base64 and ends with =",
     [VERDICT_UNKNOWN_ACCOUNT] = "invalid",
     [VERDICT_MISMATCH] =
-	"invalid: this token gives another signature for this URL and body, with the port and "
-	"without; compare scheme, host, path and query with what Twilio was given",
+	("invalid: this token gives another signature for this URL and body, with the port and "
+	 "without; compare scheme, host, path and query with what Twilio was given"),
     [VERDICT_BODY_UNBOUND] =
 	"invalid: the body is no form, and the URL holds no bodySHA256 that binds it",
     [VERDICT_BODY_MISMATCH] =
 	"invalid: the URL's bodySHA256 is not the SHA-256 of this body; was it changed on the way?",
+    [VERDICT_UNDECIDED] = "no memory to find out",
 };
 
 static int
@@ -43,6 +44,9 @@ verify(const struct cli_command *command, struct signed_request *request, const 
 		    .account = ACCOUNT};
 		verifier_verify(verifier, &ask, &scratch, &verification);
 		printf("%s\n", reasons[verification.verdict]);
+		if (verification.verdict == VERDICT_MISMATCH && !ask.is_get && ask.form == NULL &&
+		    signature_check_body(url_query(ask.target), ask.body) == SIGNATURE_BODY_UNBOUND)
+			printf("%s\n", reasons[VERDICT_BODY_UNBOUND]);
 	}
 	buffer_done(&scratch);
 	verifier_free(verifier);

@@ -73,6 +73,19 @@ on_health(void *context, bool healthy, const char *why)
 		    why);
 }
 
+/* No orderly end: closing the files would finish the very checkpoint. */
+static void
+on_fatal(void *context, const char *why)
+{
+	(void)context;
+	log_line(LOG_ERROR,
+	    "a checkpoint could not be synced (%s): ending at once; nothing that was acknowledged "
+	    "is "
+	    "lost, the next start reads it from the log",
+	    why);
+	_exit(EXIT_FAILURE);
+}
+
 static void
 on_synced(void *context, uint64_t journal_seq)
 {
@@ -86,6 +99,10 @@ is_ready(void *context, const char **out_why)
 	struct daemon *daemon = context;
 	if (atomic_load(&daemon->draining)) {
 		*out_why = "stopping";
+		return false;
+	}
+	if (clock_monotonic_us() - writer_heartbeat_us(daemon->writer) > HEARTBEAT_MAX_US) {
+		*out_why = "the journal hangs";
 		return false;
 	}
 	if (!writer_healthy(daemon->writer)) {
@@ -123,7 +140,9 @@ open_store(struct daemon *daemon, struct failure *failure)
 {
 	const struct settings *settings = daemon->settings;
 	struct error_catalogue catalogue;
-	enum result result = error_catalogue_load(settings->error_codes, &catalogue, failure);
+	enum result result = settings->error_codes[0] == '\0'
+				 ? error_catalogue_load_built_in(&catalogue, failure)
+				 : error_catalogue_load(settings->error_codes, &catalogue, failure);
 	if (result != RESULT_OK)
 		return result;
 	result = store_open(daemon->store_path, settings->conflicts, &daemon->store, failure);
@@ -153,7 +172,8 @@ start_writer(struct daemon *daemon, struct failure *failure)
 	    .context = daemon,
 	    .on_done = on_done,
 	    .on_committed = on_committed,
-	    .on_health = on_health};
+	    .on_health = on_health,
+	    .on_fatal = on_fatal};
 	return writer_start(&writer, &daemon->writer, failure);
 }
 
@@ -165,7 +185,8 @@ start_projector(struct daemon *daemon, struct failure *failure)
 	    .routes = &daemon->settings->routes,
 	    .metrics = daemon->metrics,
 	    .context = daemon,
-	    .on_synced = on_synced};
+	    .on_synced = on_synced,
+	    .on_fatal = on_fatal};
 	enum result result = projector_start(&options, &daemon->projector, failure);
 	atomic_store(&daemon->projector_running, daemon->projector);
 	return result;
@@ -261,8 +282,9 @@ start(struct daemon *daemon, struct failure *failure)
 	if (daemon->metrics == NULL)
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
 	daemon->ready = metrics_add(daemon->metrics, METRIC_READY, "");
+	metric_set(daemon->ready, 1);
 	enum result (*const steps[])(struct daemon *, struct failure *) = {
-	    open_store, start_writer, start_projector, start_intake, start_api};
+	    open_store, start_writer, start_projector, start_api, start_intake};
 	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
 		result = steps[i](daemon, failure);
 		if (result != RESULT_OK)
@@ -351,7 +373,6 @@ daemon_run(const struct settings *settings, struct failure *failure)
 
 	enum result result = start(daemon, failure);
 	if (result == RESULT_OK) {
-		metric_set(daemon->ready, 1);
 		systemd_notify("READY=1\nSTATUS=keeping callbacks");
 		int signal = wait_for_signal(daemon, &signals);
 		log_line(LOG_INFO, "%s: finishing what is in flight", strsignal(signal));

@@ -68,7 +68,9 @@ read_number(
 	while (digits < text.len && text.ptr[digits] >= '0' && text.ptr[digits] <= '9')
 		digits++;
 	struct slice suffix = slice_from(text, digits);
-	if (slice_to_int((struct slice){text.ptr, digits}, &value) != RESULT_OK || digits > 12)
+	if (digits > 18)
+		value = INT64_MAX; /* out of any bounds */
+	else if (slice_to_int((struct slice){text.ptr, digits}, &value) != RESULT_OK)
 		count = 0;
 	size_t i = 0;
 	while (i < count && !slice_equal(suffix, units[i].suffix))
@@ -76,9 +78,9 @@ read_number(
 	if (i == count)
 		return failure_set(
 		    failure, RESULT_INVALID, "\"%.*s\" is not %s", SLICE_ARG(text), example);
-	value *= units[i].factor;
-	if (value >= setting->min && value <= setting->max) {
-		*out_value = value;
+	/* Compared before it is multiplied: the product may not fit. */
+	if (value <= setting->max / units[i].factor && value * units[i].factor >= setting->min) {
+		*out_value = value * units[i].factor;
 		return RESULT_OK;
 	}
 	struct buffer bounds = BUFFER_EMPTY;

@@ -3,23 +3,18 @@
 #include "dlrd/base/clock.h"
 #include "dlrd/base/ini.h"
 #include "dlrd/daemon/setting_types.h"
+#include "dlrd/daemon/token_file.h"
+#include "dlrd/twilio/error_catalogue.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #define KIB INT64_C(1024)
 #define MIB (1024 * KIB)
 #define GIB (1024 * MIB)
 #define FIELD(name) offsetof(struct settings, name)
-
-#ifndef DLRD_ERROR_CODES /* where meson install puts it */
-#define DLRD_ERROR_CODES "/usr/share/dlrd/error-codes.csv"
-#endif
 
 static const struct setting settings_rows[] = {
     {"server", "listen", SETTING_ADDRESSES, FIELD(listen), "127.0.0.1:8080", 1, 8},
@@ -52,12 +47,13 @@ static const struct setting settings_rows[] = {
 	3650 * CLOCK_DAY_US},
     {"store", "journal_size", SETTING_BYTES, FIELD(journal_size), "4G", MIB, 1024 * GIB},
     {"store", "conflicts", SETTING_POLICY, FIELD(conflicts), "delivered-wins", 0, 0},
-    {"store", "error_codes", SETTING_PATH, FIELD(error_codes), DLRD_ERROR_CODES, 0, 0},
+    {"store", "error_codes", SETTING_TEXT, FIELD(error_codes), "", 0, 0},
     {"log", "level", SETTING_LEVEL, FIELD(log_level), "info", 0, 0},
 };
 
 #define ROW_COUNT (sizeof settings_rows / sizeof settings_rows[0])
 #define SEEN_MAX 4096 /* keys in a file */
+#define BAD_ACCOUNT "\"%.*s\" is no account SID; it is AC and 32 hexadecimal digits"
 
 static const struct {
 	const char *key;
@@ -99,9 +95,13 @@ struct loading {
 	struct settings *settings;
 	struct buffer *problems;
 	bool failed;
-	char *seen[SEEN_MAX]; /* "section\nkey" */
+	struct {
+		char *name; /* "section\nkey"; "section\n" for a section's first line */
+		int line;
+	} seen[SEEN_MAX];
 	size_t seen_count;
-	bool token_in_file; /* a token stands in the configuration itself */
+	bool token_in_file;  /* a token stands in the configuration itself */
+	bool without_tokens; /* nobody will verify or sign */
 };
 
 static void *
@@ -110,44 +110,14 @@ field_of(struct settings *settings, const struct setting *row)
 	return (char *)settings + row->offset;
 }
 
-/* --- secrets --- */
-
-/* A file that may be given by its bare name is one of systemd's credentials. */
-static enum result
-read_secret_file(struct slice name, struct secret **out_secret, struct failure *failure)
-{
-	char path[4096], text[4096];
-	const char *credentials = getenv("CREDENTIALS_DIRECTORY");
-	bool absolute = name.len > 0 && name.ptr[0] == '/';
-	if (!absolute && credentials == NULL)
-		return failure_set(failure, RESULT_INVALID,
-		    "\"%.*s\" is not an absolute path (a bare name is one of systemd's "
-		    "credentials, "
-		    "and there are none here)",
-		    SLICE_ARG(name));
-	snprintf(path, sizeof path, "%s%s%.*s", absolute ? "" : credentials, absolute ? "" : "/",
-	    SLICE_ARG(name));
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t len = fd < 0 ? -1 : read(fd, text, sizeof text);
-	int error = errno;
-	if (fd >= 0)
-		close(fd);
-	if (len < 0)
-		return failure_set(failure, RESULT_IO, "cannot read %s: %s", path, strerror(error));
-	struct slice token = slice_trim((struct slice){text, (size_t)len});
-	enum result result = token.len == 0 || token.len > 1024
-				 ? failure_set(failure, RESULT_INVALID,
-				       "%s must hold the token alone, on one line", path)
-				 : secret_new(token, out_secret);
-	secret_wipe(text, sizeof text);
-	return result;
-}
+/* --- accounts --- */
 
 static enum result
-read_token(struct slice text, bool file, struct secret **out_secret, struct failure *failure)
+read_token(const struct loading *loading, struct slice text, bool file, struct secret **out_secret,
+    struct failure *failure)
 {
 	if (file)
-		return read_secret_file(text, out_secret, failure);
+		return token_file_read(text, loading->settings->path, out_secret, failure);
 	if (text.len == 0)
 		return failure_set(failure, RESULT_INVALID,
 		    "is empty; write the account's Auth Token, 32 characters, from the Twilio "
@@ -173,18 +143,27 @@ take_account_key(struct loading *loading, struct slice sid, struct slice key, st
     struct failure *failure)
 {
 	struct secret *token;
-	size_t i = 0;
+	size_t i = 0, index;
+	if (key.ptr == NULL) { /* the section begins */
+		if (!is_account_sid(sid))
+			return failure_set(failure, RESULT_INVALID, BAD_ACCOUNT, SLICE_ARG(sid));
+		return verifier_add_account(loading->settings->verifier, sid);
+	}
 	if (!is_account_sid(sid))
-		return failure_set(failure, RESULT_INVALID,
-		    "\"%.*s\" is no account SID; it is AC and 32 hexadecimal digits",
-		    SLICE_ARG(sid));
+		return RESULT_OK; /* told where the section began */
 	while (i < TOKEN_KEY_COUNT && !slice_equal(key, slice_of(token_keys[i].key)))
 		i++;
 	if (i == TOKEN_KEY_COUNT)
 		return failure_set(failure, RESULT_INVALID,
 		    "unknown key; an account has auth_token, next_auth_token and "
 		    "previous_auth_token, each also with _file");
-	enum result result = read_token(value, token_keys[i].file, &token, failure);
+	if (verifier_find_account(loading->settings->verifier, sid, &index) &&
+	    verifier_has_token(loading->settings->verifier, index, token_keys[i].label))
+		return failure_set(failure, RESULT_INVALID,
+		    "the token stands here and in a file; keep one of the two");
+	if (loading->without_tokens)
+		return RESULT_OK;
+	enum result result = read_token(loading, value, token_keys[i].file, &token, failure);
 	if (result != RESULT_OK)
 		return result;
 	loading->token_in_file |= !token_keys[i].file;
@@ -209,9 +188,7 @@ set_callback_key(
 	}
 	if (key == KEY_ACCOUNT) {
 		if (value.len > 0 && !is_account_sid(value))
-			return failure_set(failure, RESULT_INVALID,
-			    "\"%.*s\" is no account SID; it is AC and 32 hexadecimal digits",
-			    SLICE_ARG(value));
+			return failure_set(failure, RESULT_INVALID, BAD_ACCOUNT, SLICE_ARG(value));
 		free(route->account);
 		route->account = value.len == 0 ? NULL : strndup(value.ptr, value.len);
 		return RESULT_OK;
@@ -245,10 +222,17 @@ static enum result
 take_callback_key(struct loading *loading, struct slice path, struct slice key, struct slice value,
     struct failure *failure)
 {
-	if (path.len == 0 || path.ptr[0] != '/' || slice_find(path, '?') < path.len)
-		return failure_set(failure, RESULT_INVALID,
-		    "\"%.*s\" is no path; write [callback /sms/twilio], without a query",
-		    SLICE_ARG(path));
+	bool readable = path.len > 0 && path.ptr[0] == '/' && slice_find(path, '?') == path.len;
+	if (key.ptr == NULL) { /* the section begins: the route stands, with its defaults */
+		if (!readable)
+			return failure_set(failure, RESULT_INVALID,
+			    "\"%.*s\" is no path; write [callback /sms/twilio], without a query",
+			    SLICE_ARG(path));
+		return route_for(loading->settings, path, failure) == NULL ? RESULT_LIMIT
+									   : RESULT_OK;
+	}
+	if (!readable)
+		return RESULT_OK; /* told where the section began */
 	for (int i = 0; i < KEY_COUNT; i++)
 		if (slice_equal(key, slice_of(callback_keys[i].key))) {
 			struct route *route = route_for(loading->settings, path, failure);
@@ -279,6 +263,11 @@ take_plain_key(struct loading *loading, struct slice section, struct slice key, 
 		buffer_appendf(&keys, "%s%s", known_section ? ", " : "", row->key);
 		known_section = true;
 	}
+	bool begun = section.len > 0; /* else a key stands before any section */
+	if (begun && known_section == (key.ptr == NULL)) { /* all well, or told where it began */
+		buffer_done(&keys);
+		return RESULT_OK;
+	}
 	if (known_section)
 		failure_set(failure, RESULT_INVALID, "unknown key; this section has %.*s",
 		    SLICE_ARG(buffer_slice(&keys)));
@@ -290,22 +279,38 @@ take_plain_key(struct loading *loading, struct slice section, struct slice key, 
 	return RESULT_INVALID;
 }
 
-static enum result
-note_key(struct loading *loading, struct slice section, struct slice key, struct failure *failure)
+/* The line on which a key stood, or its section began (key ""); 0 for neither. */
+static int
+line_of(const struct loading *loading, const char *section, const char *key)
 {
+	char name[2 * INI_LINE_MAX + 4];
+	snprintf(name, sizeof name, "%s\n%s", section, key);
+	for (size_t i = 0; i < loading->seen_count; i++)
+		if (strcmp(loading->seen[i].name, name) == 0)
+			return loading->seen[i].line;
+	return 0;
+}
+
+static enum result
+note_key(struct loading *loading, const char *section, struct slice key, int line,
+    struct failure *failure)
+{
+	char text[INI_LINE_MAX + 1];
+	snprintf(text, sizeof text, "%.*s", SLICE_ARG(key));
+	bool known = line_of(loading, section, text) != 0;
+	if (known && key.ptr == NULL)
+		return RESULT_OK; /* a section may go on further down */
+	if (known)
+		return failure_set(
+		    failure, RESULT_INVALID, "stands twice; keep one of the two lines");
 	struct buffer name = BUFFER_EMPTY;
-	buffer_appendf(&name, "%.*s\n%.*s", SLICE_ARG(section), SLICE_ARG(key));
+	buffer_appendf(&name, "%s\n%s", section, text);
 	if (name.failed || loading->seen_count == SEEN_MAX) {
 		buffer_done(&name);
 		return failure_set(failure, RESULT_LIMIT, "more than %d keys", SEEN_MAX);
 	}
-	for (size_t i = 0; i < loading->seen_count; i++)
-		if (strcmp(loading->seen[i], name.ptr) == 0) {
-			buffer_done(&name);
-			return failure_set(
-			    failure, RESULT_INVALID, "stands twice; keep one of the two lines");
-		}
-	loading->seen[loading->seen_count++] = name.ptr;
+	loading->seen[loading->seen_count].name = name.ptr;
+	loading->seen[loading->seen_count++].line = line;
 	return RESULT_OK;
 }
 
@@ -332,9 +337,12 @@ take_key(void *context, struct slice section, struct slice key, struct slice val
 	struct slice name = section;
 	struct slice word = slice_take(&name, ' ');
 	struct failure why = {"no memory"};
+	char normal[INI_LINE_MAX + 1]; /* one space between the word and the name */
 	(void)failure;
 	name = name.ptr == NULL ? SLICE("") : slice_trim(name);
-	enum result result = note_key(loading, section, key, &why);
+	snprintf(normal, sizeof normal, "%.*s%s%.*s", SLICE_ARG(word), name.len > 0 ? " " : "",
+	    SLICE_ARG(name));
+	enum result result = note_key(loading, normal, key, line, &why);
 	if (result == RESULT_OK && slice_equal(word, SLICE("account")))
 		result = take_account_key(loading, name, key, value, &why);
 	else if (result == RESULT_OK && slice_equal(word, SLICE("callback")))
@@ -389,30 +397,71 @@ add_urls(struct settings *settings)
 	return result;
 }
 
-/* What no single key can tell. */
+/* What no single key can tell: one function for each kind of section. */
 static void
-check_whole(struct loading *loading)
+check_accounts(struct loading *loading)
 {
-	struct settings *settings = loading->settings;
+	const struct verifier *verifier = loading->settings->verifier;
 	struct failure why;
-	size_t accounts = verifier_account_count(settings->verifier);
-	struct slice token_file = slice_of(settings->api_token_file);
-	if (accounts == 0) {
+	char section[64];
+	size_t accounts = verifier_account_count(verifier);
+	if (accounts == 0 && !loading->failed) {
 		failure_set(&why, RESULT_INVALID,
 		    "no account; add a section [account AC...] with auth_token or auth_token_file");
 		add_problem(loading, 0, SLICE_NONE, SLICE_NONE, &why);
 	}
-	for (size_t i = 0; i < accounts; i++)
-		if (!verifier_has_token(settings->verifier, i, TOKEN_CURRENT)) {
-			failure_set(&why, RESULT_INVALID,
-			    "[account %.*s]: has no auth_token; add auth_token or auth_token_file",
-			    SLICE_ARG(verifier_account(settings->verifier, i)));
-			add_problem(loading, 0, SLICE_NONE, SLICE_NONE, &why);
-		}
-	if (token_file.len > 0 &&
-	    read_secret_file(token_file, &settings->api_token, &why) != RESULT_OK)
-		add_problem(loading, 0, SLICE("api"), SLICE("token_file"), &why);
+	for (size_t i = 0; i < accounts && !loading->without_tokens; i++) {
+		if (verifier_has_token(verifier, i, TOKEN_CURRENT))
+			continue;
+		snprintf(section, sizeof section, "account %.*s",
+		    SLICE_ARG(verifier_account(verifier, i)));
+		if (line_of(loading, section, "auth_token") != 0 ||
+		    line_of(loading, section, "auth_token_file") != 0)
+			continue; /* told where it stands */
+		failure_set(&why, RESULT_INVALID, "is missing; add it, or auth_token_file");
+		add_problem(loading, line_of(loading, section, ""), slice_of(section),
+		    SLICE("auth_token"), &why);
+	}
+}
+
+static void
+check_callbacks(struct loading *loading)
+{
+	const struct routes *routes = &loading->settings->routes;
+	char section[INI_LINE_MAX + 1];
+	struct failure why;
+	size_t index;
+	for (size_t i = 0; i < routes->count; i++) {
+		const char *account = routes->items[i].account;
+		if (account == NULL ||
+		    verifier_find_account(loading->settings->verifier, slice_of(account), &index))
+			continue;
+		snprintf(section, sizeof section, "callback %s", routes->items[i].path);
+		failure_set(&why, RESULT_INVALID, "there is no section [account %s]", account);
+		add_problem(loading, line_of(loading, section, "account"), slice_of(section),
+		    SLICE("account"), &why);
+	}
+}
+
+static void
+check_files(struct loading *loading)
+{
+	struct settings *settings = loading->settings;
+	struct slice token_file = slice_of(settings->api_token_file);
+	struct error_catalogue catalogue;
+	struct failure why;
 	struct stat status;
+	if (token_file.len > 0 && !loading->without_tokens &&
+	    token_file_read(token_file, settings->path, &settings->api_token, &why) != RESULT_OK)
+		add_problem(loading, line_of(loading, "api", "token_file"), SLICE("api"),
+		    SLICE("token_file"), &why);
+	if (settings->error_codes[0] != '\0') {
+		if (error_catalogue_load(settings->error_codes, &catalogue, &why) == RESULT_OK)
+			error_catalogue_done(&catalogue);
+		else
+			add_problem(loading, line_of(loading, "store", "error_codes"),
+			    SLICE("store"), SLICE("error_codes"), &why);
+	}
 	settings->secrets_exposed = loading->token_in_file && stat(settings->path, &status) == 0 &&
 				    (status.st_mode & S_IROTH) != 0;
 }
@@ -430,28 +479,34 @@ load(struct loading *loading)
 	}
 	if (result == RESULT_OK && settings->routes.count == 0)
 		result = add_default_routes(settings);
-	if (result == RESULT_OK)
-		check_whole(loading);
+	if (result == RESULT_OK) {
+		check_accounts(loading);
+		check_callbacks(loading);
+		check_files(loading);
+	}
 	if (result == RESULT_OK && !loading->failed)
 		result = add_urls(settings);
 	return result == RESULT_OK && loading->failed ? RESULT_INVALID : result;
 }
 
 enum result
-settings_load(const char *path, struct settings **out_settings, struct buffer *problems)
+settings_load(const char *path, enum settings_use use, struct settings **out_settings,
+    struct buffer *problems)
 {
 	struct loading *loading = calloc(1, sizeof *loading);
 	struct settings *settings = calloc(1, sizeof *settings);
 	enum result result = RESULT_NO_MEMORY;
 	if (loading != NULL && settings != NULL && signature_init() == RESULT_OK) {
-		*loading = (struct loading){.settings = settings, .problems = problems};
+		*loading = (struct loading){.settings = settings,
+		    .problems = problems,
+		    .without_tokens = use == SETTINGS_QUERY};
 		settings->path = strdup(path);
 		result = settings->path == NULL ? RESULT_NO_MEMORY : load(loading);
 	}
 	if (result != RESULT_OK && problems->len == 0)
 		buffer_appendf(problems, "%s: %s\n", path, result_text(result));
 	while (loading != NULL && loading->seen_count > 0)
-		free(loading->seen[--loading->seen_count]);
+		free(loading->seen[--loading->seen_count].name);
 	free(loading);
 	if (result != RESULT_OK) {
 		settings_free(settings);

@@ -1,16 +1,72 @@
-/* error_pages: makes libmicrohttpd's own error answers empty.
+/* error_pages: libmicrohttpd's own refusals, in our words.
  *
  * Every error answer of the intake is empty, since the body of an answer may end up as a text
  * message. What the library refuses by itself (an unreadable header line, a request that outgrows
- * its memory) it answers with a page of HTML, and it has no option against that. It builds the page
- * with its own exported MHD_create_response_from_buffer; dynamic linking lets the executable have
- * that name first. dlrd never calls that function (it uses ..._with_free_callback), so each call is
- * such a page. A test sends requests that only the library can refuse and looks at the answers. */
+ * its memory, a Content-Length that is no number) it answers with a page of HTML, the last of these
+ * even with two heads, and it has no option against that. It makes the page and queues it through
+ * its own exported functions; dynamic linking lets the executable have those names first. dlrd
+ * itself makes responses with ..._with_free_callback, so whatever comes through
+ * MHD_create_response_from_buffer is such a page: the refusal is then written here, once and empty,
+ * and the library is told that it could not be queued, upon which it closes the connection. A test
+ * sends requests that only the library can refuse and looks at the answers byte by byte. */
+#define _GNU_SOURCE /* RTLD_NEXT */
+#include <dlfcn.h>
 #include <microhttpd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
 
-struct MHD_Response *
+#define EXPORTED __attribute__((visibility("default"), used))
+
+/* Bytes read away before the connection is closed: closing on unread ones would reset it, and the
+ * refusal might never be seen. */
+#define READ_AWAY_MAX (256 * 1024)
+
+static _Thread_local struct MHD_Response *page; /* made by the library, not queued yet */
+
+EXPORTED struct MHD_Response *
 MHD_create_response_from_buffer(size_t size, void *buffer, enum MHD_ResponseMemoryMode mode)
 {
 	(void)size, (void)buffer, (void)mode;
-	return MHD_create_response_from_buffer_with_free_callback(0, (void *)"", NULL);
+	page = MHD_create_response_from_buffer_with_free_callback(0, (void *)"", NULL);
+	return page;
+}
+
+static void
+refuse(struct MHD_Connection *connection, unsigned status)
+{
+	char head[128], away[16 * 1024];
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	if (info == NULL)
+		return;
+	int len = snprintf(head, sizeof head,
+	    "HTTP/1.1 %u %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", status,
+	    MHD_get_reason_phrase_for(status));
+	if (send(info->connect_fd, head, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		return; /* the peer is gone */
+	for (size_t total = 0; total < READ_AWAY_MAX; total += sizeof away)
+		if (recv(info->connect_fd, away, sizeof away, MSG_DONTWAIT) <= 0)
+			return;
+}
+
+EXPORTED enum MHD_Result
+MHD_queue_response(
+    struct MHD_Connection *connection, unsigned status, struct MHD_Response *response)
+{
+	static enum MHD_Result (*_Atomic library)(
+	    struct MHD_Connection *, unsigned, struct MHD_Response *);
+	if (page != NULL && response == page) {
+		page = NULL;
+		refuse(connection, status);
+		return MHD_NO;
+	}
+	if (library == NULL) {
+		void *found = dlsym(RTLD_NEXT, "MHD_queue_response");
+		enum MHD_Result (*function)(
+		    struct MHD_Connection *, unsigned, struct MHD_Response *) = NULL;
+		memcpy(&function, &found, sizeof function);
+		library = function;
+	}
+	return library == NULL ? MHD_NO : library(connection, status, response);
 }

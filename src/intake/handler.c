@@ -256,6 +256,10 @@ verify_body(struct handler *handler, const struct request_head *head, const stru
 	json_free(json);
 	if (out_verification->verdict == VERDICT_VALID)
 		return 0;
+	if (out_verification->verdict == VERDICT_UNDECIDED) {
+		count(handler, route, OUTCOME_UNAVAILABLE);
+		return 503;
+	}
 	note_refusal(handler, route, out_verification->verdict);
 	count(handler, route, OUTCOME_UNVERIFIED);
 	return 403;

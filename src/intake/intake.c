@@ -28,6 +28,8 @@
 #define DRAIN_GRACE_US (CLOCK_SECOND_US / 4)
 #define LOOP_MAX_MS 500
 #define LOOP_DRAIN_MS 20
+#define LOOP_RETRY_MS 2
+#define RUNS_MAX 4 /* of one listener, before the others and the writer have their turn */
 
 enum stage {
 	STAGE_HEAD,    /* nothing judged yet */
@@ -68,7 +70,8 @@ struct listener {
 	struct intake *intake;
 	struct MHD_Daemon *daemon;
 	size_t waiting; /* requests that wait for their commit */
-	bool must_run;  /* some of them can be answered */
+	bool must_run;  /* a request got on: the library has more to do, and no event will say so */
+	bool called;    /* in its last run it called us at all */
 };
 
 enum response_kind {
@@ -140,31 +143,6 @@ open_connection(struct listener *listener, struct MHD_Connection *mhd, void **co
 	*context = connection;
 }
 
-static void
-close_connection(struct intake *intake, struct connection *connection)
-{
-	move_to(connection, NULL);
-	buffer_done(&connection->request.target);
-	buffer_done(&connection->request.body);
-	metric_set(intake->connections_metric, (double)--intake->open_connections);
-	free(connection);
-}
-
-static void
-on_connection(void *context, struct MHD_Connection *mhd, void **socket_context,
-    enum MHD_ConnectionNotificationCode code)
-{
-	struct listener *listener = context;
-	switch (code) {
-	case MHD_CONNECTION_NOTIFY_STARTED: open_connection(listener, mhd, socket_context); return;
-	case MHD_CONNECTION_NOTIFY_CLOSED:
-		if (*socket_context != NULL)
-			close_connection(listener->intake, *socket_context);
-		*socket_context = NULL;
-		return;
-	}
-}
-
 /* --- requests --- */
 
 static void
@@ -198,6 +176,7 @@ on_target(void *context, const char *target, struct MHD_Connection *mhd)
 		move_to(connection, &listener->intake->busy);
 	connection->in_request = true;
 	listener->intake->in_flight++;
+	listener->called = true;
 	return connection;
 }
 
@@ -213,23 +192,60 @@ forget_write(struct connection *connection)
 }
 
 static void
+end_request(struct connection *connection)
+{
+	struct intake *intake = connection->listener->intake;
+	forget_write(connection); /* the peer went away while it waited */
+	release_body(intake, &connection->request);
+	if (connection->request.target.cap > KEEP_BUFFER_BYTES)
+		buffer_done(&connection->request.target);
+	connection->in_request = false;
+	intake->in_flight--;
+}
+
+static void
 on_completed(void *context, struct MHD_Connection *mhd, void **request_context,
     enum MHD_RequestTerminationCode code)
 {
 	struct listener *listener = context;
 	struct connection *connection = *request_context;
 	(void)mhd, (void)code;
+	listener->called = true;
 	if (connection == NULL)
 		return;
-	forget_write(connection); /* the peer went away while it waited */
-	release_body(listener->intake, &connection->request);
-	if (connection->request.target.cap > KEEP_BUFFER_BYTES)
-		buffer_done(&connection->request.target);
-	connection->in_request = false;
-	listener->intake->in_flight--;
+	end_request(connection);
 	if (connection->list != NULL)
 		move_to(connection, &listener->intake->idle);
 	*request_context = NULL;
+}
+
+static void
+close_connection(struct intake *intake, struct connection *connection)
+{
+	move_to(connection, NULL);
+	/* The library forgets to end a request that it refuses a second time. */
+	if (connection->in_request)
+		end_request(connection);
+	buffer_done(&connection->request.target);
+	buffer_done(&connection->request.body);
+	metric_set(intake->connections_metric, (double)--intake->open_connections);
+	free(connection);
+}
+
+static void
+on_connection(void *context, struct MHD_Connection *mhd, void **socket_context,
+    enum MHD_ConnectionNotificationCode code)
+{
+	struct listener *listener = context;
+	listener->called = true;
+	switch (code) {
+	case MHD_CONNECTION_NOTIFY_STARTED: open_connection(listener, mhd, socket_context); return;
+	case MHD_CONNECTION_NOTIFY_CLOSED:
+		if (*socket_context != NULL)
+			close_connection(listener->intake, *socket_context);
+		*socket_context = NULL;
+		return;
+	}
 }
 
 /* RFC 9110, section 5.6.2. */
@@ -316,6 +332,7 @@ answer(struct intake *intake, struct connection *connection)
 				  : request->status == 503 ? RESPONSE_RETRY
 							   : RESPONSE_EMPTY;
 	bool close = request->close || intake->quiesced;
+	connection->listener->must_run = true; /* this run makes the head, the next one sends it */
 	return MHD_queue_response(connection->mhd, request->status, intake->responses[kind][close]);
 }
 
@@ -336,6 +353,8 @@ make_response(struct intake *intake, enum response_kind kind, bool close)
 		return;
 	if (rows[kind].header != NULL)
 		MHD_add_response_header(response, rows[kind].header, rows[kind].value);
+	/* Twilio may cache the answer to a GET. */
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
 	if (close)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 	intake->responses[kind][close] = response;
@@ -486,7 +505,9 @@ take_end(struct intake *intake, struct connection *connection)
 	    intake->options.handler, &request->head, buffer_slice(&request->body), clock_wall_us());
 	request->status = ruling.status;
 	if (ruling.status == 0) {
-		struct journal_write *write = journal_write_new(&ruling.entry);
+		struct journal_write *write = NULL;
+		if (intake->memory < intake->options.memory_max)
+			write = journal_write_new(&ruling.entry);
 		request->kept_status = ruling.kept_status;
 		if (write != NULL)
 			return wait_for_commit(intake, connection, write);
@@ -507,9 +528,12 @@ on_request(void *context, struct MHD_Connection *mhd, const char *url, const cha
 	(void)mhd, (void)url;
 	if (connection == NULL)
 		return MHD_NO; /* no memory for it: close */
-	if (connection->request.stage == STAGE_HEAD)
+	if (connection->request.stage == STAGE_HEAD) {
+		listener->must_run = true;
 		return take_head(listener->intake, connection, method, version);
+	}
 	if (*data_size > 0) {
+		listener->must_run = true;
 		take_body(listener->intake, &connection->request, (struct slice){data, *data_size});
 		*data_size = 0;
 		return MHD_YES;
@@ -575,38 +599,51 @@ enforce_deadlines(struct intake *intake)
 	give_up_commits(intake, now_us);
 }
 
-/* Whether the library has work that no event will announce. It says so, too, of each request that
- * waits for its commit; then the writer's ring announces it. */
-static bool
-has_pending_work(const struct listener *listener)
+/* Milliseconds after which the library wants to run without an event, as it says itself; -1 for
+ * never. It says "at once" of each request that waits for its commit, too; those are the writer's
+ * to ring for. And it says so, for as long as the peer likes, of a chunk's line that has outgrown
+ * its memory: where the last run called none of our functions, it is not believed, but tried again
+ * after a while. */
+static int
+library_timeout(const struct listener *listener)
 {
 	MHD_UNSIGNED_LONG_LONG wanted;
-	return listener->must_run ||
-	       (listener->waiting == 0 && MHD_get_timeout(listener->daemon, &wanted) == MHD_YES &&
-		   wanted == 0);
+	if (listener->waiting > 0 || MHD_get_timeout(listener->daemon, &wanted) != MHD_YES)
+		return -1;
+	if (wanted == 0 && !listener->called)
+		return LOOP_RETRY_MS;
+	return wanted < LOOP_MAX_MS ? (int)wanted : LOOP_MAX_MS;
 }
 
 /* Milliseconds until the loop has something to do by itself. */
 static int
 loop_timeout(const struct intake *intake)
 {
-	for (size_t i = 0; i < intake->options.listen_count; i++)
-		if (has_pending_work(&intake->listeners[i]))
-			return 0;
-	return atomic_load(&intake->drain_start_us) != 0 ? LOOP_DRAIN_MS : LOOP_MAX_MS;
+	int timeout_ms = atomic_load(&intake->drain_start_us) != 0 ? LOOP_DRAIN_MS : LOOP_MAX_MS;
+	for (size_t i = 0; i < intake->options.listen_count; i++) {
+		const struct listener *listener = &intake->listeners[i];
+		int wanted_ms = listener->must_run ? 0 : library_timeout(listener);
+		if (wanted_ms >= 0 && wanted_ms < timeout_ms)
+			timeout_ms = wanted_ms;
+	}
+	return timeout_ms;
 }
 
-/* Lets the library read, call the handlers and write, for each listener with an event or pending
- * work; for all of them when the wait ran out, in case one was missed. */
+/* Lets the library read, call the handlers and write: for a listener with an event, and as long as
+ * its requests get on; for all of them when the wait ran out. */
 static void
 run_listeners(struct intake *intake, const struct pollfd *polled, bool timed_out)
 {
 	for (size_t i = 0; i < intake->options.listen_count; i++) {
 		struct listener *listener = &intake->listeners[i];
-		if (!timed_out && polled[i].revents == 0 && !has_pending_work(listener))
+		if (!timed_out && polled[i].revents == 0 && !listener->must_run)
 			continue;
-		listener->must_run = false;
-		MHD_run(listener->daemon);
+		listener->called = false;
+		for (int run = 0; run == 0 || (listener->must_run && run < RUNS_MAX); run++) {
+			listener->must_run = false;
+			MHD_run(listener->daemon);
+		}
+		listener->called |= listener->must_run;
 	}
 }
 
@@ -661,9 +698,10 @@ run(void *context)
 		hand_over(intake);
 		enforce_deadlines(intake);
 	}
-	/* The answers of what is_drained has just given up. */
-	for (size_t i = 0; i < count; i++)
-		MHD_run(intake->listeners[i].daemon);
+	/* What was given up just now is answered: one run makes the heads, another sends them. */
+	for (size_t i = 0; i < 2 * count; i++)
+		MHD_run(intake->listeners[i % count].daemon);
+	hand_over(intake);
 	return NULL;
 }
 

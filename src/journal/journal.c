@@ -100,24 +100,33 @@ note_wal_pages(void *context, sqlite3 *db, const char *name, int pages)
 	return SQLITE_OK;
 }
 
+/* Looks whose file it is before anything in it is changed. *out_fresh is whether it is empty. */
 static enum result
-set_up_schema(sqlite3 *db, const char *path, struct failure *failure)
+check_owner(sqlite3 *db, const char *path, bool *out_fresh, struct failure *failure)
 {
-	int64_t version = 0, application = 0;
+	int64_t version = 0, application = 0, tables = 0;
 	int code = ask_number(db, "PRAGMA user_version", &version);
 	if (code == SQLITE_OK)
 		code = ask_number(db, "PRAGMA application_id", &application);
-	if (code == SQLITE_OK && version == 0 && application == 0) {
-		char *sql =
-		    sqlite3_mprintf("BEGIN IMMEDIATE; PRAGMA application_id = %d; %s COMMIT;",
-			APPLICATION_ID, schema);
-		code = sql == NULL ? SQLITE_NOMEM : sqlite3_exec(db, sql, NULL, NULL, NULL);
-		sqlite3_free(sql);
-	} else if (code == SQLITE_OK &&
-		   (application != APPLICATION_ID || version != SCHEMA_VERSION))
+	if (code == SQLITE_OK)
+		code = ask_number(db, "SELECT count(*) FROM sqlite_schema", &tables);
+	if (code != SQLITE_OK)
+		return failure_set(failure, result_of(code), "%s: %s", path, sqlite3_errmsg(db));
+	*out_fresh = version == 0 && application == 0 && tables == 0;
+	if (!*out_fresh && (application != APPLICATION_ID || version != SCHEMA_VERSION))
 		return failure_set(failure, RESULT_CORRUPT,
 		    "%s: not a journal that this dlrd can read (application_id %lld, version %lld)",
 		    path, (long long)application, (long long)version);
+	return RESULT_OK;
+}
+
+static enum result
+create_schema(sqlite3 *db, const char *path, struct failure *failure)
+{
+	char *sql = sqlite3_mprintf(
+	    "BEGIN IMMEDIATE; PRAGMA application_id = %d; %s COMMIT;", APPLICATION_ID, schema);
+	int code = sql == NULL ? SQLITE_NOMEM : sqlite3_exec(db, sql, NULL, NULL, NULL);
+	sqlite3_free(sql);
 	if (code != SQLITE_OK)
 		return failure_set(failure, result_of(code), "%s: %s", path, sqlite3_errmsg(db));
 	return RESULT_OK;
@@ -213,15 +222,16 @@ open_handle(struct journal *journal, struct failure *failure)
 		return failure_set(failure, result_of(code), "%s: %s", journal->path,
 		    journal->db == NULL ? "no memory" : sqlite3_errmsg(journal->db));
 	sqlite3_busy_timeout(journal->db, 5000);
+	bool fresh = false;
+	enum result result = check_owner(journal->db, journal->path, &fresh, failure);
+	if (result == RESULT_OK)
+		result = set_durable(journal->db, journal->path, failure);
+	if (result == RESULT_OK && fresh)
+		result = create_schema(journal->db, journal->path, failure);
+	if (result != RESULT_OK)
+		return result;
+	/* After PRAGMA wal_autocheckpoint, which has a hook of its own. */
 	sqlite3_wal_hook(journal->db, note_wal_pages, journal);
-	enum result result = set_durable(journal->db, journal->path, failure);
-	if (result != RESULT_OK)
-		return result;
-	sqlite3_wal_hook(
-	    journal->db, note_wal_pages, journal); /* wal_autocheckpoint took it away */
-	result = set_up_schema(journal->db, journal->path, failure);
-	if (result != RESULT_OK)
-		return result;
 	result = note_error(journal, prepare_all(journal));
 	if (result == RESULT_OK)
 		result = read_last_seq(journal);
@@ -373,6 +383,16 @@ journal_checkpoint(struct journal *journal)
 	int code =
 	    sqlite3_wal_checkpoint_v2(journal->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 	return note_error(journal, code == SQLITE_BUSY ? SQLITE_OK : code);
+}
+
+bool
+journal_was_replaced(struct journal *journal)
+{
+	int moved = 0;
+	return journal->db != NULL &&
+	       sqlite3_file_control(journal->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) ==
+		   SQLITE_OK &&
+	       moved != 0;
 }
 
 struct journal_size

@@ -12,8 +12,9 @@
 
 #define BATCH_MAX 4096                       /* entries; bounds the time of one commit */
 #define CHECKPOINT_BYTES (16u * 1024 * 1024) /* log size that is worth two fsyncs */
-#define TRIM_ROWS 1000                       /* a few milliseconds of work */
-#define UPKEEP_US (CLOCK_SECOND_US / 10)     /* between looks at size and age */
+#define PROBE_US CLOCK_SECOND_US
+#define TRIM_ROWS 1000                   /* a few milliseconds of work */
+#define UPKEEP_US (CLOCK_SECOND_US / 10) /* between looks at size and age */
 
 struct writer {
 	struct writer_options options;
@@ -27,6 +28,7 @@ struct writer {
 	_Atomic bool healthy;
 	/* the thread's own: */
 	struct journal_entry *batch[BATCH_MAX];
+	int64_t probe_us;  /* next try of a journal that failed */
 	int64_t upkeep_us; /* next look at size and age */
 	uint64_t last_wal; /* bytes after the last checkpoint */
 	bool must_reopen;  /* the handle may not be used again */
@@ -86,7 +88,7 @@ note_result(struct writer *writer, enum result result)
 		set_health(writer, true, "the journal takes callbacks again");
 		return;
 	}
-	metric_add(result == RESULT_FULL ? writer->metrics.full : writer->metrics.io, 1);
+	writer->probe_us = clock_monotonic_us() + PROBE_US;
 	writer->must_reopen = result != RESULT_FULL && result != RESULT_NO_MEMORY;
 	set_health(writer, false, journal_error(writer->options.journal));
 }
@@ -99,6 +101,8 @@ reopen_if_needed(struct writer *writer)
 		return true;
 	enum result result = journal_reopen(writer->options.journal, &failure);
 	writer->must_reopen = result != RESULT_OK;
+	if (result != RESULT_OK)
+		set_health(writer, false, failure.text);
 	return result == RESULT_OK;
 }
 
@@ -122,6 +126,8 @@ commit_batch(struct writer *writer, struct journal_write *list)
 	metric_observe(writer->metrics.batch_entries, (double)count);
 	for (struct journal_write *write = list; write != NULL; write = write->next)
 		write->result = result;
+	if (result != RESULT_OK)
+		metric_add(result == RESULT_FULL ? writer->metrics.full : writer->metrics.io, 1);
 	/* Unhealthy before the 503s are out, healthy before the 204s. */
 	note_result(writer, result);
 	writer->options.on_done(writer->options.context, list);
@@ -131,6 +137,18 @@ commit_batch(struct writer *writer, struct journal_write *list)
 		    writer->options.context, journal_last_seq(writer->options.journal));
 	}
 	return rest;
+}
+
+/* After a failure, once a second, whether the journal can be written again; a load balancer that
+ * looks at readyz may send no request that would find out. */
+static void
+probe_if_due(struct writer *writer)
+{
+	if (atomic_load(&writer->healthy) || clock_monotonic_us() < writer->probe_us)
+		return;
+	writer->probe_us = clock_monotonic_us() + PROBE_US;
+	if (reopen_if_needed(writer))
+		note_result(writer, journal_probe(writer->options.journal));
 }
 
 static void
@@ -143,7 +161,8 @@ trim(struct writer *writer)
 		before_us = INT64_MAX;
 	enum result result =
 	    journal_trim(writer->options.journal, released, before_us, TRIM_ROWS, &removed);
-	if (result != RESULT_OK)
+	/* A full disk: nothing is freed by insisting, and appends will tell for themselves. */
+	if (result != RESULT_OK && result != RESULT_FULL)
 		note_result(writer, result);
 	writer->more_to_trim = result == RESULT_OK && removed == TRIM_ROWS;
 	if (writer->more_to_trim)
@@ -158,7 +177,11 @@ checkpoint(struct writer *writer, uint64_t wal_bytes)
 		writer->last_wal = 0;
 	if (wal_bytes < writer->last_wal + CHECKPOINT_BYTES)
 		return;
-	if (journal_checkpoint(writer->options.journal) != RESULT_OK)
+	enum result result = journal_checkpoint(writer->options.journal);
+	if (result == RESULT_IO)
+		writer->options.on_fatal(
+		    writer->options.context, journal_error(writer->options.journal));
+	if (result != RESULT_OK)
 		metric_add(writer->metrics.checkpoint, 1);
 	writer->last_wal = wal_bytes;
 }
@@ -170,6 +193,11 @@ do_upkeep(struct writer *writer)
 	if (now_us < writer->upkeep_us || writer->must_reopen)
 		return;
 	writer->upkeep_us = now_us + UPKEEP_US;
+	if (journal_was_replaced(writer->options.journal)) {
+		set_health(writer, false, "journal.db was moved or deleted under the daemon");
+		writer->must_reopen = true;
+		return;
+	}
 	struct journal_size size = journal_size(writer->options.journal);
 	metric_set(writer->metrics.bytes, (double)size.live_bytes);
 	metric_set(writer->metrics.wal_bytes, (double)size.wal_bytes);
@@ -209,8 +237,7 @@ run(void *context)
 		atomic_store(&writer->heartbeat_us, clock_monotonic_us());
 		while (list != NULL)
 			list = commit_batch(writer, list);
-		if (!atomic_load(&writer->healthy) && reopen_if_needed(writer))
-			note_result(writer, journal_probe(writer->options.journal));
+		probe_if_due(writer);
 		do_upkeep(writer);
 	}
 	return NULL;
@@ -305,6 +332,13 @@ writer_stop(struct writer *writer)
 	pthread_mutex_unlock(&writer->lock);
 	pthread_cond_signal(&writer->wake);
 	pthread_join(writer->thread, NULL);
+}
+
+void
+writer_free(struct writer *writer)
+{
+	if (writer == NULL)
+		return;
 	pthread_mutex_destroy(&writer->lock);
 	pthread_cond_destroy(&writer->wake);
 	free(writer);

@@ -59,6 +59,7 @@ tags_template_init(struct tags_template *template, struct slice text, struct fai
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
 	if (text.len > 0)
 		memcpy(made.text, text.ptr, text.len);
+	made.text[text.len] = '\0';
 	enum result result = read_pieces(&made, (struct slice){made.text, text.len}, failure);
 	if (result != RESULT_OK) {
 		tags_template_done(&made);

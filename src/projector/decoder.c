@@ -15,31 +15,38 @@ look_up_tag(const void *context, struct slice name)
 	return form_get(context, name);
 }
 
-/* A route that is no longer configured leaves the tags raw. */
-static bool
+/* How well a query fitted its route's templates. A route that is no longer configured fits nothing.
+ */
+struct fit {
+	bool campaign, all;
+};
+
+static struct fit
 fill_tags(struct decoder *decoder, const struct route *route, struct event *event)
 {
 	struct buffer *names = &decoder->names;
+	struct fit fit = {false, false};
 	buffer_clear(names);
 	if (route == NULL)
-		return false;
-	tags_template_fill(&route->workspace, look_up_tag, &decoder->tags, names);
+		return fit;
+	fit.all = tags_template_fill(&route->workspace, look_up_tag, &decoder->tags, names);
 	size_t campaign = names->len;
-	bool fits = tags_template_fill(&route->campaign, look_up_tag, &decoder->tags, names);
+	fit.campaign = tags_template_fill(&route->campaign, look_up_tag, &decoder->tags, names);
 	size_t variant = names->len;
-	tags_template_fill(&route->variant, look_up_tag, &decoder->tags, names);
+	fit.all &= tags_template_fill(&route->variant, look_up_tag, &decoder->tags, names);
+	fit.all &= fit.campaign;
 	struct slice text = buffer_slice(names);
 	event->workspace = (struct slice){text.ptr, campaign};
 	event->campaign = (struct slice){text.ptr + campaign, variant - campaign};
 	event->variant = slice_from(text, variant);
-	return fits;
+	return fit;
 }
 
-/* A reply is seldom tagged, and nobody expects it to be. */
+/* A reply or a click is seldom tagged, and nobody expects it to be. */
 static bool
 wants_tags(const struct event *event)
 {
-	return event->type != EVENT_REPLIED;
+	return event->folds && event->type != EVENT_REPLIED;
 }
 
 static void
@@ -123,10 +130,11 @@ decoder_decode(struct decoder *decoder, const struct journal_entry *entry, struc
 		result = decode_parameters(decoder, entry, route, &event);
 	if (result != RESULT_OK)
 		return RESULT_NO_MEMORY;
-	event.tags_fit = fill_tags(decoder, route, &event) || !wants_tags(&event);
+	struct fit fit = fill_tags(decoder, route, &event);
+	event.tags_fit = fit.campaign || !wants_tags(&event);
 	if (decoder->names.failed)
 		return RESULT_NO_MEMORY;
-	if (!event.tags_fit && entry->query.len > 0)
+	if (!fit.all && entry->query.len > 0)
 		event.raw_query = entry->query;
 	*out_event = event;
 	return RESULT_OK;

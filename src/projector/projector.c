@@ -32,6 +32,8 @@
 #define REST_FACTOR 8
 #define REST_STEP_US (CLOCK_SECOND_US / 200)
 #define CPUS_ENOUGH 4
+#define SLEEP_STEP_US (CLOCK_SECOND_US / 20)
+#define RETRY_US CLOCK_SECOND_US /* after a failure */
 
 struct projector {
 	struct projector_options options;
@@ -45,7 +47,6 @@ struct projector {
 	_Atomic uint64_t journal_last;
 	/* the thread's own: */
 	uint64_t last_seq; /* the last entry of the batch in hand */
-	int64_t last_us;   /* when that arrived */
 	bool in_batch;     /* a transaction is open */
 	struct {
 		uint64_t events[EVENT_TYPE_COUNT], duplicates, conflicts, misfits, unknown_codes;
@@ -112,7 +113,6 @@ project_entry(void *context, const struct journal_entry *entry)
 	}
 	count_event(projector, &event, added);
 	projector->last_seq = entry->seq;
-	projector->last_us = entry->received_us;
 	return RESULT_OK;
 }
 
@@ -161,12 +161,13 @@ note_result(struct projector *projector, enum result result)
 static void
 measure_lag(struct projector *projector)
 {
-	uint64_t cursor = store_cursor(projector->options.store);
-	uint64_t last = atomic_load(&projector->journal_last);
-	uint64_t lag = last > cursor ? last - cursor : 0;
-	double seconds = (double)(clock_wall_us() - projector->last_us) / 1e6;
-	metric_set(projector->metrics.lag, (double)lag);
-	metric_set(projector->metrics.lag_seconds, lag > 0 && seconds > 0 ? seconds : 0);
+	uint64_t cursor = store_cursor(projector->options.store), last = cursor;
+	int64_t next_us = 0, now_us = clock_wall_us();
+	if (journal_reader_tail(projector->reader, cursor, &last, &next_us) != RESULT_OK)
+		return; /* the next batch will tell */
+	metric_set(projector->metrics.lag, last > cursor ? (double)(last - cursor) : 0);
+	metric_set(projector->metrics.lag_seconds,
+	    next_us != 0 && now_us > next_us ? (double)(now_us - next_us) / 1e6 : 0);
 }
 
 static void
@@ -174,10 +175,11 @@ checkpoint(struct projector *projector)
 {
 	struct store *store = projector->options.store;
 	uint64_t synced = projector->synced;
-	if (store_checkpoint(store, &synced) != RESULT_OK) {
+	enum result result = store_checkpoint(store, &synced);
+	if (result == RESULT_IO)
+		projector->options.on_fatal(projector->options.context, store_error(store));
+	if (result != RESULT_OK)
 		metric_add(projector->metrics.checkpoint_failures, 1);
-		log_line(LOG_ERROR, "the store's checkpoint failed: %s", store_error(store));
-	}
 	projector->dirty_since_us = synced < store_cursor(store) ? clock_monotonic_us() : 0;
 	if (synced != projector->synced) {
 		projector->synced = synced;
@@ -210,11 +212,17 @@ sleep_until_rung(struct projector *projector, int64_t wait_us)
 		log_line(LOG_DEBUG, "the projector's eventfd: %s", strerror(errno));
 }
 
+/* Sleeps whatever rings, but not beyond the moment at which the thread is to stop. */
 static void
-sleep_for(int64_t wait_us)
+sleep_for(struct projector *projector, int64_t wait_us)
 {
-	struct timespec wait = {.tv_nsec = wait_us % CLOCK_SECOND_US * 1000};
-	nanosleep(&wait, NULL);
+	int64_t end_us = clock_monotonic_us() + wait_us, left_us = wait_us;
+	while (left_us > 0 && atomic_load(&projector->stop_us) == 0) {
+		int64_t step_us = left_us < SLEEP_STEP_US ? left_us : SLEEP_STEP_US;
+		struct timespec step = {.tv_nsec = step_us * 1000};
+		nanosleep(&step, NULL);
+		left_us = end_us - clock_monotonic_us();
+	}
 }
 
 static int
@@ -233,7 +241,7 @@ rest(struct projector *projector, int64_t worked_us)
 	     rest_us -= REST_STEP_US) {
 		if (atomic_load(&projector->stop_us) != 0)
 			return;
-		sleep_for(REST_STEP_US);
+		sleep_for(projector, REST_STEP_US);
 		seen = last;
 		last = atomic_load(&projector->journal_last);
 	}
@@ -242,23 +250,39 @@ rest(struct projector *projector, int64_t worked_us)
 static bool
 has_work(const struct projector *projector)
 {
-	return !projector->failing &&
-	       atomic_load(&projector->journal_last) > store_cursor(projector->options.store);
+	return atomic_load(&projector->journal_last) > store_cursor(projector->options.store);
 }
 
-/* Waits until there is something to project, at most a second; in any case PAUSE_US, unless there
- * is a full batch. False when the thread must end. */
+/* The journal says that it holds more, and the reader does not see it: the file was replaced, and
+ * the reader still has the old one. */
+static void
+reopen_reader(struct projector *projector)
+{
+	struct journal_reader *reader;
+	struct failure failure;
+	if (journal_reader_open(projector->options.journal_path, &reader, &failure) != RESULT_OK)
+		return; /* the next round tries again */
+	journal_reader_close(projector->reader);
+	projector->reader = reader;
+}
+
+/* Waits until there is something to project; after a failure for a second, whatever comes in. False
+ * when the thread must end. */
 static bool
 wait_for_work(struct projector *projector, bool idle, bool full)
 {
-	int64_t stop_us = atomic_load(&projector->stop_us);
-	if (stop_us == 0 && idle && !has_work(projector))
+	if (projector->failing)
+		sleep_for(projector, RETRY_US);
+	else if (idle && has_work(projector)) {
+		reopen_reader(projector);
+		sleep_for(projector, RETRY_US);
+	} else if (idle && atomic_load(&projector->stop_us) == 0)
 		sleep_until_rung(projector, CLOCK_SECOND_US);
-	else if (stop_us == 0 && !idle && !full)
-		sleep_for(PAUSE_US);
-	stop_us = atomic_load(&projector->stop_us);
-	bool done = (idle && !has_work(projector)) || clock_monotonic_us() > stop_us;
-	return stop_us == 0 || !done;
+	else if (!full)
+		sleep_for(projector, PAUSE_US);
+	int64_t stop_us = atomic_load(&projector->stop_us);
+	bool done = idle && (projector->failing || !has_work(projector));
+	return stop_us == 0 || (!done && clock_monotonic_us() < stop_us);
 }
 
 static void *
@@ -269,6 +293,8 @@ run(void *context)
 	id_t thread = (id_t)gettid();
 	setpriority(PRIO_PROCESS, thread, getpriority(PRIO_PROCESS, thread) + NICENESS);
 	bool idle = false, full = true;
+	projector->dirty_since_us =
+	    clock_monotonic_us(); /* so that the cursor is known as synced */
 	while (wait_for_work(projector, idle, full)) {
 		uint64_t before = store_cursor(projector->options.store);
 		int64_t start_us = clock_monotonic_us();

@@ -52,6 +52,8 @@ finish_message(struct auditing *auditing)
 		return RESULT_OK;
 	auditing->audit.messages++;
 	if (!message_equal(&stored->message, &recounted->message) ||
+	    stored->outcome != (int64_t)message_outcome(&recounted->message, auditing->policy) ||
+	    stored->conflict != (int64_t)message_conflicts(&recounted->message) ||
 	    stored->status_len != recounted->status_len ||
 	    memcmp(stored->status, recounted->status, stored->status_len) != 0)
 		differ(auditing, "message %lld: stored as \"%.*s\", its receipts say \"%.*s\"",

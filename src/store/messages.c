@@ -71,6 +71,8 @@ message_row_read(sqlite3_stmt *statement, int first)
 	    &message->received_us};
 	for (size_t i = 0; i < sizeof times / sizeof times[0]; i++)
 		*times[i] = sqlite3_column_int64(statement, at++);
+	row.outcome = sqlite3_column_int64(statement, at++);
+	row.conflict = sqlite3_column_int64(statement, at++);
 	return row;
 }
 

@@ -7,8 +7,11 @@
 
 #include <stdlib.h>
 
+#define PROGRESS_STEPS 20000 /* of SQLite's machine between two looks at the clock */
+
 struct store_reader {
 	sqlite3 *db;
+	int64_t limit_us, start_us; /* of the question that is being asked; start_us 0: none */
 	sqlite3_stmt *campaigns, *errors, *events, *campaign_events, *message_events, *message,
 	    *catalogue, *cursor;
 };
@@ -24,7 +27,9 @@ static const char campaigns_sql[] =
     " LEFT JOIN campaign_hour h ON h.tagset_id = t.id AND h.hour >= :from AND h.hour < :to"
     " WHERE (:workspace IS NULL OR c.workspace = :workspace)"
     " AND (:campaign IS NULL OR c.name = :campaign) AND c.id < :before"
-    " GROUP BY c.id HAVING :whole OR count(h.hour) > 0 ORDER BY c.id DESC LIMIT :limit";
+    " GROUP BY c.id HAVING :whole"
+    " OR sum(h.messages + h.sent + h.delivered + h.failed + h.canceled + h.pending + h.read"
+    " + h.replied + h.clicked + h.opted_out + h.conflicts) > 0 ORDER BY c.id DESC LIMIT :limit";
 
 /* The times come from the ends of an index, one look-up each, not from all failed messages. */
 static const char errors_sql[] =
@@ -35,7 +40,8 @@ static const char errors_sql[] =
     "  (SELECT max(m.failed_us) FROM message m"
     "   WHERE m.tagset_id = t.id AND m.error_code = e.code AND m.outcome = 2) AS last"
     "  FROM tagset t JOIN campaign_error e ON e.tagset_id = t.id"
-    "  WHERE t.campaign_id = :campaign GROUP BY t.id, e.code HAVING sum(e.failed) > 0) x"
+    "  WHERE t.campaign_id = :campaign AND e.hour >= :from AND e.hour < :to GROUP BY t.id, e.code "
+    "HAVING sum(e.failed) > 0) x"
     " LEFT JOIN error_catalogue k ON k.code = x.code GROUP BY x.code ORDER BY 6 DESC, 1";
 
 #define EVENT_COLUMNS                                                                              \
@@ -57,8 +63,8 @@ static const char campaign_events_sql[] =
 		  " AND e.seq > :after" EVENT_REST;
 
 static const char message_events_sql[] =
-    EVENT_COLUMNS " WHERE e.message_id = (SELECT id FROM message WHERE sid = :message)"
-		  " AND e.seq > :after" EVENT_REST;
+    EVENT_COLUMNS " WHERE (e.message_id = (SELECT id FROM message WHERE sid = :message)"
+		  " OR e.sid = :message) AND e.seq > :after" EVENT_REST;
 
 static const char message_sql[] =
     "SELECT m.sid, m.status, c.workspace, c.name, t.variant, p.account, p.service, p.sender,"
@@ -153,19 +159,46 @@ bind_number(sqlite3_stmt *statement, const char *name, int64_t number)
 		sqlite3_bind_int64(statement, index, number);
 }
 
+/* The hours that a stretch of time touches. */
+static void
+bind_hours(sqlite3_stmt *statement, int64_t from_us, int64_t to_us)
+{
+	int64_t to_hour = (to_us + CLOCK_HOUR_US - 1) / CLOCK_HOUR_US;
+	bind_number(statement, ":from", from_us / CLOCK_HOUR_US);
+	bind_number(statement, ":to", to_us == 0 ? INT64_MAX : to_hour);
+}
+
 static int64_t
 limit_of(size_t limit)
 {
 	return limit == 0 ? -1 : (int64_t)limit;
 }
 
+static int
+is_late(void *context)
+{
+	struct store_reader *reader = context;
+	int64_t now_us = clock_monotonic_us();
+	if (reader->start_us == 0)
+		reader->start_us = now_us;
+	return now_us - reader->start_us > reader->limit_us;
+}
+
+void
+store_reader_set_limit(struct store_reader *reader, int64_t limit_us)
+{
+	reader->limit_us = limit_us;
+	sqlite3_progress_handler(reader->db, limit_us == 0 ? 0 : PROGRESS_STEPS, is_late, reader);
+}
+
 /* Ends a statement; its values go, too, since they point to the caller's. */
 static enum result
-finish(sqlite3_stmt *statement, int code)
+finish(struct store_reader *reader, sqlite3_stmt *statement, int code)
 {
 	sqlite3_reset(statement);
 	sqlite3_clear_bindings(statement);
-	return sql_result(code);
+	reader->start_us = 0;
+	return (code & 0xff) == SQLITE_INTERRUPT ? RESULT_LIMIT : sql_result(code);
 }
 
 enum result
@@ -173,11 +206,9 @@ store_read_campaigns(struct store_reader *reader, const struct campaign_filter *
     campaign_fn on_row, void *context)
 {
 	sqlite3_stmt *statement = reader->campaigns;
-	int64_t to_hour = (filter->to_us + CLOCK_HOUR_US - 1) / CLOCK_HOUR_US;
 	bind_text(statement, ":workspace", filter->workspace);
 	bind_text(statement, ":campaign", filter->campaign);
-	bind_number(statement, ":from", filter->from_us / CLOCK_HOUR_US);
-	bind_number(statement, ":to", filter->to_us == 0 ? INT64_MAX : to_hour);
+	bind_hours(statement, filter->from_us, filter->to_us);
 	bind_number(statement, ":whole", filter->from_us == 0 && filter->to_us == 0);
 	bind_number(statement, ":before", filter->before_id == 0 ? INT64_MAX : filter->before_id);
 	bind_number(statement, ":limit", limit_of(filter->limit));
@@ -193,16 +224,17 @@ store_read_campaigns(struct store_reader *reader, const struct campaign_filter *
 			row.figures[i] = sqlite3_column_int64(statement, 6 + i);
 		on_row(context, &row);
 	}
-	return finish(statement, code);
+	return finish(reader, statement, code);
 }
 
 enum result
-store_read_campaign_errors(
-    struct store_reader *reader, int64_t campaign_id, campaign_error_fn on_row, void *context)
+store_read_campaign_errors(struct store_reader *reader, int64_t campaign_id, int64_t from_us,
+    int64_t to_us, campaign_error_fn on_row, void *context)
 {
 	sqlite3_stmt *statement = reader->errors;
 	int code;
 	bind_number(statement, ":campaign", campaign_id);
+	bind_hours(statement, from_us, to_us);
 	while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
 		struct campaign_error_row row = {.code = sqlite3_column_int64(statement, 0),
 		    .name = sql_text(statement, 1),
@@ -214,7 +246,7 @@ store_read_campaign_errors(
 		    .last_us = sqlite3_column_int64(statement, 7)};
 		on_row(context, &row);
 	}
-	return finish(statement, code);
+	return finish(reader, statement, code);
 }
 
 static struct slice
@@ -273,7 +305,7 @@ store_read_events(
 		struct event_row row = read_event(statement);
 		on_row(context, &row);
 	}
-	return finish(statement, code);
+	return finish(reader, statement, code);
 }
 
 enum result
@@ -297,7 +329,7 @@ store_read_message(struct store_reader *reader, struct slice sid, message_fn on_
 		    .last_us = sqlite3_column_int64(statement, 11)};
 		on_view(context, &view);
 	}
-	enum result result = finish(statement, code);
+	enum result result = finish(reader, statement, code);
 	return code == SQLITE_DONE ? RESULT_NOT_FOUND : result;
 }
 
@@ -317,7 +349,7 @@ store_read_catalogue(struct store_reader *reader, int64_t after_code, size_t lim
 		    .action = sql_text(statement, 4)};
 		on_row(context, &row);
 	}
-	return finish(statement, code);
+	return finish(reader, statement, code);
 }
 
 enum result
@@ -326,7 +358,7 @@ store_read_cursor(struct store_reader *reader, uint64_t *out_cursor)
 	int code = sqlite3_step(reader->cursor);
 	if (code == SQLITE_ROW)
 		*out_cursor = (uint64_t)sqlite3_column_int64(reader->cursor, 0);
-	return finish(reader->cursor, code);
+	return finish(reader, reader->cursor, code);
 }
 
 sqlite3 *

@@ -91,6 +91,7 @@ static const char *const steps[] = {
     " raw_body BLOB"
     ") STRICT;"
     "CREATE INDEX event_message ON event(message_id);"
+    "CREATE INDEX event_sid ON event(sid) WHERE sid IS NOT NULL;"
     "CREATE INDEX event_campaign ON event(campaign_id, seq);"
 
     "CREATE TABLE campaign_hour("
@@ -130,7 +131,8 @@ static const char *const steps[] = {
     ") STRICT;"
 
     "CREATE VIEW events AS SELECT e.seq,"
-    " strftime('%Y-%m-%dT%H:%M:%fZ', e.time_us / 1e6, 'unixepoch') AS time, e.type,"
+    " strftime('%Y-%m-%dT%H:%M:%S', e.time_us / 1000000, 'unixepoch') ||"
+    " printf('.%03dZ', e.time_us / 1000 % 1000) AS time, e.type,"
     " c.workspace, c.name AS campaign, t.variant, p.account,"
     " coalesce(m.sid, e.sid) AS message, e.status, e.error_code,"
     " CASE e.type WHEN 'Replied' THEN e.peer ELSE nullif(p.sender, '') END AS \"from\","
@@ -220,7 +222,7 @@ take_steps(sqlite3 *db, int64_t version)
 }
 
 enum result
-schema_bring_up(sqlite3 *db, const char *path, struct failure *failure)
+schema_check_owner(sqlite3 *db, const char *path, struct failure *failure)
 {
 	int64_t version = 0, application = 0, tables = 0;
 	int code = read_version(db, &version, &application);
@@ -230,13 +232,22 @@ schema_bring_up(sqlite3 *db, const char *path, struct failure *failure)
 	bool ours = application == SCHEMA_APPLICATION_ID && version <= STEP_COUNT;
 	if (code != SQLITE_OK || (!fresh && !ours))
 		return refuse(db, path, code, version, application, failure);
-	if (version == STEP_COUNT)
-		return RESULT_OK;
-	code = take_steps(db, version);
+	return RESULT_OK;
+}
+
+enum result
+schema_bring_up(sqlite3 *db, const char *path, struct failure *failure)
+{
+	int64_t version = 0, application = 0;
+	enum result result = schema_check_owner(db, path, failure);
+	if (result != RESULT_OK)
+		return result;
+	int code = read_version(db, &version, &application);
+	if (code == SQLITE_OK && version < STEP_COUNT)
+		code = take_steps(db, version);
 	if (code == SQLITE_OK)
 		return RESULT_OK;
-	enum result result =
-	    failure_set(failure, sql_result(code), "%s: %s", path, sqlite3_errmsg(db));
+	result = failure_set(failure, sql_result(code), "%s: %s", path, sqlite3_errmsg(db));
 	if (sqlite3_get_autocommit(db) == 0)
 		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
 	return result;

@@ -115,19 +115,43 @@ open_database(struct store *store, const char *path)
 {
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
 	int code = sqlite3_open_v2(path, &store->db, flags, NULL);
-	if (code != SQLITE_OK)
-		return code;
-	sqlite3_busy_timeout(store->db, 5000);
+	if (code == SQLITE_OK)
+		sqlite3_busy_timeout(store->db, 5000);
+	return code;
+}
+
+static int
+configure(struct store *store)
+{
 	char *sql = sqlite3_mprintf("PRAGMA page_size = %d; PRAGMA journal_mode = WAL;"
 				    "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0;"
 				    "PRAGMA secure_delete = OFF; PRAGMA mmap_size = 0;"
 				    "PRAGMA foreign_keys = OFF; PRAGMA cache_size = -%d;"
 				    "PRAGMA trusted_schema = OFF",
 	    PAGE_SIZE, CACHE_KIB);
-	code = sql == NULL ? SQLITE_NOMEM : sqlite3_exec(store->db, sql, NULL, NULL, NULL);
+	int code = sql == NULL ? SQLITE_NOMEM : sqlite3_exec(store->db, sql, NULL, NULL, NULL);
 	sqlite3_free(sql);
 	sqlite3_wal_hook(store->db, note_wal_pages, store);
 	return code;
+}
+
+/* Whose file it is comes before anything in it is changed. */
+static enum result
+prepare_file(struct store *store, const char *path, struct failure *failure)
+{
+	int code = open_database(store, path);
+	enum result result = sql_result(code);
+	if (code == SQLITE_OK) {
+		result = schema_check_owner(store->db, path, failure);
+		if (result != RESULT_OK)
+			return result;
+		code = configure(store);
+		result = sql_result(code);
+	}
+	if (code != SQLITE_OK)
+		return failure_set(failure, result, "%s: %s", path,
+		    store->db == NULL ? "no memory" : sqlite3_errmsg(store->db));
+	return schema_bring_up(store->db, path, failure);
 }
 
 static enum result
@@ -277,11 +301,7 @@ store_open(const char *path, enum conflict_policy policy, struct store **out_sto
 	if (store == NULL)
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
 	store->policy = policy;
-	int code = open_database(store, path);
-	enum result result = code != SQLITE_OK
-				 ? failure_set(failure, sql_result(code), "%s: %s", path,
-				       store->db == NULL ? "no memory" : sqlite3_errmsg(store->db))
-				 : schema_bring_up(store->db, path, failure);
+	enum result result = prepare_file(store, path, failure);
 	if (result != RESULT_OK) {
 		store_close(store);
 		return result;

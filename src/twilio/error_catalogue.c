@@ -100,6 +100,15 @@ add_entry(struct error_catalogue *catalogue, const struct slice cells[COLUMNS])
 	return RESULT_OK;
 }
 
+static bool
+has_code(const struct error_catalogue *catalogue, int64_t code)
+{
+	for (size_t i = 0; i < catalogue->count; i++)
+		if (catalogue->entries[i].code == code)
+			return true;
+	return false;
+}
+
 static enum result
 read_rows(struct error_catalogue *catalogue, const char *path, size_t len, struct failure *failure)
 {
@@ -113,6 +122,10 @@ read_rows(struct error_catalogue *catalogue, const char *path, size_t len, struc
 			return failure_set(failure, RESULT_INVALID,
 			    "%s: row %d: must hold five cells: code,name,kind,permanence,action",
 			    path, row);
+		int64_t code;
+		if (slice_to_int(cells[0], &code) == RESULT_OK && has_code(catalogue, code))
+			return failure_set(failure, RESULT_INVALID,
+			    "%s: row %d: code %lld stands twice", path, row, (long long)code);
 		enum result result = add_entry(catalogue, cells);
 		if (result != RESULT_OK)
 			return failure_set(failure, result, "%s: row %d: \"%.*s\" is no error code",
@@ -121,36 +134,46 @@ read_rows(struct error_catalogue *catalogue, const char *path, size_t len, struc
 	return RESULT_OK;
 }
 
+/* Takes over text. */
 static enum result
-check_unique(const struct error_catalogue *catalogue, const char *path, struct failure *failure)
+load(char *text, size_t len, const char *path, struct error_catalogue *out_catalogue,
+    struct failure *failure)
 {
-	for (size_t i = 1; i < catalogue->count; i++)
-		if (catalogue->entries[i].code == catalogue->entries[i - 1].code)
-			return failure_set(failure, RESULT_INVALID, "%s: code %lld stands twice",
-			    path, (long long)catalogue->entries[i].code);
-	return RESULT_OK;
-}
-
-enum result
-error_catalogue_load(
-    const char *path, struct error_catalogue *out_catalogue, struct failure *failure)
-{
-	struct error_catalogue catalogue = {0};
-	size_t len = 0;
-	enum result result = read_file(path, &catalogue.text, &len, failure);
-	if (result != RESULT_OK)
-		return result;
-	result = read_rows(&catalogue, path, len, failure);
-	if (result == RESULT_OK && catalogue.count > 0) {
+	struct error_catalogue catalogue = {.text = text};
+	enum result result = read_rows(&catalogue, path, len, failure);
+	if (result == RESULT_OK && catalogue.count > 0)
 		qsort(catalogue.entries, catalogue.count, sizeof *catalogue.entries, compare_codes);
-		result = check_unique(&catalogue, path, failure);
-	}
 	if (result != RESULT_OK) {
 		error_catalogue_done(&catalogue);
 		return result;
 	}
 	*out_catalogue = catalogue;
 	return RESULT_OK;
+}
+
+/* conf/error-codes.csv, made into C by scripts/embed.py. */
+extern const char built_in_error_codes[];
+extern const size_t built_in_error_codes_size;
+
+enum result
+error_catalogue_load_built_in(struct error_catalogue *out_catalogue, struct failure *failure)
+{
+	char *text = malloc(built_in_error_codes_size);
+	if (text == NULL)
+		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
+	memcpy(text, built_in_error_codes, built_in_error_codes_size);
+	return load(
+	    text, built_in_error_codes_size, "built-in error codes", out_catalogue, failure);
+}
+
+enum result
+error_catalogue_load(
+    const char *path, struct error_catalogue *out_catalogue, struct failure *failure)
+{
+	char *text = NULL;
+	size_t len = 0;
+	enum result result = read_file(path, &text, &len, failure);
+	return result == RESULT_OK ? load(text, len, path, out_catalogue, failure) : result;
 }
 
 const struct error_entry *

@@ -133,6 +133,11 @@ signature_from_text(struct slice text, uint8_t out_digest[SIGNATURE_DIGEST_SIZE]
 		sodium_base64_VARIANT_ORIGINAL) != 0 ||
 	    len != sizeof digest)
 		return RESULT_INVALID;
+	/* libsodium 1.0.18 reads bytes from 0x80 on as a slash: only the one spelling will do. */
+	char spelled[SIGNATURE_TEXT_SIZE];
+	signature_to_text(digest, spelled);
+	if (!slice_equal(text, slice_of(spelled)))
+		return RESULT_INVALID;
 	for (size_t i = 0; i < sizeof digest; i++)
 		out_digest[i] = digest[i];
 	return RESULT_OK;

@@ -82,14 +82,32 @@ insert_account(struct verifier *verifier, struct slice sid, size_t index)
 }
 
 enum result
+verifier_add_account(struct verifier *verifier, struct slice account)
+{
+	size_t index;
+	if (find_account(verifier, account, &index) != NULL)
+		return RESULT_OK;
+	return insert_account(verifier, account, index) == NULL ? RESULT_NO_MEMORY : RESULT_OK;
+}
+
+bool
+verifier_find_account(const struct verifier *verifier, struct slice account, size_t *out_index)
+{
+	return find_account(verifier, account, out_index) != NULL;
+}
+
+enum result
 verifier_add_token(
     struct verifier *verifier, struct slice account, enum token_label label, struct secret *token)
 {
 	size_t index;
+	enum result result = verifier_add_account(verifier, account);
+	if (result != RESULT_OK) {
+		secret_free(token);
+		return result;
+	}
 	struct account *found = find_account(verifier, account, &index);
-	if (found == NULL)
-		found = insert_account(verifier, account, index);
-	if (found == NULL) {
+	if (found == NULL) { /* it has just been added */
 		secret_free(token);
 		return RESULT_NO_MEMORY;
 	}
@@ -128,6 +146,7 @@ struct trial {
 	const struct url_base *bases;
 	size_t base_count;
 	struct slice target, parameters;
+	bool named; /* the request or its route names an account */
 	uint8_t wanted[SIGNATURE_DIGEST_SIZE];
 };
 
@@ -152,6 +171,8 @@ account_fits(const struct trial *trial, const struct account *account, enum toke
 {
 	for (int label = 0; label < TOKEN_LABEL_COUNT; label++) {
 		const struct secret *token = account == NULL ? NULL : account->tokens[label];
+		if (token == NULL && !trial->named)
+			continue; /* nobody was named: there is no account to keep quiet about */
 		bool fits = token_fits(trial, token != NULL ? token : trial->verifier->nobody);
 		if (fits && token != NULL) {
 			*out_label = (enum token_label)label;
@@ -209,6 +230,7 @@ verifier_verify(const struct verifier *verifier, const struct verify_request *re
 	    request->account.ptr != NULL ? request->account : request->route_account;
 	size_t index;
 
+	trial.named = named.ptr != NULL;
 	buffer_clear(scratch);
 	if (request->signature.len == 0) {
 		out_verification->verdict = VERDICT_NO_SIGNATURE;
@@ -218,7 +240,11 @@ verifier_verify(const struct verifier *verifier, const struct verify_request *re
 		out_verification->verdict = VERDICT_MALFORMED_SIGNATURE;
 		return;
 	}
-	if (is_form && signature_append_parameters(scratch, request->form) == RESULT_OK)
+	if (is_form && signature_append_parameters(scratch, request->form) != RESULT_OK) {
+		out_verification->verdict = VERDICT_UNDECIDED;
+		return;
+	}
+	if (is_form)
 		trial.parameters = buffer_slice(scratch);
 	bool fits = try_accounts(&trial, named, &found);
 	if (fits)
@@ -281,7 +307,8 @@ verdict_name(enum verdict verdict)
 	    [VERDICT_UNKNOWN_ACCOUNT] = "unknown-account",
 	    [VERDICT_MISMATCH] = "mismatch",
 	    [VERDICT_BODY_UNBOUND] = "body-unbound",
-	    [VERDICT_BODY_MISMATCH] = "body-mismatch"};
+	    [VERDICT_BODY_MISMATCH] = "body-mismatch",
+	    [VERDICT_UNDECIDED] = "no-memory"};
 	return names[verdict];
 }
 

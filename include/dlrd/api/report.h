@@ -32,12 +32,16 @@ struct report_row {
 };
 
 extern const struct report report_campaigns, report_errors, report_events, report_receipts,
-    report_catalogue;
+    report_catalogue, report_all_errors;
 
 struct report_row report_campaign_row(const struct campaign_row *row);
 
 /* failed is the campaign's failures in all, for the share. */
 struct report_row report_error_row(const struct campaign_error_row *row, int64_t failed);
+
+/* The same behind its campaign's names, for the errors of several campaigns in one list. */
+struct report_row report_all_errors_row(struct slice workspace, struct slice campaign,
+    const struct campaign_error_row *row, int64_t failed);
 
 struct report_row report_event_row(const struct event_row *row);
 

@@ -21,6 +21,11 @@ void buffer_append(struct buffer *buffer, struct slice text);
 void buffer_append_byte(struct buffer *buffer, char byte);
 void buffer_appendf(struct buffer *buffer, const char *format, ...) printf_like(2, 3);
 
+/* Appends text so that a terminal or a log shows it on one line and does nothing else: each byte of
+ * a C0 or C1 control, of DEL, of Unicode's line and paragraph separators and of what is no UTF-8
+ * becomes \xNN. */
+void buffer_append_visible(struct buffer *buffer, struct slice text);
+
 /* Makes room for extra more bytes; false when memory is short. */
 bool buffer_reserve(struct buffer *buffer, size_t extra);
 

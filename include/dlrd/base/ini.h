@@ -12,8 +12,9 @@
 /* Debian's inih reads lines into 200 bytes, line break and NUL included. */
 #define INI_LINE_MAX 197
 
-/* Called for each key, in the file's order. All three slices are good only during the call. Not
- * RESULT_OK stops the reading; the callback has then filled failure, without file and line. */
+/* Called for each [section] line, with an absent key and value, and for each key, in the file's
+ * order. All three slices are good only during the call. Not RESULT_OK stops the reading; the
+ * callback has then filled failure, without file and line. */
 typedef enum result (*ini_key_fn)(void *context, struct slice section, struct slice key,
     struct slice value, int line, struct failure *failure);
 

@@ -23,7 +23,8 @@ void json_put_bool(struct json_t *object, const char *key, bool value);
 void json_put_null(struct json_t *object, const char *key);
 void json_push(struct json_t *array, struct json_t *child);
 
-/* Puts text under a key of any bytes; a key that is there already becomes an array of its values.
+/* Puts text under a key (cut at its first NUL byte); a key that is there already becomes an array
+ * of its values.
  */
 void json_add_text(struct json_t *object, struct slice key, struct slice text);
 

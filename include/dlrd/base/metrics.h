@@ -10,21 +10,21 @@
 #include "dlrd/base/buffer.h"
 
 enum metric_family {
-	METRIC_CALLBACKS,           /* requests by route and outcome */
-	METRIC_SIGNATURE_FAILURES,  /* refused requests by cause */
-	METRIC_TOKEN_USED,          /* verified requests by account and token label */
-	METRIC_CONNECTIONS,         /* open connections on the intake listeners */
-	METRIC_DEADLINES,           /* connections closed at a deadline */
-	METRIC_JOURNAL_ENTRIES,     /* entries made durable */
-	METRIC_JOURNAL_FAILURES,    /* batches that could not be made durable, by cause */
-	METRIC_CHECKPOINT_FAILURES, /* by file */
-	METRIC_COMMIT_SECONDS,      /* one group commit, fsync included */
-	METRIC_FSYNC_SECONDS,       /* one fsync of the journal */
-	METRIC_BATCH_ENTRIES,       /* entries in one group commit */
-	METRIC_JOURNAL_BYTES,       /* live bytes in journal.db */
-	METRIC_JOURNAL_WAL_BYTES,   /* bytes in its write-ahead log that no checkpoint has copied */
-	METRIC_STORE_WAL_BYTES,     /* the same for dlrd.db */
-	METRIC_PROJECTOR_LAG,       /* entries kept but not yet projected */
+	METRIC_CALLBACKS,             /* requests by route and outcome */
+	METRIC_SIGNATURE_FAILURES,    /* refused requests by cause */
+	METRIC_TOKEN_USED,            /* verified requests by account and token label */
+	METRIC_CONNECTIONS,           /* open connections on the intake listeners */
+	METRIC_DEADLINES,             /* connections closed at a deadline */
+	METRIC_JOURNAL_ENTRIES,       /* entries made durable */
+	METRIC_JOURNAL_FAILURES,      /* batches that could not be made durable, by cause */
+	METRIC_CHECKPOINT_FAILURES,   /* by file */
+	METRIC_COMMIT_SECONDS,        /* one group commit, fsync included */
+	METRIC_FSYNC_SECONDS,         /* one fsync of the journal */
+	METRIC_BATCH_ENTRIES,         /* entries in one group commit */
+	METRIC_JOURNAL_BYTES,         /* live bytes in journal.db */
+	METRIC_JOURNAL_WAL_BYTES,     /* bytes in its write-ahead log since it was last reset */
+	METRIC_STORE_WAL_BYTES,       /* the same for dlrd.db */
+	METRIC_PROJECTOR_LAG,         /* entries kept but not yet projected */
 	METRIC_PROJECTOR_LAG_SECONDS, /* age of the oldest of them */
 	METRIC_PROJECTOR_FAILURES,    /* batches that the store refused */
 	METRIC_EVENTS,                /* events by type */

@@ -59,6 +59,10 @@ size_t slice_find(struct slice text, char byte);
  * what does not fit. */
 must_check enum result slice_to_int(struct slice text, int64_t *out_value);
 
+/* The length of the well-formed UTF-8 sequence (RFC 3629, section 4) at the start of text, which is
+ * not empty; 0 where there is none. */
+size_t slice_utf8_len(struct slice text);
+
 /* 0-15 for a hexadecimal digit in either case, -1 for any other byte. */
 int slice_hex_digit(char byte);
 

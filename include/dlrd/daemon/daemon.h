@@ -1,6 +1,6 @@
 /* daemon: builds the parts in order, waits for a signal, takes them down in reverse.
  *
- * Order of life: lock, store, journal, writer, projector, intake, api; then READY. On SIGTERM or
+ * Order of life: lock, store, journal, writer, projector, api, intake; then READY. On SIGTERM or
  * SIGINT the intake stops accepting, what is in flight is committed and answered, the projector
  * catches up for a few seconds, and all is closed. */
 #ifndef DLRD_DAEMON_DAEMON_H

@@ -41,7 +41,8 @@ struct settings {
 	int64_t api_threads;
 
 	/* [store] */
-	char *directory, *error_codes;
+	char *directory;
+	char *error_codes;                     /* "" for the catalogue that is built in */
 	int64_t journal_keep_us, journal_size; /* microseconds, bytes */
 	enum conflict_policy conflicts;
 
@@ -55,10 +56,14 @@ struct settings {
 	bool secrets_exposed; /* a token stands in a file that everybody may read */
 };
 
+/* Who reads: the daemon needs the tokens, whoever asks the store does not, and may not be allowed
+ * to read the files they stand in. */
+enum settings_use { SETTINGS_SERVE, SETTINGS_QUERY };
+
 /* Reads and checks the file. On failure problems holds one line for each mistake, each ended by a
  * line break; out_settings is untouched. */
-must_check enum result settings_load(
-    const char *path, struct settings **out_settings, struct buffer *problems);
+must_check enum result settings_load(const char *path, enum settings_use use,
+    struct settings **out_settings, struct buffer *problems);
 
 /* Appends the settings in force as an INI file, with secrets left out. */
 void settings_print(const struct settings *settings, struct buffer *out);

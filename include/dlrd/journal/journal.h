@@ -64,6 +64,10 @@ must_check enum result journal_trim(struct journal *journal, uint64_t last_seq, 
 /* Copies the write-ahead log into the file as far as no reader stands in the way. */
 must_check enum result journal_checkpoint(struct journal *journal);
 
+/* Whether the file at the journal's path is no longer the one that is open: what is appended then
+ * would be lost with the process. */
+bool journal_was_replaced(struct journal *journal);
+
 struct journal_size {
 	uint64_t live_bytes; /* pages in use */
 	uint64_t wal_bytes;  /* the log since it was last reset */

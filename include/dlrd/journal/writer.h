@@ -40,6 +40,10 @@ struct writer_options {
 	void (*on_committed)(void *context, uint64_t last_seq);
 	/* The journal stopped or began to take writes; why is a line for the log. */
 	void (*on_health)(void *context, bool healthy, const char *why);
+	/* A checkpoint could not be synced; it must not be tried again in this process, since the
+	 * system may have dropped what it could not write: the log still has it, and is read again
+	 * at the next start. Must not return. */
+	void (*on_fatal)(void *context, const char *why);
 };
 
 struct writer;
@@ -59,8 +63,11 @@ int64_t writer_heartbeat_us(const struct writer *writer);
 /* Whether the last write to the journal went well. */
 bool writer_healthy(const struct writer *writer);
 
-/* Commits and hands back everything submitted, ends the thread, frees the writer. The journal is
- * the caller's again. Accepts NULL. */
+/* Commits and hands back everything submitted, and ends the thread: no callback comes after that.
+ * The journal is the caller's again. Accepts NULL. */
 void writer_stop(struct writer *writer);
+
+/* After writer_stop. Accepts NULL. */
+void writer_free(struct writer *writer);
 
 #endif

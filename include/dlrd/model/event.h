@@ -34,8 +34,9 @@ struct event {
 	struct slice keyword;   /* "stop", "start", "help" */
 	struct slice done_date; /* RawDlrDoneDate, as the carrier wrote it */
 	struct slice extra;     /* JSON object of the parameters that have no field */
-	struct slice raw_query; /* kept where the tags do not fit or the event is unrecognised */
-	struct slice raw_body;  /* kept where the event is unrecognised */
+	struct slice
+	    raw_query; /* kept where a template was not filled or the event is unrecognised */
+	struct slice raw_body; /* kept where the event is unrecognised */
 };
 
 /* "Delivered" and so on; never NULL. */

@@ -22,7 +22,7 @@ struct tags_piece {
 };
 
 struct tags_template {
-	char *text; /* owned */
+	char *text; /* owned, ended by a NUL */
 	struct tags_piece pieces[TAGS_PIECES_MAX];
 	size_t count; /* 0: a template that is always empty */
 };

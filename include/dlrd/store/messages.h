@@ -14,6 +14,7 @@ struct message_row {
 	int64_t tagset_id, provider_id;
 	char status[MESSAGE_STATUS_MAX]; /* as it is shown */
 	size_t status_len;
+	int64_t outcome, conflict; /* as stored, for the indexes; message_row_read only */
 	struct message message;
 };
 
@@ -21,8 +22,8 @@ struct message_row {
 #define MESSAGE_COLUMNS                                                                   \
 	"m.id, m.tagset_id, m.provider_id, m.status, m.seen, m.first_final, m.opted_out," \
 	" m.error_code, m.first_us, m.last_us, m.sent_us, m.delivered_us, m.failed_us,"   \
-	" m.canceled_us, m.read_us, m.received_us"
-#define MESSAGE_COLUMN_COUNT 16
+	" m.canceled_us, m.read_us, m.received_us, m.outcome, m.conflict"
+#define MESSAGE_COLUMN_COUNT 18
 
 /* Reads a row from a statement that stands on one, from column first on. */
 struct message_row message_row_read(sqlite3_stmt *statement, int first);

@@ -16,6 +16,10 @@ struct store_reader;
 must_check enum result store_reader_open(
     const char *path, struct store_reader **out_reader, struct failure *failure);
 
+/* Ends each question that takes longer than limit_us with RESULT_LIMIT (0: none, the default), so
+ * that none keeps the store's log from being reset. */
+void store_reader_set_limit(struct store_reader *reader, int64_t limit_us);
+
 /* One campaign's figures. */
 struct campaign_row {
 	int64_t id; /* the store's own number, for paging */
@@ -50,9 +54,10 @@ struct campaign_error_row {
 
 typedef void (*campaign_error_fn)(void *context, const struct campaign_error_row *row);
 
-/* Most frequent code first. */
-must_check enum result store_read_campaign_errors(
-    struct store_reader *reader, int64_t campaign_id, campaign_error_fn on_row, void *context);
+/* Most frequent code first; count is of the failures in the hours from..to (0: any), first_us and
+ * last_us are of all. */
+must_check enum result store_read_campaign_errors(struct store_reader *reader, int64_t campaign_id,
+    int64_t from_us, int64_t to_us, campaign_error_fn on_row, void *context);
 
 struct event_row {
 	uint64_t seq;
@@ -62,7 +67,7 @@ struct event_row {
 struct event_filter {
 	uint64_t after_seq;
 	struct slice type, workspace, campaign; /* absent: any; campaign "" is a campaign, too */
-	struct slice message;                   /* only events of this SID */
+	struct slice message;                   /* only events of this SID, folded or not */
 	size_t limit;                           /* 0 for all */
 };
 
@@ -99,7 +104,7 @@ must_check enum result store_read_catalogue(struct store_reader *reader, int64_t
 /* The last journal entry that has been projected. */
 must_check enum result store_read_cursor(struct store_reader *reader, uint64_t *out_cursor);
 
-/* The path it was opened with, and the engine's words for the last failure. Borrowed. */
+/* The engine's words for the last failure. Borrowed until the next call. */
 const char *store_reader_error(const struct store_reader *reader);
 
 /* Accepts NULL. */

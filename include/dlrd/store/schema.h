@@ -12,6 +12,9 @@
 
 #define SCHEMA_APPLICATION_ID 0x646c7264 /* "dlrd" */
 
+/* Changes nothing. RESULT_CORRUPT for a file of another program or a newer dlrd. */
+must_check enum result schema_check_owner(sqlite3 *db, const char *path, struct failure *failure);
+
 /* Creates or migrates. RESULT_CORRUPT for a file of another program or a newer dlrd. */
 must_check enum result schema_bring_up(sqlite3 *db, const char *path, struct failure *failure);
 

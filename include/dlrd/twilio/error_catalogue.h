@@ -2,8 +2,9 @@
  *
  * The catalogue is data: the shipped conf/error-codes.csv holds the columns code, name, kind,
  * permanence, action (name is Twilio's short title; the others are this project's classification).
- * A code that is not in it is shown as itself and never is an error. The struct owns its text; read
- * only after loading, so any thread may use it. */
+ * A code that is not in it is shown as itself and never is an error. A copy of the shipped file
+ * is built into the program, so that it needs none to start. The struct owns its text; read only
+ * after loading, so any thread may use it. */
 #ifndef DLRD_TWILIO_ERROR_CATALOGUE_H
 #define DLRD_TWILIO_ERROR_CATALOGUE_H
 
@@ -22,6 +23,10 @@ struct error_catalogue {
 	size_t count;
 	char *text; /* the file's bytes, which the slices point into */
 };
+
+/* The catalogue that was built in. */
+must_check enum result error_catalogue_load_built_in(
+    struct error_catalogue *out_catalogue, struct failure *failure);
 
 /* Reads the file. On failure (a missing file, a row without five cells, a code that is no number or
  * stands twice) failure names file and line. */

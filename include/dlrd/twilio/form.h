@@ -38,7 +38,8 @@ struct slice form_get(const struct form *form, struct slice name);
 struct slice form_unescape(struct slice raw, char *out);
 
 /* Whether a body with this Content-Type is to be read as a form: the type says so, whatever
- * parameters follow it ("; charset=UTF-8"), or there is no body. */
+ * parameters follow it ("; charset=UTF-8"), or there is neither type nor
+ * body. */
 bool form_is_body(struct slice media_type, struct slice body);
 
 void form_done(struct form *form);

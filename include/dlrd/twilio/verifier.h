@@ -27,6 +27,7 @@ enum verdict {
 	VERDICT_MISMATCH,            /* no spelling and no token gives this signature */
 	VERDICT_BODY_UNBOUND,        /* not a form, and no bodySHA256 in the query */
 	VERDICT_BODY_MISMATCH,       /* a bodySHA256 in the query is not the body's */
+	VERDICT_UNDECIDED,           /* no memory to find out: the request may be tried again */
 	VERDICT_COUNT,
 };
 
@@ -58,6 +59,13 @@ must_check enum result verifier_new(struct verifier **out_verifier);
 /* Adds one more public URL; base's text moves into the verifier. RESULT_LIMIT beyond
  * VERIFIER_PUBLIC_URLS_MAX. */
 must_check enum result verifier_add_url(struct verifier *verifier, struct url_base *base);
+
+/* Adds an account that has no token yet; nothing where it is there. */
+must_check enum result verifier_add_account(struct verifier *verifier, struct slice account);
+
+/* Whether the account is there; *out_index is its place. */
+bool verifier_find_account(
+    const struct verifier *verifier, struct slice account, size_t *out_index);
 
 /* Sets a token of an account, adding the account where it is new. The verifier owns token from now
  * on, also on failure. */
