@@ -1,0 +1,199 @@
+#!/usr/bin/python3
+"""Reads the tree and checks what holds it together: floors, doors, pairs, names.
+
+Folders are floors: an include points down or sideways within its folder, never up. Each foreign
+library has one door. Every src/FOLDER/x.c has its header. The headers through which the store and
+the journal are used know no SQL. Whether the checks can fail at all is tested on made-up trees.
+"""
+import pathlib
+import re
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+FLOORS = {
+    'base': 0,
+    'twilio': 1, 'model': 1,
+    'journal': 2, 'store': 2,
+    'projector': 3,
+    'intake': 4, 'api': 4,
+    'daemon': 5,
+    'cli': 6,  # and main.c
+}
+
+# Header of a library, and the files (without their ending) or folders that may include it.
+DOORS = [
+    (r'microhttpd\.h', ['intake/', 'api/']),
+    (r'sqlite3\.h', ['journal/', 'store/']),
+    (r'sodium(/.*)?\.h', ['twilio/signature']),
+    (r'nettle/.*', ['twilio/signature']),
+    (r'ini\.h', ['base/ini']),
+    (r'jansson\.h', ['base/json']),
+    (r'systemd/.*', ['daemon/systemd']),
+]
+
+# Sources that need no header: each subcommand is a row of a table, and error_pages stands in for a
+# function of libmicrohttpd.
+HEADERLESS = re.compile(r'cli/[a-z_]+|main|intake/error_pages')
+
+VAGUE_NAMES = {'common', 'util', 'utils', 'misc', 'helper', 'helpers'}
+
+# Headers that a second engine would implement, too.
+NO_SQL = ['store/store.h', 'store/reader.h', 'journal/*.h']
+SQL = re.compile(r'\b(SELECT|INSERT|UPDATE|DELETE FROM|CREATE TABLE|PRAGMA|WHERE|JOIN)\b')
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
+
+
+def module_of(root, path):
+    """'store/reader' for src/store/reader.c and for include/dlrd/store/reader.h."""
+    for base in (root / 'src', root / 'include' / 'dlrd'):
+        if base in path.parents:
+            return path.relative_to(base).with_suffix('').as_posix()
+    raise ValueError(path)
+
+
+def folder_of(module):
+    return module.split('/')[0] if '/' in module else 'cli'
+
+
+def floor_of(module):
+    return FLOORS[folder_of(module)]
+
+
+def sources(root):
+    return sorted([*(root / 'src').rglob('*.c'), *(root / 'src').rglob('*.h'),
+                   *(root / 'include').rglob('*.h')])
+
+
+def check_include(module, kind, header):
+    if header.startswith('dlrd/'):
+        target = header[len('dlrd/'):].removesuffix('.h')
+        if folder_of(target) not in FLOORS:
+            yield f'{module}: {header} is in no known folder'
+        elif folder_of(target) != folder_of(module) and floor_of(target) >= floor_of(module):
+            yield f'{module}: {header} is not on a lower floor'
+    elif kind == '"':
+        yield f'{module}: "{header}" is not named from the top of include/'
+    for pattern, allowed in DOORS:
+        if re.fullmatch(pattern, header) and not any(
+                module.startswith(door) if door.endswith('/') else module == door
+                for door in allowed):
+            yield f'{module}: {header} has its door in {", ".join(allowed)}'
+
+
+def check_file(root, path):
+    module = module_of(root, path)
+    if folder_of(module) not in FLOORS:
+        yield f'{path}: no floor is known for {folder_of(module)}/'
+        return
+    for kind, header in INCLUDE.findall(path.read_text()):
+        yield from check_include(module, kind, header)
+    if path.stem in VAGUE_NAMES:
+        yield f'{module}: a name that says nothing'
+    header = root / 'include' / 'dlrd' / f'{module}.h'
+    if path.suffix == '.c' and not HEADERLESS.fullmatch(module) and not header.exists():
+        yield f'{module}: has no header'
+
+
+def problems(root):
+    """Every breach in the tree at root, as a line each."""
+    found = []
+    for path in sources(root):
+        found += check_file(root, path)
+    for pattern in NO_SQL:
+        for path in sorted((root / 'include' / 'dlrd').glob(pattern)):
+            found += [f'{path.relative_to(root)}: speaks SQL: {word}'
+                      for word in SQL.findall(path.read_text())]
+    return found
+
+
+class Tree(unittest.TestCase):
+    def test_the_tree_was_found(self):
+        self.assertGreater(len(sources(ROOT)), 50)
+        found = {folder_of(module_of(ROOT, path)) for path in sources(ROOT)}
+        self.assertEqual(found, set(FLOORS))
+
+    def test_the_tree_holds(self):
+        self.assertEqual(problems(ROOT), [])
+
+    def test_each_door_is_used(self):
+        """A door that nobody uses is a rule that tests nothing."""
+        headers = {header for path in sources(ROOT)
+                   for _, header in INCLUDE.findall(path.read_text())}
+        for pattern, _ in DOORS:
+            self.assertTrue(any(re.fullmatch(pattern, header) for header in headers), pattern)
+
+
+class MadeUpTrees(unittest.TestCase):
+    """The same checks on trees that break one rule each."""
+
+    def problems_of(self, files):
+        with tempfile.TemporaryDirectory() as directory:
+            root = pathlib.Path(directory)
+            for name, text in files.items():
+                path = root / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text)
+            return problems(root)
+
+    def assert_one(self, files, part):
+        found = self.problems_of(files)
+        self.assertEqual(len(found), 1, found)
+        self.assertIn(part, found[0])
+
+    def test_a_good_tree_passes(self):
+        self.assertEqual([], self.problems_of({
+            'include/dlrd/base/a.h': '#include <stddef.h>\n',
+            'include/dlrd/store/b.h': '#include "dlrd/base/a.h"\n#include <sqlite3.h>\n',
+            'include/dlrd/store/c.h': '#include "dlrd/store/b.h"\n',
+            'src/store/b.c': '#include "dlrd/store/b.h"\n#include "dlrd/store/c.h"\n',
+            'src/base/a.c': '#include "dlrd/base/a.h"\n',
+            'src/cli/sub.c': '#include "dlrd/store/b.h"\n',
+            'include/dlrd/cli/cli.h': '',
+            'src/main.c': '#include "dlrd/base/a.h"\n#include "dlrd/cli/cli.h"\n',
+        }))
+
+    def test_an_include_that_points_up_is_seen(self):
+        self.assert_one({'include/dlrd/base/a.h': '#include "dlrd/store/b.h"\n'}, 'lower floor')
+
+    def test_an_include_sideways_into_another_folder_is_seen(self):
+        self.assert_one({'include/dlrd/store/a.h': '# include "dlrd/journal/b.h"\n'},
+                        'lower floor')
+        self.assert_one({'include/dlrd/api/a.h': '#include "dlrd/intake/b.h"\n'}, 'lower floor')
+
+    def test_an_include_in_a_source_counts_too(self):
+        self.assert_one({'include/dlrd/model/a.h': '',
+                         'src/model/a.c': '#include "dlrd/twilio/b.h"\n'}, 'lower floor')
+
+    def test_a_library_beside_its_door_is_seen(self):
+        for header in ('microhttpd.h', 'sqlite3.h', 'sodium.h', 'sodium/core.h', 'nettle/hmac.h',
+                       'ini.h', 'jansson.h', 'systemd/sd-daemon.h'):
+            self.assert_one({'include/dlrd/projector/a.h': f'#include <{header}>\n'}, 'door')
+        self.assert_one({'include/dlrd/twilio/signature_more.h': '#include <sodium.h>\n'}, 'door')
+        self.assert_one({'include/dlrd/intake/a.h': '#include <sqlite3.h>\n'}, 'door')
+
+    def test_a_missing_header_is_seen(self):
+        self.assert_one({'src/base/a.c': ''}, 'no header')
+        self.assert_one({'src/intake/other.c': ''}, 'no header')
+
+    def test_a_vague_name_is_seen(self):
+        self.assert_one({'include/dlrd/base/util.h': ''}, 'says nothing')
+
+    def test_an_unknown_folder_is_seen(self):
+        self.assert_one({'src/extra/a.c': ''}, 'no floor')
+        self.assert_one({'include/dlrd/cli/a.h': '#include "dlrd/extra/b.h"\n'}, 'no known folder')
+
+    def test_an_include_without_its_folder_is_seen(self):
+        self.assert_one({'include/dlrd/base/a.h': '#include "b.h"\n'}, 'top of include')
+
+    def test_sql_in_the_engines_interface_is_seen(self):
+        self.assert_one({'include/dlrd/store/store.h': '/* SELECT */\n'}, 'SQL')
+        self.assert_one({'include/dlrd/store/reader.h': '#define X "DELETE FROM x"\n'}, 'SQL')
+        self.assert_one({'include/dlrd/journal/journal.h': '/* PRAGMA */\n'}, 'SQL')
+        self.assertEqual([], self.problems_of({'include/dlrd/store/messages.h': '/* SELECT */\n'}))
+
+
+if __name__ == '__main__':
+    unittest.main()

@@ -1,0 +1,211 @@
+/* projector: what is in the journal comes into the store, each entry once. */
+#include "testing.h"
+
+#include "dlrd/base/clock.h"
+#include "dlrd/base/log.h"
+#include "dlrd/journal/journal.h"
+#include "dlrd/projector/projector.h"
+#include "dlrd/store/reader.h"
+
+#include <stdatomic.h>
+#include <time.h>
+
+#define ENTRIES 5000 /* more than one batch */
+
+static char *directory, journal_path[256], store_path[256];
+static struct journal *journal;
+static struct routes routes;
+static _Atomic uint64_t synced;
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	struct failure failure;
+	directory = private_directory();
+	snprintf(journal_path, sizeof journal_path, "%s/%s", directory, JOURNAL_FILE);
+	snprintf(store_path, sizeof store_path, "%s/%s", directory, STORE_FILE);
+	struct journal_options options = {.path = journal_path};
+	assert_ok(journal_open(&options, &journal, &failure));
+	struct route *route = &routes.items[routes.count++];
+	*route = (struct route){.path = strdup("/x"), .kind = ROUTE_AUTO};
+	assert_ok(tags_template_init(&route->workspace, SLICE(""), NULL));
+	assert_ok(tags_template_init(&route->campaign, SLICE("{c}"), NULL));
+	assert_ok(tags_template_init(&route->variant, SLICE(""), NULL));
+	synced = 0;
+	log_set_level(LOG_ERROR);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	journal_close(journal);
+	routes_done(&routes);
+	remove_directory(directory);
+	return 0;
+}
+
+/* One sent receipt of a message of its own for each entry. */
+static void
+append(size_t first, size_t count)
+{
+	for (size_t i = first; i < first + count;) {
+		static char bodies[500][64];
+		static struct journal_entry entries[500];
+		struct journal_entry *list[500];
+		size_t k = 0;
+		for (; k < 500 && i < first + count; k++, i++) {
+			snprintf(
+			    bodies[k], sizeof bodies[k], "MessageSid=SM%zu&MessageStatus=sent", i);
+			entries[k] = (struct journal_entry){.received_us = clock_wall_us(),
+			    .method = SLICE("POST"),
+			    .route = SLICE("/x"),
+			    .query = SLICE("c=spring"),
+			    .media_type = SLICE("application/x-www-form-urlencoded"),
+			    .body = slice_of(bodies[k]),
+			    .account = SLICE("AC1")};
+			list[k] = &entries[k];
+		}
+		assert_ok(journal_append(journal, list, k));
+	}
+}
+
+static void
+note_synced(void *context, uint64_t seq)
+{
+	(void)context;
+	synced = seq;
+}
+
+struct run {
+	struct store *store;
+	struct metrics *metrics;
+	struct projector *projector;
+};
+
+static struct run
+start(void)
+{
+	struct run run;
+	struct failure failure;
+	assert_ok(store_open(store_path, POLICY_DELIVERED_WINS, &run.store, &failure));
+	run.metrics = metrics_new();
+	struct projector_options options = {.journal_path = journal_path,
+	    .store = run.store,
+	    .routes = &routes,
+	    .metrics = run.metrics,
+	    .on_synced = note_synced};
+	assert_ok(projector_start(&options, &run.projector, &failure));
+	return run;
+}
+
+static void
+stop(struct run *run)
+{
+	projector_stop(run->projector);
+	store_close(run->store);
+	metrics_free(run->metrics);
+}
+
+static void
+note_sent(void *context, const struct campaign_row *row)
+{
+	assert_slice(row->campaign, "spring");
+	*(int64_t *)context += row->figures[FIGURE_SENT] + row->duplicates;
+}
+
+static int64_t
+sent_in_store(uint64_t *out_cursor)
+{
+	struct store_reader *reader;
+	struct failure failure;
+	struct campaign_filter all = {.limit = 0};
+	int64_t sent = 0;
+	assert_ok(store_reader_open(store_path, &reader, &failure));
+	assert_ok(store_read_campaigns(reader, &all, note_sent, &sent));
+	assert_ok(store_read_cursor(reader, out_cursor));
+	store_reader_close(reader);
+	return sent;
+}
+
+static void
+what_is_in_the_journal_is_projected_before_the_end(void **state)
+{
+	(void)state;
+	uint64_t cursor;
+	append(0, ENTRIES);
+	struct run run = start();
+	stop(&run);
+	assert_int_equal(sent_in_store(&cursor), ENTRIES);
+	assert_int_equal(cursor, ENTRIES);
+	assert_int_equal(synced, ENTRIES); /* and may be trimmed */
+	projector_stop(NULL);
+}
+
+static void
+each_entry_counts_once_over_many_starts(void **state)
+{
+	(void)state;
+	uint64_t cursor;
+	for (size_t round = 0; round < 5; round++) {
+		append(round * 100, 100);
+		struct run run = start();
+		stop(&run);
+		assert_int_equal(sent_in_store(&cursor), (round + 1) * 100);
+		assert_int_equal(cursor, (round + 1) * 100);
+	}
+}
+
+static void
+a_notice_wakes_it(void **state)
+{
+	(void)state;
+	uint64_t cursor = 0;
+	struct run run = start();
+	append(0, 10);
+	projector_notify(run.projector, 10);
+	int64_t until_us = clock_monotonic_us() + 10 * CLOCK_SECOND_US;
+	while (cursor < 10 && clock_monotonic_us() < until_us) {
+		nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+		sent_in_store(&cursor);
+	}
+	assert_int_equal(cursor, 10);
+	stop(&run);
+}
+
+static void
+a_journal_that_is_not_there_is_a_failure_to_start(void **state)
+{
+	(void)state;
+	struct failure failure;
+	struct store *store;
+	struct projector *projector = NULL;
+	struct metrics *metrics = metrics_new();
+	assert_ok(store_open(store_path, POLICY_DELIVERED_WINS, &store, &failure));
+	struct projector_options options = {.journal_path = "/nonexistent/journal.db",
+	    .store = store,
+	    .routes = &routes,
+	    .metrics = metrics,
+	    .on_synced = note_synced};
+	assert_int_not_equal(projector_start(&options, &projector, &failure), RESULT_OK);
+	assert_contains(slice_of(failure.text), "/nonexistent/journal.db");
+	assert_null(projector);
+	store_close(store);
+	metrics_free(metrics);
+}
+
+#define EACH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    EACH(what_is_in_the_journal_is_projected_before_the_end),
+	    EACH(each_entry_counts_once_over_many_starts),
+	    EACH(a_notice_wakes_it),
+	    EACH(a_journal_that_is_not_there_is_a_failure_to_start),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

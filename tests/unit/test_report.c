@@ -1,0 +1,253 @@
+/* report: the same row as JSON, as CSV and for a terminal. */
+#include "testing.h"
+
+#include "dlrd/api/report.h"
+#include "dlrd/base/clock.h"
+
+#define T0 (INT64_C(1795183522) * CLOCK_SECOND_US) /* 2026-11-20T14:05:22Z */
+
+static const struct report one_cell = {"rows", 1, {"x"}};
+
+static void
+assert_csv(struct slice text, const char *expected)
+{
+	struct buffer out = BUFFER_EMPTY;
+	struct report_row row = {{{.kind = CELL_TEXT, .text = text}}};
+	report_csv_row(&one_cell, &row, &out);
+	assert_true(out.len >= 2 && memcmp(out.ptr + out.len - 2, "\r\n", 2) == 0);
+	out.len -= 2;
+	assert_slice(buffer_slice(&out), expected);
+	buffer_done(&out);
+}
+
+static void
+plain_text_stands_as_it_is(void **state)
+{
+	(void)state;
+	assert_csv(SLICE("delivered"), "delivered");
+	assert_csv(SLICE(""), "");
+	assert_csv(SLICE("a b;c'd"), "a b;c'd");
+	assert_csv(SLICE("\xc3\xa4"), "\xc3\xa4");
+	assert_csv(SLICE("1+1=2"), "1+1=2"); /* no formula: it begins with a digit */
+}
+
+static void
+quotes_commas_and_line_breaks_are_quoted(void **state)
+{
+	(void)state;
+	assert_csv(SLICE("a,b"), "\"a,b\"");
+	assert_csv(SLICE("say \"hi\""), "\"say \"\"hi\"\"\"");
+	assert_csv(SLICE("a\r\nb"), "\"a\r\nb\"");
+	assert_csv(SLICE("\""), "\"\"\"\"");
+}
+
+static void
+a_formula_is_neutralised(void **state)
+{
+	(void)state;
+	assert_csv(SLICE("=1+1"), "\"'=1+1\"");
+	assert_csv(
+	    SLICE("=HYPERLINK(\"http://x\",\"y\")"), "\"'=HYPERLINK(\"\"http://x\"\",\"\"y\"\")\"");
+	assert_csv(SLICE("+cmd|' /C calc'!A0"), "\"'+cmd|' /C calc'!A0\"");
+	assert_csv(SLICE("-2+3"), "\"'-2+3\"");
+	assert_csv(SLICE("@SUM(1)"), "\"'@SUM(1)\"");
+	assert_csv(SLICE("\t=1"), "\"'\t=1\"");
+	assert_csv(SLICE("\r=1"), "\"'\r=1\"");
+	assert_csv(SLICE("+"), "\"'+\"");
+	assert_csv(SLICE("+1+1"), "\"'+1+1\"");
+	assert_csv(SLICE("+12345678901234567890"), "\"'+12345678901234567890\"");
+}
+
+static void
+a_telephone_number_keeps_its_plus(void **state)
+{
+	(void)state;
+	assert_csv(SLICE("+15005550006"), "+15005550006");
+	assert_csv(SLICE("+447700900123"), "+447700900123");
+	assert_csv(SLICE("whatsapp:+15005550006"), "whatsapp:+15005550006");
+}
+
+static struct campaign_row
+sample_campaign(void)
+{
+	struct campaign_row row = {.id = 1,
+	    .workspace = SLICE("w"),
+	    .campaign = SLICE("c"),
+	    .first_us = T0,
+	    .last_us = T0 + 1000};
+	for (int i = 0; i < FIGURE_COUNT; i++)
+		row.figures[i] = i + 1;
+	return row;
+}
+
+static void
+assert_json(const struct report *report, const struct report_row *row, const char *expected)
+{
+	struct buffer out = BUFFER_EMPTY;
+	struct json_t *object = report_json(report, row);
+	assert_ok(json_write(object, &out));
+	assert_slice(buffer_slice(&out), expected);
+	json_free(object);
+	buffer_done(&out);
+}
+
+static void
+a_campaign_has_its_fixed_members(void **state)
+{
+	(void)state;
+	struct campaign_row campaign = sample_campaign();
+	struct report_row row = report_campaign_row(&campaign);
+	struct buffer out = BUFFER_EMPTY;
+	assert_json(&report_campaigns, &row,
+	    "{\"workspace\":\"w\",\"campaign\":\"c\",\"messages\":1,\"sent\":2,\"delivered\":3,"
+	    "\"failed\":4,\"read\":7,\"replied\":8,\"clicked\":9,\"opted_out\":10,\"pending\":6,"
+	    "\"delivery_rate\":0.428571428571429,\"first\":\"2026-11-20T14:05:22.000Z\","
+	    "\"last\":\"2026-11-20T14:05:22.001Z\"}");
+	report_csv_head(&report_campaigns, &out);
+	report_csv_row(&report_campaigns, &row, &out);
+	assert_slice(buffer_slice(&out),
+	    "workspace,campaign,messages,sent,delivered,failed,read,replied,clicked,opted_out,"
+	    "pending,delivery_rate,first,last\r\n"
+	    "w,c,1,2,3,4,7,8,9,10,6,0.4286,2026-11-20T14:05:22.000Z,2026-11-20T14:05:22.001Z\r\n");
+	buffer_done(&out);
+}
+
+static void
+a_rate_over_nothing_is_null(void **state)
+{
+	(void)state;
+	struct campaign_row campaign = sample_campaign();
+	struct buffer out = BUFFER_EMPTY;
+	memset(campaign.figures, 0, sizeof campaign.figures);
+	struct report_row row = report_campaign_row(&campaign);
+	struct json_t *object = report_json(&report_campaigns, &row);
+	assert_ok(json_write(object, &out));
+	assert_contains(buffer_slice(&out), "\"delivery_rate\":null");
+	json_free(object);
+	buffer_done(&out);
+}
+
+static void
+a_failure_has_its_share_and_a_missing_code_is_null(void **state)
+{
+	(void)state;
+	struct campaign_error_row error = {
+	    .code = 30005, .name = SLICE("n"), .count = 1, .first_us = T0, .last_us = T0};
+	struct report_row row = report_error_row(&error, 4);
+	assert_json(&report_errors, &row,
+	    "{\"code\":30005,\"name\":\"n\",\"kind\":null,\"permanence\":null,\"action\":null,"
+	    "\"count\":1,\"share\":0.25,\"first\":\"2026-11-20T14:05:22.000Z\","
+	    "\"last\":\"2026-11-20T14:05:22.000Z\"}");
+	error = (struct campaign_error_row){.code = -1, .count = 3};
+	row = report_error_row(&error, 3);
+	assert_json(&report_errors, &row,
+	    "{\"code\":null,\"name\":null,\"kind\":null,\"permanence\":null,\"action\":null,"
+	    "\"count\":3,\"share\":1.0,\"first\":null,\"last\":null}");
+}
+
+static void
+an_event_shows_null_for_what_it_lacks(void **state)
+{
+	(void)state;
+	struct event_row event = {.seq = 7,
+	    .event = {.time_us = T0,
+		.type = EVENT_SENT,
+		.error_code = -1,
+		.workspace = SLICE(""),
+		.campaign = SLICE(""),
+		.variant = SLICE(""),
+		.message = SLICE("SM1"),
+		.status_text = SLICE("sent"),
+		.extra = SLICE("{\"a\":[\"1\"]}"),
+		.raw_query = SLICE("not json")}};
+	struct report_row row = report_event_row(&event);
+	assert_json(&report_events, &row,
+	    "{\"seq\":7,\"time\":\"2026-11-20T14:05:22.000Z\",\"type\":\"Sent\",\"workspace\":\"\","
+	    "\"campaign\":\"\",\"variant\":\"\",\"account\":null,\"message\":\"SM1\","
+	    "\"status\":\"sent\",\"error_code\":null,\"from\":null,\"to\":null,\"service\":null,"
+	    "\"body\":null,\"keyword\":null}");
+	row = report_receipt_row(&event);
+	struct buffer out = BUFFER_EMPTY;
+	struct json_t *object = report_json(&report_receipts, &row);
+	assert_ok(json_write(object, &out));
+	/* what was stored as JSON is shown as JSON */
+	assert_contains(buffer_slice(&out), "\"done_date\":null,\"parameters\":{\"a\":[\"1\"]},"
+					    "\"raw_query\":\"not json\",\"raw_body\":null}");
+	json_free(object);
+	buffer_done(&out);
+}
+
+static void
+a_report_has_as_many_cells_as_columns(void **state)
+{
+	(void)state;
+	static const struct report *const reports[] = {
+	    &report_campaigns, &report_errors, &report_events, &report_receipts, &report_catalogue};
+	for (size_t i = 0; i < COUNT_OF(reports); i++) {
+		assert_in_range(reports[i]->count, 1, REPORT_COLUMNS_MAX);
+		for (size_t k = 0; k < REPORT_COLUMNS_MAX; k++)
+			assert_int_equal(reports[i]->columns[k] != NULL, k < reports[i]->count);
+	}
+}
+
+static void
+assert_cell(struct cell cell, const char *expected)
+{
+	struct buffer out = BUFFER_EMPTY;
+	report_cell_text(&cell, &out);
+	assert_slice(buffer_slice(&out), expected);
+	buffer_done(&out);
+}
+
+static void
+a_terminal_sees_no_control_bytes(void **state)
+{
+	(void)state;
+	assert_cell((struct cell){.kind = CELL_TEXT, .text = SLICE("a\x1b[2J\n\t\x7f\xc3\xa4")},
+	    "a\\x1b[2J\\x0a\\x09\\x7f\xc3\xa4");
+	assert_cell((struct cell){.kind = CELL_NULL}, "");
+	assert_cell((struct cell){.kind = CELL_INT, .number = -5}, "-5");
+	assert_cell((struct cell){.kind = CELL_BOOL, .number = 1}, "yes");
+	assert_cell((struct cell){.kind = CELL_TIME, .number = T0}, "2026-11-20T14:05:22.000Z");
+}
+
+/* U+009B starts a control sequence, as the bare byte 0x9b does on some terminals. */
+static void
+a_terminal_sees_nothing_of_a_c1_control(void **state)
+{
+	(void)state;
+	static const char *const texts[] = {"\xc2\x9b"
+					    "2J",
+	    "\x9b"
+	    "2J",
+	    "\xc2\x85"};
+	for (size_t i = 0; i < COUNT_OF(texts); i++) {
+		struct buffer out = BUFFER_EMPTY;
+		struct cell cell = {.kind = CELL_TEXT, .text = slice_of(texts[i])};
+		report_cell_text(&cell, &out);
+		bool clean = true;
+		for (size_t at = 0; at < out.len; at++)
+			clean &= (unsigned char)out.ptr[at] < 0x80;
+		buffer_done(&out);
+		assert_true(clean);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(plain_text_stands_as_it_is),
+	    cmocka_unit_test(quotes_commas_and_line_breaks_are_quoted),
+	    cmocka_unit_test(a_formula_is_neutralised),
+	    cmocka_unit_test(a_telephone_number_keeps_its_plus),
+	    cmocka_unit_test(a_campaign_has_its_fixed_members),
+	    cmocka_unit_test(a_rate_over_nothing_is_null),
+	    cmocka_unit_test(a_failure_has_its_share_and_a_missing_code_is_null),
+	    cmocka_unit_test(an_event_shows_null_for_what_it_lacks),
+	    cmocka_unit_test(a_report_has_as_many_cells_as_columns),
+	    cmocka_unit_test(a_terminal_sees_no_control_bytes),
+	    cmocka_unit_test(a_terminal_sees_nothing_of_a_c1_control),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

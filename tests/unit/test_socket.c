@@ -1,0 +1,195 @@
+/* socket: addresses to listen on, and peers to believe. */
+#include "testing.h"
+
+#include "dlrd/base/socket.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+static void
+addresses_are_numeric_and_have_a_port(void **state)
+{
+	(void)state;
+	struct socket_address address;
+	const struct sockaddr_in *in = (const struct sockaddr_in *)&address.address;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&address.address;
+	assert_ok(socket_address_read(SLICE("127.0.0.1:8080"), &address, NULL));
+	assert_int_equal(in->sin_family, AF_INET);
+	assert_int_equal(ntohs(in->sin_port), 8080);
+	assert_int_equal(ntohl(in->sin_addr.s_addr), INADDR_LOOPBACK);
+	assert_ok(socket_address_read(SLICE("[::1]:65535"), &address, NULL));
+	assert_int_equal(in6->sin6_family, AF_INET6);
+	assert_int_equal(ntohs(in6->sin6_port), 65535);
+	assert_memory_equal(&in6->sin6_addr, &in6addr_loopback, 16);
+	assert_ok(socket_address_read(SLICE("0.0.0.0:0"), &address, NULL));
+}
+
+static void
+what_is_no_address_is_refused_with_what_would_be_right(void **state)
+{
+	(void)state;
+	static const char *const bad[] = {"", "8080", ":8080", "127.0.0.1",
+	    "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:80x", "localhost:80",
+	    "::1:80", "[::1]", "[::1]80", "[127.0.0.1]:80", "[::1:80", "1.2.3:80",
+	    "unix:", "unix:relative", "*:80",
+	    "[0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000]:80"};
+	struct socket_address address = {.len = 77};
+	struct failure failure;
+	for (size_t i = 0; i < COUNT_OF(bad); i++) {
+		if (socket_address_read(slice_of(bad[i]), &address, &failure) != RESULT_INVALID)
+			print_error("\"%s\" was read\n", bad[i]);
+		assert_int_equal(
+		    socket_address_read(slice_of(bad[i]), &address, &failure), RESULT_INVALID);
+		assert_contains(slice_of(failure.text), "[::1]:8080");
+	}
+	assert_int_equal(address.len, 77);
+}
+
+static void
+a_unix_path_that_no_socket_can_have_is_refused(void **state)
+{
+	(void)state;
+	struct socket_address address;
+	const struct sockaddr_un *un = (const struct sockaddr_un *)&address.address;
+	char path[200] = "unix:/";
+	memset(path + 6, 'a', 106);
+	assert_ok(socket_address_read(slice_of(path), &address, NULL));
+	assert_int_equal(strlen(un->sun_path), 107);
+	path[112] = 'a';
+	assert_int_equal(socket_address_read(slice_of(path), &address, NULL), RESULT_LIMIT);
+}
+
+static void
+a_listening_socket_does_not_block_and_is_not_inherited(void **state)
+{
+	(void)state;
+	int fd = -1, other = -1;
+	struct sockaddr_in name;
+	socklen_t len = sizeof name;
+	char text[32];
+	struct failure failure;
+	assert_ok(socket_listen(SLICE("127.0.0.1:0"), &fd, NULL));
+	assert_true((fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
+	assert_true((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&name, &len), 0);
+	snprintf(text, sizeof text, "127.0.0.1:%d", ntohs(name.sin_port));
+	assert_int_equal(socket_listen(slice_of(text), &other, &failure), RESULT_BUSY);
+	assert_contains(slice_of(failure.text), text);
+	assert_int_equal(other, -1);
+	close(fd);
+}
+
+static void
+a_dead_unix_socket_is_replaced_and_a_living_one_is_not(void **state)
+{
+	(void)state;
+	char *directory = private_directory();
+	struct buffer text = BUFFER_EMPTY;
+	struct failure failure;
+	struct stat status;
+	int dead, living, third;
+	buffer_appendf(&text, "unix:%s/x.sock", directory);
+	struct slice address = buffer_slice(&text);
+	assert_ok(socket_listen(address, &dead, NULL));
+	assert_int_equal(stat(path_in(directory, "x.sock"), &status), 0);
+	assert_int_equal(status.st_mode & 0777, 0660); /* owner and group, nobody else */
+	close(dead);                                   /* the file stays, as after a kill */
+	assert_ok(socket_listen(address, &living, &failure));
+	assert_int_equal(socket_listen(address, &third, &failure), RESULT_BUSY);
+	close(living);
+	socket_unlink(address);
+	assert_int_not_equal(stat(path_in(directory, "x.sock"), &status), 0);
+	socket_unlink(SLICE("127.0.0.1:80"));
+	buffer_done(&text);
+	remove_directory(directory);
+}
+
+static bool
+matches(const char *peer_text, const char *address)
+{
+	struct socket_peer peer;
+	struct sockaddr_in in = {.sin_family = AF_INET};
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	assert_ok(socket_peer_read(slice_of(peer_text), &peer, NULL));
+	if (strcmp(address, "unix") == 0)
+		return socket_peer_matches(&peer, (struct sockaddr *)&un);
+	if (inet_pton(AF_INET, address, &in.sin_addr) == 1)
+		return socket_peer_matches(&peer, (struct sockaddr *)&in);
+	assert_int_equal(inet_pton(AF_INET6, address, &in6.sin6_addr), 1);
+	return socket_peer_matches(&peer, (struct sockaddr *)&in6);
+}
+
+static void
+a_peer_matches_itself_or_its_network_only(void **state)
+{
+	(void)state;
+	assert_true(matches("10.1.2.3", "10.1.2.3"));
+	assert_false(matches("10.1.2.3", "10.1.2.4"));
+	assert_true(matches("10.0.0.0/8", "10.255.0.1"));
+	assert_false(matches("10.0.0.0/8", "11.0.0.1"));
+	assert_true(matches("192.168.4.0/22", "192.168.7.255"));
+	assert_false(matches("192.168.4.0/22", "192.168.8.0"));
+	assert_true(matches("10.9.9.9/0", "1.2.3.4"));
+	assert_false(matches("0.0.0.0/0", "2001:db8::1"));
+	assert_true(matches("1.2.3.4/32", "1.2.3.4"));
+	assert_true(matches("2001:db8::/33", "2001:db8:7fff::1"));
+	assert_false(matches("2001:db8::/33", "2001:db8:8000::1"));
+	assert_true(matches("::1", "::1"));
+	assert_false(matches("::1", "127.0.0.1"));
+	/* a socket for both families tells IPv4 in this way */
+	assert_true(matches("10.0.0.0/8", "::ffff:10.1.1.1"));
+	assert_false(matches("10.0.0.0/8", "::ffff:11.1.1.1"));
+}
+
+static void
+a_unix_peer_is_no_network_peer(void **state)
+{
+	(void)state;
+	struct socket_peer peer;
+	assert_true(matches("unix", "unix"));
+	assert_false(matches("unix", "127.0.0.1"));
+	assert_false(matches("unix", "::1"));
+	assert_false(matches("0.0.0.0/0", "unix"));
+	assert_false(matches("::/0", "unix"));
+	assert_ok(socket_peer_read(SLICE("unix"), &peer, NULL));
+	assert_true(socket_peer_matches(&peer, NULL));
+	assert_ok(socket_peer_read(SLICE("::/0"), &peer, NULL));
+	assert_false(socket_peer_matches(&peer, NULL));
+}
+
+static void
+what_is_no_peer_is_refused(void **state)
+{
+	(void)state;
+	static const char *const bad[] = {"", "localhost", "10.0.0.0/33", "10.0.0.0/", "::/129",
+	    "10.0.0/8", "10.0.0.0/-1", "10.0.0.0/8/8", "/8", "unix:", "Unix", "10.0.0.0:80",
+	    "[::1]"};
+	struct socket_peer peer;
+	struct failure failure;
+	for (size_t i = 0; i < COUNT_OF(bad); i++) {
+		if (socket_peer_read(slice_of(bad[i]), &peer, &failure) != RESULT_INVALID)
+			print_error("\"%s\" was read\n", bad[i]);
+		assert_int_equal(
+		    socket_peer_read(slice_of(bad[i]), &peer, &failure), RESULT_INVALID);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(addresses_are_numeric_and_have_a_port),
+	    cmocka_unit_test(what_is_no_address_is_refused_with_what_would_be_right),
+	    cmocka_unit_test(a_unix_path_that_no_socket_can_have_is_refused),
+	    cmocka_unit_test(a_listening_socket_does_not_block_and_is_not_inherited),
+	    cmocka_unit_test(a_dead_unix_socket_is_replaced_and_a_living_one_is_not),
+	    cmocka_unit_test(a_peer_matches_itself_or_its_network_only),
+	    cmocka_unit_test(a_unix_peer_is_no_network_peer),
+	    cmocka_unit_test(what_is_no_peer_is_refused),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,745 @@
+/* verifier: which requests are Twilio's. The vectors are those of every official SDK, and more. */
+#include "testing.h"
+
+#include "dlrd/twilio/verifier.h"
+
+#include <jansson.h>
+
+#define ACCOUNT "AC00000000000000000000000000000001"
+#define OTHER "AC00000000000000000000000000000002"
+#define EMPTY_OBJECT_HASH "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
+#define EMPTY_HASH "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+/* Memory runs out where a test says so (the program is linked with --wrap). */
+static bool memory_is_out;
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__real_realloc(void *memory, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+
+void *
+__wrap_malloc(size_t size)
+{
+	return memory_is_out ? NULL : __real_malloc(size);
+}
+
+void *
+__wrap_realloc(void *memory, size_t size)
+{
+	return memory_is_out ? NULL : __real_realloc(memory, size);
+}
+
+static struct buffer scratch;
+
+static int
+init(void **state)
+{
+	(void)state;
+	assert_ok(signature_init());
+	return 0;
+}
+
+static int
+done(void **state)
+{
+	(void)state;
+	buffer_done(&scratch);
+	return 0;
+}
+
+static void
+add_token(struct verifier *verifier, const char *account, enum token_label label, struct slice text)
+{
+	struct secret *token;
+	assert_ok(secret_new(text, &token));
+	assert_ok(verifier_add_token(verifier, slice_of(account), label, token));
+}
+
+static void
+add_url(struct verifier *verifier, const char *text)
+{
+	struct url_base base;
+	assert_ok(url_base_init(&base, slice_of(text), NULL));
+	assert_ok(verifier_add_url(verifier, &base));
+	assert_null(base.spelling[0]); /* its text has moved */
+}
+
+/* One account, one URL: what most tests need. NULL for none. */
+static struct verifier *
+make_verifier(const char *url, const char *token)
+{
+	struct verifier *verifier;
+	assert_ok(verifier_new(&verifier));
+	if (url != NULL)
+		add_url(verifier, url);
+	if (token != NULL)
+		add_token(verifier, ACCOUNT, TOKEN_CURRENT, slice_of(token));
+	return verifier;
+}
+
+static enum verdict
+verdict_of(const struct verifier *verifier, const struct verify_request *request)
+{
+	struct verification verification;
+	verifier_verify(verifier, request, &scratch, &verification);
+	return verification.verdict;
+}
+
+/* --- the vectors --- */
+
+/* Vectors that an SDK accepts and dlrd does not, and why. A verifier signs the bytes that came over
+ * the wire; two of Node's tests hand it a URL that no request has. */
+static const struct {
+	const char *signature, *url, *reason;
+} rejections[] = {
+    {"CukzLTc1tT5dXEDIHm/tKBanW10=", "https://user:pass@mycompany.com/myapp.php?foo=1&bar=2",
+	"signed with userinfo, which Twilio drops before it signs"},
+    {"2YRLlVAflCqxaNicjMpJcSTgzSs=", "https://user@mycompany.com/myapp.php?foo=1&bar=2",
+	"signed with userinfo, which Twilio drops before it signs"},
+    {"TfZzewPq8wqrGlMfyAud8+/IvJ0=",
+	"https://mycompany.com/myapp.php?foo=1&bar=2&Body=It's+amazing",
+	"signed over %27, asked for with an apostrophe"},
+    {"GfI7onHX/KQ2k1oVS3cUTVk4IEw=", "https://example.com/path?test=param%27WithQuote",
+	"signed over an apostrophe, asked for with %27"},
+    {"HkuXLxVQ7zHv9LmGpzlLuGaxhJY=", "https://example.com/path?test=param'WithQuote",
+	"signed over %27, asked for with an apostrophe"},
+};
+
+static const char *
+member(const json_t *vector, const char *key)
+{
+	return json_string_value(json_object_get(vector, key));
+}
+
+static void
+encode(struct buffer *out, const char *name, const json_t *value)
+{
+	struct slice parts[] = {slice_of(name), slice_of(json_string_value(value))};
+	for (size_t part = 0; part < 2; part++) {
+		for (size_t i = 0; i < parts[part].len; i++)
+			buffer_appendf(out, "%%%02X", (unsigned char)parts[part].ptr[i]);
+		buffer_append_byte(out, part == 0 ? '=' : '&');
+	}
+}
+
+/* The params member as a form body. */
+static void
+encode_all(struct buffer *out, json_t *params)
+{
+	const char *name;
+	json_t *value, *element;
+	size_t i;
+	json_object_foreach(params, name, value)
+	{
+		if (json_is_array(value))
+			json_array_foreach(value, i, element) encode(out, name, element);
+		else
+			encode(out, name, value);
+	}
+}
+
+static bool
+accepts_vector(const json_t *vector)
+{
+	struct slice base, target;
+	struct form form = FORM_EMPTY;
+	struct buffer body = BUFFER_EMPTY, url = BUFFER_EMPTY;
+	const char *raw = member(vector, "body");
+	assert_ok(url_split(slice_of(member(vector, "url")), &base, &target));
+	buffer_append(&url, base);
+	buffer_append_byte(&url, '\0');
+	struct verifier *verifier = make_verifier(url.ptr, member(vector, "token"));
+	encode_all(&body, json_object_get(vector, "params"));
+	assert_ok(form_decode(&form, buffer_slice(&body), 1000));
+	struct verify_request request = {.is_get = strcmp(member(vector, "method"), "GET") == 0,
+	    .target = target,
+	    .form = raw == NULL ? &form : NULL,
+	    .body = raw == NULL ? buffer_slice(&body) : slice_of(raw),
+	    .signature = slice_of(member(vector, "expected_signature"))};
+	bool valid = verdict_of(verifier, &request) == VERDICT_VALID;
+	verifier_free(verifier);
+	form_done(&form);
+	buffer_done(&body);
+	buffer_done(&url);
+	return valid;
+}
+
+static void
+every_vector_is_accepted_or_refused_as_expected(void **state)
+{
+	(void)state;
+	json_error_t error;
+	json_t *vectors =
+	    json_load_file(TEST_SOURCE "/tests/data/signature-vectors.json", 0, &error);
+	size_t wrong = 0, named[COUNT_OF(rejections)] = {0};
+	assert_non_null(vectors);
+	assert_int_equal(json_array_size(vectors), 44);
+	for (size_t i = 0; i < json_array_size(vectors); i++) {
+		const json_t *vector = json_array_get(vectors, i);
+		bool expected = json_is_true(json_object_get(vector, "valid"));
+		for (size_t k = 0; k < COUNT_OF(rejections); k++)
+			if (strcmp(member(vector, "expected_signature"), rejections[k].signature) ==
+				0 &&
+			    strcmp(member(vector, "url"), rejections[k].url) == 0) {
+				assert_true(expected); /* else there is nothing to name */
+				expected = false;
+				named[k]++;
+			}
+		if (accepts_vector(vector) == expected)
+			continue;
+		print_error("vector %zu is %s: %s\n  %s\n", i, expected ? "refused" : "accepted",
+		    member(vector, "url"), member(vector, "note"));
+		wrong++;
+	}
+	for (size_t k = 0; k < COUNT_OF(rejections); k++)
+		if (named[k] != 1) {
+			print_error("%zu vectors are \"%s\": %s\n", named[k], rejections[k].url,
+			    rejections[k].reason);
+			wrong++;
+		}
+	json_decref(vectors);
+	assert_int_equal(wrong, 0);
+}
+
+/* --- one good request, and everything near it --- */
+
+#define TOKEN "0123456789abcdef0123456789abcdef"
+#define TARGET "/sms/twilio?account=ABC-123&meta=0.1.2"
+#define BODY "AccountSid=" ACCOUNT "&From=%2B15005550006&MessageSid=SM1&MessageStatus=sent&Body=a+b"
+
+struct sample {
+	struct verifier *verifier;
+	struct form form;
+	char signature[SIGNATURE_TEXT_SIZE];
+	struct verify_request request;
+};
+
+static struct sample
+make_sample(void)
+{
+	struct sample sample = {.verifier = make_verifier("https://a.example.com", TOKEN)};
+	assert_ok(form_decode(&sample.form, SLICE(BODY), 100));
+	assert_ok(verifier_sign(
+	    sample.verifier, SLICE(ACCOUNT), SLICE(TARGET), &sample.form, sample.signature));
+	sample.request = (struct verify_request){
+	    .target = SLICE(TARGET), .body = SLICE(BODY), .account = SLICE(ACCOUNT)};
+	return sample;
+}
+
+/* The struct is moved about: its own parts are pointed to at the last moment. */
+static enum verdict
+ask(struct sample *sample)
+{
+	sample->request.form = &sample->form;
+	if (sample->request.signature.ptr == NULL)
+		sample->request.signature = slice_of(sample->signature);
+	enum verdict verdict = verdict_of(sample->verifier, &sample->request);
+	sample->request.signature = SLICE_NONE;
+	return verdict;
+}
+
+static void
+drop_sample(struct sample *sample)
+{
+	verifier_free(sample->verifier);
+	form_done(&sample->form);
+}
+
+static void
+what_was_signed_is_accepted(void **state)
+{
+	(void)state;
+	struct sample sample = make_sample();
+	assert_int_equal(ask(&sample), VERDICT_VALID);
+	drop_sample(&sample);
+}
+
+static void
+a_changed_signature_is_refused(void **state)
+{
+	(void)state;
+	struct sample sample = make_sample();
+	for (size_t i = 0; i < 28; i++)
+		for (int bit = 0; bit < 8; bit++) {
+			sample.signature[i] ^= (char)(1 << bit);
+			sample.request.signature = (struct slice){sample.signature, 28};
+			assert_int_not_equal(ask(&sample), VERDICT_VALID);
+			sample.signature[i] ^= (char)(1 << bit);
+		}
+	assert_int_equal(ask(&sample), VERDICT_VALID);
+	drop_sample(&sample);
+}
+
+static void
+a_changed_token_is_refused(void **state)
+{
+	(void)state;
+	struct sample sample = make_sample();
+	char token[] = TOKEN;
+	for (size_t i = 0; i < sizeof TOKEN - 1; i++)
+		for (int bit = 0; bit < 8; bit++) {
+			token[i] ^= (char)(1 << bit);
+			add_token(sample.verifier, ACCOUNT, TOKEN_CURRENT,
+			    (struct slice){token, sizeof TOKEN - 1});
+			assert_int_equal(ask(&sample), VERDICT_MISMATCH);
+			token[i] ^= (char)(1 << bit);
+		}
+	drop_sample(&sample);
+}
+
+static void
+a_changed_url_is_refused(void **state)
+{
+	(void)state;
+	struct sample sample = make_sample();
+	char target[] = TARGET;
+	sample.request.target = (struct slice){target, sizeof TARGET - 1};
+	for (size_t i = 0; i < sizeof TARGET - 1; i++)
+		for (int bit = 0; bit < 8; bit++) {
+			target[i] ^= (char)(1 << bit);
+			assert_int_equal(ask(&sample), VERDICT_MISMATCH);
+			target[i] ^= (char)(1 << bit);
+		}
+	static const char *const near[] = {"/sms/twilio/?account=ABC-123&meta=0.1.2",
+	    "//sms/twilio?account=ABC-123&meta=0.1.2", "/sms/twilio?meta=0.1.2&account=ABC-123",
+	    "/sms/twilio?account=ABC%2D123&meta=0.1.2", "/sms/twilio?account=ABC-123&meta=0.1.2&",
+	    "/sms/twilio?account=ABC-123&meta=0.1.2#x", "/sms/twilio", ""};
+	for (size_t i = 0; i < COUNT_OF(near); i++) {
+		sample.request.target = slice_of(near[i]);
+		assert_int_equal(ask(&sample), VERDICT_MISMATCH);
+	}
+	drop_sample(&sample);
+}
+
+static void
+a_changed_body_is_refused(void **state)
+{
+	(void)state;
+	struct sample sample = make_sample();
+	/* Every byte of every decoded name and value, bit by bit. */
+	for (size_t f = 0; f < sample.form.count; f++) {
+		struct slice parts[] = {sample.form.fields[f].name, sample.form.fields[f].value};
+		for (size_t part = 0; part < 2; part++)
+			for (size_t i = 0; i < parts[part].len; i++)
+				for (int bit = 0; bit < 8; bit++) {
+					char *byte = (char *)parts[part].ptr + i;
+					*byte ^= (char)(1 << bit);
+					assert_int_equal(ask(&sample), VERDICT_MISMATCH);
+					*byte ^= (char)(1 << bit);
+				}
+	}
+	static const char *const near[] = {BODY "&x=", BODY "&Body=a+c", "", "AccountSid=" ACCOUNT,
+	    "AccountSid=" ACCOUNT
+	    "&From=%2B15005550006&MessageSid=SM1&MessageStatus=sent&Body=a+b+",
+	    "AccountSid=" ACCOUNT "&From=+15005550006&MessageSid=SM1&MessageStatus=sent&Body=a+b"};
+	for (size_t i = 0; i < COUNT_OF(near); i++) {
+		assert_ok(form_decode(&sample.form, slice_of(near[i]), 100));
+		assert_int_equal(ask(&sample), VERDICT_MISMATCH);
+	}
+	assert_ok(form_decode(&sample.form, SLICE(BODY), 100));
+	assert_int_equal(ask(&sample), VERDICT_VALID);
+	drop_sample(&sample);
+}
+
+static void
+a_signature_that_is_none_is_told_as_such(void **state)
+{
+	(void)state;
+	struct sample sample = make_sample();
+	struct verification verification = {.account_index = 99};
+	sample.request.form = &sample.form;
+	verifier_verify(sample.verifier, &sample.request, &scratch, &verification);
+	assert_int_equal(verification.verdict, VERDICT_NO_SIGNATURE);
+	assert_int_equal(verification.account_index, 99); /* untouched */
+	sample.request.signature = SLICE("");
+	assert_int_equal(ask(&sample), VERDICT_NO_SIGNATURE);
+	static const char *const bad[] = {"x", "RSOYDt4T1cUTdK1PDd93/VVr8B8",
+	    "RSOYDt4T1cUTdK1PDd93_VVr8B8=", "RSOYDt4T1cUTdK1PDd93/VVr8B9=", "two headers"};
+	for (size_t i = 0; i < COUNT_OF(bad); i++) {
+		sample.request.signature = slice_of(bad[i]);
+		assert_int_equal(ask(&sample), VERDICT_MALFORMED_SIGNATURE);
+	}
+	drop_sample(&sample);
+}
+
+static void
+the_order_of_fields_does_not_matter(void **state)
+{
+	(void)state;
+	struct sample sample = make_sample();
+	static const char *const pieces[] = {"A=1", "A=3", "A=2", "B=x", "C=", "A=1"};
+	size_t order[] = {0, 1, 2, 3, 4, 5};
+	for (int round = 0; round < 200; round++) {
+		struct buffer body = BUFFER_EMPTY;
+		for (size_t i = 5; i > 0; i--) {
+			size_t k = random_below((unsigned)i + 1), held = order[i];
+			order[i] = order[k];
+			order[k] = held;
+		}
+		for (size_t i = 0; i < 6; i++)
+			buffer_appendf(&body, "%s&", pieces[order[i]]);
+		assert_ok(form_decode(&sample.form, buffer_slice(&body), 100));
+		if (round == 0)
+			assert_ok(verifier_sign(sample.verifier, SLICE(ACCOUNT), SLICE(TARGET),
+			    &sample.form, sample.signature));
+		assert_int_equal(ask(&sample), VERDICT_VALID);
+		buffer_done(&body);
+	}
+	drop_sample(&sample);
+}
+
+static void
+many_fields_are_verified_like_few(void **state)
+{
+	(void)state;
+	struct sample sample = make_sample();
+	for (int count = 40; count <= 300; count += 13) {
+		struct buffer body = BUFFER_EMPTY;
+		for (int i = 0; i < count; i++)
+			buffer_appendf(&body, "n%d=%d&", (i * 37) % count, i);
+		assert_ok(form_decode(&sample.form, buffer_slice(&body), 1000));
+		assert_ok(verifier_sign(sample.verifier, SLICE(ACCOUNT), SLICE(TARGET),
+		    &sample.form, sample.signature));
+		assert_int_equal(ask(&sample), VERDICT_VALID);
+		buffer_append(&body, SLICE("zz=1"));
+		assert_ok(form_decode(&sample.form, buffer_slice(&body), 1000));
+		assert_int_equal(ask(&sample), VERDICT_MISMATCH);
+		buffer_done(&body);
+	}
+	drop_sample(&sample);
+}
+
+/* The signature of a request without parameters (a GET, a JSON body) must not open the door for a
+ * form that could not be looked at. */
+static void
+a_form_is_not_verified_without_its_parameters_when_memory_is_out(void **state)
+{
+	(void)state;
+	struct sample sample = make_sample();
+	struct form none = FORM_EMPTY;
+	struct buffer body = BUFFER_EMPTY;
+	assert_ok(
+	    verifier_sign(sample.verifier, SLICE(ACCOUNT), SLICE(TARGET), &none, sample.signature));
+	for (int i = 0; i < 60; i++)
+		buffer_appendf(&body, "forged%d=1&", i);
+	assert_ok(form_decode(&sample.form, buffer_slice(&body), 100));
+	assert_int_equal(ask(&sample), VERDICT_MISMATCH);
+	memory_is_out = true;
+	enum verdict verdict = ask(&sample);
+	memory_is_out = false;
+	buffer_done(&body);
+	drop_sample(&sample);
+	assert_int_not_equal(verdict, VERDICT_VALID);
+}
+
+/* --- URLs --- */
+
+static void
+each_public_url_is_tried(void **state)
+{
+	(void)state;
+	struct sample sample = make_sample();
+	struct verifier *verifier;
+	assert_ok(verifier_new(&verifier));
+	add_token(verifier, ACCOUNT, TOKEN_CURRENT, SLICE(TOKEN));
+	add_url(verifier, "http://one.example.com");
+	sample.request.form = &sample.form;
+	sample.request.signature = slice_of(sample.signature);
+	assert_int_equal(verdict_of(verifier, &sample.request), VERDICT_MISMATCH);
+	for (int i = 1; i < VERIFIER_PUBLIC_URLS_MAX; i++)
+		add_url(verifier, i < VERIFIER_PUBLIC_URLS_MAX - 1 ? "http://more.example.com"
+								   : "https://a.example.com:8443");
+	assert_int_equal(verdict_of(verifier, &sample.request), VERDICT_VALID); /* without port */
+	struct url_base base;
+	assert_ok(url_base_init(&base, SLICE("https://one.too.many"), NULL));
+	assert_int_equal(verifier_add_url(verifier, &base), RESULT_LIMIT);
+	url_base_done(&base);
+	assert_int_equal(verifier_url_count(verifier), VERIFIER_PUBLIC_URLS_MAX);
+	verifier_free(verifier);
+	drop_sample(&sample);
+}
+
+static void
+a_derived_url_counts_only_where_none_is_configured(void **state)
+{
+	(void)state;
+	struct sample sample = make_sample();
+	struct url_base right, wrong;
+	struct verifier *open = make_verifier(NULL, TOKEN),
+			*fixed = make_verifier("https://b.c", TOKEN);
+	assert_ok(url_base_init(&right, SLICE("https://a.example.com"), NULL));
+	assert_ok(url_base_init(&wrong, SLICE("http://a.example.com"), NULL));
+	sample.request.form = &sample.form;
+	sample.request.signature = slice_of(sample.signature);
+	sample.request.base = &right;
+	assert_int_equal(verdict_of(open, &sample.request), VERDICT_VALID);
+	assert_int_equal(verdict_of(fixed, &sample.request), VERDICT_MISMATCH);
+	sample.request.base = &wrong;
+	assert_int_equal(verdict_of(open, &sample.request), VERDICT_MISMATCH);
+	assert_int_equal(verdict_of(sample.verifier, &sample.request), VERDICT_VALID);
+	sample.request.base = NULL;
+	assert_int_equal(verdict_of(open, &sample.request), VERDICT_MISMATCH);
+	url_base_done(&right);
+	url_base_done(&wrong);
+	verifier_free(open);
+	verifier_free(fixed);
+	drop_sample(&sample);
+}
+
+/* --- other bodies --- */
+
+/* Signs the URL alone and asks with a body. */
+static enum verdict
+ask_about_body(const char *target, struct slice body, bool is_get, const struct form *form)
+{
+	struct verifier *verifier = make_verifier("https://a.example.com", TOKEN);
+	char signature[SIGNATURE_TEXT_SIZE];
+	assert_ok(verifier_sign(verifier, SLICE(ACCOUNT), slice_of(target), NULL, signature));
+	struct verify_request request = {.is_get = is_get,
+	    .target = slice_of(target),
+	    .form = form,
+	    .body = body,
+	    .signature = slice_of(signature)};
+	enum verdict verdict = verdict_of(verifier, &request);
+	signature[3] = signature[3] == 'A' ? 'B' : 'A';
+	assert_int_not_equal(verdict_of(verifier, &request), VERDICT_VALID);
+	verifier_free(verifier);
+	return verdict;
+}
+
+static void
+a_body_that_is_no_form_must_be_bound_by_its_hash(void **state)
+{
+	(void)state;
+	const struct slice body = SLICE("{}");
+	assert_int_equal(
+	    ask_about_body("/x?bodySHA256=" EMPTY_OBJECT_HASH, body, false, NULL), VERDICT_VALID);
+	assert_int_equal(ask_about_body("/x", body, false, NULL), VERDICT_BODY_UNBOUND);
+	assert_int_equal(ask_about_body("/x?a=1", body, false, NULL), VERDICT_BODY_UNBOUND);
+	assert_int_equal(
+	    ask_about_body("/x?bodySHA256=" EMPTY_HASH, body, false, NULL), VERDICT_BODY_MISMATCH);
+	assert_int_equal(
+	    ask_about_body("/x?bodySHA256=" EMPTY_OBJECT_HASH, SLICE("{} "), false, NULL),
+	    VERDICT_BODY_MISMATCH);
+}
+
+static void
+two_body_hashes_must_both_hold(void **state)
+{
+	(void)state;
+	const struct slice body = SLICE("{}");
+	assert_int_equal(
+	    ask_about_body("/x?bodySHA256=" EMPTY_OBJECT_HASH "&bodySHA256=" EMPTY_OBJECT_HASH,
+		body, false, NULL),
+	    VERDICT_VALID);
+	assert_int_equal(
+	    ask_about_body(
+		"/x?bodySHA256=" EMPTY_OBJECT_HASH "&bodySHA256=" EMPTY_HASH, body, false, NULL),
+	    VERDICT_BODY_MISMATCH);
+	assert_int_equal(
+	    ask_about_body(
+		"/x?bodySHA256=" EMPTY_HASH "&bodySHA256=" EMPTY_OBJECT_HASH, body, false, NULL),
+	    VERDICT_BODY_MISMATCH);
+}
+
+static void
+a_form_may_be_bound_by_its_hash_too(void **state)
+{
+	(void)state;
+	char hash[SIGNATURE_BODY_HASH_SIZE], target[128];
+	struct form form = FORM_EMPTY;
+	assert_ok(form_decode(&form, SLICE("a=1"), 10));
+	signature_body_hash(SLICE("a=1"), hash);
+	snprintf(target, sizeof target, "/x?bodySHA256=%s", hash);
+	assert_int_equal(ask_about_body(target, SLICE("a=1"), false, &form), VERDICT_VALID);
+	assert_int_equal(ask_about_body(target, SLICE("a=2"), false, &form), VERDICT_MISMATCH);
+	assert_int_equal(ask_about_body("/x", SLICE("a=1"), false, &form), VERDICT_MISMATCH);
+	form_done(&form);
+}
+
+static void
+a_get_is_signed_by_its_url_alone(void **state)
+{
+	(void)state;
+	struct form form = FORM_EMPTY;
+	assert_ok(form_decode(&form, SLICE("a=1&Body=x"), 10));
+	assert_int_equal(ask_about_body("/x?a=1&Body=x", SLICE_NONE, true, &form), VERDICT_VALID);
+	/* seen in the wild: twice, and there is no body to bind */
+	assert_int_equal(
+	    ask_about_body("/x?bodySHA256=" EMPTY_HASH "&bodySHA256=" EMPTY_HASH "&a=1", SLICE_NONE,
+		true, &form),
+	    VERDICT_VALID);
+	/* as a POST the same fields would have to be signed */
+	assert_int_equal(
+	    ask_about_body("/x?a=1&Body=x", SLICE("a=1&Body=x"), false, &form), VERDICT_MISMATCH);
+	form_done(&form);
+}
+
+/* --- the key ring --- */
+
+static struct verification
+verify_sample(struct sample *sample)
+{
+	struct verification verification;
+	sample->request.form = &sample->form;
+	sample->request.signature = slice_of(sample->signature);
+	verifier_verify(sample->verifier, &sample->request, &scratch, &verification);
+	return verification;
+}
+
+static void
+the_token_that_fits_is_told(void **state)
+{
+	(void)state;
+	static const enum token_label labels[] = {TOKEN_CURRENT, TOKEN_NEXT, TOKEN_PREVIOUS};
+	for (size_t i = 0; i < COUNT_OF(labels); i++) {
+		struct sample sample = make_sample();
+		add_token(sample.verifier, OTHER, TOKEN_CURRENT, SLICE("elsewhere"));
+		add_token(sample.verifier, ACCOUNT, TOKEN_CURRENT, SLICE("a"));
+		add_token(sample.verifier, ACCOUNT, TOKEN_NEXT, SLICE("b"));
+		add_token(sample.verifier, ACCOUNT, TOKEN_PREVIOUS, SLICE("c"));
+		assert_int_equal(verify_sample(&sample).verdict, VERDICT_MISMATCH);
+		add_token(sample.verifier, ACCOUNT, labels[i], SLICE(TOKEN));
+		struct verification found = verify_sample(&sample);
+		assert_int_equal(found.verdict, VERDICT_VALID);
+		assert_int_equal(found.label, labels[i]);
+		assert_slice(found.account, ACCOUNT);
+		assert_slice(verifier_account(sample.verifier, found.account_index), ACCOUNT);
+		drop_sample(&sample);
+	}
+}
+
+static void
+accounts_are_kept_apart(void **state)
+{
+	(void)state;
+	struct sample sample = make_sample();
+	add_token(sample.verifier, OTHER, TOKEN_CURRENT, SLICE("elsewhere"));
+	assert_int_equal(verify_sample(&sample).verdict, VERDICT_VALID);
+	sample.request.account = SLICE(OTHER);
+	assert_int_equal(verify_sample(&sample).verdict, VERDICT_MISMATCH);
+	sample.request.account = SLICE("AC99999999999999999999999999999999");
+	assert_int_equal(verify_sample(&sample).verdict, VERDICT_UNKNOWN_ACCOUNT);
+	sample.request.account = SLICE(""); /* there, and no account of ours */
+	assert_int_equal(verify_sample(&sample).verdict, VERDICT_UNKNOWN_ACCOUNT);
+	drop_sample(&sample);
+}
+
+static void
+a_request_without_account_is_tried_with_each(void **state)
+{
+	(void)state;
+	struct sample sample = make_sample();
+	add_token(sample.verifier, OTHER, TOKEN_CURRENT, SLICE("elsewhere"));
+	add_token(sample.verifier, "AC0", TOKEN_CURRENT, SLICE("elsewhere, too"));
+	sample.request.account = SLICE_NONE;
+	struct verification found = verify_sample(&sample);
+	assert_int_equal(found.verdict, VERDICT_VALID);
+	assert_slice(found.account, ACCOUNT);
+	assert_int_equal(found.account_index, 1);
+	sample.signature[0] = sample.signature[0] == 'A' ? 'B' : 'A';
+	assert_int_equal(verify_sample(&sample).verdict, VERDICT_MISMATCH);
+	drop_sample(&sample);
+}
+
+static void
+the_routes_account_stands_in_for_none(void **state)
+{
+	(void)state;
+	struct sample sample = make_sample();
+	add_token(sample.verifier, OTHER, TOKEN_CURRENT, SLICE("elsewhere"));
+	sample.request.account = SLICE_NONE;
+	sample.request.route_account = SLICE(OTHER);
+	assert_int_equal(verify_sample(&sample).verdict, VERDICT_MISMATCH);
+	sample.request.route_account = SLICE(ACCOUNT);
+	assert_int_equal(verify_sample(&sample).verdict, VERDICT_VALID);
+	sample.request.route_account = SLICE("AC9");
+	assert_int_equal(verify_sample(&sample).verdict, VERDICT_UNKNOWN_ACCOUNT);
+	sample.request.account = SLICE(ACCOUNT); /* what the request names goes first */
+	assert_int_equal(verify_sample(&sample).verdict, VERDICT_VALID);
+	drop_sample(&sample);
+}
+
+static void
+at_most_so_many_accounts_are_tried(void **state)
+{
+	(void)state;
+	struct sample sample = make_sample();
+	for (int i = 0; i < VERIFIER_ACCOUNTS_TRIED; i++) {
+		char sid[16];
+		snprintf(sid, sizeof sid, "AB%02d", i); /* sorts before ACCOUNT */
+		assert_int_equal(verifier_account_count(sample.verifier), i + 1);
+		sample.request.account = SLICE_NONE;
+		assert_int_equal(verify_sample(&sample).verdict, VERDICT_VALID);
+		add_token(sample.verifier, sid, TOKEN_CURRENT, SLICE("elsewhere"));
+	}
+	assert_int_equal(verify_sample(&sample).verdict, VERDICT_MISMATCH);
+	sample.request.account = SLICE(ACCOUNT);
+	assert_int_equal(verify_sample(&sample).verdict, VERDICT_VALID);
+	drop_sample(&sample);
+}
+
+static void
+an_account_without_any_token_verifies_nothing(void **state)
+{
+	(void)state;
+	struct sample sample = make_sample();
+	add_token(sample.verifier, OTHER, TOKEN_PREVIOUS, SLICE(TOKEN));
+	assert_false(verifier_has_token(sample.verifier, 1, TOKEN_CURRENT));
+	assert_true(verifier_has_token(sample.verifier, 1, TOKEN_PREVIOUS));
+	char text[SIGNATURE_TEXT_SIZE];
+	assert_int_equal(
+	    verifier_sign(sample.verifier, SLICE(OTHER), SLICE("/"), NULL, text), RESULT_NOT_FOUND);
+	assert_int_equal(
+	    verifier_sign(sample.verifier, SLICE("AC9"), SLICE("/"), NULL, text), RESULT_NOT_FOUND);
+	drop_sample(&sample);
+	struct verifier *empty = make_verifier("https://a.example.com", NULL);
+	struct verify_request request = {
+	    .target = SLICE("/"), .signature = SLICE("RSOYDt4T1cUTdK1PDd93/VVr8B8=")};
+	assert_int_equal(verdict_of(empty, &request), VERDICT_MISMATCH);
+	verifier_free(empty);
+	verifier_free(NULL);
+}
+
+static void
+each_verdict_and_label_has_a_name(void **state)
+{
+	(void)state;
+	for (int i = 0; i < VERDICT_COUNT; i++)
+		assert_true(strlen(verdict_name((enum verdict)i)) > 0);
+	assert_string_equal(verdict_name(VERDICT_UNKNOWN_ACCOUNT), "unknown-account");
+	assert_string_equal(token_label_name(TOKEN_CURRENT), "current");
+	assert_string_equal(token_label_name(TOKEN_NEXT), "next");
+	assert_string_equal(token_label_name(TOKEN_PREVIOUS), "previous");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(every_vector_is_accepted_or_refused_as_expected),
+	    cmocka_unit_test(what_was_signed_is_accepted),
+	    cmocka_unit_test(a_changed_signature_is_refused),
+	    cmocka_unit_test(a_changed_token_is_refused),
+	    cmocka_unit_test(a_changed_url_is_refused),
+	    cmocka_unit_test(a_changed_body_is_refused),
+	    cmocka_unit_test(a_signature_that_is_none_is_told_as_such),
+	    cmocka_unit_test(the_order_of_fields_does_not_matter),
+	    cmocka_unit_test(many_fields_are_verified_like_few),
+	    cmocka_unit_test(a_form_is_not_verified_without_its_parameters_when_memory_is_out),
+	    cmocka_unit_test(each_public_url_is_tried),
+	    cmocka_unit_test(a_derived_url_counts_only_where_none_is_configured),
+	    cmocka_unit_test(a_body_that_is_no_form_must_be_bound_by_its_hash),
+	    cmocka_unit_test(two_body_hashes_must_both_hold),
+	    cmocka_unit_test(a_form_may_be_bound_by_its_hash_too),
+	    cmocka_unit_test(a_get_is_signed_by_its_url_alone),
+	    cmocka_unit_test(the_token_that_fits_is_told),
+	    cmocka_unit_test(accounts_are_kept_apart),
+	    cmocka_unit_test(a_request_without_account_is_tried_with_each),
+	    cmocka_unit_test(the_routes_account_stands_in_for_none),
+	    cmocka_unit_test(at_most_so_many_accounts_are_tried),
+	    cmocka_unit_test(an_account_without_any_token_verifies_nothing),
+	    cmocka_unit_test(each_verdict_and_label_has_a_name),
+	};
+	return cmocka_run_group_tests(tests, init, done);
+}
