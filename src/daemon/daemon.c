@@ -73,17 +73,15 @@ on_health(void *context, bool healthy, const char *why)
 		    why);
 }
 
-/* No orderly end: closing the files would finish the very checkpoint. */
 static void
-on_fatal(void *context, const char *why)
+on_checkpoint_failed(void *context, const char *why)
 {
 	(void)context;
 	log_line(LOG_ERROR,
-	    "a checkpoint could not be synced (%s): ending at once; nothing that was acknowledged "
-	    "is "
-	    "lost, the next start reads it from the log",
+	    "a checkpoint of " JOURNAL_FILE
+	    " could not be synced (%s); none is tried until the next "
+	    "start, and its log grows: restart dlrd when the disk is sound",
 	    why);
-	_exit(EXIT_FAILURE);
 }
 
 static void
@@ -173,7 +171,7 @@ start_writer(struct daemon *daemon, struct failure *failure)
 	    .on_done = on_done,
 	    .on_committed = on_committed,
 	    .on_health = on_health,
-	    .on_fatal = on_fatal};
+	    .on_checkpoint_failed = on_checkpoint_failed};
 	return writer_start(&writer, &daemon->writer, failure);
 }
 
@@ -185,8 +183,7 @@ start_projector(struct daemon *daemon, struct failure *failure)
 	    .routes = &daemon->settings->routes,
 	    .metrics = daemon->metrics,
 	    .context = daemon,
-	    .on_synced = on_synced,
-	    .on_fatal = on_fatal};
+	    .on_synced = on_synced};
 	enum result result = projector_start(&options, &daemon->projector, failure);
 	atomic_store(&daemon->projector_running, daemon->projector);
 	return result;

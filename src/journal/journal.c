@@ -34,7 +34,8 @@ struct journal {
 	char *path;
 	struct metric *fsync_seconds;
 	uint64_t last_seq;
-	int wal_pages; /* in the log, as of the last commit */
+	bool checkpoint_failed; /* none may be tried again */
+	int wal_pages;          /* in the log, as of the last commit */
 	char error[256];
 };
 
@@ -232,6 +233,8 @@ open_handle(struct journal *journal, struct failure *failure)
 		return result;
 	/* After PRAGMA wal_autocheckpoint, which has a hook of its own. */
 	sqlite3_wal_hook(journal->db, note_wal_pages, journal);
+	if (journal->checkpoint_failed)
+		sqlite3_db_config(journal->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	result = note_error(journal, prepare_all(journal));
 	if (result == RESULT_OK)
 		result = read_last_seq(journal);
@@ -380,9 +383,15 @@ journal_checkpoint(struct journal *journal)
 {
 	if (journal->db == NULL)
 		return note_error(journal, SQLITE_IOERR);
+	if (journal->checkpoint_failed)
+		return RESULT_OK;
 	int code =
 	    sqlite3_wal_checkpoint_v2(journal->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-	return note_error(journal, code == SQLITE_BUSY ? SQLITE_OK : code);
+	enum result result = note_error(journal, code == SQLITE_BUSY ? SQLITE_OK : code);
+	journal->checkpoint_failed = result == RESULT_IO;
+	if (journal->checkpoint_failed)
+		sqlite3_db_config(journal->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	return result;
 }
 
 bool

@@ -179,7 +179,7 @@ checkpoint(struct writer *writer, uint64_t wal_bytes)
 		return;
 	enum result result = journal_checkpoint(writer->options.journal);
 	if (result == RESULT_IO)
-		writer->options.on_fatal(
+		writer->options.on_checkpoint_failed(
 		    writer->options.context, journal_error(writer->options.journal));
 	if (result != RESULT_OK)
 		metric_add(writer->metrics.checkpoint, 1);

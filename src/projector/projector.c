@@ -176,10 +176,16 @@ checkpoint(struct projector *projector)
 	struct store *store = projector->options.store;
 	uint64_t synced = projector->synced;
 	enum result result = store_checkpoint(store, &synced);
-	if (result == RESULT_IO)
-		projector->options.on_fatal(projector->options.context, store_error(store));
 	if (result != RESULT_OK)
 		metric_add(projector->metrics.checkpoint_failures, 1);
+	if (result == RESULT_IO)
+		log_line(LOG_ERROR,
+		    "a checkpoint of " STORE_FILE
+		    " could not be synced (%s); none is tried until the "
+		    "next start, its log grows, and the journal is not trimmed: restart dlrd when "
+		    "the "
+		    "disk is sound",
+		    store_error(store));
 	projector->dirty_since_us = synced < store_cursor(store) ? clock_monotonic_us() : 0;
 	if (synced != projector->synced) {
 		projector->synced = synced;

@@ -30,6 +30,7 @@ struct store {
 	size_t touched_count, touched_capacity;
 	enum conflict_policy policy;
 	uint64_t cursor;
+	bool checkpoint_failed; /* none may be tried again */
 	int wal_pages;
 	char error[256];
 };
@@ -523,6 +524,8 @@ enum result
 store_checkpoint(struct store *store, uint64_t *out_synced)
 {
 	int pages = 0, copied = 0;
+	if (store->checkpoint_failed)
+		return RESULT_OK;
 	int code =
 	    sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages, &copied);
 	if (code == SQLITE_BUSY)
@@ -530,6 +533,9 @@ store_checkpoint(struct store *store, uint64_t *out_synced)
 	/* The file is synced after the last page was copied; a reader may have kept some back. */
 	if (code == SQLITE_OK && pages == copied)
 		*out_synced = store->cursor;
+	store->checkpoint_failed = sql_result(code) == RESULT_IO;
+	if (store->checkpoint_failed)
+		sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	return note(store, sql_result(code));
 }
 

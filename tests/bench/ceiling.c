@@ -1,7 +1,8 @@
 /* ceiling: what libmicrohttpd alone can answer on this machine.
  *
- * It reads each request whole, in poll mode, and answers 204: no form, no signature, nothing kept. dlrd is
- * measured against it in the same run, since machines differ and are noisy, and ratios carry over.
+ * It reads each request whole, in poll mode, and answers 204: no form, no signature, nothing kept.
+ * dlrd is measured against it in the same run, since machines differ and are noisy, and ratios
+ * carry over.
  *
  *     ceiling PORT */
 #include <microhttpd.h>
@@ -32,9 +33,9 @@ main(int count, char **words)
 	if (count != 2)
 		return 2;
 	no_content = MHD_create_response_from_buffer(0, "", MHD_RESPMEM_PERSISTENT);
-	struct MHD_Daemon *daemon = MHD_start_daemon(MHD_USE_POLL_INTERNAL_THREAD,
-	    (uint16_t)atoi(words[1]), NULL, NULL, answer, NULL, MHD_OPTION_CONNECTION_LIMIT, 4096,
-	    MHD_OPTION_END);
+	struct MHD_Daemon *daemon =
+	    MHD_start_daemon(MHD_USE_POLL_INTERNAL_THREAD, (uint16_t)atoi(words[1]), NULL, NULL,
+		answer, NULL, MHD_OPTION_CONNECTION_LIMIT, 4096, MHD_OPTION_END);
 	if (no_content == NULL || daemon == NULL)
 		return 1;
 	pause();

@@ -61,7 +61,10 @@ must_check enum result journal_probe(struct journal *journal);
 must_check enum result journal_trim(struct journal *journal, uint64_t last_seq, int64_t before_us,
     size_t rows_max, size_t *out_removed);
 
-/* Copies the write-ahead log into the file as far as no reader stands in the way. */
+/* Copies the write-ahead log into the file as far as no reader stands in the way. RESULT_IO where
+ * that could not be synced: the system may have dropped what it could not write, but the log still
+ * has it, and the next start reads it from there. So after that the call does nothing, and closing
+ * the journal leaves the log as it is. */
 must_check enum result journal_checkpoint(struct journal *journal);
 
 /* Whether the file at the journal's path is no longer the one that is open: what is appended then

@@ -40,10 +40,9 @@ struct writer_options {
 	void (*on_committed)(void *context, uint64_t last_seq);
 	/* The journal stopped or began to take writes; why is a line for the log. */
 	void (*on_health)(void *context, bool healthy, const char *why);
-	/* A checkpoint could not be synced; it must not be tried again in this process, since the
-	 * system may have dropped what it could not write: the log still has it, and is read again
-	 * at the next start. Must not return. */
-	void (*on_fatal)(void *context, const char *why);
+	/* A checkpoint could not be synced, and none is tried again in this process; why is a line
+	 * for the log. */
+	void (*on_checkpoint_failed)(void *context, const char *why);
 };
 
 struct writer;

@@ -21,9 +21,6 @@ struct projector_options {
 	void *context;
 	/* Everything up to journal_seq is projected, and on the disk. */
 	void (*on_synced)(void *context, uint64_t journal_seq);
-	/* A checkpoint could not be synced; it must not be tried again in this process, since the
-	 * system may have dropped what it could not write. Must not return. */
-	void (*on_fatal)(void *context, const char *why);
 };
 
 struct projector;

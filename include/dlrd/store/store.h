@@ -51,7 +51,9 @@ must_check enum result store_commit(struct store *store, uint64_t journal_seq);
 void store_rollback(struct store *store);
 
 /* Copies the write-ahead log into the file as far as readers allow. *out_synced is the cursor that
- * is known to be on the disk; untouched when none is known anew. */
+ * is known to be on the disk; untouched when none is known anew. RESULT_IO where it could not be
+ * synced: as with the journal's, none is tried after that, and closing leaves the log to the next
+ * start. */
 must_check enum result store_checkpoint(struct store *store, uint64_t *out_synced);
 
 /* Bytes in the write-ahead log since it was last reset. */

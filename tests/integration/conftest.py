@@ -1,0 +1,66 @@
+"""Fixtures: daemons that are started, and looked at once more when they stop."""
+
+import os
+import pathlib
+import signal
+
+import pytest
+
+import harness
+
+
+def pytest_configure(config):
+    program = pathlib.Path(harness.DLRD)
+    if not (program.is_file() and os.access(program, os.X_OK)):
+        pytest.exit(f"no program at {program}: build it, or name it in DLRD", returncode=4)
+
+
+@pytest.fixture(autouse=True)
+def time_limit():
+    """No test hangs for ever, whatever the daemon does."""
+    def too_long(*_):
+        raise AssertionError("the test took too long")
+    before = signal.signal(signal.SIGALRM, too_long)
+    signal.alarm(90 * harness.SLOW)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture
+def make_daemon():
+    """Makes daemons, started or not; each is stopped and its log read at the end."""
+    made = []
+
+    def make(settings=None, start=True, **more):
+        daemon = harness.Daemon(settings, **more)
+        made.append(daemon)
+        return daemon.start() if start else daemon
+
+    yield make
+    problems = []
+    for daemon in made:
+        try:
+            daemon.finish()
+        except AssertionError as error:
+            problems.append(str(error))
+    assert not problems, "\n".join(problems)
+
+
+@pytest.fixture
+def daemon(make_daemon):
+    """One daemon with the default routes, for a test that changes what it stores."""
+    return make_daemon()
+
+
+@pytest.fixture(scope="module")
+def shared_daemon():
+    """One daemon for a whole file, for tests that do not mind what else is stored."""
+    daemon = harness.Daemon().start()
+    yield daemon
+    daemon.finish()
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    return tmp_path / "ledger"

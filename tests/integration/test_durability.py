@@ -1,0 +1,555 @@
+"""Kill -9, full disks and failing fsyncs: acknowledged within stored within sent, nothing twice.
+
+DLRD_TEST_KILLS sets the number of rounds of kill -9.
+"""
+
+import json
+import mmap
+import os
+import random
+import struct
+import subprocess
+import threading
+
+import pytest
+
+import harness
+from harness import (SAMPLE_TARGET, SANITIZER, SLOW, Load, check_ledger, new_sid, scaled,
+                     signed_post, status_params, target_for, until)
+
+KILLS = int(os.environ.get("DLRD_TEST_KILLS", scaled(10, 3)))
+
+
+# --- kill -9 ---
+
+
+def test_a_clean_restart_keeps_everything(daemon):
+    sids = [new_sid() for _ in range(20)]
+    daemon.keep_all(signed_post(SAMPLE_TARGET, status_params(sid, "sent")) for sid in sids)
+    before = daemon.events()
+    daemon.restart()
+    assert daemon.events() == before
+    daemon.audit()
+
+
+def test_what_was_acknowledged_and_not_yet_projected_is_projected_after_kill_9(daemon):
+    """The store is locked by somebody else, so that only the journal has it when the end comes."""
+    import sqlite3
+    daemon.settle()
+    blocker = sqlite3.connect(daemon.store / "dlrd.db", isolation_level=None)
+    blocker.execute("PRAGMA wal_autocheckpoint = 0")
+    blocker.execute("BEGIN IMMEDIATE")
+    sids = [new_sid() for _ in range(50)]
+    daemon.keep_all(signed_post(SAMPLE_TARGET, status_params(sid, "sent")) for sid in sids)
+    daemon.kill()
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    daemon.start()
+    assert [event["message"] for event in daemon.events()] == sids
+    daemon.audit()
+
+
+def test_kill_9_in_the_middle_of_load_loses_and_doubles_nothing(make_daemon, ledger):
+    rng = random.Random("kill")
+    daemon = make_daemon()
+    total = 0
+    for _ in range(KILLS):
+        load = Load(daemon, ledger, threads=12)
+        total += rng.randrange(20, scaled(1500, 150))
+        load.wait_acknowledged(total - len(harness.ledger_of(ledger)))
+        daemon.kill()
+        load.join()
+        total = len(harness.ledger_of(ledger))
+        daemon.start()
+        check_ledger(daemon, ledger)
+    assert total >= 20 * KILLS
+    assert daemon.sql("PRAGMA integrity_check")[0][0] == b"ok"
+    assert daemon.sql("PRAGMA integrity_check", name="journal.db")[0][0] == b"ok"
+
+
+def test_kill_9_right_at_the_start_harms_nothing(make_daemon, ledger):
+    """With something to recover in both files, and at every stage of the start."""
+    daemon = make_daemon()
+    load = Load(daemon, ledger, threads=8)
+    load.wait_acknowledged(scaled(500, 100))
+    daemon.kill()
+    load.join()
+    rng = random.Random("start")
+    for _ in range(scaled(20, 6)):
+        daemon.spawn()
+        threading.Event().wait(rng.uniform(0, 0.06 * SLOW))
+        daemon.kill()
+    daemon.start()
+    check_ledger(daemon, ledger)
+
+
+def test_kill_9_before_the_first_start_was_done_leaves_a_directory_to_start_in(make_daemon):
+    rng = random.Random("first")
+    for _ in range(scaled(12, 4)):
+        daemon = make_daemon(start=False)
+        daemon.spawn()
+        threading.Event().wait(rng.uniform(0, 0.03 * SLOW))
+        daemon.kill()
+        daemon.start()
+        daemon.keep(SAMPLE_TARGET, status_params(new_sid(), "sent"))
+        assert len(daemon.events()) == 1
+        assert daemon.terminate() == 0
+
+
+def test_kill_9_while_it_stops_loses_nothing(make_daemon, ledger):
+    daemon = make_daemon()
+    for _ in range(scaled(4, 2)):
+        load = Load(daemon, ledger, threads=8)
+        load.wait_acknowledged(scaled(200, 40))
+        os.kill(daemon.pid, 15)
+        threading.Event().wait(0.02)
+        daemon.kill()
+        load.join()
+        daemon.start()
+        check_ledger(daemon, ledger)
+
+
+def test_the_counters_of_many_kills_equal_those_of_none(make_daemon):
+    """The same receipts, once with kills and resends between them and once without."""
+    rng = random.Random("equal")
+    history = []
+    for i in range(scaled(150, 40)):
+        sid = new_sid()
+        history += [status_params(sid, "sent", number=i),
+                    status_params(sid, rng.choice(["delivered", "undelivered"]), number=i,
+                                  code=30003)]
+    calm, killed = make_daemon(), make_daemon()
+    calm.keep_all(signed_post(SAMPLE_TARGET, params) for params in history)
+    step = len(history) // 4
+    for at in range(0, len(history), step):
+        killed.keep_all(signed_post(SAMPLE_TARGET, params)
+                        for params in history[max(0, at - 10):at + step])
+        killed.kill()
+        killed.start()
+    figures = [{**daemon.campaign(), "first": 0, "last": 0} for daemon in (calm, killed)]
+    assert figures[0] == figures[1]
+    killed.audit()
+
+
+# --- full disks ---
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A tmpfs of 4 MiB, mounted for the test."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    if os.geteuid() != 0:
+        pytest.skip("mounting a tmpfs needs root")
+    got = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "dlrd-test", place],
+                         capture_output=True, text=True)
+    if got.returncode != 0:
+        pytest.skip(f"no tmpfs may be mounted here: {got.stderr}")
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)
+
+
+def fill(path):
+    """Takes all space that is left, to the last byte."""
+    with open(path, "wb", buffering=0) as ballast:
+        for size in (65536, 4096, 1):
+            try:
+                while True:
+                    ballast.write(b"x" * size)
+            except OSError:
+                continue
+
+
+def assert_503(daemon, params):
+    response = daemon.post(target_for(), params)
+    assert response.status == 503, response
+    assert response.body == b"" and response.header("Content-Length") == "0"
+    assert response.header("Retry-After").isdigit()
+
+
+def test_a_full_disk_is_answered_503_and_mends_itself(make_daemon, small_disk):
+    store = small_disk / "store"
+    store.mkdir()
+    ballast = small_disk / "ballast"
+    daemon = make_daemon(store=store)
+    acknowledged = [new_sid() for _ in range(30)]
+    daemon.keep_all(signed_post(target_for(), status_params(sid, "sent")) for sid in acknowledged)
+    pid = daemon.pid
+    for _ in range(scaled(3, 2)):
+        fill(ballast)
+
+        def refused():
+            sid = new_sid()
+            params = status_params(sid, "sent", Body="x" * 20_000)
+            status = daemon.post(target_for(), params).status
+            assert status in (204, 503)
+            if status == 204:
+                acknowledged.append(sid)
+            return status == 503
+        until(refused, 20, "a 503")
+        for _ in range(5):
+            assert_503(daemon, status_params(new_sid(), "sent", Body="x" * 20_000))
+        assert daemon.api("/readyz").status == 503
+        assert daemon.api("/healthz").status == 200
+        assert daemon.metric("dlrd_ready") == 0
+        assert daemon.metric("dlrd_journal_failures_total", '{cause="full"}') > 0
+        assert daemon.process.poll() is None and daemon.pid == pid
+        ballast.unlink()
+
+        def kept():
+            sid = new_sid()
+            if daemon.post(target_for(), status_params(sid, "sent")).status == 204:
+                acknowledged.append(sid)
+                return True
+            return False
+        until(kept, 20, "a 204 once there is room")
+        until(lambda: daemon.api("/readyz").status == 200, 10, "readiness")
+    stored = {event["message"] for event in daemon.events()}
+    assert set(acknowledged) <= stored
+    daemon.audit()
+    daemon.kill()
+    daemon.start()
+    assert set(acknowledged) <= {event["message"] for event in daemon.events()}
+    daemon.audit()
+
+
+def test_readiness_comes_back_by_itself_without_a_callback(make_daemon, small_disk):
+    """A balancer that looks at /readyz sends nothing to a daemon that is not ready."""
+    store = small_disk / "store"
+    store.mkdir()
+    daemon = make_daemon(store=store)
+    fill(small_disk / "ballast")
+    params = status_params(new_sid(), "sent", Body="x" * 20_000)
+    until(lambda: daemon.post(target_for(), params).status == 503, 20, "a 503")
+    assert daemon.api("/readyz").status == 503
+    (small_disk / "ballast").unlink()
+    until(lambda: daemon.api("/readyz").status == 200, 10, "readiness")
+
+
+def test_a_disk_that_load_fills_loses_nothing_acknowledged(make_daemon, small_disk, ledger):
+    store = small_disk / "store"
+    store.mkdir()
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(b"x" * (1 << 20))
+    daemon = make_daemon(store=store)
+    load = Load(daemon, ledger, threads=8)
+    until(lambda: load.refused > 20 or not load.alive(), 60, "the disk to be full")
+    assert load.refused > 20
+    ballast.unlink()
+    before = load.acknowledged
+    until(lambda: load.acknowledged > before or not load.alive(), 20, "204 again")
+    load.stop()
+    assert load.acknowledged > before
+    daemon.kill()
+    until(lambda: starts(daemon), 10, "a start")
+    check_ledger(daemon, ledger)
+
+
+def starts(daemon):
+    """The disk may be full again by now; then the test's last word is the log."""
+    daemon.start()
+    return True
+
+
+# --- directories that cannot be worked in ---
+
+
+def assert_refuses_to_start(daemon, *words):
+    daemon.spawn()
+    assert daemon.process.wait(20 * SLOW) == 1
+    for word in words:
+        assert word in daemon.log(), daemon.log()
+    assert "listening" not in daemon.log()
+    with pytest.raises(OSError):
+        daemon.connect(1)
+
+
+def test_a_missing_directory_is_named(make_daemon, tmp_path):
+    missing = tmp_path / "missing"
+    assert_refuses_to_start(make_daemon(start=False, store=missing), str(missing))
+    assert not missing.exists()
+
+
+def test_a_directory_that_is_a_file_is_named(make_daemon, tmp_path):
+    place = tmp_path / "file"
+    place.write_text("")
+    assert_refuses_to_start(make_daemon(start=False, store=place), str(place))
+
+
+def test_a_full_disk_at_the_start_is_named(make_daemon, small_disk):
+    fill(small_disk / "ballast")
+    store = small_disk / "store"
+    store.mkdir()
+    assert_refuses_to_start(make_daemon(start=False, store=store), str(store))
+
+
+def test_a_full_disk_at_a_later_start_is_named_and_loses_nothing(make_daemon, small_disk):
+    store = small_disk / "store"
+    store.mkdir()
+    daemon = make_daemon(store=store)
+    sids = [new_sid() for _ in range(20)]
+    daemon.keep_all(signed_post(target_for(), status_params(sid, "sent")) for sid in sids)
+    daemon.kill()
+    fill(small_disk / "ballast")
+    daemon.spawn()
+
+    def decided():
+        if daemon.process.poll() is not None:
+            return True
+        try:
+            return daemon.api("/readyz").status in (200, 503)
+        except OSError:
+            return False
+    until(decided, 20, "the daemon to start or to refuse")
+    if daemon.process.poll() is not None:
+        assert daemon.process.returncode == 1
+        assert str(store) in daemon.log(), daemon.log()
+    else:
+        daemon.kill()
+    (small_disk / "ballast").unlink()
+    daemon.start()
+    assert [event["message"] for event in daemon.events()] == sids
+    daemon.audit()
+
+
+def test_a_read_only_directory_is_named(make_daemon, small_disk):
+    store = small_disk / "store"
+    store.mkdir()
+    remount = ["mount", "-o", "remount,ro", small_disk]
+    if subprocess.run(remount, capture_output=True).returncode != 0:
+        pytest.skip("a tmpfs may not be remounted here")
+    assert_refuses_to_start(make_daemon(start=False, store=store), str(store), "Read-only")
+
+
+@pytest.mark.parametrize("name", ["journal.db", "dlrd.db"])
+def test_a_file_of_another_program_is_left_alone(make_daemon, name):
+    for content in (b"this is no database at all\n" * 500, b"SQLite format 3\x00" + b"\xff" * 8000):
+        daemon = make_daemon(start=False)
+        (daemon.store / name).write_bytes(content)
+        assert_refuses_to_start(daemon, str(daemon.store / name))
+        assert (daemon.store / name).read_bytes() == content
+
+
+# --- fsyncs that fail ---
+
+
+class Fault:
+    """The control of fault.c, from this side."""
+
+    def __init__(self, path):
+        path.write_bytes(bytes(32))
+        with open(path, "r+b") as control:
+            self.map = mmap.mmap(control.fileno(), 32)
+
+    def _get(self, index):
+        return struct.unpack_from("l", self.map, 8 * index)[0]
+
+    def _set(self, index, value):
+        struct.pack_into("l", self.map, 8 * index, value)
+
+    def fail(self, times, spare=0):
+        """times: how many syncs fail, -1 for all; after so many spared ones."""
+        self._set(1, spare)
+        self._set(0, times)
+
+    def stop(self):
+        self._set(0, 0)
+
+    @property
+    def seen(self):
+        return self._get(2)
+
+    @property
+    def failed(self):
+        return self._get(3)
+
+
+@pytest.fixture(scope="module")
+def shim(tmp_path_factory):
+    if SANITIZER:
+        pytest.skip("a sanitizer wants to be the first library that is loaded")
+    library = tmp_path_factory.mktemp("shim") / "fault.so"
+    subprocess.run(["cc", "-O2", "-fPIC", "-shared", "-o", library, harness.HERE / "fault.c",
+                    "-ldl"], check=True)
+    return library
+
+
+def faulty(make_daemon, shim, tmp_path, name):
+    fault = Fault(tmp_path / "control")
+    daemon = make_daemon(start=False, env={
+        "LD_PRELOAD": str(shim), "FAULT_CONTROL": str(tmp_path / "control"), "FAULT_NAME": name})
+    daemon.start()
+    return daemon, fault
+
+
+@pytest.fixture
+def faulty_log(make_daemon, shim, tmp_path):
+    return faulty(make_daemon, shim, tmp_path, "/journal.db-wal")
+
+
+def test_the_shim_sees_a_sync_for_each_acknowledgement(faulty_log):
+    daemon, fault = faulty_log
+    for _ in range(5):
+        before = fault.seen
+        daemon.keep(SAMPLE_TARGET, status_params(new_sid(), "sent"))
+        assert fault.seen > before
+
+
+def post_and_note(daemon, acknowledged, refused):
+    sid = new_sid()
+    status = daemon.post(SAMPLE_TARGET, status_params(sid, "sent")).status
+    assert status in (204, 503)
+    (acknowledged if status == 204 else refused).append(sid)
+    return status
+
+
+def check_stored(daemon, acknowledged, refused):
+    """Refused ones may be there, once; acknowledged ones are."""
+    stored = [event["message"] for event in daemon.events()]
+    assert len(stored) == len(set(stored))
+    assert set(acknowledged) <= set(stored) <= set(acknowledged) | set(refused)
+    daemon.audit()
+
+
+@pytest.mark.parametrize("spare", range(scaled(6, 3)))
+def test_a_sync_that_fails_once_is_answered_503_once(faulty_log, spare):
+    """SQLite's own method: the first, the second, the third ... sync fails."""
+    daemon, fault = faulty_log
+    acknowledged, refused = [], []
+    for _ in range(10):
+        assert post_and_note(daemon, acknowledged, refused) == 204
+    fault.fail(1, spare)
+    for _ in range(20):
+        failed, count = fault.failed, len(refused)
+        post_and_note(daemon, acknowledged, refused)
+        assert fault.failed == failed or len(refused) > count, "a 204 in spite of a failed sync"
+        until(lambda: daemon.api("/readyz").status == 200, 10, "readiness")
+    assert fault.failed == 1 and 1 <= len(refused) <= 2
+    check_stored(daemon, acknowledged, refused)
+    daemon.kill()
+    daemon.start()
+    check_stored(daemon, acknowledged, refused)
+
+
+def test_syncs_that_fail_for_ever_are_answered_503_until_they_stop(faulty_log):
+    daemon, fault = faulty_log
+    acknowledged, refused = [], []
+    post_and_note(daemon, acknowledged, refused)
+    fault.fail(-1)
+    for _ in range(20):
+        assert post_and_note(daemon, acknowledged, refused) == 503
+    assert daemon.api("/readyz").status == 503
+    assert daemon.api("/healthz").status == 200
+    assert daemon.metric("dlrd_journal_failures_total", '{cause="io"}') > 0
+    fault.stop()
+    until(lambda: daemon.api("/readyz").status == 200, 10, "readiness without a callback")
+    for _ in range(10):
+        assert post_and_note(daemon, acknowledged, refused) == 204
+    check_stored(daemon, acknowledged, refused)
+    daemon.kill()
+    daemon.start()
+    check_stored(daemon, acknowledged, refused)
+
+
+def test_a_kill_9_right_after_a_failed_sync_loses_nothing_acknowledged(faulty_log):
+    daemon, fault = faulty_log
+    acknowledged, refused = [], []
+    for _ in range(5):
+        post_and_note(daemon, acknowledged, refused)
+        fault.fail(-1)
+        assert post_and_note(daemon, acknowledged, refused) == 503
+        daemon.kill()
+        fault.stop()
+        daemon.start()
+        check_stored(daemon, acknowledged, refused)
+
+
+def test_failing_syncs_under_load_lose_nothing_acknowledged(faulty_log, ledger):
+    daemon, fault = faulty_log
+    load = Load(daemon, ledger, threads=12)
+    rng = random.Random("faults")
+    for _ in range(scaled(12, 5)):
+        before = load.acknowledged
+        until(lambda: load.acknowledged > before + 20 or not load.alive(), 20, "204s")
+        failed = fault.failed
+        fault.fail(rng.choice([1, 1, 3]), rng.randrange(4))
+        until(lambda: fault.failed > failed, 10, "a sync that fails")
+    fault.stop()
+    before = load.acknowledged
+    until(lambda: load.acknowledged > before, 20, "204s at the end")
+    load.stop()
+    assert load.refused > 0
+    check_ledger(daemon, ledger)
+    daemon.kill()
+    daemon.start()
+    check_ledger(daemon, ledger)
+
+
+@pytest.mark.parametrize("name", ["/dlrd.db-wal", "/dlrd.db"])
+def test_failing_syncs_of_the_store_do_not_touch_the_acknowledgements(
+        make_daemon, shim, tmp_path, ledger, name):
+    daemon, fault = faulty(make_daemon, shim, tmp_path, name)
+    fault.fail(-1)
+    load = Load(daemon, ledger, threads=8)
+    load.wait_acknowledged(scaled(3000, 500))
+    until(lambda: fault.failed > 0, 30, "a sync that fails")
+    load.stop()
+    assert load.refused == 0
+    assert daemon.api("/readyz").status == 200
+    fault.stop()
+    check_ledger(daemon, ledger)
+    daemon.kill()
+    daemon.start()
+    check_ledger(daemon, ledger)
+
+
+def test_a_checkpoint_of_the_journal_that_fails_is_counted_and_loses_nothing(
+        make_daemon, shim, tmp_path, ledger):
+    daemon, fault = faulty(make_daemon, shim, tmp_path, "/journal.db")
+    fault.fail(-1)
+    failures = ('dlrd_checkpoint_failures_total', '{file="journal.db"}')
+    sids = []
+
+    def send(count):
+        for _ in range(count):
+            sids.append(new_sid())
+            daemon.keep(target_for(), status_params(sids[-1], "sent", Large="x" * 200_000))
+
+    def failed():
+        send(10)
+        return daemon.metric(*failures) > 0
+    until(failed, 40, "a checkpoint that fails")
+    fault.stop()
+    count = daemon.metric(*failures)
+    send(200)
+    assert daemon.metric(*failures) == count
+    daemon.kill()
+    daemon.start()
+    assert [event["message"] for event in daemon.events()] == sids
+    daemon.audit()
+
+
+# --- the harness itself ---
+
+
+def test_the_ledger_check_finds_what_is_lost_or_doubled(daemon, ledger):
+    load = Load(daemon, ledger, threads=2, limit=20)
+    load.join()
+    assert check_ledger(daemon, ledger) == (20, 20)
+    with open(ledger, "a") as more:
+        more.write(new_sid() + "\n")
+    with pytest.raises(AssertionError, match="lost 1"):
+        check_ledger(daemon, ledger)
+
+
+def test_the_audit_finds_what_was_changed_by_hand(daemon):
+    import sqlite3
+    daemon.keep(SAMPLE_TARGET, status_params(new_sid(), "delivered"))
+    daemon.settle()
+    assert daemon.terminate() == 0
+    with sqlite3.connect(daemon.store / "dlrd.db") as connection:
+        connection.execute("UPDATE campaign_hour SET delivered = delivered + 1")
+    connection.close()
+    result = daemon.cli("audit", "--json", check=False)
+    assert result.returncode == 1
+    assert json.loads(result.stdout)["differences"] >= 1
