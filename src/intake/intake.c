@@ -29,7 +29,7 @@
 #define LOOP_MAX_MS 500
 #define LOOP_DRAIN_MS 20
 #define LOOP_RETRY_MS 2
-#define RUNS_MAX 4 /* of one listener, before the others and the writer have their turn */
+#define RUNS_MAX 2 /* of one listener, before the others and the writer have their turn */
 
 enum stage {
 	STAGE_HEAD,    /* nothing judged yet */
@@ -425,11 +425,16 @@ intake_done(struct intake *intake, struct journal_write *list)
 }
 
 static void
-take_done(struct intake *intake)
+stop_ringing(struct intake *intake)
 {
 	uint64_t rings;
 	if (read(intake->event_fd, &rings, sizeof rings) < 0 && errno != EAGAIN)
 		log_line(LOG_ERROR, "the intake's eventfd: %s", strerror(errno));
+}
+
+static void
+take_done(struct intake *intake)
+{
 	pthread_mutex_lock(&intake->done_lock);
 	struct journal_write *list = intake->done;
 	intake->done = NULL;
@@ -642,6 +647,7 @@ run_listeners(struct intake *intake, const struct pollfd *polled, bool timed_out
 		for (int run = 0; run == 0 || (listener->must_run && run < RUNS_MAX); run++) {
 			listener->must_run = false;
 			MHD_run(listener->daemon);
+			take_done(intake); /* what was committed meanwhile goes out with the rest */
 		}
 		listener->called |= listener->must_run;
 	}
@@ -693,7 +699,8 @@ run(void *context)
 			log_line(LOG_ERROR, "the intake's poll: %s", strerror(errno));
 		atomic_store(&intake->heartbeat_us, clock_monotonic_us());
 		if (polled[count].revents != 0)
-			take_done(intake);
+			stop_ringing(intake);
+		take_done(intake);
 		run_listeners(intake, polled, ready == 0);
 		hand_over(intake);
 		enforce_deadlines(intake);

@@ -10,8 +10,8 @@
 #include <string.h>
 #include <time.h>
 
-#define BATCH_MAX 4096                       /* entries; bounds the time of one commit */
-#define CHECKPOINT_BYTES (16u * 1024 * 1024) /* log size that is worth two fsyncs */
+#define BATCH_MAX 4096                      /* entries; bounds the time of one commit */
+#define CHECKPOINT_BYTES (4u * 1024 * 1024) /* log size: a stall of some milliseconds */
 #define PROBE_US CLOCK_SECOND_US
 #define TRIM_ROWS 1000                   /* a few milliseconds of work */
 #define UPKEEP_US (CLOCK_SECOND_US / 10) /* between looks at size and age */
