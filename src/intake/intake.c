@@ -3,7 +3,8 @@
 
 #include "dlrd/base/clock.h"
 #include "dlrd/base/log.h"
-#include "dlrd/twilio/twiml.h"
+#include "dlrd/intake/answers.h"
+#include "dlrd/intake/head_reader.h"
 
 #include <errno.h>
 #include <microhttpd.h>
@@ -74,18 +75,10 @@ struct listener {
 	bool called;    /* in its last run it called us at all */
 };
 
-enum response_kind {
-	RESPONSE_EMPTY,
-	RESPONSE_TWIML,
-	RESPONSE_METHODS,
-	RESPONSE_RETRY,
-	RESPONSE_KINDS
-};
-
 struct intake {
 	struct intake_options options;
 	struct listener listeners[INTAKE_LISTENERS_MAX];
-	struct MHD_Response *responses[RESPONSE_KINDS][2]; /* [1]: with Connection: close */
+	struct answers answers;
 	struct connections busy, idle, waiting;
 	size_t open_connections, in_flight;
 	struct journal_write *outbox, **outbox_end; /* waiting, not yet handed over */
@@ -248,116 +241,16 @@ on_connection(void *context, struct MHD_Connection *mhd, void **socket_context,
 	}
 }
 
-/* RFC 9110, section 5.6.2. */
-static bool
-is_token(struct slice name)
-{
-	for (size_t i = 0; i < name.len; i++) {
-		char byte = name.ptr[i];
-		bool letter = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
-			      (byte >= '0' && byte <= '9');
-		if (!letter && slice_find(SLICE("!#$%&'*+-.^_`|~"), byte) == 15)
-			return false;
-	}
-	return name.len > 0;
-}
-
-static void
-read_length(struct request_head *head, struct slice value)
-{
-	int64_t length = 0;
-	head->lengths++;
-	head->bad_length |= slice_to_int(value, &length) != RESULT_OK;
-	head->content_length = (uint64_t)length;
-}
-
-static enum MHD_Result
-read_header(void *context, enum MHD_ValueKind kind, const char *name_text, size_t name_len,
-    const char *value_text, size_t value_len)
-{
-	struct request_head *head = context;
-	struct slice name = {name_text, name_len};
-	struct slice value = {value_text == NULL ? "" : value_text, value_len};
-	const struct {
-		struct slice name;
-		struct slice *value;
-		unsigned *count; /* NULL: the first one counts, more of them do no harm */
-	} wanted[] = {
-	    {SLICE("X-Twilio-Signature"), &head->signature, &head->signatures},
-	    {SLICE("Host"), &head->host, &head->hosts},
-	    {SLICE("Content-Type"), &head->media_type, NULL},
-	    {SLICE("X-Forwarded-Proto"), &head->forwarded_proto, NULL},
-	    {SLICE("X-Forwarded-Host"), &head->forwarded_host, NULL},
-	};
-	(void)kind;
-	head->header_bytes += name_len + value_len + 4;
-	head->bad_header |= !is_token(name);
-	for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
-		if (!slice_equal_nocase(name, wanted[i].name))
-			continue;
-		if (wanted[i].value->ptr == NULL)
-			*wanted[i].value = value;
-		if (wanted[i].count != NULL)
-			++*wanted[i].count;
-		return MHD_YES;
-	}
-	if (slice_equal_nocase(name, SLICE("Content-Length")))
-		read_length(head, value);
-	else if (slice_equal_nocase(name, SLICE("Transfer-Encoding"))) {
-		head->encodings++;
-		head->chunked = slice_equal_nocase(value, SLICE("chunked"));
-	}
-	return MHD_YES;
-}
-
-static void
-read_head(struct connection *connection, const char *method, const char *version)
-{
-	struct request *request = &connection->request;
-	request->head = (struct request_head){.method = slice_of(method),
-	    .version = slice_of(version),
-	    .target = buffer_slice(&request->target),
-	    .from_trusted_proxy = connection->trusted};
-	MHD_get_connection_values_n(connection->mhd, MHD_HEADER_KIND, read_header, &request->head);
-}
-
 /* --- answers --- */
 
 static enum MHD_Result
 answer(struct intake *intake, struct connection *connection)
 {
 	struct request *request = &connection->request;
-	enum response_kind kind = request->status == 200   ? RESPONSE_TWIML
-				  : request->status == 405 ? RESPONSE_METHODS
-				  : request->status == 503 ? RESPONSE_RETRY
-							   : RESPONSE_EMPTY;
 	bool close = request->close || intake->quiesced;
 	connection->listener->must_run = true; /* this run makes the head, the next one sends it */
-	return MHD_queue_response(connection->mhd, request->status, intake->responses[kind][close]);
-}
-
-static void
-make_response(struct intake *intake, enum response_kind kind, bool close)
-{
-	static const struct {
-		const char *body, *header, *value;
-	} rows[RESPONSE_KINDS] = {
-	    [RESPONSE_EMPTY] = {"", NULL, NULL},
-	    [RESPONSE_TWIML] = {TWIML_EMPTY, MHD_HTTP_HEADER_CONTENT_TYPE, TWIML_MEDIA_TYPE},
-	    [RESPONSE_METHODS] = {"", MHD_HTTP_HEADER_ALLOW, "GET, POST"},
-	    [RESPONSE_RETRY] = {"", MHD_HTTP_HEADER_RETRY_AFTER, "1"},
-	};
-	struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback(
-	    strlen(rows[kind].body), (void *)rows[kind].body, NULL);
-	if (response == NULL)
-		return;
-	if (rows[kind].header != NULL)
-		MHD_add_response_header(response, rows[kind].header, rows[kind].value);
-	/* Twilio may cache the answer to a GET. */
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-	if (close)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
-	intake->responses[kind][close] = response;
+	return MHD_queue_response(connection->mhd, request->status,
+	    answers_get(&intake->answers, request->status, close));
 }
 
 /* --- the way into the journal and back --- */
@@ -459,7 +352,9 @@ take_head(
     struct intake *intake, struct connection *connection, const char *method, const char *version)
 {
 	struct request *request = &connection->request;
-	read_head(connection, method, version);
+	request->head = head_read(connection->mhd, method, version);
+	request->head.target = buffer_slice(&request->target);
+	request->head.from_trusted_proxy = connection->trusted;
 	request->status = request->target.failed ? 503
 						 : handler_head(intake->options.handler,
 						       &request->head, &request->close);
@@ -808,14 +703,14 @@ intake_open(
 	pthread_mutex_init(&intake->done_lock, NULL);
 	intake->connections_metric = metrics_add(options->metrics, METRIC_CONNECTIONS, "");
 	intake->deadlines_metric = metrics_add(options->metrics, METRIC_DEADLINES, "");
-	for (int kind = 0; kind < RESPONSE_KINDS; kind++) {
-		make_response(intake, (enum response_kind)kind, false);
-		make_response(intake, (enum response_kind)kind, true);
-	}
 	intake->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	enum result result = intake->event_fd < 0
-				 ? failure_set(failure, RESULT_IO, "eventfd: %s", strerror(errno))
-				 : start_daemons(intake, failure);
+	enum result result = answers_init(&intake->answers);
+	if (result != RESULT_OK)
+		failure_set(failure, result, "no memory");
+	else
+		result = intake->event_fd < 0
+			     ? failure_set(failure, RESULT_IO, "eventfd: %s", strerror(errno))
+			     : start_daemons(intake, failure);
 	if (result != RESULT_OK) {
 		stop_daemons(intake);
 		intake_free(intake);
@@ -855,10 +750,7 @@ intake_free(struct intake *intake)
 		intake->done = write->next;
 		free(write);
 	}
-	for (int kind = 0; kind < RESPONSE_KINDS; kind++)
-		for (int close_it = 0; close_it < 2; close_it++)
-			if (intake->responses[kind][close_it] != NULL)
-				MHD_destroy_response(intake->responses[kind][close_it]);
+	answers_done(&intake->answers);
 	if (intake->event_fd >= 0)
 		close(intake->event_fd);
 	pthread_mutex_destroy(&intake->done_lock);

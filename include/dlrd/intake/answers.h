@@ -1,0 +1,27 @@
+/* answers: the few answers of the intake, made once and queued many times.
+ *
+ * What is answered is fixed: nothing, but for an inbound message's empty TwiML; no cookie, no
+ * redirect, no word in an error. A struct answers belongs to the intake's loop. */
+#ifndef DLRD_INTAKE_ANSWERS_H
+#define DLRD_INTAKE_ANSWERS_H
+
+#include "dlrd/base/result.h"
+
+struct MHD_Response;
+
+enum answer_kind { ANSWER_EMPTY, ANSWER_TWIML, ANSWER_METHODS, ANSWER_RETRY, ANSWER_KINDS };
+
+struct answers {
+	struct MHD_Response *made[ANSWER_KINDS][2]; /* [1]: with Connection: close */
+};
+
+/* RESULT_NO_MEMORY; what was made is then still answers_done's. */
+must_check enum result answers_init(struct answers *answers);
+
+/* The answer that goes with a status: TwiML with 200, Allow with 405, Retry-After with 503.
+ * Borrowed. */
+struct MHD_Response *answers_get(const struct answers *answers, unsigned status, int close);
+
+void answers_done(struct answers *answers);
+
+#endif

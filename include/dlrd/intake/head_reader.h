@@ -1,0 +1,14 @@
+/* head_reader: from libmicrohttpd's headers to the facts that handler.h judges by. */
+#ifndef DLRD_INTAKE_HEAD_READER_H
+#define DLRD_INTAKE_HEAD_READER_H
+
+#include "dlrd/intake/handler.h"
+
+struct MHD_Connection;
+
+/* Reads all headers. The slices are the library's, good until the request is completed; target and
+ * from_trusted_proxy are the caller's to fill in. */
+struct request_head head_read(
+    struct MHD_Connection *connection, const char *method, const char *version);
+
+#endif

@@ -1,0 +1,73 @@
+#include "dlrd/intake/head_reader.h"
+
+#include <microhttpd.h>
+
+/* RFC 9110, section 5.6.2. */
+static bool
+is_token(struct slice name)
+{
+	for (size_t i = 0; i < name.len; i++) {
+		char byte = name.ptr[i];
+		bool letter = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+			      (byte >= '0' && byte <= '9');
+		if (!letter && slice_find(SLICE("!#$%&'*+-.^_`|~"), byte) == 15)
+			return false;
+	}
+	return name.len > 0;
+}
+
+static void
+read_length(struct request_head *head, struct slice value)
+{
+	int64_t length = 0;
+	head->lengths++;
+	head->bad_length |= slice_to_int(value, &length) != RESULT_OK;
+	head->content_length = (uint64_t)length;
+}
+
+static enum MHD_Result
+read_header(void *context, enum MHD_ValueKind kind, const char *name_text, size_t name_len,
+    const char *value_text, size_t value_len)
+{
+	struct request_head *head = context;
+	struct slice name = {name_text, name_len};
+	struct slice value = {value_text == NULL ? "" : value_text, value_len};
+	const struct {
+		struct slice name;
+		struct slice *value;
+		unsigned *count; /* NULL: the first one counts, more of them do no harm */
+	} wanted[] = {
+	    {SLICE("X-Twilio-Signature"), &head->signature, &head->signatures},
+	    {SLICE("Host"), &head->host, &head->hosts},
+	    {SLICE("Content-Type"), &head->media_type, NULL},
+	    {SLICE("X-Forwarded-Proto"), &head->forwarded_proto, NULL},
+	    {SLICE("X-Forwarded-Host"), &head->forwarded_host, NULL},
+	};
+	(void)kind;
+	head->header_bytes += name_len + value_len + 4;
+	head->bad_header |= !is_token(name);
+	for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+		if (!slice_equal_nocase(name, wanted[i].name))
+			continue;
+		if (wanted[i].value->ptr == NULL)
+			*wanted[i].value = value;
+		if (wanted[i].count != NULL)
+			++*wanted[i].count;
+		return MHD_YES;
+	}
+	if (slice_equal_nocase(name, SLICE("Content-Length")))
+		read_length(head, value);
+	else if (slice_equal_nocase(name, SLICE("Transfer-Encoding"))) {
+		head->encodings++;
+		head->chunked = slice_equal_nocase(value, SLICE("chunked"));
+	}
+	return MHD_YES;
+}
+
+struct request_head
+head_read(struct MHD_Connection *connection, const char *method, const char *version)
+{
+	struct request_head head = {.method = slice_of(method), .version = slice_of(version)};
+	MHD_get_connection_values_n(connection, MHD_HEADER_KIND, read_header, &head);
+	return head;
+}
