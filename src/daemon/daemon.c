@@ -298,12 +298,12 @@ stop(struct daemon *daemon)
 	atomic_store(&daemon->draining, true);
 	if (daemon->intake != NULL)
 		intake_drain(daemon->intake, daemon->settings->drain_timeout_us);
-	/* The writer has nothing more to do now, and the projector still tells it what it synced.
-	 */
-	atomic_store(&daemon->projector_running, NULL);
+	/* The writer's thread tells the projector of commits, the projector tells the writer what
+	 * it has synced: the thread ends first, its struct last. */
+	writer_stop(daemon->writer);
 	projector_stop(daemon->projector);
 	api_stop(daemon->api);
-	writer_stop(daemon->writer);
+	writer_free(daemon->writer);
 	intake_free(daemon->intake);
 	handler_free(daemon->handler);
 	store_close(daemon->store);

@@ -294,7 +294,7 @@ static void
 any_bytes_give_an_event(void **state)
 {
 	(void)state;
-	static const char *const pieces[] = {"MessageSid=" SID, "&", "=", "%", "%0", "%00",
+	static const char *const pieces[] = {("MessageSid=" SID), "&", "=", "%", "%0", "%00",
 	    "MessageStatus=", "sent", "Body=", "SmsStatus=received", "ErrorCode=", "99999999999",
 	    "\xff", "meta=1.2.3.4", "To=", "+", "."};
 	for (int round = 0; round < 5000; round++) {
