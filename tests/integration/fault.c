@@ -1,9 +1,10 @@
-/* fault: makes syncs of one file fail.
+/* fault: makes syncs of one file fail, or slow.
  *
  * Loaded with LD_PRELOAD. FAULT_CONTROL names a file that the test writes and this library maps;
  * FAULT_NAME is how the paths of the files concerned end. While `failing` is not 0 a sync of such a
  * file is not done and gives EIO: every one if it is negative, else so many of them, from the one
- * after the next `spare` on. `seen` counts all syncs of such files, `failed` those that failed. */
+ * after the next `spare` on. `seen` counts all syncs of such files, `failed` those that failed.
+ * Each of them takes `delay_ms` longer. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -16,7 +17,7 @@
 #include <unistd.h>
 
 struct control {
-	_Atomic long failing, spare, seen, failed;
+	_Atomic long failing, spare, seen, failed, delay_ms;
 };
 
 static struct control *control;
@@ -51,6 +52,8 @@ must_fail(int fd)
 	    memcmp(path + len - strlen(name), name, strlen(name)) != 0)
 		return 0;
 	control->seen++;
+	if (control->delay_ms > 0)
+		usleep((useconds_t)control->delay_ms * 1000);
 	if (control->failing == 0)
 		return 0;
 	if (control->spare > 0) {

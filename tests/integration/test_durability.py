@@ -10,12 +10,13 @@ import random
 import struct
 import subprocess
 import threading
+import time
 
 import pytest
 
 import harness
-from harness import (SAMPLE_TARGET, SANITIZER, SLOW, Load, check_ledger, new_sid, scaled,
-                     signed_post, status_params, target_for, until)
+from harness import (SAMPLE_TARGET, SANITIZER, SLOW, Load, check_ledger, new_sid, request_bytes,
+                     scaled, signed_post, status_params, target_for, until)
 
 KILLS = int(os.environ.get("DLRD_TEST_KILLS", scaled(10, 3)))
 
@@ -337,9 +338,9 @@ class Fault:
     """The control of fault.c, from this side."""
 
     def __init__(self, path):
-        path.write_bytes(bytes(32))
+        path.write_bytes(bytes(40))
         with open(path, "r+b") as control:
-            self.map = mmap.mmap(control.fileno(), 32)
+            self.map = mmap.mmap(control.fileno(), 40)
 
     def _get(self, index):
         return struct.unpack_from("l", self.map, 8 * index)[0]
@@ -354,6 +355,9 @@ class Fault:
 
     def stop(self):
         self._set(0, 0)
+
+    def delay(self, milliseconds):
+        self._set(4, milliseconds)
 
     @property
     def seen(self):
@@ -393,6 +397,24 @@ def test_the_shim_sees_a_sync_for_each_acknowledgement(faulty_log):
         before = fault.seen
         daemon.keep(SAMPLE_TARGET, status_params(new_sid(), "sent"))
         assert fault.seen > before
+
+
+def test_an_answer_does_not_wait_for_the_commit_of_a_later_request(faulty_log):
+    """The first of two requests is answered when its own sync is done, not with the second's."""
+    daemon, fault = faulty_log
+    with daemon.connect() as oldest, daemon.connect() as first, daemon.connect() as second:
+        oldest.send(request_bytes("GET", "/nothing"))  # libmicrohttpd looks at the oldest anyway
+        assert oldest.read().status == 404
+        fault.delay(1000)
+        start = time.monotonic()
+        first.send(signed_post(SAMPLE_TARGET, status_params(new_sid(), "sent")))
+        time.sleep(0.5)
+        second.send(signed_post(SAMPLE_TARGET, status_params(new_sid(), "sent")))
+        assert first.read().status == 204
+        took = time.monotonic() - start
+        assert second.read().status == 204
+    fault.delay(0)
+    assert 0.9 < took < 1.4, f"answered after {took:.2f} s, the sync takes 1 s"
 
 
 def post_and_note(daemon, acknowledged, refused):

@@ -759,6 +759,33 @@ def test_memory_is_flat_under_kept_requests(daemon):
     daemon.audit()
 
 
+def test_a_chunk_line_without_end_does_not_spin_the_loop(daemon):
+    """The library wants to run at once, for as long as such a request lasts."""
+    def processor_seconds():
+        with open(f"/proc/{daemon.pid}/stat") as stat:
+            fields = stat.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    with daemon.connect() as connection:
+        connection.send(SAMPLE_LINE + HOST + b"Transfer-Encoding: chunked\r\n\r\n1;" + b"a" * 60000)
+        time.sleep(0.3)
+        before = processor_seconds()
+        time.sleep(2)
+        assert processor_seconds() - before < 0.5
+
+
+def test_a_request_that_is_refused_twice_does_not_hold_up_the_stop(make_daemon):
+    """libmicrohttpd then closes the connection without a word that the request is over."""
+    daemon = make_daemon()
+    for _ in range(3):
+        try:
+            converse(daemon, SAMPLE_LINE + HOST + b"Cookie: " + b"c" * 14000
+                     + b"\r\nContent-Length: x\r\n\r\n")
+        except (OSError, Closed):
+            continue
+    assert daemon.terminate(seconds=5) == 0
+
+
 def test_the_log_is_not_flooded_by_refusals(daemon):
     before = len(daemon.log().splitlines())
     bad = request_bytes("POST", SAMPLE_TARGET, [("Content-Type", FORM)], b"a=b")
