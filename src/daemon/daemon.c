@@ -215,7 +215,7 @@ open_sockets(const char *name, const struct settings_list *addresses, int *out_f
 }
 
 static enum result
-start_intake(struct daemon *daemon, struct failure *failure)
+open_intake(struct daemon *daemon, struct failure *failure)
 {
 	const struct settings *settings = daemon->settings;
 	struct handler_options handler = {.routes = &settings->routes,
@@ -249,8 +249,6 @@ start_intake(struct daemon *daemon, struct failure *failure)
 	daemon->own_sockets = result == RESULT_OK && systemd_socket_count() == 0;
 	if (result == RESULT_OK)
 		result = intake_open(&options, &daemon->intake, failure);
-	if (result == RESULT_OK)
-		result = intake_start(daemon->intake, failure);
 	return result;
 }
 
@@ -269,6 +267,12 @@ start_api(struct daemon *daemon, struct failure *failure)
 }
 
 static enum result
+start_intake(struct daemon *daemon, struct failure *failure)
+{
+	return intake_start(daemon->intake, failure);
+}
+
+static enum result
 start(struct daemon *daemon, struct failure *failure)
 {
 	const struct settings *settings = daemon->settings;
@@ -280,8 +284,10 @@ start(struct daemon *daemon, struct failure *failure)
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
 	daemon->ready = metrics_add(daemon->metrics, METRIC_READY, "");
 	metric_set(daemon->ready, 1);
+	/* All metrics are added before the api starts to show them, and every socket is open before
+	 * the first callback is taken. */
 	enum result (*const steps[])(struct daemon *, struct failure *) = {
-	    open_store, start_writer, start_projector, start_api, start_intake};
+	    open_store, start_writer, start_projector, open_intake, start_api, start_intake};
 	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
 		result = steps[i](daemon, failure);
 		if (result != RESULT_OK)
