@@ -375,7 +375,7 @@ check_wishes(const struct cli_command *command, const struct wishes *wishes)
 	    {"connections", wishes->connections, 1, SIMULATE_CONNECTIONS_MAX},
 	    {"rate", wishes->rate, 0, 10000000},
 	    {"duration", wishes->duration_s, 0, 31536000},
-	    {"reconnect", wishes->reconnect_s, 0, 86400},
+	    {"reconnect", wishes->reconnect_s, 1, 86400},
 	    {"wait", wishes->wait_s, 0, 86400},
 	    {"shuffle", wishes->shuffle, 0, 100},
 	    {"duplicates", wishes->duplicates, 0, 100},
