@@ -2,7 +2,7 @@
  *
  * It owns sockets, requests in progress and answers, and nothing else: what a request means is
  * handler.h's, keeping it is journal/writer.h's. A request that waits for its commit, and the end
- * of that wait, stand next to each other in intake.c (wait_for_commit, end_wait).
+ * of that wait, stand next to each other in request.c (wait_for_commit, end_wait).
  *
  * libmicrohttpd runs in external epoll mode, one daemon a listening socket, all of them polled by
  * one thread beside an eventfd that the journal's writer rings. Its own epoll threads stall when a

@@ -1,0 +1,13 @@
+/* loop: the one thread that serves all callback listeners.
+ *
+ * It polls libmicrohttpd's epoll descriptors and the eventfd that the journal's writer rings, lets
+ * the library run, and closes what has passed its deadline. */
+#ifndef DLRD_INTAKE_LOOP_H
+#define DLRD_INTAKE_LOOP_H
+
+#include "dlrd/intake/state.h"
+
+/* The thread's function; context is the struct intake. Returns when a drain has come to its end. */
+void *loop_run(void *context);
+
+#endif

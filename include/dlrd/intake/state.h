@@ -1,0 +1,79 @@
+/* state: what the intake's own files share: a request, its connection, its listener, and the whole.
+ *
+ * Inside the intake only. Everything belongs to the loop's thread, but for what says otherwise. */
+#ifndef DLRD_INTAKE_STATE_H
+#define DLRD_INTAKE_STATE_H
+
+#include "dlrd/intake/answers.h"
+#include "dlrd/intake/intake.h"
+
+#include <pthread.h>
+#include <sys/queue.h>
+
+struct MHD_Connection;
+struct MHD_Daemon;
+
+enum stage {
+	STAGE_HEAD,    /* nothing judged yet */
+	STAGE_BODY,    /* reading the body */
+	STAGE_REFUSED, /* status is decided; the rest of the body is read away */
+	STAGE_COMMIT,  /* waiting until the journal has it */
+	STAGE_ANSWER,  /* status is decided; to be answered now */
+};
+
+/* One request on its way down: head, body, commit, answer. It lives in its connection. */
+struct request {
+	enum stage stage;
+	unsigned status;
+	unsigned kept_status; /* the answer once it is kept */
+	bool close;           /* the connection ends with the answer */
+	struct request_head head;
+	struct buffer target, body;
+	size_t counted; /* bytes of body in the intake's memory account */
+	struct journal_write *write;
+};
+
+TAILQ_HEAD(connections, connection);
+
+/* Each open connection stands in one list, in the order of its deadline. */
+struct connection {
+	TAILQ_ENTRY(connection) entry;
+	struct connections *list; /* which, or NULL: it is being closed */
+	int64_t since_us;         /* when it came into that list */
+	struct listener *listener;
+	struct MHD_Connection *mhd;
+	int fd;
+	bool trusted;
+	bool in_request; /* between a request's first line and the end of its answer */
+	struct request request;
+};
+
+struct listener {
+	struct intake *intake;
+	struct MHD_Daemon *daemon;
+	size_t waiting; /* requests that wait for their commit */
+	bool must_run;  /* a request got on: the library has more to do, and no event will say so */
+	bool called;    /* in its last run it called us at all */
+};
+
+struct intake {
+	struct intake_options options;
+	struct listener listeners[INTAKE_LISTENERS_MAX];
+	struct answers answers;
+	struct connections busy, idle, waiting;
+	size_t open_connections, in_flight;
+	struct journal_write *outbox, **outbox_end; /* waiting, not yet handed over */
+	size_t outbox_count;
+	size_t memory; /* bytes of bodies in progress and of writes that are out */
+	int event_fd;
+	pthread_mutex_t done_lock;  /* guards done */
+	struct journal_write *done; /* finished writes, handed back by the writer */
+	pthread_t thread;
+	bool started;
+	_Atomic int64_t heartbeat_us;
+	_Atomic int64_t drain_start_us, drain_end_us; /* monotonic; 0: not draining */
+	bool quiesced;
+	struct metric *connections_metric, *deadlines_metric;
+};
+
+#endif

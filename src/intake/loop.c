@@ -1,0 +1,192 @@
+#define _GNU_SOURCE /* pthread_setname_np */
+#include "dlrd/intake/loop.h"
+
+#include "dlrd/base/clock.h"
+#include "dlrd/base/log.h"
+#include "dlrd/intake/request.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+/* How long idle connections stay open in a drain: a proxy may just be sending on one of them. */
+#define DRAIN_GRACE_US (CLOCK_SECOND_US / 4)
+#define LOOP_MAX_MS 500
+#define LOOP_DRAIN_MS 20
+#define LOOP_RETRY_MS 2
+#define RUNS_MAX 2 /* of one listener, before the others and the writer have their turn */
+
+static void
+stop_ringing(struct intake *intake)
+{
+	uint64_t rings;
+	if (read(intake->event_fd, &rings, sizeof rings) < 0 && errno != EAGAIN)
+		log_line(LOG_ERROR, "the intake's eventfd: %s", strerror(errno));
+}
+
+/* The library then notices the end of the connection and takes it down. */
+static void
+shut(struct connection *connection)
+{
+	request_move(connection, NULL);
+	shutdown(connection->fd, SHUT_RDWR);
+}
+
+static void
+close_expired(struct intake *intake, struct connections *list, int64_t timeout_us, int64_t now_us)
+{
+	struct connection *connection;
+	while ((connection = TAILQ_FIRST(list)) != NULL &&
+	       now_us - connection->since_us >= timeout_us) {
+		metric_add(intake->deadlines_metric, 1);
+		shut(connection);
+	}
+}
+
+/* In a drain: connections on which no request is being served. */
+static void
+close_unused(struct intake *intake)
+{
+	struct connection *connection, *next;
+	while ((connection = TAILQ_FIRST(&intake->idle)) != NULL)
+		shut(connection);
+	for (connection = TAILQ_FIRST(&intake->busy); connection != NULL; connection = next) {
+		next = TAILQ_NEXT(connection, entry);
+		if (!connection->in_request)
+			shut(connection);
+	}
+}
+
+/* A journal that does not come back in time: better a 503 now than silence until Twilio gives up.
+ */
+static void
+give_up_commits(struct intake *intake, int64_t now_us)
+{
+	struct connection *connection;
+	while ((connection = TAILQ_FIRST(&intake->waiting)) != NULL &&
+	       now_us - connection->since_us >= intake->options.commit_timeout_us)
+		request_give_up(intake, connection);
+}
+
+static void
+enforce_deadlines(struct intake *intake)
+{
+	int64_t now_us = clock_monotonic_us();
+	int64_t drain_us = atomic_load(&intake->drain_start_us);
+	close_expired(intake, &intake->busy, intake->options.request_timeout_us, now_us);
+	close_expired(intake, &intake->idle, intake->options.keepalive_timeout_us, now_us);
+	if (drain_us != 0 && now_us - drain_us >= DRAIN_GRACE_US)
+		close_unused(intake);
+	give_up_commits(intake, now_us);
+}
+
+/* Milliseconds after which the library wants to run without an event, as it says itself; -1 for
+ * never. It says "at once" of each request that waits for its commit, too; those are the writer's
+ * to ring for. And it says so, for as long as the peer likes, of a chunk's line that has outgrown
+ * its memory: where the last run called none of our functions, it is not believed, but tried again
+ * after a while. */
+static int
+library_timeout(const struct listener *listener)
+{
+	MHD_UNSIGNED_LONG_LONG wanted;
+	if (listener->waiting > 0 || MHD_get_timeout(listener->daemon, &wanted) != MHD_YES)
+		return -1;
+	if (wanted == 0 && !listener->called)
+		return LOOP_RETRY_MS;
+	return wanted < LOOP_MAX_MS ? (int)wanted : LOOP_MAX_MS;
+}
+
+/* Milliseconds until the loop has something to do by itself. */
+static int
+loop_timeout(const struct intake *intake)
+{
+	int timeout_ms = atomic_load(&intake->drain_start_us) != 0 ? LOOP_DRAIN_MS : LOOP_MAX_MS;
+	for (size_t i = 0; i < intake->options.listen_count; i++) {
+		const struct listener *listener = &intake->listeners[i];
+		int wanted_ms = listener->must_run ? 0 : library_timeout(listener);
+		if (wanted_ms >= 0 && wanted_ms < timeout_ms)
+			timeout_ms = wanted_ms;
+	}
+	return timeout_ms;
+}
+
+/* Lets the library read, call the handlers and write: for a listener with an event, and as long as
+ * its requests get on; for all of them when the wait ran out. */
+static void
+run_listeners(struct intake *intake, const struct pollfd *polled, bool timed_out)
+{
+	for (size_t i = 0; i < intake->options.listen_count; i++) {
+		struct listener *listener = &intake->listeners[i];
+		if (!timed_out && polled[i].revents == 0 && !listener->must_run)
+			continue;
+		listener->called = false;
+		for (int run = 0; run == 0 || (listener->must_run && run < RUNS_MAX); run++) {
+			listener->must_run = false;
+			MHD_run(listener->daemon);
+			request_take_done(
+			    intake); /* what was committed meanwhile goes out with the rest */
+		}
+		listener->called |= listener->must_run;
+	}
+}
+
+static void
+quiesce(struct intake *intake)
+{
+	for (size_t i = 0; i < intake->options.listen_count; i++) {
+		MHD_socket fd = MHD_quiesce_daemon(intake->listeners[i].daemon);
+		if (fd != MHD_INVALID_SOCKET)
+			close(fd);
+	}
+	intake->quiesced = true;
+}
+
+/* Whether the loop has nothing left to do: every request answered and every connection closed, or
+ * the drain's time is over. */
+static bool
+is_drained(struct intake *intake)
+{
+	int64_t end_us = atomic_load(&intake->drain_end_us);
+	if (end_us == 0)
+		return false;
+	if (!intake->quiesced)
+		quiesce(intake);
+	bool late = clock_monotonic_us() >= end_us;
+	while (late && !TAILQ_EMPTY(&intake->waiting))
+		request_give_up(intake, TAILQ_FIRST(&intake->waiting));
+	return late || (intake->in_flight == 0 && intake->open_connections == 0);
+}
+
+void *
+loop_run(void *context)
+{
+	struct intake *intake = context;
+	struct pollfd polled[INTAKE_LISTENERS_MAX + 1];
+	size_t count = intake->options.listen_count;
+	pthread_setname_np(pthread_self(), "dlrd-intake");
+	for (size_t i = 0; i < count; i++) {
+		const union MHD_DaemonInfo *info =
+		    MHD_get_daemon_info(intake->listeners[i].daemon, MHD_DAEMON_INFO_EPOLL_FD);
+		polled[i] = (struct pollfd){.fd = info->epoll_fd, .events = POLLIN};
+	}
+	polled[count] = (struct pollfd){.fd = intake->event_fd, .events = POLLIN};
+	while (!is_drained(intake)) {
+		int ready = poll(polled, count + 1, loop_timeout(intake));
+		if (ready < 0 && errno != EINTR)
+			log_line(LOG_ERROR, "the intake's poll: %s", strerror(errno));
+		atomic_store(&intake->heartbeat_us, clock_monotonic_us());
+		if (polled[count].revents != 0)
+			stop_ringing(intake);
+		request_take_done(intake);
+		run_listeners(intake, polled, ready == 0);
+		request_hand_over(intake);
+		enforce_deadlines(intake);
+	}
+	/* What was given up just now is answered: one run makes the heads, another sends them. */
+	for (size_t i = 0; i < 2 * count; i++)
+		MHD_run(intake->listeners[i % count].daemon);
+	request_hand_over(intake);
+	return NULL;
+}

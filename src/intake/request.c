@@ -1,0 +1,341 @@
+#include "dlrd/intake/request.h"
+
+#include "dlrd/base/clock.h"
+#include "dlrd/intake/head_reader.h"
+
+#include <stdlib.h>
+
+/* Requests that are handed to the writer in one go, while the loop is still reading others: the
+ * writer need not wait for the whole turn. */
+#define HANDOVER_REQUESTS 32
+/* A request's buffers are kept for the next one on its connection up to this size. */
+#define KEEP_BUFFER_BYTES 8192
+
+/* --- connections and their deadlines --- */
+
+void
+request_move(struct connection *connection, struct connections *list)
+{
+	if (connection->list != NULL)
+		TAILQ_REMOVE(connection->list, connection, entry);
+	connection->list = list;
+	connection->since_us = clock_monotonic_us();
+	if (list != NULL)
+		TAILQ_INSERT_TAIL(list, connection, entry);
+}
+
+static bool
+is_trusted(const struct intake *intake, const struct sockaddr *peer)
+{
+	for (size_t i = 0; i < intake->options.proxy_count; i++)
+		if (socket_peer_matches(&intake->options.proxies[i], peer))
+			return true;
+	return false;
+}
+
+static void
+open_connection(struct listener *listener, struct MHD_Connection *mhd, void **context)
+{
+	struct connection *connection = calloc(1, sizeof *connection);
+	const union MHD_ConnectionInfo *info;
+	if (connection == NULL)
+		return; /* its first request is closed unanswered */
+	connection->listener = listener;
+	connection->mhd = mhd;
+	info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+	connection->fd = info == NULL ? -1 : info->connect_fd;
+	info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	connection->trusted = is_trusted(listener->intake, info == NULL ? NULL : info->client_addr);
+	request_move(connection, &listener->intake->busy);
+	metric_set(
+	    listener->intake->connections_metric, (double)++listener->intake->open_connections);
+	*context = connection;
+}
+
+/* --- requests --- */
+
+static void
+release_body(struct intake *intake, struct request *request)
+{
+	intake->memory -= request->counted;
+	request->counted = 0;
+	request->body.len = 0;
+	request->body.failed = false;
+	if (request->body.cap > KEEP_BUFFER_BYTES)
+		buffer_done(&request->body);
+}
+
+/* The library's first word of a request: its raw target, which the signature covers byte for byte.
+ */
+void *
+request_on_target(void *context, const char *target, struct MHD_Connection *mhd)
+{
+	struct listener *listener = context;
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	struct connection *connection = info == NULL ? NULL : info->socket_context;
+	if (connection == NULL)
+		return NULL;
+	struct request *request = &connection->request;
+	struct buffer text = request->target, body = request->body;
+	*request = (struct request){.target = text, .body = body};
+	buffer_clear(&request->target);
+	buffer_append(&request->target, slice_of(target));
+	if (connection->list == &listener->intake->idle)
+		request_move(connection, &listener->intake->busy);
+	connection->in_request = true;
+	listener->intake->in_flight++;
+	listener->called = true;
+	return connection;
+}
+
+/* Parts a request from its write, which goes its own way. */
+static void
+forget_write(struct connection *connection)
+{
+	if (connection->request.write == NULL)
+		return;
+	connection->request.write->owner = NULL;
+	connection->request.write = NULL;
+	connection->listener->waiting--;
+}
+
+static void
+end_request(struct connection *connection)
+{
+	struct intake *intake = connection->listener->intake;
+	forget_write(connection); /* the peer went away while it waited */
+	release_body(intake, &connection->request);
+	if (connection->request.target.cap > KEEP_BUFFER_BYTES)
+		buffer_done(&connection->request.target);
+	connection->in_request = false;
+	intake->in_flight--;
+}
+
+void
+request_on_completed(void *context, struct MHD_Connection *mhd, void **request_context,
+    enum MHD_RequestTerminationCode code)
+{
+	struct listener *listener = context;
+	struct connection *connection = *request_context;
+	(void)mhd, (void)code;
+	listener->called = true;
+	if (connection == NULL)
+		return;
+	end_request(connection);
+	if (connection->list != NULL)
+		request_move(connection, &listener->intake->idle);
+	*request_context = NULL;
+}
+
+static void
+close_connection(struct intake *intake, struct connection *connection)
+{
+	request_move(connection, NULL);
+	/* The library forgets to end a request that it refuses a second time. */
+	if (connection->in_request)
+		end_request(connection);
+	buffer_done(&connection->request.target);
+	buffer_done(&connection->request.body);
+	metric_set(intake->connections_metric, (double)--intake->open_connections);
+	free(connection);
+}
+
+void
+request_on_connection(void *context, struct MHD_Connection *mhd, void **socket_context,
+    enum MHD_ConnectionNotificationCode code)
+{
+	struct listener *listener = context;
+	listener->called = true;
+	switch (code) {
+	case MHD_CONNECTION_NOTIFY_STARTED: open_connection(listener, mhd, socket_context); return;
+	case MHD_CONNECTION_NOTIFY_CLOSED:
+		if (*socket_context != NULL)
+			close_connection(listener->intake, *socket_context);
+		*socket_context = NULL;
+		return;
+	}
+}
+
+/* --- answers --- */
+
+static enum MHD_Result
+answer(struct intake *intake, struct connection *connection)
+{
+	struct request *request = &connection->request;
+	bool close = request->close || intake->quiesced;
+	connection->listener->must_run = true; /* this run makes the head, the next one sends it */
+	return MHD_queue_response(connection->mhd, request->status,
+	    answers_get(&intake->answers, request->status, close));
+}
+
+/* --- the way into the journal and back --- */
+
+void
+request_hand_over(struct intake *intake)
+{
+	if (intake->outbox == NULL)
+		return;
+	struct journal_write *list = intake->outbox;
+	intake->outbox = NULL;
+	intake->outbox_end = &intake->outbox;
+	intake->outbox_count = 0;
+	writer_submit(intake->options.writer, list);
+}
+
+/* Lets the request wait for its write. It is not suspended: libmicrohttpd calls the handler of a
+ * whole request without an answer again in each MHD_run (microhttpd.h, MHD_AccessHandlerCallback),
+ * and this loop decides when that is. Suspending takes the socket out of epoll and puts it back,
+ * which cost a quarter of the intake's processor time. */
+static enum MHD_Result
+wait_for_commit(struct intake *intake, struct connection *connection, struct journal_write *write)
+{
+	struct request *request = &connection->request;
+	request->stage = STAGE_COMMIT;
+	request->write = write;
+	write->owner = connection;
+	intake->memory += write->size;
+	connection->listener->waiting++;
+	request_move(connection, &intake->waiting);
+	*intake->outbox_end = write;
+	intake->outbox_end = &write->next;
+	if (++intake->outbox_count == HANDOVER_REQUESTS)
+		request_hand_over(intake);
+	return MHD_YES;
+}
+
+/* Ends the wait: the request is answered in the next MHD_run. */
+static void
+end_wait(struct intake *intake, struct connection *connection, unsigned status)
+{
+	struct request *request = &connection->request;
+	request->stage = STAGE_ANSWER;
+	request->status = status;
+	forget_write(connection);
+	handler_count(intake->options.handler, buffer_slice(&request->target),
+	    status == 503 ? OUTCOME_UNAVAILABLE : OUTCOME_KEPT);
+	request_move(connection, &intake->busy);
+	connection->listener->must_run = true;
+}
+
+void
+request_take_done(struct intake *intake)
+{
+	pthread_mutex_lock(&intake->done_lock);
+	struct journal_write *list = intake->done;
+	intake->done = NULL;
+	pthread_mutex_unlock(&intake->done_lock);
+	while (list != NULL) {
+		struct journal_write *write = list;
+		list = write->next;
+		struct connection *connection = write->owner;
+		/* The promise to Twilio: a 2xx only for a write that the journal has synced. */
+		if (connection != NULL)
+			end_wait(intake, connection,
+			    write->result == RESULT_OK ? connection->request.kept_status : 503);
+		intake->memory -= write->size;
+		free(write);
+	}
+}
+
+void
+request_give_up(struct intake *intake, struct connection *connection)
+{
+	end_wait(intake, connection, 503);
+}
+
+/* --- one request, call by call --- */
+
+static enum MHD_Result
+take_head(
+    struct intake *intake, struct connection *connection, const char *method, const char *version)
+{
+	struct request *request = &connection->request;
+	request->head = head_read(connection->mhd, method, version);
+	request->head.target = buffer_slice(&request->target);
+	request->head.from_trusted_proxy = connection->trusted;
+	request->status = request->target.failed ? 503
+						 : handler_head(intake->options.handler,
+						       &request->head, &request->close);
+	request->stage = request->status == 0 ? STAGE_BODY : STAGE_ANSWER;
+	return request->status == 0 ? MHD_YES : answer(intake, connection);
+}
+
+static void
+refuse_body(
+    struct intake *intake, struct request *request, unsigned status, enum outcome_label outcome)
+{
+	request->stage = STAGE_REFUSED;
+	request->status = status;
+	request->close = true;
+	release_body(intake, request);
+	handler_count(intake->options.handler, buffer_slice(&request->target), outcome);
+}
+
+static void
+take_body(struct intake *intake, struct request *request, struct slice bytes)
+{
+	if (request->stage != STAGE_BODY)
+		return;
+	if (request->body.len + bytes.len > intake->options.body_max) {
+		refuse_body(intake, request, 413, OUTCOME_TOO_LARGE);
+		return;
+	}
+	if (intake->memory + bytes.len > intake->options.memory_max) {
+		refuse_body(intake, request, 503, OUTCOME_UNAVAILABLE);
+		return;
+	}
+	buffer_append(&request->body, bytes);
+	intake->memory += bytes.len;
+	request->counted += bytes.len;
+	if (request->body.failed)
+		refuse_body(intake, request, 503, OUTCOME_UNAVAILABLE);
+}
+
+static enum MHD_Result
+take_end(struct intake *intake, struct connection *connection)
+{
+	struct request *request = &connection->request;
+	if (request->stage == STAGE_COMMIT)
+		return MHD_YES; /* not yet */
+	if (request->stage != STAGE_BODY)
+		return answer(intake, connection);
+	struct ruling ruling = handler_body(
+	    intake->options.handler, &request->head, buffer_slice(&request->body), clock_wall_us());
+	request->status = ruling.status;
+	if (ruling.status == 0) {
+		struct journal_write *write = NULL;
+		if (intake->memory < intake->options.memory_max)
+			write = journal_write_new(&ruling.entry);
+		request->kept_status = ruling.kept_status;
+		if (write != NULL)
+			return wait_for_commit(intake, connection, write);
+		handler_count(
+		    intake->options.handler, buffer_slice(&request->target), OUTCOME_UNAVAILABLE);
+		request->status = 503;
+	}
+	request->stage = STAGE_ANSWER;
+	return answer(intake, connection);
+}
+
+enum MHD_Result
+request_on_call(void *context, struct MHD_Connection *mhd, const char *url, const char *method,
+    const char *version, const char *data, size_t *data_size, void **request_context)
+{
+	struct listener *listener = context;
+	struct connection *connection = *request_context;
+	(void)mhd, (void)url;
+	if (connection == NULL)
+		return MHD_NO; /* no memory for it: close */
+	if (connection->request.stage == STAGE_HEAD) {
+		listener->must_run = true;
+		return take_head(listener->intake, connection, method, version);
+	}
+	if (*data_size > 0) {
+		listener->must_run = true;
+		take_body(listener->intake, &connection->request, (struct slice){data, *data_size});
+		*data_size = 0;
+		return MHD_YES;
+	}
+	return take_end(listener->intake, connection);
+}
