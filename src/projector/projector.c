@@ -25,11 +25,12 @@
 /* Between two batches that were not full: a transaction for every few entries would cost more than
  * the entries, and nobody sees a hundredth of a second. */
 #define PAUSE_US (CLOCK_SECOND_US / 50)
-/* While callbacks keep coming in faster than they are projected, the projector rests so many times
- * as long as it worked, where it would take the processor from the intake and the writer: on a
- * machine with fewer than CPUS_ENOUGH. The journal holds what waits; once the flood ebbs it goes at
- * full speed. */
-#define REST_FACTOR 8
+/* In a flood, which is when more than 1/FLOOD_PART as many callbacks come in as are projected in
+ * the same time, the projector rests REST_FACTOR times as long as it worked, where it would take
+ * the processor from the intake and the writer: on a machine with fewer than CPUS_ENOUGH. The
+ * journal holds what waits; once the flood ebbs it goes at full speed. */
+#define FLOOD_PART 3
+#define REST_FACTOR 16
 #define REST_STEP_US (CLOCK_SECOND_US / 200)
 #define CPUS_ENOUGH 4
 #define SLEEP_STEP_US (CLOCK_SECOND_US / 20)
@@ -303,13 +304,16 @@ run(void *context)
 	    clock_monotonic_us(); /* so that the cursor is known as synced */
 	while (wait_for_work(projector, idle, full)) {
 		uint64_t before = store_cursor(projector->options.store);
+		uint64_t last_before = atomic_load(&projector->journal_last);
 		int64_t start_us = clock_monotonic_us();
 		enum result result = project_batch(projector);
 		uint64_t after = store_cursor(projector->options.store);
 		note_result(projector, result);
 		idle = after == before;
 		full = after - before >= BATCH_MAX;
-		if (full && count_cpus() < CPUS_ENOUGH)
+		uint64_t arrived = atomic_load(&projector->journal_last) - last_before;
+		bool flood = full && arrived * FLOOD_PART > after - before;
+		if (flood && count_cpus() < CPUS_ENOUGH)
 			rest(projector, clock_monotonic_us() - start_us);
 		if (!idle && projector->dirty_since_us == 0)
 			projector->dirty_since_us = clock_monotonic_us();
