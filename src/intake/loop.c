@@ -125,8 +125,8 @@ run_listeners(struct intake *intake, const struct pollfd *polled, bool timed_out
 		for (int run = 0; run == 0 || (listener->must_run && run < RUNS_MAX); run++) {
 			listener->must_run = false;
 			MHD_run(listener->daemon);
-			request_take_done(
-			    intake); /* what was committed meanwhile goes out with the rest */
+			/* What was committed meanwhile goes out with the rest. */
+			request_take_done(intake);
 		}
 		listener->called |= listener->must_run;
 	}
