@@ -192,7 +192,7 @@ do_upkeep(struct writer *writer)
 	int64_t now_us = clock_monotonic_us();
 	if (now_us < writer->upkeep_us && !writer->must_reopen)
 		return;
-	writer->more_to_trim = false; /* or a journal that cannot be trimmed would not let us wait */
+	writer->more_to_trim = false; /* or a broken journal would not let us wait */
 	if (writer->must_reopen)
 		return;
 	writer->upkeep_us = now_us + UPKEEP_US;
