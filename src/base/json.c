@@ -2,7 +2,28 @@
 
 #include <jansson.h>
 
+#include <stdlib.h>
+
 #define REPLACEMENT SLICE("\xef\xbf\xbd") /* U+FFFD */
+
+/* When memory is short jansson's parser speaks of an invalid token. A text that is good must not be
+ * taken for a bad one, so this file sees for itself whether an allocation failed. */
+static _Thread_local bool memory_was_short;
+
+static void *
+allocate(size_t size)
+{
+	void *memory = malloc(size);
+	if (memory == NULL)
+		memory_was_short = true;
+	return memory;
+}
+
+__attribute__((constructor)) static void
+watch_memory(void)
+{
+	json_set_alloc_funcs(allocate, free);
+}
 
 struct json_t *
 json_new_object(void)
@@ -73,9 +94,21 @@ json_put_null(struct json_t *object, const char *key)
 }
 
 void
+json_put_copy(struct json_t *object, const char *key, const struct json_t *value)
+{
+	json_object_set_new(object, key, json_deep_copy(value));
+}
+
+void
 json_push(struct json_t *array, struct json_t *child)
 {
 	json_array_append_new(array, child);
+}
+
+void
+json_push_text(struct json_t *array, struct slice text)
+{
+	json_array_append_new(array, text_value(text));
 }
 
 void
@@ -121,10 +154,11 @@ enum result
 json_parse(struct slice text, struct json_t **out_value)
 {
 	json_error_t error;
+	memory_was_short = false;
 	json_t *value =
 	    text.ptr == NULL ? NULL : json_loadb(text.ptr, text.len, JSON_ALLOW_NUL, &error);
 	if (value == NULL)
-		return RESULT_INVALID;
+		return memory_was_short ? RESULT_NO_MEMORY : RESULT_INVALID;
 	*out_value = value;
 	return RESULT_OK;
 }
@@ -138,7 +172,34 @@ json_get(const struct json_t *value, const char *key)
 struct json_t *
 json_first(const struct json_t *value)
 {
-	return json_array_get(value, 0);
+	return json_at(value, 0);
+}
+
+size_t
+json_count(const struct json_t *value)
+{
+	return json_array_size(value);
+}
+
+struct json_t *
+json_at(const struct json_t *value, size_t index)
+{
+	return json_array_get(value, index);
+}
+
+bool
+json_next(
+    const struct json_t *object, void **cursor, const char **out_key, struct json_t **out_value)
+{
+	/* jansson's iterators can change an object too, so they want one that is not const. */
+	json_t *changeable = (json_t *)object;
+	*cursor = *cursor == NULL ? json_object_iter(changeable)
+				  : json_object_iter_next(changeable, *cursor);
+	if (*cursor == NULL)
+		return false;
+	*out_key = json_object_iter_key(*cursor);
+	*out_value = json_object_iter_value(*cursor);
+	return true;
 }
 
 struct slice
@@ -147,6 +208,33 @@ json_text(const struct json_t *value)
 	if (!json_is_string(value))
 		return SLICE_NONE;
 	return (struct slice){json_string_value(value), json_string_length(value)};
+}
+
+bool
+json_int(const struct json_t *value, int64_t *out_number)
+{
+	if (!json_is_integer(value))
+		return false;
+	*out_number = json_integer_value(value);
+	return true;
+}
+
+enum json_kind
+json_kind(const struct json_t *value)
+{
+	if (value == NULL)
+		return JSON_KIND_ABSENT;
+	switch (json_typeof(value)) {
+	case JSON_OBJECT: return JSON_KIND_OBJECT;
+	case JSON_ARRAY: return JSON_KIND_ARRAY;
+	case JSON_STRING: return JSON_KIND_TEXT;
+	case JSON_INTEGER:
+	case JSON_REAL: return JSON_KIND_NUMBER;
+	case JSON_TRUE:
+	case JSON_FALSE: return JSON_KIND_BOOL;
+	case JSON_NULL: return JSON_KIND_NULL;
+	}
+	return JSON_KIND_ABSENT;
 }
 
 void

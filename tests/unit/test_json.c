@@ -184,6 +184,110 @@ asking_the_wrong_kind_of_value_gives_nothing(void **state)
 }
 
 static void
+an_object_is_gone_through_in_its_order(void **state)
+{
+	(void)state;
+	static const char *const expected[] = {"z", "a", "", "m"};
+	struct json_t *object, *value;
+	const char *key;
+	size_t count = 0;
+	assert_ok(json_parse(SLICE("{\"z\":\"0\",\"a\":\"1\",\"\":\"2\",\"m\":\"3\"}"), &object));
+	for (void *cursor = NULL; json_next(object, &cursor, &key, &value); count++) {
+		char digit[2] = {(char)('0' + count), '\0'};
+		assert_true(count < COUNT_OF(expected));
+		assert_string_equal(key, expected[count]);
+		assert_slice(json_text(value), digit);
+	}
+	assert_int_equal(count, COUNT_OF(expected));
+	json_free(object);
+	for (int i = 0; i < 3; i++) {
+		void *cursor = NULL;
+		object = NULL;
+		if (i > 0)
+			assert_ok(json_parse(i == 1 ? SLICE("{}") : SLICE("[1]"), &object));
+		assert_false(json_next(object, &cursor, &key, &value));
+		json_free(object);
+	}
+}
+
+static void
+an_array_is_counted_and_asked_by_index(void **state)
+{
+	(void)state;
+	struct json_t *array;
+	assert_ok(json_parse(SLICE("[\"a\",null,\"c\"]"), &array));
+	assert_int_equal(json_count(array), 3);
+	assert_slice(json_text(json_at(array, 2)), "c");
+	assert_ptr_equal(json_at(array, 0), json_first(array));
+	assert_null(json_at(array, 3));
+	assert_null(json_at(array, SIZE_MAX));
+	assert_int_equal(json_count(json_at(array, 0)), 0);
+	assert_int_equal(json_count(NULL), 0);
+	assert_null(json_at(NULL, 0));
+	json_free(array);
+}
+
+static void
+only_an_integer_is_an_integer(void **state)
+{
+	(void)state;
+	struct json_t *array;
+	int64_t number = 7;
+	assert_ok(json_parse(
+	    SLICE("[-9223372036854775808,9223372036854775807,5.0,\"5\",true,null,[]]"), &array));
+	assert_true(json_int(json_at(array, 0), &number));
+	assert_true(number == INT64_MIN);
+	assert_true(json_int(json_at(array, 1), &number));
+	assert_true(number == INT64_MAX);
+	for (size_t i = 2; i < json_count(array); i++)
+		assert_false(json_int(json_at(array, i), &number));
+	assert_false(json_int(NULL, &number));
+	assert_true(number == INT64_MAX); /* untouched */
+	json_free(array);
+}
+
+static void
+each_value_has_a_kind(void **state)
+{
+	(void)state;
+	static const enum json_kind kinds[] = {JSON_KIND_NULL, JSON_KIND_BOOL, JSON_KIND_BOOL,
+	    JSON_KIND_NUMBER, JSON_KIND_NUMBER, JSON_KIND_TEXT, JSON_KIND_ARRAY, JSON_KIND_OBJECT,
+	    JSON_KIND_ABSENT};
+	struct json_t *array;
+	assert_ok(json_parse(SLICE("[null,true,false,1,1.5,\"\",[],{}]"), &array));
+	for (size_t i = 0; i < COUNT_OF(kinds); i++)
+		assert_int_equal(json_kind(json_at(array, i)), kinds[i]);
+	json_free(array);
+}
+
+static void
+a_copy_outlives_what_it_was_made_of(void **state)
+{
+	(void)state;
+	struct json_t *from, *to = json_new_object();
+	assert_ok(json_parse(SLICE("{\"a\":{\"b\":[1,{\"c\":\"d\"}]}}"), &from));
+	json_put_copy(to, "x", json_get(from, "a"));
+	json_put_copy(to, "none", NULL);
+	json_put_text(json_get(from, "a"), "b", SLICE("changed"));
+	json_free(from);
+	assert_written(to, "{\"x\":{\"b\":[1,{\"c\":\"d\"}]}}");
+}
+
+static void
+what_cannot_be_held_is_refused_and_harmless(void **state)
+{
+	(void)state;
+	static const char *const odd[] = {"{\"a\\u0000b\":1}", "[9223372036854775808]",
+	    "[-9223372036854775809]", "[1e999]", "[1e99999999999999999999]"};
+	struct json_t *value = NULL;
+	for (size_t i = 0; i < COUNT_OF(odd); i++)
+		assert_int_equal(json_parse(slice_of(odd[i]), &value), RESULT_INVALID);
+	assert_ok(json_parse(SLICE("{\"a\":1,\"a\":\"last\"}"), &value));
+	assert_slice(json_text(json_get(value, "a")), "last");
+	json_free(value);
+}
+
+static void
 writing_nothing_is_a_failure(void **state)
 {
 	(void)state;
@@ -205,6 +309,12 @@ main(void)
 	    cmocka_unit_test(only_one_whole_value_is_read),
 	    cmocka_unit_test(nesting_without_end_is_refused),
 	    cmocka_unit_test(asking_the_wrong_kind_of_value_gives_nothing),
+	    cmocka_unit_test(an_object_is_gone_through_in_its_order),
+	    cmocka_unit_test(an_array_is_counted_and_asked_by_index),
+	    cmocka_unit_test(only_an_integer_is_an_integer),
+	    cmocka_unit_test(each_value_has_a_kind),
+	    cmocka_unit_test(a_copy_outlives_what_it_was_made_of),
+	    cmocka_unit_test(what_cannot_be_held_is_refused_and_harmless),
 	    cmocka_unit_test(writing_nothing_is_a_failure),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,7 +21,9 @@ void json_put_int(struct json_t *object, const char *key, int64_t value);
 void json_put_real(struct json_t *object, const char *key, double value);
 void json_put_bool(struct json_t *object, const char *key, bool value);
 void json_put_null(struct json_t *object, const char *key);
+void json_put_copy(struct json_t *object, const char *key, const struct json_t *value);
 void json_push(struct json_t *array, struct json_t *child);
+void json_push_text(struct json_t *array, struct slice text); /* absent: null */
 
 /* Puts text under a key (cut at its first NUL byte); a key that is there already becomes an array
  * of its values.
@@ -32,7 +34,9 @@ void json_add_text(struct json_t *object, struct slice key, struct slice text);
 must_check enum result json_write(const struct json_t *value, struct buffer *out);
 
 /* Reads one JSON value (objects, arrays; nested at most 2,048 deep) from text, which must be it and
- * nothing else. RESULT_INVALID for anything else. */
+ * nothing else. Of a key that an object has twice the last value counts. RESULT_INVALID for
+ * anything else, and for what jansson does not hold: a key with a NUL in it, an integer beyond 64
+ * bits, a real beyond a double; RESULT_NO_MEMORY. */
 must_check enum result json_parse(struct slice text, struct json_t **out_value);
 
 /* What an object holds under key, borrowed; NULL where there is none or value is no object. */
@@ -41,8 +45,33 @@ struct json_t *json_get(const struct json_t *value, const char *key);
 /* The first element of an array, borrowed; NULL where value is no array or is empty. */
 struct json_t *json_first(const struct json_t *value);
 
+/* How many elements an array has, 0 for what is no array; and one of them, borrowed, NULL where
+ * index is not below that. */
+size_t json_count(const struct json_t *value);
+struct json_t *json_at(const struct json_t *value, size_t index);
+
+/* Goes through an object's members in their order: start with *cursor NULL, go on while it is true.
+ * What it gives is borrowed; the object must not change meanwhile. What is no object has none. */
+bool json_next(
+    const struct json_t *object, void **cursor, const char **out_key, struct json_t **out_value);
+
 /* The text of a string value, borrowed from it; absent where value is no string or NULL. */
 struct slice json_text(const struct json_t *value);
+
+/* false where value is no integer (a real, even 5.0, is none; nor is a text of digits). */
+bool json_int(const struct json_t *value, int64_t *out_number);
+
+enum json_kind {
+	JSON_KIND_ABSENT, /* NULL, no value at all */
+	JSON_KIND_NULL,   /* JSON's null */
+	JSON_KIND_BOOL,
+	JSON_KIND_NUMBER,
+	JSON_KIND_TEXT,
+	JSON_KIND_ARRAY,
+	JSON_KIND_OBJECT,
+};
+
+enum json_kind json_kind(const struct json_t *value);
 
 void json_free(struct json_t *value);
 

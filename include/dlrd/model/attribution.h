@@ -1,0 +1,43 @@
+/* attribution: which message, and so which campaign, a reply is taken to answer.
+ *
+ * A reply names its person and our side, and seldom more. In this order: the message that Twilio
+ * says it answers (OriginalRepliedMessageSid); the tags of the reply's own URL; the latest message
+ * known to that person from that sender or messaging service within a window before the reply; and
+ * where there is none, the first that became known within a shorter time after it, since receipts
+ * may be slower than people. Of those before, a message that is known to have failed is chosen only
+ * where there is no other, and likewise of those after. Pure. */
+#ifndef DLRD_MODEL_ATTRIBUTION_H
+#define DLRD_MODEL_ATTRIBUTION_H
+
+#include "dlrd/base/slice.h"
+
+enum attribution_rule {
+	ATTRIBUTION_NONE,
+	ATTRIBUTION_ORIGINAL, /* Twilio says so */
+	ATTRIBUTION_TAGS,     /* the reply's own URL says so */
+	ATTRIBUTION_LATEST,   /* the latest message before it */
+	ATTRIBUTION_LATE,     /* the first message whose receipts came after it */
+};
+
+/* A message that a reply may answer. */
+struct candidate {
+	int64_t message_id, tagset_id, campaign_id;
+	int64_t first_us; /* its earliest receipt */
+	bool failed;      /* it never reached the person, as far as is known */
+};
+
+struct attribution {
+	enum attribution_rule rule;
+	int64_t message_id, tagset_id; /* 0 where no message was found */
+	int64_t campaigns;             /* different campaigns among the candidates */
+};
+
+/* LATEST, LATE or NONE. The candidates are all those within the window before and after time_us, in
+ * any order. */
+struct attribution attribution_choose(
+    const struct candidate *candidates, size_t count, int64_t time_us);
+
+/* "none", "original", "tags", "latest", "late". */
+struct slice attribution_rule_name(enum attribution_rule rule);
+
+#endif

@@ -1,0 +1,39 @@
+/* address: what kind of sender or recipient an address of Twilio's is.
+ *
+ * Twilio names both sides of a message by a telephone number in E.164, a short code, an
+ * alphanumeric sender, a masked number, or one of these behind a channel's prefix
+ * ("whatsapp:+1...", "rcs:..."). Pure; any thread. */
+#ifndef DLRD_TWILIO_ADDRESS_H
+#define DLRD_TWILIO_ADDRESS_H
+
+#include "dlrd/base/slice.h"
+
+enum address_kind {
+	ADDRESS_NONE, /* absent or empty */
+	ADDRESS_LONG_CODE,
+	ADDRESS_SHORT_CODE,
+	ADDRESS_TOLL_FREE, /* of the North American plan: +1 and 800, 833, 844, 855, 866, 877, 888
+			    */
+	ADDRESS_ALPHANUMERIC,
+	ADDRESS_WHATSAPP,
+	ADDRESS_RCS,
+	ADDRESS_SERVICE, /* no sender is known but the messaging service */
+	ADDRESS_OTHER,   /* another channel, or something nobody has seen yet */
+	ADDRESS_KIND_COUNT,
+};
+
+enum address_kind address_kind(struct slice address);
+
+/* The kind of a provider: its sender's, or ADDRESS_SERVICE where it has only a service (MG...). */
+enum address_kind address_kind_of_sender(struct slice sender, struct slice service);
+
+/* "long_code", "short_code", "toll_free", "alphanumeric", "whatsapp", "rcs", "messaging_service",
+ * "other"; "none" for ADDRESS_NONE. Never absent. */
+struct slice address_kind_name(enum address_kind kind);
+
+/* The address under which consent is kept: without "rcs:" where a telephone number follows, since
+ * Twilio shares opt-outs among RCS, SMS and MMS (changelog of 16 March 2026); any other as it is.
+ * Borrowed from address. */
+struct slice address_of_person(struct slice address);
+
+#endif
