@@ -1,60 +1,36 @@
 #include "dlrd/api/api.h"
 
+#include "dlrd/api/event_stream.h"
+#include "dlrd/api/readers.h"
+#include "dlrd/api/streams.h"
 #include "dlrd/base/clock.h"
-#include "dlrd/base/log.h"
 
 #include <errno.h>
 #include <microhttpd.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define QUESTION_MAX_US (10 * CLOCK_SECOND_US)
-#define CONNECTIONS_MAX 64u /* on each listener: a few people and a scraper */
+/* On each listener: a few people, a scraper, and the event streams. Below 128 for the reason in
+ * api.h, with the two descriptors that are the library's own. */
+#define CONNECTIONS_MAX 64u
+/* Longer than a stream is silent, so that it cuts only those whose clients do not read. */
 #define CONNECTION_TIMEOUT_S 30u
-#define READERS_MAX (API_LISTENERS_MAX * API_THREADS_MAX)
+_Static_assert(STREAMS_KEEP_ALIVE_S * 2 < CONNECTION_TIMEOUT_S, "a quiet stream would be cut");
+_Static_assert(STREAMS_MAX < CONNECTIONS_MAX, "streams leave room for questions");
+
+struct listener {
+	struct api *api;
+	struct MHD_Daemon *daemon;
+	struct streams *streams;
+};
 
 struct api {
 	struct api_options options;
-	struct MHD_Daemon *daemons[API_LISTENERS_MAX];
-	pthread_mutex_t lock; /* guards readers, reader_count */
-	struct store_reader *readers[READERS_MAX];
-	size_t reader_count;
+	struct readers *readers;
+	struct listener listeners[API_LISTENERS_MAX];
 };
-
-/* An open connection that nobody uses, or a new one; NULL when the store cannot be opened. */
-static struct store_reader *
-borrow_reader(struct api *api)
-{
-	struct store_reader *reader = NULL;
-	struct failure failure;
-	pthread_mutex_lock(&api->lock);
-	if (api->reader_count > 0)
-		reader = api->readers[--api->reader_count];
-	pthread_mutex_unlock(&api->lock);
-	if (reader == NULL &&
-	    store_reader_open(api->options.store_path, &reader, &failure) != RESULT_OK) {
-		log_line(LOG_ERROR, "the api cannot open the store: %s", failure.text);
-		return NULL;
-	}
-	store_reader_set_limit(reader, QUESTION_MAX_US);
-	return reader;
-}
-
-static void
-give_back_reader(struct api *api, struct store_reader *reader)
-{
-	if (reader == NULL)
-		return;
-	pthread_mutex_lock(&api->lock);
-	if (api->reader_count < READERS_MAX) {
-		api->readers[api->reader_count++] = reader;
-		reader = NULL;
-	}
-	pthread_mutex_unlock(&api->lock);
-	store_reader_close(reader);
-}
 
 static bool
 is_authorised(const struct api *api, struct MHD_Connection *mhd, struct slice target)
@@ -78,6 +54,26 @@ static const struct {
     {"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
 };
 
+static void
+add_headers(struct MHD_Response *response, const struct api_answer *answer)
+{
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->media_type);
+	for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++)
+		MHD_add_response_header(response, headers[i].name, headers[i].value);
+	if (answer->status == 401)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
+	if (answer->allow != NULL)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, answer->allow);
+}
+
+static enum MHD_Result
+queue(struct MHD_Connection *mhd, unsigned status, struct MHD_Response *response)
+{
+	enum MHD_Result queued = MHD_queue_response(mhd, status, response);
+	MHD_destroy_response(response);
+	return queued;
+}
+
 static enum MHD_Result
 send_answer(struct MHD_Connection *mhd, struct api_answer *answer)
 {
@@ -88,30 +84,50 @@ send_answer(struct MHD_Connection *mhd, struct api_answer *answer)
 		buffer_done(&answer->body);
 		return MHD_NO;
 	}
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->media_type);
-	for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++)
-		MHD_add_response_header(response, headers[i].name, headers[i].value);
-	if (answer->status == 401)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
-	if (answer->status == 405)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
-	enum MHD_Result queued = MHD_queue_response(mhd, answer->status, response);
-	MHD_destroy_response(response);
-	return queued;
+	add_headers(response, answer);
+	return queue(mhd, answer->status, response);
+}
+
+/* A proxy that collects what it passes on (nginx) would keep events back. */
+static enum MHD_Result
+send_stream(struct listener *listener, struct MHD_Connection *mhd, struct api_answer *answer)
+{
+	struct MHD_Response *response = streams_open(listener->streams, mhd, answer->stream);
+	if (response == NULL) {
+		struct api_answer refusal = endpoints_error(503,
+		    "%d event streams are open here, and no more are answered; close one, or ask "
+		    "for /v1/events?after=",
+		    STREAMS_MAX);
+		return send_answer(mhd, &refusal);
+	}
+	add_headers(response, answer);
+	MHD_add_response_header(response, "X-Accel-Buffering", "no");
+	return queue(mhd, answer->status, response);
+}
+
+static struct slice
+header_of(struct MHD_Connection *mhd, const char *name)
+{
+	return slice_of(MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, name));
 }
 
 static struct api_answer
 answer_request(struct api *api, struct MHD_Connection *mhd, const char *method, struct slice target)
 {
-	if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
-		return endpoints_error(405, "only GET is answered here");
 	if (!is_authorised(api, mhd, target))
 		return endpoints_error(401,
 		    "send the header Authorization: Bearer TOKEN, with the token of [api] "
 		    "token_file");
-	struct store_reader *reader = borrow_reader(api);
-	struct api_answer answer = endpoints_answer(&api->options.state, reader, target);
-	give_back_reader(api, reader);
+	struct slice length = header_of(mhd, MHD_HTTP_HEADER_CONTENT_LENGTH);
+	const struct api_request request = {.method = slice_of(method),
+	    .target = target,
+	    .last_event_id = header_of(mhd, "Last-Event-ID"),
+	    .origin = header_of(mhd, MHD_HTTP_HEADER_ORIGIN),
+	    .has_body = header_of(mhd, MHD_HTTP_HEADER_TRANSFER_ENCODING).ptr != NULL ||
+			(length.ptr != NULL && !slice_equal(length, SLICE("0")))};
+	struct store_reader *reader = readers_borrow(api->readers);
+	struct api_answer answer = endpoints_answer(&api->options.state, reader, &request);
+	readers_give_back(api->readers, reader);
 	return answer;
 }
 
@@ -135,23 +151,31 @@ static enum MHD_Result
 on_request(void *context, struct MHD_Connection *mhd, const char *url, const char *method,
     const char *version, const char *data, size_t *data_size, void **request_context)
 {
+	struct listener *listener = context;
 	(void)url, (void)version, (void)data, (void)data_size;
 	if (*request_context == NULL)
 		return MHD_NO;
-	struct api_answer answer = answer_request(context, mhd, method, slice_of(*request_context));
-	return send_answer(mhd, &answer);
+	struct api_answer answer =
+	    answer_request(listener->api, mhd, method, slice_of(*request_context));
+	return answer.stream != NULL ? send_stream(listener, mhd, &answer)
+				     : send_answer(mhd, &answer);
 }
 
 static enum result
-start_daemon(struct api *api, size_t index)
+start_listener(struct api *api, size_t index)
 {
-	api->daemons[index] = MHD_start_daemon(MHD_USE_POLL_INTERNAL_THREAD, 0, NULL, NULL,
-	    on_request, api, MHD_OPTION_LISTEN_SOCKET, api->options.listen_fds[index],
+	struct listener *listener = &api->listeners[index];
+	listener->api = api;
+	if (streams_new(api->readers, &listener->streams) != RESULT_OK)
+		return RESULT_NO_MEMORY;
+	listener->daemon = MHD_start_daemon(
+	    MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request,
+	    listener, MHD_OPTION_LISTEN_SOCKET, api->options.listen_fds[index],
 	    MHD_OPTION_THREAD_POOL_SIZE, api->options.threads > 1 ? api->options.threads : 0u,
 	    MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
 	    CONNECTION_TIMEOUT_S, MHD_OPTION_URI_LOG_CALLBACK, on_target, api,
 	    MHD_OPTION_NOTIFY_COMPLETED, on_completed, api, MHD_OPTION_END);
-	if (api->daemons[index] == NULL)
+	if (listener->daemon == NULL)
 		return RESULT_IO;
 	api->options.listen_fds[index] = -1; /* the library's now */
 	return RESULT_OK;
@@ -164,16 +188,32 @@ api_start(const struct api_options *options, struct api **out_api, struct failur
 	if (api == NULL)
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
 	api->options = *options;
-	pthread_mutex_init(&api->lock, NULL);
-	for (size_t i = 0; i < options->listen_count; i++)
-		if (start_daemon(api, i) != RESULT_OK) {
-			failure_set(failure, RESULT_IO, "the api's listener does not start: %s",
-			    strerror(errno));
-			api_stop(api);
-			return RESULT_IO;
-		}
+	enum result result = readers_new(options->store_path, QUESTION_MAX_US, &api->readers);
+	for (size_t i = 0; result == RESULT_OK && i < options->listen_count; i++)
+		result = start_listener(api, i);
+	if (result != RESULT_OK) {
+		failure_set(failure, result, "the api's listener does not start: %s",
+		    result == RESULT_IO ? strerror(errno) : result_text(result));
+		api_stop(api);
+		api_free(api);
+		return result;
+	}
 	*out_api = api;
 	return RESULT_OK;
+}
+
+void
+api_notify(struct api *api)
+{
+	for (size_t i = 0; i < api->options.listen_count; i++)
+		streams_notify(api->listeners[i].streams);
+}
+
+void
+api_tick(struct api *api)
+{
+	for (size_t i = 0; i < api->options.listen_count; i++)
+		streams_tick(api->listeners[i].streams);
 }
 
 void
@@ -182,13 +222,24 @@ api_stop(struct api *api)
 	if (api == NULL)
 		return;
 	for (size_t i = 0; i < api->options.listen_count; i++) {
-		if (api->daemons[i] != NULL)
-			MHD_stop_daemon(api->daemons[i]);
-		else if (api->options.listen_fds[i] >= 0)
+		struct listener *listener = &api->listeners[i];
+		if (listener->daemon != NULL) {
+			streams_end(listener->streams);
+			MHD_stop_daemon(listener->daemon);
+		} else if (api->options.listen_fds[i] >= 0)
 			close(api->options.listen_fds[i]);
+		listener->daemon = NULL;
+		api->options.listen_fds[i] = -1;
 	}
-	while (api->reader_count > 0)
-		store_reader_close(api->readers[--api->reader_count]);
-	pthread_mutex_destroy(&api->lock);
+}
+
+void
+api_free(struct api *api)
+{
+	if (api == NULL)
+		return;
+	for (size_t i = 0; i < api->options.listen_count; i++)
+		streams_free(api->listeners[i].streams);
+	readers_free(api->readers);
 	free(api);
 }

@@ -1,26 +1,66 @@
 #include "dlrd/api/report.h"
 
 #include "dlrd/base/clock.h"
+#include "dlrd/twilio/address.h"
 
-const struct report report_campaigns = {"campaigns", 14,
+#include <string.h>
+
+const struct report report_campaigns = {"campaigns", 26,
     {"workspace", "campaign", "messages", "sent", "delivered", "failed", "read", "replied",
-	"clicked", "opted_out", "pending", "delivery_rate", "first", "last"}};
+	"clicked", "opted_out", "pending", "delivery_rate", "first", "last", "canceled",
+	"conflicts", "duplicates", "clicked_messages", "click_rate", "delivery_rate_low",
+	"delivery_rate_high", "pending_under_1h", "pending_under_6h", "pending_under_24h",
+	"pending_under_72h", "pending_older"},
+    "pending_", "pending_ages"};
 
-const struct report report_errors = {"errors", 9,
-    {"code", "name", "kind", "permanence", "action", "count", "share", "first", "last"}};
+#define ERROR_COLUMNS                                                                      \
+	"code", "name", "kind", "permanence", "action", "count", "share", "first", "last", \
+	    "recent", "previous", "trend", "samples"
 
-const struct report report_all_errors = {"errors", 11,
-    {"workspace", "campaign", "code", "name", "kind", "permanence", "action", "count", "share",
-	"first", "last"}};
+const struct report report_errors = {"errors", 13, {ERROR_COLUMNS}};
 
-const struct report report_events = {"events", 15,
-    {"seq", "time", "type", "workspace", "campaign", "variant", "account", "message", "status",
-	"error_code", "from", "to", "service", "body", "keyword"}};
+const struct report report_all_errors = {"errors", 15, {"workspace", "campaign", ERROR_COLUMNS}};
 
-const struct report report_receipts = {"receipts", 19,
-    {"seq", "time", "type", "workspace", "campaign", "variant", "account", "message", "status",
-	"error_code", "from", "to", "service", "body", "keyword", "done_date", "parameters",
-	"raw_query", "raw_body"}};
+const struct report report_series = {"points", 13,
+    {"time", "messages", "sent", "delivered", "failed", "read", "replied", "clicked", "opted_out",
+	"pending", "canceled", "conflicts", "clicked_messages"}};
+
+const struct report report_providers = {"providers", 21,
+    {"provider", "kind", "account", "service", "sender", "messages", "sent", "delivered", "failed",
+	"read", "replied", "clicked", "opted_out", "pending", "delivery_rate", "delivery_rate_low",
+	"delivery_rate_high", "canceled", "conflicts", "clicked_messages", "click_rate"}};
+
+#define EVENT_COLUMNS                                                                              \
+	"seq", "time", "type", "workspace", "campaign", "variant", "account", "message", "status", \
+	    "error_code", "from", "to", "service", "body", "keyword"
+
+const struct report report_events = {"events", 15, {EVENT_COLUMNS}};
+
+const struct report report_receipts = {"receipts", 28,
+    {EVENT_COLUMNS, "done_date", "parameters", "raw_query", "raw_body", "stream", "link",
+	"occurred", "near_miss", "consent", "cause", "rule", "candidates", "answers"}};
+
+const struct report report_replies = {"replies", 15,
+    {"seq", "time", "workspace", "campaign", "variant", "account", "message", "from", "to",
+	"service", "body", "keyword", "rule", "candidates", "answers"}};
+
+const struct report report_near_misses = {"near_misses", 9,
+    {"seq", "time", "number", "to", "service", "message", "body", "near_miss", "state"}};
+
+const struct report report_optouts = {"optouts", 8,
+    {"number", "scope", "state", "since", "cause", "message", "workspace", "campaign"}};
+
+const struct report report_scopes = {"scopes", 5, {"scope", "state", "since", "cause", "message"}};
+
+const struct report report_history = {
+    "history", 8, {"time", "state", "cause", "scope", "message", "changed", "body", "seq"}};
+
+const struct report report_consent_changes = {"changes", 9,
+    {"seq", "time", "number", "scope", "state", "cause", "message", "workspace", "campaign"}};
+
+const struct report report_alerts = {"alerts", 15,
+    {"seq", "time", "sid", "level", "account", "error_code", "name", "action", "ours", "resource",
+	"request_url", "method", "response_status", "text", "occurred"}};
 
 const struct report report_catalogue = {
     "errors", 5, {"code", "name", "kind", "permanence", "action"}};
@@ -57,29 +97,121 @@ ratio(int64_t part, int64_t whole)
 	return (struct cell){.kind = CELL_REAL, .real = (double)part / (double)whole};
 }
 
+static struct cell
+boolean(bool value)
+{
+	return (struct cell){.kind = CELL_BOOL, .number = value};
+}
+
+/* --- figures --- */
+
+/* The figures that every row has, in the order of the columns. */
+static const enum figure first_figures[] = {FIGURE_MESSAGES, FIGURE_SENT, FIGURE_DELIVERED,
+    FIGURE_FAILED, FIGURE_READ, FIGURE_REPLIED, FIGURE_CLICKED, FIGURE_OPTED_OUT, FIGURE_PENDING};
+
+#define FIRST_FIGURES (sizeof first_figures / sizeof first_figures[0])
+
+static struct cell *
+put_first_figures(struct cell *cell, const int64_t figures[FIGURE_COUNT])
+{
+	for (size_t i = 0; i < FIRST_FIGURES; i++)
+		*cell++ = integer(figures[first_figures[i]]);
+	return cell;
+}
+
+static struct cell
+delivery_rate(const int64_t figures[FIGURE_COUNT])
+{
+	return ratio(figures[FIGURE_DELIVERED], figures[FIGURE_DELIVERED] + figures[FIGURE_FAILED]);
+}
+
+/* The rate as it would be if all that is pending failed, or if good of it were delivered. */
+static struct cell
+delivery_rate_with(const int64_t figures[FIGURE_COUNT], int64_t good)
+{
+	return ratio(figures[FIGURE_DELIVERED] + good,
+	    figures[FIGURE_DELIVERED] + figures[FIGURE_FAILED] + figures[FIGURE_PENDING]);
+}
+
+static struct cell
+click_rate(const int64_t figures[FIGURE_COUNT])
+{
+	return ratio(figures[FIGURE_CLICKED_MESSAGES], figures[FIGURE_DELIVERED]);
+}
+
 struct report_row
 report_campaign_row(const struct campaign_row *row)
 {
-	static const enum figure shown[] = {FIGURE_MESSAGES, FIGURE_SENT, FIGURE_DELIVERED,
-	    FIGURE_FAILED, FIGURE_READ, FIGURE_REPLIED, FIGURE_CLICKED, FIGURE_OPTED_OUT,
-	    FIGURE_PENDING};
 	const int64_t *figures = row->figures;
 	struct report_row out = {{text(row->workspace), text(row->campaign)}};
-	for (size_t i = 0; i < 9; i++)
-		out.cells[2 + i] = integer(figures[shown[i]]);
-	out.cells[11] =
-	    ratio(figures[FIGURE_DELIVERED], figures[FIGURE_DELIVERED] + figures[FIGURE_FAILED]);
-	out.cells[12] = time_cell(row->first_us);
-	out.cells[13] = time_cell(row->last_us);
+	struct cell *cell = put_first_figures(&out.cells[2], figures);
+	*cell++ = delivery_rate(figures);
+	*cell++ = time_cell(row->first_us);
+	*cell++ = time_cell(row->last_us);
+	*cell++ = integer(figures[FIGURE_CANCELED]);
+	*cell++ = integer(figures[FIGURE_CONFLICTS]);
+	*cell++ = integer(row->duplicates);
+	*cell++ = integer(figures[FIGURE_CLICKED_MESSAGES]);
+	*cell++ = click_rate(figures);
+	*cell++ = delivery_rate_with(figures, 0);
+	*cell++ = delivery_rate_with(figures, figures[FIGURE_PENDING]);
+	for (size_t i = 0; i < PENDING_AGE_COUNT; i++)
+		*cell++ = integer(row->pending_ages[i]);
 	return out;
+}
+
+struct report_row
+report_point_row(int64_t time_us, const int64_t figures[FIGURE_COUNT])
+{
+	struct report_row out = {{{.kind = CELL_TIME, .number = time_us}}};
+	struct cell *cell = put_first_figures(&out.cells[1], figures);
+	*cell++ = integer(figures[FIGURE_CANCELED]);
+	*cell++ = integer(figures[FIGURE_CONFLICTS]);
+	*cell++ = integer(figures[FIGURE_CLICKED_MESSAGES]);
+	return out;
+}
+
+struct report_row
+report_provider_row(const struct provider_row *row)
+{
+	const int64_t *figures = row->figures;
+	enum address_kind kind = address_kind_of_sender(row->sender, row->service);
+	struct report_row out = {
+	    {text(row->name), text(kind == ADDRESS_NONE ? SLICE_NONE : address_kind_name(kind)),
+		text(row->account), text(row->service), text(row->sender)}};
+	struct cell *cell = put_first_figures(&out.cells[5], figures);
+	*cell++ = delivery_rate(figures);
+	*cell++ = delivery_rate_with(figures, 0);
+	*cell++ = delivery_rate_with(figures, figures[FIGURE_PENDING]);
+	*cell++ = integer(figures[FIGURE_CANCELED]);
+	*cell++ = integer(figures[FIGURE_CONFLICTS]);
+	*cell++ = integer(figures[FIGURE_CLICKED_MESSAGES]);
+	*cell++ = click_rate(figures);
+	return out;
+}
+
+struct error_filter
+report_error_filter(int64_t campaign_id, struct slice variant, int64_t from_us, int64_t to_us)
+{
+	int64_t now_us = clock_wall_us();
+	bool bounded = from_us != 0 || to_us != 0;
+	return (struct error_filter){.campaign_id = campaign_id,
+	    .variant = variant,
+	    .from_us = from_us,
+	    .to_us = to_us,
+	    .recent_us = bounded ? from_us : now_us - CLOCK_DAY_US,
+	    .until_us = to_us != 0 ? to_us : now_us};
 }
 
 struct report_row
 report_error_row(const struct campaign_error_row *row, int64_t failed)
 {
+	struct cell samples = {.kind = CELL_LIST, .text = row->samples};
 	return (struct report_row){{code_cell(row->code), text(row->name), text(row->kind),
 	    text(row->permanence), text(row->action), integer(row->count),
-	    ratio(row->count, failed), time_cell(row->first_us), time_cell(row->last_us)}};
+	    ratio(row->count, failed), time_cell(row->first_us), time_cell(row->last_us),
+	    integer(row->recent), integer(row->previous),
+	    ratio(row->recent - row->previous, row->previous), samples}};
 }
 
 struct report_row
@@ -93,6 +225,8 @@ report_all_errors_row(struct slice workspace, struct slice campaign,
 	return out;
 }
 
+/* --- events --- */
+
 struct report_row
 report_event_row(const struct event_row *row)
 {
@@ -104,15 +238,96 @@ report_event_row(const struct event_row *row)
 	    text(event->to), text(event->service), text(event->body), text(event->keyword)}};
 }
 
+/* Only a reply has any. */
+static struct cell
+candidates(const struct event_row *row)
+{
+	return row->rule.ptr == NULL ? (struct cell){.kind = CELL_NULL} : integer(row->candidates);
+}
+
 struct report_row
 report_receipt_row(const struct event_row *row)
 {
+	const struct event *event = &row->event;
 	struct report_row out = report_event_row(row);
-	out.cells[15] = text(row->event.done_date);
-	out.cells[16] = text(row->event.extra);
-	out.cells[17] = text(row->event.raw_query);
-	out.cells[18] = text(row->event.raw_body);
+	struct cell *cell = &out.cells[report_events.count];
+	*cell++ = text(event->done_date);
+	*cell++ = text(event->extra);
+	*cell++ = text(event->raw_query);
+	*cell++ = text(event->raw_body);
+	*cell++ = boolean(event->stream);
+	*cell++ = text(event->link);
+	*cell++ = text(event->occurred);
+	*cell++ = text(event->near_miss);
+	*cell++ = text(consent_name(event->consent));
+	*cell++ = text(event->cause);
+	*cell++ = text(row->rule);
+	*cell++ = candidates(row);
+	*cell++ = text(row->answers);
 	return out;
+}
+
+struct report_row
+report_reply_row(const struct event_row *row)
+{
+	const struct event *event = &row->event;
+	return (struct report_row){{integer((int64_t)row->seq), time_cell(event->time_us),
+	    text(event->workspace), text(event->campaign), text(event->variant),
+	    text(event->account), text(event->message), text(event->from), text(event->to),
+	    text(event->service), text(event->body), text(event->keyword), text(row->rule),
+	    candidates(row), text(row->answers)}};
+}
+
+struct report_row
+report_near_miss_row(const struct event_row *row)
+{
+	const struct event *event = &row->event;
+	return (struct report_row){{integer((int64_t)row->seq), time_cell(event->time_us),
+	    text(event->from), text(event->to), text(event->service), text(event->message),
+	    text(event->body), text(event->near_miss), text(row->consent_state)}};
+}
+
+struct report_row
+report_alert_row(const struct alert_row *row)
+{
+	return (struct report_row){
+	    {integer(row->seq), time_cell(row->time_us), text(row->sid), text(row->level),
+		text(row->account), code_cell(row->error_code), text(row->name), text(row->action),
+		boolean(row->ours), text(row->resource), text(row->request_url), text(row->method),
+		code_cell(row->response_status), text(row->text), text(row->occurred)}};
+}
+
+/* --- the opt-out ledger --- */
+
+struct report_row
+report_optout_row(const struct consent_row *row)
+{
+	return (struct report_row){
+	    {text(row->number), text(row->scope), text(row->state), time_cell(row->time_us),
+		text(row->cause), text(row->message), text(row->workspace), text(row->campaign)}};
+}
+
+struct report_row
+report_scope_row(const struct consent_row *row)
+{
+	return (struct report_row){{text(row->scope), text(row->state), time_cell(row->time_us),
+	    text(row->cause), text(row->message)}};
+}
+
+struct report_row
+report_history_row(const struct consent_row *row)
+{
+	return (struct report_row){{time_cell(row->time_us), text(row->state), text(row->cause),
+	    text(row->scope), text(row->message), boolean(row->changed), text(row->body),
+	    integer(row->event_seq)}};
+}
+
+struct report_row
+report_consent_change_row(const struct consent_row *row)
+{
+	return (struct report_row){{integer(row->seq), time_cell(row->time_us), text(row->number),
+	    text(row->scope), text(row->state), text(row->cause), text(row->message),
+	    text(row->workspace), text(row->campaign)}};
 }
 
 struct report_row
@@ -120,6 +335,17 @@ report_catalogue_row(const struct catalogue_row *row)
 {
 	return (struct report_row){{integer(row->code), text(row->name), text(row->kind),
 	    text(row->permanence), text(row->action)}};
+}
+
+/* --- as JSON --- */
+
+static struct json_t *
+list_json(struct slice words)
+{
+	struct json_t *array = json_new_array();
+	while (words.len > 0)
+		json_push_text(array, slice_take(&words, ' '));
+	return array;
 }
 
 static void
@@ -135,6 +361,7 @@ put_cell(struct json_t *object, const char *key, const struct cell *cell)
 	case CELL_TIME:
 		json_put_text(object, key, slice_of(clock_format(cell->number, time)));
 		return;
+	case CELL_LIST: json_put(object, key, list_json(cell->text)); return;
 	case CELL_TEXT: break;
 	}
 	/* What was stored as JSON is shown as JSON. */
@@ -145,14 +372,35 @@ put_cell(struct json_t *object, const char *key, const struct cell *cell)
 		json_put_text(object, key, cell->text);
 }
 
+/* Where a column goes: *out_key is its name there. A group's object is made by its first column. */
+static struct json_t *
+place_of(
+    const struct report *report, struct json_t *object, const char *column, const char **out_key)
+{
+	*out_key = column;
+	if (report->group_prefix == NULL ||
+	    !slice_starts_with(slice_of(column), slice_of(report->group_prefix)))
+		return object;
+	*out_key = column + strlen(report->group_prefix);
+	if (json_get(object, report->group_key) == NULL)
+		json_put(object, report->group_key, json_new_object());
+	return json_get(object, report->group_key);
+}
+
 struct json_t *
 report_json(const struct report *report, const struct report_row *row)
 {
 	struct json_t *object = json_new_object();
-	for (size_t i = 0; object != NULL && i < report->count; i++)
-		put_cell(object, report->columns[i], &row->cells[i]);
+	for (size_t i = 0; object != NULL && i < report->count; i++) {
+		const char *key;
+		struct json_t *place = place_of(report, object, report->columns[i], &key);
+		if (place != NULL)
+			put_cell(place, key, &row->cells[i]);
+	}
 	return object;
 }
+
+/* --- as CSV, and for a terminal --- */
 
 static bool
 is_telephone_number(struct slice value)
@@ -194,12 +442,19 @@ report_csv_head(const struct report *report, struct buffer *out)
 	buffer_append(out, SLICE("\r\n"));
 }
 
+static bool
+is_text(const struct cell *cell)
+{
+	return cell->kind == CELL_TEXT || cell->kind == CELL_LIST;
+}
+
 static void
 plain_cell(const struct cell *cell, struct buffer *out)
 {
 	char time[CLOCK_TEXT_SIZE];
 	switch (cell->kind) {
 	case CELL_NULL:
+	case CELL_LIST:
 	case CELL_TEXT: return;
 	case CELL_INT: buffer_appendf(out, "%lld", (long long)cell->number); return;
 	case CELL_REAL: buffer_appendf(out, "%.4f", cell->real); return;
@@ -214,7 +469,7 @@ report_csv_row(const struct report *report, const struct report_row *row, struct
 	for (size_t i = 0; i < report->count; i++) {
 		if (i > 0)
 			buffer_append_byte(out, ',');
-		if (row->cells[i].kind == CELL_TEXT)
+		if (is_text(&row->cells[i]))
 			csv_text(row->cells[i].text, out);
 		else
 			plain_cell(&row->cells[i], out);
@@ -225,7 +480,7 @@ report_csv_row(const struct report *report, const struct report_row *row, struct
 void
 report_cell_text(const struct cell *cell, struct buffer *out)
 {
-	if (cell->kind != CELL_TEXT) {
+	if (!is_text(cell)) {
 		plain_cell(cell, out);
 		return;
 	}

@@ -51,6 +51,9 @@ static const struct {
 	"Receipts whose query did not fit the campaign template of their route."},
     [METRIC_UNKNOWN_CODES] = {"dlrd_unknown_error_codes_total", COUNTER,
 	"Failing receipts whose error code is not in the catalogue."},
+    [METRIC_CONSENT_CHANGES] = {"dlrd_consent_changes_total", COUNTER,
+	"People who opted out of a sender's messages, or in again."},
+    [METRIC_ALERTS] = {"dlrd_alerts_total", COUNTER, "Alerts of Twilio's debugger."},
     [METRIC_READY] = {"dlrd_ready", GAUGE, "1 while callbacks can be kept, 0 otherwise."},
 };
 

@@ -34,6 +34,8 @@ print_json(const struct audit *audit, struct telling *telling)
 	json_put_int(object, "events", (int64_t)audit->events);
 	json_put_int(object, "messages", (int64_t)audit->messages);
 	json_put_int(object, "figures", (int64_t)audit->figures);
+	json_put_int(object, "replies", (int64_t)audit->replies);
+	json_put_int(object, "optouts", (int64_t)audit->optouts);
 	json_put_int(object, "differences", (int64_t)audit->differences);
 	json_put(object, "shown", telling->lines);
 	bool written = json_write(object, &text) == RESULT_OK;
@@ -47,9 +49,23 @@ print_json(const struct audit *audit, struct telling *telling)
 static void
 print_csv(const struct audit *audit)
 {
-	printf("events,messages,figures,differences\r\n%llu,%llu,%llu,%llu\r\n",
+	printf("events,messages,figures,replies,optouts,differences\r\n"
+	       "%llu,%llu,%llu,%llu,%llu,%llu\r\n",
 	    (unsigned long long)audit->events, (unsigned long long)audit->messages,
-	    (unsigned long long)audit->figures, (unsigned long long)audit->differences);
+	    (unsigned long long)audit->figures, (unsigned long long)audit->replies,
+	    (unsigned long long)audit->optouts, (unsigned long long)audit->differences);
+}
+
+static void
+print_text(const struct audit *audit)
+{
+	printf("%llu events, %llu messages, %llu figures, %llu replies, %llu opt-outs counted "
+	       "again: %llu differences\n",
+	    (unsigned long long)audit->events, (unsigned long long)audit->messages,
+	    (unsigned long long)audit->figures, (unsigned long long)audit->replies,
+	    (unsigned long long)audit->optouts, (unsigned long long)audit->differences);
+	if (audit->differences > 0)
+		printf("'dlrd rebuild' makes the store say again what its receipts say\n");
 }
 
 static int
@@ -79,11 +95,7 @@ run(const struct cli_command *command, int count, char **words)
 		if (query.format == OUTPUT_CSV)
 			print_csv(&audit);
 		else if (query.format == OUTPUT_TABLE)
-			printf("%llu events, %llu messages, %llu figures counted again: %llu "
-			       "differences\n",
-			    (unsigned long long)audit.events, (unsigned long long)audit.messages,
-			    (unsigned long long)audit.figures,
-			    (unsigned long long)audit.differences);
+			print_text(&audit);
 	}
 	store_reader_close(query.reader);
 	return status;
@@ -94,9 +106,11 @@ const struct cli_command cli_audit = {
     .summary = "count everything again from the receipts, and compare",
     .usage = "Usage: dlrd audit [--json | --csv] [-c FILE | --store DIR]\n"
 	     "\n"
-	     "Folds each message anew from its stored receipts, adds all figures up again, and\n"
-	     "holds both against what the store says. Ends with 0 when nothing differs, with 1\n"
-	     "when something does. It only reads, also while the daemon runs.\n"
+	     "Folds each message anew from its stored receipts, attributes each reply, adds all\n"
+	     "figures up again, derives the opt-out list from its evidence, and holds all of it\n"
+	     "against what the store says. Ends with 0 when nothing differs, with 1 when\n"
+	     "something does ('dlrd rebuild' mends it). It only reads, also while the daemon\n"
+	     "runs.\n"
 	     "\n" QUERY_USAGE,
     .run = run,
 };

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char *const table_columns[] = {
+    "code", "name", "kind", "permanence", "action", "count", "share", "recent", NULL};
+
 /* The campaigns to show, read before their errors are. */
 struct chosen {
 	struct {
@@ -72,16 +75,16 @@ print_heading(const struct adding *adding, bool first)
 
 /* One campaign: a table with its heading, a JSON object as the api's, or CSV. */
 static enum result
-show_one(struct query *query, const struct chosen *chosen, size_t i)
+show_one(struct query *query, const struct chosen *chosen, size_t i, struct error_filter *filter)
 {
-	struct adding adding = {.output = output_new(query->format, &report_errors, NULL),
+	struct adding adding = {.output = output_new(query->format, &report_errors, table_columns),
 	    .workspace = slice_of(chosen->items[i].workspace),
 	    .campaign = slice_of(chosen->items[i].campaign),
 	    .failed = chosen->items[i].failed};
 	if (query->format == OUTPUT_TABLE)
 		print_heading(&adding, i == 0);
-	enum result result = store_read_campaign_errors(
-	    query->reader, chosen->items[i].id, 0, 0, add_error, &adding);
+	filter->campaign_id = chosen->items[i].id;
+	enum result result = store_read_campaign_errors(query->reader, filter, add_error, &adding);
 	bool written =
 	    output_finish(adding.output, query->format == OUTPUT_JSON ? facts_of(&adding) : NULL);
 	return result == RESULT_OK && !written ? RESULT_IO : result;
@@ -89,7 +92,7 @@ show_one(struct query *query, const struct chosen *chosen, size_t i)
 
 /* Several campaigns in one JSON value or one CSV table, with the campaign's names in each row. */
 static enum result
-show_list(struct query *query, const struct chosen *chosen)
+show_list(struct query *query, const struct chosen *chosen, struct error_filter *filter)
 {
 	struct adding adding = {
 	    .output = output_new(query->format, &report_all_errors, NULL), .all = true};
@@ -98,30 +101,43 @@ show_list(struct query *query, const struct chosen *chosen)
 		adding.workspace = slice_of(chosen->items[i].workspace);
 		adding.campaign = slice_of(chosen->items[i].campaign);
 		adding.failed = chosen->items[i].failed;
-		result = store_read_campaign_errors(
-		    query->reader, chosen->items[i].id, 0, 0, add_error, &adding);
+		filter->campaign_id = chosen->items[i].id;
+		result = store_read_campaign_errors(query->reader, filter, add_error, &adding);
 	}
 	bool written = output_finish(adding.output, NULL);
 	return result == RESULT_OK && !written ? RESULT_IO : result;
 }
 
+static enum result
+show_chosen(struct query *query, const struct campaign_filter *campaigns, struct chosen *chosen)
+{
+	struct error_filter filter =
+	    report_error_filter(0, campaigns->variant, campaigns->from_us, campaigns->to_us);
+	enum result result = RESULT_OK;
+	if (query->format != OUTPUT_TABLE &&
+	    (campaigns->campaign.ptr == NULL || chosen->count != 1))
+		return show_list(query, chosen, &filter);
+	for (size_t i = 0; result == RESULT_OK && i < chosen->count; i++)
+		result = show_one(query, chosen, i, &filter);
+	return result;
+}
+
 static int
-show_all(struct query *query, const struct cli_command *command,
-    const struct campaign_filter *filter, const char *campaign)
+show_all(
+    struct query *query, const struct cli_command *command, const struct campaign_filter *filter)
 {
 	struct chosen chosen = {0};
 	enum result result = store_read_campaigns(query->reader, filter, choose, &chosen);
+	bool narrowed = filter->variant.ptr != NULL || filter->from_us != 0 || filter->to_us != 0;
 	int status = CLI_OK;
 	if (result == RESULT_OK && chosen.failed)
 		result = RESULT_NO_MEMORY;
-	if (result == RESULT_OK && campaign != NULL && chosen.count == 0)
-		status = cli_failure(command, "there is no campaign \"%s\"", campaign);
-	else if (result == RESULT_OK && query->format != OUTPUT_TABLE &&
-		 (campaign == NULL || chosen.count > 1))
-		result = show_list(query, &chosen);
-	else
-		for (size_t i = 0; result == RESULT_OK && i < chosen.count; i++)
-			result = show_one(query, &chosen, i);
+	if (result == RESULT_OK && filter->campaign.ptr != NULL && chosen.count == 0)
+		status = cli_failure(command, "there is no campaign \"%.*s\"%s",
+		    SLICE_ARG(filter->campaign),
+		    narrowed ? " of which anything is known in that variant and time" : "");
+	else if (result == RESULT_OK)
+		result = show_chosen(query, filter, &chosen);
 	for (size_t i = 0; i < chosen.count; i++) {
 		free(chosen.items[i].workspace);
 		free(chosen.items[i].campaign);
@@ -134,16 +150,22 @@ static int
 run(const struct cli_command *command, int count, char **words)
 {
 	struct query query = {0};
-	const char *workspace = NULL, *campaign = NULL;
+	const char *workspace = NULL, *campaign = NULL, *variant = NULL, *from = NULL, *to = NULL;
 	const struct cli_option options[] = {QUERY_OPTIONS(query),
-	    {"workspace", 0, .text = &workspace}, {"campaign", 0, .text = &campaign}};
+	    {"workspace", 0, .text = &workspace}, {"campaign", 0, .text = &campaign},
+	    {"variant", 0, .text = &variant}, {"from", 0, .text = &from}, {"to", 0, .text = &to}};
+	struct campaign_filter filter = {0};
 	int operands, status;
 	if (!query_begin(&query, command, count, words, options, sizeof options / sizeof options[0],
 		0, &operands, &status))
 		return status;
-	struct campaign_filter filter = {
-	    .workspace = slice_of(workspace), .campaign = slice_of(campaign)};
-	status = show_all(&query, command, &filter, campaign);
+	status = CLI_USAGE;
+	if (query_times(command, from, to, &filter.from_us, &filter.to_us)) {
+		filter.workspace = slice_of(workspace);
+		filter.campaign = slice_of(campaign);
+		filter.variant = slice_of(variant);
+		status = show_all(&query, command, &filter);
+	}
 	store_reader_close(query.reader);
 	return status;
 }
@@ -152,14 +174,18 @@ const struct cli_command cli_errors = {
     .name = "errors",
     .summary = "why messages failed, by campaign",
     .usage =
-	"Usage: dlrd errors [--workspace W] [--campaign C] [--json | --csv]\n"
-	"                   [-c FILE | --store DIR]\n"
+	"Usage: dlrd errors [--workspace W] [--campaign C] [--variant V] [--from T] [--to T]\n"
+	"                   [--json | --csv] [-c FILE | --store DIR]\n"
 	"\n"
 	"Shows the error codes of a campaign's failed messages, the most frequent first, with\n"
-	"their kind, whether a later try could succeed, and what to do. Without --campaign,\n"
-	"of all campaigns (in JSON, one object a line).\n"
+	"their kind, whether a later try could succeed, what to do, and how many of them are\n"
+	"recent: of the last 24 hours, or from T to T. --json and --csv add how many there were\n"
+	"in the same time before, the trend, and the latest messages. Without --campaign, of\n"
+	"all campaigns in one list.\n"
 	"\n"
 	"      --workspace W     only this workspace\n"
-	"      --campaign C      only this campaign\n" QUERY_USAGE,
+	"      --campaign C      only this campaign\n"
+	"      --variant V       only messages of this variant\n"
+	"      --from T, --to T  only failures in the hours between\n" QUERY_USAGE,
     .run = run,
 };

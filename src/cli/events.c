@@ -28,22 +28,22 @@ show(struct query *query, const struct cli_command *command, const struct event_
 		object = json_new_object();
 		json_put_int(object, "next", (int64_t)adding.last_seq);
 	}
-	bool written = output_finish(adding.output, object);
-	if (result != RESULT_OK)
-		return query_failure(query, command, result);
-	return written ? CLI_OK : cli_failure(command, "cannot write the answer");
+	return query_end(query, command, result, adding.output, object);
 }
 
 static int
 run(const struct cli_command *command, int count, char **words)
 {
 	struct query query = {0};
-	const char *workspace = NULL, *campaign = NULL, *type = NULL;
+	const char *workspace = NULL, *campaign = NULL, *variant = NULL, *type = NULL;
+	const char *from = NULL, *to = NULL;
 	int64_t after = 0, limit = 100;
 	const struct cli_option options[] = {QUERY_OPTIONS(query),
 	    {"workspace", 0, .text = &workspace}, {"campaign", 0, .text = &campaign},
-	    {"type", 0, .text = &type}, {"after", 0, .number = &after},
+	    {"variant", 0, .text = &variant}, {"type", 0, .text = &type},
+	    {"from", 0, .text = &from}, {"to", 0, .text = &to}, {"after", 0, .number = &after},
 	    {"limit", 0, .number = &limit}};
+	struct event_filter filter = {0};
 	int operands, status;
 	enum event_type known;
 	if (!query_begin(&query, command, count, words, options, sizeof options / sizeof options[0],
@@ -53,12 +53,15 @@ run(const struct cli_command *command, int count, char **words)
 		status = cli_usage_error(command,
 		    "--type takes Sent, Delivered, Failed, Read, Replied, Clicked, Progress or "
 		    "Unrecognised");
+	else if (!query_times(command, from, to, &filter.from_us, &filter.to_us))
+		status = CLI_USAGE;
 	else {
-		struct event_filter filter = {.after_seq = (uint64_t)after,
-		    .limit = (size_t)limit,
-		    .type = slice_of(type),
-		    .workspace = slice_of(workspace),
-		    .campaign = slice_of(campaign)};
+		filter.after_seq = (uint64_t)after;
+		filter.limit = (size_t)limit;
+		filter.type = slice_of(type);
+		filter.workspace = slice_of(workspace);
+		filter.campaign = slice_of(campaign);
+		filter.variant = slice_of(variant);
 		status = show(&query, command, &filter);
 	}
 	store_reader_close(query.reader);
@@ -69,8 +72,9 @@ const struct cli_command cli_events = {
     .name = "events",
     .summary = "what happened, one line an event",
     .usage =
-	"Usage: dlrd events [--after SEQ] [--limit N] [--type T] [--campaign C] [--workspace W]\n"
-	"                   [--json | --csv] [-c FILE | --store DIR]\n"
+	"Usage: dlrd events [--after SEQ] [--limit N] [--type T] [--workspace W] [--campaign C]\n"
+	"                   [--variant V] [--from T] [--to T] [--json | --csv]\n"
+	"                   [-c FILE | --store DIR]\n"
 	"\n"
 	"Shows events in the order they arrived. To follow them, ask again after the last seq.\n"
 	"\n"
@@ -80,6 +84,8 @@ const struct cli_command cli_events = {
 	"or\n"
 	"                        Unrecognised ones\n"
 	"      --campaign C      only this campaign's\n"
-	"      --workspace W     only this workspace's\n" QUERY_USAGE,
+	"      --workspace W     only this workspace's\n"
+	"      --variant V       only those whose tags name this variant\n"
+	"      --from T, --to T  only what arrived in between\n" QUERY_USAGE,
     .run = run,
 };

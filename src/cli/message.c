@@ -55,34 +55,69 @@ put_message(void *context, const struct message_view *view)
 }
 
 static void
+put_unknown(const struct facts *facts, struct slice sid)
+{
+	put_fact(facts, "sid", sid);
+	put_fact(facts, "status", SLICE_NONE);
+}
+
+struct adding {
+	struct facts facts;
+	struct output *output;
+	size_t count;
+	bool replied; /* what a reply has has been shown */
+};
+
+/* What only a reply or a click has stands above the table, too: in it, it would make a column that
+ * is empty for most. */
+static void
 add_receipt(void *context, const struct event_row *row)
 {
+	struct adding *adding = context;
 	struct report_row cells = report_receipt_row(row);
-	output_add(context, &cells);
+	output_add(adding->output, &cells);
+	adding->count++;
+	if (adding->facts.format != OUTPUT_TABLE)
+		return;
+	put_fact(&adding->facts, "link", row->event.link);
+	if (row->rule.ptr == NULL || adding->replied)
+		return;
+	adding->replied = true;
+	put_fact(&adding->facts, "body", row->event.body);
+	put_fact(&adding->facts, "keyword", row->event.keyword);
+	put_fact(&adding->facts, "near_miss", row->event.near_miss);
+	put_fact(&adding->facts, "answers", row->answers);
+	put_fact(&adding->facts, "rule", row->rule);
+	printf("%-10s %lld\n", "candidates", (long long)row->candidates);
 }
 
 static int
 show(struct query *query, const struct cli_command *command, const char *sid)
 {
-	struct facts facts = {.format = query->format};
-	struct event_filter filter = {.message = slice_of(sid)};
+	struct adding adding = {.facts = {.format = query->format},
+	    .output = output_new(query->format, &report_receipts, table_columns)};
+	const struct event_filter filter = {.message = slice_of(sid)};
 	if (query->format == OUTPUT_JSON)
-		facts.object = json_new_object();
-	enum result result = store_read_message(query->reader, slice_of(sid), put_message, &facts);
-	if (result != RESULT_OK) {
-		json_free(facts.object);
-		return result == RESULT_NOT_FOUND
-			   ? cli_failure(command, "no receipt of a message \"%s\" has arrived", sid)
-			   : query_failure(query, command, result);
+		adding.facts.object = json_new_object();
+	enum result result =
+	    store_read_message(query->reader, filter.message, put_message, &adding.facts);
+	bool known = result == RESULT_OK;
+	/* A SID whose receipts could not be read is no message, but what arrived can be shown. */
+	if (result == RESULT_NOT_FOUND) {
+		if (query->format == OUTPUT_JSON)
+			put_unknown(&adding.facts, filter.message);
+		result = RESULT_OK;
 	}
-	if (query->format == OUTPUT_TABLE)
+	if (result == RESULT_OK)
+		result = store_read_events(query->reader, &filter, add_receipt, &adding);
+	if (result == RESULT_OK && !known && adding.count == 0) {
+		output_free(adding.output);
+		json_free(adding.facts.object);
+		return cli_failure(command, "no receipt of a message \"%s\" has arrived", sid);
+	}
+	if (query->format == OUTPUT_TABLE && result == RESULT_OK)
 		printf("\n");
-	struct output *output = output_new(query->format, &report_receipts, table_columns);
-	result = store_read_events(query->reader, &filter, add_receipt, output);
-	bool written = output_finish(output, facts.object);
-	if (result != RESULT_OK)
-		return query_failure(query, command, result);
-	return written ? CLI_OK : cli_failure(command, "cannot write the answer");
+	return query_end(query, command, result, adding.output, adding.facts.object);
 }
 
 static int

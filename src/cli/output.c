@@ -144,6 +144,7 @@ output_finish(struct output *output, struct json_t *object)
 		if (object == NULL)
 			object = json_new_object();
 		json_put(object, output->report->list_key, output->array);
+		output->array = NULL;
 		written = json_write(object, &output->text) == RESULT_OK;
 		buffer_append_byte(&output->text, '\n');
 	}
@@ -153,8 +154,17 @@ output_finish(struct output *output, struct json_t *object)
 	else if (written)
 		fwrite(output->text.ptr, 1, output->text.len, stdout);
 	written = written && fflush(stdout) == 0 && !ferror(stdout);
+	output_free(output);
+	return written;
+}
+
+void
+output_free(struct output *output)
+{
+	if (output == NULL)
+		return;
+	json_free(output->array);
 	buffer_done(&output->text);
 	free(output->cells);
 	free(output);
-	return written;
 }

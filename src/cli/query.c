@@ -27,6 +27,16 @@ query_begin(struct query *query, const struct cli_command *command, int count, c
 }
 
 int
+query_end(const struct query *query, const struct cli_command *command, enum result result,
+    struct output *output, struct json_t *object)
+{
+	bool written = output_finish(output, object);
+	if (result != RESULT_OK)
+		return query_failure(query, command, result);
+	return written ? CLI_OK : cli_failure(command, "cannot write the answer");
+}
+
+int
 query_failure(const struct query *query, const struct cli_command *command, enum result result)
 {
 	return cli_failure(
@@ -44,4 +54,25 @@ query_time(const struct cli_command *command, const char *option, const char *te
 	    "2026-11-20, not \"%s\"",
 	    option, text);
 	return false;
+}
+
+bool
+query_times(const struct cli_command *command, const char *from, const char *to,
+    int64_t *out_from_us, int64_t *out_to_us)
+{
+	return query_time(command, "from", from, out_from_us) &&
+	       query_time(command, "to", to, out_to_us);
+}
+
+bool
+query_word(
+    const struct cli_command *command, const char *option, const char *text, const char *words)
+{
+	struct slice rest = slice_of(words);
+	while (text != NULL && rest.ptr != NULL)
+		if (slice_equal(slice_take(&rest, '|'), slice_of(text)))
+			return true;
+	if (text != NULL)
+		cli_usage_error(command, "--%s takes %s, not \"%s\"", option, words, text);
+	return text == NULL;
 }

@@ -38,6 +38,7 @@ struct daemon {
 	struct api *api;
 	struct metric *ready;
 	struct projector *_Atomic projector_running; /* whom on_committed may tell */
+	struct api *_Atomic api_running;             /* whom on_projected may tell */
 	_Atomic bool draining;
 	bool own_sockets; /* opened here, not passed by systemd */
 };
@@ -85,6 +86,15 @@ on_checkpoint_failed(void *context, const char *why)
 }
 
 static void
+on_projected(void *context)
+{
+	struct daemon *daemon = context;
+	struct api *api = atomic_load(&daemon->api_running);
+	if (api != NULL)
+		api_notify(api);
+}
+
+static void
 on_synced(void *context, uint64_t journal_seq)
 {
 	struct daemon *daemon = context;
@@ -111,6 +121,20 @@ is_ready(void *context, const char **out_why)
 	return true;
 }
 
+static bool
+ask_rebuild(void *context)
+{
+	struct daemon *daemon = context;
+	return projector_ask_rebuild(daemon->projector);
+}
+
+static void
+read_rebuild(void *context, struct projector_rebuild *out_rebuild)
+{
+	struct daemon *daemon = context;
+	projector_read_rebuild(daemon->projector, out_rebuild);
+}
+
 /* --- starting, in order --- */
 
 /* Files that only this user and group read, no core dumps with tokens in them, room for all
@@ -134,18 +158,41 @@ prepare_process(const struct settings *settings)
 }
 
 static enum result
-open_store(struct daemon *daemon, struct failure *failure)
+load_catalogue(
+    const struct settings *settings, struct error_catalogue *out_catalogue, struct failure *failure)
 {
-	const struct settings *settings = daemon->settings;
 	struct error_catalogue catalogue;
 	enum result result = settings->error_codes[0] == '\0'
 				 ? error_catalogue_load_built_in(&catalogue, failure)
 				 : error_catalogue_load(settings->error_codes, &catalogue, failure);
 	if (result != RESULT_OK)
 		return result;
-	result = store_open(daemon->store_path, settings->conflicts, &daemon->store, failure);
+	if (settings->error_codes_site[0] != '\0')
+		result = error_catalogue_overlay(&catalogue, settings->error_codes_site, failure);
+	if (result == RESULT_OK)
+		*out_catalogue = catalogue;
+	else
+		error_catalogue_done(&catalogue);
+	return result;
+}
+
+static enum result
+open_store(struct daemon *daemon, struct failure *failure)
+{
+	const struct settings *settings = daemon->settings;
+	struct error_catalogue catalogue;
+	enum result result = load_catalogue(settings, &catalogue, failure);
+	if (result != RESULT_OK)
+		return result;
+	const struct store_options options = {.path = daemon->store_path,
+	    .policy = settings->conflicts,
+	    .reply_window_us = settings->reply_window_us,
+	    .reply_late_us = settings->reply_late_us};
+	result = store_open(&options, &daemon->store, failure);
 	if (result == RESULT_OK) {
 		result = store_set_catalogue(daemon->store, &catalogue);
+		if (result == RESULT_OK)
+			result = store_set_provider_names(daemon->store, &settings->providers);
 		if (result != RESULT_OK)
 			failure_set(failure, result, "%s: %s", daemon->store_path,
 			    store_error(daemon->store));
@@ -181,8 +228,11 @@ start_projector(struct daemon *daemon, struct failure *failure)
 	struct projector_options options = {.journal_path = daemon->journal_path,
 	    .store = daemon->store,
 	    .routes = &daemon->settings->routes,
+	    .keywords = daemon->settings->keywords,
+	    .verifier = daemon->settings->verifier,
 	    .metrics = daemon->metrics,
 	    .context = daemon,
+	    .on_projected = on_projected,
 	    .on_synced = on_synced};
 	enum result result = projector_start(&options, &daemon->projector, failure);
 	atomic_store(&daemon->projector_running, daemon->projector);
@@ -220,6 +270,7 @@ open_intake(struct daemon *daemon, struct failure *failure)
 	const struct settings *settings = daemon->settings;
 	struct handler_options handler = {.routes = &settings->routes,
 	    .verifier = settings->verifier,
+	    .keywords = settings->keywords,
 	    .limits = {.target_max = (size_t)settings->request_line_max,
 		.headers_max = (size_t)settings->headers_max,
 		.body_max = (size_t)settings->body_max,
@@ -256,14 +307,20 @@ static enum result
 start_api(struct daemon *daemon, struct failure *failure)
 {
 	const struct settings *settings = daemon->settings;
-	struct api_options options = {
-	    .state = {.metrics = daemon->metrics, .context = daemon, .ready = is_ready},
+	struct api_options options = {.state = {.metrics = daemon->metrics,
+					  .context = daemon,
+					  .ready = is_ready,
+					  .ask_rebuild = ask_rebuild,
+					  .read_rebuild = read_rebuild},
 	    .store_path = daemon->store_path,
 	    .token = settings->api_token,
 	    .threads = (unsigned)settings->api_threads};
 	enum result result = open_sockets("api", &settings->api_listen, options.listen_fds,
 	    API_LISTENERS_MAX, &options.listen_count, failure);
-	return result == RESULT_OK ? api_start(&options, &daemon->api, failure) : result;
+	if (result == RESULT_OK)
+		result = api_start(&options, &daemon->api, failure);
+	atomic_store(&daemon->api_running, daemon->api);
+	return result;
 }
 
 static enum result
@@ -305,10 +362,12 @@ stop(struct daemon *daemon)
 	if (daemon->intake != NULL)
 		intake_drain(daemon->intake, daemon->settings->drain_timeout_us);
 	/* The writer's thread tells the projector of commits, the projector tells the writer what
-	 * it has synced: the thread ends first, its struct last. */
+	 * it has synced: the thread ends first, its struct last. So it is with the api, which asks
+	 * the projector about rebuilds and is told of what it has projected. */
 	writer_stop(daemon->writer);
-	projector_stop(daemon->projector);
 	api_stop(daemon->api);
+	projector_stop(daemon->projector);
+	api_free(daemon->api);
 	writer_free(daemon->writer);
 	intake_free(daemon->intake);
 	handler_free(daemon->handler);
@@ -332,8 +391,28 @@ is_alive(const struct daemon *daemon)
 	       now_us - intake_heartbeat_us(daemon->intake) < HEARTBEAT_MAX_US;
 }
 
+/* SIGHUP. Nothing else of the configuration is read again. */
+static void
+reload_catalogue(struct daemon *daemon)
+{
+	struct failure failure = {"no memory"};
+	struct error_catalogue *catalogue = malloc(sizeof *catalogue);
+	if (catalogue == NULL ||
+	    load_catalogue(daemon->settings, catalogue, &failure) != RESULT_OK) {
+		log_line(
+		    LOG_ERROR, "SIGHUP: the error catalogue stays as it was: %s", failure.text);
+		free(catalogue);
+		return;
+	}
+	log_line(LOG_INFO,
+	    "SIGHUP: %zu error codes were read again; restart dlrd to take any other change of "
+	    "the configuration",
+	    catalogue->count);
+	projector_set_catalogue(daemon->projector, catalogue);
+}
+
 static int
-wait_for_signal(const struct daemon *daemon, const sigset_t *signals)
+wait_for_signal(struct daemon *daemon, const sigset_t *signals)
 {
 	int64_t watchdog_us = systemd_watchdog_us();
 	int64_t tick_us = watchdog_us > 0 && watchdog_us < TICK_US ? watchdog_us : TICK_US;
@@ -342,11 +421,10 @@ wait_for_signal(const struct daemon *daemon, const sigset_t *signals)
 	for (;;) {
 		int signal = sigtimedwait(signals, NULL, &tick);
 		if (signal == SIGHUP)
-			log_line(LOG_WARNING,
-			    "SIGHUP: nothing is reloaded; restart dlrd to take a new "
-			    "configuration");
+			reload_catalogue(daemon);
 		else if (signal > 0)
 			return signal;
+		api_tick(daemon->api);
 		if (watchdog_us > 0 && is_alive(daemon))
 			systemd_notify("WATCHDOG=1");
 	}

@@ -239,3 +239,14 @@ setting_done(const struct setting *setting, void *field)
 	case SETTING_LEVEL: return;
 	}
 }
+
+bool
+setting_is_sid(struct slice text, struct slice prefix)
+{
+	if (text.len != prefix.len + 32 || !slice_starts_with(text, prefix))
+		return false;
+	for (size_t i = prefix.len; i < text.len; i++)
+		if (slice_hex_digit(text.ptr[i]) < 0)
+			return false;
+	return true;
+}

@@ -2,6 +2,7 @@
 
 #include "dlrd/base/clock.h"
 #include "dlrd/base/ini.h"
+#include "dlrd/daemon/setting_sections.h"
 #include "dlrd/daemon/setting_types.h"
 #include "dlrd/daemon/token_file.h"
 #include "dlrd/twilio/error_catalogue.h"
@@ -48,6 +49,10 @@ static const struct setting settings_rows[] = {
     {"store", "journal_size", SETTING_BYTES, FIELD(journal_size), "4G", MIB, 1024 * GIB},
     {"store", "conflicts", SETTING_POLICY, FIELD(conflicts), "delivered-wins", 0, 0},
     {"store", "error_codes", SETTING_TEXT, FIELD(error_codes), "", 0, 0},
+    {"store", "error_codes_site", SETTING_TEXT, FIELD(error_codes_site), "", 0, 0},
+    {"replies", "window", SETTING_DURATION, FIELD(reply_window_us), "7d", 60 * CLOCK_SECOND_US,
+	90 * CLOCK_DAY_US},
+    {"replies", "late", SETTING_DURATION, FIELD(reply_late_us), "15m", 0, 7 * CLOCK_DAY_US},
     {"log", "level", SETTING_LEVEL, FIELD(log_level), "info", 0, 0},
 };
 
@@ -95,9 +100,10 @@ struct loading {
 	struct settings *settings;
 	struct buffer *problems;
 	bool failed;
-	struct {
+	struct seen {
 		char *name; /* "section\nkey"; "section\n" for a section's first line */
 		int line;
+		bool told; /* of a section: a mistake in it was told */
 	} seen[SEEN_MAX];
 	size_t seen_count;
 	bool token_in_file;  /* a token stands in the configuration itself */
@@ -130,12 +136,7 @@ read_token(const struct loading *loading, struct slice text, bool file, struct s
 static bool
 is_account_sid(struct slice sid)
 {
-	if (sid.len != 34 || !slice_starts_with(sid, SLICE("AC")))
-		return false;
-	for (size_t i = 2; i < sid.len; i++)
-		if (slice_hex_digit(sid.ptr[i]) < 0)
-			return false;
-	return true;
+	return setting_is_sid(sid, SLICE("AC"));
 }
 
 static enum result
@@ -244,6 +245,22 @@ take_callback_key(struct loading *loading, struct slice path, struct slice key, 
 	    "unknown key; a callback has kind, workspace, campaign, variant and account");
 }
 
+/* --- keywords and providers --- */
+
+static enum result
+take_keyword_key(struct loading *loading, struct slice name, struct slice key, struct slice value,
+    struct failure *failure)
+{
+	return setting_keyword_key(loading->settings->keywords, name, key, value, failure);
+}
+
+static enum result
+take_provider_key(struct loading *loading, struct slice name, struct slice key, struct slice value,
+    struct failure *failure)
+{
+	return setting_provider_key(&loading->settings->providers, name, key, value, failure);
+}
+
 /* --- one key after the other --- */
 
 static enum result
@@ -273,22 +290,30 @@ take_plain_key(struct loading *loading, struct slice section, struct slice key, 
 		    SLICE_ARG(buffer_slice(&keys)));
 	else
 		failure_set(failure, RESULT_INVALID,
-		    "unknown section; there are [server], [api], [store], [log], [account SID] and "
-		    "[callback /path]");
+		    "unknown section; there are [server], [api], [store], [replies], [log], "
+		    "[account SID], [callback /path], [keyword NAME] and [provider NAME]");
 	buffer_done(&keys);
 	return RESULT_INVALID;
 }
 
-/* The line on which a key stood, or its section began (key ""); 0 for neither. */
-static int
-line_of(const struct loading *loading, const char *section, const char *key)
+/* Where a key stood, or its section began (key ""); NULL for neither. */
+static struct seen *
+find_seen(struct loading *loading, const char *section, const char *key)
 {
 	char name[2 * INI_LINE_MAX + 4];
 	snprintf(name, sizeof name, "%s\n%s", section, key);
 	for (size_t i = 0; i < loading->seen_count; i++)
 		if (strcmp(loading->seen[i].name, name) == 0)
-			return loading->seen[i].line;
-	return 0;
+			return &loading->seen[i];
+	return NULL;
+}
+
+/* Its line; 0 where it did not stand. */
+static int
+line_of(struct loading *loading, const char *section, const char *key)
+{
+	const struct seen *seen = find_seen(loading, section, key);
+	return seen == NULL ? 0 : seen->line;
 }
 
 static enum result
@@ -329,6 +354,32 @@ add_problem(struct loading *loading, int line, struct slice section, struct slic
 	buffer_appendf(loading->problems, " %s\n", failure->text);
 }
 
+/* The sections that have a name behind their word. */
+static const struct {
+	struct slice word;
+	enum result (*take)(struct loading *, struct slice name, struct slice key,
+	    struct slice value, struct failure *);
+	bool any_case; /* names that differ in case alone are the same */
+} named_sections[] = {
+    {SLICE_INIT("account"), take_account_key, false},
+    {SLICE_INIT("callback"), take_callback_key, false},
+    {SLICE_INIT("keyword"), take_keyword_key, true},
+    {SLICE_INIT("provider"), take_provider_key, false},
+};
+
+#define NAMED_COUNT (sizeof named_sections / sizeof named_sections[0])
+
+/* The section as it is noted: one space between the word and the name. */
+static void
+write_section(char out[INI_LINE_MAX + 1], struct slice word, struct slice name, bool any_case)
+{
+	snprintf(out, INI_LINE_MAX + 1, "%.*s%s%.*s", SLICE_ARG(word), name.len > 0 ? " " : "",
+	    SLICE_ARG(name));
+	for (char *byte = out; any_case && *byte != '\0'; byte++)
+		if (*byte >= 'A' && *byte <= 'Z')
+			*byte = (char)(*byte + ('a' - 'A'));
+}
+
 static enum result
 take_key(void *context, struct slice section, struct slice key, struct slice value, int line,
     struct failure *failure)
@@ -337,18 +388,21 @@ take_key(void *context, struct slice section, struct slice key, struct slice val
 	struct slice name = section;
 	struct slice word = slice_take(&name, ' ');
 	struct failure why = {"no memory"};
-	char normal[INI_LINE_MAX + 1]; /* one space between the word and the name */
+	char normal[INI_LINE_MAX + 1];
+	size_t kind = 0;
 	(void)failure;
 	name = name.ptr == NULL ? SLICE("") : slice_trim(name);
-	snprintf(normal, sizeof normal, "%.*s%s%.*s", SLICE_ARG(word), name.len > 0 ? " " : "",
-	    SLICE_ARG(name));
+	while (kind < NAMED_COUNT && !slice_equal(word, named_sections[kind].word))
+		kind++;
+	bool named = kind < NAMED_COUNT;
+	write_section(normal, word, name, named && named_sections[kind].any_case);
 	enum result result = note_key(loading, normal, key, line, &why);
-	if (result == RESULT_OK && slice_equal(word, SLICE("account")))
-		result = take_account_key(loading, name, key, value, &why);
-	else if (result == RESULT_OK && slice_equal(word, SLICE("callback")))
-		result = take_callback_key(loading, name, key, value, &why);
-	else if (result == RESULT_OK)
-		result = take_plain_key(loading, section, key, value, &why);
+	if (result == RESULT_OK)
+		result = named ? named_sections[kind].take(loading, name, key, value, &why)
+			       : take_plain_key(loading, section, key, value, &why);
+	struct seen *begun = find_seen(loading, normal, "");
+	if (begun != NULL)
+		begun->told |= result != RESULT_OK;
 	if (result != RESULT_OK)
 		add_problem(loading, line, section, key, &why);
 	return RESULT_OK; /* the next key may be wrong, too: tell all */
@@ -366,7 +420,8 @@ set_defaults(struct settings *settings)
 		if (result != RESULT_OK)
 			return result;
 	}
-	return verifier_new(&settings->verifier);
+	enum result result = keywords_new(&settings->keywords);
+	return result == RESULT_OK ? verifier_new(&settings->verifier) : result;
 }
 
 static enum result
@@ -443,25 +498,86 @@ check_callbacks(struct loading *loading)
 	}
 }
 
+/* The next section of that kind in which nothing was told, from *i on; absent after the last. */
+static struct slice
+next_sound(const struct loading *loading, struct slice word, size_t *i)
+{
+	while (*i < loading->seen_count) {
+		const struct seen *seen = &loading->seen[(*i)++];
+		struct slice key = slice_of(seen->name), section = slice_take(&key, '\n');
+		struct slice name = section;
+		if (key.len == 0 && !seen->told && slice_equal(slice_take(&name, ' '), word))
+			return section;
+	}
+	return SLICE_NONE;
+}
+
+static void
+check_keywords(struct loading *loading)
+{
+	struct slice section;
+	struct failure why;
+	char text[INI_LINE_MAX + 1];
+	for (size_t i = 0; (section = next_sound(loading, SLICE("keyword"), &i)).ptr != NULL;) {
+		struct slice name = slice_from(section, sizeof "keyword");
+		snprintf(text, sizeof text, "%.*s", SLICE_ARG(section));
+		if (keyword_of_name(name) != KEYWORD_OTHER || line_of(loading, text, "words") != 0)
+			continue;
+		failure_set(&why, RESULT_INVALID,
+		    "is missing; write the words that this keyword is, comma-separated");
+		add_problem(loading, line_of(loading, text, ""), section, SLICE("words"), &why);
+	}
+}
+
+static void
+check_providers(struct loading *loading)
+{
+	const struct provider_names *providers = &loading->settings->providers;
+	const struct provider_name *other =
+	    provider_names_find(providers, PROVIDER_DEFAULT, SLICE_NONE);
+	struct slice section;
+	struct failure why;
+	char text[INI_LINE_MAX + 1];
+	for (size_t i = 0; (section = next_sound(loading, SLICE("provider"), &i)).ptr != NULL;) {
+		struct slice name = slice_from(section, sizeof "provider");
+		if (provider_names_count(providers, name) > 0 ||
+		    (other != NULL && slice_equal(slice_of(other->nickname), name)))
+			continue;
+		snprintf(text, sizeof text, "%.*s", SLICE_ARG(section));
+		failure_set(&why, RESULT_INVALID,
+		    "names nobody; add accounts, services or senders, or default = yes");
+		add_problem(loading, line_of(loading, text, ""), section, SLICE_NONE, &why);
+	}
+}
+
+/* The catalogue is read once more when the daemon opens its store. */
+static void
+check_error_codes(struct loading *loading, const char *path, const char *key)
+{
+	struct error_catalogue catalogue;
+	struct failure why;
+	if (path[0] == '\0')
+		return;
+	if (error_catalogue_load(path, &catalogue, &why) == RESULT_OK)
+		error_catalogue_done(&catalogue);
+	else
+		add_problem(
+		    loading, line_of(loading, "store", key), SLICE("store"), slice_of(key), &why);
+}
+
 static void
 check_files(struct loading *loading)
 {
 	struct settings *settings = loading->settings;
 	struct slice token_file = slice_of(settings->api_token_file);
-	struct error_catalogue catalogue;
 	struct failure why;
 	struct stat status;
 	if (token_file.len > 0 && !loading->without_tokens &&
 	    token_file_read(token_file, settings->path, &settings->api_token, &why) != RESULT_OK)
 		add_problem(loading, line_of(loading, "api", "token_file"), SLICE("api"),
 		    SLICE("token_file"), &why);
-	if (settings->error_codes[0] != '\0') {
-		if (error_catalogue_load(settings->error_codes, &catalogue, &why) == RESULT_OK)
-			error_catalogue_done(&catalogue);
-		else
-			add_problem(loading, line_of(loading, "store", "error_codes"),
-			    SLICE("store"), SLICE("error_codes"), &why);
-	}
+	check_error_codes(loading, settings->error_codes, "error_codes");
+	check_error_codes(loading, settings->error_codes_site, "error_codes_site");
 	settings->secrets_exposed = loading->token_in_file && stat(settings->path, &status) == 0 &&
 				    (status.st_mode & S_IROTH) != 0;
 }
@@ -482,6 +598,8 @@ load(struct loading *loading)
 	if (result == RESULT_OK) {
 		check_accounts(loading);
 		check_callbacks(loading);
+		check_keywords(loading);
+		check_providers(loading);
 		check_files(loading);
 	}
 	if (result == RESULT_OK && !loading->failed)
@@ -553,6 +671,8 @@ settings_print(const struct settings *settings, struct buffer *out)
 		if (route->account != NULL)
 			buffer_appendf(out, "account = %s\n", route->account);
 	}
+	setting_keywords_print(settings->keywords, out);
+	setting_providers_print(&settings->providers, out);
 }
 
 void
@@ -567,6 +687,7 @@ settings_each_key(
 		on_key(context, "account", token_keys[i].key, NULL);
 	for (size_t i = 0; i < KEY_COUNT; i++)
 		on_key(context, "callback", callback_keys[i].key, callback_keys[i].fallback);
+	setting_sections_each_key(on_key, context);
 }
 
 void
@@ -577,6 +698,8 @@ settings_free(struct settings *settings)
 	for (size_t i = 0; i < ROW_COUNT; i++)
 		setting_done(&settings_rows[i], field_of(settings, &settings_rows[i]));
 	routes_done(&settings->routes);
+	keywords_free(settings->keywords);
+	provider_names_done(&settings->providers);
 	verifier_free(settings->verifier);
 	secret_free(settings->api_token);
 	free(settings->path);

@@ -3,7 +3,19 @@
 #include "dlrd/twilio/twiml.h"
 
 #include <microhttpd.h>
+#include <stdlib.h>
 #include <string.h>
+
+static void
+add_headers(struct MHD_Response *response, const char *name, const char *value, int close)
+{
+	if (name != NULL)
+		MHD_add_response_header(response, name, value);
+	/* Twilio may cache the answer to a GET. */
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	if (close)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+}
 
 static struct MHD_Response *
 make(enum answer_kind kind, int close)
@@ -18,14 +30,8 @@ make(enum answer_kind kind, int close)
 	};
 	struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback(
 	    strlen(rows[kind].body), (void *)rows[kind].body, NULL);
-	if (response == NULL)
-		return NULL;
-	if (rows[kind].header != NULL)
-		MHD_add_response_header(response, rows[kind].header, rows[kind].value);
-	/* Twilio may cache the answer to a GET. */
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-	if (close)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+	if (response != NULL)
+		add_headers(response, rows[kind].header, rows[kind].value, close);
 	return response;
 }
 
@@ -49,6 +55,22 @@ answers_get(const struct answers *answers, unsigned status, int close)
 				: status == 503 ? ANSWER_RETRY
 						: ANSWER_EMPTY;
 	return answers->made[kind][close];
+}
+
+struct MHD_Response *
+answers_make_reply(struct slice text, int close)
+{
+	struct buffer body = BUFFER_EMPTY;
+	struct MHD_Response *response = NULL;
+	twiml_message(text, &body);
+	if (!body.failed)
+		response = MHD_create_response_from_buffer_with_free_callback(
+		    body.len, body.ptr, free); /* by that function: error_pages.c says why */
+	if (response == NULL)
+		buffer_done(&body);
+	else
+		add_headers(response, MHD_HTTP_HEADER_CONTENT_TYPE, TWIML_MEDIA_TYPE, close);
+	return response;
 }
 
 void

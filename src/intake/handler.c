@@ -222,13 +222,21 @@ note_refusal(struct handler *handler, const struct route *route, enum verdict ve
 		    route->path, verdict_name(verdict), (unsigned long long)swallowed);
 }
 
-static bool
-is_inbound(const struct handler *handler, const struct route *route, bool is_form)
+/* What a verified request is answered once it is kept. The same message gets the same answer each
+ * time: which delivery of it reaches Twilio is not known here. */
+static void
+rule_answer(
+    const struct handler *handler, const struct route *route, bool is_form, struct ruling *ruling)
 {
-	if (route->kind == ROUTE_INBOUND)
-		return true;
-	return is_form && route->kind == ROUTE_AUTO &&
-	       callback_read(&handler->form, ROUTE_AUTO).kind == CALLBACK_INBOUND;
+	ruling->kept_status = route->kind == ROUTE_INBOUND ? 200 : 204;
+	if (!is_form || (route->kind != ROUTE_INBOUND && route->kind != ROUTE_AUTO))
+		return;
+	struct callback callback = callback_read(&handler->form, route->kind);
+	if (callback.kind != CALLBACK_INBOUND)
+		return;
+	ruling->kept_status = 200;
+	ruling->reply =
+	    keywords_match(handler->options.keywords, callback.body, callback.opt_out).reply;
 }
 
 /* Verifies with the account that the request names. Gives the status that refuses it, or 0. */
@@ -279,7 +287,7 @@ handler_body(
 	metric_add(handler->tokens[verification.account_index * TOKEN_LABEL_COUNT +
 				   (size_t)verification.label],
 	    1);
-	ruling.kept_status = is_inbound(handler, route, is_form) ? 200 : 204;
+	rule_answer(handler, route, is_form, &ruling);
 	ruling.entry = (struct journal_entry){.received_us = now_us,
 	    .method = head->method,
 	    .route = slice_of(route->path),

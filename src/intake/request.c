@@ -164,9 +164,16 @@ answer(struct intake *intake, struct connection *connection)
 {
 	struct request *request = &connection->request;
 	bool close = request->close || intake->quiesced;
+	struct MHD_Response *reply = NULL;
 	connection->listener->must_run = true; /* this run makes the head, the next one sends it */
-	return MHD_queue_response(connection->mhd, request->status,
-	    answers_get(&intake->answers, request->status, close));
+	if (request->status == 200 && request->reply.len > 0)
+		reply = answers_make_reply(request->reply, close);
+	if (reply == NULL) /* also where memory is short: the message is kept, nobody is texted */
+		return MHD_queue_response(connection->mhd, request->status,
+		    answers_get(&intake->answers, request->status, close));
+	enum MHD_Result queued = MHD_queue_response(connection->mhd, request->status, reply);
+	MHD_destroy_response(reply); /* the library holds it until it is sent */
+	return queued;
 }
 
 /* --- the way into the journal and back --- */
@@ -308,6 +315,7 @@ take_end(struct intake *intake, struct connection *connection)
 		if (intake->memory < intake->options.memory_max)
 			write = journal_write_new(&ruling.entry);
 		request->kept_status = ruling.kept_status;
+		request->reply = ruling.reply;
 		if (write != NULL)
 			return wait_for_commit(intake, connection, write);
 		handler_count(

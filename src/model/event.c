@@ -17,6 +17,29 @@ event_type_name(enum event_type type)
 	return names[type];
 }
 
+struct slice
+consent_name(enum consent consent)
+{
+	switch (consent) {
+	case CONSENT_OUT: return SLICE("out");
+	case CONSENT_IN: return SLICE("in");
+	case CONSENT_SILENT: break;
+	}
+	return SLICE_NONE;
+}
+
+struct slice
+event_peer(const struct event *event)
+{
+	return event->type == EVENT_REPLIED ? event->from : event->to;
+}
+
+struct slice
+event_sender(const struct event *event)
+{
+	return event->type == EVENT_REPLIED ? event->to : event->from;
+}
+
 bool
 event_type_from_name(struct slice name, enum event_type *out_type)
 {

@@ -39,7 +39,8 @@ keep_earliest(int64_t *known_us, int64_t time_us)
 void
 message_fold(struct message *message, const struct event *event)
 {
-	uint32_t bit = STATUS_BIT(event->status);
+	/* A click tells nothing of a status; bit 0 says that the message is known. */
+	uint32_t bit = event->type == EVENT_CLICKED ? 1 : STATUS_BIT(event->status);
 	bool final = (bit & STATUS_FINALS) != 0;
 	keep_earliest(&message->first_us, event->time_us);
 	if (event->time_us > message->last_us)
@@ -56,24 +57,32 @@ message_fold(struct message *message, const struct event *event)
 		if (event->error_code >= 0)
 			message->error_code = event->error_code;
 	}
+	if (event->type == EVENT_CLICKED) {
+		keep_earliest(&message->clicked_us, event->time_us);
+		message->links += event->new_link;
+		return;
+	}
 	if (event->status == STATUS_CANCELED)
 		keep_earliest(&message->canceled_us, event->time_us);
 	if (event->status == STATUS_READ)
 		keep_earliest(&message->read_us, event->time_us);
 	if (event->status == STATUS_RECEIVED) {
 		keep_earliest(&message->received_us, event->time_us);
-		message->opted_out |= slice_equal(event->keyword, SLICE("stop"));
+		message->opted_out |= event->consent == CONSENT_OUT;
 	}
 }
 
 bool
 receipt_is_duplicate(const struct event *a, const struct event *b)
 {
-	if (a->type != b->type || !slice_equal(a->status_text, b->status_text))
+	if (a->type != b->type || !slice_equal_nocase(a->status_text, b->status_text))
 		return false;
 	if (a->type == EVENT_REPLIED)
 		return true;
-	return a->error_code == b->error_code && slice_equal(a->done_date, b->done_date);
+	if (a->type == EVENT_CLICKED)
+		return slice_equal(a->link, b->link) && slice_equal(a->occurred, b->occurred);
+	bool twins = a->stream != b->stream && (a->done_date.len == 0 || b->done_date.len == 0);
+	return a->error_code == b->error_code && (twins || slice_equal(a->done_date, b->done_date));
 }
 
 /* Finals with read counted as the delivery that it implies. */

@@ -15,6 +15,7 @@ figure_name(enum figure figure)
 	    [FIGURE_READ] = "read",
 	    [FIGURE_REPLIED] = "replied",
 	    [FIGURE_CLICKED] = "clicked",
+	    [FIGURE_CLICKED_MESSAGES] = "clicked_messages",
 	    [FIGURE_OPTED_OUT] = "opted_out",
 	    [FIGURE_CONFLICTS] = "conflicts",
 	};
@@ -24,7 +25,7 @@ figure_name(enum figure figure)
 static void
 count(struct rollup *rollup, enum figure figure, int64_t time_us)
 {
-	rollup->items[rollup->count++] = (struct contribution){figure, time_us / CLOCK_HOUR_US};
+	rollup->items[rollup->count++] = (struct contribution){figure, 1, time_us / CLOCK_HOUR_US};
 }
 
 static void
@@ -36,6 +37,11 @@ count_outbound(struct rollup *rollup, const struct message *message, enum confli
 		count(rollup, FIGURE_SENT, message->sent_us);
 	if (message->read_us != 0)
 		count(rollup, FIGURE_READ, message->read_us);
+	if (message->links > 0) {
+		count(rollup, FIGURE_CLICKED_MESSAGES, message->clicked_us);
+		count(rollup, FIGURE_CLICKED, message->clicked_us);
+		rollup->items[rollup->count - 1].count = message->links;
+	}
 	if (message_conflicts(message))
 		count(rollup, FIGURE_CONFLICTS, message->first_us);
 	switch (outcome) {

@@ -1,13 +1,33 @@
 #include "dlrd/projector/decoder.h"
 
-void
-decoder_init(struct decoder *decoder, const struct routes *routes)
-{
-	*decoder = (struct decoder){.routes = routes};
-}
+#include "dlrd/twilio/address.h"
+#include "dlrd/twilio/json_callback.h"
+#include "dlrd/twilio/url.h"
 
 /* The intake has let no request with more fields in; this only bounds a foreign journal. */
 #define FIELDS_MAX 65536
+
+/* A failing receipt with this code says that the person has opted out (twilio.com/docs/api/errors/
+ * 21610). */
+#define CODE_OPTED_OUT 21610
+
+/* One entry on its way. */
+struct decoding {
+	struct decoder *decoder;
+	const struct journal_entry *entry;
+	const struct route *route; /* NULL for one that is no longer configured */
+	decoded_fn on_event;
+	void *context;
+};
+
+void
+decoder_init(struct decoder *decoder, const struct routes *routes, const struct keywords *keywords,
+    const struct verifier *verifier)
+{
+	*decoder = (struct decoder){.routes = routes, .keywords = keywords, .verifier = verifier};
+}
+
+/* --- tags --- */
 
 static struct slice
 look_up_tag(const void *context, struct slice name)
@@ -42,12 +62,46 @@ fill_tags(struct decoder *decoder, const struct route *route, struct event *even
 	return fit;
 }
 
-/* A reply or a click is seldom tagged, and nobody expects it to be. */
+/* A reply, a click or an event of a stream is seldom tagged, and nobody expects it to be. */
 static bool
 wants_tags(const struct event *event)
 {
-	return event->folds && event->type != EVENT_REPLIED;
+	return event->folds && !event->stream && event->type != EVENT_REPLIED &&
+	       event->type != EVENT_CLICKED;
 }
+
+/* Event Streams posts to one URL for all messages, but tells the callback URL that each of them was
+ * sent with: that has the campaign's tags. */
+static enum result
+decode_tags(
+    struct decoding *decoding, const struct callback *callback, const struct route **out_route)
+{
+	struct slice base, target = SLICE_NONE, query = decoding->entry->query;
+	*out_route = decoding->route;
+	if (callback->status_url.len > 0 &&
+	    url_split(callback->status_url, &base, &target) == RESULT_OK) {
+		if (decoding->decoder->verifier != NULL)
+			verifier_find_target(
+			    decoding->decoder->verifier, callback->status_url, &target);
+		const struct route *named =
+		    routes_find(decoding->decoder->routes, url_path(target));
+		query = url_query(target);
+		if (named != NULL)
+			*out_route = named;
+	}
+	return form_decode(&decoding->decoder->tags, query, FIELDS_MAX);
+}
+
+/* Whether the query says something that an event's fields do not. */
+static bool
+query_is_worth_keeping(struct slice query, const struct fit *fit)
+{
+	bool hash_alone =
+	    slice_starts_with(query, SLICE("bodySHA256=")) && slice_find(query, '&') == query.len;
+	return !fit->all && query.len > 0 && !hash_alone;
+}
+
+/* --- meaning --- */
 
 static void
 fill_status(struct event *event, const struct callback *callback)
@@ -56,88 +110,176 @@ fill_status(struct event *event, const struct callback *callback)
 	event->status_text =
 	    event->status == STATUS_UNKNOWN ? callback->status : status_name(event->status);
 	event->type = event_type_of_status(event->status);
+	event->body = callback->body;
 	event->folds = true;
+	if (event->type == EVENT_FAILED && event->error_code == CODE_OPTED_OUT) {
+		event->consent = CONSENT_OUT;
+		event->cause = SLICE("error-21610");
+	}
+}
+
+static struct slice
+cause_of(const struct keyword_match *match)
+{
+	bool tolerated = match->rule == KEYWORD_RULE_TOLERATED;
+	if (match->rule == KEYWORD_RULE_OPT_OUT_TYPE)
+		return SLICE("opt-out-type");
+	if (match->configured)
+		return tolerated ? SLICE("configured-keyword-tolerated")
+				 : SLICE("configured-keyword");
+	return tolerated ? SLICE("keyword-tolerated") : SLICE("keyword");
+}
+
+/* A toll-free number's opt-outs are kept by the network, which knows STOP, START and UNSTOP, but
+ * not YES (help article 360058144374). */
+static bool
+is_no_start(const struct keyword_match *match, struct slice sender)
+{
+	return match->keyword == KEYWORD_START && match->rule != KEYWORD_RULE_OPT_OUT_TYPE &&
+	       slice_equal(match->word, SLICE("YES")) && address_kind(sender) == ADDRESS_TOLL_FREE;
 }
 
 static void
-fill_meaning(
-    struct event *event, const struct callback *callback, const struct journal_entry *entry)
+fill_reply(struct event *event, const struct callback *callback, const struct keywords *keywords)
 {
-	event->message = callback->message;
-	event->from = callback->from;
-	event->to = callback->to;
-	event->service = callback->service;
-	event->error_code = callback->error_code;
-	event->done_date = callback->done_date;
-	if (callback->account.ptr != NULL)
-		event->account = callback->account;
+	struct keyword_match match = keywords_match(keywords, callback->body, callback->opt_out);
+	event->type = EVENT_REPLIED;
+	event->status = STATUS_RECEIVED;
+	event->status_text = status_name(STATUS_RECEIVED);
+	event->body = callback->body;
+	event->original = callback->original;
+	event->folds = true;
+	event->keyword = match.name;
+	if (match.keyword == KEYWORD_NONE)
+		event->near_miss = keywords_near_miss(keywords, callback->body);
+	else if (is_no_start(&match, callback->to))
+		event->near_miss = match.word;
+	else if (match.keyword == KEYWORD_STOP || match.keyword == KEYWORD_START) {
+		event->consent = match.keyword == KEYWORD_STOP ? CONSENT_OUT : CONSENT_IN;
+		event->cause = cause_of(&match);
+	}
+}
+
+/* One of our routes below one of our public URLs; below any, where none is configured. */
+static bool
+is_ours(const struct decoder *decoder, struct slice url)
+{
+	const struct verifier *verifier = decoder->verifier;
+	struct slice base, target = SLICE_NONE;
+	if (verifier != NULL && verifier_url_count(verifier) > 0)
+		return verifier_find_target(verifier, url, &target) &&
+		       routes_find(decoder->routes, url_path(target)) != NULL;
+	return url_split(url, &base, &target) == RESULT_OK &&
+	       routes_find(decoder->routes, url_path(target)) != NULL;
+}
+
+static void
+fill_alert(struct decoder *decoder, struct event *event, const struct callback *callback)
+{
+	struct alert *alert = &decoder->alert;
+	alert_done(alert);
+	alert_read(callback->payload, alert);
+	decoder->event_alert = (struct event_alert){.level = callback->status,
+	    .resource = alert->resource,
+	    .request_url = alert->request_url,
+	    .method = alert->method,
+	    .text = alert->text,
+	    .response_status = alert->response_status,
+	    .ours = is_ours(decoder, alert->request_url)};
+	event->alert = &decoder->event_alert;
+	event->type = EVENT_PROGRESS;
+	if (event->error_code < 0)
+		event->error_code = alert->error_code;
+}
+
+static void
+fill_meaning(struct decoding *decoding, struct event *event, const struct callback *callback)
+{
+	event->status_text = callback->status;
 	switch (callback->kind) {
-	case CALLBACK_STATUS:
-		fill_status(event, callback);
-		event->body = callback->body;
-		return;
-	case CALLBACK_INBOUND:
-		event->type = EVENT_REPLIED;
-		event->status = STATUS_RECEIVED;
-		event->status_text = status_name(STATUS_RECEIVED);
-		event->body = callback->body;
-		event->keyword = keyword_name(callback->keyword);
+	case CALLBACK_STATUS: fill_status(event, callback); return;
+	case CALLBACK_INBOUND: fill_reply(event, callback, decoding->decoder->keywords); return;
+	case CALLBACK_CLICK:
+		event->type = EVENT_CLICKED;
 		event->folds = true;
 		return;
+	case CALLBACK_PREVIEW:
+	case CALLBACK_NOTICE: event->type = EVENT_PROGRESS; return;
+	case CALLBACK_ALERT: fill_alert(decoding->decoder, event, callback); return;
 	case CALLBACK_UNRECOGNISED:
-		event->status_text = callback->status;
-		event->raw_body = entry->body;
-		event->raw_query = entry->query;
+		/* A person's message on a route that takes none: who sent it is no sender of ours.
+		 * The raw body still has both. */
+		if (status_from_name(callback->status) == STATUS_RECEIVED)
+			event->from = event->to = SLICE_NONE;
 		return;
 	}
 }
 
+/* raw is the callback's own part of a body with several. */
 static enum result
-decode_parameters(struct decoder *decoder, const struct journal_entry *entry,
-    const struct route *route, struct event *event)
+tell(void *context, const struct callback *callback, struct slice extra, struct slice raw)
 {
-	bool is_get = slice_equal(entry->method, SLICE("GET"));
-	struct slice text = is_get ? entry->query : entry->body;
-	if (!is_get && !form_is_body(entry->media_type, entry->body)) {
-		event->raw_query = entry->query;
-		event->raw_body = entry->body;
-		return RESULT_OK;
-	}
-	enum result result = form_decode(&decoder->parameters, text, FIELDS_MAX);
-	if (result != RESULT_OK)
-		return result;
-	struct callback callback =
-	    callback_read(&decoder->parameters, route == NULL ? ROUTE_AUTO : route->kind);
-	fill_meaning(event, &callback, entry);
-	result = callback_extra(&decoder->parameters, &callback, &decoder->extra);
-	if (decoder->extra.len > 0)
-		event->extra = buffer_slice(&decoder->extra);
-	return result;
-}
-
-enum result
-decoder_decode(struct decoder *decoder, const struct journal_entry *entry, struct event *out_event)
-{
+	struct decoding *decoding = context;
+	const struct journal_entry *entry = decoding->entry;
 	struct event event = {.journal_seq = entry->seq,
 	    .time_us = entry->received_us,
 	    .type = EVENT_UNRECOGNISED,
-	    .error_code = -1,
-	    .account = entry->account};
-	const struct route *route = routes_find(decoder->routes, entry->route);
-	buffer_clear(&decoder->extra);
-	enum result result = form_decode(&decoder->tags, entry->query, FIELDS_MAX);
-	if (result == RESULT_OK)
-		result = decode_parameters(decoder, entry, route, &event);
-	if (result != RESULT_OK)
+	    .error_code = callback->error_code,
+	    .account = callback->account.ptr != NULL ? callback->account : entry->account,
+	    .message = callback->message,
+	    .from = callback->from,
+	    .to = callback->to,
+	    .service = callback->service,
+	    .done_date = callback->done_date,
+	    .link = callback->link,
+	    .occurred = callback->occurred,
+	    .reference = callback->reference,
+	    .stream = callback->stream,
+	    .extra = extra};
+	const struct route *route;
+	fill_meaning(decoding, &event, callback);
+	if (decode_tags(decoding, callback, &route) != RESULT_OK)
 		return RESULT_NO_MEMORY;
-	struct fit fit = fill_tags(decoder, route, &event);
+	struct fit fit = fill_tags(decoding->decoder, route, &event);
+	if (decoding->decoder->names.failed)
+		return RESULT_NO_MEMORY;
+	bool unrecognised = callback->kind == CALLBACK_UNRECOGNISED;
 	event.tags_fit = fit.campaign || !wants_tags(&event);
-	if (decoder->names.failed)
-		return RESULT_NO_MEMORY;
-	if (!fit.all && entry->query.len > 0)
+	if (unrecognised)
+		event.raw_body = raw.ptr != NULL ? raw : entry->body;
+	if (unrecognised || query_is_worth_keeping(entry->query, &fit))
 		event.raw_query = entry->query;
-	*out_event = event;
-	return RESULT_OK;
+	return decoding->on_event(decoding->context, &event);
+}
+
+static enum result
+decode_parameters(struct decoding *decoding, struct slice text, enum route_kind kind)
+{
+	struct decoder *decoder = decoding->decoder;
+	buffer_clear(&decoder->extra);
+	if (form_decode(&decoder->parameters, text, FIELDS_MAX) != RESULT_OK)
+		return RESULT_NO_MEMORY;
+	struct callback callback = callback_read(&decoder->parameters, kind);
+	enum result result = callback_extra(&decoder->parameters, &callback, &decoder->extra);
+	struct slice extra = decoder->extra.len > 0 ? buffer_slice(&decoder->extra) : SLICE_NONE;
+	return result == RESULT_OK ? tell(decoding, &callback, extra, SLICE_NONE) : result;
+}
+
+enum result
+decoder_decode(
+    struct decoder *decoder, const struct journal_entry *entry, decoded_fn on_event, void *context)
+{
+	struct decoding decoding = {.decoder = decoder,
+	    .entry = entry,
+	    .route = routes_find(decoder->routes, entry->route),
+	    .on_event = on_event,
+	    .context = context};
+	enum route_kind kind = decoding.route == NULL ? ROUTE_AUTO : decoding.route->kind;
+	if (slice_equal(entry->method, SLICE("GET")))
+		return decode_parameters(&decoding, entry->query, kind);
+	if (form_is_body(entry->media_type, entry->body))
+		return decode_parameters(&decoding, entry->body, kind);
+	return callback_read_json(entry->body, kind, tell, &decoding);
 }
 
 void
@@ -147,4 +289,5 @@ decoder_done(struct decoder *decoder)
 	form_done(&decoder->tags);
 	buffer_done(&decoder->names);
 	buffer_done(&decoder->extra);
+	alert_done(&decoder->alert);
 }

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -35,6 +36,15 @@
 #define CPUS_ENOUGH 4
 #define SLEEP_STEP_US (CLOCK_SECOND_US / 20)
 #define RETRY_US CLOCK_SECOND_US /* after a failure */
+#define CODES_TOLD_MAX 256
+
+/* What other threads have asked for. */
+struct projector_upkeep {
+	struct error_catalogue *catalogue; /* owned; NULL for none */
+	bool rebuild;
+};
+
+static void upkeep_done(struct projector_upkeep *upkeep);
 
 struct projector {
 	struct projector_options options;
@@ -50,7 +60,8 @@ struct projector {
 	uint64_t last_seq; /* the last entry of the batch in hand */
 	bool in_batch;     /* a transaction is open */
 	struct {
-		uint64_t events[EVENT_TYPE_COUNT], duplicates, conflicts, misfits, unknown_codes;
+		uint64_t events[EVENT_TYPE_COUNT], duplicates, conflicts, misfits, unknown_codes,
+		    consents, alerts;
 	} batch;                /* counted once it is committed */
 	bool store_failed;      /* why the batch ended early */
 	bool failing;           /* the last batch failed: said once */
@@ -58,11 +69,44 @@ struct projector {
 	int64_t dirty_since_us; /* first commit since the last checkpoint; 0: none */
 	struct {
 		struct metric *lag, *lag_seconds, *failures, *duplicates, *conflicts, *misfits,
-		    *unknown_codes, *checkpoint_failures, *wal_bytes;
+		    *unknown_codes, *consents, *alerts, *checkpoint_failures, *wal_bytes;
 		struct metric *events[EVENT_TYPE_COUNT];
 	} metrics;
-	struct log_limit unknown_code_log;
+	int64_t told_codes[CODES_TOLD_MAX]; /* unknown ones that the log has named */
+	size_t told_code_count;
+	struct log_limit alert_log;
+	pthread_mutex_t lock; /* guards upkeep, rebuild */
+	struct projector_upkeep upkeep;
+	struct projector_rebuild rebuild;
 };
+
+/* Each unknown code once, while dlrd runs. */
+static void
+tell_code(struct projector *projector, int64_t error_code)
+{
+	for (size_t i = 0; i < projector->told_code_count; i++)
+		if (projector->told_codes[i] == error_code)
+			return;
+	if (projector->told_code_count == CODES_TOLD_MAX)
+		return;
+	projector->told_codes[projector->told_code_count++] = error_code;
+	log_line(LOG_WARNING,
+	    "error code %lld is not in the catalogue; it is counted under its number, and a row in "
+	    "error_codes_site gives it a name",
+	    (long long)error_code);
+}
+
+static void
+tell_alert(struct projector *projector, const struct event *event)
+{
+	uint64_t swallowed = 0;
+	if (event->alert->ours && log_limit_allows(&projector->alert_log, 1, &swallowed))
+		log_line(LOG_WARNING,
+		    "Twilio reports error %lld for a request to dlrd, which was answered %lld; see "
+		    "/v1/alerts (%llu more alerts since the last such line)",
+		    (long long)event->error_code, (long long)event->alert->response_status,
+		    (unsigned long long)swallowed);
+}
 
 static void
 count_event(struct projector *projector, const struct event *event, struct store_added added)
@@ -75,11 +119,12 @@ count_event(struct projector *projector, const struct event *event, struct store
 	projector->batch.conflicts += added.conflict;
 	projector->batch.misfits += !event->tags_fit;
 	projector->batch.unknown_codes += added.unknown_code;
-	uint64_t swallowed;
-	if (added.unknown_code && log_limit_allows(&projector->unknown_code_log, 1, &swallowed))
-		log_line(LOG_WARNING,
-		    "error code %lld is not in the catalogue; it is counted under its number",
-		    (long long)event->error_code);
+	projector->batch.consents += added.consent_changed;
+	projector->batch.alerts += event->alert != NULL;
+	if (added.unknown_code)
+		tell_code(projector, event->error_code);
+	if (event->alert != NULL)
+		tell_alert(projector, event);
 }
 
 static void
@@ -91,28 +136,35 @@ publish_counts(struct projector *projector)
 	metric_add(projector->metrics.conflicts, projector->batch.conflicts);
 	metric_add(projector->metrics.misfits, projector->batch.misfits);
 	metric_add(projector->metrics.unknown_codes, projector->batch.unknown_codes);
+	metric_add(projector->metrics.consents, projector->batch.consents);
+	metric_add(projector->metrics.alerts, projector->batch.alerts);
+}
+
+static enum result
+project_event(void *context, const struct event *event)
+{
+	struct projector *projector = context;
+	struct store_added added;
+	enum result result = store_add(projector->options.store, event, &added);
+	if (result == RESULT_OK)
+		count_event(projector, event, added);
+	return result;
 }
 
 static enum result
 project_entry(void *context, const struct journal_entry *entry)
 {
 	struct projector *projector = context;
-	struct store *store = projector->options.store;
-	struct event event;
-	struct store_added added;
 	enum result result = RESULT_OK;
 	if (!projector->in_batch)
-		result = store_begin(store);
+		result = store_begin(projector->options.store);
 	projector->in_batch = projector->in_batch || result == RESULT_OK;
 	if (result == RESULT_OK)
-		result = decoder_decode(&projector->decoder, entry, &event);
-	if (result == RESULT_OK)
-		result = store_add(store, &event, &added);
+		result = decoder_decode(&projector->decoder, entry, project_event, projector);
 	if (result != RESULT_OK) {
 		projector->store_failed = true;
 		return result;
 	}
-	count_event(projector, &event, added);
 	projector->last_seq = entry->seq;
 	return RESULT_OK;
 }
@@ -133,6 +185,8 @@ project_batch(struct projector *projector)
 		result = store_commit(store, projector->last_seq);
 		if (result == RESULT_OK)
 			publish_counts(projector);
+		if (result == RESULT_OK && projector->options.on_projected != NULL)
+			projector->options.on_projected(projector->options.context);
 		return result;
 	}
 	if (projector->in_batch)
@@ -206,6 +260,57 @@ checkpoint_if_due(struct projector *projector)
 	if (age_us >= CHECKPOINT_US ||
 	    (wal_bytes >= CHECKPOINT_BYTES && age_us >= CLOCK_SECOND_US / 4))
 		checkpoint(projector);
+}
+
+/* --- upkeep, between two batches --- */
+
+static void
+upkeep_done(struct projector_upkeep *upkeep)
+{
+	if (upkeep->catalogue != NULL)
+		error_catalogue_done(upkeep->catalogue);
+	free(upkeep->catalogue);
+	upkeep->catalogue = NULL;
+}
+
+static void
+note_rebuilt(struct projector *projector, enum result result, const struct store_rebuilt *rebuilt)
+{
+	struct projector_rebuild noted = {
+	    .state = result == RESULT_OK ? REBUILD_DONE : REBUILD_FAILED, .rebuilt = *rebuilt};
+	if (result != RESULT_OK)
+		snprintf(noted.why, sizeof noted.why, "%s: %s", result_text(result),
+		    store_error(projector->options.store));
+	pthread_mutex_lock(&projector->lock);
+	projector->rebuild = noted;
+	pthread_mutex_unlock(&projector->lock);
+	if (result == RESULT_OK)
+		log_line(LOG_INFO, "rebuilt from the receipts: %llu messages, %llu of them mended",
+		    (unsigned long long)rebuilt->messages, (unsigned long long)rebuilt->mended);
+	else
+		log_line(LOG_ERROR, "the rebuild failed, and nothing was changed: %s", noted.why);
+}
+
+/* What was asked for from other threads and only the store's own may do. */
+static void
+do_upkeep(struct projector *projector)
+{
+	struct store_rebuilt rebuilt = {0};
+	pthread_mutex_lock(&projector->lock);
+	struct projector_upkeep upkeep = projector->upkeep;
+	projector->upkeep = (struct projector_upkeep){.catalogue = NULL};
+	pthread_mutex_unlock(&projector->lock);
+	if (upkeep.catalogue != NULL &&
+	    store_set_catalogue(projector->options.store, upkeep.catalogue) != RESULT_OK)
+		log_line(LOG_ERROR, "the error catalogue could not be replaced: %s",
+		    store_error(projector->options.store));
+	projector->told_code_count = upkeep.catalogue != NULL ? 0 : projector->told_code_count;
+	if (upkeep.rebuild)
+		note_rebuilt(
+		    projector, store_rebuild(projector->options.store, &rebuilt), &rebuilt);
+	if ((upkeep.rebuild || upkeep.catalogue != NULL) && projector->dirty_since_us == 0)
+		projector->dirty_since_us = clock_monotonic_us();
+	upkeep_done(&upkeep);
 }
 
 /* Sleeps until it is rung, at most wait_us. */
@@ -303,6 +408,7 @@ run(void *context)
 	projector->dirty_since_us =
 	    clock_monotonic_us(); /* so that the cursor is known as synced */
 	while (wait_for_work(projector, idle, full)) {
+		do_upkeep(projector);
 		uint64_t before = store_cursor(projector->options.store);
 		uint64_t last_before = atomic_load(&projector->journal_last);
 		int64_t start_us = clock_monotonic_us();
@@ -334,6 +440,8 @@ add_metrics(struct projector *projector, struct metrics *metrics)
 	projector->metrics.conflicts = metrics_add(metrics, METRIC_CONFLICTS, "");
 	projector->metrics.misfits = metrics_add(metrics, METRIC_TAG_MISFITS, "");
 	projector->metrics.unknown_codes = metrics_add(metrics, METRIC_UNKNOWN_CODES, "");
+	projector->metrics.consents = metrics_add(metrics, METRIC_CONSENT_CHANGES, "");
+	projector->metrics.alerts = metrics_add(metrics, METRIC_ALERTS, "");
 	projector->metrics.checkpoint_failures =
 	    metrics_add(metrics, METRIC_CHECKPOINT_FAILURES, "file=\"" STORE_FILE "\"");
 	projector->metrics.wal_bytes = metrics_add(metrics, METRIC_STORE_WAL_BYTES, "");
@@ -355,6 +463,8 @@ free_projector(struct projector *projector)
 	decoder_done(&projector->decoder);
 	if (projector->event_fd >= 0)
 		close(projector->event_fd);
+	upkeep_done(&projector->upkeep);
+	pthread_mutex_destroy(&projector->lock);
 	free(projector);
 }
 
@@ -366,7 +476,8 @@ projector_start(const struct projector_options *options, struct projector **out_
 	if (projector == NULL)
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
 	projector->options = *options;
-	decoder_init(&projector->decoder, options->routes);
+	pthread_mutex_init(&projector->lock, NULL);
+	decoder_init(&projector->decoder, options->routes, options->keywords, options->verifier);
 	add_metrics(projector, options->metrics);
 	projector->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	enum result result =
@@ -412,11 +523,48 @@ projector_notify(struct projector *projector, uint64_t last_seq)
 }
 
 void
+projector_set_catalogue(struct projector *projector, struct error_catalogue *catalogue)
+{
+	pthread_mutex_lock(&projector->lock);
+	upkeep_done(&projector->upkeep);
+	projector->upkeep.catalogue = catalogue;
+	pthread_mutex_unlock(&projector->lock);
+	ring(projector);
+}
+
+bool
+projector_ask_rebuild(struct projector *projector)
+{
+	pthread_mutex_lock(&projector->lock);
+	bool asked = projector->rebuild.state != REBUILD_RUNNING;
+	if (asked) {
+		projector->upkeep.rebuild = true;
+		projector->rebuild = (struct projector_rebuild){.state = REBUILD_RUNNING};
+	}
+	pthread_mutex_unlock(&projector->lock);
+	ring(projector);
+	return asked;
+}
+
+void
+projector_read_rebuild(struct projector *projector, struct projector_rebuild *out_rebuild)
+{
+	pthread_mutex_lock(&projector->lock);
+	*out_rebuild = projector->rebuild;
+	pthread_mutex_unlock(&projector->lock);
+}
+
+void
 projector_stop(struct projector *projector)
 {
 	if (projector == NULL)
 		return;
+	struct projector_rebuild rebuild;
 	atomic_store(&projector->stop_us, clock_monotonic_us() + PROJECTOR_STOP_US);
+	projector_read_rebuild(projector, &rebuild);
+	if (rebuild.state ==
+	    REBUILD_RUNNING) /* it changes nothing then, and can be asked for again */
+		store_interrupt(projector->options.store);
 	ring(projector);
 	pthread_join(projector->thread, NULL);
 	free_projector(projector);

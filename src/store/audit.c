@@ -1,8 +1,10 @@
 #include "dlrd/store/audit.h"
 
+#include "dlrd/store/consents.h"
 #include "dlrd/store/deltas.h"
-#include "dlrd/store/messages.h"
 #include "dlrd/store/reader_handle.h"
+#include "dlrd/store/recount.h"
+#include "dlrd/store/replies.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,8 +16,8 @@ struct auditing {
 	audit_difference_fn on_difference;
 	void *context;
 	struct audit audit;
-	struct deltas deltas; /* recounted minus stored: zero where both agree */
-	struct message_row stored, recounted;
+	struct deltas deltas;    /* recounted minus stored: zero where both agree */
+	sqlite3_stmt *tagset_of; /* a message's */
 };
 
 static void differ(struct auditing *auditing, const char *format, ...) printf_like(2, 3);
@@ -32,106 +34,114 @@ differ(struct auditing *auditing, const char *format, ...)
 	auditing->on_difference(auditing->context, line);
 }
 
-static bool
-message_equal(const struct message *a, const struct message *b)
-{
-	return a->seen == b->seen && a->first_final == b->first_final &&
-	       a->opted_out == b->opted_out && a->error_code == b->error_code &&
-	       a->first_us == b->first_us && a->last_us == b->last_us && a->sent_us == b->sent_us &&
-	       a->delivered_us == b->delivered_us && a->failed_us == b->failed_us &&
-	       a->canceled_us == b->canceled_us && a->read_us == b->read_us &&
-	       a->received_us == b->received_us;
-}
-
-/* All receipts of one message have been folded: compare, and count what it contributes. */
 static enum result
-finish_message(struct auditing *auditing)
+compare_messages(struct auditing *auditing, struct recount *recount)
 {
-	struct message_row *stored = &auditing->stored, *recounted = &auditing->recounted;
-	if (stored->id == 0)
-		return RESULT_OK;
-	auditing->audit.messages++;
-	if (!message_equal(&stored->message, &recounted->message) ||
-	    stored->outcome != (int64_t)message_outcome(&recounted->message, auditing->policy) ||
-	    stored->conflict != (int64_t)message_conflicts(&recounted->message) ||
-	    stored->status_len != recounted->status_len ||
-	    memcmp(stored->status, recounted->status, stored->status_len) != 0)
-		differ(auditing, "message %lld: stored as \"%.*s\", its receipts say \"%.*s\"",
-		    (long long)stored->id, (int)stored->status_len, stored->status,
-		    (int)recounted->status_len, recounted->status);
-	struct rollup rollup = rollup_of(&recounted->message, auditing->policy);
-	return deltas_add(&auditing->deltas, &rollup, 1, stored->tagset_id, stored->provider_id);
-}
-
-static struct event
-read_event(sqlite3_stmt *statement)
-{
-	struct event event = {.time_us = sqlite3_column_int64(statement, 0),
-	    .status_text = sql_text(statement, 2),
-	    .error_code = sqlite3_column_type(statement, 3) == SQLITE_NULL
-			      ? -1
-			      : sqlite3_column_int64(statement, 3),
-	    .keyword = sql_text(statement, 4)};
-	bool replied = slice_equal(sql_text(statement, 1), SLICE("Replied"));
-	event.status = replied ? STATUS_RECEIVED : status_from_name(event.status_text);
-	return event;
-}
-
-static enum result
-recount_messages(struct auditing *auditing)
-{
-	sqlite3_stmt *statement;
-	int code = sql_prepare(auditing->db,
-	    "SELECT e.time_us, e.type, e.status, e.error_code, e.keyword, " MESSAGE_COLUMNS
-	    " FROM message m LEFT JOIN event e ON e.message_id = m.id ORDER BY m.id, e.seq",
-	    &statement);
-	enum result result = sql_result(code);
-	while (result == RESULT_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
-		if (sqlite3_column_int64(statement, 5) != auditing->stored.id) {
-			result = finish_message(auditing);
-			auditing->stored = message_row_read(statement, 5);
-			auditing->recounted = (struct message_row){.message = MESSAGE_EMPTY};
-		}
-		if (sqlite3_column_type(statement, 0) == SQLITE_NULL)
-			continue; /* no receipt at all: it will differ */
-		struct event event = read_event(statement);
-		message_row_fold(&auditing->recounted, &event, auditing->policy);
-		auditing->audit.events++;
+	struct message_row stored, row;
+	uint64_t events;
+	enum result result = recount_next(recount, 0, &stored, &row, &events);
+	while (result == RESULT_OK && stored.id != 0) {
+		struct rollup rollup = rollup_of(&row.message, auditing->policy);
+		auditing->audit.messages++;
+		auditing->audit.events += events;
+		if (!message_row_equal(&stored, &row, auditing->policy))
+			differ(auditing,
+			    "message %lld: stored as \"%.*s\", its receipts say \"%.*s\"",
+			    (long long)stored.id, (int)stored.status_len, stored.status,
+			    (int)row.status_len, row.status);
+		result =
+		    deltas_add(&auditing->deltas, &rollup, 1, stored.tagset_id, stored.provider_id);
+		if (result == RESULT_OK)
+			result = recount_next(recount, stored.id, &stored, &row, &events);
 	}
-	if (result == RESULT_OK)
-		result = sql_result(code);
-	if (result == RESULT_OK)
-		result = finish_message(auditing);
-	sqlite3_finalize(statement);
 	return result;
 }
 
-/* Takes the stored rows of one table away from what was recounted. */
+/* Receipts whose message is not there are counted nowhere. */
 static enum result
-subtract_stored(struct auditing *auditing, enum delta_table table, const char *sql)
+count_orphans(struct auditing *auditing)
 {
-	sqlite3_stmt *statement;
-	int code = sql_prepare(auditing->db, sql, &statement);
-	enum result result = sql_result(code);
-	while (result == RESULT_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
-		struct delta *row =
-		    deltas_row(&auditing->deltas, table, sqlite3_column_int64(statement, 0),
-			sqlite3_column_int64(statement, 1), sqlite3_column_int64(statement, 2));
-		if (row == NULL)
-			result = RESULT_NO_MEMORY;
-		else if (table == DELTA_ERROR)
-			row->figures[FIGURE_FAILED] -= sqlite3_column_int64(statement, 3);
-		else
-			for (int i = 0; i < FIGURE_COUNT; i++)
-				row->figures[i] -= sqlite3_column_int64(statement, 3 + i);
-	}
-	sqlite3_finalize(statement);
-	return result != RESULT_OK ? result : sql_result(code);
+	int64_t events = 0;
+	int code = sql_number(
+	    auditing->db, "SELECT count(*) FROM event WHERE message_id IS NOT NULL", &events);
+	if (code == SQLITE_OK && (uint64_t)events != auditing->audit.events)
+		differ(auditing, "%lld receipts belong to no message that is stored",
+		    (long long)events - (long long)auditing->audit.events);
+	return sql_result(code);
 }
 
-#define FIGURE_COLUMNS                                                                             \
-	"messages, sent, delivered, failed, canceled, pending, read, replied, clicked, opted_out," \
-	" conflicts"
+static enum result
+recount_messages(struct auditing *auditing, struct names *names)
+{
+	struct recount *recount = NULL;
+	enum result result = recount_open(auditing->db, names, auditing->policy, &recount);
+	if (result == RESULT_OK)
+		result = compare_messages(auditing, recount);
+	recount_close(recount);
+	return result == RESULT_OK ? count_orphans(auditing) : result;
+}
+
+static enum result
+compare_reply(void *context, const struct reply_row *row, const struct attribution *attribution,
+    bool right, int64_t tagset_id)
+{
+	struct auditing *auditing = context;
+	int64_t stored_id = 0;
+	sqlite3_bind_int64(auditing->tagset_of, 1, row->message_id);
+	int code = sqlite3_step(auditing->tagset_of);
+	if (code == SQLITE_ROW)
+		stored_id = sqlite3_column_int64(auditing->tagset_of, 0);
+	sqlite3_reset(auditing->tagset_of);
+	auditing->audit.replies++;
+	if (!right || stored_id != tagset_id)
+		differ(auditing, "reply %lld: stored by rule \"%.*s\", it should be by \"%.*s\"",
+		    (long long)row->message_id, SLICE_ARG(row->rule),
+		    SLICE_ARG(attribution_rule_name(attribution->rule)));
+	return sql_result(code);
+}
+
+static enum result
+read_windows(struct auditing *auditing, struct replies *replies)
+{
+	int64_t window_us = 0, late_us = 0;
+	int code = sql_number(auditing->db, "SELECT reply_window_us FROM state", &window_us);
+	if (code == SQLITE_OK)
+		code = sql_number(auditing->db, "SELECT reply_late_us FROM state", &late_us);
+	replies_set_window(replies, window_us, late_us);
+	return sql_result(code);
+}
+
+static enum result
+judge_replies(struct auditing *auditing)
+{
+	struct replies *replies = NULL;
+	enum result result = replies_open(auditing->db, &replies);
+	if (result == RESULT_OK)
+		result = sql_result(sql_prepare(auditing->db,
+		    "SELECT tagset_id FROM message WHERE id = ?1", &auditing->tagset_of));
+	if (result == RESULT_OK)
+		result = read_windows(auditing, replies);
+	if (result == RESULT_OK)
+		result = replies_note_all(replies);
+	if (result == RESULT_OK)
+		result = replies_settle(replies, false, compare_reply, auditing);
+	sqlite3_finalize(auditing->tagset_of);
+	replies_close(replies);
+	return result;
+}
+
+static enum result
+compare_optouts(struct auditing *auditing)
+{
+	uint64_t wrong = 0;
+	enum result result = consents_audit(auditing->db, &auditing->audit.optouts, &wrong);
+	if (result == RESULT_OK && wrong > 0) {
+		differ(auditing, "opt-outs: %llu states or marks do not follow from the evidence",
+		    (unsigned long long)wrong);
+		auditing->audit.differences += wrong - 1;
+	}
+	return result;
+}
 
 static void
 report_figures(struct auditing *auditing)
@@ -159,7 +169,8 @@ compare_times(struct auditing *auditing)
 	sqlite3_stmt *statement;
 	int code = sql_prepare(auditing->db,
 	    "SELECT c.name FROM campaign c JOIN (SELECT campaign_id, min(time_us) AS first,"
-	    " max(time_us) AS last FROM event GROUP BY campaign_id) e ON e.campaign_id = c.id"
+	    " max(time_us) AS last FROM event WHERE tagged = 1 GROUP BY campaign_id) e ON "
+	    "e.campaign_id = c.id"
 	    " WHERE c.first_us <> e.first OR c.last_us <> e.last",
 	    &statement);
 	enum result result = sql_result(code);
@@ -173,20 +184,17 @@ compare_times(struct auditing *auditing)
 }
 
 static enum result
-audit_snapshot(struct auditing *auditing)
+audit_snapshot(struct auditing *auditing, struct names *names)
 {
-	enum result result = recount_messages(auditing);
+	enum result result = recount_messages(auditing, names);
 	if (result == RESULT_OK)
-		result = subtract_stored(auditing, DELTA_CAMPAIGN,
-		    "SELECT tagset_id, 0, hour, " FIGURE_COLUMNS " FROM campaign_hour");
+		result = deltas_subtract_stored(&auditing->deltas, auditing->db);
 	if (result == RESULT_OK)
-		result = subtract_stored(auditing, DELTA_PROVIDER,
-		    "SELECT provider_id, 0, hour, " FIGURE_COLUMNS " FROM provider_hour");
-	if (result == RESULT_OK)
-		result = subtract_stored(auditing, DELTA_ERROR,
-		    "SELECT tagset_id, code, hour, failed FROM campaign_error");
+		result = judge_replies(auditing);
 	if (result == RESULT_OK)
 		result = compare_times(auditing);
+	if (result == RESULT_OK)
+		result = compare_optouts(auditing);
 	if (result == RESULT_OK)
 		report_figures(auditing);
 	return result;
@@ -200,10 +208,14 @@ store_audit(struct store_reader *reader, enum conflict_policy policy,
 	    .policy = policy,
 	    .on_difference = on_difference,
 	    .context = context};
+	struct names *names = NULL;
 	enum result result =
 	    sql_result(sqlite3_exec(auditing.db, "BEGIN", NULL, NULL, NULL)); /* one moment */
 	if (result == RESULT_OK)
-		result = audit_snapshot(&auditing);
+		result = names_open(auditing.db, &names);
+	if (result == RESULT_OK)
+		result = audit_snapshot(&auditing, names);
+	names_close(names);
 	sqlite3_exec(auditing.db, "COMMIT", NULL, NULL, NULL);
 	deltas_done(&auditing.deltas);
 	if (result == RESULT_OK)

@@ -1,5 +1,7 @@
 #include "dlrd/store/deltas.h"
 
+#include "dlrd/store/sql.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,11 +74,11 @@ deltas_add(struct deltas *deltas, const struct rollup *rollup, int sign, int64_t
 		row = deltas_row(deltas, DELTA_CAMPAIGN, tagset_id, 0, item->hour);
 		if (row == NULL)
 			return RESULT_NO_MEMORY;
-		row->figures[item->figure] += sign;
+		row->figures[item->figure] += sign * item->count;
 		row = deltas_row(deltas, DELTA_PROVIDER, provider_id, 0, item->hour);
 		if (row == NULL)
 			return RESULT_NO_MEMORY;
-		row->figures[item->figure] += sign;
+		row->figures[item->figure] += sign * item->count;
 	}
 	if (!rollup->failed)
 		return RESULT_OK;
@@ -85,6 +87,42 @@ deltas_add(struct deltas *deltas, const struct rollup *rollup, int sign, int64_t
 		return RESULT_NO_MEMORY;
 	row->figures[FIGURE_FAILED] += sign;
 	return RESULT_OK;
+}
+
+/* The stored rows of one table: id, code, hour, and figures. */
+static enum result
+subtract_table(struct deltas *deltas, sqlite3 *db, enum delta_table table, const char *sql)
+{
+	sqlite3_stmt *statement = NULL;
+	int code = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
+	enum result result = sql_result(code);
+	while (result == RESULT_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+		struct delta *row = deltas_row(deltas, table, sqlite3_column_int64(statement, 0),
+		    sqlite3_column_int64(statement, 1), sqlite3_column_int64(statement, 2));
+		if (row == NULL)
+			result = RESULT_NO_MEMORY;
+		else if (table == DELTA_ERROR)
+			row->figures[FIGURE_FAILED] -= sqlite3_column_int64(statement, 3);
+		else
+			for (int i = 0; i < FIGURE_COUNT; i++)
+				row->figures[i] -= sqlite3_column_int64(statement, 3 + i);
+	}
+	sqlite3_finalize(statement);
+	return result != RESULT_OK ? result : sql_result(code);
+}
+
+enum result
+deltas_subtract_stored(struct deltas *deltas, sqlite3 *db)
+{
+	enum result result = subtract_table(deltas, db, DELTA_CAMPAIGN,
+	    "SELECT tagset_id, 0, hour, " FIGURE_COLUMNS " FROM campaign_hour");
+	if (result == RESULT_OK)
+		result = subtract_table(deltas, db, DELTA_PROVIDER,
+		    "SELECT provider_id, 0, hour, " FIGURE_COLUMNS " FROM provider_hour");
+	if (result == RESULT_OK)
+		result = subtract_table(deltas, db, DELTA_ERROR,
+		    "SELECT tagset_id, code, hour, failed FROM campaign_error");
+	return result;
 }
 
 bool

@@ -31,13 +31,12 @@ names_open(sqlite3 *db, struct names **out_names)
 		sqlite3_stmt **statement;
 	} rows[] = {
 	    {"SELECT id FROM campaign WHERE workspace = ?1 AND name = ?2", &names->find_campaign},
-	    {"INSERT INTO campaign(workspace, name, first_us, last_us) VALUES(?1, ?2, ?3, ?3)",
+	    {"INSERT INTO campaign(workspace, name, first_us, last_us) VALUES(?1, ?2, 0, 0)",
 		&names->add_campaign},
 	    {"SELECT id FROM tagset WHERE campaign_id = ?1 AND variant = ?2", &names->find_tagset},
 	    {"INSERT INTO tagset(campaign_id, variant) VALUES(?1, ?2)", &names->add_tagset},
 	    {"SELECT t.id FROM tagset t JOIN campaign c ON c.id = t.campaign_id"
-	     " WHERE t.id IN (?1, ?2)"
-	     " ORDER BY c.name = '', c.name, c.workspace, t.variant = '', t.variant LIMIT 1",
+	     " WHERE t.id IN (?1, ?2)" TAGSET_PREFERENCE,
 		&names->choose_tagset},
 	    {"SELECT campaign_id FROM tagset WHERE id = ?1", &names->campaign_of},
 	    {"SELECT id FROM provider WHERE account = ?1 AND service = ?2 AND sender = ?3",
@@ -112,14 +111,12 @@ find_or_add(struct names *names, sqlite3_stmt *find, sqlite3_stmt *add, int64_t 
 }
 
 static int
-look_up_tagset(
-    struct names *names, const struct slice parts[3], int64_t time_us, struct tagset *out_tagset)
+look_up_tagset(struct names *names, const struct slice parts[3], struct tagset *out_tagset)
 {
 	for (int part = 0; part < 2; part++) {
 		sql_bind_name(names->find_campaign, part + 1, parts[part]);
 		sql_bind_name(names->add_campaign, part + 1, parts[part]);
 	}
-	sqlite3_bind_int64(names->add_campaign, 3, time_us);
 	int code =
 	    find_or_add(names, names->find_campaign, names->add_campaign, &out_tagset->campaign_id);
 	if (code != SQLITE_OK)
@@ -133,7 +130,7 @@ look_up_tagset(
 
 enum result
 names_tagset(struct names *names, struct slice workspace, struct slice campaign,
-    struct slice variant, int64_t time_us, struct tagset *out_tagset)
+    struct slice variant, struct tagset *out_tagset)
 {
 	const struct slice parts[3] = {workspace, campaign, variant};
 	bool hit = false;
@@ -143,7 +140,7 @@ names_tagset(struct names *names, struct slice workspace, struct slice campaign,
 		return RESULT_OK;
 	}
 	struct tagset found;
-	int code = look_up_tagset(names, parts, time_us, &found);
+	int code = look_up_tagset(names, parts, &found);
 	if (code != SQLITE_OK)
 		return sql_result(code);
 	if (slot != NULL)

@@ -68,6 +68,14 @@ sql_bind_name(sqlite3_stmt *statement, int index, struct slice text)
 	sql_bind_text(statement, index, text.ptr == NULL ? SLICE("") : text);
 }
 
+int64_t
+sql_number_or(sqlite3_stmt *statement, int column, int64_t fallback)
+{
+	return sqlite3_column_type(statement, column) == SQLITE_NULL
+		   ? fallback
+		   : sqlite3_column_int64(statement, column);
+}
+
 struct slice
 sql_text(sqlite3_stmt *statement, int column)
 {

@@ -1,39 +1,16 @@
 #include "dlrd/store/store.h"
 
 #include "dlrd/base/buffer.h"
-#include "dlrd/store/deltas.h"
-#include "dlrd/store/messages.h"
-#include "dlrd/store/names.h"
+#include "dlrd/store/rebuild.h"
+#include "dlrd/store/receipts.h"
 #include "dlrd/store/schema.h"
+#include "dlrd/store/store_handle.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define PAGE_SIZE 4096
 #define CACHE_KIB 16384 /* the inner pages of the SID index of ten million messages */
-
-/* What a batch changes in a campaign's own row. */
-struct touched {
-	int64_t campaign_id;
-	int64_t first_us, last_us; /* 0: no event, only duplicates */
-	int64_t duplicates;
-};
-
-struct store {
-	sqlite3 *db;
-	sqlite3_stmt *begin, *commit, *rollback, *add_event, *move_cursor, *touch_campaign,
-	    *change_campaign_hour, *change_provider_hour, *change_campaign_error, *known_code;
-	struct names *names;
-	struct messages *messages;
-	struct deltas deltas;
-	struct touched *touched;
-	size_t touched_count, touched_capacity;
-	enum conflict_policy policy;
-	uint64_t cursor;
-	bool checkpoint_failed; /* none may be tried again */
-	int wal_pages;
-	char error[256];
-};
 
 static enum result
 note(struct store *store, enum result result)
@@ -85,19 +62,14 @@ prepare_all(struct store *store)
 	    {"BEGIN IMMEDIATE", &store->begin},
 	    {"COMMIT", &store->commit},
 	    {"ROLLBACK", &store->rollback},
-	    {"INSERT INTO event(journal_seq, time_us, type, message_id, campaign_id, tagset_id,"
-	     " provider_id, status, error_code, done_date, peer, body, keyword, sid, extra,"
-	     " raw_query, raw_body) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
-	     " ?14, ?15, ?16, ?17)",
-		&store->add_event},
 	    {"UPDATE state SET cursor = ?1", &store->move_cursor},
-	    {"UPDATE campaign SET first_us = min(first_us, ?2), last_us = max(last_us, ?3),"
+	    {"UPDATE campaign SET first_us = CASE WHEN ?3 = 0 THEN first_us"
+	     " WHEN last_us = 0 THEN ?2 ELSE min(first_us, ?2) END, last_us = max(last_us, ?3),"
 	     " duplicates = duplicates + ?4 WHERE id = ?1",
 		&store->touch_campaign},
 	    {"INSERT INTO campaign_error(tagset_id, code, hour, failed) VALUES(?1, ?2, ?3, ?4)"
 	     " ON CONFLICT(tagset_id, code, hour) DO UPDATE SET failed = failed + excluded.failed",
 		&store->change_campaign_error},
-	    {"SELECT 1 FROM error_catalogue WHERE code = ?1", &store->known_code},
 	};
 	int code = SQLITE_OK;
 	for (size_t i = 0; code == SQLITE_OK && i < sizeof rows / sizeof rows[0]; i++)
@@ -187,18 +159,13 @@ flush_row(struct store *store, const struct delta *row)
 }
 
 static enum result
-flush(struct store *store)
+flush_campaigns(struct store *store)
 {
 	enum result result = RESULT_OK;
-	for (size_t i = 0; result == RESULT_OK && i < store->deltas.capacity; i++)
-		if (store->deltas.used[i] && !delta_is_zero(&store->deltas.rows[i]))
-			result = flush_row(store, &store->deltas.rows[i]);
 	for (size_t i = 0; result == RESULT_OK && i < store->touched_count; i++) {
 		const struct touched *touched = &store->touched[i];
-		bool has_event = touched->last_us != 0;
 		sqlite3_bind_int64(store->touch_campaign, 1, touched->campaign_id);
-		sqlite3_bind_int64(
-		    store->touch_campaign, 2, has_event ? touched->first_us : INT64_MAX);
+		sqlite3_bind_int64(store->touch_campaign, 2, touched->first_us);
 		sqlite3_bind_int64(store->touch_campaign, 3, touched->last_us);
 		sqlite3_bind_int64(store->touch_campaign, 4, touched->duplicates);
 		result = sql_result(sql_run(store->touch_campaign));
@@ -206,11 +173,26 @@ flush(struct store *store)
 	return result;
 }
 
+/* Writes what the batch has collected: its replies, which change figures, too, the figures, and its
+ * campaigns' own rows. */
+static enum result
+flush(struct store *store)
+{
+	uint64_t moved = 0;
+	enum result result = store_settle_replies(store, &moved);
+	for (size_t i = 0; result == RESULT_OK && i < store->deltas.capacity; i++)
+		if (store->deltas.used[i] && !delta_is_zero(&store->deltas.rows[i]))
+			result = flush_row(store, &store->deltas.rows[i]);
+	return result == RESULT_OK ? flush_campaigns(store) : result;
+}
+
 static void
 forget_batch(struct store *store)
 {
 	deltas_clear(&store->deltas);
 	store->touched_count = 0;
+	if (store->replies != NULL)
+		replies_forget(store->replies);
 }
 
 /* Takes the old policy's contributions of one message away and adds the new policy's. */
@@ -228,7 +210,7 @@ refold_row(struct store *store, struct message_row *row, enum conflict_policy ol
 		return result;
 	row->status_len = status.len;
 	memcpy(row->status, status.ptr, status.len);
-	return messages_save(store->messages, SLICE_NONE, row, store->policy);
+	return messages_save(store->messages, SLICE_NONE, row, row, store->policy);
 }
 
 static enum result
@@ -257,67 +239,118 @@ refold_conflicts(struct store *store, enum conflict_policy old_policy)
 	return result;
 }
 
+/* How the stored figures were made. */
+struct making {
+	enum conflict_policy policy;
+	int64_t reply_window_us, reply_late_us;
+	bool stale; /* an older dlrd's rows have not been counted anew yet */
+};
+
 static enum result
-set_policy(struct store *store)
+read_making(struct store *store, struct making *out_making)
 {
 	sqlite3_stmt *statement = NULL;
-	int code = sql_prepare(store->db, "UPDATE state SET policy = ?1", &statement);
+	int code = sql_prepare(store->db,
+	    "SELECT policy, reply_window_us, reply_late_us, stale FROM state", &statement);
+	if (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+		out_making->reply_window_us = sqlite3_column_int64(statement, 1);
+		out_making->reply_late_us = sqlite3_column_int64(statement, 2);
+		out_making->stale = sqlite3_column_int(statement, 3) != 0;
+		if (!conflict_policy_from_name(sql_text(statement, 0), &out_making->policy))
+			code = SQLITE_CORRUPT;
+	}
+	sqlite3_finalize(statement);
+	return sql_result(code);
+}
+
+static enum result
+write_making(struct store *store, const struct store_options *options)
+{
+	sqlite3_stmt *statement = NULL;
+	int code = sql_prepare(store->db,
+	    "UPDATE state SET policy = ?1, reply_window_us = ?2, reply_late_us = ?3, stale = 0",
+	    &statement);
 	if (code == SQLITE_OK) {
-		sql_bind_text(statement, 1, conflict_policy_name(store->policy));
+		sql_bind_text(statement, 1, conflict_policy_name(options->policy));
+		sqlite3_bind_int64(statement, 2, options->reply_window_us);
+		sqlite3_bind_int64(statement, 3, options->reply_late_us);
 		code = sql_run(statement);
 	}
 	sqlite3_finalize(statement);
 	return sql_result(code);
 }
 
-/* Only messages with different final statuses depend on the policy, and an index finds them. */
 static enum result
-follow_policy(struct store *store)
+make_anew(struct store *store, const struct store_options *options, const struct making *old)
 {
-	sqlite3_stmt *statement = NULL;
-	enum conflict_policy old_policy = POLICY_DELIVERED_WINS;
-	int code = sql_prepare(store->db, "SELECT policy FROM state", &statement);
-	if (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW &&
-	    !conflict_policy_from_name(sql_text(statement, 0), &old_policy))
-		code = SQLITE_CORRUPT;
-	sqlite3_finalize(statement);
-	if (sql_result(code) != RESULT_OK || old_policy == store->policy)
-		return sql_result(code);
-	enum result result = store_begin(store);
+	struct store_rebuilt rebuilt;
+	if (old->stale)
+		return rebuild_all(store, &rebuilt);
+	/* Only messages with different final statuses depend on the policy, and an index finds
+	 * them. */
+	enum result result =
+	    old->policy == options->policy ? RESULT_OK : refold_conflicts(store, old->policy);
+	return result == RESULT_OK ? replies_note_all(store->replies) : result;
+}
+
+/* Brings the figures to this configuration, in one transaction. */
+static enum result
+follow_options(struct store *store, const struct store_options *options)
+{
+	struct making old = {.stale = false};
+	enum result result = read_making(store, &old);
+	if (result != RESULT_OK || (!old.stale && old.policy == options->policy &&
+				       old.reply_window_us == options->reply_window_us &&
+				       old.reply_late_us == options->reply_late_us))
+		return result;
+	result = store_begin(store);
 	if (result == RESULT_OK)
-		result = refold_conflicts(store, old_policy);
+		result = make_anew(store, options, &old);
 	if (result == RESULT_OK)
-		result = set_policy(store);
+		result = write_making(store, options);
 	if (result == RESULT_OK)
 		return store_commit(store, store->cursor);
 	store_rollback(store);
 	return result;
 }
 
-enum result
-store_open(const char *path, enum conflict_policy policy, struct store **out_store,
-    struct failure *failure)
+static enum result
+open_parts(struct store *store)
 {
-	struct store *store = calloc(1, sizeof *store);
-	if (store == NULL)
-		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
-	store->policy = policy;
-	enum result result = prepare_file(store, path, failure);
-	if (result != RESULT_OK) {
-		store_close(store);
-		return result;
-	}
-	result = sql_result(prepare_all(store));
+	enum result result = sql_result(prepare_all(store));
 	if (result == RESULT_OK)
 		result = names_open(store->db, &store->names);
 	if (result == RESULT_OK)
 		result = messages_open(store->db, &store->messages);
 	if (result == RESULT_OK)
-		result = read_cursor(store);
+		result = receipts_open(store->db, &store->receipts);
 	if (result == RESULT_OK)
-		result = follow_policy(store);
+		result = replies_open(store->db, &store->replies);
+	if (result == RESULT_OK)
+		result = consents_open(store->db, &store->consents);
+	return result == RESULT_OK ? read_cursor(store) : result;
+}
+
+enum result
+store_open(const struct store_options *options, struct store **out_store, struct failure *failure)
+{
+	struct store *store = calloc(1, sizeof *store);
+	if (store == NULL)
+		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
+	store->policy = options->policy;
+	enum result result = prepare_file(store, options->path, failure);
 	if (result != RESULT_OK) {
-		failure_set(failure, result, "%s: %s", path, sqlite3_errmsg(store->db));
+		store_close(store);
+		return result;
+	}
+	result = open_parts(store);
+	if (result == RESULT_OK) {
+		replies_set_window(
+		    store->replies, options->reply_window_us, options->reply_late_us);
+		result = follow_options(store, options);
+	}
+	if (result != RESULT_OK) {
+		failure_set(failure, result, "%s: %s", options->path, sqlite3_errmsg(store->db));
 		store_close(store);
 		return result;
 	}
@@ -337,8 +370,8 @@ store_begin(struct store *store)
 	return note(store, sql_result(sql_run(store->begin)));
 }
 
-static enum result
-touch(struct store *store, int64_t campaign_id, int64_t time_us, int64_t duplicates)
+enum result
+store_touch(struct store *store, int64_t campaign_id, int64_t time_us, int64_t duplicates)
 {
 	size_t i = store->touched_count;
 	while (i > 0 && store->touched[i - 1].campaign_id != campaign_id)
@@ -366,119 +399,53 @@ touch(struct store *store, int64_t campaign_id, int64_t time_us, int64_t duplica
 	return RESULT_OK;
 }
 
-static enum result
-insert_event(struct store *store, const struct event *event, int64_t message_id,
-    const struct tagset *tagset, int64_t provider_id)
+enum result
+store_save_message(struct store *store, const struct message_row *before, struct message_row *row,
+    struct slice sid)
 {
-	sqlite3_stmt *add = store->add_event;
-	bool inbound = event->type == EVENT_REPLIED;
-	sqlite3_bind_int64(add, 1, (sqlite3_int64)event->journal_seq);
-	sqlite3_bind_int64(add, 2, event->time_us);
-	sql_bind_text(add, 3, event_type_name(event->type));
-	sqlite3_bind_null(add, 4);
-	if (message_id != 0)
-		sqlite3_bind_int64(add, 4, message_id);
-	sqlite3_bind_int64(add, 5, tagset->campaign_id);
-	sqlite3_bind_int64(add, 6, tagset->id);
-	sqlite3_bind_int64(add, 7, provider_id);
-	sql_bind_text(add, 8, event->status_text);
-	sqlite3_bind_null(add, 9);
-	if (event->error_code >= 0)
-		sqlite3_bind_int64(add, 9, event->error_code);
-	sql_bind_text(add, 10, event->done_date);
-	sql_bind_text(add, 11, inbound ? event->from : event->to);
-	sql_bind_text(add, 12, event->body);
-	sql_bind_text(add, 13, event->keyword);
-	sql_bind_text(add, 14, message_id != 0 ? SLICE_NONE : event->message);
-	sql_bind_text(add, 15, event->extra);
-	sql_bind_bytes(add, 16, event->raw_query);
-	sql_bind_bytes(add, 17, event->raw_body);
-	return sql_result(sql_run(add));
-}
-
-/* The row's message as it will be with the event, and the figures changed by the difference. */
-static enum result
-fold_event(struct store *store, const struct event *event, struct message_row *row,
-    const struct tagset *tagset, int64_t provider_id, struct store_added *out_added)
-{
-	struct message_row old = *row;
-	struct rollup before = rollup_of(&old.message, store->policy);
-	enum result result = RESULT_OK;
-	if (row->id == 0) {
-		row->tagset_id = tagset->id;
-		row->provider_id = provider_id;
-	}
-	if (row->tagset_id != tagset->id)
-		result =
-		    names_choose_tagset(store->names, row->tagset_id, tagset->id, &row->tagset_id);
-	if (result == RESULT_OK && row->provider_id != provider_id)
-		result = names_merge_providers(
-		    store->names, row->provider_id, provider_id, &row->provider_id);
-	if (result != RESULT_OK)
-		return result;
-	message_row_fold(row, event, store->policy);
-	struct rollup after = rollup_of(&row->message, store->policy);
-	out_added->conflict = message_conflicts(&row->message) && !message_conflicts(&old.message);
-	result = deltas_add(&store->deltas, &before, -1, old.tagset_id, old.provider_id);
-	if (result != RESULT_OK)
-		return result;
-	result = deltas_add(&store->deltas, &after, 1, row->tagset_id, row->provider_id);
-	if (result != RESULT_OK)
-		return result;
-	return messages_save(store->messages, event->message, row, store->policy);
-}
-
-static enum result
-add_duplicate(struct store *store, const struct message_row *row)
-{
-	int64_t campaign_id;
-	enum result result = names_campaign_of(store->names, row->tagset_id, &campaign_id);
-	return result != RESULT_OK ? result : touch(store, campaign_id, 0, 1);
-}
-
-static enum result
-check_code(struct store *store, const struct event *event, bool *out_unknown)
-{
-	if (event->type != EVENT_FAILED || event->error_code < 0)
-		return RESULT_OK;
-	sqlite3_bind_int64(store->known_code, 1, event->error_code);
-	int code = sqlite3_step(store->known_code);
-	*out_unknown = code == SQLITE_DONE;
-	sqlite3_reset(store->known_code);
-	return sql_result(code);
-}
-
-static enum result
-add(struct store *store, const struct event *event, struct store_added *out_added)
-{
-	struct message_row row = {.message = MESSAGE_EMPTY};
-	bool folds = event->folds && event->message.ptr != NULL;
+	struct rollup old = rollup_of(&before->message, store->policy);
+	struct rollup new = rollup_of(&row->message, store->policy);
 	enum result result =
-	    folds ? messages_find(store->messages, event->message, &row) : RESULT_OK;
-	if (result == RESULT_OK && row.id != 0)
-		result =
-		    messages_has_receipt(store->messages, row.id, event, &out_added->duplicate);
+	    deltas_add(&store->deltas, &old, -1, before->tagset_id, before->provider_id);
+	if (result == RESULT_OK)
+		result = deltas_add(&store->deltas, &new, 1, row->tagset_id, row->provider_id);
+	return result == RESULT_OK ? messages_save(store->messages, sid, before, row, store->policy)
+				   : result;
+}
+
+struct settling {
+	struct store *store;
+	uint64_t moved;
+};
+
+/* A reply's message stands in the campaign that it answers. */
+static enum result
+move_reply(void *context, const struct reply_row *row, const struct attribution *attribution,
+    bool right, int64_t tagset_id)
+{
+	struct settling *settling = context;
+	struct store *store = settling->store;
+	struct message_row before;
+	(void)attribution;
+	enum result result = messages_find_id(store->messages, row->message_id, &before);
 	if (result != RESULT_OK)
 		return result;
-	if (out_added->duplicate)
-		return add_duplicate(store, &row);
+	bool moves = before.id != 0 && before.tagset_id != tagset_id;
+	settling->moved += !right || moves;
+	if (!moves)
+		return RESULT_OK;
+	struct message_row after = before;
+	after.tagset_id = tagset_id;
+	result = store_save_message(store, &before, &after, SLICE_NONE);
+	return result == RESULT_OK ? receipts_move(store, after.id, tagset_id) : result;
+}
 
-	struct tagset tagset;
-	int64_t provider_id;
-	struct slice sender = event->type == EVENT_REPLIED ? event->to : event->from;
-	result = names_tagset(store->names, event->workspace, event->campaign, event->variant,
-	    event->time_us, &tagset);
-	if (result == RESULT_OK)
-		result = names_provider(
-		    store->names, event->account, event->service, sender, &provider_id);
-	if (result == RESULT_OK && folds)
-		result = fold_event(store, event, &row, &tagset, provider_id, out_added);
-	if (result == RESULT_OK)
-		result = insert_event(store, event, row.id, &tagset, provider_id);
-	if (result == RESULT_OK)
-		result = check_code(store, event, &out_added->unknown_code);
-	if (result == RESULT_OK)
-		result = touch(store, tagset.campaign_id, event->time_us, 0);
+enum result
+store_settle_replies(struct store *store, uint64_t *moved)
+{
+	struct settling settling = {.store = store};
+	enum result result = replies_settle(store->replies, true, move_reply, &settling);
+	*moved += settling.moved;
 	return result;
 }
 
@@ -486,7 +453,7 @@ enum result
 store_add(struct store *store, const struct event *event, struct store_added *out_added)
 {
 	struct store_added added = {0};
-	enum result result = add(store, event, &added);
+	enum result result = receipts_add(store, event, &added);
 	if (result == RESULT_OK)
 		*out_added = added;
 	return note(store, result);
@@ -579,6 +546,64 @@ store_set_catalogue(struct store *store, const struct error_catalogue *catalogue
 	return result;
 }
 
+static enum result
+insert_provider_names(struct store *store, const struct provider_names *names)
+{
+	static const struct slice kinds[] = {[PROVIDER_ACCOUNT] = SLICE_INIT("account"),
+	    [PROVIDER_SERVICE] = SLICE_INIT("service"),
+	    [PROVIDER_SENDER] = SLICE_INIT("sender"),
+	    [PROVIDER_DEFAULT] = SLICE_INIT("default")};
+	sqlite3_stmt *insert = NULL;
+	int code = sqlite3_exec(store->db, "DELETE FROM provider_name", NULL, NULL, NULL);
+	if (code == SQLITE_OK)
+		code =
+		    sql_prepare(store->db, "INSERT INTO provider_name VALUES(?1, ?2, ?3)", &insert);
+	for (size_t i = 0; code == SQLITE_OK && i < names->count; i++) {
+		sql_bind_text(insert, 1, kinds[names->items[i].kind]);
+		sql_bind_text(insert, 2, slice_of(names->items[i].value));
+		sql_bind_text(insert, 3, slice_of(names->items[i].nickname));
+		code = sql_run(insert);
+	}
+	sqlite3_finalize(insert);
+	return note(store, sql_result(code));
+}
+
+enum result
+store_set_provider_names(struct store *store, const struct provider_names *names)
+{
+	enum result result = store_begin(store);
+	if (result != RESULT_OK)
+		return result;
+	result = insert_provider_names(store, names);
+	if (result == RESULT_OK)
+		return store_commit(store, store->cursor);
+	store_rollback(store);
+	return result;
+}
+
+enum result
+store_rebuild(struct store *store, struct store_rebuilt *out_rebuilt)
+{
+	struct store_rebuilt rebuilt;
+	enum result result = store_begin(store);
+	if (result != RESULT_OK)
+		return result;
+	result = note(store, rebuild_all(store, &rebuilt));
+	if (result != RESULT_OK)
+		store_rollback(store);
+	else
+		result = store_commit(store, store->cursor);
+	if (result == RESULT_OK)
+		*out_rebuilt = rebuilt;
+	return result;
+}
+
+void
+store_interrupt(struct store *store)
+{
+	sqlite3_interrupt(store->db);
+}
+
 const char *
 store_error(const struct store *store)
 {
@@ -591,13 +616,15 @@ store_close(struct store *store)
 	if (store == NULL)
 		return;
 	sqlite3_stmt *statements[] = {store->begin, store->commit, store->rollback,
-	    store->add_event, store->move_cursor, store->touch_campaign,
-	    store->change_campaign_hour, store->change_provider_hour, store->change_campaign_error,
-	    store->known_code};
+	    store->move_cursor, store->touch_campaign, store->change_campaign_hour,
+	    store->change_provider_hour, store->change_campaign_error};
 	for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
 		sqlite3_finalize(statements[i]);
 	names_close(store->names);
 	messages_close(store->messages);
+	receipts_close(store->receipts);
+	replies_close(store->replies);
+	consents_close(store->consents);
 	deltas_done(&store->deltas);
 	free(store->touched);
 	sqlite3_close_v2(store->db);

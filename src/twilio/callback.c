@@ -1,6 +1,9 @@
 #include "dlrd/twilio/callback.h"
 
 #include "dlrd/base/json.h"
+#include "dlrd/twilio/keyword.h"
+
+#include <stddef.h>
 
 static const struct {
 	struct slice name;
@@ -31,11 +34,59 @@ route_kind_name(enum route_kind kind)
 	return kinds[kind].name.ptr;
 }
 
+bool
+callback_is_sid(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		char byte = text.ptr[i];
+		if (!((byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') ||
+			(byte >= 'a' && byte <= 'z')))
+			return false;
+	}
+	return text.len >= 1 && text.len <= CALLBACK_SID_MAX;
+}
+
+int64_t
+callback_error_code(struct slice text)
+{
+	int64_t code;
+	if (text.len > 9 || slice_to_int(text, &code) != RESULT_OK || code == 0)
+		return -1;
+	return code;
+}
+
+bool
+callback_tells_opt_out(const struct callback *callback)
+{
+	return callback->opt_out.len == 0 || keyword_of_name(callback->opt_out) != KEYWORD_OTHER;
+}
+
+struct slice
+callback_level(struct slice text)
+{
+	/* The first four are documented (docs/usage/troubleshooting/debugging-event-webhooks, in
+	 * its older and newer form); the others are what a log may call itself beside them. */
+	static const struct slice levels[] = {
+	    SLICE_INIT("error"),
+	    SLICE_INIT("warning"),
+	    SLICE_INIT("info"),
+	    SLICE_INIT("debug"),
+	    SLICE_INIT("notice"),
+	    SLICE_INIT("critical"),
+	    SLICE_INIT("fatal"),
+	};
+	for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)
+		if (slice_equal_nocase(text, levels[i]))
+			return levels[i];
+	return text;
+}
+
 /* The parameters that have a field. A parameter belongs to the first field that lists it; the later
  * names of one field are deprecated aliases of the first (docs/messaging/api/message-resource). */
 enum field {
 	MESSAGE,
 	STATUS,
+	CHANNEL_EVENT,
 	ERROR_CODE,
 	ACCOUNT,
 	FROM,
@@ -44,6 +95,11 @@ enum field {
 	BODY,
 	DONE_DATE,
 	OPT_OUT,
+	ORIGINAL,
+	ALERT,
+	LEVEL,
+	OCCURRED,
+	PAYLOAD,
 	FIELDS
 };
 
@@ -56,6 +112,7 @@ static const struct {
     {SLICE_INIT("SmsMessageSid"), MESSAGE},
     {SLICE_INIT("MessageStatus"), STATUS},
     {SLICE_INIT("SmsStatus"), STATUS},
+    {SLICE_INIT("EventType"), CHANNEL_EVENT},
     {SLICE_INIT("ErrorCode"), ERROR_CODE},
     {SLICE_INIT("AccountSid"), ACCOUNT},
     {SLICE_INIT("From"), FROM},
@@ -64,6 +121,11 @@ static const struct {
     {SLICE_INIT("Body"), BODY},
     {SLICE_INIT("RawDlrDoneDate"), DONE_DATE},
     {SLICE_INIT("OptOutType"), OPT_OUT},
+    {SLICE_INIT("OriginalRepliedMessageSid"), ORIGINAL},
+    {SLICE_INIT("Sid"), ALERT},
+    {SLICE_INIT("Level"), LEVEL},
+    {SLICE_INIT("Timestamp"), OCCURRED},
+    {SLICE_INIT("Payload"), PAYLOAD},
 };
 
 #define PARAMETER_COUNT (sizeof parameters / sizeof parameters[0])
@@ -92,36 +154,44 @@ filled(struct slice value)
 }
 
 static bool
-is_sid(struct slice text)
+is_one_of(struct slice text, struct slice one, struct slice other)
 {
-	for (size_t i = 0; i < text.len; i++) {
-		char byte = text.ptr[i];
-		if (!((byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') ||
-			(byte >= 'a' && byte <= 'z')))
-			return false;
-	}
-	return text.len >= 1 && text.len <= CALLBACK_SID_MAX;
+	return slice_equal_nocase(text, one) || slice_equal_nocase(text, other);
 }
 
-static int64_t
-error_code_of(struct slice text)
+/* A channel may tell that a message was read only by its EventType, beside the status that the
+ * message had before. A failure is never taken back by it. */
+static struct slice
+status_of(const struct slice values[FIELDS])
 {
-	int64_t code;
-	if (text.len > 9 || slice_to_int(text, &code) != RESULT_OK || code == 0)
-		return -1;
-	return code;
+	struct slice status = values[STATUS], event = values[CHANNEL_EVENT];
+	bool settled = is_one_of(status, SLICE("failed"), SLICE("undelivered")) ||
+		       is_one_of(status, SLICE("received"), SLICE("receiving"));
+	if (slice_equal_nocase(event, SLICE("READ")) && !settled)
+		return SLICE("read");
+	return filled(status.len > 0 ? status : event);
+}
+
+static bool
+is_alert(const struct slice values[FIELDS])
+{
+	return values[MESSAGE].len == 0 && callback_is_sid(values[ALERT]) &&
+	       slice_starts_with(values[ALERT], SLICE("NO")) &&
+	       (values[LEVEL].len > 0 || values[PAYLOAD].len > 0);
 }
 
 static enum callback_kind
 kind_of_content(const struct slice values[FIELDS])
 {
-	bool arriving = slice_equal_nocase(values[STATUS], SLICE("received")) ||
-			slice_equal_nocase(values[STATUS], SLICE("receiving"));
-	if (!is_sid(values[MESSAGE]))
+	struct slice status = status_of(values);
+	if (is_alert(values))
+		return CALLBACK_ALERT;
+	if (!callback_is_sid(values[MESSAGE]))
 		return CALLBACK_UNRECOGNISED;
-	if (arriving || (values[STATUS].len == 0 && values[BODY].ptr != NULL))
+	if (is_one_of(status, SLICE("received"), SLICE("receiving")) ||
+	    (status.len == 0 && values[BODY].ptr != NULL))
 		return CALLBACK_INBOUND;
-	return values[STATUS].len > 0 ? CALLBACK_STATUS : CALLBACK_UNRECOGNISED;
+	return status.len > 0 ? CALLBACK_STATUS : CALLBACK_UNRECOGNISED;
 }
 
 static bool
@@ -131,11 +201,21 @@ route_takes(enum route_kind route, enum callback_kind kind)
 	case ROUTE_AUTO: return true;
 	case ROUTE_STATUS: return kind == CALLBACK_STATUS;
 	case ROUTE_INBOUND: return kind == CALLBACK_INBOUND;
+	case ROUTE_DEBUGGER: return kind == CALLBACK_ALERT;
 	case ROUTE_CLICK:
-	case ROUTE_EVENTS:
-	case ROUTE_DEBUGGER: return false;
+	case ROUTE_EVENTS: return false;
 	}
 	return false;
+}
+
+/* An alert's fields mean something in an alert alone. */
+static void
+fill_alert(const struct slice values[FIELDS], struct callback *callback)
+{
+	callback->status = callback_level(filled(values[LEVEL]));
+	callback->reference = values[ALERT];
+	callback->occurred = filled(values[OCCURRED]);
+	callback->payload = filled(values[PAYLOAD]);
 }
 
 struct callback
@@ -144,45 +224,68 @@ callback_read(const struct form *form, enum route_kind route)
 	struct slice values[FIELDS] = {{NULL, 0}};
 	read_fields(form, values);
 	struct callback callback = {.kind = kind_of_content(values),
-	    .message = is_sid(values[MESSAGE]) ? values[MESSAGE] : SLICE_NONE,
-	    .status = filled(values[STATUS]),
-	    .error_code = error_code_of(values[ERROR_CODE]),
+	    .message = callback_is_sid(values[MESSAGE]) ? values[MESSAGE] : SLICE_NONE,
+	    .status = status_of(values),
+	    .error_code = callback_error_code(values[ERROR_CODE]),
 	    .account = filled(values[ACCOUNT]),
 	    .from = filled(values[FROM]),
 	    .to = filled(values[TO]),
 	    .service = filled(values[SERVICE]),
 	    .body = values[BODY],
-	    .done_date = filled(values[DONE_DATE])};
+	    .done_date = filled(values[DONE_DATE]),
+	    .opt_out = filled(values[OPT_OUT]),
+	    .original = filled(values[ORIGINAL])};
+	if (callback.kind == CALLBACK_ALERT)
+		fill_alert(values, &callback);
+	/* With an inbound message it is why Twilio called the fallback URL, no fate of the message
+	 * (docs/usage/webhooks/availability-reliability). */
+	if (callback.kind == CALLBACK_INBOUND)
+		callback.error_code = -1;
 	if (!route_takes(route, callback.kind))
 		callback.kind = CALLBACK_UNRECOGNISED;
-	if (callback.kind == CALLBACK_INBOUND) {
-		callback.keyword = keyword_of_opt_out_type(values[OPT_OUT]);
-		if (callback.keyword == KEYWORD_NONE)
-			callback.keyword = keyword_of_body(callback.body, NULL);
-	}
 	return callback;
+}
+
+/* Where the fields that are text, and said as they came, stand in a callback. */
+static const size_t places[FIELDS] = {[MESSAGE] = offsetof(struct callback, message),
+    [STATUS] = offsetof(struct callback, status),
+    [ACCOUNT] = offsetof(struct callback, account),
+    [FROM] = offsetof(struct callback, from),
+    [TO] = offsetof(struct callback, to),
+    [SERVICE] = offsetof(struct callback, service),
+    [BODY] = offsetof(struct callback, body),
+    [DONE_DATE] = offsetof(struct callback, done_date),
+    [ORIGINAL] = offsetof(struct callback, original),
+    [ALERT] = offsetof(struct callback, reference),
+    [OCCURRED] = offsetof(struct callback, occurred)};
+
+static bool
+field_says(const struct callback *callback, enum field field, struct slice value)
+{
+	if (field == ERROR_CODE)
+		return callback_error_code(value) == callback->error_code &&
+		       (callback->error_code > 0 || value.len == 0);
+	if (field == PAYLOAD)
+		return false; /* an event has only what alert.h makes of it */
+	bool reply = callback->kind == CALLBACK_INBOUND;
+	if ((field == OPT_OUT || field == ORIGINAL) && value.len > 0 && !reply)
+		return false;
+	if (field == OPT_OUT)
+		return slice_equal(value, callback->opt_out) && callback_tells_opt_out(callback);
+	if (field == LEVEL || field == CHANNEL_EVENT)
+		return value.len == 0 || slice_equal_nocase(value, callback->status);
+	const struct slice *said =
+	    (const struct slice *)(const void *)((const char *)callback + places[field]);
+	return slice_equal(value, *said);
 }
 
 /* Whether the callback's fields already say what this parameter says. */
 static bool
 is_said(const struct form_field *parameter, const struct callback *callback)
 {
-	const struct slice said[FIELDS] = {[MESSAGE] = callback->message,
-	    [STATUS] = callback->status,
-	    [ACCOUNT] = callback->account,
-	    [FROM] = callback->from,
-	    [TO] = callback->to,
-	    [SERVICE] = callback->service,
-	    [BODY] = callback->body,
-	    [DONE_DATE] = callback->done_date};
-	for (size_t p = 0; p < PARAMETER_COUNT; p++) {
-		if (!slice_equal(parameter->name, parameters[p].name))
-			continue;
-		if (parameters[p].field == ERROR_CODE)
-			return error_code_of(parameter->value) == callback->error_code &&
-			       (callback->error_code > 0 || parameter->value.len == 0);
-		return slice_equal(parameter->value, said[parameters[p].field]);
-	}
+	for (size_t p = 0; p < PARAMETER_COUNT; p++)
+		if (slice_equal(parameter->name, parameters[p].name))
+			return field_says(callback, parameters[p].field, parameter->value);
 	return slice_equal(parameter->name, SLICE("ApiVersion")) &&
 	       slice_equal(parameter->value, SLICE("2010-04-01"));
 }

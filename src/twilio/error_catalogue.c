@@ -29,10 +29,11 @@ read_file(const char *path, char **out_text, size_t *out_len, struct failure *fa
 }
 
 /* Takes one cell (RFC 4180) off *rest, unquoting it in place. *out_last is whether its row ends
- * with it. False when a quote is never closed. There is no maintained CSV library in Debian that
- * pkg-config knows; this is all of CSV that the catalogue needs. */
+ * with it; *lines grows by the line breaks inside it. False when a quote is never closed. There is
+ * no maintained CSV library in Debian that pkg-config knows; this is all of CSV that the catalogue
+ * needs. */
 static bool
-take_cell(char **rest, char *end, struct slice *out_cell, bool *out_last)
+take_cell(char **rest, char *end, struct slice *out_cell, bool *out_last, int *lines)
 {
 	char *at = *rest, *out = at;
 	bool quoted = at < end && *at == '"';
@@ -40,6 +41,7 @@ take_cell(char **rest, char *end, struct slice *out_cell, bool *out_last)
 	if (quoted)
 		at++;
 	while (at < end) {
+		*lines += quoted && *at == '\n';
 		if (quoted && *at == '"') {
 			at++;
 			if (at == end || *at != '"')
@@ -62,11 +64,12 @@ take_cell(char **rest, char *end, struct slice *out_cell, bool *out_last)
 }
 
 static bool
-take_row(char **rest, char *end, struct slice out_cells[COLUMNS])
+take_row(char **rest, char *end, struct slice out_cells[COLUMNS], int *lines)
 {
 	for (size_t i = 0; i < COLUMNS; i++) {
 		bool last = false;
-		if (!take_cell(rest, end, &out_cells[i], &last) || last != (i == COLUMNS - 1))
+		if (!take_cell(rest, end, &out_cells[i], &last, lines) ||
+		    last != (i == COLUMNS - 1))
 			return false;
 	}
 	return true;
@@ -114,22 +117,24 @@ read_rows(struct error_catalogue *catalogue, const char *path, size_t len, struc
 {
 	char *rest = catalogue->text, *end = catalogue->text + len;
 	struct slice cells[COLUMNS];
-	if (!take_row(&rest, end, cells) || !slice_equal(cells[0], SLICE("code")))
+	int within = 0; /* line breaks inside the cells of a row */
+	if (!take_row(&rest, end, cells, &within) || !slice_equal(cells[0], SLICE("code")))
 		return failure_set(failure, RESULT_INVALID,
 		    "%s:1: the first line must be code,name,kind,permanence,action", path);
-	for (int row = 2; rest < end; row++) {
-		if (!take_row(&rest, end, cells))
+	for (int line = 2 + within; rest < end; line += 1 + within) {
+		within = 0;
+		if (!take_row(&rest, end, cells, &within))
 			return failure_set(failure, RESULT_INVALID,
-			    "%s: row %d: must hold five cells: code,name,kind,permanence,action",
-			    path, row);
+			    "%s:%d: must hold five cells: code,name,kind,permanence,action", path,
+			    line);
 		int64_t code;
 		if (slice_to_int(cells[0], &code) == RESULT_OK && has_code(catalogue, code))
-			return failure_set(failure, RESULT_INVALID,
-			    "%s: row %d: code %lld stands twice", path, row, (long long)code);
+			return failure_set(failure, RESULT_INVALID, "%s:%d: code %lld stands twice",
+			    path, line, (long long)code);
 		enum result result = add_entry(catalogue, cells);
 		if (result != RESULT_OK)
-			return failure_set(failure, result, "%s: row %d: \"%.*s\" is no error code",
-			    path, row, SLICE_ARG(cells[0]));
+			return failure_set(failure, result, "%s:%d: \"%.*s\" is no error code",
+			    path, line, SLICE_ARG(cells[0]));
 	}
 	return RESULT_OK;
 }
@@ -174,6 +179,80 @@ error_catalogue_load(
 	size_t len = 0;
 	enum result result = read_file(path, &text, &len, failure);
 	return result == RESULT_OK ? load(text, len, path, out_catalogue, failure) : result;
+}
+
+static struct slice
+chosen(struct slice under, struct slice over)
+{
+	return over.len > 0 ? over : under;
+}
+
+/* The rows of both, under's first; those with the same code made one. Gives their number; entries
+ * has room for all. */
+static size_t
+merge(const struct error_catalogue *under, const struct error_catalogue *over,
+    struct error_entry *entries)
+{
+	size_t count = under->count;
+	if (count > 0)
+		memcpy(entries, under->entries, count * sizeof *entries);
+	for (size_t i = 0; i < over->count; i++) {
+		const struct error_entry *row = &over->entries[i];
+		const struct error_entry *known = error_catalogue_find(under, row->code);
+		if (known == NULL) {
+			entries[count++] = *row;
+			continue;
+		}
+		struct error_entry *entry = &entries[known - under->entries];
+		entry->name = chosen(entry->name, row->name);
+		entry->kind = chosen(entry->kind, row->kind);
+		entry->permanence = chosen(entry->permanence, row->permanence);
+		entry->action = chosen(entry->action, row->action);
+	}
+	return count;
+}
+
+/* Moves the cells of entries to one text of their own, for the catalogue to own. */
+static char *
+gather(struct error_entry *entries, size_t count)
+{
+	size_t len = 1;
+	for (size_t i = 0; i < count; i++)
+		len += entries[i].name.len + entries[i].kind.len + entries[i].permanence.len +
+		       entries[i].action.len;
+	char *text = malloc(len), *end = text;
+	for (size_t i = 0; text != NULL && i < count; i++) {
+		struct slice *cells[] = {
+		    &entries[i].name, &entries[i].kind, &entries[i].permanence, &entries[i].action};
+		for (size_t c = 0; c < sizeof cells / sizeof cells[0]; c++) {
+			memcpy(end, cells[c]->ptr, cells[c]->len);
+			cells[c]->ptr = end;
+			end += cells[c]->len;
+		}
+	}
+	return text;
+}
+
+enum result
+error_catalogue_overlay(
+    struct error_catalogue *catalogue, const char *path, struct failure *failure)
+{
+	struct error_catalogue over, made;
+	enum result result = error_catalogue_load(path, &over, failure);
+	if (result != RESULT_OK)
+		return result;
+	made.entries = calloc(catalogue->count + over.count + 1, sizeof *made.entries);
+	made.count = made.entries == NULL ? 0 : merge(catalogue, &over, made.entries);
+	made.text = made.entries == NULL ? NULL : gather(made.entries, made.count);
+	error_catalogue_done(&over);
+	if (made.text == NULL) {
+		free(made.entries);
+		return failure_set(failure, RESULT_NO_MEMORY, "%s: no memory", path);
+	}
+	qsort(made.entries, made.count, sizeof *made.entries, compare_codes);
+	error_catalogue_done(catalogue);
+	*catalogue = made;
+	return RESULT_OK;
 }
 
 const struct error_entry *

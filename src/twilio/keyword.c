@@ -1,66 +1,564 @@
 #include "dlrd/twilio/keyword.h"
 
+#include "dlrd/base/buffer.h"
+
+#include <locale.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <wchar.h>
+#include <wctype.h>
+
+#define TEXT_MAX 1600 /* characters of a message (docs/messaging/api/message-resource) */
+
+/* Twilio's lists, and beside each word how it reads in one case. */
 static const struct {
 	struct slice word;
+	const wchar_t *folded;
 	enum keyword keyword;
-} words[] = {
-    {SLICE_INIT("STOP"), KEYWORD_STOP},
-    {SLICE_INIT("STOPALL"), KEYWORD_STOP},
-    {SLICE_INIT("UNSUBSCRIBE"), KEYWORD_STOP},
-    {SLICE_INIT("CANCEL"), KEYWORD_STOP},
-    {SLICE_INIT("END"), KEYWORD_STOP},
-    {SLICE_INIT("QUIT"), KEYWORD_STOP},
-    {SLICE_INIT("REVOKE"), KEYWORD_STOP}, /* since 14 May 2025, as OPTOUT */
-    {SLICE_INIT("OPTOUT"), KEYWORD_STOP},
-    {SLICE_INIT("START"), KEYWORD_START},
-    {SLICE_INIT("YES"), KEYWORD_START},
-    {SLICE_INIT("UNSTOP"), KEYWORD_START},
-    {SLICE_INIT("HELP"), KEYWORD_HELP},
-    {SLICE_INIT("INFO"), KEYWORD_HELP},
+} defaults[] = {
+    {SLICE_INIT("STOP"), L"stop", KEYWORD_STOP},
+    {SLICE_INIT("STOPALL"), L"stopall", KEYWORD_STOP},
+    {SLICE_INIT("UNSUBSCRIBE"), L"unsubscribe", KEYWORD_STOP},
+    {SLICE_INIT("CANCEL"), L"cancel", KEYWORD_STOP},
+    {SLICE_INIT("END"), L"end", KEYWORD_STOP},
+    {SLICE_INIT("QUIT"), L"quit", KEYWORD_STOP},
+    {SLICE_INIT("REVOKE"), L"revoke", KEYWORD_STOP}, /* since 14 May 2025, as OPTOUT */
+    {SLICE_INIT("OPTOUT"), L"optout", KEYWORD_STOP},
+    {SLICE_INIT("START"), L"start", KEYWORD_START},
+    {SLICE_INIT("YES"), L"yes", KEYWORD_START},
+    {SLICE_INIT("UNSTOP"), L"unstop", KEYWORD_START},
+    {SLICE_INIT("HELP"), L"help", KEYWORD_HELP},
+    {SLICE_INIT("INFO"), L"info", KEYWORD_HELP},
 };
+
+#define DEFAULT_COUNT (sizeof defaults / sizeof defaults[0])
+
+#define PHRASE(text)                                       \
+	{                                                  \
+		SLICE_INIT(text), L" " text L" ", SIZE_MAX \
+	}
+
+/* What sounds like an opt-out, the more telling first, and how space_words writes it. END, CANCEL
+ * and QUIT are common words, so a longer text with one of them says nothing. */
+static const struct {
+	struct slice phrase;
+	const wchar_t *spaced;
+	size_t words_max; /* of the text it stands in */
+} near_misses[] = {
+    PHRASE("please stop"),
+    PHRASE("stop please"),
+    PHRASE("stop texting"),
+    PHRASE("stop messaging"),
+    PHRASE("stop sending"),
+    PHRASE("stop all"),
+    PHRASE("opt out"),
+    PHRASE("opt-out"),
+    PHRASE("opt me out"),
+    PHRASE("unsubscribe me"),
+    PHRASE("remove me"),
+    PHRASE("remove my number"),
+    PHRASE("delete my number"),
+    PHRASE("take me off"),
+    PHRASE("wrong number"),
+    PHRASE("do not text"),
+    {SLICE_INIT("don't text"), L" dont text ", SIZE_MAX},
+    PHRASE("do not message"),
+    {SLICE_INIT("don't message"), L" dont message ", SIZE_MAX},
+    PHRASE("do not contact"),
+    {SLICE_INIT("don't contact"), L" dont contact ", SIZE_MAX},
+    PHRASE("leave me alone"),
+    PHRASE("no more messages"),
+    PHRASE("no more texts"),
+    {SLICE_INIT("STOP"), L" stop ", SIZE_MAX},
+    {SLICE_INIT("STOPALL"), L" stopall ", SIZE_MAX},
+    {SLICE_INIT("UNSUBSCRIBE"), L" unsubscribe ", SIZE_MAX},
+    {SLICE_INIT("REVOKE"), L" revoke ", SIZE_MAX},
+    {SLICE_INIT("OPTOUT"), L" optout ", SIZE_MAX},
+    {SLICE_INIT("CANCEL"), L" cancel ", 4},
+    {SLICE_INIT("END"), L" end ", 4},
+    {SLICE_INIT("QUIT"), L" quit ", 4},
+};
+
+static const struct slice keyword_names[] = {[KEYWORD_STOP] = SLICE_INIT("stop"),
+    [KEYWORD_START] = SLICE_INIT("start"),
+    [KEYWORD_HELP] = SLICE_INIT("help")};
+
+/* What is configured under one name; Twilio's three are always there, at [keyword - 1]. */
+struct section {
+	enum keyword keyword;
+	struct slice name, reply; /* owned; the reply absent for none */
+};
+
+#define RESERVED KEYWORD_HELP /* how many names are Twilio's */
+
+struct own_word {
+	struct slice word; /* owned */
+	size_t section;
+	wchar_t folded[KEYWORD_WORD_MAX];
+	size_t folded_len;
+	wchar_t spaced[KEYWORD_WORD_MAX + 3];
+};
+
+struct keywords {
+	struct section *sections;
+	size_t section_count;
+	struct own_word *words;
+	size_t word_count;
+};
+
+/* --- characters --- */
+
+/* Unicode's properties of characters, whatever locale the process is in. Made once and never freed:
+ * matching needs it for as long as the process lives. NULL where the system has none. */
+static locale_t unicode;
+static pthread_once_t unicode_once = PTHREAD_ONCE_INIT;
+
+static void
+make_unicode(void)
+{
+	unicode = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+}
+
+/* Takes a character off *rest, which is not empty. A byte that is no UTF-8 becomes a surrogate,
+ * which no UTF-8 can be, so that it equals nothing. */
+static wchar_t
+take_character(struct slice *rest)
+{
+	size_t len = slice_utf8_len(*rest);
+	unsigned first = (unsigned char)rest->ptr[0];
+	unsigned character = len == 0   ? 0xdc00 + first
+			     : len == 1 ? first
+					: first & (0xffu >> (len + 1));
+	for (size_t i = 1; i < len; i++)
+		character = character << 6 | ((unsigned char)rest->ptr[i] & 0x3f);
+	*rest = slice_from(*rest, len == 0 ? 1 : len);
+	return (wchar_t)character;
+}
+
+/* Simple case folding (Unicode's CaseFolding.txt, C and S). By way of the capital letter, since
+ * some small letters share one: the two sigmas of Greek. The two i that only Turkish and Azeri have
+ * fold to nothing else. */
+static wchar_t
+fold(wchar_t character)
+{
+	if (character >= 'A' && character <= 'Z')
+		return character + ('a' - 'A');
+	if (character < 0x80 || unicode == (locale_t)0 || character == 0x130 || character == 0x131)
+		return character;
+	return (wchar_t)towlower_l(towupper_l((wint_t)character, unicode), unicode);
+}
+
+/* The text in one case; longer than any word (KEYWORD_WORD_MAX + 1) for what does not fit. */
+static size_t
+fold_text(struct slice text, wchar_t out[KEYWORD_WORD_MAX])
+{
+	size_t len = 0;
+	while (text.len > 0 && len <= KEYWORD_WORD_MAX) {
+		wchar_t character = fold(take_character(&text));
+		if (len < KEYWORD_WORD_MAX)
+			out[len] = character;
+		len++;
+	}
+	return len;
+}
+
+static bool
+is_in_word(wchar_t character)
+{
+	if (character < 0x80)
+		return (character >= '0' && character <= '9') ||
+		       (character >= 'a' && character <= 'z');
+	if (character >= 0x300 && character <= 0x36f) /* an accent that stands by itself */
+		return true;
+	return unicode == (locale_t)0 ? character >= 0xc0 && character < 0xd800
+				      : iswalnum_l((wint_t)character, unicode) != 0;
+}
+
+static bool
+is_apostrophe(wchar_t character)
+{
+	return character == '\'' || character == 0x2018 || character == 0x2019 ||
+	       character == 0x2bc;
+}
+
+static bool
+is_hyphen(wchar_t character)
+{
+	return character == '-' || character == 0x2010 || character == 0x2011;
+}
+
+/* The words of the first max characters of text, in one case, with a space before, between and
+ * behind them. Apostrophes are left out, as many people do; one hyphen inside a word belongs to it
+ * ("non-stop"), two are a dash. out has room for max + 3. Gives how many words there are. */
+static size_t
+space_words(struct slice text, size_t max, wchar_t *out)
+{
+	size_t len = 0, words = 0, hyphens = 0;
+	out[len++] = ' ';
+	for (; text.len > 0 && max > 0; max--) {
+		wchar_t character = fold(take_character(&text));
+		bool begun = out[len - 1] != ' ';
+		if (is_apostrophe(character))
+			continue;
+		if (is_hyphen(character)) {
+			hyphens++;
+			continue;
+		}
+		if (begun && (hyphens > 0 || !is_in_word(character)))
+			out[len++] = hyphens == 1 && is_in_word(character) ? '-' : ' ';
+		hyphens = 0;
+		if (!is_in_word(character))
+			continue;
+		words += out[len - 1] == ' ';
+		out[len++] = character;
+	}
+	if (out[len - 1] != ' ')
+		out[len++] = ' ';
+	out[len] = '\0';
+	return words;
+}
+
+/* --- what is forgiven --- */
+
+#define NO_BREAK_SPACE "\xc2\xa0"
+
+/* Telephones put a no-break space where they put a space. */
+static struct slice
+trim(struct slice text)
+{
+	for (size_t len = text.len + 1; text.len < len;) {
+		len = text.len;
+		text = slice_trim(text);
+		if (slice_starts_with(text, SLICE(NO_BREAK_SPACE)))
+			text = slice_from(text, 2);
+		if (text.len >= 2 &&
+		    slice_equal(slice_from(text, text.len - 2), SLICE(NO_BREAK_SPACE)))
+			text.len -= 2;
+	}
+	return text;
+}
 
 static struct slice
 without_punctuation(struct slice text)
 {
-	text = slice_trim(text);
-	while (text.len > 0 && slice_find(SLICE(".!?,;:\"'"), text.ptr[text.len - 1]) < 8)
-		text = slice_trim((struct slice){text.ptr, text.len - 1});
+	const struct slice marks = SLICE(".!?,;:\"'");
+	text = trim(text);
+	while (text.len > 0 && slice_find(marks, text.ptr[text.len - 1]) < marks.len)
+		text = trim((struct slice){text.ptr, text.len - 1});
 	return text;
 }
 
-enum keyword
-keyword_of_body(struct slice body, bool *out_exact)
+/* --- matching --- */
+
+static struct slice
+reply_of(const struct keywords *keywords, size_t section)
 {
-	struct slice word = without_punctuation(body);
-	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-		if (slice_equal_nocase(word, words[i].word)) {
-			if (out_exact != NULL)
-				*out_exact = word.len == body.len;
-			return words[i].keyword;
-		}
-	return KEYWORD_NONE;
+	return keywords == NULL ? SLICE_NONE : keywords->sections[section].reply;
+}
+
+static bool
+is_word(const wchar_t *folded, size_t len, const wchar_t *word, size_t word_len)
+{
+	return len == word_len && wmemcmp(folded, word, len) == 0;
+}
+
+/* The keyword whose word text is, with nothing taken off. */
+static struct keyword_match
+look_up(const struct keywords *keywords, struct slice text)
+{
+	wchar_t folded[KEYWORD_WORD_MAX];
+	size_t len = fold_text(text, folded);
+	for (size_t i = 0; i < DEFAULT_COUNT; i++)
+		if (is_word(folded, len, defaults[i].folded, wcslen(defaults[i].folded)))
+			return (struct keyword_match){.keyword = defaults[i].keyword,
+			    .name = keyword_names[defaults[i].keyword],
+			    .word = defaults[i].word,
+			    .reply = reply_of(keywords, defaults[i].keyword - 1)};
+	for (size_t i = 0; keywords != NULL && i < keywords->word_count; i++) {
+		const struct own_word *own = &keywords->words[i];
+		if (!is_word(folded, len, own->folded, own->folded_len))
+			continue;
+		const struct section *section = &keywords->sections[own->section];
+		return (struct keyword_match){.keyword = section->keyword,
+		    .name = section->name,
+		    .word = own->word,
+		    .configured = true,
+		    .reply = section->reply};
+	}
+	return (struct keyword_match){.keyword = KEYWORD_NONE};
+}
+
+static struct keyword_match
+match_body(const struct keywords *keywords, struct slice body)
+{
+	struct keyword_match match = look_up(keywords, body);
+	if (match.keyword != KEYWORD_NONE)
+		return match;
+	match = look_up(keywords, trim(body)); /* a word may be punctuation: "?" */
+	if (match.keyword == KEYWORD_NONE)
+		match = look_up(keywords, without_punctuation(body));
+	if (match.keyword != KEYWORD_NONE)
+		match.rule = KEYWORD_RULE_TOLERATED;
+	return match;
 }
 
 enum keyword
-keyword_of_opt_out_type(struct slice type)
+keyword_of_name(struct slice name)
 {
-	if (slice_equal_nocase(type, SLICE("STOP")))
-		return KEYWORD_STOP;
-	if (slice_equal_nocase(type, SLICE("START")))
-		return KEYWORD_START;
-	if (slice_equal_nocase(type, SLICE("HELP")))
-		return KEYWORD_HELP;
-	return KEYWORD_NONE;
+	for (int keyword = KEYWORD_STOP; keyword <= RESERVED; keyword++)
+		if (slice_equal_nocase(name, keyword_names[keyword]))
+			return (enum keyword)keyword;
+	return KEYWORD_OTHER;
+}
+
+struct keyword_match
+keywords_match(const struct keywords *keywords, struct slice body, struct slice opt_out_type)
+{
+	pthread_once(&unicode_once, make_unicode);
+	struct keyword_match match = match_body(keywords, body);
+	enum keyword told = keyword_of_name(opt_out_type);
+	if (told == KEYWORD_OTHER)
+		return match;
+	/* Who writes STOP is not to be texted, whatever Twilio takes it for. */
+	bool stop = match.keyword == KEYWORD_STOP;
+	return (struct keyword_match){.keyword = told,
+	    .name = keyword_names[told],
+	    .rule = KEYWORD_RULE_OPT_OUT_TYPE,
+	    .reply = stop ? SLICE_NONE : reply_of(keywords, told - 1)};
 }
 
 struct slice
-keyword_name(enum keyword keyword)
+keywords_near_miss(const struct keywords *keywords, struct slice body)
 {
-	switch (keyword) {
-	case KEYWORD_NONE: return SLICE_NONE;
-	case KEYWORD_STOP: return SLICE("stop");
-	case KEYWORD_START: return SLICE("start");
-	case KEYWORD_HELP: return SLICE("help");
+	wchar_t spaced[TEXT_MAX + 3];
+	pthread_once(&unicode_once, make_unicode);
+	if (match_body(keywords, body).keyword != KEYWORD_NONE)
+		return SLICE_NONE;
+	size_t words = space_words(body, TEXT_MAX, spaced);
+	for (size_t i = 0; i < sizeof near_misses / sizeof near_misses[0]; i++)
+		if (words <= near_misses[i].words_max && wcsstr(spaced, near_misses[i].spaced))
+			return near_misses[i].phrase;
+	for (size_t i = 0; keywords != NULL && i < keywords->word_count; i++) {
+		const struct own_word *own = &keywords->words[i];
+		if (keywords->sections[own->section].keyword == KEYWORD_STOP &&
+		    own->spaced[1] != '\0' && wcsstr(spaced, own->spaced))
+			return own->word;
 	}
 	return SLICE_NONE;
+}
+
+struct slice
+keyword_rule_name(enum keyword_rule rule)
+{
+	switch (rule) {
+	case KEYWORD_RULE_EXACT: return SLICE("exact");
+	case KEYWORD_RULE_TOLERATED: return SLICE("tolerated");
+	case KEYWORD_RULE_OPT_OUT_TYPE: return SLICE("opt-out-type");
+	}
+	return SLICE_NONE;
+}
+
+/* --- filling --- */
+
+static enum result
+copy(struct slice text, struct slice *out_copy)
+{
+	char *made = malloc(text.len + 1);
+	if (made == NULL)
+		return RESULT_NO_MEMORY;
+	if (text.len > 0)
+		memcpy(made, text.ptr, text.len);
+	made[text.len] = '\0';
+	*out_copy = (struct slice){made, text.len};
+	return RESULT_OK;
+}
+
+static void
+drop(struct slice text)
+{
+	free((char *)text.ptr);
+}
+
+static enum result
+add_section(struct keywords *keywords, enum keyword keyword, struct slice name)
+{
+	struct section section = {.keyword = keyword};
+	struct section *more =
+	    realloc(keywords->sections, (keywords->section_count + 1) * sizeof *more);
+	if (more == NULL)
+		return RESULT_NO_MEMORY;
+	keywords->sections = more;
+	enum result result = copy(name, &section.name);
+	if (result == RESULT_OK)
+		keywords->sections[keywords->section_count++] = section;
+	return result;
+}
+
+enum result
+keywords_new(struct keywords **out_keywords)
+{
+	struct keywords *keywords = calloc(1, sizeof *keywords);
+	if (keywords == NULL)
+		return RESULT_NO_MEMORY;
+	/* Here and not with the first message, which may come in a thread that must not wait. */
+	pthread_once(&unicode_once, make_unicode);
+	for (int keyword = KEYWORD_STOP; keyword <= RESERVED; keyword++)
+		if (add_section(keywords, (enum keyword)keyword, keyword_names[keyword]) !=
+		    RESULT_OK) {
+			keywords_free(keywords);
+			return RESULT_NO_MEMORY;
+		}
+	*out_keywords = keywords;
+	return RESULT_OK;
+}
+
+/* The section of that name, made where it is new. */
+static enum result
+section_for(
+    struct keywords *keywords, struct slice name, size_t *out_section, struct failure *failure)
+{
+	size_t i = 0;
+	while (i < keywords->section_count && !slice_equal_nocase(name, keywords->sections[i].name))
+		i++;
+	if (i == keywords->section_count && add_section(keywords, KEYWORD_OTHER, name) != RESULT_OK)
+		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
+	*out_section = i;
+	return RESULT_OK;
+}
+
+/* How many characters text has, or SIZE_MAX where it is no UTF-8 or holds a control. */
+static size_t
+count_characters(struct slice text, bool *out_ascii)
+{
+	size_t count = 0;
+	*out_ascii = true;
+	for (; text.len > 0; count++) {
+		wchar_t character = take_character(&text);
+		if (character < 0x20 || (character >= 0x7f && character < 0xa0) ||
+		    (character >= 0xd800 && character < 0xe000))
+			return SIZE_MAX;
+		*out_ascii &= character < 0x80;
+	}
+	return count;
+}
+
+static enum result
+check_word(const struct keywords *keywords, struct slice word, struct failure *failure)
+{
+	bool ascii;
+	size_t bare = without_punctuation(word).len;
+	if (word.len == 0)
+		return failure_set(failure, RESULT_INVALID, "a word is empty");
+	if (word.len > KEYWORD_WORD_MAX)
+		return failure_set(failure, RESULT_INVALID, "\"%.*s\" is longer than %d bytes",
+		    SLICE_ARG(word), KEYWORD_WORD_MAX);
+	if (count_characters(word, &ascii) == SIZE_MAX)
+		return failure_set(failure, RESULT_INVALID,
+		    "a word is no UTF-8 text or holds a control character");
+	if (!ascii && unicode == (locale_t)0)
+		return failure_set(failure, RESULT_INVALID,
+		    "\"%.*s\" is not ASCII, and without the system's locale C.UTF-8 nobody knows "
+		    "its capitals; install that",
+		    SLICE_ARG(word));
+	if (trim(word).len != word.len || (bare != word.len && bare != 0))
+		return failure_set(failure, RESULT_INVALID,
+		    "\"%.*s\" has punctuation or white space at its end, which is taken off a "
+		    "message before it is compared; leave it out",
+		    SLICE_ARG(word));
+	struct keyword_match match = look_up(keywords, word);
+	if (match.keyword != KEYWORD_NONE)
+		return failure_set(failure, RESULT_INVALID,
+		    "\"%.*s\" is listed already%s, for %.*s", SLICE_ARG(word),
+		    match.configured ? "" : " by Twilio", SLICE_ARG(match.name));
+	return RESULT_OK;
+}
+
+enum result
+keywords_add_word(
+    struct keywords *keywords, struct slice name, struct slice word, struct failure *failure)
+{
+	struct own_word own = {.section = 0};
+	enum result result = check_word(keywords, word, failure);
+	if (result == RESULT_OK && keywords->word_count == KEYWORD_WORDS_MAX)
+		result =
+		    failure_set(failure, RESULT_LIMIT, "more than %d words", KEYWORD_WORDS_MAX);
+	if (result == RESULT_OK)
+		result = section_for(keywords, name, &own.section, failure);
+	if (result != RESULT_OK)
+		return result;
+	struct own_word *more = realloc(keywords->words, (keywords->word_count + 1) * sizeof *more);
+	if (more != NULL)
+		keywords->words = more;
+	if (more == NULL || copy(word, &own.word) != RESULT_OK)
+		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
+	own.folded_len = fold_text(word, own.folded);
+	if (space_words(word, KEYWORD_WORD_MAX, own.spaced) == 0)
+		own.spaced[1] = '\0'; /* punctuation alone is in no text */
+	keywords->words[keywords->word_count++] = own;
+	return RESULT_OK;
+}
+
+enum result
+keywords_set_reply(
+    struct keywords *keywords, struct slice name, struct slice reply, struct failure *failure)
+{
+	bool ascii;
+	size_t section, len = count_characters(reply, &ascii);
+	struct slice made = SLICE_NONE;
+	if (keyword_of_name(name) == KEYWORD_STOP)
+		return failure_set(failure, RESULT_INVALID,
+		    "Twilio itself replies to an opt-out and then blocks the number, so that "
+		    "another reply only fails (error 21610); leave it out");
+	if (len == SIZE_MAX)
+		return failure_set(
+		    failure, RESULT_INVALID, "is no UTF-8 text or holds a control character");
+	if (len > TEXT_MAX)
+		return failure_set(
+		    failure, RESULT_INVALID, "is longer than %d characters", TEXT_MAX);
+	enum result result = section_for(keywords, name, &section, failure);
+	if (result != RESULT_OK)
+		return result;
+	if (reply.len > 0 && copy(reply, &made) != RESULT_OK)
+		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
+	drop(keywords->sections[section].reply);
+	keywords->sections[section].reply = made;
+	return RESULT_OK;
+}
+
+enum result
+keywords_each(const struct keywords *keywords, keywords_fn on_keyword, void *context)
+{
+	struct buffer words = BUFFER_EMPTY;
+	for (size_t i = 0; i < keywords->section_count && !words.failed; i++) {
+		const struct section *section = &keywords->sections[i];
+		buffer_clear(&words);
+		for (size_t w = 0; w < keywords->word_count; w++) {
+			if (keywords->words[w].section != i)
+				continue;
+			buffer_append(&words, words.len > 0 ? SLICE(", ") : SLICE(""));
+			buffer_append(&words, keywords->words[w].word);
+		}
+		if (!words.failed && (words.len > 0 || section->reply.len > 0))
+			on_keyword(context, section->name, buffer_slice(&words), section->reply);
+	}
+	enum result result = words.failed ? RESULT_NO_MEMORY : RESULT_OK;
+	buffer_done(&words);
+	return result;
+}
+
+void
+keywords_free(struct keywords *keywords)
+{
+	if (keywords == NULL)
+		return;
+	for (size_t i = 0; i < keywords->section_count; i++) {
+		drop(keywords->sections[i].name);
+		drop(keywords->sections[i].reply);
+	}
+	for (size_t i = 0; i < keywords->word_count; i++)
+		drop(keywords->words[i].word);
+	free(keywords->sections);
+	free(keywords->words);
+	free(keywords);
 }

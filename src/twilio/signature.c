@@ -50,6 +50,12 @@ secret_equal(const struct secret *secret, struct slice text)
 	       (text.len == 0 || sodium_memcmp(secret->text, text.ptr, text.len) == 0);
 }
 
+struct slice
+secret_text(const struct secret *secret)
+{
+	return (struct slice){(const char *)secret->text, secret->len};
+}
+
 void
 secret_wipe(void *bytes, size_t len)
 {

@@ -122,6 +122,21 @@ verifier_url_count(const struct verifier *verifier)
 	return verifier->url_count;
 }
 
+bool
+verifier_find_target(const struct verifier *verifier, struct slice url, struct slice *out_target)
+{
+	for (size_t i = 0; i < verifier->url_count * URL_SPELLINGS; i++) {
+		struct slice base =
+		    slice_of(verifier->urls[i / URL_SPELLINGS].spelling[i % URL_SPELLINGS]);
+		if (base.len == 0 || !slice_starts_with(url, base) || url.len == base.len ||
+		    url.ptr[base.len] != '/')
+			continue;
+		*out_target = slice_from(url, base.len);
+		return true;
+	}
+	return false;
+}
+
 size_t
 verifier_account_count(const struct verifier *verifier)
 {

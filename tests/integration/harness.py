@@ -56,10 +56,24 @@ SAMPLE_TARGET = f"/sms/twilio?account=YOUR_ACCOUNT_ID&meta={META}"
 CAMPAIGN = "1691686363_20230810"
 
 CAMPAIGN_KEYS = ["workspace", "campaign", "messages", "sent", "delivered", "failed", "read",
-                 "replied", "clicked", "opted_out", "pending", "delivery_rate", "first", "last"]
+                 "replied", "clicked", "opted_out", "pending", "delivery_rate", "first", "last",
+                 "canceled", "conflicts", "duplicates", "clicked_messages", "click_rate",
+                 "delivery_rate_low", "delivery_rate_high", "pending_ages"]
+PENDING_AGES = ["under_1h", "under_6h", "under_24h", "under_72h", "older"]
 EVENT_KEYS = ["seq", "time", "type", "workspace", "campaign", "variant", "account", "message",
               "status", "error_code", "from", "to", "service", "body", "keyword"]
-ERROR_KEYS = ["code", "name", "kind", "permanence", "action", "count", "share", "first", "last"]
+ERROR_KEYS = ["code", "name", "kind", "permanence", "action", "count", "share", "first", "last",
+              "recent", "previous", "trend", "samples"]
+
+
+def flat(row):
+    """A row of JSON as its CSV line has it."""
+    row = dict(row)
+    for age, count in row.pop("pending_ages", {}).items():
+        row[f"pending_{age}"] = count
+    if "samples" in row:
+        row["samples"] = " ".join(row["samples"])
+    return row
 
 
 def scaled(full, small):

@@ -293,7 +293,7 @@ def test_a_repeated_parameter_loses_no_value(daemon):
 
 
 @pytest.mark.parametrize("body", [
-    b'{"event_type":"click","sms_sid":"SM1"}', b"[]", b"{", b"no json", b"\x00\xff\xfe", b'"x"',
+    b'{"event_type":"flick","sms_sid":"SM1"}', b"[]", b"{", b"no json", b"\x00\xff\xfe", b'"x"',
     "grün 中".encode()], ids=range(7))
 def test_a_body_that_is_no_form_is_unrecognised_and_there_in_raw(daemon, body):
     assert daemon.ask(signed_json(SAMPLE_TARGET, body)).status == 204

@@ -49,7 +49,7 @@ random_receipts(struct event out_events[RECEIPTS_MAX])
 					       ? 30005
 					       : 30000 + (int64_t)random_below(5);
 		if (status == STATUS_RECEIVED)
-			event.keyword = random_below(2) ? SLICE("stop") : SLICE_NONE;
+			event.consent = random_below(2) ? CONSENT_OUT : CONSENT_SILENT;
 		else
 			event.done_date = slice_of(dates[random_below(3)]);
 		bool known = false;
@@ -85,7 +85,8 @@ messages_agree(const struct message *a, const struct message *b)
 	       a->last_us == b->last_us && a->sent_us == b->sent_us &&
 	       a->delivered_us == b->delivered_us && a->failed_us == b->failed_us &&
 	       a->canceled_us == b->canceled_us && a->read_us == b->read_us &&
-	       a->received_us == b->received_us;
+	       a->received_us == b->received_us && a->clicked_us == b->clicked_us &&
+	       a->links == b->links;
 }
 
 static inline int64_t
@@ -93,7 +94,8 @@ figure_of(const struct rollup *rollup, enum figure figure)
 {
 	int64_t count = 0;
 	for (size_t i = 0; i < rollup->count; i++)
-		count += rollup->items[i].figure == figure;
+		if (rollup->items[i].figure == figure)
+			count += rollup->items[i].count;
 	return count;
 }
 
@@ -107,6 +109,7 @@ rollups_agree(const struct rollup *a, const struct rollup *b)
 		bool found = false;
 		for (size_t k = 0; k < b->count; k++)
 			found |= a->items[i].figure == b->items[k].figure &&
+				 a->items[i].count == b->items[k].count &&
 				 a->items[i].hour == b->items[k].hour;
 		if (!found)
 			return false;

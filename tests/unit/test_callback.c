@@ -50,7 +50,9 @@ a_status_callback_is_read_whole(void **state)
 	assert_slice(callback.service, "MG0");
 	assert_slice(callback.done_date, "2308102223");
 	assert_slice(callback.body, NULL);
-	assert_int_equal(callback.keyword, KEYWORD_NONE);
+	assert_slice(callback.opt_out, NULL);
+	assert_slice(callback.reference, NULL);
+	assert_false(callback.stream);
 }
 
 static void
@@ -109,23 +111,22 @@ static void
 a_route_takes_what_it_is_for(void **state)
 {
 	(void)state;
-	static const char status[] = "MessageSid=" SID "&MessageStatus=sent",
-			  inbound[] = "MessageSid=" SID "&SmsStatus=received&Body=hi";
 	static const struct {
-		enum route_kind route;
-		enum callback_kind for_status, for_inbound;
+		const char *text;
+		enum callback_kind kind;
+		enum route_kind route; /* beside ROUTE_AUTO */
 	} rows[] = {
-	    {ROUTE_AUTO, CALLBACK_STATUS, CALLBACK_INBOUND},
-	    {ROUTE_STATUS, CALLBACK_STATUS, CALLBACK_UNRECOGNISED},
-	    {ROUTE_INBOUND, CALLBACK_UNRECOGNISED, CALLBACK_INBOUND},
-	    {ROUTE_CLICK, CALLBACK_UNRECOGNISED, CALLBACK_UNRECOGNISED},
-	    {ROUTE_EVENTS, CALLBACK_UNRECOGNISED, CALLBACK_UNRECOGNISED},
-	    {ROUTE_DEBUGGER, CALLBACK_UNRECOGNISED, CALLBACK_UNRECOGNISED},
+	    {"MessageSid=" SID "&MessageStatus=sent", CALLBACK_STATUS, ROUTE_STATUS},
+	    {"MessageSid=" SID "&SmsStatus=received&Body=hi", CALLBACK_INBOUND, ROUTE_INBOUND},
+	    {"Sid=NO1&Level=ERROR", CALLBACK_ALERT, ROUTE_DEBUGGER},
 	};
-	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		assert_int_equal(kind_of(status, rows[i].route), rows[i].for_status);
-		assert_int_equal(kind_of(inbound, rows[i].route), rows[i].for_inbound);
-	}
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		for (int kind = ROUTE_AUTO; kind <= ROUTE_DEBUGGER; kind++) {
+			enum route_kind route = (enum route_kind)kind;
+			bool takes = route == ROUTE_AUTO || route == rows[i].route;
+			assert_int_equal(kind_of(rows[i].text, route),
+			    takes ? rows[i].kind : CALLBACK_UNRECOGNISED);
+		}
 }
 
 static void
@@ -138,6 +139,7 @@ a_sid_is_letters_and_digits_of_bounded_length(void **state)
 	assert_int_equal(kind_of(text, ROUTE_AUTO), CALLBACK_STATUS);
 	text[start + CALLBACK_SID_MAX] = 'a';
 	assert_int_equal(kind_of(text, ROUTE_AUTO), CALLBACK_UNRECOGNISED);
+	assert_true(callback_is_sid(SLICE("09AZaz")));
 	static const char *const odd[] = {"SM-1", "SM%201", "SM%001", "%27%3B", "SM%C3%A4", "../x"};
 	for (size_t i = 0; i < COUNT_OF(odd); i++) {
 		snprintf(text, sizeof text, "MessageStatus=sent&MessageSid=%s", odd[i]);
@@ -180,8 +182,8 @@ static void
 unknown_parameters_are_kept_beside(void **state)
 {
 	(void)state;
-	assert_extra("MessageSid=" SID "&MessageStatus=sent&New=1&EventType=READ&New=2&Flag",
-	    "{\"New\":[\"1\",\"2\"],\"EventType\":\"READ\",\"Flag\":\"\"}");
+	assert_extra("MessageSid=" SID "&MessageStatus=sent&New=1&ChannelPrefix=rcs&New=2&Flag",
+	    "{\"New\":[\"1\",\"2\"],\"ChannelPrefix\":\"rcs\",\"Flag\":\"\"}");
 }
 
 static void
@@ -196,23 +198,144 @@ parameters_that_contradict_a_field_are_kept_beside(void **state)
 }
 
 static void
-the_opt_out_type_wins_over_the_body(void **state)
+a_read_by_a_channel_is_told_by_its_event_type(void **state)
 {
 	(void)state;
+	static const struct {
+		const char *text, *status, *extra;
+	} rows[] = {
+	    {"MessageStatus=read&EventType=READ", "read", ""},
+	    {"MessageStatus=delivered&EventType=READ", "read", "{\"MessageStatus\":\"delivered\"}"},
+	    {"MessageStatus=sent&EventType=Read", "read", "{\"MessageStatus\":\"sent\"}"},
+	    {"EventType=READ", "read", ""},
+	    /* a failure stays one */
+	    {"MessageStatus=failed&EventType=READ", "failed", "{\"EventType\":\"READ\"}"},
+	    {"SmsStatus=Undelivered&EventType=READ", "Undelivered", "{\"EventType\":\"READ\"}"},
+	};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		char text[128];
+		snprintf(text, sizeof text, "MessageSid=" SID "&%s", rows[i].text);
+		struct callback callback = read_as(text, ROUTE_STATUS);
+		assert_int_equal(callback.kind, CALLBACK_STATUS);
+		assert_slice(callback.status, rows[i].status);
+		assert_extra(text, rows[i].extra);
+	}
+}
+
+static void
+an_event_type_stands_in_for_a_missing_status(void **state)
+{
+	(void)state;
+	struct callback callback =
+	    read_as("MessageSid=" SID "&EventType=UNDELIVERED&ErrorCode=63016", ROUTE_AUTO);
+	assert_int_equal(callback.kind, CALLBACK_STATUS);
+	assert_slice(callback.status, "UNDELIVERED");
+	assert_int_equal(callback.error_code, 63016);
+	callback = read_as("MessageSid=" SID "&EventType=DELIVERED&MessageStatus=sent", ROUTE_AUTO);
+	assert_slice(callback.status, "sent");
+	assert_extra("MessageSid=" SID "&EventType=DELIVERED&MessageStatus=sent",
+	    "{\"EventType\":\"DELIVERED\"}");
+	assert_extra("MessageSid=" SID "&EventType=DELIVERED&MessageStatus=delivered", "");
+}
+
+static void
+a_message_that_arrives_is_not_read_by_its_event_type(void **state)
+{
+	(void)state;
+	struct callback callback =
+	    read_as("MessageSid=" SID "&SmsStatus=received&EventType=READ&Body=x", ROUTE_AUTO);
+	assert_int_equal(callback.kind, CALLBACK_INBOUND);
+	assert_slice(callback.status, "received");
+}
+
+static void
+the_reason_of_a_fallback_is_no_fate_of_the_message(void **state)
+{
+	(void)state;
+	static const char text[] =
+	    "MessageSid=" SID "&SmsStatus=received&Body=hi&ErrorCode=11200&ErrorUrl=https://x/";
+	struct callback callback = read_as(text, ROUTE_INBOUND);
+	assert_int_equal(callback.kind, CALLBACK_INBOUND);
+	assert_int_equal(callback.error_code, -1);
+	assert_extra(text, "{\"ErrorCode\":\"11200\",\"ErrorUrl\":\"https://x/\"}");
+	assert_extra("MessageSid=" SID "&SmsStatus=received&Body=hi&ErrorCode=", "");
+}
+
+static void
+a_reply_names_its_opt_out_and_its_original(void **state)
+{
+	(void)state;
+	static const char text[] = "MessageSid=" SID "&SmsStatus=received&Body=ALTO&OptOutType=STOP"
+				   "&OriginalRepliedMessageSid=SMorig";
+	struct callback callback = read_as(text, ROUTE_AUTO);
+	assert_slice(callback.opt_out, "STOP");
+	assert_slice(callback.original, "SMorig");
+	assert_slice(callback.body, "ALTO");
+	assert_extra(text, "");
+	/* one that is not documented is told by nothing else */
+	assert_extra("MessageSid=" SID "&Body=&OptOutType=stop", "");
+	assert_extra("MessageSid=" SID "&Body=&OptOutType=PAUSE", "{\"OptOutType\":\"PAUSE\"}");
+	assert_extra("MessageSid=" SID "&Body=&OptOutType=STOP&OptOutType=START",
+	    "{\"OptOutType\":\"START\"}");
+	/* nor by what is no reply */
+	assert_extra("MessageSid=" SID "&MessageStatus=sent&OptOutType=STOP"
+		     "&OriginalRepliedMessageSid=SMorig",
+	    "{\"OptOutType\":\"STOP\",\"OriginalRepliedMessageSid\":\"SMorig\"}");
+	callback = read_as("MessageSid=" SID "&Body=&OptOutType=", ROUTE_AUTO);
+	assert_slice(callback.opt_out, NULL);
+	assert_slice(callback.original, NULL);
+}
+
+#define ALERT                                                               \
+	"AccountSid=AC1&Sid=NO1&Level=ERROR&Timestamp=2026-11-20T10:00:00Z" \
+	"&PayloadType=application/json&Payload=%7B%22error_code%22:%2211200%22%7D"
+
+static void
+an_event_of_the_debugger_is_an_alert(void **state)
+{
+	(void)state;
+	struct callback callback = read_as(ALERT, ROUTE_DEBUGGER);
+	assert_int_equal(callback.kind, CALLBACK_ALERT);
+	assert_slice(callback.account, "AC1");
+	assert_slice(callback.reference, "NO1");
+	assert_slice(callback.status, "error");
+	assert_slice(callback.occurred, "2026-11-20T10:00:00Z");
+	assert_slice(callback.payload, "{\"error_code\":\"11200\"}");
+	assert_slice(callback.message, NULL);
+	assert_int_equal(callback.error_code, -1);
+	assert_int_equal(kind_of(ALERT, ROUTE_AUTO), CALLBACK_ALERT);
+	/* the payload says more than any field of an event */
+	assert_extra(ALERT, "{\"PayloadType\":\"application/json\","
+			    "\"Payload\":\"{\\\"error_code\\\":\\\"11200\\\"}\"}");
+}
+
+static void
+a_level_is_known_in_either_case_or_stays_as_it_came(void **state)
+{
+	(void)state;
+	static const char *const rows[][2] = {{"Warning", "warning"}, {"INFO", "info"},
+	    {"debug", "debug"}, {"Notice", "notice"}, {"Odd", "Odd"}};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		char text[64];
+		snprintf(text, sizeof text, "Sid=NO1&Level=%s", rows[i][0]);
+		assert_slice(read_as(text, ROUTE_AUTO).status, rows[i][1]);
+		assert_extra(text, "");
+	}
+	assert_slice(read_as("Sid=NO1&Payload=x", ROUTE_AUTO).status, NULL);
+}
+
+static void
+what_is_no_alert_keeps_an_alerts_parameters_beside(void **state)
+{
+	(void)state;
+	static const char *const odd[] = {"Sid=NO1", "Sid=CA1&Level=ERROR", "Sid=NO-1&Level=ERROR",
+	    "Level=ERROR&Payload=x", "Sid=&Level=ERROR"};
+	for (size_t i = 0; i < COUNT_OF(odd); i++)
+		assert_int_equal(kind_of(odd[i], ROUTE_AUTO), CALLBACK_UNRECOGNISED);
 	assert_int_equal(
-	    read_as("MessageSid=" SID "&Body=Stop.", ROUTE_AUTO).keyword, KEYWORD_STOP);
-	assert_int_equal(
-	    read_as("MessageSid=" SID "&Body=ALTO&OptOutType=STOP", ROUTE_AUTO).keyword,
-	    KEYWORD_STOP);
-	assert_int_equal(
-	    read_as("MessageSid=" SID "&Body=STOP&OptOutType=HELP", ROUTE_AUTO).keyword,
-	    KEYWORD_HELP);
-	assert_int_equal(
-	    read_as("MessageSid=" SID "&Body=STOP&OptOutType=", ROUTE_AUTO).keyword, KEYWORD_STOP);
-	/* the text of what was sent is nobody's opt-out */
-	assert_int_equal(
-	    read_as("MessageSid=" SID "&MessageStatus=sent&Body=STOP", ROUTE_AUTO).keyword,
-	    KEYWORD_NONE);
+	    kind_of("MessageSid=" SID "&MessageStatus=sent&" ALERT, ROUTE_AUTO), CALLBACK_STATUS);
+	assert_extra("MessageSid=" SID "&MessageStatus=sent&Sid=NO1&Level=ERROR&Payload=x",
+	    "{\"Sid\":\"NO1\",\"Level\":\"ERROR\",\"Payload\":\"x\"}");
 }
 
 static void
@@ -252,7 +375,14 @@ main(void)
 	    cmocka_unit_test(what_the_fields_say_is_not_kept_beside),
 	    cmocka_unit_test(unknown_parameters_are_kept_beside),
 	    cmocka_unit_test(parameters_that_contradict_a_field_are_kept_beside),
-	    cmocka_unit_test(the_opt_out_type_wins_over_the_body),
+	    cmocka_unit_test(a_read_by_a_channel_is_told_by_its_event_type),
+	    cmocka_unit_test(an_event_type_stands_in_for_a_missing_status),
+	    cmocka_unit_test(a_message_that_arrives_is_not_read_by_its_event_type),
+	    cmocka_unit_test(the_reason_of_a_fallback_is_no_fate_of_the_message),
+	    cmocka_unit_test(a_reply_names_its_opt_out_and_its_original),
+	    cmocka_unit_test(an_event_of_the_debugger_is_an_alert),
+	    cmocka_unit_test(a_level_is_known_in_either_case_or_stays_as_it_came),
+	    cmocka_unit_test(what_is_no_alert_keeps_an_alerts_parameters_beside),
 	    cmocka_unit_test(kinds_are_known_by_name),
 	};
 	return cmocka_run_group_tests(tests, NULL, drop_form);

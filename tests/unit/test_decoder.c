@@ -31,7 +31,8 @@ set_up(void **state)
 	add_route("/status", ROUTE_STATUS);
 	add_route("/inbound", ROUTE_INBOUND);
 	add_route("/click", ROUTE_CLICK);
-	decoder_init(&decoder, &routes);
+	add_route("/events", ROUTE_EVENTS);
+	decoder_init(&decoder, &routes, NULL, NULL);
 	return 0;
 }
 
@@ -57,11 +58,21 @@ post(const char *query, const char *body)
 	    .account = SLICE("AC9")};
 }
 
+static enum result
+copy_event(void *context, const struct event *event)
+{
+	struct event *copy = context;
+	assert_int_equal(copy->time_us, 0); /* one alone */
+	*copy = *event;
+	return RESULT_OK;
+}
+
+/* The only event of an entry that is no JSON: what JSON said is good during the call alone. */
 static struct event
 decode(const struct journal_entry *entry)
 {
-	struct event event;
-	assert_ok(decoder_decode(&decoder, entry, &event));
+	struct event event = {.time_us = 0};
+	assert_ok(decoder_decode(&decoder, entry, copy_event, &event));
 	assert_int_equal(event.journal_seq, entry->seq);
 	assert_true(event.time_us == entry->received_us);
 	return event;
@@ -137,21 +148,393 @@ a_request_without_a_known_account_belongs_to_the_one_that_verified_it(void **sta
 }
 
 static void
-a_json_body_is_unrecognised_and_kept_raw(void **state)
+put_text(struct buffer *out, const char *name, struct slice text)
+{
+	if (text.ptr != NULL)
+		buffer_appendf(out, " %s=%.*s", name, SLICE_ARG(text));
+}
+
+static enum result
+write_event(void *context, const struct event *event)
+{
+	struct buffer *out = context;
+	buffer_appendf(out, "%.*s", SLICE_ARG(event_type_name(event->type)));
+	put_text(out, "status", event->status_text);
+	put_text(out, "message", event->message);
+	put_text(out, "campaign", event->campaign.len > 0 ? event->campaign : SLICE_NONE);
+	put_text(out, "from", event->from);
+	put_text(out, "to", event->to);
+	put_text(out, "service", event->service);
+	put_text(out, "body", event->body);
+	put_text(out, "keyword", event->keyword);
+	put_text(out, "consent", consent_name(event->consent));
+	put_text(out, "cause", event->cause);
+	put_text(out, "near_miss", event->near_miss);
+	put_text(out, "original", event->original);
+	put_text(out, "link", event->link);
+	put_text(out, "occurred", event->occurred);
+	put_text(out, "reference", event->reference);
+	put_text(out, "date", event->done_date);
+	if (event->error_code >= 0)
+		buffer_appendf(out, " code=%lld", (long long)event->error_code);
+	put_text(out, "query", event->raw_query);
+	put_text(out, "raw", event->raw_body);
+	put_text(out, "extra", event->extra);
+	buffer_appendf(out, "%s%s%s\n", event->folds ? " folds" : "",
+	    event->stream ? " stream" : "", event->tags_fit ? "" : " misfit");
+	if (event->alert != NULL) {
+		const struct event_alert *alert = event->alert;
+		put_text(out, "level", alert->level);
+		put_text(out, "resource", alert->resource);
+		put_text(out, "url", alert->request_url);
+		put_text(out, "method", alert->method);
+		put_text(out, "text", alert->text);
+		buffer_appendf(out, " answered=%lld%s\n", (long long)alert->response_status,
+		    alert->ours ? " ours" : "");
+	}
+	return RESULT_OK;
+}
+
+/* All events of an entry, a line each, with a second one for an alert. */
+static void
+assert_events(const struct journal_entry *entry, const char *expected)
+{
+	struct buffer text = BUFFER_EMPTY;
+	assert_ok(decoder_decode(&decoder, entry, write_event, &text));
+	assert_slice(buffer_slice(&text), expected);
+	buffer_done(&text);
+}
+
+static struct journal_entry
+post_json(const char *route, const char *query, const char *body)
+{
+	struct journal_entry entry = post(query, body);
+	entry.media_type = SLICE("application/json");
+	entry.route = slice_of(route);
+	return entry;
+}
+
+static void
+json_that_is_no_callback_is_unrecognised_and_kept_raw(void **state)
 {
 	(void)state;
-	static const char body[] = "{\"event_type\":\"click\"}";
-	struct journal_entry entry = post("account=a&bodySHA256=x", body);
-	entry.media_type = SLICE("application/json");
-	entry.route = SLICE("/click");
+	struct journal_entry entry =
+	    post_json("/click", "account=a&bodySHA256=x", "{\"event_type\":\"hover\"}");
+	assert_events(
+	    &entry, "Unrecognised query=account=a&bodySHA256=x raw={\"event_type\":\"hover\"}\n");
+	entry = post_json("/sms/twilio", NULL, "no JSON");
+	assert_events(&entry, "Unrecognised raw=no JSON\n");
+	entry = post_json("/status", NULL, "[]");
+	assert_events(&entry, "Unrecognised raw=[]\n");
+}
+
+/* --- replies --- */
+
+static void
+assert_reply(const char *body, const char *expected)
+{
+	char form[512], line[512];
+	snprintf(form, sizeof form,
+	    "MessageSid=" SID "&SmsStatus=received&From=%%2B19&To=%%2B15005550006&%s", body);
+	snprintf(line, sizeof line,
+	    "Replied status=received message=" SID " from=+19 to=+15005550006%s folds\n", expected);
+	struct journal_entry entry = post(NULL, form);
+	assert_events(&entry, line);
+}
+
+static void
+a_reply_says_what_it_says_of_consent_and_how_that_is_known(void **state)
+{
+	(void)state;
+	assert_reply("Body=STOP", " body=STOP keyword=stop consent=out cause=keyword");
+	assert_reply("Body=stop.", " body=stop. keyword=stop consent=out cause=keyword-tolerated");
+	assert_reply("Body=yes", " body=yes keyword=start consent=in cause=keyword");
+	assert_reply("Body=Arret&OptOutType=STOP",
+	    " body=Arret keyword=stop consent=out cause=opt-out-type");
+	assert_reply(
+	    "Body=STOP&OptOutType=STOP", " body=STOP keyword=stop consent=out cause=opt-out-type");
+	assert_reply(
+	    "Body=back&OptOutType=START", " body=back keyword=start consent=in cause=opt-out-type");
+	assert_reply("Body=HELP", " body=HELP keyword=help");
+	assert_reply("Body=hello", " body=hello");
+}
+
+static void
+what_only_sounds_like_an_opt_out_is_a_near_miss(void **state)
+{
+	(void)state;
+	struct journal_entry entry =
+	    post(NULL, "MessageSid=" SID "&SmsStatus=received&From=%2B1&To=%2B2&Body=please+stop");
 	struct event event = decode(&entry);
-	assert_int_equal(event.type, EVENT_UNRECOGNISED);
-	assert_slice(event.raw_body, body);
-	assert_slice(event.raw_query, "account=a&bodySHA256=x");
-	assert_slice(event.message, NULL);
+	assert_true(event.near_miss.len > 0);
+	assert_slice(event.keyword, NULL);
+	assert_int_equal(event.consent, CONSENT_SILENT);
+	assert_slice(event.cause, NULL);
+}
+
+static void
+yes_to_a_toll_free_number_opts_nobody_in(void **state)
+{
+	(void)state;
+	struct journal_entry entry = post(
+	    NULL, "MessageSid=" SID "&SmsStatus=received&From=%2B19&To=%2B18005550006&Body=Yes");
+	assert_events(&entry,
+	    "Replied status=received message=" SID
+	    " from=+19 to=+18005550006 body=Yes keyword=start near_miss=YES folds\n");
+	entry.body =
+	    SLICE("MessageSid=" SID "&SmsStatus=received&From=%2B19&To=%2B18005550006&Body=unstop");
+	assert_events(&entry,
+	    "Replied status=received message=" SID
+	    " from=+19 to=+18005550006 body=unstop keyword=start consent=in cause=keyword folds\n");
+	entry.body = SLICE("MessageSid=" SID "&SmsStatus=received&From=%2B19&To=%2B18005550006&"
+			   "Body=Yes&OptOutType=START");
+	assert_events(&entry, "Replied status=received message=" SID
+			      " from=+19 to=+18005550006 body=Yes keyword=start"
+			      " consent=in cause=opt-out-type folds\n");
+}
+
+static void
+a_configured_word_is_a_cause_of_its_own(void **state)
+{
+	(void)state;
+	struct keywords *keywords;
+	struct failure failure;
+	assert_ok(keywords_new(&keywords));
+	assert_ok(keywords_add_word(keywords, SLICE("stop"), SLICE("ARRET"), &failure));
+	assert_ok(keywords_add_word(keywords, SLICE("price"), SLICE("PRICE"), &failure));
+	decoder.keywords = keywords;
+	assert_reply("Body=arret", " body=arret keyword=stop consent=out cause=configured-keyword");
+	assert_reply("Body=arret!",
+	    " body=arret! keyword=stop consent=out cause=configured-keyword-tolerated");
+	assert_reply("Body=price", " body=price keyword=price");
+	decoder.keywords = NULL;
+	keywords_free(keywords);
+}
+
+static void
+a_reply_may_name_the_message_that_it_answers(void **state)
+{
+	(void)state;
+	assert_reply("Body=hi&OriginalRepliedMessageSid=SM7", " body=hi original=SM7");
+}
+
+/* ErrorCode and ErrorUrl tell why the fallback URL was called. */
+static void
+a_reply_at_the_fallback_url_has_no_error_code(void **state)
+{
+	(void)state;
+	assert_reply("Body=STOP&ErrorCode=11200&ErrorUrl=https%3A%2F%2Fh%2Fx",
+	    " body=STOP keyword=stop consent=out cause=keyword"
+	    " extra={\"ErrorCode\":\"11200\",\"ErrorUrl\":\"https://h/x\"}");
+}
+
+static void
+a_failure_for_an_opt_out_is_evidence_of_it(void **state)
+{
+	(void)state;
+	struct journal_entry entry =
+	    post(SAMPLE_QUERY, "MessageSid=" SID "&MessageStatus=failed&ErrorCode=21610&To=%2B19");
+	assert_events(&entry,
+	    "Failed status=failed message=" SID " campaign=1691686363_20230810 to=+19 consent=out"
+	    " cause=error-21610 code=21610 folds\n");
+	entry.body = SLICE("MessageSid=" SID "&MessageStatus=sent&ErrorCode=21610&To=%2B19");
+	assert_events(&entry, "Sent status=sent message=" SID
+			      " campaign=1691686363_20230810 to=+19 code=21610 folds\n");
+}
+
+/* --- clicks --- */
+
+#define CLICK(type)                                                    \
+	"{\"event_type\":\"" type "\",\"sms_sid\":\"" SID              \
+	"\",\"to\":\"+19\",\"from\":\"+18\",\"link\":\"https://l/1\"," \
+	"\"click_time\":\"2023-08-10T00:00:00Z\",\"account_sid\":\"AC1\",\"user_agent\":\"U\"}"
+#define CLICKED                                                                           \
+	" message=" SID " from=+18 to=+19 link=https://l/1 occurred=2023-08-10T00:00:00Z" \
+	" extra={\"user_agent\":\"U\"}"
+
+static void
+a_click_folds_and_a_preview_does_not(void **state)
+{
+	(void)state;
+	struct journal_entry entry = post_json("/click", "bodySHA256=x", CLICK("click"));
+	assert_events(&entry, "Clicked status=click" CLICKED " folds\n");
+	entry = post_json("/sms/twilio", "bodySHA256=x", CLICK("preview"));
+	assert_events(&entry, "Progress status=preview" CLICKED "\n");
+	entry = post_json("/status", NULL, CLICK("click"));
+	struct buffer text = BUFFER_EMPTY;
+	assert_ok(decoder_decode(&decoder, &entry, write_event, &text));
+	assert_contains(buffer_slice(&text), "Unrecognised");
+	assert_contains(buffer_slice(&text), " raw=" CLICK("click"));
+	buffer_done(&text);
+}
+
+/* --- Event Streams --- */
+
+#define STREAMED(type, id, data)                                                  \
+	"{\"specversion\":\"1.0\",\"type\":\"com.twilio." type "\",\"id\":\"" id  \
+	"\",\"time\":\"2023-08-10T00:00:00Z\",\"datacontenttype\":\"application/" \
+	"json\",\"data\":{" data "}}"
+#define SENT_DATA(url)                                                                           \
+	"\"messageSid\":\"" SID "\",\"messageStatus\":\"SENT\",\"to\":\"+19\",\"from\":\"+18\"," \
+	"\"statusCallbackUrl\":\"" url "\""
+#define SENT " from=+18 to=+19 occurred=2023-08-10T00:00:00Z reference="
+
+/* The URL is kept beside the fields, whatever was read from it. */
+#define TOLD_URL(url) "extra={\"data\":{\"statusCallbackUrl\":\"" url "\"}}"
+
+static void
+an_array_gives_an_event_for_each_element(void **state)
+{
+	(void)state;
+	struct journal_entry entry = post_json("/events", "bodySHA256=x",
+	    "[" STREAMED("messaging.message.sent", "EZ1",
+		SENT_DATA("https://h/sms/twilio?" SAMPLE_QUERY)) "," STREAMED("new.thing", "EZ2",
+		"\"a\":1") "," STREAMED("messaging.message.delivered", "EZ3",
+		"\"messageSid\":\"" SID "\"") "]");
+	assert_events(&entry,
+	    "Sent status=sent message=" SID " campaign=1691686363_20230810" SENT "EZ1 " TOLD_URL(
+		"https://h/sms/twilio?" SAMPLE_QUERY) " folds stream\n"
+						      "Unrecognised occurred=2023-08-10T00:00:00Z "
+						      "reference=EZ2 query=bodySHA256=x "
+						      "raw=" STREAMED("new.thing", "EZ2",
+							  "\"a\":1") " stream\n"
+								     "Delivered status=delivered "
+								     "message=" SID
+								     " occurred=2023-08-10T00:00:"
+								     "00Z reference=EZ3 folds "
+								     "stream\n");
+}
+
+/* They are read by the templates of the route that the callback URL names. */
+static void
+a_stream_s_event_has_the_tags_of_its_callback_url(void **state)
+{
+	(void)state;
+	struct journal_entry entry = post_json("/events", "meta=9.9.9.9",
+	    STREAMED(
+		"messaging.message.sent", "EZ1", SENT_DATA("https://h/sms/twilio?meta=1.2.3.4")));
+	assert_events(&entry,
+	    "Sent status=sent message=" SID " campaign=3_4" SENT "EZ1 query=meta=9.9.9.9 " TOLD_URL(
+		"https://h/sms/twilio?meta=1.2.3.4") " folds stream\n");
+	/* without one, those of the sink's URL */
+	entry = post_json("/events", "account=a&meta=9.9.9.9.9.9",
+	    STREAMED("messaging.message.sent", "EZ1", SENT_DATA("")));
+	assert_events(
+	    &entry, "Sent status=sent message=" SID " campaign=9_9" SENT "EZ1 folds stream\n");
+}
+
+static void
+a_stream_s_tags_that_do_not_fit_are_kept(void **state)
+{
+	(void)state;
+	struct journal_entry entry = post_json("/events", NULL,
+	    STREAMED("messaging.message.sent", "EZ1", SENT_DATA("https://h/sms/twilio?other=1")));
+	assert_events(&entry, "Sent status=sent message=" SID SENT
+			      "EZ1 " TOLD_URL("https://h/sms/twilio?other=1") " folds stream\n");
+}
+
+static void
+a_streamed_reply_is_a_reply(void **state)
+{
+	(void)state;
+	struct journal_entry entry = post_json("/events", NULL,
+	    STREAMED("messaging.inbound-message.received", "EZ1",
+		"\"messageSid\":\"" SID "\",\"from\":\"+19\",\"to\":\"+18\",\"body\":\"STOP\""));
+	assert_events(&entry, "Replied status=received message=" SID
+			      " from=+19 to=+18 body=STOP keyword=stop consent=out cause=keyword"
+			      " occurred=2023-08-10T00:00:00Z reference=EZ1 folds stream\n");
+}
+
+static void
+a_test_event_is_a_notice(void **state)
+{
+	(void)state;
+	struct journal_entry entry =
+	    post_json("/events", NULL, STREAMED("eventstreams.test-event", "EZ1", ""));
+	struct buffer text = BUFFER_EMPTY;
+	assert_ok(decoder_decode(&decoder, &entry, write_event, &text));
+	assert_contains(buffer_slice(&text), "Progress status=test");
+	assert_contains(buffer_slice(&text), "reference=EZ1");
+	assert_lacks(buffer_slice(&text), "folds");
+	assert_lacks(buffer_slice(&text), "misfit");
+	buffer_done(&text);
+}
+
+static enum result
+refuse_second(void *context, const struct event *event)
+{
+	(void)event;
+	return ++*(int *)context == 2 ? RESULT_FULL : RESULT_OK;
+}
+
+static void
+a_failure_to_keep_one_ends_the_decoding(void **state)
+{
+	(void)state;
+	int told = 0;
+	struct journal_entry entry = post_json("/events", NULL, "[{},{},{}]");
+	assert_int_equal(decoder_decode(&decoder, &entry, refuse_second, &told), RESULT_FULL);
+	assert_int_equal(told, 2);
+}
+
+/* --- alerts --- */
+
+#define PAYLOAD(url)                                                                              \
+	"%7B%22resource_sid%22%3A%22" SID                                                         \
+	"%22%2C%22error_code%22%3A%2211200%22%2C%22more_info%22%3A"                               \
+	"%7B%22Msg%22%3A%22Bad+gateway%22%7D%2C%22webhook%22%3A%7B%22request%22%3A%7B%22url%22%"  \
+	"3A%22" url "%22%2C%22method%22%3A%22POST%22%7D%2C%22response%22%3A%7B%22status_code%22%" \
+	"3A502%7D%7D%7D"
+
+static void
+an_alert_says_what_went_wrong_and_whether_it_is_ours(void **state)
+{
+	(void)state;
+	struct journal_entry entry = post(NULL,
+	    "Sid=NO00000000000000000000000000000001&Level=ERROR&AccountSid=AC1&Payload=" PAYLOAD(
+		"https%3A%2F%2Fh%2Fsms%2Ftwilio%3Fa%3D1"));
+	struct event event = decode(&entry);
+	assert_int_equal(event.type, EVENT_PROGRESS);
 	assert_false(event.folds);
-	assert_slice(event.account, "AC9");
-	assert_slice(event.workspace, "a");
+	assert_true(event.tags_fit);
+	assert_slice(event.reference, "NO00000000000000000000000000000001");
+	assert_int_equal(event.error_code, 11200);
+	assert_non_null(event.alert);
+	assert_slice(event.alert->level, "error");
+	assert_slice(event.alert->resource, SID);
+	assert_slice(event.alert->request_url, "https://h/sms/twilio?a=1");
+	assert_slice(event.alert->method, "POST");
+	assert_slice(event.alert->text, "Bad gateway");
+	assert_int_equal(event.alert->response_status, 502);
+	assert_true(event.alert->ours);
+	entry.body = SLICE("Sid=NO00000000000000000000000000000002&Level=WARNING&Payload=" PAYLOAD(
+	    "https%3A%2F%2Fh%2Felsewhere"));
+	event = decode(&entry);
+	assert_slice(event.alert->level, "warning");
+	assert_false(event.alert->ours);
+	entry.body = SLICE("Sid=NO00000000000000000000000000000002&Level=WARNING&Payload=oops");
+	event = decode(&entry);
+	assert_slice(event.alert->request_url, NULL); /* nothing of the last one is left */
+	assert_int_equal(event.alert->response_status, -1);
+	assert_int_equal(event.error_code, -1);
+	assert_false(event.alert->ours);
+}
+
+static void
+an_alert_may_be_streamed(void **state)
+{
+	(void)state;
+	struct journal_entry entry = post_json("/events", NULL,
+	    STREAMED("error-logs.error.logged", "EZ1",
+		"\"level\":\"ERROR\",\"error_code\":11205,\"payload\":{\"webhook\":{\"request\":"
+		"{\"url\":\"https://h/status\",\"method\":\"POST\"}}}"));
+	struct buffer text = BUFFER_EMPTY;
+	assert_ok(decoder_decode(&decoder, &entry, write_event, &text));
+	assert_contains(buffer_slice(&text), "Progress status=error");
+	assert_contains(buffer_slice(&text), " code=11205");
+	assert_contains(buffer_slice(&text),
+	    " level=error url=https://h/status method=POST answered=-1 ours\n");
+	buffer_done(&text);
 }
 
 static void
@@ -166,7 +549,7 @@ what_contradicts_its_route_is_unrecognised_and_kept_raw(void **state)
 	assert_slice(event.raw_body, body);
 	assert_slice(event.raw_query, SAMPLE_QUERY);
 	assert_slice(event.message, SID); /* shown, but nothing is folded from it */
-	assert_slice(event.from, "+1");
+	assert_slice(event.from, NULL);   /* a person is no sender of ours */
 	assert_false(event.folds);
 }
 
@@ -323,7 +706,23 @@ main(void)
 	    cmocka_unit_test(unknown_parameters_are_kept_beside),
 	    cmocka_unit_test(a_status_that_nobody_knows_is_kept_as_it_came),
 	    cmocka_unit_test(a_request_without_a_known_account_belongs_to_the_one_that_verified_it),
-	    cmocka_unit_test(a_json_body_is_unrecognised_and_kept_raw),
+	    cmocka_unit_test(json_that_is_no_callback_is_unrecognised_and_kept_raw),
+	    cmocka_unit_test(a_reply_says_what_it_says_of_consent_and_how_that_is_known),
+	    cmocka_unit_test(what_only_sounds_like_an_opt_out_is_a_near_miss),
+	    cmocka_unit_test(yes_to_a_toll_free_number_opts_nobody_in),
+	    cmocka_unit_test(a_configured_word_is_a_cause_of_its_own),
+	    cmocka_unit_test(a_reply_may_name_the_message_that_it_answers),
+	    cmocka_unit_test(a_reply_at_the_fallback_url_has_no_error_code),
+	    cmocka_unit_test(a_failure_for_an_opt_out_is_evidence_of_it),
+	    cmocka_unit_test(a_click_folds_and_a_preview_does_not),
+	    cmocka_unit_test(an_array_gives_an_event_for_each_element),
+	    cmocka_unit_test(a_stream_s_event_has_the_tags_of_its_callback_url),
+	    cmocka_unit_test(a_stream_s_tags_that_do_not_fit_are_kept),
+	    cmocka_unit_test(a_streamed_reply_is_a_reply),
+	    cmocka_unit_test(a_test_event_is_a_notice),
+	    cmocka_unit_test(a_failure_to_keep_one_ends_the_decoding),
+	    cmocka_unit_test(an_alert_says_what_went_wrong_and_whether_it_is_ours),
+	    cmocka_unit_test(an_alert_may_be_streamed),
 	    cmocka_unit_test(what_contradicts_its_route_is_unrecognised_and_kept_raw),
 	    cmocka_unit_test(a_sid_that_is_none_is_unrecognised_and_kept),
 	    cmocka_unit_test(tags_that_do_not_fit_are_kept_raw),

@@ -45,7 +45,7 @@ what_is_added_and_taken_away_is_zero(void **state)
 {
 	(void)state;
 	struct deltas deltas = DELTAS_EMPTY;
-	struct rollup rollup = {.items = {{FIGURE_MESSAGES, 5}, {FIGURE_FAILED, 6}},
+	struct rollup rollup = {.items = {{FIGURE_MESSAGES, 1, 5}, {FIGURE_FAILED, 1, 6}},
 	    .count = 2,
 	    .failed = true,
 	    .error_code = -1,

@@ -2,6 +2,7 @@
 #include "testing.h"
 
 #include "dlrd/api/endpoints.h"
+#include "dlrd/api/event_stream.h"
 #include "dlrd/base/clock.h"
 #include "dlrd/base/json.h"
 #include "dlrd/store/store.h"
@@ -58,7 +59,10 @@ set_up(void **state)
 	struct failure failure;
 	directory = private_directory();
 	const char *path = path_in(directory, STORE_FILE);
-	assert_ok(store_open(path, POLICY_DELIVERED_WINS, &store, &failure));
+	const struct store_options options = {.path = path,
+	    .reply_window_us = STORE_REPLY_WINDOW_US,
+	    .reply_late_us = STORE_REPLY_LATE_US};
+	assert_ok(store_open(&options, &store, &failure));
 	assert_ok(error_catalogue_load(TEST_SOURCE "/conf/error-codes.csv", &catalogue, &failure));
 	assert_ok(store_set_catalogue(store, &catalogue));
 	error_catalogue_done(&catalogue);
@@ -92,11 +96,18 @@ tear_down(void **state)
 }
 
 static struct api_answer
-ask(const char *target)
+ask_of(struct store_reader *asked, struct slice target)
 {
-	struct api_answer answer = endpoints_answer(&state_of_daemon, reader, slice_of(target));
+	const struct api_request request = {.method = SLICE("GET"), .target = target};
+	struct api_answer answer = endpoints_answer(&state_of_daemon, asked, &request);
 	assert_false(answer.body.failed);
 	return answer;
+}
+
+static struct api_answer
+ask(const char *target)
+{
+	return ask_of(reader, slice_of(target));
 }
 
 /* The answer to target; for buffer_done. Its status is checked, and that JSON is JSON. */
@@ -138,14 +149,14 @@ static void
 health_and_readiness_are_told_without_a_store(void **state)
 {
 	(void)state;
-	struct api_answer answer = endpoints_answer(&state_of_daemon, NULL, SLICE("/healthz"));
+	struct api_answer answer = ask_of(NULL, SLICE("/healthz"));
 	assert_int_equal(answer.status, 200);
 	buffer_done(&answer.body);
 	assert_body("/readyz", 200, "{\"ready\":true,\"why\":\"keeping\"}");
 	ready = false;
 	assert_body("/readyz", 503, "{\"ready\":false,\"why\":\"the \\\"disk\\\" is full\"}");
 	ready = true;
-	answer = endpoints_answer(&state_of_daemon, NULL, SLICE("/v1/campaigns"));
+	answer = ask_of(NULL, SLICE("/v1/campaigns"));
 	assert_int_equal(answer.status, 503);
 	assert_contains(buffer_slice(&answer.body), "{\"error\":\"");
 	buffer_done(&answer.body);
@@ -194,7 +205,10 @@ a_campaign_is_told_with_its_figures(void **state)
 	    "{\"workspace\":\"w\",\"campaign\":\"spring\",\"messages\":4,\"sent\":2,"
 	    "\"delivered\":1,\"failed\":3,\"read\":0,\"replied\":0,\"clicked\":0,\"opted_out\":0,"
 	    "\"pending\":0,\"delivery_rate\":0.25,\"first\":\"2026-11-20T14:00:00.000Z\","
-	    "\"last\":\"2026-11-20T15:00:00.000Z\"}");
+	    "\"last\":\"2026-11-20T15:00:00.000Z\",\"canceled\":0,\"conflicts\":0,"
+	    "\"duplicates\":0,\"clicked_messages\":0,\"click_rate\":0.0,"
+	    "\"delivery_rate_low\":0.25,\"delivery_rate_high\":0.25,\"pending_ages\":{"
+	    "\"under_1h\":0,\"under_6h\":0,\"under_24h\":0,\"under_72h\":0,\"older\":0}}");
 }
 
 static void
@@ -410,9 +424,11 @@ csv_is_told_where_it_is_asked_for(void **state)
 	buffer_done(&answer.body);
 	assert_body("/v1/campaigns/spring?format=csv", 200,
 	    "workspace,campaign,messages,sent,delivered,failed,read,replied,clicked,opted_out,"
-	    "pending,delivery_rate,first,last\r\n"
+	    "pending,delivery_rate,first,last,canceled,conflicts,duplicates,clicked_messages,"
+	    "click_rate,delivery_rate_low,delivery_rate_high,pending_under_1h,pending_under_6h,"
+	    "pending_under_24h,pending_under_72h,pending_older\r\n"
 	    "w,spring,4,2,1,3,0,0,0,0,0,0.2500,2026-11-20T14:00:00.000Z,"
-	    "2026-11-20T15:00:00.000Z\r\n");
+	    "2026-11-20T15:00:00.000Z,0,0,0,0,0.0000,0.2500,0.2500,0,0,0,0,0\r\n");
 	assert_part("/v1/campaigns/nope?format=csv", 404, "{\"error\":");
 	assert_part("/v1/campaigns/spring/errors?format=csv", 200, "\r\n,,,,,1,0.3333,");
 	assert_part(
@@ -438,19 +454,478 @@ any_target_gets_an_answer(void **state)
 	(void)state;
 	static const char *const pieces[] = {"/", "v1", "campaigns", "events", "messages", "errors",
 	    "spring", "SM1", "?", "&", "=", "limit", "after", "format", "csv", "%", "%00", "%2F",
-	    "1", "'", "\xff", "workspace", "next", "type", "Sent", "from", "2026-11-20"};
+	    "1", "'", "\xff", "replies", "near-misses", "optouts", "alerts", "providers", "series",
+	    "stream", "changes", "tz", "interval", "state", "by", "workspace", "next", "type",
+	    "Sent", "from", "2026-11-20"};
 	for (int round = 0; round < 3000; round++) {
 		struct buffer target = BUFFER_EMPTY;
 		buffer_append(&target, random_below(2) ? SLICE("/v1/") : SLICE("/"));
 		for (unsigned k = random_below(10); k > 0; k--)
 			buffer_append(&target, slice_of(pieces[random_below(COUNT_OF(pieces))]));
-		struct api_answer answer =
-		    endpoints_answer(&state_of_daemon, reader, buffer_slice(&target));
+		struct api_answer answer = ask_of(reader, buffer_slice(&target));
 		assert_in_range(answer.status, 200, 499);
-		assert_true(answer.body.len > 0);
+		assert_true(answer.body.len > 0 || answer.stream != NULL);
+		event_stream_free(answer.stream);
 		buffer_done(&answer.body);
 		buffer_done(&target);
 	}
+}
+
+/* --- what a store with replies, opt-outs and alerts is asked --- */
+
+#define SERVICE_A "MG00000000000000000000000000000001"
+
+static struct store_reader *rich;
+static char *rich_directory;
+
+static struct event
+message_event(const char *sid, enum message_status status, int64_t time_us)
+{
+	return (struct event){.journal_seq = 1,
+	    .time_us = time_us,
+	    .type = event_type_of_status(status),
+	    .status = status,
+	    .status_text = status_name(status),
+	    .error_code = -1,
+	    .workspace = SLICE("w"),
+	    .campaign = SLICE("c"),
+	    .variant = SLICE("a"),
+	    .tags_fit = true,
+	    .folds = true,
+	    .message = slice_of(sid),
+	    .account = SLICE("AC1"),
+	    .from = SLICE("+15005550006"),
+	    .to = SLICE("+15005550009"),
+	    .service = SLICE(SERVICE_A)};
+}
+
+/* A reply: from the person, to us. */
+static struct event
+reply_event(const char *sid, const char *person, const char *words, int64_t time_us)
+{
+	struct event event = message_event(sid, STATUS_RECEIVED, time_us);
+	event.workspace = event.campaign = event.variant = SLICE("");
+	event.tags_fit = false;
+	event.from = slice_of(person);
+	event.to = SLICE("+15005550006");
+	event.body = slice_of(words);
+	return event;
+}
+
+static void
+put(struct store *store, struct event event)
+{
+	struct store_added added;
+	assert_ok(store_add(store, &event, &added));
+}
+
+static void
+put_replies(struct store *store)
+{
+	struct event event = reply_event("SM21", "+15005550009", "STOP", T0 + CLOCK_HOUR_US);
+	event.keyword = SLICE("stop");
+	event.consent = CONSENT_OUT;
+	event.cause = SLICE("keyword");
+	put(store, event);
+	event = reply_event("SM22", "+15005550009", "START", T0 + 2 * CLOCK_HOUR_US);
+	event.keyword = SLICE("start");
+	event.consent = CONSENT_IN;
+	event.cause = SLICE("keyword");
+	put(store, event);
+	event = reply_event("SM23", "whatsapp:+15005550010", "STOP", T0 + 3 * CLOCK_HOUR_US);
+	event.consent = CONSENT_OUT;
+	event.cause = SLICE("keyword");
+	event.service = SLICE_NONE;
+	put(store, event);
+	event = reply_event("SM24", "+15005550011", "stop that", T0 + 4 * CLOCK_HOUR_US);
+	event.near_miss = SLICE("stop");
+	put(store, event);
+}
+
+static void
+put_alerts(struct store *store)
+{
+	struct event_alert alert = {.level = SLICE("error"),
+	    .resource = SLICE("SM1"),
+	    .request_url = SLICE("https://example.com/sms/twilio"),
+	    .method = SLICE("POST"),
+	    .text = SLICE("a text"),
+	    .response_status = 502,
+	    .ours = true};
+	struct event event = {.time_us = T0 + 5 * CLOCK_HOUR_US,
+	    .type = EVENT_PROGRESS,
+	    .error_code = 11200,
+	    .workspace = SLICE(""),
+	    .campaign = SLICE(""),
+	    .variant = SLICE(""),
+	    .account = SLICE("AC1"),
+	    .reference = SLICE("NO1"),
+	    .occurred = SLICE("2026-11-20T18:59:59Z"),
+	    .alert = &alert};
+	put(store, event);
+	alert = (struct event_alert){.level = SLICE("warning"), .response_status = -1};
+	event.reference = SLICE("NO2");
+	event.error_code = -1;
+	put(store, event);
+}
+
+static int
+set_up_rich(void **state)
+{
+	(void)state;
+	struct store *store;
+	struct failure failure;
+	rich_directory = private_directory();
+	const char *path = path_in(rich_directory, STORE_FILE);
+	const struct store_options options = {.path = path,
+	    .reply_window_us = STORE_REPLY_WINDOW_US,
+	    .reply_late_us = STORE_REPLY_LATE_US};
+	assert_ok(store_open(&options, &store, &failure));
+	assert_ok(store_begin(store));
+	put(store, message_event("SM1", STATUS_SENT, T0));
+	put(store, message_event("SM1", STATUS_DELIVERED, T0 + 1));
+	struct event other = message_event("SM2", STATUS_UNDELIVERED, T0);
+	other.variant = SLICE("b");
+	other.service = SLICE_NONE;
+	other.from = SLICE("12345");
+	other.error_code = 30003;
+	put(store, other);
+	put_replies(store);
+	put_alerts(store);
+	assert_ok(store_commit(store, 1));
+	store_close(store);
+	assert_ok(store_reader_open(path, &rich, &failure));
+	return 0;
+}
+
+static int
+tear_down_rich(void **state)
+{
+	(void)state;
+	store_reader_close(rich);
+	remove_directory(rich_directory);
+	return 0;
+}
+
+static void
+assert_rich(const char *target, unsigned status, const char *part)
+{
+	struct api_answer answer = ask_of(rich, slice_of(target));
+	if (answer.status != status)
+		print_error(
+		    "%s: %u %.*s\n", target, answer.status, SLICE_ARG(buffer_slice(&answer.body)));
+	assert_int_equal(answer.status, status);
+	assert_contains(buffer_slice(&answer.body), part);
+	buffer_done(&answer.body);
+}
+
+static void
+figures_are_told_of_one_variant(void **state)
+{
+	(void)state;
+	assert_rich("/v1/campaigns/c", 200, "\"messages\":2,");
+	assert_rich("/v1/campaigns/c?variant=a", 200, "\"messages\":1,\"sent\":1,\"delivered\":1,");
+	assert_rich("/v1/campaigns/c?variant=b", 200, "\"failed\":1,");
+	assert_rich("/v1/campaigns/c?variant=z", 404, "with that variant");
+	assert_rich("/v1/campaigns?variant=b", 200, "\"failed\":1,");
+	assert_rich("/v1/campaigns?variant=z", 200, "\"campaigns\":[]");
+	assert_rich("/v1/campaigns/c/errors?variant=b", 200, "\"failed\":1,\"errors\":[{");
+	assert_rich("/v1/campaigns/c/errors?variant=a", 200, "\"failed\":0,\"errors\":[]");
+}
+
+static void
+a_failures_trend_is_that_of_the_time_asked_for(void **state)
+{
+	(void)state;
+	assert_rich("/v1/campaigns/c/errors?from=2026-11-20T14:00:00Z&to=2026-11-20T15:00:00Z", 200,
+	    "\"recent\":1,\"previous\":0,\"trend\":null,\"samples\":[\"SM2\"]");
+	assert_rich("/v1/campaigns/c/errors?to=2026-11-20T15:00:00Z", 200, "\"recent\":1,");
+	assert_rich("/v1/campaigns/c/errors?from=2026-11-20", 200, "\"recent\":1,\"previous\":0,");
+}
+
+static void
+providers_are_told_by_what_is_asked_for(void **state)
+{
+	(void)state;
+	assert_rich("/v1/providers", 200,
+	    "{\"providers\":[{\"provider\":null,\"kind\":\"long_code\",\"account\":\"AC1\","
+	    "\"service\":null,\"sender\":\"+15005550006\",");
+	assert_rich("/v1/providers", 200, "\"kind\":\"short_code\"");
+	assert_rich("/v1/providers?by=service", 200,
+	    "\"kind\":\"messaging_service\",\"account\":\"AC1\",\"service\":\"" SERVICE_A
+	    "\",\"sender\":null,\"messages\":1,");
+	assert_rich("/v1/providers?by=account", 200,
+	    "[{\"provider\":null,\"kind\":null,\"account\":\"AC1\",\"service\":null,");
+	assert_rich("/v1/providers?by=provider", 200, "\"account\":null,");
+	assert_rich("/v1/providers?sender=12345", 200, "\"sender\":\"12345\",\"messages\":1,");
+	assert_rich("/v1/providers?provider=x", 200, "{\"providers\":[],\"next\":null}");
+	assert_rich("/v1/providers?limit=1", 200, "\"next\":\"1\"}");
+	assert_rich("/v1/providers?limit=1&next=1", 200, "\"next\":\"2\"}");
+	assert_rich("/v1/providers?limit=1&next=2", 200, "\"next\":null}");
+	assert_rich("/v1/providers?by=x", 400, "by must be sender, service, account or provider");
+	assert_rich("/v1/providers?format=csv", 200, "provider,kind,account,service,sender,");
+}
+
+static void
+replies_are_told_with_how_they_were_attributed(void **state)
+{
+	(void)state;
+	assert_rich("/v1/replies", 200,
+	    "\"message\":\"SM21\",\"from\":\"+15005550009\",\"to\":\"+15005550006\","
+	    "\"service\":\"" SERVICE_A "\",\"body\":\"STOP\",\"keyword\":\"stop\","
+	    "\"rule\":\"latest\",\"candidates\":1,\"answers\":\"SM1\"}");
+	assert_rich("/v1/replies", 200, "\"unattributed\":2,\"next\":null}");
+	assert_rich("/v1/replies?campaign=c&keyword=start", 200, "[{\"seq\":5,");
+	assert_rich("/v1/replies?rule=none&limit=1", 200, "[{\"seq\":6,");
+	assert_rich("/v1/replies?variant=b", 200, "\"replies\":[],");
+	assert_rich("/v1/replies?workspace=w&from=2026-11-20T16:00:00Z", 200, "[{\"seq\":5,");
+	assert_rich("/v1/replies?rule=x", 400, "rule must be none, original, tags, latest or late");
+	assert_rich("/v1/replies?next=x", 400, "next must be");
+	struct api_answer answer = ask_of(rich, SLICE("/v1/replies?limit=3"));
+	struct json_t *value;
+	assert_ok(json_parse(buffer_slice(&answer.body), &value));
+	char target[64];
+	snprintf(target, sizeof target, "/v1/replies?limit=3&next=%.*s",
+	    SLICE_ARG(json_text(json_get(value, "next"))));
+	assert_rich(target, 200, "{\"replies\":[{\"seq\":7,");
+	json_free(value);
+	buffer_done(&answer.body);
+}
+
+static void
+near_misses_are_told_with_the_state_of_their_number(void **state)
+{
+	(void)state;
+	assert_rich("/v1/near-misses", 200,
+	    "{\"near_misses\":[{\"seq\":7,\"time\":\"2026-11-20T18:00:00.000Z\","
+	    "\"number\":\"+15005550011\",\"to\":\"+15005550006\",\"service\":\"" SERVICE_A "\","
+	    "\"message\":\"SM24\",\"body\":\"stop that\",\"near_miss\":\"stop\",\"state\":null}],"
+	    "\"next\":null}");
+	assert_rich("/v1/near-misses?next=7", 200, "{\"near_misses\":[],\"next\":null}");
+}
+
+static void
+opt_outs_are_told_as_they_are_and_as_they_were(void **state)
+{
+	(void)state;
+	assert_rich("/v1/optouts", 200,
+	    "{\"optouts\":[{\"number\":\"whatsapp:+15005550010\",\"scope\":\"+15005550006\","
+	    "\"state\":\"out\",\"since\":\"2026-11-20T17:00:00.000Z\",\"cause\":\"keyword\","
+	    "\"message\":\"SM23\",\"workspace\":\"\",\"campaign\":\"\"}],\"next\":null}");
+	assert_rich("/v1/optouts?state=in", 200, "[{\"number\":\"+15005550009\",");
+	assert_rich("/v1/optouts?state=any&limit=1", 200, "\"next\":\"2\"}");
+	assert_rich("/v1/optouts?state=any&limit=1&next=2", 200, "\"next\":null}");
+	assert_rich("/v1/optouts?at=2026-11-20T15:30:00Z", 200,
+	    "[{\"number\":\"+15005550009\",\"scope\":\"" SERVICE_A "\",\"state\":\"out\"");
+	assert_rich("/v1/optouts?at=1970-01-01", 200, "\"optouts\":[]");
+	assert_rich("/v1/optouts?scope=x", 200, "\"optouts\":[]");
+	assert_rich("/v1/optouts?state=x", 400, "state must be out, in or any");
+	assert_rich("/v1/optouts?at=x", 400, "at must be a time");
+	assert_rich("/v1/optouts?format=csv", 200,
+	    "number,scope,state,since,cause,message,workspace,campaign\r\nwhatsapp:+15005550010,");
+}
+
+static void
+changes_of_consent_are_followed_by_their_number(void **state)
+{
+	(void)state;
+	assert_rich("/v1/optouts/changes", 200, "\"next\":3}");
+	assert_rich("/v1/optouts/changes?after=1&limit=1", 200,
+	    "{\"changes\":[{\"seq\":2,\"time\":\"2026-11-20T16:00:00.000Z\","
+	    "\"number\":\"+15005550009\",\"scope\":\"" SERVICE_A "\",\"state\":\"in\","
+	    "\"cause\":\"keyword\",\"message\":\"SM22\",\"workspace\":\"w\",\"campaign\":\"c\"}],"
+	    "\"next\":2}");
+	assert_rich("/v1/optouts/changes?after=9", 200, "{\"changes\":[],\"next\":9}");
+	assert_rich("/v1/optouts/changes?after=x", 400, "after must be");
+}
+
+static void
+a_number_is_told_with_its_scopes_and_history(void **state)
+{
+	(void)state;
+	static const char *const spellings[] = {
+	    "%2B15005550009", "+15005550009", "%2015005550009", "rcs:+15005550009"};
+	for (size_t i = 0; i < COUNT_OF(spellings); i++) {
+		char target[64];
+		snprintf(target, sizeof target, "/v1/optouts/%s", spellings[i]);
+		assert_rich(target, 200,
+		    "{\"number\":\"+15005550009\",\"state\":\"in\",\"scopes\":[{\"scope\":"
+		    "\"" SERVICE_A "\",\"state\":\"in\",\"since\":\"2026-11-20T16:00:00.000Z\","
+		    "\"cause\":\"keyword\",\"message\":\"SM22\"}],\"history\":[{\"time\":"
+		    "\"2026-11-20T15:00:00.000Z\",\"state\":\"out\",\"cause\":\"keyword\","
+		    "\"scope\":\"" SERVICE_A "\",\"message\":\"SM21\",\"changed\":true,"
+		    "\"body\":\"STOP\",\"seq\":4},");
+	}
+	assert_rich("/v1/optouts/+15005550009?at=2026-11-20T15:30:00Z", 200, "\"state\":\"out\"");
+	assert_rich("/v1/optouts/+15005550009?at=2026-11-20", 404,
+	    "no entry for \\\"+15005550009\\\" at that time");
+	assert_rich("/v1/optouts/whatsapp:+15005550010", 200, "\"state\":\"out\"");
+	assert_rich("/v1/optouts/whatsapp:%2015005550010", 200, "\"state\":\"out\"");
+	assert_rich("/v1/optouts/+15005550010", 404, "no entry"); /* WhatsApp's is another */
+	assert_rich("/v1/optouts/", 404, "no entry");
+	assert_rich("/v1/optouts/+15005550009?format=csv", 200,
+	    "time,state,cause,scope,message,changed,body,seq\r\n2026-11-20T15:00:00.000Z,out,");
+	assert_rich("/v1/optouts/+1?format=csv", 404, "{\"error\":");
+}
+
+static void
+alerts_are_told_newest_first(void **state)
+{
+	(void)state;
+	assert_rich("/v1/alerts", 200, "{\"alerts\":[{\"seq\":9,");
+	assert_rich("/v1/alerts?ours=yes", 200,
+	    "{\"alerts\":[{\"seq\":8,\"time\":\"2026-11-20T19:00:00.000Z\",\"sid\":\"NO1\","
+	    "\"level\":\"error\",\"account\":\"AC1\",\"error_code\":11200,\"name\":null,"
+	    "\"action\":null,\"ours\":true,\"resource\":\"SM1\","
+	    "\"request_url\":\"https://example.com/sms/twilio\",\"method\":\"POST\","
+	    "\"response_status\":502,\"text\":\"a text\",\"occurred\":\"2026-11-20T18:59:59Z\"}],"
+	    "\"next\":null}");
+	assert_rich("/v1/alerts?limit=1", 200, "\"next\":\"9\"}");
+	assert_rich("/v1/alerts?limit=1&next=9", 200, "{\"alerts\":[{\"seq\":8,");
+	assert_rich("/v1/alerts?to=2026-11-20T19:00:00Z", 200, "\"alerts\":[]");
+	assert_rich("/v1/alerts?ours=no", 400, "ours must be yes");
+}
+
+static void
+events_are_filtered_by_variant_and_time(void **state)
+{
+	(void)state;
+	assert_rich("/v1/events?variant=b", 200, "{\"events\":[{\"seq\":3,");
+	assert_rich("/v1/events?from=2026-11-20T18:00:00Z&to=2026-11-20T18:00:01Z", 200,
+	    "{\"events\":[{\"seq\":7,");
+	assert_rich("/v1/events/4", 200,
+	    "\"stream\":false,\"link\":null,\"occurred\":null,\"near_miss\":null,"
+	    "\"consent\":\"out\",\"cause\":\"keyword\",\"rule\":\"latest\",\"candidates\":1,"
+	    "\"answers\":\"SM1\"}");
+	assert_rich("/v1/events/1", 200, "\"rule\":null,\"candidates\":null,\"answers\":null}");
+}
+
+/* --- what is done --- */
+
+static struct projector_rebuild rebuild;
+static unsigned rebuilds_asked;
+
+static bool
+ask_rebuild(void *context)
+{
+	(void)context;
+	bool asked = rebuild.state != REBUILD_RUNNING;
+	rebuilds_asked += asked;
+	rebuild.state = REBUILD_RUNNING;
+	return asked;
+}
+
+static void
+read_rebuild(void *context, struct projector_rebuild *out_rebuild)
+{
+	(void)context;
+	*out_rebuild = rebuild;
+}
+
+static void
+assert_act(const struct api_request *request, unsigned status, const char *expected)
+{
+	state_of_daemon.ask_rebuild = ask_rebuild;
+	state_of_daemon.read_rebuild = read_rebuild;
+	struct api_answer answer = endpoints_answer(&state_of_daemon, NULL, request);
+	assert_int_equal(answer.status, status);
+	assert_contains(buffer_slice(&answer.body), expected);
+	if (status == 405)
+		assert_non_null(answer.allow);
+	buffer_done(&answer.body);
+}
+
+static void
+a_rebuild_is_asked_for_once_and_told_of(void **state)
+{
+	(void)state;
+	const struct api_request get = {.method = SLICE("GET"), .target = SLICE("/v1/rebuild")};
+	const struct api_request post = {.method = SLICE("POST"), .target = SLICE("/v1/rebuild")};
+	rebuild = (struct projector_rebuild){.state = REBUILD_NONE};
+	rebuilds_asked = 0;
+	assert_act(&get, 200,
+	    "{\"state\":\"none\",\"messages\":0,\"mended\":0,\"replies\":0,\"figures\":0,"
+	    "\"campaigns\":0,\"optouts\":0,\"error\":null}");
+	assert_act(&post, 202, "{\"state\":\"running\"}");
+	assert_act(&post, 409, "running already");
+	assert_int_equal(rebuilds_asked, 1);
+	rebuild = (struct projector_rebuild){
+	    .state = REBUILD_DONE, .rebuilt = {.messages = 7, .optouts = 1}};
+	assert_act(&get, 200, "{\"state\":\"done\",\"messages\":7,");
+	rebuild = (struct projector_rebuild){.state = REBUILD_FAILED, .why = "disk"};
+	assert_act(&get, 200, "{\"state\":\"failed\",\"messages\":0,");
+	assert_act(&get, 200, "\"error\":\"disk\"}");
+}
+
+static void
+a_browsers_page_cannot_ask_for_a_rebuild(void **state)
+{
+	(void)state;
+	struct api_request post = {.method = SLICE("POST"),
+	    .target = SLICE("/v1/rebuild"),
+	    .origin = SLICE("https://elsewhere.example")};
+	rebuild = (struct projector_rebuild){.state = REBUILD_NONE};
+	rebuilds_asked = 0;
+	assert_act(&post, 403, "Origin");
+	post.origin = SLICE("null");
+	assert_act(&post, 403, "Origin");
+	post.origin = SLICE_NONE;
+	post.has_body = true;
+	assert_act(&post, 400, "without a body");
+	assert_int_equal(rebuilds_asked, 0);
+}
+
+static void
+other_methods_are_refused_with_those_that_are_right(void **state)
+{
+	(void)state;
+	static const char *const targets[] = {
+	    "/v1/campaigns", "/v1/events/stream", "/nothing", "/v1/openapi.json", "/"};
+	for (size_t i = 0; i < COUNT_OF(targets); i++) {
+		const struct api_request post = {
+		    .method = SLICE("POST"), .target = slice_of(targets[i])};
+		struct api_answer answer = endpoints_answer(&state_of_daemon, reader, &post);
+		assert_int_equal(answer.status, 405);
+		assert_string_equal(answer.allow, "GET, HEAD");
+		buffer_done(&answer.body);
+	}
+	const struct api_request put = {.method = SLICE("PUT"), .target = SLICE("/v1/rebuild")};
+	struct api_answer answer = endpoints_answer(&state_of_daemon, reader, &put);
+	assert_string_equal(answer.allow, "GET, HEAD, POST");
+	buffer_done(&answer.body);
+	assert_act(&put, 405, "only GET or POST");
+}
+
+/* --- the description --- */
+
+/* Every row of the table is described, and nothing else is. */
+static void
+the_description_names_the_paths_of_the_table(void **state)
+{
+	(void)state;
+	struct buffer body = body_of("/v1/openapi.json", 200);
+	struct json_t *value, *described, *paths;
+	assert_ok(json_parse(buffer_slice(&body), &value));
+	paths = json_get(value, "paths");
+	size_t count = 0, in_table = 0;
+	const char *key;
+	for (void *cursor = NULL; json_next(paths, &cursor, &key, &described);)
+		count++;
+	for (;; in_table++) {
+		struct buffer path = BUFFER_EMPTY;
+		bool any = endpoints_path(in_table, &path);
+		buffer_append_byte(&path, '\0');
+		if (any && json_get(paths, path.ptr) == NULL)
+			print_error("%s is not described\n", path.ptr);
+		if (any)
+			assert_non_null(json_get(json_get(paths, path.ptr), "get"));
+		buffer_done(&path);
+		if (!any)
+			break;
+	}
+	assert_int_equal(count, in_table);
+	json_free(value);
+	buffer_done(&body);
 }
 
 int
@@ -478,6 +953,23 @@ main(void)
 	    cmocka_unit_test(csv_is_told_where_it_is_asked_for),
 	    cmocka_unit_test(an_error_is_json_whatever_it_holds),
 	    cmocka_unit_test(any_target_gets_an_answer),
+	    cmocka_unit_test(a_rebuild_is_asked_for_once_and_told_of),
+	    cmocka_unit_test(a_browsers_page_cannot_ask_for_a_rebuild),
+	    cmocka_unit_test(other_methods_are_refused_with_those_that_are_right),
+	    cmocka_unit_test(the_description_names_the_paths_of_the_table),
 	};
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	const struct CMUnitTest rich_tests[] = {
+	    cmocka_unit_test(figures_are_told_of_one_variant),
+	    cmocka_unit_test(a_failures_trend_is_that_of_the_time_asked_for),
+	    cmocka_unit_test(providers_are_told_by_what_is_asked_for),
+	    cmocka_unit_test(replies_are_told_with_how_they_were_attributed),
+	    cmocka_unit_test(near_misses_are_told_with_the_state_of_their_number),
+	    cmocka_unit_test(opt_outs_are_told_as_they_are_and_as_they_were),
+	    cmocka_unit_test(changes_of_consent_are_followed_by_their_number),
+	    cmocka_unit_test(a_number_is_told_with_its_scopes_and_history),
+	    cmocka_unit_test(alerts_are_told_newest_first),
+	    cmocka_unit_test(events_are_filtered_by_variant_and_time),
+	};
+	int failed = cmocka_run_group_tests(tests, set_up, tear_down);
+	return failed + cmocka_run_group_tests(rich_tests, set_up_rich, tear_down_rich);
 }

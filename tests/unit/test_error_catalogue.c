@@ -137,12 +137,12 @@ a_bad_row_is_named(void **state)
 	(void)state;
 	assert_refused(SLICE(""), ":1:");
 	assert_refused(SLICE("30005,a,b,c,d\n"), ":1:");
-	assert_refused(SLICE(HEAD "1,a,b,c,d\n2,a,b,c\n3,a,b,c,d\n"), "row 3");
-	assert_refused(SLICE(HEAD "1,a,b,c,d,e\n"), "row 2");
-	assert_refused(SLICE(HEAD "1,a,b,c,d\n\n"), "row 3");
-	assert_refused(SLICE(HEAD "1,a,b,c,d\nx5,a,b,c,d\n"), "row 3: \"x5\"");
-	assert_refused(SLICE(HEAD "-1,a,b,c,d\n"), "row 2: \"-1\"");
-	assert_refused(SLICE(HEAD "1,a,b,c,\"d\n"), "row 2");
+	assert_refused(SLICE(HEAD "1,a,b,c,d\n2,a,b,c\n3,a,b,c,d\n"), ":3");
+	assert_refused(SLICE(HEAD "1,a,b,c,d,e\n"), ":2");
+	assert_refused(SLICE(HEAD "1,a,b,c,d\n\n"), ":3");
+	assert_refused(SLICE(HEAD "1,a,b,c,d\nx5,a,b,c,d\n"), ":3: \"x5\"");
+	assert_refused(SLICE(HEAD "-1,a,b,c,d\n"), ":2: \"-1\"");
+	assert_refused(SLICE(HEAD "1,a,b,c,\"d\n"), ":2");
 }
 
 static void
@@ -156,7 +156,7 @@ static void
 a_code_that_stands_twice_is_named_with_its_row(void **state)
 {
 	(void)state;
-	assert_refused(SLICE(HEAD "1,a,b,c,d\n5,a,b,c,d\n1,x,b,c,d\n"), "row 4");
+	assert_refused(SLICE(HEAD "1,a,b,c,d\n5,a,b,c,d\n1,x,b,c,d\n"), ":4");
 }
 
 static void
@@ -171,6 +171,95 @@ a_missing_file_is_named(void **state)
 	assert_int_equal(error_catalogue_load(directory, &catalogue, &failure), RESULT_IO);
 }
 
+/* --- a second file over it --- */
+
+static void
+rows_of_a_second_file_add_and_override(void **state)
+{
+	(void)state;
+	struct error_catalogue catalogue;
+	struct failure failure;
+	const char *site = path_in(directory, "site.csv");
+	assert_ok(load(
+	    SLICE(HEAD "5,n5,k5,p5,a5\n9,n9,k9,p9,a9\n1,n1,k1,p1,a1\n"), &catalogue, &failure));
+	write_file(site, SLICE(HEAD "7,n7,,,a7\n9,,K9,,\"A, 9\"\n0,n0,k0,p0,a0\n"));
+	assert_ok(error_catalogue_overlay(&catalogue, site, &failure));
+	write_file(site, SLICE(HEAD "7,,k7,p7,\n"));
+	assert_ok(error_catalogue_overlay(&catalogue, site, &failure));
+	static const struct {
+		int64_t code;
+		const char *name, *kind, *permanence, *action;
+	} rows[] = {{0, "n0", "k0", "p0", "a0"}, {1, "n1", "k1", "p1", "a1"},
+	    {5, "n5", "k5", "p5", "a5"}, {7, "n7", "k7", "p7", "a7"},
+	    {9, "n9", "K9", "p9", "A, 9"}};
+	assert_int_equal(catalogue.count, COUNT_OF(rows));
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		const struct error_entry *entry = error_catalogue_find(&catalogue, rows[i].code);
+		assert_ptr_equal(entry, &catalogue.entries[i]); /* sorted */
+		assert_slice(entry->name, rows[i].name);
+		assert_slice(entry->kind, rows[i].kind);
+		assert_slice(entry->permanence, rows[i].permanence);
+		assert_slice(entry->action, rows[i].action);
+	}
+	error_catalogue_done(&catalogue);
+}
+
+static void
+a_second_file_lies_over_the_built_in_one(void **state)
+{
+	(void)state;
+	struct error_catalogue catalogue;
+	struct failure failure;
+	const char *site = path_in(directory, "site.csv");
+	write_file(site, SLICE(HEAD "30005,,,,Ask the list's owner.\n"));
+	assert_ok(error_catalogue_load_built_in(&catalogue, &failure));
+	assert_ok(error_catalogue_overlay(&catalogue, site, &failure));
+	assert_int_equal(catalogue.count, 747);
+	const struct error_entry *entry = error_catalogue_find(&catalogue, 30005);
+	assert_slice(entry->name, "Unknown destination handset");
+	assert_slice(entry->action, "Ask the list's owner.");
+	error_catalogue_done(&catalogue);
+}
+
+static void
+an_empty_file_changes_nothing_on_either_side(void **state)
+{
+	(void)state;
+	struct error_catalogue catalogue;
+	struct failure failure;
+	const char *site = path_in(directory, "site.csv");
+	write_file(site, SLICE(HEAD));
+	assert_ok(load(SLICE(HEAD), &catalogue, &failure));
+	assert_ok(error_catalogue_overlay(&catalogue, site, &failure));
+	assert_int_equal(catalogue.count, 0);
+	write_file(site, SLICE(HEAD "1,a,b,c,d\n"));
+	assert_ok(error_catalogue_overlay(&catalogue, site, &failure));
+	write_file(site, SLICE(HEAD));
+	assert_ok(error_catalogue_overlay(&catalogue, site, &failure));
+	assert_int_equal(catalogue.count, 1);
+	assert_slice(error_catalogue_find(&catalogue, 1)->action, "d");
+	error_catalogue_done(&catalogue);
+}
+
+static void
+a_bad_second_file_leaves_the_catalogue_as_it_was(void **state)
+{
+	(void)state;
+	struct error_catalogue catalogue;
+	struct failure failure;
+	const char *site = path_in(directory, "site.csv");
+	assert_ok(load(SLICE(HEAD "1,a,b,c,d\n"), &catalogue, &failure));
+	write_file(site, SLICE(HEAD "1,x,x,x,x\n1,y,y,y,y\n"));
+	assert_int_equal(error_catalogue_overlay(&catalogue, site, &failure), RESULT_INVALID);
+	assert_contains(slice_of(failure.text), "/site.csv:3: code 1 stands twice");
+	assert_int_equal(
+	    error_catalogue_overlay(&catalogue, path_in(directory, "no.csv"), &failure),
+	    RESULT_NOT_FOUND);
+	assert_int_equal(catalogue.count, 1);
+	assert_slice(error_catalogue_find(&catalogue, 1)->name, "a");
+	error_catalogue_done(&catalogue);
+}
+
 int
 main(void)
 {
@@ -183,6 +272,10 @@ main(void)
 	    cmocka_unit_test(a_code_that_stands_twice_is_named),
 	    cmocka_unit_test(a_code_that_stands_twice_is_named_with_its_row),
 	    cmocka_unit_test(a_missing_file_is_named),
+	    cmocka_unit_test(rows_of_a_second_file_add_and_override),
+	    cmocka_unit_test(a_second_file_lies_over_the_built_in_one),
+	    cmocka_unit_test(an_empty_file_changes_nothing_on_either_side),
+	    cmocka_unit_test(a_bad_second_file_leaves_the_catalogue_as_it_was),
 	};
 	return cmocka_run_group_tests(tests, make_directory, drop_directory);
 }

@@ -40,7 +40,8 @@ HEADERLESS = re.compile(r'cli/[a-z_]+|main|intake/error_pages')
 VAGUE_NAMES = {'common', 'util', 'utils', 'misc', 'helper', 'helpers'}
 
 # Headers that a second engine would implement, too.
-NO_SQL = ['store/store.h', 'store/reader.h', 'journal/*.h']
+NO_SQL = ['store/store.h', 'store/reader.h', 'store/figures_reader.h', 'store/events_reader.h',
+          'store/consents_reader.h', 'journal/*.h']
 SQL = re.compile(r'\b(SELECT|INSERT|UPDATE|DELETE FROM|CREATE TABLE|PRAGMA|WHERE|JOIN)\b')
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)

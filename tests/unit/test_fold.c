@@ -200,10 +200,13 @@ a_reply_that_says_stop_opts_out(void **state)
 	(void)state;
 	struct message message = MESSAGE_EMPTY;
 	struct event event = receipt_of(STATUS_RECEIVED, T0);
-	event.keyword = SLICE("help");
+	event.keyword = SLICE("stop"); /* what the decoder does not take for one */
 	message_fold(&message, &event);
 	assert_false(message.opted_out);
-	event.keyword = SLICE("stop");
+	event.consent = CONSENT_IN;
+	message_fold(&message, &event);
+	assert_false(message.opted_out);
+	event.consent = CONSENT_OUT;
 	message_fold(&message, &event);
 	assert_true(message.opted_out);
 	assert_true(message.received_us == T0);

@@ -14,6 +14,7 @@
 static struct routes routes;
 static struct verifier *verifier, *open_verifier; /* the second has no public URL */
 static struct metrics *metrics;
+static struct keywords *keywords;
 static struct handler *handler, *open_handler;
 
 static void
@@ -60,8 +61,14 @@ set_up(void **state)
 	verifier = make_verifier("https://a.example.com");
 	open_verifier = make_verifier(NULL);
 	metrics = metrics_new();
+	assert_ok(keywords_new(&keywords));
+	assert_ok(keywords_add_word(keywords, SLICE("join"), SLICE("join"), NULL));
+	assert_ok(keywords_add_word(keywords, SLICE("quiet"), SLICE("quiet"), NULL));
+	assert_ok(keywords_set_reply(keywords, SLICE("join"), SLICE("Welcome"), NULL));
+	assert_ok(keywords_set_reply(keywords, SLICE("help"), SLICE("Call us"), NULL));
 	struct handler_options options = {.routes = &routes,
 	    .verifier = verifier,
+	    .keywords = keywords,
 	    .limits = {.target_max = 4096,
 		.headers_max = 8192,
 		.body_max = 65536,
@@ -69,6 +76,7 @@ set_up(void **state)
 	    .metrics = metrics};
 	assert_ok(handler_new(&options, &handler));
 	options.verifier = open_verifier;
+	options.keywords = NULL;
 	assert_ok(handler_new(&options, &open_handler));
 	return 0;
 }
@@ -81,6 +89,7 @@ tear_down(void **state)
 	handler_free(open_handler);
 	handler_free(NULL);
 	metrics_free(metrics);
+	keywords_free(keywords);
 	verifier_free(verifier);
 	verifier_free(open_verifier);
 	routes_done(&routes);
@@ -333,6 +342,73 @@ an_inbound_message_is_answered_200(void **state)
 }
 
 static void
+a_keyword_with_a_reply_is_answered_with_it(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *path, *parameters;
+		const char *reply;
+		unsigned status;
+	} rows[] = {
+	    {"/auto", "&SmsStatus=received&Body=JOIN", "Welcome", 200},
+	    {"/inbound", "&SmsStatus=received&Body=+join.%0A", "Welcome", 200},
+	    {"/inbound", "&Body=help", "Call us", 200},
+	    {"/auto", "&SmsStatus=received&Body=aide&OptOutType=HELP", "Call us", 200},
+	    {"/auto", "&SmsStatus=received&Body=joint", NULL, 200},
+	    {"/auto", "&SmsStatus=received&Body=quiet", NULL, 200},
+	    {"/auto", "&SmsStatus=received&Body=start", NULL, 200},
+	    {"/auto", "&SmsStatus=received&Body=", NULL, 200},
+	    /* an opt-out, whoever says so */
+	    {"/auto", "&SmsStatus=received&Body=stop", NULL, 200},
+	    {"/auto", "&SmsStatus=received&Body=join&OptOutType=STOP", NULL, 200},
+	    {"/inbound", "&SmsStatus=received&Body=stop&OptOutType=HELP", NULL, 200},
+	    /* nobody sent us these */
+	    {"/auto", "&MessageStatus=sent&Body=join", NULL, 204},
+	    {"/inbound", "&MessageStatus=sent&Body=join", NULL, 200},
+	    {"/status", "&SmsStatus=received&Body=join", NULL, 204},
+	};
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		for (int get = 0; get < 2; get++) {
+			char body[256], target[256];
+			snprintf(body, sizeof body, "AccountSid=" ACCOUNT "&MessageSid=" SID "%s",
+			    rows[i].parameters);
+			snprintf(target, sizeof target, "%s%s%s", rows[i].path, get ? "?" : "",
+			    get ? body : "");
+			struct asked asked = {get ? "GET" : "POST", target, get ? "" : FORM_TYPE,
+			    get ? NULL : body, NULL, NULL};
+			for (int round = 0; round < 2; round++) { /* the second time, too */
+				struct ruling ruling = ask(&asked);
+				assert_int_equal(ruling.status, 0);
+				assert_int_equal(ruling.kept_status, rows[i].status);
+				assert_slice(ruling.reply, rows[i].reply);
+			}
+		}
+}
+
+static void
+without_configured_keywords_nothing_is_replied(void **state)
+{
+	(void)state;
+	struct asked asked = {"POST", "/auto", FORM_TYPE,
+	    "AccountSid=" ACCOUNT "&MessageSid=" SID "&Body=help", NULL, "http://a.example.com"};
+	struct request_head head = signed_head(&asked);
+	struct ruling ruling = handler_body(open_handler, &head, slice_of(asked.body), 1);
+	assert_int_equal(ruling.kept_status, 200);
+	assert_slice(ruling.reply, NULL);
+}
+
+static void
+a_refused_message_has_no_reply(void **state)
+{
+	(void)state;
+	struct asked asked = {"POST", "/auto", FORM_TYPE,
+	    "AccountSid=" ACCOUNT "&MessageSid=" SID "&Body=join", OTHER, NULL};
+	struct ruling ruling = ask(&asked);
+	assert_int_equal(ruling.status, 403);
+	assert_slice(ruling.reply, NULL);
+}
+
+static void
 a_get_keeps_its_query_and_no_body(void **state)
 {
 	(void)state;
@@ -518,6 +594,9 @@ main(void)
 	    EACH(only_get_and_post_are_taken),
 	    EACH(a_status_callback_is_kept_and_then_answered_204),
 	    EACH(an_inbound_message_is_answered_200),
+	    EACH(a_keyword_with_a_reply_is_answered_with_it),
+	    EACH(without_configured_keywords_nothing_is_replied),
+	    EACH(a_refused_message_has_no_reply),
 	    EACH(a_get_keeps_its_query_and_no_body),
 	    EACH(each_cause_of_distrust_is_answered_403_and_counted),
 	    EACH(too_many_fields_are_refused),

@@ -90,7 +90,7 @@ start(void)
 {
 	struct run run;
 	struct failure failure;
-	assert_ok(store_open(store_path, POLICY_DELIVERED_WINS, &run.store, &failure));
+	assert_ok(store_open(&(struct store_options){.path = store_path}, &run.store, &failure));
 	run.metrics = metrics_new();
 	struct projector_options options = {.journal_path = journal_path,
 	    .store = run.store,
@@ -175,6 +175,61 @@ a_notice_wakes_it(void **state)
 	stop(&run);
 }
 
+static struct projector_rebuild
+await_rebuild(struct projector *projector)
+{
+	struct projector_rebuild rebuild;
+	int64_t until_us = clock_monotonic_us() + 10 * CLOCK_SECOND_US;
+	do {
+		nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+		projector_read_rebuild(projector, &rebuild);
+	} while (rebuild.state == REBUILD_RUNNING && clock_monotonic_us() < until_us);
+	return rebuild;
+}
+
+static void
+a_rebuild_is_done_beside_the_daily_work(void **state)
+{
+	(void)state;
+	uint64_t cursor;
+	struct projector_rebuild rebuild;
+	append(0, 100);
+	struct run run = start();
+	projector_read_rebuild(run.projector, &rebuild);
+	assert_int_equal(rebuild.state, REBUILD_NONE);
+	assert_true(projector_ask_rebuild(run.projector));
+	append(100, 50);
+	projector_notify(run.projector, 150);
+	rebuild = await_rebuild(run.projector);
+	assert_int_equal(rebuild.state, REBUILD_DONE);
+	assert_int_equal(rebuild.rebuilt.mended, 0);
+	assert_true(projector_ask_rebuild(run.projector)); /* again */
+	rebuild = await_rebuild(run.projector);
+	assert_int_equal(rebuild.state, REBUILD_DONE);
+	stop(&run);
+	assert_int_equal(sent_in_store(&cursor), 150);
+}
+
+static void
+a_catalogue_is_replaced_while_it_runs(void **state)
+{
+	(void)state;
+	struct failure failure;
+	struct run run = start();
+	for (int i = 0; i < 3; i++) { /* the last one counts, and none is lost */
+		struct error_catalogue *catalogue = malloc(sizeof *catalogue);
+		assert_non_null(catalogue);
+		assert_ok(
+		    error_catalogue_load(TEST_SOURCE "/conf/error-codes.csv", catalogue, &failure));
+		projector_set_catalogue(run.projector, catalogue);
+	}
+	append(0, 10);
+	projector_notify(run.projector, 10);
+	stop(&run);
+	uint64_t cursor;
+	assert_int_equal(sent_in_store(&cursor), 10);
+}
+
 static void
 a_journal_that_is_not_there_is_a_failure_to_start(void **state)
 {
@@ -183,7 +238,7 @@ a_journal_that_is_not_there_is_a_failure_to_start(void **state)
 	struct store *store;
 	struct projector *projector = NULL;
 	struct metrics *metrics = metrics_new();
-	assert_ok(store_open(store_path, POLICY_DELIVERED_WINS, &store, &failure));
+	assert_ok(store_open(&(struct store_options){.path = store_path}, &store, &failure));
 	struct projector_options options = {.journal_path = "/nonexistent/journal.db",
 	    .store = store,
 	    .routes = &routes,
@@ -205,6 +260,8 @@ main(void)
 	    EACH(what_is_in_the_journal_is_projected_before_the_end),
 	    EACH(each_entry_counts_once_over_many_starts),
 	    EACH(a_notice_wakes_it),
+	    EACH(a_rebuild_is_done_beside_the_daily_work),
+	    EACH(a_catalogue_is_replaced_while_it_runs),
 	    EACH(a_journal_that_is_not_there_is_a_failure_to_start),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -77,6 +77,9 @@ sample_campaign(void)
 	    .last_us = T0 + 1000};
 	for (int i = 0; i < FIGURE_COUNT; i++)
 		row.figures[i] = i + 1;
+	for (int i = 0; i < PENDING_AGE_COUNT; i++)
+		row.pending_ages[i] = 20 + i;
+	row.duplicates = 30;
 	return row;
 }
 
@@ -100,15 +103,22 @@ a_campaign_has_its_fixed_members(void **state)
 	struct buffer out = BUFFER_EMPTY;
 	assert_json(&report_campaigns, &row,
 	    "{\"workspace\":\"w\",\"campaign\":\"c\",\"messages\":1,\"sent\":2,\"delivered\":3,"
-	    "\"failed\":4,\"read\":7,\"replied\":8,\"clicked\":9,\"opted_out\":10,\"pending\":6,"
+	    "\"failed\":4,\"read\":7,\"replied\":8,\"clicked\":9,\"opted_out\":11,\"pending\":6,"
 	    "\"delivery_rate\":0.428571428571429,\"first\":\"2026-11-20T14:05:22.000Z\","
-	    "\"last\":\"2026-11-20T14:05:22.001Z\"}");
+	    "\"last\":\"2026-11-20T14:05:22.001Z\",\"canceled\":5,\"conflicts\":12,"
+	    "\"duplicates\":30,\"clicked_messages\":10,\"click_rate\":3.33333333333333,"
+	    "\"delivery_rate_low\":0.230769230769231,\"delivery_rate_high\":0.692307692307692,"
+	    "\"pending_ages\":{\"under_1h\":20,\"under_6h\":21,\"under_24h\":22,"
+	    "\"under_72h\":23,\"older\":24}}");
 	report_csv_head(&report_campaigns, &out);
 	report_csv_row(&report_campaigns, &row, &out);
 	assert_slice(buffer_slice(&out),
 	    "workspace,campaign,messages,sent,delivered,failed,read,replied,clicked,opted_out,"
-	    "pending,delivery_rate,first,last\r\n"
-	    "w,c,1,2,3,4,7,8,9,10,6,0.4286,2026-11-20T14:05:22.000Z,2026-11-20T14:05:22.001Z\r\n");
+	    "pending,delivery_rate,first,last,canceled,conflicts,duplicates,clicked_messages,"
+	    "click_rate,delivery_rate_low,delivery_rate_high,pending_under_1h,pending_under_6h,"
+	    "pending_under_24h,pending_under_72h,pending_older\r\n"
+	    "w,c,1,2,3,4,7,8,9,11,6,0.4286,2026-11-20T14:05:22.000Z,2026-11-20T14:05:22.001Z,"
+	    "5,12,30,10,3.3333,0.2308,0.6923,20,21,22,23,24\r\n");
 	buffer_done(&out);
 }
 
@@ -123,6 +133,8 @@ a_rate_over_nothing_is_null(void **state)
 	struct json_t *object = report_json(&report_campaigns, &row);
 	assert_ok(json_write(object, &out));
 	assert_contains(buffer_slice(&out), "\"delivery_rate\":null");
+	assert_contains(buffer_slice(&out),
+	    "\"click_rate\":null,\"delivery_rate_low\":null,\"delivery_rate_high\":null");
 	json_free(object);
 	buffer_done(&out);
 }
@@ -131,18 +143,30 @@ static void
 a_failure_has_its_share_and_a_missing_code_is_null(void **state)
 {
 	(void)state;
-	struct campaign_error_row error = {
-	    .code = 30005, .name = SLICE("n"), .count = 1, .first_us = T0, .last_us = T0};
+	struct campaign_error_row error = {.code = 30005,
+	    .name = SLICE("n"),
+	    .count = 1,
+	    .first_us = T0,
+	    .last_us = T0,
+	    .recent = 1,
+	    .previous = 4,
+	    .samples = SLICE("SM1 SM2")};
 	struct report_row row = report_error_row(&error, 4);
 	assert_json(&report_errors, &row,
 	    "{\"code\":30005,\"name\":\"n\",\"kind\":null,\"permanence\":null,\"action\":null,"
 	    "\"count\":1,\"share\":0.25,\"first\":\"2026-11-20T14:05:22.000Z\","
-	    "\"last\":\"2026-11-20T14:05:22.000Z\"}");
+	    "\"last\":\"2026-11-20T14:05:22.000Z\",\"recent\":1,\"previous\":4,"
+	    "\"trend\":-0.75,\"samples\":[\"SM1\",\"SM2\"]}");
+	struct buffer out = BUFFER_EMPTY;
+	report_csv_row(&report_errors, &row, &out);
+	assert_contains(buffer_slice(&out), ",1,4,-0.7500,SM1 SM2\r\n");
+	buffer_done(&out);
 	error = (struct campaign_error_row){.code = -1, .count = 3};
 	row = report_error_row(&error, 3);
 	assert_json(&report_errors, &row,
 	    "{\"code\":null,\"name\":null,\"kind\":null,\"permanence\":null,\"action\":null,"
-	    "\"count\":3,\"share\":1.0,\"first\":null,\"last\":null}");
+	    "\"count\":3,\"share\":1.0,\"first\":null,\"last\":null,\"recent\":0,\"previous\":0,"
+	    "\"trend\":null,\"samples\":[]}");
 }
 
 static void
@@ -172,7 +196,10 @@ an_event_shows_null_for_what_it_lacks(void **state)
 	assert_ok(json_write(object, &out));
 	/* what was stored as JSON is shown as JSON */
 	assert_contains(buffer_slice(&out), "\"done_date\":null,\"parameters\":{\"a\":[\"1\"]},"
-					    "\"raw_query\":\"not json\",\"raw_body\":null}");
+					    "\"raw_query\":\"not json\",\"raw_body\":null,"
+					    "\"stream\":false,\"link\":null,\"occurred\":null,"
+					    "\"near_miss\":null,\"consent\":null,\"cause\":null,"
+					    "\"rule\":null,\"candidates\":null,\"answers\":null}");
 	json_free(object);
 	buffer_done(&out);
 }
@@ -181,13 +208,44 @@ static void
 a_report_has_as_many_cells_as_columns(void **state)
 {
 	(void)state;
-	static const struct report *const reports[] = {
-	    &report_campaigns, &report_errors, &report_events, &report_receipts, &report_catalogue};
+	static const struct report *const reports[] = {&report_campaigns, &report_errors,
+	    &report_all_errors, &report_series, &report_providers, &report_events, &report_receipts,
+	    &report_replies, &report_near_misses, &report_optouts, &report_scopes, &report_history,
+	    &report_consent_changes, &report_alerts, &report_catalogue};
 	for (size_t i = 0; i < COUNT_OF(reports); i++) {
 		assert_in_range(reports[i]->count, 1, REPORT_COLUMNS_MAX);
 		for (size_t k = 0; k < REPORT_COLUMNS_MAX; k++)
 			assert_int_equal(reports[i]->columns[k] != NULL, k < reports[i]->count);
 	}
+}
+
+static void
+a_provider_is_of_its_senders_kind(void **state)
+{
+	(void)state;
+	struct provider_row provider = {
+	    .account = SLICE("AC1"), .sender = SLICE("whatsapp:+15005550006")};
+	struct report_row row = report_provider_row(&provider);
+	assert_slice(row.cells[1].text, "whatsapp");
+	provider.sender = SLICE_NONE;
+	provider.service = SLICE("MG1");
+	row = report_provider_row(&provider);
+	assert_slice(row.cells[1].text, "messaging_service");
+	provider.service = SLICE_NONE;
+	row = report_provider_row(&provider);
+	assert_int_equal(row.cells[1].kind, CELL_NULL);
+}
+
+static void
+a_point_has_its_time_and_all_figures(void **state)
+{
+	(void)state;
+	struct campaign_row campaign = sample_campaign();
+	struct report_row row = report_point_row(0, campaign.figures);
+	assert_json(&report_series, &row,
+	    "{\"time\":\"1970-01-01T00:00:00.000Z\",\"messages\":1,\"sent\":2,\"delivered\":3,"
+	    "\"failed\":4,\"read\":7,\"replied\":8,\"clicked\":9,\"opted_out\":11,\"pending\":6,"
+	    "\"canceled\":5,\"conflicts\":12,\"clicked_messages\":10}");
 }
 
 static void
@@ -245,6 +303,8 @@ main(void)
 	    cmocka_unit_test(a_rate_over_nothing_is_null),
 	    cmocka_unit_test(a_failure_has_its_share_and_a_missing_code_is_null),
 	    cmocka_unit_test(an_event_shows_null_for_what_it_lacks),
+	    cmocka_unit_test(a_provider_is_of_its_senders_kind),
+	    cmocka_unit_test(a_point_has_its_time_and_all_figures),
 	    cmocka_unit_test(a_report_has_as_many_cells_as_columns),
 	    cmocka_unit_test(a_terminal_sees_no_control_bytes),
 	    cmocka_unit_test(a_terminal_sees_nothing_of_a_c1_control),

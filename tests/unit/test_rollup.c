@@ -84,7 +84,7 @@ a_reply_is_no_message_of_the_campaign(void **state)
 	struct rollup rollup = rollup_of(&message, POLICY_DELIVERED_WINS);
 	assert_int_equal(rollup.count, 1);
 	assert_int_equal(figure_of(&rollup, FIGURE_REPLIED), 1);
-	reply.keyword = SLICE("stop");
+	reply.consent = CONSENT_OUT;
 	message = fold_all(&reply, 1);
 	rollup = rollup_of(&message, POLICY_DELIVERED_WINS);
 	assert_int_equal(rollup.count, 2);

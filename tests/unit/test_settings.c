@@ -106,6 +106,11 @@ a_token_is_all_that_must_be_given(void **state)
 	assert_string_equal(settings->directory, "/var/lib/dlrd");
 	assert_int_equal(settings->conflicts, POLICY_DELIVERED_WINS);
 	assert_int_equal(settings->log_level, LOG_INFO);
+	assert_true(settings->reply_window_us == 7 * CLOCK_DAY_US);
+	assert_true(settings->reply_late_us == 15 * 60 * CLOCK_SECOND_US);
+	assert_string_equal(settings->error_codes_site, "");
+	assert_int_equal(settings->providers.count, 0);
+	assert_slice(keywords_match(settings->keywords, SLICE("stop"), SLICE_NONE).name, "stop");
 	assert_null(settings->api_token);
 	assert_int_equal(verifier_account_count(settings->verifier), 1);
 	assert_slice(verifier_account(settings->verifier, 0), SID);
@@ -202,6 +207,10 @@ a_wrong_value_is_told_with_file_line_section_and_key(void **state)
 		"FILE:2: [store] directory: \"var\" is not an absolute path"},
 	    {"[store]\nconflicts = last\n",
 		"FILE:2: [store] conflicts: \"last\" is no policy; write"},
+	    {"[replies]\nwindow = 91d\n",
+		"FILE:2: [replies] window: \"91d\" is out of bounds; it must be 1m to 90d"},
+	    {"[replies]\nwindow = 59s\n", "FILE:2: [replies] window: \"59s\" is out of"},
+	    {"[replies]\nlate = 8d\n", "FILE:2: [replies] late: \"8d\" is out of bounds"},
 	    {"[log]\nlevel = loud\n", "FILE:2: [log] level: \"loud\" is no level; write error"},
 	    {"[callback /x]\nkind = sms\n",
 		"FILE:2: [callback /x] kind: \"sms\" is no kind; write"},
@@ -520,6 +529,196 @@ every_default_is_written_as_it_is_read(void **state)
 	buffer_done(&text);
 }
 
+/* --- keywords and providers --- */
+
+#define ONE "AC00000000000000000000000000000001"
+#define SERVICE "MG00000000000000000000000000000001"
+
+static void
+keywords_are_read_with_their_replies(void **state)
+{
+	(void)state;
+	struct settings *settings = load(
+	    ACCOUNT "[keyword STOP]\nwords = arr\xc3\xaat, alto\nreply =\n"
+		    "[keyword help]\nreply = Call us; it is free\n"
+		    "[keyword join]\nreply = Welcome & \xf0\x9f\x8e\x89 ; a comment\n"
+		    "words = join,, beitreten ,\n[keyword start]\n[keyword a-B_9]\nwords = x\n");
+	static const struct {
+		const char *body;
+		enum keyword keyword;
+		const char *reply;
+	} rows[] = {{"ARR\xc3\x8aT", KEYWORD_STOP, NULL}, {"alto", KEYWORD_STOP, NULL},
+	    {"Info", KEYWORD_HELP, "Call us; it is free"},
+	    {"Beitreten!", KEYWORD_OTHER, "Welcome & \xf0\x9f\x8e\x89"}, {"x", KEYWORD_OTHER, NULL},
+	    {"start", KEYWORD_START, NULL}, {"y", KEYWORD_NONE, NULL}};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct keyword_match match =
+		    keywords_match(settings->keywords, slice_of(rows[i].body), SLICE_NONE);
+		assert_int_equal(match.keyword, rows[i].keyword);
+		assert_slice(match.reply, rows[i].reply);
+	}
+	struct buffer out = BUFFER_EMPTY;
+	settings_print(settings, &out);
+	assert_contains(
+	    buffer_slice(&out), "\n[keyword stop]\nwords = arr\xc3\xaat, alto\nreply = \n");
+	assert_contains(
+	    buffer_slice(&out), "\n[keyword help]\nwords = \nreply = Call us; it is free\n");
+	assert_contains(buffer_slice(&out), "\n[keyword join]\nwords = join, beitreten\nreply = W");
+	buffer_done(&out);
+	settings_free(settings);
+}
+
+static void
+a_wrong_keyword_is_told_where_it_stands(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text, *problem;
+	} rows[] = {
+	    {"[keyword stop]\nreply = bye\n",
+		"FILE:4: [keyword stop] reply: Twilio itself replies to an opt-out"},
+	    {"[keyword Stop]\nreply = bye\n", "FILE:4: [keyword Stop] reply: Twilio itself"},
+	    {"[keyword join]\nreply = Welcome\n",
+		"FILE:3: [keyword join] words: is missing; write the words"},
+	    {"[keyword join]\n", "FILE:3: [keyword join] words: is missing"},
+	    {"[keyword join]\nwords =\n", "FILE:4: [keyword join] words: is empty; write the"},
+	    {"[keyword join]\nwords = ,\n", "FILE:4: [keyword join] words: is empty"},
+	    {"[keyword join]\nwords = a, yes\n",
+		"FILE:4: [keyword join] words: \"yes\" is listed already by Twilio, for start"},
+	    {"[keyword join]\nwords = a, A\n",
+		"FILE:4: [keyword join] words: \"A\" is listed already, for join"},
+	    {"[keyword a]\nwords = x\n[keyword b]\nwords = y, X\n",
+		"FILE:6: [keyword b] words: \"X\" is listed already, for a"},
+	    {"[keyword a]\nwords = x!\n", "FILE:4: [keyword a] words: \"x!\" has punctuation"},
+	    {"[keyword a]\nwords = \xff\n", "FILE:4: [keyword a] words: a word is no UTF-8"},
+	    {"[keyword a]\nword = x\n",
+		"FILE:4: [keyword a] word: unknown key; a keyword has words and reply"},
+	    {"[keyword a]\nwords = x\n[keyword A]\nwords = y\n",
+		"FILE:6: [keyword A] words: stands twice"},
+	    {"[keyword]\nwords = x\n", "FILE:3: [keyword] \"\" is no name"},
+	    {"[keyword a b]\nwords = x\n", "FILE:3: [keyword a b] \"a b\" is no name; write"},
+	    {"[keyword \xc3\xa9]\nwords = x\n", "FILE:3: [keyword \xc3\xa9] \"\xc3\xa9\" is no"},
+	    {"[keyword abcdefghijklmnopqrstuvwxyz1234567]\nwords = x\n", "is no name"},
+	};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		char text[512];
+		snprintf(text, sizeof text, ACCOUNT "%s", rows[i].text);
+		assert_problem(text, rows[i].problem);
+	}
+}
+
+static void
+one_mistake_in_a_section_is_told_once(void **state)
+{
+	(void)state;
+	static const char *const texts[] = {"[keyword a b]\nreply = x\n", "[keyword a]\nwords =\n",
+	    "[keyword a]\nword = x\n", "[provider x]\naccounts = AC1\n",
+	    "[provider]\nsenders = x\n", "[provider x]\n", "[keyword x]\n"};
+	for (size_t i = 0; i < COUNT_OF(texts); i++) {
+		char text[512];
+		size_t lines = 0;
+		snprintf(text, sizeof text, ACCOUNT "%s", texts[i]);
+		struct buffer problems = problems_of(text);
+		for (size_t k = 0; k < problems.len; k++)
+			lines += problems.ptr[k] == '\n';
+		if (lines != 1)
+			print_error("%.*s", SLICE_ARG(buffer_slice(&problems)));
+		assert_int_equal(lines, 1);
+		buffer_done(&problems);
+	}
+}
+
+static void
+providers_are_read(void **state)
+{
+	(void)state;
+	struct settings *settings = load(
+	    ACCOUNT "[provider Example Mobile]\naccounts = " ONE ", " SID "\n"
+		    "senders = +15550100,EXAMPLE , whatsapp:+1\ndefault = no\n"
+		    "[provider Other]\nservices = " SERVICE "\n[provider Rest]\ndefault = yes\n"
+		    "[provider Last]\nsenders = " ONE "\n");
+	const struct provider_names *providers = &settings->providers;
+	assert_int_equal(providers->count, 8);
+	assert_string_equal(provider_names_find(providers, PROVIDER_ACCOUNT, SLICE(SID))->nickname,
+	    "Example Mobile");
+	assert_string_equal(
+	    provider_names_find(providers, PROVIDER_SENDER, SLICE("EXAMPLE"))->nickname,
+	    "Example Mobile");
+	assert_string_equal(
+	    provider_names_find(providers, PROVIDER_SERVICE, SLICE(SERVICE))->nickname, "Other");
+	assert_string_equal(
+	    provider_names_find(providers, PROVIDER_DEFAULT, SLICE_NONE)->nickname, "Rest");
+	struct buffer out = BUFFER_EMPTY;
+	settings_print(settings, &out);
+	assert_contains(buffer_slice(&out),
+	    "\n[provider Example Mobile]\naccounts = " ONE ", " SID "\nservices = \n"
+	    "senders = +15550100, EXAMPLE, whatsapp:+1\ndefault = no\n"
+	    "\n[provider Other]\naccounts = \nservices = " SERVICE "\nsenders = \ndefault = no\n"
+	    "\n[provider Rest]\naccounts = \nservices = \nsenders = \ndefault = yes\n");
+	buffer_done(&out);
+	settings_free(settings);
+}
+
+static void
+a_wrong_provider_is_told_where_it_stands(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text, *problem;
+	} rows[] = {
+	    {"[provider x]\n", "FILE:3: [provider x] names nobody; add accounts, services or"},
+	    {"[provider x]\naccounts =\ndefault = no\n", "FILE:3: [provider x] names nobody"},
+	    {"[provider x]\naccounts = AC1\n",
+		"FILE:4: [provider x] accounts: \"AC1\" is no SID of one; that is AC and 32"},
+	    {"[provider x]\nservices = " ONE "\n",
+		"FILE:4: [provider x] services: \"" ONE "\" is no SID of one; that is MG"},
+	    {"[provider x]\naccounts = " ONE ", " ONE "\n",
+		"FILE:4: [provider x] accounts: \"" ONE "\" is named already, for x"},
+	    {"[provider x]\nsenders = a\n[provider y]\nsenders = b, a\n",
+		"FILE:6: [provider y] senders: \"a\" is named already, for x; keep one"},
+	    {"[provider x]\ndefault = yes\n[provider y]\ndefault = yes\n",
+		"FILE:6: [provider y] default: x is the default already"},
+	    {"[provider x]\ndefault = true\n",
+		"FILE:4: [provider x] default: \"true\" is neither yes nor no"},
+	    {"[provider x]\nsender = a\n",
+		"FILE:4: [provider x] sender: unknown key; a provider has accounts"},
+	    {"[provider x]\nsenders = a\n[provider x]\nsenders = b\n",
+		"FILE:6: [provider x] senders: stands twice"},
+	    {"[provider]\nsenders = a\n", "FILE:3: [provider] \"\" is no nickname"},
+	    {"[provider x\xff]\nsenders = a\n", "\" is no nickname; it is 1 to 64 bytes"},
+	    {"[provider x]\nsenders = "
+	     "1,2,3,4,5,6,7,8,9,a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q,r,s,t,u,v,w,x,y,z,A,B,C,D,E,F,G,"
+	     "H,"
+	     "I,J,K,L,M,N,O,P,Q,R,S,T,U,V,W,X,Y,Z,10,11,12,13\n",
+		"FILE:4: [provider x] senders: more than 64"},
+	};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		char text[512];
+		snprintf(text, sizeof text, ACCOUNT "%s", rows[i].text);
+		assert_problem(text, rows[i].problem);
+	}
+}
+
+static void
+tables_of_error_codes_are_read_before_they_are_needed(void **state)
+{
+	(void)state;
+	char text[512], path[256];
+	static const char *const keys[] = {"error_codes", "error_codes_site"};
+	for (size_t i = 0; i < COUNT_OF(keys); i++) {
+		snprintf(path, sizeof path, "%s/codes.csv", directory);
+		write_file(path, SLICE("code,name,kind,permanence,action\n1,a,b,c\n"));
+		snprintf(text, sizeof text, ACCOUNT "[store]\n%s = %s\n", keys[i], path);
+		char problem[128];
+		snprintf(problem, sizeof problem, "FILE:4: [store] %s: %s:2", keys[i], path);
+		assert_problem(text, problem);
+		write_file(path, SLICE("code,name,kind,permanence,action\n1,a,b,c,d\n"));
+		settings_free(load(text));
+		unlink(path);
+		assert_problem(text, "codes.csv: No such file");
+	}
+}
+
 /* --- the shipped file --- */
 
 struct documented {
@@ -690,6 +889,12 @@ main(void)
 	    cmocka_unit_test(what_is_printed_holds_no_secret),
 	    cmocka_unit_test(what_is_printed_are_the_settings_in_force),
 	    cmocka_unit_test(every_default_is_written_as_it_is_read),
+	    cmocka_unit_test(keywords_are_read_with_their_replies),
+	    cmocka_unit_test(a_wrong_keyword_is_told_where_it_stands),
+	    cmocka_unit_test(one_mistake_in_a_section_is_told_once),
+	    cmocka_unit_test(providers_are_read),
+	    cmocka_unit_test(a_wrong_provider_is_told_where_it_stands),
+	    cmocka_unit_test(tables_of_error_codes_are_read_before_they_are_needed),
 	    cmocka_unit_test(the_shipped_file_documents_each_key_with_its_default_and_no_other),
 	    cmocka_unit_test(a_key_that_is_missing_too_many_or_wrong_is_noticed),
 	    cmocka_unit_test(the_shipped_file_is_read_once_an_account_is_added),

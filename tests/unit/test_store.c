@@ -1,239 +1,5 @@
 /* store: each receipt counts once, in any order, and the audit finds whatever does not add up. */
-#include "receipts.h"
-
-#include "dlrd/store/audit.h"
-#include "dlrd/store/reader.h"
-#include "dlrd/store/store.h"
-
-#include <sqlite3.h>
-
-#define T0 (INT64_C(480000) * CLOCK_HOUR_US)
-
-static char *directory, path[256];
-static struct failure failure;
-
-static int
-make_directory(void **state)
-{
-	(void)state;
-	directory = private_directory();
-	snprintf(path, sizeof path, "%s/%s", directory, STORE_FILE);
-	failure.text[0] = '\0';
-	return 0;
-}
-
-static int
-drop_directory(void **state)
-{
-	(void)state;
-	remove_directory(directory);
-	return 0;
-}
-
-static struct store *
-open_with(enum conflict_policy policy)
-{
-	struct store *store;
-	enum result result = store_open(path, policy, &store, &failure);
-	if (result != RESULT_OK)
-		print_error("%s\n", failure.text);
-	assert_ok(result);
-	return store;
-}
-
-static struct store *
-open_store(void)
-{
-	return open_with(POLICY_DELIVERED_WINS);
-}
-
-static struct store_reader *
-open_reader(void)
-{
-	struct store_reader *reader;
-	enum result result = store_reader_open(path, &reader, &failure);
-	if (result != RESULT_OK)
-		print_error("%s\n", failure.text);
-	assert_ok(result);
-	return reader;
-}
-
-static void
-run_sql(const char *sql)
-{
-	sqlite3 *db;
-	char *error = NULL;
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	sqlite3_busy_timeout(db, 5000);
-	if (sqlite3_exec(db, sql, NULL, NULL, &error) != SQLITE_OK) {
-		print_error("%s: %s\n", sql, error);
-		fail();
-	}
-	sqlite3_close(db);
-}
-
-static struct event
-receipt(const char *sid, const char *campaign, enum message_status status, int64_t time_us)
-{
-	struct event event = receipt_of(status, time_us);
-	event.message = slice_of(sid);
-	event.workspace = SLICE("w");
-	event.campaign = slice_of(campaign);
-	event.variant = SLICE("");
-	event.tags_fit = true;
-	event.account = SLICE("AC1");
-	event.from = SLICE("+1");
-	event.to = SLICE("+2");
-	event.journal_seq = 1;
-	return event;
-}
-
-static struct store_added
-add(struct store *store, struct event event)
-{
-	struct store_added added;
-	enum result result = store_add(store, &event, &added);
-	if (result != RESULT_OK)
-		print_error("%s\n", store_error(store));
-	assert_ok(result);
-	return added;
-}
-
-/* Adds events in one transaction and moves the cursor by one. */
-static void
-commit(struct store *store, const struct event *events, size_t count)
-{
-	assert_ok(store_begin(store));
-	for (size_t i = 0; i < count; i++)
-		add(store, events[i]);
-	assert_ok(store_commit(store, store_cursor(store) + 1));
-}
-
-/* --- what readers see, as text --- */
-
-struct lines {
-	struct buffer text;
-	char *sorted[2048];
-	size_t count;
-};
-
-static void
-note_campaign(void *context, const struct campaign_row *row)
-{
-	struct lines *lines = context;
-	struct buffer line = BUFFER_EMPTY;
-	buffer_appendf(&line, "%.*s/%.*s", SLICE_ARG(row->workspace), SLICE_ARG(row->campaign));
-	for (int i = 0; i < FIGURE_COUNT; i++)
-		buffer_appendf(&line, " %lld", (long long)row->figures[i]);
-	buffer_appendf(&line, " from %lld to %lld\n", (long long)(row->first_us - T0),
-	    (long long)(row->last_us - T0));
-	buffer_append_byte(&line, '\0');
-	lines->sorted[lines->count++] = line.ptr;
-}
-
-static void
-note_error(void *context, const struct campaign_error_row *row)
-{
-	struct lines *lines = context;
-	struct buffer line = BUFFER_EMPTY;
-	buffer_appendf(&line, "  code %lld: %lld from %lld to %lld\n", (long long)row->code,
-	    (long long)row->count, (long long)(row->first_us - T0), (long long)(row->last_us - T0));
-	buffer_append_byte(&line, '\0');
-	lines->sorted[lines->count++] = line.ptr;
-}
-
-static int
-compare_lines(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Moves the lines noted so far into the text, in order of their bytes. */
-static void
-put_sorted(struct lines *lines)
-{
-	qsort(lines->sorted, lines->count, sizeof lines->sorted[0], compare_lines);
-	for (size_t i = 0; i < lines->count; i++) {
-		buffer_append(&lines->text, slice_of(lines->sorted[i]));
-		free(lines->sorted[i]);
-	}
-	lines->count = 0;
-}
-
-static void
-note_id(void *context, const struct campaign_row *row)
-{
-	*(int64_t *)context = row->id;
-}
-
-/* All campaigns with their figures and times, and each one's errors; for buffer_done. */
-static struct buffer
-whole_picture(const char *const *campaigns, size_t count)
-{
-	static struct lines lines;
-	struct store_reader *reader = open_reader();
-	struct campaign_filter all = {.limit = 0};
-	lines = (struct lines){.text = BUFFER_EMPTY};
-	assert_ok(store_read_campaigns(reader, &all, note_campaign, &lines));
-	put_sorted(&lines);
-	for (size_t i = 0; i < 2 * count; i++) {
-		struct campaign_filter filter = {.workspace = i % 2 ? SLICE("v") : SLICE("w"),
-		    .campaign = slice_of(campaigns[i / 2])};
-		int64_t id = 0; /* no campaign has it */
-		assert_ok(store_read_campaigns(reader, &filter, note_id, &id));
-		buffer_appendf(&lines.text, "errors of %.*s/%s\n", SLICE_ARG(filter.workspace),
-		    campaigns[i / 2]);
-		assert_ok(store_read_campaign_errors(reader, id, 0, 0, note_error, &lines));
-		put_sorted(&lines);
-	}
-	store_reader_close(reader);
-	return lines.text;
-}
-
-/* The figures of one campaign, by order of enum figure, as text. */
-static void
-assert_figures(const char *campaign, const char *expected)
-{
-	static struct lines lines;
-	struct store_reader *reader = open_reader();
-	struct campaign_filter filter = {.campaign = slice_of(campaign)};
-	lines = (struct lines){.text = BUFFER_EMPTY};
-	assert_ok(store_read_campaigns(reader, &filter, note_campaign, &lines));
-	put_sorted(&lines);
-	struct slice text = buffer_slice(&lines.text);
-	slice_take(&text, ' ');
-	size_t len = 0;
-	for (int blanks = 0; len < text.len && blanks < FIGURE_COUNT; len++)
-		blanks += text.ptr[len] == ' ';
-	text.len = len == 0 ? 0 : len - 1;
-	assert_slice(text, expected);
-	buffer_done(&lines.text);
-	store_reader_close(reader);
-}
-
-static void
-note_difference(void *context, const char *line)
-{
-	(void)context, (void)line;
-}
-
-static void
-print_difference(void *context, const char *line)
-{
-	(void)context;
-	print_error("%s\n", line);
-}
-
-static uint64_t
-differences(enum conflict_policy policy, bool expected)
-{
-	struct store_reader *reader = open_reader();
-	struct audit audit;
-	assert_ok(store_audit(
-	    reader, policy, expected ? note_difference : print_difference, NULL, &audit));
-	store_reader_close(reader);
-	return audit.differences;
-}
+#include "stores.h"
 
 /* --- adding --- */
 
@@ -261,11 +27,12 @@ a_message_is_counted_as_it_goes_on(void **state)
 	static const struct {
 		enum message_status status;
 		const char *figures;
-	} steps[] = {/* messages sent delivered failed canceled pending read ... */
-	    {STATUS_QUEUED, "1 0 0 0 0 0 0 0 0 0 0"}, {STATUS_SENT, "1 1 0 0 0 1 0 0 0 0 0"},
-	    {STATUS_UNDELIVERED, "1 1 0 1 0 0 0 0 0 0 0"},
-	    {STATUS_DELIVERED, "1 1 1 0 0 0 0 0 0 0 1"}, {STATUS_READ, "1 1 1 0 0 0 1 0 0 0 1"},
-	    {STATUS_ACCEPTED, "1 1 1 0 0 0 1 0 0 0 1"}};
+	} steps[] = {/* messages sent delivered failed canceled pending read replied clicked
+			clicked_messages opted_out conflicts */
+	    {STATUS_QUEUED, "1 0 0 0 0 0 0 0 0 0 0 0"}, {STATUS_SENT, "1 1 0 0 0 1 0 0 0 0 0 0"},
+	    {STATUS_UNDELIVERED, "1 1 0 1 0 0 0 0 0 0 0 0"},
+	    {STATUS_DELIVERED, "1 1 1 0 0 0 0 0 0 0 0 1"}, {STATUS_READ, "1 1 1 0 0 0 1 0 0 0 0 1"},
+	    {STATUS_ACCEPTED, "1 1 1 0 0 0 1 0 0 0 0 1"}};
 	for (size_t i = 0; i < COUNT_OF(steps); i++) {
 		struct event event = receipt("SM1", "c", steps[i].status, T0 + (int64_t)i);
 		commit(store, &event, 1);
@@ -395,8 +162,8 @@ what_is_rolled_back_never_was(void **state)
 	commit(store, again, 2);
 	assert_int_equal(store_cursor(store), 2);
 	store_close(store);
-	assert_figures("kept", "1 1 1 0 0 0 0 0 0 0 0");
-	assert_figures("new", "1 1 0 0 0 1 0 0 0 0 0");
+	assert_figures("kept", "1 1 1 0 0 0 0 0 0 0 0 0");
+	assert_figures("new", "1 1 0 0 0 1 0 0 0 0 0 0");
 	assert_int_equal(differences(POLICY_DELIVERED_WINS, false), 0);
 }
 
@@ -413,7 +180,7 @@ what_was_not_committed_is_gone_after_a_crash(void **state)
 	store = open_store();
 	assert_int_equal(store_cursor(store), 1);
 	store_close(store);
-	assert_figures("c", "1 1 0 0 0 1 0 0 0 0 0");
+	assert_figures("c", "1 1 0 0 0 1 0 0 0 0 0 0");
 }
 
 static void
@@ -454,10 +221,10 @@ another_policy_refolds_what_conflicts(void **state)
 		enum conflict_policy policy;
 		const char *a, *b;
 	} rows[] = {/* a: failed, then delivered; b: delivered, then failed */
-	    {POLICY_DELIVERED_WINS, "1 1 1 0 0 0 0 0 0 0 1", "2 2 2 0 0 0 0 0 0 0 1"},
-	    {POLICY_FAILURE_WINS, "1 1 0 1 0 0 0 0 0 0 1", "2 2 1 1 0 0 0 0 0 0 1"},
-	    {POLICY_FIRST_FINAL, "1 1 0 1 0 0 0 0 0 0 1", "2 2 2 0 0 0 0 0 0 0 1"},
-	    {POLICY_DELIVERED_WINS, "1 1 1 0 0 0 0 0 0 0 1", "2 2 2 0 0 0 0 0 0 0 1"}};
+	    {POLICY_DELIVERED_WINS, "1 1 1 0 0 0 0 0 0 0 0 1", "2 2 2 0 0 0 0 0 0 0 0 1"},
+	    {POLICY_FAILURE_WINS, "1 1 0 1 0 0 0 0 0 0 0 1", "2 2 1 1 0 0 0 0 0 0 0 1"},
+	    {POLICY_FIRST_FINAL, "1 1 0 1 0 0 0 0 0 0 0 1", "2 2 2 0 0 0 0 0 0 0 0 1"},
+	    {POLICY_DELIVERED_WINS, "1 1 1 0 0 0 0 0 0 0 0 1", "2 2 2 0 0 0 0 0 0 0 0 1"}};
 	struct store *store = open_store();
 	struct event events[] = {receipt("SM1", "a", STATUS_UNDELIVERED, T0),
 	    receipt("SM1", "a", STATUS_DELIVERED, T0 + CLOCK_HOUR_US),
@@ -530,8 +297,8 @@ tags_that_disagree_are_settled_in_any_order(void **state)
 		assert_message(sid, expected);
 	}
 	store_close(store);
-	assert_figures("alpha", "6 0 0 0 0 0 0 0 0 0 0");
-	assert_figures("zeta", "0 0 0 0 0 0 0 0 0 0 0");
+	assert_figures("alpha", "6 0 0 0 0 0 0 0 0 0 0 0");
+	assert_figures("zeta", "0 0 0 0 0 0 0 0 0 0 0 0");
 	assert_int_equal(differences(POLICY_DELIVERED_WINS, false), 0);
 }
 
@@ -601,7 +368,7 @@ static const char *const history_campaigns[] = {"", "alpha", "beta", "gamma"};
 static void
 make_history(struct history *history)
 {
-	static char sids[MESSAGES][16];
+	static char sids[MESSAGES][16], reply_sids[MESSAGES][16];
 	static const char *const senders[] = {"+1", "+2", "", "short"};
 	static const char *const services[] = {"", "MG1", "MG2"};
 	static const char *const variants[] = {"", "x", "y"};
@@ -610,10 +377,12 @@ make_history(struct history *history)
 		struct event *events = &history->events[history->count];
 		size_t count = random_receipts(events);
 		snprintf(sids[i], sizeof sids[i], "SM%zu", i);
+		snprintf(reply_sids[i], sizeof reply_sids[i], "RE%zu", i);
 		unsigned campaign = random_below(4), odd = random_below(10) == 0;
 		for (size_t k = 0; k < count; k++) {
 			struct event *event = &events[k];
-			event->message = slice_of(sids[i]);
+			event->message =
+			    slice_of(event->type == EVENT_REPLIED ? reply_sids[i] : sids[i]);
 			event->journal_seq = history->count + k + 1;
 			event->workspace = odd && random_below(2) ? SLICE("v") : SLICE("w");
 			event->campaign =
@@ -720,6 +489,8 @@ make_small_store(void)
 	    receipt("SM5", "d", STATUS_RECEIVED, T0)};
 	events[2].error_code = 30005;
 	events[6].keyword = SLICE("stop");
+	events[6].consent = CONSENT_OUT;
+	events[6].cause = SLICE("keyword");
 	commit(store, events, COUNT_OF(events));
 	store_close(store);
 	assert_int_equal(differences(POLICY_DELIVERED_WINS, false), 0);
@@ -749,7 +520,7 @@ the_audit_finds_figures_that_were_changed(void **state)
 	    "UPDATE campaign_hour SET hour = hour + 9",
 	    "UPDATE campaign_hour SET conflicts = 7 WHERE tagset_id = 2",
 	    "DELETE FROM campaign_hour WHERE tagset_id = 1",
-	    "INSERT INTO campaign_hour VALUES(1, 5, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
+	    "INSERT INTO campaign_hour VALUES(1, 5, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
 	    "UPDATE provider_hour SET messages = messages + 1",
 	    "DELETE FROM provider_hour",
 	    "UPDATE campaign_error SET failed = failed + 1",
@@ -859,21 +630,32 @@ events_are_filtered_and_paged(void **state)
 	odd.folds = false;
 	odd.workspace = SLICE("v");
 	commit(store, &odd, 1);
+	struct event twice = receipt("SM10", "c", STATUS_SENT, T0);
+	twice.workspace = SLICE("v");
+	commit(store, &twice, 1);
 	store_close(store);
+	assert_events(
+	    (struct event_filter){.campaign = SLICE("c")}, "1:Sent 2:Delivered 3:Failed 9:Sent");
+	assert_events(
+	    (struct event_filter){.campaign = SLICE("c"), .workspace = SLICE("v")}, "9:Sent");
+	assert_events((struct event_filter){.campaign = SLICE("c"), .workspace = SLICE("w")},
+	    "1:Sent 2:Delivered 3:Failed");
+	assert_events((struct event_filter){.campaign = SLICE("c"), .workspace = SLICE("u")}, "");
 	assert_events((struct event_filter){.limit = 0},
-	    "1:Sent 2:Delivered 3:Failed 4:Read 5:Failed 6:Delivered 7:Replied 8:Unrecognised");
+	    "1:Sent 2:Delivered 3:Failed 4:Read 5:Failed "
+	    "6:Delivered 7:Replied 8:Unrecognised 9:Sent");
 	assert_events((struct event_filter){.after_seq = 2, .limit = 2}, "3:Failed 4:Read");
 	assert_events((struct event_filter){.type = SLICE("Failed")}, "3:Failed 5:Failed");
 	assert_events((struct event_filter){.type = SLICE("Failed"), .after_seq = 3}, "5:Failed");
-	assert_events((struct event_filter){.campaign = SLICE("c")}, "1:Sent 2:Delivered 3:Failed");
+	assert_events((struct event_filter){.campaign = SLICE("d"), .after_seq = 4, .limit = 2},
+	    "5:Failed 6:Delivered");
 	assert_events((struct event_filter){.campaign = SLICE("")}, "8:Unrecognised");
-	assert_events((struct event_filter){.workspace = SLICE("v")}, "8:Unrecognised");
-	assert_events((struct event_filter){.campaign = SLICE("c"), .workspace = SLICE("v")}, "");
+	assert_events((struct event_filter){.workspace = SLICE("v")}, "8:Unrecognised 9:Sent");
 	assert_events((struct event_filter){.message = SLICE("SM1")}, "1:Sent 2:Delivered");
 	assert_events((struct event_filter){.message = SLICE("SM9")}, "8:Unrecognised");
 	assert_events((struct event_filter){.message = SLICE("SM99")}, "");
 	assert_events((struct event_filter){.campaign = SLICE("c' OR 1=1 --")}, "");
-	assert_events((struct event_filter){.after_seq = 8}, "");
+	assert_events((struct event_filter){.after_seq = 9}, "");
 }
 
 static void
@@ -1014,19 +796,26 @@ errors_of_a_campaign_are_told_by_code(void **state)
 	store_close(store);
 	struct buffer text = BUFFER_EMPTY;
 	struct store_reader *reader = open_reader();
-	assert_ok(store_read_campaign_errors(reader, 1, 0, 0, note_code, &text));
+	assert_ok(store_read_campaign_errors(
+	    reader, &(struct error_filter){.campaign_id = 1}, note_code, &text));
 	assert_slice(buffer_slice(&text),
 	    "30005 Unknown destination handset 3 1..5; 39999  2 3..6; -1  1 4..4; ");
 	buffer_clear(&text);
 	/* all of them lie in the hour that begins at T0 */
-	assert_ok(store_read_campaign_errors(reader, 1, T0, T0 + CLOCK_HOUR_US, note_code, &text));
+	assert_ok(store_read_campaign_errors(reader,
+	    &(struct error_filter){.campaign_id = 1, .from_us = T0, .to_us = T0 + CLOCK_HOUR_US},
+	    note_code, &text));
 	assert_slice(buffer_slice(&text),
 	    "30005 Unknown destination handset 3 1..5; 39999  2 3..6; -1  1 4..4; ");
 	buffer_clear(&text);
-	assert_ok(store_read_campaign_errors(reader, 1, T0 + CLOCK_HOUR_US, 0, note_code, &text));
-	assert_ok(store_read_campaign_errors(reader, 1, 0, T0, note_code, &text));
+	assert_ok(store_read_campaign_errors(reader,
+	    &(struct error_filter){.campaign_id = 1, .from_us = T0 + CLOCK_HOUR_US}, note_code,
+	    &text));
+	assert_ok(store_read_campaign_errors(
+	    reader, &(struct error_filter){.campaign_id = 1, .to_us = T0}, note_code, &text));
 	assert_slice(buffer_slice(&text), "");
-	assert_ok(store_read_campaign_errors(reader, 999, 0, 0, note_code, &text));
+	assert_ok(store_read_campaign_errors(
+	    reader, &(struct error_filter){.campaign_id = 999}, note_code, &text));
 	assert_slice(buffer_slice(&text), "");
 	buffer_done(&text);
 	store_reader_close(reader);
@@ -1065,9 +854,10 @@ the_catalogue_is_read_in_pages(void **state)
 static void
 assert_refused(enum result expected)
 {
+	const struct store_options options = {.path = path};
 	struct store *store = NULL;
 	struct store_reader *reader = NULL;
-	assert_int_equal(store_open(path, POLICY_DELIVERED_WINS, &store, &failure), expected);
+	assert_int_equal(store_open(&options, &store, &failure), expected);
 	assert_contains(slice_of(failure.text), path);
 	assert_null(store);
 	assert_int_not_equal(store_reader_open(path, &reader, &failure), RESULT_OK);
@@ -1099,10 +889,11 @@ static void
 a_refused_database_is_not_touched(void **state)
 {
 	(void)state;
+	const struct store_options options = {.path = path};
 	struct store *store = NULL;
 	run_sql("CREATE TABLE notes(text)");
 	struct buffer before = read_whole_file(path);
-	assert_int_equal(store_open(path, POLICY_DELIVERED_WINS, &store, &failure), RESULT_CORRUPT);
+	assert_int_equal(store_open(&options, &store, &failure), RESULT_CORRUPT);
 	struct buffer after = read_whole_file(path);
 	bool same = slice_equal(buffer_slice(&before), buffer_slice(&after));
 	buffer_done(&before);

@@ -1,8 +1,10 @@
 /* api: the private listener that answers questions (endpoints.h) and takes no callbacks.
  *
- * libmicrohttpd's own pool of threads serves it, in poll mode; nothing is ever suspended here, so
- * none of the traps of intake.h apply. Each request borrows one of as many read-only connections to
- * the store as there are threads, so it can never slow a commit. start and stop from one thread. */
+ * libmicrohttpd's own pool of threads serves it, in epoll mode: poll mode starves connections while
+ * others are suspended, as open event streams are (streams.h). What epoll mode is known to do, to
+ * stall when exactly 128 sockets are ready, cannot happen with the few connections allowed here.
+ * Each request borrows one of as many read-only connections to the store as there are threads, so
+ * it can never slow a commit. start, tick, stop and free from one thread; notify from any. */
 #ifndef DLRD_API_API_H
 #define DLRD_API_API_H
 
@@ -27,7 +29,18 @@ struct api;
 must_check enum result api_start(
     const struct api_options *options, struct api **out_api, struct failure *failure);
 
-/* Ends all requests and frees the api. Accepts NULL. */
+/* There is something new in the store: wakes the event streams. */
+void api_notify(struct api *api);
+
+/* To be called about once a second: keeps the event streams alive, and ends those whose clients are
+ * gone. */
+void api_tick(struct api *api);
+
+/* Ends all requests and streams, and closes the listeners; api_notify still does no harm. Accepts
+ * NULL. */
 void api_stop(struct api *api);
+
+/* After api_stop. Accepts NULL. */
+void api_free(struct api *api);
 
 #endif

@@ -1,13 +1,15 @@
 /* endpoints: the questions that the api listener answers, as a table of paths.
  *
- * Pure but for the store it reads: a request's target in, an answer out. What the daemon's state
- * has to do with (readiness, metrics) it asks through struct endpoints_state. Thread-safe, with a
- * reader for each thread. */
+ * Pure but for the store it reads: a request in, an answer out. What the daemon's state has to do
+ * with (readiness, metrics, a rebuild) it asks through struct endpoints_state. The answers
+ * themselves are in a file for each group of questions: campaigns, series, providers, events,
+ * optouts, errors, upkeep. Thread-safe, with a reader for each thread. */
 #ifndef DLRD_API_ENDPOINTS_H
 #define DLRD_API_ENDPOINTS_H
 
 #include "dlrd/base/buffer.h"
 #include "dlrd/base/metrics.h"
+#include "dlrd/projector/projector.h"
 #include "dlrd/store/reader.h"
 
 #define ENDPOINTS_LIMIT_DEFAULT 100 /* rows in a list */
@@ -19,23 +21,44 @@ struct endpoints_state {
 	void *context;
 	/* Whether callbacks can be kept now; *out_why is a word for a person either way. */
 	bool (*ready)(void *context, const char **out_why);
+	/* projector_ask_rebuild and projector_read_rebuild. */
+	bool (*ask_rebuild)(void *context);
+	void (*read_rebuild)(void *context, struct projector_rebuild *out_rebuild);
 };
+
+/* What of a request an answer may depend on. */
+struct api_request {
+	struct slice method;                /* "GET"; a HEAD is answered as a GET */
+	struct slice target;                /* as it came over the wire */
+	struct slice last_event_id, origin; /* headers; absent where there are none */
+	bool has_body;
+};
+
+struct event_stream;
 
 struct api_answer {
 	unsigned status;
 	const char *media_type;
+	const char *allow;  /* of a 405: the methods that are answered; NULL otherwise */
 	struct buffer body; /* the caller's, to be given to buffer_done */
+	/* The caller's, to be given to event_stream_free: the body goes on with what it reads.
+	 * NULL for an answer that is whole. */
+	struct event_stream *stream;
 };
 
 /* Whether the path of target is open to callers without the bearer token (healthz, readyz). */
 bool endpoints_is_open(struct slice target);
 
-/* Answers a GET of the raw target. reader may be NULL (the store cannot be opened): what needs it
- * is then answered 503. Never fails: what goes wrong is an answer, too. */
-struct api_answer endpoints_answer(
-    const struct endpoints_state *state, struct store_reader *reader, struct slice target);
+/* Answers a request. reader may be NULL (the store cannot be opened): what needs it is then
+ * answered 503. Never fails: what goes wrong is an answer, too. */
+struct api_answer endpoints_answer(const struct endpoints_state *state, struct store_reader *reader,
+    const struct api_request *request);
 
 /* {"error": "..."} with that status. */
 struct api_answer endpoints_error(unsigned status, const char *format, ...) printf_like(2, 3);
+
+/* Appends the path of the table's row at index, as OpenAPI writes it: "/v1/messages/{sid}". false,
+ * without a word, behind the last one. */
+bool endpoints_path(size_t index, struct buffer *out);
 
 #endif

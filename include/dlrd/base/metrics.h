@@ -32,6 +32,8 @@ enum metric_family {
 	METRIC_CONFLICTS,             /* messages with two different final statuses */
 	METRIC_TAG_MISFITS,           /* receipts whose tags did not fit the route's template */
 	METRIC_UNKNOWN_CODES,         /* failing receipts whose code the catalogue does not know */
+	METRIC_CONSENT_CHANGES,       /* people who opted out, or in again */
+	METRIC_ALERTS,                /* what Twilio's debugger told */
 	METRIC_READY,                 /* 1 while readyz is green */
 	METRIC_FAMILY_COUNT,
 };

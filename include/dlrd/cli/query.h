@@ -35,11 +35,25 @@ bool query_begin(struct query *query, const struct cli_command *command, int cou
     const struct cli_option *options, size_t option_count, int operands_max, int *out_operands,
     int *out_status);
 
+/* Writes what was asked for and says what went wrong, with the question's result or with the
+ * writing. Frees output and object (output_finish). The command's exit status. */
+int query_end(const struct query *query, const struct cli_command *command, enum result result,
+    struct output *output, struct json_t *object);
+
 /* What a failed question to the store is told as; CLI_FAILED. */
 int query_failure(const struct query *query, const struct cli_command *command, enum result result);
 
 /* Reads a time as the api does; text may be NULL. False, having told why, for no time. */
 bool query_time(
     const struct cli_command *command, const char *option, const char *text, int64_t *out_us);
+
+/* The same with --from and --to. */
+bool query_times(const struct cli_command *command, const char *from, const char *to,
+    int64_t *out_from_us, int64_t *out_to_us);
+
+/* Whether text is one of the words, separated by "|"; says which would be right where it is not.
+ * NULL, for an option that was not given, is fine. */
+bool query_word(
+    const struct cli_command *command, const char *option, const char *text, const char *words);
 
 #endif

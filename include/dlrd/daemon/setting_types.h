@@ -36,6 +36,9 @@ must_check enum result setting_read(
 /* Appends the field's value as it would be written. */
 void setting_write(const struct setting *setting, const void *field, struct buffer *out);
 
+/* Whether text is a SID of that prefix: AC, MG, and 32 hexadecimal digits. */
+bool setting_is_sid(struct slice text, struct slice prefix);
+
 /* Frees what the field holds. */
 void setting_done(const struct setting *setting, void *field);
 

@@ -1,9 +1,9 @@
 /* settings: the configuration file, read, checked and ready to build the daemon from.
  *
- * Each key of [server], [api], [store] and [log] is a row of one table in settings.c: its type,
- * default, bounds and help. From the row come the parser, the words of an error, and --print; a
- * test holds conf/dlrd.ini against the table. [account SID] and [callback /path] may stand any
- * number of times, one for each account and path.
+ * Each key of [server], [api], [store], [replies] and [log] is a row of one table in settings.c:
+ * its type, default, bounds and help. From the row come the parser, the words of an error, and
+ * --print; a test holds conf/dlrd.ini against the table. [account SID], [callback /path], [keyword
+ * NAME] and [provider NAME] may stand any number of times, one for each account, path and name.
  *
  * Reading goes on after a mistake, so that all of them are told at once, each as
  * "FILE:LINE: [section] key: what is wrong and what would be right". One thread. */
@@ -14,7 +14,9 @@
 #include "dlrd/base/log.h"
 #include "dlrd/base/socket.h"
 #include "dlrd/model/fold.h"
+#include "dlrd/model/provider_names.h"
 #include "dlrd/projector/route.h"
+#include "dlrd/twilio/keyword.h"
 #include "dlrd/twilio/verifier.h"
 
 #define SETTINGS_LIST_MAX 16
@@ -43,8 +45,13 @@ struct settings {
 	/* [store] */
 	char *directory;
 	char *error_codes;                     /* "" for the catalogue that is built in */
+	char *error_codes_site;                /* laid over that; "" for none */
 	int64_t journal_keep_us, journal_size; /* microseconds, bytes */
 	enum conflict_policy conflicts;
+
+	/* [replies] */
+	int64_t reply_window_us; /* how long after a message an answer is one to it */
+	int64_t reply_late_us; /* how much later than its answer a message's first receipt may be */
 
 	/* [log] */
 	enum log_level log_level;
@@ -53,6 +60,11 @@ struct settings {
 	struct verifier *verifier; /* tokens of all accounts, and the public URLs */
 	struct secret *api_token;  /* from api_token_file; NULL for none */
 	struct routes routes;
+
+	/* [keyword ...], [provider ...] */
+	struct keywords *keywords;
+	struct provider_names providers;
+
 	bool secrets_exposed; /* a token stands in a file that everybody may read */
 };
 

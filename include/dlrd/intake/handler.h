@@ -9,6 +9,7 @@
 #include "dlrd/base/metrics.h"
 #include "dlrd/journal/journal.h"
 #include "dlrd/projector/route.h"
+#include "dlrd/twilio/keyword.h"
 #include "dlrd/twilio/verifier.h"
 
 /* What a stranger may send. Configurable within bounds; the defaults stand in daemon/settings.c. */
@@ -51,6 +52,7 @@ struct handler;
 struct handler_options {
 	const struct routes *routes;
 	const struct verifier *verifier;
+	const struct keywords *keywords; /* whose replies are given; NULL for none */
 	struct handler_limits limits;
 	struct metrics *metrics;
 };
@@ -64,9 +66,11 @@ must_check enum result handler_new(
 unsigned handler_head(struct handler *handler, const struct request_head *head, bool *out_close);
 
 struct ruling {
-	unsigned status;            /* answer now, where it is not 0; it has been counted */
-	unsigned kept_status;       /* otherwise: keep entry, and then answer this: 204, or 200 with
-				       TwiML for an inbound message */
+	unsigned status;      /* answer now, where it is not 0; it has been counted */
+	unsigned kept_status; /* otherwise: keep entry, and then answer this: 204, or 200 with
+				 TwiML for an inbound message */
+	struct slice reply;   /* what the TwiML sends to the person, borrowed from the keywords;
+				 absent   for nothing */
 	struct journal_entry entry; /* borrows from the head, the body and the handler */
 };
 

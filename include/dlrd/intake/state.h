@@ -26,6 +26,7 @@ struct request {
 	enum stage stage;
 	unsigned status;
 	unsigned kept_status; /* the answer once it is kept */
+	struct slice reply;   /* what goes with a 200; absent for nothing */
 	bool close;           /* the connection ends with the answer */
 	struct request_head head;
 	struct buffer target, body;

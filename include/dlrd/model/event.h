@@ -8,7 +8,8 @@
 #include "dlrd/model/status.h"
 
 enum event_type {
-	EVENT_PROGRESS, /* accepted, scheduled, queued, sending, canceled */
+	EVENT_PROGRESS, /* accepted, scheduled, queued, sending, canceled; and what is understood
+			   but is none of the others: a link's preview, an alert, a sink's test */
 	EVENT_SENT,
 	EVENT_DELIVERED,
 	EVENT_FAILED, /* failed or undelivered */
@@ -17,6 +18,17 @@ enum event_type {
 	EVENT_CLICKED,
 	EVENT_UNRECOGNISED, /* kept, without a meaning that is known yet */
 	EVENT_TYPE_COUNT,
+};
+
+/* What an event says of whether the person may be texted. */
+enum consent { CONSENT_SILENT, CONSENT_OUT, CONSENT_IN };
+
+/* What Twilio's debugger said of a request. */
+struct event_alert {
+	struct slice level; /* "error", "warning" */
+	struct slice resource, request_url, method, text;
+	int64_t response_status; /* -1 for none */
+	bool ours;               /* the request was to one of our routes */
 };
 
 struct event {
@@ -33,11 +45,28 @@ struct event {
 	struct slice body;      /* the text of a reply */
 	struct slice keyword;   /* "stop", "start", "help" */
 	struct slice done_date; /* RawDlrDoneDate, as the carrier wrote it */
-	struct slice extra;     /* JSON object of the parameters that have no field */
+	struct slice near_miss; /* what in the body sounds like an opt-out, and is none */
+	struct slice original; /* the SID of the message that a reply names as the one it answers */
+	struct slice link;     /* that was clicked */
+	bool new_link;         /* set by the store: the message's first click of that link */
+	struct slice occurred; /* when it happened, as the request says */
+	struct slice reference; /* what tells an event without a message from another */
+	bool stream;            /* told by Event Streams, and perhaps by a callback, too */
+	enum consent consent;
+	struct slice cause;              /* of consent: "keyword", "error-21610" ... */
+	const struct event_alert *alert; /* NULL for none */
+	struct slice extra;              /* JSON object of the parameters that have no field */
 	struct slice
 	    raw_query; /* kept where a template was not filled or the event is unrecognised */
 	struct slice raw_body; /* kept where the event is unrecognised */
 };
+
+/* "out", "in"; absent for CONSENT_SILENT. */
+struct slice consent_name(enum consent consent);
+
+/* The person's address, and our own side's. */
+struct slice event_peer(const struct event *event);
+struct slice event_sender(const struct event *event);
 
 /* "Delivered" and so on; never NULL. */
 struct slice event_type_name(enum event_type type);

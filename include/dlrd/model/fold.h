@@ -25,7 +25,9 @@ struct message {
 	int64_t error_code;        /* the last one on a failing receipt, -1 for none */
 	int64_t first_us, last_us; /* earliest and latest receipt */
 	int64_t sent_us;           /* earliest receipt that proves it has left */
-	int64_t delivered_us, failed_us, canceled_us, read_us, received_us; /* earliest of each */
+	int64_t delivered_us, failed_us, canceled_us, read_us, received_us,
+	    clicked_us; /* earliest of each */
+	int64_t links;  /* different links that were clicked */
 };
 
 #define MESSAGE_EMPTY ((struct message){.error_code = -1})
@@ -34,11 +36,14 @@ struct message {
 bool conflict_policy_from_name(struct slice name, enum conflict_policy *out_policy);
 struct slice conflict_policy_name(enum conflict_policy policy);
 
-/* Adds a receipt. Events must come in the order of arrival. */
+/* Adds a receipt, or a click, of which only the first of a link (new_link) counts. Events must come
+ * in the order of arrival. */
 void message_fold(struct message *message, const struct event *event);
 
 /* Whether both are the same receipt again: the same status, error code and RawDlrDoneDate; for an
- * inbound message, the message alone. The caller has matched the message already. */
+ * inbound message, the message alone; for a click, the link and its time. Event Streams does not
+ * always carry the RawDlrDoneDate, so between it and a callback an absent one is the same as any.
+ * The caller has matched the message already. */
 bool receipt_is_duplicate(const struct event *a, const struct event *b);
 
 /* Delivered, failed or canceled, as the policy settles it; read implies delivered. */

@@ -17,20 +17,22 @@ enum figure {
 	FIGURE_CANCELED,
 	FIGURE_PENDING, /* sent, without a final word */
 	FIGURE_READ,
-	FIGURE_REPLIED, /* inbound messages */
-	FIGURE_CLICKED,
-	FIGURE_OPTED_OUT, /* replies that say STOP */
+	FIGURE_REPLIED,          /* inbound messages */
+	FIGURE_CLICKED,          /* different links of each message, previews not at all */
+	FIGURE_CLICKED_MESSAGES, /* messages of which any link was */
+	FIGURE_OPTED_OUT,        /* replies that say STOP */
 	FIGURE_CONFLICTS,
 	FIGURE_COUNT,
 };
 
-/* A message adds 1 to this figure in this hour. */
+/* A message adds count to this figure in this hour. */
 struct contribution {
 	enum figure figure;
+	int64_t count;
 	int64_t hour; /* hours since 1970-01-01 UTC */
 };
 
-#define CONTRIBUTIONS_MAX 8
+#define CONTRIBUTIONS_MAX 12
 
 struct rollup {
 	struct contribution items[CONTRIBUTIONS_MAX];

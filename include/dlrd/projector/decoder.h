@@ -1,27 +1,40 @@
-/* decoder: from a journal entry to the event it tells of.
+/* decoder: from a journal entry to the events it tells of.
  *
- * Whatever a genuine request holds gives an event; what cannot be read is Unrecognised and keeps
- * its raw query and body. A decoder owns scratch memory and belongs to one thread. */
+ * Whatever a genuine request holds gives at least one event; what cannot be read is Unrecognised
+ * and keeps its raw query and body. A request of Event Streams may hold several. A decoder owns
+ * scratch memory and belongs to one thread. */
 #ifndef DLRD_PROJECTOR_DECODER_H
 #define DLRD_PROJECTOR_DECODER_H
 
 #include "dlrd/journal/journal.h"
 #include "dlrd/model/event.h"
 #include "dlrd/projector/route.h"
+#include "dlrd/twilio/alert.h"
+#include "dlrd/twilio/keyword.h"
+#include "dlrd/twilio/verifier.h"
 
 struct decoder {
 	const struct routes *routes;
+	const struct keywords *keywords;
+	const struct verifier *verifier;
 	struct form parameters, tags;
 	struct buffer names, extra;
+	struct alert alert;
+	struct event_alert event_alert;
 };
 
-/* routes is borrowed for the decoder's life. */
-void decoder_init(struct decoder *decoder, const struct routes *routes);
+/* All are borrowed for the decoder's life. keywords may be NULL: Twilio's own alone. verifier knows
+ * the public URLs, by which an alert about our own endpoint is told from another's; NULL: none. */
+void decoder_init(struct decoder *decoder, const struct routes *routes,
+    const struct keywords *keywords, const struct verifier *verifier);
 
-/* Decodes entry. The event's slices point into entry and decoder, and are good until the next call.
- * RESULT_NO_MEMORY is the only failure. */
+/* Told each event; its slices point into the entry and the decoder, and are good during the call.
+ * Not RESULT_OK ends the decoding. */
+typedef enum result (*decoded_fn)(void *context, const struct event *event);
+
+/* Decodes entry. Gives on_event's result where that is not RESULT_OK, or RESULT_NO_MEMORY. */
 must_check enum result decoder_decode(
-    struct decoder *decoder, const struct journal_entry *entry, struct event *out_event);
+    struct decoder *decoder, const struct journal_entry *entry, decoded_fn on_event, void *context);
 
 void decoder_done(struct decoder *decoder);
 

@@ -5,7 +5,8 @@
  * load than the machine can do both for, callbacks are still kept and answered, and their meaning
  * follows later.
  *
- * Threads: notify and stop from any; on_synced runs on the projector's own. */
+ * Threads: the functions may be called from any; on_projected and on_synced run on the projector's
+ * own. */
 #ifndef DLRD_PROJECTOR_PROJECTOR_H
 #define DLRD_PROJECTOR_PROJECTOR_H
 
@@ -17,8 +18,12 @@ struct projector_options {
 	const char *journal_path;
 	struct store *store; /* the projector's own until projector_stop returns */
 	const struct routes *routes;
+	const struct keywords *keywords; /* NULL for Twilio's own alone */
+	const struct verifier *verifier; /* for its public URLs; may be NULL */
 	struct metrics *metrics;
 	void *context;
+	/* There is something new in the store. May be NULL. */
+	void (*on_projected)(void *context);
 	/* Everything up to journal_seq is projected, and on the disk. */
 	void (*on_synced)(void *context, uint64_t journal_seq);
 };
@@ -30,6 +35,25 @@ must_check enum result projector_start(const struct projector_options *options,
 
 /* The journal holds entries up to last_seq. */
 void projector_notify(struct projector *projector, uint64_t last_seq);
+
+/* Replaces the error catalogue before the next batch. Takes catalogue, which came from malloc,
+ * over.
+ */
+void projector_set_catalogue(struct projector *projector, struct error_catalogue *catalogue);
+
+enum rebuild_state { REBUILD_NONE, REBUILD_RUNNING, REBUILD_DONE, REBUILD_FAILED };
+
+/* The last rebuild that was asked for. */
+struct projector_rebuild {
+	enum rebuild_state state;
+	struct store_rebuilt rebuilt; /* of REBUILD_DONE */
+	char why[256];                /* of REBUILD_FAILED */
+};
+
+/* Has the store rebuilt before the next batch (store_rebuild); callbacks are kept meanwhile, and
+ * projected afterwards. False when one is running already. */
+bool projector_ask_rebuild(struct projector *projector);
+void projector_read_rebuild(struct projector *projector, struct projector_rebuild *out_rebuild);
 
 /* Projects what is in the journal, for at most PROJECTOR_STOP_US, then ends the thread and frees
  * the projector. What is left is projected at the next start. Accepts NULL. */

@@ -11,7 +11,7 @@
 #include "dlrd/store/reader.h"
 
 struct audit {
-	uint64_t events, messages, figures; /* how much was compared */
+	uint64_t events, messages, figures, replies, optouts; /* how much was compared */
 	uint64_t differences;
 };
 

@@ -7,6 +7,8 @@
 
 #include "dlrd/model/rollup.h"
 
+#include <sqlite3.h>
+
 enum delta_table { DELTA_CAMPAIGN, DELTA_PROVIDER, DELTA_ERROR };
 
 /* A row of campaign_hour (id: tagset), provider_hour (id: provider) or campaign_error (id: tagset,
@@ -33,6 +35,9 @@ must_check enum result deltas_add(struct deltas *deltas, const struct rollup *ro
  * call. code is 0 but for DELTA_ERROR. */
 struct delta *deltas_row(
     struct deltas *deltas, enum delta_table table, int64_t id, int64_t code, int64_t hour);
+
+/* Takes all rows of the three tables away. */
+must_check enum result deltas_subtract_stored(struct deltas *deltas, sqlite3 *db);
 
 /* Whether every figure of the row is 0. */
 bool delta_is_zero(const struct delta *delta);

@@ -19,12 +19,16 @@ struct tagset {
 must_check enum result names_open(sqlite3 *db, struct names **out_names);
 
 /* The tagset with these texts (absent counts as empty), made where it is missing; a campaign that
- * is made has time_us as its first and last time. */
+ * is made has no first and last time (0) yet. */
 must_check enum result names_tagset(struct names *names, struct slice workspace,
-    struct slice campaign, struct slice variant, int64_t time_us, struct tagset *out_tagset);
+    struct slice campaign, struct slice variant, struct tagset *out_tagset);
 
 /* Which of two tagsets a message belongs to when its receipts disagree: the one with a campaign,
- * else the least in byte order, so that the order of arrival does not matter. */
+ * else the least in byte order of which anything is known, so that the order of arrival does not
+ * matter. t and c name the tagset and its campaign. */
+#define TAGSET_PREFERENCE                                               \
+	" ORDER BY c.name = '', c.name, c.workspace = '', c.workspace," \
+	" t.variant = '', t.variant LIMIT 1"
 must_check enum result names_choose_tagset(
     struct names *names, int64_t a_id, int64_t b_id, int64_t *out_id);
 

@@ -1,11 +1,61 @@
-/* reader_handle: the connection inside a reader, for the store's own files. */
+/* reader_handle: what is inside a reader, for the store's own files. */
 #ifndef DLRD_STORE_READER_HANDLE_H
 #define DLRD_STORE_READER_HANDLE_H
 
 #include "dlrd/store/reader.h"
+#include "dlrd/store/sql.h"
 
-#include <sqlite3.h>
+/* Each question has one statement, prepared when it is asked for the first time. */
+enum question {
+	QUESTION_CAMPAIGNS,
+	QUESTION_ERRORS,
+	QUESTION_SERIES,
+	QUESTION_PROVIDERS,
+	QUESTION_EVENTS,
+	QUESTION_CAMPAIGN_EVENTS,
+	QUESTION_CAMPAIGNS_NAMED,
+	QUESTION_ONE_CAMPAIGN_EVENTS,
+	QUESTION_MESSAGE_EVENTS,
+	QUESTION_LAST_EVENT,
+	QUESTION_MESSAGE,
+	QUESTION_REPLIES,
+	QUESTION_UNATTRIBUTED,
+	QUESTION_NEAR_MISSES,
+	QUESTION_OPTOUTS,
+	QUESTION_OPTOUTS_OF_NUMBER,
+	QUESTION_PAST_OPTOUTS,
+	QUESTION_PAST_OPTOUTS_OF_NUMBER,
+	QUESTION_EVIDENCE,
+	QUESTION_CONSENT_CHANGES,
+	QUESTION_ALERTS,
+	QUESTION_CATALOGUE,
+	QUESTION_CURSOR,
+	QUESTION_COUNT,
+};
 
 sqlite3 *store_reader_handle(struct store_reader *reader);
+
+/* The question's statement, ready to be bound. Returns RESULT_OK, or why it cannot be had. */
+must_check enum result reader_ask(struct store_reader *reader, enum question question,
+    const char *sql, sqlite3_stmt **out_statement);
+
+/* Bind a value by its name (":workspace"); one that the statement does not have is passed over. */
+void reader_bind_text(sqlite3_stmt *statement, const char *name, struct slice text);
+void reader_bind_number(sqlite3_stmt *statement, const char *name, int64_t number);
+
+/* ":limit", without which there is none (0). */
+void reader_bind_limit(sqlite3_stmt *statement, size_t limit);
+
+/* ":from" and ":to" in hours; those that the stretch of time touches. */
+void reader_bind_hours(sqlite3_stmt *statement, int64_t from_us, int64_t to_us);
+
+/* ":from" and ":to" in microseconds; to_us 0 is no end. */
+void reader_bind_times(sqlite3_stmt *statement, int64_t from_us, int64_t to_us);
+
+/* A column's text, absent where it is empty. */
+struct slice reader_filled(sqlite3_stmt *statement, int column);
+
+/* Ends a question that stepped to `code`. */
+enum result reader_finish(struct store_reader *reader, sqlite3_stmt *statement, int code);
 
 #endif

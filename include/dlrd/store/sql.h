@@ -6,6 +6,24 @@
 
 #include <sqlite3.h>
 
+/* All figures of campaign_hour or provider_hour, which is h, in the order of enum figure. */
+#define FIGURE_SUMS                                                                               \
+	"coalesce(sum(h.messages), 0), coalesce(sum(h.sent), 0), coalesce(sum(h.delivered), 0),"  \
+	" coalesce(sum(h.failed), 0), coalesce(sum(h.canceled), 0), coalesce(sum(h.pending), 0)," \
+	" coalesce(sum(h.read), 0), coalesce(sum(h.replied), 0), coalesce(sum(h.clicked), 0),"    \
+	" coalesce(sum(h.clicked_messages), 0), coalesce(sum(h.opted_out), 0),"                   \
+	" coalesce(sum(h.conflicts), 0)"
+#define FIGURE_COLUMNS                                                                  \
+	"messages, sent, delivered, failed, canceled, pending, read, replied, clicked," \
+	" clicked_messages, opted_out, conflicts"
+
+/* The nickname of a row of the table provider, which is p; NULL where it has none. */
+#define PROVIDER_NAME                                                                        \
+	"(SELECT n.name FROM provider_name n WHERE n.kind = 'sender' AND n.value = p.sender" \
+	" OR n.kind = 'service' AND n.value = p.service"                                     \
+	" OR n.kind = 'account' AND n.value = p.account OR n.kind = 'default'"               \
+	" ORDER BY n.kind = 'default', n.kind = 'account', n.kind = 'service' LIMIT 1)"
+
 /* SQLite's result code as ours. */
 enum result sql_result(int code);
 
@@ -26,6 +44,9 @@ void sql_bind_bytes(sqlite3_stmt *statement, int index, struct slice bytes);
 
 /* The same as sql_bind_text, with absent text as an empty one. */
 void sql_bind_name(sqlite3_stmt *statement, int index, struct slice text);
+
+/* A column's number, or fallback for NULL. */
+int64_t sql_number_or(sqlite3_stmt *statement, int column, int64_t fallback);
 
 /* A column's text, good until the next step; absent for NULL. */
 struct slice sql_text(sqlite3_stmt *statement, int column);

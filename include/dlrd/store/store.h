@@ -14,7 +14,9 @@
 #ifndef DLRD_STORE_STORE_H
 #define DLRD_STORE_STORE_H
 
+#include "dlrd/base/clock.h"
 #include "dlrd/model/fold.h"
+#include "dlrd/model/provider_names.h"
 #include "dlrd/twilio/error_catalogue.h"
 
 /* The file's name in the store's directory. */
@@ -22,11 +24,23 @@
 
 struct store;
 
-/* Opens the store, creates it where it is missing, brings an older one to this version in one
- * transaction, and refolds messages with conflicting receipts where the policy is not the one they
- * were folded with. failure says what is wrong. */
-must_check enum result store_open(const char *path, enum conflict_policy policy,
-    struct store **out_store, struct failure *failure);
+struct store_options {
+	const char *path;
+	enum conflict_policy policy;
+	int64_t reply_window_us; /* how long after a message an answer to it is taken for one */
+	int64_t reply_late_us;   /* how much later than the reply a message may become known */
+};
+
+/* The windows as they are without configuration. */
+#define STORE_REPLY_WINDOW_US (7 * CLOCK_DAY_US)
+#define STORE_REPLY_LATE_US (15 * 60 * CLOCK_SECOND_US)
+
+/* Opens the store, creates it where it is missing, and brings an older one to this version in one
+ * transaction; refolds messages with conflicting receipts where the policy is not the one they were
+ * folded with, and settles the replies anew where the windows are others. failure says what is
+ * wrong. */
+must_check enum result store_open(
+    const struct store_options *options, struct store **out_store, struct failure *failure);
 
 /* The last journal entry that has been projected; 0 for none. */
 uint64_t store_cursor(const struct store *store);
@@ -38,6 +52,7 @@ struct store_added {
 	bool duplicate;    /* it had arrived before: counted as a duplicate, nothing else changed */
 	bool conflict;     /* with it, its message has two different final statuses */
 	bool unknown_code; /* a failure whose code the catalogue does not know */
+	bool consent_changed; /* with it, somebody must not be texted any more, or may be again */
 };
 
 /* Adds one event: keeps it, folds its message, changes the figures. After any failure the whole
@@ -62,6 +77,29 @@ uint64_t store_wal_bytes(const struct store *store);
 /* Replaces the error catalogue, history included, in one transaction. */
 must_check enum result store_set_catalogue(
     struct store *store, const struct error_catalogue *catalogue);
+
+/* The same with the nicknames of providers. */
+must_check enum result store_set_provider_names(
+    struct store *store, const struct provider_names *names);
+
+/* What store_rebuild found. */
+struct store_rebuilt {
+	uint64_t messages;  /* folded anew */
+	uint64_t mended;    /* of them not as stored */
+	uint64_t replies;   /* that belong to another message or campaign than was stored */
+	uint64_t figures;   /* hourly rows that were wrong */
+	uint64_t campaigns; /* whose first or last time was wrong */
+	uint64_t optouts;   /* states and marks that do not follow from the evidence */
+};
+
+/* Folds every message anew from its stored receipts, settles every reply, adds up all figures and
+ * derives the opt-out list from its evidence, all in one transaction. Nothing is read from the
+ * journal. It takes about as long as the receipts took to add. */
+must_check enum result store_rebuild(struct store *store, struct store_rebuilt *out_rebuilt);
+
+/* Ends what the store is doing with a failure, as soon as it can: a long rebuild at a stop. From
+ * any thread. */
+void store_interrupt(struct store *store);
 
 /* The engine's words for the last failure. Borrowed until the next call. */
 const char *store_error(const struct store *store);

@@ -21,7 +21,7 @@ struct error_entry {
 struct error_catalogue {
 	struct error_entry *entries; /* sorted by code */
 	size_t count;
-	char *text; /* the file's bytes, which the slices point into */
+	char *text; /* what the slices point into */
 };
 
 /* The catalogue that was built in. */
@@ -32,6 +32,12 @@ must_check enum result error_catalogue_load_built_in(
  * stands twice) failure names file and line. */
 must_check enum result error_catalogue_load(
     const char *path, struct error_catalogue *out_catalogue, struct failure *failure);
+
+/* Lays the rows of a second file over the catalogue: a new code is added, a cell that is not empty
+ * takes the place of what is there. The same file format and the same failures as of
+ * error_catalogue_load; the catalogue is then as it was. */
+must_check enum result error_catalogue_overlay(
+    struct error_catalogue *catalogue, const char *path, struct failure *failure);
 
 /* NULL for an unknown code. */
 const struct error_entry *error_catalogue_find(

@@ -37,6 +37,9 @@ must_check enum result secret_new_random(struct secret **out_secret);
 /* Whether text is the secret, in time that depends on the lengths only. */
 bool secret_equal(const struct secret *secret, struct slice text);
 
+/* The text of the secret, borrowed: for whoever has to send it. Copies are to be wiped. */
+struct slice secret_text(const struct secret *secret);
+
 /* Overwrites len bytes so that no compiler leaves it out. */
 void secret_wipe(void *bytes, size_t len);
 

@@ -73,6 +73,11 @@ must_check enum result verifier_add_token(
     struct verifier *verifier, struct slice account, enum token_label label, struct secret *token);
 
 size_t verifier_url_count(const struct verifier *verifier);
+
+/* Whether url lies below one of the public URLs, in any of their spellings; *out_target is then the
+ * rest of it, as a request would have it, and otherwise untouched. */
+bool verifier_find_target(
+    const struct verifier *verifier, struct slice url, struct slice *out_target);
 size_t verifier_account_count(const struct verifier *verifier);
 struct slice verifier_account(const struct verifier *verifier, size_t index);
 bool verifier_has_token(const struct verifier *verifier, size_t index, enum token_label label);

@@ -1,0 +1,54 @@
+/* question: one request on its way through its endpoint: its parameters, and the answer that grows.
+ *
+ * Every reader of a parameter tells a wrong one by an answer of 400 that says what would be right,
+ * and returns false; the endpoint then has nothing more to do. One thread at a time. */
+#ifndef DLRD_API_QUESTION_H
+#define DLRD_API_QUESTION_H
+
+#include "dlrd/api/endpoints.h"
+#include "dlrd/base/json.h"
+#include "dlrd/twilio/form.h"
+
+struct question {
+	const struct endpoints_state *state;
+	const struct api_request *request;
+	struct store_reader *reader; /* not NULL where the endpoint needs the store */
+	struct slice name;           /* the decoded {} of the path */
+	struct form query;
+	struct api_answer answer; /* 200 with an empty body of JSON, to begin with */
+	bool csv;
+	int64_t limit, from_us, to_us; /* 0 where the query has no from or to */
+};
+
+/* Answers with an error. Always false, so that a reader of parameters can end with it. */
+bool question_refuse(struct question *question, unsigned status, const char *format, ...)
+    printf_like(3, 4);
+
+/* Answers that the store could not be read. */
+void question_store_failed(struct question *question, enum result result);
+
+/* A parameter as it came; absent where there is none. Borrowed from the question. */
+struct slice question_text(const struct question *question, const char *name);
+
+/* A whole number between min and max, or fallback where the query does not have it. */
+must_check bool question_number(struct question *question, const char *name, int64_t fallback,
+    int64_t min, int64_t max, int64_t *out_number);
+
+/* A time, RFC 3339 or a day; 0 where the query does not have it, and never 0 where it has. */
+must_check bool question_time(struct question *question, const char *name, int64_t *out_us);
+
+/* The index of one of choices, which ends with NULL; fallback where the query does not have it. */
+must_check bool question_choice(struct question *question, const char *name,
+    const char *const choices[], size_t fallback, size_t *out_choice);
+
+/* What all questions have in common: format, limit, from, to. */
+must_check bool question_common(struct question *question);
+
+/* The limit of a list; 0, for all of it, in CSV, which has no place for a next, and for a list that
+ * is short, unless a limit is asked for. */
+size_t question_limit(const struct question *question, bool is_short);
+
+/* Writes value as the answer's body, and frees it. */
+void question_answer(struct question *question, struct json_t *value);
+
+#endif

@@ -1,0 +1,31 @@
+/* setting_sections: the keys of [keyword NAME] and [provider NAME], of which there may be any
+ * number of sections.
+ *
+ * Where a key stands, and that it stands once, is settings.c's. Each function that takes a key gets
+ * an absent key and value where the section begins. One thread. */
+#ifndef DLRD_DAEMON_SETTING_SECTIONS_H
+#define DLRD_DAEMON_SETTING_SECTIONS_H
+
+#include "dlrd/base/buffer.h"
+#include "dlrd/model/provider_names.h"
+#include "dlrd/twilio/keyword.h"
+
+/* 1 to 32 letters, digits, - or _. */
+bool setting_is_keyword_name(struct slice name);
+
+must_check enum result setting_keyword_key(struct keywords *keywords, struct slice name,
+    struct slice key, struct slice value, struct failure *failure);
+
+must_check enum result setting_provider_key(struct provider_names *providers, struct slice name,
+    struct slice key, struct slice value, struct failure *failure);
+
+/* Append the sections as they would be written. */
+void setting_keywords_print(const struct keywords *keywords, struct buffer *out);
+void setting_providers_print(const struct provider_names *providers, struct buffer *out);
+
+/* settings_each_key (settings.h) for these sections. */
+void setting_sections_each_key(
+    void (*on_key)(void *context, const char *section, const char *key, const char *fallback),
+    void *context);
+
+#endif

@@ -1,0 +1,35 @@
+/* consents: the opt-out ledger: who must not be texted, by whom, since when, and how that is known.
+ *
+ * Inside the store only. Each piece of evidence is a row of the table consent, appended in the
+ * order of arrival and never changed; the last one of a number and scope is its state, which the
+ * table optout holds. The scope is the messaging service, or the sender where there is none, as
+ * Twilio blocks (help article 223134027). One thread, one connection. */
+#ifndef DLRD_STORE_CONSENTS_H
+#define DLRD_STORE_CONSENTS_H
+
+#include "dlrd/model/event.h"
+#include "dlrd/store/sql.h"
+
+struct consents;
+
+must_check enum result consents_open(sqlite3 *db, struct consents **out_consents);
+
+/* Appends what the event says of consent, which is not CONSENT_SILENT; an event that names no
+ * person or none of our side says it of nobody. *out_changed is whether a state changed. */
+must_check enum result consents_add(
+    struct consents *consents, const struct event *event, int64_t event_seq, bool *out_changed);
+
+/* Whether the ledger has what the event says of consent under event_seq, for its person and scope;
+ * true where it says it of nobody. */
+must_check enum result consents_has(
+    struct consents *consents, const struct event *event, int64_t event_seq, bool *out_has);
+
+/* Derives the table optout, and which evidence changed a state, anew from the evidence. */
+must_check enum result consents_rebuild(struct consents *consents, uint64_t *out_mended);
+
+/* The states that do not follow from the evidence, or are missing. */
+must_check enum result consents_audit(sqlite3 *db, uint64_t *out_states, uint64_t *out_wrong);
+
+void consents_close(struct consents *consents);
+
+#endif

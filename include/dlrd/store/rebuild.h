@@ -1,0 +1,12 @@
+/* rebuild: everything that is derived, derived anew from the stored receipts (store.h).
+ *
+ * Inside the store only; the door is store_rebuild. One thread, one connection, inside a
+ * transaction. */
+#ifndef DLRD_STORE_REBUILD_H
+#define DLRD_STORE_REBUILD_H
+
+#include "dlrd/store/store_handle.h"
+
+must_check enum result rebuild_all(struct store *store, struct store_rebuilt *out_rebuilt);
+
+#endif

@@ -1,0 +1,21 @@
+/* receipts: adding one event: the event table, and everything that one event changes.
+ *
+ * Inside the store only. One thread, one connection, inside a transaction. */
+#ifndef DLRD_STORE_RECEIPTS_H
+#define DLRD_STORE_RECEIPTS_H
+
+#include "dlrd/store/store_handle.h"
+
+struct receipts;
+
+must_check enum result receipts_open(sqlite3 *db, struct receipts **out_receipts);
+
+must_check enum result receipts_add(
+    struct store *store, const struct event *event, struct store_added *out_added);
+
+/* Gives the events of a message that have no tags of their own to a tagset. */
+must_check enum result receipts_move(struct store *store, int64_t message_id, int64_t tagset_id);
+
+void receipts_close(struct receipts *receipts);
+
+#endif

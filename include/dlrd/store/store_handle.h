@@ -1,0 +1,51 @@
+/* store_handle: what is inside a struct store, for the store's own files. */
+#ifndef DLRD_STORE_STORE_HANDLE_H
+#define DLRD_STORE_STORE_HANDLE_H
+
+#include "dlrd/store/consents.h"
+#include "dlrd/store/deltas.h"
+#include "dlrd/store/messages.h"
+#include "dlrd/store/names.h"
+#include "dlrd/store/replies.h"
+#include "dlrd/store/store.h"
+
+/* What a batch changes in a campaign's own row. */
+struct touched {
+	int64_t campaign_id;
+	int64_t first_us, last_us; /* 0: no event, only duplicates */
+	int64_t duplicates;
+};
+
+struct store {
+	sqlite3 *db;
+	sqlite3_stmt *begin, *commit, *rollback, *move_cursor, *touch_campaign,
+	    *change_campaign_hour, *change_provider_hour, *change_campaign_error;
+	struct names *names;
+	struct messages *messages;
+	struct receipts *receipts;
+	struct replies *replies;
+	struct consents *consents;
+	struct deltas deltas;
+	struct touched *touched;
+	size_t touched_count, touched_capacity;
+	enum conflict_policy policy;
+	uint64_t cursor;
+	bool checkpoint_failed; /* none may be tried again */
+	int wal_pages;
+	char error[256];
+};
+
+/* A campaign has an event at time_us, or as many duplicates more. */
+must_check enum result store_touch(
+    struct store *store, int64_t campaign_id, int64_t time_us, int64_t duplicates);
+
+/* Writes a message that was *before, and changes the figures by the difference. sid is that of a
+ * new one. */
+must_check enum result store_save_message(struct store *store, const struct message_row *before,
+    struct message_row *row, struct slice sid);
+
+/* Settles the replies that were noted, and moves each to the campaign it belongs to. *moved grows
+ * by those that were not settled rightly. */
+must_check enum result store_settle_replies(struct store *store, uint64_t *moved);
+
+#endif

@@ -1,0 +1,228 @@
+#include "dlrd/api/events.h"
+
+#include "dlrd/api/event_stream.h"
+#include "dlrd/api/list.h"
+#include "dlrd/base/clock.h"
+
+/* --- the feed --- */
+
+static void
+add_event(void *context, const struct event_row *row)
+{
+	struct report_row cells = report_event_row(row);
+	list_add(context, &cells, (int64_t)row->seq);
+}
+
+static void
+add_receipt(void *context, const struct event_row *row)
+{
+	struct report_row cells = report_receipt_row(row);
+	list_add(context, &cells, (int64_t)row->seq);
+}
+
+/* The filters that the list and the stream share. */
+static bool
+read_filter(struct question *question, struct event_filter *out_filter)
+{
+	static const char *const types[] = {"Sent", "Delivered", "Failed", "Read", "Replied",
+	    "Clicked", "Progress", "Unrecognised", NULL};
+	size_t type;
+	if (!question_choice(question, "type", types, 0, &type))
+		return false;
+	*out_filter = (struct event_filter){.type = question_text(question, "type"),
+	    .campaign = question_text(question, "campaign"),
+	    .workspace = question_text(question, "workspace"),
+	    .variant = question_text(question, "variant")};
+	return true;
+}
+
+void
+events_list(struct question *question)
+{
+	struct event_filter filter;
+	int64_t after;
+	if (!question_number(question, "after", 0, 0, INT64_MAX, &after) ||
+	    !read_filter(question, &filter))
+		return;
+	filter.after_seq = (uint64_t)after;
+	filter.from_us = question->from_us;
+	filter.to_us = question->to_us;
+	filter.limit = (size_t)question->limit;
+	struct list list = {.question = question, .report = &report_events, .last = after};
+	list_begin(&list);
+	enum result result = store_read_events(question->reader, &filter, add_event, &list);
+	struct json_t *object = json_new_object();
+	list_put(&list, object);
+	json_put_int(object, "next", list.last);
+	list_end(&list, object, result);
+}
+
+/* Where the stream begins: a client that comes back says in a header what it saw last. */
+static bool
+read_start(struct question *question, uint64_t *out_after)
+{
+	struct slice seen = question->request->last_event_id;
+	int64_t after = -1;
+	if (!question_number(question, "after", -1, 0, INT64_MAX, &after))
+		return false;
+	if (seen.ptr != NULL && slice_to_int(seen, &after) != RESULT_OK)
+		return question_refuse(question, 400,
+		    "Last-Event-ID must be the id of an event of this stream, a whole number");
+	if (after >= 0) {
+		*out_after = (uint64_t)after;
+		return true;
+	}
+	enum result result = store_read_last_event(question->reader, out_after);
+	if (result != RESULT_OK)
+		question_store_failed(question, result);
+	return result == RESULT_OK;
+}
+
+void
+events_follow(struct question *question)
+{
+	struct event_filter filter;
+	uint64_t after;
+	if (!read_filter(question, &filter) || !read_start(question, &after))
+		return;
+	filter.after_seq = after;
+	if (event_stream_new(&filter, &question->answer.stream) != RESULT_OK)
+		question_refuse(question, 503, "no memory for this answer");
+	else
+		question->answer.media_type = "text/event-stream";
+}
+
+void
+events_one(struct question *question)
+{
+	int64_t seq;
+	if (slice_to_int(question->name, &seq) != RESULT_OK || seq < 1) {
+		question_refuse(question, 404, "an event is known by its seq, a whole number");
+		return;
+	}
+	const struct event_filter filter = {.after_seq = (uint64_t)seq - 1, .limit = 1};
+	struct list list = {.question = question, .report = &report_receipts};
+	question->csv = false;
+	list_begin(&list);
+	enum result result = store_read_events(question->reader, &filter, add_receipt, &list);
+	struct json_t *event = json_first(list.array);
+	if (result == RESULT_OK && (event == NULL || list.last != seq))
+		question_refuse(question, 404, "no event %lld", (long long)seq);
+	else if (result == RESULT_OK)
+		result = json_write(event, &question->answer.body);
+	json_free(list.array);
+	if (result != RESULT_OK)
+		question_store_failed(question, result);
+}
+
+/* --- a message --- */
+
+static void
+put_message(void *context, const struct message_view *view)
+{
+	struct json_t *object = context;
+	char time[CLOCK_TEXT_SIZE];
+	json_put_text(object, "sid", view->sid);
+	json_put_text(object, "status", view->status);
+	json_put_text(object, "workspace", view->workspace);
+	json_put_text(object, "campaign", view->campaign);
+	json_put_text(object, "variant", view->variant);
+	json_put_text(object, "account", view->account);
+	json_put_text(object, "service", view->service);
+	json_put_text(object, "sender", view->sender);
+	if (view->error_code < 0)
+		json_put_null(object, "error_code");
+	else
+		json_put_int(object, "error_code", view->error_code);
+	json_put_bool(object, "conflict", view->conflict);
+	json_put_text(object, "first", slice_of(clock_format(view->first_us, time)));
+	json_put_text(object, "last", slice_of(clock_format(view->last_us, time)));
+}
+
+/* A SID whose receipts could not be read is no message, but what arrived can be shown. */
+void
+events_message(struct question *question)
+{
+	struct json_t *object = json_new_object();
+	struct list list = {.question = question, .report = &report_receipts};
+	const struct event_filter filter = {.message = question->name};
+	enum result result =
+	    store_read_message(question->reader, question->name, put_message, object);
+	bool known = result == RESULT_OK;
+	if (result == RESULT_NOT_FOUND) {
+		json_put_text(object, "sid", question->name);
+		json_put_null(object, "status");
+		result = RESULT_OK;
+	}
+	list_begin(&list);
+	if (result == RESULT_OK)
+		result = store_read_events(question->reader, &filter, add_receipt, &list);
+	list_put(&list, object);
+	if (result == RESULT_OK && !known && list.count == 0) {
+		question_refuse(question, 404, "no message \"%.*s\"", SLICE_ARG(question->name));
+		json_free(object);
+		return;
+	}
+	list_end(&list, object, result);
+}
+
+/* --- replies --- */
+
+static void
+add_reply(void *context, const struct event_row *row)
+{
+	struct report_row cells = report_reply_row(row);
+	list_add(context, &cells, row->place);
+}
+
+void
+events_replies(struct question *question)
+{
+	static const char *const rules[] = {"none", "original", "tags", "latest", "late", NULL};
+	struct list list = {.question = question,
+	    .report = &report_replies,
+	    .limit = question_limit(question, false)};
+	struct reply_filter filter = {.workspace = question_text(question, "workspace"),
+	    .campaign = question_text(question, "campaign"),
+	    .variant = question_text(question, "variant"),
+	    .keyword = question_text(question, "keyword"),
+	    .rule = question_text(question, "rule"),
+	    .from_us = question->from_us,
+	    .to_us = question->to_us,
+	    .limit = list_rows(&list)};
+	int64_t unattributed = 0;
+	size_t rule;
+	if (!question_choice(question, "rule", rules, 0, &rule) ||
+	    !question_number(question, "next", 0, 0, INT64_MAX, &filter.after))
+		return;
+	list_begin(&list);
+	enum result result = store_read_replies(question->reader, &filter, add_reply, &list);
+	if (result == RESULT_OK)
+		result = store_count_unattributed(question->reader, &unattributed);
+	struct json_t *object = json_new_object();
+	list_put(&list, object);
+	json_put_int(object, "unattributed", unattributed);
+	list_next(&list, object);
+	list_end(&list, object, result);
+}
+
+static void
+add_near_miss(void *context, const struct event_row *row)
+{
+	struct report_row cells = report_near_miss_row(row);
+	list_add(context, &cells, row->place);
+}
+
+void
+events_near_misses(struct question *question)
+{
+	struct list list = {.question = question,
+	    .report = &report_near_misses,
+	    .limit = question_limit(question, false)};
+	int64_t after;
+	if (!question_number(question, "next", 0, 0, INT64_MAX, &after))
+		return;
+	list_begin(&list);
+	list_end_page(&list, store_read_near_misses(question->reader, (uint64_t)after,
+				 list_rows(&list), add_near_miss, &list));
+}

@@ -1,0 +1,126 @@
+#include "dlrd/api/question.h"
+
+#include "dlrd/base/clock.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+bool
+question_refuse(struct question *question, unsigned status, const char *format, ...)
+{
+	char line[512];
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(line, sizeof line, format, arguments);
+	va_end(arguments);
+	buffer_done(&question->answer.body);
+	question->answer = endpoints_error(status, "%s", line);
+	return false;
+}
+
+void
+question_store_failed(struct question *question, enum result result)
+{
+	if (result == RESULT_LIMIT)
+		question_refuse(
+		    question, 503, "this takes too long; ask for a shorter time or for fewer rows");
+	else
+		question_refuse(question, result == RESULT_BUSY ? 503 : 500, "the store: %s: %s",
+		    result_text(result), store_reader_error(question->reader));
+}
+
+struct slice
+question_text(const struct question *question, const char *name)
+{
+	return form_get(&question->query, slice_of(name));
+}
+
+bool
+question_number(struct question *question, const char *name, int64_t fallback, int64_t min,
+    int64_t max, int64_t *out_number)
+{
+	struct slice text = question_text(question, name);
+	int64_t number = fallback;
+	if (text.ptr != NULL &&
+	    (slice_to_int(text, &number) != RESULT_OK || number < min || number > max))
+		return question_refuse(question, 400, "%s must be a whole number from %lld to %lld",
+		    name, (long long)min, (long long)max);
+	*out_number = number;
+	return true;
+}
+
+bool
+question_time(struct question *question, const char *name, int64_t *out_us)
+{
+	struct slice text = question_text(question, name);
+	int64_t time_us = 0;
+	if (text.ptr != NULL && clock_parse(text, &time_us) != RESULT_OK)
+		return question_refuse(question, 400,
+		    "%s must be a time like 2026-11-20T14:00:00Z or a day like 2026-11-20 (in a "
+		    "URL, a plus sign is written %%2B)",
+		    name);
+	/* To the store 0 is no time at all; nothing has happened in that microsecond. */
+	*out_us = text.ptr != NULL && time_us == 0 ? -1 : time_us;
+	return true;
+}
+
+/* "a, b or c". */
+static void
+append_choices(const char *const choices[], struct buffer *out)
+{
+	for (size_t i = 0; choices[i] != NULL; i++) {
+		const char *before = i == 0 ? "" : choices[i + 1] == NULL ? " or " : ", ";
+		buffer_appendf(out, "%s%s", before, choices[i]);
+	}
+}
+
+bool
+question_choice(struct question *question, const char *name, const char *const choices[],
+    size_t fallback, size_t *out_choice)
+{
+	struct slice text = question_text(question, name);
+	size_t choice = fallback;
+	if (text.ptr != NULL)
+		for (choice = 0; choices[choice] != NULL; choice++)
+			if (slice_equal(text, slice_of(choices[choice])))
+				break;
+	if (text.ptr != NULL && choices[choice] == NULL) {
+		struct buffer words = BUFFER_EMPTY;
+		append_choices(choices, &words);
+		question_refuse(
+		    question, 400, "%s must be %.*s", name, SLICE_ARG(buffer_slice(&words)));
+		buffer_done(&words);
+		return false;
+	}
+	*out_choice = choice;
+	return true;
+}
+
+bool
+question_common(struct question *question)
+{
+	static const char *const formats[] = {"json", "csv", NULL};
+	size_t format = 0;
+	bool fine = question_choice(question, "format", formats, 0, &format) &&
+		    question_number(question, "limit", ENDPOINTS_LIMIT_DEFAULT, 1,
+			ENDPOINTS_LIMIT_MAX, &question->limit) &&
+		    question_time(question, "from", &question->from_us) &&
+		    question_time(question, "to", &question->to_us);
+	question->csv = format == 1;
+	return fine;
+}
+
+size_t
+question_limit(const struct question *question, bool is_short)
+{
+	bool asked = question_text(question, "limit").ptr != NULL;
+	return (question->csv || is_short) && !asked ? 0 : (size_t)question->limit;
+}
+
+void
+question_answer(struct question *question, struct json_t *value)
+{
+	if (json_write(value, &question->answer.body) != RESULT_OK)
+		question_refuse(question, 503, "no memory for this answer");
+	json_free(value);
+}

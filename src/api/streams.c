@@ -1,0 +1,333 @@
+#define _GNU_SOURCE /* POLLRDHUP */
+#include "dlrd/api/streams.h"
+
+#include "dlrd/base/clock.h"
+#include "dlrd/base/log.h"
+
+#include <microhttpd.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define BLOCK_BYTES ((size_t)32 * 1024) /* what the library takes at a time */
+#define KEPT_BYTES ((size_t)64 * 1024)  /* of a stream's memory between two batches */
+
+#define LAST_WORDS_US (CLOCK_SECOND_US / 2) /* for the ends of streams to be sent, at a stop */
+
+enum stream_state {
+	STREAM_RUNNING,
+	STREAM_SUSPENDED,
+	STREAM_RESUMED, /* and the library has not come to it yet */
+};
+
+struct stream {
+	struct streams *owner;
+	struct MHD_Connection *mhd;
+	int fd;
+	/* The library's thread alone uses these; last_us is written under the lock. */
+	struct event_stream *events;
+	struct buffer text; /* what is to be sent ... */
+	size_t sent;        /* ... and how much of it has been */
+	int64_t last_us;    /* when something was written last */
+	/* Under the lock. */
+	enum stream_state state;
+	struct stream *previous, *next;
+};
+
+struct streams {
+	struct readers *readers;
+	pthread_mutex_t lock; /* guards all below */
+	pthread_cond_t ran;   /* a stream has run, or is gone */
+	struct stream *first;
+	size_t count;
+	uint64_t news; /* how often streams_notify was called */
+	bool ending;
+};
+
+enum result
+streams_new(struct readers *readers, struct streams **out_streams)
+{
+	struct streams *streams = calloc(1, sizeof *streams);
+	if (streams == NULL)
+		return RESULT_NO_MEMORY;
+	streams->readers = readers;
+	pthread_mutex_init(&streams->lock, NULL);
+	pthread_condattr_t monotonic;
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&streams->ran, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	*out_streams = streams;
+	return RESULT_OK;
+}
+
+/* --- waiting and waking --- */
+
+/* Under the lock. */
+static void
+resume(struct stream *stream)
+{
+	if (stream->state != STREAM_SUSPENDED)
+		return;
+	stream->state = STREAM_RESUMED;
+	MHD_resume_connection(stream->mhd);
+}
+
+/* Suspends the stream unless there is news since `seen`; false where it has to look again. */
+static bool
+suspend(struct stream *stream, uint64_t seen)
+{
+	struct streams *owner = stream->owner;
+	pthread_mutex_lock(&owner->lock);
+	bool quiet = owner->news == seen && !owner->ending;
+	if (quiet) {
+		stream->state = STREAM_SUSPENDED;
+		MHD_suspend_connection(stream->mhd);
+	}
+	pthread_mutex_unlock(&owner->lock);
+	return quiet;
+}
+
+/* Notes that the stream runs; false where it is to end. */
+static bool
+run(struct stream *stream, uint64_t *out_news)
+{
+	struct streams *owner = stream->owner;
+	pthread_mutex_lock(&owner->lock);
+	stream->state = STREAM_RUNNING;
+	pthread_cond_broadcast(&owner->ran);
+	*out_news = owner->news;
+	bool goes_on = !owner->ending;
+	pthread_mutex_unlock(&owner->lock);
+	return goes_on;
+}
+
+void
+streams_notify(struct streams *streams)
+{
+	pthread_mutex_lock(&streams->lock);
+	streams->news++;
+	for (struct stream *stream = streams->first; stream != NULL; stream = stream->next)
+		resume(stream);
+	pthread_mutex_unlock(&streams->lock);
+}
+
+/* A client that has closed its side, be it only for sending, is taken to be gone. */
+static bool
+is_gone(const struct stream *stream)
+{
+	struct pollfd look = {.fd = stream->fd, .events = POLLRDHUP};
+	return poll(&look, 1, 0) > 0 && (look.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
+static bool
+is_silent(const struct stream *stream, int64_t now_us)
+{
+	return now_us - stream->last_us >= STREAMS_KEEP_ALIVE_S * CLOCK_SECOND_US;
+}
+
+void
+streams_tick(struct streams *streams)
+{
+	int64_t now_us = clock_monotonic_us();
+	pthread_mutex_lock(&streams->lock);
+	for (struct stream *stream = streams->first; stream != NULL; stream = stream->next)
+		if (stream->state == STREAM_SUSPENDED &&
+		    (is_silent(stream, now_us) || is_gone(stream)))
+			resume(stream);
+	pthread_mutex_unlock(&streams->lock);
+}
+
+/* --- what is sent --- */
+
+static enum result
+read_news(struct stream *stream)
+{
+	struct store_reader *reader = readers_borrow(stream->owner->readers);
+	if (reader == NULL)
+		return RESULT_IO;
+	enum result result = event_stream_read(stream->events, reader, &stream->text);
+	if (result != RESULT_OK)
+		log_line(LOG_WARNING, "an event stream is cut; its client may come back: %s",
+		    result_text(result));
+	readers_give_back(stream->owner->readers, reader);
+	return result;
+}
+
+static void
+forget_sent(struct stream *stream)
+{
+	if (stream->text.cap > KEPT_BYTES)
+		buffer_done(&stream->text);
+	buffer_clear(&stream->text);
+	stream->sent = 0;
+}
+
+/* Gives the next bytes of the text to the library. */
+static ssize_t
+send_text(struct stream *stream, char *out, size_t max)
+{
+	size_t left = stream->text.len - stream->sent, len = left < max ? left : max;
+	memcpy(out, stream->text.ptr + stream->sent, len);
+	stream->sent += len;
+	pthread_mutex_lock(&stream->owner->lock);
+	stream->last_us = clock_monotonic_us();
+	pthread_mutex_unlock(&stream->owner->lock);
+	return (ssize_t)len;
+}
+
+/* The library's content reader: the text that is left, or what is new, or nothing, suspended. */
+static ssize_t
+on_more(void *context, uint64_t position, char *out, size_t max)
+{
+	struct stream *stream = context;
+	uint64_t news;
+	(void)position;
+	for (;;) {
+		if (!run(stream, &news))
+			return MHD_CONTENT_READER_END_OF_STREAM;
+		if (stream->sent < stream->text.len)
+			return send_text(stream, out, max);
+		forget_sent(stream);
+		if (is_gone(stream) || read_news(stream) != RESULT_OK)
+			return MHD_CONTENT_READER_END_WITH_ERROR;
+		if (stream->text.len == 0 && is_silent(stream, clock_monotonic_us()))
+			event_stream_keep_alive(&stream->text);
+		if (stream->text.failed)
+			return MHD_CONTENT_READER_END_WITH_ERROR;
+		if (stream->text.len == 0 && suspend(stream, news))
+			return 0;
+	}
+}
+
+/* --- life --- */
+
+/* Puts the stream into the list; false where there is no room. */
+static bool
+enter(struct streams *streams, struct stream *stream)
+{
+	pthread_mutex_lock(&streams->lock);
+	bool fits = streams->count < STREAMS_MAX && !streams->ending;
+	if (fits) {
+		stream->next = streams->first;
+		if (streams->first != NULL)
+			streams->first->previous = stream;
+		streams->first = stream;
+		streams->count++;
+	}
+	pthread_mutex_unlock(&streams->lock);
+	return fits;
+}
+
+static void
+leave(struct stream *stream)
+{
+	struct streams *owner = stream->owner;
+	pthread_mutex_lock(&owner->lock);
+	if (stream->previous != NULL)
+		stream->previous->next = stream->next;
+	else
+		owner->first = stream->next;
+	if (stream->next != NULL)
+		stream->next->previous = stream->previous;
+	owner->count--;
+	pthread_cond_broadcast(&owner->ran);
+	pthread_mutex_unlock(&owner->lock);
+}
+
+static void
+free_stream(struct stream *stream)
+{
+	event_stream_free(stream->events);
+	buffer_done(&stream->text);
+	free(stream);
+}
+
+/* The library's, when the response is not needed any more, whatever ended it. */
+static void
+on_free(void *context)
+{
+	struct stream *stream = context;
+	leave(stream);
+	free_stream(stream);
+}
+
+static int
+socket_of(struct MHD_Connection *mhd)
+{
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+	return info == NULL ? -1 : info->connect_fd;
+}
+
+struct MHD_Response *
+streams_open(struct streams *streams, struct MHD_Connection *mhd, struct event_stream *events)
+{
+	struct stream *stream = calloc(1, sizeof *stream);
+	if (stream == NULL) {
+		event_stream_free(events);
+		return NULL;
+	}
+	stream->owner = streams;
+	stream->mhd = mhd;
+	stream->fd = socket_of(mhd);
+	stream->events = events;
+	stream->last_us = clock_monotonic_us();
+	event_stream_begin(&stream->text);
+	if (stream->text.failed || !enter(streams, stream)) {
+		free_stream(stream);
+		return NULL;
+	}
+	struct MHD_Response *response = MHD_create_response_from_callback(
+	    MHD_SIZE_UNKNOWN, BLOCK_BYTES, on_more, stream, on_free);
+	if (response == NULL)
+		on_free(stream);
+	return response;
+}
+
+/* Under the lock. */
+static bool
+any_waits(const struct streams *streams)
+{
+	for (const struct stream *stream = streams->first; stream != NULL; stream = stream->next)
+		if (stream->state != STREAM_RUNNING)
+			return true;
+	return false;
+}
+
+/* Under the lock: lets the last chunks out, though not for a client that does not read. */
+static void
+wait_for_last_words(struct streams *streams)
+{
+	int64_t until_us = clock_monotonic_us() + LAST_WORDS_US;
+	const struct timespec until = {
+	    .tv_sec = until_us / CLOCK_SECOND_US, .tv_nsec = until_us % CLOCK_SECOND_US * 1000};
+	int code = 0;
+	while (streams->count > 0 && code == 0)
+		code = pthread_cond_timedwait(&streams->ran, &streams->lock, &until);
+}
+
+void
+streams_end(struct streams *streams)
+{
+	pthread_mutex_lock(&streams->lock);
+	streams->ending = true;
+	for (struct stream *stream = streams->first; stream != NULL; stream = stream->next)
+		resume(stream);
+	while (any_waits(streams))
+		pthread_cond_wait(&streams->ran, &streams->lock);
+	wait_for_last_words(streams);
+	pthread_mutex_unlock(&streams->lock);
+}
+
+void
+streams_free(struct streams *streams)
+{
+	if (streams == NULL)
+		return;
+	pthread_cond_destroy(&streams->ran);
+	pthread_mutex_destroy(&streams->lock);
+	free(streams);
+}

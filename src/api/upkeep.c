@@ -1,0 +1,91 @@
+#include "dlrd/api/upkeep.h"
+
+/* src/api/openapi.json, put in by scripts/embed.py. */
+extern const char built_in_openapi[];
+extern const size_t built_in_openapi_size;
+
+void
+upkeep_health(struct question *question)
+{
+	buffer_append(&question->answer.body, SLICE("{\"status\":\"alive\"}"));
+}
+
+void
+upkeep_ready(struct question *question)
+{
+	const char *why = NULL;
+	bool ready = question->state->ready(question->state->context, &why);
+	struct json_t *object = json_new_object();
+	json_put_bool(object, "ready", ready);
+	json_put_text(object, "why", slice_of(why));
+	question->answer.status = ready ? 200 : 503;
+	question_answer(question, object);
+}
+
+void
+upkeep_metrics(struct question *question)
+{
+	question->answer.media_type = "text/plain; version=0.0.4; charset=utf-8";
+	metrics_write(question->state->metrics, &question->answer.body);
+}
+
+void
+upkeep_rebuild(struct question *question)
+{
+	static const char *const states[] = {[REBUILD_NONE] = "none",
+	    [REBUILD_RUNNING] = "running",
+	    [REBUILD_DONE] = "done",
+	    [REBUILD_FAILED] = "failed"};
+	struct projector_rebuild rebuild = {0};
+	question->state->read_rebuild(question->state->context, &rebuild);
+	bool done = rebuild.state == REBUILD_DONE, failed = rebuild.state == REBUILD_FAILED;
+	const struct store_rebuilt none = {0}, *rebuilt = done ? &rebuild.rebuilt : &none;
+	struct json_t *object = json_new_object();
+	json_put_text(object, "state", slice_of(states[rebuild.state]));
+	json_put_int(object, "messages", (int64_t)rebuilt->messages);
+	json_put_int(object, "mended", (int64_t)rebuilt->mended);
+	json_put_int(object, "replies", (int64_t)rebuilt->replies);
+	json_put_int(object, "figures", (int64_t)rebuilt->figures);
+	json_put_int(object, "campaigns", (int64_t)rebuilt->campaigns);
+	json_put_int(object, "optouts", (int64_t)rebuilt->optouts);
+	json_put_text(object, "error", failed ? slice_of(rebuild.why) : SLICE_NONE);
+	question_answer(question, object);
+}
+
+/* A browser sends an Origin with each POST of a page, and a page of anywhere may post to loopback
+ * without asking first; where no token is configured nothing else would stop it. What asks for a
+ * rebuild is a program, which sends none, and has nothing to say beside the path. */
+static bool
+may_act(struct question *question)
+{
+	const struct api_request *request = question->request;
+	if (request->origin.ptr != NULL)
+		return question_refuse(question, 403,
+		    "this is not for pages in a browser: send the request without Origin");
+	if (request->has_body)
+		return question_refuse(question, 400, "send this request without a body");
+	return true;
+}
+
+void
+upkeep_ask_rebuild(struct question *question)
+{
+	if (!may_act(question))
+		return;
+	if (!question->state->ask_rebuild(question->state->context)) {
+		question_refuse(question, 409,
+		    "a rebuild is running already; GET /v1/rebuild tells when it is done");
+		return;
+	}
+	struct json_t *object = json_new_object();
+	json_put_text(object, "state", SLICE("running"));
+	question->answer.status = 202;
+	question_answer(question, object);
+}
+
+void
+upkeep_openapi(struct question *question)
+{
+	buffer_append(
+	    &question->answer.body, (struct slice){built_in_openapi, built_in_openapi_size});
+}

@@ -1,0 +1,306 @@
+#include "dlrd/cli/query.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define NUMBER_SIZE 256  /* as typed; longer ones are nobody's */
+#define DIGITS_WITHOUT 8 /* longer numbers than short codes are ever: a plus was left out */
+
+static const char *const change_columns[] = {
+    "seq", "time", "number", "scope", "state", "cause", "campaign", NULL};
+static const char *const near_miss_columns[] = {
+    "seq", "time", "number", "near_miss", "state", "body", NULL};
+static const char *const history_columns[] = {
+    "time", "state", "cause", "scope", "message", "changed", "body", NULL};
+
+/* What the command line said. */
+struct wanted {
+	const char *scope, *state, *at;
+	bool changes, near_misses;
+	int64_t after, limit, at_us;
+};
+
+struct adding {
+	struct output *output;
+	int64_t last_seq;
+};
+
+/* {"next":SEQ}, for JSON, to be asked after. */
+static struct json_t *
+next_of(const struct query *query, int64_t seq)
+{
+	if (query->format != OUTPUT_JSON)
+		return NULL;
+	struct json_t *object = json_new_object();
+	json_put_int(object, "next", seq);
+	return object;
+}
+
+/* --- the list --- */
+
+static void
+add_optout(void *context, const struct consent_row *row)
+{
+	struct report_row cells = report_optout_row(row);
+	output_add(context, &cells);
+}
+
+static int
+show_list(struct query *query, const struct cli_command *command, const struct wanted *wanted)
+{
+	struct slice state = slice_of(wanted->state);
+	const struct optout_filter filter = {.scope = slice_of(wanted->scope),
+	    .state = slice_equal(state, SLICE("any")) ? SLICE_NONE : state,
+	    .at_us = wanted->at_us,
+	    .limit = (size_t)wanted->limit};
+	struct output *output = output_new(query->format, &report_optouts, NULL);
+	enum result result = store_read_optouts(query->reader, &filter, add_optout, output);
+	return query_end(query, command, result, output, NULL);
+}
+
+/* --- what changed --- */
+
+static void
+add_change(void *context, const struct consent_row *row)
+{
+	struct adding *adding = context;
+	struct report_row cells = report_consent_change_row(row);
+	output_add(adding->output, &cells);
+	adding->last_seq = row->seq;
+}
+
+static int
+show_changes(struct query *query, const struct cli_command *command, const struct wanted *wanted)
+{
+	struct adding adding = {
+	    output_new(query->format, &report_consent_changes, change_columns), wanted->after};
+	enum result result = store_read_consent_changes(
+	    query->reader, wanted->after, (size_t)wanted->limit, add_change, &adding);
+	return query_end(query, command, result, adding.output, next_of(query, adding.last_seq));
+}
+
+static void
+add_near_miss(void *context, const struct event_row *row)
+{
+	struct adding *adding = context;
+	struct report_row cells = report_near_miss_row(row);
+	output_add(adding->output, &cells);
+	adding->last_seq = (int64_t)row->seq;
+}
+
+static int
+show_near_misses(
+    struct query *query, const struct cli_command *command, const struct wanted *wanted)
+{
+	struct adding adding = {
+	    output_new(query->format, &report_near_misses, near_miss_columns), wanted->after};
+	enum result result = store_read_near_misses(
+	    query->reader, (uint64_t)wanted->after, (size_t)wanted->limit, add_near_miss, &adding);
+	return query_end(query, command, result, adding.output, next_of(query, adding.last_seq));
+}
+
+/* --- one number --- */
+
+/* A number's scopes, collected before anything is shown: the state of all of them comes first. */
+struct scopes {
+	enum output_format format;
+	struct json_t *array;     /* for JSON */
+	struct output *output;    /* for a table */
+	char number[NUMBER_SIZE]; /* as the ledger has it */
+	size_t count;
+	bool out; /* in any scope */
+};
+
+static void
+add_scope(void *context, const struct consent_row *row)
+{
+	struct scopes *scopes = context;
+	struct report_row cells = report_scope_row(row);
+	if (scopes->format == OUTPUT_JSON)
+		json_push(scopes->array, report_json(&report_scopes, &cells));
+	else if (scopes->format == OUTPUT_TABLE)
+		output_add(scopes->output, &cells);
+	snprintf(scopes->number, sizeof scopes->number, "%.*s", SLICE_ARG(row->number));
+	scopes->out |= slice_equal(row->state, SLICE("out"));
+	scopes->count++;
+}
+
+static void
+add_history(void *context, const struct consent_row *row)
+{
+	struct report_row cells = report_history_row(row);
+	output_add(context, &cells);
+}
+
+/* Quotes come along when a number is copied from CSV or JSON, and an apostrophe from a spreadsheet.
+ */
+static struct slice
+unquoted(const char *text)
+{
+	struct slice number = slice_trim(slice_of(text));
+	while (number.len > 0 && strchr("\"'", number.ptr[0]) != NULL)
+		number = slice_from(number, 1);
+	while (number.len > 0 && strchr("\"'", number.ptr[number.len - 1]) != NULL)
+		number.len--;
+	return number;
+}
+
+/* The number with the plus that it lacks; false for one that lacks none. A channel's prefix
+ * ("whatsapp:") stays where it is. */
+static bool
+with_plus(struct slice number, char out_number[NUMBER_SIZE])
+{
+	size_t colon = slice_find(number, ':');
+	size_t start = colon == number.len ? 0 : colon + 1;
+	struct slice digits = slice_from(number, start);
+	int64_t value;
+	if (digits.len <= DIGITS_WITHOUT || slice_to_int(digits, &value) != RESULT_OK ||
+	    number.len + 2 > NUMBER_SIZE)
+		return false;
+	snprintf(out_number, NUMBER_SIZE, "%.*s+%.*s", (int)start, number.ptr, SLICE_ARG(digits));
+	return true;
+}
+
+static enum result
+find_scopes(struct query *query, struct slice number, int64_t at_us, struct scopes *scopes)
+{
+	struct optout_filter filter = {.number = number, .at_us = at_us};
+	char plus[NUMBER_SIZE];
+	enum result result = store_read_optouts(query->reader, &filter, add_scope, scopes);
+	if (result != RESULT_OK || scopes->count > 0 || !with_plus(number, plus))
+		return result;
+	filter.number = slice_of(plus);
+	return store_read_optouts(query->reader, &filter, add_scope, scopes);
+}
+
+/* Shows what was found above the history, and lets go of it. */
+static struct json_t *
+show_scopes(struct scopes *scopes)
+{
+	struct slice number = slice_of(scopes->number);
+	struct slice state = scopes->out ? SLICE("out") : SLICE("in");
+	if (scopes->format == OUTPUT_JSON) {
+		struct json_t *object = json_new_object();
+		json_put_text(object, "number", number);
+		json_put_text(object, "state", state);
+		json_put(object, "scopes", scopes->array);
+		return object;
+	}
+	if (scopes->format == OUTPUT_TABLE) {
+		struct buffer text = BUFFER_EMPTY;
+		buffer_append_visible(&text, number);
+		printf("%.*s: %.*s\n\n", SLICE_ARG(buffer_slice(&text)), SLICE_ARG(state));
+		buffer_done(&text);
+		output_finish(scopes->output, NULL);
+		printf("\n");
+	}
+	return NULL;
+}
+
+static int
+show_number(struct query *query, const struct cli_command *command, const struct wanted *wanted,
+    const char *word)
+{
+	struct slice number = unquoted(word);
+	struct scopes scopes = {.format = query->format};
+	if (query->format == OUTPUT_JSON)
+		scopes.array = json_new_array();
+	if (query->format == OUTPUT_TABLE)
+		scopes.output = output_new(OUTPUT_TABLE, &report_scopes, NULL);
+	enum result result = find_scopes(query, number, wanted->at_us, &scopes);
+	if (result != RESULT_OK || scopes.count == 0) {
+		json_free(scopes.array);
+		output_free(scopes.output);
+		return result != RESULT_OK
+			   ? query_failure(query, command, result)
+			   : cli_failure(command,
+				 "there is no entry of \"%.*s\": it has neither opted out nor in%s",
+				 SLICE_ARG(number), wanted->at_us != 0 ? " until then" : "");
+	}
+	struct json_t *object = show_scopes(&scopes);
+	struct output *output = output_new(query->format, &report_history, history_columns);
+	result = store_read_evidence(
+	    query->reader, slice_of(scopes.number), wanted->at_us, add_history, output);
+	return query_end(query, command, result, output, object);
+}
+
+/* --- which of them --- */
+
+/* Options that would be passed over are mistakes. */
+static int
+check(const struct cli_command *command, const struct wanted *wanted, bool number)
+{
+	bool follows = wanted->changes || wanted->near_misses;
+	if (wanted->changes && wanted->near_misses)
+		return cli_usage_error(command, "give either --changes or --near-misses");
+	if (number && follows)
+		return cli_usage_error(
+		    command, "--changes and --near-misses are of all numbers, not of one");
+	if ((number || follows) && (wanted->scope != NULL || wanted->state != NULL))
+		return cli_usage_error(command, "--scope and --state choose from the list alone");
+	if (follows && wanted->at != NULL)
+		return cli_usage_error(command, "--at goes with the list, or with a number");
+	if (!follows && wanted->after != 0)
+		return cli_usage_error(command, "--after goes with --changes or --near-misses");
+	return CLI_OK;
+}
+
+static int
+answer(struct query *query, const struct cli_command *command, struct wanted *wanted,
+    const char *number)
+{
+	int status = check(command, wanted, number != NULL);
+	if (status != CLI_OK)
+		return status;
+	if (!query_word(command, "state", wanted->state, "out|in|any") ||
+	    !query_time(command, "at", wanted->at, &wanted->at_us))
+		return CLI_USAGE;
+	if (wanted->state == NULL)
+		wanted->state = "out";
+	return number != NULL        ? show_number(query, command, wanted, number)
+	       : wanted->changes     ? show_changes(query, command, wanted)
+	       : wanted->near_misses ? show_near_misses(query, command, wanted)
+				     : show_list(query, command, wanted);
+}
+
+static int
+run(const struct cli_command *command, int count, char **words)
+{
+	struct query query = {0};
+	struct wanted wanted = {0};
+	const struct cli_option options[] = {QUERY_OPTIONS(query),
+	    {"scope", 0, .text = &wanted.scope}, {"state", 0, .text = &wanted.state},
+	    {"at", 0, .text = &wanted.at}, {"changes", 0, .flag = &wanted.changes},
+	    {"near-misses", 0, .flag = &wanted.near_misses}, {"after", 0, .number = &wanted.after},
+	    {"limit", 0, .number = &wanted.limit}};
+	int operands, status;
+	if (!query_begin(&query, command, count, words, options, sizeof options / sizeof options[0],
+		1, &operands, &status))
+		return status;
+	status = answer(&query, command, &wanted, operands < count ? words[operands] : NULL);
+	store_reader_close(query.reader);
+	return status;
+}
+
+const struct cli_command cli_optouts = {
+    .name = "optouts",
+    .summary = "who must not be texted any more, since when, and why",
+    .usage =
+	"Usage: dlrd optouts [--scope S] [--state out|in|any] [--at T] [--limit N]\n"
+	"       dlrd optouts NUMBER [--at T]\n"
+	"       dlrd optouts --changes | --near-misses [--after SEQ] [--limit N]\n"
+	"                    [--json | --csv] [-c FILE | --store DIR]\n"
+	"\n"
+	"Shows the numbers that opted out, by scope: the messaging service or the sender of ours\n"
+	"that it holds for. Of one NUMBER, its state in each scope, and all that the state\n"
+	"follows from; ends with 1 where nothing is known of it. The plus may be left out.\n"
+	"\n"
+	"      --scope S         only this messaging service or sender\n"
+	"      --state STATE     out (the default), in: opted in again, or any\n"
+	"      --at T            as it was then, 2026-11-20T14:00:00Z or 2026-11-20\n"
+	"      --changes         each change of a state, to be carried over to other lists\n"
+	"      --near-misses     replies that sound like an opt-out, and are none to Twilio\n"
+	"      --after SEQ       only those after this one; --json says which was the last\n"
+	"      --limit N         at most so many (default: all)\n" QUERY_USAGE,
+    .run = run,
+};

@@ -1,0 +1,339 @@
+#define _DEFAULT_SOURCE
+#include "dlrd/cli/cli.h"
+#include "dlrd/cli/control.h"
+
+#include "dlrd/base/clock.h"
+#include "dlrd/daemon/lock.h"
+#include "dlrd/store/store.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define REBUILD_PATH "/v1/rebuild"
+#define POLL_FIRST_US (CLOCK_SECOND_US / 10)
+#define POLL_LAST_US CLOCK_SECOND_US
+
+/* What was found, under the names that the api has for it. */
+struct found {
+	const char *key, *words;
+	uint64_t count;
+};
+
+enum { FOUND_MESSAGES, FOUND_MENDED, FOUND_COUNT = 6 };
+
+struct rebuilding {
+	const struct cli_command *command;
+	const struct settings *settings;
+	struct found found[FOUND_COUNT];
+};
+
+static void
+name_findings(struct rebuilding *rebuilding)
+{
+	const struct found names[FOUND_COUNT] = {
+	    [FOUND_MESSAGES] = {"messages", "messages", 0},
+	    [FOUND_MENDED] = {"mended", "of them", 0},
+	    {"replies", "replies", 0},
+	    {"figures", "figures", 0},
+	    {"campaigns", "campaigns' times", 0},
+	    {"optouts", "opt-outs", 0},
+	};
+	memcpy(rebuilding->found, names, sizeof names);
+}
+
+static bool
+print_json(const struct rebuilding *rebuilding)
+{
+	struct buffer text = BUFFER_EMPTY;
+	struct json_t *object = json_new_object();
+	json_put_text(object, "state", SLICE("done"));
+	for (size_t i = 0; i < FOUND_COUNT; i++)
+		json_put_int(object, rebuilding->found[i].key, (int64_t)rebuilding->found[i].count);
+	json_put_null(object, "error");
+	bool written = json_write(object, &text) == RESULT_OK &&
+		       printf("%.*s\n", SLICE_ARG(buffer_slice(&text))) > 0;
+	json_free(object);
+	buffer_done(&text);
+	return written;
+}
+
+static void
+print_text(const struct rebuilding *rebuilding)
+{
+	printf("%llu messages folded anew; mended:",
+	    (unsigned long long)rebuilding->found[FOUND_MESSAGES].count);
+	for (size_t i = FOUND_MENDED; i < FOUND_COUNT; i++)
+		printf("%s %llu %s", i == FOUND_MENDED ? "" : ",",
+		    (unsigned long long)rebuilding->found[i].count, rebuilding->found[i].words);
+	printf("\n");
+}
+
+static int
+print_found(const struct rebuilding *rebuilding, bool json)
+{
+	bool written = true;
+	if (json)
+		written = print_json(rebuilding);
+	else
+		print_text(rebuilding);
+	if (!written || fflush(stdout) != 0 || ferror(stdout))
+		return cli_failure(rebuilding->command,
+		    "the store was rebuilt, but what was found cannot be written");
+	return CLI_OK;
+}
+
+/* --- without a daemon: the caller has the lock --- */
+
+static enum result
+rebuild_store(struct store *store, struct rebuilding *rebuilding)
+{
+	struct store_rebuilt rebuilt;
+	uint64_t synced;
+	enum result result = store_rebuild(store, &rebuilt);
+	if (result == RESULT_OK)
+		result = store_checkpoint(store, &synced);
+	if (result != RESULT_OK)
+		return result;
+	const uint64_t counts[FOUND_COUNT] = {rebuilt.messages, rebuilt.mended, rebuilt.replies,
+	    rebuilt.figures, rebuilt.campaigns, rebuilt.optouts};
+	for (size_t i = 0; i < FOUND_COUNT; i++)
+		rebuilding->found[i].count = counts[i];
+	return RESULT_OK;
+}
+
+/* Files that are made on the way get the daemon's modes. */
+static int
+rebuild_here(struct rebuilding *rebuilding, const char *path)
+{
+	const struct settings *settings = rebuilding->settings;
+	const struct store_options options = {.path = path,
+	    .policy = settings->conflicts,
+	    .reply_window_us = settings->reply_window_us,
+	    .reply_late_us = settings->reply_late_us};
+	struct store *store = NULL;
+	struct failure failure;
+	int status = CLI_OK;
+	umask(0027);
+	if (store_open(&options, &store, &failure) != RESULT_OK)
+		return cli_failure(rebuilding->command, "%s", failure.text);
+	enum result result = rebuild_store(store, rebuilding);
+	if (result != RESULT_OK)
+		status = cli_failure(rebuilding->command,
+		    "%s: %s: %s; run this again when the reason is gone", path, result_text(result),
+		    store_error(store));
+	store_close(store);
+	return status;
+}
+
+/* --- beside a daemon --- */
+
+/* What an answer that is not the one hoped for means, and what to do about it. */
+static int
+refused(const struct rebuilding *rebuilding, const struct control_answer *answer)
+{
+	const struct settings *settings = rebuilding->settings;
+	struct slice error = json_text(json_get(answer->body, "error"));
+	struct buffer text = BUFFER_EMPTY;
+	buffer_append_visible(&text, error);
+	struct slice shown = buffer_slice(&text);
+	switch (answer->status) {
+	case 401:
+		cli_failure(rebuilding->command,
+		    settings->api_token_file[0] == '\0'
+			? "the daemon asks for a bearer token, and %s names none; name the "
+			  "daemon's own configuration with -c"
+			: "the daemon does not take the token that [api] token_file of %s names; "
+			  "name the daemon's own configuration with -c, or restart the daemon if "
+			  "the token was changed",
+		    settings->path);
+		break;
+	case 404:
+	case 405:
+		cli_failure(rebuilding->command,
+		    "the daemon is of a version that cannot rebuild; restart it with this one, or "
+		    "stop it and run this again");
+		break;
+	case 409:
+		cli_failure(rebuilding->command,
+		    "the daemon is busy with a rebuild that was asked for before; run this again "
+		    "when that is done");
+		break;
+	default:
+		cli_failure(rebuilding->command, "the daemon answered %u: %.*s", answer->status,
+		    SLICE_ARG(shown.len > 0 ? shown : SLICE("it does not say why")));
+	}
+	buffer_done(&text);
+	return CLI_FAILED;
+}
+
+/* asked says that the daemon has been told to rebuild already. */
+static int
+ask(const struct rebuilding *rebuilding, const char *method, unsigned wanted, bool asked,
+    struct control_answer *out_answer)
+{
+	struct failure failure;
+	struct control_answer answer;
+	enum result result =
+	    control_ask(rebuilding->settings, method, REBUILD_PATH, &answer, &failure);
+	if (result != RESULT_OK && asked)
+		return cli_failure(rebuilding->command,
+		    "%s; the daemon had begun to rebuild, and may still do it: 'dlrd audit' says "
+		    "whether the store is right",
+		    failure.text);
+	if (result != RESULT_OK)
+		return cli_failure(rebuilding->command,
+		    "another dlrd works in %s and has to be asked, but %s; name the daemon's own "
+		    "configuration with -c, or stop it and run this again",
+		    rebuilding->settings->directory, failure.text);
+	if (answer.status != wanted) {
+		refused(rebuilding, &answer);
+		json_free(answer.body);
+		return CLI_FAILED;
+	}
+	*out_answer = answer;
+	return CLI_OK;
+}
+
+/* Reads what the daemon found. */
+static int
+take_found(struct rebuilding *rebuilding, const struct json_t *body)
+{
+	for (size_t i = 0; i < FOUND_COUNT; i++) {
+		int64_t count;
+		if (!json_int(json_get(body, rebuilding->found[i].key), &count) || count < 0)
+			return cli_failure(rebuilding->command,
+			    "the daemon is done, but does not say what it found; is it of another "
+			    "version?");
+		rebuilding->found[i].count = (uint64_t)count;
+	}
+	return CLI_OK;
+}
+
+/* *out_done is set when there is nothing more to wait for. */
+static int
+look(struct rebuilding *rebuilding, bool *out_done)
+{
+	struct control_answer answer;
+	int status = ask(rebuilding, "GET", 200, true, &answer);
+	if (status != CLI_OK)
+		return status;
+	struct slice state = json_text(json_get(answer.body, "state"));
+	*out_done = !slice_equal(state, SLICE("running"));
+	if (slice_equal(state, SLICE("done")))
+		status = take_found(rebuilding, answer.body);
+	else if (slice_equal(state, SLICE("failed"))) {
+		struct buffer why = BUFFER_EMPTY;
+		buffer_append_visible(&why, json_text(json_get(answer.body, "error")));
+		status = cli_failure(rebuilding->command,
+		    "the daemon could not rebuild, and nothing was changed: %.*s",
+		    SLICE_ARG(buffer_slice(&why)));
+		buffer_done(&why);
+	} else if (*out_done)
+		status = cli_failure(rebuilding->command,
+		    "the daemon was started anew before it said what it found; run this again");
+	json_free(answer.body);
+	return status;
+}
+
+static void
+rest(int64_t us)
+{
+	struct timespec time = {
+	    .tv_sec = us / CLOCK_SECOND_US, .tv_nsec = us % CLOCK_SECOND_US * 1000};
+	nanosleep(&time, NULL);
+}
+
+/* A rebuild takes about as long as the receipts took to add, so there is no deadline but each
+ * answer's own. */
+static int
+rebuild_there(struct rebuilding *rebuilding)
+{
+	struct control_answer answer;
+	bool done = false;
+	int status = ask(rebuilding, "POST", 202, false, &answer);
+	if (status != CLI_OK)
+		return status;
+	json_free(answer.body);
+	for (int64_t pause_us = POLL_FIRST_US; status == CLI_OK && !done;) {
+		rest(pause_us);
+		pause_us = pause_us * 3 / 2 < POLL_LAST_US ? pause_us * 3 / 2 : POLL_LAST_US;
+		status = look(rebuilding, &done);
+	}
+	return status;
+}
+
+/* --- which of the two --- */
+
+static int
+rebuild(struct rebuilding *rebuilding)
+{
+	struct failure failure;
+	struct stat file;
+	char path[4096];
+	int fd = -1;
+	snprintf(path, sizeof path, "%s/" STORE_FILE, rebuilding->settings->directory);
+	if (stat(path, &file) != 0)
+		return cli_failure(rebuilding->command, "%s: %s; there is nothing to rebuild", path,
+		    strerror(errno));
+	enum result result = lock_acquire(rebuilding->settings->directory, &fd, &failure);
+	if (result == RESULT_BUSY)
+		return rebuild_there(rebuilding);
+	if (result != RESULT_OK)
+		return cli_failure(rebuilding->command, "%s", failure.text);
+	int status = rebuild_here(rebuilding, path);
+	close(fd);
+	return status;
+}
+
+static int
+run(const struct cli_command *command, int count, char **words)
+{
+	const char *path = SETTINGS_DEFAULT_PATH;
+	bool json = false;
+	const struct cli_option options[] = {
+	    {"config", 'c', .text = &path}, {"json", 0, .flag = &json}};
+	struct settings *settings;
+	struct buffer problems = BUFFER_EMPTY;
+	int operands, status;
+	if (!cli_read_options(command, count, words, options, 2, &operands, &status))
+		return status;
+	if (operands < count)
+		return cli_usage_error(command, "unexpected \"%s\"", words[operands]);
+	if (settings_load(path, SETTINGS_QUERY, &settings, &problems) != RESULT_OK) {
+		fprintf(stderr, "%.*s", SLICE_ARG(buffer_slice(&problems)));
+		buffer_done(&problems);
+		return cli_failure(command, "cannot read the configuration; name another with -c");
+	}
+	buffer_done(&problems);
+	struct rebuilding rebuilding = {.command = command, .settings = settings};
+	name_findings(&rebuilding);
+	status = rebuild(&rebuilding);
+	if (status == CLI_OK)
+		status = print_found(&rebuilding, json);
+	settings_free(settings);
+	return status;
+}
+
+const struct cli_command cli_rebuild = {
+    .name = "rebuild",
+    .summary = "count everything again from the receipts, and mend what differs",
+    .usage =
+	"Usage: dlrd rebuild [--json] [-c FILE]\n"
+	"\n"
+	"Folds each message anew from its stored receipts, settles each reply, adds up all\n"
+	"figures and derives the opt-out list from its evidence, all in one transaction. Where\n"
+	"a daemon has the store open it is asked to do that, over [api] listen and with [api]\n"
+	"token_file: it takes callbacks meanwhile, counts them afterwards, and follows the\n"
+	"settings that it was started with. Where none has, it is done here, and no daemon can\n"
+	"be started until it is done. Ends with 0 when the store is as its receipts say, whether\n"
+	"or not anything had to be mended.\n"
+	"\n"
+	"  -c, --config FILE  the configuration (default " SETTINGS_DEFAULT_PATH ")\n"
+	"      --json         answer in JSON, as the api does\n"
+	"  -h, --help         show this\n",
+    .run = run,
+};

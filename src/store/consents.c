@@ -1,0 +1,227 @@
+#include "dlrd/store/consents.h"
+
+#include "dlrd/twilio/address.h"
+
+#include <stdlib.h>
+
+struct consents {
+	sqlite3 *db;
+	sqlite3_stmt *state, *has, *append, *set;
+};
+
+enum result
+consents_open(sqlite3 *db, struct consents **out_consents)
+{
+	struct consents *consents = calloc(1, sizeof *consents);
+	if (consents == NULL)
+		return RESULT_NO_MEMORY;
+	consents->db = db;
+	int code = sql_prepare(
+	    db, "SELECT state FROM optout WHERE number = ?1 AND scope = ?2", &consents->state);
+	if (code == SQLITE_OK)
+		code = sql_prepare(db,
+		    "SELECT 1 FROM consent WHERE event_seq = ?3 AND number = ?1 AND scope = ?2",
+		    &consents->has);
+	if (code == SQLITE_OK)
+		code = sql_prepare(db,
+		    "INSERT INTO consent(number, scope, state, cause, changed, event_seq, time_us)"
+		    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+		    &consents->append);
+	if (code == SQLITE_OK)
+		code = sql_prepare(db,
+		    "INSERT INTO optout VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE"
+		    " SET state = excluded.state, consent_seq = excluded.consent_seq",
+		    &consents->set);
+	if (code != SQLITE_OK) {
+		consents_close(consents);
+		return sql_result(code);
+	}
+	*out_consents = consents;
+	return RESULT_OK;
+}
+
+static void
+bind_key(sqlite3_stmt *statement, struct slice number, struct slice scope, struct slice state)
+{
+	sql_bind_text(statement, 1, number);
+	sql_bind_text(statement, 2, scope);
+	if (state.ptr != NULL)
+		sql_bind_text(statement, 3, state);
+}
+
+/* Whether the evidence would change the state of its number and scope. */
+static enum result
+would_change(struct consents *consents, struct slice number, struct slice scope, struct slice state,
+    bool *out_changes)
+{
+	bind_key(consents->state, number, scope, SLICE_NONE);
+	int code = sqlite3_step(consents->state);
+	*out_changes = code != SQLITE_ROW || !slice_equal(sql_text(consents->state, 0), state);
+	sqlite3_reset(consents->state);
+	return sql_result(code);
+}
+
+static struct slice
+scope_of(const struct event *event)
+{
+	return event->service.len > 0 ? event->service : event_sender(event);
+}
+
+enum result
+consents_has(struct consents *consents, const struct event *event, int64_t event_seq, bool *out_has)
+{
+	struct slice number = address_of_person(event_peer(event)), scope = scope_of(event);
+	*out_has = true;
+	if (number.len == 0 || scope.len == 0)
+		return RESULT_OK;
+	bind_key(consents->has, number, scope, SLICE_NONE);
+	sqlite3_bind_int64(consents->has, 3, event_seq);
+	int code = sqlite3_step(consents->has);
+	*out_has = code == SQLITE_ROW;
+	sqlite3_reset(consents->has);
+	return sql_result(code);
+}
+
+enum result
+consents_add(
+    struct consents *consents, const struct event *event, int64_t event_seq, bool *out_changed)
+{
+	struct slice number = address_of_person(event_peer(event));
+	struct slice scope = scope_of(event);
+	struct slice state = consent_name(event->consent);
+	bool changes = false;
+	*out_changed = false;
+	if (number.len == 0 || scope.len == 0)
+		return RESULT_OK;
+	enum result result = would_change(consents, number, scope, state, &changes);
+	if (result != RESULT_OK)
+		return result;
+	bind_key(consents->append, number, scope, state);
+	sql_bind_name(consents->append, 4, event->cause);
+	sqlite3_bind_int(consents->append, 5, changes);
+	sqlite3_bind_int64(consents->append, 6, event_seq);
+	sqlite3_bind_int64(consents->append, 7, event->time_us);
+	int code = sql_run(consents->append);
+	if (code == SQLITE_OK && changes) {
+		bind_key(consents->set, number, scope, state);
+		sqlite3_bind_int64(consents->set, 4, sqlite3_last_insert_rowid(consents->db));
+		code = sql_run(consents->set);
+	}
+	*out_changed = changes;
+	return sql_result(code);
+}
+
+/* Evidence with the state before it; 'changed' should be whether the two differ. */
+#define EVIDENCE                                                   \
+	"(SELECT seq, number, scope, state, changed, state IS NOT" \
+	" lag(state) OVER (PARTITION BY number, scope ORDER BY seq) AS changes FROM consent)"
+
+/* The last change of each number and scope. */
+#define STATES                                                                  \
+	"(SELECT number, scope, max(seq) AS seq FROM consent WHERE changed = 1" \
+	" GROUP BY number, scope)"
+
+/* Events whose evidence is not in the ledger. */
+#define UNTOLD                                                  \
+	" FROM event e JOIN provider p ON p.id = e.provider_id" \
+	" WHERE e.consent IS NOT NULL AND e.peer <> ''"         \
+	" AND (p.service <> '' OR p.sender <> '')"              \
+	" AND NOT EXISTS (SELECT 1 FROM consent l WHERE l.event_seq = e.seq)"
+
+/* Puts evidence back that only an event still holds: in its old place where that is free, which is
+ * behind that of the events before it, else at the end. */
+static enum result
+restore_evidence(sqlite3 *db)
+{
+	sqlite3_stmt *untold = NULL, *insert = NULL;
+	int code = sql_prepare(db,
+	    "SELECT e.seq, e.peer, CASE p.service WHEN '' THEN p.sender ELSE p.service END,"
+	    " e.consent, e.cause, e.time_us" UNTOLD " AND e.seq > ?1 ORDER BY e.seq LIMIT 1",
+	    &untold);
+	if (code == SQLITE_OK)
+		code = sql_prepare(db,
+		    "INSERT INTO consent(seq, number, scope, state, cause, changed, event_seq,"
+		    " time_us) SELECT iif(EXISTS(SELECT 1 FROM consent WHERE seq = x.place), NULL,"
+		    " x.place), ?2, ?3, ?4, coalesce(?5, ''), 0, ?1, ?6 FROM (SELECT 1 +"
+		    " coalesce((SELECT max(seq) FROM consent WHERE event_seq < ?1), 0) AS place) x",
+		    &insert);
+	enum result result = sql_result(code);
+	for (int64_t seq = 0; result == RESULT_OK;) {
+		sqlite3_bind_int64(untold, 1, seq);
+		code = sqlite3_step(untold);
+		if (code != SQLITE_ROW) {
+			result = sql_result(code);
+			break;
+		}
+		seq = sqlite3_column_int64(untold, 0);
+		sqlite3_bind_int64(insert, 1, seq);
+		sql_bind_text(insert, 2, address_of_person(sql_text(untold, 1)));
+		for (int column = 2; column < 5; column++)
+			sql_bind_text(insert, column + 1, sql_text(untold, column));
+		sqlite3_bind_int64(insert, 6, sqlite3_column_int64(untold, 5));
+		result = sql_result(sql_run(insert));
+		sqlite3_reset(untold);
+	}
+	sqlite3_finalize(untold);
+	sqlite3_finalize(insert);
+	return result;
+}
+
+enum result
+consents_rebuild(struct consents *consents, uint64_t *out_mended)
+{
+	uint64_t states, wrong = 0;
+	enum result result = consents_audit(consents->db, &states, &wrong);
+	if (result != RESULT_OK || wrong == 0) {
+		*out_mended = 0;
+		return result;
+	}
+	result = restore_evidence(consents->db);
+	if (result != RESULT_OK)
+		return result;
+	int code = sqlite3_exec(consents->db,
+	    "UPDATE consent SET changed = e.changes FROM " EVIDENCE " e"
+	    " WHERE e.seq = consent.seq AND e.changes <> consent.changed;"
+	    "DELETE FROM optout;"
+	    "INSERT INTO optout SELECT l.number, l.scope, l.state, l.seq FROM " STATES
+	    " s JOIN consent l ON l.seq = s.seq",
+	    NULL, NULL, NULL);
+	*out_mended = wrong;
+	return sql_result(code);
+}
+
+enum result
+consents_audit(sqlite3 *db, uint64_t *out_states, uint64_t *out_wrong)
+{
+	int64_t states = 0, flags = 0, rows = 0, events = 0;
+	int code = sql_number(db, "SELECT count(*) FROM optout", &states);
+	if (code == SQLITE_OK)
+		code = sql_number(
+		    db, "SELECT count(*) FROM " EVIDENCE " WHERE changed <> changes", &flags);
+	if (code == SQLITE_OK)
+		code = sql_number(db,
+		    "SELECT count(*) FROM (SELECT l.number, l.scope, l.state, l.seq FROM " STATES
+		    " s JOIN consent l ON l.seq = s.seq) a FULL JOIN optout o"
+		    " ON o.number = a.number AND o.scope = a.scope"
+		    " WHERE o.state IS NOT a.state OR o.consent_seq IS NOT a.seq",
+		    &rows);
+	if (code == SQLITE_OK)
+		code = sql_number(db, "SELECT count(*)" UNTOLD, &events);
+	if (code != SQLITE_OK)
+		return sql_result(code);
+	*out_states = (uint64_t)states;
+	*out_wrong = (uint64_t)(flags + rows + events);
+	return RESULT_OK;
+}
+
+void
+consents_close(struct consents *consents)
+{
+	if (consents == NULL)
+		return;
+	sqlite3_finalize(consents->state);
+	sqlite3_finalize(consents->has);
+	sqlite3_finalize(consents->append);
+	sqlite3_finalize(consents->set);
+	free(consents);
+}

@@ -1,0 +1,117 @@
+#include "dlrd/store/consents_reader.h"
+
+#include "dlrd/store/reader_handle.h"
+#include "dlrd/twilio/address.h"
+
+/* A piece of evidence, l, with the event that it came from. */
+#define EVIDENCE_COLUMNS                                                           \
+	"SELECT l.seq, l.number, l.scope, l.state, l.cause, l.time_us, l.changed," \
+	" coalesce(m.sid, e.sid), c.workspace, c.name, e.body, l.event_seq"
+#define EVIDENCE_JOINS                                                                 \
+	" JOIN event e ON e.seq = l.event_seq JOIN campaign c ON c.id = e.campaign_id" \
+	" LEFT JOIN message m ON m.id = e.message_id"
+
+static const char optouts_sql[] = EVIDENCE_COLUMNS
+    " FROM optout o JOIN consent l ON l.seq = o.consent_seq" EVIDENCE_JOINS
+    " WHERE o.consent_seq > :after AND (:number IS NULL OR o.number = :number)"
+    " AND (:scope IS NULL OR o.scope = :scope) AND (:state IS NULL OR o.state = :state)"
+    " ORDER BY o.consent_seq LIMIT :limit";
+
+/* Of one number the primary key finds it. */
+static const char optouts_of_number_sql[] = EVIDENCE_COLUMNS
+    " FROM optout o JOIN consent l ON l.seq = o.consent_seq" EVIDENCE_JOINS
+    " WHERE o.number = :number AND o.consent_seq > :after"
+    " AND (:scope IS NULL OR o.scope = :scope) AND (:state IS NULL OR o.state = :state)"
+    " ORDER BY o.scope LIMIT :limit";
+
+#define PAST_OPTOUTS(number)                                                                 \
+	EVIDENCE_COLUMNS " FROM (SELECT max(seq) AS last FROM consent WHERE " number         \
+			 " AND changed = 1 AND time_us <= :at"                               \
+			 " AND (:scope IS NULL OR scope = :scope) GROUP BY number, scope) o" \
+			 " JOIN consent l ON l.seq = o.last" EVIDENCE_JOINS                  \
+			 " WHERE l.seq > :after AND (:state IS NULL OR l.state = :state)"    \
+			 " ORDER BY l.seq LIMIT :limit"
+
+static const char past_optouts_sql[] = PAST_OPTOUTS("1");
+static const char past_optouts_of_number_sql[] = PAST_OPTOUTS("number = :number");
+
+static const char evidence_sql[] =
+    EVIDENCE_COLUMNS " FROM consent l" EVIDENCE_JOINS
+		     " WHERE l.number = :number AND l.time_us <= :at ORDER BY l.seq";
+
+static const char changes_sql[] =
+    EVIDENCE_COLUMNS " FROM consent l" EVIDENCE_JOINS
+		     " WHERE l.changed = 1 AND l.seq > :after ORDER BY l.seq LIMIT :limit";
+
+static enum result
+hand_out(struct store_reader *reader, sqlite3_stmt *statement, consent_fn on_row, void *context)
+{
+	int code;
+	while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
+		struct consent_row row = {.seq = sqlite3_column_int64(statement, 0),
+		    .number = sql_text(statement, 1),
+		    .scope = sql_text(statement, 2),
+		    .state = sql_text(statement, 3),
+		    .cause = sql_text(statement, 4),
+		    .time_us = sqlite3_column_int64(statement, 5),
+		    .changed = sqlite3_column_int(statement, 6) != 0,
+		    .message = sql_text(statement, 7),
+		    .workspace = sql_text(statement, 8),
+		    .campaign = sql_text(statement, 9),
+		    .body = sql_text(statement, 10),
+		    .event_seq = sqlite3_column_int64(statement, 11)};
+		on_row(context, &row);
+	}
+	return reader_finish(reader, statement, code);
+}
+
+enum result
+store_read_optouts(struct store_reader *reader, const struct optout_filter *filter,
+    consent_fn on_row, void *context)
+{
+	sqlite3_stmt *statement;
+	struct slice number = address_of_person(filter->number);
+	bool past = filter->at_us != 0;
+	enum result result =
+	    past && number.ptr != NULL ? reader_ask(reader, QUESTION_PAST_OPTOUTS_OF_NUMBER,
+					     past_optouts_of_number_sql, &statement)
+	    : past ? reader_ask(reader, QUESTION_PAST_OPTOUTS, past_optouts_sql, &statement)
+	    : number.ptr != NULL
+		? reader_ask(reader, QUESTION_OPTOUTS_OF_NUMBER, optouts_of_number_sql, &statement)
+		: reader_ask(reader, QUESTION_OPTOUTS, optouts_sql, &statement);
+	if (result != RESULT_OK)
+		return result;
+	reader_bind_text(statement, ":number", number);
+	reader_bind_text(statement, ":scope", filter->scope);
+	reader_bind_text(statement, ":state", filter->state);
+	reader_bind_number(statement, ":at", filter->at_us);
+	reader_bind_number(statement, ":after", filter->after_seq);
+	reader_bind_limit(statement, filter->limit);
+	return hand_out(reader, statement, on_row, context);
+}
+
+enum result
+store_read_evidence(struct store_reader *reader, struct slice number, int64_t at_us,
+    consent_fn on_row, void *context)
+{
+	sqlite3_stmt *statement;
+	enum result result = reader_ask(reader, QUESTION_EVIDENCE, evidence_sql, &statement);
+	if (result != RESULT_OK)
+		return result;
+	reader_bind_text(statement, ":number", address_of_person(number));
+	reader_bind_number(statement, ":at", at_us == 0 ? INT64_MAX : at_us);
+	return hand_out(reader, statement, on_row, context);
+}
+
+enum result
+store_read_consent_changes(
+    struct store_reader *reader, int64_t after_seq, size_t limit, consent_fn on_row, void *context)
+{
+	sqlite3_stmt *statement;
+	enum result result = reader_ask(reader, QUESTION_CONSENT_CHANGES, changes_sql, &statement);
+	if (result != RESULT_OK)
+		return result;
+	reader_bind_number(statement, ":after", after_seq);
+	reader_bind_limit(statement, limit);
+	return hand_out(reader, statement, on_row, context);
+}

@@ -1,0 +1,321 @@
+#include "dlrd/store/events_reader.h"
+
+#include "dlrd/store/reader_handle.h"
+
+#define EVENT_COLUMNS                                                                              \
+	"SELECT e.seq, e.journal_seq, e.time_us, e.type, c.workspace, c.name, t.variant,"          \
+	" p.account, coalesce(m.sid, e.sid), e.status, e.error_code, p.sender, e.peer, p.service," \
+	" e.body, e.keyword, e.done_date, e.extra, e.raw_query, e.raw_body, e.stream, e.link,"     \
+	" e.occurred, e.near_miss, e.consent, e.cause, r.rule, r.candidates, a.sid, "
+#define EVENT_JOINS                                                                           \
+	" JOIN tagset t ON t.id = e.tagset_id JOIN campaign c ON c.id = e.campaign_id"        \
+	" JOIN provider p ON p.id = e.provider_id LEFT JOIN message m ON m.id = e.message_id" \
+	" LEFT JOIN reply r ON r.message_id = e.message_id AND e.type = 'Replied'"            \
+	" LEFT JOIN message a ON a.id = r.answers"
+#define EVENTS EVENT_COLUMNS "e.seq, NULL FROM event e" EVENT_JOINS
+
+#define TAGS                                                    \
+	" AND (:workspace IS NULL OR c.workspace = :workspace)" \
+	" AND (:variant IS NULL OR t.variant = :variant)"       \
+	" AND e.time_us >= :from AND e.time_us < :to"
+
+#define EVENT_REST                                                        \
+	" AND e.seq <= :until AND (:type IS NULL OR e.type = :type)" TAGS \
+	" ORDER BY e.seq LIMIT :limit"
+
+static const char events_sql[] = EVENTS " WHERE e.seq > :after" EVENT_REST;
+
+/* Of one campaign, which a name nearly always is, an index gives the events in their order. */
+static const char campaigns_named_sql[] =
+    "SELECT count(*), min(id) FROM campaign WHERE name = :campaign"
+    " AND (:workspace IS NULL OR workspace = :workspace)";
+
+static const char one_campaign_events_sql[] =
+    EVENTS " WHERE e.campaign_id = :id AND e.seq > :after" EVENT_REST;
+
+static const char campaign_events_sql[] =
+    EVENTS " WHERE e.campaign_id IN (SELECT id FROM campaign WHERE name = :campaign)"
+	   " AND e.seq > :after" EVENT_REST;
+
+static const char message_events_sql[] =
+    EVENTS " WHERE (e.message_id = (SELECT id FROM message WHERE sid = :message)"
+	   " OR e.sid = :message) AND e.seq > :after" EVENT_REST;
+
+/* From the replies to their events: there are few of them among all events. SQLite keeps the order
+ * of a CROSS JOIN; left to itself it would go through all events first, and sort. The campaign is
+ * the one that the reply counts in. */
+static const char replies_sql[] = EVENT_COLUMNS
+    "r.message_id, NULL FROM reply r"
+    " CROSS JOIN event e ON e.message_id = r.message_id AND e.type = 'Replied'"
+    " JOIN message m ON m.id = r.message_id JOIN tagset t ON t.id = m.tagset_id"
+    " JOIN campaign c ON c.id = t.campaign_id JOIN provider p ON p.id = e.provider_id"
+    " LEFT JOIN message a ON a.id = r.answers WHERE r.message_id > :after"
+    " AND (:campaign IS NULL OR c.name = :campaign)"
+    " AND (:keyword IS NULL OR e.keyword = :keyword)"
+    " AND (:rule IS NULL OR r.rule = :rule)" TAGS " ORDER BY r.message_id LIMIT :limit";
+
+static const char near_misses_sql[] = EVENT_COLUMNS
+    "e.seq, (SELECT o.state FROM optout o WHERE o.number = coalesce(nullif(m.peer, ''), e.peer)"
+    "  AND o.scope = CASE p.service WHEN '' THEN p.sender ELSE p.service END) FROM event "
+    "e" EVENT_JOINS " WHERE e.near_miss IS NOT NULL AND e.seq > :after ORDER BY e.seq LIMIT :limit";
+
+static const char message_sql[] =
+    "SELECT m.sid, m.status, c.workspace, c.name, t.variant, p.account, p.service, p.sender,"
+    " m.conflict, m.error_code, m.first_us, m.last_us FROM message m"
+    " JOIN tagset t ON t.id = m.tagset_id JOIN campaign c ON c.id = t.campaign_id"
+    " JOIN provider p ON p.id = m.provider_id WHERE m.sid = :message";
+
+static const char alerts_sql[] =
+    "SELECT e.seq, e.time_us, e.reference, a.level, p.account, e.error_code, k.name, k.action,"
+    " a.resource, a.request_url, a.method, a.text, e.occurred, a.response_status, a.ours"
+    " FROM alert a JOIN event e ON e.seq = a.event_seq JOIN provider p ON p.id = e.provider_id"
+    " LEFT JOIN error_catalogue k ON k.code = e.error_code WHERE a.event_seq < :before"
+    " AND e.time_us >= :from AND e.time_us < :to AND (NOT :ours OR a.ours = 1)"
+    " ORDER BY a.event_seq DESC LIMIT :limit";
+
+static struct event_row
+read_event(sqlite3_stmt *statement)
+{
+	struct event_row row = {.seq = (uint64_t)sqlite3_column_int64(statement, 0)};
+	struct event *event = &row.event;
+	event->journal_seq = (uint64_t)sqlite3_column_int64(statement, 1);
+	event->time_us = sqlite3_column_int64(statement, 2);
+	if (!event_type_from_name(sql_text(statement, 3), &event->type))
+		event->type = EVENT_UNRECOGNISED;
+	event->workspace = sql_text(statement, 4);
+	event->campaign = sql_text(statement, 5);
+	event->variant = sql_text(statement, 6);
+	event->account = reader_filled(statement, 7);
+	event->message = sql_text(statement, 8);
+	event->status_text = sql_text(statement, 9);
+	event->error_code = sql_number_or(statement, 10, -1);
+	struct slice sender = reader_filled(statement, 11), peer = sql_text(statement, 12);
+	event->from = event->type == EVENT_REPLIED ? peer : sender;
+	event->to = event->type == EVENT_REPLIED ? sender : peer;
+	event->service = reader_filled(statement, 13);
+	event->body = sql_text(statement, 14);
+	event->keyword = sql_text(statement, 15);
+	event->done_date = sql_text(statement, 16);
+	event->extra = sql_text(statement, 17);
+	event->raw_query = sql_text(statement, 18);
+	event->raw_body = sql_text(statement, 19);
+	event->stream = sqlite3_column_int(statement, 20) != 0;
+	event->link = sql_text(statement, 21);
+	event->occurred = sql_text(statement, 22);
+	event->near_miss = sql_text(statement, 23);
+	if (slice_equal(sql_text(statement, 24), consent_name(CONSENT_OUT)))
+		event->consent = CONSENT_OUT;
+	else if (sql_text(statement, 24).len > 0)
+		event->consent = CONSENT_IN;
+	event->cause = sql_text(statement, 25);
+	row.rule = sql_text(statement, 26);
+	row.candidates = sqlite3_column_int64(statement, 27);
+	row.answers = sql_text(statement, 28);
+	row.place = sqlite3_column_int64(statement, 29);
+	row.consent_state = sql_text(statement, 30);
+	return row;
+}
+
+static enum result
+hand_out(struct store_reader *reader, sqlite3_stmt *statement, event_fn on_row, void *context)
+{
+	int code;
+	while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
+		struct event_row row = read_event(statement);
+		on_row(context, &row);
+	}
+	return reader_finish(reader, statement, code);
+}
+
+/* How many campaigns the filter names, and the id of one of them. */
+static enum result
+find_campaigns(struct store_reader *reader, const struct event_filter *filter, int64_t *out_count,
+    int64_t *out_id)
+{
+	sqlite3_stmt *statement;
+	enum result result =
+	    reader_ask(reader, QUESTION_CAMPAIGNS_NAMED, campaigns_named_sql, &statement);
+	if (result != RESULT_OK)
+		return result;
+	reader_bind_text(statement, ":campaign", filter->campaign);
+	reader_bind_text(statement, ":workspace", filter->workspace);
+	int code = sqlite3_step(statement);
+	if (code == SQLITE_ROW) {
+		*out_count = sqlite3_column_int64(statement, 0);
+		*out_id = sqlite3_column_int64(statement, 1);
+	}
+	return reader_finish(reader, statement, code);
+}
+
+static enum result
+ask_for_events(
+    struct store_reader *reader, const struct event_filter *filter, sqlite3_stmt **out_statement)
+{
+	int64_t count = 0, id = 0;
+	if (filter->message.ptr != NULL)
+		return reader_ask(
+		    reader, QUESTION_MESSAGE_EVENTS, message_events_sql, out_statement);
+	if (filter->campaign.ptr == NULL)
+		return reader_ask(reader, QUESTION_EVENTS, events_sql, out_statement);
+	enum result result = find_campaigns(reader, filter, &count, &id);
+	if (result != RESULT_OK)
+		return result;
+	if (count > 1)
+		return reader_ask(
+		    reader, QUESTION_CAMPAIGN_EVENTS, campaign_events_sql, out_statement);
+	result = reader_ask(
+	    reader, QUESTION_ONE_CAMPAIGN_EVENTS, one_campaign_events_sql, out_statement);
+	if (result == RESULT_OK)
+		reader_bind_number(*out_statement, ":id", id); /* 0 for none: no event has it */
+	return result;
+}
+
+enum result
+store_read_events(
+    struct store_reader *reader, const struct event_filter *filter, event_fn on_row, void *context)
+{
+	sqlite3_stmt *statement;
+	enum result result = ask_for_events(reader, filter, &statement);
+	if (result != RESULT_OK)
+		return result;
+	reader_bind_number(statement, ":after", (int64_t)filter->after_seq);
+	reader_bind_number(
+	    statement, ":until", filter->until_seq == 0 ? INT64_MAX : (int64_t)filter->until_seq);
+	reader_bind_text(statement, ":type", filter->type);
+	reader_bind_text(statement, ":workspace", filter->workspace);
+	reader_bind_text(statement, ":campaign", filter->campaign);
+	reader_bind_text(statement, ":variant", filter->variant);
+	reader_bind_text(statement, ":message", filter->message);
+	reader_bind_times(statement, filter->from_us, filter->to_us);
+	reader_bind_limit(statement, filter->limit);
+	return hand_out(reader, statement, on_row, context);
+}
+
+enum result
+store_read_last_event(struct store_reader *reader, uint64_t *out_seq)
+{
+	sqlite3_stmt *statement;
+	enum result result = reader_ask(
+	    reader, QUESTION_LAST_EVENT, "SELECT coalesce(max(seq), 0) FROM event", &statement);
+	if (result != RESULT_OK)
+		return result;
+	int code = sqlite3_step(statement);
+	if (code == SQLITE_ROW)
+		*out_seq = (uint64_t)sqlite3_column_int64(statement, 0);
+	return reader_finish(reader, statement, code);
+}
+
+enum result
+store_read_replies(
+    struct store_reader *reader, const struct reply_filter *filter, event_fn on_row, void *context)
+{
+	sqlite3_stmt *statement;
+	enum result result = reader_ask(reader, QUESTION_REPLIES, replies_sql, &statement);
+	if (result != RESULT_OK)
+		return result;
+	reader_bind_number(statement, ":after", filter->after);
+	reader_bind_text(statement, ":workspace", filter->workspace);
+	reader_bind_text(statement, ":campaign", filter->campaign);
+	reader_bind_text(statement, ":variant", filter->variant);
+	reader_bind_text(statement, ":keyword", filter->keyword);
+	reader_bind_text(statement, ":rule", filter->rule);
+	reader_bind_times(statement, filter->from_us, filter->to_us);
+	reader_bind_limit(statement, filter->limit);
+	return hand_out(reader, statement, on_row, context);
+}
+
+enum result
+store_count_unattributed(struct store_reader *reader, int64_t *out_count)
+{
+	sqlite3_stmt *statement;
+	enum result result = reader_ask(reader, QUESTION_UNATTRIBUTED,
+	    "SELECT count(*) FROM reply WHERE rule = 'none'", &statement);
+	if (result != RESULT_OK)
+		return result;
+	int code = sqlite3_step(statement);
+	if (code == SQLITE_ROW)
+		*out_count = sqlite3_column_int64(statement, 0);
+	return reader_finish(reader, statement, code);
+}
+
+enum result
+store_read_near_misses(
+    struct store_reader *reader, uint64_t after_seq, size_t limit, event_fn on_row, void *context)
+{
+	sqlite3_stmt *statement;
+	enum result result = reader_ask(reader, QUESTION_NEAR_MISSES, near_misses_sql, &statement);
+	if (result != RESULT_OK)
+		return result;
+	reader_bind_number(statement, ":after", (int64_t)after_seq);
+	reader_bind_limit(statement, limit);
+	return hand_out(reader, statement, on_row, context);
+}
+
+enum result
+store_read_message(struct store_reader *reader, struct slice sid, message_fn on_view, void *context)
+{
+	sqlite3_stmt *statement;
+	enum result result = reader_ask(reader, QUESTION_MESSAGE, message_sql, &statement);
+	if (result != RESULT_OK)
+		return result;
+	reader_bind_text(statement, ":message", sid);
+	int code = sqlite3_step(statement);
+	if (code == SQLITE_ROW) {
+		struct message_view view = {.sid = sql_text(statement, 0),
+		    .status = reader_filled(statement, 1),
+		    .workspace = sql_text(statement, 2),
+		    .campaign = sql_text(statement, 3),
+		    .variant = sql_text(statement, 4),
+		    .account = reader_filled(statement, 5),
+		    .service = reader_filled(statement, 6),
+		    .sender = reader_filled(statement, 7),
+		    .conflict = sqlite3_column_int(statement, 8) != 0,
+		    .error_code = sqlite3_column_int64(statement, 9),
+		    .first_us = sqlite3_column_int64(statement, 10),
+		    .last_us = sqlite3_column_int64(statement, 11)};
+		on_view(context, &view);
+	}
+	result = reader_finish(reader, statement, code);
+	return code == SQLITE_DONE ? RESULT_NOT_FOUND : result;
+}
+
+static struct alert_row
+read_alert(sqlite3_stmt *statement)
+{
+	return (struct alert_row){.seq = sqlite3_column_int64(statement, 0),
+	    .time_us = sqlite3_column_int64(statement, 1),
+	    .sid = sql_text(statement, 2),
+	    .level = sql_text(statement, 3),
+	    .account = reader_filled(statement, 4),
+	    .error_code = sql_number_or(statement, 5, -1),
+	    .name = sql_text(statement, 6),
+	    .action = sql_text(statement, 7),
+	    .resource = sql_text(statement, 8),
+	    .request_url = sql_text(statement, 9),
+	    .method = sql_text(statement, 10),
+	    .text = sql_text(statement, 11),
+	    .occurred = sql_text(statement, 12),
+	    .response_status = sql_number_or(statement, 13, -1),
+	    .ours = sqlite3_column_int(statement, 14) != 0};
+}
+
+enum result
+store_read_alerts(
+    struct store_reader *reader, const struct alert_filter *filter, alert_fn on_row, void *context)
+{
+	sqlite3_stmt *statement;
+	enum result result = reader_ask(reader, QUESTION_ALERTS, alerts_sql, &statement);
+	int code;
+	if (result != RESULT_OK)
+		return result;
+	reader_bind_number(
+	    statement, ":before", filter->before_seq == 0 ? INT64_MAX : filter->before_seq);
+	reader_bind_times(statement, filter->from_us, filter->to_us);
+	reader_bind_number(statement, ":ours", filter->ours_only);
+	reader_bind_limit(statement, filter->limit);
+	while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
+		struct alert_row row = read_alert(statement);
+		on_row(context, &row);
+	}
+	return reader_finish(reader, statement, code);
+}

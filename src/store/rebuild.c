@@ -1,0 +1,80 @@
+#include "dlrd/store/rebuild.h"
+
+#include "dlrd/store/receipts.h"
+#include "dlrd/store/recount.h"
+
+/* Writes each message that is not as its receipts say. The figures of all of them are collected in
+ * the store's deltas; what is written to the hourly tables is settled afterwards. */
+static enum result
+rebuild_messages(struct store *store, struct recount *recount, struct store_rebuilt *rebuilt)
+{
+	struct message_row stored, row;
+	uint64_t events;
+	enum result result = recount_next(recount, 0, &stored, &row, &events);
+	while (result == RESULT_OK && stored.id != 0) {
+		struct rollup rollup = rollup_of(&row.message, store->policy);
+		rebuilt->messages++;
+		if (!message_row_equal(&stored, &row, store->policy)) {
+			rebuilt->mended++;
+			result = messages_save(
+			    store->messages, SLICE_NONE, &stored, &row, store->policy);
+			if (result == RESULT_OK && stored.tagset_id != row.tagset_id)
+				result = receipts_move(store, row.id, row.tagset_id);
+		}
+		if (result == RESULT_OK)
+			result =
+			    deltas_add(&store->deltas, &rollup, 1, row.tagset_id, row.provider_id);
+		if (result == RESULT_OK)
+			result = recount_next(recount, row.id, &stored, &row, &events);
+	}
+	return result;
+}
+
+/* Takes what is stored away from what was counted: what is left over is the difference, which the
+ * flush adds to the stored rows. */
+static enum result
+subtract_figures(struct store *store, struct store_rebuilt *rebuilt)
+{
+	enum result result = deltas_subtract_stored(&store->deltas, store->db);
+	for (size_t i = 0; result == RESULT_OK && i < store->deltas.capacity; i++)
+		rebuilt->figures += store->deltas.used[i] && !delta_is_zero(&store->deltas.rows[i]);
+	return result;
+}
+
+static enum result
+rebuild_campaigns(struct store *store, struct store_rebuilt *rebuilt)
+{
+	int code = sqlite3_exec(store->db,
+	    "UPDATE campaign SET first_us = e.first, last_us = e.last FROM"
+	    " (SELECT campaign_id, min(time_us) AS first, max(time_us) AS last FROM event"
+	    "  WHERE tagged = 1 GROUP BY campaign_id) e WHERE e.campaign_id = campaign.id"
+	    " AND (first_us <> e.first OR last_us <> e.last)",
+	    NULL, NULL, NULL);
+	rebuilt->campaigns = (uint64_t)sqlite3_changes64(store->db);
+	return sql_result(code);
+}
+
+enum result
+rebuild_all(struct store *store, struct store_rebuilt *out_rebuilt)
+{
+	struct store_rebuilt rebuilt = {0};
+	struct recount *recount = NULL;
+	enum result result = recount_open(store->db, store->names, store->policy, &recount);
+	if (result == RESULT_OK)
+		result = rebuild_messages(store, recount, &rebuilt);
+	recount_close(recount);
+	if (result == RESULT_OK)
+		result = subtract_figures(store, &rebuilt);
+	/* Replies change the figures as they always do, once those are right. */
+	if (result == RESULT_OK)
+		result = replies_note_all(store->replies);
+	if (result == RESULT_OK)
+		result = store_settle_replies(store, &rebuilt.replies);
+	if (result == RESULT_OK)
+		result = rebuild_campaigns(store, &rebuilt);
+	if (result == RESULT_OK)
+		result = consents_rebuild(store->consents, &rebuilt.optouts);
+	if (result == RESULT_OK)
+		*out_rebuilt = rebuilt;
+	return result;
+}

@@ -1,0 +1,531 @@
+#include "dlrd/store/receipts.h"
+
+#include "dlrd/twilio/address.h"
+
+#include <stdlib.h>
+
+struct receipts {
+	sqlite3 *db;
+	sqlite3_stmt *insert, *by_reference, *read, *parties, *complete, *complete_body,
+	    *complete_consent, *move, *known_code, *insert_alert;
+};
+
+/* What an event says of itself, as ids: its own tags and its own sender. */
+struct place {
+	struct tagset tagset;
+	int64_t provider_id;
+	bool tagged; /* its tags name a campaign */
+};
+
+enum result
+receipts_open(sqlite3 *db, struct receipts **out_receipts)
+{
+	struct receipts *receipts = calloc(1, sizeof *receipts);
+	if (receipts == NULL)
+		return RESULT_NO_MEMORY;
+	receipts->db = db;
+	const struct {
+		const char *sql;
+		sqlite3_stmt **statement;
+	} rows[] = {
+	    {"INSERT INTO event(journal_seq, time_us, type, message_id, campaign_id, tagset_id,"
+	     " provider_id, tagged, stream, status, error_code, done_date, peer, body, keyword,"
+	     " near_miss, consent, cause, link, occurred, sid, reference, extra, raw_query, "
+	     "raw_body)"
+	     " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,"
+	     " ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)",
+		&receipts->insert},
+	    {"SELECT 1 FROM event WHERE reference = ?1", &receipts->by_reference},
+	    {"SELECT provider_id, tagged, time_us, peer, consent, stream, body FROM event"
+	     " WHERE seq = ?1",
+		&receipts->read},
+	    {"SELECT e.peer, p.service, p.sender FROM event e JOIN provider p"
+	     " ON p.id = e.provider_id WHERE e.seq = ?1",
+		&receipts->parties},
+	    {"UPDATE event SET provider_id = ?2, tagset_id = coalesce(?3, tagset_id),"
+	     " campaign_id = coalesce(?4, campaign_id), tagged = tagged OR ?3 IS NOT NULL,"
+	     " peer = coalesce(?5, peer), stream = stream AND NOT ?6,"
+	     " done_date = CASE WHEN ?6 THEN ?7 ELSE done_date END WHERE seq = ?1",
+		&receipts->complete},
+	    {"UPDATE event SET body = ?2, keyword = coalesce(keyword, ?3),"
+	     " near_miss = CASE WHEN consent IS NULL THEN coalesce(near_miss, ?4) END"
+	     " WHERE seq = ?1",
+		&receipts->complete_body},
+	    {"UPDATE event SET keyword = coalesce(keyword, ?2), consent = coalesce(consent, ?3),"
+	     " cause = coalesce(cause, ?4), near_miss = NULL WHERE seq = ?1",
+		&receipts->complete_consent},
+	    {"UPDATE event SET tagset_id = ?2,"
+	     " campaign_id = (SELECT campaign_id FROM tagset WHERE id = ?2)"
+	     " WHERE message_id = ?1 AND tagged = 0",
+		&receipts->move},
+	    {"SELECT 1 FROM error_catalogue WHERE code = ?1", &receipts->known_code},
+	    {"INSERT INTO alert VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", &receipts->insert_alert},
+	};
+	int code = SQLITE_OK;
+	for (size_t i = 0; code == SQLITE_OK && i < sizeof rows / sizeof rows[0]; i++)
+		code = sql_prepare(db, rows[i].sql, rows[i].statement);
+	if (code != SQLITE_OK) {
+		receipts_close(receipts);
+		return sql_result(code);
+	}
+	*out_receipts = receipts;
+	return RESULT_OK;
+}
+
+static void
+bind_id(sqlite3_stmt *statement, int index, int64_t id)
+{
+	if (id == 0)
+		sqlite3_bind_null(statement, index);
+	else
+		sqlite3_bind_int64(statement, index, id);
+}
+
+/* message_id is 0 for an event that no message was folded from. */
+static enum result
+insert_event(struct receipts *receipts, const struct event *event, int64_t message_id,
+    const struct tagset *tagset, const struct place *place, int64_t *out_seq)
+{
+	sqlite3_stmt *insert = receipts->insert;
+	const struct slice texts[] = {event->done_date, event_peer(event), event->body,
+	    event->keyword, event->near_miss, consent_name(event->consent), event->cause,
+	    event->link, event->occurred, message_id != 0 ? SLICE_NONE : event->message,
+	    message_id != 0 ? SLICE_NONE : event->reference, event->extra};
+	sqlite3_bind_int64(insert, 1, (sqlite3_int64)event->journal_seq);
+	sqlite3_bind_int64(insert, 2, event->time_us);
+	sql_bind_text(insert, 3, event_type_name(event->type));
+	bind_id(insert, 4, message_id);
+	sqlite3_bind_int64(insert, 5, tagset->campaign_id);
+	sqlite3_bind_int64(insert, 6, tagset->id);
+	sqlite3_bind_int64(insert, 7, place->provider_id);
+	sqlite3_bind_int(insert, 8, place->tagged);
+	sqlite3_bind_int(insert, 9, event->stream);
+	sql_bind_text(insert, 10, event->status_text);
+	sqlite3_bind_null(insert, 11);
+	if (event->error_code >= 0)
+		sqlite3_bind_int64(insert, 11, event->error_code);
+	for (int i = 0; i < 12; i++)
+		sql_bind_text(insert, 12 + i, texts[i]);
+	sql_bind_bytes(insert, 24, event->raw_query);
+	sql_bind_bytes(insert, 25, event->raw_body);
+	int code = sql_run(insert);
+	*out_seq = sqlite3_last_insert_rowid(receipts->db);
+	return sql_result(code);
+}
+
+static enum result
+insert_alert(struct receipts *receipts, const struct event_alert *alert, int64_t event_seq)
+{
+	sqlite3_stmt *insert = receipts->insert_alert;
+	sqlite3_bind_int64(insert, 1, event_seq);
+	sql_bind_name(insert, 2, alert->level);
+	sqlite3_bind_int(insert, 3, alert->ours);
+	sql_bind_text(insert, 4, alert->resource);
+	sql_bind_text(insert, 5, alert->request_url);
+	sql_bind_text(insert, 6, alert->method);
+	sqlite3_bind_null(insert, 7);
+	if (alert->response_status >= 0)
+		sqlite3_bind_int64(insert, 7, alert->response_status);
+	sql_bind_text(insert, 8, alert->text);
+	return sql_result(sql_run(insert));
+}
+
+enum result
+receipts_move(struct store *store, int64_t message_id, int64_t tagset_id)
+{
+	sqlite3_bind_int64(store->receipts->move, 1, message_id);
+	sqlite3_bind_int64(store->receipts->move, 2, tagset_id);
+	return sql_result(sql_run(store->receipts->move));
+}
+
+/* Our own side of a message: what its tags and its sender say, each part of which a receipt may
+ * lack. A person's own message has no tags but the reply table's. */
+static enum result
+merge_place(struct store *store, struct message_row *row, const struct place *place)
+{
+	enum result result = RESULT_OK;
+	if (row->id == 0) {
+		row->tagset_id = place->tagset.id;
+		row->provider_id = place->provider_id;
+	}
+	if (row->tagset_id != place->tagset.id && row->message.received_us == 0)
+		result = names_choose_tagset(
+		    store->names, row->tagset_id, place->tagset.id, &row->tagset_id);
+	if (result == RESULT_OK && row->provider_id != place->provider_id)
+		result = names_merge_providers(
+		    store->names, row->provider_id, place->provider_id, &row->provider_id);
+	return result;
+}
+
+static bool
+is_failed(const struct message *message, enum conflict_policy policy)
+{
+	enum outcome outcome = message_outcome(message, policy);
+	return outcome == OUTCOME_FAILED || outcome == OUTCOME_CANCELED;
+}
+
+/* Whether a reply may be taken to answer the message: it is not a person's own. */
+static bool
+is_answerable(const struct message_row *row)
+{
+	return row->id != 0 && row->message.received_us == 0;
+}
+
+/* Which replies a changed message may have won or lost. */
+static enum result
+note_replies(struct store *store, const struct event *event, const struct message_row *before,
+    const struct message_row *row)
+{
+	enum result result = RESULT_OK;
+	bool was = is_answerable(before), is = is_answerable(row);
+	bool same_place = was == is && before->tagset_id == row->tagset_id;
+	bool same_reach = before->message.first_us == row->message.first_us &&
+			  slice_equal(message_row_peer(before), message_row_peer(row));
+	if ((!was && !is) || (same_place && same_reach && before->provider_id == row->provider_id &&
+				 is_failed(&before->message, store->policy) ==
+				     is_failed(&row->message, store->policy)))
+		return RESULT_OK;
+	if (!same_place)
+		result = replies_note_original(store->replies, event->message);
+	if (result == RESULT_OK && is)
+		result = replies_note(store->replies, message_row_peer(row), row->message.first_us);
+	if (result == RESULT_OK && was && !(is && same_reach))
+		result = replies_note(
+		    store->replies, message_row_peer(before), before->message.first_us);
+	return result;
+}
+
+static struct reply
+reply_of(const struct event *event, const struct message_row *row, const struct place *place)
+{
+	return (struct reply){.message_id = row->id,
+	    .peer = message_row_peer(row),
+	    .sender = event_sender(event),
+	    .service = event->service,
+	    .original = event->original,
+	    .tagset_id = place->tagset.id,
+	    .time_us = event->time_us};
+}
+
+static enum result
+add_reply(struct store *store, const struct event *event, const struct message_row *row,
+    const struct place *place)
+{
+	const struct reply reply = reply_of(event, row, place);
+	return replies_add(store->replies, &reply);
+}
+
+/* The row's message as it will be with the event, and the figures changed by the difference. */
+static enum result
+fold_event(struct store *store, const struct event *event, struct message_row *row,
+    const struct place *place, struct store_added *out_added)
+{
+	const struct message_row before = *row;
+	enum result result = merge_place(store, row, place);
+	if (result != RESULT_OK)
+		return result;
+	message_row_fold(row, event, store->policy);
+	out_added->conflict =
+	    message_conflicts(&row->message) && !message_conflicts(&before.message);
+	result = store_save_message(store, &before, row, event->message);
+	if (result == RESULT_OK && event->type == EVENT_REPLIED)
+		result = add_reply(store, event, row, place);
+	if (result == RESULT_OK)
+		result = note_replies(store, event, &before, row);
+	if (result == RESULT_OK && before.id != 0 && before.tagset_id != row->tagset_id)
+		result = receipts_move(store, row->id, row->tagset_id);
+	return result;
+}
+
+/* --- the same receipt again --- */
+
+/* What the stored event does not say, and its duplicate does. */
+struct completion {
+	int64_t provider_id; /* of both */
+	bool provider, tags, peer, consent, body, reply;
+	bool workspace;  /* of a message without a campaign */
+	bool agrees;     /* both say the same of consent */
+	bool callback;   /* only Event Streams has told of it so far: it is the callback's from now
+			    on, so that the next one is told from it as if that had come first */
+	int64_t time_us; /* when the stored one arrived */
+};
+
+static enum result
+compare_with_stored(struct store *store, const struct event *event, const struct message_row *row,
+    int64_t seq, const struct place *place, struct completion *out_completion)
+{
+	sqlite3_stmt *read = store->receipts->read;
+	sqlite3_bind_int64(read, 1, seq);
+	int code = sqlite3_step(read);
+	enum result result = sql_result(code);
+	if (code == SQLITE_ROW) {
+		int64_t stored_provider = sqlite3_column_int64(read, 0);
+		*out_completion = (struct completion){.provider_id = stored_provider,
+		    .tags = place->tagged && sqlite3_column_int(read, 1) == 0,
+		    .provider = stored_provider != place->provider_id,
+		    .time_us = sqlite3_column_int64(read, 2),
+		    .peer = event_peer(event).len > 0 && sql_text(read, 3).len == 0,
+		    .consent = event->consent != CONSENT_SILENT && sql_text(read, 4).len == 0,
+		    .body = event->body.len > 0 && sql_text(read, 6).len == 0,
+		    .reply = event->type == EVENT_REPLIED,
+		    .callback = sqlite3_column_int(read, 5) != 0 && !event->stream};
+		if (out_completion->provider)
+			result = names_merge_providers(store->names, stored_provider,
+			    place->provider_id, &out_completion->provider_id);
+	}
+	/* Of the same consent each scope that it is told of counts. */
+	bool has = true, same = !out_completion->consent &&
+				slice_equal(sql_text(read, 4), consent_name(event->consent));
+	sqlite3_reset(read);
+	if (result == RESULT_OK && same && event->consent != CONSENT_SILENT)
+		result = consents_has(store->consents, event, seq, &has);
+	out_completion->agrees = out_completion->consent || same;
+	out_completion->consent = out_completion->consent || !has;
+	int64_t preferred = row->tagset_id;
+	if (result == RESULT_OK && !place->tagged && row->message.received_us == 0)
+		result =
+		    names_choose_tagset(store->names, row->tagset_id, place->tagset.id, &preferred);
+	out_completion->workspace = preferred != row->tagset_id;
+	return result;
+}
+
+static bool
+says_more(const struct completion *completion)
+{
+	return completion->provider || completion->tags || completion->workspace ||
+	       completion->peer || completion->consent || completion->body || completion->reply ||
+	       completion->callback;
+}
+
+static enum result
+complete_event(struct store *store, const struct event *event, int64_t seq,
+    const struct place *place, const struct completion *completion)
+{
+	sqlite3_stmt *complete = store->receipts->complete;
+	sqlite3_bind_int64(complete, 1, seq);
+	sqlite3_bind_int64(complete, 2, completion->provider_id);
+	bind_id(complete, 3, completion->tags ? place->tagset.id : 0);
+	bind_id(complete, 4, completion->tags ? place->tagset.campaign_id : 0);
+	sql_bind_text(complete, 5, completion->peer ? event_peer(event) : SLICE_NONE);
+	sqlite3_bind_int(complete, 6, completion->callback);
+	sql_bind_text(complete, 7, event->done_date);
+	enum result result = sql_result(sql_run(complete));
+	if (result == RESULT_OK && completion->body) {
+		sqlite3_stmt *body = store->receipts->complete_body;
+		sqlite3_bind_int64(body, 1, seq);
+		sql_bind_text(body, 2, event->body);
+		sql_bind_text(body, 3, event->keyword);
+		sql_bind_text(body, 4, event->near_miss);
+		result = sql_result(sql_run(body));
+	}
+	if (result == RESULT_OK && completion->tags)
+		result = store_touch(store, place->tagset.campaign_id, completion->time_us, 0);
+	return result;
+}
+
+static enum result
+complete_consent(
+    struct store *store, const struct event *event, int64_t seq, struct store_added *out_added)
+{
+	sqlite3_stmt *complete = store->receipts->complete_consent;
+	sqlite3_bind_int64(complete, 1, seq);
+	sql_bind_text(complete, 2, event->keyword);
+	sql_bind_text(complete, 3, consent_name(event->consent));
+	sql_bind_text(complete, 4, event->cause);
+	enum result result = sql_result(sql_run(complete));
+	return result != RESULT_OK
+		   ? result
+		   : consents_add(store->consents, event, seq, &out_added->consent_changed);
+}
+
+/* What the two tellings say of consent together: one may name the person, and the other the scope.
+ */
+static enum result
+add_joint_consent(
+    struct store *store, const struct event *event, int64_t seq, struct store_added *out_added)
+{
+	sqlite3_stmt *parties = store->receipts->parties;
+	struct event joint = *event;
+	bool has = true, changed = false;
+	sqlite3_bind_int64(parties, 1, seq);
+	int code = sqlite3_step(parties);
+	enum result result = sql_result(code);
+	if (code == SQLITE_ROW) {
+		bool replied = event->type == EVENT_REPLIED;
+		joint.service = sql_text(parties, 1);
+		joint.from = sql_text(parties, replied ? 0 : 2);
+		joint.to = sql_text(parties, replied ? 2 : 0);
+		result = consents_has(store->consents, &joint, seq, &has);
+	}
+	if (result == RESULT_OK && !has)
+		result = consents_add(store->consents, &joint, seq, &changed);
+	sqlite3_reset(parties);
+	out_added->consent_changed |= changed;
+	return result;
+}
+
+/* The receipt is known. What it knows beyond the one that came first (Event Streams and a callback
+ * tell the same fact, and only one of them has the campaign's tags) is added to that and to the
+ * message, so that it does not matter which came first. */
+static enum result
+absorb_duplicate(struct store *store, const struct event *event, struct message_row *row,
+    int64_t seq, const struct place *place, struct store_added *out_added)
+{
+	struct completion completion = {0};
+	const struct message_row before = *row;
+	enum result result = compare_with_stored(store, event, row, seq, place, &completion);
+	if (result != RESULT_OK || !says_more(&completion))
+		return result;
+	struct place added = *place;
+	added.provider_id = completion.provider_id;
+	if (!completion.tags && !completion.workspace)
+		added.tagset.id = row->tagset_id;
+	result = merge_place(store, row, &added);
+	if (result != RESULT_OK)
+		return result;
+	if (completion.peer)
+		message_row_add_peer(row, address_of_person(event_peer(event)));
+	if (completion.consent)
+		row->message.opted_out |=
+		    event->type == EVENT_REPLIED && event->consent == CONSENT_OUT;
+	result = complete_event(store, event, seq, place, &completion);
+	if (result == RESULT_OK && completion.consent)
+		result = complete_consent(store, event, seq, out_added);
+	if (result == RESULT_OK && event->consent != CONSENT_SILENT && completion.agrees)
+		result = add_joint_consent(store, event, seq, out_added);
+	if (result == RESULT_OK)
+		result = store_save_message(store, &before, row, SLICE_NONE);
+	if (result == RESULT_OK)
+		result = note_replies(store, event, &before, row);
+	if (result == RESULT_OK && completion.reply) {
+		const struct reply reply = reply_of(event, row, place);
+		result = replies_complete(store->replies, &reply);
+	}
+	if (result == RESULT_OK && before.tagset_id != row->tagset_id)
+		result = receipts_move(store, row->id, row->tagset_id);
+	return result;
+}
+
+/* Nearly every duplicate says nothing new: then nothing is written but its count. */
+static enum result
+add_duplicate(struct store *store, const struct event *event, struct message_row *row,
+    const struct receipt_match *match, const struct place *place, struct store_added *out_added)
+{
+	int64_t campaign_id;
+	enum result result = RESULT_OK;
+	bool news = match->is_twin || place->provider_id != row->provider_id ||
+		    place->tagset.id != row->tagset_id || event->consent != CONSENT_SILENT ||
+		    event->type == EVENT_REPLIED || row->peer_len == 0;
+	if (news)
+		result =
+		    absorb_duplicate(store, event, row, match->duplicate_seq, place, out_added);
+	if (result == RESULT_OK)
+		result = names_campaign_of(store->names, row->tagset_id, &campaign_id);
+	return result != RESULT_OK ? result : store_touch(store, campaign_id, 0, 1);
+}
+
+/* --- one event --- */
+
+static enum result
+check_code(struct receipts *receipts, const struct event *event, bool *out_unknown)
+{
+	if (event->type != EVENT_FAILED || event->error_code < 0)
+		return RESULT_OK;
+	sqlite3_bind_int64(receipts->known_code, 1, event->error_code);
+	int code = sqlite3_step(receipts->known_code);
+	*out_unknown = code == SQLITE_DONE;
+	sqlite3_reset(receipts->known_code);
+	return sql_result(code);
+}
+
+/* An event without a message is known by its reference. */
+static enum result
+is_known_reference(struct receipts *receipts, struct slice reference, bool *out_known)
+{
+	if (reference.len == 0)
+		return RESULT_OK;
+	sql_bind_text(receipts->by_reference, 1, reference);
+	int code = sqlite3_step(receipts->by_reference);
+	*out_known = code == SQLITE_ROW;
+	sqlite3_reset(receipts->by_reference);
+	return sql_result(code);
+}
+
+static enum result
+find_place(struct store *store, const struct event *event, struct place *out_place)
+{
+	out_place->tagged = event->campaign.len > 0;
+	enum result result = names_tagset(
+	    store->names, event->workspace, event->campaign, event->variant, &out_place->tagset);
+	return result != RESULT_OK ? result
+				   : names_provider(store->names, event->account, event->service,
+					 event_sender(event), &out_place->provider_id);
+}
+
+/* Everything that follows once the event's message is folded. row->id is 0 for none. */
+static enum result
+keep(struct store *store, const struct event *event, const struct message_row *row,
+    const struct place *place, struct store_added *out_added)
+{
+	int64_t seq = 0;
+	struct tagset tagset = place->tagset; /* that it is shown under */
+	enum result result = RESULT_OK;
+	if (row->id != 0 && !place->tagged) {
+		tagset.id = row->tagset_id;
+		result = names_campaign_of(store->names, tagset.id, &tagset.campaign_id);
+	}
+	if (result == RESULT_OK)
+		result = insert_event(store->receipts, event, row->id, &tagset, place, &seq);
+	if (result == RESULT_OK && event->alert != NULL)
+		result = insert_alert(store->receipts, event->alert, seq);
+	if (result == RESULT_OK && event->consent != CONSENT_SILENT)
+		result = consents_add(store->consents, event, seq, &out_added->consent_changed);
+	if (result == RESULT_OK)
+		result = check_code(store->receipts, event, &out_added->unknown_code);
+	if (result == RESULT_OK)
+		result = store_touch(store, place->tagset.campaign_id, event->time_us, 0);
+	return result;
+}
+
+enum result
+receipts_add(struct store *store, const struct event *given, struct store_added *out_added)
+{
+	struct event event = *given;
+	struct message_row row = {.message = MESSAGE_EMPTY};
+	struct receipt_match match = {0, false, false};
+	struct place place = {0};
+	bool folds = event.folds && event.message.ptr != NULL;
+	enum result result = find_place(store, &event, &place);
+	if (result == RESULT_OK && folds)
+		result = messages_find(store->messages, event.message, &row);
+	else if (result == RESULT_OK)
+		result =
+		    is_known_reference(store->receipts, event.reference, &out_added->duplicate);
+	if (result == RESULT_OK && row.id != 0)
+		result = messages_match(store->messages, row.id, &event, &match);
+	if (result != RESULT_OK)
+		return result;
+	if (out_added->duplicate)
+		return store_touch(store, place.tagset.campaign_id, 0, 1);
+	out_added->duplicate = match.duplicate_seq != 0;
+	if (out_added->duplicate)
+		return add_duplicate(store, &event, &row, &match, &place, out_added);
+	event.new_link = !match.link_is_known;
+	if (folds)
+		result = fold_event(store, &event, &row, &place, out_added);
+	return result == RESULT_OK ? keep(store, &event, &row, &place, out_added) : result;
+}
+
+void
+receipts_close(struct receipts *receipts)
+{
+	if (receipts == NULL)
+		return;
+	sqlite3_stmt *statements[] = {receipts->insert, receipts->by_reference, receipts->read,
+	    receipts->parties, receipts->complete, receipts->complete_body,
+	    receipts->complete_consent, receipts->move, receipts->known_code,
+	    receipts->insert_alert};
+	for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
+		sqlite3_finalize(statements[i]);
+	free(receipts);
+}

@@ -1,0 +1,208 @@
+#include "dlrd/store/recount.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct recount {
+	struct names *names;
+	enum conflict_policy policy;
+	bool may_add; /* providers: not on a connection that only reads */
+	sqlite3_stmt *next, *events, *provider;
+};
+
+enum result
+recount_open(
+    sqlite3 *db, struct names *names, enum conflict_policy policy, struct recount **out_recount)
+{
+	struct recount *recount = calloc(1, sizeof *recount);
+	if (recount == NULL)
+		return RESULT_NO_MEMORY;
+	recount->names = names;
+	recount->policy = policy;
+	recount->may_add = sqlite3_db_readonly(db, "main") == 0;
+	int code = sql_prepare(db,
+	    "SELECT " MESSAGE_COLUMNS " FROM message m WHERE m.id > ?1 ORDER BY m.id LIMIT 1",
+	    &recount->next);
+	/* The first click of a link is the one that counts. */
+	if (code == SQLITE_OK)
+		code = sql_prepare(db,
+		    "SELECT e.time_us, e.type, e.status, e.error_code, e.consent, e.peer,"
+		    " e.tagset_id, e.tagged, e.provider_id, CASE WHEN e.type <> 'Clicked' THEN 0"
+		    " WHEN e.link IS NULL THEN NOT EXISTS"
+		    " (SELECT 1 FROM event x WHERE x.message_id = e.message_id AND x.seq < e.seq"
+		    "  AND x.type = 'Clicked' AND x.link IS NULL) ELSE NOT EXISTS"
+		    " (SELECT 1 FROM event x WHERE x.message_id = e.message_id AND x.link = e.link"
+		    "  AND x.seq < e.seq AND x.type = 'Clicked') END FROM event e WHERE "
+		    "e.message_id = ?1 ORDER BY e.seq",
+		    &recount->events);
+	/* What all of them say together (names_merge_providers); it need not stand in the table. */
+	if (code == SQLITE_OK)
+		code = sql_prepare(db,
+		    "SELECT x.account, x.service, x.sender, p.id FROM"
+		    " (SELECT coalesce(min(nullif(q.account, '')), '') AS account,"
+		    "  coalesce(min(nullif(q.service, '')), '') AS service,"
+		    "  coalesce(min(nullif(q.sender, '')), '') AS sender"
+		    "  FROM event e JOIN provider q ON q.id = e.provider_id"
+		    "  WHERE e.message_id = ?1) x LEFT JOIN provider p"
+		    " ON p.account = x.account AND p.service = x.service AND p.sender = x.sender",
+		    &recount->provider);
+	if (code != SQLITE_OK) {
+		recount_close(recount);
+		return sql_result(code);
+	}
+	*out_recount = recount;
+	return RESULT_OK;
+}
+
+static struct event
+read_event(sqlite3_stmt *statement)
+{
+	struct event event = {.time_us = sqlite3_column_int64(statement, 0),
+	    .status_text = sql_text(statement, 2),
+	    .error_code = sql_number_or(statement, 3, -1),
+	    .new_link = sqlite3_column_int(statement, 9) != 0};
+	if (!event_type_from_name(sql_text(statement, 1), &event.type))
+		event.type = EVENT_UNRECOGNISED; /* a newer dlrd's */
+	event.status =
+	    event.type == EVENT_REPLIED ? STATUS_RECEIVED : status_from_name(event.status_text);
+	if (slice_equal(sql_text(statement, 4), consent_name(CONSENT_OUT)))
+		event.consent = CONSENT_OUT;
+	struct slice peer = sql_text(statement, 5);
+	if (event.type == EVENT_REPLIED)
+		event.from = peer;
+	else
+		event.to = peer;
+	return event;
+}
+
+/* One that is not in the table and may not be added is 0, as no message has it. */
+static enum result
+merge_providers(struct recount *recount, int64_t message_id, int64_t *out_id)
+{
+	sqlite3_stmt *statement = recount->provider;
+	sqlite3_bind_int64(statement, 1, message_id);
+	int code = sqlite3_step(statement);
+	enum result result = sql_result(code);
+	int64_t id = 0;
+	if (code == SQLITE_ROW)
+		id = sqlite3_column_int64(statement, 3);
+	if (code == SQLITE_ROW && id == 0 && recount->may_add)
+		result = names_provider(recount->names, sql_text(statement, 0),
+		    sql_text(statement, 1), sql_text(statement, 2), &id);
+	sqlite3_reset(statement);
+	if (result == RESULT_OK)
+		*out_id = id;
+	return result;
+}
+
+/* What the events of a message say of their places. */
+struct places {
+	bool tagged;       /* one's own tags name a campaign */
+	bool of_providers; /* of more than one */
+};
+
+/* Tags of an event's own come before those it has from its message. */
+static enum result
+add_place(struct recount *recount, sqlite3_stmt *statement, struct places *places,
+    struct message_row *row)
+{
+	int64_t tagset_id = sqlite3_column_int64(statement, 6);
+	int64_t provider_id = sqlite3_column_int64(statement, 8);
+	bool event_tagged = sqlite3_column_int(statement, 7) != 0;
+	enum result result = RESULT_OK;
+	if (row->tagset_id == 0 || (event_tagged && !places->tagged))
+		row->tagset_id = tagset_id;
+	else if (event_tagged == places->tagged && tagset_id != row->tagset_id)
+		result =
+		    names_choose_tagset(recount->names, row->tagset_id, tagset_id, &row->tagset_id);
+	places->tagged |= event_tagged;
+	places->of_providers |= row->provider_id != 0 && provider_id != row->provider_id;
+	row->provider_id = provider_id;
+	return result;
+}
+
+static enum result
+fold_events(struct recount *recount, int64_t message_id, struct message_row *row, uint64_t *count)
+{
+	sqlite3_stmt *events = recount->events;
+	enum result result = RESULT_OK;
+	struct places places = {false, false};
+	int code = SQLITE_DONE;
+	sqlite3_bind_int64(events, 1, message_id);
+	while (result == RESULT_OK && (code = sqlite3_step(events)) == SQLITE_ROW) {
+		struct event event = read_event(events);
+		message_row_fold(row, &event, recount->policy);
+		result = add_place(recount, events, &places, row);
+		(*count)++;
+	}
+	sqlite3_reset(events);
+	if (result == RESULT_OK)
+		result = sql_result(code);
+	if (result == RESULT_OK && places.of_providers)
+		result = merge_providers(recount, message_id, &row->provider_id);
+	return result;
+}
+
+enum result
+recount_next(struct recount *recount, int64_t after_id, struct message_row *out_stored,
+    struct message_row *out_recounted, uint64_t *out_events)
+{
+	struct message_row stored = {0}, row = {.message = MESSAGE_EMPTY};
+	sqlite3_bind_int64(recount->next, 1, after_id);
+	int code = sqlite3_step(recount->next);
+	if (code == SQLITE_ROW)
+		stored = message_row_read(recount->next, 0);
+	sqlite3_reset(recount->next);
+	enum result result = sql_result(code);
+	uint64_t events = 0;
+	if (result == RESULT_OK && stored.id != 0)
+		result = fold_events(recount, stored.id, &row, &events);
+	if (result != RESULT_OK)
+		return result;
+	row.id = stored.id;
+	if (row.message.received_us != 0 || row.tagset_id == 0)
+		row.tagset_id = stored.tagset_id;
+	if (events == 0)
+		row.provider_id = stored.provider_id;
+	*out_stored = stored;
+	*out_recounted = row;
+	*out_events = events;
+	return RESULT_OK;
+}
+
+static bool
+message_equal(const struct message *a, const struct message *b)
+{
+	return a->seen == b->seen && a->first_final == b->first_final &&
+	       a->opted_out == b->opted_out && a->error_code == b->error_code &&
+	       a->first_us == b->first_us && a->last_us == b->last_us && a->sent_us == b->sent_us &&
+	       a->delivered_us == b->delivered_us && a->failed_us == b->failed_us &&
+	       a->canceled_us == b->canceled_us && a->read_us == b->read_us &&
+	       a->received_us == b->received_us && a->clicked_us == b->clicked_us &&
+	       a->links == b->links;
+}
+
+bool
+message_row_equal(const struct message_row *stored, const struct message_row *recounted,
+    enum conflict_policy policy)
+{
+	return message_equal(&stored->message, &recounted->message) &&
+	       stored->outcome == (int64_t)message_outcome(&recounted->message, policy) &&
+	       stored->conflict == (int64_t)message_conflicts(&recounted->message) &&
+	       stored->tagset_id == recounted->tagset_id &&
+	       stored->provider_id == recounted->provider_id &&
+	       stored->status_len == recounted->status_len &&
+	       memcmp(stored->status, recounted->status, stored->status_len) == 0 &&
+	       slice_equal(message_row_peer(stored), message_row_peer(recounted));
+}
+
+void
+recount_close(struct recount *recount)
+{
+	if (recount == NULL)
+		return;
+	sqlite3_finalize(recount->next);
+	sqlite3_finalize(recount->events);
+	sqlite3_finalize(recount->provider);
+	free(recount);
+}

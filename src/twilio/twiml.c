@@ -1,0 +1,41 @@
+#include "dlrd/twilio/twiml.h"
+
+#define HEAD "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Message>"
+#define TAIL "</Message></Response>"
+#define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
+
+/* How a character is written, where it is not written as it is. sequence is empty for a byte that
+ * is no UTF-8. */
+static struct slice
+written(struct slice sequence)
+{
+	if (sequence.len == 0)
+		return SLICE(REPLACEMENT);
+	if (sequence.len == 3) /* U+FFFE and U+FFFF are no characters (XML 1.0, section 2.2) */
+		return slice_equal(sequence, SLICE("\xef\xbf\xbe")) ||
+			       slice_equal(sequence, SLICE("\xef\xbf\xbf"))
+			   ? SLICE(REPLACEMENT)
+			   : sequence;
+	switch (sequence.ptr[0]) {
+	case '&': return SLICE("&amp;");
+	case '<': return SLICE("&lt;");
+	case '>': return SLICE("&gt;");   /* or "]]>" would be none */
+	case '\r': return SLICE("&#13;"); /* a parser makes a plain one a line feed (2.11) */
+	case '\t':
+	case '\n': return sequence;
+	default: break;
+	}
+	return (unsigned char)sequence.ptr[0] < 0x20 ? SLICE(REPLACEMENT) : sequence;
+}
+
+void
+twiml_message(struct slice text, struct buffer *out)
+{
+	buffer_append(out, SLICE(HEAD));
+	while (text.len > 0) {
+		struct slice sequence = {text.ptr, slice_utf8_len(text)};
+		buffer_append(out, written(sequence));
+		text = slice_from(text, sequence.len == 0 ? 1 : sequence.len);
+	}
+	buffer_append(out, SLICE(TAIL));
+}

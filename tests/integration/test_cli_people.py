@@ -1,0 +1,318 @@
+"""Who opted out, who answered, who sent it, and what Twilio complains about, on the command line:
+in a table, in JSON and in CSV, which agree."""
+
+import csv
+import io
+import json
+
+import pytest
+
+import harness
+from harness import (ACCOUNT, PUBLIC_URL, new_sid, phone, reply_params, status_params,
+                     target_for)
+
+SERVICE = "MG" + "1" * 32
+OTHER_SERVICE = "MG" + "2" * 32
+CAMPAIGN = "1700000000_20240101"
+TARGET = target_for(CAMPAIGN)
+CAROL = "whatsapp:+15550000003"
+
+SETTINGS = {
+    "callback /sms/twilio": {"kind": "auto", "workspace": "{account}",
+                             "campaign": "{meta.3}_{meta.4}", "variant": "{meta.6}"},
+    "callback /debugger": {"kind": "debugger"},
+    "provider Example Mobile": {"services": SERVICE},
+    "provider Everybody else": {"default": "yes"},
+}
+
+OPTOUT_KEYS = ["number", "scope", "state", "since", "cause", "message", "workspace", "campaign"]
+HISTORY_KEYS = ["time", "state", "cause", "scope", "message", "changed", "body", "seq"]
+CHANGE_KEYS = ["seq", "time", "number", "scope", "state", "cause", "message", "workspace",
+               "campaign"]
+REPLY_KEYS = ["seq", "time", "workspace", "campaign", "variant", "account", "message", "from",
+              "to", "service", "body", "keyword", "rule", "candidates", "answers"]
+
+
+def reply(daemon, number, text, service=SERVICE, **more):
+    sid = new_sid()
+    daemon.keep("/sms/twilio", reply_params(sid, text, number, MessagingServiceSid=service, **more),
+                200)
+    return sid
+
+
+@pytest.fixture(scope="module")
+def people():
+    """1 opted out of both services and in to one again, 2 opted out by an error, CAROL over
+    WhatsApp; 4 nearly did; 5 only said hello, to nobody's message."""
+    daemon = harness.Daemon(SETTINGS)
+    try:
+        daemon.start()
+        sids = {}
+        for number in (1, 2, 4):
+            sids[number] = new_sid()
+            daemon.keep(TARGET, status_params(sids[number], "sent", None, number,
+                                              MessagingServiceSid=SERVICE))
+        daemon.keep(TARGET, status_params(sids[1], "delivered", None, 1,
+                                          MessagingServiceSid=SERVICE))
+        daemon.keep(TARGET, status_params(sids[2], "undelivered", 21610, 2,
+                                          MessagingServiceSid=SERVICE))
+        sids["stop"] = reply(daemon, 1, "STOP")
+        reply(daemon, 1, "stop", OTHER_SERVICE)
+        reply(daemon, 1, "START")
+        reply(daemon, 3, "STOP", From=CAROL, To="whatsapp:+15017122661")
+        reply(daemon, 4, "please stop texting me")
+        reply(daemon, 5, "hello", None)
+        for url, sid in ((PUBLIC_URL + TARGET, "NO" + "1" * 32),
+                         ("https://elsewhere.example.com/x", "NO" + "2" * 32)):
+            daemon.keep("/debugger", {
+                "Sid": sid, "AccountSid": ACCOUNT, "Level": "Error", "Timestamp":
+                "2026-11-20T10:00:00Z", "PayloadType": "application/json", "Payload": json.dumps({
+                    "resource_sid": sids[1], "error_code": "11200", "more_info": {"Msg": "bad"},
+                    "webhook": {"request": {"url": url, "method": "POST"},
+                                "response": {"status_code": 502}}})})
+        daemon.settle()
+        daemon.sids = sids
+        yield daemon
+    finally:
+        daemon.finish()
+
+
+def ask(daemon, *words):
+    return json.loads(daemon.cli(*words, "--json").stdout)
+
+
+def rows_of(daemon, *words):
+    return list(csv.reader(io.StringIO(daemon.cli(*words, "--csv").stdout, newline="")))
+
+
+def exact_time(daemon, row):
+    """The time of a piece of history to the microsecond; what is shown is cut to milliseconds."""
+    ((us,),) = daemon.sql("SELECT time_us FROM event WHERE seq = ?", row["seq"])
+    return f"{row['time'][:19]}.{us % 1_000_000:06d}Z"
+
+
+def numbers(answer):
+    return sorted((row["number"], row["scope"]) for row in answer["optouts"])
+
+
+# --- optouts ---
+
+
+def test_the_list_is_of_those_who_are_out(people):
+    found = ask(people, "optouts")
+    assert list(found) == ["optouts"]
+    assert numbers(found) == sorted([(phone(1), OTHER_SERVICE), (phone(2), SERVICE),
+                                     (CAROL, SERVICE)])
+    assert all(list(row) == OPTOUT_KEYS and row["state"] == "out" for row in found["optouts"])
+    (error,) = [row for row in found["optouts"] if row["number"] == phone(2)]
+    assert (error["cause"], error["campaign"]) == ("error-21610", CAMPAIGN)
+
+
+def test_the_list_is_chosen_from_by_scope_and_state(people):
+    assert numbers(ask(people, "optouts", "--state", "in")) == [(phone(1), SERVICE)]
+    assert len(numbers(ask(people, "optouts", "--state", "any"))) == 4
+    assert numbers(ask(people, "optouts", "--scope", OTHER_SERVICE)) == [(phone(1), OTHER_SERVICE)]
+    assert len(ask(people, "optouts", "--limit", 2)["optouts"]) == 2
+
+
+def test_the_list_is_there_as_it_was(people):
+    second = ask(people, "optouts", phone(1))["history"][1]
+    assert numbers(ask(people, "optouts", "--at", "2020-01-01")) == []
+    at = exact_time(people, second)
+    assert numbers(ask(people, "optouts", "--at", at)) == sorted(
+        [(phone(1), SERVICE), (phone(1), OTHER_SERVICE), (phone(2), SERVICE)])
+    assert numbers(ask(people, "optouts", "--at", at, "--state", "in")) == []
+
+
+@pytest.mark.parametrize("written", [
+    "+15550000001", "15550000001", "\"+15550000001\"", "'+15550000001", " +15550000001 ",
+    "rcs:+15550000001"])
+def test_a_number_is_found_as_people_write_it(people, written):
+    found = ask(people, "optouts", written)
+    assert list(found) == ["number", "state", "scopes", "history"]
+    assert (found["number"], found["state"]) == (phone(1), "out")
+    assert {row["scope"]: row["state"] for row in found["scopes"]} == {
+        SERVICE: "in", OTHER_SERVICE: "out"}
+    assert [(row["state"], row["scope"]) for row in found["history"]] == [
+        ("out", SERVICE), ("out", OTHER_SERVICE), ("in", SERVICE)]
+    assert list(found["history"][0]) == HISTORY_KEYS
+    assert found["history"][0]["message"] == people.sids["stop"]
+
+
+@pytest.mark.parametrize("written", [CAROL, "whatsapp:15550000003"])
+def test_a_channel_is_part_of_the_number(people, written):
+    assert ask(people, "optouts", written)["number"] == CAROL
+    assert people.cli("optouts", "+15550000003", check=False).returncode == 1
+
+
+@pytest.mark.parametrize("written", ["+15559999999", "12345", "", "x" * 1000, "+", "15550000001x"],
+                         ids=range(6))
+def test_a_number_without_an_entry_is_1(people, written):
+    result = people.cli("optouts", written, "--json", check=False)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "no entry" in result.stderr
+
+
+def test_a_number_as_it_was(people):
+    first = ask(people, "optouts", phone(1))["history"][0]
+    found = ask(people, "optouts", phone(1), "--at", exact_time(people, first))
+    assert [row["scope"] for row in found["scopes"]] == [SERVICE]
+    assert people.cli("optouts", phone(1), "--at", "2020-01-01", check=False).returncode == 1
+
+
+def test_a_number_is_shown_to_people_and_to_programs(people):
+    shown = people.cli("optouts", phone(1)).stdout
+    assert shown.startswith(f"{phone(1)}: out\n")
+    assert OTHER_SERVICE in shown and "history" not in shown and "keyword" in shown
+    rows = rows_of(people, "optouts", phone(1))
+    assert rows[0] == HISTORY_KEYS and len(rows) == 4
+
+
+def test_changes_are_followed(people):
+    found = ask(people, "optouts", "--changes")
+    assert [row["state"] for row in found["changes"]] == ["out", "out", "out", "in", "out"]
+    assert list(found["changes"][0]) == CHANGE_KEYS
+    assert found["next"] == found["changes"][-1]["seq"]
+    after = found["changes"][1]["seq"]
+    rest = ask(people, "optouts", "--changes", "--after", after)
+    assert rest["changes"] == found["changes"][2:]
+    assert ask(people, "optouts", "--changes", "--limit", 2)["next"] == after
+    end = ask(people, "optouts", "--changes", "--after", found["next"])
+    assert (end["changes"], end["next"]) == ([], found["next"])
+
+
+def test_near_misses_are_shown(people):
+    (row,) = ask(people, "optouts", "--near-misses")["near_misses"]
+    assert (row["number"], row["body"], row["state"]) == (phone(4), "please stop texting me", None)
+    assert phone(4) in people.cli("optouts", "--near-misses").stdout
+
+
+@pytest.mark.parametrize("words", [
+    ["--state", "gone"], ["--at", "now"], ["--changes", "--near-misses"],
+    [phone(1), "--changes"], [phone(1), "--state", "in"], ["--changes", "--scope", SERVICE],
+    ["--after", "1"], ["--changes", "--at", "2026-01-01"], [phone(1), phone(2)],
+    ["--after", "-1", "--changes"]], ids=range(10))
+def test_options_that_do_not_go_together_are_2(people, words):
+    result = people.cli("optouts", *words, check=False)
+    assert result.returncode == 2 and result.stderr and not result.stdout
+
+
+# --- replies ---
+
+
+def test_replies_say_what_they_answer(people):
+    found = ask(people, "replies")
+    assert list(found) == ["next", "unattributed", "replies"]
+    assert len(found["replies"]) == 6
+    assert all(list(row) == REPLY_KEYS for row in found["replies"])
+    stop = found["replies"][0]
+    assert (stop["campaign"], stop["rule"], stop["answers"], stop["keyword"]) == (
+        CAMPAIGN, "latest", people.sids[1], "stop")
+    hello = found["replies"][-1]
+    assert (hello["campaign"], hello["rule"], hello["answers"]) == ("", "none", None)
+    assert found["unattributed"] >= 1
+
+
+def test_replies_are_chosen_from(people):
+    def bodies(*words):
+        return [row["body"] for row in ask(people, "replies", *words)["replies"]]
+    assert bodies("--keyword", "start") == ["START"]
+    assert "hello" not in bodies("--campaign", CAMPAIGN)
+    assert "hello" in bodies("--rule", "none") and "STOP" not in bodies("--rule", "late")
+    assert bodies("--campaign", CAMPAIGN, "--workspace", "Z") == []
+    assert bodies("--to", "2020-01-01") == [] and len(bodies("--from", "2020-01-01")) == 6
+    first = ask(people, "replies", "--limit", 1)
+    assert len(first["replies"]) == 1
+    assert len(bodies("--after", first["next"])) == 5
+    assert people.cli("replies", "--rule", "guess", check=False).returncode == 2
+
+
+def test_a_message_tells_what_it_answers(people):
+    found = ask(people, "message", people.sids["stop"])
+    (receipt,) = found["receipts"]
+    assert (receipt["rule"], receipt["answers"]) == ("latest", people.sids[1])
+    shown = people.cli("message", people.sids["stop"]).stdout
+    assert people.sids[1] in shown and "latest" in shown and "STOP" in shown
+
+
+# --- providers, stats, errors, events ---
+
+
+def test_figures_are_there_by_each_grouping(people):
+    for by, names in (("sender", 2), ("service", 2), ("account", 1), ("provider", 0)):
+        found = ask(people, "providers", "--by", by)["providers"]
+        for row in found:
+            filled = [row[key] is not None for key in ("account", "service", "sender")]
+            assert names < 1 or filled[0]
+            assert (row["service"] is None or names > 1) and (row["sender"] is None or
+                                                              by == "sender")
+        assert sum(row["sent"] for row in found) == 3
+    names = {row["provider"]: row["sent"] for row in
+             ask(people, "providers", "--by", "provider")["providers"]}
+    assert names["Example Mobile"] == 3 and "Everybody else" in names
+    (row,) = ask(people, "providers", "--by", "provider", "--provider",
+                 "Example Mobile")["providers"]
+    assert (row["delivered"], row["failed"], row["delivery_rate"]) == (1, 1, 0.5)
+    assert ask(people, "providers", "--to", "2020-01-01")["providers"] == []
+    assert people.cli("providers", "--by", "carrier", check=False).returncode == 2
+    assert "Example Mobile" in people.cli("providers").stdout
+
+
+def test_figures_of_a_variant(people):
+    (row,) = ask(people, "stats", "--campaign", CAMPAIGN, "--variant", "v1")["campaigns"]
+    assert (row["sent"], row["failed"]) == (3, 1)
+    assert ask(people, "stats", "--variant", "v2")["campaigns"] == []
+    (error,) = ask(people, "errors", "--campaign", CAMPAIGN, "--variant", "v1")["errors"]
+    assert (error["code"], error["recent"], error["previous"], error["trend"]) == (
+        21610, 1, 0, None)
+    assert error["samples"] == [people.sids[2]]
+    assert people.cli("errors", "--campaign", CAMPAIGN, "--variant", "v2",
+                      check=False).returncode == 1
+    assert ask(people, "errors", "--to", "2020-01-01")["errors"] == []
+    assert len(ask(people, "events", "--variant", "v1", "--limit", 0)["events"]) >= 5
+    assert ask(people, "events", "--variant", "v2")["events"] == []
+    assert ask(people, "events", "--to", "2020-01-01")["events"] == []
+    assert people.cli("errors", "--from", "soon", check=False).returncode == 2
+
+
+def test_the_table_of_figures_fits_a_terminal(people):
+    for line in people.cli("stats").stdout.splitlines():
+        assert len(line) <= 120, line
+
+
+# --- alerts ---
+
+
+def test_alerts_are_shown_newest_first(people):
+    found = ask(people, "alerts")["alerts"]
+    assert [row["sid"][:3] for row in found] == ["NO2", "NO1"]
+    (ours,) = ask(people, "alerts", "--ours")["alerts"]
+    assert (ours["sid"][:3], ours["error_code"], ours["response_status"], ours["ours"]) == (
+        "NO1", 11200, 502, True)
+    assert ask(people, "alerts", "--before", found[0]["seq"])["alerts"] == found[1:]
+    assert len(ask(people, "alerts", "--limit", 1)["alerts"]) == 1
+    assert ask(people, "alerts", "--to", "2020-01-01")["alerts"] == []
+    assert "11200" in people.cli("alerts").stdout
+
+
+# --- all of them ---
+
+
+@pytest.mark.parametrize("words,key", [
+    (["optouts"], "optouts"), (["optouts", "--changes"], "changes"),
+    (["optouts", "--near-misses"], "near_misses"), (["replies"], "replies"),
+    (["providers"], "providers"), (["alerts"], "alerts")], ids=lambda value: str(value))
+def test_json_and_csv_agree(people, words, key):
+    answer = ask(people, *words)[key]
+    head, *rows = rows_of(people, *words)
+    assert answer and head == list(answer[0]) and len(rows) == len(answer)
+    assert people.cli(*words).stdout.count("\n") == len(answer) + 1
+
+
+@pytest.mark.parametrize("command", ["optouts", "replies", "providers", "alerts", "rebuild"])
+def test_each_command_has_help(command):
+    for word in ("--help", "-h"):
+        result = harness.dlrd(command, word)
+        assert result.returncode == 0 and result.stdout.startswith(f"Usage: dlrd {command}")
+        assert all(len(line) <= 100 for line in result.stdout.splitlines())
+    assert command in harness.dlrd("--help").stdout

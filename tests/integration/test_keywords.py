@@ -1,0 +1,177 @@
+"""Keywords: what an inbound message is answered, and what is never answered.
+
+Answers are read with an XML parser, as Twilio does.
+"""
+
+import xml.etree.ElementTree as ElementTree
+from urllib.parse import urlencode
+
+import pytest
+
+from harness import (ERROR_CODES, SAMPLE_TARGET, new_sid, reply_params, signed_get, signed_post,
+                     status_params)
+
+INBOUND = "/v1/campaigns/outbound/sms/callbacks/mo/twilio"
+WELCOME = 'Tom & "Jerry" say <hi> ]]> \u00e4\u20ac \U0001f389 &amp;'
+HELP = "Call +1 555 0100, or reply STOP"
+SETTINGS = {
+    "keyword join": {"words": "join, beitreten, Прив\u0435т", "reply": WELCOME},
+    "keyword quiet": {"words": "quiet"},
+    "keyword stop": {"words": "arr\u00eat"},
+    "keyword start": {"words": "oui"},
+    "keyword HELP": {"reply": HELP},
+}
+
+
+@pytest.fixture(scope="module")
+def keyword_daemon():
+    import harness
+    daemon = harness.Daemon(SETTINGS).start()
+    yield daemon
+    daemon.finish()
+
+
+def texts_of(response):
+    """What the person is sent, message by message."""
+    assert response.status == 200, response
+    assert response.header("Content-Type") == "text/xml"
+    assert response.header("Cache-Control") == "no-store"
+    assert int(response.header("Content-Length")) == len(response.body)
+    root = ElementTree.fromstring(response.body)
+    assert root.tag == "Response"
+    assert all(child.tag == "Message" and len(child) == 0 for child in root)
+    return [child.text for child in root]
+
+
+def by_post(daemon, params, target=SAMPLE_TARGET):
+    return daemon.ask(signed_post(target, params))
+
+
+def by_get(daemon, params, target=SAMPLE_TARGET):
+    mark = "&" if "?" in target else "?"
+    return daemon.ask(signed_get(f"{target}{mark}{urlencode(params)}"), "GET")
+
+
+BOTH = pytest.mark.parametrize("send", [by_post, by_get], ids=["post", "get"])
+TARGETS = pytest.mark.parametrize("target", [SAMPLE_TARGET, INBOUND], ids=["auto", "inbound"])
+
+
+@BOTH
+@TARGETS
+@pytest.mark.parametrize("body,reply", [
+    ("join", WELCOME), ("JOIN", WELCOME), ("  Join! \r\n", WELCOME), ("\u00a0join.\u00a0", WELCOME),
+    ("Beitreten", WELCOME), ("ПРИВЕТ", WELCOME), ("help", HELP), ("Info?", HELP),
+    ("join us", None), ("joint", None), ("", None), ("hello", None), ("quiet", None),
+    ("start", None), ("OUI", None)], ids=range(15))
+def test_a_keyword_is_answered_with_its_reply(keyword_daemon, send, target, body, reply):
+    response = send(keyword_daemon, reply_params(new_sid(), body), target)
+    assert texts_of(response) == ([] if reply is None else [reply])
+
+
+@BOTH
+@TARGETS
+@pytest.mark.parametrize("body,kind", [
+    ("STOP", None), ("stop.", None), ("ARR\u00caT", None), ("unsubscribe", None), ("STOP", "STOP"),
+    ("join", "STOP"), ("help", "STOP"), ("whatever", "STOP"), ("join", "stop"),
+    ("STOP", "HELP"), ("arr\u00eat", "HELP")], ids=range(11))
+def test_an_opt_out_is_never_answered(keyword_daemon, send, target, body, kind):
+    params = reply_params(new_sid(), body, OptOutType=kind)
+    response = send(keyword_daemon, params, target)
+    assert texts_of(response) == []
+    assert response.body == b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
+
+
+def test_what_twilio_says_is_answered(keyword_daemon):
+    for body in ("aide", "join"):
+        response = by_post(keyword_daemon, reply_params(new_sid(), body, OptOutType="HELP"))
+        assert texts_of(response) == [HELP]
+    response = by_post(keyword_daemon, reply_params(new_sid(), "join", OptOutType="START"))
+    assert texts_of(response) == []
+
+
+def test_a_second_delivery_is_answered_the_same_and_counted_once(make_daemon):
+    daemon = make_daemon(SETTINGS)
+    params = reply_params(new_sid(), "join")
+    answers = [by_post(daemon, params) for _ in range(3)]
+    assert [texts_of(answer) for answer in answers] == [[WELCOME]] * 3
+    assert len({answer.body for answer in answers}) == 1
+    assert daemon.campaign()["replied"] == 1
+
+
+def test_replies_and_other_answers_share_a_connection(keyword_daemon):
+    with keyword_daemon.connect() as connection:
+        for _ in range(20):
+            said = connection.ask(signed_post(SAMPLE_TARGET, reply_params(new_sid(), "join")))
+            assert texts_of(said) == [WELCOME]
+            silent = connection.ask(signed_post(SAMPLE_TARGET, reply_params(new_sid(), "hi")))
+            assert texts_of(silent) == []
+            status = connection.ask(signed_post(SAMPLE_TARGET, status_params(new_sid(), "sent")))
+            assert (status.status, status.body) == (204, b"")
+
+
+def test_many_waiting_replies_are_answered_each(keyword_daemon):
+    """All in one commit, or nearly."""
+    connections = [keyword_daemon.connect() for _ in range(40)]
+    for number, connection in enumerate(connections):
+        body = "join" if number % 2 else "help"
+        connection.send(signed_post(SAMPLE_TARGET, reply_params(new_sid(), body, number)))
+    for number, connection in enumerate(connections):
+        assert texts_of(connection.read()) == [WELCOME if number % 2 else HELP]
+        connection.close()
+
+
+def test_the_text_of_a_message_that_was_sent_is_no_keyword(keyword_daemon):
+    params = status_params(new_sid(), "sent", Body="join")
+    assert by_post(keyword_daemon, params).status == 204
+    assert texts_of(by_post(keyword_daemon, params, INBOUND)) == []
+
+
+def test_a_refused_message_is_not_answered(keyword_daemon):
+    response = keyword_daemon.ask(
+        signed_post(SAMPLE_TARGET, reply_params(new_sid(), "join"), token="x" * 32))
+    assert (response.status, response.body) == (403, b"")
+
+
+def test_a_reply_closes_with_its_connection(keyword_daemon):
+    with keyword_daemon.connect() as connection:
+        response = connection.ask(signed_post(
+            SAMPLE_TARGET, reply_params(new_sid(), "join"), headers=[("Connection", "close")]))
+        assert texts_of(response) == [WELCOME]
+        assert connection.at_end()
+
+
+def test_a_reply_to_an_opt_out_cannot_be_configured(make_daemon):
+    daemon = make_daemon({"keyword stop": {"reply": "bye"}}, start=False)
+    daemon.write()
+    result = daemon.cli("check-config", check=False)
+    assert result.returncode == 1
+    assert "[keyword stop] reply: Twilio itself replies" in result.stderr + result.stdout
+
+
+def test_what_is_printed_is_read_again(make_daemon, tmp_path):
+    import harness
+    daemon = make_daemon(
+        {**SETTINGS, "provider Example Mobile": {"senders": "+15550100, EXAMPLE"},
+         "provider Rest": {"default": "yes"}}, start=False)
+    daemon.write()
+    first = daemon.cli("check-config", "--print").stdout
+    assert f"reply = {WELCOME}\n" in first
+    again = tmp_path / "again.ini"
+    again.write_text(first.replace("(set, not shown)", "x"))
+    second = harness.dlrd("check-config", "--print", "-c", str(again))
+    assert second.returncode == 0, second.stdout + second.stderr
+    assert second.stdout == first
+
+
+def test_own_rows_lie_over_the_error_codes(make_daemon, tmp_path):
+    site = tmp_path / "site.csv"
+    site.write_text("code,name,kind,permanence,action\n"
+                    "30005,,,,Ask the list's owner.\n"
+                    "999001,Ours,own,transient,Wait.\n")
+    daemon = make_daemon({"store": {"error_codes": str(ERROR_CODES),
+                                    "error_codes_site": str(site)}})
+    found = {row["code"]: row for row in daemon.get("/v1/errors?limit=1000")["errors"]}
+    assert found[30005]["name"] == "Unknown destination handset"
+    assert found[30005]["action"] == "Ask the list's owner."
+    assert (found[999001]["name"], found[999001]["kind"]) == ("Ours", "own")
+    assert len(found) == 748

@@ -1,0 +1,373 @@
+/* stores: what the tests of the store share: a store in a directory of the test's own, events to
+ * put into it, and what readers see in it, as text. */
+#ifndef DLRD_TESTS_STORES_H
+#define DLRD_TESTS_STORES_H
+
+#include "receipts.h"
+
+#include "dlrd/store/audit.h"
+#include "dlrd/store/reader.h"
+#include "dlrd/store/store.h"
+
+#include <sqlite3.h>
+
+#define T0 (INT64_C(480000) * CLOCK_HOUR_US)
+
+static char *directory, path[256];
+static struct failure failure;
+
+static inline int
+make_directory(void **state)
+{
+	(void)state;
+	directory = private_directory();
+	snprintf(path, sizeof path, "%s/%s", directory, STORE_FILE);
+	failure.text[0] = '\0';
+	return 0;
+}
+
+static inline int
+drop_directory(void **state)
+{
+	(void)state;
+	remove_directory(directory);
+	return 0;
+}
+
+static inline struct store *
+open_with(enum conflict_policy policy)
+{
+	struct store *store;
+	const struct store_options options = {.path = path,
+	    .policy = policy,
+	    .reply_window_us = STORE_REPLY_WINDOW_US,
+	    .reply_late_us = STORE_REPLY_LATE_US};
+	enum result result = store_open(&options, &store, &failure);
+	if (result != RESULT_OK)
+		print_error("%s\n", failure.text);
+	assert_ok(result);
+	return store;
+}
+
+static inline struct store *
+open_store(void)
+{
+	return open_with(POLICY_DELIVERED_WINS);
+}
+
+static inline struct store_reader *
+open_reader(void)
+{
+	struct store_reader *reader;
+	enum result result = store_reader_open(path, &reader, &failure);
+	if (result != RESULT_OK)
+		print_error("%s\n", failure.text);
+	assert_ok(result);
+	return reader;
+}
+
+static inline void
+run_sql(const char *sql)
+{
+	sqlite3 *db;
+	char *error = NULL;
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	sqlite3_busy_timeout(db, 5000);
+	if (sqlite3_exec(db, sql, NULL, NULL, &error) != SQLITE_OK) {
+		print_error("%s: %s\n", sql, error);
+		fail();
+	}
+	sqlite3_close(db);
+}
+
+static inline struct event
+receipt(const char *sid, const char *campaign, enum message_status status, int64_t time_us)
+{
+	struct event event = receipt_of(status, time_us);
+	event.message = slice_of(sid);
+	event.workspace = SLICE("w");
+	event.campaign = slice_of(campaign);
+	event.variant = SLICE("");
+	event.tags_fit = true;
+	event.account = SLICE("AC1");
+	event.from = SLICE("+1");
+	event.to = SLICE("+2");
+	event.journal_seq = 1;
+	return event;
+}
+
+static inline struct store_added
+add(struct store *store, struct event event)
+{
+	struct store_added added;
+	enum result result = store_add(store, &event, &added);
+	if (result != RESULT_OK)
+		print_error("%s\n", store_error(store));
+	assert_ok(result);
+	return added;
+}
+
+/* Adds events in one transaction and moves the cursor by one. */
+static inline void
+commit(struct store *store, const struct event *events, size_t count)
+{
+	assert_ok(store_begin(store));
+	for (size_t i = 0; i < count; i++)
+		add(store, events[i]);
+	assert_ok(store_commit(store, store_cursor(store) + 1));
+}
+
+/* A receipt of a message to a person. */
+static inline struct event
+receipt_to(const char *sid, const char *campaign, const char *person, enum message_status status,
+    int64_t time_us)
+{
+	struct event event = receipt(sid, campaign, status, time_us);
+	event.to = slice_of(person);
+	return event;
+}
+
+/* A person's message, without tags. */
+static inline struct event
+reply_from(const char *sid, const char *person, int64_t time_us)
+{
+	struct event event = receipt(sid, "", STATUS_RECEIVED, time_us);
+	event.from = slice_of(person);
+	event.to = SLICE("+1");
+	event.body = SLICE("hello");
+	return event;
+}
+
+static inline struct event
+with_consent(struct event event, enum consent consent)
+{
+	bool replied = event.type == EVENT_REPLIED;
+	event.consent = consent;
+	event.cause = replied ? SLICE("keyword") : SLICE("error-21610");
+	if (replied) {
+		event.keyword = consent == CONSENT_OUT ? SLICE("stop") : SLICE("start");
+		event.body = event.keyword;
+	}
+	return event;
+}
+
+/* The same as Event Streams tells it: without the campaign's tags. */
+static inline struct event
+stream_twin(struct event event)
+{
+	event.stream = true;
+	event.workspace = event.campaign = event.variant = SLICE("");
+	return event;
+}
+
+static inline struct event
+click_of(const char *sid, const char *link, const char *occurred, int64_t time_us)
+{
+	struct event event = receipt(sid, "", STATUS_UNKNOWN, time_us);
+	event.type = EVENT_CLICKED;
+	event.status_text = SLICE("click");
+	event.link = slice_of(link);
+	event.occurred = slice_of(occurred);
+	return event;
+}
+
+/* --- what readers see, as text --- */
+
+struct lines {
+	struct buffer text;
+	char *sorted[2048];
+	size_t count;
+};
+
+/* What has no campaign is told of while it counts; its times depend on when tags became known. */
+static inline void
+note_campaign(void *context, const struct campaign_row *row)
+{
+	struct lines *lines = context;
+	struct buffer line = BUFFER_EMPTY;
+	buffer_appendf(&line, "%.*s/%.*s", SLICE_ARG(row->workspace), SLICE_ARG(row->campaign));
+	for (int i = 0; i < FIGURE_COUNT; i++)
+		buffer_appendf(&line, " %lld", (long long)row->figures[i]);
+	int64_t sum = 0;
+	for (int i = 0; i < FIGURE_COUNT; i++)
+		sum += row->figures[i];
+	if (sum == 0 && row->campaign.len == 0) {
+		buffer_done(&line);
+		return;
+	}
+	if (row->campaign.len > 0)
+		buffer_appendf(&line, " from %lld to %lld", (long long)(row->first_us - T0),
+		    (long long)(row->last_us - T0));
+	buffer_append(&line, SLICE("\n"));
+	buffer_append_byte(&line, '\0');
+	lines->sorted[lines->count++] = line.ptr;
+}
+
+static inline void
+note_error(void *context, const struct campaign_error_row *row)
+{
+	struct lines *lines = context;
+	struct buffer line = BUFFER_EMPTY;
+	buffer_appendf(&line, "  code %lld: %lld from %lld to %lld\n", (long long)row->code,
+	    (long long)row->count, (long long)(row->first_us - T0), (long long)(row->last_us - T0));
+	buffer_append_byte(&line, '\0');
+	lines->sorted[lines->count++] = line.ptr;
+}
+
+static inline int
+compare_lines(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Moves the lines noted so far into the text, in order of their bytes. */
+static inline void
+put_sorted(struct lines *lines)
+{
+	qsort(lines->sorted, lines->count, sizeof lines->sorted[0], compare_lines);
+	for (size_t i = 0; i < lines->count; i++) {
+		buffer_append(&lines->text, slice_of(lines->sorted[i]));
+		free(lines->sorted[i]);
+	}
+	lines->count = 0;
+}
+
+static inline void
+note_id(void *context, const struct campaign_row *row)
+{
+	*(int64_t *)context = row->id;
+}
+
+/* All campaigns with their figures and times, and each one's errors; for buffer_done. */
+static inline struct buffer
+whole_picture(const char *const *campaigns, size_t count)
+{
+	static struct lines lines;
+	struct store_reader *reader = open_reader();
+	struct campaign_filter all = {.limit = 0};
+	lines = (struct lines){.text = BUFFER_EMPTY};
+	assert_ok(store_read_campaigns(reader, &all, note_campaign, &lines));
+	put_sorted(&lines);
+	for (size_t i = 0; i < 2 * count; i++) {
+		struct campaign_filter filter = {.workspace = i % 2 ? SLICE("v") : SLICE("w"),
+		    .campaign = slice_of(campaigns[i / 2])};
+		int64_t id = 0; /* no campaign has it */
+		assert_ok(store_read_campaigns(reader, &filter, note_id, &id));
+		buffer_appendf(&lines.text, "errors of %.*s/%s\n", SLICE_ARG(filter.workspace),
+		    campaigns[i / 2]);
+		const struct error_filter errors = {.campaign_id = id};
+		assert_ok(store_read_campaign_errors(reader, &errors, note_error, &lines));
+		put_sorted(&lines);
+	}
+	store_reader_close(reader);
+	return lines.text;
+}
+
+/* The figures of one campaign, by order of enum figure, as text. */
+static inline void
+assert_figures(const char *campaign, const char *expected)
+{
+	static struct lines lines;
+	struct store_reader *reader = open_reader();
+	struct campaign_filter filter = {.campaign = slice_of(campaign)};
+	lines = (struct lines){.text = BUFFER_EMPTY};
+	assert_ok(store_read_campaigns(reader, &filter, note_campaign, &lines));
+	put_sorted(&lines);
+	struct slice text = buffer_slice(&lines.text);
+	slice_take(&text, ' ');
+	size_t len = 0;
+	for (int blanks = 0; len < text.len && blanks < FIGURE_COUNT; len++)
+		blanks += text.ptr[len] == ' ' || text.ptr[len] == '\n';
+	text.len = len == 0 ? 0 : len - 1;
+	assert_slice(text, expected);
+	buffer_done(&lines.text);
+	store_reader_close(reader);
+}
+
+static inline void
+note_reply(void *context, const struct event_row *row)
+{
+	buffer_appendf(context, "%.*s %.*s %.*s %lld %.*s\n", SLICE_ARG(row->event.message),
+	    SLICE_ARG(row->rule), SLICE_ARG(row->answers), (long long)row->candidates,
+	    SLICE_ARG(row->event.campaign));
+}
+
+/* Each reply: its SID, the rule, the SID it answers, how many campaigns, its own campaign; for
+ * buffer_done. */
+static inline struct buffer
+all_replies(void)
+{
+	struct buffer text = BUFFER_EMPTY;
+	struct store_reader *reader = open_reader();
+	assert_ok(
+	    store_read_replies(reader, &(struct reply_filter){.limit = 0}, note_reply, &text));
+	store_reader_close(reader);
+	return text;
+}
+
+static inline void
+assert_replies(const char *expected)
+{
+	struct buffer text = all_replies();
+	assert_slice(buffer_slice(&text), expected);
+	buffer_done(&text);
+}
+
+static inline void
+note_optout(void *context, const struct consent_row *row)
+{
+	buffer_appendf(context, "%.*s at %.*s: %.*s (%.*s)\n", SLICE_ARG(row->number),
+	    SLICE_ARG(row->scope), SLICE_ARG(row->state), SLICE_ARG(row->cause));
+}
+
+static inline void
+assert_optouts(struct optout_filter filter, const char *expected)
+{
+	struct buffer text = BUFFER_EMPTY;
+	struct store_reader *reader = open_reader();
+	assert_ok(store_read_optouts(reader, &filter, note_optout, &text));
+	assert_slice(buffer_slice(&text), expected);
+	buffer_done(&text);
+	store_reader_close(reader);
+}
+
+/* One column of one row. */
+static inline int64_t
+number_in_file(const char *sql)
+{
+	sqlite3 *db;
+	sqlite3_stmt *statement;
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+	int64_t number = sqlite3_column_int64(statement, 0);
+	sqlite3_finalize(statement);
+	sqlite3_close(db);
+	return number;
+}
+
+static inline void
+note_difference(void *context, const char *line)
+{
+	(void)context, (void)line;
+}
+
+static inline void
+print_difference(void *context, const char *line)
+{
+	(void)context;
+	print_error("%s\n", line);
+}
+
+static inline uint64_t
+differences(enum conflict_policy policy, bool expected)
+{
+	struct store_reader *reader = open_reader();
+	struct audit audit;
+	assert_ok(store_audit(
+	    reader, policy, expected ? note_difference : print_difference, NULL, &audit));
+	store_reader_close(reader);
+	return audit.differences;
+}
+
+#endif

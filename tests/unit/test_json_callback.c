@@ -1,0 +1,594 @@
+/* json_callback: what JSON bodies say, that nothing they say is lost, and that odd ones do no harm.
+ */
+#include "testing.h"
+
+#include "dlrd/twilio/json_callback.h"
+
+/* Memory runs out after so many allocations where a test says so (the program is linked with
+ * --wrap); -1 for never. */
+static int allocations_left = -1;
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__real_realloc(void *memory, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+
+static bool
+memory_is_out(void)
+{
+	if (allocations_left > 0)
+		allocations_left--;
+	return allocations_left == 0;
+}
+
+void *
+__wrap_malloc(size_t size)
+{
+	return memory_is_out() ? NULL : __real_malloc(size);
+}
+
+void *
+__wrap_realloc(void *memory, size_t size)
+{
+	return memory_is_out() ? NULL : __real_realloc(memory, size);
+}
+
+#define SID "SM00000000000000000000000000000001"
+#define EVENT(type, data)                                                                \
+	"{\"specversion\":\"1.0\",\"type\":\"com.twilio." type "\",\"source\":\"/src\"," \
+	"\"id\":\"EZ1\",\"datacontenttype\":\"application/json\","                       \
+	"\"time\":\"2026-11-20T10:00:01Z\",\"data\":" data "}"
+#define CLICK(type)                                                                           \
+	"{\"event_type\":\"" type "\",\"sms_sid\":\"" SID "\",\"to\":\"+1\",\"from\":\"+2\"," \
+	"\"link\":\"https://x/y\",\"click_time\":\"2026-11-20T10:00:00Z\","                   \
+	"\"messaging_service_sid\":\"MG1\",\"account_sid\":\"AC1\",\"user_agent\":\"UA\"}"
+
+/* What was told, as lines of text: a callback's slices are good during the call only. */
+struct told {
+	struct buffer text;
+	size_t count;
+	enum callback_kind kind; /* of the last */
+	size_t end_after;        /* give RESULT_IO on that one; 0 for never */
+};
+
+static void
+add(struct told *told, const char *name, struct slice value)
+{
+	if (value.ptr != NULL)
+		buffer_appendf(&told->text, "%s=%.*s ", name, SLICE_ARG(value));
+}
+
+static enum result
+note(void *context, const struct callback *callback, struct slice extra, struct slice raw)
+{
+	static const char *const kinds[] = {[CALLBACK_STATUS] = "STATUS",
+	    [CALLBACK_INBOUND] = "INBOUND",
+	    [CALLBACK_CLICK] = "CLICK",
+	    [CALLBACK_PREVIEW] = "PREVIEW",
+	    [CALLBACK_ALERT] = "ALERT",
+	    [CALLBACK_NOTICE] = "NOTICE",
+	    [CALLBACK_UNRECOGNISED] = "UNRECOGNISED"};
+	struct told *told = context;
+	told->kind = callback->kind;
+	buffer_appendf(&told->text, "%s ", kinds[callback->kind]);
+	add(told, "message", callback->message);
+	add(told, "status", callback->status);
+	if (callback->error_code != -1)
+		buffer_appendf(&told->text, "code=%lld ", (long long)callback->error_code);
+	add(told, "account", callback->account);
+	add(told, "from", callback->from);
+	add(told, "to", callback->to);
+	add(told, "service", callback->service);
+	add(told, "body", callback->body);
+	add(told, "done", callback->done_date);
+	add(told, "optout", callback->opt_out);
+	add(told, "original", callback->original);
+	add(told, "link", callback->link);
+	add(told, "occurred", callback->occurred);
+	add(told, "reference", callback->reference);
+	add(told, "url", callback->status_url);
+	add(told, "payload", callback->payload);
+	add(told, "stream", callback->stream ? SLICE("yes") : SLICE_NONE);
+	add(told, "extra", extra);
+	add(told, "raw", raw);
+	buffer_append_byte(&told->text, '\n');
+	return ++told->count == told->end_after ? RESULT_IO : RESULT_OK;
+}
+
+static void
+assert_told(const char *body, enum route_kind route, const char *expected)
+{
+	struct told told = {.text = BUFFER_EMPTY};
+	assert_ok(callback_read_json(slice_of(body), route, note, &told));
+	assert_slice(buffer_slice(&told.text), expected);
+	buffer_done(&told.text);
+}
+
+/* The kind of a body that is one callback. */
+static enum callback_kind
+kind_of(struct slice body, enum route_kind route)
+{
+	struct told told = {.text = BUFFER_EMPTY};
+	assert_ok(callback_read_json(body, route, note, &told));
+	assert_int_equal(told.count, 1);
+	buffer_done(&told.text);
+	return told.kind;
+}
+
+static void
+a_click_is_read_whole(void **state)
+{
+	(void)state;
+	static const char rest[] = "account=AC1 from=+2 to=+1 service=MG1 link=https://x/y "
+				   "occurred=2026-11-20T10:00:00Z extra={\"user_agent\":\"UA\"} \n";
+	char expected[512];
+	snprintf(expected, sizeof expected, "CLICK message=" SID " status=click %s", rest);
+	assert_told(CLICK("click"), ROUTE_CLICK, expected);
+	assert_told(CLICK("Click"), ROUTE_AUTO, expected);
+	snprintf(expected, sizeof expected, "PREVIEW message=" SID " status=preview %s", rest);
+	assert_told(CLICK("preview"), ROUTE_CLICK, expected);
+}
+
+static void
+a_click_of_no_known_type_is_unrecognised(void **state)
+{
+	(void)state;
+	struct told told = {.text = BUFFER_EMPTY};
+	assert_ok(callback_read_json(SLICE(CLICK("hover")), ROUTE_AUTO, note, &told));
+	assert_contains(buffer_slice(&told.text), "UNRECOGNISED message=" SID);
+	assert_contains(buffer_slice(&told.text), "raw=" CLICK("hover"));
+	assert_lacks(buffer_slice(&told.text), "extra=");
+	buffer_done(&told.text);
+}
+
+static void
+a_status_event_is_read_whole(void **state)
+{
+	(void)state;
+	assert_told(EVENT("messaging.message.undelivered",
+			"{\"messageSid\":\"" SID "\",\"timestamp\":\"2026-11-20T10:00:00Z\","
+			"\"accountSid\":\"AC1\",\"apiVersion\":\"2010-04-01\",\"from\":\"+2\","
+			"\"to\":\"+1\",\"messageStatus\":\"UNDELIVERED\","
+			"\"messagingServiceSid\":\"MG1\",\"errorCode\":30005,\"body\":\"hi\","
+			"\"statusCallBackUrl\":\"https://x/cb\",\"mnc\":null,"
+			"\"rawDlrDoneDate\":\"2611201000\",\"numberOfSegments\":\"1\"}"),
+	    ROUTE_EVENTS,
+	    "STATUS message=" SID " status=UNDELIVERED code=30005 account=AC1 from=+2 to=+1 "
+	    "service=MG1 body=hi done=2611201000 occurred=2026-11-20T10:00:00Z reference=EZ1 "
+	    "url=https://x/cb stream=yes extra={\"source\":\"/src\","
+	    "\"time\":\"2026-11-20T10:00:01Z\",\"data\":{\"statusCallBackUrl\":"
+	    "\"https://x/cb\",\"mnc\":null,\"numberOfSegments\":\"1\"}} \n");
+}
+
+static void
+a_type_stands_in_for_a_missing_status(void **state)
+{
+	(void)state;
+	static const char *const words[] = {
+	    "queued", "sent", "delivered", "undelivered", "failed", "read", "teleported"};
+	for (size_t i = 0; i < COUNT_OF(words); i++) {
+		char body[256], expected[256];
+		snprintf(body, sizeof body,
+		    "{\"type\":\"com.twilio.messaging.message.%s\",\"data\":{\"messageSid\":"
+		    "\"SM1\"}}",
+		    words[i]);
+		snprintf(expected, sizeof expected, "STATUS message=SM1 status=%s stream=yes \n",
+		    words[i]);
+		assert_told(body, ROUTE_EVENTS, expected);
+	}
+}
+
+static void
+a_type_that_contradicts_its_data_is_kept_beside(void **state)
+{
+	(void)state;
+	assert_told("{\"type\":\"com.twilio.messaging.message.sent\",\"data\":"
+		    "{\"messageSid\":\"SM1\",\"messageStatus\":\"DELIVERED\"}}",
+	    ROUTE_AUTO,
+	    "STATUS message=SM1 status=DELIVERED stream=yes "
+	    "extra={\"type\":\"com.twilio.messaging.message.sent\"} \n");
+}
+
+static void
+a_message_that_arrives_is_inbound(void **state)
+{
+	(void)state;
+	assert_told(EVENT("messaging.inbound-message.received",
+			"{\"messageSid\":\"" SID "\",\"from\":\"+1\",\"to\":\"+2\","
+			"\"body\":\"ALTO\",\"optOutType\":\"STOP\","
+			"\"originalRepliedMessageSid\":\"SMo\",\"numSegments\":1,"
+			"\"errorCode\":11200}"),
+	    ROUTE_AUTO,
+	    "INBOUND message=" SID " status=received from=+1 to=+2 body=ALTO optout=STOP "
+	    "original=SMo occurred=2026-11-20T10:00:01Z reference=EZ1 stream=yes "
+	    "extra={\"source\":\"/src\",\"data\":{\"numSegments\":1,\"errorCode\":11200}} \n");
+	/* its body is there, and perhaps empty */
+	assert_told("{\"type\":\"com.twilio.messaging.inbound-message.received\",\"data\":"
+		    "{\"messageSid\":\"SM1\",\"body\":null}}",
+	    ROUTE_AUTO, "INBOUND message=SM1 status=received body= stream=yes \n");
+}
+
+static void
+a_clicked_link_of_the_stream_is_a_click(void **state)
+{
+	(void)state;
+	assert_told(EVENT("daptbt.link-shortening.link-clicked",
+			"{\"message_sid\":\"" SID "\",\"account_sid\":\"AC1\","
+			"\"messaging_service_sid\":\"MG1\",\"to\":\"+1\",\"from\":\"+2\","
+			"\"link\":\"https://x/y\",\"shortened_link\":\"https://s/1\","
+			"\"click_time\":\"2026-11-20T10:00:00Z\"}"),
+	    ROUTE_EVENTS,
+	    "CLICK message=" SID " status=click account=AC1 from=+2 to=+1 service=MG1 "
+	    "link=https://x/y occurred=2026-11-20T10:00:00Z reference=EZ1 stream=yes "
+	    "extra={\"source\":\"/src\",\"time\":\"2026-11-20T10:00:01Z\","
+	    "\"data\":{\"shortened_link\":\"https://s/1\"}} \n");
+}
+
+static void
+what_nothing_follows_from_is_a_notice(void **state)
+{
+	(void)state;
+	assert_told(EVENT("eventstreams.test-event", "{\"test_id\":\"1\"}"), ROUTE_EVENTS,
+	    "NOTICE status=test occurred=2026-11-20T10:00:01Z reference=EZ1 stream=yes "
+	    "extra={\"source\":\"/src\",\"data\":{\"test_id\":\"1\"}} \n");
+	assert_told("{\"type\":\"com.twilio.daptbt.link-shortening.link-shortened\",\"data\":"
+		    "{\"message_sid\":\"SM1\",\"link\":\"l\"}}",
+	    ROUTE_EVENTS, "NOTICE message=SM1 status=link-shortened link=l stream=yes \n");
+	/* without its data it still is one */
+	assert_told("{\"type\":\"com.twilio.eventstreams.test-event\"}", ROUTE_AUTO,
+	    "NOTICE status=test stream=yes \n");
+}
+
+static void
+an_error_log_is_an_alert(void **state)
+{
+	(void)state;
+	/* as docs/events/event-types/errors/error-logs has it */
+	assert_told(EVENT("error-logs.error.logged",
+			"{\"sid\":\"NO1\",\"account_sid\":\"AC1\","
+			"\"date_created\":\"2026-11-20T10:00:00Z\",\"level\":\"ERROR\","
+			"\"error_code\":\"93101\",\"payload\":\"{\\\"a\\\":1}\"}"),
+	    ROUTE_EVENTS,
+	    "ALERT status=error code=93101 account=AC1 occurred=2026-11-20T10:00:00Z "
+	    "reference=NO1 payload={\"a\":1} stream=yes extra={\"source\":\"/src\","
+	    "\"id\":\"EZ1\",\"time\":\"2026-11-20T10:00:01Z\",\"data\":{\"sid\":\"NO1\","
+	    "\"payload\":\"{\\\"a\\\":1}\"}} \n");
+	/* the other spelling, and a payload that is no text */
+	assert_told("{\"type\":\"com.twilio.error-logs.error.logged\",\"data\":{\"accountSid\":"
+		    "\"AC1\",\"Level\":\"Odd\",\"errorCode\":93101,\"payload\":{\"a\":1}}}",
+	    ROUTE_AUTO,
+	    "ALERT status=Odd code=93101 account=AC1 payload={\"a\":1} stream=yes "
+	    "extra={\"data\":{\"payload\":{\"a\":1}}} \n");
+}
+
+static void
+an_array_is_told_one_by_one(void **state)
+{
+	(void)state;
+	assert_told("[{\"type\":\"com.twilio.messaging.message.sent\",\"data\":"
+		    "{\"messageSid\":\"SM1\"}}, {\"type\" : \"x\"}, 5, [[]], "
+		    "{\"type\":\"com.twilio.messaging.message.read\",\"id\":\"E\",\"data\":"
+		    "{\"messageSid\":\"SM2\",\"x\":1}}]",
+	    ROUTE_EVENTS,
+	    "STATUS message=SM1 status=sent stream=yes \n"
+	    "UNRECOGNISED stream=yes raw={\"type\":\"x\"} \n"
+	    "UNRECOGNISED raw=5 \n"
+	    "UNRECOGNISED raw=[[]] \n"
+	    "STATUS message=SM2 status=read reference=E stream=yes extra={\"data\":{\"x\":1}} \n");
+}
+
+static void
+the_first_refusal_ends_the_reading(void **state)
+{
+	(void)state;
+	struct told told = {.text = BUFFER_EMPTY, .end_after = 2};
+	assert_int_equal(callback_read_json(SLICE("[1,2,3]"), ROUTE_AUTO, note, &told), RESULT_IO);
+	assert_int_equal(told.count, 2);
+	buffer_done(&told.text);
+	told = (struct told){.text = BUFFER_EMPTY, .end_after = 1};
+	assert_int_equal(callback_read_json(SLICE("x"), ROUTE_AUTO, note, &told), RESULT_IO);
+	buffer_done(&told.text);
+}
+
+static void
+a_type_that_is_not_listed_is_unrecognised(void **state)
+{
+	(void)state;
+	static const char *const odd[] = {"com.twilio.voice.insights.call-summary.complete",
+	    "com.twilio.messaging.message.", "com.twilio.messaging.message",
+	    "com.twilio.messaging.message.sent.again", "", "COM.TWILIO.MESSAGING.MESSAGE.SENT.",
+	    "com.twilio.engagement.link-clicked"};
+	for (size_t i = 0; i < COUNT_OF(odd); i++) {
+		char body[256];
+		snprintf(body, sizeof body,
+		    "{\"type\":\"%s\",\"id\":\"E\",\"data\":{\"messageSid\":5}}", odd[i]);
+		char expected[512];
+		snprintf(expected, sizeof expected, "UNRECOGNISED reference=E stream=yes raw=%s \n",
+		    body);
+		assert_told(body, ROUTE_AUTO, expected);
+	}
+}
+
+static void
+a_route_takes_what_it_is_for(void **state)
+{
+	(void)state;
+	static const char event[] = EVENT("messaging.message.sent", "{\"messageSid\":\"SM1\"}");
+	for (int kind = ROUTE_AUTO; kind <= ROUTE_DEBUGGER; kind++) {
+		enum route_kind route = (enum route_kind)kind;
+		bool takes_click = route == ROUTE_AUTO || route == ROUTE_CLICK,
+		     takes_event = route == ROUTE_AUTO || route == ROUTE_EVENTS;
+		assert_int_equal(kind_of(SLICE(CLICK("click")), route),
+		    takes_click ? CALLBACK_CLICK : CALLBACK_UNRECOGNISED);
+		assert_int_equal(kind_of(slice_of(event), route),
+		    takes_event ? CALLBACK_STATUS : CALLBACK_UNRECOGNISED);
+	}
+}
+
+static void
+a_sid_is_letters_and_digits_of_bounded_length(void **state)
+{
+	(void)state;
+	static const char *const odd[] = {"\"\"", "\"SM-1\"", "\"SM\\u00001\"", "\"\\u00e4\"", "5",
+	    "null", "[\"SM1\"]", "{}", "true",
+	    "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\""};
+	for (size_t i = 0; i < COUNT_OF(odd); i++) {
+		char body[256];
+		snprintf(body, sizeof body,
+		    "{\"type\":\"com.twilio.messaging.message.sent\",\"data\":{\"messageSid\":%s}}",
+		    odd[i]);
+		assert_int_equal(kind_of(slice_of(body), ROUTE_AUTO), CALLBACK_UNRECOGNISED);
+		snprintf(body, sizeof body, "{\"event_type\":\"click\",\"sms_sid\":%s}", odd[i]);
+		assert_int_equal(kind_of(slice_of(body), ROUTE_AUTO), CALLBACK_UNRECOGNISED);
+	}
+	/* a notice needs no message, but has no odd one either */
+	assert_int_equal(
+	    kind_of(SLICE("{\"type\":\"com.twilio.daptbt.link-shortening.link-shortened\","
+			  "\"data\":{\"message_sid\":\"-\"}}"),
+		ROUTE_AUTO),
+	    CALLBACK_UNRECOGNISED);
+}
+
+static void
+an_error_code_is_a_number_or_its_text(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *value, *code, *extra;
+	} rows[] = {
+	    {"30005", "code=30005 ", ""},
+	    {"\"30005\"", "code=30005 ", ""},
+	    {"1", "code=1 ", ""},
+	    {"999999999", "code=999999999 ", ""},
+	    {"null", "", ""},
+	    {"0", "", ""},
+	    {"\"0\"", "", ""},
+	    {"\"\"", "", ""},
+	    {"-1", "", "extra={\"data\":{\"errorCode\":-1}} "},
+	    {"1000000000", "", "extra={\"data\":{\"errorCode\":1000000000}} "},
+	    {"1.5", "", "extra={\"data\":{\"errorCode\":1.5}} "},
+	    {"\"x\"", "", "extra={\"data\":{\"errorCode\":\"x\"}} "},
+	    {"[30005]", "", "extra={\"data\":{\"errorCode\":[30005]}} "},
+	};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		char body[256], expected[256];
+		snprintf(body, sizeof body,
+		    "{\"type\":\"com.twilio.messaging.message.failed\",\"data\":"
+		    "{\"messageSid\":\"SM1\",\"errorCode\":%s}}",
+		    rows[i].value);
+		snprintf(expected, sizeof expected,
+		    "STATUS message=SM1 status=failed %sstream=yes %s\n", rows[i].code,
+		    rows[i].extra);
+		assert_told(body, ROUTE_AUTO, expected);
+	}
+}
+
+static void
+either_spelling_is_understood_and_a_contradiction_is_kept(void **state)
+{
+	(void)state;
+	assert_told("{\"type\":\"com.twilio.messaging.message.sent\",\"data\":"
+		    "{\"message_sid\":\"SM1\",\"ACCOUNT_SID\":\"AC1\",\"statusCallbackUrl\":\"u\","
+		    "\"message_status\":\"sent\"}}",
+	    ROUTE_AUTO,
+	    "STATUS message=SM1 status=sent account=AC1 url=u stream=yes "
+	    "extra={\"data\":{\"statusCallbackUrl\":\"u\"}} \n");
+	assert_told("{\"type\":\"com.twilio.messaging.message.sent\",\"data\":"
+		    "{\"messageSid\":\"SM1\",\"message_sid\":\"SM2\",\"MessageSid\":\"SM1\"}}",
+	    ROUTE_AUTO,
+	    "STATUS message=SM1 status=sent stream=yes extra={\"data\":{\"message_sid\":\"SM2\"}} "
+	    "\n");
+}
+
+static void
+what_is_empty_is_absent(void **state)
+{
+	(void)state;
+	assert_told("{\"type\":\"com.twilio.messaging.message.sent\",\"id\":\"\",\"data\":"
+		    "{\"messageSid\":\"SM1\",\"accountSid\":\"\",\"body\":\"\",\"errorCode\":\"\","
+		    "\"messageStatus\":\"\"}}",
+	    ROUTE_AUTO, "STATUS message=SM1 status=sent stream=yes \n");
+}
+
+static void
+only_what_goes_without_saying_is_left_out(void **state)
+{
+	(void)state;
+	assert_told(
+	    "{\"specversion\":\"2.0\",\"datacontenttype\":\"x\","
+	    "\"type\":\"com.twilio.messaging.message.sent\",\"data\":{\"messageSid\":\"SM1\","
+	    "\"apiVersion\":\"2042\",\"other\":\"2010-04-01\"}}",
+	    ROUTE_AUTO,
+	    "STATUS message=SM1 status=sent stream=yes extra={\"specversion\":\"2.0\","
+	    "\"datacontenttype\":\"x\",\"data\":{\"apiVersion\":\"2042\","
+	    "\"other\":\"2010-04-01\"}} \n");
+}
+
+static void
+what_is_no_text_is_kept_beside(void **state)
+{
+	(void)state;
+	assert_told("{\"type\":\"com.twilio.messaging.message.sent\",\"id\":7,\"time\":[],"
+		    "\"data\":{\"messageSid\":\"SM1\",\"from\":15005550006,\"to\":{\"a\":[null]},"
+		    "\"body\":false,\"messagingServiceSid\":null,\"payload\":{},\"level\":\"x\"}}",
+	    ROUTE_AUTO,
+	    "STATUS message=SM1 status=sent stream=yes extra={\"id\":7,\"time\":[],\"data\":"
+	    "{\"from\":15005550006,\"to\":{\"a\":[null]},\"body\":false,\"payload\":{},"
+	    "\"level\":\"x\"}} \n");
+}
+
+static void
+data_of_an_odd_kind_does_no_harm(void **state)
+{
+	(void)state;
+	static const char *const odd[] = {"null", "[]", "[{\"messageSid\":\"SM1\"}]", "5", "\"x\"",
+	    "{}", "true", "{\"data\":{\"messageSid\":\"SM1\"}}"};
+	for (size_t i = 0; i < COUNT_OF(odd); i++) {
+		char body[256];
+		snprintf(body, sizeof body,
+		    "{\"type\":\"com.twilio.messaging.message.sent\",\"data\":%s}", odd[i]);
+		assert_int_equal(kind_of(slice_of(body), ROUTE_AUTO), CALLBACK_UNRECOGNISED);
+		snprintf(body, sizeof body,
+		    "{\"type\":\"com.twilio.eventstreams.test-event\",\"x\":null,\"data\":%s}",
+		    odd[i]);
+		assert_int_equal(kind_of(slice_of(body), ROUTE_AUTO), CALLBACK_NOTICE);
+	}
+}
+
+static void
+what_is_no_json_is_one_unrecognised_callback(void **state)
+{
+	(void)state;
+	assert_told("not json", ROUTE_AUTO, "UNRECOGNISED raw=not json \n");
+	assert_told(" [ ] ", ROUTE_EVENTS, "UNRECOGNISED raw= [ ]  \n");
+	assert_told("", ROUTE_AUTO, "UNRECOGNISED raw= \n");
+	assert_told(NULL, ROUTE_AUTO, "UNRECOGNISED \n");
+	assert_told("{}", ROUTE_AUTO, "UNRECOGNISED raw={} \n");
+	assert_told("null", ROUTE_AUTO, "UNRECOGNISED raw=null \n");
+	assert_told("{\"a\\u0000\":1}", ROUTE_AUTO, "UNRECOGNISED raw={\"a\\u0000\":1} \n");
+	/* of a key that stands there twice the last counts, as in every parser Twilio may use */
+	assert_told("{\"event_type\":\"click\",\"sms_sid\":\"SM1\",\"sms_sid\":\"SM2\"}",
+	    ROUTE_AUTO, "CLICK message=SM2 status=click \n");
+}
+
+static void
+depth_and_size_do_no_harm(void **state)
+{
+	(void)state;
+	struct buffer body = BUFFER_EMPTY;
+	buffer_append(&body, SLICE("{\"type\":\"com.twilio.messaging.message.sent\",\"data\":"
+				   "{\"messageSid\":\"SM1\",\"deep\":"));
+	for (int i = 0; i < 2040; i++)
+		buffer_append(&body, SLICE("[{\"a\":"));
+	buffer_append_byte(&body, '1');
+	for (int i = 0; i < 2040; i++)
+		buffer_append(&body, SLICE("}]"));
+	buffer_append(&body, SLICE("}}"));
+	assert_int_equal(kind_of(buffer_slice(&body), ROUTE_AUTO), CALLBACK_UNRECOGNISED);
+	buffer_clear(&body);
+	buffer_append(&body, SLICE("{\"type\":\"com.twilio.messaging.message.sent\",\"data\":"
+				   "{\"messageSid\":\"SM1\",\"deep\":"));
+	for (int i = 0; i < 1000; i++)
+		buffer_append(&body, SLICE("[{\"a\":"));
+	buffer_append_byte(&body, '1');
+	for (int i = 0; i < 1000; i++)
+		buffer_append(&body, SLICE("}]"));
+	for (int i = 0; i < 20000; i++)
+		buffer_appendf(&body, ",\"key%d\":\"value\"", i);
+	buffer_append(&body, SLICE("}}"));
+	assert_int_equal(kind_of(buffer_slice(&body), ROUTE_AUTO), CALLBACK_STATUS);
+	buffer_done(&body);
+}
+
+/* Told where memory runs out: extra must be whole, or the callback not told. */
+static enum result
+note_whole(void *context, const struct callback *callback, struct slice extra, struct slice raw)
+{
+	(void)raw;
+	assert_int_equal(callback->kind, CALLBACK_ALERT);
+	assert_slice(callback->payload, "{\"a\":[1]}");
+	assert_slice(
+	    extra, "{\"data\":{\"payload\":{\"a\":[1]},\"q\":[{\"r\":1.5}],\"s\":\"t\",\"u\":2}}");
+	++*(size_t *)context;
+	return RESULT_OK;
+}
+
+static void
+a_shortage_of_memory_is_told_as_such(void **state)
+{
+	(void)state;
+	static const char body[] =
+	    "[{\"type\":\"com.twilio.error-logs.error.logged\",\"data\":{\"payload\":"
+	    "{\"a\":[1]},\"q\":[{\"r\":1.5}],\"s\":\"t\",\"u\":2}}]";
+	enum result result = RESULT_NO_MEMORY;
+	int allocations = 0;
+	for (; result != RESULT_OK && allocations < 1000; allocations++) {
+		size_t told = 0;
+		allocations_left = allocations + 1;
+		result = callback_read_json(slice_of(body), ROUTE_AUTO, note_whole, &told);
+		allocations_left = -1;
+		if (result == RESULT_OK)
+			assert_int_equal(told, 1);
+		else
+			assert_int_equal(result, RESULT_NO_MEMORY);
+	}
+	assert_true(allocations > 20 && result == RESULT_OK);
+}
+
+/* Good bodies with bytes changed, cut or doubled. */
+static void
+damaged_bodies_do_no_harm(void **state)
+{
+	(void)state;
+	static const char *const seeds[] = {CLICK("click"),
+	    "[" EVENT("messaging.message.failed",
+		"{\"messageSid\":\"SM1\",\"errorCode\":30005,\"x\":[1,{\"y\":null}]}") "]",
+	    EVENT("error-logs.error.logged", "{\"level\":\"ERROR\",\"payload\":{\"a\":[1]}}"),
+	    EVENT("messaging.inbound-message.received", "{\"messageSid\":\"SM1\",\"body\":\"x\"}")};
+	static const char bytes[] = "{}[]\",:\\0nt1\xff\x80\n";
+	for (int round = 0; round < 20000; round++) {
+		const char *seed = seeds[random_below(COUNT_OF(seeds))];
+		char body[1024];
+		size_t len = strlen(seed);
+		memcpy(body, seed, len);
+		for (unsigned i = 0, count = 1 + random_below(4); i < count; i++)
+			body[random_below((unsigned)len)] = bytes[random_below(sizeof bytes)];
+		if (random_below(4) == 0)
+			len = random_below((unsigned)len);
+		struct told told = {.text = BUFFER_EMPTY};
+		assert_ok(callback_read_json((struct slice){body, len}, ROUTE_AUTO, note, &told));
+		assert_true(told.count > 0);
+		buffer_done(&told.text);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_click_is_read_whole),
+	    cmocka_unit_test(a_click_of_no_known_type_is_unrecognised),
+	    cmocka_unit_test(a_status_event_is_read_whole),
+	    cmocka_unit_test(a_type_stands_in_for_a_missing_status),
+	    cmocka_unit_test(a_type_that_contradicts_its_data_is_kept_beside),
+	    cmocka_unit_test(a_message_that_arrives_is_inbound),
+	    cmocka_unit_test(a_clicked_link_of_the_stream_is_a_click),
+	    cmocka_unit_test(what_nothing_follows_from_is_a_notice),
+	    cmocka_unit_test(an_error_log_is_an_alert),
+	    cmocka_unit_test(an_array_is_told_one_by_one),
+	    cmocka_unit_test(the_first_refusal_ends_the_reading),
+	    cmocka_unit_test(a_type_that_is_not_listed_is_unrecognised),
+	    cmocka_unit_test(a_route_takes_what_it_is_for),
+	    cmocka_unit_test(a_sid_is_letters_and_digits_of_bounded_length),
+	    cmocka_unit_test(an_error_code_is_a_number_or_its_text),
+	    cmocka_unit_test(either_spelling_is_understood_and_a_contradiction_is_kept),
+	    cmocka_unit_test(what_is_empty_is_absent),
+	    cmocka_unit_test(only_what_goes_without_saying_is_left_out),
+	    cmocka_unit_test(what_is_no_text_is_kept_beside),
+	    cmocka_unit_test(data_of_an_odd_kind_does_no_harm),
+	    cmocka_unit_test(what_is_no_json_is_one_unrecognised_callback),
+	    cmocka_unit_test(depth_and_size_do_no_harm),
+	    cmocka_unit_test(a_shortage_of_memory_is_told_as_such),
+	    cmocka_unit_test(damaged_bodies_do_no_harm),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

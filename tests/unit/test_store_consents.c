@@ -1,0 +1,366 @@
+/* store, consents: who must not be texted, by whom, since when, and how that is known. */
+#include "stores.h"
+
+static struct optout_filter any = {.limit = 0};
+
+static struct store_added
+commit_one(struct store *store, struct event event)
+{
+	assert_ok(store_begin(store));
+	struct store_added added = add(store, event);
+	assert_ok(store_commit(store, store_cursor(store) + 1));
+	return added;
+}
+
+static void
+close_store(struct store *store)
+{
+	store_close(store);
+	assert_int_equal(differences(POLICY_DELIVERED_WINS, false), 0);
+}
+
+static struct event
+stop(const char *sid, const char *person, int64_t time_us)
+{
+	return with_consent(reply_from(sid, person, time_us), CONSENT_OUT);
+}
+
+static struct event
+start(const char *sid, const char *person, int64_t time_us)
+{
+	return with_consent(reply_from(sid, person, time_us), CONSENT_IN);
+}
+
+static void
+note_evidence(void *context, const struct consent_row *row)
+{
+	buffer_appendf(context, "%lld %.*s %.*s by %.*s%s; ", (long long)(row->time_us - T0),
+	    SLICE_ARG(row->scope), SLICE_ARG(row->state), SLICE_ARG(row->message),
+	    row->changed ? "" : ", no change");
+}
+
+static void
+assert_evidence(const char *number, int64_t at_us, const char *expected)
+{
+	struct buffer text = BUFFER_EMPTY;
+	struct store_reader *reader = open_reader();
+	assert_ok(store_read_evidence(reader, slice_of(number), at_us, note_evidence, &text));
+	assert_slice(buffer_slice(&text), expected);
+	buffer_done(&text);
+	store_reader_close(reader);
+}
+
+static void
+stop_and_start_change_the_state(void **state)
+{
+	(void)state;
+	struct store *store = open_store();
+	assert_true(commit_one(store, stop("RE1", "+9", T0)).consent_changed);
+	assert_optouts(any, "+9 at +1: out (keyword)\n");
+	assert_true(commit_one(store, start("RE2", "+9", T0 + 1)).consent_changed);
+	assert_optouts(any, "+9 at +1: in (keyword)\n");
+	assert_true(commit_one(store, stop("RE3", "+9", T0 + 2)).consent_changed);
+	close_store(store);
+	assert_optouts(any, "+9 at +1: out (keyword)\n");
+	assert_evidence("+9", 0, "0 +1 out by RE1; 1 +1 in by RE2; 2 +1 out by RE3; ");
+	assert_evidence("+8", 0, "");
+}
+
+static void
+the_scope_is_the_service_or_else_the_sender(void **state)
+{
+	(void)state;
+	struct store *store = open_store();
+	struct event by_service = stop("RE1", "+9", T0), by_number = stop("RE2", "+9", T0 + 1);
+	by_service.service = SLICE("MG1");
+	commit_one(store, by_service);
+	by_service.message = SLICE("RE3");
+	by_service.to = SLICE("+2"); /* another number of the same service */
+	commit_one(store, by_service);
+	commit_one(store, by_number);
+	by_number = start("RE4", "+9", T0 + 2);
+	by_number.to = SLICE("+3");
+	commit_one(store, by_number);
+	close_store(store);
+	assert_optouts(
+	    any, "+9 at MG1: out (keyword)\n+9 at +1: out (keyword)\n+9 at +3: in (keyword)\n");
+	assert_optouts((struct optout_filter){.scope = SLICE("MG1")}, "+9 at MG1: out (keyword)\n");
+	assert_optouts((struct optout_filter){.state = SLICE("in")}, "+9 at +3: in (keyword)\n");
+	assert_optouts((struct optout_filter){.number = SLICE("+9"), .state = SLICE("out")},
+	    "+9 at +1: out (keyword)\n+9 at MG1: out (keyword)\n");
+}
+
+static void
+evidence_that_changes_nothing_is_kept(void **state)
+{
+	(void)state;
+	struct store *store = open_store();
+	assert_true(commit_one(store, stop("RE1", "+9", T0)).consent_changed);
+	assert_false(commit_one(store, stop("RE2", "+9", T0 + 1)).consent_changed);
+	assert_false(commit_one(store, stop("RE2", "+9", T0 + 2)).consent_changed); /* duplicate */
+	close_store(store);
+	assert_evidence("+9", 0, "0 +1 out by RE1; 1 +1 out by RE2, no change; ");
+	assert_int_equal(
+	    number_in_file("SELECT l.time_us - 480000 * 3600000000 FROM optout o JOIN consent l"
+			   " ON l.seq = o.consent_seq"),
+	    0); /* since the first */
+}
+
+static void
+a_message_refused_for_an_opt_out_is_evidence(void **state)
+{
+	(void)state;
+	struct store *store = open_store();
+	struct event refused =
+	    with_consent(receipt_to("SM1", "c", "+9", STATUS_FAILED, T0), CONSENT_OUT);
+	refused.error_code = 21610;
+	assert_true(commit_one(store, refused).consent_changed);
+	close_store(store);
+	assert_optouts(any, "+9 at +1: out (error-21610)\n");
+	assert_figures("c", "1 0 0 1 0 0 0 0 0 0 0 0"); /* nobody replied */
+}
+
+static void
+a_stop_counts_in_the_campaign_that_it_answers(void **state)
+{
+	(void)state;
+	struct store *store = open_store();
+	commit_one(store, receipt_to("SM1", "c", "+9", STATUS_SENT, T0));
+	commit_one(store, stop("RE1", "+9", T0 + 1));
+	commit_one(store, start("RE2", "+9", T0 + 2));
+	close_store(store);
+	assert_figures("c", "1 1 0 0 0 1 0 2 0 0 1 0");
+}
+
+static void
+a_person_on_rcs_opts_out_of_sms(void **state)
+{
+	(void)state;
+	struct store *store = open_store();
+	assert_true(commit_one(store, stop("RE1", "rcs:+15005550009", T0)).consent_changed);
+	assert_false(commit_one(store, stop("RE2", "+15005550009", T0 + 1)).consent_changed);
+	assert_true(commit_one(store, stop("RE3", "whatsapp:+15005550009", T0)).consent_changed);
+	close_store(store);
+	assert_optouts(
+	    any, "+15005550009 at +1: out (keyword)\nwhatsapp:+15005550009 at +1: out (keyword)\n");
+	assert_optouts((struct optout_filter){.number = SLICE("rcs:+15005550009")},
+	    "+15005550009 at +1: out (keyword)\n");
+	assert_evidence("rcs:+15005550009", 0, "0 +1 out by RE1; 1 +1 out by RE2, no change; ");
+}
+
+static void
+evidence_on_nobody_is_passed_over(void **state)
+{
+	(void)state;
+	struct store *store = open_store();
+	struct event event = stop("RE1", NULL, T0);
+	assert_false(commit_one(store, event).consent_changed);
+	event = stop("RE2", "+9", T0);
+	event.to = SLICE("");
+	assert_false(commit_one(store, event).consent_changed);
+	close_store(store);
+	assert_optouts(any, "");
+}
+
+/* The request of the fallback URL, or the other source, knows what the first did not. */
+static void
+a_duplicate_may_bring_the_consent_later(void **state)
+{
+	(void)state;
+	struct store *store = open_store();
+	struct event plain = reply_from("RE1", "+9", T0);
+	plain.near_miss = SLICE("please stop");
+	commit_one(store, plain);
+	assert_optouts(any, "");
+	struct event again = stop("RE1", "+9", T0 + 5);
+	again.cause = SLICE("opt-out-type");
+	struct store_added added = commit_one(store, again);
+	assert_true(added.duplicate && added.consent_changed);
+	added = commit_one(store, again);
+	assert_true(added.duplicate);
+	assert_false(added.consent_changed);
+	close_store(store);
+	assert_optouts(any, "+9 at +1: out (opt-out-type)\n");
+	assert_evidence("+9", 0, "5 +1 out by RE1; ");
+	assert_figures("", "0 0 0 0 0 0 0 1 0 0 1 0");
+	assert_int_equal(
+	    number_in_file("SELECT count(*) FROM event WHERE near_miss IS NOT NULL"), 0);
+}
+
+/* Of a receipt that is told twice each telling's scope is out, whichever comes first. */
+static void
+a_duplicate_may_bring_the_service_later(void **state)
+{
+	(void)state;
+	for (int order = 0; order < 2; order++) {
+		snprintf(path, sizeof path, "%s/%d.db", directory, order);
+		struct store *store = open_store();
+		struct event callback = stop("RE1", "+9", T0), stream = stream_twin(callback);
+		callback.service = SLICE("MG1");
+		commit_one(store, order == 0 ? callback : stream);
+		commit_one(store, order == 0 ? stream : callback);
+		commit_one(store, callback);
+		close_store(store);
+		assert_optouts((struct optout_filter){.number = SLICE("+9")},
+		    "+9 at +1: out (keyword)\n+9 at MG1: out (keyword)\n");
+	}
+}
+
+static void
+a_duplicate_may_bring_the_person_later(void **state)
+{
+	(void)state;
+	struct store *store = open_store();
+	struct event refused =
+	    with_consent(receipt_to("SM1", "c", NULL, STATUS_FAILED, T0), CONSENT_OUT);
+	refused.error_code = 21610;
+	assert_false(commit_one(store, refused).consent_changed);
+	refused.to = SLICE("+9");
+	assert_true(commit_one(store, refused).consent_changed);
+	close_store(store);
+	assert_optouts(any, "+9 at +1: out (error-21610)\n");
+}
+
+/* One telling names the person, the other the service. */
+static void
+two_tellings_may_be_evidence_only_together(void **state)
+{
+	(void)state;
+	for (int order = 0; order < 2; order++) {
+		snprintf(path, sizeof path, "%s/%d.db", directory, order);
+		struct store *store = open_store();
+		struct event refused =
+		    with_consent(receipt_to("SM1", "c", NULL, STATUS_FAILED, T0), CONSENT_OUT);
+		refused.error_code = 21610;
+		refused.from = SLICE_NONE;
+		refused.service = SLICE("MG1");
+		struct event other = refused;
+		other.to = SLICE("+9");
+		other.service = SLICE_NONE;
+		assert_false(commit_one(store, order == 0 ? refused : other).consent_changed);
+		assert_true(commit_one(store, order == 0 ? other : refused).consent_changed);
+		assert_false(commit_one(store, other).consent_changed);
+		close_store(store);
+		assert_optouts(any, "+9 at MG1: out (error-21610)\n");
+	}
+}
+
+static void
+the_past_state_is_known(void **state)
+{
+	(void)state;
+	struct store *store = open_store();
+	commit_one(store, stop("RE1", "+9", T0 + 10));
+	commit_one(store, start("RE2", "+9", T0 + 20));
+	commit_one(store, start("RE3", "+9", T0 + 25));
+	commit_one(store, stop("RE4", "+8", T0 + 30));
+	close_store(store);
+	assert_optouts((struct optout_filter){.at_us = T0 + 9}, "");
+	assert_optouts((struct optout_filter){.at_us = T0 + 10}, "+9 at +1: out (keyword)\n");
+	assert_optouts((struct optout_filter){.at_us = T0 + 19}, "+9 at +1: out (keyword)\n");
+	assert_optouts((struct optout_filter){.at_us = T0 + 29}, "+9 at +1: in (keyword)\n");
+	assert_optouts((struct optout_filter){.at_us = T0 + 30, .state = SLICE("out")},
+	    "+8 at +1: out (keyword)\n");
+	assert_optouts((struct optout_filter){.at_us = T0 + 30, .number = SLICE("+9")},
+	    "+9 at +1: in (keyword)\n");
+	assert_evidence("+9", T0 + 20, "10 +1 out by RE1; 20 +1 in by RE2; ");
+}
+
+static void
+lists_are_paged_by_their_changes(void **state)
+{
+	(void)state;
+	struct store *store = open_store();
+	struct buffer text = BUFFER_EMPTY;
+	commit_one(store, stop("RE1", "+7", T0));  /* evidence 1 */
+	commit_one(store, stop("RE2", "+8", T0));  /* 2 */
+	commit_one(store, stop("RE3", "+7", T0));  /* 3, no change */
+	commit_one(store, start("RE4", "+7", T0)); /* 4 */
+	close_store(store);
+	assert_optouts(any, "+8 at +1: out (keyword)\n+7 at +1: in (keyword)\n");
+	assert_optouts((struct optout_filter){.limit = 1}, "+8 at +1: out (keyword)\n");
+	assert_optouts((struct optout_filter){.after_seq = 2}, "+7 at +1: in (keyword)\n");
+	struct store_reader *reader = open_reader();
+	assert_ok(store_read_consent_changes(reader, 0, 0, note_optout, &text));
+	assert_slice(buffer_slice(&text),
+	    "+7 at +1: out (keyword)\n+8 at +1: out (keyword)\n+7 at +1: in (keyword)\n");
+	buffer_clear(&text);
+	assert_ok(store_read_consent_changes(reader, 1, 1, note_optout, &text));
+	assert_slice(buffer_slice(&text), "+8 at +1: out (keyword)\n");
+	buffer_done(&text);
+	store_reader_close(reader);
+}
+
+static void
+note_near_miss(void *context, const struct event_row *row)
+{
+	buffer_appendf(context, "%.*s \"%.*s\" %.*s; ", SLICE_ARG(row->event.message),
+	    SLICE_ARG(row->event.near_miss), SLICE_ARG(row->consent_state));
+}
+
+static void
+near_misses_are_listed_with_the_state_of_the_person(void **state)
+{
+	(void)state;
+	static const char *const people[] = {"+15005550001", "rcs:+15005550002", "+15005550003"};
+	struct store *store = open_store();
+	struct buffer text = BUFFER_EMPTY;
+	for (int i = 0; i < 3; i++) {
+		char sid[8];
+		snprintf(sid, sizeof sid, "RE%d", i);
+		struct event event = reply_from(sid, people[i], T0);
+		event.near_miss = SLICE("please stop");
+		commit_one(store, event);
+	}
+	commit_one(store, stop("RE8", "+15005550001", T0 + 1));
+	commit_one(store, stop("RE9", "+15005550002", T0 + 1));
+	close_store(store);
+	struct store_reader *reader = open_reader();
+	assert_ok(store_read_near_misses(reader, 0, 0, note_near_miss, &text));
+	assert_slice(buffer_slice(&text),
+	    "RE0 \"please stop\" out; RE1 \"please stop\" out; RE2 \"please stop\" ; ");
+	buffer_clear(&text);
+	assert_ok(store_read_near_misses(reader, 1, 1, note_near_miss, &text));
+	assert_slice(buffer_slice(&text), "RE1 \"please stop\" out; ");
+	buffer_done(&text);
+	store_reader_close(reader);
+}
+
+static void
+what_is_rolled_back_opts_nobody_out(void **state)
+{
+	(void)state;
+	struct store *store = open_store();
+	assert_ok(store_begin(store));
+	add(store, stop("RE1", "+9", T0));
+	store_rollback(store);
+	assert_optouts(any, "");
+	assert_true(commit_one(store, stop("RE1", "+9", T0)).consent_changed);
+	close_store(store);
+	assert_optouts(any, "+9 at +1: out (keyword)\n");
+}
+
+#define EACH(test) cmocka_unit_test_setup_teardown(test, make_directory, drop_directory)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    EACH(stop_and_start_change_the_state),
+	    EACH(the_scope_is_the_service_or_else_the_sender),
+	    EACH(evidence_that_changes_nothing_is_kept),
+	    EACH(a_message_refused_for_an_opt_out_is_evidence),
+	    EACH(a_stop_counts_in_the_campaign_that_it_answers),
+	    EACH(a_person_on_rcs_opts_out_of_sms),
+	    EACH(evidence_on_nobody_is_passed_over),
+	    EACH(a_duplicate_may_bring_the_consent_later),
+	    EACH(a_duplicate_may_bring_the_service_later),
+	    EACH(a_duplicate_may_bring_the_person_later),
+	    EACH(two_tellings_may_be_evidence_only_together),
+	    EACH(the_past_state_is_known),
+	    EACH(lists_are_paged_by_their_changes),
+	    EACH(near_misses_are_listed_with_the_state_of_the_person),
+	    EACH(what_is_rolled_back_opts_nobody_out),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

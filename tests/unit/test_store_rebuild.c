@@ -1,0 +1,320 @@
+/* store, rebuild: whatever was derived can be derived again, and an older store becomes this one.
+ */
+#include "schema_v1.h"
+#include "stores.h"
+
+#define HOUR CLOCK_HOUR_US
+
+static const char *const campaigns[] = {"", "c", "d"};
+
+static void
+make_store(void)
+{
+	struct store *store = open_store();
+	struct event events[] = {receipt_to("SM1", "c", "+9", STATUS_SENT, T0),
+	    receipt_to("SM1", "c", "+9", STATUS_DELIVERED, T0 + HOUR),
+	    receipt_to("SM2", "c", "+8", STATUS_FAILED, T0 + 5),
+	    receipt_to("SM3", "d", "+7", STATUS_READ, T0),
+	    receipt_to("SM4", "d", "+9", STATUS_UNDELIVERED, T0),
+	    receipt_to("SM4", "d", "+9", STATUS_DELIVERED, T0),
+	    receipt_to("SM5", "", "+9", STATUS_SENT, T0 - HOUR),
+	    with_consent(reply_from("RE1", "+9", T0 + 2 * HOUR), CONSENT_OUT),
+	    reply_from("RE2", "+7", T0 + HOUR), reply_from("RE3", "+1", T0 + HOUR),
+	    with_consent(reply_from("RE4", "+9", T0 + 3 * HOUR), CONSENT_IN),
+	    with_consent(reply_from("RE5", "+9", T0 + 4 * HOUR), CONSENT_IN),
+	    click_of("SM3", "https://a", "1", T0 + 1), click_of("SM3", "https://b", "1", T0 + 2),
+	    click_of("SM3", "https://a", "2", T0 + 3)};
+	events[2].error_code = 30005;
+	for (size_t i = 12; i < COUNT_OF(events); i++)
+		events[i].to = SLICE("+7");
+	commit(store, events, COUNT_OF(events));
+	store_close(store);
+	assert_int_equal(differences(POLICY_DELIVERED_WINS, false), 0);
+}
+
+static struct store_rebuilt
+rebuild(void)
+{
+	struct store_rebuilt rebuilt;
+	struct store *store = open_store();
+	enum result result = store_rebuild(store, &rebuilt);
+	if (result != RESULT_OK)
+		print_error("%s\n", store_error(store));
+	assert_ok(result);
+	assert_int_equal(store_cursor(store), 1);
+	store_close(store);
+	return rebuilt;
+}
+
+static uint64_t
+mended(const struct store_rebuilt *rebuilt)
+{
+	return rebuilt->mended + rebuilt->replies + rebuilt->figures + rebuilt->campaigns +
+	       rebuilt->optouts;
+}
+
+static void
+a_sound_store_is_not_changed(void **state)
+{
+	(void)state;
+	make_store();
+	struct store_rebuilt rebuilt = rebuild();
+	assert_int_equal(rebuilt.messages, 10);
+	assert_int_equal(mended(&rebuilt), 0);
+	assert_int_equal(differences(POLICY_DELIVERED_WINS, false), 0);
+}
+
+static void
+whatever_was_derived_is_mended(void **state)
+{
+	(void)state;
+	static const char *const damages[] = {
+	    "UPDATE message SET status = 'sent', outcome = 0 WHERE sid = 'SM1'",
+	    "UPDATE message SET seen = 1, first_final = 0",
+	    "UPDATE message SET first_us = 1, last_us = 2, peer = '+6' WHERE sid = 'SM4'",
+	    "UPDATE message SET sent_us = 0, delivered_us = 0, read_us = 0, failed_us = 0",
+	    "UPDATE message SET received_us = 0 WHERE sid = 'RE1'",
+	    "UPDATE message SET received_us = 7 WHERE sid = 'SM1'",
+	    "UPDATE message SET tagset_id = 1 WHERE sid = 'RE1'",
+	    "UPDATE message SET tagset_id = 3 WHERE sid = 'SM2'",
+	    "UPDATE message SET provider_id = 1 - provider_id",
+	    "UPDATE message SET links = 7, clicked_us = 5",
+	    "UPDATE message SET error_code = 1 WHERE sid = 'SM2'",
+	    "UPDATE message SET opted_out = 1 - opted_out",
+	    "UPDATE message SET conflict = 1 - conflict",
+	    "UPDATE campaign_hour SET sent = sent + 1, hour = hour + 99",
+	    "DELETE FROM campaign_hour",
+	    "INSERT INTO campaign_hour VALUES(1, 5, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
+	    "UPDATE provider_hour SET clicked_messages = 9",
+	    "DELETE FROM provider_hour",
+	    "DELETE FROM campaign_error",
+	    "UPDATE campaign_error SET code = 7",
+	    "UPDATE reply SET rule = 'none', answers = NULL, candidates = 0",
+	    "UPDATE reply SET answers = 1",
+	    "UPDATE reply SET candidates = 9",
+	    "UPDATE optout SET state = 'out'",
+	    "UPDATE optout SET consent_seq = 1",
+	    "DELETE FROM optout",
+	    "INSERT INTO optout VALUES('+5', '+1', 'out', 77)",
+	    "UPDATE consent SET changed = 1",
+	    "UPDATE consent SET changed = 0",
+	    "UPDATE campaign SET first_us = first_us + 1 WHERE name <> ''",
+	    "UPDATE campaign SET last_us = 0 WHERE name <> ''",
+	};
+	for (size_t i = 0; i < COUNT_OF(damages); i++) {
+		snprintf(path, sizeof path, "%s/%zu.db", directory, i);
+		make_store();
+		struct buffer before = whole_picture(campaigns, COUNT_OF(campaigns));
+		struct buffer replies_before = all_replies();
+		run_sql(damages[i]);
+		if (differences(POLICY_DELIVERED_WINS, true) == 0) {
+			print_error("not found: %s\n", damages[i]);
+			fail();
+		}
+		struct store_rebuilt rebuilt = rebuild();
+		struct buffer after = whole_picture(campaigns, COUNT_OF(campaigns));
+		struct buffer replies_after = all_replies();
+		bool same =
+		    slice_equal(buffer_slice(&before), buffer_slice(&after)) &&
+		    slice_equal(buffer_slice(&replies_before), buffer_slice(&replies_after));
+		if (!same || mended(&rebuilt) == 0)
+			print_error("not mended: %s\n%.*s%.*s", damages[i],
+			    SLICE_ARG(buffer_slice(&after)),
+			    SLICE_ARG(buffer_slice(&replies_after)));
+		assert_int_equal(differences(POLICY_DELIVERED_WINS, false), 0);
+		assert_true(same);
+		assert_true(mended(&rebuilt) > 0);
+		rebuilt = rebuild();
+		assert_int_equal(mended(&rebuilt), 0);
+		assert_optouts((struct optout_filter){.limit = 0}, "+9 at +1: in (keyword)\n");
+		buffer_done(&before);
+		buffer_done(&after);
+		buffer_done(&replies_before);
+		buffer_done(&replies_after);
+	}
+}
+
+static void
+receipts_that_nobody_counts_are_found(void **state)
+{
+	(void)state;
+	make_store();
+	run_sql("UPDATE event SET message_id = 99 WHERE status = 'read'");
+	rebuild();
+	assert_true(differences(POLICY_DELIVERED_WINS, true) > 0);
+}
+
+static void
+a_rebuilt_store_goes_on(void **state)
+{
+	(void)state;
+	make_store();
+	run_sql("DELETE FROM campaign_hour; UPDATE message SET peer = ''; UPDATE reply SET rule = "
+		"'late'");
+	struct store_rebuilt rebuilt;
+	struct store *store = open_store();
+	assert_ok(store_rebuild(store, &rebuilt));
+	struct event more[] = {receipt_to("SM2", "c", "+8", STATUS_DELIVERED, T0 + HOUR),
+	    reply_from("RE6", "+8", T0 + HOUR + 1)};
+	commit(store, more, COUNT_OF(more));
+	assert_ok(store_rebuild(store, &rebuilt));
+	assert_int_equal(mended(&rebuilt), 0);
+	store_close(store);
+	assert_int_equal(differences(POLICY_DELIVERED_WINS, false), 0);
+	assert_figures("c", "2 2 2 0 0 0 0 1 0 0 0 1");
+}
+
+static void
+a_rebuild_that_fails_changes_nothing(void **state)
+{
+	(void)state;
+	make_store();
+	run_sql("UPDATE campaign_hour SET sent = 7;"
+		"CREATE TRIGGER no BEFORE UPDATE ON campaign_hour BEGIN SELECT raise(ABORT, 'no'); "
+		"END");
+	struct store_rebuilt rebuilt;
+	struct store *store = open_store();
+	assert_int_not_equal(store_rebuild(store, &rebuilt), RESULT_OK);
+	assert_contains(slice_of(store_error(store)), "no");
+	run_sql("DROP TRIGGER no");
+	assert_ok(store_rebuild(store, &rebuilt));
+	store_close(store);
+	assert_int_equal(differences(POLICY_DELIVERED_WINS, false), 0);
+}
+
+/* --- an older store --- */
+
+/* What version 1 kept of two tagged messages, of which one was refused for an opt-out and one has
+ * an untagged receipt, and of three replies. */
+static const char old_rows[] =
+    "UPDATE state SET cursor = 7;"
+    "INSERT INTO campaign VALUES(1, 'w', 'c', 1728000000000000, 1728003600000000, 1),"
+    " (2, '', '', 1728000000000001, 1728000000000009, 0);"
+    "INSERT INTO tagset VALUES(1, 1, 'v'), (2, 2, '');"
+    "INSERT INTO provider VALUES(1, 'AC1', '', '+1'), (2, 'AC1', 'MG1', '+1');"
+    "INSERT INTO message VALUES"
+    " (1, 'SM1', 1, 1, 'delivered', 1, 0, 544, 9, 0, -1, 1728000000000000, 1728003600000000,"
+    "  1728000000000000, 1728003600000000, 0, 0, 0, 0),"
+    " (2, 'SM2', 1, 2, 'failed', 2, 0, 128, 7, 0, 21610, 1728000000000000, 1728000000000000,"
+    "  0, 0, 1728000000000000, 0, 0, 0),"
+    " (3, 'RE1', 2, 1, 'received', 0, 0, 2048, 0, 1, -1, 1728000000000005, 1728000000000005,"
+    "  0, 0, 0, 0, 0, 1728000000000005),"
+    " (4, 'RE2', 2, 1, 'received', 0, 0, 2048, 0, 0, -1, 1728000000000007, 1728000000000007,"
+    "  0, 0, 0, 0, 0, 1728000000000007),"
+    " (5, 'RE3', 2, 1, 'received', 0, 0, 2048, 0, 0, -1, 1728000000000009, 1728000000000009,"
+    "  0, 0, 0, 0, 0, 1728000000000009);"
+    "INSERT INTO event(journal_seq, time_us, type, message_id, campaign_id, tagset_id, provider_id,"
+    " status, error_code, peer, body, keyword, extra) VALUES"
+    " (1, 1728000000000000, 'Sent', 1, 1, 1, 1, 'sent', NULL, 'rcs:+15005550009', NULL, NULL, "
+    "NULL),"
+    " (2, 1728003600000000, 'Delivered', 1, 2, 2, 1, 'delivered', NULL, NULL, NULL, NULL, NULL),"
+    " (3, 1728000000000000, 'Failed', 2, 1, 1, 2, 'failed', 21610, '+15005550008', NULL, NULL, "
+    "NULL),"
+    " (4, 1728000000000005, 'Replied', 3, 2, 2, 1, 'received', NULL, '+15005550009', 'STOP', "
+    "'stop',"
+    "  NULL),"
+    " (5, 1728000000000007, 'Replied', 4, 2, 2, 1, 'received', NULL, 'rcs:+15005550009', 'START',"
+    "  'start', 'no JSON'),"
+    " (6, 1728000000000009, 'Replied', 5, 2, 2, 1, 'received', NULL, '+15005550007', 'hi', NULL,"
+    "  '{\"OriginalRepliedMessageSid\":\"SM2\"}');"
+    "INSERT INTO event(journal_seq, time_us, type, campaign_id, tagset_id, provider_id, sid, "
+    "raw_body)"
+    " VALUES(7, 1728000000000009, 'Unrecognised', 2, 2, 1, 'SM7', x'7b7d');"
+    "INSERT INTO campaign_hour VALUES(1, 480000, 2, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0),"
+    " (1, 480001, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0), (2, 480000, 0, 0, 0, 0, 0, 0, 0, 3, 0, 1, 0);"
+    "INSERT INTO provider_hour VALUES(1, 480000, 1, 1, 0, 0, 0, 0, 0, 3, 0, 1, 0),"
+    " (1, 480001, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0), (2, 480000, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0);"
+    "INSERT INTO campaign_error VALUES(1, 21610, 480000, 1);"
+    "PRAGMA application_id = 1684828772; PRAGMA user_version = 1";
+
+static void
+a_store_of_version_1_becomes_this_one(void **state)
+{
+	(void)state;
+	run_sql("PRAGMA journal_mode = WAL");
+	run_sql(schema_v1);
+	run_sql(old_rows);
+	struct store_reader *reader = NULL;
+	assert_int_equal(store_reader_open(path, &reader, &failure), RESULT_CORRUPT);
+	assert_contains(slice_of(failure.text), "version 1");
+	struct store *store = open_store();
+	assert_int_equal(store_cursor(store), 7);
+	store_close(store);
+	assert_int_equal(differences(POLICY_DELIVERED_WINS, false), 0);
+	assert_figures("c", "2 1 1 1 0 0 0 3 0 0 1 0");
+	assert_replies("RE1 latest SM1 1 c\nRE2 latest SM1 1 c\nRE3 original SM2 1 c\n");
+	assert_optouts((struct optout_filter){.limit = 0},
+	    "+15005550008 at MG1: out (error-21610)\n+15005550009 at +1: in (keyword)\n");
+	/* a receipt without tags stands under its message's */
+	assert_int_equal(number_in_file("SELECT count(*) FROM events WHERE campaign = 'c'"), 6);
+	assert_int_equal(number_in_file("SELECT count(*) FROM pragma_integrity_check"
+					" WHERE integrity_check <> 'ok'"),
+	    0);
+	/* once */
+	assert_int_equal(number_in_file("SELECT stale FROM state"), 0);
+	store = open_store();
+	struct store_rebuilt rebuilt;
+	assert_ok(store_rebuild(store, &rebuilt));
+	assert_int_equal(mended(&rebuilt), 0);
+	struct event more = receipt_to("SM1", "c", "+15005550009", STATUS_READ, T0 + HOUR);
+	commit(store, &more, 1);
+	store_close(store);
+	assert_figures("c", "2 1 1 1 0 0 1 3 0 0 1 0");
+	assert_int_equal(differences(POLICY_DELIVERED_WINS, false), 0);
+}
+
+static void
+an_empty_store_of_version_1_becomes_this_one(void **state)
+{
+	(void)state;
+	run_sql(schema_v1);
+	run_sql("PRAGMA application_id = 1684828772; PRAGMA user_version = 1");
+	store_close(open_store());
+	assert_int_equal(differences(POLICY_DELIVERED_WINS, false), 0);
+	make_store(); /* in the file that is there */
+}
+
+/* The same tables, whichever way they came about. */
+static void
+a_migrated_store_is_built_like_a_new_one(void **state)
+{
+	(void)state;
+	run_sql(schema_v1);
+	run_sql("PRAGMA application_id = 1684828772; PRAGMA user_version = 1");
+	store_close(open_store());
+	char attach[300];
+	snprintf(attach, sizeof attach, "ATTACH '%s' AS old", path);
+	snprintf(path, sizeof path, "%s/new.db", directory);
+	store_close(open_store());
+	sqlite3 *db;
+	sqlite3_stmt *statement;
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, attach, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db,
+			     "SELECT count(*) FROM (SELECT name, sql FROM main.sqlite_schema EXCEPT"
+			     " SELECT name, sql FROM old.sqlite_schema)",
+			     -1, &statement, NULL),
+	    SQLITE_OK);
+	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+	assert_int_equal(sqlite3_column_int(statement, 0), 0);
+	sqlite3_finalize(statement);
+	sqlite3_close(db);
+}
+
+#define EACH(test) cmocka_unit_test_setup_teardown(test, make_directory, drop_directory)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    EACH(a_sound_store_is_not_changed),
+	    EACH(whatever_was_derived_is_mended),
+	    EACH(receipts_that_nobody_counts_are_found),
+	    EACH(a_rebuilt_store_goes_on),
+	    EACH(a_rebuild_that_fails_changes_nothing),
+	    EACH(a_store_of_version_1_becomes_this_one),
+	    EACH(an_empty_store_of_version_1_becomes_this_one),
+	    EACH(a_migrated_store_is_built_like_a_new_one),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
