@@ -180,7 +180,7 @@ serve(void *context)
 	}
 	/* Byte by byte, as a network may. */
 	for (const char *at = peer->answer; *at != '\0'; at++)
-		if (write(fd, at, 1) != 1)
+		if (send(fd, at, 1, MSG_NOSIGNAL) != 1)
 			break;
 	close(fd);
 	return NULL;
