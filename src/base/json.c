@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
 #define REPLACEMENT SLICE("\xef\xbf\xbd") /* U+FFFD */
 
 /* When memory is short jansson's parser speaks of an invalid token. A text that is good must not be
@@ -43,6 +44,17 @@ json_put(struct json_t *object, const char *key, struct json_t *child)
 	json_object_set_new(object, key, child);
 }
 
+/* Appends text with each byte that is no UTF-8 replaced. */
+static void
+append_mended(struct buffer *out, struct slice text)
+{
+	while (text.len > 0) {
+		size_t len = slice_utf8_len(text);
+		buffer_append(out, len == 0 ? REPLACEMENT : (struct slice){text.ptr, len});
+		text = slice_from(text, len == 0 ? 1 : len);
+	}
+}
+
 static json_t *
 text_value(struct slice text)
 {
@@ -52,11 +64,7 @@ text_value(struct slice text)
 	if (value != NULL)
 		return value;
 	struct buffer mended = BUFFER_EMPTY;
-	while (text.len > 0) {
-		size_t len = slice_utf8_len(text);
-		buffer_append(&mended, len == 0 ? REPLACEMENT : (struct slice){text.ptr, len});
-		text = slice_from(text, len == 0 ? 1 : len);
-	}
+	append_mended(&mended, text);
 	if (!mended.failed)
 		value = json_stringn(buffer_slice(&mended).ptr, mended.len);
 	buffer_done(&mended);
@@ -150,17 +158,34 @@ json_write(const struct json_t *value, struct buffer *out)
 	return RESULT_OK;
 }
 
-enum result
-json_parse(struct slice text, struct json_t **out_value)
+static enum result
+load(struct slice text, size_t flags, struct json_t **out_value)
 {
 	json_error_t error;
 	memory_was_short = false;
-	json_t *value =
-	    text.ptr == NULL ? NULL : json_loadb(text.ptr, text.len, JSON_ALLOW_NUL, &error);
+	json_t *value = text.ptr == NULL
+			    ? NULL
+			    : json_loadb(text.ptr, text.len, JSON_ALLOW_NUL | flags, &error);
 	if (value == NULL)
 		return memory_was_short ? RESULT_NO_MEMORY : RESULT_INVALID;
 	*out_value = value;
 	return RESULT_OK;
+}
+
+enum result
+json_parse(struct slice text, struct json_t **out_value)
+{
+	if (slice_starts_with(text, SLICE(BYTE_ORDER_MARK)))
+		text = slice_from(text, sizeof BYTE_ORDER_MARK - 1);
+	enum result result = load(text, 0, out_value);
+	if (result != RESULT_INVALID || text.len == 0)
+		return result;
+	struct buffer mended = BUFFER_EMPTY;
+	append_mended(&mended, text);
+	result = mended.failed ? RESULT_NO_MEMORY
+			       : load(buffer_slice(&mended), JSON_DECODE_INT_AS_REAL, out_value);
+	buffer_done(&mended);
+	return result;
 }
 
 struct json_t *

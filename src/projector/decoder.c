@@ -150,6 +150,9 @@ fill_reply(struct event *event, const struct callback *callback, const struct ke
 	event->original = callback->original;
 	event->folds = true;
 	event->keyword = match.name;
+	if (match.rule ==
+	    KEYWORD_RULE_OPT_OUT_TYPE) /* also of HELP, which says nothing of consent */
+		event->cause = cause_of(&match);
 	if (match.keyword == KEYWORD_NONE)
 		event->near_miss = keywords_near_miss(keywords, callback->body);
 	else if (is_no_start(&match, callback->to))

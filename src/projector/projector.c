@@ -102,9 +102,12 @@ tell_alert(struct projector *projector, const struct event *event)
 	uint64_t swallowed = 0;
 	if (event->alert->ours && log_limit_allows(&projector->alert_log, 1, &swallowed))
 		log_line(LOG_WARNING,
-		    "Twilio reports error %lld for a request to dlrd, which was answered %lld; see "
-		    "/v1/alerts (%llu more alerts since the last such line)",
-		    (long long)event->error_code, (long long)event->alert->response_status,
+		    "Twilio reports a problem with a request to dlrd (error %lld, answered %lld; 0 "
+		    "for what it does not say); see /v1/alerts (%llu more alerts since the last "
+		    "such line)",
+		    (long long)(event->error_code < 0 ? 0 : event->error_code),
+		    (long long)(event->alert->response_status < 0 ? 0
+								  : event->alert->response_status),
 		    (unsigned long long)swallowed);
 }
 

@@ -6,7 +6,7 @@
 
 struct consents {
 	sqlite3 *db;
-	sqlite3_stmt *state, *has, *append, *set;
+	sqlite3_stmt *state, *has, *append, *set, *of_event, *remove, *mark, *forget, *derive;
 };
 
 enum result
@@ -16,22 +16,34 @@ consents_open(sqlite3 *db, struct consents **out_consents)
 	if (consents == NULL)
 		return RESULT_NO_MEMORY;
 	consents->db = db;
-	int code = sql_prepare(
-	    db, "SELECT state FROM optout WHERE number = ?1 AND scope = ?2", &consents->state);
-	if (code == SQLITE_OK)
-		code = sql_prepare(db,
-		    "SELECT 1 FROM consent WHERE event_seq = ?3 AND number = ?1 AND scope = ?2",
-		    &consents->has);
-	if (code == SQLITE_OK)
-		code = sql_prepare(db,
-		    "INSERT INTO consent(number, scope, state, cause, changed, event_seq, time_us)"
-		    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-		    &consents->append);
-	if (code == SQLITE_OK)
-		code = sql_prepare(db,
-		    "INSERT INTO optout VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE"
-		    " SET state = excluded.state, consent_seq = excluded.consent_seq",
-		    &consents->set);
+	const struct {
+		const char *sql;
+		sqlite3_stmt **statement;
+	} rows[] = {
+	    {"SELECT state FROM optout WHERE number = ?1 AND scope = ?2", &consents->state},
+	    {"SELECT 1 FROM consent WHERE event_seq = ?3 AND number = ?1 AND scope = ?2",
+		&consents->has},
+	    {"INSERT INTO consent(number, scope, state, cause, changed, event_seq, time_us)"
+	     " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+		&consents->append},
+	    {"INSERT INTO optout VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE"
+	     " SET state = excluded.state, consent_seq = excluded.consent_seq",
+		&consents->set},
+	    {"SELECT seq, number, scope FROM consent WHERE event_seq = ?1 LIMIT 1",
+		&consents->of_event},
+	    {"DELETE FROM consent WHERE seq = ?1", &consents->remove},
+	    {"UPDATE consent SET changed = e.changes FROM (SELECT seq, state IS NOT lag(state)"
+	     " OVER (ORDER BY seq) AS changes FROM consent WHERE number = ?1 AND scope = ?2) e"
+	     " WHERE e.seq = consent.seq AND e.changes <> consent.changed",
+		&consents->mark},
+	    {"DELETE FROM optout WHERE number = ?1 AND scope = ?2", &consents->forget},
+	    {"INSERT INTO optout SELECT number, scope, state, seq FROM consent"
+	     " WHERE number = ?1 AND scope = ?2 AND changed = 1 ORDER BY seq DESC LIMIT 1",
+		&consents->derive},
+	};
+	int code = SQLITE_OK;
+	for (size_t i = 0; code == SQLITE_OK && i < sizeof rows / sizeof rows[0]; i++)
+		code = sql_prepare(db, rows[i].sql, rows[i].statement);
 	if (code != SQLITE_OK) {
 		consents_close(consents);
 		return sql_result(code);
@@ -109,6 +121,35 @@ consents_add(
 	}
 	*out_changed = changes;
 	return sql_result(code);
+}
+
+/* Removes the piece of evidence on which the statement of_event stands, and derives the state of
+ * its number and scope anew. */
+static int
+remove_evidence(struct consents *consents)
+{
+	sqlite3_stmt *row = consents->of_event;
+	sqlite3_stmt *const steps[] = {consents->mark, consents->forget, consents->derive};
+	sqlite3_bind_int64(consents->remove, 1, sqlite3_column_int64(row, 0));
+	int code = sql_run(consents->remove);
+	for (size_t i = 0; code == SQLITE_OK && i < sizeof steps / sizeof steps[0]; i++) {
+		bind_key(steps[i], sql_text(row, 1), sql_text(row, 2), SLICE_NONE);
+		code = sql_run(steps[i]);
+	}
+	return code;
+}
+
+enum result
+consents_retract(struct consents *consents, int64_t event_seq)
+{
+	int code = SQLITE_DONE, removed = SQLITE_OK;
+	sqlite3_bind_int64(consents->of_event, 1, event_seq);
+	while (removed == SQLITE_OK && (code = sqlite3_step(consents->of_event)) == SQLITE_ROW) {
+		removed = remove_evidence(consents);
+		sqlite3_reset(consents->of_event);
+	}
+	sqlite3_reset(consents->of_event);
+	return sql_result(removed != SQLITE_OK ? removed : code);
 }
 
 /* Evidence with the state before it; 'changed' should be whether the two differ. */
@@ -219,9 +260,10 @@ consents_close(struct consents *consents)
 {
 	if (consents == NULL)
 		return;
-	sqlite3_finalize(consents->state);
-	sqlite3_finalize(consents->has);
-	sqlite3_finalize(consents->append);
-	sqlite3_finalize(consents->set);
+	sqlite3_stmt *statements[] = {consents->state, consents->has, consents->append,
+	    consents->set, consents->of_event, consents->remove, consents->mark, consents->forget,
+	    consents->derive};
+	for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
+		sqlite3_finalize(statements[i]);
 	free(consents);
 }

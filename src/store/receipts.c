@@ -4,10 +4,12 @@
 
 #include <stdlib.h>
 
+#define OPT_OUT_TYPE SLICE("opt-out-type") /* the decoder's word for that cause */
+
 struct receipts {
 	sqlite3 *db;
 	sqlite3_stmt *insert, *by_reference, *read, *parties, *complete, *complete_body,
-	    *complete_consent, *move, *known_code, *insert_alert;
+	    *complete_consent, *correct_consent, *complete_extra, *move, *known_code, *insert_alert;
 };
 
 /* What an event says of itself, as ids: its own tags and its own sender. */
@@ -36,7 +38,7 @@ receipts_open(sqlite3 *db, struct receipts **out_receipts)
 	     " ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)",
 		&receipts->insert},
 	    {"SELECT 1 FROM event WHERE reference = ?1", &receipts->by_reference},
-	    {"SELECT provider_id, tagged, time_us, peer, consent, stream, body FROM event"
+	    {"SELECT provider_id, tagged, time_us, peer, consent, stream, body, cause FROM event"
 	     " WHERE seq = ?1",
 		&receipts->read},
 	    {"SELECT e.peer, p.service, p.sender FROM event e JOIN provider p"
@@ -54,6 +56,14 @@ receipts_open(sqlite3 *db, struct receipts **out_receipts)
 	    {"UPDATE event SET keyword = coalesce(keyword, ?2), consent = coalesce(consent, ?3),"
 	     " cause = coalesce(cause, ?4), near_miss = NULL WHERE seq = ?1",
 		&receipts->complete_consent},
+	    {"UPDATE event SET keyword = ?2, consent = ?3, cause = ?4, near_miss = NULL"
+	     " WHERE seq = ?1",
+		&receipts->correct_consent},
+	    /* Deeper JSON than SQLite reads is left as it is. */
+	    {"UPDATE event SET extra = CASE WHEN extra IS NULL THEN ?2"
+	     " WHEN json_valid(extra) AND json_valid(?2) THEN json_patch(?2, extra)"
+	     " ELSE extra END WHERE seq = ?1",
+		&receipts->complete_extra},
 	    {"UPDATE event SET tagset_id = ?2,"
 	     " campaign_id = (SELECT campaign_id FROM tagset WHERE id = ?2)"
 	     " WHERE message_id = ?1 AND tagged = 0",
@@ -157,11 +167,12 @@ merge_place(struct store *store, struct message_row *row, const struct place *pl
 	return result;
 }
 
+/* Failed, or not known to have left. */
 static bool
 is_failed(const struct message *message, enum conflict_policy policy)
 {
 	enum outcome outcome = message_outcome(message, policy);
-	return outcome == OUTCOME_FAILED || outcome == OUTCOME_CANCELED;
+	return outcome == OUTCOME_FAILED || outcome == OUTCOME_CANCELED || message->sent_us == 0;
 }
 
 /* Whether a reply may be taken to answer the message: it is not a person's own. */
@@ -245,6 +256,7 @@ struct completion {
 	bool provider, tags, peer, consent, body, reply;
 	bool workspace;  /* of a message without a campaign */
 	bool agrees;     /* both say the same of consent */
+	bool corrects;   /* Twilio's own word on it (OptOutType) comes after our reading */
 	bool callback;   /* only Event Streams has told of it so far: it is the callback's from now
 			    on, so that the next one is told from it as if that had come first */
 	int64_t time_us; /* when the stored one arrived */
@@ -273,6 +285,8 @@ compare_with_stored(struct store *store, const struct event *event, const struct
 			result = names_merge_providers(store->names, stored_provider,
 			    place->provider_id, &out_completion->provider_id);
 	}
+	bool stored_word = slice_equal(sql_text(read, 7), OPT_OUT_TYPE);
+	bool own_word = slice_equal(event->cause, OPT_OUT_TYPE);
 	/* Of the same consent each scope that it is told of counts. */
 	bool has = true, same = !out_completion->consent &&
 				slice_equal(sql_text(read, 4), consent_name(event->consent));
@@ -281,6 +295,12 @@ compare_with_stored(struct store *store, const struct event *event, const struct
 		result = consents_has(store->consents, event, seq, &has);
 	out_completion->agrees = out_completion->consent || same;
 	out_completion->consent = out_completion->consent || !has;
+	/* OptOutType wins over what the text says, in whichever order they come. */
+	out_completion->corrects = own_word && !stored_word;
+	if (own_word != stored_word)
+		out_completion->consent = false;
+	if (own_word != stored_word)
+		out_completion->agrees = own_word;
 	int64_t preferred = row->tagset_id;
 	if (result == RESULT_OK && !place->tagged && row->message.received_us == 0)
 		result =
@@ -293,8 +313,8 @@ static bool
 says_more(const struct completion *completion)
 {
 	return completion->provider || completion->tags || completion->workspace ||
-	       completion->peer || completion->consent || completion->body || completion->reply ||
-	       completion->callback;
+	       completion->peer || completion->consent || completion->corrects ||
+	       completion->body || completion->reply || completion->callback;
 }
 
 static enum result
@@ -336,6 +356,36 @@ complete_consent(
 	return result != RESULT_OK
 		   ? result
 		   : consents_add(store->consents, event, seq, &out_added->consent_changed);
+}
+
+static enum result
+correct_consent(struct store *store, const struct event *event, int64_t seq,
+    struct message_row *row, struct store_added *out_added)
+{
+	sqlite3_stmt *correct = store->receipts->correct_consent;
+	sqlite3_bind_int64(correct, 1, seq);
+	sql_bind_text(correct, 2, event->keyword);
+	sql_bind_text(correct, 3, consent_name(event->consent));
+	sql_bind_text(correct, 4, event->cause);
+	enum result result = sql_result(sql_run(correct));
+	if (result == RESULT_OK)
+		result = consents_retract(store->consents, seq);
+	if (result == RESULT_OK && event->consent != CONSENT_SILENT)
+		result = consents_add(store->consents, event, seq, &out_added->consent_changed);
+	row->message.opted_out = event->consent == CONSENT_OUT;
+	return result;
+}
+
+/* The parameters that have no column, of both. */
+static enum result
+complete_extra(struct store *store, const struct event *event, int64_t seq)
+{
+	sqlite3_stmt *complete = store->receipts->complete_extra;
+	if (event->extra.len == 0)
+		return RESULT_OK;
+	sqlite3_bind_int64(complete, 1, seq);
+	sql_bind_text(complete, 2, event->extra);
+	return sql_result(sql_run(complete));
 }
 
 /* What the two tellings say of consent together: one may name the person, and the other the scope.
@@ -391,6 +441,8 @@ absorb_duplicate(struct store *store, const struct event *event, struct message_
 	result = complete_event(store, event, seq, place, &completion);
 	if (result == RESULT_OK && completion.consent)
 		result = complete_consent(store, event, seq, out_added);
+	if (result == RESULT_OK && completion.corrects)
+		result = correct_consent(store, event, seq, row, out_added);
 	if (result == RESULT_OK && event->consent != CONSENT_SILENT && completion.agrees)
 		result = add_joint_consent(store, event, seq, out_added);
 	if (result == RESULT_OK)
@@ -416,7 +468,9 @@ add_duplicate(struct store *store, const struct event *event, struct message_row
 	bool news = match->is_twin || place->provider_id != row->provider_id ||
 		    place->tagset.id != row->tagset_id || event->consent != CONSENT_SILENT ||
 		    event->type == EVENT_REPLIED || row->peer_len == 0;
-	if (news)
+	if (match->is_twin)
+		result = complete_extra(store, event, match->duplicate_seq);
+	if (result == RESULT_OK && news)
 		result =
 		    absorb_duplicate(store, event, row, match->duplicate_seq, place, out_added);
 	if (result == RESULT_OK)
@@ -523,8 +577,8 @@ receipts_close(struct receipts *receipts)
 		return;
 	sqlite3_stmt *statements[] = {receipts->insert, receipts->by_reference, receipts->read,
 	    receipts->parties, receipts->complete, receipts->complete_body,
-	    receipts->complete_consent, receipts->move, receipts->known_code,
-	    receipts->insert_alert};
+	    receipts->complete_consent, receipts->correct_consent, receipts->complete_extra,
+	    receipts->move, receipts->known_code, receipts->insert_alert};
 	for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
 		sqlite3_finalize(statements[i]);
 	free(receipts);

@@ -26,12 +26,13 @@ struct judged {
 #define OURS "received_us = 0"
 
 /* The nearest messages to a person are found first, and then those from the reply's sender. */
-#define CANDIDATES(order)                                                               \
-	"SELECT x.id, x.tagset_id, t.campaign_id, x.first_us, x.outcome IN (2, 3) FROM" \
-	" (SELECT id, tagset_id, provider_id, first_us, outcome FROM message"           \
-	"  WHERE peer = ?1 AND peer <> '' AND " OURS " AND first_us BETWEEN ?4 AND ?5"  \
-	"  ORDER BY " order " LIMIT ?6) x"                                              \
-	" JOIN provider p ON p.id = x.provider_id JOIN tagset t ON t.id = x.tagset_id"  \
+#define CANDIDATES(order)                                                                          \
+	"SELECT x.id, x.tagset_id, t.campaign_id, x.first_us, x.outcome IN (2, 3) OR x.sent_us = " \
+	"0 FROM"                                                                                   \
+	" (SELECT id, tagset_id, provider_id, first_us, outcome, sent_us FROM message"             \
+	"  WHERE peer = ?1 AND peer <> '' AND " OURS " AND first_us BETWEEN ?4 AND ?5"             \
+	"  ORDER BY " order " LIMIT ?6) x"                                                         \
+	" JOIN provider p ON p.id = x.provider_id JOIN tagset t ON t.id = x.tagset_id"             \
 	" WHERE p.sender = ?2 AND ?2 <> '' OR p.service = ?3 AND ?3 <> ''"
 
 enum result

@@ -230,7 +230,7 @@ static const char *const steps[] = {
     "CREATE INDEX reply_rule ON reply(rule);"
 
     "CREATE TABLE consent("
-    " seq INTEGER PRIMARY KEY,"
+    " seq INTEGER PRIMARY KEY AUTOINCREMENT,"
     " number TEXT NOT NULL,"
     " scope TEXT NOT NULL,"
     " state TEXT NOT NULL,"

@@ -7,11 +7,14 @@ campaign, and of STOP and START each number says one, but where their order is k
 """
 
 import collections
+import itertools
+import json
 import random
 import threading
 
 import pytest
 
+import harness
 from harness import (ACCOUNT, PUBLIC_URL, SANITIZER, SMALL, Closed, new_sid, phone, reply_params,
                      scaled, signed_json, signed_post, status_params, target_for)
 
@@ -396,3 +399,78 @@ def test_the_service_that_event_streams_does_not_tell_is_known_in_either_order(
         found.append(rows(daemon, looked_at))
         daemon.audit()
     assert found[1] and found[0] == found[1]
+
+
+SENDERS = itertools.count(5550100000)
+
+
+@pytest.fixture(scope="module")
+def history_daemon():
+    """One daemon for tests that keep to messages and numbers of their own."""
+    daemon = harness.Daemon().start()
+    yield daemon
+    daemon.finish()
+
+
+def reply_cloud(sid, sender, body):
+    return signed_json(BARE, {
+        "specversion": "1.0", "type": "com.twilio.messaging.inbound-message.received",
+        "source": "/x", "id": new_sid("EZ"), "time": "2024-05-17T10:20:30Z",
+        "data": {"messageSid": sid, "accountSid": ACCOUNT, "from": phone(1), "to": sender,
+                 "body": body, "numMedia": 0}})
+
+
+@pytest.mark.parametrize("order", ["ct", "tc", "ctc", "tct", "ttcc"])
+@pytest.mark.parametrize("body,said", [
+    ("STOP", "START"), ("START", "STOP"), ("STOP", "HELP"), ("START", "HELP"), ("hello", "HELP"),
+    ("HELP", "STOP"), ("HELP", "START"), ("ARRET", "STOP"), ("STOP", "STOP")])
+def test_opt_out_type_wins_in_whichever_order_a_reply_and_its_twin_come(
+        history_daemon, order, body, said):
+    """c is the callback with OptOutType, t its twin of Event Streams, which does not have it."""
+    daemon, sender = history_daemon, f"+1{next(SENDERS)}"
+    alone, sid = new_sid(), new_sid()
+    other = f"+1{next(SENDERS)}"
+    assert daemon.ask(signed_post(BARE, reply_params(
+        alone, body, To=other, OptOutType=said))).status == 200
+    callback = signed_post(BARE, reply_params(sid, body, To=sender, OptOutType=said))
+    twin = reply_cloud(sid, sender, body)
+    for letter in order:
+        assert daemon.ask(callback if letter == "c" else twin).status in (200, 204)
+    daemon.settle()
+
+    def told(scope, message):
+        return (rows(daemon, f"SELECT state FROM optouts WHERE scope = '{scope}'"),
+                rows(daemon, f"SELECT keyword FROM events WHERE message = '{message}'"),
+                rows(daemon, f"SELECT opted_out FROM message WHERE sid = '{message}'"))
+
+    assert told(sender, sid) == told(other, alone)
+    daemon.audit()
+
+
+@pytest.mark.parametrize("order", ["ct", "tc", "tctc"])
+def test_parameters_without_a_column_are_kept_of_both_twins(history_daemon, order):
+    daemon, sid, sender = history_daemon, new_sid(), f"+1{next(SENDERS)}"
+    callback = signed_post(BARE, reply_params(
+        sid, "look", To=sender, NumMedia="1", MediaUrl0="https://api.example.com/m/1",
+        MediaContentType0="image/png", ProfileName="Ann"))
+    for letter in order:
+        assert daemon.ask(
+            callback if letter == "c" else reply_cloud(sid, sender, "look")).status in (200, 204)
+    daemon.settle()
+    (receipt,) = daemon.get(f"/v1/messages/{sid}")["receipts"]
+    kept = receipt["parameters"]
+    assert kept["MediaUrl0"] == "https://api.example.com/m/1" and kept["ProfileName"] == "Ann"
+    assert kept["source"] == "/x"
+
+
+@pytest.mark.parametrize("odd", [b'{"x":1' + b"0" * 40 + b"}", b'{"x":"\xff\xfe"}', b"7", b"null"])
+def test_an_odd_element_of_an_array_does_not_hide_the_others(history_daemon, odd):
+    daemon, sid = history_daemon, new_sid()
+    good = {"specversion": "1.0", "type": "com.twilio.messaging.message.delivered", "source": "/x",
+            "id": new_sid("EZ"), "time": "2024-05-17T10:20:30Z",
+            "data": {"messageSid": sid, "accountSid": ACCOUNT, "from": "+15017712661",
+                     "to": phone(1), "messageStatus": "DELIVERED"}}
+    body = b"[" + odd + b"," + json.dumps(good).encode() + b"]"
+    assert daemon.ask(signed_json(BARE, body)).status == 204
+    daemon.settle()
+    assert daemon.get(f"/v1/messages/{sid}")["status"] == "delivered"

@@ -34,9 +34,11 @@ void json_add_text(struct json_t *object, struct slice key, struct slice text);
 must_check enum result json_write(const struct json_t *value, struct buffer *out);
 
 /* Reads one JSON value (objects, arrays; nested at most 2,048 deep) from text, which must be it and
- * nothing else. Of a key that an object has twice the last value counts. RESULT_INVALID for
- * anything else, and for what jansson does not hold: a key with a NUL in it, an integer beyond 64
- * bits, a real beyond a double; RESULT_NO_MEMORY. */
+ * nothing else, but for a byte order mark. Of a key that an object has twice the last value counts.
+ * Bytes that are no UTF-8 are replaced by U+FFFD, and where an integer is beyond 64 bits all of
+ * them become reals, so that one odd element does not hide the others. RESULT_INVALID for anything
+ * else, and for what jansson does not hold: a key with a NUL in it, a real beyond a double;
+ * RESULT_NO_MEMORY. */
 must_check enum result json_parse(struct slice text, struct json_t **out_value);
 
 /* What an object holds under key, borrowed; NULL where there is none or value is no object. */

@@ -4,8 +4,8 @@
  * says it answers (OriginalRepliedMessageSid); the tags of the reply's own URL; the latest message
  * known to that person from that sender or messaging service within a window before the reply; and
  * where there is none, the first that became known within a shorter time after it, since receipts
- * may be slower than people. Of those before, a message that is known to have failed is chosen only
- * where there is no other, and likewise of those after. Pure. */
+ * may be slower than people. Of those before, a message that failed, or is not known to have left,
+ * is chosen only where there is no other, and likewise of those after. Pure. */
 #ifndef DLRD_MODEL_ATTRIBUTION_H
 #define DLRD_MODEL_ATTRIBUTION_H
 
@@ -23,7 +23,7 @@ enum attribution_rule {
 struct candidate {
 	int64_t message_id, tagset_id, campaign_id;
 	int64_t first_us; /* its earliest receipt */
-	bool failed;      /* it never reached the person, as far as is known */
+	bool failed;      /* it failed, or is not known to have left */
 };
 
 struct attribution {

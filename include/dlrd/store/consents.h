@@ -1,9 +1,10 @@
 /* consents: the opt-out ledger: who must not be texted, by whom, since when, and how that is known.
  *
  * Inside the store only. Each piece of evidence is a row of the table consent, appended in the
- * order of arrival and never changed; the last one of a number and scope is its state, which the
- * table optout holds. The scope is the messaging service, or the sender where there is none, as
- * Twilio blocks (help article 223134027). One thread, one connection. */
+ * order of arrival and never changed (but taken back where it was our reading of a text, and
+ * Twilio's own word, OptOutType, comes later); the last one of a number and scope is its state,
+ * which the table optout holds. The scope is the messaging service, or the sender where there is
+ * none, as Twilio blocks (help article 223134027). One thread, one connection. */
 #ifndef DLRD_STORE_CONSENTS_H
 #define DLRD_STORE_CONSENTS_H
 
@@ -23,6 +24,9 @@ must_check enum result consents_add(
  * true where it says it of nobody. */
 must_check enum result consents_has(
     struct consents *consents, const struct event *event, int64_t event_seq, bool *out_has);
+
+/* Takes back what was read from an event, since Twilio itself says otherwise. */
+must_check enum result consents_retract(struct consents *consents, int64_t event_seq);
 
 /* Derives the table optout, and which evidence changed a state, anew from the evidence. */
 must_check enum result consents_rebuild(struct consents *consents, uint64_t *out_mended);
