@@ -54,8 +54,18 @@ static const struct {
     {"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
 };
 
+/* Adds the answer's link, and frees it: the library has a copy. */
 static void
-add_headers(struct MHD_Response *response, const struct api_answer *answer)
+add_link(struct MHD_Response *response, struct buffer *link)
+{
+	buffer_append_byte(link, '\0');
+	if (link->len > 1 && !link->failed)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_LINK, link->ptr);
+	buffer_done(link);
+}
+
+static void
+add_headers(struct MHD_Response *response, struct api_answer *answer)
 {
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->media_type);
 	for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++)
@@ -64,6 +74,8 @@ add_headers(struct MHD_Response *response, const struct api_answer *answer)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
 	if (answer->allow != NULL)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, answer->allow);
+	if (answer->link.len > 0)
+		add_link(response, &answer->link);
 }
 
 static enum MHD_Result
@@ -81,7 +93,7 @@ send_answer(struct MHD_Connection *mhd, struct api_answer *answer)
 	struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback(
 	    body.len, (void *)body.ptr, answer->body.ptr == NULL ? NULL : free);
 	if (response == NULL) {
-		buffer_done(&answer->body);
+		endpoints_answer_done(answer);
 		return MHD_NO;
 	}
 	add_headers(response, answer);

@@ -17,6 +17,8 @@
 #define PATH_MAX_BYTES 2048
 #define QUERY_FIELDS_MAX 32
 #define SEGMENTS_MAX 4
+#define PARAMETERS_MAX 11
+#define NAME_SHOWN_MAX 64 /* bytes of a name in an error */
 
 typedef void (*answer_fn)(struct question *question);
 
@@ -27,26 +29,45 @@ static const struct endpoint {
 	answer_fn act; /* answers POST; NULL where nothing can be done */
 	bool needs_store;
 	bool open; /* without the bearer token */
+	/* Of the query; any other would be a filter that does nothing, and is refused. */
+	const char *parameters[PARAMETERS_MAX];
 } endpoints[] = {
     {{"healthz"}, upkeep_health, .open = true},
     {{"readyz"}, upkeep_ready, .open = true},
     {{"metrics"}, upkeep_metrics},
-    {{"v1", "campaigns"}, campaigns_list, .needs_store = true},
-    {{"v1", "campaigns", "{campaign}"}, campaigns_one, .needs_store = true},
-    {{"v1", "campaigns", "{campaign}", "errors"}, campaigns_errors, .needs_store = true},
-    {{"v1", "campaigns", "{campaign}", "series"}, series_answer, .needs_store = true},
-    {{"v1", "providers"}, providers_list, .needs_store = true},
-    {{"v1", "events"}, events_list, .needs_store = true},
-    {{"v1", "events", "stream"}, events_follow, .needs_store = true},
+    {{"v1", "campaigns"}, campaigns_list, .needs_store = true,
+	.parameters = {"workspace", "variant", "from", "to", "format", "limit", "next"}},
+    {{"v1", "campaigns", "{campaign}"}, campaigns_one, .needs_store = true,
+	.parameters = {"workspace", "variant", "from", "to", "format"}},
+    {{"v1", "campaigns", "{campaign}", "errors"}, campaigns_errors, .needs_store = true,
+	.parameters = {"workspace", "variant", "from", "to", "format"}},
+    {{"v1", "campaigns", "{campaign}", "series"}, series_answer, .needs_store = true,
+	.parameters = {"workspace", "variant", "interval", "tz", "from", "to", "format"}},
+    {{"v1", "providers"}, providers_list, .needs_store = true,
+	.parameters = {"by", "provider", "account", "service", "sender", "from", "to", "format",
+	    "limit", "next"}},
+    {{"v1", "events"}, events_list, .needs_store = true,
+	.parameters = {"after", "type", "campaign", "workspace", "variant", "from", "to", "format",
+	    "limit"}},
+    {{"v1", "events", "stream"}, events_follow, .needs_store = true,
+	.parameters = {"after", "type", "campaign", "workspace", "variant"}},
     {{"v1", "events", "{seq}"}, events_one, .needs_store = true},
-    {{"v1", "messages", "{sid}"}, events_message, .needs_store = true},
-    {{"v1", "replies"}, events_replies, .needs_store = true},
-    {{"v1", "near-misses"}, events_near_misses, .needs_store = true},
-    {{"v1", "optouts"}, optouts_list, .needs_store = true},
-    {{"v1", "optouts", "changes"}, optouts_changes, .needs_store = true},
-    {{"v1", "optouts", "{number}"}, optouts_number, .needs_store = true},
-    {{"v1", "errors"}, errors_catalogue, .needs_store = true},
-    {{"v1", "alerts"}, errors_alerts, .needs_store = true},
+    {{"v1", "messages", "{sid}"}, events_message, .needs_store = true, .parameters = {"format"}},
+    {{"v1", "replies"}, events_replies, .needs_store = true,
+	.parameters = {"campaign", "workspace", "variant", "keyword", "rule", "from", "to",
+	    "format", "limit", "next"}},
+    {{"v1", "near-misses"}, events_near_misses, .needs_store = true,
+	.parameters = {"campaign", "workspace", "from", "to", "format", "limit", "next"}},
+    {{"v1", "optouts"}, optouts_list, .needs_store = true,
+	.parameters = {"state", "scope", "at", "from", "to", "format", "limit", "next"}},
+    {{"v1", "optouts", "changes"}, optouts_changes, .needs_store = true,
+	.parameters = {"after", "format", "limit"}},
+    {{"v1", "optouts", "{number}"}, optouts_number, .needs_store = true,
+	.parameters = {"at", "format"}},
+    {{"v1", "errors"}, errors_catalogue, .needs_store = true,
+	.parameters = {"format", "limit", "next"}},
+    {{"v1", "alerts"}, errors_alerts, .needs_store = true,
+	.parameters = {"ours", "from", "to", "format", "limit", "next"}},
     {{"v1", "rebuild"}, upkeep_rebuild, .act = upkeep_ask_rebuild},
     {{"v1", "openapi.json"}, upkeep_openapi},
 };
@@ -68,6 +89,15 @@ endpoints_error(unsigned status, const char *format, ...)
 		buffer_clear(&answer.body);
 	json_free(object);
 	return answer;
+}
+
+void
+endpoints_answer_done(struct api_answer *answer)
+{
+	event_stream_free(answer->stream);
+	buffer_done(&answer->body);
+	buffer_done(&answer->link);
+	answer->stream = NULL;
 }
 
 /* Matches a raw path against an endpoint; *out_name is the segment, still escaped, that the braces
@@ -142,6 +172,44 @@ refuse_method(const struct endpoint *endpoint)
 	return answer;
 }
 
+static bool
+knows(const struct endpoint *endpoint, struct slice name)
+{
+	for (size_t i = 0; i < PARAMETERS_MAX && endpoint->parameters[i] != NULL; i++)
+		if (slice_equal(name, slice_of(endpoint->parameters[i])))
+			return true;
+	return false;
+}
+
+static bool
+refuse_parameter(
+    struct question *question, const struct endpoint *endpoint, size_t index, struct slice name)
+{
+	struct buffer path = BUFFER_EMPTY, known = BUFFER_EMPTY;
+	endpoints_path(index, &path);
+	for (size_t i = 0; i < PARAMETERS_MAX && endpoint->parameters[i] != NULL; i++)
+		buffer_appendf(
+		    &known, "%s%s", i == 0 ? "; it has " : ", ", endpoint->parameters[i]);
+	if (name.len > NAME_SHOWN_MAX)
+		name.len = NAME_SHOWN_MAX;
+	question_refuse(question, 400, "%.*s has no parameter \"%.*s\"%.*s",
+	    SLICE_ARG(buffer_slice(&path)), SLICE_ARG(name), SLICE_ARG(buffer_slice(&known)));
+	buffer_done(&path);
+	buffer_done(&known);
+	return false;
+}
+
+/* Whether the endpoint knows all parameters of the query; a request that acts has none. */
+static bool
+parameters_are_known(struct question *question, const struct endpoint *endpoint)
+{
+	for (size_t i = 0; i < question->query.count; i++)
+		if (!knows(endpoint, question->query.fields[i].name))
+			return refuse_parameter(question, endpoint, (size_t)(endpoint - endpoints),
+			    question->query.fields[i].name);
+	return true;
+}
+
 /* Answers what fits the table. */
 static struct api_answer
 ask(struct question *question, const struct endpoint *endpoint)
@@ -154,7 +222,7 @@ ask(struct question *question, const struct endpoint *endpoint)
 	if (form_decode(&question->query, url_query(question->request->target), QUERY_FIELDS_MAX) !=
 	    RESULT_OK)
 		question_refuse(question, 400, "more than %d parameters", QUERY_FIELDS_MAX);
-	else if (question_common(question))
+	else if (parameters_are_known(question, endpoint) && question_common(question))
 		answer(question);
 	form_done(&question->query);
 	if (question->answer.body.failed) {

@@ -47,8 +47,12 @@ events_list(struct question *question)
 	filter.after_seq = (uint64_t)after;
 	filter.from_us = question->from_us;
 	filter.to_us = question->to_us;
-	filter.limit = (size_t)question->limit;
-	struct list list = {.question = question, .report = &report_events, .last = after};
+	struct list list = {.question = question,
+	    .report = &report_events,
+	    .limit = (size_t)question->limit,
+	    .follows = true,
+	    .last = after};
+	filter.limit = list_rows(&list);
 	list_begin(&list);
 	enum result result = store_read_events(question->reader, &filter, add_event, &list);
 	struct json_t *object = json_new_object();
@@ -175,6 +179,23 @@ add_reply(void *context, const struct event_row *row)
 	list_add(context, &cells, row->place);
 }
 
+/* Puts how many replies belong to no campaign; null where only those of one are asked for. */
+static enum result
+put_unattributed(
+    struct question *question, const struct reply_filter *filter, struct json_t *object)
+{
+	int64_t count = 0;
+	if (filter->workspace.ptr != NULL || filter->campaign.ptr != NULL ||
+	    filter->variant.ptr != NULL) {
+		json_put_null(object, "unattributed");
+		return RESULT_OK;
+	}
+	enum result result =
+	    store_count_unattributed(question->reader, filter->from_us, filter->to_us, &count);
+	json_put_int(object, "unattributed", count);
+	return result;
+}
+
 void
 events_replies(struct question *question)
 {
@@ -190,18 +211,16 @@ events_replies(struct question *question)
 	    .from_us = question->from_us,
 	    .to_us = question->to_us,
 	    .limit = list_rows(&list)};
-	int64_t unattributed = 0;
 	size_t rule;
 	if (!question_choice(question, "rule", rules, 0, &rule) ||
 	    !question_number(question, "next", 0, 0, INT64_MAX, &filter.after))
 		return;
 	list_begin(&list);
 	enum result result = store_read_replies(question->reader, &filter, add_reply, &list);
-	if (result == RESULT_OK)
-		result = store_count_unattributed(question->reader, &unattributed);
 	struct json_t *object = json_new_object();
 	list_put(&list, object);
-	json_put_int(object, "unattributed", unattributed);
+	if (result == RESULT_OK)
+		result = put_unattributed(question, &filter, object);
 	list_next(&list, object);
 	list_end(&list, object, result);
 }
@@ -222,7 +241,13 @@ events_near_misses(struct question *question)
 	int64_t after;
 	if (!question_number(question, "next", 0, 0, INT64_MAX, &after))
 		return;
+	const struct near_miss_filter filter = {.after_seq = (uint64_t)after,
+	    .workspace = question_text(question, "workspace"),
+	    .campaign = question_text(question, "campaign"),
+	    .from_us = question->from_us,
+	    .to_us = question->to_us,
+	    .limit = list_rows(&list)};
 	list_begin(&list);
-	list_end_page(&list, store_read_near_misses(question->reader, (uint64_t)after,
-				 list_rows(&list), add_near_miss, &list));
+	list_end_page(
+	    &list, store_read_near_misses(question->reader, &filter, add_near_miss, &list));
 }

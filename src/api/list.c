@@ -55,6 +55,8 @@ list_end(struct list *list, struct json_t *object, enum result result)
 	if (!question->csv && result == RESULT_OK)
 		result = json_write(object, &question->answer.body);
 	json_free(object);
+	if (question->csv && list->more)
+		question_link(question, list->follows ? "after" : "next", list->last);
 	if (result != RESULT_OK)
 		question_store_failed(question, result);
 }

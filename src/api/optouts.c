@@ -1,9 +1,6 @@
 #include "dlrd/api/optouts.h"
 
 #include "dlrd/api/list.h"
-#include "dlrd/twilio/address.h"
-
-#define NUMBER_MAX 256 /* bytes; the longest address is far below that */
 
 static void
 add_optout(void *context, const struct consent_row *row)
@@ -19,8 +16,10 @@ optouts_list(struct question *question)
 	struct list list = {.question = question,
 	    .report = &report_optouts,
 	    .limit = question_limit(question, false)};
-	struct optout_filter filter = {
-	    .scope = question_text(question, "scope"), .limit = list_rows(&list)};
+	struct optout_filter filter = {.scope = question_text(question, "scope"),
+	    .from_us = question->from_us,
+	    .to_us = question->to_us,
+	    .limit = list_rows(&list)};
 	size_t state;
 	if (!question_choice(question, "state", states, 0, &state) ||
 	    !question_time(question, "at", &filter.at_us) ||
@@ -42,12 +41,15 @@ add_change(void *context, const struct consent_row *row)
 void
 optouts_changes(struct question *question)
 {
-	struct list list = {.question = question, .report = &report_consent_changes};
+	struct list list = {.question = question,
+	    .report = &report_consent_changes,
+	    .limit = (size_t)question->limit,
+	    .follows = true};
 	if (!question_number(question, "after", 0, 0, INT64_MAX, &list.last))
 		return;
 	list_begin(&list);
 	enum result result = store_read_consent_changes(
-	    question->reader, list.last, (size_t)question->limit, add_change, &list);
+	    question->reader, list.last, list_rows(&list), add_change, &list);
 	struct json_t *object = json_new_object();
 	list_put(&list, object);
 	json_put_int(object, "next", list.last);
@@ -56,23 +58,48 @@ optouts_changes(struct question *question)
 
 /* --- one number --- */
 
-static bool
-is_digit(char byte)
+static void
+count_entry(void *context, const struct consent_row *row)
 {
-	return byte >= '0' && byte <= '9';
+	(void)row;
+	++*(size_t *)context;
 }
 
-/* The number as the ledger has it. Some clients write the plus of a path as it is and decode it as
- * a form's, to a space: where only a plus can have been, a space is taken for one. */
-static struct slice
-read_address(struct slice name, char out[NUMBER_MAX])
+enum result
+optouts_find(struct store_reader *reader, const struct address_spellings *spellings, int64_t at_us,
+    struct slice *out_number)
 {
-	for (size_t i = 0; i < name.len; i++) {
-		bool first = i == 0 || name.ptr[i - 1] == ':';
-		bool before_digit = i + 1 < name.len && is_digit(name.ptr[i + 1]);
-		out[i] = name.ptr[i] == ' ' && first && before_digit ? '+' : name.ptr[i];
+	for (size_t i = 0; i < spellings->count; i++) {
+		size_t count = 0;
+		const struct optout_filter filter = {.number = spellings->items[i], .at_us = at_us};
+		enum result result = store_read_optouts(reader, &filter, count_entry, &count);
+		if (result != RESULT_OK)
+			return result;
+		if (count > 0) {
+			*out_number = spellings->items[i];
+			return RESULT_OK;
+		}
 	}
-	return address_of_person((struct slice){out, name.len});
+	return RESULT_NOT_FOUND;
+}
+
+/* Finds the number of the path in the ledger. */
+static bool
+find_number(struct question *question, const struct address_spellings *spellings, int64_t at_us,
+    struct slice *out_number)
+{
+	enum result result = optouts_find(question->reader, spellings, at_us, out_number);
+	if (result == RESULT_OK)
+		return true;
+	if (result != RESULT_NOT_FOUND) {
+		question_store_failed(question, result);
+		return false;
+	}
+	if (!spellings->is_address)
+		return question_refuse(question, 400, "the path must end with " ADDRESS_EXPECTED);
+	struct slice shown = spellings->items[spellings->count - 1];
+	return question_refuse(question, 404, "no entry for \"%.*s\"%s", SLICE_ARG(shown),
+	    at_us == 0 ? "" : " at that time");
 }
 
 struct scopes {
@@ -114,15 +141,12 @@ put_scopes(struct question *question, const struct optout_filter *filter, struct
 void
 optouts_number(struct question *question)
 {
-	char address[NUMBER_MAX];
+	struct address_spellings spellings;
 	struct optout_filter filter = {0};
-	if (!question_time(question, "at", &filter.at_us))
+	address_spell(question->name, &spellings);
+	if (!question_time(question, "at", &filter.at_us) ||
+	    !find_number(question, &spellings, filter.at_us, &filter.number))
 		return;
-	if (question->name.len > sizeof address) {
-		question_refuse(question, 404, "no number is as long as that");
-		return;
-	}
-	filter.number = read_address(question->name, address);
 	struct list history = {.question = question, .report = &report_history};
 	struct json_t *object = json_new_object();
 	enum result result = put_scopes(question, &filter, object);
@@ -131,11 +155,5 @@ optouts_number(struct question *question)
 		result = store_read_evidence(
 		    question->reader, filter.number, filter.at_us, add_evidence, &history);
 	list_put(&history, object);
-	if (result == RESULT_OK && history.count == 0) {
-		question_refuse(question, 404, "no entry for \"%.*s\"%s", SLICE_ARG(filter.number),
-		    filter.at_us == 0 ? "" : " at that time");
-		json_free(object);
-		return;
-	}
 	list_end(&history, object, result);
 }

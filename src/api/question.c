@@ -14,6 +14,7 @@ question_refuse(struct question *question, unsigned status, const char *format, 
 	vsnprintf(line, sizeof line, format, arguments);
 	va_end(arguments);
 	buffer_done(&question->answer.body);
+	buffer_done(&question->answer.link);
 	question->answer = endpoints_error(status, "%s", line);
 	return false;
 }
@@ -115,6 +116,38 @@ question_limit(const struct question *question, bool is_short)
 {
 	bool asked = question_text(question, "limit").ptr != NULL;
 	return (question->csv || is_short) && !asked ? 0 : (size_t)question->limit;
+}
+
+/* Escapes all that RFC 3986, section 2.3, does not leave as it is. */
+static void
+append_escaped(struct buffer *out, struct slice text)
+{
+	static const char plain[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+	for (size_t i = 0; i < text.len; i++)
+		if (slice_find(slice_of(plain), text.ptr[i]) < sizeof plain - 1)
+			buffer_append_byte(out, text.ptr[i]);
+		else
+			buffer_appendf(out, "%%%02X", (unsigned char)text.ptr[i]);
+}
+
+/* A reference of a query alone keeps its path, whatever a proxy has put before that. */
+void
+question_link(struct question *question, const char *name, int64_t place)
+{
+	struct buffer *link = &question->answer.link;
+	buffer_append(link, SLICE("<?"));
+	for (size_t i = 0; i < question->query.count; i++) {
+		const struct form_field *field = &question->query.fields[i];
+		if (slice_equal(field->name, slice_of(name)))
+			continue;
+		append_escaped(link, field->name);
+		buffer_append_byte(link, '=');
+		append_escaped(link, field->value);
+		buffer_append_byte(link, '&');
+	}
+	buffer_appendf(link, "%s=%lld>; rel=\"next\"", name, (long long)place);
+	question->answer.body.failed |= link->failed;
 }
 
 void

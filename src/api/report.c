@@ -411,27 +411,98 @@ is_telephone_number(struct slice value)
 	return slice_to_int(slice_from(value, 1), &digits) == RESULT_OK;
 }
 
+/* White space that spreadsheets pass over before they look for a formula. */
+static const struct slice wide_spaces[] = {
+    SLICE_INIT("\xc2\xa0"),     /* no-break space */
+    SLICE_INIT("\xe2\x80\xaf"), /* narrow no-break space */
+    SLICE_INIT("\xe2\x80\xa8"), /* line separator */
+    SLICE_INIT("\xe2\x80\xa9"), /* paragraph separator */
+    SLICE_INIT("\xe2\x80\x8b"), /* zero-width space */
+    SLICE_INIT("\xe3\x80\x80"), /* ideographic space */
+    SLICE_INIT("\xef\xbb\xbf"), /* byte order mark */
+};
+
+static const struct slice formula_signs[] = {
+    SLICE_INIT("="),
+    SLICE_INIT("+"),
+    SLICE_INIT("-"),
+    SLICE_INIT("@"),
+    SLICE_INIT("\xef\xbc\x9d"), /* the full-width forms of the four */
+    SLICE_INIT("\xef\xbc\x8b"),
+    SLICE_INIT("\xef\xbc\x8d"),
+    SLICE_INIT("\xef\xbc\xa0"),
+};
+
+/* The length of the one of items that value starts with; 0 for none. */
+static size_t
+start_of(struct slice value, const struct slice *items, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (slice_starts_with(value, items[i]))
+			return items[i].len;
+	return 0;
+}
+
+/* The length of what value starts with: a character, or a byte that is none. *out_fits: it may
+ * stand in a cell, as controls may not but for three. */
+static size_t
+cell_character(struct slice value, bool *out_fits)
+{
+	unsigned char byte = (unsigned char)value.ptr[0];
+	size_t len = slice_utf8_len(value);
+	bool is_c1 = byte == 0xc2 && len == 2 && (unsigned char)value.ptr[1] < 0xa0;
+	bool is_c0 = byte < ' ' && byte != '\t' && byte != '\r' && byte != '\n';
+	*out_fits = len > 0 && !is_c0 && !is_c1 && byte != 0x7f;
+	return len > 0 ? len : 1;
+}
+
+/* Without what stands before the first character that shows. */
+static struct slice
+without_blanks(struct slice value)
+{
+	while (value.len > 0) {
+		bool fits;
+		size_t len = cell_character(value, &fits);
+		bool is_wide =
+		    start_of(value, wide_spaces, sizeof wide_spaces / sizeof wide_spaces[0]) > 0;
+		if (fits && !is_wide && (unsigned char)value.ptr[0] > ' ')
+			break;
+		value = slice_from(value, len);
+	}
+	return value;
+}
+
+/* Whether a spreadsheet could run the text, or pass over its beginning and then run it. */
+static bool
+is_formula(struct slice value)
+{
+	if (value.len == 0 || is_telephone_number(value))
+		return false;
+	return slice_find(SLICE("\t\r\n"), value.ptr[0]) < 3 ||
+	       start_of(without_blanks(value), formula_signs,
+		   sizeof formula_signs / sizeof formula_signs[0]) > 0;
+}
+
 static void
 csv_text(struct slice value, struct buffer *out)
 {
-	bool formula = value.len > 0 && slice_find(SLICE("=+-@\t\r"), value.ptr[0]) < 6 &&
-		       !is_telephone_number(value);
-	bool quote = formula;
+	bool formula = is_formula(value), quote = formula;
 	for (size_t i = 0; i < value.len && !quote; i++)
-		quote = slice_find(SLICE(",\"\r\n"), value.ptr[i]) < 4;
-	if (!quote) {
-		buffer_append(out, value);
-		return;
-	}
-	buffer_append_byte(out, '"');
+		quote = slice_find(SLICE(",\"\t\r\n"), value.ptr[i]) < 5;
+	if (quote)
+		buffer_append_byte(out, '"');
 	if (formula)
 		buffer_append_byte(out, '\'');
-	for (size_t i = 0; i < value.len; i++) {
-		if (value.ptr[i] == '"')
+	while (value.len > 0) {
+		bool fits;
+		size_t len = cell_character(value, &fits);
+		if (value.ptr[0] == '"')
 			buffer_append_byte(out, '"');
-		buffer_append_byte(out, value.ptr[i]);
+		buffer_append(out, fits ? (struct slice){value.ptr, len} : SLICE("\xef\xbf\xbd"));
+		value = slice_from(value, len);
 	}
-	buffer_append_byte(out, '"');
+	if (quote)
+		buffer_append_byte(out, '"');
 }
 
 void

@@ -9,6 +9,7 @@ static const char *const table_columns[] = {
 
 /* The campaigns to show, read before their errors are. */
 struct chosen {
+	bool all; /* of all campaigns: those without a failure are passed over */
 	struct {
 		int64_t id, failed;
 		char *workspace, *campaign;
@@ -21,6 +22,8 @@ static void
 choose(void *context, const struct campaign_row *row)
 {
 	struct chosen *chosen = context;
+	if (chosen->all && row->figures[FIGURE_FAILED] == 0)
+		return;
 	void *more = realloc(chosen->items, (chosen->count + 1) * sizeof *chosen->items);
 	if (more == NULL) {
 		chosen->failed = true;
@@ -38,7 +41,7 @@ struct adding {
 	struct output *output;
 	struct slice workspace, campaign;
 	int64_t failed;
-	bool all; /* of all campaigns, in one list */
+	bool named; /* each row begins with the campaign's names */
 };
 
 static void
@@ -46,7 +49,7 @@ add_error(void *context, const struct campaign_error_row *row)
 {
 	struct adding *adding = context;
 	struct report_row cells = report_error_row(row, adding->failed);
-	if (adding->all)
+	if (adding->named)
 		cells =
 		    report_all_errors_row(adding->workspace, adding->campaign, row, adding->failed);
 	output_add(adding->output, &cells);
@@ -73,11 +76,15 @@ print_heading(const struct adding *adding, bool first)
 	buffer_done(&text);
 }
 
-/* One campaign: a table with its heading, a JSON object as the api's, or CSV. */
+/* One campaign: a table with its heading, a JSON object as the api's, or CSV with the columns of
+ * all campaigns. */
 static enum result
 show_one(struct query *query, const struct chosen *chosen, size_t i, struct error_filter *filter)
 {
-	struct adding adding = {.output = output_new(query->format, &report_errors, table_columns),
+	bool named = query->format == OUTPUT_CSV;
+	struct adding adding = {.output = output_new(query->format,
+				    named ? &report_all_errors : &report_errors, table_columns),
+	    .named = named,
 	    .workspace = slice_of(chosen->items[i].workspace),
 	    .campaign = slice_of(chosen->items[i].campaign),
 	    .failed = chosen->items[i].failed};
@@ -95,7 +102,7 @@ static enum result
 show_list(struct query *query, const struct chosen *chosen, struct error_filter *filter)
 {
 	struct adding adding = {
-	    .output = output_new(query->format, &report_all_errors, NULL), .all = true};
+	    .output = output_new(query->format, &report_all_errors, NULL), .named = true};
 	enum result result = RESULT_OK;
 	for (size_t i = 0; result == RESULT_OK && i < chosen->count; i++) {
 		adding.workspace = slice_of(chosen->items[i].workspace);
@@ -126,7 +133,7 @@ static int
 show_all(
     struct query *query, const struct cli_command *command, const struct campaign_filter *filter)
 {
-	struct chosen chosen = {0};
+	struct chosen chosen = {.all = filter->campaign.ptr == NULL};
 	enum result result = store_read_campaigns(query->reader, filter, choose, &chosen);
 	bool narrowed = filter->variant.ptr != NULL || filter->from_us != 0 || filter->to_us != 0;
 	int status = CLI_OK;
@@ -181,7 +188,7 @@ const struct cli_command cli_errors = {
 	"their kind, whether a later try could succeed, what to do, and how many of them are\n"
 	"recent: of the last 24 hours, or from T to T. --json and --csv add how many there were\n"
 	"in the same time before, the trend, and the latest messages. Without --campaign, of\n"
-	"all campaigns in one list.\n"
+	"all campaigns with failures, in one list.\n"
 	"\n"
 	"      --workspace W     only this workspace\n"
 	"      --campaign C      only this campaign\n"

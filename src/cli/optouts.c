@@ -1,10 +1,7 @@
+#include "dlrd/api/optouts.h"
 #include "dlrd/cli/query.h"
 
 #include <stdio.h>
-#include <string.h>
-
-#define NUMBER_SIZE 256  /* as typed; longer ones are nobody's */
-#define DIGITS_WITHOUT 8 /* longer numbers than short codes are ever: a plus was left out */
 
 static const char *const change_columns[] = {
     "seq", "time", "number", "scope", "state", "cause", "campaign", NULL};
@@ -15,9 +12,9 @@ static const char *const history_columns[] = {
 
 /* What the command line said. */
 struct wanted {
-	const char *scope, *state, *at;
+	const char *scope, *state, *at, *from, *to, *workspace, *campaign;
 	bool changes, near_misses;
-	int64_t after, limit, at_us;
+	int64_t after, limit, at_us, from_us, to_us;
 };
 
 struct adding {
@@ -52,6 +49,8 @@ show_list(struct query *query, const struct cli_command *command, const struct w
 	const struct optout_filter filter = {.scope = slice_of(wanted->scope),
 	    .state = slice_equal(state, SLICE("any")) ? SLICE_NONE : state,
 	    .at_us = wanted->at_us,
+	    .from_us = wanted->from_us,
+	    .to_us = wanted->to_us,
 	    .limit = (size_t)wanted->limit};
 	struct output *output = output_new(query->format, &report_optouts, NULL);
 	enum result result = store_read_optouts(query->reader, &filter, add_optout, output);
@@ -94,8 +93,13 @@ show_near_misses(
 {
 	struct adding adding = {
 	    output_new(query->format, &report_near_misses, near_miss_columns), wanted->after};
-	enum result result = store_read_near_misses(
-	    query->reader, (uint64_t)wanted->after, (size_t)wanted->limit, add_near_miss, &adding);
+	const struct near_miss_filter filter = {.after_seq = (uint64_t)wanted->after,
+	    .workspace = slice_of(wanted->workspace),
+	    .campaign = slice_of(wanted->campaign),
+	    .from_us = wanted->from_us,
+	    .to_us = wanted->to_us,
+	    .limit = (size_t)wanted->limit};
+	enum result result = store_read_near_misses(query->reader, &filter, add_near_miss, &adding);
 	return query_end(query, command, result, adding.output, next_of(query, adding.last_seq));
 }
 
@@ -104,11 +108,10 @@ show_near_misses(
 /* A number's scopes, collected before anything is shown: the state of all of them comes first. */
 struct scopes {
 	enum output_format format;
-	struct json_t *array;     /* for JSON */
-	struct output *output;    /* for a table */
-	char number[NUMBER_SIZE]; /* as the ledger has it */
-	size_t count;
-	bool out; /* in any scope */
+	struct json_t *array;  /* for JSON */
+	struct output *output; /* for a table */
+	struct slice number;   /* as the ledger has it */
+	bool out;              /* in any scope */
 };
 
 static void
@@ -120,9 +123,7 @@ add_scope(void *context, const struct consent_row *row)
 		json_push(scopes->array, report_json(&report_scopes, &cells));
 	else if (scopes->format == OUTPUT_TABLE)
 		output_add(scopes->output, &cells);
-	snprintf(scopes->number, sizeof scopes->number, "%.*s", SLICE_ARG(row->number));
 	scopes->out |= slice_equal(row->state, SLICE("out"));
-	scopes->count++;
 }
 
 static void
@@ -132,52 +133,11 @@ add_history(void *context, const struct consent_row *row)
 	output_add(context, &cells);
 }
 
-/* Quotes come along when a number is copied from CSV or JSON, and an apostrophe from a spreadsheet.
- */
-static struct slice
-unquoted(const char *text)
-{
-	struct slice number = slice_trim(slice_of(text));
-	while (number.len > 0 && strchr("\"'", number.ptr[0]) != NULL)
-		number = slice_from(number, 1);
-	while (number.len > 0 && strchr("\"'", number.ptr[number.len - 1]) != NULL)
-		number.len--;
-	return number;
-}
-
-/* The number with the plus that it lacks; false for one that lacks none. A channel's prefix
- * ("whatsapp:") stays where it is. */
-static bool
-with_plus(struct slice number, char out_number[NUMBER_SIZE])
-{
-	size_t colon = slice_find(number, ':');
-	size_t start = colon == number.len ? 0 : colon + 1;
-	struct slice digits = slice_from(number, start);
-	int64_t value;
-	if (digits.len <= DIGITS_WITHOUT || slice_to_int(digits, &value) != RESULT_OK ||
-	    number.len + 2 > NUMBER_SIZE)
-		return false;
-	snprintf(out_number, NUMBER_SIZE, "%.*s+%.*s", (int)start, number.ptr, SLICE_ARG(digits));
-	return true;
-}
-
-static enum result
-find_scopes(struct query *query, struct slice number, int64_t at_us, struct scopes *scopes)
-{
-	struct optout_filter filter = {.number = number, .at_us = at_us};
-	char plus[NUMBER_SIZE];
-	enum result result = store_read_optouts(query->reader, &filter, add_scope, scopes);
-	if (result != RESULT_OK || scopes->count > 0 || !with_plus(number, plus))
-		return result;
-	filter.number = slice_of(plus);
-	return store_read_optouts(query->reader, &filter, add_scope, scopes);
-}
-
 /* Shows what was found above the history, and lets go of it. */
 static struct json_t *
 show_scopes(struct scopes *scopes)
 {
-	struct slice number = slice_of(scopes->number);
+	struct slice number = scopes->number;
 	struct slice state = scopes->out ? SLICE("out") : SLICE("in");
 	if (scopes->format == OUTPUT_JSON) {
 		struct json_t *object = json_new_object();
@@ -198,30 +158,45 @@ show_scopes(struct scopes *scopes)
 }
 
 static int
-show_number(struct query *query, const struct cli_command *command, const struct wanted *wanted,
-    const char *word)
+show_found(
+    struct query *query, const struct cli_command *command, const struct optout_filter *filter)
 {
-	struct slice number = unquoted(word);
-	struct scopes scopes = {.format = query->format};
+	struct scopes scopes = {.format = query->format, .number = filter->number};
 	if (query->format == OUTPUT_JSON)
 		scopes.array = json_new_array();
 	if (query->format == OUTPUT_TABLE)
 		scopes.output = output_new(OUTPUT_TABLE, &report_scopes, NULL);
-	enum result result = find_scopes(query, number, wanted->at_us, &scopes);
-	if (result != RESULT_OK || scopes.count == 0) {
+	enum result result = store_read_optouts(query->reader, filter, add_scope, &scopes);
+	if (result != RESULT_OK) {
 		json_free(scopes.array);
 		output_free(scopes.output);
-		return result != RESULT_OK
-			   ? query_failure(query, command, result)
-			   : cli_failure(command,
-				 "there is no entry of \"%.*s\": it has neither opted out nor in%s",
-				 SLICE_ARG(number), wanted->at_us != 0 ? " until then" : "");
+		return query_failure(query, command, result);
 	}
 	struct json_t *object = show_scopes(&scopes);
 	struct output *output = output_new(query->format, &report_history, history_columns);
-	result = store_read_evidence(
-	    query->reader, slice_of(scopes.number), wanted->at_us, add_history, output);
+	result =
+	    store_read_evidence(query->reader, filter->number, filter->at_us, add_history, output);
 	return query_end(query, command, result, output, object);
+}
+
+static int
+show_number(struct query *query, const struct cli_command *command, const struct wanted *wanted,
+    const char *word)
+{
+	struct address_spellings spellings;
+	struct optout_filter filter = {.at_us = wanted->at_us};
+	address_spell(slice_of(word), &spellings);
+	enum result result = optouts_find(query->reader, &spellings, wanted->at_us, &filter.number);
+	if (result == RESULT_OK)
+		return show_found(query, command, &filter);
+	if (result != RESULT_NOT_FOUND)
+		return query_failure(query, command, result);
+	if (!spellings.is_address)
+		return cli_usage_error(command, "give " ADDRESS_EXPECTED);
+	return cli_failure(command,
+	    "there is no entry of \"%.*s\": it has neither opted out nor in%s",
+	    SLICE_ARG(spellings.items[spellings.count - 1]),
+	    wanted->at_us != 0 ? " until then" : "");
 }
 
 /* --- which of them --- */
@@ -242,6 +217,11 @@ check(const struct cli_command *command, const struct wanted *wanted, bool numbe
 		return cli_usage_error(command, "--at goes with the list, or with a number");
 	if (!follows && wanted->after != 0)
 		return cli_usage_error(command, "--after goes with --changes or --near-misses");
+	if ((number || wanted->changes) && (wanted->from != NULL || wanted->to != NULL))
+		return cli_usage_error(
+		    command, "--from and --to go with the list or with --near-misses");
+	if (!wanted->near_misses && (wanted->workspace != NULL || wanted->campaign != NULL))
+		return cli_usage_error(command, "--workspace and --campaign go with --near-misses");
 	return CLI_OK;
 }
 
@@ -253,7 +233,8 @@ answer(struct query *query, const struct cli_command *command, struct wanted *wa
 	if (status != CLI_OK)
 		return status;
 	if (!query_word(command, "state", wanted->state, "out|in|any") ||
-	    !query_time(command, "at", wanted->at, &wanted->at_us))
+	    !query_time(command, "at", wanted->at, &wanted->at_us) ||
+	    !query_times(command, wanted->from, wanted->to, &wanted->from_us, &wanted->to_us))
 		return CLI_USAGE;
 	if (wanted->state == NULL)
 		wanted->state = "out";
@@ -272,7 +253,9 @@ run(const struct cli_command *command, int count, char **words)
 	    {"scope", 0, .text = &wanted.scope}, {"state", 0, .text = &wanted.state},
 	    {"at", 0, .text = &wanted.at}, {"changes", 0, .flag = &wanted.changes},
 	    {"near-misses", 0, .flag = &wanted.near_misses}, {"after", 0, .number = &wanted.after},
-	    {"limit", 0, .number = &wanted.limit}};
+	    {"limit", 0, .number = &wanted.limit}, {"from", 0, .text = &wanted.from},
+	    {"to", 0, .text = &wanted.to}, {"workspace", 0, .text = &wanted.workspace},
+	    {"campaign", 0, .text = &wanted.campaign}};
 	int operands, status;
 	if (!query_begin(&query, command, count, words, options, sizeof options / sizeof options[0],
 		1, &operands, &status))
@@ -286,20 +269,27 @@ const struct cli_command cli_optouts = {
     .name = "optouts",
     .summary = "who must not be texted any more, since when, and why",
     .usage =
-	"Usage: dlrd optouts [--scope S] [--state out|in|any] [--at T] [--limit N]\n"
+	"Usage: dlrd optouts [--scope S] [--state out|in|any] [--at T] [--from T] [--to T]\n"
+	"                    [--limit N]\n"
 	"       dlrd optouts NUMBER [--at T]\n"
-	"       dlrd optouts --changes | --near-misses [--after SEQ] [--limit N]\n"
+	"       dlrd optouts --changes [--after SEQ] [--limit N]\n"
+	"       dlrd optouts --near-misses [--workspace W] [--campaign C] [--from T] [--to T]\n"
+	"                    [--after SEQ] [--limit N]\n"
 	"                    [--json | --csv] [-c FILE | --store DIR]\n"
 	"\n"
 	"Shows the numbers that opted out, by scope: the messaging service or the sender of ours\n"
 	"that it holds for. Of one NUMBER, its state in each scope, and all that the state\n"
-	"follows from; ends with 1 where nothing is known of it. The plus may be left out.\n"
+	"follows from; ends with 1 where nothing is known of it. The plus may be left out, and\n"
+	"there may be spaces, hyphens, brackets, 00 or tel: as people write them.\n"
 	"\n"
 	"      --scope S         only this messaging service or sender\n"
 	"      --state STATE     out (the default), in: opted in again, or any\n"
 	"      --at T            as it was then, 2026-11-20T14:00:00Z or 2026-11-20\n"
+	"      --from T, --to T  only states since a time between; near misses of that time\n"
 	"      --changes         each change of a state, to be carried over to other lists\n"
 	"      --near-misses     replies that sound like an opt-out, and are none to Twilio\n"
+	"      --workspace W, --campaign C\n"
+	"                        only near misses that count in this workspace, this campaign\n"
 	"      --after SEQ       only those after this one; --json says which was the last\n"
 	"      --limit N         at most so many (default: all)\n" QUERY_USAGE,
     .run = run,

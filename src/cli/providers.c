@@ -6,9 +6,10 @@
 static const struct {
 	struct slice name;
 	enum provider_grouping by;
-	const char *const columns[10]; /* of the table */
+	const char *const columns[11]; /* of the table */
 } groupings[] = {
-    {SLICE_INIT("sender"), BY_SENDER, {"provider", "kind", "service", "sender", FIGURES}},
+    {SLICE_INIT("sender"), BY_SENDER,
+	{"provider", "kind", "account", "service", "sender", FIGURES}},
     {SLICE_INIT("service"), BY_SERVICE, {"provider", "account", "service", FIGURES}},
     {SLICE_INIT("account"), BY_ACCOUNT, {"provider", "account", FIGURES}},
     {SLICE_INIT("provider"), BY_NAME, {"provider", "replied", FIGURES}},
@@ -65,7 +66,8 @@ const struct cli_command cli_providers = {
 	"                      [--json | --csv] [-c FILE | --store DIR]\n"
 	"\n"
 	"Shows what became of the messages that each of our senders sent; --json and --csv have\n"
-	"more figures than the table.\n"
+	"more figures than the table. The nickname is that of the sender, else of the messaging\n"
+	"service, else of the account, else the default one.\n"
 	"\n"
 	"      --by GROUPING     sender (the default), service, account, or provider: the\n"
 	"                        nicknames of the configuration's [provider ...] sections\n"

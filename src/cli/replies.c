@@ -17,20 +17,35 @@ add_reply(void *context, const struct event_row *row)
 	adding->last_place = row->place;
 }
 
+/* How many replies of that time belong to no campaign; null where only those of one are asked for.
+ */
+static enum result
+put_unattributed(struct query *query, const struct reply_filter *filter, struct json_t *object)
+{
+	int64_t count = 0;
+	if (filter->workspace.ptr != NULL || filter->campaign.ptr != NULL ||
+	    filter->variant.ptr != NULL) {
+		json_put_null(object, "unattributed");
+		return RESULT_OK;
+	}
+	enum result result =
+	    store_count_unattributed(query->reader, filter->from_us, filter->to_us, &count);
+	json_put_int(object, "unattributed", count);
+	return result;
+}
+
 static int
 show(struct query *query, const struct cli_command *command, const struct reply_filter *filter)
 {
 	struct adding adding = {
 	    output_new(query->format, &report_replies, table_columns), filter->after};
 	struct json_t *object = NULL;
-	int64_t unattributed = 0;
 	enum result result = store_read_replies(query->reader, filter, add_reply, &adding);
-	if (result == RESULT_OK)
-		result = store_count_unattributed(query->reader, &unattributed);
 	if (query->format == OUTPUT_JSON) {
 		object = json_new_object();
 		json_put_int(object, "next", adding.last_place);
-		json_put_int(object, "unattributed", unattributed);
+		if (result == RESULT_OK)
+			result = put_unattributed(query, filter, object);
 	}
 	return query_end(query, command, result, adding.output, object);
 }

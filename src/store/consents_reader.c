@@ -15,7 +15,7 @@ static const char optouts_sql[] = EVIDENCE_COLUMNS
     " FROM optout o JOIN consent l ON l.seq = o.consent_seq" EVIDENCE_JOINS
     " WHERE o.consent_seq > :after AND (:number IS NULL OR o.number = :number)"
     " AND (:scope IS NULL OR o.scope = :scope) AND (:state IS NULL OR o.state = :state)"
-    " ORDER BY o.consent_seq LIMIT :limit";
+    " AND l.time_us >= :from AND l.time_us < :to ORDER BY o.consent_seq LIMIT :limit";
 
 /* Of one number the primary key finds it. */
 static const char optouts_of_number_sql[] = EVIDENCE_COLUMNS
@@ -24,16 +24,17 @@ static const char optouts_of_number_sql[] = EVIDENCE_COLUMNS
     " AND (:scope IS NULL OR o.scope = :scope) AND (:state IS NULL OR o.state = :state)"
     " ORDER BY o.scope LIMIT :limit";
 
-#define PAST_OPTOUTS(number)                                                                 \
-	EVIDENCE_COLUMNS " FROM (SELECT max(seq) AS last FROM consent WHERE " number         \
-			 " AND changed = 1 AND time_us <= :at"                               \
-			 " AND (:scope IS NULL OR scope = :scope) GROUP BY number, scope) o" \
-			 " JOIN consent l ON l.seq = o.last" EVIDENCE_JOINS                  \
-			 " WHERE l.seq > :after AND (:state IS NULL OR l.state = :state)"    \
+#define PAST_OPTOUTS(number, since)                                                             \
+	EVIDENCE_COLUMNS " FROM (SELECT max(seq) AS last FROM consent WHERE " number            \
+			 " AND changed = 1 AND time_us <= :at"                                  \
+			 " AND (:scope IS NULL OR scope = :scope) GROUP BY number, scope) o"    \
+			 " JOIN consent l ON l.seq = o.last" EVIDENCE_JOINS                     \
+			 " WHERE l.seq > :after AND (:state IS NULL OR l.state = :state)" since \
 			 " ORDER BY l.seq LIMIT :limit"
 
-static const char past_optouts_sql[] = PAST_OPTOUTS("1");
-static const char past_optouts_of_number_sql[] = PAST_OPTOUTS("number = :number");
+static const char past_optouts_sql[] =
+    PAST_OPTOUTS("1", " AND l.time_us >= :from AND l.time_us < :to");
+static const char past_optouts_of_number_sql[] = PAST_OPTOUTS("number = :number", "");
 
 static const char evidence_sql[] =
     EVIDENCE_COLUMNS " FROM consent l" EVIDENCE_JOINS
@@ -85,6 +86,7 @@ store_read_optouts(struct store_reader *reader, const struct optout_filter *filt
 	reader_bind_text(statement, ":scope", filter->scope);
 	reader_bind_text(statement, ":state", filter->state);
 	reader_bind_number(statement, ":at", filter->at_us);
+	reader_bind_times(statement, filter->from_us, filter->to_us);
 	reader_bind_number(statement, ":after", filter->after_seq);
 	reader_bind_limit(statement, filter->limit);
 	return hand_out(reader, statement, on_row, context);

@@ -54,10 +54,16 @@ static const char replies_sql[] = EVENT_COLUMNS
     " AND (:keyword IS NULL OR e.keyword = :keyword)"
     " AND (:rule IS NULL OR r.rule = :rule)" TAGS " ORDER BY r.message_id LIMIT :limit";
 
+/* Filtered by the campaign that the reply counts in, too. */
 static const char near_misses_sql[] = EVENT_COLUMNS
     "e.seq, (SELECT o.state FROM optout o WHERE o.number = coalesce(nullif(m.peer, ''), e.peer)"
-    "  AND o.scope = CASE p.service WHEN '' THEN p.sender ELSE p.service END) FROM event "
-    "e" EVENT_JOINS " WHERE e.near_miss IS NOT NULL AND e.seq > :after ORDER BY e.seq LIMIT :limit";
+    "  AND o.scope = CASE p.service WHEN '' THEN p.sender ELSE p.service END) FROM event e"
+    " JOIN provider p ON p.id = e.provider_id LEFT JOIN message m ON m.id = e.message_id"
+    " JOIN tagset t ON t.id = coalesce(m.tagset_id, e.tagset_id)"
+    " JOIN campaign c ON c.id = t.campaign_id"
+    " LEFT JOIN reply r ON r.message_id = e.message_id AND e.type = 'Replied'"
+    " LEFT JOIN message a ON a.id = r.answers WHERE e.near_miss IS NOT NULL AND e.seq > :after"
+    " AND (:campaign IS NULL OR c.name = :campaign)" TAGS " ORDER BY e.seq LIMIT :limit";
 
 static const char message_sql[] =
     "SELECT m.sid, m.status, c.workspace, c.name, t.variant, p.account, p.service, p.sender,"
@@ -225,13 +231,16 @@ store_read_replies(
 }
 
 enum result
-store_count_unattributed(struct store_reader *reader, int64_t *out_count)
+store_count_unattributed(
+    struct store_reader *reader, int64_t from_us, int64_t to_us, int64_t *out_count)
 {
 	sqlite3_stmt *statement;
 	enum result result = reader_ask(reader, QUESTION_UNATTRIBUTED,
-	    "SELECT count(*) FROM reply WHERE rule = 'none'", &statement);
+	    "SELECT count(*) FROM reply WHERE rule = 'none' AND time_us >= :from AND time_us < :to",
+	    &statement);
 	if (result != RESULT_OK)
 		return result;
+	reader_bind_times(statement, from_us, to_us);
 	int code = sqlite3_step(statement);
 	if (code == SQLITE_ROW)
 		*out_count = sqlite3_column_int64(statement, 0);
@@ -239,15 +248,18 @@ store_count_unattributed(struct store_reader *reader, int64_t *out_count)
 }
 
 enum result
-store_read_near_misses(
-    struct store_reader *reader, uint64_t after_seq, size_t limit, event_fn on_row, void *context)
+store_read_near_misses(struct store_reader *reader, const struct near_miss_filter *filter,
+    event_fn on_row, void *context)
 {
 	sqlite3_stmt *statement;
 	enum result result = reader_ask(reader, QUESTION_NEAR_MISSES, near_misses_sql, &statement);
 	if (result != RESULT_OK)
 		return result;
-	reader_bind_number(statement, ":after", (int64_t)after_seq);
-	reader_bind_limit(statement, limit);
+	reader_bind_number(statement, ":after", (int64_t)filter->after_seq);
+	reader_bind_text(statement, ":workspace", filter->workspace);
+	reader_bind_text(statement, ":campaign", filter->campaign);
+	reader_bind_times(statement, filter->from_us, filter->to_us);
+	reader_bind_limit(statement, filter->limit);
 	return hand_out(reader, statement, on_row, context);
 }
 

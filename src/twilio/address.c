@@ -1,5 +1,7 @@
 #include "dlrd/twilio/address.h"
 
+#include <string.h>
+
 #define E164_MIN 7 /* digits of the shortest numbers there are: +290 and +683 with 4 behind */
 #define E164_MAX 15
 #define SHORT_CODE_MIN 3
@@ -170,4 +172,179 @@ address_of_person(struct slice address)
 		return address;
 	struct slice number = slice_from(address, colon + 1);
 	return is_number(number, false) ? number : address;
+}
+
+/* --- as people write it --- */
+
+/* What stands between digits or comes along when a number is copied. */
+static const struct slice decoration[] = {
+    SLICE_INIT("(0)"), /* the prefix within the country, not dialled from abroad */
+    SLICE_INIT(" "), SLICE_INIT("\t"), SLICE_INIT("-"), SLICE_INIT("."), SLICE_INIT("/"),
+    SLICE_INIT("("), SLICE_INIT(")"), SLICE_INIT("\xc2\xa0"), /* no-break space */
+    SLICE_INIT("\xe2\x80\x89"),                               /* thin space */
+    SLICE_INIT("\xe2\x80\xaf"),                               /* narrow no-break space */
+    SLICE_INIT("\xe2\x80\x90"),                               /* hyphen */
+    SLICE_INIT("\xe2\x80\x91"),                               /* no-break hyphen */
+    SLICE_INIT("\xe2\x80\x93"),                               /* en dash */
+    SLICE_INIT("\xe2\x80\x8e"),                               /* left-to-right mark */
+    SLICE_INIT("\xe2\x80\xaa"),                               /* left-to-right embedding */
+    SLICE_INIT("\xe2\x80\xac"),                               /* pop directional formatting */
+    SLICE_INIT("\xe2\x81\xa6"),                               /* left-to-right isolate */
+    SLICE_INIT("\xe2\x81\xa9"),                               /* pop directional isolate */
+};
+
+static bool
+is_quote(char byte)
+{
+	return byte == '"' || byte == '\'';
+}
+
+/* Without the quotes of CSV or JSON, the apostrophe of a spreadsheet, and white space. */
+static struct slice
+unquoted(struct slice text)
+{
+	text = slice_trim(text);
+	while (text.len > 0 && is_quote(text.ptr[0]))
+		text = slice_from(text, 1);
+	while (text.len > 0 && is_quote(text.ptr[text.len - 1]))
+		text.len--;
+	return text;
+}
+
+static size_t
+decoration_len(struct slice text)
+{
+	for (size_t i = 0; i < sizeof decoration / sizeof decoration[0]; i++)
+		if (slice_starts_with(text, decoration[i]))
+			return decoration[i].len;
+	return 0;
+}
+
+/* Copies text without its decoration; absent where it does not fit. */
+static struct slice
+undecorated(struct slice text, char out[ADDRESS_MAX])
+{
+	size_t len = 0;
+	while (text.len > 0) {
+		size_t skip = decoration_len(text);
+		if (skip == 0 && len == ADDRESS_MAX)
+			return SLICE_NONE;
+		if (skip == 0)
+			out[len++] = text.ptr[0];
+		text = slice_from(text, skip == 0 ? 1 : skip);
+	}
+	return (struct slice){out, len};
+}
+
+/* Takes tel: or sms: off, and the parameters that such a URI may have; false where there is none.
+ */
+static bool
+take_scheme(struct slice *text)
+{
+	static const struct slice schemes[] = {
+	    SLICE_INIT("tel"), SLICE_INIT("sms"), SLICE_INIT("smsto")};
+	size_t colon = slice_find(*text, ':');
+	for (size_t i = 0; colon < text->len && i < sizeof schemes / sizeof schemes[0]; i++)
+		if (slice_equal_nocase((struct slice){text->ptr, colon}, schemes[i])) {
+			*text = slice_from(*text, colon + 1);
+			text->len = slice_find(*text, ';');
+			text->len = slice_find(*text, '?');
+			return true;
+		}
+	return false;
+}
+
+/* The digits of a number in E.164: behind its plus, behind 00, or as they are. Absent for what is
+ * no such number; no country's code begins with 0. */
+static struct slice
+digits_of(struct slice plain)
+{
+	if (slice_starts_with(plain, SLICE("+")))
+		plain = slice_from(plain, 1);
+	else if (slice_starts_with(plain, SLICE("00")))
+		plain = slice_from(plain, 2);
+	bool fits = plain.len >= E164_MIN && plain.len <= E164_MAX && plain.ptr[0] != '0';
+	return fits && count_digits(plain) == plain.len ? plain : SLICE_NONE;
+}
+
+static void
+add_spelling(struct address_spellings *spellings, struct slice address)
+{
+	address = address_of_person(address);
+	for (size_t i = 0; i < spellings->count; i++)
+		if (slice_equal(spellings->items[i], address))
+			return;
+	spellings->items[spellings->count++] = address;
+}
+
+/* Adds channel (with its colon, or empty), a plus and digits. */
+static void
+add_number(struct address_spellings *spellings, struct slice channel, struct slice digits)
+{
+	char *made = spellings->made[spellings->count];
+	size_t len = channel.len;
+	if (len + 1 + digits.len > ADDRESS_MAX)
+		return;
+	for (size_t i = 0; i < len; i++)
+		made[i] = channel.ptr[i] >= 'A' && channel.ptr[i] <= 'Z'
+			      ? (char)(channel.ptr[i] - 'A' + 'a')
+			      : channel.ptr[i];
+	made[len++] = '+';
+	memcpy(made + len, digits.ptr, digits.len);
+	add_spelling(spellings, (struct slice){made, len + digits.len});
+}
+
+/* Adds a short code that was written with something between its digits. */
+static void
+add_short_code(struct address_spellings *spellings, struct slice plain)
+{
+	char *made = spellings->made[spellings->count];
+	memcpy(made, plain.ptr, plain.len);
+	add_spelling(spellings, (struct slice){made, plain.len});
+}
+
+/* A channel's name, a colon, and something behind it. */
+static bool
+is_of_channel(struct slice address)
+{
+	size_t colon = slice_find(address, ':');
+	for (size_t i = 0; i < colon; i++)
+		if (!is_letter(address.ptr[i]))
+			return false;
+	return colon > 0 && colon + 1 < address.len;
+}
+
+/* A service's SID is no address of anybody, and no country's code begins with 0. */
+static bool
+is_written_right(struct slice address)
+{
+	enum address_kind kind = address_kind(address);
+	if (slice_find(address, ':') < address.len)
+		return is_of_channel(address);
+	return !slice_starts_with(address, SLICE("+0")) && kind != ADDRESS_NONE &&
+	       kind != ADDRESS_OTHER && kind != ADDRESS_SERVICE;
+}
+
+void
+address_spell(struct slice text, struct address_spellings *out_spellings)
+{
+	char buffer[ADDRESS_MAX];
+	struct slice rest = unquoted(text), channel = SLICE("");
+	bool has_scheme = take_scheme(&rest);
+	out_spellings->count = 0;
+	add_spelling(out_spellings, text);
+	out_spellings->is_address = !has_scheme && is_written_right(rest);
+	if (out_spellings->is_address)
+		add_spelling(out_spellings, rest);
+	if (!has_scheme && is_of_channel(rest)) {
+		channel = (struct slice){rest.ptr, slice_find(rest, ':') + 1};
+		rest = slice_from(rest, channel.len);
+	}
+	struct slice plain = undecorated(rest, buffer), digits = digits_of(plain);
+	bool is_short = channel.len == 0 && address_kind(plain) == ADDRESS_SHORT_CODE;
+	if (is_short)
+		add_short_code(out_spellings, plain);
+	if (digits.ptr != NULL)
+		add_number(out_spellings, channel, digits);
+	out_spellings->is_address |= digits.ptr != NULL || is_short;
 }

@@ -4,6 +4,7 @@ in a table, in JSON and in CSV, which agree."""
 import csv
 import io
 import json
+from urllib.parse import urlencode
 
 import pytest
 
@@ -126,7 +127,8 @@ def test_the_list_is_there_as_it_was(people):
 
 @pytest.mark.parametrize("written", [
     "+15550000001", "15550000001", "\"+15550000001\"", "'+15550000001", " +15550000001 ",
-    "rcs:+15550000001"])
+    "rcs:+15550000001", "+1 555 000 0001", "+1-555-000-0001", "+1 (555) 000-0001",
+    "0015550000001", "tel:+1-555-000-0001", "sms:+15550000001"])
 def test_a_number_is_found_as_people_write_it(people, written):
     found = ask(people, "optouts", written)
     assert list(found) == ["number", "state", "scopes", "history"]
@@ -145,8 +147,15 @@ def test_a_channel_is_part_of_the_number(people, written):
     assert people.cli("optouts", "+15550000003", check=False).returncode == 1
 
 
-@pytest.mark.parametrize("written", ["+15559999999", "12345", "", "x" * 1000, "+", "15550000001x"],
-                         ids=range(6))
+@pytest.mark.parametrize("written", ["", "x" * 1000, "+", "15550000001x", "05550000001",
+                                     SERVICE], ids=range(6))
+def test_what_is_no_number_is_2(people, written):
+    result = people.cli("optouts", written, "--json", check=False)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "+15560000000" in result.stderr
+
+
+@pytest.mark.parametrize("written", ["+15559999999", "12345", "ACME", "messenger:7"])
 def test_a_number_without_an_entry_is_1(people, written):
     result = people.cli("optouts", written, "--json", check=False)
     assert (result.returncode, result.stdout) == (1, "")
@@ -186,12 +195,24 @@ def test_near_misses_are_shown(people):
     assert (row["number"], row["body"], row["state"]) == (phone(4), "please stop texting me", None)
     assert phone(4) in people.cli("optouts", "--near-misses").stdout
 
+    def found(*words):
+        return ask(people, "optouts", "--near-misses", *words)["near_misses"]
+    assert found("--campaign", CAMPAIGN, "--workspace", "W") == [row]
+    assert found("--campaign", "other") == found("--workspace", "other") == []
+    assert found("--to", "2020-01-01") == [] and found("--from", "2020-01-01") == [row]
+
+
+def test_the_list_is_of_those_who_are_out_since_a_time(people):
+    assert numbers(ask(people, "optouts", "--to", "2020-01-01")) == []
+    assert numbers(ask(people, "optouts", "--from", "2020-01-01")) == numbers(ask(people, "optouts"))
+
 
 @pytest.mark.parametrize("words", [
     ["--state", "gone"], ["--at", "now"], ["--changes", "--near-misses"],
     [phone(1), "--changes"], [phone(1), "--state", "in"], ["--changes", "--scope", SERVICE],
     ["--after", "1"], ["--changes", "--at", "2026-01-01"], [phone(1), phone(2)],
-    ["--after", "-1", "--changes"]], ids=range(10))
+    ["--after", "-1", "--changes"], [phone(1), "--from", "2026-01-01"],
+    ["--changes", "--to", "2026-01-01"], ["--campaign", "c"], ["--from", "x"]], ids=range(14))
 def test_options_that_do_not_go_together_are_2(people, words):
     result = people.cli("optouts", *words, check=False)
     assert result.returncode == 2 and result.stderr and not result.stdout
@@ -211,6 +232,8 @@ def test_replies_say_what_they_answer(people):
     hello = found["replies"][-1]
     assert (hello["campaign"], hello["rule"], hello["answers"]) == ("", "none", None)
     assert found["unattributed"] >= 1
+    assert ask(people, "replies", "--to", "2020-01-01")["unattributed"] == 0
+    assert ask(people, "replies", "--campaign", CAMPAIGN)["unattributed"] is None
 
 
 def test_replies_are_chosen_from(people):
@@ -256,6 +279,68 @@ def test_figures_are_there_by_each_grouping(people):
     assert ask(people, "providers", "--to", "2020-01-01")["providers"] == []
     assert people.cli("providers", "--by", "carrier", check=False).returncode == 2
     assert "Example Mobile" in people.cli("providers").stdout
+
+
+def test_the_table_of_providers_tells_accounts_apart(people):
+    for by in ("sender", "service", "account"):
+        assert ACCOUNT in people.cli("providers", "--by", by).stdout
+    assert ACCOUNT not in people.cli("providers", "--by", "provider").stdout
+
+
+def test_errors_are_of_campaigns_with_failures(people):
+    shown = people.cli("errors").stdout
+    assert f"campaign {CAMPAIGN}: 1 failed" in shown and ": 0 failed" not in shown
+    one = ask(people, "errors", "--campaign", CAMPAIGN)
+    assert list(one) == ["workspace", "campaign", "failed", "errors"]
+    names = {"workspace": "W", "campaign": CAMPAIGN}
+    assert ask(people, "errors")["errors"] == [{**names, **row} for row in one["errors"]]
+    rows = rows_of(people, "errors", "--campaign", CAMPAIGN)
+    assert rows[0] == [*names, *harness.ERROR_KEYS] and rows == rows_of(people, "errors")
+
+
+# --- series, catalogue ---
+
+
+@pytest.mark.parametrize("query", [
+    {}, {"interval": "day"}, {"interval": "day", "tz": "Asia/Kolkata"}, {"tz": "Europe/Berlin"},
+    {"variant": "v1"}, {"workspace": "W"}, {"from": "2026-01-01", "to": "2026-01-02"},
+    {"interval": "day", "from": "1970-01-01", "to": "1970-01-03", "tz": "-08:00"}], ids=str)
+def test_a_course_is_told_as_the_api_tells_it(people, query):
+    words = [word for name, value in query.items() for word in (f"--{name}", value)]
+    found = ask(people, "series", "--campaign", CAMPAIGN, *words)
+    answer = people.get(f"/v1/campaigns/{CAMPAIGN}/series?{urlencode(query)}")
+    assert found == answer and list(found) == list(answer)
+    assert found["exact"] is (query.get("tz") != "Asia/Kolkata")
+
+
+def test_a_course_is_shown_to_people_and_to_programs(people):
+    found = ask(people, "series", "--campaign", CAMPAIGN)["points"]
+    assert sum(point["sent"] for point in found) == 3
+    shown = people.cli("series", "--campaign", CAMPAIGN).stdout
+    assert shown.count("\n") == len(found) + 1 and "delivered" in shown
+    assert all(len(line) <= 120 for line in shown.splitlines())
+    rows = rows_of(people, "series", "--campaign", CAMPAIGN)
+    assert rows[0] == list(found[0]) and len(rows) == len(found) + 1
+
+
+@pytest.mark.parametrize("words,status", [
+    ([], 2), (["--campaign", CAMPAIGN, "--interval", "week"], 2),
+    (["--campaign", CAMPAIGN, "--tz", "Mars/Base"], 2),
+    (["--campaign", CAMPAIGN, "--from", "soon"], 2), (["--campaign", CAMPAIGN, "more"], 2),
+    (["--campaign", "none"], 1), (["--campaign", CAMPAIGN, "--workspace", "none"], 1)],
+    ids=range(7))
+def test_a_course_of_nothing_is_refused(people, words, status):
+    result = people.cli("series", *words, check=False)
+    assert result.returncode == status and result.stderr and not result.stdout
+
+
+def test_the_catalogue_is_shown(people):
+    found = ask(people, "catalogue")
+    assert found["errors"] == people.get("/v1/errors?limit=1000")["errors"]
+    rows = rows_of(people, "catalogue")
+    assert rows[0] == ["code", "name", "kind", "permanence", "action"]
+    assert len(rows) == len(found["errors"]) + 1
+    assert "30005" in people.cli("catalogue").stdout
 
 
 def test_figures_of_a_variant(people):
@@ -309,7 +394,8 @@ def test_json_and_csv_agree(people, words, key):
     assert people.cli(*words).stdout.count("\n") == len(answer) + 1
 
 
-@pytest.mark.parametrize("command", ["optouts", "replies", "providers", "alerts", "rebuild"])
+@pytest.mark.parametrize("command", ["optouts", "replies", "providers", "alerts", "rebuild",
+                                     "series", "catalogue"])
 def test_each_command_has_help(command):
     for word in ("--help", "-h"):
         result = harness.dlrd(command, word)

@@ -3,7 +3,7 @@ an answer is not in it."""
 
 import json
 import re
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urljoin
 
 import jsonschema
 import pytest
@@ -289,11 +289,36 @@ def test_parameters_are_taken_and_wrong_ones_refused(daemon, path, operation):
                     assert name in response.json()["error"]
 
 
+def names_in_query(operation):
+    return [parameter["name"] for parameter in map(resolve, operation.get("parameters", []))
+            if parameter["in"] == "query"]
+
+
+@pytest.mark.parametrize("path,operation", GETS, ids=IDS)
+def test_parameters_are_those_described_and_no_others(daemon, path, operation):
+    """The answer to an unknown one names those that are known, which are those described."""
+    real = path.replace("{campaign}", "3_4").replace("{seq}", "1").replace(
+        "{sid}", daemon.sids[0]).replace("{number}", phone(1))
+    told = names_in_query(operation)
+    every = {name for _, _, other in operations() for name in names_in_query(other)}
+    for name in sorted(every - set(told)) + ["unheard_of", "Limit", "", "a" * 500, "\x00\n"]:
+        response = ask(daemon, with_query(real, {name: "1"}))
+        assert response.status == 400, (name, response)
+        check_answer(operation, response)
+        error = response.json()["error"]
+        assert error.startswith(f"{path} has no parameter "), error
+        known = error.rpartition("; it has ")[2].split(", ") if "; it has " in error else []
+        assert sorted(known) == sorted(told)
+    assert ask(daemon, with_query(real, {"unheard_of": "1"}), "HEAD").status == 400
+
+
 @pytest.mark.parametrize("path,operation", GETS, ids=IDS)
 def test_csv_has_the_columns_of_the_rows(daemon, path, operation):
     real = next(names_of(daemon, path))
     response = ask(daemon, with_query(real, {"format": "csv"}))
     told = "text/csv" in schemas_of(operation, 200)
+    assert told == ("format" in names_in_query(operation))
+    assert response.status == (200 if told else 400)
     assert (response.header("Content-Type").partition(";")[0] == "text/csv") == told
     if not told:
         return
@@ -315,6 +340,17 @@ def test_filters_leave_what_fits(daemon):
         value = next(row[key] for row in rows if row[key])
         assert daemon.get("/v1/providers?limit=1000&" + urlencode({key: value}))["providers"] == [
             row for row in rows if row[key] == value]
+    near = daemon.get("/v1/near-misses?limit=1000")["near_misses"]
+    by_campaign = [row for name in ("", "1_2", "3_4") for row in
+                   daemon.get(f"/v1/near-misses?limit=1000&campaign={name}")["near_misses"]]
+    assert near == sorted(by_campaign, key=lambda row: row["seq"])
+    for path, key, time in (("near-misses", "near_misses", "time"), ("optouts", "optouts", "since")):
+        rows = daemon.get(f"/v1/{path}?limit=1000")[key]
+        middle = rows[len(rows) // 2][time]
+        assert daemon.get(f"/v1/{path}?limit=1000&to={middle}")[key] == [
+            row for row in rows if row[time] < middle]
+        assert daemon.get(f"/v1/{path}?limit=1000&from={middle}")[key] == [
+            row for row in rows if row[time] >= middle]
     rows = daemon.get("/v1/replies?limit=1000")["replies"]
     for key in ("workspace", "campaign", "variant", "keyword", "rule"):
         value = next(row[key] for row in rows if row[key])
@@ -337,6 +373,64 @@ def test_lists_page_to_the_end_each_once(daemon, path, key):
             break
         query["next"] = page["next"]
     assert found == whole[key]
+
+
+LISTS = ["/v1/campaigns", "/v1/providers", "/v1/events?variant=v1", "/v1/replies", "/v1/near-misses",
+         "/v1/optouts?state=any", "/v1/optouts/changes", "/v1/errors?next=60000", "/v1/alerts"]
+
+
+def test_each_list_that_can_be_cut_is_described_with_its_link():
+    assert {path.partition("?")[0] for path in LISTS} == {
+        path for path, method, operation in operations() if "limit" in names_in_query(operation)}
+    for path, _, operation in operations():
+        described = "headers" in operation["responses"].get("200", {})
+        assert described == ("limit" in names_in_query(operation)), path
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_csv_that_was_cut_goes_on_at_its_link(daemon, path):
+    def page(url):
+        response = daemon.api(url)
+        assert response.status == 200, response
+        return response.csv(), response.header("Link")
+    (head, *whole), link = page(with_query(path, {"format": "csv", "limit": 1000}))
+    assert link is None and len(whole) > 1
+    found, url, pages = [], with_query(path, {"format": "csv", "limit": max(1, len(whole) // 3)}), 0
+    while url is not None:
+        (head_again, *rows), link = page(url)
+        assert head_again == head and rows
+        found += rows
+        pages += 1
+        url = urljoin(url, re.fullmatch('<([^<>"]*)>; rel="next"', link).group(1)) if link else None
+    assert found == whole and pages > 1
+    assert daemon.api(with_query(path, {"limit": 1})).header("Link") is None
+
+
+def test_a_number_is_found_however_it_is_written(daemon):
+    plain = daemon.get("/v1/optouts/" + phone(90))
+    digits = phone(90)[1:]
+    for text in (digits, f"00{digits}", f"+1 {digits[1:4]} {digits[4:7]} {digits[7:]}",
+                 f"+1-{digits[1:4]}-{digits[4:7]}-{digits[7:]}",
+                 f"+1 ({digits[1:4]}) {digits[4:7]}-{digits[7:]}", f"tel:+{digits}",
+                 f"sms:+{digits}", f"rcs:+{digits}"):
+        assert daemon.get("/v1/optouts/" + quote(text, safe="")) == plain, text
+    for text, status in ((digits + "x", 400), ("0" + digits[1:], 400), ("no number at all", 400),
+                         ("+15559999999", 404), ("12345", 404), ("ACME", 404)):
+        response = daemon.api("/v1/optouts/" + quote(text, safe=""))
+        assert response.status == status, text
+        assert status == 404 or "+15560000000" in response.json()["error"]
+
+
+def test_unattributed_replies_are_those_of_the_time(daemon):
+    rows = daemon.get("/v1/replies?limit=1000")["replies"]
+    none = [row["time"] for row in rows if row["rule"] == "none"]
+    assert daemon.get("/v1/replies")["unattributed"] == len(none) > 1
+    middle = none[len(none) // 2]
+    before = sum(time < middle for time in none)
+    assert daemon.get(f"/v1/replies?to={middle}")["unattributed"] == before
+    assert daemon.get(f"/v1/replies?from={middle}")["unattributed"] == len(none) - before
+    for name in ("workspace", "campaign", "variant"):
+        assert daemon.get(f"/v1/replies?{name}=")["unattributed"] is None
 
 
 def test_changes_are_followed_to_the_end(daemon):

@@ -106,7 +106,7 @@ def test_errors_on_the_command_line_agree_with_the_api(daemon):
     found = json.loads(daemon.cli("errors", "--campaign", CAMPAIGN, "--json").stdout)
     assert {key: found[key] for key in want} == want
     (row,) = table(daemon.cli("errors", "--campaign", CAMPAIGN, "--csv").stdout)
-    assert list(row) == ERROR_KEYS
+    assert list(row) == ["workspace", "campaign", *ERROR_KEYS]
     assert (row["code"], row["name"], row["count"]) == ("30005", "Unknown destination handset", "1")
     shown = daemon.cli("errors").stdout
     assert "30005" in shown and "Unknown destination handset" in shown

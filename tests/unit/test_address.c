@@ -1,6 +1,7 @@
 /* address: each form of address that Twilio uses has its kind, and consent its one address. */
 #include "testing.h"
 
+#include "dlrd/base/buffer.h"
 #include "dlrd/twilio/address.h"
 
 static void
@@ -114,6 +115,105 @@ consent_is_one_for_rcs_and_sms(void **state)
 		assert_slice(address_of_person(slice_of(rows[i][0])), rows[i][1]);
 }
 
+/* All spellings in their order, as "a|b"; "-" in front for what is no address. */
+static void
+assert_spelled(const char *text, const char *expected)
+{
+	struct address_spellings spellings;
+	struct buffer found = BUFFER_EMPTY;
+	address_spell(slice_of(text), &spellings);
+	if (!spellings.is_address)
+		buffer_append(&found, SLICE("-"));
+	assert_in_range(spellings.count, 1, ADDRESS_SPELLINGS_MAX);
+	for (size_t i = 0; i < spellings.count; i++)
+		buffer_appendf(&found, "%s%.*s", i > 0 ? "|" : "", SLICE_ARG(spellings.items[i]));
+	assert_slice(buffer_slice(&found), expected);
+	buffer_done(&found);
+}
+
+static void
+a_number_is_meant_however_it_is_written(void **state)
+{
+	(void)state;
+	static const char *const texts[] = {"15560000000", "+1 556 000 0000", "+1-556-000-0000",
+	    "+1 (556) 000-0000", "0015560000000", "001 556 000 0000", "tel:+1-556-000-0000",
+	    "TEL:+15560000000;ext=7", "sms:+15560000000?body=STOP", "smsto:15560000000",
+	    " 15560000000", "1.556.000.0000", "+1 556/000-0000", "\"+15560000000\"",
+	    "'+15560000000",
+	    "+1\xc2\xa0"
+	    "556\xe2\x80\x91"
+	    "0000000",
+	    "\xe2\x80\xaa+15560000000\xe2\x80\xac", "RCS:+1 556 0000000", "rcs: 15560000000"};
+	for (size_t i = 0; i < COUNT_OF(texts); i++) {
+		struct address_spellings spellings;
+		address_spell(slice_of(texts[i]), &spellings);
+		assert_true(spellings.is_address);
+		assert_slice(spellings.items[spellings.count - 1], "+15560000000");
+	}
+	assert_spelled("+15560000000", "+15560000000");
+	assert_spelled("+44 (0)20 7946 0000", "+44 (0)20 7946 0000|+442079460000");
+	assert_spelled("whatsapp: 15560000000", "whatsapp: 15560000000|whatsapp:+15560000000");
+	assert_spelled(
+	    "WhatsApp:+1 556 000 0000", "WhatsApp:+1 556 000 0000|whatsapp:+15560000000");
+}
+
+static void
+what_is_written_right_is_tried_as_it_is(void **state)
+{
+	(void)state;
+	assert_spelled("12345", "12345");
+	assert_spelled("123-45", "123-45|12345");
+	assert_spelled("1234567", "1234567|+1234567"); /* a short code, or a number of Niue */
+	assert_spelled("ACME", "ACME");
+	assert_spelled("+1650380XXXX", "+1650380XXXX");
+	assert_spelled("messenger:123", "messenger:123");
+	assert_spelled("whatsapp:US.1234", "whatsapp:US.1234");
+}
+
+static void
+what_is_no_address_is_told_apart(void **state)
+{
+	(void)state;
+	static const char *const texts[] = {"", " ", "+", "+1", "12", "a@b", "+1556x",
+	    "02079460000", "+05560000000", "0000000000", "+1234567890123456", "tel:", "tel:ACME",
+	    "sms:12", ":15560000000", "whatsapp:", "+1 556 000 0000 extension 7",
+	    "MG00000000000000000000000000000001", "15560000000x", "\xff"};
+	for (size_t i = 0; i < COUNT_OF(texts); i++) {
+		struct address_spellings spellings;
+		address_spell(slice_of(texts[i]), &spellings);
+		if (spellings.is_address)
+			print_error("\"%s\"\n", texts[i]);
+		assert_false(spellings.is_address);
+		assert_slice(spellings.items[0], texts[i]);
+	}
+	char *longest = malloc(100000);
+	memset(longest, '1', 100000);
+	struct address_spellings spellings;
+	address_spell((struct slice){longest, 100000}, &spellings);
+	assert_false(spellings.is_address);
+	assert_int_equal(spellings.count, 1);
+	free(longest);
+}
+
+/* Nothing that was typed is read or written beyond its ends (with ASan). */
+static void
+any_text_is_spelled(void **state)
+{
+	(void)state;
+	static const char *const pieces[] = {"+", "1", "0", "00", "(0)", "(", ")", " ", "-",
+	    "tel:", "sms:", "rcs:", "whatsapp:", ":", ";", "?", "5560000", "X", "ACME", "\"", "'",
+	    "\xff", "\xc2", "\xc2\xa0", "\xe2\x80"};
+	for (int round = 0; round < 20000; round++) {
+		struct buffer text = BUFFER_EMPTY;
+		for (unsigned k = 1 + random_below(12); k > 0; k--)
+			buffer_append(&text, slice_of(pieces[random_below(COUNT_OF(pieces))]));
+		struct address_spellings spellings;
+		address_spell(buffer_slice(&text), &spellings);
+		assert_in_range(spellings.count, 1, ADDRESS_SPELLINGS_MAX);
+		buffer_done(&text);
+	}
+}
+
 int
 main(void)
 {
@@ -123,6 +223,10 @@ main(void)
 	    cmocka_unit_test(a_sender_is_its_own_kind_and_else_its_services),
 	    cmocka_unit_test(each_kind_has_a_name_of_its_own),
 	    cmocka_unit_test(consent_is_one_for_rcs_and_sms),
+	    cmocka_unit_test(a_number_is_meant_however_it_is_written),
+	    cmocka_unit_test(what_is_written_right_is_tried_as_it_is),
+	    cmocka_unit_test(what_is_no_address_is_told_apart),
+	    cmocka_unit_test(any_text_is_spelled),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

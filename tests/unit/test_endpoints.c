@@ -126,6 +126,7 @@ body_of(const char *target, unsigned status)
 			assert_true(json_text(json_get(value, "error")).len > 0);
 		json_free(value);
 	}
+	buffer_done(&answer.link);
 	return answer.body;
 }
 
@@ -465,8 +466,7 @@ any_target_gets_an_answer(void **state)
 		struct api_answer answer = ask_of(reader, buffer_slice(&target));
 		assert_in_range(answer.status, 200, 499);
 		assert_true(answer.body.len > 0 || answer.stream != NULL);
-		event_stream_free(answer.stream);
-		buffer_done(&answer.body);
+		endpoints_answer_done(&answer);
 		buffer_done(&target);
 	}
 }
@@ -616,7 +616,7 @@ assert_rich(const char *target, unsigned status, const char *part)
 		    "%s: %u %.*s\n", target, answer.status, SLICE_ARG(buffer_slice(&answer.body)));
 	assert_int_equal(answer.status, status);
 	assert_contains(buffer_slice(&answer.body), part);
-	buffer_done(&answer.body);
+	endpoints_answer_done(&answer);
 }
 
 static void
@@ -675,6 +675,10 @@ replies_are_told_with_how_they_were_attributed(void **state)
 	    "\"service\":\"" SERVICE_A "\",\"body\":\"STOP\",\"keyword\":\"stop\","
 	    "\"rule\":\"latest\",\"candidates\":1,\"answers\":\"SM1\"}");
 	assert_rich("/v1/replies", 200, "\"unattributed\":2,\"next\":null}");
+	assert_rich("/v1/replies?to=2026-11-20T18:00:00Z", 200, "\"unattributed\":1,");
+	assert_rich("/v1/replies?from=2026-11-20T18:00:01Z", 200, "\"unattributed\":0,");
+	assert_rich("/v1/replies?workspace=w", 200, "\"unattributed\":null,");
+	assert_rich("/v1/replies?campaign=c", 200, "\"unattributed\":null,");
 	assert_rich("/v1/replies?campaign=c&keyword=start", 200, "[{\"seq\":5,");
 	assert_rich("/v1/replies?rule=none&limit=1", 200, "[{\"seq\":6,");
 	assert_rich("/v1/replies?variant=b", 200, "\"replies\":[],");
@@ -701,6 +705,12 @@ near_misses_are_told_with_the_state_of_their_number(void **state)
 	    "\"number\":\"+15005550011\",\"to\":\"+15005550006\",\"service\":\"" SERVICE_A "\","
 	    "\"message\":\"SM24\",\"body\":\"stop that\",\"near_miss\":\"stop\",\"state\":null}],"
 	    "\"next\":null}");
+	assert_rich("/v1/near-misses?campaign=c&workspace=w", 200, "\"near_misses\":[]");
+	assert_rich("/v1/near-misses?campaign=", 200, "\"near_misses\":[{");
+	assert_rich("/v1/near-misses?from=2026-11-20T18:00:01Z", 200, "\"near_misses\":[]");
+	assert_rich("/v1/near-misses?to=2026-11-20T18:00:00Z", 200, "\"near_misses\":[]");
+	assert_rich("/v1/near-misses?from=2026-11-20T18:00:00Z&to=2026-11-20T18:00:01Z", 200,
+	    "\"near_misses\":[{\"seq\":7,");
 	assert_rich("/v1/near-misses?next=7", 200, "{\"near_misses\":[],\"next\":null}");
 }
 
@@ -718,6 +728,11 @@ opt_outs_are_told_as_they_are_and_as_they_were(void **state)
 	assert_rich("/v1/optouts?at=2026-11-20T15:30:00Z", 200,
 	    "[{\"number\":\"+15005550009\",\"scope\":\"" SERVICE_A "\",\"state\":\"out\"");
 	assert_rich("/v1/optouts?at=1970-01-01", 200, "\"optouts\":[]");
+	assert_rich("/v1/optouts?from=2026-11-20T17:00:00Z&to=2026-11-20T17:00:01Z", 200, "[{");
+	assert_rich("/v1/optouts?from=2026-11-20T17:00:01Z", 200, "\"optouts\":[]");
+	assert_rich("/v1/optouts?state=any&to=2026-11-20T16:00:00Z", 200, "\"optouts\":[]");
+	assert_rich(
+	    "/v1/optouts?at=2026-11-20T15:30:00Z&from=2026-11-20T15:00:01Z", 200, "\"optouts\":[]");
 	assert_rich("/v1/optouts?scope=x", 200, "\"optouts\":[]");
 	assert_rich("/v1/optouts?state=x", 400, "state must be out, in or any");
 	assert_rich("/v1/optouts?at=x", 400, "at must be a time");
@@ -743,8 +758,9 @@ static void
 a_number_is_told_with_its_scopes_and_history(void **state)
 {
 	(void)state;
-	static const char *const spellings[] = {
-	    "%2B15005550009", "+15005550009", "%2015005550009", "rcs:+15005550009"};
+	static const char *const spellings[] = {"%2B15005550009", "+15005550009", "%2015005550009",
+	    "rcs:+15005550009", "15005550009", "+1%20500%20555%200009", "+1-500-555-0009",
+	    "+1%20(500)%20555-0009", "0015005550009", "tel:+15005550009", "sms:+1-500-555-0009"};
 	for (size_t i = 0; i < COUNT_OF(spellings); i++) {
 		char target[64];
 		snprintf(target, sizeof target, "/v1/optouts/%s", spellings[i]);
@@ -762,10 +778,13 @@ a_number_is_told_with_its_scopes_and_history(void **state)
 	assert_rich("/v1/optouts/whatsapp:+15005550010", 200, "\"state\":\"out\"");
 	assert_rich("/v1/optouts/whatsapp:%2015005550010", 200, "\"state\":\"out\"");
 	assert_rich("/v1/optouts/+15005550010", 404, "no entry"); /* WhatsApp's is another */
-	assert_rich("/v1/optouts/", 404, "no entry");
+	assert_rich("/v1/optouts/ACME", 404, "no entry");
+	assert_rich("/v1/optouts/", 400, "the path must end with a number with its country code");
+	assert_rich("/v1/optouts/05005550009", 400, "country code");
+	assert_rich("/v1/optouts/+15005550009x", 400, "country code");
 	assert_rich("/v1/optouts/+15005550009?format=csv", 200,
 	    "time,state,cause,scope,message,changed,body,seq\r\n2026-11-20T15:00:00.000Z,out,");
-	assert_rich("/v1/optouts/+1?format=csv", 404, "{\"error\":");
+	assert_rich("/v1/optouts/+15005559999?format=csv", 404, "{\"error\":");
 }
 
 static void
@@ -798,6 +817,62 @@ events_are_filtered_by_variant_and_time(void **state)
 	    "\"consent\":\"out\",\"cause\":\"keyword\",\"rule\":\"latest\",\"candidates\":1,"
 	    "\"answers\":\"SM1\"}");
 	assert_rich("/v1/events/1", 200, "\"rule\":null,\"candidates\":null,\"answers\":null}");
+}
+
+static void
+a_parameter_that_would_do_nothing_is_refused(void **state)
+{
+	(void)state;
+	static const char *const targets[] = {"/v1/providers?workspace=w",
+	    "/v1/providers?campaign=c", "/v1/events/stream?from=2026-11-20",
+	    "/v1/campaigns?Workspace=w", "/v1/campaigns?x", "/v1/campaigns/c?limit=1",
+	    "/healthz?x=1", "/metrics?x=1", "/v1/events?limit=1&next=2",
+	    "/v1/optouts/+15005550009?scope=x", "/v1/openapi.json?format=csv", "/v1/errors?=1"};
+	for (size_t i = 0; i < COUNT_OF(targets); i++)
+		assert_rich(targets[i], 400, "has no parameter ");
+	assert_rich("/v1/providers?workspace=w", 400,
+	    "/v1/providers has no parameter \\\"workspace\\\"; it has by, provider, account, "
+	    "service, "
+	    "sender, from, to, format, limit, next");
+	assert_rich("/healthz?x=1", 400, "/healthz has no parameter \\\"x\\\"\"}");
+	assert_rich("/v1/campaigns?&&", 200, "\"campaigns\"");
+}
+
+static void
+assert_link(const char *target, const char *expected)
+{
+	struct api_answer answer = ask_of(rich, slice_of(target));
+	struct slice link = buffer_slice(&answer.link);
+	assert_slice(link.ptr == NULL ? SLICE("") : link, expected);
+	endpoints_answer_done(&answer);
+}
+
+static void
+csv_that_was_cut_is_linked_to_its_rest(void **state)
+{
+	(void)state;
+	assert_link("/v1/events?format=csv&limit=2", "<?format=csv&limit=2&after=2>; rel=\"next\"");
+	assert_link("/v1/events?after=1&workspace=w&format=csv&limit=1",
+	    "<?workspace=w&format=csv&limit=1&after=2>; rel=\"next\"");
+	assert_link("/v1/events?format=csv&limit=9", "");
+	assert_link("/v1/events?limit=2", "");
+	assert_link("/v1/optouts/changes?format=csv&limit=1",
+	    "<?format=csv&limit=1&after=1>; rel=\"next\"");
+	assert_link("/v1/optouts?state=any&format=csv&limit=1",
+	    "<?state=any&format=csv&limit=1&next=2>; rel=\"next\"");
+	assert_link("/v1/optouts?state=any&format=csv", "");
+}
+
+/* What a parameter holds cannot end the header or its reference. */
+static void
+a_link_holds_any_value_escaped(void **state)
+{
+	(void)state;
+	const struct api_request request = {.method = SLICE("GET"),
+	    .target = SLICE("/v1/replies?format=csv&limit=1&to=2100-01-01T00%3A00%3A00%2B01:00")};
+	struct api_answer answer = endpoints_answer(&state_of_daemon, rich, &request);
+	assert_contains(buffer_slice(&answer.link), "&to=2100-01-01T00%3A00%3A00%2B01%3A00&next=");
+	endpoints_answer_done(&answer);
 }
 
 /* --- what is done --- */
@@ -969,6 +1044,9 @@ main(void)
 	    cmocka_unit_test(a_number_is_told_with_its_scopes_and_history),
 	    cmocka_unit_test(alerts_are_told_newest_first),
 	    cmocka_unit_test(events_are_filtered_by_variant_and_time),
+	    cmocka_unit_test(a_parameter_that_would_do_nothing_is_refused),
+	    cmocka_unit_test(csv_that_was_cut_is_linked_to_its_rest),
+	    cmocka_unit_test(a_link_holds_any_value_escaped),
 	};
 	int failed = cmocka_run_group_tests(tests, set_up, tear_down);
 	return failed + cmocka_run_group_tests(rich_tests, set_up_rich, tear_down_rich);

@@ -59,6 +59,55 @@ a_formula_is_neutralised(void **state)
 }
 
 static void
+a_formula_is_neutralised_behind_what_spreadsheets_pass_over(void **state)
+{
+	(void)state;
+	assert_csv(SLICE(" =1+1"), "\"' =1+1\"");
+	assert_csv(SLICE("\n=1+1"), "\"'\n=1+1\"");
+	assert_csv(SLICE(" \r\n\t@x"), "\"' \r\n\t@x\"");
+	assert_csv(SLICE("\x01=1"), "\"'\xef\xbf\xbd=1\"");
+	assert_csv(SLICE("\0=1"), "\"'\xef\xbf\xbd=1\"");
+	assert_csv(SLICE("\xff=1"), "\"'\xef\xbf\xbd=1\"");
+	assert_csv(SLICE("\xc2\xa0=1"), "\"'\xc2\xa0=1\"");
+	assert_csv(SLICE("\xef\xbb\xbf=1"), "\"'\xef\xbb\xbf=1\"");
+	assert_csv(SLICE("\nhello"), "\"'\nhello\"");
+	assert_csv(SLICE("\xef\xbc\x9d"
+			 "1+1"),
+	    "\"'\xef\xbc\x9d"
+	    "1+1\"");
+	assert_csv(SLICE("\xef\xbc\x8b"), "\"'\xef\xbc\x8b\"");
+	assert_csv(SLICE("\xef\xbc\x8d"), "\"'\xef\xbc\x8d\"");
+	assert_csv(SLICE("\xef\xbc\xa0"), "\"'\xef\xbc\xa0\"");
+	assert_csv(SLICE("\xef\xbc\xa1"), "\xef\xbc\xa1"); /* a letter */
+	assert_csv(SLICE(" hello"), " hello");
+}
+
+static void
+a_cell_is_utf8_without_controls(void **state)
+{
+	(void)state;
+	assert_csv(SLICE("a\0b"), "a\xef\xbf\xbd"
+				  "b");
+	assert_csv(SLICE("a\xff\xc3"), "a\xef\xbf\xbd\xef\xbf\xbd");
+	assert_csv(SLICE("\xed\xa0\x80"), "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
+	assert_csv(SLICE("a\x1b[2J\x7f"), "a\xef\xbf\xbd[2J\xef\xbf\xbd");
+	assert_csv(SLICE("a\xc2\x9b"), "a\xef\xbf\xbd");
+	assert_csv(SLICE("a\tb"), "\"a\tb\"");
+	assert_csv(SLICE("\xf0\x9f\x98\x80"), "\xf0\x9f\x98\x80");
+	for (int byte = 0; byte < 256; byte++) {
+		const char text[] = {'a', (char)byte, 'b'};
+		struct report_row row = {
+		    {{.kind = CELL_TEXT, .text = (struct slice){text, sizeof text}}}};
+		struct buffer out = BUFFER_EMPTY;
+		report_csv_row(&one_cell, &row, &out);
+		bool keeps =
+		    byte >= ' ' ? byte < 0x7f : byte == '\t' || byte == '\r' || byte == '\n';
+		assert_int_equal(slice_find(buffer_slice(&out), (char)0xef) == out.len, keeps);
+		buffer_done(&out);
+	}
+}
+
+static void
 a_telephone_number_keeps_its_plus(void **state)
 {
 	(void)state;
@@ -298,6 +347,8 @@ main(void)
 	    cmocka_unit_test(plain_text_stands_as_it_is),
 	    cmocka_unit_test(quotes_commas_and_line_breaks_are_quoted),
 	    cmocka_unit_test(a_formula_is_neutralised),
+	    cmocka_unit_test(a_formula_is_neutralised_behind_what_spreadsheets_pass_over),
+	    cmocka_unit_test(a_cell_is_utf8_without_controls),
 	    cmocka_unit_test(a_telephone_number_keeps_its_plus),
 	    cmocka_unit_test(a_campaign_has_its_fixed_members),
 	    cmocka_unit_test(a_rate_over_nothing_is_null),

@@ -139,15 +139,51 @@ a_day_without_a_midnight_begins_when_it_does(void **state)
 }
 
 static void
-hours_are_local_where_the_offset_is_no_whole_hour(void **state)
+assert_exact(const char *campaign, const char *query, bool exact)
+{
+	struct json_t *value = ask(campaign, query, 200);
+	struct buffer out = BUFFER_EMPTY;
+	assert_ok(json_write(value, &out));
+	assert_contains(buffer_slice(&out), exact ? "\"exact\":true" : "\"exact\":false");
+	buffer_done(&out);
+	json_free(value);
+}
+
+/* The points of Kolkata are those of the hours of UTC that begin in its days: none of them has a
+ * fact of before its time. */
+static void
+a_point_begins_with_the_first_hour_that_it_counts(void **state)
 {
 	(void)state;
 	assert_points("spring", "tz=Asia/Kolkata&to=2026-03-28T02:00:00Z",
-	    "2026-03-27T23:30 1; 2026-03-28T00:30 1");
-	assert_points("spring", "interval=day&tz=Asia/Kolkata&from=2026-03-29&to=2026-03-30",
-	    "2026-03-28T18:30 24");
+	    "2026-03-28T00:00 1; 2026-03-28T01:00 1");
+	assert_points("spring", "interval=day&tz=Asia/Kolkata&from=2026-03-29&to=2026-03-31",
+	    "2026-03-28T19:00 24; 2026-03-29T19:00 24");
+	assert_points("spring", "interval=day&tz=Asia/Kathmandu&from=2026-03-29&to=2026-03-30",
+	    "2026-03-28T19:00 24");
 	assert_points(
 	    "spring", "tz=UTC&to=2026-03-28T02:00:00Z", "2026-03-28T00:00 1; 2026-03-28T01:00 1");
+}
+
+static void
+a_zone_without_whole_hours_is_told_not_to_be_exact(void **state)
+{
+	(void)state;
+	static const char *const exact[] = {"", "tz=Europe/Berlin", "tz=Asia/Beirut", "tz=-08:00"};
+	static const char *const inexact[] = {
+	    "tz=Asia/Kolkata", "tz=Asia/Kathmandu", "tz=-03:30", "tz=America/St_Johns"};
+	for (size_t i = 0; i < COUNT_OF(exact); i++) {
+		char query[64];
+		assert_exact("spring", exact[i], true);
+		assert_exact("spring", inexact[i], false);
+		snprintf(query, sizeof query, "interval=day&%s", inexact[i]);
+		assert_exact("spring", query, false);
+	}
+	assert_exact("spring", "tz=Asia/Kolkata&to=2020-01-01", false); /* without a point, too */
+	assert_exact("spring", "tz=Europe/Berlin&to=2020-01-01", true);
+	/* Half an hour forward in their summer, from half past ten to eleven. */
+	assert_exact("spring", "tz=Australia/Lord_Howe", true);
+	assert_exact("spring", "tz=Australia/Lord_Howe&from=2026-06-01&to=2026-06-02", false);
 }
 
 /* The hour that the clocks show twice is two hours, and the one they skip is none. */
@@ -274,7 +310,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(days_are_local_and_as_long_as_they_are),
 	    cmocka_unit_test(a_day_without_a_midnight_begins_when_it_does),
-	    cmocka_unit_test(hours_are_local_where_the_offset_is_no_whole_hour),
+	    cmocka_unit_test(a_point_begins_with_the_first_hour_that_it_counts),
+	    cmocka_unit_test(a_zone_without_whole_hours_is_told_not_to_be_exact),
 	    cmocka_unit_test(each_hour_of_a_changed_clock_is_a_point),
 	    cmocka_unit_test(a_bare_day_is_one_of_the_zone),
 	    cmocka_unit_test(gaps_are_filled_between_the_bounds),

@@ -316,11 +316,13 @@ near_misses_are_listed_with_the_state_of_the_person(void **state)
 	commit_one(store, stop("RE9", "+15005550002", T0 + 1));
 	close_store(store);
 	struct store_reader *reader = open_reader();
-	assert_ok(store_read_near_misses(reader, 0, 0, note_near_miss, &text));
+	assert_ok(
+	    store_read_near_misses(reader, &(struct near_miss_filter){0}, note_near_miss, &text));
 	assert_slice(buffer_slice(&text),
 	    "RE0 \"please stop\" out; RE1 \"please stop\" out; RE2 \"please stop\" ; ");
 	buffer_clear(&text);
-	assert_ok(store_read_near_misses(reader, 1, 1, note_near_miss, &text));
+	assert_ok(store_read_near_misses(
+	    reader, &(struct near_miss_filter){.after_seq = 1, .limit = 1}, note_near_miss, &text));
 	assert_slice(buffer_slice(&text), "RE1 \"please stop\" out; ");
 	buffer_done(&text);
 	store_reader_close(reader);

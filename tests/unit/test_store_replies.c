@@ -30,7 +30,7 @@ a_reply_to_nothing_belongs_to_no_campaign(void **state)
 	assert_replies("RE1 none  0 \n");
 	assert_figures("", "0 0 0 0 0 0 0 1 0 0 0 0");
 	struct store_reader *reader = open_reader();
-	assert_ok(store_count_unattributed(reader, &count));
+	assert_ok(store_count_unattributed(reader, 0, 0, &count));
 	assert_int_equal(count, 1);
 	store_reader_close(reader);
 }

@@ -41,6 +41,7 @@ struct api_answer {
 	const char *media_type;
 	const char *allow;  /* of a 405: the methods that are answered; NULL otherwise */
 	struct buffer body; /* the caller's, to be given to buffer_done */
+	struct buffer link; /* likewise: the header Link; empty for none */
 	/* The caller's, to be given to event_stream_free: the body goes on with what it reads.
 	 * NULL for an answer that is whole. */
 	struct event_stream *stream;
@@ -56,6 +57,9 @@ struct api_answer endpoints_answer(const struct endpoints_state *state, struct s
 
 /* {"error": "..."} with that status. */
 struct api_answer endpoints_error(unsigned status, const char *format, ...) printf_like(2, 3);
+
+/* Frees what an answer has. */
+void endpoints_answer_done(struct api_answer *answer);
 
 /* Appends the path of the table's row at index, as OpenAPI writes it: "/v1/messages/{sid}". false,
  * without a word, behind the last one. */

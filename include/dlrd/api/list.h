@@ -15,6 +15,7 @@ struct list {
 	struct question *question;
 	const struct report *report;
 	size_t limit; /* rows at most; 0: all */
+	bool follows; /* goes on by after=, as what is followed does, not by next= */
 	/* list_begin and list_add fill the rest. */
 	struct json_t *array;
 	size_t count; /* rows shown */
@@ -36,7 +37,8 @@ void list_put(struct list *list, struct json_t *object);
 /* Puts "next": an opaque place to go on from, or null at the end of the list. */
 void list_next(const struct list *list, struct json_t *object);
 
-/* Writes the answer, of which CSV is written already. Frees object. */
+/* Writes the answer, of which CSV is written already; CSV that was cut gets a Link to its rest
+ * (RFC 8288), since it has no place for a next. Frees object. */
 void list_end(struct list *list, struct json_t *object, enum result result);
 
 /* The three above for a list that has nothing beside it but its next. */

@@ -48,6 +48,9 @@ must_check bool question_common(struct question *question);
  * is short, unless a limit is asked for. */
 size_t question_limit(const struct question *question, bool is_short);
 
+/* Links the answer to its rest: the same question, with the parameter name at place. */
+void question_link(struct question *question, const char *name, int64_t place);
+
 /* Writes value as the answer's body, and frees it. */
 void question_answer(struct question *question, struct json_t *value);
 

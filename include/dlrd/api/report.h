@@ -90,7 +90,9 @@ struct report_row report_catalogue_row(const struct catalogue_row *row);
 struct json_t *report_json(const struct report *report, const struct report_row *row);
 
 /* Append a CSV line (RFC 4180), ended by CR LF. A text that a spreadsheet would run as a formula
- * gets an apostrophe in front (OWASP, "CSV Injection"); a telephone number keeps its plus. */
+ * gets an apostrophe in front (OWASP, "CSV Injection"); a telephone number keeps its plus. Each
+ * cell is UTF-8: a byte that is none, and a control but TAB, LF and CR, which stand in quotes,
+ * becomes U+FFFD. */
 void report_csv_head(const struct report *report, struct buffer *out);
 void report_csv_row(const struct report *report, const struct report_row *row, struct buffer *out);
 

@@ -22,6 +22,8 @@ struct consent_row {
 struct optout_filter {
 	struct slice number, scope, state; /* absent: any */
 	int64_t at_us;                     /* as it was then; 0: now */
+	int64_t from_us,
+	    to_us; /* since a time in from..to; 0: any. Passed over where number is set */
 	int64_t after_seq;
 	size_t limit; /* 0 for all */
 };

@@ -47,12 +47,20 @@ struct reply_filter {
 must_check enum result store_read_replies(
     struct store_reader *reader, const struct reply_filter *filter, event_fn on_row, void *context);
 
-/* How many replies belong to no campaign. */
-must_check enum result store_count_unattributed(struct store_reader *reader, int64_t *out_count);
+/* How many replies that arrived in from_us..to_us (0: any time) belong to no campaign. */
+must_check enum result store_count_unattributed(
+    struct store_reader *reader, int64_t from_us, int64_t to_us, int64_t *out_count);
+
+struct near_miss_filter {
+	uint64_t after_seq;
+	struct slice workspace, campaign; /* that the reply counts in; absent: any */
+	int64_t from_us, to_us;
+	size_t limit; /* 0 for all */
+};
 
 /* Replies that sound like an opt-out and are none, in the order of their arrival. */
-must_check enum result store_read_near_misses(
-    struct store_reader *reader, uint64_t after_seq, size_t limit, event_fn on_row, void *context);
+must_check enum result store_read_near_misses(struct store_reader *reader,
+    const struct near_miss_filter *filter, event_fn on_row, void *context);
 
 /* What Twilio's debugger told. */
 struct alert_row {

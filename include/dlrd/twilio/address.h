@@ -36,4 +36,27 @@ struct slice address_kind_name(enum address_kind kind);
  * Borrowed from address. */
 struct slice address_of_person(struct slice address);
 
+#define ADDRESS_SPELLINGS_MAX 4
+#define ADDRESS_MAX 64 /* bytes of the longest address that is put together here */
+
+/* The addresses that a person may mean by a text, those worth trying first in front. */
+struct address_spellings {
+	size_t count;
+	struct slice items[ADDRESS_SPELLINGS_MAX]; /* borrowed from the text, or in made */
+	char made[ADDRESS_SPELLINGS_MAX][ADDRESS_MAX];
+	bool is_address; /* the text is one, however it is written */
+};
+
+/* What to say where a text is none. */
+#define ADDRESS_EXPECTED                                                                \
+	"a number with its country code (+15560000000), a short code, a sender's name " \
+	"or one of these behind a channel (whatsapp:+15560000000)"
+
+/* Reads an address as people write and copy it: exact text first, whatever it is; then the number
+ * that it is without quotes and what divides its digits, with the plus that it lacks or that 00
+ * stands for, without tel: or sms: in front (RFC 3966, RFC 5724). A plus that was decoded to a
+ * space is one of those that it lacks. A national number, with 0 in front, is nobody's: the country
+ * is not known. *out_spellings points into itself: do not copy it. */
+void address_spell(struct slice text, struct address_spellings *out_spellings);
+
 #endif
