@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <microhttpd.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -28,21 +29,27 @@ struct listener {
 
 struct api {
 	struct api_options options;
+	pthread_mutex_t token_lock; /* guards options.token */
 	struct readers *readers;
 	struct listener listeners[API_LISTENERS_MAX];
 };
 
 static bool
-is_authorised(const struct api *api, struct MHD_Connection *mhd, struct slice target)
+is_authorised(struct api *api, struct MHD_Connection *mhd, struct slice target)
 {
-	if (api->options.token == NULL || endpoints_is_open(target))
+	if (endpoints_is_open(target))
 		return true;
 	struct slice header = slice_of(
 	    MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION));
-	struct slice scheme = SLICE("Bearer ");
-	return header.len > scheme.len &&
-	       slice_equal_nocase((struct slice){header.ptr, scheme.len}, scheme) &&
-	       secret_equal(api->options.token, slice_from(header, scheme.len));
+	struct slice scheme = SLICE("Bearer "), given = SLICE_NONE;
+	if (header.len > scheme.len &&
+	    slice_equal_nocase((struct slice){header.ptr, scheme.len}, scheme))
+		given = slice_from(header, scheme.len);
+	pthread_mutex_lock(&api->token_lock);
+	const struct secret *token = api->options.token;
+	bool authorised = token == NULL || (given.ptr != NULL && secret_equal(token, given));
+	pthread_mutex_unlock(&api->token_lock);
+	return authorised;
 }
 
 /* Every header of every answer of this listener: it is for programs and for its own pages. */
@@ -200,6 +207,7 @@ api_start(const struct api_options *options, struct api **out_api, struct failur
 	if (api == NULL)
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
 	api->options = *options;
+	pthread_mutex_init(&api->token_lock, NULL);
 	enum result result = readers_new(options->store_path, QUESTION_MAX_US, &api->readers);
 	for (size_t i = 0; result == RESULT_OK && i < options->listen_count; i++)
 		result = start_listener(api, i);
@@ -229,6 +237,14 @@ api_tick(struct api *api)
 }
 
 void
+api_set_token(struct api *api, const struct secret *token)
+{
+	pthread_mutex_lock(&api->token_lock);
+	api->options.token = token;
+	pthread_mutex_unlock(&api->token_lock);
+}
+
+void
 api_stop(struct api *api)
 {
 	if (api == NULL)
@@ -253,5 +269,6 @@ api_free(struct api *api)
 	for (size_t i = 0; i < api->options.listen_count; i++)
 		streams_free(api->listeners[i].streams);
 	readers_free(api->readers);
+	pthread_mutex_destroy(&api->token_lock);
 	free(api);
 }

@@ -65,7 +65,7 @@ static const double entry_bounds[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 102
 
 /* value: a counter's count, or the bits of a gauge's double. Histograms use the other fields. */
 struct metric {
-	struct metric *next; /* in the family, in the order they were added */
+	struct metric *_Atomic next; /* in the family, in the order they were added */
 	enum metric_family family;
 	_Atomic uint64_t value;
 	_Atomic uint64_t buckets[BOUNDS_MAX + 1]; /* observations by bound, not cumulated */
@@ -74,7 +74,7 @@ struct metric {
 };
 
 struct metrics {
-	struct metric *first[METRIC_FAMILY_COUNT];
+	struct metric *_Atomic first[METRIC_FAMILY_COUNT];
 };
 
 struct metrics *
@@ -86,16 +86,17 @@ metrics_new(void)
 struct metric *
 metrics_add(struct metrics *metrics, enum metric_family family, const char *labels)
 {
+	struct metric *_Atomic *end = &metrics->first[family];
+	for (struct metric *there; (there = atomic_load(end)) != NULL; end = &there->next)
+		if (strcmp(there->labels, labels) == 0)
+			return there;
 	size_t size = strlen(labels) + 1;
 	struct metric *metric = calloc(1, sizeof *metric + size);
 	if (metric == NULL)
 		return NULL;
 	metric->family = family;
 	memcpy(metric->labels, labels, size);
-	struct metric **end = &metrics->first[family];
-	while (*end != NULL)
-		end = &(*end)->next;
-	*end = metric;
+	atomic_store(end, metric);
 	return metric;
 }
 

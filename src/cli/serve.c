@@ -33,7 +33,6 @@ run(const struct cli_command *command, int count, char **words)
 	result = daemon_run(settings, &failure);
 	if (result != RESULT_OK)
 		log_line(LOG_ERROR, "cannot start: %s", failure.text);
-	settings_free(settings);
 	return result == RESULT_OK ? CLI_OK : CLI_FAILED;
 }
 

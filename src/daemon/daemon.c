@@ -3,6 +3,7 @@
 
 #include "dlrd/api/api.h"
 #include "dlrd/base/clock.h"
+#include "dlrd/daemon/generation.h"
 #include "dlrd/daemon/lock.h"
 #include "dlrd/daemon/systemd.h"
 #include "dlrd/intake/intake.h"
@@ -25,7 +26,7 @@
 #define SPARE_FDS 64 /* databases, logs, the api */
 
 struct daemon {
-	const struct settings *settings;
+	struct generation *generation; /* the configuration in force */
 	char journal_path[4096], store_path[4096];
 	int lock_fd;
 	struct metrics *metrics;
@@ -33,7 +34,6 @@ struct daemon {
 	struct journal *journal;
 	struct writer *writer;
 	struct projector *projector;
-	struct handler *handler;
 	struct intake *intake;
 	struct api *api;
 	struct metric *ready;
@@ -158,46 +158,29 @@ prepare_process(const struct settings *settings)
 }
 
 static enum result
-load_catalogue(
-    const struct settings *settings, struct error_catalogue *out_catalogue, struct failure *failure)
+configure_store(struct store *store, const struct projector_store_config *config)
 {
-	struct error_catalogue catalogue;
-	enum result result = settings->error_codes[0] == '\0'
-				 ? error_catalogue_load_built_in(&catalogue, failure)
-				 : error_catalogue_load(settings->error_codes, &catalogue, failure);
-	if (result != RESULT_OK)
-		return result;
-	if (settings->error_codes_site[0] != '\0')
-		result = error_catalogue_overlay(&catalogue, settings->error_codes_site, failure);
-	if (result == RESULT_OK)
-		*out_catalogue = catalogue;
-	else
-		error_catalogue_done(&catalogue);
-	return result;
+	enum result result = store_set_catalogue(store, config->catalogue);
+	return result == RESULT_OK ? store_set_provider_names(store, config->providers) : result;
 }
 
 static enum result
 open_store(struct daemon *daemon, struct failure *failure)
 {
-	const struct settings *settings = daemon->settings;
-	struct error_catalogue catalogue;
-	enum result result = load_catalogue(settings, &catalogue, failure);
+	struct projector_store_config config;
+	enum result result = generation_store_config(daemon->generation, &config, failure);
 	if (result != RESULT_OK)
 		return result;
-	const struct store_options options = {.path = daemon->store_path,
-	    .policy = settings->conflicts,
-	    .reply_window_us = settings->reply_window_us,
-	    .reply_late_us = settings->reply_late_us};
-	result = store_open(&options, &daemon->store, failure);
+	config.options.path = daemon->store_path;
+	result = store_open(&config.options, &daemon->store, failure);
 	if (result == RESULT_OK) {
-		result = store_set_catalogue(daemon->store, &catalogue);
-		if (result == RESULT_OK)
-			result = store_set_provider_names(daemon->store, &settings->providers);
+		result = configure_store(daemon->store, &config);
 		if (result != RESULT_OK)
 			failure_set(failure, result, "%s: %s", daemon->store_path,
 			    store_error(daemon->store));
 	}
-	error_catalogue_done(&catalogue);
+	error_catalogue_done(config.catalogue);
+	free(config.catalogue);
 	return result;
 }
 
@@ -210,10 +193,11 @@ start_writer(struct daemon *daemon, struct failure *failure)
 	enum result result = journal_open(&options, &daemon->journal, failure);
 	if (result != RESULT_OK)
 		return result;
+	const struct settings *settings = daemon->generation->settings;
 	struct writer_options writer = {.journal = daemon->journal,
 	    .metrics = daemon->metrics,
-	    .keep_us = daemon->settings->journal_keep_us,
-	    .keep_bytes = (uint64_t)daemon->settings->journal_size,
+	    .keep_us = settings->journal_keep_us,
+	    .keep_bytes = (uint64_t)settings->journal_size,
 	    .context = daemon,
 	    .on_done = on_done,
 	    .on_committed = on_committed,
@@ -227,14 +211,14 @@ start_projector(struct daemon *daemon, struct failure *failure)
 {
 	struct projector_options options = {.journal_path = daemon->journal_path,
 	    .store = daemon->store,
-	    .routes = &daemon->settings->routes,
-	    .keywords = daemon->settings->keywords,
-	    .verifier = daemon->settings->verifier,
 	    .metrics = daemon->metrics,
 	    .context = daemon,
 	    .on_projected = on_projected,
 	    .on_synced = on_synced};
+	generation_projector_config(daemon->generation, &options.config);
 	enum result result = projector_start(&options, &daemon->projector, failure);
+	if (result != RESULT_OK)
+		generation_release(daemon->generation);
 	atomic_store(&daemon->projector_running, daemon->projector);
 	return result;
 }
@@ -267,46 +251,25 @@ open_sockets(const char *name, const struct settings_list *addresses, int *out_f
 static enum result
 open_intake(struct daemon *daemon, struct failure *failure)
 {
-	const struct settings *settings = daemon->settings;
-	struct handler_options handler = {.routes = &settings->routes,
-	    .verifier = settings->verifier,
-	    .keywords = settings->keywords,
-	    .limits = {.target_max = (size_t)settings->request_line_max,
-		.headers_max = (size_t)settings->headers_max,
-		.body_max = (size_t)settings->body_max,
-		.fields_max = (size_t)settings->fields_max},
-	    .metrics = daemon->metrics};
-	if (handler_new(&handler, &daemon->handler) != RESULT_OK)
-		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
-	struct intake_options options = {.handler = daemon->handler,
-	    .writer = daemon->writer,
+	const struct settings *settings = daemon->generation->settings;
+	struct intake_options options = {.writer = daemon->writer,
 	    .metrics = daemon->metrics,
 	    .head_max = (size_t)(settings->request_line_max + settings->headers_max),
-	    .body_max = (size_t)settings->body_max,
-	    .memory_max = (size_t)settings->memory_max,
 	    .connections_max = (unsigned)settings->connections_max,
-	    .connections_per_address = (unsigned)settings->connections_per_address,
-	    .request_timeout_us = settings->request_timeout_us,
-	    .keepalive_timeout_us = settings->keepalive_timeout_us,
-	    .commit_timeout_us = settings->commit_timeout_us};
-	for (size_t i = 0; i < settings->trusted_proxies.count; i++) {
-		enum result result = socket_peer_read(slice_of(settings->trusted_proxies.items[i]),
-		    &options.proxies[options.proxy_count++], failure);
-		if (result != RESULT_OK)
-			return result;
-	}
+	    .connections_per_address = (unsigned)settings->connections_per_address};
 	enum result result = open_sockets("intake", &settings->listen, options.listen_fds,
 	    INTAKE_LISTENERS_MAX, &options.listen_count, failure);
 	daemon->own_sockets = result == RESULT_OK && systemd_socket_count() == 0;
-	if (result == RESULT_OK)
-		result = intake_open(&options, &daemon->intake, failure);
-	return result;
+	if (result != RESULT_OK)
+		return result;
+	generation_intake_config(daemon->generation, &options.config);
+	return intake_open(&options, &daemon->intake, failure);
 }
 
 static enum result
 start_api(struct daemon *daemon, struct failure *failure)
 {
-	const struct settings *settings = daemon->settings;
+	const struct settings *settings = daemon->generation->settings;
 	struct api_options options = {.state = {.metrics = daemon->metrics,
 					  .context = daemon,
 					  .ready = is_ready,
@@ -332,13 +295,10 @@ start_intake(struct daemon *daemon, struct failure *failure)
 static enum result
 start(struct daemon *daemon, struct failure *failure)
 {
-	const struct settings *settings = daemon->settings;
+	const struct settings *settings = daemon->generation->settings;
 	enum result result = lock_acquire(settings->directory, &daemon->lock_fd, failure);
 	if (result != RESULT_OK)
 		return result;
-	daemon->metrics = metrics_new();
-	if (daemon->metrics == NULL)
-		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
 	daemon->ready = metrics_add(daemon->metrics, METRIC_READY, "");
 	metric_set(daemon->ready, 1);
 	/* All metrics are added before the api starts to show them, and every socket is open before
@@ -360,7 +320,7 @@ stop(struct daemon *daemon)
 {
 	atomic_store(&daemon->draining, true);
 	if (daemon->intake != NULL)
-		intake_drain(daemon->intake, daemon->settings->drain_timeout_us);
+		intake_drain(daemon->intake, daemon->generation->settings->drain_timeout_us);
 	/* The writer's thread tells the projector of commits, the projector tells the writer what
 	 * it has synced: the thread ends first, its struct last. So it is with the api, which asks
 	 * the projector about rebuilds and is told of what it has projected. */
@@ -370,12 +330,13 @@ stop(struct daemon *daemon)
 	api_free(daemon->api);
 	writer_free(daemon->writer);
 	intake_free(daemon->intake);
-	handler_free(daemon->handler);
 	store_close(daemon->store);
 	journal_close(daemon->journal);
 	metrics_free(daemon->metrics);
-	for (size_t i = 0; i < daemon->settings->listen.count && daemon->own_sockets; i++)
-		socket_unlink(slice_of(daemon->settings->listen.items[i]));
+	const struct settings_list *listen = &daemon->generation->settings->listen;
+	for (size_t i = 0; i < listen->count && daemon->own_sockets; i++)
+		socket_unlink(slice_of(listen->items[i]));
+	generation_release(daemon->generation);
 	if (daemon->lock_fd >= 0)
 		close(daemon->lock_fd);
 }
@@ -391,24 +352,91 @@ is_alive(const struct daemon *daemon)
 	       now_us - intake_heartbeat_us(daemon->intake) < HEARTBEAT_MAX_US;
 }
 
-/* SIGHUP. Nothing else of the configuration is read again. */
+/* --- a new configuration, on SIGHUP --- */
+
 static void
-reload_catalogue(struct daemon *daemon)
+tell_problems(struct slice problems)
 {
-	struct failure failure = {"no memory"};
-	struct error_catalogue *catalogue = malloc(sizeof *catalogue);
-	if (catalogue == NULL ||
-	    load_catalogue(daemon->settings, catalogue, &failure) != RESULT_OK) {
+	while (problems.len > 0) {
+		struct slice line = slice_take(&problems, '\n');
 		log_line(
-		    LOG_ERROR, "SIGHUP: the error catalogue stays as it was: %s", failure.text);
-		free(catalogue);
-		return;
+		    LOG_ERROR, "SIGHUP: the configuration stays as it was: %.*s", SLICE_ARG(line));
 	}
-	log_line(LOG_INFO,
-	    "SIGHUP: %zu error codes were read again; restart dlrd to take any other change of "
-	    "the configuration",
-	    catalogue->count);
-	projector_set_catalogue(daemon->projector, catalogue);
+}
+
+static void
+tell_fixed(void *context, const char *section, const char *key)
+{
+	(void)context;
+	log_line(LOG_WARNING,
+	    "SIGHUP: [%s] %s has changed, which needs a restart of dlrd; the old value stays until "
+	    "then",
+	    section, key);
+}
+
+static enum result
+read_generation(struct daemon *daemon, struct generation **out_generation)
+{
+	const struct settings *old = daemon->generation->settings;
+	struct settings *settings;
+	struct buffer problems = BUFFER_EMPTY;
+	struct failure failure;
+	enum result result = settings_load(old->path, SETTINGS_SERVE, &settings, &problems);
+	if (result == RESULT_OK) {
+		settings_keep_fixed(settings, old, tell_fixed, NULL);
+		result = generation_new(settings, daemon->metrics, out_generation, &failure);
+		if (result != RESULT_OK)
+			buffer_appendf(&problems, "%s\n", failure.text);
+	}
+	if (result != RESULT_OK)
+		tell_problems(buffer_slice(&problems));
+	buffer_done(&problems);
+	return result;
+}
+
+/* Everything that can fail comes first: then nothing has changed. */
+static enum result
+take_generation(struct daemon *daemon, struct generation *generation)
+{
+	struct projector_store_config store;
+	struct projector_config projector;
+	struct intake_config intake;
+	struct failure failure;
+	if (generation_store_config(generation, &store, &failure) != RESULT_OK) {
+		tell_problems(slice_of(failure.text));
+		return RESULT_INVALID;
+	}
+	size_t codes = store.catalogue->count;
+	generation_intake_config(generation, &intake);
+	if (intake_configure(daemon->intake, &intake) != RESULT_OK) {
+		generation_release(generation);
+		error_catalogue_done(store.catalogue);
+		free(store.catalogue);
+		tell_problems(SLICE("no memory"));
+		return RESULT_NO_MEMORY;
+	}
+	generation_projector_config(generation, &projector);
+	projector_configure(daemon->projector, &projector, &store);
+	writer_set_keep(daemon->writer, generation->settings->journal_keep_us,
+	    (uint64_t)generation->settings->journal_size);
+	api_set_token(daemon->api, generation->settings->api_token);
+	log_set_level(generation->settings->log_level);
+	log_line(LOG_INFO, "SIGHUP: the configuration was read again, with %zu error codes", codes);
+	return RESULT_OK;
+}
+
+static void
+reload(struct daemon *daemon)
+{
+	struct generation *next;
+	systemd_notify("RELOADING=1");
+	if (read_generation(daemon, &next) == RESULT_OK) {
+		struct generation *old = daemon->generation;
+		bool taken = take_generation(daemon, next) == RESULT_OK;
+		daemon->generation = taken ? next : old;
+		generation_release(taken ? old : next);
+	}
+	systemd_notify("READY=1");
 }
 
 static int
@@ -421,7 +449,7 @@ wait_for_signal(struct daemon *daemon, const sigset_t *signals)
 	for (;;) {
 		int signal = sigtimedwait(signals, NULL, &tick);
 		if (signal == SIGHUP)
-			reload_catalogue(daemon);
+			reload(daemon);
 		else if (signal > 0)
 			return signal;
 		api_tick(daemon->api);
@@ -431,12 +459,14 @@ wait_for_signal(struct daemon *daemon, const sigset_t *signals)
 }
 
 enum result
-daemon_run(const struct settings *settings, struct failure *failure)
+daemon_run(struct settings *settings, struct failure *failure)
 {
 	struct daemon *daemon = calloc(1, sizeof *daemon);
-	if (daemon == NULL)
+	if (daemon == NULL || (daemon->metrics = metrics_new()) == NULL) {
+		free(daemon);
+		settings_free(settings);
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
-	daemon->settings = settings;
+	}
 	daemon->lock_fd = -1;
 	snprintf(daemon->journal_path, sizeof daemon->journal_path, "%s/" JOURNAL_FILE,
 	    settings->directory);
@@ -452,7 +482,14 @@ daemon_run(const struct settings *settings, struct failure *failure)
 	signal(SIGPIPE, SIG_IGN);
 	prepare_process(settings);
 
-	enum result result = start(daemon, failure);
+	enum result result =
+	    generation_new(settings, daemon->metrics, &daemon->generation, failure);
+	if (result != RESULT_OK) {
+		metrics_free(daemon->metrics);
+		free(daemon);
+		return result;
+	}
+	result = start(daemon, failure);
 	if (result == RESULT_OK) {
 		systemd_notify("READY=1\nSTATUS=keeping callbacks");
 		int signal = wait_for_signal(daemon, &signals);

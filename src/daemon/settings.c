@@ -18,18 +18,19 @@
 #define FIELD(name) offsetof(struct settings, name)
 
 static const struct setting settings_rows[] = {
-    {"server", "listen", SETTING_ADDRESSES, FIELD(listen), "127.0.0.1:8080", 1, 8},
+    {"server", "listen", SETTING_ADDRESSES, FIELD(listen), "127.0.0.1:8080", 1, 8, true},
     {"server", "public_url", SETTING_URLS, FIELD(public_url), "", 0, VERIFIER_PUBLIC_URLS_MAX},
     {"server", "trusted_proxies", SETTING_PEERS, FIELD(trusted_proxies), "", 0, SETTINGS_LIST_MAX},
     /* Twilio's URLs have up to 4,000 characters, and bodySHA256 may be added. */
-    {"server", "request_line_limit", SETTING_BYTES, FIELD(request_line_max), "8k", KIB, 64 * KIB},
-    {"server", "header_limit", SETTING_BYTES, FIELD(headers_max), "8k", KIB, 64 * KIB},
+    {"server", "request_line_limit", SETTING_BYTES, FIELD(request_line_max), "8k", KIB, 64 * KIB,
+	true},
+    {"server", "header_limit", SETTING_BYTES, FIELD(headers_max), "8k", KIB, 64 * KIB, true},
     {"server", "body_limit", SETTING_BYTES, FIELD(body_max), "256k", 4 * KIB, 16 * MIB},
     {"server", "field_limit", SETTING_COUNT, FIELD(fields_max), "512", 16, 65536},
     {"server", "memory_limit", SETTING_BYTES, FIELD(memory_max), "32M", MIB, 16 * GIB},
-    {"server", "connection_limit", SETTING_COUNT, FIELD(connections_max), "2048", 1, 65536},
+    {"server", "connection_limit", SETTING_COUNT, FIELD(connections_max), "2048", 1, 65536, true},
     {"server", "connection_limit_per_address", SETTING_COUNT, FIELD(connections_per_address), "0",
-	0, 65536},
+	0, 65536, true},
     {"server", "request_timeout", SETTING_DURATION, FIELD(request_timeout_us), "10s",
 	CLOCK_SECOND_US / 10, CLOCK_HOUR_US},
     /* Longer than a proxy keeps its side open (nginx: 60 s), or it sends into a closing door. */
@@ -40,10 +41,10 @@ static const struct setting settings_rows[] = {
 	CLOCK_SECOND_US / 10, CLOCK_HOUR_US},
     {"server", "drain_timeout", SETTING_DURATION, FIELD(drain_timeout_us), "15s",
 	CLOCK_SECOND_US / 10, CLOCK_HOUR_US},
-    {"api", "listen", SETTING_ADDRESSES, FIELD(api_listen), "127.0.0.1:8081", 1, 4},
+    {"api", "listen", SETTING_ADDRESSES, FIELD(api_listen), "127.0.0.1:8081", 1, 4, true},
     {"api", "token_file", SETTING_TEXT, FIELD(api_token_file), "", 0, 0},
-    {"api", "threads", SETTING_COUNT, FIELD(api_threads), "2", 1, 16},
-    {"store", "directory", SETTING_PATH, FIELD(directory), "/var/lib/dlrd", 0, 0},
+    {"api", "threads", SETTING_COUNT, FIELD(api_threads), "2", 1, 16, true},
+    {"store", "directory", SETTING_PATH, FIELD(directory), "/var/lib/dlrd", 0, 0, true},
     {"store", "journal_keep", SETTING_DURATION, FIELD(journal_keep_us), "7d", 0,
 	3650 * CLOCK_DAY_US},
     {"store", "journal_size", SETTING_BYTES, FIELD(journal_size), "4G", MIB, 1024 * GIB},
@@ -673,6 +674,30 @@ settings_print(const struct settings *settings, struct buffer *out)
 	}
 	setting_keywords_print(settings->keywords, out);
 	setting_providers_print(&settings->providers, out);
+}
+
+void
+settings_keep_fixed(struct settings *settings, const struct settings *old,
+    void (*on_change)(void *context, const char *section, const char *key), void *context)
+{
+	struct buffer now = BUFFER_EMPTY, before = BUFFER_EMPTY;
+	for (size_t i = 0; i < ROW_COUNT; i++) {
+		const struct setting *row = &settings_rows[i];
+		if (!row->fixed)
+			continue;
+		buffer_clear(&now);
+		buffer_clear(&before);
+		setting_write(row, (const char *)settings + row->offset, &now);
+		setting_write(row, (const char *)old + row->offset, &before);
+		if (slice_equal(buffer_slice(&now), buffer_slice(&before)))
+			continue;
+		on_change(context, row->section, row->key);
+		if (setting_read(row, buffer_slice(&before), field_of(settings, row), NULL) !=
+		    RESULT_OK)
+			break; /* no memory */
+	}
+	buffer_done(&now);
+	buffer_done(&before);
 }
 
 void

@@ -84,6 +84,28 @@ stop_daemons(struct intake *intake)
 	}
 }
 
+static struct service *
+new_service(const struct intake_config *config)
+{
+	struct service *service = calloc(1, sizeof *service);
+	if (service != NULL)
+		service->config = *config;
+	return service;
+}
+
+enum result
+intake_configure(struct intake *intake, const struct intake_config *config)
+{
+	struct service *service = new_service(config);
+	uint64_t one = 1;
+	if (service == NULL)
+		return RESULT_NO_MEMORY;
+	service_end(atomic_exchange(&intake->next_service, service)); /* overtaken */
+	if (write(intake->event_fd, &one, sizeof one) < 0)
+		log_line(LOG_DEBUG, "the intake's eventfd rings already");
+	return RESULT_OK;
+}
+
 enum result
 intake_start(struct intake *intake, struct failure *failure)
 {
@@ -112,7 +134,10 @@ intake_open(
 	intake->connections_metric = metrics_add(options->metrics, METRIC_CONNECTIONS, "");
 	intake->deadlines_metric = metrics_add(options->metrics, METRIC_DEADLINES, "");
 	intake->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	intake->service = new_service(&options->config);
 	enum result result = answers_init(&intake->answers);
+	if (result == RESULT_OK && intake->service == NULL)
+		result = RESULT_NO_MEMORY;
 	if (result != RESULT_OK)
 		failure_set(failure, result, "no memory");
 	else
@@ -173,6 +198,8 @@ intake_free(struct intake *intake)
 		intake->done = write->next;
 		free(write);
 	}
+	service_end(intake->next_service);
+	service_end(intake->service);
 	answers_done(&intake->answers);
 	if (intake->event_fd >= 0)
 		close(intake->event_fd);

@@ -66,7 +66,7 @@ give_up_commits(struct intake *intake, int64_t now_us)
 {
 	struct connection *connection;
 	while ((connection = TAILQ_FIRST(&intake->waiting)) != NULL &&
-	       now_us - connection->since_us >= intake->options.commit_timeout_us)
+	       now_us - connection->since_us >= intake->service->config.commit_timeout_us)
 		request_give_up(intake, connection);
 }
 
@@ -75,8 +75,8 @@ enforce_deadlines(struct intake *intake)
 {
 	int64_t now_us = clock_monotonic_us();
 	int64_t drain_us = atomic_load(&intake->drain_start_us);
-	close_expired(intake, &intake->busy, intake->options.request_timeout_us, now_us);
-	close_expired(intake, &intake->idle, intake->options.keepalive_timeout_us, now_us);
+	close_expired(intake, &intake->busy, intake->service->config.request_timeout_us, now_us);
+	close_expired(intake, &intake->idle, intake->service->config.keepalive_timeout_us, now_us);
 	if (drain_us != 0 && now_us - drain_us >= DRAIN_GRACE_US)
 		close_unused(intake);
 	give_up_commits(intake, now_us);
@@ -179,6 +179,7 @@ loop_run(void *context)
 		atomic_store(&intake->heartbeat_us, clock_monotonic_us());
 		if (polled[count].revents != 0)
 			stop_ringing(intake);
+		request_take_service(intake);
 		request_take_done(intake);
 		run_listeners(intake, polled, ready == 0);
 		request_hand_over(intake);

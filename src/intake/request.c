@@ -3,6 +3,7 @@
 #include "dlrd/base/clock.h"
 #include "dlrd/intake/head_reader.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 /* Requests that are handed to the writer in one go, while the loop is still reading others: the
@@ -10,6 +11,37 @@
 #define HANDOVER_REQUESTS 32
 /* A request's buffers are kept for the next one on its connection up to this size. */
 #define KEEP_BUFFER_BYTES 8192
+
+/* --- configurations --- */
+
+void
+service_end(struct service *service)
+{
+	if (service == NULL)
+		return;
+	if (service->config.on_retired != NULL)
+		service->config.on_retired(service->config.context);
+	free(service);
+}
+
+static void
+service_leave(struct service *service)
+{
+	if (--service->requests == 0 && service->replaced)
+		service_end(service);
+}
+
+void
+request_take_service(struct intake *intake)
+{
+	struct service *next = atomic_exchange(&intake->next_service, NULL), *old = intake->service;
+	if (next == NULL)
+		return;
+	intake->service = next;
+	old->replaced = true;
+	if (old->requests == 0)
+		service_end(old);
+}
 
 /* --- connections and their deadlines --- */
 
@@ -27,8 +59,9 @@ request_move(struct connection *connection, struct connections *list)
 static bool
 is_trusted(const struct intake *intake, const struct sockaddr *peer)
 {
-	for (size_t i = 0; i < intake->options.proxy_count; i++)
-		if (socket_peer_matches(&intake->options.proxies[i], peer))
+	const struct intake_config *config = &intake->service->config;
+	for (size_t i = 0; i < config->proxy_count; i++)
+		if (socket_peer_matches(&config->proxies[i], peer))
 			return true;
 	return false;
 }
@@ -78,7 +111,9 @@ request_on_target(void *context, const char *target, struct MHD_Connection *mhd)
 		return NULL;
 	struct request *request = &connection->request;
 	struct buffer text = request->target, body = request->body;
-	*request = (struct request){.target = text, .body = body};
+	*request =
+	    (struct request){.target = text, .body = body, .service = listener->intake->service};
+	request->service->requests++;
 	buffer_clear(&request->target);
 	buffer_append(&request->target, slice_of(target));
 	if (connection->list == &listener->intake->idle)
@@ -110,6 +145,8 @@ end_request(struct connection *connection)
 		buffer_done(&connection->request.target);
 	connection->in_request = false;
 	intake->in_flight--;
+	service_leave(connection->request.service);
+	connection->request.service = NULL;
 }
 
 void
@@ -219,7 +256,7 @@ end_wait(struct intake *intake, struct connection *connection, unsigned status)
 	request->stage = STAGE_ANSWER;
 	request->status = status;
 	forget_write(connection);
-	handler_count(intake->options.handler, buffer_slice(&request->target),
+	handler_count(request->service->config.handler, buffer_slice(&request->target),
 	    status == 503 ? OUTCOME_UNAVAILABLE : OUTCOME_KEPT);
 	request_move(connection, &intake->busy);
 	connection->listener->must_run = true;
@@ -262,7 +299,7 @@ take_head(
 	request->head.target = buffer_slice(&request->target);
 	request->head.from_trusted_proxy = connection->trusted;
 	request->status = request->target.failed ? 503
-						 : handler_head(intake->options.handler,
+						 : handler_head(request->service->config.handler,
 						       &request->head, &request->close);
 	request->stage = request->status == 0 ? STAGE_BODY : STAGE_ANSWER;
 	return request->status == 0 ? MHD_YES : answer(intake, connection);
@@ -276,7 +313,7 @@ refuse_body(
 	request->status = status;
 	request->close = true;
 	release_body(intake, request);
-	handler_count(intake->options.handler, buffer_slice(&request->target), outcome);
+	handler_count(request->service->config.handler, buffer_slice(&request->target), outcome);
 }
 
 static void
@@ -284,11 +321,12 @@ take_body(struct intake *intake, struct request *request, struct slice bytes)
 {
 	if (request->stage != STAGE_BODY)
 		return;
-	if (request->body.len + bytes.len > intake->options.body_max) {
+	const struct intake_config *config = &request->service->config;
+	if (request->body.len + bytes.len > config->body_max) {
 		refuse_body(intake, request, 413, OUTCOME_TOO_LARGE);
 		return;
 	}
-	if (intake->memory + bytes.len > intake->options.memory_max) {
+	if (intake->memory + bytes.len > config->memory_max) {
 		refuse_body(intake, request, 503, OUTCOME_UNAVAILABLE);
 		return;
 	}
@@ -307,19 +345,19 @@ take_end(struct intake *intake, struct connection *connection)
 		return MHD_YES; /* not yet */
 	if (request->stage != STAGE_BODY)
 		return answer(intake, connection);
+	const struct intake_config *config = &request->service->config;
 	struct ruling ruling = handler_body(
-	    intake->options.handler, &request->head, buffer_slice(&request->body), clock_wall_us());
+	    config->handler, &request->head, buffer_slice(&request->body), clock_wall_us());
 	request->status = ruling.status;
 	if (ruling.status == 0) {
 		struct journal_write *write = NULL;
-		if (intake->memory < intake->options.memory_max)
+		if (intake->memory < config->memory_max)
 			write = journal_write_new(&ruling.entry);
 		request->kept_status = ruling.kept_status;
 		request->reply = ruling.reply;
 		if (write != NULL)
 			return wait_for_commit(intake, connection, write);
-		handler_count(
-		    intake->options.handler, buffer_slice(&request->target), OUTCOME_UNAVAILABLE);
+		handler_count(config->handler, buffer_slice(&request->target), OUTCOME_UNAVAILABLE);
 		request->status = 503;
 	}
 	request->stage = STAGE_ANSWER;

@@ -33,6 +33,8 @@ struct writer {
 	uint64_t last_wal; /* bytes after the last checkpoint */
 	bool must_reopen;  /* the handle may not be used again */
 	bool over_size;    /* the journal is larger than keep_bytes */
+	_Atomic int64_t keep_us;
+	_Atomic uint64_t keep_bytes;
 	bool more_to_trim; /* the last step left some of it */
 	struct {
 		struct metric *entries, *full, *io, *checkpoint, *commit_seconds, *batch_entries,
@@ -155,7 +157,7 @@ static void
 trim(struct writer *writer)
 {
 	size_t removed;
-	int64_t before_us = clock_wall_us() - writer->options.keep_us;
+	int64_t before_us = clock_wall_us() - atomic_load(&writer->keep_us);
 	uint64_t released = atomic_load(&writer->released);
 	if (writer->over_size)
 		before_us = INT64_MAX;
@@ -204,7 +206,7 @@ do_upkeep(struct writer *writer)
 	struct journal_size size = journal_size(writer->options.journal);
 	metric_set(writer->metrics.bytes, (double)size.live_bytes);
 	metric_set(writer->metrics.wal_bytes, (double)size.wal_bytes);
-	writer->over_size = size.live_bytes > writer->options.keep_bytes;
+	writer->over_size = size.live_bytes > atomic_load(&writer->keep_bytes);
 	trim(writer);
 	if (!writer->must_reopen)
 		checkpoint(writer, size.wal_bytes);
@@ -268,6 +270,7 @@ writer_start(
 	if (writer == NULL)
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
 	writer->options = *options;
+	writer_set_keep(writer, options->keep_us, options->keep_bytes);
 	writer->queue_end = &writer->queue;
 	writer->healthy = true;
 	writer->heartbeat_us = clock_monotonic_us();
@@ -311,6 +314,13 @@ void
 writer_release(struct writer *writer, uint64_t seq)
 {
 	atomic_store(&writer->released, seq);
+}
+
+void
+writer_set_keep(struct writer *writer, int64_t keep_us, uint64_t keep_bytes)
+{
+	atomic_store(&writer->keep_us, keep_us);
+	atomic_store(&writer->keep_bytes, keep_bytes);
 }
 
 int64_t

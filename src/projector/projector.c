@@ -40,7 +40,9 @@
 
 /* What other threads have asked for. */
 struct projector_upkeep {
-	struct error_catalogue *catalogue; /* owned; NULL for none */
+	bool reconfigure;
+	struct projector_config config;
+	struct projector_store_config store_config;
 	bool rebuild;
 };
 
@@ -265,15 +267,91 @@ checkpoint_if_due(struct projector *projector)
 		checkpoint(projector);
 }
 
+/* Sleeps until it is rung, at most wait_us. */
+static void
+sleep_until_rung(struct projector *projector, int64_t wait_us)
+{
+	struct pollfd polled = {.fd = projector->event_fd, .events = POLLIN};
+	uint64_t rings;
+	if (poll(&polled, 1, (int)(wait_us / 1000)) > 0 &&
+	    read(projector->event_fd, &rings, sizeof rings) < 0)
+		log_line(LOG_DEBUG, "the projector's eventfd: %s", strerror(errno));
+}
+
+/* Sleeps whatever rings, but not beyond the moment at which the thread is to stop. */
+static void
+sleep_for(struct projector *projector, int64_t wait_us)
+{
+	int64_t end_us = clock_monotonic_us() + wait_us, left_us = wait_us;
+	while (left_us > 0 && atomic_load(&projector->stop_us) == 0) {
+		int64_t step_us = left_us < SLEEP_STEP_US ? left_us : SLEEP_STEP_US;
+		struct timespec step = {.tv_nsec = step_us * 1000};
+		nanosleep(&step, NULL);
+		left_us = end_us - clock_monotonic_us();
+	}
+}
+
 /* --- upkeep, between two batches --- */
 
 static void
+retire(const struct projector_config *config)
+{
+	if (config->on_retired != NULL)
+		config->on_retired(config->context);
+}
+
+/* Lets go of a configuration that is asked for and not taken. */
+static void
 upkeep_done(struct projector_upkeep *upkeep)
 {
-	if (upkeep->catalogue != NULL)
-		error_catalogue_done(upkeep->catalogue);
-	free(upkeep->catalogue);
-	upkeep->catalogue = NULL;
+	if (!upkeep->reconfigure)
+		return;
+	error_catalogue_done(upkeep->store_config.catalogue);
+	free(upkeep->store_config.catalogue);
+	retire(&upkeep->config);
+	upkeep->reconfigure = false;
+}
+
+static enum result
+reconfigure_store(struct store *store, const struct projector_store_config *config)
+{
+	enum result result = store_reconfigure(store, &config->options);
+	if (result == RESULT_OK)
+		result = store_set_catalogue(store, config->catalogue);
+	return result == RESULT_OK ? store_set_provider_names(store, config->providers) : result;
+}
+
+/* Takes the new configuration; the store's part again later where it does not succeed. */
+static void
+reconfigure(struct projector *projector, struct projector_upkeep *upkeep)
+{
+	if (reconfigure_store(projector->options.store, &upkeep->store_config) != RESULT_OK) {
+		log_line(LOG_ERROR,
+		    "the store could not take the new configuration, and is asked again: %s",
+		    store_error(projector->options.store));
+		pthread_mutex_lock(&projector->lock);
+		bool newer = projector->upkeep.reconfigure;
+		if (!newer) {
+			upkeep->rebuild |= projector->upkeep.rebuild;
+			projector->upkeep = *upkeep;
+		}
+		pthread_mutex_unlock(&projector->lock);
+		if (newer)
+			upkeep_done(upkeep);
+		upkeep->reconfigure = upkeep->rebuild = false;
+		sleep_for(projector, RETRY_US);
+		return;
+	}
+	const struct projector_config old = projector->options.config;
+	projector->options.config = upkeep->config;
+	decoder_done(&projector->decoder);
+	decoder_init(&projector->decoder, upkeep->config.routes, upkeep->config.keywords,
+	    upkeep->config.verifier);
+	projector->told_code_count = 0;
+	error_catalogue_done(upkeep->store_config.catalogue);
+	free(upkeep->store_config.catalogue);
+	upkeep->reconfigure = false;
+	retire(&old);
 }
 
 static void
@@ -301,43 +379,17 @@ do_upkeep(struct projector *projector)
 	struct store_rebuilt rebuilt = {0};
 	pthread_mutex_lock(&projector->lock);
 	struct projector_upkeep upkeep = projector->upkeep;
-	projector->upkeep = (struct projector_upkeep){.catalogue = NULL};
+	projector->upkeep = (struct projector_upkeep){.reconfigure = false};
 	pthread_mutex_unlock(&projector->lock);
-	if (upkeep.catalogue != NULL &&
-	    store_set_catalogue(projector->options.store, upkeep.catalogue) != RESULT_OK)
-		log_line(LOG_ERROR, "the error catalogue could not be replaced: %s",
-		    store_error(projector->options.store));
-	projector->told_code_count = upkeep.catalogue != NULL ? 0 : projector->told_code_count;
+	if (!upkeep.reconfigure && !upkeep.rebuild)
+		return;
+	if (projector->dirty_since_us == 0)
+		projector->dirty_since_us = clock_monotonic_us();
+	if (upkeep.reconfigure)
+		reconfigure(projector, &upkeep);
 	if (upkeep.rebuild)
 		note_rebuilt(
 		    projector, store_rebuild(projector->options.store, &rebuilt), &rebuilt);
-	if ((upkeep.rebuild || upkeep.catalogue != NULL) && projector->dirty_since_us == 0)
-		projector->dirty_since_us = clock_monotonic_us();
-	upkeep_done(&upkeep);
-}
-
-/* Sleeps until it is rung, at most wait_us. */
-static void
-sleep_until_rung(struct projector *projector, int64_t wait_us)
-{
-	struct pollfd polled = {.fd = projector->event_fd, .events = POLLIN};
-	uint64_t rings;
-	if (poll(&polled, 1, (int)(wait_us / 1000)) > 0 &&
-	    read(projector->event_fd, &rings, sizeof rings) < 0)
-		log_line(LOG_DEBUG, "the projector's eventfd: %s", strerror(errno));
-}
-
-/* Sleeps whatever rings, but not beyond the moment at which the thread is to stop. */
-static void
-sleep_for(struct projector *projector, int64_t wait_us)
-{
-	int64_t end_us = clock_monotonic_us() + wait_us, left_us = wait_us;
-	while (left_us > 0 && atomic_load(&projector->stop_us) == 0) {
-		int64_t step_us = left_us < SLEEP_STEP_US ? left_us : SLEEP_STEP_US;
-		struct timespec step = {.tv_nsec = step_us * 1000};
-		nanosleep(&step, NULL);
-		left_us = end_us - clock_monotonic_us();
-	}
 }
 
 static int
@@ -480,7 +532,8 @@ projector_start(const struct projector_options *options, struct projector **out_
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
 	projector->options = *options;
 	pthread_mutex_init(&projector->lock, NULL);
-	decoder_init(&projector->decoder, options->routes, options->keywords, options->verifier);
+	decoder_init(&projector->decoder, options->config.routes, options->config.keywords,
+	    options->config.verifier);
 	add_metrics(projector, options->metrics);
 	projector->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	enum result result =
@@ -526,12 +579,16 @@ projector_notify(struct projector *projector, uint64_t last_seq)
 }
 
 void
-projector_set_catalogue(struct projector *projector, struct error_catalogue *catalogue)
+projector_configure(struct projector *projector, const struct projector_config *config,
+    const struct projector_store_config *store_config)
 {
 	pthread_mutex_lock(&projector->lock);
-	upkeep_done(&projector->upkeep);
-	projector->upkeep.catalogue = catalogue;
+	struct projector_upkeep overtaken = projector->upkeep;
+	projector->upkeep.reconfigure = true;
+	projector->upkeep.config = *config;
+	projector->upkeep.store_config = *store_config;
 	pthread_mutex_unlock(&projector->lock);
+	upkeep_done(&overtaken);
 	ring(projector);
 }
 
@@ -570,5 +627,6 @@ projector_stop(struct projector *projector)
 		store_interrupt(projector->options.store);
 	ring(projector);
 	pthread_join(projector->thread, NULL);
+	retire(&projector->options.config);
 	free_projector(projector);
 }

@@ -358,6 +358,24 @@ store_open(const struct store_options *options, struct store **out_store, struct
 	return RESULT_OK;
 }
 
+enum result
+store_reconfigure(struct store *store, const struct store_options *options)
+{
+	const enum conflict_policy old_policy = store->policy;
+	struct making old = {.stale = false};
+	enum result result = read_making(store, &old);
+	if (result != RESULT_OK)
+		return note(store, result);
+	store->policy = options->policy;
+	replies_set_window(store->replies, options->reply_window_us, options->reply_late_us);
+	result = note(store, follow_options(store, options));
+	if (result != RESULT_OK) {
+		store->policy = old_policy;
+		replies_set_window(store->replies, old.reply_window_us, old.reply_late_us);
+	}
+	return result;
+}
+
 uint64_t
 store_cursor(const struct store *store)
 {

@@ -94,7 +94,7 @@ start(void)
 	run.metrics = metrics_new();
 	struct projector_options options = {.journal_path = journal_path,
 	    .store = run.store,
-	    .routes = &routes,
+	    .config = {.routes = &routes},
 	    .metrics = run.metrics,
 	    .on_synced = note_synced};
 	assert_ok(projector_start(&options, &run.projector, &failure));
@@ -211,23 +211,37 @@ a_rebuild_is_done_beside_the_daily_work(void **state)
 }
 
 static void
-a_catalogue_is_replaced_while_it_runs(void **state)
+count_retired(void *context)
+{
+	++*(_Atomic int *)context;
+}
+
+/* The last one counts, each is let go of once, and no entry is lost. */
+static void
+the_configuration_is_replaced_while_it_runs(void **state)
 {
 	(void)state;
 	struct failure failure;
 	struct run run = start();
-	for (int i = 0; i < 3; i++) { /* the last one counts, and none is lost */
-		struct error_catalogue *catalogue = malloc(sizeof *catalogue);
-		assert_non_null(catalogue);
-		assert_ok(
-		    error_catalogue_load(TEST_SOURCE "/conf/error-codes.csv", catalogue, &failure));
-		projector_set_catalogue(run.projector, catalogue);
+	struct provider_names names = {NULL, 0};
+	_Atomic int retired[3] = {0, 0, 0};
+	for (int i = 0; i < 3; i++) {
+		struct projector_config config = {
+		    .routes = &routes, .context = &retired[i], .on_retired = count_retired};
+		struct projector_store_config store = {
+		    .catalogue = malloc(sizeof *store.catalogue), .providers = &names};
+		assert_non_null(store.catalogue);
+		assert_ok(error_catalogue_load(
+		    TEST_SOURCE "/conf/error-codes.csv", store.catalogue, &failure));
+		projector_configure(run.projector, &config, &store);
 	}
 	append(0, 10);
 	projector_notify(run.projector, 10);
 	stop(&run);
 	uint64_t cursor;
 	assert_int_equal(sent_in_store(&cursor), 10);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(retired[i], 1);
 }
 
 static void
@@ -241,7 +255,7 @@ a_journal_that_is_not_there_is_a_failure_to_start(void **state)
 	assert_ok(store_open(&(struct store_options){.path = store_path}, &store, &failure));
 	struct projector_options options = {.journal_path = "/nonexistent/journal.db",
 	    .store = store,
-	    .routes = &routes,
+	    .config = {.routes = &routes},
 	    .metrics = metrics,
 	    .on_synced = note_synced};
 	assert_int_not_equal(projector_start(&options, &projector, &failure), RESULT_OK);
@@ -261,7 +275,7 @@ main(void)
 	    EACH(each_entry_counts_once_over_many_starts),
 	    EACH(a_notice_wakes_it),
 	    EACH(a_rebuild_is_done_beside_the_daily_work),
-	    EACH(a_catalogue_is_replaced_while_it_runs),
+	    EACH(the_configuration_is_replaced_while_it_runs),
 	    EACH(a_journal_that_is_not_there_is_a_failure_to_start),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

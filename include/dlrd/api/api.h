@@ -36,6 +36,10 @@ void api_notify(struct api *api);
  * gone. */
 void api_tick(struct api *api);
 
+/* Asks for another bearer token from now on, or for none (NULL). Once it has returned, the old one
+ * is not used any more. */
+void api_set_token(struct api *api, const struct secret *token);
+
 /* Ends all requests and streams, and closes the listeners; api_notify still does no harm. Accepts
  * NULL. */
 void api_stop(struct api *api);

@@ -1,8 +1,8 @@
 /* metrics: the counters, gauges and histograms of the daemon, and their Prometheus text.
  *
  * What can be measured is a row in the table of families in metrics.c: name, type, help. A family
- * has one series per set of labels; series are added while the daemon is built, before its threads
- * start, and live as long as the struct metrics that owns them. Changing a series' value is
+ * has one series per set of labels; series are added by one thread, at the start and at a reload,
+ * and live as long as the struct metrics that owns them. Changing a series' value is
  * thread-safe and takes no lock; writing the text may run beside it. */
 #ifndef DLRD_BASE_METRICS_H
 #define DLRD_BASE_METRICS_H
@@ -45,8 +45,9 @@ struct metric; /* one series */
 struct metrics *metrics_new(void);
 
 /* Adds a series. labels is the text between the braces, such as route="/sms/twilio",outcome="kept",
- * or "" for none; it is copied. Write values with metrics_label. NULL when memory is short. Not
- * thread-safe. */
+ * or "" for none; it is copied. Write values with metrics_label. The series that has these labels
+ * already is given again. NULL when memory is short. By one thread at a time; the text may be
+ * written meanwhile. */
 struct metric *metrics_add(struct metrics *metrics, enum metric_family family, const char *labels);
 
 /* Appends name="value" with the value escaped, and a comma first where buffer holds something. */

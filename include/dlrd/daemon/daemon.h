@@ -2,15 +2,16 @@
  *
  * Order of life: lock, store, journal, writer, projector, api, intake; then READY. On SIGTERM or
  * SIGINT the intake stops accepting, what is in flight is committed and answered, the projector
- * catches up for a few seconds, and all is closed. */
+ * catches up for a few seconds, and all is closed. On SIGHUP the configuration is read again, all
+ * of it or, where anything is wrong with it, nothing. */
 #ifndef DLRD_DAEMON_DAEMON_H
 #define DLRD_DAEMON_DAEMON_H
 
 #include "dlrd/daemon/settings.h"
 
-/* Runs until a signal ends it. RESULT_OK for an orderly end; on failure, which can only be at the
- * start, nothing listens and failure says why. Changes the process's signal mask, file mode mask
- * and resource limits. */
-must_check enum result daemon_run(const struct settings *settings, struct failure *failure);
+/* Runs until a signal ends it. Takes settings over. RESULT_OK for an orderly end; on failure, which
+ * can only be at the start, nothing listens and failure says why. Changes the process's signal
+ * mask, file mode mask and resource limits. */
+must_check enum result daemon_run(struct settings *settings, struct failure *failure);
 
 #endif

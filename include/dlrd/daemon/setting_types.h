@@ -26,6 +26,7 @@ struct setting {
 	size_t offset;        /* of the field in struct settings */
 	const char *fallback; /* the default, as it would be written */
 	int64_t min, max;     /* for numbers, in the field's unit */
+	bool fixed;           /* taken at the start alone, not at a reload */
 };
 
 /* Reads text into field, freeing what it held. failure says what is wrong and what would be right.

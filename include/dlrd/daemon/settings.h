@@ -80,6 +80,11 @@ must_check enum result settings_load(const char *path, enum settings_use use,
 /* Appends the settings in force as an INI file, with secrets left out. */
 void settings_print(const struct settings *settings, struct buffer *out);
 
+/* Settings that are only taken at a start: puts the values of *old* into *settings* where they
+ * differ, and tells of each. */
+void settings_keep_fixed(struct settings *settings, const struct settings *old,
+    void (*on_change)(void *context, const char *section, const char *key), void *context);
+
 /* Calls on_key for each key of each kind of section, for a test: "[account]" stands for any
  * account. fallback is the default as it would be written, NULL for a key without one. */
 void settings_each_key(

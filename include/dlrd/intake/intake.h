@@ -20,23 +20,33 @@
 #define INTAKE_LISTENERS_MAX 8
 #define INTAKE_PROXIES_MAX 16
 
+/* What may be replaced while the intake runs: a request is served whole with the configuration that
+ * it began with. */
+struct intake_config {
+	struct handler *handler;                        /* the loop's own until on_retired */
+	struct socket_peer proxies[INTAKE_PROXIES_MAX]; /* whose X-Forwarded headers are believed */
+	size_t proxy_count;
+	size_t body_max;            /* bytes; what is longer is read away, unkept, and refused */
+	size_t memory_max;          /* bytes of bodies in progress and in the writer; beyond: 503 */
+	int64_t request_timeout_us; /* from a request's first line, or the connection's start, to
+				       its last byte */
+	int64_t keepalive_timeout_us; /* between two requests */
+	int64_t commit_timeout_us;    /* for the journal; then the answer is 503 */
+	void *context;
+	/* No request uses this configuration any more. On the loop's thread, or on that of
+	 * intake_free. */
+	void (*on_retired)(void *context);
+};
+
 struct intake_options {
-	struct handler *handler; /* the loop's own until intake_drain returns */
+	struct intake_config config;
 	struct writer *writer;
 	struct metrics *metrics;
 	int listen_fds[INTAKE_LISTENERS_MAX]; /* listening, non-blocking; the intake's now */
 	size_t listen_count;
-	struct socket_peer proxies[INTAKE_PROXIES_MAX]; /* whose X-Forwarded headers are believed */
-	size_t proxy_count;
-	size_t head_max;          /* bytes of request line and headers together */
-	size_t body_max;          /* bytes; what is longer is read away, unkept, and refused */
-	size_t memory_max;        /* bytes of bodies in progress and in the writer; beyond: 503 */
-	unsigned connections_max; /* on each listener */
+	size_t head_max;                  /* bytes of request line and headers together */
+	unsigned connections_max;         /* on each listener */
 	unsigned connections_per_address; /* 0: no limit of its own; a proxy is one address */
-	int64_t request_timeout_us;   /* from a request's first line, or the connection's start, to
-					 its   last byte */
-	int64_t keepalive_timeout_us; /* between two requests */
-	int64_t commit_timeout_us;    /* for the journal; then the answer is 503 */
 };
 
 struct intake;
@@ -48,6 +58,10 @@ must_check enum result intake_open(
 
 /* Starts the loop. */
 must_check enum result intake_start(struct intake *intake, struct failure *failure);
+
+/* Replaces the configuration, for requests that begin from now on. RESULT_NO_MEMORY leaves it as it
+ * was. From one thread that is not the loop's. */
+must_check enum result intake_configure(struct intake *intake, const struct intake_config *config);
 
 /* Takes finished writes back: the writer's on_done. */
 void intake_done(struct intake *intake, struct journal_write *list);

@@ -26,6 +26,12 @@ void request_on_completed(void *context, struct MHD_Connection *mhd, void **requ
 /* Puts the connection at the end of a list of deadlines; NULL for none of them. */
 void request_move(struct connection *connection, struct connections *list);
 
+/* Takes the configuration that was asked for, for requests that begin from now on. */
+void request_take_service(struct intake *intake);
+
+/* Tells that nobody uses a configuration any more, and frees it. Accepts NULL. */
+void service_end(struct service *service);
+
 /* Gives what waits for its commit to the writer. */
 void request_hand_over(struct intake *intake);
 

@@ -21,9 +21,17 @@ enum stage {
 	STAGE_ANSWER,  /* status is decided; to be answered now */
 };
 
+/* A configuration, and how many requests use it: the loop's thread alone counts. */
+struct service {
+	struct intake_config config;
+	size_t requests;
+	bool replaced; /* it goes with its last request */
+};
+
 /* One request on its way down: head, body, commit, answer. It lives in its connection. */
 struct request {
 	enum stage stage;
+	struct service *service; /* from its first line to its end */
 	unsigned status;
 	unsigned kept_status; /* the answer once it is kept */
 	struct slice reply;   /* what goes with a 200; absent for nothing */
@@ -61,6 +69,8 @@ struct intake {
 	struct intake_options options;
 	struct listener listeners[INTAKE_LISTENERS_MAX];
 	struct answers answers;
+	struct service *service;              /* for requests that begin now */
+	struct service *_Atomic next_service; /* asked for, and not taken yet; or NULL */
 	struct connections busy, idle, waiting;
 	size_t open_connections, in_flight;
 	struct journal_write *outbox, **outbox_end; /* waiting, not yet handed over */

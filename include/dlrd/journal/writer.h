@@ -56,6 +56,9 @@ void writer_submit(struct writer *writer, struct journal_write *list);
 /* Entries up to seq are projected and synced in the store: they may be trimmed. */
 void writer_release(struct writer *writer, uint64_t seq);
 
+/* Replaces keep_us and keep_bytes. */
+void writer_set_keep(struct writer *writer, int64_t keep_us, uint64_t keep_bytes);
+
 /* Monotonic time at which the thread last showed that it is not stuck. */
 int64_t writer_heartbeat_us(const struct writer *writer);
 

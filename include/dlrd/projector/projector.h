@@ -14,12 +14,20 @@
 #include "dlrd/projector/route.h"
 #include "dlrd/store/store.h"
 
-struct projector_options {
-	const char *journal_path;
-	struct store *store; /* the projector's own until projector_stop returns */
+/* What may be replaced while the projector runs. Everything is borrowed until on_retired. */
+struct projector_config {
 	const struct routes *routes;
 	const struct keywords *keywords; /* NULL for Twilio's own alone */
 	const struct verifier *verifier; /* for its public URLs; may be NULL */
+	void *context;
+	/* The projector does not use this configuration any more. May be NULL. */
+	void (*on_retired)(void *context);
+};
+
+struct projector_options {
+	const char *journal_path;
+	struct store *store; /* the projector's own until projector_stop returns */
+	struct projector_config config;
 	struct metrics *metrics;
 	void *context;
 	/* There is something new in the store. May be NULL. */
@@ -36,10 +44,17 @@ must_check enum result projector_start(const struct projector_options *options,
 /* The journal holds entries up to last_seq. */
 void projector_notify(struct projector *projector, uint64_t last_seq);
 
-/* Replaces the error catalogue before the next batch. Takes catalogue, which came from malloc,
- * over.
- */
-void projector_set_catalogue(struct projector *projector, struct error_catalogue *catalogue);
+/* What the store itself depends on. */
+struct projector_store_config {
+	struct store_options options;           /* path aside */
+	struct error_catalogue *catalogue;      /* from malloc, and the projector's from then on */
+	const struct provider_names *providers; /* borrowed as the rest is */
+};
+
+/* Replaces both before the next batch, for all entries from there on; where the store cannot take
+ * its part, tries again each second. */
+void projector_configure(struct projector *projector, const struct projector_config *config,
+    const struct projector_store_config *store_config);
 
 enum rebuild_state { REBUILD_NONE, REBUILD_RUNNING, REBUILD_DONE, REBUILD_FAILED };
 

@@ -42,6 +42,10 @@ struct store_options {
 must_check enum result store_open(
     const struct store_options *options, struct store **out_store, struct failure *failure);
 
+/* Takes another policy and other windows than it was opened with (path aside), and counts anew what
+ * depends on them. On failure the old ones stay. */
+must_check enum result store_reconfigure(struct store *store, const struct store_options *options);
+
 /* The last journal entry that has been projected; 0 for none. */
 uint64_t store_cursor(const struct store *store);
 

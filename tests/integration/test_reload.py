@@ -1,0 +1,208 @@
+"""SIGHUP: everything of the configuration but listeners and the store's place is taken anew, or,
+where something is wrong with it, nothing; no request fails meanwhile."""
+
+import os
+import signal
+import threading
+
+import pytest
+
+import harness
+from harness import (ACCOUNT, CAMPAIGN, SAMPLE_TARGET, Load, check_ledger, new_sid, phone,
+                     reply_params, scaled, signed_post, status_params, target_for, until)
+
+NEW_TOKEN = "fedcba98765432100123456789abcdef"
+OTHER = "ACfedcba9876543210fedcba9876543210"
+
+
+def write(daemon, changes):
+    """Writes the configuration with the changes, as settings of harness.Daemon, and tells nobody."""
+    sections = {name: dict(keys) for name, keys in daemon.sections.items()}
+    for name, keys in changes.items():
+        if keys is None:
+            sections.pop(name, None)
+        else:
+            sections.setdefault(name, {}).update(keys)
+    harness.write_config([(name, {key: value for key, value in keys.items() if value is not None})
+                          for name, keys in sections.items()], daemon.config)
+
+
+def hang_up(daemon, said="SIGHUP: the configuration "):
+    """SIGHUP, and what the log then says of it."""
+    before = len(daemon.log())
+    os.kill(daemon.pid, signal.SIGHUP)
+    until(lambda: said in daemon.log()[before:] and daemon.log().endswith("\n"), what=said)
+    return daemon.log()[before:]
+
+
+def reload(daemon, changes):
+    write(daemon, changes)
+    said = hang_up(daemon)
+    assert "the configuration was read again" in said, said
+    return said
+
+
+def post(daemon, token=harness.TOKEN, account=ACCOUNT, target=SAMPLE_TARGET):
+    params = status_params(new_sid(), "sent", AccountSid=account)
+    return daemon.ask(signed_post(target, params, token=token)).status
+
+
+def posts(daemon, wanted, **more):
+    """Until the intake has taken the change, which it does between two requests."""
+    until(lambda: post(daemon, **more) == wanted, what=f"{wanted} for {more}")
+
+
+def test_a_token_is_added_and_the_old_one_taken_away(make_daemon):
+    daemon = make_daemon(tokens=(harness.TOKEN, NEW_TOKEN))
+    assert post(daemon) == 204 and post(daemon, token=NEW_TOKEN) == 403
+    reload(daemon, {f"account {ACCOUNT}": {"next_auth_token": NEW_TOKEN}})
+    posts(daemon, 204, token=NEW_TOKEN)
+    assert post(daemon) == 204
+    reload(daemon, {f"account {ACCOUNT}": {"auth_token": NEW_TOKEN}})
+    posts(daemon, 403)
+    assert post(daemon, token=NEW_TOKEN) == 204
+    label = f'{{account="{ACCOUNT}",token="next"}}'
+    assert daemon.metric("dlrd_token_used_total", label) >= 1, "the count outlives the reload"
+
+
+def test_accounts_and_routes_come_and_go(make_daemon):
+    daemon = make_daemon(tokens=(harness.TOKEN, NEW_TOKEN))
+    target = "/other?account=W&c=new"
+    assert post(daemon, token=NEW_TOKEN, account=OTHER) == 403
+    assert post(daemon, target=target) == 404
+    reload(daemon, {f"account {OTHER}": {"auth_token": NEW_TOKEN},
+                    "callback /other": {"campaign": "{c}"}})
+    posts(daemon, 204, token=NEW_TOKEN, account=OTHER, target=target)
+    assert post(daemon, target=SAMPLE_TARGET) == 404, "the default routes stand for none"
+    daemon.settle()
+    assert daemon.campaign("new")["messages"] >= 1
+    reload(daemon, {})
+    posts(daemon, 404, target=target)
+    assert post(daemon, token=NEW_TOKEN, account=OTHER) == 403
+
+
+def test_the_public_url_is_taken_anew(make_daemon):
+    daemon = make_daemon()
+    other = "https://other.example.com:8443/hooks"
+    data = signed_post(SAMPLE_TARGET, status_params(new_sid(), "sent"), public_url=other)
+    assert daemon.ask(data).status == 403
+    reload(daemon, {"server": {"public_url": other}})
+    until(lambda: daemon.ask(data).status == 204, what="the new public URL")
+
+
+def test_keywords_and_their_replies_are_taken_anew(make_daemon):
+    daemon = make_daemon()
+    target = target_for()
+    reload(daemon, {"keyword join": {"words": "JOIN", "reply": "Welcome"}})
+    until(lambda: b"Welcome" in daemon.ask(
+        signed_post(target, reply_params(new_sid(), "join"))).body, what="the reply")
+    daemon.settle()
+    assert daemon.events()[-1]["keyword"] == "join"
+
+
+def test_a_policy_is_taken_anew_and_the_past_counted_by_it(make_daemon):
+    daemon = make_daemon()
+    sid = new_sid()
+    for status in ("delivered", "undelivered"):
+        daemon.keep(SAMPLE_TARGET, status_params(sid, status, 30005 if status[0] == "u" else None))
+    daemon.settle()
+    assert daemon.campaign()["delivered"] == 1
+    reload(daemon, {"store": {"conflicts": "failure-wins"}})
+    until(lambda: daemon.campaign()["failed"] == 1, what="the other policy")
+    daemon.audit()
+
+
+def test_nicknames_are_taken_anew(make_daemon):
+    daemon = make_daemon()
+    daemon.keep(SAMPLE_TARGET, status_params(new_sid(), "sent"))
+    reload(daemon, {"provider acme": {"senders": "+15017122661"}})
+    until(lambda: [row["provider"] for row in daemon.get("/v1/providers")["providers"]] == ["acme"],
+          what="the nickname")
+
+
+def test_the_api_s_token_is_taken_anew(make_daemon, tmp_path):
+    daemon = make_daemon()
+    token = tmp_path / "token"
+    token.write_text("a-new-secret\n")
+    reload(daemon, {"api": {"token_file": str(token)}})
+    assert daemon.api("/v1/campaigns").status == 401
+    assert daemon.api("/v1/campaigns", headers=[("Authorization", "Bearer a-new-secret")]
+                      ).status == 200
+    reload(daemon, {})
+    assert daemon.api("/v1/campaigns").status == 200
+
+
+def test_limits_are_taken_anew(make_daemon):
+    daemon = make_daemon()
+    params = reply_params(new_sid(), "x" * 5000)
+    assert daemon.ask(signed_post(target_for(), params)).status == 200
+    reload(daemon, {"server": {"body_limit": "4k"}})
+    until(lambda: daemon.ask(signed_post(target_for(), params)).status == 413, what="413")
+
+
+@pytest.mark.parametrize("changes,where", [
+    ({"store": {"nonsense": "1"}}, "[store] nonsense: unknown key"),
+    ({f"account {ACCOUNT}": {"auth_token": None}}, "auth_token: is missing"),
+    ({"server": {"public_url": "ftp://x"}}, "[server] public_url: "),
+    ({"callback /x": {"kind": "other"}}, "[callback /x] kind: "),
+], ids=["unknown", "token", "url", "kind"])
+def test_a_broken_file_changes_nothing_and_is_named_with_its_line(make_daemon, changes, where):
+    daemon = make_daemon()
+    write(daemon, {"keyword join": {"words": "JOIN", "reply": "Welcome"}, **changes})
+    said = hang_up(daemon, "stays as it was")
+    assert where in said and f"{daemon.config}:" in said
+    assert post(daemon) == 204
+    answer = daemon.ask(signed_post(target_for(), reply_params(new_sid(), "join")))
+    assert b"Welcome" not in answer.body, "what was right in the file is not taken either"
+    reload(daemon, {})
+
+
+def test_a_file_that_is_gone_changes_nothing(make_daemon):
+    daemon = make_daemon()
+    daemon.config.unlink()
+    assert "stays as it was" in hang_up(daemon)
+    assert post(daemon) == 204
+
+
+def test_what_needs_a_restart_is_named_and_stays(make_daemon):
+    daemon = make_daemon()
+    port = daemon.port
+    said = reload(daemon, {"server": {"listen": f"127.0.0.1:{harness.free_port()}"},
+                           "store": {"directory": "/somewhere/else"}})
+    assert "[server] listen has changed, which needs a restart" in said
+    assert "[store] directory has changed, which needs a restart" in said
+    assert daemon.port == port and post(daemon) == 204
+    daemon.settle()
+    assert daemon.campaign(CAMPAIGN)["sent"] == 1
+
+
+def test_reloads_ten_times_a_second_under_load_fail_no_request(make_daemon, tmp_path):
+    """With a token, a route and a limit that change each time, and half of the files broken."""
+    daemon = make_daemon()
+    load = Load(daemon, tmp_path / "ledger", threads=6)
+    done = threading.Event()
+    count = scaled(40, 10)
+    for i in range(count):
+        broken = {"store": {"nonsense": "1"}} if i % 4 == 3 else {}
+        write(daemon, {f"account {ACCOUNT}": {"next_auth_token": f"{i:032x}"},
+                       f"callback /route{i}": {},
+                       "callback /sms/twilio": {},
+                       "keyword join": {"words": f"JOIN{i}", "reply": "Welcome"},
+                       "store": {"conflicts": ("failure-wins", "first-final")[i % 2]}, **broken})
+        os.kill(daemon.pid, signal.SIGHUP)
+        done.wait(0.1)
+        assert load.alive(), load.failures
+    write(daemon, {})
+    hang_up(daemon, "the configuration was read again")
+    load.stop()
+    assert load.refused == 0 and load.acknowledged > 0
+    acknowledged, stored = check_ledger(daemon, tmp_path / "ledger")
+    assert acknowledged == stored == load.sent
+    assert daemon.log().count("stays as it was") > 0
+    rss = daemon.rss()
+    for i in range(count):
+        write(daemon, {"keyword join": {"words": f"JOIN{i}", "reply": "Welcome"}})
+        hang_up(daemon)
+        assert post(daemon) == 204
+    assert phone(1) not in daemon.log()
+    assert daemon.rss() < rss + scaled(20, 60) * 1024 * 1024, "old generations are let go of"
