@@ -115,7 +115,7 @@ AMBIGUOUS = {
 
 # libmicrohttpd 0.9.75 reads header lines as C strings, passes over a folded value of these two headers,
 # and ends the head at a line that begins with a colon; nothing of it can be seen from outside. These
-# requests are why dlrd listens behind a proxy (test_proxy.py sends two of them to nginx). With a library
+# requests are why dlrd listens behind a proxy (test_proxies.py sends them to four). With a library
 # that mends one of them its test will fail, and this list is to be shortened.
 LENIENT = pytest.mark.xfail(strict=True, reason="leniency of libmicrohttpd 0.9.75")
 OVERLOOKED = {"folded-encoding", "folded-length", "no-name", "nul-in-length", "nul-in-encoding"}
