@@ -7,6 +7,7 @@
 #include "dlrd/api/optouts.h"
 #include "dlrd/api/providers.h"
 #include "dlrd/api/question.h"
+#include "dlrd/api/refusals.h"
 #include "dlrd/api/series.h"
 #include "dlrd/api/upkeep.h"
 #include "dlrd/twilio/url.h"
@@ -25,8 +26,8 @@ typedef void (*answer_fn)(struct question *question);
 /* The first row that fits is taken. */
 static const struct endpoint {
 	const char *segments[SEGMENTS_MAX]; /* one in braces takes any segment */
-	answer_fn answer;
-	answer_fn act; /* answers POST; NULL where nothing can be done */
+	answer_fn answer;                   /* answers GET; NULL where there is nothing to read */
+	answer_fn act;                      /* answers POST; NULL where nothing can be done */
 	bool needs_store;
 	bool open; /* without the bearer token */
 	/* Of the query; any other would be a filter that does nothing, and is refused. */
@@ -68,6 +69,12 @@ static const struct endpoint {
 	.parameters = {"format", "limit", "next"}},
     {{"v1", "alerts"}, errors_alerts, .needs_store = true,
 	.parameters = {"ours", "from", "to", "format", "limit", "next"}},
+    {{"v1", "signature-failures"}, refusals_failures, .parameters = {"format"}},
+    {{"v1", "quarantine"}, refusals_list, .parameters = {"format", "limit", "next"}},
+    {{"v1", "quarantine", "reverify"}, refusals_reverify, .act = refusals_ask_reverify},
+    {{"v1", "quarantine", "all", "drop"}, .act = refusals_drop_all},
+    {{"v1", "quarantine", "{id}"}, refusals_one},
+    {{"v1", "quarantine", "{id}", "drop"}, .act = refusals_drop},
     {{"v1", "rebuild"}, upkeep_rebuild, .act = upkeep_ask_rebuild},
     {{"v1", "openapi.json"}, upkeep_openapi},
 };
@@ -166,9 +173,12 @@ static struct api_answer
 refuse_method(const struct endpoint *endpoint)
 {
 	bool acts = endpoint != NULL && endpoint->act != NULL;
-	struct api_answer answer =
-	    endpoints_error(405, "only GET%s is answered here", acts ? " or POST" : "");
-	answer.allow = acts ? "GET, HEAD, POST" : "GET, HEAD";
+	bool tells = endpoint == NULL || endpoint->answer != NULL;
+	struct api_answer answer = endpoints_error(405, "only %s is answered here",
+	    !acts   ? "GET"
+	    : tells ? "GET or POST"
+		    : "POST");
+	answer.allow = !acts ? "GET, HEAD" : tells ? "GET, HEAD, POST" : "POST";
 	return answer;
 }
 

@@ -27,7 +27,8 @@ question_store_failed(struct question *question, enum result result)
 		    question, 503, "this takes too long; ask for a shorter time or for fewer rows");
 	else
 		question_refuse(question, result == RESULT_BUSY ? 503 : 500, "the store: %s: %s",
-		    result_text(result), store_reader_error(question->reader));
+		    result_text(result),
+		    question->reader == NULL ? "" : store_reader_error(question->reader));
 }
 
 struct slice
@@ -116,6 +117,21 @@ question_limit(const struct question *question, bool is_short)
 {
 	bool asked = question_text(question, "limit").ptr != NULL;
 	return (question->csv || is_short) && !asked ? 0 : (size_t)question->limit;
+}
+
+/* A browser sends an Origin with each POST of a page, and a page of anywhere may post to loopback
+ * without asking first; where no token is configured nothing else would stop it. What asks for
+ * something to be done is a program, which sends none, and has nothing to say beside the path. */
+bool
+question_may_act(struct question *question)
+{
+	const struct api_request *request = question->request;
+	if (request->origin.ptr != NULL)
+		return question_refuse(question, 403,
+		    "this is not for pages in a browser: send the request without Origin");
+	if (request->has_body)
+		return question_refuse(question, 400, "send this request without a body");
+	return true;
 }
 
 /* Escapes all that RFC 3986, section 2.3, does not leave as it is. */

@@ -65,6 +65,19 @@ const struct report report_alerts = {"alerts", 15,
 const struct report report_catalogue = {
     "errors", 5, {"code", "name", "kind", "permanence", "action"}};
 
+const struct report report_signature_failures = {"failures", 9,
+    {"route", "account", "causes", "proven", "url", "advice", "count", "first", "last"}};
+
+#define QUARANTINE_COLUMNS                                                                         \
+	"id", "first", "last", "count", "method", "target", "route", "account", "cause", "proven", \
+	    "media_type", "bytes"
+
+const struct report report_quarantine = {"quarantine", 12, {QUARANTINE_COLUMNS}};
+
+const struct report report_quarantined = {"quarantine", 19,
+    {QUARANTINE_COLUMNS, "signature", "host", "forwarded_proto", "forwarded_host", "original_uri",
+	"body", "request"}};
+
 static struct cell
 text(struct slice value)
 {
@@ -335,6 +348,48 @@ report_catalogue_row(const struct catalogue_row *row)
 {
 	return (struct report_row){{integer(row->code), text(row->name), text(row->kind),
 	    text(row->permanence), text(row->action)}};
+}
+
+/* --- what was refused --- */
+
+static struct cell
+text_or_null(struct slice value)
+{
+	return text(value.len == 0 ? SLICE_NONE : value);
+}
+
+struct report_row
+report_signature_failure_row(const struct signature_failure *failure)
+{
+	return (struct report_row){{text(failure->route), text_or_null(failure->account),
+	    text(failure->causes), boolean(failure->proven), text_or_null(failure->url),
+	    text(failure->advice), integer((int64_t)failure->count), time_cell(failure->first_us),
+	    time_cell(failure->last_us)}};
+}
+
+struct report_row
+report_quarantine_row(const struct quarantined *request)
+{
+	return (struct report_row){{integer((int64_t)request->id), time_cell(request->first_us),
+	    time_cell(request->last_us), integer((int64_t)request->count), text(request->method),
+	    text(request->target), text(request->route), text_or_null(request->account),
+	    text(request->cause), boolean(request->proven), text(request->media_type),
+	    integer((int64_t)request->body.len)}};
+}
+
+struct report_row
+report_quarantined_row(const struct quarantined *request, struct slice raw)
+{
+	struct report_row out = report_quarantine_row(request);
+	struct cell *cell = &out.cells[report_quarantine.count];
+	*cell++ = text(request->signature);
+	*cell++ = text(request->host);
+	*cell++ = text(request->forwarded_proto);
+	*cell++ = text(request->forwarded_host);
+	*cell++ = text(request->original_uri);
+	*cell++ = text(request->body);
+	*cell++ = text(raw);
+	return out;
 }
 
 /* --- as JSON --- */

@@ -52,25 +52,10 @@ upkeep_rebuild(struct question *question)
 	question_answer(question, object);
 }
 
-/* A browser sends an Origin with each POST of a page, and a page of anywhere may post to loopback
- * without asking first; where no token is configured nothing else would stop it. What asks for a
- * rebuild is a program, which sends none, and has nothing to say beside the path. */
-static bool
-may_act(struct question *question)
-{
-	const struct api_request *request = question->request;
-	if (request->origin.ptr != NULL)
-		return question_refuse(question, 403,
-		    "this is not for pages in a browser: send the request without Origin");
-	if (request->has_body)
-		return question_refuse(question, 400, "send this request without a body");
-	return true;
-}
-
 void
 upkeep_ask_rebuild(struct question *question)
 {
-	if (!may_act(question))
+	if (!question_may_act(question))
 		return;
 	if (!question->state->ask_rebuild(question->state->context)) {
 		question_refuse(question, 409,

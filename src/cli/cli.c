@@ -101,30 +101,37 @@ cli_read_options(const struct cli_command *command, int count, char **words,
 	return true;
 }
 
+bool
+cli_store_file(const struct cli_command *command, const char *config_path, const char *directory,
+    const char *file, char *path, size_t size)
+{
+	struct settings *settings = NULL;
+	struct buffer problems = BUFFER_EMPTY;
+	bool found = directory != NULL ||
+		     settings_load(config_path, SETTINGS_QUERY, &settings, &problems) == RESULT_OK;
+	if (found)
+		snprintf(
+		    path, size, "%s/%s", directory != NULL ? directory : settings->directory, file);
+	else {
+		fprintf(stderr, "%.*s", SLICE_ARG(buffer_slice(&problems)));
+		cli_failure(command,
+		    "cannot read the configuration; name another with -c, or the store's folder "
+		    "with --store");
+	}
+	if (found)
+		settings_free(settings);
+	buffer_done(&problems);
+	return found;
+}
+
 struct store_reader *
 cli_open_store(const struct cli_command *command, const char *config_path, const char *directory)
 {
-	struct settings *settings = NULL;
 	struct store_reader *reader = NULL;
 	struct failure failure;
 	char path[4096];
-	if (directory == NULL) {
-		struct buffer problems = BUFFER_EMPTY;
-		enum result result =
-		    settings_load(config_path, SETTINGS_QUERY, &settings, &problems);
-		if (result != RESULT_OK) {
-			fprintf(stderr, "%.*s", SLICE_ARG(buffer_slice(&problems)));
-			cli_failure(command,
-			    "cannot read the configuration; name another with -c, or the store's "
-			    "folder with --store");
-			buffer_done(&problems);
-			return NULL;
-		}
-		buffer_done(&problems);
-		directory = settings->directory;
-	}
-	snprintf(path, sizeof path, "%s/" STORE_FILE, directory);
-	settings_free(settings);
+	if (!cli_store_file(command, config_path, directory, STORE_FILE, path, sizeof path))
+		return NULL;
 	if (store_reader_open(path, &reader, &failure) != RESULT_OK)
 		cli_failure(command, "%s", failure.text);
 	return reader;

@@ -1,6 +1,6 @@
 #include "dlrd/cli/signed_request.h"
 
-#include "dlrd/twilio/verifier.h"
+#include "dlrd/twilio/diagnosis.h"
 
 #include <stdio.h>
 
@@ -22,6 +22,23 @@ static const char *const reasons[VERDICT_COUNT] = {
 	"invalid: the URL's bodySHA256 is not the SHA-256 of this body; was it changed on the way?",
     [VERDICT_UNDECIDED] = "no memory to find out",
 };
+
+/* Whether another URL or body would have this signature. */
+static void
+print_diagnosis(const struct verifier *verifier, const struct verify_request *ask)
+{
+	struct diagnosis diagnosis;
+	struct buffer causes = BUFFER_EMPTY;
+	diagnosis_make(
+	    verifier, ask, &(struct diagnosis_hints){.url = {.listen_port = 0}}, &diagnosis);
+	if (diagnosis.fits && diagnosis.causes != 0) {
+		diagnosis_append_causes(&diagnosis, &causes);
+		printf("cause: %.*s\n", SLICE_ARG(buffer_slice(&causes)));
+		printf("signed URL: %s%s\n", diagnosis.url, diagnosis.query);
+		printf("advice: %s\n", diagnosis.advice);
+	}
+	buffer_done(&causes);
+}
 
 static int
 verify(const struct cli_command *command, struct signed_request *request, const char *signature)
@@ -47,6 +64,8 @@ verify(const struct cli_command *command, struct signed_request *request, const 
 		if (verification.verdict == VERDICT_MISMATCH && !ask.is_get && ask.form == NULL &&
 		    signature_check_body(url_query(ask.target), ask.body) == SIGNATURE_BODY_UNBOUND)
 			printf("%s\n", reasons[VERDICT_BODY_UNBOUND]);
+		if (verification.verdict != VERDICT_VALID)
+			print_diagnosis(verifier, &ask);
 	}
 	buffer_done(&scratch);
 	verifier_free(verifier);
@@ -88,7 +107,9 @@ const struct cli_command cli_verify = {
 	"                   [BODY-FILE|-]\n"
 	"\n"
 	"Ends with 0 for a valid signature, 1 for an invalid one, whose reason it prints, and 2\n"
-	"for a wrong command line. Without BODY-FILE it is a GET.\n"
+	"for a wrong command line. Without BODY-FILE it is a GET. Where another URL or body would\n"
+	"have this signature, it is told with what to change; dlrd explain does so for a whole\n"
+	"request.\n"
 	"\n"
 	"      --url URL           the URL as Twilio was given it\n"
 	"      --token TOKEN       the account's Auth Token\n"

@@ -4,6 +4,7 @@
 #include "dlrd/api/api.h"
 #include "dlrd/base/clock.h"
 #include "dlrd/daemon/generation.h"
+#include "dlrd/daemon/keeper.h"
 #include "dlrd/daemon/lock.h"
 #include "dlrd/daemon/systemd.h"
 #include "dlrd/intake/intake.h"
@@ -22,14 +23,16 @@
 #include <unistd.h>
 
 #define HEARTBEAT_MAX_US (10 * CLOCK_SECOND_US) /* a thread that is silent for longer is stuck */
-#define TICK_US CLOCK_SECOND_US
+#define TICK_US (CLOCK_SECOND_US / 4)
 #define SPARE_FDS 64 /* databases, logs, the api */
 
 struct daemon {
 	struct generation *generation; /* the configuration in force */
-	char journal_path[4096], store_path[4096];
+	char journal_path[4096], store_path[4096], quarantine_path[4096];
 	int lock_fd;
 	struct metrics *metrics;
+	struct signature_failures *failures;
+	struct keeper *keeper; /* of the quarantine; NULL where that cannot be opened */
 	struct store *store;
 	struct journal *journal;
 	struct writer *writer;
@@ -49,7 +52,9 @@ static void
 on_done(void *context, struct journal_write *list)
 {
 	struct daemon *daemon = context;
-	intake_done(daemon->intake, list);
+	list = keeper_take_done(daemon->keeper, list);
+	if (list != NULL)
+		intake_done(daemon->intake, list);
 }
 
 static void
@@ -133,6 +138,40 @@ read_rebuild(void *context, struct projector_rebuild *out_rebuild)
 {
 	struct daemon *daemon = context;
 	projector_read_rebuild(daemon->projector, out_rebuild);
+}
+
+static struct keeper *
+keeper_of(void *context)
+{
+	return ((struct daemon *)context)->keeper;
+}
+
+static bool
+ask_reverify(void *context)
+{
+	return keeper_ask_reverify(keeper_of(context));
+}
+
+static void
+read_reverify(void *context, struct endpoints_reverify *out)
+{
+	static const char *const states[] = {[REVERIFY_NONE] = "none",
+	    [REVERIFY_RUNNING] = "running",
+	    [REVERIFY_DONE] = "done",
+	    [REVERIFY_FAILED] = "failed"};
+	struct reverify reverify;
+	keeper_read_reverify(keeper_of(context), &reverify);
+	*out = (struct endpoints_reverify){.state = states[reverify.state],
+	    .tried = reverify.tried,
+	    .kept = reverify.kept,
+	    .refused = reverify.refused};
+	snprintf(out->why, sizeof out->why, "%s", reverify.why);
+}
+
+static enum result
+drop_quarantined(void *context, uint64_t id, uint64_t *out_dropped)
+{
+	return keeper_drop(keeper_of(context), id, out_dropped);
 }
 
 /* --- starting, in order --- */
@@ -271,6 +310,7 @@ start_api(struct daemon *daemon, struct failure *failure)
 {
 	const struct settings *settings = daemon->generation->settings;
 	struct api_options options = {.state = {.metrics = daemon->metrics,
+					  .failures = daemon->failures,
 					  .context = daemon,
 					  .ready = is_ready,
 					  .ask_rebuild = ask_rebuild,
@@ -278,6 +318,12 @@ start_api(struct daemon *daemon, struct failure *failure)
 	    .store_path = daemon->store_path,
 	    .token = settings->api_token,
 	    .threads = (unsigned)settings->api_threads};
+	if (daemon->keeper != NULL) {
+		options.state.quarantine_path = daemon->quarantine_path;
+		options.state.ask_reverify = ask_reverify;
+		options.state.read_reverify = read_reverify;
+		options.state.drop_quarantined = drop_quarantined;
+	}
 	enum result result = open_sockets("api", &settings->api_listen, options.listen_fds,
 	    API_LISTENERS_MAX, &options.listen_count, failure);
 	if (result == RESULT_OK)
@@ -292,11 +338,29 @@ start_intake(struct daemon *daemon, struct failure *failure)
 	return intake_start(daemon->intake, failure);
 }
 
-static enum result
-start(struct daemon *daemon, struct failure *failure)
+/* Without it callbacks are kept as well as with it: only what is refused is lost. */
+static void
+open_keeper(struct daemon *daemon, const struct settings *settings)
 {
-	const struct settings *settings = daemon->generation->settings;
+	struct failure failure;
+	if (keeper_open(settings, daemon->metrics, &daemon->keeper, &failure) != RESULT_OK)
+		log_line(LOG_ERROR,
+		    "there is no quarantine for what is refused, until the next start: %s",
+		    failure.text);
+}
+
+/* Takes settings over. */
+static enum result
+start(struct daemon *daemon, struct settings *settings, struct failure *failure)
+{
 	enum result result = lock_acquire(settings->directory, &daemon->lock_fd, failure);
+	if (result != RESULT_OK) {
+		settings_free(settings);
+		return result;
+	}
+	open_keeper(daemon, settings);
+	result = generation_new(settings, daemon->metrics, daemon->failures,
+	    keeper_quarantine(daemon->keeper), &daemon->generation, failure);
 	if (result != RESULT_OK)
 		return result;
 	daemon->ready = metrics_add(daemon->metrics, METRIC_READY, "");
@@ -316,6 +380,13 @@ start(struct daemon *daemon, struct failure *failure)
 /* --- stopping, in reverse --- */
 
 static void
+unlink_sockets(const struct settings_list *listen)
+{
+	for (size_t i = 0; i < listen->count; i++)
+		socket_unlink(slice_of(listen->items[i]));
+}
+
+static void
 stop(struct daemon *daemon)
 {
 	atomic_store(&daemon->draining, true);
@@ -332,11 +403,12 @@ stop(struct daemon *daemon)
 	intake_free(daemon->intake);
 	store_close(daemon->store);
 	journal_close(daemon->journal);
-	metrics_free(daemon->metrics);
-	const struct settings_list *listen = &daemon->generation->settings->listen;
-	for (size_t i = 0; i < listen->count && daemon->own_sockets; i++)
-		socket_unlink(slice_of(listen->items[i]));
+	if (daemon->own_sockets)
+		unlink_sockets(&daemon->generation->settings->listen);
 	generation_release(daemon->generation);
+	keeper_close(daemon->keeper);
+	signature_failures_free(daemon->failures);
+	metrics_free(daemon->metrics);
 	if (daemon->lock_fd >= 0)
 		close(daemon->lock_fd);
 }
@@ -384,7 +456,8 @@ read_generation(struct daemon *daemon, struct generation **out_generation)
 	enum result result = settings_load(old->path, SETTINGS_SERVE, &settings, &problems);
 	if (result == RESULT_OK) {
 		settings_keep_fixed(settings, old, tell_fixed, NULL);
-		result = generation_new(settings, daemon->metrics, out_generation, &failure);
+		result = generation_new(settings, daemon->metrics, daemon->failures,
+		    keeper_quarantine(daemon->keeper), out_generation, &failure);
 		if (result != RESULT_OK)
 			buffer_appendf(&problems, "%s\n", failure.text);
 	}
@@ -453,6 +526,7 @@ wait_for_signal(struct daemon *daemon, const sigset_t *signals)
 		else if (signal > 0)
 			return signal;
 		api_tick(daemon->api);
+		keeper_tick(daemon->keeper, daemon->generation->settings, daemon->writer);
 		if (watchdog_us > 0 && is_alive(daemon))
 			systemd_notify("WATCHDOG=1");
 	}
@@ -462,7 +536,10 @@ enum result
 daemon_run(struct settings *settings, struct failure *failure)
 {
 	struct daemon *daemon = calloc(1, sizeof *daemon);
-	if (daemon == NULL || (daemon->metrics = metrics_new()) == NULL) {
+	if (daemon == NULL || (daemon->metrics = metrics_new()) == NULL ||
+	    signature_failures_new(&daemon->failures) != RESULT_OK) {
+		if (daemon != NULL)
+			metrics_free(daemon->metrics);
 		free(daemon);
 		settings_free(settings);
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
@@ -472,6 +549,8 @@ daemon_run(struct settings *settings, struct failure *failure)
 	    settings->directory);
 	snprintf(
 	    daemon->store_path, sizeof daemon->store_path, "%s/" STORE_FILE, settings->directory);
+	snprintf(daemon->quarantine_path, sizeof daemon->quarantine_path, "%s/" QUARANTINE_FILE,
+	    settings->directory);
 
 	sigset_t signals;
 	sigemptyset(&signals);
@@ -482,14 +561,7 @@ daemon_run(struct settings *settings, struct failure *failure)
 	signal(SIGPIPE, SIG_IGN);
 	prepare_process(settings);
 
-	enum result result =
-	    generation_new(settings, daemon->metrics, &daemon->generation, failure);
-	if (result != RESULT_OK) {
-		metrics_free(daemon->metrics);
-		free(daemon);
-		return result;
-	}
-	result = start(daemon, failure);
+	enum result result = start(daemon, settings, failure);
 	if (result == RESULT_OK) {
 		systemd_notify("READY=1\nSTATUS=keeping callbacks");
 		int signal = wait_for_signal(daemon, &signals);

@@ -4,6 +4,7 @@
 
 enum result
 generation_new(struct settings *settings, struct metrics *metrics,
+    struct signature_failures *failures, struct quarantine *quarantine,
     struct generation **out_generation, struct failure *failure)
 {
 	const struct handler_options options = {.routes = &settings->routes,
@@ -13,7 +14,9 @@ generation_new(struct settings *settings, struct metrics *metrics,
 		.headers_max = (size_t)settings->headers_max,
 		.body_max = (size_t)settings->body_max,
 		.fields_max = (size_t)settings->fields_max},
-	    .metrics = metrics};
+	    .metrics = metrics,
+	    .failures = failures,
+	    .quarantine = quarantine};
 	struct generation *generation = calloc(1, sizeof *generation);
 	if (generation == NULL || handler_new(&options, &generation->handler) != RESULT_OK) {
 		free(generation);

@@ -1,8 +1,10 @@
 #include "dlrd/intake/handler.h"
 
+#include "dlrd/base/clock.h"
 #include "dlrd/base/json.h"
 #include "dlrd/base/log.h"
 #include "dlrd/twilio/callback.h"
+#include "dlrd/twilio/json_callback.h"
 
 #include <stdlib.h>
 
@@ -12,9 +14,20 @@ struct handler {
 	struct buffer scratch;
 	struct metric *outcomes[ROUTES_MAX + 1][OUTCOME_LABEL_COUNT]; /* the last: no route */
 	struct metric *verdicts[VERDICT_COUNT];
-	struct metric **tokens; /* account_index * TOKEN_LABEL_COUNT + label */
+	struct token_metrics {
+		struct metric *used, *last_used;
+	} * tokens; /* account_index * TOKEN_LABEL_COUNT + label */
+	struct metric *causes[DIAGNOSIS_CAUSE_COUNT];
+	struct metric *fates[QUARANTINE_FATE_COUNT];
 	struct log_limit refused_log;
+	/* Diagnoses that may be made now, in millionths, and when that was worked out. */
+	int64_t diagnoses, diagnoses_us;
 };
+
+/* A diagnosis costs as much as some hundred requests: this many are made at once after a quiet
+ * time, and then as many a second. Further refusals are counted only. */
+#define DIAGNOSES_BURST 20
+#define DIAGNOSES_PER_SECOND 10
 
 static const char *const outcome_names[OUTCOME_LABEL_COUNT] = {
     [OUTCOME_KEPT] = "kept",
@@ -32,6 +45,8 @@ add_metric(struct metrics *metrics, enum metric_family family, const char *first
 {
 	struct buffer labels = BUFFER_EMPTY;
 	struct metric *metric = NULL;
+	if (metrics == NULL)
+		return NULL;
 	metrics_label(&labels, first_name, first);
 	if (second_name != NULL)
 		metrics_label(&labels, second_name, second);
@@ -50,6 +65,15 @@ add_route_metrics(struct handler *handler, size_t index, const char *path)
 		    "route", slice_of(path), "outcome", slice_of(outcome_names[i]));
 }
 
+static struct token_metrics
+add_token_metrics(struct metrics *metrics, struct slice account, struct slice token)
+{
+	return (struct token_metrics){
+	    .used = add_metric(metrics, METRIC_TOKEN_USED, "account", account, "token", token),
+	    .last_used =
+		add_metric(metrics, METRIC_TOKEN_LAST_USED, "account", account, "token", token)};
+}
+
 static void
 add_metrics(struct handler *handler)
 {
@@ -62,12 +86,17 @@ add_metrics(struct handler *handler)
 	for (int i = VERDICT_VALID + 1; i < VERDICT_COUNT; i++)
 		handler->verdicts[i] = add_metric(metrics, METRIC_SIGNATURE_FAILURES, "cause",
 		    slice_of(verdict_name((enum verdict)i)), NULL, SLICE_NONE);
+	for (int i = 0; i < DIAGNOSIS_CAUSE_COUNT; i++)
+		handler->causes[i] = add_metric(metrics, METRIC_SIGNATURE_CAUSES, "cause",
+		    slice_of(diagnosis_cause_name((enum diagnosis_cause)i)), NULL, SLICE_NONE);
+	for (int i = 0; i < QUARANTINE_FATE_COUNT; i++)
+		handler->fates[i] = add_metric(metrics, METRIC_QUARANTINE_OFFERED, "fate",
+		    slice_of(quarantine_fate_name((enum quarantine_fate)i)), NULL, SLICE_NONE);
 	for (size_t i = 0; i < verifier_account_count(verifier); i++)
 		for (int label = 0; label < TOKEN_LABEL_COUNT; label++)
 			if (verifier_has_token(verifier, i, (enum token_label)label))
 				handler->tokens[i * TOKEN_LABEL_COUNT + (size_t)label] =
-				    add_metric(metrics, METRIC_TOKEN_USED, "account",
-					verifier_account(verifier, i), "token",
+				    add_token_metrics(metrics, verifier_account(verifier, i),
 					slice_of(token_label_name((enum token_label)label)));
 }
 
@@ -76,7 +105,7 @@ handler_new(const struct handler_options *options, struct handler **out_handler)
 {
 	struct handler *handler = calloc(1, sizeof *handler);
 	size_t tokens = verifier_account_count(options->verifier) * TOKEN_LABEL_COUNT;
-	struct metric **token_metrics = calloc(tokens + 1, sizeof(struct metric *));
+	struct token_metrics *token_metrics = calloc(tokens + 1, sizeof *token_metrics);
 	if (handler == NULL || token_metrics == NULL) {
 		free(handler);
 		free(token_metrics);
@@ -84,6 +113,7 @@ handler_new(const struct handler_options *options, struct handler **out_handler)
 	}
 	handler->options = *options;
 	handler->tokens = token_metrics;
+	handler->diagnoses = DIAGNOSES_BURST * CLOCK_SECOND_US;
 	add_metrics(handler);
 	*out_handler = handler;
 	return RESULT_OK;
@@ -154,25 +184,6 @@ handler_head(struct handler *handler, const struct request_head *head, bool *out
 	return status;
 }
 
-/* The account that a JSON body names: at its top, in a CloudEvent's data, or in the first of
- * several. */
-static struct slice
-account_in_json(const struct json_t *value)
-{
-	const struct json_t *first = json_first(value);
-	if (first != NULL)
-		value = first;
-	const struct json_t *places[] = {value, json_get(value, "data")};
-	for (size_t i = 0; i < 2; i++) {
-		struct slice account = json_text(json_get(places[i], "account_sid"));
-		if (account.ptr == NULL)
-			account = json_text(json_get(places[i], "accountSid"));
-		if (account.len > 0)
-			return account;
-	}
-	return SLICE_NONE;
-}
-
 /* Where no public URL is configured, it is put together as the proxy tells it, or as it came. */
 static bool
 derive_base(const struct request_head *head, struct url_base *out_base)
@@ -184,19 +195,124 @@ derive_base(const struct request_head *head, struct url_base *out_base)
 		if (head->forwarded_host.len > 0)
 			host = head->forwarded_host;
 	}
-	struct buffer text = BUFFER_EMPTY;
-	buffer_append(&text, scheme);
-	buffer_append(&text, SLICE("://"));
-	buffer_append(&text, host);
-	bool derived =
-	    !text.failed && url_base_init(out_base, buffer_slice(&text), NULL) == RESULT_OK;
-	buffer_done(&text);
-	return derived;
+	return url_base_derive(out_base, scheme, host) == RESULT_OK;
+}
+
+static bool
+may_diagnose(struct handler *handler)
+{
+	int64_t now_us = clock_monotonic_us(), most = DIAGNOSES_BURST * CLOCK_SECOND_US;
+	if (handler->diagnoses_us != 0)
+		handler->diagnoses += (now_us - handler->diagnoses_us) * DIAGNOSES_PER_SECOND;
+	handler->diagnoses_us = now_us;
+	if (handler->diagnoses > most)
+		handler->diagnoses = most;
+	if (handler->diagnoses < CLOCK_SECOND_US)
+		return false;
+	handler->diagnoses -= CLOCK_SECOND_US;
+	return true;
+}
+
+static bool
+has_verified(const struct handler *handler, struct slice account)
+{
+	size_t index;
+	if (account.ptr == NULL ||
+	    !verifier_find_account(handler->options.verifier, account, &index))
+		return false;
+	for (int label = 0; label < TOKEN_LABEL_COUNT; label++)
+		if (metric_value(handler->tokens[index * TOKEN_LABEL_COUNT + (size_t)label].used) >
+		    0)
+			return true;
+	return false;
+}
+
+static void
+explain(struct handler *handler, const struct request_head *head, const struct route *route,
+    const struct verify_request *request, int64_t now_us, struct diagnosis *out_diagnosis)
+{
+	const struct diagnosis_hints hints = {.url = {.host = head->host,
+						  .forwarded_proto = head->forwarded_proto,
+						  .forwarded_host = head->forwarded_host,
+						  .forwarded_port = head->forwarded_port,
+						  .forwarded_prefix = head->forwarded_prefix,
+						  .original = head->original_uri},
+	    .account_verified_before = has_verified(handler, request->account)};
+	uint64_t swallowed = 0;
+	diagnosis_make(handler->options.verifier, request, &hints, out_diagnosis);
+	metric_add(handler->causes[out_diagnosis->cause], 1);
+	if (handler->options.failures != NULL)
+		signature_failures_note(handler->options.failures, slice_of(route->path),
+		    request->account, out_diagnosis, now_us);
+	if (log_limit_allows(&handler->refused_log, 1, &swallowed))
+		log_line(LOG_WARNING,
+		    "refused a request on %s: its signature is not right (%s): %s (%llu more "
+		    "refusals since the last such line)",
+		    route->path, diagnosis_cause_name(out_diagnosis->cause), out_diagnosis->advice,
+		    (unsigned long long)swallowed);
+}
+
+/* What one of our tokens signed, body and all, was not made up by a stranger. */
+static bool
+is_proven(const struct verify_request *request, const struct diagnosis *diagnosis)
+{
+	return diagnosis != NULL && diagnosis->fits &&
+	       (request->is_get || request->form != NULL ||
+		   signature_check_body(url_query(request->target), request->body) ==
+		       SIGNATURE_BODY_MATCHES);
+}
+
+/* diagnosis: NULL where there was no time for one. */
+static void
+offer(struct handler *handler, const struct request_head *head, const struct route *route,
+    const struct verify_request *request, const struct diagnosis *diagnosis, int64_t now_us)
+{
+	const struct quarantined quarantined = {.first_us = now_us,
+	    .method = head->method,
+	    .target = head->target,
+	    .route = slice_of(route->path),
+	    .media_type = head->media_type,
+	    .body = request->is_get ? SLICE_NONE : request->body,
+	    .account = request->account,
+	    .signature = head->signature,
+	    .host = head->host,
+	    .forwarded_proto = head->forwarded_proto,
+	    .forwarded_host = head->forwarded_host,
+	    .original_uri = head->original_uri,
+	    .cause = diagnosis == NULL ? SLICE("undiagnosed")
+				       : slice_of(diagnosis_cause_name(diagnosis->cause)),
+	    .proven = is_proven(request, diagnosis),
+	    .from_trusted_proxy = head->from_trusted_proxy};
+	if (handler->options.quarantine != NULL)
+		metric_add(
+		    handler->fates[quarantine_offer(handler->options.quarantine, &quarantined)], 1);
+}
+
+/* A refusal is counted; why it came to that is told for as many as there is time for, and what may
+ * be genuine waits in the quarantine. */
+static void
+note_refusal(struct handler *handler, const struct request_head *head, const struct route *route,
+    const struct verify_request *request, enum verdict verdict, int64_t now_us)
+{
+	struct diagnosis diagnosis;
+	uint64_t swallowed = 0;
+	if (handler->options.metrics == NULL)
+		return;
+	metric_add(handler->verdicts[verdict], 1);
+	if (verdict == VERDICT_MISMATCH || verdict == VERDICT_BODY_MISMATCH) {
+		bool diagnosed = may_diagnose(handler);
+		if (diagnosed)
+			explain(handler, head, route, request, now_us, &diagnosis);
+		offer(handler, head, route, request, diagnosed ? &diagnosis : NULL, now_us);
+	} else if (log_limit_allows(&handler->refused_log, 1, &swallowed))
+		log_line(LOG_WARNING,
+		    "refused a request on %s: %s (%llu more refusals since the last such line)",
+		    route->path, verdict_name(verdict), (unsigned long long)swallowed);
 }
 
 static void
 verify(struct handler *handler, const struct request_head *head, const struct route *route,
-    struct verify_request *request, struct verification *out_verification)
+    struct verify_request *request, int64_t now_us, struct verification *out_verification)
 {
 	struct url_base derived = {{NULL}};
 	request->is_get = is_get(head);
@@ -208,18 +324,10 @@ verify(struct handler *handler, const struct request_head *head, const struct ro
 	if (verifier_url_count(handler->options.verifier) == 0 && derive_base(head, &derived))
 		request->base = &derived;
 	verifier_verify(handler->options.verifier, request, &handler->scratch, out_verification);
+	enum verdict verdict = out_verification->verdict;
+	if (verdict != VERDICT_VALID && verdict != VERDICT_UNDECIDED)
+		note_refusal(handler, head, route, request, verdict, now_us);
 	url_base_done(&derived);
-}
-
-static void
-note_refusal(struct handler *handler, const struct route *route, enum verdict verdict)
-{
-	uint64_t swallowed = 0;
-	metric_add(handler->verdicts[verdict], 1);
-	if (log_limit_allows(&handler->refused_log, 1, &swallowed))
-		log_line(LOG_WARNING,
-		    "refused a request on %s: %s (%llu more like it since the last such line)",
-		    route->path, verdict_name(verdict), (unsigned long long)swallowed);
 }
 
 /* What a verified request is answered once it is kept. The same message gets the same answer each
@@ -242,7 +350,7 @@ rule_answer(
 /* Verifies with the account that the request names. Gives the status that refuses it, or 0. */
 static unsigned
 verify_body(struct handler *handler, const struct request_head *head, const struct route *route,
-    struct slice body, bool is_form, struct verification *out_verification)
+    struct slice body, bool is_form, int64_t now_us, struct verification *out_verification)
 {
 	struct verify_request request = {.body = body, .form = is_form ? &handler->form : NULL};
 	struct json_t *json = NULL;
@@ -257,10 +365,10 @@ verify_body(struct handler *handler, const struct request_head *head, const stru
 		}
 		request.account = form_get(&handler->form, SLICE("AccountSid"));
 	} else if (json_parse(body, &json) == RESULT_OK)
-		request.account = account_in_json(json);
+		request.account = callback_json_account(json);
 	if (request.account.len == 0)
 		request.account = SLICE_NONE;
-	verify(handler, head, route, &request, out_verification);
+	verify(handler, head, route, &request, now_us, out_verification);
 	json_free(json);
 	if (out_verification->verdict == VERDICT_VALID)
 		return 0;
@@ -268,7 +376,6 @@ verify_body(struct handler *handler, const struct request_head *head, const stru
 		count(handler, route, OUTCOME_UNAVAILABLE);
 		return 503;
 	}
-	note_refusal(handler, route, out_verification->verdict);
 	count(handler, route, OUTCOME_UNVERIFIED);
 	return 403;
 }
@@ -281,12 +388,14 @@ handler_body(
 	struct verification verification = {.verdict = VERDICT_MISMATCH};
 	bool get = is_get(head), is_form = get || form_is_body(head->media_type, body);
 	struct ruling ruling = {
-	    .status = verify_body(handler, head, route, body, is_form, &verification)};
+	    .status = verify_body(handler, head, route, body, is_form, now_us, &verification)};
 	if (ruling.status != 0)
 		return ruling;
-	metric_add(handler->tokens[verification.account_index * TOKEN_LABEL_COUNT +
-				   (size_t)verification.label],
-	    1);
+	const struct token_metrics *token =
+	    &handler->tokens[verification.account_index * TOKEN_LABEL_COUNT +
+			     (size_t)verification.label];
+	metric_add(token->used, 1);
+	metric_set(token->last_used, (double)(now_us / CLOCK_SECOND_US));
 	rule_answer(handler, route, is_form, &ruling);
 	ruling.entry = (struct journal_entry){.received_us = now_us,
 	    .method = head->method,

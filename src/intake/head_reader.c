@@ -42,6 +42,10 @@ read_header(void *context, enum MHD_ValueKind kind, const char *name_text, size_
 	    {SLICE("Content-Type"), &head->media_type, NULL},
 	    {SLICE("X-Forwarded-Proto"), &head->forwarded_proto, NULL},
 	    {SLICE("X-Forwarded-Host"), &head->forwarded_host, NULL},
+	    {SLICE("X-Forwarded-Port"), &head->forwarded_port, NULL},
+	    {SLICE("X-Forwarded-Prefix"), &head->forwarded_prefix, NULL},
+	    {SLICE("X-Original-URI"), &head->original_uri, NULL},
+	    {SLICE("X-Original-URL"), &head->original_uri, NULL},
 	};
 	(void)kind;
 	head->header_bytes += name_len + value_len + 4;

@@ -1,15 +1,16 @@
 #include "dlrd/journal/journal.h"
 
 #include "dlrd/base/clock.h"
+#include "dlrd/journal/database.h"
 #include "dlrd/journal/timed_vfs.h"
 
-#include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define APPLICATION_ID 0x646c726a /* "dlrj" */
-#define SCHEMA_VERSION 1
 #define PAGE_SIZE 8192 /* a receipt is half a kilobyte; bigger pages copy less often */
+
+static const struct database_owner owner = {
+    .name = "journal", .application_id = 0x646c726a /* "dlrj" */, .version = 1};
 
 /* opened_us is rewritten when the file is opened, and when it is probed, to prove that it can be.
  */
@@ -25,8 +26,7 @@ static const char schema[] =
     " account TEXT NOT NULL"
     ") STRICT;"
     "CREATE TABLE proof(id INTEGER PRIMARY KEY CHECK(id = 1), opened_us INTEGER NOT NULL) STRICT;"
-    "INSERT INTO proof VALUES(1, 0);"
-    "PRAGMA user_version = 1;";
+    "INSERT INTO proof VALUES(1, 0);";
 
 struct journal {
 	sqlite3 *db; /* NULL after a failed journal_reopen */
@@ -45,52 +45,12 @@ struct journal_reader {
 };
 
 static enum result
-result_of(int code)
-{
-	switch (code & 0xff) {
-	case SQLITE_OK:
-	case SQLITE_ROW:
-	case SQLITE_DONE: return RESULT_OK;
-	case SQLITE_NOMEM: return RESULT_NO_MEMORY;
-	case SQLITE_FULL: return RESULT_FULL;
-	case SQLITE_BUSY:
-	case SQLITE_LOCKED: return RESULT_BUSY;
-	case SQLITE_CORRUPT:
-	case SQLITE_NOTADB: return RESULT_CORRUPT;
-	default: return RESULT_IO;
-	}
-}
-
-/* Runs a statement that gives no rows, leaves it ready to run again. */
-static int
-run(sqlite3_stmt *statement)
-{
-	int code = sqlite3_step(statement);
-	int reset = sqlite3_reset(statement);
-	return code == SQLITE_DONE ? SQLITE_OK : reset != SQLITE_OK ? reset : code;
-}
-
-static enum result
 note_error(struct journal *journal, int code)
 {
 	if (code != SQLITE_OK)
 		sqlite3_snprintf(sizeof journal->error, journal->error, "%s",
 		    journal->db == NULL ? "closed" : sqlite3_errmsg(journal->db));
-	return result_of(code);
-}
-
-/* The first column of the first row, as a number. */
-static int
-ask_number(sqlite3 *db, const char *sql, int64_t *out_number)
-{
-	sqlite3_stmt *statement = NULL;
-	int code = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
-	if (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
-		*out_number = sqlite3_column_int64(statement, 0);
-		code = SQLITE_OK;
-	}
-	sqlite3_finalize(statement);
-	return code;
+	return database_result(code);
 }
 
 static int
@@ -99,38 +59,6 @@ note_wal_pages(void *context, sqlite3 *db, const char *name, int pages)
 	(void)db, (void)name;
 	((struct journal *)context)->wal_pages = pages;
 	return SQLITE_OK;
-}
-
-/* Looks whose file it is before anything in it is changed. *out_fresh is whether it is empty. */
-static enum result
-check_owner(sqlite3 *db, const char *path, bool *out_fresh, struct failure *failure)
-{
-	int64_t version = 0, application = 0, tables = 0;
-	int code = ask_number(db, "PRAGMA user_version", &version);
-	if (code == SQLITE_OK)
-		code = ask_number(db, "PRAGMA application_id", &application);
-	if (code == SQLITE_OK)
-		code = ask_number(db, "SELECT count(*) FROM sqlite_schema", &tables);
-	if (code != SQLITE_OK)
-		return failure_set(failure, result_of(code), "%s: %s", path, sqlite3_errmsg(db));
-	*out_fresh = version == 0 && application == 0 && tables == 0;
-	if (!*out_fresh && (application != APPLICATION_ID || version != SCHEMA_VERSION))
-		return failure_set(failure, RESULT_CORRUPT,
-		    "%s: not a journal that this dlrd can read (application_id %lld, version %lld)",
-		    path, (long long)application, (long long)version);
-	return RESULT_OK;
-}
-
-static enum result
-create_schema(sqlite3 *db, const char *path, struct failure *failure)
-{
-	char *sql = sqlite3_mprintf(
-	    "BEGIN IMMEDIATE; PRAGMA application_id = %d; %s COMMIT;", APPLICATION_ID, schema);
-	int code = sql == NULL ? SQLITE_NOMEM : sqlite3_exec(db, sql, NULL, NULL, NULL);
-	sqlite3_free(sql);
-	if (code != SQLITE_OK)
-		return failure_set(failure, result_of(code), "%s: %s", path, sqlite3_errmsg(db));
-	return RESULT_OK;
 }
 
 /* Durability is what this file is for: set, read back, refused otherwise. */
@@ -146,11 +74,13 @@ set_durable(sqlite3 *db, const char *path, struct failure *failure)
 	int code = sql == NULL ? SQLITE_NOMEM : sqlite3_exec(db, sql, NULL, NULL, NULL);
 	sqlite3_free(sql);
 	if (code == SQLITE_OK)
-		code = ask_number(db, "PRAGMA synchronous", &synchronous);
+		code = database_number(db, "PRAGMA synchronous", &synchronous);
 	if (code == SQLITE_OK)
-		code = ask_number(db, "SELECT journal_mode = 'wal' FROM pragma_journal_mode", &wal);
+		code = database_number(
+		    db, "SELECT journal_mode = 'wal' FROM pragma_journal_mode", &wal);
 	if (code != SQLITE_OK)
-		return failure_set(failure, result_of(code), "%s: %s", path, sqlite3_errmsg(db));
+		return failure_set(
+		    failure, database_result(code), "%s: %s", path, sqlite3_errmsg(db));
 	if (synchronous != 2 || wal != 1)
 		return failure_set(failure, RESULT_IO,
 		    "%s: SQLite refused journal_mode=WAL with synchronous=FULL; is the directory "
@@ -158,12 +88,6 @@ set_durable(sqlite3 *db, const char *path, struct failure *failure)
 		    "a local disk?",
 		    path);
 	return RESULT_OK;
-}
-
-static int
-prepare(sqlite3 *db, const char *sql, sqlite3_stmt **out_statement)
-{
-	return sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, out_statement, NULL);
 }
 
 static int
@@ -186,7 +110,7 @@ prepare_all(struct journal *journal)
 	};
 	int code = SQLITE_OK;
 	for (size_t i = 0; code == SQLITE_OK && i < sizeof rows / sizeof rows[0]; i++)
-		code = prepare(journal->db, rows[i].sql, rows[i].statement);
+		code = database_prepare(journal->db, rows[i].sql, rows[i].statement);
 	return code;
 }
 
@@ -207,7 +131,7 @@ static enum result
 read_last_seq(struct journal *journal)
 {
 	int64_t last = 0;
-	int code = ask_number(journal->db, "SELECT coalesce(max(seq), 0) FROM entry", &last);
+	int code = database_number(journal->db, "SELECT coalesce(max(seq), 0) FROM entry", &last);
 	if (code == SQLITE_OK && (uint64_t)last > journal->last_seq)
 		journal->last_seq = (uint64_t)last;
 	return note_error(journal, code);
@@ -220,15 +144,16 @@ open_handle(struct journal *journal, struct failure *failure)
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
 	int code = sqlite3_open_v2(journal->path, &journal->db, flags, vfs);
 	if (code != SQLITE_OK)
-		return failure_set(failure, result_of(code), "%s: %s", journal->path,
+		return failure_set(failure, database_result(code), "%s: %s", journal->path,
 		    journal->db == NULL ? "no memory" : sqlite3_errmsg(journal->db));
 	sqlite3_busy_timeout(journal->db, 5000);
 	bool fresh = false;
-	enum result result = check_owner(journal->db, journal->path, &fresh, failure);
+	enum result result =
+	    database_check_owner(journal->db, journal->path, &owner, &fresh, failure);
 	if (result == RESULT_OK)
 		result = set_durable(journal->db, journal->path, failure);
 	if (result == RESULT_OK && fresh)
-		result = create_schema(journal->db, journal->path, failure);
+		result = database_create(journal->db, journal->path, &owner, schema, failure);
 	if (result != RESULT_OK)
 		return result;
 	/* After PRAGMA wal_autocheckpoint, which has a hook of its own. */
@@ -276,36 +201,18 @@ journal_reopen(struct journal *journal, struct failure *failure)
 	return result;
 }
 
-static void
-bind_text(sqlite3_stmt *statement, int column, struct slice text)
-{
-	if (text.ptr == NULL)
-		sqlite3_bind_null(statement, column);
-	else
-		sqlite3_bind_text(statement, column, text.ptr, (int)text.len, SQLITE_STATIC);
-}
-
-static void
-bind_bytes(sqlite3_stmt *statement, int column, struct slice bytes)
-{
-	if (bytes.ptr == NULL)
-		sqlite3_bind_null(statement, column);
-	else
-		sqlite3_bind_blob(statement, column, bytes.ptr, (int)bytes.len, SQLITE_STATIC);
-}
-
 static int
 insert(struct journal *journal, const struct journal_entry *entry, uint64_t seq)
 {
 	sqlite3_bind_int64(journal->insert, 1, (sqlite3_int64)seq);
 	sqlite3_bind_int64(journal->insert, 2, entry->received_us);
-	bind_text(journal->insert, 3, entry->method);
-	bind_text(journal->insert, 4, entry->route);
-	bind_bytes(journal->insert, 5, entry->query);
-	bind_text(journal->insert, 6, entry->media_type);
-	bind_bytes(journal->insert, 7, entry->body);
-	bind_text(journal->insert, 8, entry->account);
-	return run(journal->insert);
+	database_bind_text(journal->insert, 3, entry->method);
+	database_bind_text(journal->insert, 4, entry->route);
+	database_bind_bytes(journal->insert, 5, entry->query);
+	database_bind_text(journal->insert, 6, entry->media_type);
+	database_bind_bytes(journal->insert, 7, entry->body);
+	database_bind_text(journal->insert, 8, entry->account);
+	return database_run(journal->insert);
 }
 
 /* SQLite may or may not have rolled back by itself (sqlite.org/lang_transaction.html, "Response To
@@ -315,7 +222,7 @@ give_up(struct journal *journal, int code)
 {
 	enum result result = note_error(journal, code);
 	if (sqlite3_get_autocommit(journal->db) == 0)
-		run(journal->rollback);
+		database_run(journal->rollback);
 	return result;
 }
 
@@ -324,13 +231,13 @@ journal_append(struct journal *journal, struct journal_entry *const *entries, si
 {
 	if (journal->db == NULL)
 		return note_error(journal, SQLITE_IOERR);
-	int code = run(journal->begin);
+	int code = database_run(journal->begin);
 	for (size_t i = 0; code == SQLITE_OK && i < count; i++)
 		code = insert(journal, entries[i], journal->last_seq + 1 + i);
 	/* The promise "2xx means durable" is kept here: with synchronous=FULL, COMMIT returns after
 	 * the fsync of the log. */
 	if (code == SQLITE_OK)
-		code = run(journal->commit);
+		code = database_run(journal->commit);
 	if (code != SQLITE_OK)
 		return give_up(journal, code);
 	for (size_t i = 0; i < count; i++)
@@ -344,7 +251,7 @@ journal_probe(struct journal *journal)
 	if (journal->db == NULL)
 		return note_error(journal, SQLITE_IOERR);
 	sqlite3_bind_int64(journal->prove, 1, clock_wall_us());
-	int code = run(journal->prove);
+	int code = database_run(journal->prove);
 	return code == SQLITE_OK ? RESULT_OK : give_up(journal, code);
 }
 
@@ -371,7 +278,7 @@ journal_trim(struct journal *journal, uint64_t last_seq, int64_t before_us, size
 	sqlite3_bind_int64(journal->trim, 1, (sqlite3_int64)first);
 	sqlite3_bind_int64(journal->trim, 2, (sqlite3_int64)last);
 	sqlite3_bind_int64(journal->trim, 3, before_us);
-	code = run(journal->trim);
+	code = database_run(journal->trim);
 	if (code != SQLITE_OK)
 		return give_up(journal, code);
 	*out_removed = (size_t)sqlite3_changes(journal->db);
@@ -454,35 +361,25 @@ journal_reader_open(const char *path, struct journal_reader **out_reader, struct
 		    NULL, NULL, NULL);
 	}
 	if (code == SQLITE_OK)
-		code = prepare(reader->db,
+		code = database_prepare(reader->db,
 		    "SELECT seq, received_us, method, route, query, media_type, body, account"
 		    " FROM entry WHERE seq > ?1 ORDER BY seq LIMIT ?2",
 		    &reader->read);
 	if (code == SQLITE_OK)
-		code =
-		    prepare(reader->db, "SELECT coalesce(max(seq), 0) FROM entry", &reader->last);
+		code = database_prepare(
+		    reader->db, "SELECT coalesce(max(seq), 0) FROM entry", &reader->last);
 	if (code == SQLITE_OK)
-		code = prepare(reader->db,
+		code = database_prepare(reader->db,
 		    "SELECT received_us FROM entry WHERE seq > ?1 ORDER BY seq LIMIT 1",
 		    &reader->next);
 	if (code != SQLITE_OK) {
-		enum result result = failure_set(failure, result_of(code), "%s: %s", path,
+		enum result result = failure_set(failure, database_result(code), "%s: %s", path,
 		    reader->db == NULL ? "no memory" : sqlite3_errmsg(reader->db));
 		journal_reader_close(reader);
 		return result;
 	}
 	*out_reader = reader;
 	return RESULT_OK;
-}
-
-static struct slice
-column(sqlite3_stmt *statement, int index)
-{
-	const char *bytes = sqlite3_column_blob(statement, index);
-	size_t len = (size_t)sqlite3_column_bytes(statement, index);
-	if (sqlite3_column_type(statement, index) == SQLITE_NULL)
-		return SLICE_NONE;
-	return (struct slice){bytes == NULL ? "" : bytes, len};
 }
 
 enum result
@@ -497,17 +394,17 @@ journal_reader_read(struct journal_reader *reader, uint64_t after_seq, size_t en
 		struct journal_entry entry = {
 		    .seq = (uint64_t)sqlite3_column_int64(reader->read, 0),
 		    .received_us = sqlite3_column_int64(reader->read, 1),
-		    .method = column(reader->read, 2),
-		    .route = column(reader->read, 3),
-		    .query = column(reader->read, 4),
-		    .media_type = column(reader->read, 5),
-		    .body = column(reader->read, 6),
-		    .account = column(reader->read, 7),
+		    .method = database_column(reader->read, 2),
+		    .route = database_column(reader->read, 3),
+		    .query = database_column(reader->read, 4),
+		    .media_type = database_column(reader->read, 5),
+		    .body = database_column(reader->read, 6),
+		    .account = database_column(reader->read, 7),
 		};
 		result = on_entry(context, &entry);
 	}
 	sqlite3_reset(reader->read);
-	return result != RESULT_OK ? result : result_of(code);
+	return result != RESULT_OK ? result : database_result(code);
 }
 
 enum result
@@ -518,13 +415,13 @@ journal_reader_tail(
 	uint64_t last = code == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(reader->last, 0) : 0;
 	sqlite3_reset(reader->last);
 	if (code != SQLITE_ROW)
-		return result_of(code);
+		return database_result(code);
 	sqlite3_bind_int64(reader->next, 1, (sqlite3_int64)after_seq);
 	code = sqlite3_step(reader->next);
 	int64_t next_us = code == SQLITE_ROW ? sqlite3_column_int64(reader->next, 0) : 0;
 	sqlite3_reset(reader->next);
 	if (code != SQLITE_ROW && code != SQLITE_DONE)
-		return result_of(code);
+		return database_result(code);
 	*out_last_seq = last;
 	*out_next_us = next_us;
 	return RESULT_OK;

@@ -163,6 +163,25 @@ signature_body_hash(struct slice body, char out_text[SIGNATURE_BODY_HASH_SIZE])
 	sodium_bin2hex(out_text, SIGNATURE_BODY_HASH_SIZE, hash, sizeof hash);
 }
 
+void
+signature_fingerprint(
+    const struct slice *pieces, size_t count, uint8_t out_fingerprint[SIGNATURE_FINGERPRINT_SIZE])
+{
+	crypto_hash_sha256_state state;
+	crypto_hash_sha256_init(&state);
+	for (size_t i = 0; i < count; i++) {
+		uint64_t len = pieces[i].ptr == NULL ? 0 : (uint64_t)pieces[i].len + 1;
+		uint8_t length[8];
+		for (size_t k = 0; k < sizeof length; k++)
+			length[k] = (uint8_t)(len >> (8 * k));
+		crypto_hash_sha256_update(&state, length, sizeof length);
+		if (pieces[i].len > 0)
+			crypto_hash_sha256_update(
+			    &state, (const unsigned char *)pieces[i].ptr, pieces[i].len);
+	}
+	crypto_hash_sha256_final(&state, out_fingerprint);
+}
+
 enum signature_body_check
 signature_check_body(struct slice query, struct slice body)
 {

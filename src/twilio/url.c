@@ -5,17 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct parts {
-	struct slice scheme; /* "https" as written */
-	struct slice host;   /* "example.com", "[::1]" */
-	struct slice port;   /* "8443", absent where there is none */
-	struct slice path;   /* "/hooks", without a trailing slash */
-	bool secure;
-};
-
 /* Splits "scheme://rest" off; false unless the scheme is http or https. */
 static bool
-take_scheme(struct slice *text, struct parts *out_parts)
+take_scheme(struct slice *text, struct url_parts *out_parts)
 {
 	static const struct slice names[] = {SLICE_INIT("http"), SLICE_INIT("https")};
 	for (size_t i = 0; i < 2; i++) {
@@ -42,7 +34,7 @@ find_any(struct slice text, const char *bytes)
 
 /* "user:password@[::1]:8443": the host and the port. */
 static bool
-split_authority(struct slice authority, struct parts *out_parts)
+split_authority(struct slice authority, struct url_parts *out_parts)
 {
 	for (size_t at; (at = slice_find(authority, '@')) < authority.len;)
 		authority = slice_from(authority, at + 1);
@@ -67,7 +59,7 @@ split_authority(struct slice authority, struct parts *out_parts)
 enum result
 url_split(struct slice url, struct slice *out_base, struct slice *out_target)
 {
-	struct parts parts;
+	struct url_parts parts;
 	struct slice rest = {url.ptr, slice_find(url, '#')};
 	size_t whole = rest.len;
 	if (!take_scheme(&rest, &parts))
@@ -81,8 +73,32 @@ url_split(struct slice url, struct slice *out_base, struct slice *out_target)
 	return RESULT_OK;
 }
 
+enum result
+url_read_authority(struct slice authority, struct url_parts *out_parts)
+{
+	struct url_parts parts = *out_parts;
+	if (!split_authority(authority, &parts))
+		return RESULT_INVALID;
+	*out_parts = parts;
+	return RESULT_OK;
+}
+
+enum result
+url_read_parts(struct slice url, struct url_parts *out_parts)
+{
+	struct url_parts parts = {.secure = false};
+	struct slice base;
+	if (url_split(url, &base, &parts.path) != RESULT_OK)
+		return RESULT_INVALID;
+	if (!take_scheme(&base, &parts) || !split_authority(base, &parts))
+		return RESULT_INVALID; /* url_split has just read the same */
+	parts.path = url_path(parts.path);
+	*out_parts = parts;
+	return RESULT_OK;
+}
+
 static char *
-spell(const struct parts *parts, struct slice port)
+spell(const struct url_parts *parts, struct slice port)
 {
 	struct buffer text = BUFFER_EMPTY;
 	buffer_append(&text, parts->scheme);
@@ -102,18 +118,16 @@ spell(const struct parts *parts, struct slice port)
 enum result
 url_base_init(struct url_base *base, struct slice text, struct failure *failure)
 {
-	struct parts parts = {0};
+	struct url_parts parts;
 	struct slice authority, path;
-	if (url_split(text, &authority, &path) != RESULT_OK)
+	if (url_split(text, &authority, &path) != RESULT_OK ||
+	    url_read_parts(text, &parts) != RESULT_OK)
 		return failure_set(failure, RESULT_INVALID,
 		    "\"%.*s\" is no URL; write it like https://callbacks.example.com",
 		    SLICE_ARG(text));
 	if (slice_find(path, '?') < path.len)
 		return failure_set(failure, RESULT_INVALID,
 		    "\"%.*s\" holds a query; give the URL up to the path only", SLICE_ARG(text));
-	struct slice rest = authority;
-	if (!take_scheme(&rest, &parts) || !split_authority(rest, &parts))
-		return RESULT_INVALID; /* url_split has just read the same */
 	while (path.len > 0 && path.ptr[path.len - 1] == '/')
 		path.len--;
 	parts.path = path;
@@ -127,6 +141,19 @@ url_base_init(struct url_base *base, struct slice text, struct failure *failure)
 	}
 	*base = made;
 	return RESULT_OK;
+}
+
+enum result
+url_base_derive(struct url_base *base, struct slice scheme, struct slice host)
+{
+	struct buffer text = BUFFER_EMPTY;
+	buffer_append(&text, scheme);
+	buffer_append(&text, SLICE("://"));
+	buffer_append(&text, host);
+	enum result result =
+	    text.failed ? RESULT_NO_MEMORY : url_base_init(base, buffer_slice(&text), NULL);
+	buffer_done(&text);
+	return result;
 }
 
 void

@@ -122,6 +122,12 @@ verifier_url_count(const struct verifier *verifier)
 	return verifier->url_count;
 }
 
+struct slice
+verifier_public_url(const struct verifier *verifier, size_t index)
+{
+	return slice_of(verifier->urls[index].spelling[0]);
+}
+
 bool
 verifier_find_target(const struct verifier *verifier, struct slice url, struct slice *out_target)
 {
@@ -153,6 +159,18 @@ bool
 verifier_has_token(const struct verifier *verifier, size_t index, enum token_label label)
 {
 	return verifier->accounts[index].tokens[label] != NULL;
+}
+
+bool
+verifier_token_signs(const struct verifier *verifier, size_t index, enum token_label label,
+    struct slice url, struct slice parameters, const uint8_t wanted[SIGNATURE_DIGEST_SIZE])
+{
+	const struct secret *token = verifier->accounts[index].tokens[label];
+	uint8_t digest[SIGNATURE_DIGEST_SIZE];
+	if (token == NULL)
+		return false;
+	signature_digest(token, url, SLICE_NONE, parameters, digest);
+	return signature_equal(digest, wanted);
 }
 
 /* One request's text under trial. */

@@ -530,8 +530,8 @@ def test_a_wrong_command_line_is_2_and_says_why(daemon, words):
     assert result.returncode == 2 and result.stderr and not result.stdout
 
 
-@pytest.mark.parametrize("command", ["serve", "check-config", "sign", "verify", "stats", "errors",
-                                     "events", "message", "audit"])
+@pytest.mark.parametrize("command", ["serve", "check-config", "sign", "verify", "explain", "stats",
+                                     "errors", "events", "message", "audit"])
 def test_each_command_has_help(command):
     for word in ("--help", "-h"):
         result = harness.dlrd(command, word)

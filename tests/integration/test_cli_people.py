@@ -395,7 +395,7 @@ def test_json_and_csv_agree(people, words, key):
 
 
 @pytest.mark.parametrize("command", ["optouts", "replies", "providers", "alerts", "rebuild",
-                                     "series", "catalogue"])
+                                     "series", "catalogue", "quarantine"])
 def test_each_command_has_help(command):
     for word in ("--help", "-h"):
         result = harness.dlrd(command, word)

@@ -102,9 +102,18 @@ def put_data(daemon):
         "com.twilio.messaging.message.delivered", "source": "x", "id": "EZ1",
         "data": {"accountSid": ACCOUNT, "messageSid": new_sid(), "messageStatus": "delivered",
                  "timestamp": "2026-11-20T10:00:00Z"}}])).status == 204
+    for i, more in enumerate(({"token": "another-token"}, {"public_url": "http://elsewhere:8080"},
+                              {"token": "another-token", "headers": [
+                                  ("X-Forwarded-Proto", "http"), ("X-Original-URI", "/x?y")]})):
+        params = dict(status_params(new_sid(), "sent"), Body="caf\u00e9=1")
+        assert daemon.ask(signed_post(target_for(), params, **more)).status == 403
+    bad = signed_json("/sms/twilio", {"account_sid": ACCOUNT}).replace(b"{", b"[\xff", 1)
+    assert daemon.ask(bad).status == 403
     for i in range(2):
         daemon.keep(target_for("3_4", f"W{i}"), status_params(new_sid(), "sent"))
     daemon.settle()
+    harness.until(lambda: len(daemon.get("/v1/quarantine")["quarantine"]) >= 3,
+                  what="the quarantine")
     return sids
 
 
@@ -125,6 +134,8 @@ def names_of(daemon, path):
         "{seq}": [str(seq) for seq in range(1, daemon.events()[-1]["seq"] + 2)],
         "{sid}": daemon.sids[:12] + ["none"] + [event["message"] for event in daemon.events()
                                                 if event["type"] in ("Replied", "Clicked")],
+        "{id}": [str(row["id"]) for row in daemon.get("/v1/quarantine")["quarantine"]] + [
+            "none", "0", "-1", "999"],
         "{number}": [quote(row["number"], safe="") for row in
                      daemon.get("/v1/optouts?state=any&limit=1000")["optouts"]] + ["none"],
     }
@@ -298,7 +309,7 @@ def names_in_query(operation):
 def test_parameters_are_those_described_and_no_others(daemon, path, operation):
     """The answer to an unknown one names those that are known, which are those described."""
     real = path.replace("{campaign}", "3_4").replace("{seq}", "1").replace(
-        "{sid}", daemon.sids[0]).replace("{number}", phone(1))
+        "{sid}", daemon.sids[0]).replace("{number}", phone(1)).replace("{id}", "1")
     told = names_in_query(operation)
     every = {name for _, _, other in operations() for name in names_in_query(other)}
     for name in sorted(every - set(told)) + ["unheard_of", "Limit", "", "a" * 500, "\x00\n"]:
@@ -361,7 +372,7 @@ def test_filters_leave_what_fits(daemon):
 @pytest.mark.parametrize("path,key", [
     ("/v1/campaigns", "campaigns"), ("/v1/providers", "providers"), ("/v1/replies", "replies"),
     ("/v1/near-misses", "near_misses"), ("/v1/optouts?state=any", "optouts"),
-    ("/v1/alerts", "alerts"), ("/v1/providers?by=service", "providers")])
+    ("/v1/alerts", "alerts"), ("/v1/quarantine", "quarantine"), ("/v1/providers?by=service", "providers")])
 def test_lists_page_to_the_end_each_once(daemon, path, key):
     whole = daemon.get(with_query(path, {"limit": 1000}))
     assert whole["next"] is None and len(whole[key]) > 1
@@ -376,7 +387,8 @@ def test_lists_page_to_the_end_each_once(daemon, path, key):
 
 
 LISTS = ["/v1/campaigns", "/v1/providers", "/v1/events?variant=v1", "/v1/replies", "/v1/near-misses",
-         "/v1/optouts?state=any", "/v1/optouts/changes", "/v1/errors?next=60000", "/v1/alerts"]
+         "/v1/optouts?state=any", "/v1/optouts/changes", "/v1/errors?next=60000", "/v1/alerts",
+         "/v1/quarantine"]
 
 
 def test_each_list_that_can_be_cut_is_described_with_its_link():
@@ -516,13 +528,14 @@ def test_a_chunked_body_asks_for_no_rebuild(daemon):
 def test_methods_are_those_described(daemon):
     for path in DESCRIPTION["paths"]:
         real = next(names_of(daemon, path))
-        for method in ("PUT", "DELETE", "PATCH", "POST"):
+        for method in ("PUT", "DELETE", "PATCH", "POST", "GET"):
             if method.lower() in DESCRIPTION["paths"][path]:
                 continue
             response = ask(daemon, real, method)
             assert response.status == 405
             allowed = set(response.header("Allow").split(", "))
-            assert allowed == {"HEAD"} | {name.upper() for name in DESCRIPTION["paths"][path]}
+            described = {name.upper() for name in DESCRIPTION["paths"][path]}
+            assert allowed == described | ({"HEAD"} if "GET" in described else set())
 
 
 def test_the_token_is_asked_for_where_it_says_so(make_daemon, tmp_path):

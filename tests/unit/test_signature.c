@@ -225,6 +225,28 @@ a_bodys_hash_is_lower_case_sha256(void **state)
 }
 
 static void
+a_fingerprint_tells_where_each_piece_ends_and_whether_it_was_there(void **state)
+{
+	(void)state;
+	static const struct slice lists[][3] = {
+	    {SLICE_INIT("ab"), SLICE_INIT("c"), SLICE_INIT("")},
+	    {SLICE_INIT("a"), SLICE_INIT("bc"), SLICE_INIT("")},
+	    {SLICE_INIT("ab"), SLICE_INIT("c"), {NULL, 0}},
+	    {SLICE_INIT("ab"), SLICE_INIT(""), SLICE_INIT("c")},
+	    {SLICE_INIT("abc"), {NULL, 0}, {NULL, 0}},
+	    {{NULL, 0}, SLICE_INIT("abc"), {NULL, 0}},
+	};
+	uint8_t prints[COUNT_OF(lists)][SIGNATURE_FINGERPRINT_SIZE], again[sizeof prints[0]];
+	for (size_t i = 0; i < COUNT_OF(lists); i++) {
+		signature_fingerprint(lists[i], 3, prints[i]);
+		signature_fingerprint(lists[i], 3, again);
+		assert_memory_equal(prints[i], again, sizeof again);
+		for (size_t k = 0; k < i; k++)
+			assert_memory_not_equal(prints[i], prints[k], sizeof again);
+	}
+}
+
+static void
 every_body_hash_in_the_query_must_hold(void **state)
 {
 	(void)state;
@@ -300,6 +322,7 @@ main(void)
 	    cmocka_unit_test(each_digest_has_one_text),
 	    cmocka_unit_test(bytes_that_are_no_ascii_are_no_base64),
 	    cmocka_unit_test(a_bodys_hash_is_lower_case_sha256),
+	    cmocka_unit_test(a_fingerprint_tells_where_each_piece_ends_and_whether_it_was_there),
 	    cmocka_unit_test(every_body_hash_in_the_query_must_hold),
 	    cmocka_unit_test(secrets_are_compared_whole),
 	    cmocka_unit_test(wiping_leaves_nothing),

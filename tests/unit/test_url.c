@@ -126,6 +126,40 @@ a_target_has_a_path_and_perhaps_a_query(void **state)
 	assert_slice(url_path(SLICE("")), "");
 }
 
+static void
+a_url_is_taken_apart(void **state)
+{
+	(void)state;
+	struct url_parts parts;
+	assert_ok(url_read_parts(SLICE("https://u:p@[::1]:8443/hooks?x=1"), &parts));
+	assert_true(parts.secure);
+	assert_slice(parts.host, "[::1]");
+	assert_slice(parts.port, "8443");
+	assert_slice(parts.path, "/hooks");
+	assert_ok(url_read_parts(SLICE("HTTP://a.b"), &parts));
+	assert_false(parts.secure);
+	assert_slice(parts.port, NULL);
+	assert_slice(parts.path, "");
+	assert_int_equal(url_read_parts(SLICE("ftp://a.b"), &parts), RESULT_INVALID);
+	assert_int_equal(url_read_authority(SLICE("c.d:0"), &parts), RESULT_INVALID);
+	assert_slice(parts.host, "a.b"); /* untouched */
+	assert_ok(url_read_authority(SLICE("c.d:81"), &parts));
+	assert_slice(parts.host, "c.d");
+	assert_slice(parts.port, "81");
+}
+
+static void
+a_base_is_derived_from_scheme_and_host(void **state)
+{
+	(void)state;
+	struct url_base base;
+	assert_ok(url_base_derive(&base, SLICE("https"), SLICE("a.b:8443")));
+	assert_string_equal(base.spelling[0], "https://a.b:8443");
+	url_base_done(&base);
+	assert_int_equal(url_base_derive(&base, SLICE("gopher"), SLICE("a.b")), RESULT_INVALID);
+	assert_int_equal(url_base_derive(&base, SLICE("http"), SLICE_NONE), RESULT_INVALID);
+}
+
 int
 main(void)
 {
@@ -139,6 +173,8 @@ main(void)
 	    cmocka_unit_test(a_public_url_with_a_query_is_refused),
 	    cmocka_unit_test(a_whole_url_is_split_where_its_target_starts),
 	    cmocka_unit_test(a_target_has_a_path_and_perhaps_a_query),
+	    cmocka_unit_test(a_url_is_taken_apart),
+	    cmocka_unit_test(a_base_is_derived_from_scheme_and_host),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

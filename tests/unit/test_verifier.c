@@ -702,6 +702,27 @@ an_account_without_any_token_verifies_nothing(void **state)
 }
 
 static void
+one_token_and_one_text_can_be_asked_for(void **state)
+{
+	(void)state;
+	struct sample sample = make_sample();
+	uint8_t wanted[SIGNATURE_DIGEST_SIZE];
+	struct slice url = SLICE("https://elsewhere.example.com/y");
+	struct secret *token;
+	assert_ok(secret_new(SLICE(TOKEN), &token));
+	signature_digest(token, url, SLICE_NONE, SLICE("a1"), wanted);
+	secret_free(token);
+	assert_true(
+	    verifier_token_signs(sample.verifier, 0, TOKEN_CURRENT, url, SLICE("a1"), wanted));
+	assert_false(
+	    verifier_token_signs(sample.verifier, 0, TOKEN_CURRENT, url, SLICE("a2"), wanted));
+	assert_false(
+	    verifier_token_signs(sample.verifier, 0, TOKEN_NEXT, url, SLICE("a1"), wanted));
+	assert_slice(verifier_public_url(sample.verifier, 0), "https://a.example.com");
+	drop_sample(&sample);
+}
+
+static void
 each_verdict_and_label_has_a_name(void **state)
 {
 	(void)state;
@@ -739,6 +760,7 @@ main(void)
 	    cmocka_unit_test(the_routes_account_stands_in_for_none),
 	    cmocka_unit_test(at_most_so_many_accounts_are_tried),
 	    cmocka_unit_test(an_account_without_any_token_verifies_nothing),
+	    cmocka_unit_test(one_token_and_one_text_can_be_asked_for),
 	    cmocka_unit_test(each_verdict_and_label_has_a_name),
 	};
 	return cmocka_run_group_tests(tests, init, done);

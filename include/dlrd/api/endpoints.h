@@ -11,9 +11,17 @@
 #include "dlrd/base/metrics.h"
 #include "dlrd/projector/projector.h"
 #include "dlrd/store/reader.h"
+#include "dlrd/twilio/signature_failures.h"
 
 #define ENDPOINTS_LIMIT_DEFAULT 100 /* rows in a list */
 #define ENDPOINTS_LIMIT_MAX 1000
+
+/* The last time that the quarantine was verified again. */
+struct endpoints_reverify {
+	const char *state; /* "none", "running", "done", "failed" */
+	uint64_t tried, kept, refused;
+	char why[256]; /* of "failed" */
+};
 
 /* What the answers need besides the store. */
 struct endpoints_state {
@@ -24,6 +32,12 @@ struct endpoints_state {
 	/* projector_ask_rebuild and projector_read_rebuild. */
 	bool (*ask_rebuild)(void *context);
 	void (*read_rebuild)(void *context, struct projector_rebuild *out_rebuild);
+	struct signature_failures *failures; /* may be NULL: nothing is refused */
+	const char *quarantine_path;         /* NULL: there is no quarantine, and none of these */
+	bool (*ask_reverify)(void *context);
+	void (*read_reverify)(void *context, struct endpoints_reverify *out_reverify);
+	/* id 0 drops all. RESULT_NOT_FOUND. */
+	enum result (*drop_quarantined)(void *context, uint64_t id, uint64_t *out_dropped);
 };
 
 /* What of a request an answer may depend on. */

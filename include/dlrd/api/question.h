@@ -48,6 +48,10 @@ must_check bool question_common(struct question *question);
  * is short, unless a limit is asked for. */
 size_t question_limit(const struct question *question, bool is_short);
 
+/* Whether the request, a POST, may have something done: without a body, and not from a page of a
+ * browser. */
+must_check bool question_may_act(struct question *question);
+
 /* Links the answer to its rest: the same question, with the parameter name at place. */
 void question_link(struct question *question, const char *name, int64_t place);
 

@@ -8,7 +8,9 @@
 #define DLRD_API_REPORT_H
 
 #include "dlrd/base/json.h"
+#include "dlrd/journal/quarantine.h"
 #include "dlrd/store/reader.h"
+#include "dlrd/twilio/signature_failures.h"
 
 #define REPORT_COLUMNS_MAX 28
 
@@ -45,7 +47,7 @@ struct report_row {
 extern const struct report report_campaigns, report_errors, report_all_errors, report_series,
     report_providers, report_events, report_receipts, report_replies, report_near_misses,
     report_optouts, report_scopes, report_history, report_consent_changes, report_alerts,
-    report_catalogue;
+    report_catalogue, report_signature_failures, report_quarantine, report_quarantined;
 
 struct report_row report_campaign_row(const struct campaign_row *row);
 
@@ -85,6 +87,13 @@ struct report_row report_consent_change_row(const struct consent_row *row);
 struct report_row report_alert_row(const struct alert_row *row);
 
 struct report_row report_catalogue_row(const struct catalogue_row *row);
+
+struct report_row report_signature_failure_row(const struct signature_failure *failure);
+
+/* A request in the quarantine: as a row of the list, and with all that there is of it, raw being
+ * the whole request. */
+struct report_row report_quarantine_row(const struct quarantined *request);
+struct report_row report_quarantined_row(const struct quarantined *request, struct slice raw);
 
 /* A new JSON object; NULL when memory is short. */
 struct json_t *report_json(const struct report *report, const struct report_row *row);

@@ -10,8 +10,13 @@
 #include "dlrd/base/buffer.h"
 
 enum metric_family {
-	METRIC_CALLBACKS,             /* requests by route and outcome */
-	METRIC_SIGNATURE_FAILURES,    /* refused requests by cause */
+	METRIC_CALLBACKS,          /* requests by route and outcome */
+	METRIC_SIGNATURE_FAILURES, /* refused requests by cause */
+	METRIC_SIGNATURE_CAUSES,   /* diagnosed refusals by cause */
+	METRIC_QUARANTINE_OFFERED, /* refused requests by what became of them */
+	METRIC_QUARANTINE_ENTRIES, /* in the quarantine, by whether they are proven genuine */
+	METRIC_QUARANTINE_BYTES,
+	METRIC_TOKEN_LAST_USED,       /* when that was last */
 	METRIC_TOKEN_USED,            /* verified requests by account and token label */
 	METRIC_CONNECTIONS,           /* open connections on the intake listeners */
 	METRIC_DEADLINES,             /* connections closed at a deadline */

@@ -21,9 +21,9 @@ struct cli_command {
 	int (*run)(const struct cli_command *command, int count, char **words);
 };
 
-extern const struct cli_command cli_serve, cli_check_config, cli_sign, cli_verify, cli_stats,
-    cli_errors, cli_events, cli_message, cli_replies, cli_optouts, cli_providers, cli_alerts,
-    cli_audit, cli_rebuild, cli_simulate, cli_series, cli_catalogue;
+extern const struct cli_command cli_serve, cli_check_config, cli_sign, cli_verify, cli_explain,
+    cli_stats, cli_series, cli_errors, cli_catalogue, cli_events, cli_message, cli_replies,
+    cli_optouts, cli_providers, cli_alerts, cli_audit, cli_rebuild, cli_simulate, cli_quarantine;
 
 /* An option of a command, all of them long. Exactly one of text, number and flag is set. */
 struct cli_option {
@@ -45,6 +45,11 @@ bool cli_read_options(const struct cli_command *command, int count, char **words
 /* Says "dlrd COMMAND: ..." on stderr. Returns CLI_USAGE, with a hint at --help, or CLI_FAILED. */
 int cli_usage_error(const struct cli_command *command, const char *format, ...) printf_like(2, 3);
 int cli_failure(const struct cli_command *command, const char *format, ...) printf_like(2, 3);
+
+/* Writes the path of a file in the store's folder: of directory, or, where that is NULL, of the
+ * configuration at config_path. False, having told why. */
+bool cli_store_file(const struct cli_command *command, const char *config_path,
+    const char *directory, const char *file, char *path, size_t size);
 
 /* Opens the store of the configuration at config_path, or of directory where that is not NULL.
  * NULL, having told why. The caller closes it with store_reader_close. */

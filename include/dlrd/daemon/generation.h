@@ -18,8 +18,10 @@ struct generation {
 	_Atomic int users;
 };
 
-/* Made with one user, the caller. Takes settings over, also on failure. */
+/* Made with one user, the caller. Takes settings over, also on failure; metrics, failures
+ * and quarantine (which may be NULL) outlive all generations and are borrowed. */
 must_check enum result generation_new(struct settings *settings, struct metrics *metrics,
+    struct signature_failures *failures, struct quarantine *quarantine,
     struct generation **out_generation, struct failure *failure);
 
 /* What the intake and the projector need of it, each with a user more: their on_retired is

@@ -1,15 +1,17 @@
 /* handler: from the bytes of one request to a ruling: answer it now, or keep it first.
  *
- * Pure but for its counters: it owns no socket, waits for nothing and keeps nothing between
- * requests. The listener asks twice: handler_head when the headers are in, before any body is read,
- * and handler_body when the request is whole. One thread. */
+ * Pure but for its counters and what it tells of refusals: it owns no socket, waits for nothing and
+ * keeps nothing between requests. The listener asks twice: handler_head when the headers are in,
+ * before any body is read, and handler_body when the request is whole. One thread. */
 #ifndef DLRD_INTAKE_HANDLER_H
 #define DLRD_INTAKE_HANDLER_H
 
 #include "dlrd/base/metrics.h"
 #include "dlrd/journal/journal.h"
+#include "dlrd/journal/quarantine.h"
 #include "dlrd/projector/route.h"
 #include "dlrd/twilio/keyword.h"
+#include "dlrd/twilio/signature_failures.h"
 #include "dlrd/twilio/verifier.h"
 
 /* What a stranger may send. Configurable within bounds; the defaults stand in daemon/settings.c. */
@@ -38,6 +40,7 @@ struct request_head {
 	struct slice media_type;
 	struct slice signature; /* absent: no header */
 	struct slice host, forwarded_proto, forwarded_host;
+	struct slice forwarded_port, forwarded_prefix, original_uri; /* only for explaining */
 	unsigned hosts, signatures, lengths, encodings; /* how many headers of that name */
 	bool chunked;                                   /* Transfer-Encoding is exactly "chunked" */
 	bool bad_header;         /* a header name that is no token (RFC 9110, section 5.6.2) */
@@ -54,7 +57,9 @@ struct handler_options {
 	const struct verifier *verifier;
 	const struct keywords *keywords; /* whose replies are given; NULL for none */
 	struct handler_limits limits;
-	struct metrics *metrics;
+	struct metrics *metrics; /* NULL: nothing is counted, and refusals are not told */
+	struct signature_failures *failures; /* told why requests are refused; may be NULL */
+	struct quarantine *quarantine; /* offered what may be genuine all the same; may be NULL */
 };
 
 must_check enum result handler_new(

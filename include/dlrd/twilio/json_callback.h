@@ -8,6 +8,7 @@
 #ifndef DLRD_TWILIO_JSON_CALLBACK_H
 #define DLRD_TWILIO_JSON_CALLBACK_H
 
+#include "dlrd/base/json.h"
 #include "dlrd/twilio/callback.h"
 
 /* Told one callback of a JSON body. All is good during the call; not RESULT_OK ends the reading.
@@ -30,5 +31,10 @@ typedef enum result (*callback_fn)(
  * callback's result, or RESULT_NO_MEMORY. */
 must_check enum result callback_read_json(
     struct slice body, enum route_kind kind, callback_fn on_callback, void *context);
+
+/* The account that a parsed JSON body names, borrowed from it: at its top, in a CloudEvent's data,
+ * or in the first of several; absent where it names none. Known before the signature is: only good
+ * for choosing the token. */
+struct slice callback_json_account(const struct json_t *value);
 
 #endif

@@ -19,6 +19,7 @@
 #define SIGNATURE_DIGEST_SIZE 20    /* bytes of HMAC-SHA1 */
 #define SIGNATURE_TEXT_SIZE 29      /* base64 of them, with a NUL */
 #define SIGNATURE_BODY_HASH_SIZE 65 /* lower-case hex of SHA-256, with a NUL */
+#define SIGNATURE_FINGERPRINT_SIZE 32
 
 /* A token, in memory that is locked against swapping, kept out of core dumps and wiped when freed.
  */
@@ -67,6 +68,12 @@ bool signature_equal(
 /* The lower-case hex of the body's SHA-256, which Twilio puts into the query as bodySHA256 when the
  * body is not a form. */
 void signature_body_hash(struct slice body, char out_text[SIGNATURE_BODY_HASH_SIZE]);
+
+/* The SHA-256 over pieces, each with its length before it, so that no two lists of pieces share
+ * one; absent differs from empty. Not part of Twilio's scheme: it tells whether two requests are
+ * the same, which only a hash that nobody can find collisions for may tell of a stranger's. */
+void signature_fingerprint(
+    const struct slice *pieces, size_t count, uint8_t out_fingerprint[SIGNATURE_FINGERPRINT_SIZE]);
 
 enum signature_body_check {
 	SIGNATURE_BODY_UNBOUND, /* the query holds no bodySHA256 */

@@ -26,6 +26,28 @@ must_check enum result url_base_init(
 
 void url_base_done(struct url_base *base);
 
+/* What stands before the request target in a URL. Borrowed from its text. */
+struct url_parts {
+	struct slice scheme; /* "https" as written */
+	struct slice host;   /* "example.com", "[::1]" */
+	struct slice port;   /* "8443", absent where there is none */
+	struct slice path;   /* "/hooks", empty where there is none */
+	bool secure;         /* https */
+};
+
+/* Takes apart a public URL, or what url_split gives as the base of one; user:password@ is left out.
+ * RESULT_INVALID for what is no http or https URL. */
+must_check enum result url_read_parts(struct slice url, struct url_parts *out_parts);
+
+/* The host and port of a Host header or an authority; out_parts' other fields stay as they are.
+ * RESULT_INVALID where there is no host, or a port that is none. */
+must_check enum result url_read_authority(struct slice authority, struct url_parts *out_parts);
+
+/* A base of what a request's head says, where no public URL is configured. RESULT_INVALID where
+ * that makes no URL. */
+must_check enum result url_base_derive(
+    struct url_base *base, struct slice scheme, struct slice host);
+
 /* Where the request target starts in a whole URL (its first / or ? behind the authority), or
  * url.len; a fragment is not part of *out_target. RESULT_INVALID for what is no http or https URL.
  */

@@ -74,6 +74,9 @@ must_check enum result verifier_add_token(
 
 size_t verifier_url_count(const struct verifier *verifier);
 
+/* A public URL as configured, without a trailing slash; index is below verifier_url_count. */
+struct slice verifier_public_url(const struct verifier *verifier, size_t index);
+
 /* Whether url lies below one of the public URLs, in any of their spellings; *out_target is then the
  * rest of it, as a request would have it, and otherwise untouched. */
 bool verifier_find_target(
@@ -81,6 +84,12 @@ bool verifier_find_target(
 size_t verifier_account_count(const struct verifier *verifier);
 struct slice verifier_account(const struct verifier *verifier, size_t index);
 bool verifier_has_token(const struct verifier *verifier, size_t index, enum token_label label);
+
+/* Whether that token of the account at index makes this digest of url and parameters; false where
+ * it has no such token. For explaining a refusal: url is anybody's guess, so the answer must never
+ * let a request in. */
+bool verifier_token_signs(const struct verifier *verifier, size_t index, enum token_label label,
+    struct slice url, struct slice parameters, const uint8_t wanted[SIGNATURE_DIGEST_SIZE]);
 
 /* Signs as Twilio would: with the account's current token and the first public URL. For traffic of
  * our own making. RESULT_NOT_FOUND for an unknown account. */

@@ -1,0 +1,201 @@
+/* quarantine: refused requests that may be genuine all the same; the only door to quarantine.db.
+ *
+ * A request whose signature is well formed, but not right for a configured account, is answered 403
+ * and waits here, raw, until our own setting is mended and it is verified again, or until it is
+ * dropped. Nothing in here was ever counted or promised to anybody, so a commit is not synced: a
+ * power cut may lose the last seconds, never the file. Neither may it grow: bytes, entries and age
+ * are bounded, and a flood can push out only what lies here.
+ *
+ * Identical requests are one entry with a count. Identical is: the same method, target, media type,
+ * body and signature, by SHA-256, since strangers must not find a second request that hides behind
+ * a genuine one's digest.
+ *
+ * Who goes when there is no room: unproven entries before proven ones. Proven means that the
+ * diagnosis found what one of our tokens did sign, which no stranger can make up: they go only
+ * for newer proven ones, oldest first. Unproven entries are grouped by account, route, cause, hour
+ * of arrival and whether a trusted proxy passed them on, and the largest group shrinks first: a
+ * flood takes room from itself before it takes any from another route or from the hours before it
+ * began. Within a group each entry drew a lot when it was first kept, and the lowest goes first:
+ * every request of a flooded hour stays with the same chance, however early or late in it it came,
+ * and sending the same again draws no new lot.
+ *
+ * Age is counted by a clock of its own, which follows the wall clock but takes at most
+ * QUARANTINE_STEP_US at one time and never goes back: a wall clock that jumps by a year expires
+ * nothing, and one that jumps back keeps nothing for ever. Time during which nobody calls counts up
+ * to that step only.
+ *
+ * One connection writes and checkpoints the file (journal.h says why), and a handle that failed is
+ * not used again: after RESULT_IO or RESULT_CORRUPT the next call opens the file anew.
+ *
+ * Threads: quarantine_offer from any thread, it waits for no disk; all that begins
+ * quarantine_reader belongs to the thread that opened the reader; the rest to one thread, the
+ * owner's. Nothing here logs. Times are microseconds; now_us is the wall clock's. */
+#ifndef DLRD_JOURNAL_QUARANTINE_H
+#define DLRD_JOURNAL_QUARANTINE_H
+
+#include "dlrd/base/clock.h"
+#include "dlrd/base/slice.h"
+
+/* The file's name in the store's directory. */
+#define QUARANTINE_FILE "quarantine.db"
+
+/* The most that the age of everything grows between two calls. */
+#define QUARANTINE_STEP_US CLOCK_HOUR_US
+
+/* One refused request as it arrived. Slices are borrowed, and absent where nothing was sent. */
+struct quarantined {
+	uint64_t id;                  /* never used twice; set when it is kept */
+	int64_t first_us;             /* wall clock of the first arrival */
+	int64_t last_us;              /* of the last one; set when it is kept */
+	uint64_t count;               /* how often it arrived; set when it is kept */
+	struct slice method;          /* "POST" or "GET" */
+	struct slice target;          /* raw path and query */
+	struct slice route;           /* the path of the route that it was for */
+	struct slice media_type;      /* the Content-Type header */
+	struct slice body;            /* raw; absent for a GET */
+	struct slice account;         /* the AccountSid that it claims */
+	struct slice signature;       /* the X-Twilio-Signature header */
+	struct slice host;            /* the Host header */
+	struct slice forwarded_proto; /* the X-Forwarded-Proto header */
+	struct slice forwarded_host;  /* the X-Forwarded-Host header */
+	struct slice original_uri;    /* the X-Original-URI header */
+	struct slice cause;      /* what the diagnosis found, in a word: "scheme", "token" ... */
+	bool proven;             /* one of our tokens signed a variant of it: it is genuine */
+	bool from_trusted_proxy; /* the X-Forwarded headers could be believed */
+};
+
+/* Requests a second in the long run, and how many at once after a quiet time. */
+struct quarantine_rate {
+	uint32_t per_second, burst;
+};
+
+/* 0 stands for the default, also in a rate. */
+struct quarantine_options {
+	const char *path;     /* copied */
+	uint64_t entries_max; /* 10,000 */
+	uint64_t bytes_max;   /* of requests, each with some hundred for its row: 64 MiB. Half-empty
+				 pages can make the file twice as large; its log may become as
+				 large again while a reader stands in the way of checkpoints */
+	int64_t keep_us;      /* since an entry was first kept: 7 days */
+	size_t request_max;   /* bytes of one request: 512 KiB */
+	size_t queue_entries_max; /* offered and not written yet: 1,000 */
+	size_t queue_bytes_max;   /* 4 MiB. Unproven requests fill three quarters of the queue at
+				     most, and proven ones the rest of it, too */
+	struct quarantine_rate unproven; /* what a stranger can make us write: 50/s, 200 at once */
+	struct quarantine_rate proven;   /* our own traffic on a wrong setting: 1,000/s, 5,000 */
+};
+
+struct quarantine;
+
+/* Opens the file, creates it where it is missing, and proves that it can be written. failure says
+ * what is wrong; RESULT_CORRUPT for a damaged file and for one that is not ours, which stays as it
+ * is. */
+must_check enum result quarantine_open(const struct quarantine_options *options,
+    struct quarantine **out_quarantine, struct failure *failure);
+
+/* --- for whoever refuses a request, any thread --- */
+
+enum quarantine_fate {
+	QUARANTINE_TAKEN,
+	QUARANTINE_RATE,      /* more of them than the rate allows */
+	QUARANTINE_FULL,      /* the queue, or the memory, has no room */
+	QUARANTINE_TOO_LARGE, /* more than request_max */
+	QUARANTINE_FATE_COUNT,
+};
+
+/* Copies the request for the owner to write, or not; says which. */
+enum quarantine_fate quarantine_offer(
+    struct quarantine *quarantine, const struct quarantined *request);
+
+/* "taken", "rate", "full", "too-large": for metrics. */
+const char *quarantine_fate_name(enum quarantine_fate fate);
+
+/* --- for the owner --- */
+
+/* What a call did to the file. */
+struct quarantine_changes {
+	size_t fresh;    /* entries new in the file */
+	size_t repeated; /* requests that raised the count of an entry */
+	size_t expired;  /* entries older than keep_us that went */
+	size_t evicted;  /* entries that went for room; may be some of the fresh ones */
+};
+
+/* Writes all that is queued, in one transaction that also keeps the bounds. A repeated request
+ * leaves first_us and what was sent as they are; cause and proven become the latest diagnosis's,
+ * but what was proven once stays so. Where it fails, the queue stays as it was, and the next call
+ * tries again: RESULT_FULL (the disk, or the log because no checkpoint gets through),
+ * RESULT_NO_MEMORY, RESULT_BUSY, RESULT_IO, RESULT_CORRUPT. Nothing queued is nothing to do. A few
+ * calls a second are plenty, the queue is meant to fill a little. */
+must_check enum result quarantine_keep_offered(
+    struct quarantine *quarantine, int64_t now_us, struct quarantine_changes *out_changes);
+
+/* Drops what is too old and what is beyond the bounds. Cheap where there is nothing; to be called
+ * at least once in QUARANTINE_STEP_US, or age stands still meanwhile. */
+must_check enum result quarantine_trim(
+    struct quarantine *quarantine, int64_t now_us, struct quarantine_changes *out_changes);
+
+/* Sees one request, whose slices are good during the call, in which neither the quarantine nor the
+ * reader that calls may be used. Not RESULT_OK stops the reading. */
+typedef enum result (*quarantined_fn)(void *context, const struct quarantined *request);
+
+/* A page of a list. The next one begins beyond the last id seen. */
+struct quarantine_page {
+	uint64_t beyond_id; /* 0: from the start */
+	size_t limit;       /* entries */
+	bool newest_first;
+};
+
+/* Hands out a page. Gives the callback's result where that is not RESULT_OK. */
+must_check enum result quarantine_each(struct quarantine *quarantine,
+    const struct quarantine_page *page, quarantined_fn on_request, void *context);
+
+/* Hands out one request. RESULT_NOT_FOUND. */
+must_check enum result quarantine_get(
+    struct quarantine *quarantine, uint64_t id, quarantined_fn on_request, void *context);
+
+/* Drops one request, for instance because the journal has it now. RESULT_NOT_FOUND. A power cut may
+ * bring it back. */
+must_check enum result quarantine_remove(struct quarantine *quarantine, uint64_t id);
+
+/* Copies the write-ahead log into the file, where it has grown enough; to be called after the calls
+ * that write. RESULT_IO where that could not be synced: from then on the call does nothing, as
+ * journal_checkpoint. */
+must_check enum result quarantine_checkpoint(struct quarantine *quarantine);
+
+struct quarantine_size {
+	uint64_t entries;
+	uint64_t proven;    /* of the entries */
+	uint64_t bytes;     /* as bytes_max counts them */
+	uint64_t log_bytes; /* the write-ahead log since it was last reset */
+};
+
+/* As of the last call that opened or wrote the file. */
+struct quarantine_size quarantine_size(const struct quarantine *quarantine);
+
+/* What was wrong the last time something was. Borrowed until the next call. */
+const char *quarantine_error(const struct quarantine *quarantine);
+
+/* What is still queued is lost. Nobody may be offering. Accepts NULL. */
+void quarantine_close(struct quarantine *quarantine);
+
+/* --- for other threads and processes, which only read --- */
+
+struct quarantine_reader;
+
+/* RESULT_NOT_FOUND where there is no file that can be read. */
+must_check enum result quarantine_reader_open(
+    const char *path, struct quarantine_reader **out_reader, struct failure *failure);
+
+/* As quarantine_each and quarantine_get. */
+must_check enum result quarantine_reader_each(struct quarantine_reader *reader,
+    const struct quarantine_page *page, quarantined_fn on_request, void *context);
+must_check enum result quarantine_reader_get(
+    struct quarantine_reader *reader, uint64_t id, quarantined_fn on_request, void *context);
+
+/* SQLite's words for the last failure. Borrowed until the next call. */
+const char *quarantine_reader_error(const struct quarantine_reader *reader);
+
+/* Accepts NULL. */
+void quarantine_reader_close(struct quarantine_reader *reader);
+
+#endif

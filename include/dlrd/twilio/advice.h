@@ -1,0 +1,35 @@
+/* advice: the line that tells the operator what to change, for diagnosis.h.
+ *
+ * It names settings as they stand in dlrd.ini, and directives of nginx, HAProxy, Caddy and Apache.
+ * Only texts of the configuration and what a signature has proven go into it, made visible; no
+ * query, no body, no secret. Pure; any thread. */
+#ifndef DLRD_TWILIO_ADVICE_H
+#define DLRD_TWILIO_ADVICE_H
+
+#include "dlrd/twilio/diagnosis.h"
+
+/* What a line is made from; all borrowed, all but diagnosis may be absent. */
+struct advice_facts {
+	const struct diagnosis *diagnosis;
+	struct slice public_url;     /* what [server] public_url should say; absent: no such one */
+	size_t public_url_count;     /* how many are configured */
+	struct slice prefix;         /* the path that a public URL should have */
+	bool prefix_differs;         /* and has not */
+	struct slice added;          /* what it puts before the path */
+	struct slice path;           /* as it came */
+	struct slice account;        /* that the request names, or its route */
+	bool account_is_routes;      /* the route names it */
+	bool account_is_known;       /* it has a section */
+	struct slice signed_account; /* whose token fits */
+	bool is_get, is_form, has_form; /* the request; has_form: parameters of Twilio's */
+	bool type_lost; /* the body is a form, and its Content-Type did not say so */
+	bool verified_before;
+};
+
+/* Appends the line for the causes of the diagnosis. */
+void advice_append(const struct advice_facts *facts, struct buffer *out);
+
+/* Appends the line for a request whose signature is none: absent, or malformed. */
+void advice_append_no_signature(bool absent, struct buffer *out);
+
+#endif

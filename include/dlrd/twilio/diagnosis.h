@@ -1,0 +1,81 @@
+/* diagnosis: why a signature does not verify: which other request would have had it, and which
+ * setting or proxy directive is to be changed.
+ *
+ * The largest cause of lost receipts is a proxy, a port or a rotated token (twilio-node #321, #924,
+ * #1061, #1183, twilio-python #402, codeforamerica/vita-min #5318). A signature that fits a variant
+ * of the request is proof of what Twilio signed, and so of what happened on the way.
+ *
+ * Explanation only: whatever it finds, the request stays refused. It gives no token and no digest
+ * away. Its work is bounded whatever a stranger sends: DIAGNOSIS_TRIALS_MAX signatures over
+ * DIAGNOSIS_BYTES_MAX bytes. Single deviations go first, then two at a time, then three. How long
+ * it takes tells how many tokens an account has; a stranger should not be kept waiting for it.
+ * Pure; any thread. */
+#ifndef DLRD_TWILIO_DIAGNOSIS_H
+#define DLRD_TWILIO_DIAGNOSIS_H
+
+#include "dlrd/twilio/url_variants.h"
+#include "dlrd/twilio/verifier.h"
+
+#define DIAGNOSIS_TRIALS_MAX 400
+#define DIAGNOSIS_BYTES_MAX (1024 * 1024)
+#define DIAGNOSIS_URL_SIZE 1024 /* with its NUL; longer ones are cut, and end with three dots */
+#define DIAGNOSIS_ADVICE_SIZE 1024
+
+enum diagnosis_cause {
+	DIAGNOSIS_UNEXPLAINED,     /* nothing fits, and not all that is likely could be tried */
+	DIAGNOSIS_SCHEME,          /* http for https, or the other way round */
+	DIAGNOSIS_HOST,            /* another host name */
+	DIAGNOSIS_PORT,            /* another port, or one that should not be there */
+	DIAGNOSIS_PREFIX_STRIPPED, /* the path that was signed begins with more */
+	DIAGNOSIS_PREFIX_ADDED,    /* ... with less */
+	DIAGNOSIS_TRAILING_SLASH,
+	DIAGNOSIS_PATH, /* rewritten in another way: a double slash merged, another path */
+	DIAGNOSIS_QUERY_ORDER,
+	DIAGNOSIS_QUERY_ENCODING,
+	DIAGNOSIS_QUERY_LOST,  /* some of it, or all */
+	DIAGNOSIS_QUERY_ADDED, /* there was none, or less */
+	DIAGNOSIS_METHOD,      /* a GET became a POST, or the other way round */
+	DIAGNOSIS_BODY_CHANGED,
+	DIAGNOSIS_OTHER_ACCOUNT, /* the token of another account than the one it names */
+	DIAGNOSIS_TOKEN, /* nothing fits though all that is likely was tried: most probably another
+			    token. An inference: a made-up signature looks the same */
+	DIAGNOSIS_CAUSE_COUNT,
+};
+
+#define DIAGNOSIS_BIT(cause) (1u << (cause))
+
+/* What is known beside the request. Zero-initialise; all may be absent. */
+struct diagnosis_hints {
+	struct url_hints url;
+	bool account_verified_before; /* another request of the account did, since the start */
+};
+
+struct diagnosis {
+	enum diagnosis_cause cause; /* the one to mend first */
+	unsigned causes;            /* DIAGNOSIS_BIT of all that had to be put together */
+	bool fits;                  /* a variant was found: the causes are proven */
+	size_t account_index;       /* whose token fits; only where fits */
+	enum token_label label;     /* which one; only where fits */
+	unsigned trials;            /* signatures computed */
+	size_t hashed;              /* bytes they were computed over */
+
+	/* What was signed, as visible text; "" unless fits. The query holds campaigns, and that of
+	 * a GET phone numbers and texts: it is for the operator's eyes, and never for a log. */
+	char url[DIAGNOSIS_URL_SIZE];   /* up to the path */
+	char query[DIAGNOSIS_URL_SIZE]; /* with its question mark, or "" */
+
+	/* One line of visible text that names what is to be changed, and to what; fit for a log. */
+	char advice[DIAGNOSIS_ADVICE_SIZE];
+};
+
+/* Explains why verifier_verify refused the request. Where memory is short it is unexplained. */
+void diagnosis_make(const struct verifier *verifier, const struct verify_request *request,
+    const struct diagnosis_hints *hints, struct diagnosis *out_diagnosis);
+
+/* "prefix-stripped" ...: for metrics and messages. */
+const char *diagnosis_cause_name(enum diagnosis_cause cause);
+
+/* Appends the names of all causes, with commas between them; the one to mend first is first. */
+void diagnosis_append_causes(const struct diagnosis *diagnosis, struct buffer *out);
+
+#endif

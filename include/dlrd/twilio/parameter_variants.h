@@ -1,0 +1,18 @@
+/* parameter_variants: other parameters that a body may have given when it was signed.
+ *
+ * A form is signed by its decoded parameters, so what decodes it otherwise or changes its text on
+ * the way breaks the signature: a filter that rewrites line breaks or the character set, a gateway
+ * that puts the query's parameters into the form, an editor that adds a line break to a saved
+ * request, a lost Content-Type. Pure; any thread. */
+#ifndef DLRD_TWILIO_PARAMETER_VARIANTS_H
+#define DLRD_TWILIO_PARAMETER_VARIANTS_H
+
+#include "dlrd/twilio/variants.h"
+#include "dlrd/twilio/verifier.h"
+
+/* Adds the parameters of the request, as they came first. RESULT_NO_MEMORY, and RESULT_LIMIT where
+ * not even those find room. */
+must_check enum result parameter_variants_add(
+    struct variants *variants, const struct verify_request *request);
+
+#endif

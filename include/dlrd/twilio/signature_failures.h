@@ -1,0 +1,39 @@
+/* signature_failures: what was refused lately for its signature, and why, summed up for a person.
+ *
+ * A fixed table in memory: refusals with the same route, account and advice are one row with a
+ * count. Where it is full, the row that has been quiet for longest goes. Nothing of a request but
+ * its route is kept in it; advice and URL are the diagnosis's visible texts. Thread-safe. */
+#ifndef DLRD_TWILIO_SIGNATURE_FAILURES_H
+#define DLRD_TWILIO_SIGNATURE_FAILURES_H
+
+#include "dlrd/twilio/diagnosis.h"
+
+#define SIGNATURE_FAILURES_MAX 64
+
+struct signature_failure {
+	struct slice route, account; /* account: as the request claims; "" where it names none */
+	struct slice causes;         /* names with commas between */
+	struct slice url;            /* that was signed, up to the path; "" where none fits */
+	struct slice advice;
+	bool proven; /* one of our tokens signed it */
+	uint64_t count;
+	int64_t first_us, last_us; /* wall clock */
+};
+
+struct signature_failures;
+
+must_check enum result signature_failures_new(struct signature_failures **out_failures);
+
+void signature_failures_note(struct signature_failures *failures, struct slice route,
+    struct slice account, const struct diagnosis *diagnosis, int64_t now_us);
+
+typedef void (*signature_failure_fn)(void *context, const struct signature_failure *failure);
+
+/* The latest first. on_failure must not call this module. */
+void signature_failures_each(
+    struct signature_failures *failures, signature_failure_fn on_failure, void *context);
+
+/* Accepts NULL. */
+void signature_failures_free(struct signature_failures *failures);
+
+#endif

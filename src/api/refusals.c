@@ -1,0 +1,245 @@
+#include "dlrd/api/refusals.h"
+
+#include "dlrd/api/list.h"
+
+/* --- why --- */
+
+static void
+add_failure(void *context, const struct signature_failure *failure)
+{
+	struct list *list = context;
+	struct report_row cells = report_signature_failure_row(failure);
+	list_add(list, &cells, 0);
+}
+
+void
+refusals_failures(struct question *question)
+{
+	struct list list = {.question = question, .report = &report_signature_failures};
+	list_begin(&list);
+	if (question->state->failures != NULL)
+		signature_failures_each(question->state->failures, add_failure, &list);
+	struct json_t *object = json_new_object();
+	list_put(&list, object);
+	list_end(&list, object, RESULT_OK);
+}
+
+/* --- the requests --- */
+
+static void
+append_header(struct buffer *out, const char *name, struct slice value)
+{
+	if (value.ptr != NULL)
+		buffer_appendf(out, "%s: %.*s\r\n", name, SLICE_ARG(value));
+}
+
+void
+refusals_append_request(const struct quarantined *request, struct buffer *out)
+{
+	buffer_append(out, request->method);
+	buffer_append_byte(out, ' ');
+	buffer_append(out, request->target);
+	buffer_append(out, SLICE(" HTTP/1.1\r\n"));
+	append_header(out, "Host", request->host);
+	append_header(out, "Content-Type", request->media_type);
+	append_header(out, "X-Twilio-Signature", request->signature);
+	append_header(out, "X-Forwarded-Proto", request->forwarded_proto);
+	append_header(out, "X-Forwarded-Host", request->forwarded_host);
+	append_header(out, "X-Original-URI", request->original_uri);
+	if (request->body.ptr != NULL)
+		buffer_appendf(out, "Content-Length: %zu\r\n", request->body.len);
+	buffer_append(out, SLICE("\r\n"));
+	buffer_append(out, request->body);
+}
+
+static bool
+has_quarantine(struct question *question)
+{
+	return question->state->quarantine_path != NULL ||
+	       question_refuse(question, 503,
+		   "there is no quarantine: it could not be opened when dlrd was started, and the "
+		   "log says why");
+}
+
+static void
+failed(struct question *question, enum result result, const char *why)
+{
+	question_refuse(question, result == RESULT_BUSY || result == RESULT_NO_MEMORY ? 503 : 500,
+	    "the quarantine: %s: %s", result_text(result), why);
+}
+
+/* *out_reader stays NULL where there is no file yet. */
+static bool
+open_reader(struct question *question, struct quarantine_reader **out_reader)
+{
+	struct failure failure;
+	*out_reader = NULL;
+	if (!has_quarantine(question))
+		return false;
+	enum result result =
+	    quarantine_reader_open(question->state->quarantine_path, out_reader, &failure);
+	if (result != RESULT_OK && result != RESULT_NOT_FOUND) {
+		failed(question, result, failure.text);
+		return false;
+	}
+	return true;
+}
+
+static enum result
+add_quarantined(void *context, const struct quarantined *request)
+{
+	struct list *list = context;
+	struct report_row cells = report_quarantine_row(request);
+	list_add(list, &cells, (int64_t)request->id);
+	return RESULT_OK;
+}
+
+void
+refusals_list(struct question *question)
+{
+	struct list list = {.question = question,
+	    .report = &report_quarantine,
+	    .limit = question_limit(question, false)};
+	struct quarantine_reader *reader;
+	enum result result = RESULT_OK;
+	int64_t next;
+	if (!question_number(question, "next", 0, 0, INT64_MAX, &next) ||
+	    !open_reader(question, &reader))
+		return;
+	const struct quarantine_page page = {.beyond_id = (uint64_t)next,
+	    .limit = list.limit == 0 ? SIZE_MAX : list_rows(&list),
+	    .newest_first = true};
+	list_begin(&list);
+	if (reader != NULL)
+		result = quarantine_reader_each(reader, &page, add_quarantined, &list);
+	if (result == RESULT_OK)
+		list_end_page(&list, RESULT_OK);
+	else {
+		json_free(list.array);
+		failed(question, result, quarantine_reader_error(reader));
+	}
+	quarantine_reader_close(reader);
+}
+
+/* 0, which no request ever has, where the path names none. */
+static uint64_t
+id_of(const struct question *question)
+{
+	int64_t id;
+	bool fits = slice_to_int(question->name, &id) == RESULT_OK && id > 0;
+	return fits ? (uint64_t)id : 0;
+}
+
+static void
+refuse_id(struct question *question)
+{
+	question_refuse(question, 404,
+	    "there is no such request in the quarantine; GET /v1/quarantine lists the ids");
+}
+
+static enum result
+show(void *context, const struct quarantined *request)
+{
+	struct question *question = context;
+	struct buffer raw = BUFFER_EMPTY;
+	refusals_append_request(request, &raw);
+	struct report_row cells = report_quarantined_row(request, buffer_slice(&raw));
+	enum result result = raw.failed ? RESULT_NO_MEMORY : RESULT_OK;
+	if (result == RESULT_OK)
+		question_answer(question, report_json(&report_quarantined, &cells));
+	buffer_done(&raw);
+	return result;
+}
+
+void
+refusals_one(struct question *question)
+{
+	struct quarantine_reader *reader;
+	uint64_t id = id_of(question);
+	if (!open_reader(question, &reader))
+		return;
+	enum result result = RESULT_NOT_FOUND;
+	if (reader != NULL && id > 0)
+		result = quarantine_reader_get(reader, id, show, question);
+	if (result == RESULT_NOT_FOUND)
+		refuse_id(question);
+	else if (result != RESULT_OK)
+		failed(question, result, quarantine_reader_error(reader));
+	quarantine_reader_close(reader);
+}
+
+/* --- verifying again --- */
+
+void
+refusals_reverify(struct question *question)
+{
+	struct endpoints_reverify reverify = {.state = "none"};
+	if (!has_quarantine(question))
+		return;
+	question->state->read_reverify(question->state->context, &reverify);
+	bool has_failed = slice_equal(slice_of(reverify.state), SLICE("failed"));
+	struct json_t *object = json_new_object();
+	json_put_text(object, "state", slice_of(reverify.state));
+	json_put_int(object, "tried", (int64_t)reverify.tried);
+	json_put_int(object, "kept", (int64_t)reverify.kept);
+	json_put_int(object, "refused", (int64_t)reverify.refused);
+	json_put_text(object, "error", has_failed ? slice_of(reverify.why) : SLICE_NONE);
+	question_answer(question, object);
+}
+
+void
+refusals_ask_reverify(struct question *question)
+{
+	if (!question_may_act(question) || !has_quarantine(question))
+		return;
+	if (!question->state->ask_reverify(question->state->context)) {
+		question_refuse(question, 409,
+		    "the quarantine is being verified already; GET /v1/quarantine/reverify tells "
+		    "when that is done");
+		return;
+	}
+	struct json_t *object = json_new_object();
+	json_put_text(object, "state", SLICE("running"));
+	question->answer.status = 202;
+	question_answer(question, object);
+}
+
+/* --- dropping --- */
+
+static void
+drop(struct question *question, uint64_t id)
+{
+	uint64_t dropped = 0;
+	enum result result =
+	    question->state->drop_quarantined(question->state->context, id, &dropped);
+	if (result == RESULT_NOT_FOUND) {
+		refuse_id(question);
+		return;
+	}
+	if (result != RESULT_OK) {
+		failed(question, result, "not all was dropped");
+		return;
+	}
+	struct json_t *object = json_new_object();
+	json_put_int(object, "dropped", (int64_t)dropped);
+	question_answer(question, object);
+}
+
+void
+refusals_drop(struct question *question)
+{
+	uint64_t id = id_of(question);
+	if (!question_may_act(question) || !has_quarantine(question))
+		return;
+	if (id == 0)
+		refuse_id(question);
+	else
+		drop(question, id);
+}
+
+void
+refusals_drop_all(struct question *question)
+{
+	if (question_may_act(question) && has_quarantine(question))
+		drop(question, 0);
+}

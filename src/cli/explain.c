@@ -1,0 +1,335 @@
+#include "dlrd/cli/cli.h"
+#include "dlrd/cli/saved_request.h"
+#include "dlrd/daemon/settings.h"
+#include "dlrd/twilio/diagnosis.h"
+#include "dlrd/twilio/json_callback.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What was asked for, and what is known. */
+struct explanation {
+	const struct settings *settings;
+	const struct saved_request *saved;
+	struct form form;
+	struct json_t *json;  /* whose texts the account borrows */
+	struct url_base base; /* where no public URL is configured */
+	struct verify_request request;
+	struct verification verification;
+	struct diagnosis diagnosis;
+	struct buffer url; /* the whole URL that was signed; empty where that is not known */
+	bool routed;       /* a [callback] section has this path */
+};
+
+/* The port of the first address in [server] listen, 0 where that is no port. */
+static unsigned
+configured_port(const struct settings *settings)
+{
+	struct slice address =
+	    settings->listen.count > 0 ? slice_of(settings->listen.items[0]) : SLICE("");
+	int64_t port;
+	for (size_t at; (at = slice_find(address, ':')) < address.len;)
+		address = slice_from(address, at + 1);
+	return slice_to_int(address, &port) == RESULT_OK && port <= 65535 ? (unsigned)port : 0;
+}
+
+/* As the intake puts it together; whoever has trusted proxies sends everything through them. */
+static void
+derive_base(struct explanation *explanation)
+{
+	const struct url_hints *hints = &explanation->saved->hints;
+	bool trusted = explanation->settings->trusted_proxies.count > 0;
+	struct slice scheme =
+	    trusted && hints->forwarded_proto.len > 0 ? hints->forwarded_proto : SLICE("http");
+	struct slice host =
+	    trusted && hints->forwarded_host.len > 0 ? hints->forwarded_host : hints->host;
+	if (url_base_derive(&explanation->base, scheme, host) == RESULT_OK)
+		explanation->request.base = &explanation->base;
+}
+
+/* The parameters and the account, as the intake reads them. */
+static enum result
+read_body(struct explanation *explanation)
+{
+	struct verify_request *request = &explanation->request;
+	struct slice body = explanation->saved->body;
+	bool is_form =
+	    request->is_get || form_is_body(explanation->saved->media_type, request->body);
+	if (!is_form) {
+		if (json_parse(body, &explanation->json) == RESULT_OK)
+			request->account = callback_json_account(explanation->json);
+	} else {
+		enum result result = form_decode(&explanation->form,
+		    request->is_get ? url_query(request->target) : body,
+		    (size_t)explanation->settings->fields_max);
+		if (result != RESULT_OK)
+			return result;
+		request->form = &explanation->form;
+		request->account = form_get(&explanation->form, SLICE("AccountSid"));
+	}
+	if (request->account.len == 0)
+		request->account = SLICE_NONE;
+	return RESULT_OK;
+}
+
+static enum result
+prepare(struct explanation *explanation)
+{
+	const struct saved_request *saved = explanation->saved;
+	struct verify_request *request = &explanation->request;
+	const struct route *route =
+	    routes_find(&explanation->settings->routes, url_path(saved->target));
+	request->is_get = slice_equal(saved->method, SLICE("GET"));
+	request->target = saved->target;
+	request->body = saved->body;
+	request->signature = saved->signatures > 1 ? SLICE("two headers") : saved->signature;
+	request->route_account = route == NULL ? SLICE_NONE : slice_of(route->account);
+	explanation->routed = route != NULL;
+	if (verifier_url_count(explanation->settings->verifier) == 0)
+		derive_base(explanation);
+	return read_body(explanation);
+}
+
+/* Which spelling of which base it is that a valid request was signed with. */
+static void
+find_url(struct explanation *explanation, const struct url_base *base, struct slice parameters)
+{
+	const struct verification *found = &explanation->verification;
+	uint8_t wanted[SIGNATURE_DIGEST_SIZE];
+	if (signature_from_text(explanation->request.signature, wanted) != RESULT_OK)
+		return;
+	for (size_t i = 0; i < URL_SPELLINGS && explanation->url.len == 0; i++) {
+		buffer_append(&explanation->url, slice_of(base->spelling[i]));
+		buffer_append(&explanation->url, explanation->request.target);
+		struct slice url = buffer_slice(&explanation->url);
+		const struct verifier *verifier = explanation->settings->verifier;
+		if (!verifier_token_signs(
+			verifier, found->account_index, found->label, url, parameters, wanted) &&
+		    !verifier_token_signs(
+			verifier, found->account_index, found->label, url, SLICE_NONE, wanted))
+			buffer_clear(&explanation->url);
+	}
+}
+
+static void
+find_valid_url(struct explanation *explanation)
+{
+	const struct verify_request *request = &explanation->request;
+	const struct verifier *verifier = explanation->settings->verifier;
+	struct buffer parameters = BUFFER_EMPTY;
+	if (!request->is_get && request->form != NULL &&
+	    signature_append_parameters(&parameters, request->form) != RESULT_OK)
+		return;
+	if (request->base != NULL)
+		find_url(explanation, request->base, buffer_slice(&parameters));
+	for (size_t i = 0; i < verifier_url_count(verifier) && explanation->url.len == 0; i++) {
+		struct url_base base;
+		if (url_base_init(&base, verifier_public_url(verifier, i), NULL) != RESULT_OK)
+			continue;
+		find_url(explanation, &base, buffer_slice(&parameters));
+		url_base_done(&base);
+	}
+	buffer_done(&parameters);
+}
+
+static void
+judge(struct explanation *explanation, unsigned listen_port)
+{
+	struct buffer scratch = BUFFER_EMPTY;
+	struct diagnosis_hints hints = {.url = explanation->saved->hints};
+	hints.url.listen_port = listen_port;
+	const struct verifier *verifier = explanation->settings->verifier;
+	verifier_verify(verifier, &explanation->request, &scratch, &explanation->verification);
+	buffer_done(&scratch);
+	if (explanation->verification.verdict == VERDICT_VALID) {
+		find_valid_url(explanation);
+		return;
+	}
+	diagnosis_make(verifier, &explanation->request, &hints, &explanation->diagnosis);
+	if (explanation->diagnosis.fits) {
+		explanation->verification.account =
+		    verifier_account(verifier, explanation->diagnosis.account_index);
+		explanation->verification.label = explanation->diagnosis.label;
+		buffer_append(&explanation->url, slice_of(explanation->diagnosis.url));
+		buffer_append(&explanation->url, slice_of(explanation->diagnosis.query));
+	}
+}
+
+static void
+print_signer(const struct explanation *explanation)
+{
+	struct buffer shown = BUFFER_EMPTY;
+	buffer_append_visible(&shown, buffer_slice(&explanation->url));
+	printf("account: %.*s\n", SLICE_ARG(explanation->verification.account));
+	printf("token: %s\n", token_label_name(explanation->verification.label));
+	if (shown.len > 0)
+		printf("signed URL: %.*s\n", SLICE_ARG(buffer_slice(&shown)));
+	buffer_done(&shown);
+}
+
+static void
+print_text(const struct explanation *explanation)
+{
+	struct buffer causes = BUFFER_EMPTY;
+	if (explanation->verification.verdict == VERDICT_VALID) {
+		puts("valid");
+		print_signer(explanation);
+		return;
+	}
+	diagnosis_append_causes(&explanation->diagnosis, &causes);
+	printf("invalid: %s\n", verdict_name(explanation->verification.verdict));
+	printf("cause: %.*s\n", SLICE_ARG(buffer_slice(&causes)));
+	if (explanation->diagnosis.fits)
+		print_signer(explanation);
+	printf("advice: %s\n", explanation->diagnosis.advice);
+	buffer_done(&causes);
+}
+
+static void
+put_diagnosis(struct json_t *object, const struct diagnosis *diagnosis)
+{
+	struct json_t *causes = json_new_array();
+	json_put_text(object, "cause", slice_of(diagnosis_cause_name(diagnosis->cause)));
+	for (int cause = 0; cause < DIAGNOSIS_CAUSE_COUNT; cause++)
+		if ((diagnosis->causes & DIAGNOSIS_BIT(cause)) != 0)
+			json_push_text(
+			    causes, slice_of(diagnosis_cause_name((enum diagnosis_cause)cause)));
+	json_put(object, "causes", causes);
+	json_put_text(object, "advice", slice_of(diagnosis->advice));
+}
+
+static bool
+print_json(const struct explanation *explanation)
+{
+	bool valid = explanation->verification.verdict == VERDICT_VALID;
+	bool signer = valid || explanation->diagnosis.fits;
+	struct json_t *object = json_new_object();
+	struct buffer text = BUFFER_EMPTY;
+	json_put_bool(object, "valid", valid);
+	json_put_text(object, "verdict", slice_of(verdict_name(explanation->verification.verdict)));
+	json_put_text(object, "account", signer ? explanation->verification.account : SLICE_NONE);
+	json_put_text(object, "token",
+	    signer ? slice_of(token_label_name(explanation->verification.label)) : SLICE_NONE);
+	json_put_text(
+	    object, "url", explanation->url.len > 0 ? buffer_slice(&explanation->url) : SLICE_NONE);
+	json_put_bool(object, "routed", explanation->routed);
+	if (!valid)
+		put_diagnosis(object, &explanation->diagnosis);
+	bool written = json_write(object, &text) == RESULT_OK;
+	json_free(object);
+	if (written)
+		printf("%.*s\n", SLICE_ARG(buffer_slice(&text)));
+	buffer_done(&text);
+	return written;
+}
+
+/* What the daemon would say beside the signature. */
+static void
+print_notes(const struct cli_command *command, const struct explanation *explanation)
+{
+	if (explanation->saved->body_is_short)
+		fprintf(stderr, "dlrd %s: the body is shorter than its Content-Length\n",
+		    command->name);
+	if (!explanation->routed)
+		fprintf(stderr,
+		    "dlrd %s: no [callback] section has this path: it is answered 404\n",
+		    command->name);
+}
+
+static int
+explain(const struct cli_command *command, const struct settings *settings,
+    const struct saved_request *saved, int64_t listen_port, bool json)
+{
+	struct explanation explanation = {
+	    .settings = settings, .saved = saved, .form = FORM_EMPTY, .url = BUFFER_EMPTY};
+	int status = CLI_FAILED;
+	if (prepare(&explanation) != RESULT_OK)
+		status = cli_failure(
+		    command, "the form has more than %lld fields", (long long)settings->fields_max);
+	else {
+		judge(&explanation,
+		    listen_port > 0 ? (unsigned)listen_port : configured_port(settings));
+		print_notes(command, &explanation);
+		if (!json)
+			print_text(&explanation);
+		else if (!print_json(&explanation))
+			cli_failure(command, "no memory");
+		if (explanation.verification.verdict == VERDICT_VALID)
+			status = CLI_OK;
+	}
+	form_done(&explanation.form);
+	json_free(explanation.json);
+	url_base_done(&explanation.base);
+	buffer_done(&explanation.url);
+	return status;
+}
+
+static int
+explain_file(const struct cli_command *command, const struct settings *settings, const char *path,
+    int64_t listen_port, bool json)
+{
+	struct saved_request saved;
+	struct failure failure;
+	char *text;
+	size_t len;
+	if (cli_read_file(path, &text, &len, &failure) != RESULT_OK)
+		return cli_usage_error(command, "%s", failure.text);
+	int status = CLI_USAGE;
+	if (saved_request_read((struct slice){text, len}, &saved, &failure) != RESULT_OK)
+		cli_usage_error(command, "%s: %s", path, failure.text);
+	else {
+		status = explain(command, settings, &saved, listen_port, json);
+		saved_request_done(&saved);
+	}
+	free(text);
+	return status;
+}
+
+static int
+run(const struct cli_command *command, int count, char **words)
+{
+	const char *path = SETTINGS_DEFAULT_PATH;
+	bool json = false;
+	int64_t listen_port = 0;
+	const struct cli_option options[] = {{"config", 'c', .text = &path},
+	    {"json", 0, .flag = &json}, {"listen-port", 0, .number = &listen_port}};
+	struct settings *settings;
+	struct buffer problems = BUFFER_EMPTY;
+	int operands, status;
+	if (!cli_read_options(command, count, words, options, 3, &operands, &status))
+		return status;
+	if (count - operands > 1)
+		return cli_usage_error(command, "unexpected \"%s\"", words[operands + 1]);
+	if (listen_port < 0 || listen_port > 65535)
+		return cli_usage_error(command, "--listen-port is 1 to 65535");
+	if (settings_load(path, SETTINGS_SERVE, &settings, &problems) != RESULT_OK) {
+		fprintf(stderr, "%.*s", SLICE_ARG(buffer_slice(&problems)));
+		buffer_done(&problems);
+		return CLI_USAGE;
+	}
+	buffer_done(&problems);
+	status = explain_file(
+	    command, settings, operands < count ? words[operands] : "-", listen_port, json);
+	settings_free(settings);
+	return status;
+}
+
+const struct cli_command cli_explain = {
+    .name = "explain",
+    .summary = "say whether a saved request verifies, or what to change",
+    .usage =
+	"Usage: dlrd explain [-c FILE] [--json] [--listen-port N] [REQUEST-FILE|-]\n"
+	"\n"
+	"Reads one raw HTTP request (request line, headers, empty line, body) and says whether\n"
+	"its signature verifies with the configuration, with which account, token and URL, or\n"
+	"why not, and which setting or proxy directive to change. Nothing is kept. Ends with 0\n"
+	"for a valid signature, 1 for an invalid one, and 2 for a wrong command line or what\n"
+	"cannot be read.\n"
+	"\n"
+	"  -c, --config FILE    the configuration (default " SETTINGS_DEFAULT_PATH ")\n"
+	"      --json           answer in JSON\n"
+	"      --listen-port N  where the request arrived (default: that of [server] listen)\n"
+	"  -h, --help           show this\n",
+    .run = run,
+};

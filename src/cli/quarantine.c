@@ -1,0 +1,395 @@
+#define _DEFAULT_SOURCE
+#include "dlrd/api/refusals.h"
+#include "dlrd/base/clock.h"
+#include "dlrd/cli/cli.h"
+#include "dlrd/cli/control.h"
+#include "dlrd/cli/output.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define QUARANTINE_PATH "/v1/quarantine"
+#define REVERIFY_PATH QUARANTINE_PATH "/reverify"
+#define POLL_US (CLOCK_SECOND_US / 5)
+
+static const char *const list_columns[] = {
+    "id", "first", "last", "count", "route", "account", "cause", "proven", "bytes", NULL};
+
+/* What the command line said. */
+struct wanted {
+	const struct cli_command *command;
+	const char *config, *directory, *id; /* id: NULL where none was given */
+	bool json, csv, request, all;
+	uint64_t number; /* of id */
+};
+
+/* --- what is in the file, whether or not a daemon runs --- */
+
+/* *out_reader is NULL where no daemon has made the file yet. */
+static int
+open_reader(const struct wanted *wanted, struct quarantine_reader **out_reader)
+{
+	char path[4096];
+	struct failure failure;
+	*out_reader = NULL;
+	if (!cli_store_file(wanted->command, wanted->config, wanted->directory, QUARANTINE_FILE,
+		path, sizeof path))
+		return CLI_FAILED;
+	enum result result = quarantine_reader_open(path, out_reader, &failure);
+	if (result == RESULT_OK)
+		return CLI_OK;
+	char *name = strrchr(path, '/');
+	bool is_missing = access(path, F_OK) != 0;
+	*name = '\0';
+	if (result == RESULT_NOT_FOUND && is_missing && access(path, R_OK | X_OK) == 0)
+		return CLI_OK;
+	return cli_failure(wanted->command, "%s", failure.text);
+}
+
+static int
+unreadable(const struct wanted *wanted, const struct quarantine_reader *reader, enum result result)
+{
+	return cli_failure(wanted->command, "the quarantine: %s: %s", result_text(result),
+	    quarantine_reader_error(reader));
+}
+
+static enum result
+add(void *context, const struct quarantined *request)
+{
+	struct report_row cells = report_quarantine_row(request);
+	output_add(context, &cells);
+	return RESULT_OK;
+}
+
+static int
+list(const struct wanted *wanted)
+{
+	const struct quarantine_page page = {.limit = SIZE_MAX, .newest_first = true};
+	enum result result = RESULT_OK;
+	struct quarantine_reader *reader;
+	int status = open_reader(wanted, &reader);
+	if (status != CLI_OK)
+		return status;
+	struct output *output = output_new(wanted->json  ? OUTPUT_JSON
+					   : wanted->csv ? OUTPUT_CSV
+							 : OUTPUT_TABLE,
+	    &report_quarantine, list_columns);
+	if (reader != NULL)
+		result = quarantine_reader_each(reader, &page, add, output);
+	if (!output_finish(output, NULL))
+		status = cli_failure(wanted->command, "cannot write the answer");
+	if (result != RESULT_OK)
+		status = unreadable(wanted, reader, result);
+	quarantine_reader_close(reader);
+	return status;
+}
+
+/* A line for each column but the last, the whole request, which --request is for. */
+static void
+print_row(const struct report_row *row)
+{
+	struct buffer text = BUFFER_EMPTY;
+	for (size_t i = 0; i + 1 < report_quarantined.count; i++) {
+		if (row->cells[i].kind == CELL_NULL)
+			continue;
+		buffer_appendf(&text, "%s: ", report_quarantined.columns[i]);
+		report_cell_text(&row->cells[i], &text);
+		buffer_append_byte(&text, '\n');
+	}
+	fwrite(text.ptr, 1, text.len, stdout);
+	buffer_done(&text);
+}
+
+static enum result
+print_json(struct json_t *object)
+{
+	struct buffer text = BUFFER_EMPTY;
+	enum result result = json_write(object, &text);
+	json_free(object);
+	if (result == RESULT_OK)
+		printf("%.*s\n", SLICE_ARG(buffer_slice(&text)));
+	buffer_done(&text);
+	return result;
+}
+
+static enum result
+print(void *context, const struct quarantined *request)
+{
+	const struct wanted *wanted = context;
+	struct buffer raw = BUFFER_EMPTY;
+	refusals_append_request(request, &raw);
+	struct report_row row = report_quarantined_row(request, buffer_slice(&raw));
+	enum result result = raw.failed ? RESULT_NO_MEMORY : RESULT_OK;
+	if (result == RESULT_OK && wanted->request)
+		fwrite(raw.ptr, 1, raw.len, stdout);
+	else if (result == RESULT_OK && wanted->json)
+		result = print_json(report_json(&report_quarantined, &row));
+	else if (result == RESULT_OK)
+		print_row(&row);
+	buffer_done(&raw);
+	return result;
+}
+
+static int
+unknown(const struct wanted *wanted)
+{
+	return cli_failure(wanted->command, "there is no request %s in the quarantine", wanted->id);
+}
+
+static int
+show(const struct wanted *wanted)
+{
+	struct wanted copy = *wanted;
+	struct quarantine_reader *reader;
+	enum result result = RESULT_NOT_FOUND;
+	int status = open_reader(wanted, &reader);
+	if (status != CLI_OK)
+		return status;
+	if (reader != NULL)
+		result = quarantine_reader_get(reader, wanted->number, print, &copy);
+	if (result == RESULT_NOT_FOUND)
+		status = unknown(wanted);
+	else if (result != RESULT_OK)
+		status = unreadable(wanted, reader, result);
+	else if (fflush(stdout) != 0 || ferror(stdout))
+		status = cli_failure(wanted->command, "cannot write the answer");
+	quarantine_reader_close(reader);
+	return status;
+}
+
+/* --- what the running daemon does --- */
+
+/* An answer that is not the one hoped for. */
+static int
+refused(const struct wanted *wanted, const struct control_answer *answer)
+{
+	struct buffer text = BUFFER_EMPTY;
+	buffer_append_visible(&text, json_text(json_get(answer->body, "error")));
+	struct slice shown = buffer_slice(&text);
+	if (answer->status == 401)
+		cli_failure(wanted->command,
+		    "the daemon does not take the bearer token of [api] token_file, or there is "
+		    "none; name the daemon's own configuration with -c");
+	else if (answer->status == 404 && wanted->id != NULL)
+		unknown(wanted);
+	else
+		cli_failure(wanted->command, "the daemon answered %u: %.*s", answer->status,
+		    SLICE_ARG(shown.len > 0 ? shown : SLICE("it does not say why")));
+	buffer_done(&text);
+	return CLI_FAILED;
+}
+
+/* Asks the daemon; the caller frees *out_body. */
+static int
+ask(const struct wanted *wanted, const struct settings *settings, const char *method,
+    const char *path, unsigned status, struct json_t **out_body)
+{
+	struct control_answer answer;
+	struct failure failure;
+	enum result result = control_ask(settings, method, path, &answer, &failure);
+	if (result == RESULT_NOT_FOUND)
+		return cli_failure(wanted->command,
+		    "%s; start dlrd first: only the daemon has the journal and the quarantine open "
+		    "for writing",
+		    failure.text);
+	if (result != RESULT_OK)
+		return cli_failure(wanted->command, "%s", failure.text);
+	if (answer.status != status) {
+		refused(wanted, &answer);
+		json_free(answer.body);
+		return CLI_FAILED;
+	}
+	*out_body = answer.body;
+	return CLI_OK;
+}
+
+static int64_t
+number_of(const struct json_t *body, const char *key)
+{
+	int64_t number;
+	return json_int(json_get(body, key), &number) ? number : 0;
+}
+
+static int
+print_reverify(const struct wanted *wanted, const struct json_t *body)
+{
+	struct slice state = json_text(json_get(body, "state"));
+	struct buffer text = BUFFER_EMPTY;
+	int status = CLI_OK;
+	if (slice_equal(state, SLICE("failed"))) {
+		buffer_append_visible(&text, json_text(json_get(body, "error")));
+		status = cli_failure(wanted->command,
+		    "the daemon could not verify all of it, what it has not kept stays: %.*s",
+		    SLICE_ARG(buffer_slice(&text)));
+	} else if (!slice_equal(state, SLICE("done")))
+		status = cli_failure(wanted->command,
+		    "the daemon was started anew before it said what it found; run this again");
+	else if (wanted->json && json_write(body, &text) == RESULT_OK)
+		printf("%.*s\n", SLICE_ARG(buffer_slice(&text)));
+	else
+		printf("%lld requests verified again: %lld kept, %lld still refused\n",
+		    (long long)number_of(body, "tried"), (long long)number_of(body, "kept"),
+		    (long long)number_of(body, "refused"));
+	buffer_done(&text);
+	return status;
+}
+
+static int
+reverify(const struct wanted *wanted, const struct settings *settings)
+{
+	const struct timespec pause = {.tv_nsec = POLL_US * 1000};
+	struct json_t *body = NULL;
+	int status = ask(wanted, settings, "POST", REVERIFY_PATH, 202, &body);
+	while (
+	    status == CLI_OK && slice_equal(json_text(json_get(body, "state")), SLICE("running"))) {
+		json_free(body);
+		body = NULL;
+		nanosleep(&pause, NULL);
+		status = ask(wanted, settings, "GET", REVERIFY_PATH, 200, &body);
+	}
+	if (status == CLI_OK)
+		status = print_reverify(wanted, body);
+	json_free(body);
+	return status;
+}
+
+static int
+drop(const struct wanted *wanted, const struct settings *settings)
+{
+	char path[64];
+	struct json_t *body = NULL;
+	if (wanted->all)
+		snprintf(path, sizeof path, QUARANTINE_PATH "/all/drop");
+	else
+		snprintf(path, sizeof path, QUARANTINE_PATH "/%llu/drop",
+		    (unsigned long long)wanted->number);
+	int status = ask(wanted, settings, "POST", path, 200, &body);
+	if (status == CLI_OK && !wanted->json)
+		printf("%lld dropped\n", (long long)number_of(body, "dropped"));
+	else if (status == CLI_OK) {
+		if (print_json(body) != RESULT_OK)
+			status = cli_failure(wanted->command, "no memory");
+		return status;
+	}
+	json_free(body);
+	return status;
+}
+
+static int
+with_daemon(const struct wanted *wanted,
+    int (*act)(const struct wanted *wanted, const struct settings *settings))
+{
+	struct settings *settings;
+	struct buffer problems = BUFFER_EMPTY;
+	int status;
+	if (settings_load(wanted->config, SETTINGS_QUERY, &settings, &problems) != RESULT_OK) {
+		fprintf(stderr, "%.*s", SLICE_ARG(buffer_slice(&problems)));
+		status = cli_failure(
+		    wanted->command, "cannot read the configuration; name another with -c");
+	} else {
+		status = act(wanted, settings);
+		settings_free(settings);
+	}
+	buffer_done(&problems);
+	if (status == CLI_OK && (fflush(stdout) != 0 || ferror(stdout)))
+		status = cli_failure(wanted->command, "cannot write the answer");
+	return status;
+}
+
+/* --- which of them --- */
+
+enum verb { VERB_LIST, VERB_SHOW, VERB_REVERIFY, VERB_DROP, VERB_NONE };
+
+static enum verb
+verb_of(const char *word)
+{
+	static const char *const words[] = {"list", "show", "reverify", "drop"};
+	size_t verb = 0;
+	while (verb < VERB_NONE && (word == NULL || strcmp(word, words[verb]) != 0))
+		verb++;
+	return (enum verb)verb;
+}
+
+/* Options that would be passed over are mistakes. */
+static int
+check(struct wanted *wanted, enum verb verb)
+{
+	const struct cli_command *command = wanted->command;
+	bool takes_id = verb == VERB_SHOW || (verb == VERB_DROP && !wanted->all);
+	int64_t number = 0;
+	if (verb == VERB_NONE)
+		return cli_usage_error(command, "say list, show, reverify or drop");
+	if (!takes_id && wanted->id != NULL)
+		return cli_usage_error(command, "unexpected \"%s\"", wanted->id);
+	if (wanted->json && wanted->csv)
+		return cli_usage_error(command, "give either --json or --csv");
+	if (wanted->csv && verb != VERB_LIST)
+		return cli_usage_error(command, "--csv goes with list");
+	if (wanted->request && (verb != VERB_SHOW || wanted->json))
+		return cli_usage_error(command, "--request goes with show, without --json");
+	if (wanted->all && verb != VERB_DROP)
+		return cli_usage_error(command, "--all goes with drop");
+	if (wanted->directory != NULL && (verb == VERB_REVERIFY || verb == VERB_DROP))
+		return cli_usage_error(
+		    command, "--store goes with list and show; the daemon is found with -c");
+	if (takes_id && (wanted->id == NULL ||
+			    slice_to_int(slice_of(wanted->id), &number) != RESULT_OK || number < 1))
+		return cli_usage_error(command, "give the id of a request, as list shows it%s",
+		    verb == VERB_DROP ? ", or --all" : "");
+	wanted->number = (uint64_t)number;
+	return CLI_OK;
+}
+
+static int
+run(const struct cli_command *command, int count, char **words)
+{
+	struct wanted wanted = {.command = command, .config = SETTINGS_DEFAULT_PATH};
+	const struct cli_option options[] = {{"config", 'c', .text = &wanted.config},
+	    {"store", 0, .text = &wanted.directory}, {"json", 0, .flag = &wanted.json},
+	    {"csv", 0, .flag = &wanted.csv}, {"request", 0, .flag = &wanted.request},
+	    {"all", 0, .flag = &wanted.all}};
+	int operands, status;
+	if (!cli_read_options(command, count, words, options, sizeof options / sizeof options[0],
+		&operands, &status))
+		return status;
+	if (count - operands > 2)
+		return cli_usage_error(command, "unexpected \"%s\"", words[operands + 2]);
+	enum verb verb = verb_of(operands < count ? words[operands] : NULL);
+	wanted.id = operands + 1 < count ? words[operands + 1] : NULL;
+	status = check(&wanted, verb);
+	if (status != CLI_OK)
+		return status;
+	return verb == VERB_LIST       ? list(&wanted)
+	       : verb == VERB_SHOW     ? show(&wanted)
+	       : verb == VERB_REVERIFY ? with_daemon(&wanted, reverify)
+				       : with_daemon(&wanted, drop);
+}
+
+const struct cli_command cli_quarantine = {
+    .name = "quarantine",
+    .summary = "requests refused for their signature: look, verify again, drop",
+    .usage =
+	"Usage: dlrd quarantine list [--json | --csv] [-c FILE | --store DIR]\n"
+	"       dlrd quarantine show ID [--json | --request] [-c FILE | --store DIR]\n"
+	"       dlrd quarantine reverify [--json] [-c FILE]\n"
+	"       dlrd quarantine drop ID | --all [--json] [-c FILE]\n"
+	"\n"
+	"What came with a well-formed but wrong signature for a configured account was answered\n"
+	"403, never counted, and waits here, since a wrong setting of ours looks like that.\n"
+	"'proven' says that one of the configured tokens did sign it. Mend what the cause names\n"
+	"(dlrd quarantine show ID --request | dlrd explain -), have the daemon read it (SIGHUP),\n"
+	"and reverify takes in all that is right now, at the time of its first arrival; what is\n"
+	"not stays. list and show read the file, whether or not a daemon runs; reverify and drop\n"
+	"ask the running daemon, over [api] listen.\n"
+	"\n"
+	"      --request         the raw HTTP request, as 'dlrd explain' reads it\n"
+	"      --all             drop all of them\n"
+	"  -c, --config FILE     the configuration (default " SETTINGS_DEFAULT_PATH ")\n"
+	"      --store DIR       the store's folder, in place of the configuration's\n"
+	"      --json            answer in JSON, as the api does\n"
+	"      --csv             answer in CSV\n"
+	"  -h, --help            show this\n",
+    .run = run,
+};

@@ -1,0 +1,171 @@
+#include "dlrd/cli/saved_request.h"
+
+#define SHOWN_MAX 60 /* bytes of a line that is no header */
+
+/* What the headers say of the body. */
+struct framing {
+	struct slice length, encoding; /* absent where there is none */
+};
+
+/* The next line without its end, taken off *rest. */
+static struct slice
+take_line(struct slice *rest)
+{
+	struct slice line = slice_take(rest, '\n');
+	if (line.len > 0 && line.ptr[line.len - 1] == '\r')
+		line.len--;
+	if (rest->ptr == NULL)
+		*rest = SLICE("");
+	return line;
+}
+
+/* Of a mitmproxy dump: "POST https://host/path HTTP/1.1". */
+static bool
+read_target(struct slice target, struct saved_request *request)
+{
+	struct slice base;
+	request->target = target;
+	if (target.len > 0 && target.ptr[0] == '/')
+		return true;
+	if (url_split(target, &base, &request->target) != RESULT_OK)
+		return false;
+	request->hints.original = target; /* tells scheme and host, too */
+	if (request->target.len == 0)
+		request->target = SLICE("/");
+	return true;
+}
+
+static bool
+read_request_line(struct slice line, struct saved_request *request)
+{
+	request->method = slice_take(&line, ' ');
+	struct slice target = line.ptr == NULL ? SLICE("") : slice_take(&line, ' ');
+	bool versioned = line.ptr != NULL && slice_starts_with(line, SLICE("HTTP/"));
+	for (size_t i = 0; i < request->method.len; i++)
+		if (request->method.ptr[i] < 'A' || request->method.ptr[i] > 'Z')
+			return false;
+	return versioned && request->method.len > 0 && read_target(target, request);
+}
+
+static void
+read_header(
+    struct slice name, struct slice value, struct saved_request *request, struct framing *framing)
+{
+	const struct {
+		struct slice name;
+		struct slice *value;
+	} wanted[] = {
+	    {SLICE("X-Twilio-Signature"), &request->signature},
+	    {SLICE("Content-Type"), &request->media_type},
+	    {SLICE("Host"), &request->hints.host},
+	    {SLICE("X-Forwarded-Proto"), &request->hints.forwarded_proto},
+	    {SLICE("X-Forwarded-Host"), &request->hints.forwarded_host},
+	    {SLICE("X-Forwarded-Port"), &request->hints.forwarded_port},
+	    {SLICE("X-Forwarded-Prefix"), &request->hints.forwarded_prefix},
+	    {SLICE("X-Original-URI"), &request->hints.original},
+	    {SLICE("X-Original-URL"), &request->hints.original},
+	    {SLICE("Content-Length"), &framing->length},
+	    {SLICE("Transfer-Encoding"), &framing->encoding},
+	};
+	for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
+		if (slice_equal_nocase(name, wanted[i].name) && wanted[i].value->ptr == NULL)
+			*wanted[i].value = value;
+	request->signatures += slice_equal_nocase(name, SLICE("X-Twilio-Signature"));
+}
+
+static enum result
+read_headers(struct slice *rest, struct saved_request *request, struct framing *framing,
+    struct failure *failure)
+{
+	for (struct slice line; (line = take_line(rest)).len > 0;) {
+		size_t colon = slice_find(line, ':');
+		if (colon == line.len || colon == 0 || line.ptr[0] == ' ' || line.ptr[0] == '\t') {
+			struct buffer shown = BUFFER_EMPTY;
+			buffer_append_visible(&shown, line);
+			failure_set(failure, RESULT_INVALID,
+			    "\"%.*s\" is no header; a body stands behind an empty line",
+			    (int)(shown.len < SHOWN_MAX ? shown.len : SHOWN_MAX), shown.ptr);
+			buffer_done(&shown);
+			return RESULT_INVALID;
+		}
+		read_header((struct slice){line.ptr, colon},
+		    slice_trim(slice_from(line, colon + 1)), request, framing);
+	}
+	return RESULT_OK;
+}
+
+/* "1a;extension": the length of a chunk. */
+static bool
+read_chunk_length(struct slice line, size_t *out_len)
+{
+	size_t len = 0, digits = 0;
+	while (digits < line.len && slice_hex_digit(line.ptr[digits]) >= 0 && digits < 8)
+		len = len * 16 + (size_t)slice_hex_digit(line.ptr[digits++]);
+	*out_len = len;
+	return digits > 0 && (digits == line.len || line.ptr[digits] == ';');
+}
+
+static bool
+unchunk(struct slice text, struct buffer *out)
+{
+	for (;;) {
+		size_t len;
+		if (!read_chunk_length(slice_trim(take_line(&text)), &len) || len > text.len)
+			return false;
+		if (len == 0)
+			return !out->failed;
+		buffer_append(out, (struct slice){text.ptr, len});
+		text = slice_from(text, len);
+		if (take_line(&text).len > 0)
+			return false;
+	}
+}
+
+static enum result
+read_body(struct slice rest, const struct framing *framing, struct saved_request *request,
+    struct failure *failure)
+{
+	int64_t length;
+	request->body = rest.len == 0 ? SLICE("") : rest;
+	if (framing->encoding.ptr != NULL) {
+		if (!slice_equal_nocase(framing->encoding, SLICE("chunked")) ||
+		    !unchunk(rest, &request->unchunked))
+			return failure_set(failure, RESULT_INVALID,
+			    "the body is not in whole chunks, as its Transfer-Encoding says");
+		request->body =
+		    request->unchunked.len == 0 ? SLICE("") : buffer_slice(&request->unchunked);
+	} else if (slice_to_int(framing->length, &length) == RESULT_OK) {
+		request->body_is_short = (uint64_t)length > rest.len;
+		if ((uint64_t)length < rest.len) /* a line break that an editor has added */
+			request->body.len = (size_t)length;
+	}
+	return RESULT_OK;
+}
+
+enum result
+saved_request_read(struct slice text, struct saved_request *out_request, struct failure *failure)
+{
+	struct saved_request request = {.unchunked = BUFFER_EMPTY};
+	struct framing framing = {SLICE_NONE, SLICE_NONE};
+	struct slice rest = text, line = SLICE("");
+	while (rest.len > 0 && line.len == 0)
+		line = take_line(&rest);
+	if (!read_request_line(line, &request))
+		return failure_set(failure, RESULT_INVALID,
+		    "no request line; it begins like POST /sms/twilio HTTP/1.1");
+	enum result result = read_headers(&rest, &request, &framing, failure);
+	if (result == RESULT_OK)
+		result = read_body(rest, &framing, &request, failure);
+	if (result != RESULT_OK) {
+		saved_request_done(&request);
+		return result;
+	}
+	*out_request = request;
+	return RESULT_OK;
+}
+
+void
+saved_request_done(struct saved_request *request)
+{
+	buffer_done(&request->unchunked);
+}

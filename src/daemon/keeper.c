@@ -1,0 +1,403 @@
+#include "dlrd/daemon/keeper.h"
+
+#include "dlrd/base/clock.h"
+#include "dlrd/intake/handler.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define BATCH_MAX 64                   /* requests verified again in one go */
+#define WAIT_US (10 * CLOCK_SECOND_US) /* for the journal to sync them; shorter than watchdogs */
+
+struct keeper {
+	struct quarantine *quarantine;
+	pthread_mutex_t lock;       /* guards the quarantine, but for offers */
+	bool failing;               /* said once */
+	pthread_mutex_t state_lock; /* guards reverify, asked; held for moments only */
+	struct reverify reverify;
+	bool asked;
+	struct metric *unproven, *proven, *bytes;
+
+	pthread_mutex_t done_lock; /* guards what follows */
+	pthread_cond_t came_back;
+	size_t out;             /* writes that are with the journal */
+	_Atomic bool expecting; /* some may be: look for them */
+};
+
+/* One batch: requests that verify now, as writes, and whose they are. */
+struct batch {
+	struct handler *handler;
+	uint64_t ids[BATCH_MAX];
+	struct journal_write *writes[BATCH_MAX]; /* NULL for one that does not verify */
+	size_t count;
+};
+
+enum result
+keeper_open(const struct settings *settings, struct metrics *metrics, struct keeper **out_keeper,
+    struct failure *failure)
+{
+	char path[4096];
+	struct keeper *keeper = calloc(1, sizeof *keeper);
+	if (keeper == NULL)
+		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
+	snprintf(path, sizeof path, "%s/" QUARANTINE_FILE, settings->directory);
+	const struct quarantine_options options = {.path = path,
+	    .bytes_max = (uint64_t)settings->quarantine_size,
+	    .keep_us = settings->quarantine_keep_us,
+	    .request_max =
+		(size_t)(settings->body_max + settings->request_line_max + settings->headers_max)};
+	enum result result = quarantine_open(&options, &keeper->quarantine, failure);
+	if (result != RESULT_OK) {
+		free(keeper);
+		return result;
+	}
+	pthread_mutex_init(&keeper->lock, NULL);
+	pthread_mutex_init(&keeper->state_lock, NULL);
+	pthread_mutex_init(&keeper->done_lock, NULL);
+	pthread_condattr_t monotonic;
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&keeper->came_back, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	keeper->unproven = metrics_add(metrics, METRIC_QUARANTINE_ENTRIES, "proven=\"no\"");
+	keeper->proven = metrics_add(metrics, METRIC_QUARANTINE_ENTRIES, "proven=\"yes\"");
+	keeper->bytes = metrics_add(metrics, METRIC_QUARANTINE_BYTES, "");
+	*out_keeper = keeper;
+	return RESULT_OK;
+}
+
+struct quarantine *
+keeper_quarantine(struct keeper *keeper)
+{
+	return keeper == NULL ? NULL : keeper->quarantine;
+}
+
+/* --- keeping --- */
+
+/* Under the lock. */
+static void
+note_failure(struct keeper *keeper, enum result result)
+{
+	if (result != RESULT_OK && !keeper->failing)
+		log_line(LOG_ERROR,
+		    "the quarantine cannot be written: %s: %s; refused requests are not kept until "
+		    "it can",
+		    result_text(result), quarantine_error(keeper->quarantine));
+	keeper->failing = result != RESULT_OK;
+}
+
+/* Under the lock. */
+static void
+publish_size(struct keeper *keeper)
+{
+	struct quarantine_size size = quarantine_size(keeper->quarantine);
+	metric_set(keeper->unproven, (double)(size.entries - size.proven));
+	metric_set(keeper->proven, (double)size.proven);
+	metric_set(keeper->bytes, (double)size.bytes);
+}
+
+/* Under the lock. */
+static void
+keep(struct keeper *keeper)
+{
+	struct quarantine_changes changes;
+	int64_t now_us = clock_wall_us();
+	enum result result = quarantine_keep_offered(keeper->quarantine, now_us, &changes);
+	if (result == RESULT_OK)
+		result = quarantine_trim(keeper->quarantine, now_us, &changes);
+	if (result == RESULT_OK)
+		result = quarantine_checkpoint(keeper->quarantine);
+	note_failure(keeper, result);
+	publish_size(keeper);
+}
+
+/* --- verifying again --- */
+
+/* The write that the request makes if it came now, to that target; NULL where it does not verify,
+ * or memory is short, which *failed tells. */
+static struct journal_write *
+verify_at(
+    struct handler *handler, const struct quarantined *request, struct slice target, bool *failed)
+{
+	const struct request_head head = {.method = request->method,
+	    .target = target,
+	    .version = SLICE("HTTP/1.1"),
+	    .media_type = request->media_type,
+	    .signature = request->signature,
+	    .signatures = 1,
+	    .host = request->host,
+	    .hosts = 1,
+	    .forwarded_proto = request->forwarded_proto,
+	    .forwarded_host = request->forwarded_host,
+	    .content_length = request->body.len,
+	    .from_trusted_proxy = request->from_trusted_proxy};
+	bool close;
+	if (handler_head(handler, &head, &close) != 0)
+		return NULL;
+	struct ruling ruling = handler_body(handler, &head, request->body, request->first_us);
+	if (ruling.status != 0)
+		return NULL;
+	struct journal_write *write = journal_write_new(&ruling.entry);
+	*failed |= write == NULL;
+	return write;
+}
+
+/* A proxy that rewrote the target may have told how it was before (X-Original-URI). Where the
+ * signature is right for that, it is what Twilio called, whoever says so. */
+static enum result
+verify_again(void *context, const struct quarantined *request)
+{
+	struct batch *batch = context;
+	bool failed = false;
+	struct journal_write *write = verify_at(batch->handler, request, request->target, &failed);
+	if (write == NULL && request->original_uri.len > 0)
+		write = verify_at(batch->handler, request, request->original_uri, &failed);
+	if (failed) {
+		free(write);
+		return RESULT_NO_MEMORY;
+	}
+	batch->ids[batch->count] = request->id;
+	batch->writes[batch->count++] = write;
+	return RESULT_OK;
+}
+
+/* Hands the batch's writes to the journal and waits until they are back; false where they do not
+ * come. */
+static bool
+keep_in_journal(struct keeper *keeper, struct writer *writer, struct batch *batch)
+{
+	struct journal_write *list = NULL, **end = &list;
+	int64_t until_us = clock_monotonic_us() + WAIT_US;
+	const struct timespec until = {
+	    .tv_sec = until_us / CLOCK_SECOND_US, .tv_nsec = until_us % CLOCK_SECOND_US * 1000};
+	int code = 0;
+	pthread_mutex_lock(&keeper->done_lock);
+	for (size_t i = 0; i < batch->count; i++)
+		if (batch->writes[i] != NULL) {
+			batch->writes[i]->owner = keeper;
+			*end = batch->writes[i];
+			end = &batch->writes[i]->next;
+			keeper->out++;
+		}
+	atomic_store(&keeper->expecting, true);
+	pthread_mutex_unlock(&keeper->done_lock);
+	if (list != NULL)
+		writer_submit(writer, list);
+	pthread_mutex_lock(&keeper->done_lock);
+	while (keeper->out > 0 && code == 0)
+		code = pthread_cond_timedwait(&keeper->came_back, &keeper->done_lock, &until);
+	bool back = keeper->out == 0;
+	if (back)
+		atomic_store(&keeper->expecting, false);
+	pthread_mutex_unlock(&keeper->done_lock);
+	return back;
+}
+
+/* What the journal has synced leaves the quarantine. */
+static enum result
+finish_batch(struct keeper *keeper, struct batch *batch, struct reverify *reverify)
+{
+	enum result result = RESULT_OK;
+	for (size_t i = 0; i < batch->count; i++) {
+		struct journal_write *write = batch->writes[i];
+		reverify->tried++;
+		reverify->refused += write == NULL;
+		if (write != NULL && result == RESULT_OK)
+			result = write->result;
+		if (write != NULL && write->result == RESULT_OK) {
+			enum result removed = quarantine_remove(keeper->quarantine, batch->ids[i]);
+			reverify->kept++;
+			if (result == RESULT_OK && removed != RESULT_NOT_FOUND)
+				result = removed;
+		}
+		free(write);
+	}
+	return result;
+}
+
+static enum result
+reverify_batches(struct keeper *keeper, struct writer *writer, struct handler *handler,
+    struct reverify *reverify)
+{
+	struct quarantine_page page = {.limit = BATCH_MAX};
+	for (;;) {
+		struct batch batch = {.handler = handler};
+		enum result result =
+		    quarantine_each(keeper->quarantine, &page, verify_again, &batch);
+		if (batch.count == 0)
+			return result;
+		page.beyond_id = batch.ids[batch.count - 1];
+		/* Writes that do not come back are the writer's for good. */
+		if (!keep_in_journal(keeper, writer, &batch))
+			return RESULT_BUSY;
+		enum result finished = finish_batch(keeper, &batch, reverify);
+		if (result != RESULT_OK || finished != RESULT_OK)
+			return result != RESULT_OK ? result : finished;
+	}
+}
+
+/* Under the lock. With a handler of its own, which counts and tells nothing. */
+static void
+reverify(struct keeper *keeper, const struct settings *settings, struct writer *writer)
+{
+	const struct handler_options options = {.routes = &settings->routes,
+	    .verifier = settings->verifier,
+	    .keywords = settings->keywords,
+	    .limits = {.target_max = SIZE_MAX,
+		.headers_max = SIZE_MAX,
+		.body_max = SIZE_MAX,
+		.fields_max = (size_t)settings->fields_max}};
+	struct reverify found = {.state = REVERIFY_DONE};
+	struct handler *handler;
+	enum result result = handler_new(&options, &handler);
+	if (result == RESULT_OK) {
+		result = reverify_batches(keeper, writer, handler, &found);
+		handler_free(handler);
+	}
+	if (result != RESULT_OK) {
+		found.state = REVERIFY_FAILED;
+		snprintf(found.why, sizeof found.why, "%s: %s", result_text(result),
+		    quarantine_error(keeper->quarantine));
+	}
+	log_line(result == RESULT_OK ? LOG_INFO : LOG_ERROR,
+	    "the quarantine was verified again: %llu requests, %llu of them kept now%s%s",
+	    (unsigned long long)found.tried, (unsigned long long)found.kept,
+	    result == RESULT_OK ? "" : "; then it failed: ", found.why);
+	pthread_mutex_lock(&keeper->state_lock);
+	keeper->reverify = found;
+	pthread_mutex_unlock(&keeper->state_lock);
+}
+
+static bool
+take_request(struct keeper *keeper)
+{
+	pthread_mutex_lock(&keeper->state_lock);
+	bool asked = keeper->asked;
+	keeper->asked = false;
+	pthread_mutex_unlock(&keeper->state_lock);
+	return asked;
+}
+
+void
+keeper_tick(struct keeper *keeper, const struct settings *settings, struct writer *writer)
+{
+	if (keeper == NULL)
+		return;
+	pthread_mutex_lock(&keeper->lock);
+	keep(keeper);
+	if (take_request(keeper)) {
+		reverify(keeper, settings, writer);
+		publish_size(keeper);
+	}
+	pthread_mutex_unlock(&keeper->lock);
+}
+
+bool
+keeper_ask_reverify(struct keeper *keeper)
+{
+	pthread_mutex_lock(&keeper->state_lock);
+	bool idle = keeper->reverify.state != REVERIFY_RUNNING;
+	if (idle) {
+		keeper->asked = true;
+		keeper->reverify = (struct reverify){.state = REVERIFY_RUNNING};
+	}
+	pthread_mutex_unlock(&keeper->state_lock);
+	return idle;
+}
+
+void
+keeper_read_reverify(struct keeper *keeper, struct reverify *out_reverify)
+{
+	pthread_mutex_lock(&keeper->state_lock);
+	*out_reverify = keeper->reverify;
+	pthread_mutex_unlock(&keeper->state_lock);
+}
+
+struct dropping {
+	uint64_t ids[BATCH_MAX];
+	size_t count;
+};
+
+static enum result
+note_id(void *context, const struct quarantined *request)
+{
+	struct dropping *dropping = context;
+	dropping->ids[dropping->count++] = request->id;
+	return RESULT_OK;
+}
+
+/* Under the lock. */
+static enum result
+drop_all(struct keeper *keeper, uint64_t *out_dropped)
+{
+	const struct quarantine_page page = {.limit = BATCH_MAX};
+	for (;;) {
+		struct dropping dropping = {.count = 0};
+		enum result result = quarantine_each(keeper->quarantine, &page, note_id, &dropping);
+		if (result != RESULT_OK || dropping.count == 0)
+			return result;
+		for (size_t i = 0; i < dropping.count; i++) {
+			result = quarantine_remove(keeper->quarantine, dropping.ids[i]);
+			if (result != RESULT_OK)
+				return result;
+			++*out_dropped;
+		}
+	}
+}
+
+enum result
+keeper_drop(struct keeper *keeper, uint64_t id, uint64_t *out_dropped)
+{
+	*out_dropped = 0;
+	pthread_mutex_lock(&keeper->lock);
+	enum result result =
+	    id == 0 ? drop_all(keeper, out_dropped) : quarantine_remove(keeper->quarantine, id);
+	if (id != 0 && result == RESULT_OK)
+		*out_dropped = 1;
+	publish_size(keeper);
+	pthread_mutex_unlock(&keeper->lock);
+	return result;
+}
+
+/* --- writes that come back --- */
+
+struct journal_write *
+keeper_take_done(struct keeper *keeper, struct journal_write *list)
+{
+	struct journal_write *rest = NULL, **end = &rest;
+	if (keeper == NULL || !atomic_load(&keeper->expecting))
+		return list;
+	pthread_mutex_lock(&keeper->done_lock);
+	for (struct journal_write *write = list, *next; write != NULL; write = next) {
+		next = write->next;
+		if (write->owner == keeper) {
+			keeper->out--;
+			continue;
+		}
+		*end = write;
+		end = &write->next;
+	}
+	*end = NULL;
+	pthread_cond_signal(&keeper->came_back);
+	pthread_mutex_unlock(&keeper->done_lock);
+	return rest;
+}
+
+void
+keeper_close(struct keeper *keeper)
+{
+	struct quarantine_changes changes;
+	if (keeper == NULL)
+		return;
+	note_failure(
+	    keeper, quarantine_keep_offered(keeper->quarantine, clock_wall_us(), &changes));
+	quarantine_close(keeper->quarantine);
+	pthread_cond_destroy(&keeper->came_back);
+	pthread_mutex_destroy(&keeper->done_lock);
+	pthread_mutex_destroy(&keeper->state_lock);
+	pthread_mutex_destroy(&keeper->lock);
+	free(keeper);
+}

@@ -1,0 +1,294 @@
+#include "dlrd/journal/quarantine_handle.h"
+
+#include <stdlib.h>
+
+static const struct database_owner owner = {
+    .name = "quarantine", .application_id = 0x646c7271 /* "dlrq" */, .version = 1};
+
+/* aged_us is when an entry was kept, by the clock that age is counted by; draw decides who goes
+ * first; size is what bytes_max counts. What is long stands last, so that it need not be read. */
+static const char schema[] =
+    "CREATE TABLE request("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " digest BLOB NOT NULL UNIQUE,"
+    " first_us INTEGER NOT NULL,"
+    " last_us INTEGER NOT NULL,"
+    " count INTEGER NOT NULL,"
+    " proven INTEGER NOT NULL,"
+    " from_trusted_proxy INTEGER NOT NULL,"
+    " aged_us INTEGER NOT NULL,"
+    " draw INTEGER NOT NULL,"
+    " size INTEGER NOT NULL,"
+    " method TEXT,"
+    " route TEXT,"
+    " account TEXT,"
+    " cause TEXT,"
+    " signature TEXT,"
+    " host TEXT,"
+    " forwarded_proto TEXT,"
+    " forwarded_host TEXT,"
+    " original_uri BLOB,"
+    " media_type TEXT,"
+    " target BLOB,"
+    " body BLOB"
+    ") STRICT;"
+    "CREATE INDEX request_group ON request(proven, account, route, cause, from_trusted_proxy,"
+    " aged_us, draw, size);"
+    "CREATE INDEX request_age ON request(aged_us);"
+    /* How old time is, the wall clock that was seen last, and how often the file was opened, which
+     * proves that it can be written. */
+    "CREATE TABLE clock(id INTEGER PRIMARY KEY CHECK(id = 1), age_us INTEGER NOT NULL,"
+    " seen_us INTEGER NOT NULL, opened INTEGER NOT NULL) STRICT;"
+    "INSERT INTO clock VALUES(1, 0, 0, 0);";
+
+#define COLUMNS                                                                            \
+	"id, first_us, last_us, count, proven, from_trusted_proxy, method, target, route," \
+	" media_type, body, account, signature, host, forwarded_proto, forwarded_host,"    \
+	" original_uri, cause"
+
+static const char *const question_texts[QUARANTINE_QUESTION_COUNT] = {
+    [QUESTION_OLDEST] = "SELECT " COLUMNS " FROM request WHERE id > ?1 ORDER BY id LIMIT ?2",
+    [QUESTION_NEWEST] = "SELECT " COLUMNS " FROM request WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
+    [QUESTION_ONE] = "SELECT " COLUMNS " FROM request WHERE id = ?1",
+};
+
+/* --- opening and closing --- */
+
+static enum result
+fail(struct quarantine_handle *handle, const char *path, int code, struct failure *failure)
+{
+	return failure_set(failure, database_result(code), "%s: %s", path,
+	    handle->db == NULL ? "no memory" : sqlite3_errmsg(handle->db));
+}
+
+static enum result
+set_up(struct quarantine_handle *handle, const char *path, struct failure *failure)
+{
+	int64_t wal = 0;
+	/* NORMAL will do: the requests were answered 403, nobody was promised that they are here.
+	 */
+	int code = sqlite3_exec(handle->db,
+	    "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
+	    "PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 1048576;"
+	    "PRAGMA secure_delete = OFF; PRAGMA mmap_size = 0; PRAGMA cache_size = -2048;"
+	    "PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF",
+	    NULL, NULL, NULL);
+	if (code == SQLITE_OK)
+		code = database_number(
+		    handle->db, "SELECT journal_mode = 'wal' FROM pragma_journal_mode", &wal);
+	if (code != SQLITE_OK)
+		return fail(handle, path, code, failure);
+	if (wal != 1)
+		return failure_set(failure, RESULT_IO,
+		    "%s: SQLite refused journal_mode=WAL; is the directory on a local disk?", path);
+	return RESULT_OK;
+}
+
+static int
+prepare_questions(struct quarantine_handle *handle)
+{
+	int code = SQLITE_OK;
+	for (size_t i = 0; code == SQLITE_OK && i < QUARANTINE_QUESTION_COUNT; i++)
+		code = database_prepare(handle->db, question_texts[i], &handle->questions[i]);
+	return code;
+}
+
+enum result
+quarantine_handle_open(struct quarantine_handle *handle, const char *path, struct failure *failure)
+{
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+	int code = sqlite3_open_v2(path, &handle->db, flags, NULL);
+	if (code != SQLITE_OK)
+		return fail(handle, path, code, failure);
+	sqlite3_busy_timeout(handle->db, 5000);
+	bool fresh = false;
+	enum result result = database_check_owner(handle->db, path, &owner, &fresh, failure);
+	if (result == RESULT_OK)
+		result = set_up(handle, path, failure);
+	if (result == RESULT_OK && fresh)
+		result = database_create(handle->db, path, &owner, schema, failure);
+	if (result == RESULT_OK && (code = prepare_questions(handle)) != SQLITE_OK)
+		result = fail(handle, path, code, failure);
+	return result;
+}
+
+enum result
+quarantine_handle_open_to_read(
+    struct quarantine_handle *handle, const char *path, struct failure *failure)
+{
+	int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX;
+	int code = sqlite3_open_v2(path, &handle->db, flags, NULL);
+	if (code == SQLITE_CANTOPEN)
+		return failure_set(failure, RESULT_NOT_FOUND,
+		    "%s: there is no quarantine here that can be read; does [store] directory name "
+		    "the daemon's, and may this user read it?",
+		    path);
+	if (code == SQLITE_OK) {
+		sqlite3_busy_timeout(handle->db, 5000);
+		code = sqlite3_exec(handle->db,
+		    "PRAGMA query_only = ON; PRAGMA wal_autocheckpoint = 0; PRAGMA mmap_size = 0;"
+		    "PRAGMA cache_size = -1024; PRAGMA trusted_schema = OFF",
+		    NULL, NULL, NULL);
+	}
+	if (code != SQLITE_OK)
+		return fail(handle, path, code, failure);
+	bool fresh = false;
+	enum result result = database_check_owner(handle->db, path, &owner, &fresh, failure);
+	if (result == RESULT_OK && fresh)
+		return failure_set(failure, RESULT_NOT_FOUND, "%s: is empty", path);
+	if (result == RESULT_OK && (code = prepare_questions(handle)) != SQLITE_OK)
+		result = fail(handle, path, code, failure);
+	return result;
+}
+
+void
+quarantine_handle_forbid_checkpoint(struct quarantine_handle *handle)
+{
+	if (handle->db != NULL)
+		sqlite3_db_config(handle->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+}
+
+void
+quarantine_handle_close(struct quarantine_handle *handle)
+{
+	for (size_t i = 0; i < QUARANTINE_QUESTION_COUNT; i++) {
+		sqlite3_finalize(handle->questions[i]);
+		handle->questions[i] = NULL;
+	}
+	sqlite3_close_v2(handle->db);
+	handle->db = NULL;
+}
+
+/* --- reading --- */
+
+static struct quarantined
+request_of(sqlite3_stmt *row)
+{
+	return (struct quarantined){
+	    .id = (uint64_t)sqlite3_column_int64(row, 0),
+	    .first_us = sqlite3_column_int64(row, 1),
+	    .last_us = sqlite3_column_int64(row, 2),
+	    .count = (uint64_t)sqlite3_column_int64(row, 3),
+	    .proven = sqlite3_column_int(row, 4) != 0,
+	    .from_trusted_proxy = sqlite3_column_int(row, 5) != 0,
+	    .method = database_column(row, 6),
+	    .target = database_column(row, 7),
+	    .route = database_column(row, 8),
+	    .media_type = database_column(row, 9),
+	    .body = database_column(row, 10),
+	    .account = database_column(row, 11),
+	    .signature = database_column(row, 12),
+	    .host = database_column(row, 13),
+	    .forwarded_proto = database_column(row, 14),
+	    .forwarded_host = database_column(row, 15),
+	    .original_uri = database_column(row, 16),
+	    .cause = database_column(row, 17),
+	};
+}
+
+/* Hands out the rows of a question whose parameters are bound. Untouched *out_code where the
+ * callback stopped it. */
+static enum result
+hand_out(sqlite3_stmt *question, quarantined_fn on_request, void *context, int *out_code,
+    size_t *out_rows)
+{
+	enum result result = RESULT_OK;
+	int code = SQLITE_ROW;
+	size_t rows = 0;
+	while (result == RESULT_OK && (code = sqlite3_step(question)) == SQLITE_ROW) {
+		struct quarantined request = request_of(question);
+		rows++;
+		result = on_request(context, &request);
+	}
+	if (result == RESULT_OK)
+		*out_code = code == SQLITE_DONE ? SQLITE_OK : code;
+	*out_rows = rows;
+	return result;
+}
+
+enum result
+quarantine_handle_each(struct quarantine_handle *handle, const struct quarantine_page *page,
+    quarantined_fn on_request, void *context, int *out_code)
+{
+	sqlite3_stmt *question =
+	    handle->questions[page->newest_first ? QUESTION_NEWEST : QUESTION_OLDEST];
+	size_t rows;
+	uint64_t beyond = page->beyond_id;
+	if ((beyond == 0 && page->newest_first) || beyond > INT64_MAX)
+		beyond = INT64_MAX;
+	sqlite3_bind_int64(question, 1, (sqlite3_int64)beyond);
+	sqlite3_bind_int64(
+	    question, 2, page->limit > INT64_MAX ? INT64_MAX : (sqlite3_int64)page->limit);
+	enum result result = hand_out(question, on_request, context, out_code, &rows);
+	sqlite3_reset(question);
+	return result;
+}
+
+enum result
+quarantine_handle_get(struct quarantine_handle *handle, uint64_t id, quarantined_fn on_request,
+    void *context, int *out_code)
+{
+	sqlite3_stmt *question = handle->questions[QUESTION_ONE];
+	size_t rows;
+	sqlite3_bind_int64(question, 1, (sqlite3_int64)id);
+	enum result result = hand_out(question, on_request, context, out_code, &rows);
+	sqlite3_reset(question);
+	return result != RESULT_OK || rows > 0 || *out_code != SQLITE_OK ? result
+									 : RESULT_NOT_FOUND;
+}
+
+/* --- readers: the questions, and no more --- */
+
+struct quarantine_reader {
+	struct quarantine_handle handle;
+};
+
+enum result
+quarantine_reader_open(
+    const char *path, struct quarantine_reader **out_reader, struct failure *failure)
+{
+	struct quarantine_reader *reader = calloc(1, sizeof *reader);
+	if (reader == NULL)
+		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
+	enum result result = quarantine_handle_open_to_read(&reader->handle, path, failure);
+	if (result != RESULT_OK) {
+		quarantine_reader_close(reader);
+		return result;
+	}
+	*out_reader = reader;
+	return RESULT_OK;
+}
+
+enum result
+quarantine_reader_each(struct quarantine_reader *reader, const struct quarantine_page *page,
+    quarantined_fn on_request, void *context)
+{
+	int code = SQLITE_OK;
+	enum result result =
+	    quarantine_handle_each(&reader->handle, page, on_request, context, &code);
+	return result != RESULT_OK ? result : database_result(code);
+}
+
+enum result
+quarantine_reader_get(
+    struct quarantine_reader *reader, uint64_t id, quarantined_fn on_request, void *context)
+{
+	int code = SQLITE_OK;
+	enum result result = quarantine_handle_get(&reader->handle, id, on_request, context, &code);
+	return result != RESULT_OK ? result : database_result(code);
+}
+
+const char *
+quarantine_reader_error(const struct quarantine_reader *reader)
+{
+	return sqlite3_errmsg(reader->handle.db);
+}
+
+void
+quarantine_reader_close(struct quarantine_reader *reader)
+{
+	if (reader == NULL)
+		return;
+	quarantine_handle_close(&reader->handle);
+	free(reader);
+}

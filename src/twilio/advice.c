@@ -1,0 +1,239 @@
+#include "dlrd/twilio/advice.h"
+
+#define SID_LEN 34 /* "AC" and 32 hexadecimal digits */
+
+#define PASS_PATH                                                                      \
+	"proxy_pass without a path (nginx), no http-request replace-path or set-path " \
+	"(HAProxy), handle instead of handle_path and no uri or rewrite (Caddy), "     \
+	"ProxyPass with the same path on both sides and nocanon (Apache)"
+#define PASS_QUERY                                                                   \
+	"proxy_pass without a path, or $request_uri in place of $uri and $args "     \
+	"(nginx), no http-request set-query or normalize-uri (HAProxy), no rewrite " \
+	"(Caddy), no RewriteRule, or one with NE (Apache)"
+
+#define URL_CAUSES                                                                     \
+	(DIAGNOSIS_BIT(DIAGNOSIS_SCHEME) | DIAGNOSIS_BIT(DIAGNOSIS_HOST) |             \
+	    DIAGNOSIS_BIT(DIAGNOSIS_PORT) | DIAGNOSIS_BIT(DIAGNOSIS_PREFIX_STRIPPED) | \
+	    DIAGNOSIS_BIT(DIAGNOSIS_PREFIX_ADDED))
+
+/* Sentences that need no facts. */
+static const struct slice sentences[DIAGNOSIS_CAUSE_COUNT] = {
+    [DIAGNOSIS_TRAILING_SLASH] = SLICE_INIT(
+	"a slash at the end of the path came or went on the way: let the proxy pass the path as "
+	"it is: " PASS_PATH "; or give Twilio the URL as it arrives here"),
+    [DIAGNOSIS_PATH] = SLICE_INIT(
+	"the path was rewritten on the way: let the proxy pass it as it is: merge_slashes off "
+	"(nginx), no http-request normalize-uri (HAProxy), MergeSlashes Off (Apache); " PASS_PATH),
+    [DIAGNOSIS_QUERY_ORDER] = SLICE_INIT(
+	"the query's parameters were signed in another order: give Twilio the callback URL with "
+	"its parameters sorted by name, and let the proxy pass the query as it is: " PASS_QUERY),
+    [DIAGNOSIS_QUERY_ENCODING] = SLICE_INIT(
+	"the query's escapes were spelled otherwise when it was signed: keep to letters, digits "
+	"and -._~ in the callback URL, use POST, and let the proxy pass the query as it "
+	"is: " PASS_QUERY),
+    [DIAGNOSIS_QUERY_LOST] = SLICE_INIT(
+	"the query, or a part of it, was lost on the way: let the proxy pass it on: " PASS_QUERY),
+    [DIAGNOSIS_QUERY_ADDED] = SLICE_INIT(
+	"the query was not signed as it is; the proxy adds to it or replaces it: let it pass the "
+	"query as it is: " PASS_QUERY),
+};
+
+static bool
+has(const struct advice_facts *facts, unsigned causes)
+{
+	return (facts->diagnosis->causes & causes) != 0;
+}
+
+static void
+begin_sentence(struct buffer *out)
+{
+	if (out->len > 0)
+		buffer_append(out, SLICE("; "));
+}
+
+/* A stranger may write anything for an account. */
+static void
+append_account(struct buffer *out, struct slice account, bool is_known)
+{
+	bool is_sid = account.len == SID_LEN && slice_starts_with(account, SLICE("AC"));
+	for (size_t i = 2; is_sid && i < SID_LEN; i++)
+		is_sid = slice_hex_digit(account.ptr[i]) >= 0;
+	if (is_sid || is_known)
+		buffer_append_visible(out, account);
+	else
+		buffer_append(out, SLICE("AC..."));
+}
+
+static void
+append_public_url(const struct advice_facts *facts, struct buffer *out)
+{
+	if (facts->public_url.ptr == NULL)
+		return;
+	begin_sentence(out);
+	buffer_append(out, SLICE("[server] public_url = "));
+	buffer_append_visible(out, facts->public_url);
+	if (facts->public_url_count > 1)
+		buffer_append(out, SLICE(" (beside the others, with a comma)"));
+}
+
+static void
+append_prefix(const struct advice_facts *facts, struct buffer *out)
+{
+	if (has(facts, DIAGNOSIS_BIT(DIAGNOSIS_PREFIX_STRIPPED)) && facts->prefix.len > 0) {
+		buffer_append(out, SLICE(", for the proxy strips "));
+		buffer_append_visible(out, facts->prefix);
+		buffer_append(out, SLICE(" off the path"));
+	}
+	if (has(facts, DIAGNOSIS_BIT(DIAGNOSIS_PREFIX_ADDED)) && facts->added.len > 0) {
+		begin_sentence(out);
+		buffer_append(out, SLICE("the proxy puts "));
+		buffer_append_visible(out, facts->added);
+		buffer_append(
+		    out, SLICE(" before the path: let it pass the path as it is: " PASS_PATH));
+	}
+}
+
+static void
+append_method(const struct advice_facts *facts, struct buffer *out)
+{
+	if (!has(facts, DIAGNOSIS_BIT(DIAGNOSIS_METHOD)))
+		return;
+	begin_sentence(out);
+	if (facts->is_get)
+		buffer_append(
+		    out, SLICE("it was signed as a POST and came as a GET: no redirect may stand "
+			       "before dlrd (http to https, a slash at the end); give Twilio the "
+			       "final URL"));
+	else
+		buffer_append(out,
+		    SLICE("it was signed as a GET, or without its form: let the proxy pass "
+			  "method and body as they are, and set the callback's method to POST"));
+}
+
+static void
+append_body(const struct advice_facts *facts, struct buffer *out)
+{
+	if (!has(facts, DIAGNOSIS_BIT(DIAGNOSIS_BODY_CHANGED)))
+		return;
+	begin_sentence(out);
+	if (facts->type_lost)
+		buffer_append(out,
+		    SLICE("the body is a form, and its Content-Type does not say so: let the proxy "
+			  "pass Content-Type as it is (application/x-www-form-urlencoded)"));
+	else if (facts->is_form)
+		buffer_append(out,
+		    SLICE("the form was changed or decoded anew on the way: let no filter of the "
+			  "proxy (mod_security, a firewall, a script) rewrite the body, its "
+			  "character set or its line breaks"));
+	else
+		buffer_append(out,
+		    SLICE("the URL's signature is right and the body is not what was signed: let "
+			  "the proxy pass Content-Type and body as they are, without a filter"));
+}
+
+static void
+append_other_account(const struct advice_facts *facts, struct buffer *out)
+{
+	if (!has(facts, DIAGNOSIS_BIT(DIAGNOSIS_OTHER_ACCOUNT)))
+		return;
+	begin_sentence(out);
+	buffer_append(out, SLICE("the request was signed with the token of account "));
+	append_account(out, facts->signed_account, true);
+	if (facts->account_is_routes) {
+		buffer_append(out, SLICE(": [callback "));
+		buffer_append_visible(out, facts->path);
+		buffer_append(out, SLICE("] account = "));
+		append_account(out, facts->signed_account, true);
+		return;
+	}
+	buffer_append(out, SLICE(", and its AccountSid says "));
+	append_account(out, facts->account, facts->account_is_known);
+	buffer_append(out, facts->account_is_known
+			       ? SLICE(": are the tokens of the two mixed up? [account ")
+			       : SLICE(", which has no section: add [account "));
+	append_account(out, facts->account, facts->account_is_known);
+	buffer_append(out, SLICE("] auth_token_file"));
+}
+
+static void
+append_token(const struct advice_facts *facts, struct buffer *out)
+{
+	bool named = facts->account.ptr != NULL;
+	buffer_append(out, SLICE("no variant of the request fits a token of "));
+	buffer_append(out, named ? SLICE("[account ") : SLICE("any account"));
+	if (named) {
+		append_account(out, facts->account, true);
+		buffer_append_byte(out, ']');
+	}
+	if (facts->verified_before)
+		buffer_append(out,
+		    SLICE(", and others of its requests fitted: its Auth Token was rotated, most "
+			  "probably; add the new one as next_auth_token_file"));
+	else
+		buffer_append(out,
+		    SLICE(": auth_token_file does not hold the account's primary Auth Token, most "
+			  "probably (the secondary one and API keys sign nothing); if it does, "
+			  "the proxy rewrites what it does not tell"));
+}
+
+static void
+append_unexplained(const struct advice_facts *facts, struct buffer *out)
+{
+	if (facts->account.ptr != NULL && !facts->account_is_known) {
+		buffer_append(out, SLICE("the request names an account without a section: add "
+					 "[account "));
+		append_account(out, facts->account, false);
+		buffer_append(out, SLICE("] with its auth_token_file, if it is yours"));
+	} else
+		buffer_append(out,
+		    SLICE("not all that is likely could be tried on so large a request, or with so "
+			  "many "
+			  "public URLs and tokens: "
+			  "compare [server] public_url with the URL that Twilio was given, and "
+			  "the account's primary Auth Token with auth_token_file"));
+}
+
+/* The form of a POST that a redirect made a GET is lost; no signature can show it. */
+static void
+append_lost_form(const struct advice_facts *facts, struct buffer *out)
+{
+	if (!facts->is_get || facts->has_form || facts->diagnosis->fits)
+		return;
+	begin_sentence(out);
+	buffer_append(out,
+	    SLICE("it is a GET without Twilio's parameters: if Twilio was told to POST, a redirect "
+		  "made it that and lost the form; give Twilio the final URL"));
+}
+
+void
+advice_append(const struct advice_facts *facts, struct buffer *out)
+{
+	if (facts->diagnosis->cause == DIAGNOSIS_TOKEN)
+		append_token(facts, out);
+	else if (!facts->diagnosis->fits)
+		append_unexplained(facts, out);
+	else if (facts->diagnosis->causes == 0)
+		buffer_append(out, SLICE("the signature is right"));
+	append_other_account(facts, out);
+	if (has(facts, URL_CAUSES))
+		append_public_url(facts, out);
+	append_prefix(facts, out);
+	append_method(facts, out);
+	append_body(facts, out);
+	for (int cause = 0; cause < DIAGNOSIS_CAUSE_COUNT; cause++)
+		if (has(facts, DIAGNOSIS_BIT(cause)) && sentences[cause].len > 0) {
+			begin_sentence(out);
+			buffer_append(out, sentences[cause]);
+		}
+	append_lost_form(facts, out);
+}
+
+void
+advice_append_no_signature(bool absent, struct buffer *out)
+{
+	buffer_append(out,
+	    absent ? SLICE("the request has no X-Twilio-Signature: it is not Twilio's, or the "
+			   "proxy drops the header")
+		   : SLICE("X-Twilio-Signature is not one header with 28 characters of base64: "
+			   "it is not Twilio's, or the proxy changes the header"));
+}

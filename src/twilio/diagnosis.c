@@ -1,0 +1,540 @@
+#include "dlrd/twilio/diagnosis.h"
+
+#include "dlrd/twilio/advice.h"
+#include "dlrd/twilio/parameter_variants.h"
+#include "dlrd/twilio/query_variants.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ACCOUNTS_MAX VERIFIER_ACCOUNTS_TRIED /* of others than the one that is named */
+#define KEYS_MAX (ACCOUNTS_MAX * TOKEN_LABEL_COUNT)
+#define OTHERS_TRIALS_MAX \
+	80 /* on single deviations, so that the account's own are not crowded out */
+#define HEAVIEST (VARIANT_WEIGHTS + VARIANT_DEVIATION)
+
+/* A token, by where it stands. */
+struct key {
+	size_t account_index;
+	enum token_label label;
+};
+
+struct keys {
+	struct key items[KEYS_MAX];
+	size_t count;
+};
+
+/* One diagnosis on its way. */
+struct search {
+	const struct verifier *verifier;
+	const struct verify_request *request;
+	struct slice account; /* that the request or its route names */
+	struct url_parts bases[VERIFIER_PUBLIC_URLS_MAX];
+	size_t base_count;
+	struct variants variants;
+	struct keys own, others;
+	uint8_t wanted[SIGNATURE_DIGEST_SIZE];
+	struct buffer url; /* under trial */
+	unsigned trials, trials_max;
+	size_t hashed;
+	bool stopped; /* a bound was reached */
+
+	/* What is under trial, and what fits once one is found. */
+	const struct variant *choice[VARIANT_PARTS];
+	struct key key;
+};
+
+static const char *const cause_names[DIAGNOSIS_CAUSE_COUNT] = {
+    [DIAGNOSIS_UNEXPLAINED] = "unexplained",
+    [DIAGNOSIS_SCHEME] = "scheme",
+    [DIAGNOSIS_HOST] = "host",
+    [DIAGNOSIS_PORT] = "port",
+    [DIAGNOSIS_PREFIX_STRIPPED] = "prefix-stripped",
+    [DIAGNOSIS_PREFIX_ADDED] = "prefix-added",
+    [DIAGNOSIS_TRAILING_SLASH] = "trailing-slash",
+    [DIAGNOSIS_PATH] = "path",
+    [DIAGNOSIS_QUERY_ORDER] = "query-order",
+    [DIAGNOSIS_QUERY_ENCODING] = "query-encoding",
+    [DIAGNOSIS_QUERY_LOST] = "query-lost",
+    [DIAGNOSIS_QUERY_ADDED] = "query-added",
+    [DIAGNOSIS_METHOD] = "method",
+    [DIAGNOSIS_BODY_CHANGED] = "body-changed",
+    [DIAGNOSIS_OTHER_ACCOUNT] = "other-account",
+    [DIAGNOSIS_TOKEN] = "token",
+};
+
+/* Which of several causes is told first: what loses most. */
+static const enum diagnosis_cause by_importance[] = {DIAGNOSIS_OTHER_ACCOUNT, DIAGNOSIS_METHOD,
+    DIAGNOSIS_BODY_CHANGED, DIAGNOSIS_PREFIX_STRIPPED, DIAGNOSIS_PREFIX_ADDED, DIAGNOSIS_HOST,
+    DIAGNOSIS_SCHEME, DIAGNOSIS_PORT, DIAGNOSIS_PATH, DIAGNOSIS_TRAILING_SLASH,
+    DIAGNOSIS_QUERY_LOST, DIAGNOSIS_QUERY_ADDED, DIAGNOSIS_QUERY_ENCODING, DIAGNOSIS_QUERY_ORDER};
+
+#define IMPORTANCE_COUNT (sizeof by_importance / sizeof by_importance[0])
+
+/* --- whose tokens --- */
+
+static void
+add_keys(struct keys *keys, const struct verifier *verifier, size_t account_index)
+{
+	for (int label = 0; label < TOKEN_LABEL_COUNT; label++)
+		if (keys->count < KEYS_MAX &&
+		    verifier_has_token(verifier, account_index, (enum token_label)label))
+			keys->items[keys->count++] =
+			    (struct key){account_index, (enum token_label)label};
+}
+
+/* A request that names no account is tried with those that verifier_verify tried; others are the
+ * next ones. */
+static void
+choose_keys(struct search *search)
+{
+	size_t count = verifier_account_count(search->verifier), index = 0, others = 0;
+	bool known = search->account.ptr != NULL &&
+		     verifier_find_account(search->verifier, search->account, &index);
+	for (size_t i = 0; i < count; i++) {
+		bool own =
+		    search->account.ptr != NULL ? known && i == index : i < VERIFIER_ACCOUNTS_TRIED;
+		if (own)
+			add_keys(&search->own, search->verifier, i);
+		else if (others++ < ACCOUNTS_MAX)
+			add_keys(&search->others, search->verifier, i);
+	}
+}
+
+/* --- trials --- */
+
+static struct slice
+text_of(const struct search *search, enum variant_part part)
+{
+	return variant_text(&search->variants, search->choice[part]);
+}
+
+static struct slice
+parameters_of(const struct search *search)
+{
+	const struct variant *query = search->choice[VARIANT_QUERY];
+	return query->has_parameters ? variant_parameters(&search->variants, query)
+				     : text_of(search, VARIANT_PARAMETERS);
+}
+
+/* Every key on the chosen variant; true when one fits. */
+static bool
+try_keys(struct search *search, const struct keys *keys)
+{
+	struct slice parameters = parameters_of(search);
+	buffer_clear(&search->url);
+	for (int part = VARIANT_ORIGIN; part <= VARIANT_QUERY; part++)
+		buffer_append(&search->url, text_of(search, (enum variant_part)part));
+	size_t len = search->url.len + parameters.len;
+	search->stopped |= search->url.failed;
+	for (size_t i = 0; i < keys->count && !search->stopped; i++) {
+		if (search->trials >= search->trials_max ||
+		    search->hashed + len > DIAGNOSIS_BYTES_MAX) {
+			search->stopped = true;
+			return false;
+		}
+		search->trials++;
+		search->hashed += len;
+		if (verifier_token_signs(search->verifier, keys->items[i].account_index,
+			keys->items[i].label, buffer_slice(&search->url), parameters,
+			search->wanted)) {
+			search->key = keys->items[i];
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Goes through the candidates of part and those behind it whose weights add up to rest, the
+ * heaviest of the first part first: scheme, host and port are wrong more often than a query is. */
+static bool
+try_parts(struct search *search, const struct keys *keys, int part, unsigned rest)
+{
+	const struct variant_list *list = &search->variants.lists[part];
+	unsigned least = part == VARIANT_PARAMETERS ? rest : 0;
+	if (least >= VARIANT_WEIGHTS)
+		return false;
+	for (unsigned weight = rest < VARIANT_WEIGHTS ? rest : VARIANT_WEIGHTS - 1;; weight--) {
+		for (size_t i = list->first[weight]; i < list->first[weight + 1]; i++) {
+			search->choice[part] = &list->items[i];
+			bool fits = part == VARIANT_PARAMETERS
+					? try_keys(search, keys)
+					: try_parts(search, keys, part + 1, rest - weight);
+			if (fits)
+				return true;
+			if (search->stopped)
+				return false;
+		}
+		if (weight == least)
+			return false;
+	}
+}
+
+static bool
+try_weights(struct search *search, const struct keys *keys, unsigned first, unsigned last)
+{
+	for (unsigned weight = first; weight <= last && !search->stopped; weight++)
+		if (try_parts(search, keys, VARIANT_ORIGIN, weight))
+			return true;
+	return false;
+}
+
+static bool
+try_others(struct search *search)
+{
+	bool fits = false;
+	unsigned end = search->trials + OTHERS_TRIALS_MAX;
+	search->trials_max = end < DIAGNOSIS_TRIALS_MAX ? end : DIAGNOSIS_TRIALS_MAX;
+	fits = try_weights(search, &search->others, VARIANT_TOLD, VARIANT_GUESS);
+	search->trials_max = DIAGNOSIS_TRIALS_MAX;
+	if (search->trials < search->trials_max && search->hashed < DIAGNOSIS_BYTES_MAX / 2)
+		search->stopped = false; /* only the others' share was used up */
+	return fits;
+}
+
+/* Whether the request as it came may fit all the same: its body is bound by a hash that differs, or
+ * it is below two public URLs by half. Otherwise verifier_verify has tried that. */
+static bool
+may_fit_as_it_came(const struct search *search)
+{
+	return search->base_count > 1 ||
+	       (search->request->form == NULL && !search->request->is_get);
+}
+
+/* *out_complete: every single deviation was tried with every token of the account. */
+static bool
+find_fit(struct search *search, bool *out_complete)
+{
+	*out_complete = false;
+	if (may_fit_as_it_came(search) && try_weights(search, &search->own, 0, 0))
+		return true;
+	if (try_weights(search, &search->others, 0, 0) ||
+	    try_weights(search, &search->own, VARIANT_TOLD, VARIANT_GUESS))
+		return true;
+	*out_complete = !search->stopped && search->own.count > 0;
+	return (!search->stopped && try_others(search)) ||
+	       try_weights(search, &search->own, VARIANT_PAIR, HEAVIEST);
+}
+
+/* --- what a fit says --- */
+
+/* The causes in the path, with the facts that the advice wants. */
+static unsigned
+compare_paths(
+    struct slice signed_path, struct slice base, struct slice path, struct advice_facts *facts)
+{
+	struct path_difference found = url_compare_paths(signed_path, base, path);
+	unsigned causes = found.slash ? DIAGNOSIS_BIT(DIAGNOSIS_TRAILING_SLASH) : 0;
+	facts->prefix = found.prefix;
+	facts->prefix_differs = !slice_equal(found.prefix, base);
+	facts->added = found.added;
+	switch (found.change) {
+	case PATH_SAME: return causes;
+	case PATH_PREFIX_STRIPPED: return causes | DIAGNOSIS_BIT(DIAGNOSIS_PREFIX_STRIPPED);
+	case PATH_PREFIX_ADDED: return causes | DIAGNOSIS_BIT(DIAGNOSIS_PREFIX_ADDED);
+	case PATH_REWRITTEN: return causes | DIAGNOSIS_BIT(DIAGNOSIS_PATH);
+	}
+	return causes;
+}
+
+static unsigned
+compare_origins(const struct url_parts *base, const struct url_parts *signed_url)
+{
+	unsigned causes = 0;
+	if (base->secure != signed_url->secure)
+		causes |= DIAGNOSIS_BIT(DIAGNOSIS_SCHEME);
+	if (!slice_equal(base->host, signed_url->host))
+		causes |= DIAGNOSIS_BIT(DIAGNOSIS_HOST);
+	if (!url_port_is_expected(base, signed_url))
+		causes |= DIAGNOSIS_BIT(DIAGNOSIS_PORT);
+	return causes;
+}
+
+static unsigned
+bits_of(unsigned set)
+{
+	unsigned count = 0;
+	for (; set != 0; set &= set - 1)
+		count++;
+	return count;
+}
+
+/* The causes by the public URL that needs the fewest of them. */
+static unsigned
+compare_urls(const struct search *search, struct advice_facts *facts)
+{
+	struct slice path = url_path(search->request->target), none = SLICE("");
+	struct slice signed_path = text_of(search, VARIANT_PATH);
+	struct url_parts signed_url;
+	unsigned least = ~0u;
+	if (url_read_parts(text_of(search, VARIANT_ORIGIN), &signed_url) != RESULT_OK)
+		return 0;
+	for (size_t i = 0; i < search->base_count; i++) {
+		struct advice_facts seen = *facts;
+		unsigned causes = compare_origins(&search->bases[i], &signed_url) |
+				  compare_paths(signed_path, search->bases[i].path, path, &seen);
+		if (bits_of(causes) < bits_of(least)) {
+			least = causes;
+			*facts = seen;
+		}
+	}
+	if (search->base_count == 0)
+		least =
+		    DIAGNOSIS_BIT(DIAGNOSIS_HOST) | compare_paths(signed_path, none, path, facts);
+	return least;
+}
+
+static unsigned
+compare_queries(const struct search *search)
+{
+	struct slice target = search->request->target;
+	struct slice came = slice_from(target, url_path(target).len);
+	if (search->choice[VARIANT_QUERY]->has_parameters)
+		return DIAGNOSIS_BIT(DIAGNOSIS_METHOD);
+	switch (query_compare(came, text_of(search, VARIANT_QUERY))) {
+	case QUERY_SAME: return 0;
+	case QUERY_ORDER: return DIAGNOSIS_BIT(DIAGNOSIS_QUERY_ORDER);
+	case QUERY_ENCODING: return DIAGNOSIS_BIT(DIAGNOSIS_QUERY_ENCODING);
+	case QUERY_ORDER_AND_ENCODING:
+		return DIAGNOSIS_BIT(DIAGNOSIS_QUERY_ORDER) |
+		       DIAGNOSIS_BIT(DIAGNOSIS_QUERY_ENCODING);
+	case QUERY_LOST: return DIAGNOSIS_BIT(DIAGNOSIS_QUERY_LOST);
+	case QUERY_ADDED: return DIAGNOSIS_BIT(DIAGNOSIS_QUERY_ADDED);
+	}
+	return 0;
+}
+
+/* The URL alone was signed: is the body the one that its hash stands for? */
+static unsigned
+compare_bound_body(const struct search *search)
+{
+	struct slice query = text_of(search, VARIANT_QUERY);
+	bool is_form = search->request->form != NULL;
+	switch (signature_check_body(
+	    query.len > 0 ? slice_from(query, 1) : SLICE_NONE, search->request->body)) {
+	case SIGNATURE_BODY_MATCHES: return 0;
+	case SIGNATURE_BODY_DIFFERS: return DIAGNOSIS_BIT(DIAGNOSIS_BODY_CHANGED);
+	case SIGNATURE_BODY_UNBOUND: break;
+	}
+	return DIAGNOSIS_BIT(is_form ? DIAGNOSIS_METHOD : DIAGNOSIS_BODY_CHANGED);
+}
+
+static unsigned
+compare_bodies(const struct search *search)
+{
+	if (search->request->is_get || search->choice[VARIANT_QUERY]->has_parameters)
+		return 0;
+	switch (search->choice[VARIANT_PARAMETERS]->body) {
+	case VARIANT_BODY_AS_CAME:
+		return search->request->form != NULL ? 0 : compare_bound_body(search);
+	case VARIANT_BODY_ALONE: return compare_bound_body(search);
+	case VARIANT_BODY_CHANGED: return DIAGNOSIS_BIT(DIAGNOSIS_BODY_CHANGED);
+	case VARIANT_BODY_IN_QUERY: return DIAGNOSIS_BIT(DIAGNOSIS_METHOD);
+	}
+	return 0;
+}
+
+static bool
+is_other_account(const struct search *search)
+{
+	return search->account.ptr != NULL &&
+	       !slice_equal(
+		   search->account, verifier_account(search->verifier, search->key.account_index));
+}
+
+/* Visible text, cut to the room that there is. */
+static void
+put_text(char *out, size_t size, struct slice text)
+{
+	struct buffer visible = BUFFER_EMPTY;
+	buffer_append_visible(&visible, text);
+	size_t len = visible.failed ? 0 : visible.len;
+	bool cut = len >= size;
+	if (cut) {
+		for (len = size - 4; len > 0 && ((unsigned char)visible.ptr[len] & 0xc0) == 0x80;)
+			len--; /* not within a character */
+	}
+	if (len > 0)
+		memcpy(out, visible.ptr, len);
+	memcpy(out + len, cut ? "..." : "", cut ? 4 : 1);
+	buffer_done(&visible);
+}
+
+static void
+put_urls(const struct search *search, struct buffer *scratch, struct diagnosis *out)
+{
+	buffer_clear(scratch);
+	buffer_append(scratch, text_of(search, VARIANT_ORIGIN));
+	buffer_append(scratch, text_of(search, VARIANT_PATH));
+	put_text(out->url, sizeof out->url, buffer_slice(scratch));
+	put_text(out->query, sizeof out->query, text_of(search, VARIANT_QUERY));
+}
+
+/* The public URL below which the request is what was signed; absent where none has to change, as
+ * when the proxy puts something before the path. */
+static void
+put_public_url(const struct search *search, unsigned causes, struct buffer *scratch,
+    struct advice_facts *facts)
+{
+	const unsigned origin_causes = DIAGNOSIS_BIT(DIAGNOSIS_SCHEME) |
+				       DIAGNOSIS_BIT(DIAGNOSIS_HOST) |
+				       DIAGNOSIS_BIT(DIAGNOSIS_PORT);
+	if ((causes & origin_causes) == 0 && !facts->prefix_differs)
+		return;
+	buffer_clear(scratch);
+	buffer_append(scratch, text_of(search, VARIANT_ORIGIN));
+	buffer_append(scratch, facts->prefix);
+	if (!scratch->failed)
+		facts->public_url = buffer_slice(scratch);
+}
+
+static enum diagnosis_cause
+most_important(unsigned causes)
+{
+	for (size_t i = 0; i < IMPORTANCE_COUNT; i++)
+		if ((causes & DIAGNOSIS_BIT(by_importance[i])) != 0)
+			return by_importance[i];
+	return DIAGNOSIS_UNEXPLAINED;
+}
+
+static void
+explain_fit(const struct search *search, struct advice_facts *facts, struct diagnosis *out)
+{
+	out->fits = true;
+	out->account_index = search->key.account_index;
+	out->label = search->key.label;
+	facts->signed_account = verifier_account(search->verifier, out->account_index);
+	out->causes =
+	    compare_urls(search, facts) | compare_queries(search) | compare_bodies(search);
+	facts->type_lost = !facts->is_form && !facts->is_get &&
+			   search->choice[VARIANT_PARAMETERS]->body == VARIANT_BODY_CHANGED;
+	if (is_other_account(search))
+		out->causes |= DIAGNOSIS_BIT(DIAGNOSIS_OTHER_ACCOUNT);
+	out->cause = most_important(out->causes);
+}
+
+/* --- a diagnosis --- */
+
+static void
+read_bases(struct search *search)
+{
+	size_t count = verifier_url_count(search->verifier);
+	for (size_t i = 0; i < count; i++)
+		search->base_count += url_read_parts(verifier_public_url(search->verifier, i),
+					  &search->bases[search->base_count]) == RESULT_OK;
+	if (count == 0 && search->request->base != NULL)
+		search->base_count = url_read_parts(slice_of(search->request->base->spelling[0]),
+					 &search->bases[0]) == RESULT_OK;
+}
+
+static enum result
+collect_variants(struct search *search, const struct diagnosis_hints *hints)
+{
+	const struct verify_request *request = search->request;
+	struct variants *variants = &search->variants;
+	struct slice query = url_query(request->target);
+	enum result result = parameter_variants_add(variants, request);
+	if (result != RESULT_OK)
+		return result;
+	url_variants_add_origins(variants, search->bases, search->base_count, &hints->url);
+	url_variants_add_paths(
+	    variants, search->bases, search->base_count, url_path(request->target), &hints->url);
+	if (request->is_get) /* before the many others, which may take all the room */
+		query_variants_add_split(variants, query);
+	query_variants_add(variants, query, url_hints_target(&hints->url));
+	variants_sort(variants);
+	return variants->text.failed ? RESULT_NO_MEMORY : RESULT_OK;
+}
+
+/* Whether a GET brought what Twilio sends. */
+static bool
+has_twilios_parameters(const struct verify_request *request)
+{
+	return request->form != NULL && form_get(request->form, SLICE("AccountSid")).ptr != NULL;
+}
+
+static void
+search_and_explain(
+    struct search *search, const struct diagnosis_hints *hints, struct diagnosis *out)
+{
+	struct buffer advice = BUFFER_EMPTY, public_url = BUFFER_EMPTY;
+	const struct verify_request *request = search->request;
+	bool complete = false;
+	size_t index;
+	struct advice_facts facts = {.diagnosis = out,
+	    .public_url_count = verifier_url_count(search->verifier),
+	    .path = url_path(request->target),
+	    .account = search->account,
+	    .account_is_routes = request->account.ptr == NULL,
+	    .account_is_known = verifier_find_account(search->verifier, search->account, &index),
+	    .is_get = request->is_get,
+	    .is_form = request->form != NULL,
+	    .has_form = has_twilios_parameters(request),
+	    .verified_before = hints->account_verified_before};
+	read_bases(search);
+	choose_keys(search);
+	if (collect_variants(search, hints) == RESULT_OK && find_fit(search, &complete)) {
+		explain_fit(search, &facts, out);
+		put_urls(search, &public_url, out);
+		put_public_url(search, out->causes, &public_url, &facts);
+	} else if (complete && !search->variants.cut)
+		out->cause = DIAGNOSIS_TOKEN;
+	if (!out->fits)
+		out->causes = DIAGNOSIS_BIT(out->cause);
+	advice_append(&facts, &advice);
+	put_text(out->advice, sizeof out->advice, buffer_slice(&advice));
+	buffer_done(&advice);
+	buffer_done(&public_url);
+}
+
+static void
+explain_no_signature(const struct verify_request *request, struct diagnosis *out)
+{
+	struct buffer advice = BUFFER_EMPTY;
+	out->causes = DIAGNOSIS_BIT(DIAGNOSIS_UNEXPLAINED);
+	advice_append_no_signature(request->signature.len == 0, &advice);
+	put_text(out->advice, sizeof out->advice, buffer_slice(&advice));
+	buffer_done(&advice);
+}
+
+void
+diagnosis_make(const struct verifier *verifier, const struct verify_request *request,
+    const struct diagnosis_hints *hints, struct diagnosis *out_diagnosis)
+{
+	struct diagnosis made = {
+	    .cause = DIAGNOSIS_UNEXPLAINED, .causes = DIAGNOSIS_BIT(DIAGNOSIS_UNEXPLAINED)};
+	struct search *search = calloc(1, sizeof *search);
+	if (search != NULL) {
+		search->verifier = verifier;
+		search->request = request;
+		search->account =
+		    request->account.ptr != NULL ? request->account : request->route_account;
+		search->trials_max = DIAGNOSIS_TRIALS_MAX;
+		if (signature_from_text(request->signature, search->wanted) != RESULT_OK)
+			explain_no_signature(request, &made);
+		else
+			search_and_explain(search, hints, &made);
+		made.trials = search->trials;
+		made.hashed = search->hashed;
+		variants_done(&search->variants);
+		buffer_done(&search->url);
+	}
+	free(search);
+	*out_diagnosis = made;
+}
+
+const char *
+diagnosis_cause_name(enum diagnosis_cause cause)
+{
+	return cause_names[cause];
+}
+
+void
+diagnosis_append_causes(const struct diagnosis *diagnosis, struct buffer *out)
+{
+	buffer_append(out, slice_of(cause_names[diagnosis->cause]));
+	for (int cause = 0; cause < DIAGNOSIS_CAUSE_COUNT; cause++)
+		if ((diagnosis->causes & DIAGNOSIS_BIT(cause)) != 0 &&
+		    cause != (int)diagnosis->cause)
+			buffer_appendf(out, ", %s", cause_names[cause]);
+}

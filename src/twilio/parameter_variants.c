@@ -1,0 +1,155 @@
+#include "dlrd/twilio/parameter_variants.h"
+
+#include <string.h>
+
+#define BODY_MAX \
+	(32 * 1024) /* a larger form is not written anew: Twilio's have a kilobyte or two */
+#define FIELDS_MAX 1024
+
+/* The body as it may have been. */
+typedef void (*rewrite_fn)(struct buffer *out, struct slice body, struct slice query);
+
+static void
+replace(struct buffer *out, struct slice text, struct slice what, struct slice with)
+{
+	while (text.len > 0) {
+		bool found = text.len >= what.len &&
+			     slice_equal_nocase((struct slice){text.ptr, what.len}, what);
+		buffer_append(out, found ? with : (struct slice){text.ptr, 1});
+		text = slice_from(text, found ? what.len : 1);
+	}
+}
+
+static void
+rewrite_end(struct buffer *out, struct slice body, struct slice query)
+{
+	(void)query;
+	while (body.len > 0 && strchr("\r\n", body.ptr[body.len - 1]) != NULL &&
+	       body.ptr[body.len - 1] != '\0')
+		body.len--;
+	buffer_append(out, body);
+}
+
+static void
+rewrite_plus(struct buffer *out, struct slice body, struct slice query)
+{
+	(void)query;
+	replace(out, body, SLICE("+"), SLICE("%2B"));
+}
+
+static void
+rewrite_twice_escaped(struct buffer *out, struct slice body, struct slice query)
+{
+	(void)query;
+	replace(out, body, SLICE("%25"), SLICE("%"));
+}
+
+static void
+rewrite_to_lf(struct buffer *out, struct slice body, struct slice query)
+{
+	(void)query;
+	replace(out, body, SLICE("%0D%0A"), SLICE("%0A"));
+}
+
+static void
+rewrite_to_crlf(struct buffer *out, struct slice body, struct slice query)
+{
+	struct buffer plain = BUFFER_EMPTY;
+	rewrite_to_lf(&plain, body, query);
+	replace(out, buffer_slice(&plain), SLICE("%0A"), SLICE("%0D%0A"));
+	out->failed |= plain.failed;
+	buffer_done(&plain);
+}
+
+/* From ISO 8859-1 back to UTF-8. */
+static void
+rewrite_latin_1(struct buffer *out, struct slice body, struct slice query)
+{
+	(void)query;
+	while (body.len > 0) {
+		int high = body.len >= 3 ? slice_hex_digit(body.ptr[1]) : -1;
+		int low = body.len >= 3 ? slice_hex_digit(body.ptr[2]) : -1;
+		bool escaped = body.ptr[0] == '%' && high >= 8 && low >= 0;
+		unsigned char byte = (unsigned char)(escaped ? high * 16 + low : body.ptr[0]);
+		if (byte >= 0x80)
+			buffer_appendf(out, "%%%02X%%%02X", 0xc0 | byte >> 6, 0x80 | (byte & 0x3f));
+		else
+			buffer_append_byte(out, body.ptr[0]);
+		body = slice_from(body, escaped ? 3 : 1);
+	}
+}
+
+static bool
+has_piece(struct slice query, struct slice piece)
+{
+	while (query.ptr != NULL)
+		if (slice_equal(slice_take(&query, '&'), piece))
+			return true;
+	return false;
+}
+
+static void
+rewrite_without_query(struct buffer *out, struct slice body, struct slice query)
+{
+	while (body.ptr != NULL) {
+		struct slice piece = slice_take(&body, '&');
+		if (has_piece(query, piece))
+			continue;
+		buffer_append(out, piece);
+		buffer_append_byte(out, '&'); /* an empty piece at the end is none */
+	}
+}
+
+static const rewrite_fn rewrites[] = {rewrite_end, rewrite_plus, rewrite_twice_escaped,
+    rewrite_to_lf, rewrite_to_crlf, rewrite_latin_1, rewrite_without_query};
+
+static void
+add_body(struct variants *variants, struct slice body)
+{
+	struct form form = FORM_EMPTY;
+	struct buffer parameters = BUFFER_EMPTY;
+	if (form_decode(&form, body, FIELDS_MAX) == RESULT_OK &&
+	    signature_append_parameters(&parameters, &form) == RESULT_OK)
+		variants_add(variants, VARIANT_PARAMETERS, buffer_slice(&parameters),
+		    VARIANT_DEVIATION, VARIANT_BODY_CHANGED);
+	form_done(&form);
+	buffer_done(&parameters);
+}
+
+static void
+add_rewritten(struct variants *variants, const struct verify_request *request)
+{
+	struct buffer body = BUFFER_EMPTY;
+	if (request->body.len > BODY_MAX)
+		return;
+	for (size_t i = 0; i < sizeof rewrites / sizeof rewrites[0]; i++) {
+		buffer_clear(&body);
+		rewrites[i](&body, request->body, url_query(request->target));
+		if (!body.failed)
+			add_body(variants, buffer_slice(&body));
+	}
+	buffer_done(&body);
+}
+
+enum result
+parameter_variants_add(struct variants *variants, const struct verify_request *request)
+{
+	bool is_form = !request->is_get && request->form != NULL;
+	struct buffer parameters = BUFFER_EMPTY;
+	enum result result =
+	    is_form ? signature_append_parameters(&parameters, request->form) : RESULT_OK;
+	if (result == RESULT_OK) {
+		variants_add(variants, VARIANT_PARAMETERS, buffer_slice(&parameters),
+		    VARIANT_AS_CAME, VARIANT_BODY_AS_CAME);
+		if (variants->lists[VARIANT_PARAMETERS].count == 0)
+			result = RESULT_LIMIT;
+	}
+	if (result == RESULT_OK && is_form)
+		variants_add(
+		    variants, VARIANT_PARAMETERS, SLICE(""), VARIANT_DEVIATION, VARIANT_BODY_ALONE);
+	/* What is no form by its Content-Type may be one whose type was lost. */
+	if (result == RESULT_OK && !request->is_get && request->body.len > 0)
+		add_rewritten(variants, request);
+	buffer_done(&parameters);
+	return result;
+}

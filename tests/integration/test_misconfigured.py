@@ -1,0 +1,129 @@
+"""Each setting that is wrong in the field, behind a real proxy: the refusal names what is to be
+changed, the bytes wait in the quarantine, and after mending they are counted once, at the time of
+their first arrival."""
+
+import datetime
+import time
+
+import pytest
+
+import harness
+import proxies
+from harness import ACCOUNT, META, new_sid, sign, status_params, until
+from test_reload import hang_up, write
+from urllib.parse import urlencode
+
+OTHER = "ACfedcba9876543210fedcba9876543210"
+OTHER_TOKEN = "99999999999999999999999999999999"
+NEW_TOKEN = "fedcba98765432100123456789abcdef"
+QUERY = f"account=YOUR_ACCOUNT_ID&meta={META}"
+URL = f"https://{proxies.NAME}"
+
+
+class Rewriting(proxies.Nginx):
+    """nginx as shipped, and one more callback path that it rewrites before it passes it on."""
+
+    def __init__(self, upstream, path, rule):
+        self.path, self.rule = path, rule
+        super().__init__(upstream)
+
+    def configure(self, paths):
+        old = "\tlocation / {"
+        text = super().configure(paths)
+        assert text.count(old) == 1
+        rule = f"\t\t{self.rule}\n" if self.rule else ""
+        return text.replace(
+            old, f"\tlocation = {self.path} {{\n{rule}\t\tproxy_pass http://dlrd;\n\t}}\n{old}")
+
+
+# name, path that Twilio calls, query, what nginx does, settings before, settings after, the cause,
+# what the advice names, token
+CASES = {
+    "wrong scheme": dict(before={"server": {"public_url": f"http://{proxies.NAME}"}}, after={},
+                         cause="scheme", advice=f"public_url = {URL}"),
+    "missing port": dict(url=f"{URL}:8443", after={"server": {"public_url": f"{URL}:8443"}},
+                         cause="port", advice=f"public_url = {URL}:8443"),
+    "prefix stripped": dict(path="/hooks/sms/twilio", rule="rewrite ^/hooks(/.*)$ $1 break;",
+                            after={"server": {"public_url": f"{URL}/hooks"}},
+                            cause="prefix-stripped", advice="/hooks"),
+    "prefix added": dict(path="/sms/plain", rule="rewrite ^(/.*)$ /added$1 break;",
+                         before={"callback /added/sms/plain": {}, "callback /sms/plain": {}},
+                         after={"callback /sms/plain": {}}, cause="prefix-added", advice="/added"),
+    "query reordered": dict(path="/sms/plain", rule=f'set $args "meta={META}&account=YOUR_ACCOUNT_ID";',
+                            before={"callback /sms/plain": {}}, after={"callback /sms/plain": {}},
+                            cause="query-order", advice="query"),
+    "query re-encoded": dict(path="/sms/plain", query=QUERY.replace("_ID", "%5fID"),
+                             rule=f'set $args "{QUERY.replace("_ID", "%5FID")}";',
+                             before={"callback /sms/plain": {}}, after={"callback /sms/plain": {}},
+                             cause="query-encoding", advice="query"),
+    "trailing slash": dict(path="/sms/slash/", rule="rewrite ^(/sms/slash)/$ $1 break;",
+                           before={"callback /sms/slash": {}, "callback /sms/slash/": {}},
+                           after={"callback /sms/slash/": {}}, cause="trailing-slash",
+                           advice="slash"),
+    "rotated token": dict(token=NEW_TOKEN,
+                          after={f"account {ACCOUNT}": {"next_auth_token": NEW_TOKEN}},
+                          cause="token", advice="auth_token"),
+    "another account's token": dict(
+        token=OTHER_TOKEN, before={f"account {OTHER}": {"auth_token": OTHER_TOKEN}},
+        after={f"account {ACCOUNT}": {"previous_auth_token": OTHER_TOKEN}},
+        cause="other-account", advice=OTHER),
+}
+
+
+@pytest.mark.skipif(bool(proxies.Nginx.missing()), reason="no nginx here")
+@pytest.mark.parametrize("name", CASES)
+def test_a_wrong_setting_is_named_and_loses_nothing(make_daemon, name):
+    case = {"path": "/sms/twilio", "query": QUERY, "rule": None, "before": {}, "url": URL,
+            "token": harness.TOKEN, **CASES[name]}
+    daemon = make_daemon(case["before"], tokens=(harness.TOKEN, NEW_TOKEN, OTHER_TOKEN))
+    rewriting = case["path"] != "/sms/twilio"
+    proxy = (Rewriting(f"127.0.0.1:{daemon.port}", case["path"], case["rule"]) if rewriting
+             else proxies.Nginx(f"127.0.0.1:{daemon.port}"))
+    try:
+        sid = new_sid()
+        params = status_params(sid, "delivered")
+        target = f"{case['path']}?{case['query']}"
+        body = urlencode(params).encode()
+        host = case["url"].removeprefix("https://")
+        data = harness.request_bytes("POST", target, [
+            ("Content-Type", harness.FORM),
+            ("X-Twilio-Signature", sign(case["url"] + target, params, case["token"]))],
+            body, host=host)
+        before = time.time()
+        assert proxy.ask(data).status == 403
+        after = time.time()
+        assert proxy.ask(data).status == 403, "once more, as Twilio may"
+    finally:
+        proxy.stop()
+
+    (failure,) = daemon.get("/v1/signature-failures")["failures"]
+    assert case["cause"] in failure["causes"].split(", "), failure
+    assert case["advice"] in failure["advice"], failure
+    assert failure["proven"] == (case["cause"] != "token")
+    assert case["token"] not in str(failure) and sid not in daemon.log()
+    assert daemon.metric("dlrd_signature_causes_total",
+                         f'{{cause="{failure["causes"].split(", ")[0]}"}}') == 2
+    held = until(lambda: daemon.get("/v1/quarantine")["quarantine"], what="the quarantine")
+    assert len(held) == 1
+    until(lambda: daemon.get("/v1/quarantine")["quarantine"][0]["count"] == 2, what="its count")
+    assert daemon.events() == [] and daemon.get("/v1/campaigns")["campaigns"] == []
+
+    # What the shipped nginx tells of the target that came (X-Original-URI) is enough where only the
+    # proxy is wrong; everything else stays until the configuration is mended.
+    daemon.cli("quarantine", "reverify")
+    told = rewriting and "public_url" not in str(case["after"])
+    assert bool(daemon.get("/v1/quarantine")["quarantine"]) != told
+    write(daemon, {**{section: None for section in case["before"] if section != "server"},
+                   "server": {"public_url": harness.PUBLIC_URL}, **case["after"]})
+    assert "was read again" in hang_up(daemon)
+    daemon.cli("quarantine", "reverify")
+    daemon.settle()
+    (event,) = daemon.events()
+    assert event["message"] == sid and event["type"] == "Delivered"
+    arrived = datetime.datetime.fromisoformat(event["time"].replace("Z", "+00:00")).timestamp()
+    assert before - 1 <= arrived <= after + 1
+    assert daemon.get("/v1/quarantine")["quarantine"] == []
+    daemon.cli("quarantine", "reverify")
+    daemon.settle()
+    assert len(daemon.events()) == 1
+    daemon.audit()

@@ -1,0 +1,375 @@
+"""A request that a wrong setting of ours made us refuse is explained, waits in the quarantine, and
+is counted once, at its first arrival, when the setting is mended and it is verified again."""
+
+import base64
+import concurrent.futures
+import hashlib
+import json
+import time
+from urllib.parse import urlencode
+
+import pytest
+
+import harness
+from harness import (ACCOUNT, FORM, PUBLIC_URL, SAMPLE_TARGET, SLOW, TOKEN, Load, Pairs,
+                     check_ledger, new_sid, request_bytes, scaled, sign, signed_json, signed_post,
+                     status_params, target_for, until)
+from test_reload import hang_up, write
+
+NEW_TOKEN = "fedcba98765432100123456789abcdef"
+OTHER_TOKEN = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
+TOKENS = (TOKEN, NEW_TOKEN, OTHER_TOKEN)
+OTHER = "ACfedcba9876543210fedcba9876543210"
+ACCOUNT_SECTION = f"account {ACCOUNT}"
+ROW = ["id", "first", "last", "count", "method", "target", "route", "account", "cause", "proven",
+       "media_type", "bytes"]
+
+
+def entries(daemon):
+    return daemon.get("/v1/quarantine?limit=1000")["quarantine"]
+
+
+def kept(daemon, count):
+    """The entries, once there are as many."""
+    return until(lambda: len(entries(daemon)) == count and entries(daemon) or count == 0,
+                 what=f"{count} requests in the quarantine")
+
+
+def offered(daemon):
+    """How many requests the quarantine was offered, whatever became of them."""
+    return sum(daemon.metric("dlrd_quarantine_offered_total", f'{{fate="{fate}"}}')
+               for fate in ("taken", "rate", "full", "too-large"))
+
+
+def post(daemon, status=403, count=3, target=SAMPLE_TARGET, **more):
+    """Signed receipts of as many messages, none of which is answered otherwise than with status."""
+    sids = [new_sid() for _ in range(count)]
+    for sid in sids:
+        data = signed_post(target, status_params(sid, "delivered"), **more)
+        assert daemon.ask(data).status == status
+    return sids
+
+
+def nothing_is_counted(daemon):
+    assert daemon.get("/v1/campaigns")["campaigns"] == []
+    assert daemon.events() == []
+    assert daemon.sql("SELECT count(*) FROM entry", name="journal.db") == [(0,)]
+
+
+def mend(daemon, changes):
+    write(daemon, changes)
+    assert "the configuration was read again" in hang_up(daemon)
+
+
+def reverify(daemon):
+    return json.loads(daemon.cli("quarantine", "reverify", "--json").stdout)
+
+
+# What is configured, how it is mended, what Twilio signs with, what is found: cause, a word of the
+# advice, whether it is proven.
+MISTAKES = {
+    "scheme": ({"server": {"public_url": "http://callbacks.example.com"}},
+               {"server": {"public_url": PUBLIC_URL}}, {}, "scheme", "public_url", True),
+    # A port too many is none: Twilio signs some requests without it, which is accepted.
+    "port": ({"server": {"public_url": PUBLIC_URL + ":8443"}},
+             {"server": {"public_url": PUBLIC_URL + ":9443"}},
+             {"public_url": PUBLIC_URL + ":9443", "host": "callbacks.example.com:9443"},
+             "port", "public_url", True),
+    "missing port": ({}, {"server": {"public_url": PUBLIC_URL + ":8443"}},
+                     {"public_url": PUBLIC_URL + ":8443",
+                      "host": "callbacks.example.com:8443"}, "port", "public_url", True),
+    "prefix": ({"server": {"public_url": PUBLIC_URL + "/hooks"}},
+               {"server": {"public_url": PUBLIC_URL}}, {}, "prefix-added", "public_url", True),
+    "rotated token": ({}, {ACCOUNT_SECTION: {"auth_token": NEW_TOKEN}}, {"token": NEW_TOKEN},
+                      "token", "auth_token", False),
+    "another account's token": (
+        {f"account {OTHER}": {"auth_token": OTHER_TOKEN}},
+        {ACCOUNT_SECTION: {"auth_token": OTHER_TOKEN}, f"account {OTHER}": None},
+        {"token": OTHER_TOKEN}, "other-account", OTHER, True),
+}
+
+
+@pytest.mark.parametrize("wrong,right,signed,cause,word,proven", MISTAKES.values(),
+                         ids=MISTAKES.keys())
+def test_a_mistake_is_named_and_costs_no_receipt(make_daemon, wrong, right, signed, cause, word,
+                                                 proven):
+    daemon = make_daemon(wrong, tokens=TOKENS)
+    sids = post(daemon, **signed)
+    rows = kept(daemon, 3)
+    nothing_is_counted(daemon)
+
+    [failure] = daemon.get("/v1/signature-failures")["failures"]
+    assert failure["causes"].split(",")[0] == cause and word in failure["advice"], failure
+    assert (failure["route"], failure["account"]) == ("/sms/twilio", ACCOUNT)
+    assert failure["count"] == 3 and failure["proven"] == proven
+    assert (failure["url"] is None) == (not proven)
+    assert failure["first"] <= failure["last"]
+    assert daemon.metric("dlrd_signature_causes_total", f'{{cause="{cause}"}}') == 3
+    assert f"({cause})" in daemon.log() and word in daemon.log()
+
+    assert json.loads(daemon.cli("quarantine", "list", "--json").stdout)["quarantine"] == rows
+    assert list(rows[0]) == ROW
+    for row in rows:
+        assert (row["cause"], row["proven"], row["account"]) == (cause, proven, ACCOUNT)
+        assert (row["count"], row["method"], row["target"]) == (1, "POST", SAMPLE_TARGET)
+        assert row["first"] == row["last"]
+    assert [row["id"] for row in rows] == sorted((row["id"] for row in rows), reverse=True)
+
+    assert reverify(daemon) == {"state": "done", "tried": 3, "kept": 0, "refused": 3, "error": None}
+    assert entries(daemon) == rows, "what is not mended stays"
+    nothing_is_counted(daemon)
+
+    mend(daemon, right)
+    assert reverify(daemon) == {"state": "done", "tried": 3, "kept": 3, "refused": 0, "error": None}
+    assert entries(daemon) == []
+    events = daemon.events()
+    assert {event["message"] for event in events} == set(sids) and len(events) == 3
+    assert sorted(event["time"] for event in events) == sorted(row["first"] for row in rows)
+    assert daemon.campaign()["delivered"] == 3
+    daemon.audit()
+
+    assert reverify(daemon)["tried"] == 0
+    assert len(daemon.events()) == 3
+    daemon.audit()
+
+
+def test_what_twilio_sends_again_meanwhile_is_counted_once(make_daemon):
+    daemon = make_daemon(tokens=TOKENS)
+    sid = new_sid()
+    data = signed_post(SAMPLE_TARGET, status_params(sid, "sent"), token=NEW_TOKEN)
+    assert daemon.ask(data).status == 403
+    kept(daemon, 1)
+    mend(daemon, {ACCOUNT_SECTION: {"auth_token": NEW_TOKEN}})
+    until(lambda: daemon.ask(data).status == 204, what="the new token")
+    assert reverify(daemon)["kept"] == 1
+    assert daemon.campaign()["sent"] == 1 and daemon.campaign()["messages"] == 1
+    daemon.audit()
+
+
+def test_a_restart_keeps_them_and_their_time(make_daemon):
+    daemon = make_daemon(tokens=TOKENS)
+    post(daemon, token=NEW_TOKEN)
+    rows = kept(daemon, 3)
+    daemon.sections[ACCOUNT_SECTION]["auth_token"] = NEW_TOKEN
+    daemon.restart()
+    assert entries(daemon) == rows, "a start verifies nothing by itself"
+    assert reverify(daemon)["kept"] == 3
+    assert sorted(event["time"] for event in daemon.events()) == sorted(
+        row["first"] for row in rows)
+    daemon.audit()
+
+
+def test_json_is_verified_again_with_its_digest(make_daemon):
+    daemon = make_daemon(tokens=TOKENS)
+    click = {"account_sid": ACCOUNT, "event_type": "click", "sms_sid": new_sid(),
+             "link": "https://example.com/a", "click_time": "2026-11-20T10:00:00Z"}
+    assert daemon.ask(signed_json("/sms/twilio", click, token=NEW_TOKEN)).status == 403
+    kept(daemon, 1)
+    mend(daemon, {ACCOUNT_SECTION: {"next_auth_token": NEW_TOKEN}})
+    assert reverify(daemon)["kept"] == 1
+    assert [event["type"] for event in daemon.events()] == ["Clicked"]
+
+
+def test_identical_requests_are_one_entry_with_a_count(make_daemon):
+    daemon = make_daemon(tokens=TOKENS)
+    data = signed_post(SAMPLE_TARGET, status_params(new_sid(), "sent"), token=NEW_TOKEN)
+    for _ in range(5):
+        assert daemon.ask(data).status == 403
+        time.sleep(0.005)  # times are shown in milliseconds
+    until(lambda: entries(daemon) and entries(daemon)[0]["count"] == 5, what="the count")
+    [row] = entries(daemon)
+    assert row["first"] < row["last"]
+    mend(daemon, {ACCOUNT_SECTION: {"auth_token": NEW_TOKEN}})
+    reverify(daemon)
+    [event] = daemon.events()
+    assert event["time"] == row["first"]
+
+
+def test_what_cannot_be_genuine_is_not_kept(make_daemon):
+    daemon = make_daemon(tokens=TOKENS)
+    params = status_params(new_sid(), "sent")
+    stranger = dict(params, AccountSid=OTHER)
+    assert daemon.ask(signed_post(SAMPLE_TARGET, stranger)).status == 403
+    for headers in ([], [("X-Twilio-Signature", "x")], [("X-Twilio-Signature", "A" * 28)],
+                    [("X-Twilio-Signature", sign(PUBLIC_URL, {}))] * 2):
+        data = request_bytes("POST", SAMPLE_TARGET, [("Content-Type", FORM), *headers],
+                             urlencode(params).encode())
+        assert daemon.ask(data).status == 403
+    unknown = signed_post("/nowhere", params, token=NEW_TOKEN)
+    assert daemon.ask(unknown).status == 404
+    post(daemon, token=NEW_TOKEN, count=1)
+    kept(daemon, 1)
+    assert offered(daemon) == 1
+    nothing_is_counted(daemon)
+
+
+def test_show_gives_what_explain_reads(make_daemon):
+    daemon = make_daemon(tokens=TOKENS)
+    target = target_for(variant="a%20b")
+    params = dict(status_params(new_sid(), "sent"), Body="é &\n%", Odd="\x00")
+    assert daemon.ask(signed_post(target, params, token=NEW_TOKEN)).status == 403
+    [row] = kept(daemon, 1)
+    body = urlencode(params)
+    answer = daemon.get(f"/v1/quarantine/{row['id']}")
+    assert {key: answer[key] for key in ROW} == row and answer["body"] == body
+    assert answer["signature"] == sign(PUBLIC_URL + target, Pairs(params.items()), NEW_TOKEN)
+    assert answer["host"] == "callbacks.example.com" and answer["forwarded_proto"] is None
+    assert json.loads(daemon.cli("quarantine", "show", row["id"], "--json").stdout) == answer
+    raw = daemon.cli("quarantine", "show", row["id"], "--request", text=False).stdout
+    assert raw.decode() == answer["request"] and raw.endswith(b"\r\n\r\n" + body.encode())
+
+    def explain():
+        return daemon.cli("explain", "--json", "-", input=raw, text=False, check=False)
+    result = explain()
+    assert result.returncode == 1 and json.loads(result.stdout)["cause"] == "token"
+    write(daemon, {ACCOUNT_SECTION: {"auth_token": NEW_TOKEN}})
+    assert explain().returncode == 0
+    text = daemon.cli("quarantine", "show", row["id"]).stdout
+    assert f"id: {row['id']}\n" in text and f"body: {body}\n" in text
+
+
+def test_they_are_dropped_one_by_one_and_all(make_daemon):
+    daemon = make_daemon(tokens=TOKENS)
+    post(daemon, token=NEW_TOKEN, count=5)
+    ids = [row["id"] for row in kept(daemon, 5)]
+    assert daemon.cli("quarantine", "drop", ids[2]).stdout == "1 dropped\n"
+    assert [row["id"] for row in entries(daemon)] == ids[:2] + ids[3:]
+    result = daemon.cli("quarantine", "drop", ids[2], check=False)
+    assert result.returncode == 1 and "no request" in result.stderr
+    response = daemon.api(f"/v1/quarantine/{ids[0]}/drop", method="POST")
+    assert response.status == 200 and response.json() == {"dropped": 1}
+    for name in (ids[0], 0, "-1", "none"):
+        assert daemon.api(f"/v1/quarantine/{name}/drop", method="POST").status == 404
+    assert len(entries(daemon)) == 3, "id 0 is none, and not all"
+    assert json.loads(daemon.cli("quarantine", "drop", "--all", "--json").stdout) == {"dropped": 3}
+    assert entries(daemon) == []
+    assert daemon.api("/v1/quarantine/all/drop", method="POST").json() == {"dropped": 0}
+    nothing_is_counted(daemon)
+
+
+@pytest.mark.parametrize("action", ["reverify", "1/drop", "all/drop"])
+def test_a_page_cannot_act(make_daemon, action):
+    daemon = make_daemon(tokens=TOKENS)
+    post(daemon, token=NEW_TOKEN, count=1)
+    kept(daemon, 1)
+    for headers, body, status in (([("Origin", "https://elsewhere.example")], b"", 403),
+                                  ([], b"x", 400)):
+        with harness.Connection(("127.0.0.1", daemon.api_port)) as connection:
+            response = connection.ask(request_bytes(
+                "POST", f"/v1/quarantine/{action}", headers, body, host="127.0.0.1"))
+        assert response.status == status
+    assert len(entries(daemon)) == 1
+    assert daemon.get("/v1/quarantine/reverify")["state"] == "none"
+
+
+def test_without_a_daemon_they_are_shown_and_not_changed(make_daemon):
+    daemon = make_daemon(tokens=TOKENS)
+    assert daemon.cli("quarantine", "list").stdout.count("\n") == 1
+    post(daemon, token=NEW_TOKEN)
+    rows = kept(daemon, 3)
+    assert daemon.terminate() == 0
+    result = harness.dlrd("quarantine", "list", "--json", "--store", daemon.store)
+    assert json.loads(result.stdout)["quarantine"] == rows
+    assert daemon.cli("quarantine", "list", "--csv").stdout.startswith(",".join(ROW))
+    daemon.cli("quarantine", "show", rows[0]["id"])
+    for words in (["reverify"], ["drop", rows[0]["id"]], ["drop", "--all"]):
+        result = daemon.cli("quarantine", *words, check=False)
+        assert result.returncode == 1 and "start dlrd first" in result.stderr
+    result = daemon.cli("quarantine", "show", 999, check=False)
+    assert result.returncode == 1 and result.stdout == ""
+
+
+@pytest.mark.parametrize("words", [
+    [], ["look"], ["list", "1"], ["show"], ["show", "x"], ["show", "0"], ["drop"],
+    ["drop", "1", "--all"], ["drop", "1", "--store", "/"], ["reverify", "1"], ["list", "--all"],
+    ["list", "--json", "--csv"], ["show", "1", "--csv"], ["show", "1", "--json", "--request"],
+    ["list", "--request"], ["show", "1", "2"]], ids=" ".join)
+def test_a_wrong_command_line_is_told(words):
+    assert harness.dlrd("quarantine", *words).returncode == 2
+
+
+def test_a_place_without_a_store_is_no_empty_quarantine(tmp_path):
+    assert harness.dlrd("quarantine", "list", "--store", tmp_path / "none").returncode == 1
+    assert harness.dlrd("quarantine", "list", "--json", "--store", tmp_path).stdout == (
+        '{"quarantine":[]}\n')
+
+
+def test_a_damaged_quarantine_stops_no_daemon(tmp_path):
+    (tmp_path / "quarantine.db").write_bytes(b"no database" * 1000)
+    daemon = harness.Daemon(store=tmp_path).start()
+    try:
+        assert "there is no quarantine for what is refused" in daemon.log()
+        post(daemon, token=NEW_TOKEN)
+        post(daemon, status=204)
+        for path, method in (("", "GET"), ("/1", "GET"), ("/reverify", "GET"), ("/reverify", "POST"),
+                             ("/1/drop", "POST"), ("/all/drop", "POST")):
+            response = daemon.api("/v1/quarantine" + path, method=method)
+            assert response.status == 503 and "no quarantine" in response.json()["error"]
+        assert daemon.get("/v1/signature-failures")["failures"][0]["count"] == 3
+        assert daemon.cli("quarantine", "list", check=False).returncode == 1
+        assert daemon.cli("quarantine", "reverify", check=False).returncode == 1
+        assert daemon.campaign()["delivered"] == 3
+    finally:
+        daemon.finish()
+    assert (tmp_path / "quarantine.db").read_bytes() == b"no database" * 1000
+
+
+# --- a flood ---
+
+
+def flood(daemon, count):
+    """Distinct requests with well-formed signatures that nobody made."""
+    params = status_params("SM", "delivered")
+    with daemon.connect(60) as connection:
+        for _ in range(count):
+            sid = new_sid()
+            body = urlencode(dict(params, MessageSid=sid, SmsSid=sid)).encode()
+            signature = base64.b64encode(hashlib.sha1(body).digest()).decode()
+            data = request_bytes("POST", SAMPLE_TARGET, [
+                ("Content-Type", FORM), ("X-Twilio-Signature", signature)], body)
+            assert connection.ask(data).status == 403
+
+
+def test_a_flood_costs_no_receipt_and_is_bounded(make_daemon, tmp_path):
+    count, threads = scaled(20000, 2000), 4
+    daemon = make_daemon({"store": {"quarantine_size": "1M"}}, tokens=TOKENS)
+    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+        flood(daemon, 200)
+        before = daemon.rss()
+        load = Load(daemon, tmp_path / "ledger", threads=2)
+        started = time.monotonic()
+        for done in [pool.submit(flood, daemon, count // threads) for _ in range(threads)]:
+            done.result()
+        took = time.monotonic() - started
+    load.stop()
+    assert load.refused == 0 and load.acknowledged == load.sent > 0
+    acknowledged, stored = check_ledger(daemon, tmp_path / "ledger")
+    assert acknowledged == stored
+    assert len(daemon.events()) == stored
+    assert offered(daemon) >= count
+    # 200 at once, then 50 a second, and the 200 of before.
+    until(lambda: daemon.metric("dlrd_quarantine_entries", '{proven="no"}') > 0, what="the size")
+    size = daemon.metric("dlrd_quarantine_entries", '{proven="no"}')
+    assert size <= 200 + 50 * (took + 5 * SLOW)
+    assert daemon.metric("dlrd_quarantine_bytes") <= 1024 * 1024
+    files = [path.stat().st_size for path in daemon.store.glob("quarantine.db*")]
+    assert sum(files) < 16 * 1024 * 1024, files
+    assert daemon.rss() < before + 32 * 1024 * 1024 * (4 if harness.SANITIZER else 1)
+    lines = daemon.log().count("refused a request")
+    assert 1 <= lines <= took + 5 * SLOW, lines
+    assert "undiagnosed" in {row["cause"] for row in entries(daemon)}
+    failures = daemon.get("/v1/signature-failures")["failures"]
+    assert len(failures) <= 64
+
+
+def test_what_is_proven_outlives_a_flood(make_daemon):
+    daemon = make_daemon({"store": {"quarantine_size": "1M"},
+                          "server": {"public_url": "http://callbacks.example.com"}}, tokens=TOKENS)
+    sids = post(daemon)
+    kept(daemon, 3)
+    flood(daemon, scaled(5000, 500))
+    mend(daemon, {"server": {"public_url": PUBLIC_URL}})
+    found = reverify(daemon)
+    assert found["kept"] == 3 and found["refused"] > 0
+    assert {event["message"] for event in daemon.events()} == set(sids)
+    daemon.audit()
