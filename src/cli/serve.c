@@ -42,7 +42,8 @@ const struct cli_command cli_serve = {
     .usage = "Usage: dlrd serve [-c FILE]\n"
 	     "\n"
 	     "Takes callbacks until SIGTERM or SIGINT, which let what is in flight be kept and\n"
-	     "answered first. Logs to standard error; tells systemd when it is ready.\n"
+	     "answered first; SIGHUP reads the configuration again. Logs to standard error; tells\n"
+	     "systemd when it is ready.\n"
 	     "\n"
 	     "  -c, --config FILE  the configuration (default " SETTINGS_DEFAULT_PATH ")\n"
 	     "  -h, --help         show this\n",
