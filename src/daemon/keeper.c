@@ -24,7 +24,8 @@ struct keeper {
 	pthread_mutex_t done_lock; /* guards what follows */
 	pthread_cond_t came_back;
 	size_t out;             /* writes that are with the journal */
-	_Atomic bool expecting; /* some may be: look for them */
+	size_t given_up;        /* of those before them, that were waited for in vain */
+	_Atomic bool expecting; /* some may come back: look for them */
 };
 
 /* One batch: requests that verify now, as writes, and whose they are. */
@@ -164,6 +165,17 @@ verify_again(void *context, const struct quarantined *request)
 	return RESULT_OK;
 }
 
+/* Under done_lock. What has come back has no owner; the rest is freed when it comes. */
+static void
+give_up(struct keeper *keeper, struct batch *batch)
+{
+	for (size_t i = 0; i < batch->count; i++)
+		if (batch->writes[i] != NULL && batch->writes[i]->owner == NULL)
+			free(batch->writes[i]);
+	keeper->given_up += keeper->out;
+	keeper->out = 0;
+}
+
 /* Hands the batch's writes to the journal and waits until they are back; false where they do not
  * come. */
 static bool
@@ -190,8 +202,9 @@ keep_in_journal(struct keeper *keeper, struct writer *writer, struct batch *batc
 	while (keeper->out > 0 && code == 0)
 		code = pthread_cond_timedwait(&keeper->came_back, &keeper->done_lock, &until);
 	bool back = keeper->out == 0;
-	if (back)
-		atomic_store(&keeper->expecting, false);
+	if (!back)
+		give_up(keeper, batch);
+	atomic_store(&keeper->expecting, keeper->given_up > 0);
 	pthread_mutex_unlock(&keeper->done_lock);
 	return back;
 }
@@ -230,7 +243,8 @@ reverify_batches(struct keeper *keeper, struct writer *writer, struct handler *h
 		if (batch.count == 0)
 			return result;
 		page.beyond_id = batch.ids[batch.count - 1];
-		/* Writes that do not come back are the writer's for good. */
+		/* They stay in the quarantine; that the journal may have them, too, does no harm.
+		 */
 		if (!keep_in_journal(keeper, writer, &batch))
 			return RESULT_BUSY;
 		enum result finished = finish_batch(keeper, &batch, reverify);
@@ -259,8 +273,12 @@ reverify(struct keeper *keeper, const struct settings *settings, struct writer *
 	}
 	if (result != RESULT_OK) {
 		found.state = REVERIFY_FAILED;
-		snprintf(found.why, sizeof found.why, "%s: %s", result_text(result),
-		    quarantine_error(keeper->quarantine));
+		if (result == RESULT_BUSY)
+			snprintf(found.why, sizeof found.why,
+			    "the journal or the quarantine did not answer in time; try again");
+		else
+			snprintf(found.why, sizeof found.why, "%s: %s", result_text(result),
+			    quarantine_error(keeper->quarantine));
 	}
 	log_line(result == RESULT_OK ? LOG_INFO : LOG_ERROR,
 	    "the quarantine was verified again: %llu requests, %llu of them kept now%s%s",
@@ -373,7 +391,13 @@ keeper_take_done(struct keeper *keeper, struct journal_write *list)
 	pthread_mutex_lock(&keeper->done_lock);
 	for (struct journal_write *write = list, *next; write != NULL; write = next) {
 		next = write->next;
+		if (write->owner == keeper && keeper->given_up > 0) { /* in the order they went */
+			keeper->given_up--;
+			free(write);
+			continue;
+		}
 		if (write->owner == keeper) {
+			write->owner = NULL;
 			keeper->out--;
 			continue;
 		}

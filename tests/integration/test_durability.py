@@ -7,6 +7,7 @@ import json
 import mmap
 import os
 import random
+import signal
 import struct
 import subprocess
 import threading
@@ -576,3 +577,51 @@ def test_the_audit_finds_what_was_changed_by_hand(daemon):
     result = daemon.cli("audit", "--json", check=False)
     assert result.returncode == 1
     assert json.loads(result.stdout)["differences"] >= 1
+
+
+# --- the quarantine's way into the journal ---
+
+
+def quarantined(daemon):
+    """A genuine request that a wrong public_url kept out, and that is right since."""
+    sid = new_sid()
+    data = signed_post(target_for(), status_params(sid, "sent"), public_url="https://was.example.com")
+    assert daemon.ask(data).status == 403
+    until(lambda: daemon.get("/v1/quarantine")["quarantine"], what="the quarantine")
+    text = daemon.config.read_text()
+    daemon.config.write_text(text.replace(harness.PUBLIC_URL, "https://was.example.com"))
+    os.kill(daemon.pid, signal.SIGHUP)
+    until(lambda: "was read again" in daemon.log(), what="the reload")
+    return sid
+
+
+def test_a_reverify_that_the_disk_refuses_keeps_the_quarantine(faulty_log):
+    daemon, fault = faulty_log
+    sid = quarantined(daemon)
+    fault.fail(1)
+    refused = daemon.cli("quarantine", "reverify", check=False)
+    assert refused.returncode == 1
+    assert len(daemon.get("/v1/quarantine")["quarantine"]) == 1
+    fault.fail(0)
+    until(lambda: daemon.cli("quarantine", "reverify", check=False).returncode == 0,
+          what="a disk that takes it")
+    daemon.settle()
+    assert [event["message"] for event in daemon.events()] == [sid]
+    assert daemon.get("/v1/quarantine")["quarantine"] == []
+    daemon.audit()
+
+
+def test_a_reverify_that_the_disk_keeps_waiting_gives_up_and_counts_nothing_twice(faulty_log):
+    daemon, fault = faulty_log
+    sid = quarantined(daemon)
+    fault.delay(12000)
+    waited = daemon.cli("quarantine", "reverify", check=False)
+    assert waited.returncode == 1 and "did not answer in time" in waited.stdout + waited.stderr
+    assert len(daemon.get("/v1/quarantine")["quarantine"]) == 1
+    fault.delay(0)
+    until(lambda: daemon.cli("quarantine", "reverify", check=False).returncode == 0, 30,
+          "a disk that is quick again")
+    daemon.settle()
+    assert [event["message"] for event in daemon.events()] == [sid]
+    assert daemon.get("/v1/quarantine")["quarantine"] == []
+    daemon.audit()
