@@ -52,15 +52,6 @@ refusals_append_request(const struct quarantined *request, struct buffer *out)
 	buffer_append(out, request->body);
 }
 
-static bool
-has_quarantine(struct question *question)
-{
-	return question->state->quarantine_path != NULL ||
-	       question_refuse(question, 503,
-		   "there is no quarantine: it could not be opened when dlrd was started, and the "
-		   "log says why");
-}
-
 static void
 failed(struct question *question, enum result result, const char *why)
 {
@@ -74,8 +65,6 @@ open_reader(struct question *question, struct quarantine_reader **out_reader)
 {
 	struct failure failure;
 	*out_reader = NULL;
-	if (!has_quarantine(question))
-		return false;
 	enum result result =
 	    quarantine_reader_open(question->state->quarantine_path, out_reader, &failure);
 	if (result != RESULT_OK && result != RESULT_NOT_FOUND) {
@@ -174,8 +163,6 @@ void
 refusals_reverify(struct question *question)
 {
 	struct endpoints_reverify reverify = {.state = "none"};
-	if (!has_quarantine(question))
-		return;
 	question->state->read_reverify(question->state->context, &reverify);
 	bool has_failed = slice_equal(slice_of(reverify.state), SLICE("failed"));
 	struct json_t *object = json_new_object();
@@ -190,7 +177,7 @@ refusals_reverify(struct question *question)
 void
 refusals_ask_reverify(struct question *question)
 {
-	if (!question_may_act(question) || !has_quarantine(question))
+	if (!question_may_act(question))
 		return;
 	if (!question->state->ask_reverify(question->state->context)) {
 		question_refuse(question, 409,
@@ -229,7 +216,7 @@ void
 refusals_drop(struct question *question)
 {
 	uint64_t id = id_of(question);
-	if (!question_may_act(question) || !has_quarantine(question))
+	if (!question_may_act(question))
 		return;
 	if (id == 0)
 		refuse_id(question);
@@ -240,6 +227,6 @@ refusals_drop(struct question *question)
 void
 refusals_drop_all(struct question *question)
 {
-	if (question_may_act(question) && has_quarantine(question))
+	if (question_may_act(question))
 		drop(question, 0);
 }

@@ -22,18 +22,6 @@ struct explanation {
 	bool routed;       /* a [callback] section has this path */
 };
 
-/* The port of the first address in [server] listen, 0 where that is no port. */
-static unsigned
-configured_port(const struct settings *settings)
-{
-	struct slice address =
-	    settings->listen.count > 0 ? slice_of(settings->listen.items[0]) : SLICE("");
-	int64_t port;
-	for (size_t at; (at = slice_find(address, ':')) < address.len;)
-		address = slice_from(address, at + 1);
-	return slice_to_int(address, &port) == RESULT_OK && port <= 65535 ? (unsigned)port : 0;
-}
-
 /* As the intake puts it together; whoever has trusted proxies sends everything through them. */
 static void
 derive_base(struct explanation *explanation)
@@ -249,7 +237,7 @@ explain(const struct cli_command *command, const struct settings *settings,
 		    command, "the form has more than %lld fields", (long long)settings->fields_max);
 	else {
 		judge(&explanation,
-		    listen_port > 0 ? (unsigned)listen_port : configured_port(settings));
+		    listen_port > 0 ? (unsigned)listen_port : settings_listen_port(settings));
 		print_notes(command, &explanation);
 		if (!json)
 			print_text(&explanation);

@@ -32,7 +32,7 @@ struct daemon {
 	int lock_fd;
 	struct metrics *metrics;
 	struct signature_failures *failures;
-	struct keeper *keeper; /* of the quarantine; NULL where that cannot be opened */
+	struct keeper *keeper;
 	struct store *store;
 	struct journal *journal;
 	struct writer *writer;
@@ -314,16 +314,14 @@ start_api(struct daemon *daemon, struct failure *failure)
 					  .context = daemon,
 					  .ready = is_ready,
 					  .ask_rebuild = ask_rebuild,
-					  .read_rebuild = read_rebuild},
+					  .read_rebuild = read_rebuild,
+					  .quarantine_path = daemon->quarantine_path,
+					  .ask_reverify = ask_reverify,
+					  .read_reverify = read_reverify,
+					  .drop_quarantined = drop_quarantined},
 	    .store_path = daemon->store_path,
 	    .token = settings->api_token,
 	    .threads = (unsigned)settings->api_threads};
-	if (daemon->keeper != NULL) {
-		options.state.quarantine_path = daemon->quarantine_path;
-		options.state.ask_reverify = ask_reverify;
-		options.state.read_reverify = read_reverify;
-		options.state.drop_quarantined = drop_quarantined;
-	}
 	enum result result = open_sockets("api", &settings->api_listen, options.listen_fds,
 	    API_LISTENERS_MAX, &options.listen_count, failure);
 	if (result == RESULT_OK)
@@ -338,15 +336,10 @@ start_intake(struct daemon *daemon, struct failure *failure)
 	return intake_start(daemon->intake, failure);
 }
 
-/* Without it callbacks are kept as well as with it: only what is refused is lost. */
-static void
-open_keeper(struct daemon *daemon, const struct settings *settings)
+static enum result
+start_keeper(struct daemon *daemon, struct failure *failure)
 {
-	struct failure failure;
-	if (keeper_open(settings, daemon->metrics, &daemon->keeper, &failure) != RESULT_OK)
-		log_line(LOG_ERROR,
-		    "there is no quarantine for what is refused, until the next start: %s",
-		    failure.text);
+	return keeper_start(daemon->keeper, daemon->generation, daemon->writer, failure);
 }
 
 /* Takes settings over. */
@@ -358,7 +351,11 @@ start(struct daemon *daemon, struct settings *settings, struct failure *failure)
 		settings_free(settings);
 		return result;
 	}
-	open_keeper(daemon, settings);
+	result = keeper_new(settings, daemon->metrics, &daemon->keeper, failure);
+	if (result != RESULT_OK) {
+		settings_free(settings);
+		return result;
+	}
 	result = generation_new(settings, daemon->metrics, daemon->failures,
 	    keeper_quarantine(daemon->keeper), &daemon->generation, failure);
 	if (result != RESULT_OK)
@@ -367,8 +364,8 @@ start(struct daemon *daemon, struct settings *settings, struct failure *failure)
 	metric_set(daemon->ready, 1);
 	/* All metrics are added before the api starts to show them, and every socket is open before
 	 * the first callback is taken. */
-	enum result (*const steps[])(struct daemon *, struct failure *) = {
-	    open_store, start_writer, start_projector, open_intake, start_api, start_intake};
+	enum result (*const steps[])(struct daemon *, struct failure *) = {open_store, start_writer,
+	    start_projector, start_keeper, open_intake, start_api, start_intake};
 	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
 		result = steps[i](daemon, failure);
 		if (result != RESULT_OK)
@@ -395,6 +392,7 @@ stop(struct daemon *daemon)
 	/* The writer's thread tells the projector of commits, the projector tells the writer what
 	 * it has synced: the thread ends first, its struct last. So it is with the api, which asks
 	 * the projector about rebuilds and is told of what it has projected. */
+	keeper_stop(daemon->keeper);
 	writer_stop(daemon->writer);
 	api_stop(daemon->api);
 	projector_stop(daemon->projector);
@@ -405,8 +403,8 @@ stop(struct daemon *daemon)
 	journal_close(daemon->journal);
 	if (daemon->own_sockets)
 		unlink_sockets(&daemon->generation->settings->listen);
+	keeper_free(daemon->keeper);
 	generation_release(daemon->generation);
-	keeper_close(daemon->keeper);
 	signature_failures_free(daemon->failures);
 	metrics_free(daemon->metrics);
 	if (daemon->lock_fd >= 0)
@@ -490,6 +488,7 @@ take_generation(struct daemon *daemon, struct generation *generation)
 	}
 	generation_projector_config(generation, &projector);
 	projector_configure(daemon->projector, &projector, &store);
+	keeper_configure(daemon->keeper, generation);
 	writer_set_keep(daemon->writer, generation->settings->journal_keep_us,
 	    (uint64_t)generation->settings->journal_size);
 	api_set_token(daemon->api, generation->settings->api_token);
@@ -526,7 +525,6 @@ wait_for_signal(struct daemon *daemon, const sigset_t *signals)
 		else if (signal > 0)
 			return signal;
 		api_tick(daemon->api);
-		keeper_tick(daemon->keeper, daemon->generation->settings, daemon->writer);
 		if (watchdog_us > 0 && is_alive(daemon))
 			systemd_notify("WATCHDOG=1");
 	}

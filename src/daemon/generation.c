@@ -2,6 +2,21 @@
 
 #include <stdlib.h>
 
+static enum result
+new_explainer(
+    struct generation *generation, struct metrics *metrics, struct signature_failures *failures)
+{
+	const struct settings *settings = generation->settings;
+	const struct explainer_options options = {.handler = generation->handler,
+	    .routes = &settings->routes,
+	    .verifier = settings->verifier,
+	    .fields_max = (size_t)settings->fields_max,
+	    .listen_port = settings_listen_port(settings),
+	    .metrics = metrics,
+	    .failures = failures};
+	return explainer_new(&options, &generation->explainer);
+}
+
 enum result
 generation_new(struct settings *settings, struct metrics *metrics,
     struct signature_failures *failures, struct quarantine *quarantine,
@@ -15,22 +30,25 @@ generation_new(struct settings *settings, struct metrics *metrics,
 		.body_max = (size_t)settings->body_max,
 		.fields_max = (size_t)settings->fields_max},
 	    .metrics = metrics,
-	    .failures = failures,
 	    .quarantine = quarantine};
 	struct generation *generation = calloc(1, sizeof *generation);
-	if (generation == NULL || handler_new(&options, &generation->handler) != RESULT_OK) {
-		free(generation);
+	if (generation == NULL) {
 		settings_free(settings);
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
 	}
 	generation->settings = settings;
 	generation->users = 1;
+	if (handler_new(&options, &generation->handler) != RESULT_OK ||
+	    new_explainer(generation, metrics, failures) != RESULT_OK) {
+		generation_release(generation);
+		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
+	}
 	*out_generation = generation;
 	return RESULT_OK;
 }
 
-static void
-use(struct generation *generation)
+void
+generation_use(struct generation *generation)
 {
 	atomic_fetch_add(&generation->users, 1);
 }
@@ -52,7 +70,7 @@ generation_intake_config(struct generation *generation, struct intake_config *ou
 		if (socket_peer_read(slice_of(settings->trusted_proxies.items[i]),
 			&out_config->proxies[out_config->proxy_count], NULL) == RESULT_OK)
 			out_config->proxy_count++;
-	use(generation);
+	generation_use(generation);
 }
 
 void
@@ -64,7 +82,7 @@ generation_projector_config(struct generation *generation, struct projector_conf
 	    .verifier = settings->verifier,
 	    .context = generation,
 	    .on_retired = generation_release};
-	use(generation);
+	generation_use(generation);
 }
 
 static enum result
@@ -111,6 +129,7 @@ generation_release(void *context)
 	struct generation *generation = context;
 	if (generation == NULL || atomic_fetch_sub(&generation->users, 1) > 1)
 		return;
+	explainer_free(generation->explainer);
 	handler_free(generation->handler);
 	settings_free(generation->settings);
 	free(generation);

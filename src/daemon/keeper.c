@@ -1,25 +1,35 @@
 #include "dlrd/daemon/keeper.h"
 
 #include "dlrd/base/clock.h"
-#include "dlrd/intake/handler.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
+#define TICK_US CLOCK_SECOND_US        /* between looks at what is too old */
 #define BATCH_MAX 64                   /* requests verified again in one go */
 #define WAIT_US (10 * CLOCK_SECOND_US) /* for the journal to sync them; shorter than watchdogs */
 
 struct keeper {
 	struct quarantine *quarantine;
-	pthread_mutex_t lock;       /* guards the quarantine, but for offers */
-	bool failing;               /* said once */
-	pthread_mutex_t state_lock; /* guards reverify, asked; held for moments only */
+	struct writer *writer;
+	struct metric *unproven, *proven, *bytes, *taken, *passed;
+	pthread_t thread;
+	bool started;
+	pthread_mutex_t lock; /* guards the quarantine, but for offers */
+
+	/* the thread's: */
+	struct generation *generation;
+	bool failing; /* said once */
+
+	pthread_mutex_t state_lock; /* guards what follows; held for moments only */
 	struct reverify reverify;
-	bool asked;
-	struct metric *unproven, *proven, *bytes;
+	bool asked;              /* for all to be verified again */
+	struct generation *next; /* to be taken next */
+	_Atomic bool stopping;
 
 	pthread_mutex_t done_lock; /* guards what follows */
 	pthread_cond_t came_back;
@@ -37,7 +47,7 @@ struct batch {
 };
 
 enum result
-keeper_open(const struct settings *settings, struct metrics *metrics, struct keeper **out_keeper,
+keeper_new(const struct settings *settings, struct metrics *metrics, struct keeper **out_keeper,
     struct failure *failure)
 {
 	char path[4096];
@@ -46,6 +56,7 @@ keeper_open(const struct settings *settings, struct metrics *metrics, struct kee
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
 	snprintf(path, sizeof path, "%s/" QUARANTINE_FILE, settings->directory);
 	const struct quarantine_options options = {.path = path,
+	    .open_later = true,
 	    .bytes_max = (uint64_t)settings->quarantine_size,
 	    .keep_us = settings->quarantine_keep_us,
 	    .request_max =
@@ -66,6 +77,8 @@ keeper_open(const struct settings *settings, struct metrics *metrics, struct kee
 	keeper->unproven = metrics_add(metrics, METRIC_QUARANTINE_ENTRIES, "proven=\"no\"");
 	keeper->proven = metrics_add(metrics, METRIC_QUARANTINE_ENTRIES, "proven=\"yes\"");
 	keeper->bytes = metrics_add(metrics, METRIC_QUARANTINE_BYTES, "");
+	keeper->taken = metrics_add(metrics, METRIC_QUARANTINE_OFFERED, "fate=\"taken\"");
+	keeper->passed = metrics_add(metrics, METRIC_QUARANTINE_OFFERED, "fate=\"rate\"");
 	*out_keeper = keeper;
 	return RESULT_OK;
 }
@@ -73,7 +86,7 @@ keeper_open(const struct settings *settings, struct metrics *metrics, struct kee
 struct quarantine *
 keeper_quarantine(struct keeper *keeper)
 {
-	return keeper == NULL ? NULL : keeper->quarantine;
+	return keeper->quarantine;
 }
 
 /* --- keeping --- */
@@ -104,11 +117,14 @@ publish_size(struct keeper *keeper)
 static void
 keep(struct keeper *keeper)
 {
-	struct quarantine_changes changes;
+	struct quarantine_changes kept = {0}, trimmed;
 	int64_t now_us = clock_wall_us();
-	enum result result = quarantine_keep_offered(keeper->quarantine, now_us, &changes);
+	enum result result = quarantine_keep_offered(
+	    keeper->quarantine, now_us, explainer_examine, keeper->generation->explainer, &kept);
+	metric_add(keeper->taken, kept.fresh + kept.repeated);
+	metric_add(keeper->passed, kept.passed);
 	if (result == RESULT_OK)
-		result = quarantine_trim(keeper->quarantine, now_us, &changes);
+		result = quarantine_trim(keeper->quarantine, now_us, &trimmed);
 	if (result == RESULT_OK)
 		result = quarantine_checkpoint(keeper->quarantine);
 	note_failure(keeper, result);
@@ -123,18 +139,7 @@ static struct journal_write *
 verify_at(
     struct handler *handler, const struct quarantined *request, struct slice target, bool *failed)
 {
-	const struct request_head head = {.method = request->method,
-	    .target = target,
-	    .version = SLICE("HTTP/1.1"),
-	    .media_type = request->media_type,
-	    .signature = request->signature,
-	    .signatures = 1,
-	    .host = request->host,
-	    .hosts = 1,
-	    .forwarded_proto = request->forwarded_proto,
-	    .forwarded_host = request->forwarded_host,
-	    .content_length = request->body.len,
-	    .from_trusted_proxy = request->from_trusted_proxy};
+	const struct request_head head = request_head_of(request, target);
 	bool close;
 	if (handler_head(handler, &head, &close) != 0)
 		return NULL;
@@ -179,7 +184,7 @@ give_up(struct keeper *keeper, struct batch *batch)
 /* Hands the batch's writes to the journal and waits until they are back; false where they do not
  * come. */
 static bool
-keep_in_journal(struct keeper *keeper, struct writer *writer, struct batch *batch)
+keep_in_journal(struct keeper *keeper, struct batch *batch)
 {
 	struct journal_write *list = NULL, **end = &list;
 	int64_t until_us = clock_monotonic_us() + WAIT_US;
@@ -197,9 +202,9 @@ keep_in_journal(struct keeper *keeper, struct writer *writer, struct batch *batc
 	atomic_store(&keeper->expecting, true);
 	pthread_mutex_unlock(&keeper->done_lock);
 	if (list != NULL)
-		writer_submit(writer, list);
+		writer_submit(keeper->writer, list);
 	pthread_mutex_lock(&keeper->done_lock);
-	while (keeper->out > 0 && code == 0)
+	while (keeper->out > 0 && code == 0 && !atomic_load(&keeper->stopping))
 		code = pthread_cond_timedwait(&keeper->came_back, &keeper->done_lock, &until);
 	bool back = keeper->out == 0;
 	if (!back)
@@ -231,9 +236,9 @@ finish_batch(struct keeper *keeper, struct batch *batch, struct reverify *reveri
 	return result;
 }
 
+/* Under the lock, which is open while the journal syncs: a drop may come in between. */
 static enum result
-reverify_batches(struct keeper *keeper, struct writer *writer, struct handler *handler,
-    struct reverify *reverify)
+reverify_batches(struct keeper *keeper, struct handler *handler, struct reverify *reverify)
 {
 	struct quarantine_page page = {.limit = BATCH_MAX};
 	for (;;) {
@@ -245,7 +250,10 @@ reverify_batches(struct keeper *keeper, struct writer *writer, struct handler *h
 		page.beyond_id = batch.ids[batch.count - 1];
 		/* They stay in the quarantine; that the journal may have them, too, does no harm.
 		 */
-		if (!keep_in_journal(keeper, writer, &batch))
+		pthread_mutex_unlock(&keeper->lock);
+		bool back = keep_in_journal(keeper, &batch);
+		pthread_mutex_lock(&keeper->lock);
+		if (!back)
 			return RESULT_BUSY;
 		enum result finished = finish_batch(keeper, &batch, reverify);
 		if (result != RESULT_OK || finished != RESULT_OK)
@@ -255,8 +263,9 @@ reverify_batches(struct keeper *keeper, struct writer *writer, struct handler *h
 
 /* Under the lock. With a handler of its own, which counts and tells nothing. */
 static void
-reverify(struct keeper *keeper, const struct settings *settings, struct writer *writer)
+reverify(struct keeper *keeper)
 {
+	const struct settings *settings = keeper->generation->settings;
 	const struct handler_options options = {.routes = &settings->routes,
 	    .verifier = settings->verifier,
 	    .keywords = settings->keywords,
@@ -268,7 +277,7 @@ reverify(struct keeper *keeper, const struct settings *settings, struct writer *
 	struct handler *handler;
 	enum result result = handler_new(&options, &handler);
 	if (result == RESULT_OK) {
-		result = reverify_batches(keeper, writer, handler, &found);
+		result = reverify_batches(keeper, handler, &found);
 		handler_free(handler);
 	}
 	if (result != RESULT_OK) {
@@ -289,28 +298,83 @@ reverify(struct keeper *keeper, const struct settings *settings, struct writer *
 	pthread_mutex_unlock(&keeper->state_lock);
 }
 
+/* --- the thread --- */
+
+/* Takes the generation in force, and gives whether all is to be verified again: with no older one
+ * than whoever asks for it knows. */
 static bool
-take_request(struct keeper *keeper)
+take_orders(struct keeper *keeper)
 {
 	pthread_mutex_lock(&keeper->state_lock);
 	bool asked = keeper->asked;
+	struct generation *next = keeper->next;
 	keeper->asked = false;
+	keeper->next = NULL;
 	pthread_mutex_unlock(&keeper->state_lock);
+	if (next != NULL) {
+		generation_release(keeper->generation);
+		keeper->generation = next;
+	}
 	return asked;
 }
 
-void
-keeper_tick(struct keeper *keeper, const struct settings *settings, struct writer *writer)
+static void *
+run(void *context)
 {
-	if (keeper == NULL)
-		return;
-	pthread_mutex_lock(&keeper->lock);
-	keep(keeper);
-	if (take_request(keeper)) {
-		reverify(keeper, settings, writer);
-		publish_size(keeper);
+	struct keeper *keeper = context;
+	while (!atomic_load(&keeper->stopping)) {
+		bool asked = take_orders(keeper);
+		pthread_mutex_lock(&keeper->lock);
+		keep(keeper);
+		if (asked) {
+			reverify(keeper);
+			publish_size(keeper);
+		}
+		pthread_mutex_unlock(&keeper->lock);
+		quarantine_wait(keeper->quarantine, TICK_US);
 	}
-	pthread_mutex_unlock(&keeper->lock);
+	return NULL;
+}
+
+enum result
+keeper_start(struct keeper *keeper, struct generation *generation, struct writer *writer,
+    struct failure *failure)
+{
+	generation_use(generation);
+	keeper->generation = generation;
+	keeper->writer = writer;
+	int error = pthread_create(&keeper->thread, NULL, run, keeper);
+	keeper->started = error == 0;
+	if (error != 0)
+		return failure_set(
+		    failure, RESULT_IO, "cannot start the keeper's thread: %s", strerror(error));
+	return RESULT_OK;
+}
+
+void
+keeper_configure(struct keeper *keeper, struct generation *generation)
+{
+	generation_use(generation);
+	pthread_mutex_lock(&keeper->state_lock);
+	struct generation *overtaken = keeper->next;
+	keeper->next = generation;
+	pthread_mutex_unlock(&keeper->state_lock);
+	generation_release(overtaken);
+	quarantine_wake(keeper->quarantine);
+}
+
+void
+keeper_stop(struct keeper *keeper)
+{
+	if (keeper == NULL || !keeper->started)
+		return;
+	pthread_mutex_lock(&keeper->done_lock);
+	atomic_store(&keeper->stopping, true);
+	pthread_cond_signal(&keeper->came_back);
+	pthread_mutex_unlock(&keeper->done_lock);
+	quarantine_wake(keeper->quarantine);
+	pthread_join(keeper->thread, NULL);
+	keeper->started = false;
 }
 
 bool
@@ -323,6 +387,7 @@ keeper_ask_reverify(struct keeper *keeper)
 		keeper->reverify = (struct reverify){.state = REVERIFY_RUNNING};
 	}
 	pthread_mutex_unlock(&keeper->state_lock);
+	quarantine_wake(keeper->quarantine);
 	return idle;
 }
 
@@ -386,7 +451,7 @@ struct journal_write *
 keeper_take_done(struct keeper *keeper, struct journal_write *list)
 {
 	struct journal_write *rest = NULL, **end = &rest;
-	if (keeper == NULL || !atomic_load(&keeper->expecting))
+	if (!atomic_load(&keeper->expecting))
 		return list;
 	pthread_mutex_lock(&keeper->done_lock);
 	for (struct journal_write *write = list, *next; write != NULL; write = next) {
@@ -411,13 +476,14 @@ keeper_take_done(struct keeper *keeper, struct journal_write *list)
 }
 
 void
-keeper_close(struct keeper *keeper)
+keeper_free(struct keeper *keeper)
 {
-	struct quarantine_changes changes;
 	if (keeper == NULL)
 		return;
-	note_failure(
-	    keeper, quarantine_keep_offered(keeper->quarantine, clock_wall_us(), &changes));
+	if (keeper->generation != NULL) /* what the last handlers have refused */
+		keep(keeper);
+	generation_release(keeper->generation);
+	generation_release(keeper->next);
 	quarantine_close(keeper->quarantine);
 	pthread_cond_destroy(&keeper->came_back);
 	pthread_mutex_destroy(&keeper->done_lock);

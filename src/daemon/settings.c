@@ -718,6 +718,17 @@ settings_each_key(
 	setting_sections_each_key(on_key, context);
 }
 
+unsigned
+settings_listen_port(const struct settings *settings)
+{
+	struct slice address =
+	    settings->listen.count > 0 ? slice_of(settings->listen.items[0]) : SLICE("");
+	int64_t port;
+	for (size_t at; (at = slice_find(address, ':')) < address.len;)
+		address = slice_from(address, at + 1);
+	return slice_to_int(address, &port) == RESULT_OK && port <= 65535 ? (unsigned)port : 0;
+}
+
 void
 settings_free(struct settings *settings)
 {

@@ -16,18 +16,10 @@ struct handler {
 	struct metric *verdicts[VERDICT_COUNT];
 	struct token_metrics {
 		struct metric *used, *last_used;
-	} * tokens; /* account_index * TOKEN_LABEL_COUNT + label */
-	struct metric *causes[DIAGNOSIS_CAUSE_COUNT];
-	struct metric *fates[QUARANTINE_FATE_COUNT];
+	} * tokens;                                  /* account_index * TOKEN_LABEL_COUNT + label */
+	struct metric *fates[QUARANTINE_FATE_COUNT]; /* but QUARANTINE_TAKEN */
 	struct log_limit refused_log;
-	/* Diagnoses that may be made now, in millionths, and when that was worked out. */
-	int64_t diagnoses, diagnoses_us;
 };
-
-/* A diagnosis costs as much as some hundred requests: this many are made at once after a quiet
- * time, and then as many a second. Further refusals are counted only. */
-#define DIAGNOSES_BURST 20
-#define DIAGNOSES_PER_SECOND 10
 
 static const char *const outcome_names[OUTCOME_LABEL_COUNT] = {
     [OUTCOME_KEPT] = "kept",
@@ -86,10 +78,7 @@ add_metrics(struct handler *handler)
 	for (int i = VERDICT_VALID + 1; i < VERDICT_COUNT; i++)
 		handler->verdicts[i] = add_metric(metrics, METRIC_SIGNATURE_FAILURES, "cause",
 		    slice_of(verdict_name((enum verdict)i)), NULL, SLICE_NONE);
-	for (int i = 0; i < DIAGNOSIS_CAUSE_COUNT; i++)
-		handler->causes[i] = add_metric(metrics, METRIC_SIGNATURE_CAUSES, "cause",
-		    slice_of(diagnosis_cause_name((enum diagnosis_cause)i)), NULL, SLICE_NONE);
-	for (int i = 0; i < QUARANTINE_FATE_COUNT; i++)
+	for (int i = QUARANTINE_TAKEN + 1; i < QUARANTINE_FATE_COUNT; i++)
 		handler->fates[i] = add_metric(metrics, METRIC_QUARANTINE_OFFERED, "fate",
 		    slice_of(quarantine_fate_name((enum quarantine_fate)i)), NULL, SLICE_NONE);
 	for (size_t i = 0; i < verifier_account_count(verifier); i++)
@@ -113,7 +102,6 @@ handler_new(const struct handler_options *options, struct handler **out_handler)
 	}
 	handler->options = *options;
 	handler->tokens = token_metrics;
-	handler->diagnoses = DIAGNOSES_BURST * CLOCK_SECOND_US;
 	add_metrics(handler);
 	*out_handler = handler;
 	return RESULT_OK;
@@ -184,9 +172,8 @@ handler_head(struct handler *handler, const struct request_head *head, bool *out
 	return status;
 }
 
-/* Where no public URL is configured, it is put together as the proxy tells it, or as it came. */
-static bool
-derive_base(const struct request_head *head, struct url_base *out_base)
+bool
+request_head_base(const struct request_head *head, struct url_base *out_base)
 {
 	struct slice scheme = SLICE("http"), host = head->host;
 	if (head->from_trusted_proxy) {
@@ -198,23 +185,8 @@ derive_base(const struct request_head *head, struct url_base *out_base)
 	return url_base_derive(out_base, scheme, host) == RESULT_OK;
 }
 
-static bool
-may_diagnose(struct handler *handler)
-{
-	int64_t now_us = clock_monotonic_us(), most = DIAGNOSES_BURST * CLOCK_SECOND_US;
-	if (handler->diagnoses_us != 0)
-		handler->diagnoses += (now_us - handler->diagnoses_us) * DIAGNOSES_PER_SECOND;
-	handler->diagnoses_us = now_us;
-	if (handler->diagnoses > most)
-		handler->diagnoses = most;
-	if (handler->diagnoses < CLOCK_SECOND_US)
-		return false;
-	handler->diagnoses -= CLOCK_SECOND_US;
-	return true;
-}
-
-static bool
-has_verified(const struct handler *handler, struct slice account)
+bool
+handler_has_verified(const struct handler *handler, struct slice account)
 {
 	size_t index;
 	if (account.ptr == NULL ||
@@ -227,45 +199,32 @@ has_verified(const struct handler *handler, struct slice account)
 	return false;
 }
 
-static void
-explain(struct handler *handler, const struct request_head *head, const struct route *route,
-    const struct verify_request *request, int64_t now_us, struct diagnosis *out_diagnosis)
+struct metric *
+handler_verdict_metric(const struct handler *handler, enum verdict verdict)
 {
-	const struct diagnosis_hints hints = {.url = {.host = head->host,
-						  .forwarded_proto = head->forwarded_proto,
-						  .forwarded_host = head->forwarded_host,
-						  .forwarded_port = head->forwarded_port,
-						  .forwarded_prefix = head->forwarded_prefix,
-						  .original = head->original_uri},
-	    .account_verified_before = has_verified(handler, request->account)};
-	uint64_t swallowed = 0;
-	diagnosis_make(handler->options.verifier, request, &hints, out_diagnosis);
-	metric_add(handler->causes[out_diagnosis->cause], 1);
-	if (handler->options.failures != NULL)
-		signature_failures_note(handler->options.failures, slice_of(route->path),
-		    request->account, out_diagnosis, now_us);
-	if (log_limit_allows(&handler->refused_log, 1, &swallowed))
-		log_line(LOG_WARNING,
-		    "refused a request on %s: its signature is not right (%s): %s (%llu more "
-		    "refusals since the last such line)",
-		    route->path, diagnosis_cause_name(out_diagnosis->cause), out_diagnosis->advice,
-		    (unsigned long long)swallowed);
+	return handler->verdicts[verdict];
 }
 
-/* What one of our tokens signed, body and all, was not made up by a stranger. */
-static bool
-is_proven(const struct verify_request *request, const struct diagnosis *diagnosis)
+struct request_head
+request_head_of(const struct quarantined *quarantined, struct slice target)
 {
-	return diagnosis != NULL && diagnosis->fits &&
-	       (request->is_get || request->form != NULL ||
-		   signature_check_body(url_query(request->target), request->body) ==
-		       SIGNATURE_BODY_MATCHES);
+	return (struct request_head){.method = quarantined->method,
+	    .target = target,
+	    .version = SLICE("HTTP/1.1"),
+	    .media_type = quarantined->media_type,
+	    .signature = quarantined->signature,
+	    .signatures = 1,
+	    .host = quarantined->host,
+	    .hosts = 1,
+	    .forwarded_proto = quarantined->forwarded_proto,
+	    .forwarded_host = quarantined->forwarded_host,
+	    .content_length = quarantined->body.len,
+	    .from_trusted_proxy = quarantined->from_trusted_proxy};
 }
 
-/* diagnosis: NULL where there was no time for one. */
 static void
 offer(struct handler *handler, const struct request_head *head, const struct route *route,
-    const struct verify_request *request, const struct diagnosis *diagnosis, int64_t now_us)
+    const struct verify_request *request, int64_t now_us)
 {
 	const struct quarantined quarantined = {.first_us = now_us,
 	    .method = head->method,
@@ -278,32 +237,28 @@ offer(struct handler *handler, const struct request_head *head, const struct rou
 	    .host = head->host,
 	    .forwarded_proto = head->forwarded_proto,
 	    .forwarded_host = head->forwarded_host,
+	    .forwarded_port = head->forwarded_port,
+	    .forwarded_prefix = head->forwarded_prefix,
 	    .original_uri = head->original_uri,
-	    .cause = diagnosis == NULL ? SLICE("undiagnosed")
-				       : slice_of(diagnosis_cause_name(diagnosis->cause)),
-	    .proven = is_proven(request, diagnosis),
 	    .from_trusted_proxy = head->from_trusted_proxy};
-	if (handler->options.quarantine != NULL)
-		metric_add(
-		    handler->fates[quarantine_offer(handler->options.quarantine, &quarantined)], 1);
+	enum quarantine_fate fate = quarantine_offer(handler->options.quarantine, &quarantined);
+	if (fate != QUARANTINE_TAKEN)
+		metric_add(handler->fates[fate], 1);
 }
 
-/* A refusal is counted; why it came to that is told for as many as there is time for, and what may
- * be genuine waits in the quarantine. */
+/* What may be genuine waits in the quarantine, and there is time to find out why it was refused
+ * (explainer.h). */
 static void
 note_refusal(struct handler *handler, const struct request_head *head, const struct route *route,
     const struct verify_request *request, enum verdict verdict, int64_t now_us)
 {
-	struct diagnosis diagnosis;
 	uint64_t swallowed = 0;
 	if (handler->options.metrics == NULL)
 		return;
 	metric_add(handler->verdicts[verdict], 1);
 	if (verdict == VERDICT_MISMATCH || verdict == VERDICT_BODY_MISMATCH) {
-		bool diagnosed = may_diagnose(handler);
-		if (diagnosed)
-			explain(handler, head, route, request, now_us, &diagnosis);
-		offer(handler, head, route, request, diagnosed ? &diagnosis : NULL, now_us);
+		if (handler->options.quarantine != NULL)
+			offer(handler, head, route, request, now_us);
 	} else if (log_limit_allows(&handler->refused_log, 1, &swallowed))
 		log_line(LOG_WARNING,
 		    "refused a request on %s: %s (%llu more refusals since the last such line)",
@@ -321,7 +276,7 @@ verify(struct handler *handler, const struct request_head *head, const struct ro
 	request->route_account = slice_of(route->account);
 	if (head->signatures > 1) /* two of them: neither */
 		request->signature = SLICE("two headers");
-	if (verifier_url_count(handler->options.verifier) == 0 && derive_base(head, &derived))
+	if (verifier_url_count(handler->options.verifier) == 0 && request_head_base(head, &derived))
 		request->base = &derived;
 	verifier_verify(handler->options.verifier, request, &handler->scratch, out_verification);
 	enum verdict verdict = out_verification->verdict;

@@ -9,12 +9,14 @@
 
 #define CHECKPOINT_BYTES (1u * 1024 * 1024) /* log size: some milliseconds of copying */
 #define SAVE_US (60 * CLOCK_SECOND_US)      /* of age that a crash may take back */
-/* What a row takes besides the request: its columns, and its place in four indexes. A request that
+/* What a row takes besides the request: its columns, and its place in five indexes. A request that
  * does not fit into a page has its last one to itself. */
 #define ROW_BYTES 512
 /* When there are too many, one in 64 more goes, so that a flood does not have the file sorted at
  * each step. */
 #define SLACK 64
+
+#define TOKEN INT64_C(1000000)
 
 /* The unproven entries that go for ?1 of weight, which is 1 for entries or size for bytes. level is
  * how far up in its group an entry stands: who stands highest goes first, whatever its group, so
@@ -27,17 +29,12 @@
 	"PRECEDING) AS level"                                                                    \
 	" FROM request WHERE proven = 0)) WHERE before < ?1) RETURNING size, proven"
 
-/* The oldest of the proven ones; by id, since the clock may have jumped. */
-#define EVICT_PROVEN(weight)                                                               \
-	"DELETE FROM request WHERE id IN (SELECT id FROM (SELECT id, sum(" weight ") OVER" \
-	" (ORDER BY id ROWS UNBOUNDED PRECEDING) - " weight " AS before FROM request"      \
-	" WHERE proven = 1) WHERE before < ?1) RETURNING size, proven"
-
 enum statement {
 	BEGIN,
 	COMMIT,
 	ROLLBACK,
 	FIND,
+	COUNT_SIGNATURE,
 	INSERT,
 	REPEAT,
 	REMOVE,
@@ -45,8 +42,7 @@ enum statement {
 	EXPIRE,
 	EVICT_UNPROVEN_ENTRIES,
 	EVICT_UNPROVEN_BYTES,
-	EVICT_PROVEN_ENTRIES,
-	EVICT_PROVEN_BYTES,
+	EVICT_PROVEN,
 	SAVE_CLOCK,
 	STATEMENT_COUNT,
 };
@@ -56,6 +52,8 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [COMMIT] = "COMMIT",
     [ROLLBACK] = "ROLLBACK",
     [FIND] = "SELECT id, proven FROM request WHERE digest = ?1",
+    [COUNT_SIGNATURE] = "SELECT count(*) FROM (SELECT 1 FROM request WHERE signature = ?1"
+			" LIMIT ?2)",
     [INSERT] =
 	"INSERT INTO request(digest, first_us, last_us, count, proven, from_trusted_proxy, aged_us,"
 	" draw, size, method, route, account, cause, signature, host, forwarded_proto,"
@@ -68,9 +66,17 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [EXPIRE] = "DELETE FROM request WHERE aged_us < ?1 RETURNING size, proven",
     [EVICT_UNPROVEN_ENTRIES] = EVICT_UNPROVEN("1"),
     [EVICT_UNPROVEN_BYTES] = EVICT_UNPROVEN("size"),
-    [EVICT_PROVEN_ENTRIES] = EVICT_PROVEN("1"),
-    [EVICT_PROVEN_BYTES] = EVICT_PROVEN("size"),
+    /* The oldest one; by id, since the clock may have jumped. */
+    [EVICT_PROVEN] = "DELETE FROM request WHERE id ="
+		     " (SELECT id FROM request WHERE proven = 1 ORDER BY id LIMIT 1)"
+		     " RETURNING size, proven",
     [SAVE_CLOCK] = "UPDATE clock SET age_us = ?1, seen_us = ?2",
+};
+
+/* A token bucket in millionths of a token, on the monotonic clock. */
+struct bucket {
+	struct quarantine_rate rate;
+	int64_t tokens, seen_us;
 };
 
 struct quarantine {
@@ -80,6 +86,7 @@ struct quarantine {
 	char *path;
 	struct quarantine_handle handle;
 	sqlite3_stmt *statements[STATEMENT_COUNT];
+	struct bucket unproven;
 	struct quarantine_size size; /* without the log */
 	int wal_pages;               /* in the log, as of the last commit */
 	int64_t age_us;              /* the clock that age is counted by, */
@@ -173,31 +180,26 @@ open_handle(struct quarantine *quarantine, struct failure *failure)
 	return result;
 }
 
-static struct quarantine_rate
-rate_or(struct quarantine_rate rate, uint32_t per_second, uint32_t burst)
-{
-	return (struct quarantine_rate){rate.per_second == 0 ? per_second : rate.per_second,
-	    rate.burst == 0 ? burst : rate.burst};
-}
-
 static struct quarantine_options
 with_defaults(const struct quarantine_options *options)
 {
 	struct quarantine_options full = *options;
-	if (full.entries_max == 0)
-		full.entries_max = 10000;
 	if (full.bytes_max == 0)
 		full.bytes_max = UINT64_C(64) * 1024 * 1024;
+	if (full.entries_max == 0)
+		full.entries_max = full.bytes_max / 1024;
 	if (full.keep_us == 0)
 		full.keep_us = 7 * CLOCK_DAY_US;
 	if (full.request_max == 0)
 		full.request_max = (size_t)512 * 1024;
 	if (full.queue_entries_max == 0)
-		full.queue_entries_max = 1000;
+		full.queue_entries_max = 8192;
 	if (full.queue_bytes_max == 0)
-		full.queue_bytes_max = (size_t)4 * 1024 * 1024;
-	full.unproven = rate_or(full.unproven, 50, 200);
-	full.proven = rate_or(full.proven, 1000, 5000);
+		full.queue_bytes_max = (size_t)16 * 1024 * 1024;
+	if (full.unproven.per_second == 0)
+		full.unproven.per_second = 100;
+	if (full.unproven.burst == 0)
+		full.unproven.burst = 5000;
 	return full;
 }
 
@@ -209,11 +211,15 @@ quarantine_open(const struct quarantine_options *options, struct quarantine **ou
 	if (quarantine == NULL)
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
 	quarantine->options = with_defaults(options);
+	quarantine->unproven = (struct bucket){
+	    quarantine->options.unproven, quarantine->options.unproven.burst * TOKEN, 0};
 	quarantine->path = strdup(options->path);
 	quarantine_queue_init(&quarantine->queue, &quarantine->options);
-	enum result result = quarantine->path == NULL
-				 ? failure_set(failure, RESULT_NO_MEMORY, "no memory")
-				 : open_handle(quarantine, failure);
+	enum result result = RESULT_OK;
+	if (quarantine->path == NULL)
+		result = failure_set(failure, RESULT_NO_MEMORY, "no memory");
+	else if (!options->open_later)
+		result = open_handle(quarantine, failure);
 	if (result != RESULT_OK) {
 		quarantine_close(quarantine);
 		return result;
@@ -260,7 +266,7 @@ note_error(struct quarantine *quarantine, int code)
 enum quarantine_fate
 quarantine_offer(struct quarantine *quarantine, const struct quarantined *request)
 {
-	return quarantine_queue_offer(&quarantine->queue, request, clock_monotonic_us());
+	return quarantine_queue_offer(&quarantine->queue, request);
 }
 
 const char *
@@ -268,11 +274,65 @@ quarantine_fate_name(enum quarantine_fate fate)
 {
 	static const char *const names[QUARANTINE_FATE_COUNT] = {
 	    [QUARANTINE_TAKEN] = "taken",
-	    [QUARANTINE_RATE] = "rate",
 	    [QUARANTINE_FULL] = "full",
 	    [QUARANTINE_TOO_LARGE] = "too-large",
 	};
 	return names[fate];
+}
+
+/* --- examining --- */
+
+void
+quarantine_wait(struct quarantine *quarantine, int64_t timeout_us)
+{
+	quarantine_queue_wait(&quarantine->queue, timeout_us);
+}
+
+void
+quarantine_wake(struct quarantine *quarantine)
+{
+	quarantine_queue_wake(&quarantine->queue);
+}
+
+static bool
+take_token(struct bucket *bucket)
+{
+	int64_t now_us = clock_monotonic_us(), most = bucket->rate.burst * TOKEN;
+	int64_t filling_us = most / bucket->rate.per_second + 1; /* longer adds nothing */
+	int64_t passed_us = now_us - bucket->seen_us;
+	if (passed_us > filling_us)
+		passed_us = filling_us;
+	bucket->tokens += passed_us * bucket->rate.per_second;
+	bucket->seen_us = now_us;
+	if (bucket->tokens > most)
+		bucket->tokens = most;
+	if (bucket->tokens < TOKEN)
+		return false;
+	bucket->tokens -= TOKEN;
+	return true;
+}
+
+/* Takes those out of the list that are not to be written. */
+static struct quarantine_item *
+examine_list(struct quarantine *quarantine, struct quarantine_item *list,
+    quarantine_examine_fn examine, void *context, size_t *out_passed)
+{
+	struct quarantine_item *passed = NULL;
+	for (struct quarantine_item **at = &list, *item; (item = *at) != NULL;) {
+		if (!item->examined && examine != NULL)
+			examine(context, &item->request);
+		if (item->examined || item->request.proven || take_token(&quarantine->unproven)) {
+			item->examined = true;
+			at = &item->next;
+			continue;
+		}
+		*at = item->next;
+		item->next = passed;
+		passed = item;
+		++*out_passed;
+	}
+	quarantine_queue_settle(&quarantine->queue, passed);
+	return list;
 }
 
 /* --- keeping, inside a transaction --- */
@@ -335,9 +395,25 @@ repeat(struct quarantine *quarantine, const struct quarantined *request, sqlite3
 	return code;
 }
 
+/* One request that is proven genuine does not prove a hundred others that carry its signature. Such
+ * a one is kept at the rate of the unproven; *out_passed where that is used up. */
 static int
-keep(struct quarantine *quarantine, const struct quarantined *request,
-    struct quarantine_changes *changes)
+doubt_many_of_one_signature(
+    struct quarantine *quarantine, struct quarantined *request, bool *out_passed)
+{
+	sqlite3_stmt *count = quarantine->statements[COUNT_SIGNATURE];
+	database_bind_text(count, 1, request->signature);
+	sqlite3_bind_int(count, 2, QUARANTINE_SAME_SIGNATURE_MAX);
+	int code = sqlite3_step(count);
+	if (code == SQLITE_ROW && sqlite3_column_int(count, 0) == QUARANTINE_SAME_SIGNATURE_MAX)
+		request->proven = false;
+	*out_passed = !request->proven && !take_token(&quarantine->unproven);
+	sqlite3_reset(count);
+	return code == SQLITE_ROW ? SQLITE_OK : code;
+}
+
+static int
+keep(struct quarantine *quarantine, struct quarantined *request, struct quarantine_changes *changes)
 {
 	const struct slice identity[] = {request->method, request->target, request->media_type,
 	    request->body, request->signature};
@@ -355,6 +431,13 @@ keep(struct quarantine *quarantine, const struct quarantined *request,
 		changes->repeated++;
 		return repeat(quarantine, request, id, was_proven);
 	}
+	bool passed = false;
+	code = SQLITE_OK;
+	if (request->proven)
+		code = doubt_many_of_one_signature(quarantine, request, &passed);
+	changes->passed += passed;
+	if (code != SQLITE_OK || passed)
+		return code;
 	changes->fresh++;
 	return insert(quarantine, request, digest);
 }
@@ -403,8 +486,6 @@ evict(struct quarantine *quarantine, size_t *evicted)
 		quarantine->options.entries_max / SLACK},
 	    {EVICT_UNPROVEN_BYTES, &quarantine->size.bytes, quarantine->options.bytes_max,
 		quarantine->options.bytes_max / SLACK},
-	    {EVICT_PROVEN_ENTRIES, &quarantine->size.entries, quarantine->options.entries_max, 0},
-	    {EVICT_PROVEN_BYTES, &quarantine->size.bytes, quarantine->options.bytes_max, 0},
 	};
 	int code = SQLITE_OK;
 	for (size_t i = 0; code == SQLITE_OK && i < sizeof rows / sizeof rows[0]; i++) {
@@ -415,6 +496,8 @@ evict(struct quarantine *quarantine, size_t *evicted)
 		    statement, 1, (sqlite3_int64)(*rows[i].is - rows[i].max + rows[i].slack));
 		code = delete_entries(quarantine, statement, evicted);
 	}
+	while (code == SQLITE_OK && is_over(quarantine) && quarantine->size.proven > 0)
+		code = delete_entries(quarantine, quarantine->statements[EVICT_PROVEN], evicted);
 	return code;
 }
 
@@ -442,13 +525,13 @@ save_clock(struct quarantine *quarantine)
 
 /* One transaction: keeps the list and then the bounds. */
 static enum result
-write_list(struct quarantine *quarantine, const struct quarantine_item *list,
+write_list(struct quarantine *quarantine, struct quarantine_item *list,
     struct quarantine_changes *out_changes)
 {
 	struct quarantine_changes changes = {0};
 	struct quarantine_size before = quarantine->size;
 	int code = database_run(quarantine->statements[BEGIN]);
-	for (const struct quarantine_item *item = list; code == SQLITE_OK && item != NULL;
+	for (struct quarantine_item *item = list; code == SQLITE_OK && item != NULL;
 	     item = item->next)
 		code = keep(quarantine, &item->request, &changes);
 	if (code == SQLITE_OK)
@@ -489,16 +572,17 @@ check_log(struct quarantine *quarantine)
 }
 
 enum result
-quarantine_keep_offered(
-    struct quarantine *quarantine, int64_t now_us, struct quarantine_changes *out_changes)
+quarantine_keep_offered(struct quarantine *quarantine, int64_t now_us,
+    quarantine_examine_fn examine, void *context, struct quarantine_changes *out_changes)
 {
 	struct quarantine_changes changes = {0};
+	size_t passed = 0;
 	follow_clock(quarantine, now_us);
-	struct quarantine_item *list = quarantine_queue_take(&quarantine->queue);
-	if (list == NULL) {
-		*out_changes = changes;
+	struct quarantine_item *list = examine_list(
+	    quarantine, quarantine_queue_take(&quarantine->queue), examine, context, &passed);
+	*out_changes = (struct quarantine_changes){.passed = passed};
+	if (list == NULL)
 		return RESULT_OK;
-	}
 	enum result result = ensure_open(quarantine);
 	if (result == RESULT_OK)
 		result = check_log(quarantine);
@@ -509,6 +593,7 @@ quarantine_keep_offered(
 		return result;
 	}
 	quarantine_queue_settle(&quarantine->queue, list);
+	changes.passed += passed;
 	*out_changes = changes;
 	return RESULT_OK;
 }

@@ -107,6 +107,12 @@ quarantine_handle_open(struct quarantine_handle *handle, const char *path, struc
 		result = set_up(handle, path, failure);
 	if (result == RESULT_OK && fresh)
 		result = database_create(handle->db, path, &owner, schema, failure);
+	/* Files of the first versions have none. */
+	if (result == RESULT_OK &&
+	    (code = sqlite3_exec(handle->db,
+		 "CREATE INDEX IF NOT EXISTS request_signature ON request(signature)", NULL, NULL,
+		 NULL)) != SQLITE_OK)
+		result = fail(handle, path, code, failure);
 	if (result == RESULT_OK && (code = prepare_questions(handle)) != SQLITE_OK)
 		result = fail(handle, path, code, failure);
 	return result;

@@ -2,34 +2,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#define TOKEN INT64_C(1000000)
-
-static struct quarantine_bucket
-full_bucket(struct quarantine_rate rate)
-{
-	return (struct quarantine_bucket){.rate = rate, .tokens = rate.burst * TOKEN};
-}
-
-static bool
-take_token(struct quarantine_bucket *bucket, int64_t now_us)
-{
-	int64_t most = bucket->rate.burst * TOKEN;
-	int64_t filling_us = most / bucket->rate.per_second + 1; /* longer adds nothing */
-	int64_t passed_us = now_us - bucket->seen_us;
-	if (passed_us > filling_us)
-		passed_us = filling_us;
-	if (passed_us > 0) { /* two threads may have read the clock in the other order */
-		bucket->tokens += passed_us * bucket->rate.per_second;
-		bucket->seen_us = now_us;
-	}
-	if (bucket->tokens > most)
-		bucket->tokens = most;
-	if (bucket->tokens < TOKEN)
-		return false;
-	bucket->tokens -= TOKEN;
-	return true;
-}
+#define GATHER_US (CLOCK_SECOND_US / 200) /* what comes in so long is written together */
+#define RETRY_US CLOCK_SECOND_US          /* what could not be written may rest so long */
 
 /* The slices of a request, all of which are copied. */
 #define TEXTS(request)                                                                             \
@@ -37,9 +13,10 @@ take_token(struct quarantine_bucket *bucket, int64_t now_us)
 		&(request)->method, &(request)->target, &(request)->route, &(request)->media_type, \
 		    &(request)->body, &(request)->account, &(request)->signature,                  \
 		    &(request)->host, &(request)->forwarded_proto, &(request)->forwarded_host,     \
+		    &(request)->forwarded_port, &(request)->forwarded_prefix,                      \
 		    &(request)->original_uri, &(request)->cause                                    \
 	}
-#define TEXT_COUNT 12
+#define TEXT_COUNT 14
 
 /* What the copy takes; SIZE_MAX where the sum is beyond max. */
 static size_t
@@ -89,43 +66,36 @@ free_list(struct quarantine_item *list)
 void
 quarantine_queue_init(struct quarantine_queue *queue, const struct quarantine_options *options)
 {
-	*queue = (struct quarantine_queue){.unproven = full_bucket(options->unproven),
-	    .proven = full_bucket(options->proven),
-	    .entries_max = options->queue_entries_max,
+	pthread_condattr_t monotonic;
+	*queue = (struct quarantine_queue){.entries_max = options->queue_entries_max,
 	    .bytes_max = options->queue_bytes_max,
 	    .request_max = options->request_max};
 	queue->end = &queue->list;
 	pthread_mutex_init(&queue->lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&queue->called, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 }
 
+/* With the lock held. */
 static bool
-has_room(const struct quarantine_queue *queue, size_t size, bool proven)
+take_room(struct quarantine_queue *queue, size_t size)
 {
-	size_t entries = queue->entries_max, bytes = queue->bytes_max;
-	if (!proven) {
-		entries -= entries / 4;
-		bytes -= bytes / 4;
-	}
-	return queue->entries < entries && queue->bytes < bytes && size <= bytes - queue->bytes;
-}
-
-/* With the lock held. Room comes first: what finds none costs no token. */
-static enum quarantine_fate
-admit(struct quarantine_queue *queue, size_t size, bool proven, int64_t now_us)
-{
-	if (!has_room(queue, size, proven))
-		return QUARANTINE_FULL;
-	if (!take_token(proven ? &queue->proven : &queue->unproven, now_us))
-		return QUARANTINE_RATE;
+	if (queue->entries >= queue->entries_max || queue->bytes >= queue->bytes_max ||
+	    size > queue->bytes_max - queue->bytes)
+		return false;
 	queue->entries++;
 	queue->bytes += size;
-	return QUARANTINE_TAKEN;
+	return true;
 }
 
 static void
 append(struct quarantine_queue *queue, struct quarantine_item *item)
 {
 	pthread_mutex_lock(&queue->lock);
+	if (queue->list == NULL)
+		pthread_cond_signal(&queue->called);
 	*queue->end = item;
 	queue->end = &item->next;
 	pthread_mutex_unlock(&queue->lock);
@@ -141,18 +111,17 @@ give_room(struct quarantine_queue *queue, size_t entries, size_t bytes)
 }
 
 enum quarantine_fate
-quarantine_queue_offer(
-    struct quarantine_queue *queue, const struct quarantined *request, int64_t now_us)
+quarantine_queue_offer(struct quarantine_queue *queue, const struct quarantined *request)
 {
 	size_t size = size_of(request, queue->request_max);
 	if (size == SIZE_MAX)
 		return QUARANTINE_TOO_LARGE;
-	/* Admitted before it is copied: in a flood most requests must cost nothing. */
+	/* Before it is copied: what finds no room must cost nothing. */
 	pthread_mutex_lock(&queue->lock);
-	enum quarantine_fate fate = admit(queue, size, request->proven, now_us);
+	bool has_room = take_room(queue, size);
 	pthread_mutex_unlock(&queue->lock);
-	if (fate != QUARANTINE_TAKEN)
-		return fate;
+	if (!has_room)
+		return QUARANTINE_FULL;
 	struct quarantine_item *item = copy(request, size);
 	if (item == NULL) {
 		give_room(queue, 1, size);
@@ -160,6 +129,38 @@ quarantine_queue_offer(
 	}
 	append(queue, item);
 	return QUARANTINE_TAKEN;
+}
+
+/* With the lock held: until that time; before it once the list holds something, unless for more. */
+static void
+wait_until(struct quarantine_queue *queue, int64_t until_us, bool for_more)
+{
+	const struct timespec until = {
+	    .tv_sec = until_us / CLOCK_SECOND_US, .tv_nsec = until_us % CLOCK_SECOND_US * 1000};
+	int code = 0;
+	while (!queue->woken && (for_more || queue->list == NULL) && code == 0)
+		code = pthread_cond_timedwait(&queue->called, &queue->lock, &until);
+}
+
+void
+quarantine_queue_wait(struct quarantine_queue *queue, int64_t timeout_us)
+{
+	pthread_mutex_lock(&queue->lock);
+	wait_until(queue, clock_monotonic_us() + timeout_us, false);
+	if (queue->list != NULL)
+		wait_until(queue, queue->rest_us, true);
+	queue->rest_us = clock_monotonic_us() + GATHER_US;
+	queue->woken = false;
+	pthread_mutex_unlock(&queue->lock);
+}
+
+void
+quarantine_queue_wake(struct quarantine_queue *queue)
+{
+	pthread_mutex_lock(&queue->lock);
+	queue->woken = true;
+	pthread_cond_signal(&queue->called);
+	pthread_mutex_unlock(&queue->lock);
 }
 
 struct quarantine_item *
@@ -184,6 +185,7 @@ quarantine_queue_put_back(struct quarantine_queue *queue, struct quarantine_item
 	if (queue->list == NULL)
 		queue->end = end == &list ? &queue->list : end;
 	queue->list = list;
+	queue->rest_us = clock_monotonic_us() + RETRY_US;
 	pthread_mutex_unlock(&queue->lock);
 }
 
@@ -203,5 +205,6 @@ void
 quarantine_queue_done(struct quarantine_queue *queue)
 {
 	free_list(queue->list);
+	pthread_cond_destroy(&queue->called);
 	pthread_mutex_destroy(&queue->lock);
 }

@@ -403,6 +403,8 @@ explain_fit(const struct search *search, struct advice_facts *facts, struct diag
 	out->fits = true;
 	out->account_index = search->key.account_index;
 	out->label = search->key.label;
+	out->query_rule = search->choice[VARIANT_QUERY]->rule;
+	out->parameters_rule = search->choice[VARIANT_PARAMETERS]->rule;
 	facts->signed_account = verifier_account(search->verifier, out->account_index);
 	out->causes =
 	    compare_urls(search, facts) | compare_queries(search) | compare_bodies(search);
@@ -521,6 +523,47 @@ diagnosis_make(const struct verifier *verifier, const struct verify_request *req
 	}
 	free(search);
 	*out_diagnosis = made;
+}
+
+/* The account's own token of that name, where a token of its own was what fitted earlier. */
+static size_t
+repeated_account(const struct diagnosis *earlier, const struct verifier *verifier,
+    const struct verify_request *request)
+{
+	struct slice account =
+	    request->account.ptr != NULL ? request->account : request->route_account;
+	size_t index;
+	if ((earlier->causes & DIAGNOSIS_BIT(DIAGNOSIS_OTHER_ACCOUNT)) == 0 &&
+	    account.ptr != NULL && verifier_find_account(verifier, account, &index))
+		return index;
+	return earlier->account_index;
+}
+
+bool
+diagnosis_repeats(const struct diagnosis *earlier, const struct verifier *verifier,
+    const struct verify_request *request, const struct diagnosis_hints *hints,
+    struct buffer *scratch)
+{
+	struct buffer query = BUFFER_EMPTY, parameters = BUFFER_EMPTY;
+	uint8_t wanted[SIGNATURE_DIGEST_SIZE];
+	bool repeats =
+	    earlier->fits && signature_from_text(request->signature, wanted) == RESULT_OK &&
+	    query_variants_write(&query, &parameters, url_query(request->target),
+		url_hints_target(&hints->url), earlier->query_rule) &&
+	    (query_variants_is_split(earlier->query_rule) ||
+		parameter_variants_write(&parameters, request, earlier->parameters_rule));
+	if (repeats) {
+		buffer_clear(scratch);
+		buffer_append(scratch, slice_of(earlier->url));
+		buffer_append(scratch, buffer_slice(&query));
+		repeats =
+		    !scratch->failed &&
+		    verifier_token_signs(verifier, repeated_account(earlier, verifier, request),
+			earlier->label, buffer_slice(scratch), buffer_slice(&parameters), wanted);
+	}
+	buffer_done(&query);
+	buffer_done(&parameters);
+	return repeats;
 }
 
 const char *

@@ -103,53 +103,61 @@ rewrite_without_query(struct buffer *out, struct slice body, struct slice query)
 static const rewrite_fn rewrites[] = {rewrite_end, rewrite_plus, rewrite_twice_escaped,
     rewrite_to_lf, rewrite_to_crlf, rewrite_latin_1, rewrite_without_query};
 
-static void
-add_body(struct variants *variants, struct slice body)
-{
-	struct form form = FORM_EMPTY;
-	struct buffer parameters = BUFFER_EMPTY;
-	if (form_decode(&form, body, FIELDS_MAX) == RESULT_OK &&
-	    signature_append_parameters(&parameters, &form) == RESULT_OK)
-		variants_add(variants, VARIANT_PARAMETERS, buffer_slice(&parameters),
-		    VARIANT_DEVIATION, VARIANT_BODY_CHANGED);
-	form_done(&form);
-	buffer_done(&parameters);
-}
+#define REWRITE_COUNT (sizeof rewrites / sizeof rewrites[0])
 
-static void
-add_rewritten(struct variants *variants, const struct verify_request *request)
+/* Rules, by their numbers. Rewrites are counted from RULE_REWRITE on. */
+enum { RULE_AS_CAME, RULE_NONE, RULE_REWRITE };
+
+static bool
+write_rewritten(struct buffer *out, const struct verify_request *request, size_t index)
 {
 	struct buffer body = BUFFER_EMPTY;
-	if (request->body.len > BODY_MAX)
-		return;
-	for (size_t i = 0; i < sizeof rewrites / sizeof rewrites[0]; i++) {
-		buffer_clear(&body);
-		rewrites[i](&body, request->body, url_query(request->target));
-		if (!body.failed)
-			add_body(variants, buffer_slice(&body));
-	}
+	struct form form = FORM_EMPTY;
+	rewrites[index](&body, request->body, url_query(request->target));
+	bool writes = !body.failed &&
+		      form_decode(&form, buffer_slice(&body), FIELDS_MAX) == RESULT_OK &&
+		      signature_append_parameters(out, &form) == RESULT_OK;
+	form_done(&form);
 	buffer_done(&body);
+	return writes;
+}
+
+bool
+parameter_variants_write(struct buffer *out, const struct verify_request *request, unsigned rule)
+{
+	if (rule == RULE_NONE)
+		return true;
+	if (rule >= RULE_REWRITE)
+		return !request->is_get && request->body.len > 0 && request->body.len <= BODY_MAX &&
+		       rule - RULE_REWRITE < REWRITE_COUNT &&
+		       write_rewritten(out, request, rule - RULE_REWRITE);
+	return request->is_get || request->form == NULL ||
+	       signature_append_parameters(out, request->form) == RESULT_OK;
 }
 
 enum result
 parameter_variants_add(struct variants *variants, const struct verify_request *request)
 {
-	bool is_form = !request->is_get && request->form != NULL;
-	struct buffer parameters = BUFFER_EMPTY;
-	enum result result =
-	    is_form ? signature_append_parameters(&parameters, request->form) : RESULT_OK;
-	if (result == RESULT_OK) {
-		variants_add(variants, VARIANT_PARAMETERS, buffer_slice(&parameters),
-		    VARIANT_AS_CAME, VARIANT_BODY_AS_CAME);
-		if (variants->lists[VARIANT_PARAMETERS].count == 0)
-			result = RESULT_LIMIT;
-	}
-	if (result == RESULT_OK && is_form)
-		variants_add(
-		    variants, VARIANT_PARAMETERS, SLICE(""), VARIANT_DEVIATION, VARIANT_BODY_ALONE);
+	struct buffer out = BUFFER_EMPTY;
+	enum result result = RESULT_OK;
+	if (!parameter_variants_write(&out, request, RULE_AS_CAME))
+		result = RESULT_NO_MEMORY;
+	else
+		variants_add(variants, VARIANT_PARAMETERS, buffer_slice(&out), VARIANT_AS_CAME,
+		    VARIANT_BODY_AS_CAME, RULE_AS_CAME);
+	if (result == RESULT_OK && variants->lists[VARIANT_PARAMETERS].count == 0)
+		result = RESULT_LIMIT;
+	if (result == RESULT_OK && !request->is_get && request->form != NULL)
+		variants_add(variants, VARIANT_PARAMETERS, SLICE(""), VARIANT_DEVIATION,
+		    VARIANT_BODY_ALONE, RULE_NONE);
 	/* What is no form by its Content-Type may be one whose type was lost. */
-	if (result == RESULT_OK && !request->is_get && request->body.len > 0)
-		add_rewritten(variants, request);
-	buffer_done(&parameters);
+	for (unsigned rule = RULE_REWRITE;
+	     result == RESULT_OK && rule < RULE_REWRITE + REWRITE_COUNT; rule++) {
+		buffer_clear(&out);
+		if (parameter_variants_write(&out, request, rule))
+			variants_add(variants, VARIANT_PARAMETERS, buffer_slice(&out),
+			    VARIANT_DEVIATION, VARIANT_BODY_CHANGED, rule);
+	}
+	buffer_done(&out);
 	return result;
 }

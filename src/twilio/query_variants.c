@@ -10,6 +10,11 @@
 #define PIECES_MAX 64       /* a longer query is not put in order */
 #define SORTED_LEN_MAX 1024 /* of a longer query, pairs would not be reached */
 #define FIELDS_MAX 65536    /* as many as dlrd ever takes */
+#define ORDERS_MAX 120      /* of QUERY_VARIANTS_ORDERS_OF pieces */
+
+/* Rules of a GET's query that is cut in two; the others count from 0. */
+#define RULE_SPLIT 1000       /* before the first parameter that looks like Twilio's */
+#define RULE_SPLIT_WHOLE 1001 /* before the first of all */
 
 #define UNRESERVED "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 #define RESERVED "!*'();:@,/?$[]|{}^\"<>\\`"
@@ -68,6 +73,8 @@ static const struct spelling spellings[] = {
     {UNRESERVED RESERVED, NULL, SPACE_TO_PLUS, HEX_AS_IS, true, false, ODD},
     {UNRESERVED RESERVED, NULL, PLUS_TO_SPACE, HEX_AS_IS, true, false, ODD},
 };
+
+#define SPELLING_COUNT (sizeof spellings / sizeof spellings[0])
 
 static bool
 has(const char *bytes, unsigned char byte)
@@ -134,15 +141,6 @@ spell(struct buffer *out, struct slice query, const struct spelling *spelling)
 	}
 }
 
-static void
-add(struct variants *variants, struct buffer *scratch, enum variant_weight weight)
-{
-	if (!scratch->failed)
-		variants_add(
-		    variants, VARIANT_QUERY, buffer_slice(scratch), weight, VARIANT_BODY_AS_CAME);
-	buffer_clear(scratch);
-}
-
 /* A query's parameters as they stand. */
 struct pieces {
 	struct slice items[PIECES_MAX];
@@ -186,136 +184,200 @@ append_sorted(struct buffer *out, const struct pieces *pieces)
 	append_pieces(out, &sorted, 0, sorted.count);
 }
 
-static void
-swap(struct slice *a, struct slice *b)
+/* --- the rules: each writes one other query than the one that came --- */
+
+/* What they work on. */
+struct source {
+	struct slice query, original;
+	struct pieces pieces; /* none where they are too many */
+};
+
+/* Writes what the rule of that index within its family makes of the source, with a question mark or
+ * as nothing at all; false where it makes nothing of it. */
+typedef bool (*write_fn)(struct buffer *out, const struct source *source, size_t index);
+
+static bool
+write_as_came(struct buffer *out, const struct source *source, size_t index)
 {
-	struct slice kept = *a;
-	*a = *b;
-	*b = kept;
+	(void)index;
+	if (source->query.ptr != NULL) {
+		buffer_append_byte(out, '?');
+		buffer_append(out, source->query);
+	}
+	return true;
 }
 
-/* Every order of the pieces from `first` on. */
-static void
-add_orders(struct variants *variants, struct buffer *scratch, struct pieces *pieces, size_t first)
+static bool
+write_told(struct buffer *out, const struct source *source, size_t index)
 {
-	if (first + 1 >= pieces->count) {
-		append_pieces(scratch, pieces, 0, pieces->count);
-		add(variants, scratch, pieces->count <= 3 ? ONE : ODD);
-		return;
-	}
-	for (size_t i = first; i < pieces->count; i++) {
-		swap(&pieces->items[first], &pieces->items[i]);
-		add_orders(variants, scratch, pieces, first + 1);
-		swap(&pieces->items[first], &pieces->items[i]);
-	}
+	(void)index;
+	if (source->original.ptr == NULL)
+		return false;
+	buffer_append(out, slice_from(source->original, url_path(source->original).len));
+	return true;
 }
 
-static void
-add_hash_last(struct variants *variants, struct buffer *scratch, const struct pieces *pieces)
+static bool
+write_none(struct buffer *out, const struct source *source, size_t index)
 {
-	struct pieces moved = {.count = 0};
-	for (int is_hash = 0; is_hash < 2; is_hash++)
-		for (size_t i = 0; i < pieces->count; i++)
-			if (slice_starts_with(pieces->items[i], SLICE("bodySHA256=")) == is_hash)
-				moved.items[moved.count++] = pieces->items[i];
-	append_pieces(scratch, &moved, 0, moved.count);
-	add(variants, scratch, ONE);
+	(void)out, (void)index;
+	return source->query.ptr != NULL;
+}
+
+static bool
+write_spelling(struct buffer *out, const struct source *source, size_t index)
+{
+	if (source->query.ptr == NULL)
+		return false;
+	spell(out, source->query, &spellings[index]);
+	return true;
 }
 
 /* "a=" and "a" say the same. */
-static void
-add_blank_spellings(struct variants *variants, struct buffer *scratch, const struct pieces *pieces)
+static bool
+write_blanks(struct buffer *out, const struct source *source, size_t wants_mark)
 {
-	for (int wants_mark = 0; wants_mark < 2; wants_mark++) {
-		for (size_t i = 0; i < pieces->count; i++) {
-			struct slice piece = pieces->items[i];
-			bool has_mark = slice_find(piece, '=') < piece.len;
-			if (!wants_mark && has_mark && piece.ptr[piece.len - 1] == '=')
-				piece.len--;
-			buffer_append_byte(scratch, i == 0 ? '?' : '&');
-			buffer_append(scratch, piece);
-			if (wants_mark && !has_mark && piece.len > 0)
-				buffer_append_byte(scratch, '=');
-		}
-		add(variants, scratch, ONE);
+	for (size_t i = 0; i < source->pieces.count; i++) {
+		struct slice piece = source->pieces.items[i];
+		bool has_mark = slice_find(piece, '=') < piece.len;
+		if (!wants_mark && has_mark && piece.ptr[piece.len - 1] == '=')
+			piece.len--;
+		buffer_append_byte(out, i == 0 ? '?' : '&');
+		buffer_append(out, piece);
+		if (wants_mark && !has_mark && piece.len > 0)
+			buffer_append_byte(out, '=');
 	}
+	return source->pieces.count > 0;
 }
 
-static void
-add_spellings(struct variants *variants, struct buffer *scratch, struct slice query)
+/* A proxy may have put a parameter of its own behind (0) or before (1). */
+static bool
+write_shortened(struct buffer *out, const struct source *source, size_t index)
 {
-	for (size_t i = 0; i < sizeof spellings / sizeof spellings[0]; i++) {
-		spell(scratch, query, &spellings[i]);
-		add(variants, scratch, spellings[i].weight);
-	}
+	if (source->pieces.count < 2)
+		return false;
+	append_pieces(out, &source->pieces, index, source->pieces.count - 1 + index);
+	return true;
 }
 
-static void
-add_sorted_spellings(struct variants *variants, struct buffer *scratch, struct slice query)
+static bool
+write_sorted(struct buffer *out, const struct source *source, size_t index)
+{
+	(void)index;
+	append_sorted(out, &source->pieces);
+	return source->pieces.count > 0;
+}
+
+static bool
+write_hash_last(struct buffer *out, const struct source *source, size_t index)
+{
+	struct pieces moved = {.count = 0};
+	(void)index;
+	for (int is_hash = 0; is_hash < 2; is_hash++)
+		for (size_t i = 0; i < source->pieces.count; i++)
+			if (slice_starts_with(source->pieces.items[i], SLICE("bodySHA256=")) ==
+			    is_hash)
+				moved.items[moved.count++] = source->pieces.items[i];
+	append_pieces(out, &moved, 0, moved.count);
+	return moved.count > 0;
+}
+
+/* The order of that index among all of them: its digits in the factorial number system say which of
+ * the pieces that are left comes next. */
+static bool
+write_order(struct buffer *out, const struct source *source, size_t index)
+{
+	struct pieces left = source->pieces, turned = {.count = 0};
+	size_t orders = 1;
+	for (size_t i = 2; i <= left.count; i++)
+		orders *= i;
+	if (left.count < 2 || left.count > QUERY_VARIANTS_ORDERS_OF || index >= orders)
+		return false;
+	while (left.count > 0) {
+		orders /= left.count;
+		size_t next = index / orders;
+		index %= orders;
+		turned.items[turned.count++] = left.items[next];
+		left.count--;
+		memmove(&left.items[next], &left.items[next + 1],
+		    (left.count - next) * sizeof left.items[0]);
+	}
+	append_pieces(out, &turned, 0, turned.count);
+	return true;
+}
+
+static bool
+write_sorted_spelling(struct buffer *out, const struct source *source, size_t index)
 {
 	struct buffer spelled = BUFFER_EMPTY;
 	struct pieces pieces;
-	for (size_t i = 0; i < sizeof spellings / sizeof spellings[0]; i++) {
-		buffer_clear(&spelled);
-		spell(&spelled, query, &spellings[i]);
-		if (!spelled.failed && read_pieces(slice_from(buffer_slice(&spelled), 1), &pieces))
-			append_sorted(scratch, &pieces);
-		if (scratch->len > 0)
-			add(variants, scratch, VARIANT_PAIR);
+	bool writes = source->pieces.count > 0 && source->query.len <= SORTED_LEN_MAX;
+	if (writes) {
+		spell(&spelled, source->query, &spellings[index]);
+		writes =
+		    !spelled.failed && read_pieces(slice_from(buffer_slice(&spelled), 1), &pieces);
 	}
+	if (writes)
+		append_sorted(out, &pieces);
 	buffer_done(&spelled);
+	return writes;
 }
 
-/* A proxy may have put a parameter of its own before or behind. */
-static void
-add_shortened(struct variants *variants, struct buffer *scratch, const struct pieces *pieces)
-{
-	if (pieces->count < 2)
-		return;
-	append_pieces(scratch, pieces, 0, pieces->count - 1);
-	add(variants, scratch, ODD);
-	append_pieces(scratch, pieces, 1, pieces->count);
-	add(variants, scratch, ODD);
-}
+/* A rule's number is its place when all families stand in a row, so the order is also that in which
+ * the queries are added. */
+static const struct family {
+	write_fn write;
+	size_t count;
+	enum variant_weight weight;
+} families[] = {
+    {write_as_came, 1, VARIANT_AS_CAME},
+    {write_told, 1, VARIANT_TOLD},
+    {write_none, 1, VARIANT_DEVIATION},
+    {write_spelling, SPELLING_COUNT, VARIANT_DEVIATION},
+    {write_blanks, 2, ONE},
+    {write_shortened, 2, ODD},
+    {write_sorted, 1, ONE},
+    {write_hash_last, 1, ONE},
+    {write_order, ORDERS_MAX, ONE},
+    {write_sorted_spelling, SPELLING_COUNT, VARIANT_PAIR},
+};
+
+#define FAMILY_COUNT (sizeof families / sizeof families[0])
 
 static void
-add_reordered(struct variants *variants, struct buffer *scratch, const struct pieces *pieces)
+read_source(struct slice query, struct slice original, struct source *out_source)
 {
-	append_sorted(scratch, pieces);
-	add(variants, scratch, ONE);
-	add_hash_last(variants, scratch, pieces);
-	struct pieces turned = *pieces;
-	if (pieces->count <= QUERY_VARIANTS_ORDERS_OF)
-		add_orders(variants, scratch, &turned, 0);
+	out_source->query = query;
+	out_source->original = original;
+	if (!read_pieces(query, &out_source->pieces))
+		out_source->pieces.count = 0;
+}
+
+static enum variant_weight
+weight_of(const struct family *family, const struct source *source, size_t index)
+{
+	if (family->write == write_spelling)
+		return spellings[index].weight;
+	if (family->write == write_order && source->pieces.count > 3)
+		return ODD;
+	return family->weight;
 }
 
 void
 query_variants_add(struct variants *variants, struct slice query, struct slice original)
 {
-	struct buffer scratch = BUFFER_EMPTY;
-	struct pieces pieces;
-	if (query.ptr != NULL) {
-		buffer_append_byte(&scratch, '?');
-		buffer_append(&scratch, query);
-	}
-	add(variants, &scratch, VARIANT_AS_CAME);
-	if (original.ptr != NULL) {
-		buffer_append(&scratch, slice_from(original, url_path(original).len));
-		add(variants, &scratch, VARIANT_TOLD);
-	}
-	if (query.ptr != NULL) {
-		bool few = read_pieces(query, &pieces);
-		add(variants, &scratch, VARIANT_DEVIATION); /* none at all */
-		add_spellings(variants, &scratch, query);
-		if (few) {
-			add_blank_spellings(variants, &scratch, &pieces);
-			add_shortened(variants, &scratch, &pieces);
-			add_reordered(variants, &scratch, &pieces);
-			if (query.len <= SORTED_LEN_MAX)
-				add_sorted_spellings(variants, &scratch, query);
+	struct buffer out = BUFFER_EMPTY;
+	struct source source;
+	unsigned rule = 0;
+	read_source(query, original, &source);
+	for (const struct family *family = families; family < families + FAMILY_COUNT; family++)
+		for (size_t index = 0; index < family->count; index++, rule++) {
+			buffer_clear(&out);
+			if (family->write(&out, &source, index) && !out.failed)
+				variants_add(variants, VARIANT_QUERY, buffer_slice(&out),
+				    weight_of(family, &source, index), VARIANT_BODY_AS_CAME, rule);
 		}
-	}
-	buffer_done(&scratch);
+	buffer_done(&out);
 }
 
 /* Where the first parameter begins whose name starts with a capital letter, or query.len. */
@@ -330,20 +392,28 @@ find_twilios(struct slice query)
 	return query.len;
 }
 
-static void
-add_split(struct variants *variants, struct slice query, size_t at)
+/* The part before the cut, and what the rest gives as a form. */
+static bool
+write_split(struct buffer *out_kept, struct buffer *out_parameters, struct slice query, size_t at)
 {
 	struct form form = FORM_EMPTY;
-	struct buffer kept = BUFFER_EMPTY, parameters = BUFFER_EMPTY;
 	if (at > 1) { /* without the & before the cut */
-		buffer_append_byte(&kept, '?');
-		buffer_append(&kept, (struct slice){query.ptr, at - 1});
+		buffer_append_byte(out_kept, '?');
+		buffer_append(out_kept, (struct slice){query.ptr, at - 1});
 	}
-	if (form_decode(&form, slice_from(query, at), FIELDS_MAX) == RESULT_OK &&
-	    signature_append_parameters(&parameters, &form) == RESULT_OK && !kept.failed)
-		variants_add_split_query(
-		    variants, buffer_slice(&kept), buffer_slice(&parameters), VARIANT_DEVIATION);
+	bool writes = form_decode(&form, slice_from(query, at), FIELDS_MAX) == RESULT_OK &&
+		      signature_append_parameters(out_parameters, &form) == RESULT_OK;
 	form_done(&form);
+	return writes && !out_kept->failed;
+}
+
+static void
+add_split(struct variants *variants, struct slice query, size_t at, unsigned rule)
+{
+	struct buffer kept = BUFFER_EMPTY, parameters = BUFFER_EMPTY;
+	if (write_split(&kept, &parameters, query, at))
+		variants_add_split_query(variants, buffer_slice(&kept), buffer_slice(&parameters),
+		    VARIANT_DEVIATION, rule);
 	buffer_done(&kept);
 	buffer_done(&parameters);
 }
@@ -355,9 +425,32 @@ query_variants_add_split(struct variants *variants, struct slice query)
 	if (query.len == 0)
 		return;
 	if (at < query.len)
-		add_split(variants, query, at);
+		add_split(variants, query, at, RULE_SPLIT);
 	if (at > 0)
-		add_split(variants, query, 0);
+		add_split(variants, query, 0, RULE_SPLIT_WHOLE);
+}
+
+bool
+query_variants_is_split(unsigned rule)
+{
+	return rule == RULE_SPLIT || rule == RULE_SPLIT_WHOLE;
+}
+
+bool
+query_variants_write(struct buffer *out_query, struct buffer *out_parameters, struct slice query,
+    struct slice original, unsigned rule)
+{
+	struct source source;
+	if (query_variants_is_split(rule))
+		return query.len > 0 && write_split(out_query, out_parameters, query,
+					    rule == RULE_SPLIT ? find_twilios(query) : 0);
+	read_source(query, original, &source);
+	for (const struct family *family = families; family < families + FAMILY_COUNT; family++) {
+		if (rule < family->count)
+			return family->write(out_query, &source, rule) && !out_query->failed;
+		rule -= (unsigned)family->count;
+	}
+	return false;
 }
 
 static int

@@ -205,7 +205,7 @@ add_origin(struct variants *variants, const struct origins *origins, const struc
 	}
 	if (!scratch->failed)
 		variants_add(variants, VARIANT_ORIGIN, buffer_slice(scratch), weigh(origins, parts),
-		    VARIANT_BODY_AS_CAME);
+		    VARIANT_BODY_AS_CAME, 0);
 }
 
 /* Every port with one scheme and host, but for the other scheme's standard one. */
@@ -247,7 +247,7 @@ add_path(struct variants *variants, struct buffer *scratch, enum variant_weight 
 {
 	if (!scratch->failed)
 		variants_add(
-		    variants, VARIANT_PATH, buffer_slice(scratch), weight, VARIANT_BODY_AS_CAME);
+		    variants, VARIANT_PATH, buffer_slice(scratch), weight, VARIANT_BODY_AS_CAME, 0);
 }
 
 static void

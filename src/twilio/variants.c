@@ -46,23 +46,26 @@ add(struct variants *variants, enum variant_part part, size_t extra, struct slic
 
 void
 variants_add(struct variants *variants, enum variant_part part, struct slice text,
-    enum variant_weight weight, enum variant_body body)
+    enum variant_weight weight, enum variant_body body, unsigned rule)
 {
 	if (is_known(variants, &variants->lists[part], text))
 		return;
 	struct variant *added = add(variants, part, 0, text, weight);
-	if (added != NULL)
-		added->body = body;
+	if (added == NULL)
+		return;
+	added->body = body;
+	added->rule = rule;
 }
 
 void
 variants_add_split_query(struct variants *variants, struct slice query, struct slice parameters,
-    enum variant_weight weight)
+    enum variant_weight weight, unsigned rule)
 {
 	struct variant *added = add(variants, VARIANT_QUERY, parameters.len, query, weight);
 	if (added == NULL)
 		return;
 	added->body = VARIANT_BODY_IN_QUERY;
+	added->rule = rule;
 	added->has_parameters = true;
 	added->parameters_start = variants->text.len;
 	added->parameters_len = parameters.len;

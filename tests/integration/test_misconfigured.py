@@ -96,6 +96,8 @@ def test_a_wrong_setting_is_named_and_loses_nothing(make_daemon, name):
     finally:
         proxy.stop()
 
+    until(lambda: [row["count"] for row in daemon.get("/v1/signature-failures")["failures"]] == [2],
+          what="the explanation")
     (failure,) = daemon.get("/v1/signature-failures")["failures"]
     assert case["cause"] in failure["causes"].split(", "), failure
     assert case["advice"] in failure["advice"], failure

@@ -298,14 +298,20 @@ def test_a_damaged_quarantine_stops_no_daemon(tmp_path):
     (tmp_path / "quarantine.db").write_bytes(b"no database" * 1000)
     daemon = harness.Daemon(store=tmp_path).start()
     try:
-        assert "there is no quarantine for what is refused" in daemon.log()
+        assert "the quarantine cannot be written" in daemon.log()
         post(daemon, token=NEW_TOKEN)
         post(daemon, status=204)
-        for path, method in (("", "GET"), ("/1", "GET"), ("/reverify", "GET"), ("/reverify", "POST"),
-                             ("/1/drop", "POST"), ("/all/drop", "POST")):
+        for path, method in (("", "GET"), ("/1", "GET"), ("/1/drop", "POST"),
+                             ("/all/drop", "POST")):
             response = daemon.api("/v1/quarantine" + path, method=method)
-            assert response.status == 503 and "no quarantine" in response.json()["error"]
-        assert daemon.get("/v1/signature-failures")["failures"][0]["count"] == 3
+            assert response.status == 500
+            assert "the quarantine: corrupt data: " in response.json()["error"]
+        assert daemon.api("/v1/quarantine/reverify", method="POST").status == 202
+        found = until(lambda: (daemon.get("/v1/quarantine/reverify")["state"] != "running"
+                               and daemon.get("/v1/quarantine/reverify")), what="the end of it")
+        assert found["state"] == "failed" and "quarantine.db" in found["error"]
+        until(lambda: sum(row["count"] for row in daemon.get("/v1/signature-failures")["failures"])
+              == 3, what="the explanations")
         assert daemon.cli("quarantine", "list", check=False).returncode == 1
         assert daemon.cli("quarantine", "reverify", check=False).returncode == 1
         assert daemon.campaign()["delivered"] == 3
@@ -346,11 +352,11 @@ def test_a_flood_costs_no_receipt_and_is_bounded(make_daemon, tmp_path):
     acknowledged, stored = check_ledger(daemon, tmp_path / "ledger")
     assert acknowledged == stored
     assert len(daemon.events()) == stored
-    assert offered(daemon) >= count
-    # 200 at once, then 50 a second, and the 200 of before.
-    until(lambda: daemon.metric("dlrd_quarantine_entries", '{proven="no"}') > 0, what="the size")
-    size = daemon.metric("dlrd_quarantine_entries", '{proven="no"}')
-    assert size <= 200 + 50 * (took + 5 * SLOW)
+    until(lambda: offered(daemon) >= count, what="the keeper")
+    # 5000 at once, then 100 a second; and one for each KiB of quarantine_size at most.
+    written = daemon.metric("dlrd_quarantine_offered_total", '{fate="taken"}')
+    assert written <= 5000 + 100 * (took + 5 * SLOW)
+    assert 0 < daemon.metric("dlrd_quarantine_entries", '{proven="no"}') <= 1024
     assert daemon.metric("dlrd_quarantine_bytes") <= 1024 * 1024
     files = [path.stat().st_size for path in daemon.store.glob("quarantine.db*")]
     assert sum(files) < 16 * 1024 * 1024, files
@@ -360,6 +366,40 @@ def test_a_flood_costs_no_receipt_and_is_bounded(make_daemon, tmp_path):
     assert "undiagnosed" in {row["cause"] for row in entries(daemon)}
     failures = daemon.get("/v1/signature-failures")["failures"]
     assert len(failures) <= 64
+
+
+def send_all(daemon, sids, **more):
+    """Signed receipts, as fast as one connection lets them in; all are refused."""
+    with daemon.connect(60) as connection:
+        for sid in sids:
+            data = signed_post(SAMPLE_TARGET, status_params(sid, "delivered"), **more)
+            assert connection.ask(data).status == 403
+
+
+@pytest.mark.parametrize("wrong, signed, mended", [
+    ({"server": {"public_url": "http://callbacks.example.com"}}, {},
+     {"server": {"public_url": PUBLIC_URL}}),
+    ({}, {"token": NEW_TOKEN}, {ACCOUNT_SECTION: {"next_auth_token": NEW_TOKEN}}),
+], ids=["scheme", "token"])
+def test_all_our_traffic_at_full_speed_waits_to_be_mended(make_daemon, wrong, signed, mended):
+    daemon = make_daemon(wrong, tokens=TOKENS)
+    count, threads = scaled(4800, 400), 4
+    sids = [new_sid() for _ in range(count)]
+    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+        for done in [pool.submit(send_all, daemon, sids[i::threads], **signed)
+                     for i in range(threads)]:
+            done.result()
+    until(lambda: offered(daemon) == count, what="the keeper")
+    assert daemon.metric("dlrd_quarantine_offered_total", '{fate="taken"}') == count
+    if wrong:  # each of them, though there is time to diagnose a few only
+        until(lambda: daemon.metric("dlrd_quarantine_entries", '{proven="yes"}') == count,
+              what="the proof of each")
+        assert daemon.metric("dlrd_signature_causes_total", '{cause="scheme"}') == count
+    mend(daemon, mended)
+    assert reverify(daemon)["kept"] == count
+    daemon.settle()
+    assert daemon.campaign()["delivered"] == count
+    daemon.audit()
 
 
 def test_what_is_proven_outlives_a_flood(make_daemon):

@@ -131,6 +131,12 @@ diagnose_signed(const struct sample *sample, const char *signature)
 	assert_int_not_equal(verification.verdict, VERDICT_VALID);
 	diagnosis_make(verifier, &request, &hints, &diagnosis);
 	assert_fit_for_a_log(&diagnosis);
+	/* What was found once is found again at the first try, and nothing else is. */
+	bool whole = strlen(diagnosis.url) + 1 < sizeof diagnosis.url;
+	assert_int_equal(diagnosis_repeats(&diagnosis, verifier, &request, &hints, &scratch),
+	    diagnosis.fits && whole);
+	request.signature = SLICE("AAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+	assert_false(diagnosis_repeats(&diagnosis, verifier, &request, &hints, &scratch));
 	verifier_free(verifier);
 	form_done(&form);
 	buffer_done(&scratch);

@@ -123,8 +123,7 @@ options_for(uint64_t entries_max)
 	    .entries_max = entries_max,
 	    .queue_entries_max = 8192,
 	    .queue_bytes_max = (size_t)64 << 20,
-	    .unproven = PLENTY,
-	    .proven = PLENTY};
+	    .unproven = PLENTY};
 }
 
 static struct quarantine *
@@ -149,8 +148,9 @@ open_for(uint64_t entries_max)
 static struct quarantined
 numbered(unsigned number)
 {
-	static char body[64];
+	static char body[64], signature[64];
 	snprintf(body, sizeof body, "MessageSid=SM%08u", number);
+	snprintf(signature, sizeof signature, "AAAAAAAAAAAAAAAAA%010u=", number);
 	return (struct quarantined){.first_us = NOW + number,
 	    .method = SLICE("POST"),
 	    .target = SLICE("/sms/twilio?a=1"),
@@ -158,7 +158,7 @@ numbered(unsigned number)
 	    .media_type = SLICE("application/x-www-form-urlencoded"),
 	    .body = slice_of(body),
 	    .account = SLICE("AC1"),
-	    .signature = SLICE("AAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+	    .signature = slice_of(signature),
 	    .host = SLICE("callbacks.example.com"),
 	    .cause = SLICE("token")};
 }
@@ -173,7 +173,7 @@ static struct quarantine_changes
 keep_at(struct quarantine *quarantine, int64_t now_us)
 {
 	struct quarantine_changes changes;
-	enum result result = quarantine_keep_offered(quarantine, now_us, &changes);
+	enum result result = quarantine_keep_offered(quarantine, now_us, NULL, NULL, &changes);
 	if (result != RESULT_OK)
 		print_error("%s\n", quarantine_error(quarantine));
 	assert_ok(result);
@@ -337,11 +337,12 @@ every_byte_comes_back_and_absent_is_not_empty(void **state)
 	const struct slice all = {all_bytes, sizeof all_bytes}, few = {all_bytes, 256};
 	const struct slice empty = SLICE(""), none = SLICE_NONE;
 	const struct quarantined requests[] = {
-	    {0, 5, 0, 0, few, all, few, few, all, few, few, few, few, few, all, few, true, false},
+	    {0, 5, 0, 0, few, all, few, few, all, few, few, few, few, few, all, all, all, few, true,
+		false},
 	    {0, -3, 0, 0, empty, empty, empty, empty, empty, empty, empty, empty, empty, empty,
-		empty, empty, false, true},
+		empty, empty, empty, empty, false, true},
 	    {0, INT64_MAX, 0, 0, none, none, none, none, none, none, none, none, none, none, none,
-		none, false, false},
+		none, none, none, false, false},
 	};
 	struct quarantine *quarantine = open_for(0);
 	for (size_t i = 0; i < COUNT_OF(requests); i++)
@@ -825,18 +826,15 @@ offer_number(struct quarantine *quarantine, unsigned number, bool proven)
 }
 
 static void
-the_queue_is_bounded_by_entries_and_keeps_room_for_proven_ones(void **state)
+the_queue_is_bounded_by_entries(void **state)
 {
 	(void)state;
 	struct quarantine_options options = options_for(0);
 	options.queue_entries_max = 8;
 	struct quarantine *quarantine = open_with(options);
 	for (unsigned round = 0; round < 3; round++) {
-		for (unsigned i = 0; i < 6; i++)
-			assert_int_equal(offer_number(quarantine, i, false), QUARANTINE_TAKEN);
-		assert_int_equal(offer_number(quarantine, 6, false), QUARANTINE_FULL);
-		assert_int_equal(offer_number(quarantine, 6, true), QUARANTINE_TAKEN);
-		assert_int_equal(offer_number(quarantine, 7, true), QUARANTINE_TAKEN);
+		for (unsigned i = 0; i < 8; i++)
+			assert_int_equal(offer_number(quarantine, i, i % 2 == 0), QUARANTINE_TAKEN);
 		assert_int_equal(offer_number(quarantine, 8, true), QUARANTINE_FULL);
 		struct quarantine_changes changes = keep(quarantine);
 		assert_int_equal(changes.fresh + changes.repeated, 8);
@@ -855,13 +853,10 @@ the_queue_is_bounded_by_bytes(void **state)
 	struct quarantine *quarantine = open_with(options);
 	struct quarantined request = numbered(1);
 	request.body = (struct slice){large, sizeof large};
-	offer(quarantine, request);
-	offer(quarantine, request);
+	for (unsigned i = 0; i < 3; i++)
+		offer(quarantine, request);
 	assert_int_equal(quarantine_offer(quarantine, &request), QUARANTINE_FULL);
 	assert_int_equal(offer_number(quarantine, 2, false), QUARANTINE_TAKEN);
-	request.proven = true;
-	offer(quarantine, request);
-	assert_int_equal(quarantine_offer(quarantine, &request), QUARANTINE_FULL);
 	keep(quarantine);
 	offer(quarantine, request);
 	quarantine_close(quarantine); /* with one in the queue */
@@ -894,17 +889,129 @@ the_rate_of_strangers_is_bounded_and_no_other(void **state)
 	struct quarantine_options options = options_for(0);
 	options.unproven = (struct quarantine_rate){.per_second = 1, .burst = 5};
 	struct quarantine *quarantine = open_with(options);
-	for (unsigned i = 0; i < 5; i++)
+	for (unsigned i = 0; i < 100; i++)
 		assert_int_equal(offer_number(quarantine, i, false), QUARANTINE_TAKEN);
 	for (unsigned i = 0; i < 100; i++)
-		assert_int_equal(offer_number(quarantine, i, false), QUARANTINE_RATE);
-	for (unsigned i = 0; i < 100; i++)
-		assert_int_equal(offer_number(quarantine, i, true), QUARANTINE_TAKEN);
+		assert_int_equal(offer_number(quarantine, 100 + i, true), QUARANTINE_TAKEN);
+	struct quarantine_changes changes = keep(quarantine);
+	assert_int_equal(changes.fresh, 105);
+	assert_int_equal(changes.passed, 95);
+	assert_int_equal(quarantine_size(quarantine).proven, 100);
 	int64_t until_us = clock_monotonic_us() + 10 * CLOCK_SECOND_US;
-	while (offer_number(quarantine, 7, false) == QUARANTINE_RATE) {
+	do {
 		assert_true(clock_monotonic_us() < until_us); /* it fills again */
 		nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+		offer(quarantine, numbered(200));
+	} while (keep(quarantine).fresh == 0);
+	quarantine_close(quarantine);
+}
+
+/* A stranger who has one genuine request alters what the diagnosis looks past. */
+static void
+one_signature_proves_a_few_entries_and_no_more(void **state)
+{
+	(void)state;
+	struct quarantine_options options = options_for(0);
+	options.unproven = (struct quarantine_rate){.per_second = 1, .burst = 3};
+	struct quarantine *quarantine = open_with(options);
+	for (unsigned i = 0; i < 100; i++) {
+		char target[64];
+		snprintf(target, sizeof target, "/sms/twilio?a=1&x=%u", i);
+		struct quarantined request = numbered(1);
+		request.target = slice_of(target);
+		request.proven = true;
+		offer(quarantine, request);
 	}
+	struct quarantine_changes changes = keep(quarantine);
+	assert_int_equal(changes.fresh, QUARANTINE_SAME_SIGNATURE_MAX + 3);
+	assert_int_equal(changes.passed, 100 - changes.fresh);
+	assert_int_equal(quarantine_size(quarantine).proven, QUARANTINE_SAME_SIGNATURE_MAX);
+	assert_adds_up(quarantine);
+	quarantine_close(quarantine);
+}
+
+static void
+prove_odd_ones(void *context, struct quarantined *request)
+{
+	++*(unsigned *)context;
+	request->proven = request->first_us % 2 != 0;
+	request->cause = SLICE("scheme");
+}
+
+static void
+each_request_is_examined_once_before_it_is_written(void **state)
+{
+	(void)state;
+	struct quarantine *quarantine = open_for(0);
+	struct quarantine_changes changes;
+	unsigned examined = 0;
+	for (unsigned i = 0; i < 10; i++)
+		offer(quarantine, numbered(i));
+	disk.full = true;
+	for (unsigned round = 0; round < 2; round++)
+		assert_int_equal(
+		    quarantine_keep_offered(quarantine, NOW, prove_odd_ones, &examined, &changes),
+		    RESULT_FULL);
+	disk.full = false;
+	assert_ok(quarantine_keep_offered(quarantine, NOW, prove_odd_ones, &examined, &changes));
+	assert_int_equal(examined, 10);
+	assert_int_equal(changes.fresh, 10);
+	assert_int_equal(quarantine_size(quarantine).proven, 5);
+	for (uint64_t id = 1; id <= 10; id++) {
+		struct quarantined request = get(quarantine, id);
+		assert_slice(request.cause, "scheme");
+		assert_int_equal(request.proven, request.first_us % 2);
+	}
+	quarantine_close(quarantine);
+}
+
+static void *
+call_from_thread(void *context)
+{
+	struct quarantine *quarantine = context;
+	nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+	offer(quarantine, numbered(1));
+	return NULL;
+}
+
+static void
+the_owner_is_woken_by_an_offer_and_by_name(void **state)
+{
+	(void)state;
+	pthread_t thread;
+	struct quarantine *quarantine = open_for(0);
+	quarantine_wait(quarantine, 1000); /* nothing comes */
+	assert_int_equal(pthread_create(&thread, NULL, call_from_thread, quarantine), 0);
+	quarantine_wait(quarantine, 600 * CLOCK_SECOND_US);
+	assert_int_equal(keep(quarantine).fresh, 1);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	quarantine_wake(quarantine);
+	quarantine_wait(
+	    quarantine, 600 * CLOCK_SECOND_US); /* not forgotten, though it came early */
+	offer(quarantine, numbered(2));
+	quarantine_wait(quarantine, 600 * CLOCK_SECOND_US);
+	assert_int_equal(keep(quarantine).fresh, 1);
+	quarantine_close(quarantine);
+}
+
+static void
+a_file_to_be_opened_later_is_waited_for(void **state)
+{
+	(void)state;
+	struct quarantine_options options = options_for(0);
+	struct quarantine_changes changes;
+	options.open_later = true;
+	disk.broken = true;
+	struct quarantine *quarantine = open_with(options);
+	unsigned examined = 0;
+	offer(quarantine, numbered(1));
+	assert_int_equal(
+	    quarantine_keep_offered(quarantine, NOW, prove_odd_ones, &examined, &changes),
+	    RESULT_IO);
+	assert_int_equal(examined, 1);
+	assert_contains(slice_of(quarantine_error(quarantine)), file_path());
+	disk.broken = false;
+	assert_int_equal(keep(quarantine).fresh, 1);
 	quarantine_close(quarantine);
 }
 
@@ -913,22 +1020,19 @@ the_defaults_are_what_the_header_says(void **state)
 {
 	(void)state;
 	struct quarantine *quarantine = open_with((struct quarantine_options){0});
-	size_t taken = 0, seconds = 0;
-	int64_t start_us = clock_monotonic_us();
-	for (unsigned i = 0; i < 700; i++)
-		taken += offer_number(quarantine, i, false) == QUARANTINE_TAKEN;
-	seconds = (size_t)((clock_monotonic_us() - start_us) / CLOCK_SECOND_US) + 1;
-	assert_true(taken >= 200 && taken <= 200 + 50 * seconds);
-	for (unsigned i = 0; i < 1000 - taken; i++)
-		assert_int_equal(offer_number(quarantine, 1000 + i, true), QUARANTINE_TAKEN);
-	assert_int_equal(offer_number(quarantine, 9999, true), QUARANTINE_FULL);
 	static char large[512 * 1024 + 1];
 	struct quarantined request = {.body = {large, sizeof large}};
 	assert_int_equal(quarantine_offer(quarantine, &request), QUARANTINE_TOO_LARGE);
-	assert_int_equal(keep(quarantine).fresh, 1000);
+	int64_t start_us = clock_monotonic_us();
+	for (unsigned i = 0; i < 8192; i++)
+		assert_int_equal(offer_number(quarantine, i, false), QUARANTINE_TAKEN);
+	assert_int_equal(offer_number(quarantine, 9999, true), QUARANTINE_FULL);
+	size_t fresh = keep(quarantine).fresh;
+	int64_t seconds = (clock_monotonic_us() - start_us) / CLOCK_SECOND_US + 1;
+	assert_true(fresh >= 5000 && fresh <= 5000 + 100 * (size_t)seconds);
 	for (int64_t hour = 1; hour <= 7 * 24; hour++)
 		assert_int_equal(trim(quarantine, NOW + hour * CLOCK_HOUR_US).expired, 0);
-	assert_int_equal(trim(quarantine, NOW + 7 * CLOCK_DAY_US + 1).expired, 1000);
+	assert_int_equal(trim(quarantine, NOW + 7 * CLOCK_DAY_US + 1).expired, fresh);
 	quarantine_close(quarantine);
 }
 
@@ -937,7 +1041,6 @@ fates_have_names(void **state)
 {
 	(void)state;
 	assert_string_equal(quarantine_fate_name(QUARANTINE_TAKEN), "taken");
-	assert_string_equal(quarantine_fate_name(QUARANTINE_RATE), "rate");
 	assert_string_equal(quarantine_fate_name(QUARANTINE_FULL), "full");
 	assert_string_equal(quarantine_fate_name(QUARANTINE_TOO_LARGE), "too-large");
 }
@@ -1037,7 +1140,7 @@ a_full_disk_loses_nothing_that_is_queued(void **state)
 {
 	(void)state;
 	struct quarantine_options options = options_for(0);
-	options.queue_entries_max = 13; /* 10 of strangers */
+	options.queue_entries_max = 10;
 	struct quarantine *quarantine = open_with(options);
 	struct quarantine_changes changes = {.fresh = 77};
 	keep_many(quarantine, 1, 2, NULL);
@@ -1047,10 +1150,11 @@ a_full_disk_loses_nothing_that_is_queued(void **state)
 	filling = quarantine;
 	disk.on_full = offer_late;
 	for (unsigned round = 0; round < 3; round++) {
-		assert_int_equal(quarantine_keep_offered(quarantine, NOW, &changes), RESULT_FULL);
+		assert_int_equal(
+		    quarantine_keep_offered(quarantine, NOW, NULL, NULL, &changes), RESULT_FULL);
 		assert_contains(slice_of(quarantine_error(quarantine)), "full");
 		assert_contains(slice_of(quarantine_error(quarantine)), file_path());
-		assert_int_equal(changes.fresh, 77);
+		assert_int_equal(changes.fresh, 0);
 		assert_int_equal(quarantine_size(quarantine).entries, 2);
 		offer(quarantine, numbered(20 + round)); /* behind the others */
 	}
@@ -1079,7 +1183,8 @@ after_an_error_the_file_is_opened_anew(void **state)
 	disk.broken = true;
 	for (unsigned round = 0; round < 3; round++) {
 		struct seen seen = {0};
-		assert_int_equal(quarantine_keep_offered(quarantine, NOW, &changes), RESULT_IO);
+		assert_int_equal(
+		    quarantine_keep_offered(quarantine, NOW, NULL, NULL, &changes), RESULT_IO);
 		assert_true(strlen(quarantine_error(quarantine)) > strlen(file_path()) + 2);
 		assert_int_equal(quarantine_remove(quarantine, 1), RESULT_IO);
 		assert_int_equal(quarantine_trim(quarantine, NOW, &changes), RESULT_IO);
@@ -1129,7 +1234,7 @@ a_failed_checkpoint_is_never_tried_again(void **state)
 	enum result result = RESULT_OK;
 	for (; result == RESULT_OK && number < 100000; number++) {
 		offer(quarantine, numbered(number));
-		result = quarantine_keep_offered(quarantine, NOW, &changes);
+		result = quarantine_keep_offered(quarantine, NOW, NULL, NULL, &changes);
 	}
 	assert_int_equal(result, RESULT_FULL);
 	assert_contains(slice_of(quarantine_error(quarantine)), "-wal");
@@ -1151,7 +1256,7 @@ write_while_reading(void *context, const struct quarantined *request)
 	enum result result = RESULT_OK;
 	for (unsigned number = 10; result == RESULT_OK && number < 100000; number++) {
 		offer(quarantine, numbered(number));
-		result = quarantine_keep_offered(quarantine, NOW, &changes);
+		result = quarantine_keep_offered(quarantine, NOW, NULL, NULL, &changes);
 		assert_ok(quarantine_checkpoint(quarantine));
 	}
 	assert_int_equal(request->id, 1);
@@ -1276,7 +1381,7 @@ a_damaged_page_is_an_error_and_not_the_end(void **state)
 	quarantine_reader_close(reader);
 	offer(quarantine, numbered(900));
 	struct quarantine_changes changes;
-	result = quarantine_keep_offered(quarantine, NOW, &changes);
+	result = quarantine_keep_offered(quarantine, NOW, NULL, NULL, &changes);
 	assert_true(result == RESULT_OK || result == RESULT_CORRUPT);
 	quarantine_close(quarantine);
 }
@@ -1344,10 +1449,14 @@ main(void)
 	    EACH(a_wall_clock_that_jumps_back_keeps_nothing_for_ever),
 	    EACH(a_restart_ages_nothing),
 	    EACH(age_goes_on_after_a_restart),
-	    EACH(the_queue_is_bounded_by_entries_and_keeps_room_for_proven_ones),
+	    EACH(the_queue_is_bounded_by_entries),
 	    EACH(the_queue_is_bounded_by_bytes),
 	    EACH(a_request_beyond_its_bound_is_too_large),
 	    EACH(the_rate_of_strangers_is_bounded_and_no_other),
+	    EACH(one_signature_proves_a_few_entries_and_no_more),
+	    EACH(each_request_is_examined_once_before_it_is_written),
+	    EACH(the_owner_is_woken_by_an_offer_and_by_name),
+	    EACH(a_file_to_be_opened_later_is_waited_for),
 	    EACH(the_defaults_are_what_the_header_says),
 	    cmocka_unit_test(fates_have_names),
 	    EACH(each_offer_of_two_threads_is_kept_or_refused),

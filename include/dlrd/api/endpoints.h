@@ -33,7 +33,7 @@ struct endpoints_state {
 	bool (*ask_rebuild)(void *context);
 	void (*read_rebuild)(void *context, struct projector_rebuild *out_rebuild);
 	struct signature_failures *failures; /* may be NULL: nothing is refused */
-	const char *quarantine_path;         /* NULL: there is no quarantine, and none of these */
+	const char *quarantine_path;
 	bool (*ask_reverify)(void *context);
 	void (*read_reverify)(void *context, struct endpoints_reverify *out_reverify);
 	/* id 0 drops all. RESULT_NOT_FOUND. */

@@ -1,12 +1,13 @@
 /* generation: one reading of the configuration, in force: the settings and what is made of them.
  *
- * The intake, the projector and the api each use a generation, and change to the next one when it
- * suits them: a request is served whole by the one it began with. The last user frees it. Users may
- * come and go on any thread; all else is the daemon's main thread's. */
+ * The intake, the projector, the keeper and the api each use a generation, and change to the next
+ * one when it suits them: a request is served whole by the one it began with. The last user frees
+ * it. Users may come and go on any thread; all else is the daemon's main thread's. */
 #ifndef DLRD_DAEMON_GENERATION_H
 #define DLRD_DAEMON_GENERATION_H
 
 #include "dlrd/daemon/settings.h"
+#include "dlrd/intake/explainer.h"
 #include "dlrd/intake/intake.h"
 #include "dlrd/projector/projector.h"
 
@@ -15,11 +16,12 @@
 struct generation {
 	struct settings *settings;
 	struct handler *handler;
+	struct explainer *explainer; /* the keeper's to use */
 	_Atomic int users;
 };
 
 /* Made with one user, the caller. Takes settings over, also on failure; metrics, failures
- * and quarantine (which may be NULL) outlive all generations and are borrowed. */
+ * and quarantine outlive all generations and are borrowed. */
 must_check enum result generation_new(struct settings *settings, struct metrics *metrics,
     struct signature_failures *failures, struct quarantine *quarantine,
     struct generation **out_generation, struct failure *failure);
@@ -34,6 +36,9 @@ void generation_projector_config(
  * them. */
 must_check enum result generation_store_config(const struct generation *generation,
     struct projector_store_config *out_config, struct failure *failure);
+
+/* One user more, who is to call generation_release. */
+void generation_use(struct generation *generation);
 
 /* One user less. context is the struct generation; NULL is accepted. */
 void generation_release(void *context);

@@ -1,29 +1,37 @@
-/* keeper: looks after the quarantine: writes what the intake refused, drops what is too old, and
- * verifies all of it again when it is asked to.
+/* keeper: looks after the quarantine: has what the intake refused explained and written, drops what
+ * is too old, and verifies all of it again when it is asked to.
  *
  * What then verifies is handed to the journal's writer as if it came in now, but with the time of
  * its first arrival, and leaves the quarantine once the journal has synced it. A crash in between
  * brings it into the journal twice, and counts it once, like any receipt that comes again.
  *
- * keeper_tick is called a few times a second by the daemon's main thread; the others from any
- * thread, keeper_take_done from the writer's alone. */
+ * It has a thread of its own, so that no disk that hangs and no diagnosis that takes its time holds
+ * up the intake, a signal or the watchdog. keeper_take_done is called by the writer's thread alone,
+ * keeper_ask_reverify, keeper_read_reverify and keeper_drop by any, the rest by the daemon's main
+ * thread. */
 #ifndef DLRD_DAEMON_KEEPER_H
 #define DLRD_DAEMON_KEEPER_H
 
-#include "dlrd/daemon/settings.h"
+#include "dlrd/daemon/generation.h"
 #include "dlrd/journal/quarantine.h"
 #include "dlrd/journal/writer.h"
 
 struct keeper;
 
-/* Opens the quarantine in the store's directory. */
-must_check enum result keeper_open(const struct settings *settings, struct metrics *metrics,
+/* For the quarantine in the store's directory. A file that cannot be used is told of in the log
+ * once the keeper runs: callbacks are kept as well without it, and refusals still explained. */
+must_check enum result keeper_new(const struct settings *settings, struct metrics *metrics,
     struct keeper **out_keeper, struct failure *failure);
 
 /* For the handler to offer refused requests to. */
 struct quarantine *keeper_quarantine(struct keeper *keeper);
 
-void keeper_tick(struct keeper *keeper, const struct settings *settings, struct writer *writer);
+/* Starts the thread. The generation gets one user more. */
+must_check enum result keeper_start(struct keeper *keeper, struct generation *generation,
+    struct writer *writer, struct failure *failure);
+
+/* Takes a new configuration: what is asked for from now on is done with it. */
+void keeper_configure(struct keeper *keeper, struct generation *generation);
 
 enum reverify_state { REVERIFY_NONE, REVERIFY_RUNNING, REVERIFY_DONE, REVERIFY_FAILED };
 
@@ -46,7 +54,10 @@ must_check enum result keeper_drop(struct keeper *keeper, uint64_t id, uint64_t 
 /* Takes the keeper's own out of a list of finished writes, and gives the rest. */
 struct journal_write *keeper_take_done(struct keeper *keeper, struct journal_write *list);
 
-/* After the writer has ended, and the last handler is gone. Accepts NULL. */
-void keeper_close(struct keeper *keeper);
+/* Ends the thread, before the writer's: what was to be verified again stays. Accepts NULL. */
+void keeper_stop(struct keeper *keeper);
+
+/* Writes what is still queued. After the writer and the intake have ended. Accepts NULL. */
+void keeper_free(struct keeper *keeper);
 
 #endif

@@ -92,6 +92,9 @@ void settings_each_key(
     void (*on_key)(void *context, const char *section, const char *key, const char *fallback),
     void *context);
 
+/* The port of the first address in [server] listen, 0 where that is none. */
+unsigned settings_listen_port(const struct settings *settings);
+
 /* Accepts NULL; wipes the secrets. */
 void settings_free(struct settings *settings);
 

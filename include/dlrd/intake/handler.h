@@ -11,7 +11,6 @@
 #include "dlrd/journal/quarantine.h"
 #include "dlrd/projector/route.h"
 #include "dlrd/twilio/keyword.h"
-#include "dlrd/twilio/signature_failures.h"
 #include "dlrd/twilio/verifier.h"
 
 /* What a stranger may send. Configurable within bounds; the defaults stand in daemon/settings.c. */
@@ -50,6 +49,13 @@ struct request_head {
 	bool from_trusted_proxy; /* the X-Forwarded headers may be believed */
 };
 
+/* The head that a refused request had, and of what it had been with another target. */
+struct request_head request_head_of(const struct quarantined *quarantined, struct slice target);
+
+/* Where no public URL is configured, it is put together as a trusted proxy tells it, or as it came.
+ * False where that is no URL. */
+bool request_head_base(const struct request_head *head, struct url_base *out_base);
+
 struct handler;
 
 struct handler_options {
@@ -57,8 +63,7 @@ struct handler_options {
 	const struct verifier *verifier;
 	const struct keywords *keywords; /* whose replies are given; NULL for none */
 	struct handler_limits limits;
-	struct metrics *metrics; /* NULL: nothing is counted, and refusals are not told */
-	struct signature_failures *failures; /* told why requests are refused; may be NULL */
+	struct metrics *metrics;       /* NULL: nothing is counted, told or offered */
 	struct quarantine *quarantine; /* offered what may be genuine all the same; may be NULL */
 };
 
@@ -85,6 +90,12 @@ struct ruling handler_body(
 
 /* Counts what became of a request that the listener decided itself, on the route of that target. */
 void handler_count(struct handler *handler, struct slice target, enum outcome_label outcome);
+
+/* Whether a request of that account was verified since the start. Any thread. */
+bool handler_has_verified(const struct handler *handler, struct slice account);
+
+/* The count of refusals with that verdict; NULL where nothing is counted. */
+struct metric *handler_verdict_metric(const struct handler *handler, enum verdict verdict);
 
 void handler_free(struct handler *handler);
 

@@ -3,8 +3,9 @@
  * A request whose signature is well formed, but not right for a configured account, is answered 403
  * and waits here, raw, until our own setting is mended and it is verified again, or until it is
  * dropped. Nothing in here was ever counted or promised to anybody, so a commit is not synced: a
- * power cut may lose the last seconds, never the file. Neither may it grow: bytes, entries and age
- * are bounded, and a flood can push out only what lies here.
+ * power cut may lose the last seconds, never the file. Neither may it grow: bytes, entries, age and
+ * the rate of what nothing proves genuine are bounded, and a flood can push out only what lies
+ * here.
  *
  * Identical requests are one entry with a count. Identical is: the same method, target, media type,
  * body and signature, by SHA-256, since strangers must not find a second request that hides behind
@@ -12,12 +13,14 @@
  *
  * Who goes when there is no room: unproven entries before proven ones. Proven means that the
  * diagnosis found what one of our tokens did sign, which no stranger can make up: they go only
- * for newer proven ones, oldest first. Unproven entries are grouped by account, route, cause, hour
- * of arrival and whether a trusted proxy passed them on, and the largest group shrinks first: a
- * flood takes room from itself before it takes any from another route or from the hours before it
- * began. Within a group each entry drew a lot when it was first kept, and the lowest goes first:
- * every request of a flooded hour stays with the same chance, however early or late in it it came,
- * and sending the same again draws no new lot.
+ * for newer proven ones, oldest first. A stranger who has got hold of one of them can alter what
+ * the diagnosis looks past, a parameter at the end of the query say, but not its signature: beyond
+ * QUARANTINE_SAME_SIGNATURE_MAX entries of one signature, others of it count as unproven. Unproven
+ * entries are grouped by account, route, cause, hour of arrival and whether a trusted proxy passed
+ * them on, and the largest group shrinks first: a flood takes room from itself before it takes any
+ * from another route or from the hours before it began. Within a group each entry drew a lot when
+ * it was first kept, and the lowest goes first: every request of a flooded hour stays with the same
+ * chance, however early or late in it it came, and sending the same again draws no new lot.
  *
  * Age is counted by a clock of its own, which follows the wall clock but takes at most
  * QUARANTINE_STEP_US at one time and never goes back: a wall clock that jumps by a year expires
@@ -42,6 +45,9 @@
 /* The most that the age of everything grows between two calls. */
 #define QUARANTINE_STEP_US CLOCK_HOUR_US
 
+/* Entries with the same signature that can be proven: one request, through as many ways. */
+#define QUARANTINE_SAME_SIGNATURE_MAX 8
+
 /* One refused request as it arrived. Slices are borrowed, and absent where nothing was sent. */
 struct quarantined {
 	uint64_t id;                  /* never used twice; set when it is kept */
@@ -58,7 +64,9 @@ struct quarantined {
 	struct slice host;            /* the Host header */
 	struct slice forwarded_proto; /* the X-Forwarded-Proto header */
 	struct slice forwarded_host;  /* the X-Forwarded-Host header */
-	struct slice original_uri;    /* the X-Original-URI header */
+	struct slice forwarded_port, forwarded_prefix; /* X-Forwarded-... for the examination: not
+							  in the file */
+	struct slice original_uri;                     /* the X-Original-URI header */
 	struct slice cause;      /* what the diagnosis found, in a word: "scheme", "token" ... */
 	bool proven;             /* one of our tokens signed a variant of it: it is genuine */
 	bool from_trusted_proxy; /* the X-Forwarded headers could be believed */
@@ -72,17 +80,18 @@ struct quarantine_rate {
 /* 0 stands for the default, also in a rate. */
 struct quarantine_options {
 	const char *path;     /* copied */
-	uint64_t entries_max; /* 10,000 */
+	bool open_later;      /* by the first call that needs the file, so that what is wrong with
+				 it, then, leaves the queue and its examination as they are */
+	uint64_t entries_max; /* one for each KiB of bytes_max */
 	uint64_t bytes_max;   /* of requests, each with some hundred for its row: 64 MiB. Half-empty
 				 pages can make the file twice as large; its log may become as
 				 large again while a reader stands in the way of checkpoints */
 	int64_t keep_us;      /* since an entry was first kept: 7 days */
 	size_t request_max;   /* bytes of one request: 512 KiB */
-	size_t queue_entries_max; /* offered and not written yet: 1,000 */
-	size_t queue_bytes_max;   /* 4 MiB. Unproven requests fill three quarters of the queue at
-				     most, and proven ones the rest of it, too */
-	struct quarantine_rate unproven; /* what a stranger can make us write: 50/s, 200 at once */
-	struct quarantine_rate proven;   /* our own traffic on a wrong setting: 1,000/s, 5,000 */
+	size_t queue_entries_max;        /* offered and not written yet: 8,192 */
+	size_t queue_bytes_max;          /* 16 MiB */
+	struct quarantine_rate unproven; /* what a stranger can make us write: 100/s, 5,000 at
+					    once. Proven requests are written as they come */
 };
 
 struct quarantine;
@@ -97,7 +106,6 @@ must_check enum result quarantine_open(const struct quarantine_options *options,
 
 enum quarantine_fate {
 	QUARANTINE_TAKEN,
-	QUARANTINE_RATE,      /* more of them than the rate allows */
 	QUARANTINE_FULL,      /* the queue, or the memory, has no room */
 	QUARANTINE_TOO_LARGE, /* more than request_max */
 	QUARANTINE_FATE_COUNT,
@@ -107,27 +115,40 @@ enum quarantine_fate {
 enum quarantine_fate quarantine_offer(
     struct quarantine *quarantine, const struct quarantined *request);
 
-/* "taken", "rate", "full", "too-large": for metrics. */
+/* "taken", "full", "too-large": for metrics. */
 const char *quarantine_fate_name(enum quarantine_fate fate);
 
 /* --- for the owner --- */
+
+/* Waits until something is offered, and where much is, a moment more for what comes with it; not
+ * longer than timeout_us, and not when quarantine_wake was called since the last time. */
+void quarantine_wait(struct quarantine *quarantine, int64_t timeout_us);
+
+/* From any thread. */
+void quarantine_wake(struct quarantine *quarantine);
+
+/* Says what is known of a request before it is written: sets cause, whose bytes stay good until it
+ * is, and proven. Called once for each. */
+typedef void (*quarantine_examine_fn)(void *context, struct quarantined *request);
 
 /* What a call did to the file. */
 struct quarantine_changes {
 	size_t fresh;    /* entries new in the file */
 	size_t repeated; /* requests that raised the count of an entry */
+	size_t passed;   /* unproven requests that were not written: more than the rate allows */
 	size_t expired;  /* entries older than keep_us that went */
 	size_t evicted;  /* entries that went for room; may be some of the fresh ones */
 };
 
-/* Writes all that is queued, in one transaction that also keeps the bounds. A repeated request
- * leaves first_us and what was sent as they are; cause and proven become the latest diagnosis's,
- * but what was proven once stays so. Where it fails, the queue stays as it was, and the next call
- * tries again: RESULT_FULL (the disk, or the log because no checkpoint gets through),
- * RESULT_NO_MEMORY, RESULT_BUSY, RESULT_IO, RESULT_CORRUPT. Nothing queued is nothing to do. A few
- * calls a second are plenty, the queue is meant to fill a little. */
-must_check enum result quarantine_keep_offered(
-    struct quarantine *quarantine, int64_t now_us, struct quarantine_changes *out_changes);
+/* Has all that is queued examined (where that is not NULL) and writes it, in one transaction that
+ * also keeps the bounds. A repeated request leaves first_us and what was sent as they are; cause
+ * and proven become the latest diagnosis's, but what was proven once stays so. Where it fails, what
+ * is to be written stays queued, the changes tell what was passed by and no more, and the next
+ * call tries again: RESULT_FULL (the disk, or the log because
+ * no checkpoint gets through), RESULT_NO_MEMORY, RESULT_BUSY, RESULT_IO, RESULT_CORRUPT. Nothing
+ * queued is nothing to do. A few calls a second are plenty, the queue is meant to fill a little. */
+must_check enum result quarantine_keep_offered(struct quarantine *quarantine, int64_t now_us,
+    quarantine_examine_fn examine, void *context, struct quarantine_changes *out_changes);
 
 /* Drops what is too old and what is beyond the bounds. Cheap where there is nothing; to be called
  * at least once in QUARANTINE_STEP_US, or age stands still meanwhile. */

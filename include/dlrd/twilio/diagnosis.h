@@ -56,6 +56,8 @@ struct diagnosis {
 	bool fits;                  /* a variant was found: the causes are proven */
 	size_t account_index;       /* whose token fits; only where fits */
 	enum token_label label;     /* which one; only where fits */
+	unsigned query_rule;        /* how query and parameters were made of the request, */
+	unsigned parameters_rule;   /* for diagnosis_repeats; only where fits */
 	unsigned trials;            /* signatures computed */
 	size_t hashed;              /* bytes they were computed over */
 
@@ -71,6 +73,14 @@ struct diagnosis {
 /* Explains why verifier_verify refused the request. Where memory is short it is unexplained. */
 void diagnosis_make(const struct verifier *verifier, const struct verify_request *request,
     const struct diagnosis_hints *hints, struct diagnosis *out_diagnosis);
+
+/* Whether the request, which verifier_verify refused, too, has a signature for the same reason as
+ * an earlier one for the same path, whose diagnosis fits: one signature tells, instead of hundreds.
+ * All that the earlier one says but the query is then true of this one. scratch is the caller's,
+ * cleared and filled here. */
+bool diagnosis_repeats(const struct diagnosis *earlier, const struct verifier *verifier,
+    const struct verify_request *request, const struct diagnosis_hints *hints,
+    struct buffer *scratch);
 
 /* "prefix-stripped" ...: for metrics and messages. */
 const char *diagnosis_cause_name(enum diagnosis_cause cause);

@@ -15,4 +15,9 @@
 must_check enum result parameter_variants_add(
     struct variants *variants, const struct verify_request *request);
 
+/* Writes the parameters that variant->rule of an earlier request makes of this one; out begins
+ * empty. False where it makes nothing of it, and where memory is short. */
+bool parameter_variants_write(
+    struct buffer *out, const struct verify_request *request, unsigned rule);
+
 #endif

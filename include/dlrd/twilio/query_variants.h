@@ -20,6 +20,15 @@ void query_variants_add(struct variants *variants, struct slice query, struct sl
  * begin with a capital letter (AccountSid, Body), and cut off whole. */
 void query_variants_add_split(struct variants *variants, struct slice query);
 
+/* Writes the query that variant->rule of an earlier request makes of this one, and the parameters
+ * where it cuts some off; both begin empty. False where it makes nothing of it, and where memory is
+ * short. */
+bool query_variants_write(struct buffer *out_query, struct buffer *out_parameters,
+    struct slice query, struct slice original, unsigned rule);
+
+/* Whether a rule's parameters stand for the body's. */
+bool query_variants_is_split(unsigned rule);
+
 enum query_difference {
 	QUERY_SAME,
 	QUERY_ORDER,    /* the same parameters, spelled alike */

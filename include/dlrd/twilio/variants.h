@@ -48,7 +48,9 @@ struct variant {
 	size_t start, len; /* its text, in the buffer of struct variants */
 	enum variant_weight weight;
 	enum variant_body body;
-	bool has_parameters;                     /* a query that stands for the parameters, too */
+	unsigned rule;       /* how its part was made of the request: query_variants.h,
+				parameter_variants.h; 0 in the other parts */
+	bool has_parameters; /* a query that stands for the parameters, too */
 	size_t parameters_start, parameters_len; /* these */
 };
 
@@ -68,11 +70,11 @@ struct variants {
 /* Adds a candidate unless its text is there already. text must not be of the variants' own buffer.
  * Candidates that find no room, and all after a failed allocation, are left out. */
 void variants_add(struct variants *variants, enum variant_part part, struct slice text,
-    enum variant_weight weight, enum variant_body body);
+    enum variant_weight weight, enum variant_body body, unsigned rule);
 
 /* Adds a query whose other half was signed as parameters. */
 void variants_add_split_query(struct variants *variants, struct slice query,
-    struct slice parameters, enum variant_weight weight);
+    struct slice parameters, enum variant_weight weight, unsigned rule);
 
 /* Puts the lists in order of weight; among equals the one that was added first. */
 void variants_sort(struct variants *variants);

@@ -1,0 +1,243 @@
+#include "dlrd/intake/explainer.h"
+
+#include "dlrd/base/clock.h"
+#include "dlrd/base/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Of the time, a diagnosis may take one part in so many; what was not taken is saved up. */
+#define TIME_SHARE 20
+#define TIME_MAX_US (CLOCK_SECOND_US / 10)
+
+/* Ways in which requests were found to be wrong that are tried first on further ones. Each costs a
+ * stranger's request a signature. */
+#define PRECEDENTS_MAX 4
+
+struct precedent {
+	struct buffer path; /* of the request */
+	struct diagnosis diagnosis;
+};
+
+struct explainer {
+	struct explainer_options options;
+	struct metric *causes[DIAGNOSIS_CAUSE_COUNT];
+	struct metric *refused[2]; /* whose sum is all that could be examined */
+	double told;               /* of them, when the last line was logged */
+	struct log_limit logs[2];  /* of what is not proven, and of what is: no flood hides it */
+	int64_t time_us, seen_us;  /* that diagnoses may take now, and when that was worked out */
+	struct precedent *precedents[PRECEDENTS_MAX]; /* the last one that was right first */
+	struct form form;
+	struct buffer scratch;
+};
+
+/* One request under examination. */
+struct examination {
+	struct verify_request request;
+	struct diagnosis_hints hints;
+	struct url_base derived;
+};
+
+enum result
+explainer_new(const struct explainer_options *options, struct explainer **out_explainer)
+{
+	struct explainer *explainer = calloc(1, sizeof *explainer);
+	if (explainer == NULL)
+		return RESULT_NO_MEMORY;
+	explainer->options = *options;
+	for (int i = 0; i < DIAGNOSIS_CAUSE_COUNT; i++) {
+		struct buffer label = BUFFER_EMPTY;
+		metrics_label(
+		    &label, "cause", slice_of(diagnosis_cause_name((enum diagnosis_cause)i)));
+		buffer_append_byte(&label, '\0');
+		if (!label.failed)
+			explainer->causes[i] =
+			    metrics_add(options->metrics, METRIC_SIGNATURE_CAUSES, label.ptr);
+		buffer_done(&label);
+	}
+	explainer->refused[0] = handler_verdict_metric(options->handler, VERDICT_MISMATCH);
+	explainer->refused[1] = handler_verdict_metric(options->handler, VERDICT_BODY_MISMATCH);
+	for (size_t i = 0; i < 2; i++)
+		explainer->told += metric_value(explainer->refused[i]);
+	explainer->time_us = TIME_MAX_US;
+	explainer->seen_us = clock_monotonic_us();
+	*out_explainer = explainer;
+	return RESULT_OK;
+}
+
+static void
+read_request(
+    struct explainer *explainer, const struct quarantined *quarantined, struct examination *out)
+{
+	const struct request_head head = request_head_of(quarantined, quarantined->target);
+	const struct route *route = routes_find(explainer->options.routes, quarantined->route);
+	bool is_get = slice_equal(quarantined->method, SLICE("GET"));
+	bool is_form = is_get || form_is_body(quarantined->media_type, quarantined->body);
+	*out = (struct examination){.request = {.is_get = is_get,
+					.target = quarantined->target,
+					.body = quarantined->body,
+					.signature = quarantined->signature,
+					.account = quarantined->account},
+	    .hints = {.url = {.host = quarantined->host,
+			  .forwarded_proto = quarantined->forwarded_proto,
+			  .forwarded_host = quarantined->forwarded_host,
+			  .forwarded_port = quarantined->forwarded_port,
+			  .forwarded_prefix = quarantined->forwarded_prefix,
+			  .original = quarantined->original_uri,
+			  .listen_port = explainer->options.listen_port}}};
+	if (route != NULL)
+		out->request.route_account = slice_of(route->account);
+	if (is_form && form_decode(&explainer->form,
+			   is_get ? url_query(quarantined->target) : quarantined->body,
+			   explainer->options.fields_max) == RESULT_OK)
+		out->request.form = &explainer->form;
+	if (verifier_url_count(explainer->options.verifier) == 0 &&
+	    request_head_base(&head, &out->derived))
+		out->request.base = &out->derived;
+}
+
+/* --- precedents --- */
+
+/* The first one is the next to be tried. */
+static void
+move_to_front(struct explainer *explainer, size_t index)
+{
+	struct precedent *moved = explainer->precedents[index];
+	memmove(&explainer->precedents[1], &explainer->precedents[0],
+	    index * sizeof explainer->precedents[0]);
+	explainer->precedents[0] = moved;
+}
+
+static const struct diagnosis *
+find_precedent(struct explainer *explainer, const struct examination *examination)
+{
+	for (size_t i = 0; i < PRECEDENTS_MAX && explainer->precedents[i] != NULL; i++) {
+		const struct precedent *precedent = explainer->precedents[i];
+		if (!slice_equal(
+			buffer_slice(&precedent->path), url_path(examination->request.target)) ||
+		    !diagnosis_repeats(&precedent->diagnosis, explainer->options.verifier,
+			&examination->request, &examination->hints, &explainer->scratch))
+			continue;
+		move_to_front(explainer, i);
+		return &precedent->diagnosis;
+	}
+	return NULL;
+}
+
+/* In place of the one that was right longest ago. */
+static void
+add_precedent(struct explainer *explainer, const struct examination *examination,
+    const struct diagnosis *found)
+{
+	size_t last = 0;
+	while (last < PRECEDENTS_MAX - 1 && explainer->precedents[last] != NULL)
+		last++;
+	if (explainer->precedents[last] == NULL)
+		explainer->precedents[last] = calloc(1, sizeof *explainer->precedents[last]);
+	struct precedent *precedent = explainer->precedents[last];
+	if (precedent == NULL)
+		return;
+	buffer_clear(&precedent->path);
+	buffer_append(&precedent->path, url_path(examination->request.target));
+	precedent->diagnosis = *found;
+	move_to_front(explainer, last);
+}
+
+/* --- diagnoses --- */
+
+static bool
+has_time(struct explainer *explainer)
+{
+	int64_t now_us = clock_monotonic_us();
+	explainer->time_us += (now_us - explainer->seen_us) / TIME_SHARE;
+	explainer->seen_us = now_us;
+	if (explainer->time_us > TIME_MAX_US)
+		explainer->time_us = TIME_MAX_US;
+	return explainer->time_us > 0;
+}
+
+/* False where there is no time for it. */
+static bool
+diagnose(
+    struct explainer *explainer, struct examination *examination, struct diagnosis *out_diagnosis)
+{
+	if (!has_time(explainer))
+		return false;
+	examination->hints.account_verified_before =
+	    handler_has_verified(explainer->options.handler, examination->request.account);
+	diagnosis_make(
+	    explainer->options.verifier, &examination->request, &examination->hints, out_diagnosis);
+	explainer->time_us -= clock_monotonic_us() - explainer->seen_us;
+	if (out_diagnosis->fits)
+		add_precedent(explainer, examination, out_diagnosis);
+	return true;
+}
+
+/* --- telling --- */
+
+static void
+tell(struct explainer *explainer, const struct quarantined *request,
+    const struct diagnosis *diagnosis)
+{
+	uint64_t swallowed;
+	metric_add(explainer->causes[diagnosis->cause], 1);
+	if (explainer->options.failures != NULL)
+		signature_failures_note(explainer->options.failures, request->route,
+		    request->account, diagnosis, request->first_us);
+	if (!log_limit_allows(&explainer->logs[diagnosis->fits], 1, &swallowed))
+		return;
+	double refused = metric_value(explainer->refused[0]) + metric_value(explainer->refused[1]);
+	double others = refused - explainer->told - 1;
+	explainer->told = refused;
+	log_line(LOG_WARNING,
+	    "refused a request on %.*s: its signature is not right (%s): %s (%.0f more refusals "
+	    "since the last such line)",
+	    SLICE_ARG(request->route), diagnosis_cause_name(diagnosis->cause), diagnosis->advice,
+	    others > 0 ? others : 0);
+}
+
+/* What one of our tokens signed, body and all, was not made up by a stranger. */
+static bool
+is_proven(const struct verify_request *request, const struct diagnosis *diagnosis)
+{
+	return diagnosis->fits && (request->is_get || request->form != NULL ||
+				      signature_check_body(url_query(request->target),
+					  request->body) == SIGNATURE_BODY_MATCHES);
+}
+
+void
+explainer_examine(void *context, struct quarantined *request)
+{
+	struct explainer *explainer = context;
+	struct examination examination;
+	struct diagnosis made;
+	request->cause = SLICE("undiagnosed");
+	request->proven = false;
+	if (explainer->precedents[0] == NULL && !has_time(explainer))
+		return;
+	read_request(explainer, request, &examination);
+	const struct diagnosis *diagnosis = find_precedent(explainer, &examination);
+	if (diagnosis == NULL && diagnose(explainer, &examination, &made))
+		diagnosis = &made;
+	if (diagnosis != NULL) {
+		request->cause = slice_of(diagnosis_cause_name(diagnosis->cause));
+		request->proven = is_proven(&examination.request, diagnosis);
+		tell(explainer, request, diagnosis);
+	}
+	url_base_done(&examination.derived);
+}
+
+void
+explainer_free(struct explainer *explainer)
+{
+	if (explainer == NULL)
+		return;
+	for (size_t i = 0; i < PRECEDENTS_MAX; i++) {
+		if (explainer->precedents[i] != NULL)
+			buffer_done(&explainer->precedents[i]->path);
+		free(explainer->precedents[i]);
+	}
+	form_done(&explainer->form);
+	buffer_done(&explainer->scratch);
+	free(explainer);
+}

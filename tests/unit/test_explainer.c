@@ -1,0 +1,236 @@
+/* explainer: what was found once is tried on all that follows, and strangers get no more time. */
+#include "testing.h"
+
+#include "dlrd/base/clock.h"
+#include "dlrd/base/log.h"
+#include "dlrd/intake/explainer.h"
+
+#include <time.h>
+
+#define ACCOUNT "AC00000000000000000000000000000001"
+#define FORM_TYPE "application/x-www-form-urlencoded"
+#define TOKEN "token"
+
+static struct routes routes;
+static struct verifier *verifier;
+static struct metrics *metrics;
+static struct handler *handler;
+static struct explainer *explainer;
+static struct signature_failures *failures;
+
+static void
+add_route(const char *path)
+{
+	struct route *route = &routes.items[routes.count++];
+	route->path = strdup(path);
+	route->kind = ROUTE_AUTO;
+	assert_ok(tags_template_init(&route->workspace, SLICE(""), NULL));
+	assert_ok(tags_template_init(&route->campaign, SLICE(""), NULL));
+	assert_ok(tags_template_init(&route->variant, SLICE(""), NULL));
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	struct url_base base;
+	struct secret *token;
+	log_set_level(LOG_ERROR);
+	assert_ok(signature_init());
+	add_route("/a");
+	add_route("/b");
+	assert_ok(verifier_new(&verifier));
+	assert_ok(url_base_init(&base, SLICE("https://cb.example.com"), NULL));
+	assert_ok(verifier_add_url(verifier, &base));
+	assert_ok(secret_new(SLICE(TOKEN), &token));
+	assert_ok(verifier_add_token(verifier, SLICE(ACCOUNT), TOKEN_CURRENT, token));
+	metrics = metrics_new();
+	assert_ok(signature_failures_new(&failures));
+	assert_ok(handler_new(&(struct handler_options){.routes = &routes,
+				  .verifier = verifier,
+				  .limits = {4096, 8192, 65536, 64},
+				  .metrics = metrics},
+	    &handler));
+	assert_ok(explainer_new(&(struct explainer_options){.handler = handler,
+				    .routes = &routes,
+				    .verifier = verifier,
+				    .fields_max = 64,
+				    .metrics = metrics,
+				    .failures = failures},
+	    &explainer));
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	explainer_free(explainer);
+	explainer_free(NULL);
+	handler_free(handler);
+	verifier_free(verifier);
+	signature_failures_free(failures);
+	metrics_free(metrics);
+	routes_done(&routes);
+	return 0;
+}
+
+/* A request of that number as it came, and what Twilio signed instead. Good until the next call. */
+static struct quarantined
+request_for(unsigned number, const char *signed_base, const char *target)
+{
+	static char body[256], url[512], signature[SIGNATURE_TEXT_SIZE];
+	struct secret *secret;
+	struct form form = FORM_EMPTY;
+	struct buffer text = BUFFER_EMPTY;
+	uint8_t digest[SIGNATURE_DIGEST_SIZE];
+	snprintf(body, sizeof body, "AccountSid=" ACCOUNT "&MessageSid=SM%032u", number);
+	snprintf(url, sizeof url, "%s%s", signed_base, target);
+	assert_ok(secret_new(SLICE(TOKEN), &secret));
+	assert_ok(form_decode(&form, slice_of(body), 64));
+	assert_ok(signature_append_parameters(&text, &form));
+	signature_digest(secret, slice_of(url), SLICE_NONE, buffer_slice(&text), digest);
+	signature_to_text(digest, signature);
+	secret_free(secret);
+	form_done(&form);
+	buffer_done(&text);
+	return (struct quarantined){.first_us = number,
+	    .method = SLICE("POST"),
+	    .target = slice_of(target),
+	    .route = url_path(slice_of(target)),
+	    .media_type = SLICE(FORM_TYPE),
+	    .body = slice_of(body),
+	    .account = SLICE(ACCOUNT),
+	    .signature = slice_of(signature),
+	    .host = SLICE("cb.example.com")};
+}
+
+static void
+assert_explained(const char *signed_base, const char *target, unsigned number, const char *cause)
+{
+	struct quarantined request = request_for(number, signed_base, target);
+	request.cause = SLICE("what was here before");
+	explainer_examine(explainer, &request);
+	assert_slice(request.cause, cause);
+	assert_true(request.proven);
+}
+
+/* Forgeries until there is no time for another diagnosis. */
+static void
+use_up_the_time(void)
+{
+	int64_t until_us = clock_monotonic_us() + 60 * CLOCK_SECOND_US;
+	for (unsigned i = 0;; i++) {
+		struct quarantined request = request_for(i, "https://cb.example.com", "/b");
+		request.signature = SLICE("AAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+		explainer_examine(explainer, &request);
+		assert_false(request.proven);
+		if (slice_equal(request.cause, SLICE("undiagnosed")))
+			return;
+		assert_slice(request.cause, "token");
+		assert_true(clock_monotonic_us() < until_us);
+	}
+}
+
+static void
+forgeries_use_up_their_time_and_get_more_later(void **state)
+{
+	(void)state;
+	use_up_the_time();
+	nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+	assert_explained("http://cb.example.com", "/b", 1, "scheme");
+}
+
+static void
+what_was_found_once_needs_no_time(void **state)
+{
+	(void)state;
+	const struct {
+		const char *base, *target, *cause;
+	} wrong[] = {{"http://cb.example.com", "/a?c=1&b=2", "scheme"},
+	    {"https://cb.example.com:8443", "/a?c=1&b=2", "port"},
+	    {"https://cb.example.com/hooks", "/a?c=1&b=2", "prefix-stripped"},
+	    {"http://cb.example.com", "/b", "scheme"}};
+	for (size_t i = 0; i < COUNT_OF(wrong); i++)
+		assert_explained(wrong[i].base, wrong[i].target, (unsigned)i, wrong[i].cause);
+	for (unsigned number = 10; number < 1000; number++) {
+		use_up_the_time();
+		size_t i = number % COUNT_OF(wrong);
+		assert_explained(wrong[i].base, wrong[i].target, number, wrong[i].cause);
+	}
+	struct buffer text = BUFFER_EMPTY;
+	metrics_write(metrics, &text);
+	assert_contains(
+	    buffer_slice(&text), "dlrd_signature_causes_total{cause=\"prefix-stripped\"} 249\n");
+	buffer_done(&text);
+}
+
+/* The fifth way to be wrong takes the place of the one that was met longest ago. */
+static void
+only_the_latest_ways_are_remembered(void **state)
+{
+	(void)state;
+	char base[64];
+	for (unsigned port = 8081; port <= 8085; port++) {
+		snprintf(base, sizeof base, "https://cb.example.com:%u", port);
+		struct quarantined request = request_for(port, base, "/a");
+		char number[8];
+		snprintf(number, sizeof number, "%u", port);
+		request.forwarded_port = slice_of(number); /* or it would not be thought of */
+		nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+		explainer_examine(explainer, &request);
+		assert_slice(request.cause, "port");
+	}
+	use_up_the_time();
+	for (unsigned port = 8082; port <= 8085; port++) {
+		snprintf(base, sizeof base, "https://cb.example.com:%u", port);
+		assert_explained(base, "/a", port, "port");
+	}
+	use_up_the_time();
+	struct quarantined request = request_for(1, "https://cb.example.com:8081", "/a");
+	explainer_examine(explainer, &request);
+	assert_slice(request.cause, "undiagnosed");
+}
+
+static void
+a_body_that_its_hash_does_not_bind_is_not_proven(void **state)
+{
+	(void)state;
+	struct quarantined request = request_for(1, "https://cb.example.com", "/a");
+	static const char target[] =
+	    "/a?bodySHA256=e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+	static char url[256], signature[SIGNATURE_TEXT_SIZE];
+	uint8_t digest[SIGNATURE_DIGEST_SIZE];
+	struct secret *secret;
+	snprintf(url, sizeof url, "http://cb.example.com%s", target);
+	assert_ok(secret_new(SLICE(TOKEN), &secret));
+	signature_digest(secret, slice_of(url), SLICE_NONE, SLICE(""), digest);
+	signature_to_text(digest, signature);
+	secret_free(secret);
+	request.media_type = SLICE("application/json");
+	request.target = slice_of(target);
+	request.signature = slice_of(signature);
+	for (int i = 0; i < 2; i++) { /* found, and then repeated */
+		request.body = SLICE("{}");
+		explainer_examine(explainer, &request);
+		assert_slice(request.cause, "body-changed");
+		assert_false(request.proven);
+	}
+	request.body = SLICE("");
+	explainer_examine(explainer, &request);
+	assert_true(request.proven);
+}
+
+#define EACH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    EACH(forgeries_use_up_their_time_and_get_more_later),
+	    EACH(what_was_found_once_needs_no_time),
+	    EACH(only_the_latest_ways_are_remembered),
+	    EACH(a_body_that_its_hash_does_not_bind_is_not_proven),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
