@@ -569,6 +569,12 @@ class Daemon:
         text = pathlib.Path(f"/proc/{self.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+)", text).group(1)) * 1024
 
+    def processor_seconds(self):
+        """Of all its threads since it was started."""
+        text = pathlib.Path(f"/proc/{self.pid}/stat").read_text()
+        user, system = text.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
     def cli(self, command, *words, check=True, text=True, **more):
         result = dlrd(command, *words, "-c", str(self.config), text=text, **more)
         if check:
