@@ -2,6 +2,7 @@
 
 #include "dlrd/journal/quarantine_handle.h"
 #include "dlrd/journal/quarantine_queue.h"
+#include "dlrd/journal/quarantine_table.h"
 #include "dlrd/twilio/signature.h"
 
 #include <stdlib.h>
@@ -9,69 +10,7 @@
 
 #define CHECKPOINT_BYTES (1u * 1024 * 1024) /* log size: some milliseconds of copying */
 #define SAVE_US (60 * CLOCK_SECOND_US)      /* of age that a crash may take back */
-/* What a row takes besides the request: its columns, and its place in five indexes. A request that
- * does not fit into a page has its last one to itself. */
-#define ROW_BYTES 512
-/* When there are too many, one in 64 more goes, so that a flood does not have the file sorted at
- * each step. */
-#define SLACK 64
-
 #define TOKEN INT64_C(1000000)
-
-/* The unproven entries that go for ?1 of weight, which is 1 for entries or size for bytes. level is
- * how far up in its group an entry stands: who stands highest goes first, whatever its group, so
- * the largest groups shrink to the same height. */
-#define EVICT_UNPROVEN(weight)                                                                   \
-	"DELETE FROM request WHERE id IN (SELECT id FROM (SELECT id, sum(w) OVER"                \
-	" (ORDER BY level DESC, draw ROWS UNBOUNDED PRECEDING) - w AS before FROM"               \
-	" (SELECT id, draw, " weight " AS w, sum(" weight ") OVER (PARTITION BY account, route," \
-	" cause, from_trusted_proxy, aged_us / 3600000000 ORDER BY draw DESC ROWS UNBOUNDED "    \
-	"PRECEDING) AS level"                                                                    \
-	" FROM request WHERE proven = 0)) WHERE before < ?1) RETURNING size, proven"
-
-enum statement {
-	BEGIN,
-	COMMIT,
-	ROLLBACK,
-	FIND,
-	COUNT_SIGNATURE,
-	INSERT,
-	REPEAT,
-	REMOVE,
-	OLDEST,
-	EXPIRE,
-	EVICT_UNPROVEN_ENTRIES,
-	EVICT_UNPROVEN_BYTES,
-	EVICT_PROVEN,
-	SAVE_CLOCK,
-	STATEMENT_COUNT,
-};
-
-static const char *const statement_texts[STATEMENT_COUNT] = {
-    [BEGIN] = "BEGIN IMMEDIATE",
-    [COMMIT] = "COMMIT",
-    [ROLLBACK] = "ROLLBACK",
-    [FIND] = "SELECT id, proven FROM request WHERE digest = ?1",
-    [COUNT_SIGNATURE] = "SELECT count(*) FROM (SELECT 1 FROM request WHERE signature = ?1"
-			" LIMIT ?2)",
-    [INSERT] =
-	"INSERT INTO request(digest, first_us, last_us, count, proven, from_trusted_proxy, aged_us,"
-	" draw, size, method, route, account, cause, signature, host, forwarded_proto,"
-	" forwarded_host, original_uri, media_type, target, body) VALUES(?1, ?2, ?2, 1, ?3, ?4, ?5,"
-	" random(), ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
-    [REPEAT] = "UPDATE request SET count = count + 1, last_us = max(last_us, ?2),"
-	       " cause = iif(?3 >= proven, ?4, cause), proven = max(proven, ?3) WHERE id = ?1",
-    [REMOVE] = "DELETE FROM request WHERE id = ?1 RETURNING size, proven",
-    [OLDEST] = "SELECT min(aged_us) FROM request",
-    [EXPIRE] = "DELETE FROM request WHERE aged_us < ?1 RETURNING size, proven",
-    [EVICT_UNPROVEN_ENTRIES] = EVICT_UNPROVEN("1"),
-    [EVICT_UNPROVEN_BYTES] = EVICT_UNPROVEN("size"),
-    /* The oldest one; by id, since the clock may have jumped. */
-    [EVICT_PROVEN] = "DELETE FROM request WHERE id ="
-		     " (SELECT id FROM request WHERE proven = 1 ORDER BY id LIMIT 1)"
-		     " RETURNING size, proven",
-    [SAVE_CLOCK] = "UPDATE clock SET age_us = ?1, seen_us = ?2",
-};
 
 /* A token bucket in millionths of a token, on the monotonic clock. */
 struct bucket {
@@ -85,14 +24,13 @@ struct quarantine {
 	struct quarantine_options options; /* without zeros */
 	char *path;
 	struct quarantine_handle handle;
-	sqlite3_stmt *statements[STATEMENT_COUNT];
+	struct quarantine_table table;
 	struct bucket unproven;
-	struct quarantine_size size; /* without the log */
-	int wal_pages;               /* in the log, as of the last commit */
-	int64_t age_us;              /* the clock that age is counted by, */
-	int64_t saved_us;            /* what the file knows of it, */
-	int64_t seen_us;             /* and the wall clock that it followed last */
-	bool checkpoint_failed;      /* none may be tried again */
+	int wal_pages;          /* in the log, as of the last commit */
+	int64_t age_us;         /* the clock that age is counted by, */
+	int64_t saved_us;       /* what the file knows of it, */
+	int64_t seen_us;        /* and the wall clock that it followed last */
+	bool checkpoint_failed; /* none may be tried again */
 	char error[512];
 };
 
@@ -110,13 +48,8 @@ static int
 read_state(struct quarantine *quarantine)
 {
 	sqlite3 *db = quarantine->handle.db;
-	int64_t entries = 0, proven = 0, bytes = 0, age_us = 0, seen_us = 0;
-	int code = database_number(db, "SELECT count(*) FROM request", &entries);
-	if (code == SQLITE_OK)
-		code =
-		    database_number(db, "SELECT count(*) FROM request WHERE proven = 1", &proven);
-	if (code == SQLITE_OK)
-		code = database_number(db, "SELECT coalesce(sum(size), 0) FROM request", &bytes);
+	int64_t age_us = 0, seen_us = 0;
+	int code = quarantine_table_open(&quarantine->table, db);
 	if (code == SQLITE_OK)
 		code = database_number(db, "SELECT age_us FROM clock", &age_us);
 	if (code == SQLITE_OK)
@@ -125,8 +58,6 @@ read_state(struct quarantine *quarantine)
 		code = sqlite3_exec(db, "UPDATE clock SET opened = opened + 1", NULL, NULL, NULL);
 	if (code != SQLITE_OK)
 		return code;
-	quarantine->size = (struct quarantine_size){
-	    .entries = (uint64_t)entries, .proven = (uint64_t)proven, .bytes = (uint64_t)bytes};
 	quarantine->saved_us = age_us;
 	/* After a failure the clock in memory knows better. */
 	if (age_us > quarantine->age_us)
@@ -136,23 +67,10 @@ read_state(struct quarantine *quarantine)
 	return SQLITE_OK;
 }
 
-static int
-prepare_all(struct quarantine *quarantine)
-{
-	int code = SQLITE_OK;
-	for (size_t i = 0; code == SQLITE_OK && i < STATEMENT_COUNT; i++)
-		code = database_prepare(
-		    quarantine->handle.db, statement_texts[i], &quarantine->statements[i]);
-	return code;
-}
-
 static void
 close_handle(struct quarantine *quarantine)
 {
-	for (size_t i = 0; i < STATEMENT_COUNT; i++) {
-		sqlite3_finalize(quarantine->statements[i]);
-		quarantine->statements[i] = NULL;
-	}
+	quarantine_table_close(&quarantine->table);
 	quarantine_handle_close(&quarantine->handle);
 }
 
@@ -166,10 +84,8 @@ open_handle(struct quarantine *quarantine, struct failure *failure)
 	if (result == RESULT_OK) {
 		/* After PRAGMA wal_autocheckpoint, which has a hook of its own. */
 		sqlite3_wal_hook(handle->db, note_wal_pages, quarantine);
-		code = prepare_all(quarantine);
-	}
-	if (result == RESULT_OK && code == SQLITE_OK)
 		code = read_state(quarantine);
+	}
 	if (code != SQLITE_OK)
 		result = failure_set(failure, database_result(code), "%s: %s", quarantine->path,
 		    sqlite3_errmsg(handle->db));
@@ -253,7 +169,7 @@ note_error(struct quarantine *quarantine, int code)
 	    sqlite3_errmsg(quarantine->handle.db));
 	/* It may or may not be rolled back already. */
 	if (sqlite3_get_autocommit(quarantine->handle.db) == 0)
-		database_run(quarantine->statements[ROLLBACK]);
+		quarantine_table_run(&quarantine->table, QUARANTINE_ROLLBACK);
 	if (result == RESULT_IO || result == RESULT_CORRUPT) {
 		quarantine_handle_forbid_checkpoint(&quarantine->handle);
 		close_handle(quarantine);
@@ -337,79 +253,18 @@ examine_list(struct quarantine *quarantine, struct quarantine_item *list,
 
 /* --- keeping, inside a transaction --- */
 
-static uint64_t
-size_on_disk(const struct quarantined *request)
-{
-	uint64_t len = request->method.len + request->target.len + request->route.len +
-		       request->media_type.len + request->body.len + request->account.len +
-		       request->signature.len + request->host.len + request->forwarded_proto.len +
-		       request->forwarded_host.len + request->original_uri.len +
-		       request->cause.len + ROW_BYTES;
-	return len > QUARANTINE_PAGE_SIZE ? len + QUARANTINE_PAGE_SIZE : len;
-}
-
-static int
-insert(struct quarantine *quarantine, const struct quarantined *request, const uint8_t *digest)
-{
-	sqlite3_stmt *row = quarantine->statements[INSERT];
-	uint64_t size = size_on_disk(request);
-	sqlite3_bind_blob(row, 1, digest, SIGNATURE_FINGERPRINT_SIZE, SQLITE_STATIC);
-	sqlite3_bind_int64(row, 2, request->first_us);
-	sqlite3_bind_int(row, 3, request->proven);
-	sqlite3_bind_int(row, 4, request->from_trusted_proxy);
-	sqlite3_bind_int64(row, 5, quarantine->age_us);
-	sqlite3_bind_int64(row, 6, (sqlite3_int64)size);
-	database_bind_text(row, 7, request->method);
-	database_bind_text(row, 8, request->route);
-	database_bind_text(row, 9, request->account);
-	database_bind_text(row, 10, request->cause);
-	database_bind_text(row, 11, request->signature);
-	database_bind_text(row, 12, request->host);
-	database_bind_text(row, 13, request->forwarded_proto);
-	database_bind_text(row, 14, request->forwarded_host);
-	database_bind_bytes(row, 15, request->original_uri);
-	database_bind_text(row, 16, request->media_type);
-	database_bind_bytes(row, 17, request->target);
-	database_bind_bytes(row, 18, request->body);
-	int code = database_run(row);
-	if (code == SQLITE_OK) {
-		quarantine->size.entries++;
-		quarantine->size.proven += request->proven;
-		quarantine->size.bytes += size;
-	}
-	return code;
-}
-
-static int
-repeat(struct quarantine *quarantine, const struct quarantined *request, sqlite3_int64 id,
-    bool was_proven)
-{
-	sqlite3_stmt *row = quarantine->statements[REPEAT];
-	sqlite3_bind_int64(row, 1, id);
-	sqlite3_bind_int64(row, 2, request->first_us);
-	sqlite3_bind_int(row, 3, request->proven);
-	database_bind_text(row, 4, request->cause);
-	int code = database_run(row);
-	if (code == SQLITE_OK)
-		quarantine->size.proven += request->proven && !was_proven;
-	return code;
-}
-
 /* One request that is proven genuine does not prove a hundred others that carry its signature. Such
  * a one is kept at the rate of the unproven; *out_passed where that is used up. */
 static int
 doubt_many_of_one_signature(
     struct quarantine *quarantine, struct quarantined *request, bool *out_passed)
 {
-	sqlite3_stmt *count = quarantine->statements[COUNT_SIGNATURE];
-	database_bind_text(count, 1, request->signature);
-	sqlite3_bind_int(count, 2, QUARANTINE_SAME_SIGNATURE_MAX);
-	int code = sqlite3_step(count);
-	if (code == SQLITE_ROW && sqlite3_column_int(count, 0) == QUARANTINE_SAME_SIGNATURE_MAX)
-		request->proven = false;
+	int count;
+	int code = quarantine_table_count_signature(
+	    &quarantine->table, request->signature, QUARANTINE_SAME_SIGNATURE_MAX, &count);
+	request->proven = count < QUARANTINE_SAME_SIGNATURE_MAX;
 	*out_passed = !request->proven && !take_token(&quarantine->unproven);
-	sqlite3_reset(count);
-	return code == SQLITE_ROW ? SQLITE_OK : code;
+	return code;
 }
 
 static int
@@ -419,86 +274,29 @@ keep(struct quarantine *quarantine, struct quarantined *request, struct quaranti
 	    request->body, request->signature};
 	uint8_t digest[SIGNATURE_FINGERPRINT_SIZE];
 	signature_fingerprint(identity, sizeof identity / sizeof identity[0], digest);
-	sqlite3_stmt *find = quarantine->statements[FIND];
-	sqlite3_bind_blob(find, 1, digest, sizeof digest, SQLITE_STATIC);
-	int code = sqlite3_step(find);
-	sqlite3_int64 id = code == SQLITE_ROW ? sqlite3_column_int64(find, 0) : 0;
-	bool was_proven = code == SQLITE_ROW && sqlite3_column_int(find, 1) != 0;
-	sqlite3_reset(find);
-	if (code != SQLITE_ROW && code != SQLITE_DONE)
+	struct quarantine_found found;
+	int code = quarantine_table_find(&quarantine->table, digest, &found);
+	if (code != SQLITE_OK)
 		return code;
-	if (code == SQLITE_ROW) {
+	if (found.id != 0) {
 		changes->repeated++;
-		return repeat(quarantine, request, id, was_proven);
+		return quarantine_table_repeat(&quarantine->table, request, &found);
 	}
 	bool passed = false;
-	code = SQLITE_OK;
 	if (request->proven)
 		code = doubt_many_of_one_signature(quarantine, request, &passed);
 	changes->passed += passed;
 	if (code != SQLITE_OK || passed)
 		return code;
 	changes->fresh++;
-	return insert(quarantine, request, digest);
-}
-
-/* Runs a statement that gives back the size and the proof of each entry that it deletes. */
-static int
-delete_entries(struct quarantine *quarantine, sqlite3_stmt *statement, size_t *changed)
-{
-	int code;
-	while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
-		quarantine->size.entries--;
-		quarantine->size.bytes -= (uint64_t)sqlite3_column_int64(statement, 0);
-		quarantine->size.proven -= (uint64_t)sqlite3_column_int64(statement, 1);
-		++*changed;
-	}
-	int reset = sqlite3_reset(statement);
-	return code == SQLITE_DONE ? SQLITE_OK : reset != SQLITE_OK ? reset : code;
-}
-
-static int
-expire(struct quarantine *quarantine, size_t *expired)
-{
-	sqlite3_stmt *statement = quarantine->statements[EXPIRE];
-	sqlite3_bind_int64(statement, 1, quarantine->age_us - quarantine->options.keep_us);
-	return delete_entries(quarantine, statement, expired);
+	return quarantine_table_insert(&quarantine->table, request, digest, quarantine->age_us);
 }
 
 static bool
 is_over(const struct quarantine *quarantine)
 {
-	return quarantine->size.entries > quarantine->options.entries_max ||
-	       quarantine->size.bytes > quarantine->options.bytes_max;
-}
-
-/* Proven entries go when nothing else is left to go, and then exactly as many as must: the slack
- * is the unproven ones' to give. */
-static int
-evict(struct quarantine *quarantine, size_t *evicted)
-{
-	const struct {
-		enum statement statement;
-		const uint64_t *is;
-		uint64_t max, slack;
-	} rows[] = {
-	    {EVICT_UNPROVEN_ENTRIES, &quarantine->size.entries, quarantine->options.entries_max,
-		quarantine->options.entries_max / SLACK},
-	    {EVICT_UNPROVEN_BYTES, &quarantine->size.bytes, quarantine->options.bytes_max,
-		quarantine->options.bytes_max / SLACK},
-	};
-	int code = SQLITE_OK;
-	for (size_t i = 0; code == SQLITE_OK && i < sizeof rows / sizeof rows[0]; i++) {
-		if (*rows[i].is <= rows[i].max)
-			continue;
-		sqlite3_stmt *statement = quarantine->statements[rows[i].statement];
-		sqlite3_bind_int64(
-		    statement, 1, (sqlite3_int64)(*rows[i].is - rows[i].max + rows[i].slack));
-		code = delete_entries(quarantine, statement, evicted);
-	}
-	while (code == SQLITE_OK && is_over(quarantine) && quarantine->size.proven > 0)
-		code = delete_entries(quarantine, quarantine->statements[EVICT_PROVEN], evicted);
-	return code;
+	return quarantine->table.size.entries > quarantine->options.entries_max ||
+	       quarantine->table.size.bytes > quarantine->options.bytes_max;
 }
 
 static void
@@ -514,36 +312,31 @@ follow_clock(struct quarantine *quarantine, int64_t now_us)
 	quarantine->seen_us = now_us;
 }
 
-static int
-save_clock(struct quarantine *quarantine)
-{
-	sqlite3_stmt *statement = quarantine->statements[SAVE_CLOCK];
-	sqlite3_bind_int64(statement, 1, quarantine->age_us);
-	sqlite3_bind_int64(statement, 2, quarantine->seen_us);
-	return database_run(statement);
-}
-
 /* One transaction: keeps the list and then the bounds. */
 static enum result
 write_list(struct quarantine *quarantine, struct quarantine_item *list,
     struct quarantine_changes *out_changes)
 {
 	struct quarantine_changes changes = {0};
-	struct quarantine_size before = quarantine->size;
-	int code = database_run(quarantine->statements[BEGIN]);
+	const struct quarantine_options *options = &quarantine->options;
+	struct quarantine_table *table = &quarantine->table;
+	struct quarantine_size before = table->size;
+	int code = quarantine_table_run(table, QUARANTINE_BEGIN);
 	for (struct quarantine_item *item = list; code == SQLITE_OK && item != NULL;
 	     item = item->next)
 		code = keep(quarantine, &item->request, &changes);
 	if (code == SQLITE_OK)
-		code = expire(quarantine, &changes.expired);
+		code = quarantine_table_expire(
+		    table, quarantine->age_us - options->keep_us, &changes.expired);
 	if (code == SQLITE_OK)
-		code = evict(quarantine, &changes.evicted);
+		code = quarantine_table_evict(
+		    table, options->entries_max, options->bytes_max, &changes.evicted);
 	if (code == SQLITE_OK)
-		code = save_clock(quarantine);
+		code = quarantine_table_save_clock(table, quarantine->age_us, quarantine->seen_us);
 	if (code == SQLITE_OK)
-		code = database_run(quarantine->statements[COMMIT]);
+		code = quarantine_table_run(table, QUARANTINE_COMMIT);
 	if (code != SQLITE_OK) {
-		quarantine->size = before;
+		table->size = before;
 		return note_error(quarantine, code);
 	}
 	quarantine->saved_us = quarantine->age_us;
@@ -602,16 +395,13 @@ quarantine_keep_offered(struct quarantine *quarantine, int64_t now_us,
 static int
 is_due(struct quarantine *quarantine, bool *out_due)
 {
-	sqlite3_stmt *oldest = quarantine->statements[OLDEST];
-	int code = sqlite3_step(oldest);
-	bool expired =
-	    code == SQLITE_ROW && sqlite3_column_type(oldest, 0) != SQLITE_NULL &&
-	    sqlite3_column_int64(oldest, 0) < quarantine->age_us - quarantine->options.keep_us;
-	sqlite3_reset(oldest);
-	*out_due =
-	    expired || is_over(quarantine) ||
-	    (quarantine->size.entries > 0 && quarantine->age_us - quarantine->saved_us >= SAVE_US);
-	return code == SQLITE_ROW ? SQLITE_OK : code;
+	int64_t oldest_us;
+	int code = quarantine_table_oldest(&quarantine->table, &oldest_us);
+	*out_due = oldest_us < quarantine->age_us - quarantine->options.keep_us ||
+		   is_over(quarantine) ||
+		   (quarantine->table.size.entries > 0 &&
+		       quarantine->age_us - quarantine->saved_us >= SAVE_US);
+	return code;
 }
 
 enum result
@@ -660,12 +450,10 @@ quarantine_remove(struct quarantine *quarantine, uint64_t id)
 	enum result result = ensure_open(quarantine);
 	if (result != RESULT_OK)
 		return result;
-	struct quarantine_size before = quarantine->size;
-	sqlite3_stmt *statement = quarantine->statements[REMOVE];
-	sqlite3_bind_int64(statement, 1, (sqlite3_int64)id);
-	int code = delete_entries(quarantine, statement, &removed);
+	struct quarantine_size before = quarantine->table.size;
+	int code = quarantine_table_remove(&quarantine->table, id, &removed);
 	if (code != SQLITE_OK) {
-		quarantine->size = before;
+		quarantine->table.size = before;
 		return note_error(quarantine, code);
 	}
 	return removed > 0 ? RESULT_OK : RESULT_NOT_FOUND;
@@ -694,7 +482,7 @@ quarantine_checkpoint(struct quarantine *quarantine)
 struct quarantine_size
 quarantine_size(const struct quarantine *quarantine)
 {
-	struct quarantine_size size = quarantine->size;
+	struct quarantine_size size = quarantine->table.size;
 	size.log_bytes = log_bytes(quarantine);
 	return size;
 }

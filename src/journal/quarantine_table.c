@@ -1,0 +1,263 @@
+#include "dlrd/journal/quarantine_table.h"
+
+#include "dlrd/journal/database.h"
+#include "dlrd/journal/quarantine_handle.h"
+#include "dlrd/twilio/signature.h"
+
+/* What a row takes besides the request: its columns, and its place in five indexes. A request that
+ * does not fit into a page has its last one to itself. */
+#define ROW_BYTES 512
+/* When there are too many, one in 64 more goes, so that a flood does not have the file sorted at
+ * each step. */
+#define SLACK 64
+
+/* The unproven entries that go for ?1 of weight, which is 1 for entries or size for bytes. level is
+ * how far up in its group an entry stands: who stands highest goes first, whatever its group, so
+ * the largest groups shrink to the same height. */
+#define EVICT_UNPROVEN(weight)                                                                   \
+	"DELETE FROM request WHERE id IN (SELECT id FROM (SELECT id, sum(w) OVER"                \
+	" (ORDER BY level DESC, draw ROWS UNBOUNDED PRECEDING) - w AS before FROM"               \
+	" (SELECT id, draw, " weight " AS w, sum(" weight ") OVER (PARTITION BY account, route," \
+	" cause, from_trusted_proxy, aged_us / 3600000000 ORDER BY draw DESC ROWS UNBOUNDED "    \
+	"PRECEDING) AS level"                                                                    \
+	" FROM request WHERE proven = 0)) WHERE before < ?1) RETURNING size, proven"
+
+static const char *const statement_texts[QUARANTINE_STATEMENT_COUNT] = {
+    [QUARANTINE_BEGIN] = "BEGIN IMMEDIATE",
+    [QUARANTINE_COMMIT] = "COMMIT",
+    [QUARANTINE_ROLLBACK] = "ROLLBACK",
+    [QUARANTINE_FIND] = "SELECT id, proven FROM request WHERE digest = ?1",
+    [QUARANTINE_COUNT_SIGNATURE] =
+	"SELECT count(*) FROM (SELECT 1 FROM request WHERE signature = ?1"
+	" LIMIT ?2)",
+    [QUARANTINE_INSERT] =
+	"INSERT INTO request(digest, first_us, last_us, count, proven, from_trusted_proxy, aged_us,"
+	" draw, size, method, route, account, cause, signature, host, forwarded_proto,"
+	" forwarded_host, original_uri, media_type, target, body) VALUES(?1, ?2, ?2, 1, ?3, ?4, ?5,"
+	" random(), ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+    [QUARANTINE_REPEAT] =
+	"UPDATE request SET count = count + 1, last_us = max(last_us, ?2),"
+	" cause = iif(?3 >= proven, ?4, cause), proven = max(proven, ?3) WHERE id = ?1",
+    [QUARANTINE_REMOVE] = "DELETE FROM request WHERE id = ?1 RETURNING size, proven",
+    [QUARANTINE_OLDEST] = "SELECT min(aged_us) FROM request",
+    [QUARANTINE_EXPIRE] = "DELETE FROM request WHERE aged_us < ?1 RETURNING size, proven",
+    [QUARANTINE_EVICT_UNPROVEN_ENTRIES] = EVICT_UNPROVEN("1"),
+    [QUARANTINE_EVICT_UNPROVEN_BYTES] = EVICT_UNPROVEN("size"),
+    /* The oldest one; by id, since the clock may have jumped. The unproven ones before it are gone,
+     * so no index is quicker than the table, but SQLite cannot know (hence the +). */
+    [QUARANTINE_EVICT_PROVEN] = "DELETE FROM request WHERE id ="
+				" (SELECT id FROM request WHERE +proven = 1 ORDER BY id LIMIT 1)"
+				" RETURNING size, proven",
+    [QUARANTINE_SAVE_CLOCK] = "UPDATE clock SET age_us = ?1, seen_us = ?2",
+};
+
+int
+quarantine_table_open(struct quarantine_table *table, sqlite3 *db)
+{
+	int64_t entries = 0, proven = 0, bytes = 0;
+	int code = SQLITE_OK;
+	for (size_t i = 0; code == SQLITE_OK && i < QUARANTINE_STATEMENT_COUNT; i++)
+		code = database_prepare(db, statement_texts[i], &table->statements[i]);
+	if (code == SQLITE_OK)
+		code = database_number(db, "SELECT count(*) FROM request", &entries);
+	if (code == SQLITE_OK)
+		code =
+		    database_number(db, "SELECT count(*) FROM request WHERE proven = 1", &proven);
+	if (code == SQLITE_OK)
+		code = database_number(db, "SELECT coalesce(sum(size), 0) FROM request", &bytes);
+	if (code == SQLITE_OK)
+		table->size = (struct quarantine_size){.entries = (uint64_t)entries,
+		    .proven = (uint64_t)proven,
+		    .bytes = (uint64_t)bytes};
+	return code;
+}
+
+void
+quarantine_table_close(struct quarantine_table *table)
+{
+	for (size_t i = 0; i < QUARANTINE_STATEMENT_COUNT; i++) {
+		sqlite3_finalize(table->statements[i]);
+		table->statements[i] = NULL;
+	}
+}
+
+int
+quarantine_table_run(struct quarantine_table *table, enum quarantine_statement statement)
+{
+	return database_run(table->statements[statement]);
+}
+
+/* --- rows --- */
+
+int
+quarantine_table_find(
+    struct quarantine_table *table, const uint8_t *digest, struct quarantine_found *out_found)
+{
+	sqlite3_stmt *find = table->statements[QUARANTINE_FIND];
+	sqlite3_bind_blob(find, 1, digest, SIGNATURE_FINGERPRINT_SIZE, SQLITE_STATIC);
+	int code = sqlite3_step(find);
+	*out_found = (struct quarantine_found){.id = 0};
+	if (code == SQLITE_ROW)
+		*out_found = (struct quarantine_found){
+		    sqlite3_column_int64(find, 0), sqlite3_column_int(find, 1) != 0};
+	sqlite3_reset(find);
+	return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+int
+quarantine_table_count_signature(
+    struct quarantine_table *table, struct slice signature, int most, int *out_count)
+{
+	sqlite3_stmt *count = table->statements[QUARANTINE_COUNT_SIGNATURE];
+	database_bind_text(count, 1, signature);
+	sqlite3_bind_int(count, 2, most);
+	int code = sqlite3_step(count);
+	*out_count = code == SQLITE_ROW ? sqlite3_column_int(count, 0) : 0;
+	sqlite3_reset(count);
+	return code == SQLITE_ROW ? SQLITE_OK : code;
+}
+
+static uint64_t
+size_on_disk(const struct quarantined *request)
+{
+	uint64_t len = request->method.len + request->target.len + request->route.len +
+		       request->media_type.len + request->body.len + request->account.len +
+		       request->signature.len + request->host.len + request->forwarded_proto.len +
+		       request->forwarded_host.len + request->original_uri.len +
+		       request->cause.len + ROW_BYTES;
+	return len > QUARANTINE_PAGE_SIZE ? len + QUARANTINE_PAGE_SIZE : len;
+}
+
+int
+quarantine_table_insert(struct quarantine_table *table, const struct quarantined *request,
+    const uint8_t *digest, int64_t aged_us)
+{
+	sqlite3_stmt *row = table->statements[QUARANTINE_INSERT];
+	uint64_t size = size_on_disk(request);
+	sqlite3_bind_blob(row, 1, digest, SIGNATURE_FINGERPRINT_SIZE, SQLITE_STATIC);
+	sqlite3_bind_int64(row, 2, request->first_us);
+	sqlite3_bind_int(row, 3, request->proven);
+	sqlite3_bind_int(row, 4, request->from_trusted_proxy);
+	sqlite3_bind_int64(row, 5, aged_us);
+	sqlite3_bind_int64(row, 6, (sqlite3_int64)size);
+	database_bind_text(row, 7, request->method);
+	database_bind_text(row, 8, request->route);
+	database_bind_text(row, 9, request->account);
+	database_bind_text(row, 10, request->cause);
+	database_bind_text(row, 11, request->signature);
+	database_bind_text(row, 12, request->host);
+	database_bind_text(row, 13, request->forwarded_proto);
+	database_bind_text(row, 14, request->forwarded_host);
+	database_bind_bytes(row, 15, request->original_uri);
+	database_bind_text(row, 16, request->media_type);
+	database_bind_bytes(row, 17, request->target);
+	database_bind_bytes(row, 18, request->body);
+	int code = database_run(row);
+	if (code == SQLITE_OK) {
+		table->size.entries++;
+		table->size.proven += request->proven;
+		table->size.bytes += size;
+	}
+	return code;
+}
+
+int
+quarantine_table_repeat(struct quarantine_table *table, const struct quarantined *request,
+    const struct quarantine_found *found)
+{
+	sqlite3_stmt *row = table->statements[QUARANTINE_REPEAT];
+	sqlite3_bind_int64(row, 1, found->id);
+	sqlite3_bind_int64(row, 2, request->first_us);
+	sqlite3_bind_int(row, 3, request->proven);
+	database_bind_text(row, 4, request->cause);
+	int code = database_run(row);
+	if (code == SQLITE_OK)
+		table->size.proven += request->proven && !found->proven;
+	return code;
+}
+
+/* Runs a statement that gives back the size and the proof of each entry that it deletes. */
+static int
+delete_entries(struct quarantine_table *table, sqlite3_stmt *statement, size_t *changed)
+{
+	int code;
+	while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
+		table->size.entries--;
+		table->size.bytes -= (uint64_t)sqlite3_column_int64(statement, 0);
+		table->size.proven -= (uint64_t)sqlite3_column_int64(statement, 1);
+		++*changed;
+	}
+	int reset = sqlite3_reset(statement);
+	return code == SQLITE_DONE ? SQLITE_OK : reset != SQLITE_OK ? reset : code;
+}
+
+int
+quarantine_table_remove(struct quarantine_table *table, uint64_t id, size_t *removed)
+{
+	sqlite3_stmt *statement = table->statements[QUARANTINE_REMOVE];
+	sqlite3_bind_int64(statement, 1, (sqlite3_int64)id);
+	return delete_entries(table, statement, removed);
+}
+
+/* --- bounds --- */
+
+int
+quarantine_table_expire(struct quarantine_table *table, int64_t before_us, size_t *expired)
+{
+	sqlite3_stmt *statement = table->statements[QUARANTINE_EXPIRE];
+	sqlite3_bind_int64(statement, 1, before_us);
+	return delete_entries(table, statement, expired);
+}
+
+/* Proven entries go when nothing else is left to go, and then exactly as many as must: the slack
+ * is the unproven ones' to give. */
+int
+quarantine_table_evict(
+    struct quarantine_table *table, uint64_t entries_max, uint64_t bytes_max, size_t *evicted)
+{
+	const struct {
+		enum quarantine_statement statement;
+		const uint64_t *is;
+		uint64_t max, slack;
+	} rows[] = {
+	    {QUARANTINE_EVICT_UNPROVEN_ENTRIES, &table->size.entries, entries_max,
+		entries_max / SLACK},
+	    {QUARANTINE_EVICT_UNPROVEN_BYTES, &table->size.bytes, bytes_max, bytes_max / SLACK},
+	};
+	int code = SQLITE_OK;
+	for (size_t i = 0; code == SQLITE_OK && i < sizeof rows / sizeof rows[0]; i++) {
+		if (*rows[i].is <= rows[i].max)
+			continue;
+		sqlite3_stmt *statement = table->statements[rows[i].statement];
+		sqlite3_bind_int64(
+		    statement, 1, (sqlite3_int64)(*rows[i].is - rows[i].max + rows[i].slack));
+		code = delete_entries(table, statement, evicted);
+	}
+	for (size_t before = SIZE_MAX;
+	     code == SQLITE_OK && *evicted != before &&
+	     (table->size.entries > entries_max || table->size.bytes > bytes_max);) {
+		before = *evicted;
+		code = delete_entries(table, table->statements[QUARANTINE_EVICT_PROVEN], evicted);
+	}
+	return code;
+}
+
+int
+quarantine_table_oldest(struct quarantine_table *table, int64_t *out_aged_us)
+{
+	sqlite3_stmt *oldest = table->statements[QUARANTINE_OLDEST];
+	int code = sqlite3_step(oldest);
+	bool has_one = code == SQLITE_ROW && sqlite3_column_type(oldest, 0) != SQLITE_NULL;
+	*out_aged_us = has_one ? sqlite3_column_int64(oldest, 0) : INT64_MAX;
+	sqlite3_reset(oldest);
+	return code == SQLITE_ROW ? SQLITE_OK : code;
+}
+
+int
+quarantine_table_save_clock(struct quarantine_table *table, int64_t age_us, int64_t seen_us)
+{
+	sqlite3_stmt *statement = table->statements[QUARANTINE_SAVE_CLOCK];
+	sqlite3_bind_int64(statement, 1, age_us);
+	sqlite3_bind_int64(statement, 2, seen_us);
+	return database_run(statement);
+}
