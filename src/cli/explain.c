@@ -1,6 +1,7 @@
 #include "dlrd/cli/cli.h"
 #include "dlrd/cli/saved_request.h"
 #include "dlrd/daemon/settings.h"
+#include "dlrd/intake/handler.h"
 #include "dlrd/twilio/diagnosis.h"
 #include "dlrd/twilio/json_callback.h"
 
@@ -27,12 +28,11 @@ static void
 derive_base(struct explanation *explanation)
 {
 	const struct url_hints *hints = &explanation->saved->hints;
-	bool trusted = explanation->settings->trusted_proxies.count > 0;
-	struct slice scheme =
-	    trusted && hints->forwarded_proto.len > 0 ? hints->forwarded_proto : SLICE("http");
-	struct slice host =
-	    trusted && hints->forwarded_host.len > 0 ? hints->forwarded_host : hints->host;
-	if (url_base_derive(&explanation->base, scheme, host) == RESULT_OK)
+	const struct request_head head = {.host = hints->host,
+	    .forwarded_proto = hints->forwarded_proto,
+	    .forwarded_host = hints->forwarded_host,
+	    .from_trusted_proxy = explanation->settings->trusted_proxies.count > 0};
+	if (request_head_base(&head, &explanation->base))
 		explanation->request.base = &explanation->base;
 }
 

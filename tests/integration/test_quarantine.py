@@ -402,7 +402,7 @@ def test_all_our_traffic_at_full_speed_waits_to_be_mended(make_daemon, wrong, si
     daemon.audit()
 
 
-@pytest.mark.skipif(harness.SANITIZER, reason="a sanitizer's work is not the daemon's")
+@pytest.mark.skipif(bool(harness.SANITIZER), reason="a sanitizer's work is not the daemon's")
 def test_a_forged_request_takes_no_more_of_the_processor_than_two_good_ones(daemon):
     """It takes a quarter of one, so the bound is far from any noise (scripts/bench --flood)."""
     def cost(count, send):
