@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* pthread_setname_np */
 #include "dlrd/daemon/keeper.h"
 
 #include "dlrd/base/clock.h"
@@ -10,6 +11,7 @@
 #include <time.h>
 
 #define TICK_US CLOCK_SECOND_US        /* between looks at what is too old */
+#define BURST_SECONDS 50               /* of quarantine_rate, after a quiet time */
 #define BATCH_MAX 64                   /* requests verified again in one go */
 #define WAIT_US (10 * CLOCK_SECOND_US) /* for the journal to sync them; shorter than watchdogs */
 
@@ -59,6 +61,8 @@ keeper_new(const struct settings *settings, struct metrics *metrics, struct keep
 	    .open_later = true,
 	    .bytes_max = (uint64_t)settings->quarantine_size,
 	    .keep_us = settings->quarantine_keep_us,
+	    .unproven = {(uint32_t)settings->quarantine_rate,
+		(uint32_t)settings->quarantine_rate * BURST_SECONDS},
 	    .request_max =
 		(size_t)(settings->body_max + settings->request_line_max + settings->headers_max)};
 	enum result result = quarantine_open(&options, &keeper->quarantine, failure);
@@ -322,6 +326,7 @@ static void *
 run(void *context)
 {
 	struct keeper *keeper = context;
+	pthread_setname_np(pthread_self(), "dlrd-keeper");
 	while (!atomic_load(&keeper->stopping)) {
 		bool asked = take_orders(keeper);
 		pthread_mutex_lock(&keeper->lock);

@@ -51,6 +51,7 @@ static const struct setting settings_rows[] = {
     {"store", "quarantine_keep", SETTING_DURATION, FIELD(quarantine_keep_us), "7d", CLOCK_HOUR_US,
 	3650 * CLOCK_DAY_US, true},
     {"store", "quarantine_size", SETTING_BYTES, FIELD(quarantine_size), "64M", MIB, 64 * GIB, true},
+    {"store", "quarantine_rate", SETTING_COUNT, FIELD(quarantine_rate), "100", 1, 10000, true},
     {"store", "conflicts", SETTING_POLICY, FIELD(conflicts), "delivered-wins", 0, 0},
     {"store", "error_codes", SETTING_TEXT, FIELD(error_codes), "", 0, 0},
     {"store", "error_codes_site", SETTING_TEXT, FIELD(error_codes_site), "", 0, 0},

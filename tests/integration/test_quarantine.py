@@ -368,6 +368,13 @@ def test_a_flood_costs_no_receipt_and_is_bounded(make_daemon, tmp_path):
     assert len(failures) <= 64
 
 
+def test_the_rate_of_what_nothing_proves_is_configurable(make_daemon):
+    daemon = make_daemon({"store": {"quarantine_rate": "1"}}, tokens=TOKENS)
+    flood(daemon, 100)
+    until(lambda: offered(daemon) == 100, what="the keeper")
+    assert 50 <= daemon.metric("dlrd_quarantine_offered_total", '{fate="taken"}') < 100
+
+
 def send_all(daemon, sids, status, **more):
     """Signed receipts, as fast as one connection lets them in."""
     with daemon.connect(60) as connection:
@@ -397,7 +404,7 @@ def test_all_our_traffic_at_full_speed_waits_to_be_mended(make_daemon, wrong, si
         assert daemon.metric("dlrd_signature_causes_total", '{cause="scheme"}') == count
     mend(daemon, mended)
     assert reverify(daemon)["kept"] == count
-    daemon.settle()
+    daemon.settle(60)
     assert daemon.campaign()["delivered"] == count
     daemon.audit()
 
