@@ -1,4 +1,5 @@
 #include "dlrd/api/campaigns.h"
+#include "dlrd/api/report_text.h"
 
 #include "dlrd/api/list.h"
 

@@ -1,6 +1,7 @@
 #include "dlrd/api/event_stream.h"
 
 #include "dlrd/api/report.h"
+#include "dlrd/api/report_text.h"
 
 #include <stdlib.h>
 

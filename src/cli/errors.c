@@ -1,3 +1,4 @@
+#include "dlrd/api/report_text.h"
 #include "dlrd/cli/query.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
 #include "dlrd/api/optouts.h"
+#include "dlrd/api/report_text.h"
 #include "dlrd/cli/query.h"
 
 #include <stdio.h>

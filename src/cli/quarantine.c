@@ -1,5 +1,6 @@
 #define _DEFAULT_SOURCE
 #include "dlrd/api/refusals.h"
+#include "dlrd/api/report_text.h"
 #include "dlrd/base/clock.h"
 #include "dlrd/cli/cli.h"
 #include "dlrd/cli/control.h"

@@ -2,6 +2,7 @@
 #include "testing.h"
 
 #include "dlrd/api/report.h"
+#include "dlrd/api/report_text.h"
 #include "dlrd/base/clock.h"
 
 #define T0 (INT64_C(1795183522) * CLOCK_SECOND_US) /* 2026-11-20T14:05:22Z */

@@ -95,17 +95,4 @@ struct report_row report_signature_failure_row(const struct signature_failure *f
 struct report_row report_quarantine_row(const struct quarantined *request);
 struct report_row report_quarantined_row(const struct quarantined *request, struct slice raw);
 
-/* A new JSON object; NULL when memory is short. */
-struct json_t *report_json(const struct report *report, const struct report_row *row);
-
-/* Append a CSV line (RFC 4180), ended by CR LF. A text that a spreadsheet would run as a formula
- * gets an apostrophe in front (OWASP, "CSV Injection"); a telephone number keeps its plus. Each
- * cell is UTF-8: a byte that is none, and a control but TAB, LF and CR, which stand in quotes,
- * becomes U+FFFD. */
-void report_csv_head(const struct report *report, struct buffer *out);
-void report_csv_row(const struct report *report, const struct report_row *row, struct buffer *out);
-
-/* Appends the cell as a person reads it, control bytes escaped; nothing for null. */
-void report_cell_text(const struct cell *cell, struct buffer *out);
-
 #endif

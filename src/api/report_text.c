@@ -1,0 +1,226 @@
+#include "dlrd/api/report_text.h"
+
+#include "dlrd/base/clock.h"
+
+#include <string.h>
+
+/* --- as JSON --- */
+
+static struct json_t *
+list_json(struct slice words)
+{
+	struct json_t *array = json_new_array();
+	while (words.len > 0)
+		json_push_text(array, slice_take(&words, ' '));
+	return array;
+}
+
+static void
+put_cell(struct json_t *object, const char *key, const struct cell *cell)
+{
+	char time[CLOCK_TEXT_SIZE];
+	struct json_t *parameters;
+	switch (cell->kind) {
+	case CELL_NULL: json_put_null(object, key); return;
+	case CELL_INT: json_put_int(object, key, cell->number); return;
+	case CELL_REAL: json_put_real(object, key, cell->real); return;
+	case CELL_BOOL: json_put_bool(object, key, cell->number != 0); return;
+	case CELL_TIME:
+		json_put_text(object, key, slice_of(clock_format(cell->number, time)));
+		return;
+	case CELL_LIST: json_put(object, key, list_json(cell->text)); return;
+	case CELL_TEXT: break;
+	}
+	/* What was stored as JSON is shown as JSON. */
+	if (slice_equal(slice_of(key), SLICE("parameters")) &&
+	    json_parse(cell->text, &parameters) == RESULT_OK)
+		json_put(object, key, parameters);
+	else
+		json_put_text(object, key, cell->text);
+}
+
+/* Where a column goes: *out_key is its name there. A group's object is made by its first column. */
+static struct json_t *
+place_of(
+    const struct report *report, struct json_t *object, const char *column, const char **out_key)
+{
+	*out_key = column;
+	if (report->group_prefix == NULL ||
+	    !slice_starts_with(slice_of(column), slice_of(report->group_prefix)))
+		return object;
+	*out_key = column + strlen(report->group_prefix);
+	if (json_get(object, report->group_key) == NULL)
+		json_put(object, report->group_key, json_new_object());
+	return json_get(object, report->group_key);
+}
+
+struct json_t *
+report_json(const struct report *report, const struct report_row *row)
+{
+	struct json_t *object = json_new_object();
+	for (size_t i = 0; object != NULL && i < report->count; i++) {
+		const char *key;
+		struct json_t *place = place_of(report, object, report->columns[i], &key);
+		if (place != NULL)
+			put_cell(place, key, &row->cells[i]);
+	}
+	return object;
+}
+
+/* --- as CSV, and for a terminal --- */
+
+static bool
+is_telephone_number(struct slice value)
+{
+	if (value.len < 2 || value.len > 19 || value.ptr[0] != '+')
+		return false;
+	int64_t digits;
+	return slice_to_int(slice_from(value, 1), &digits) == RESULT_OK;
+}
+
+/* White space that spreadsheets pass over before they look for a formula. */
+static const struct slice wide_spaces[] = {
+    SLICE_INIT("\xc2\xa0"),     /* no-break space */
+    SLICE_INIT("\xe2\x80\xaf"), /* narrow no-break space */
+    SLICE_INIT("\xe2\x80\xa8"), /* line separator */
+    SLICE_INIT("\xe2\x80\xa9"), /* paragraph separator */
+    SLICE_INIT("\xe2\x80\x8b"), /* zero-width space */
+    SLICE_INIT("\xe3\x80\x80"), /* ideographic space */
+    SLICE_INIT("\xef\xbb\xbf"), /* byte order mark */
+};
+
+static const struct slice formula_signs[] = {
+    SLICE_INIT("="),
+    SLICE_INIT("+"),
+    SLICE_INIT("-"),
+    SLICE_INIT("@"),
+    SLICE_INIT("\xef\xbc\x9d"), /* the full-width forms of the four */
+    SLICE_INIT("\xef\xbc\x8b"),
+    SLICE_INIT("\xef\xbc\x8d"),
+    SLICE_INIT("\xef\xbc\xa0"),
+};
+
+/* The length of the one of items that value starts with; 0 for none. */
+static size_t
+start_of(struct slice value, const struct slice *items, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (slice_starts_with(value, items[i]))
+			return items[i].len;
+	return 0;
+}
+
+/* The length of what value starts with: a character, or a byte that is none. *out_fits: it may
+ * stand in a cell, as controls may not but for three. */
+static size_t
+cell_character(struct slice value, bool *out_fits)
+{
+	unsigned char byte = (unsigned char)value.ptr[0];
+	size_t len = slice_utf8_len(value);
+	bool is_c1 = byte == 0xc2 && len == 2 && (unsigned char)value.ptr[1] < 0xa0;
+	bool is_c0 = byte < ' ' && byte != '\t' && byte != '\r' && byte != '\n';
+	*out_fits = len > 0 && !is_c0 && !is_c1 && byte != 0x7f;
+	return len > 0 ? len : 1;
+}
+
+/* Without what stands before the first character that shows. */
+static struct slice
+without_blanks(struct slice value)
+{
+	while (value.len > 0) {
+		bool fits;
+		size_t len = cell_character(value, &fits);
+		bool is_wide =
+		    start_of(value, wide_spaces, sizeof wide_spaces / sizeof wide_spaces[0]) > 0;
+		if (fits && !is_wide && (unsigned char)value.ptr[0] > ' ')
+			break;
+		value = slice_from(value, len);
+	}
+	return value;
+}
+
+/* Whether a spreadsheet could run the text, or pass over its beginning and then run it. */
+static bool
+is_formula(struct slice value)
+{
+	if (value.len == 0 || is_telephone_number(value))
+		return false;
+	return slice_find(SLICE("\t\r\n"), value.ptr[0]) < 3 ||
+	       start_of(without_blanks(value), formula_signs,
+		   sizeof formula_signs / sizeof formula_signs[0]) > 0;
+}
+
+static void
+csv_text(struct slice value, struct buffer *out)
+{
+	bool formula = is_formula(value), quote = formula;
+	for (size_t i = 0; i < value.len && !quote; i++)
+		quote = slice_find(SLICE(",\"\t\r\n"), value.ptr[i]) < 5;
+	if (quote)
+		buffer_append_byte(out, '"');
+	if (formula)
+		buffer_append_byte(out, '\'');
+	while (value.len > 0) {
+		bool fits;
+		size_t len = cell_character(value, &fits);
+		if (value.ptr[0] == '"')
+			buffer_append_byte(out, '"');
+		buffer_append(out, fits ? (struct slice){value.ptr, len} : SLICE("\xef\xbf\xbd"));
+		value = slice_from(value, len);
+	}
+	if (quote)
+		buffer_append_byte(out, '"');
+}
+
+void
+report_csv_head(const struct report *report, struct buffer *out)
+{
+	for (size_t i = 0; i < report->count; i++)
+		buffer_appendf(out, "%s%s", i > 0 ? "," : "", report->columns[i]);
+	buffer_append(out, SLICE("\r\n"));
+}
+
+static bool
+is_text(const struct cell *cell)
+{
+	return cell->kind == CELL_TEXT || cell->kind == CELL_LIST;
+}
+
+static void
+plain_cell(const struct cell *cell, struct buffer *out)
+{
+	char time[CLOCK_TEXT_SIZE];
+	switch (cell->kind) {
+	case CELL_NULL:
+	case CELL_LIST:
+	case CELL_TEXT: return;
+	case CELL_INT: buffer_appendf(out, "%lld", (long long)cell->number); return;
+	case CELL_REAL: buffer_appendf(out, "%.4f", cell->real); return;
+	case CELL_BOOL: buffer_append(out, cell->number ? SLICE("yes") : SLICE("no")); return;
+	case CELL_TIME: buffer_append(out, slice_of(clock_format(cell->number, time))); return;
+	}
+}
+
+void
+report_csv_row(const struct report *report, const struct report_row *row, struct buffer *out)
+{
+	for (size_t i = 0; i < report->count; i++) {
+		if (i > 0)
+			buffer_append_byte(out, ',');
+		if (is_text(&row->cells[i]))
+			csv_text(row->cells[i].text, out);
+		else
+			plain_cell(&row->cells[i], out);
+	}
+	buffer_append(out, SLICE("\r\n"));
+}
+
+void
+report_cell_text(const struct cell *cell, struct buffer *out)
+{
+	if (!is_text(cell)) {
+		plain_cell(cell, out);
+		return;
+	}
+	buffer_append_visible(out, cell->text);
+}
