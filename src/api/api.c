@@ -6,6 +6,7 @@
 #include "dlrd/base/clock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <microhttpd.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -21,9 +22,12 @@
 _Static_assert(STREAMS_KEEP_ALIVE_S * 2 < CONNECTION_TIMEOUT_S, "a quiet stream would be cut");
 _Static_assert(STREAMS_MAX < CONNECTIONS_MAX, "streams leave room for questions");
 
+/* Each thread is a daemon of the library's with a descriptor of its own for the one socket. A pool
+ * would be the same, but that MHD_stop_daemon shuts a pool's socket down: also for systemd, which
+ * keeps it for the next start. */
 struct listener {
 	struct api *api;
-	struct MHD_Daemon *daemon;
+	struct MHD_Daemon *threads[API_THREADS_MAX];
 	struct streams *streams;
 };
 
@@ -180,6 +184,17 @@ on_request(void *context, struct MHD_Connection *mhd, const char *url, const cha
 				     : send_answer(mhd, &answer);
 }
 
+static struct MHD_Daemon *
+start_thread(struct listener *listener, int fd)
+{
+	const struct api_options *options = &listener->api->options;
+	return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL,
+	    NULL, on_request, listener, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+	    CONNECTIONS_MAX / options->threads, MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_TIMEOUT_S,
+	    MHD_OPTION_URI_LOG_CALLBACK, on_target, listener->api, MHD_OPTION_NOTIFY_COMPLETED,
+	    on_completed, listener->api, MHD_OPTION_END);
+}
+
 static enum result
 start_listener(struct api *api, size_t index)
 {
@@ -187,16 +202,16 @@ start_listener(struct api *api, size_t index)
 	listener->api = api;
 	if (streams_new(api->readers, &listener->streams) != RESULT_OK)
 		return RESULT_NO_MEMORY;
-	listener->daemon = MHD_start_daemon(
-	    MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request,
-	    listener, MHD_OPTION_LISTEN_SOCKET, api->options.listen_fds[index],
-	    MHD_OPTION_THREAD_POOL_SIZE, api->options.threads > 1 ? api->options.threads : 0u,
-	    MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-	    CONNECTION_TIMEOUT_S, MHD_OPTION_URI_LOG_CALLBACK, on_target, api,
-	    MHD_OPTION_NOTIFY_COMPLETED, on_completed, api, MHD_OPTION_END);
-	if (listener->daemon == NULL)
-		return RESULT_IO;
-	api->options.listen_fds[index] = -1; /* the library's now */
+	for (unsigned i = 0; i < api->options.threads; i++) {
+		int fd = fcntl(api->options.listen_fds[index], F_DUPFD_CLOEXEC, 0);
+		if (fd < 0)
+			return RESULT_IO;
+		listener->threads[i] = start_thread(listener, fd);
+		if (listener->threads[i] == NULL) {
+			close(fd);
+			return RESULT_IO;
+		}
+	}
 	return RESULT_OK;
 }
 
@@ -244,19 +259,27 @@ api_set_token(struct api *api, const struct secret *token)
 	pthread_mutex_unlock(&api->token_lock);
 }
 
+static void
+stop_listener(struct listener *listener)
+{
+	if (listener->streams != NULL)
+		streams_end(listener->streams);
+	for (unsigned i = 0; i < API_THREADS_MAX; i++) {
+		if (listener->threads[i] != NULL)
+			MHD_stop_daemon(listener->threads[i]);
+		listener->threads[i] = NULL;
+	}
+}
+
 void
 api_stop(struct api *api)
 {
 	if (api == NULL)
 		return;
 	for (size_t i = 0; i < api->options.listen_count; i++) {
-		struct listener *listener = &api->listeners[i];
-		if (listener->daemon != NULL) {
-			streams_end(listener->streams);
-			MHD_stop_daemon(listener->daemon);
-		} else if (api->options.listen_fds[i] >= 0)
+		stop_listener(&api->listeners[i]);
+		if (api->options.listen_fds[i] >= 0)
 			close(api->options.listen_fds[i]);
-		listener->daemon = NULL;
 		api->options.listen_fds[i] = -1;
 	}
 }

@@ -1,4 +1,5 @@
 #include "dlrd/api/list.h"
+
 #include "dlrd/api/report_text.h"
 
 #include <stdio.h>

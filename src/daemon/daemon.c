@@ -501,7 +501,7 @@ static void
 reload(struct daemon *daemon)
 {
 	struct generation *next;
-	systemd_notify("RELOADING=1");
+	systemd_notify_reloading();
 	if (read_generation(daemon, &next) == RESULT_OK) {
 		struct generation *old = daemon->generation;
 		bool taken = take_generation(daemon, next) == RESULT_OK;

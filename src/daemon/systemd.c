@@ -1,5 +1,7 @@
 #include "dlrd/daemon/systemd.h"
 
+#include "dlrd/base/clock.h"
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +12,12 @@ void
 systemd_notify(const char *state)
 {
 	sd_notify(0, state);
+}
+
+void
+systemd_notify_reloading(void)
+{
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_monotonic_us());
 }
 
 int64_t

@@ -9,10 +9,14 @@
 #include <poll.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 /* How long idle connections stay open in a drain: a proxy may just be sending on one of them. */
 #define DRAIN_GRACE_US (CLOCK_SECOND_US / 4)
+/* How long one may be silent from its start, in a drain: who connects is about to send a request,
+ * and none that was accepted is refused. */
+#define DRAIN_NEW_US CLOCK_SECOND_US
 #define LOOP_MAX_MS 500
 #define LOOP_DRAIN_MS 20
 #define LOOP_RETRY_MS 2
@@ -45,16 +49,28 @@ close_expired(struct intake *intake, struct connections *list, int64_t timeout_u
 	}
 }
 
+/* Whether something has come in that the library has not read: it will, in its next run. */
+static bool
+has_unread(const struct connection *connection)
+{
+	int bytes;
+	return ioctl(connection->fd, FIONREAD, &bytes) == 0 && bytes > 0;
+}
+
 /* In a drain: connections on which no request is being served. */
 static void
-close_unused(struct intake *intake)
+close_unused(struct intake *intake, int64_t now_us)
 {
 	struct connection *connection, *next;
-	while ((connection = TAILQ_FIRST(&intake->idle)) != NULL)
-		shut(connection);
+	for (connection = TAILQ_FIRST(&intake->idle); connection != NULL; connection = next) {
+		next = TAILQ_NEXT(connection, entry);
+		if (!has_unread(connection))
+			shut(connection);
+	}
 	for (connection = TAILQ_FIRST(&intake->busy); connection != NULL; connection = next) {
 		next = TAILQ_NEXT(connection, entry);
-		if (!connection->in_request)
+		if (!connection->in_request && now_us - connection->since_us >= DRAIN_NEW_US &&
+		    !has_unread(connection))
 			shut(connection);
 	}
 }
@@ -78,7 +94,7 @@ enforce_deadlines(struct intake *intake)
 	close_expired(intake, &intake->busy, intake->service->config.request_timeout_us, now_us);
 	close_expired(intake, &intake->idle, intake->service->config.keepalive_timeout_us, now_us);
 	if (drain_us != 0 && now_us - drain_us >= DRAIN_GRACE_US)
-		close_unused(intake);
+		close_unused(intake, now_us);
 	give_up_commits(intake, now_us);
 }
 

@@ -32,8 +32,8 @@ def make_daemon():
     """Makes daemons, started or not; each is stopped and its log read at the end."""
     made = []
 
-    def make(settings=None, start=True, **more):
-        daemon = harness.Daemon(settings, **more)
+    def make(settings=None, start=True, kind=harness.Daemon, **more):
+        daemon = kind(settings, **more)
         made.append(daemon)
         return daemon.start() if start else daemon
 

@@ -333,7 +333,8 @@ NUMBER_IN_LOG = re.compile(r"(?<![0-9A-Za-z.:])\+?[0-9]{10,15}(?![0-9A-Za-z])")
 
 def environment(**more):
     env = {name: value for name, value in os.environ.items()
-           if not name.startswith(("DLRD", "JOURNAL_STREAM", "NOTIFY_SOCKET", "LISTEN_"))}
+           if not name.startswith(("DLRD", "JOURNAL_STREAM", "NOTIFY_SOCKET", "LISTEN_",
+                                   "WATCHDOG_", "CREDENTIALS_"))}
     env.setdefault("ASAN_OPTIONS", "detect_leaks=1")
     env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
     env.update(more)

@@ -1,8 +1,8 @@
 /* api: the private listener that answers questions (endpoints.h) and takes no callbacks.
  *
- * libmicrohttpd's own pool of threads serves it, in epoll mode: poll mode starves connections while
- * others are suspended, as open event streams are (streams.h). What epoll mode is known to do, to
- * stall when exactly 128 sockets are ready, cannot happen with the few connections allowed here.
+ * libmicrohttpd's own threads serve it, in epoll mode: poll mode starves connections while others
+ * are suspended, as open event streams are (streams.h). What epoll mode is known to do, to stall
+ * when exactly 128 sockets are ready, cannot happen with the few connections allowed here.
  * Each request borrows one of as many read-only connections to the store as there are threads, so
  * it can never slow a commit. start, tick, stop and free from one thread; notify from any. */
 #ifndef DLRD_API_API_H

@@ -9,6 +9,10 @@
 /* sd_notify(3): "READY=1", "STOPPING=1", "STATUS=...". */
 void systemd_notify(const char *state);
 
+/* A reload begins now, and ends with the next "READY=1"; with its time, which Type=notify-reload of
+ * systemd 253 asks for. */
+void systemd_notify_reloading(void);
+
 /* Half the time in which the watchdog wants to hear of us, in microseconds; 0 for no watchdog. */
 int64_t systemd_watchdog_us(void);
 

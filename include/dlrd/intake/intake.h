@@ -66,9 +66,9 @@ must_check enum result intake_configure(struct intake *intake, const struct inta
 /* Takes finished writes back: the writer's on_done. */
 void intake_done(struct intake *intake, struct journal_write *list);
 
-/* Stops accepting, lets what is in flight be committed and answered, then closes every connection
- * and ends the loop, after at most deadline_us. The writer must still be running. Also for an
- * intake that never started. */
+/* Stops accepting, lets what is in flight be committed and answered, and new connections send a
+ * request, then closes every connection and ends the loop, after at most deadline_us. The writer
+ * must still be running. Also for an intake that never started. */
 void intake_drain(struct intake *intake, int64_t deadline_us);
 
 /* Monotonic time at which the loop last showed that it is not stuck. */
