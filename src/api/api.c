@@ -4,6 +4,7 @@
 #include "dlrd/api/readers.h"
 #include "dlrd/api/streams.h"
 #include "dlrd/base/clock.h"
+#include "dlrd/base/wipe.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,13 +39,16 @@ struct api {
 	struct listener listeners[API_LISTENERS_MAX];
 };
 
-static bool
-is_authorised(struct api *api, struct MHD_Connection *mhd, struct slice target)
+static struct slice
+header_of(struct MHD_Connection *mhd, const char *name)
 {
-	if (endpoints_is_open(target))
-		return true;
-	struct slice header = slice_of(
-	    MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION));
+	return slice_of(MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, name));
+}
+
+/* header: Authorization. */
+static bool
+is_token(struct api *api, struct slice header)
+{
 	struct slice scheme = SLICE("Bearer "), given = SLICE_NONE;
 	if (header.len > scheme.len &&
 	    slice_equal_nocase((struct slice){header.ptr, scheme.len}, scheme))
@@ -53,6 +57,27 @@ is_authorised(struct api *api, struct MHD_Connection *mhd, struct slice target)
 	const struct secret *token = api->options.token;
 	bool authorised = token == NULL || (given.ptr != NULL && secret_equal(token, given));
 	pthread_mutex_unlock(&api->token_lock);
+	return authorised;
+}
+
+/* The headers lie in memory of the library's, which it gives back as it is: nobody reads this one
+ * again. */
+static enum MHD_Result
+wipe_if_authorization(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	(void)context, (void)kind;
+	if (value != NULL &&
+	    slice_equal_nocase(slice_of(name), SLICE(MHD_HTTP_HEADER_AUTHORIZATION)))
+		wipe((char *)value, strlen(value));
+	return MHD_YES;
+}
+
+static bool
+is_authorised(struct api *api, struct MHD_Connection *mhd, struct slice target)
+{
+	bool authorised = endpoints_is_open(target) ||
+			  is_token(api, header_of(mhd, MHD_HTTP_HEADER_AUTHORIZATION));
+	MHD_get_connection_values(mhd, MHD_HEADER_KIND, wipe_if_authorization, NULL);
 	return authorised;
 }
 
@@ -126,12 +151,6 @@ send_stream(struct listener *listener, struct MHD_Connection *mhd, struct api_an
 	add_headers(response, answer);
 	MHD_add_response_header(response, "X-Accel-Buffering", "no");
 	return queue(mhd, answer->status, response);
-}
-
-static struct slice
-header_of(struct MHD_Connection *mhd, const char *name)
-{
-	return slice_of(MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, name));
 }
 
 static struct api_answer

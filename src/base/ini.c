@@ -1,5 +1,7 @@
 #include "dlrd/base/ini.h"
 
+#include "dlrd/base/wipe.h"
+
 #include <errno.h>
 #include <ini.h>
 #include <stdio.h>
@@ -111,6 +113,7 @@ take_key(void *user, const char *section, const char *name, const char *value)
 enum result
 ini_read_file(const char *path, ini_key_fn on_key, void *context, struct failure *failure)
 {
+	char buffer[4096];
 	struct reading reading = {.path = path,
 	    .on_key = on_key,
 	    .context = context,
@@ -119,10 +122,13 @@ ini_read_file(const char *path, ini_key_fn on_key, void *context, struct failure
 	if (reading.file == NULL)
 		return failure_set(failure, errno == ENOENT ? RESULT_NOT_FOUND : RESULT_IO,
 		    "%s: %s", path, strerror(errno));
+	setvbuf(reading.file, buffer, _IOFBF, sizeof buffer); /* to be wiped */
 	int bad_line = ini_parse_stream(read_line, &reading, take_key, &reading);
 	if (reading.result == RESULT_OK && ferror(reading.file))
 		reading.result = failure_set(failure, RESULT_IO, "%s: cannot be read", path);
 	fclose(reading.file);
+	wipe(buffer, sizeof buffer);
+	wipe_stack(); /* where inih and the functions above had their lines */
 	if (reading.result == RESULT_OK && bad_line != 0) {
 		reading.line = bad_line;
 		fail_line(&reading, RESULT_INVALID,

@@ -1,6 +1,7 @@
 #include "dlrd/cli/control.h"
 
 #include "dlrd/base/clock.h"
+#include "dlrd/base/wipe.h"
 #include "dlrd/daemon/token_file.h"
 
 #include <errno.h>
@@ -319,7 +320,7 @@ ask(const struct settings *settings, const char *method, const char *path,
 		result =
 		    exchange(fd, buffer_slice(&request), deadline_us, address, out_answer, failure);
 	if (request.ptr != NULL)
-		secret_wipe(request.ptr, request.cap);
+		wipe(request.ptr, request.cap);
 	buffer_done(&request);
 	close(fd);
 	return result;

@@ -24,11 +24,6 @@ run(const struct cli_command *command, int count, char **words)
 		return CLI_FAILED;
 	}
 	log_set_level(settings->log_level);
-	if (settings->secrets_exposed)
-		log_line(LOG_WARNING,
-		    "%s holds a token and everybody may read it; chmod o-r it, or use "
-		    "auth_token_file",
-		    path);
 	log_line(LOG_INFO, "dlrd " DLRD_VERSION " with %s", path);
 	result = daemon_run(settings, &failure);
 	if (result != RESULT_OK)

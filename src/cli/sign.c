@@ -82,7 +82,7 @@ const struct cli_command cli_sign = {
 	"\n"
 	"      --url URL           the URL as Twilio was given it\n"
 	"      --token TOKEN       the account's Auth Token\n"
-	"      --token-file FILE   a file that holds it\n"
+	"      --token-file FILE   a file that holds it, or - for standard input\n"
 	"      --type MEDIA-TYPE   of the body (default " SIGNED_REQUEST_TYPE ")\n"
 	"  -h, --help              show this\n",
     .run = run,

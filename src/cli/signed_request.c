@@ -1,29 +1,42 @@
 #include "dlrd/cli/signed_request.h"
 
+#include "dlrd/daemon/token_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define FIELDS_MAX 65536
+
+/* Not through a stream, whose buffer would keep it. */
+static int
+read_token_file(const struct cli_command *command, const char *path, struct secret **out_token)
+{
+	struct failure failure;
+	bool is_stdin = strcmp(path, "-") == 0;
+	int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return cli_usage_error(command, "%s: %s", path, strerror(errno));
+	enum result result = token_read(fd, path, out_token, &failure);
+	if (!is_stdin)
+		close(fd);
+	return result == RESULT_OK ? CLI_OK : cli_usage_error(command, "%s", failure.text);
+}
 
 static int
 read_token(const struct cli_command *command, const struct signed_request_options *options,
     struct signed_request *request)
 {
-	struct failure failure;
-	char *text = NULL;
-	size_t len = 0;
+	if (options->token_file != NULL)
+		return read_token_file(command, options->token_file, &request->token);
 	struct slice token = slice_of(options->token);
-	if (options->token_file != NULL) {
-		if (cli_read_file(options->token_file, &text, &len, &failure) != RESULT_OK)
-			return cli_usage_error(command, "%s", failure.text);
-		token = slice_trim((struct slice){text, len});
-	}
-	enum result result = secret_new(token, &request->token);
-	if (text != NULL)
-		secret_wipe(text, len);
-	free(text);
-	return result == RESULT_OK ? CLI_OK
-				   : cli_failure(command, "no locked memory for the token");
+	if (secret_new(token, &request->token) != RESULT_OK)
+		return cli_failure(command, "no memory for the token");
+	/* It is one of the program's words, which ps shows to everybody while it runs. */
+	memset((char *)token.ptr, 'x', token.len);
+	return CLI_OK;
 }
 
 static int

@@ -113,7 +113,7 @@ const struct cli_command cli_verify = {
 	"\n"
 	"      --url URL           the URL as Twilio was given it\n"
 	"      --token TOKEN       the account's Auth Token\n"
-	"      --token-file FILE   a file that holds it\n"
+	"      --token-file FILE   a file that holds it, or - for standard input\n"
 	"      --signature SIG     the value of X-Twilio-Signature\n"
 	"      --type MEDIA-TYPE   of the body (default " SIGNED_REQUEST_TYPE ")\n"
 	"  -h, --help              show this\n",

@@ -6,6 +6,7 @@
 #include "dlrd/daemon/generation.h"
 #include "dlrd/daemon/keeper.h"
 #include "dlrd/daemon/lock.h"
+#include "dlrd/daemon/secrets.h"
 #include "dlrd/daemon/systemd.h"
 #include "dlrd/intake/intake.h"
 #include "dlrd/journal/writer.h"
@@ -16,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -176,14 +176,12 @@ drop_quarantined(void *context, uint64_t id, uint64_t *out_dropped)
 
 /* --- starting, in order --- */
 
-/* Files that only this user and group read, no core dumps with tokens in them, room for all
- * connections. */
+/* Files that only this user and group read, room for all connections. */
 static void
 prepare_process(const struct settings *settings)
 {
 	struct rlimit files;
 	umask(0027);
-	prctl(PR_SET_DUMPABLE, 0);
 	if (getrlimit(RLIMIT_NOFILE, &files) != 0)
 		return;
 	rlim_t wanted = (rlim_t)settings->connections_max * settings->listen.count + SPARE_FDS;
@@ -493,6 +491,7 @@ take_generation(struct daemon *daemon, struct generation *generation)
 	    (uint64_t)generation->settings->journal_size);
 	api_set_token(daemon->api, generation->settings->api_token);
 	log_set_level(generation->settings->log_level);
+	secrets_tell(generation->settings);
 	log_line(LOG_INFO, "SIGHUP: the configuration was read again, with %zu error codes", codes);
 	return RESULT_OK;
 }
@@ -558,6 +557,7 @@ daemon_run(struct settings *settings, struct failure *failure)
 	sigprocmask(SIG_BLOCK, &signals, NULL); /* all threads inherit it */
 	signal(SIGPIPE, SIG_IGN);
 	prepare_process(settings);
+	secrets_tell(settings);
 
 	enum result result = start(daemon, settings, failure);
 	if (result == RESULT_OK) {

@@ -124,18 +124,38 @@ field_of(struct settings *settings, const struct setting *row)
 /* --- accounts --- */
 
 static enum result
+read_token_file(const struct loading *loading, struct slice name, struct secret **out_secret,
+    struct failure *failure)
+{
+	struct secret *secret;
+	struct failure why;
+	enum result result = token_file_read(name, loading->settings->path, &secret, failure);
+	if (result != RESULT_OK)
+		return result;
+	result = token_check(secret_text(secret), &why);
+	if (result != RESULT_OK) {
+		secret_free(secret);
+		return failure_set(
+		    failure, result, "what %.*s holds %s", SLICE_ARG(name), why.text);
+	}
+	*out_secret = secret;
+	return RESULT_OK;
+}
+
+static enum result
 read_token(const struct loading *loading, struct slice text, bool file, struct secret **out_secret,
     struct failure *failure)
 {
 	if (file)
-		return token_file_read(text, loading->settings->path, out_secret, failure);
+		return read_token_file(loading, text, out_secret, failure);
 	if (text.len == 0)
 		return failure_set(failure, RESULT_INVALID,
 		    "is empty; write the account's Auth Token, 32 characters, from the Twilio "
 		    "console");
-	if (secret_new(text, out_secret) != RESULT_OK)
-		return failure_set(failure, RESULT_NO_MEMORY, "no locked memory for it");
-	return RESULT_OK;
+	enum result result = token_check(text, failure);
+	if (result == RESULT_OK && (result = secret_new(text, out_secret)) != RESULT_OK)
+		failure_set(failure, result, "no memory for it");
+	return result;
 }
 
 static bool

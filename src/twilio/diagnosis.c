@@ -91,6 +91,8 @@ choose_keys(struct search *search)
 	size_t count = verifier_account_count(search->verifier), index = 0, others = 0;
 	bool known = search->account.ptr != NULL &&
 		     verifier_find_account(search->verifier, search->account, &index);
+	if (search->account.ptr != NULL && !known) /* as long a search as for one that is known */
+		search->own.items[search->own.count++] = (struct key){count, TOKEN_CURRENT};
 	for (size_t i = 0; i < count; i++) {
 		bool own =
 		    search->account.ptr != NULL ? known && i == index : i < VERIFIER_ACCOUNTS_TRIED;
@@ -479,7 +481,8 @@ search_and_explain(
 		explain_fit(search, &facts, out);
 		put_urls(search, &public_url, out);
 		put_public_url(search, out->causes, &public_url, &facts);
-	} else if (complete && !search->variants.cut)
+	} else if (complete && !search->variants.cut &&
+		   (search->account.ptr == NULL || facts.account_is_known))
 		out->cause = DIAGNOSIS_TOKEN;
 	if (!out->fits)
 		out->causes = DIAGNOSIS_BIT(out->cause);

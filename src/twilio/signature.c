@@ -1,5 +1,7 @@
 #include "dlrd/twilio/signature.h"
 
+#include "dlrd/base/wipe.h"
+
 #include <nettle/hmac.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -7,6 +9,7 @@
 /* keyed is HMAC with the key already mixed in; each signature starts from a copy of it. */
 struct secret {
 	struct hmac_sha1_ctx keyed;
+	bool locked;
 	size_t len;
 	unsigned char text[];
 };
@@ -25,10 +28,13 @@ secret_new(struct slice text, struct secret **out_secret)
 	struct secret *secret = sodium_malloc(size);
 	if (secret == NULL)
 		return RESULT_NO_MEMORY;
+	/* It tries to lock, and does not say whether it could; once more costs nothing. */
+	secret->locked = sodium_mlock(secret, size) == 0;
 	secret->len = text.len;
 	for (size_t i = 0; i < text.len; i++)
 		secret->text[i] = (unsigned char)text.ptr[i];
 	hmac_sha1_set_key(&secret->keyed, text.len, secret->text);
+	wipe_stack(); /* nettle leaves the padded key there */
 	*out_secret = secret;
 	return RESULT_OK;
 }
@@ -39,8 +45,14 @@ secret_new_random(struct secret **out_secret)
 	char bytes[32];
 	randombytes_buf(bytes, sizeof bytes);
 	enum result result = secret_new((struct slice){bytes, sizeof bytes}, out_secret);
-	secret_wipe(bytes, sizeof bytes);
+	wipe(bytes, sizeof bytes);
 	return result;
+}
+
+bool
+secret_is_locked(const struct secret *secret)
+{
+	return secret->locked;
 }
 
 bool
@@ -54,12 +66,6 @@ struct slice
 secret_text(const struct secret *secret)
 {
 	return (struct slice){(const char *)secret->text, secret->len};
-}
-
-void
-secret_wipe(void *bytes, size_t len)
-{
-	sodium_memzero(bytes, len);
 }
 
 void

@@ -162,10 +162,36 @@ verifier_has_token(const struct verifier *verifier, size_t index, enum token_lab
 }
 
 bool
+verifier_holds_token(const struct verifier *verifier, struct slice text)
+{
+	for (size_t i = 0; i < verifier->account_count; i++)
+		for (int label = 0; label < TOKEN_LABEL_COUNT; label++) {
+			const struct secret *token = verifier->accounts[i].tokens[label];
+			if (token != NULL && secret_equal(token, text))
+				return true;
+		}
+	return false;
+}
+
+bool
+verifier_is_locked(const struct verifier *verifier)
+{
+	for (size_t i = 0; i < verifier->account_count; i++)
+		for (int label = 0; label < TOKEN_LABEL_COUNT; label++) {
+			const struct secret *token = verifier->accounts[i].tokens[label];
+			if (token != NULL && !secret_is_locked(token))
+				return false;
+		}
+	return true;
+}
+
+bool
 verifier_token_signs(const struct verifier *verifier, size_t index, enum token_label label,
     struct slice url, struct slice parameters, const uint8_t wanted[SIGNATURE_DIGEST_SIZE])
 {
-	const struct secret *token = verifier->accounts[index].tokens[label];
+	const struct secret *token = index == verifier->account_count
+					 ? verifier->nobody
+					 : verifier->accounts[index].tokens[label];
 	uint8_t digest[SIGNATURE_DIGEST_SIZE];
 	if (token == NULL)
 		return false;

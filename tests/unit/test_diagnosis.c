@@ -678,6 +678,23 @@ a_token_that_is_not_there_is_taken_for_one_that_was_rotated(void **state)
 }
 
 static void
+an_unknown_account_is_looked_into_for_as_long_as_a_known_one(void **state)
+{
+	(void)state;
+	struct sample sample = {.bases = {BASE},
+	    .signed_url = BASE PATH QUERY,
+	    .signed_form = FORM,
+	    .token = "secret-of-nobody",
+	    .target = PATH QUERY};
+	unsigned known = diagnose(&sample).trials;
+	sample.account = OTHER;
+	assert_int_equal(diagnose(&sample).trials, known);
+	sample.account = UNKNOWN;
+	assert_int_equal(diagnose(&sample).trials, known);
+	assert_true(known > 100);
+}
+
+static void
 the_token_that_fits_is_told(void **state)
 {
 	(void)state;
@@ -991,6 +1008,7 @@ main(void)
 	    cmocka_unit_test(a_changed_body_is_found),
 	    cmocka_unit_test(another_accounts_token_is_found),
 	    cmocka_unit_test(a_token_that_is_not_there_is_taken_for_one_that_was_rotated),
+	    cmocka_unit_test(an_unknown_account_is_looked_into_for_as_long_as_a_known_one),
 	    cmocka_unit_test(the_token_that_fits_is_told),
 	    cmocka_unit_test(what_is_no_signature_is_told_as_such),
 	    cmocka_unit_test(several_causes_are_put_together),

@@ -297,15 +297,6 @@ secrets_are_compared_whole(void **state)
 	secret_free(other);
 }
 
-static void
-wiping_leaves_nothing(void **state)
-{
-	(void)state;
-	char text[] = "secret", zeros[sizeof text] = {0};
-	secret_wipe(text, sizeof text);
-	assert_memory_equal(text, zeros, sizeof text);
-}
-
 int
 main(void)
 {
@@ -325,7 +316,6 @@ main(void)
 	    cmocka_unit_test(a_fingerprint_tells_where_each_piece_ends_and_whether_it_was_there),
 	    cmocka_unit_test(every_body_hash_in_the_query_must_hold),
 	    cmocka_unit_test(secrets_are_compared_whole),
-	    cmocka_unit_test(wiping_leaves_nothing),
 	};
 	return cmocka_run_group_tests(tests, make_token, drop_token);
 }

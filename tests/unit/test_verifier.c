@@ -723,6 +723,20 @@ one_token_and_one_text_can_be_asked_for(void **state)
 }
 
 static void
+tokens_are_known_by_their_whole_text(void **state)
+{
+	(void)state;
+	struct verifier *verifier = make_verifier(NULL, "secret-1");
+	add_token(verifier, OTHER, TOKEN_PREVIOUS, SLICE("secret-2"));
+	assert_true(verifier_holds_token(verifier, SLICE("secret-1")));
+	assert_true(verifier_holds_token(verifier, SLICE("secret-2")));
+	assert_false(verifier_holds_token(verifier, SLICE("secret-3")));
+	assert_false(verifier_holds_token(verifier, SLICE("secret-")));
+	assert_false(verifier_holds_token(verifier, SLICE("")));
+	verifier_free(verifier);
+}
+
+static void
 each_verdict_and_label_has_a_name(void **state)
 {
 	(void)state;
@@ -761,6 +775,7 @@ main(void)
 	    cmocka_unit_test(at_most_so_many_accounts_are_tried),
 	    cmocka_unit_test(an_account_without_any_token_verifies_nothing),
 	    cmocka_unit_test(one_token_and_one_text_can_be_asked_for),
+	    cmocka_unit_test(tokens_are_known_by_their_whole_text),
 	    cmocka_unit_test(each_verdict_and_label_has_a_name),
 	};
 	return cmocka_run_group_tests(tests, init, done);

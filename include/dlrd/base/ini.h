@@ -3,7 +3,8 @@
  * It knows nothing of what sections and keys mean. Comments start with ; or # at the start of a
  * line, or with ; after white space behind a value. It is stricter than inih alone, which silently
  * cuts what is too long: a line of more than INI_LINE_MAX bytes, a NUL byte or a line that is
- * neither section, comment nor key = value is an error with its line number. One thread. */
+ * neither section, comment nor key = value is an error with its line number. A value may be a
+ * secret, so no copy of one is left behind. One thread. */
 #ifndef DLRD_BASE_INI_H
 #define DLRD_BASE_INI_H
 

@@ -11,7 +11,7 @@
 
 /* Runs until a signal ends it. Takes settings over. RESULT_OK for an orderly end; on failure, which
  * can only be at the start, nothing listens and failure says why. Changes the process's signal
- * mask, file mode mask and resource limits. */
+ * mask, file mode mask and resource limits, and does to its environment what secrets.h says. */
 must_check enum result daemon_run(struct settings *settings, struct failure *failure);
 
 #endif

@@ -1,15 +1,25 @@
-/* token_file: reads a secret from the file that a configuration names.
+/* token_file: reads a secret from a file, and knows what is no token.
  *
  * An absolute path is taken as it is. A bare name is one of systemd's credentials
  * ($CREDENTIALS_DIRECTORY, systemd.exec(5)), or, for a command that is run by hand, a file beside
- * the configuration. */
+ * the configuration. No copy of what was read is left but the secret, and no failure repeats it.
+ * Any thread. */
 #ifndef DLRD_DAEMON_TOKEN_FILE_H
 #define DLRD_DAEMON_TOKEN_FILE_H
 
 #include "dlrd/twilio/signature.h"
 
+/* RESULT_INVALID for what is surely no Auth Token: a reference to an environment variable, which
+ * nobody resolves, quotes, or NAME=VALUE. Else anything goes: what a token looks like is Twilio's
+ * to say. failure goes on from the name of a key or file. */
+must_check enum result token_check(struct slice text, struct failure *failure);
+
 /* The file must hold the token alone; white space around it is cut off. failure names the file. */
 must_check enum result token_file_read(struct slice name, const char *config_path,
     struct secret **out_secret, struct failure *failure);
+
+/* The same from an open file, to its end; path is its name for failure. */
+must_check enum result token_read(
+    int fd, const char *path, struct secret **out_secret, struct failure *failure);
 
 #endif

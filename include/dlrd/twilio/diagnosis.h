@@ -7,9 +7,9 @@
  *
  * Explanation only: whatever it finds, the request stays refused. It gives no token and no digest
  * away. Its work is bounded whatever a stranger sends: DIAGNOSIS_TRIALS_MAX signatures over
- * DIAGNOSIS_BYTES_MAX bytes. Single deviations go first, then two at a time, then three. How long
- * it takes tells how many tokens an account has; a stranger should not be kept waiting for it.
- * Pure; any thread. */
+ * DIAGNOSIS_BYTES_MAX bytes. Single deviations go first, then two at a time, then three. An
+ * unknown account is looked into for as long as a known one; but how long that is depends on what
+ * is configured, so a stranger should not be kept waiting for it. Pure; any thread. */
 #ifndef DLRD_TWILIO_DIAGNOSIS_H
 #define DLRD_TWILIO_DIAGNOSIS_H
 

@@ -21,16 +21,18 @@
 #define SIGNATURE_BODY_HASH_SIZE 65 /* lower-case hex of SHA-256, with a NUL */
 #define SIGNATURE_FINGERPRINT_SIZE 32
 
-/* A token, in memory that is locked against swapping, kept out of core dumps and wiped when freed.
- */
+/* A token, in memory that is kept out of core dumps, wiped when freed, and locked against swapping
+ * as far as the process may lock memory. */
 struct secret;
 
 /* RESULT_IO when the system gives no randomness. Safe to call again. */
 must_check enum result signature_init(void);
 
-/* Copies text, which the caller should wipe with secret_wipe. RESULT_NO_MEMORY also when the limit
- * of locked memory is reached. */
+/* Copies text, which the caller should wipe (wipe.h); no other copy is left. RESULT_NO_MEMORY. */
 must_check enum result secret_new(struct slice text, struct secret **out_secret);
+
+/* False where the limit of locked memory (RLIMIT_MEMLOCK) did not allow it. */
+bool secret_is_locked(const struct secret *secret);
 
 /* A secret that nobody knows, to spend the same time on an unknown account as on a known one. */
 must_check enum result secret_new_random(struct secret **out_secret);
@@ -40,9 +42,6 @@ bool secret_equal(const struct secret *secret, struct slice text);
 
 /* The text of the secret, borrowed: for whoever has to send it. Copies are to be wiped. */
 struct slice secret_text(const struct secret *secret);
-
-/* Overwrites len bytes so that no compiler leaves it out. */
-void secret_wipe(void *bytes, size_t len);
 
 void secret_free(struct secret *secret);
 

@@ -85,9 +85,16 @@ size_t verifier_account_count(const struct verifier *verifier);
 struct slice verifier_account(const struct verifier *verifier, size_t index);
 bool verifier_has_token(const struct verifier *verifier, size_t index, enum token_label label);
 
+/* Whether text is any account's token. */
+bool verifier_holds_token(const struct verifier *verifier, struct slice text);
+
+/* Whether all tokens are in locked memory. */
+bool verifier_is_locked(const struct verifier *verifier);
+
 /* Whether that token of the account at index makes this digest of url and parameters; false where
- * it has no such token. For explaining a refusal: url is anybody's guess, so the answer must never
- * let a request in. */
+ * it has no such token. The index behind the last is an account that nobody has the token of, to
+ * spend the same time on. For explaining a refusal: url is anybody's guess, so the answer must
+ * never let a request in. */
 bool verifier_token_signs(const struct verifier *verifier, size_t index, enum token_label label,
     struct slice url, struct slice parameters, const uint8_t wanted[SIGNATURE_DIGEST_SIZE]);
 

@@ -1,0 +1,16 @@
+/* secrets: looks where the tokens in force are, and warns in the log of places where they should
+ * not be: a configuration that everybody may read, memory that may be swapped out, and the
+ * environment, from which dlrd reads no token.
+ *
+ * A token in the environment is overwritten there, so that /proc/PID/environ no longer shows it;
+ * its variable is then empty. For the daemon's main thread, while no other thread reads the
+ * environment's values. */
+#ifndef DLRD_DAEMON_SECRETS_H
+#define DLRD_DAEMON_SECRETS_H
+
+#include "dlrd/daemon/settings.h"
+
+/* Logs a line for each such place. No line holds a token. */
+void secrets_tell(const struct settings *settings);
+
+#endif
