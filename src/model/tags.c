@@ -113,6 +113,63 @@ misfit:
 	return false;
 }
 
+/* ways[i][at]: in how many ways, 2 for more, the pieces from i on give the value from at on. */
+struct division {
+	const struct tags_template *template;
+	struct slice value;
+	unsigned char ways[TAGS_PIECES_MAX + 1][TAGS_VALUE_MAX + 1];
+};
+
+/* Whether piece i may be the text from at up to end. */
+static bool
+may_be(const struct division *division, size_t i, size_t at, size_t end)
+{
+	const struct tags_piece *piece = &division->template->pieces[i];
+	struct slice text = {division->value.ptr + at, end - at};
+	if (!piece->is_parameter)
+		return slice_equal(text, piece->text);
+	return text.len > 0 && (piece->field == 0 || slice_find(text, '.') == text.len);
+}
+
+static void
+count_ways(struct division *division)
+{
+	size_t count = division->template->count, len = division->value.len;
+	division->ways[count][len] = 1;
+	for (size_t i = count; i-- > 0;)
+		for (size_t at = 0; at <= len; at++)
+			for (size_t end = at; end <= len && division->ways[i][at] < 2; end++)
+				if (division->ways[i + 1][end] > 0 && may_be(division, i, at, end))
+					division->ways[i][at] =
+					    (unsigned char)(division->ways[i][at] +
+							    division->ways[i + 1][end]);
+}
+
+enum result
+tags_template_divide(const struct tags_template *template, struct slice value,
+    struct slice out_texts[TAGS_PIECES_MAX], struct failure *failure)
+{
+	struct division division = {.template = template, .value = value};
+	if (value.len > TAGS_VALUE_MAX || !is_printable(value))
+		return failure_set(failure, RESULT_INVALID,
+		    "a tag has up to %d bytes, and no control characters", TAGS_VALUE_MAX);
+	count_ways(&division);
+	if (division.ways[0][0] == 0)
+		return failure_set(
+		    failure, RESULT_INVALID, "the template %s never gives it", template->text);
+	if (division.ways[0][0] > 1)
+		return failure_set(failure, RESULT_LIMIT,
+		    "the template %s gives it in several ways", template->text);
+	for (size_t i = 0, at = 0; i < template->count; i++) {
+		size_t end = at;
+		while (division.ways[i + 1][end] == 0 || !may_be(&division, i, at, end))
+			end++;
+		out_texts[i] = (struct slice){value.ptr + at, end - at};
+		at = end;
+	}
+	return RESULT_OK;
+}
+
 void
 tags_template_done(struct tags_template *template)
 {

@@ -165,6 +165,56 @@ the_text_of_a_template_can_be_printed(void **state)
 	assert_null(template.text);
 }
 
+/* expected: the texts of all pieces with | between; NULL where the result is another. */
+static void
+assert_divided(const char *text, const char *value, enum result wanted, const char *expected)
+{
+	struct tags_template template;
+	struct slice texts[TAGS_PIECES_MAX];
+	struct buffer out = BUFFER_EMPTY;
+	struct failure failure;
+	assert_ok(tags_template_init(&template, slice_of(text), NULL));
+	assert_int_equal(tags_template_divide(&template, slice_of(value), texts, &failure), wanted);
+	for (size_t i = 0; wanted == RESULT_OK && i < template.count; i++) {
+		buffer_append(&out, texts[i]);
+		buffer_append_byte(&out, '|');
+	}
+	if (wanted == RESULT_OK)
+		assert_slice(buffer_slice(&out), expected);
+	tags_template_done(&template);
+	buffer_done(&out);
+}
+
+static void
+a_tag_is_divided_into_what_gives_it(void **state)
+{
+	(void)state;
+	assert_divided(
+	    "{meta.3}_{meta.4}", "1691686363_20230810", RESULT_OK, "1691686363|_|20230810|");
+	assert_divided("{a}", "x.y_z", RESULT_OK, "x.y_z|");
+	assert_divided("{a}_{b}_{c}", "1_2_3", RESULT_OK, "1|_|2|_|3|");
+	assert_divided("v{a.1}-{b.2}", "vx-y", RESULT_OK, "v|x|-|y|");
+	assert_divided("{a.1}.{b}", "x.y.z", RESULT_OK, "x|.|y.z|");
+}
+
+static void
+a_tag_that_no_values_give_is_refused(void **state)
+{
+	(void)state;
+	char longest[TAGS_VALUE_MAX + 2];
+	memset(longest, 'x', sizeof longest);
+	longest[TAGS_VALUE_MAX + 1] = '\0';
+	assert_divided("{meta.3}_{meta.4}", "summer", RESULT_INVALID, NULL);
+	assert_divided("{meta.3}_{meta.4}", "_x", RESULT_INVALID, NULL);
+	assert_divided("{meta.6}", "a.b", RESULT_INVALID, NULL);
+	assert_divided("{a}", "", RESULT_INVALID, NULL);
+	assert_divided("{a}", "a\nb", RESULT_INVALID, NULL);
+	assert_divided("{a}", longest, RESULT_INVALID, NULL);
+	assert_divided("", "x", RESULT_INVALID, NULL);
+	assert_divided("{meta.3}_{meta.4}", "a_b_c", RESULT_LIMIT, NULL);
+	assert_divided("{a}{b}", "xyz", RESULT_LIMIT, NULL);
+}
+
 int
 main(void)
 {
@@ -177,6 +227,8 @@ main(void)
 	    cmocka_unit_test(a_bad_template_is_refused_with_why),
 	    cmocka_unit_test(a_template_has_a_bounded_number_of_pieces),
 	    cmocka_unit_test(the_text_of_a_template_can_be_printed),
+	    cmocka_unit_test(a_tag_is_divided_into_what_gives_it),
+	    cmocka_unit_test(a_tag_that_no_values_give_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,6 +40,13 @@ must_check enum result tags_template_init(
 bool tags_template_fill(const struct tags_template *template, tags_lookup_fn lookup,
     const void *context, struct buffer *out);
 
+/* The other way round: which text each piece has where the filled template is value; a literal has
+ * its own, a piece behind template->count is left as it is. What it gives is borrowed from value.
+ * Untouched, and failure says why, where value is none that the template gives (RESULT_INVALID) or
+ * could be divided in several ways (RESULT_LIMIT). */
+must_check enum result tags_template_divide(const struct tags_template *template,
+    struct slice value, struct slice out_texts[TAGS_PIECES_MAX], struct failure *failure);
+
 void tags_template_done(struct tags_template *template);
 
 #endif

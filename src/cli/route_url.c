@@ -1,0 +1,223 @@
+#include "dlrd/cli/route_url.h"
+
+#include "dlrd/twilio/callback_url.h"
+
+#include <stdlib.h>
+
+static void
+append_name(const struct route_value *value, struct buffer *out)
+{
+	buffer_append(out, value->name);
+	if (value->field > 0)
+		buffer_appendf(out, ".%d", value->field);
+}
+
+static void
+append_placeholder(const struct route_value *value, struct buffer *out)
+{
+	buffer_append_byte(out, '{');
+	append_name(value, out);
+	buffer_append_byte(out, '}');
+}
+
+/* Refuses what a query could not hold beside the values that were taken before. */
+static enum result
+check_value(
+    const struct route_values *values, const struct route_value *value, struct failure *failure)
+{
+	if (value->field > 0 && slice_find(value->text, '.') < value->text.len)
+		return failure_set(failure, RESULT_INVALID,
+		    "%.*s.%d: a field ends at a dot, and \"%.*s\" has one", SLICE_ARG(value->name),
+		    value->field, SLICE_ARG(value->text));
+	for (size_t i = 0; i < values->count; i++) {
+		const struct route_value *other = &values->items[i];
+		if (!slice_equal(other->name, value->name))
+			continue;
+		if (other->field == value->field && !slice_equal(other->text, value->text))
+			return failure_set(failure, RESULT_INVALID,
+			    "%.*s cannot be both \"%.*s\" and \"%.*s\"", SLICE_ARG(value->name),
+			    SLICE_ARG(url_quote(other->text)), SLICE_ARG(url_quote(value->text)));
+		if ((other->field == 0) != (value->field == 0))
+			return failure_set(failure, RESULT_INVALID,
+			    "%.*s is given as a whole and by its fields; give one of the two",
+			    SLICE_ARG(value->name));
+	}
+	return RESULT_OK;
+}
+
+static enum result
+add_value(struct route_values *values, struct route_value value, struct failure *failure)
+{
+	for (size_t i = 0; i < values->count; i++)
+		if (slice_equal(values->items[i].name, value.name) &&
+		    values->items[i].field == value.field)
+			return RESULT_OK;
+	if (values->count == ROUTE_VALUES_MAX)
+		return failure_set(
+		    failure, RESULT_LIMIT, "more than %d parameters and fields", ROUTE_VALUES_MAX);
+	values->items[values->count++] = value;
+	return RESULT_OK;
+}
+
+enum result
+route_values_read(struct route_values *values, struct slice pair, struct failure *failure)
+{
+	struct route_value value = {.text = pair};
+	struct slice field, name = slice_take(&value.text, '=');
+	int64_t number = 0;
+	field = name;
+	value.name = slice_take(&field, '.');
+	if (value.text.ptr == NULL || value.name.len == 0 ||
+	    (field.ptr != NULL &&
+		(slice_to_int(field, &number) != RESULT_OK || number < 1 || number > 999)))
+		return failure_set(failure, RESULT_INVALID,
+		    "\"%.*s\" is no value; write name=value, or name.N=value for the Nth field",
+		    SLICE_ARG(url_quote(pair)));
+	value.field = (int)number;
+	enum result result = check_value(values, &value, failure);
+	return result == RESULT_OK ? add_value(values, value, failure) : result;
+}
+
+enum result
+route_values_take_tag(struct route_values *values, const struct tags_template *template,
+    struct slice tag, struct failure *failure)
+{
+	struct slice texts[TAGS_PIECES_MAX];
+	enum result result = tags_template_divide(template, tag, texts, failure);
+	for (size_t i = 0; result == RESULT_OK && i < template->count; i++) {
+		const struct tags_piece *piece = &template->pieces[i];
+		struct route_value value = {piece->text, piece->field, texts[i]};
+		if (!piece->is_parameter)
+			continue;
+		result = check_value(values, &value, failure);
+		if (result == RESULT_OK)
+			result = add_value(values, value, failure);
+	}
+	return result;
+}
+
+/* Whether the parameter is known as a whole, so that none of its fields is wanted. */
+static bool
+is_whole(const struct route_values *values, struct slice name)
+{
+	for (size_t i = 0; i < values->count; i++)
+		if (values->items[i].field == 0 && slice_equal(values->items[i].name, name))
+			return true;
+	return false;
+}
+
+static bool
+has_fields(const struct route_values *values, struct slice name)
+{
+	for (size_t i = 0; i < values->count; i++)
+		if (values->items[i].field > 0 && slice_equal(values->items[i].name, name))
+			return true;
+	return false;
+}
+
+enum result
+route_values_want(struct route_values *values, const struct route *route)
+{
+	const struct tags_template *const templates[] = {
+	    &route->workspace, &route->campaign, &route->variant};
+	/* Fields first: a parameter that is read in both ways is put together from them. */
+	for (int whole = 0; whole < 2; whole++)
+		for (size_t i = 0; i < 3 * TAGS_PIECES_MAX; i++) {
+			const struct tags_template *template = templates[i / TAGS_PIECES_MAX];
+			const struct tags_piece *piece = &template->pieces[i % TAGS_PIECES_MAX];
+			if (i % TAGS_PIECES_MAX >= template->count || !piece->is_parameter ||
+			    (piece->field == 0) != (whole == 1) || is_whole(values, piece->text) ||
+			    (whole == 1 && has_fields(values, piece->text)))
+				continue;
+			struct route_value value = {piece->text, piece->field, SLICE_NONE};
+			enum result result = add_value(values, value, NULL);
+			if (result != RESULT_OK)
+				return result;
+		}
+	return RESULT_OK;
+}
+
+static int
+compare_values(const void *left, const void *right)
+{
+	const struct route_value *a = left, *b = right;
+	int order = slice_compare(a->name, b->name);
+	return order != 0 ? order : (a->field > b->field) - (a->field < b->field);
+}
+
+void
+route_values_query(const struct route_values *values, struct buffer *out)
+{
+	struct route_values sorted = *values;
+	qsort(sorted.items, sorted.count, sizeof sorted.items[0], compare_values);
+	for (size_t i = 0; i < sorted.count; i++) {
+		const struct route_value *value = &sorted.items[i];
+		bool goes_on = i > 0 && slice_equal(value->name, sorted.items[i - 1].name);
+		int field = goes_on ? sorted.items[i - 1].field : 0;
+		if (!goes_on) {
+			buffer_append_byte(out, i == 0 ? '?' : '&');
+			callback_url_escape(value->name, out);
+			buffer_append_byte(out, '=');
+		}
+		for (; field + 1 < value->field; field++)
+			buffer_append(out, field == 0 ? SLICE("0") : SLICE(".0"));
+		if (field > 0)
+			buffer_append_byte(out, '.');
+		if (value->text.ptr != NULL)
+			callback_url_escape(value->text, out);
+		else
+			append_placeholder(value, out);
+	}
+}
+
+void
+route_values_missing(const struct route_values *values, struct buffer *out)
+{
+	struct route_values sorted = *values;
+	size_t start = out->len;
+	qsort(sorted.items, sorted.count, sizeof sorted.items[0], compare_values);
+	for (size_t i = 0; i < sorted.count; i++) {
+		if (sorted.items[i].text.ptr != NULL)
+			continue;
+		if (out->len > start)
+			buffer_append_byte(out, ' ');
+		append_name(&sorted.items[i], out);
+	}
+}
+
+/* What a template's parameter is; absent where it is not known. */
+static struct slice
+find_text(const struct route_values *values, const struct tags_piece *piece)
+{
+	for (size_t i = 0; i < values->count; i++) {
+		const struct route_value *value = &values->items[i];
+		struct slice rest = value->text, field = rest;
+		if (!slice_equal(value->name, piece->text))
+			continue;
+		if (value->field == piece->field)
+			return value->text;
+		for (int n = 0; value->field == 0 && n < piece->field; n++)
+			field = rest.ptr == NULL ? SLICE_NONE : slice_take(&rest, '.');
+		if (value->field == 0)
+			return field;
+	}
+	return SLICE_NONE;
+}
+
+bool
+route_values_tag(
+    const struct route_values *values, const struct tags_template *template, struct buffer *out)
+{
+	bool known = true;
+	for (size_t i = 0; i < template->count; i++) {
+		const struct tags_piece *piece = &template->pieces[i];
+		struct slice text = piece->is_parameter ? find_text(values, piece) : piece->text;
+		known &= text.ptr != NULL;
+		if (text.ptr != NULL)
+			buffer_append(out, text);
+		else
+			append_placeholder(
+			    &(struct route_value){piece->text, piece->field, SLICE_NONE}, out);
+	}
+	return known;
+}

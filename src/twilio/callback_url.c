@@ -1,0 +1,394 @@
+#include "dlrd/twilio/callback_url.h"
+
+#include "dlrd/base/socket.h"
+#include "dlrd/twilio/connection_overrides.h"
+
+#include <string.h>
+
+#define KEEP_TO "keep to letters, digits and -._~"
+#define PARAMETERS_MAX 128 /* of a query that are compared with each other */
+
+/* What Twilio cannot reach: RFC 6890's registry, without what only documents use. */
+static const char *const private_networks[] = {"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10",
+    "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "224.0.0.0/3", "::/128",
+    "::1/128", "fc00::/7", "fe80::/10", "ff00::/8"};
+
+/* ... and names that no public server knows (RFC 6761, RFC 6762, RFC 8375). */
+static const struct slice private_domains[] = {SLICE_INIT("localhost"), SLICE_INIT("local"),
+    SLICE_INIT("internal"), SLICE_INIT("lan"), SLICE_INIT("home.arpa"), SLICE_INIT("test"),
+    SLICE_INIT("invalid")};
+
+static bool
+is_letter_or_digit(char byte)
+{
+	return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+	       (byte >= '0' && byte <= '9');
+}
+
+bool
+callback_url_is_plain(char byte)
+{
+	return is_letter_or_digit(byte) || (byte != '\0' && strchr("-._~", byte) != NULL);
+}
+
+/* Reserved, but a URL may hold it (RFC 3986, section 3.4). */
+static bool
+is_allowed(char byte)
+{
+	return callback_url_is_plain(byte) ||
+	       (byte != '\0' && strchr("!$&'()*+,;=:@/?%", byte) != NULL);
+}
+
+static bool
+has_upper_case(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (text.ptr[i] >= 'A' && text.ptr[i] <= 'Z')
+			return true;
+	return false;
+}
+
+enum result
+callback_url_read(struct slice text, struct callback_url *out_url)
+{
+	struct callback_url url = {.text = text};
+	struct slice base;
+	if (url_split(text, &base, &url.target) != RESULT_OK ||
+	    url_read_parts(text, &url.parts) != RESULT_OK)
+		return RESULT_INVALID;
+	size_t mark = slice_find(text, '#');
+	url.authority = slice_from(base, url.parts.scheme.len + sizeof "://" - 1);
+	url.query = url_query(url.target);
+	url.fragment = mark == text.len ? SLICE_NONE : slice_from(text, mark + 1);
+	*out_url = url;
+	return RESULT_OK;
+}
+
+void
+callback_url_escape(struct slice text, struct buffer *out)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (callback_url_is_plain(text.ptr[i]))
+			buffer_append_byte(out, text.ptr[i]);
+		else
+			buffer_appendf(out, "%%%02X", (unsigned char)text.ptr[i]);
+}
+
+/* --- the host --- */
+
+static bool
+is_in_network(const struct socket_peer *host, const char *text)
+{
+	struct socket_peer network;
+	if (socket_peer_read(slice_of(text), &network, NULL) != RESULT_OK)
+		return false;
+	unsigned bytes = network.bits / 8, rest = network.bits % 8;
+	return memcmp(host->bytes, network.bytes, bytes) == 0 &&
+	       (rest == 0 || (host->bytes[bytes] ^ network.bytes[bytes]) >> (8 - rest) == 0);
+}
+
+static bool
+ends_with_domain(struct slice host, struct slice domain)
+{
+	if (host.len == domain.len)
+		return slice_equal_nocase(host, domain);
+	return host.len > domain.len && host.ptr[host.len - domain.len - 1] == '.' &&
+	       slice_equal_nocase(slice_from(host, host.len - domain.len), domain);
+}
+
+/* An address; false for a name. */
+static bool
+lint_address(struct slice host, struct url_findings *findings)
+{
+	struct socket_peer peer;
+	struct slice address = host;
+	bool v6 = host.len > 2 && host.ptr[0] == '[';
+	if (v6)
+		address = (struct slice){host.ptr + 1, host.len - 2};
+	if (slice_find(address, '/') < address.len || slice_equal(address, SLICE("unix")) ||
+	    socket_peer_read(address, &peer, NULL) != RESULT_OK)
+		return false;
+	for (size_t i = 0; i < sizeof private_networks / sizeof private_networks[0]; i++)
+		if (is_in_network(&peer, private_networks[i])) {
+			url_findings_add(findings, URL_HOST_NOT_PUBLIC,
+			    "%.*s is not reachable from the internet, and Twilio refuses it; give "
+			    "the proxy's public name",
+			    SLICE_ARG(url_quote(host)));
+			return true;
+		}
+	if (v6)
+		url_findings_add(findings, URL_HOST_IPV6,
+		    "%.*s is an IPv6 address: nothing says that Twilio calls over IPv6; give a "
+		    "name that has an IPv4 address",
+		    SLICE_ARG(url_quote(host)));
+	return true;
+}
+
+static void
+lint_name(struct slice host, struct url_findings *findings)
+{
+	bool private = slice_find(host, '.') == host.len;
+	for (size_t i = 0; i < sizeof private_domains / sizeof private_domains[0]; i++)
+	private |= ends_with_domain(host, private_domains[i]);
+	if (private)
+		url_findings_add(findings, URL_HOST_NOT_PUBLIC,
+		    "%.*s is no name on the internet, and Twilio cannot find it; give the proxy's "
+		    "public name",
+		    SLICE_ARG(url_quote(host)));
+	if (slice_find(host, '_') < host.len)
+		url_findings_add(findings, URL_HOST_UNDERSCORE,
+		    "%.*s has an underscore, and Twilio does not call such a host (error 21609); "
+		    "give it a name with a hyphen instead",
+		    SLICE_ARG(url_quote(host)));
+	for (size_t i = 0; i < host.len; i++)
+		if (!is_letter_or_digit(host.ptr[i]) && strchr("-._", host.ptr[i]) == NULL) {
+			url_findings_add(findings, URL_HOST_CHARACTER,
+			    "%.*s: a host name has letters, digits, hyphens and dots; write an "
+			    "international one in its xn-- form",
+			    SLICE_ARG(url_quote(host)));
+			return;
+		}
+}
+
+static void
+lint_origin(const struct callback_url *url, struct url_findings *findings)
+{
+	const struct url_parts *parts = &url->parts;
+	bool standard = slice_equal(parts->port, parts->secure ? SLICE("443") : SLICE("80"));
+	if (!parts->secure)
+		url_findings_add(findings, URL_SCHEME_HTTP,
+		    "http is not encrypted: phone numbers and texts can be read on the way; give "
+		    "the proxy a certificate, and write https");
+	if (has_upper_case(parts->scheme))
+		url_findings_add(findings, URL_SCHEME_CASE,
+		    "the scheme %.*s is signed as it is written or in lower case, depending on who "
+		    "signs; write it in lower case",
+		    SLICE_ARG(parts->scheme));
+	if (has_upper_case(parts->host))
+		url_findings_add(findings, URL_HOST_CASE,
+		    "the host %.*s is signed as it is written or in lower case, depending on who "
+		    "signs; write it in lower case",
+		    SLICE_ARG(url_quote(parts->host)));
+	if (standard)
+		url_findings_add(findings, URL_STANDARD_PORT,
+		    ":%.*s goes without saying, and Twilio signs some URLs without it; leave it "
+		    "out",
+		    SLICE_ARG(parts->port));
+	if (slice_find(url->authority, '@') < url->authority.len)
+		url_findings_add(findings, URL_USERINFO,
+		    "user:password@ is taken off before the URL is signed, and dlrd never asks for "
+		    "it; leave it out: the signature proves who calls");
+	if (!lint_address(parts->host, findings))
+		lint_name(parts->host, findings);
+}
+
+/* --- the path --- */
+
+static bool
+is_dots(struct slice segment)
+{
+	size_t dots = 0;
+	while (segment.len > 0) {
+		bool escaped = segment.len >= 3 && segment.ptr[0] == '%' && segment.ptr[1] == '2' &&
+			       (segment.ptr[2] | 0x20) == 'e';
+		if (!escaped && segment.ptr[0] != '.')
+			return false;
+		segment = slice_from(segment, escaped ? 3 : 1);
+		dots++;
+	}
+	return dots == 1 || dots == 2;
+}
+
+static void
+lint_path(struct slice path, struct url_findings *findings)
+{
+	bool dots = false, slashes = false, plain = true;
+	for (struct slice rest = path; rest.len > 0;)
+		dots |= is_dots(slice_take(&rest, '/'));
+	for (size_t i = 0; i < path.len; i++) {
+		slashes |= path.ptr[i] == '/' && i + 1 < path.len && path.ptr[i + 1] == '/';
+		plain &= path.ptr[i] == '/' || callback_url_is_plain(path.ptr[i]) ||
+			 !is_allowed(path.ptr[i]); /* told by lint_characters */
+	}
+	if (dots)
+		url_findings_add(findings, URL_PATH_DOTS,
+		    "the path has . or .. between slashes, which clients and proxies resolve; "
+		    "write the path that is meant");
+	if (slashes)
+		url_findings_add(findings, URL_PATH_SLASHES,
+		    "the path has a double slash, which proxies make one, and the signature does "
+		    "not fit any more; write one");
+	if (!plain)
+		url_findings_add(findings, URL_PATH_CHARACTER,
+		    "the path has escapes or signs that proxies may spell otherwise, and routes "
+		    "are matched byte for byte; " KEEP_TO " there");
+}
+
+/* --- the query --- */
+
+/* Spellings that were met, each once: "' @ %20". */
+struct spellings {
+	char text[64];
+	size_t len;
+};
+
+static void
+add_spelling(struct spellings *spellings, struct slice spelling)
+{
+	struct slice known = {spellings->text, spellings->len};
+	while (known.len > 0)
+		if (slice_equal(slice_take(&known, ' '), spelling))
+			return;
+	if (spellings->len + spelling.len + 1 > sizeof spellings->text)
+		return;
+	if (spellings->len > 0)
+		spellings->text[spellings->len++] = ' ';
+	memcpy(spellings->text + spellings->len, spelling.ptr, spelling.len);
+	spellings->len += spelling.len;
+}
+
+static bool
+is_escape(struct slice text)
+{
+	return text.len >= 3 && text.ptr[0] == '%' && slice_hex_digit(text.ptr[1]) >= 0 &&
+	       slice_hex_digit(text.ptr[2]) >= 0;
+}
+
+static void
+lint_spelling(struct slice query, struct url_findings *findings)
+{
+	struct spellings raw = {.len = 0}, escapes = {.len = 0}, lower = {.len = 0};
+	bool in_value = false;
+	for (size_t i = 0; i < query.len;) {
+		struct slice rest = slice_from(query, i);
+		size_t len = is_escape(rest) ? 3 : 1;
+		bool divides = rest.ptr[0] == '&' || (rest.ptr[0] == '=' && !in_value);
+		struct slice spelling = {rest.ptr, len};
+		in_value = rest.ptr[0] != '&' && (in_value || rest.ptr[0] == '=');
+		i += len;
+		if (len == 3)
+			add_spelling(&escapes, spelling);
+		else if (!divides && rest.ptr[0] != '%' && is_allowed(rest.ptr[0]) &&
+			 !callback_url_is_plain(rest.ptr[0]))
+			add_spelling(&raw, spelling);
+		if (len == 3 && (rest.ptr[1] > 'F' || rest.ptr[2] > 'F'))
+			add_spelling(&lower, spelling);
+	}
+	if (raw.len > 0)
+		url_findings_add(findings, URL_QUERY_CHARACTER,
+		    "the query has %.*s%s: such signs have been sent otherwise than they were "
+		    "signed; " KEEP_TO,
+		    (int)raw.len, raw.text,
+		    memchr(raw.text, '+', raw.len) != NULL ? " (+ is read as a space)" : "");
+	if (escapes.len > 0)
+		url_findings_add(findings, URL_QUERY_ESCAPE,
+		    "the query has %.*s: escapes are decoded and spelled anew on the way, now and "
+		    "then otherwise than they were signed; " KEEP_TO,
+		    (int)escapes.len, escapes.text);
+	if (lower.len > 0)
+		url_findings_add(findings, URL_ESCAPE_CASE,
+		    "the query has %.*s: whoever spells escapes anew writes upper case; write it "
+		    "so, if it must be",
+		    (int)lower.len, lower.text);
+}
+
+static void
+lint_name_of_parameter(struct slice name, struct slice value, struct url_findings *findings)
+{
+	if (slice_equal(name, SLICE("bodySHA256")))
+		url_findings_add(findings, URL_BODY_HASH,
+		    "bodySHA256 is the hash of one body, and Twilio adds it itself where it is "
+		    "due; leave it out");
+	else if (name.len > 0 && name.ptr[0] >= 'A' && name.ptr[0] <= 'Z')
+		url_findings_add(findings, URL_PARAMETER_OF_TWILIO,
+		    "\"%.*s\" begins with a capital letter, as Twilio's own parameters do "
+		    "(AccountSid, MessageSid), with which it shares the query of a GET; write it "
+		    "in lower case",
+		    SLICE_ARG(url_quote(name)));
+	else if (connection_overrides_is_key(name) && name.len > 1 && value.len > 0)
+		url_findings_add(findings, URL_OVERRIDE_IN_QUERY,
+		    "\"%.*s\" is a connection override only behind #; in the query it is a "
+		    "parameter like any other",
+		    SLICE_ARG(url_quote(name)));
+}
+
+static void
+lint_parameters(struct slice query, struct url_findings *findings)
+{
+	struct slice names[PARAMETERS_MAX];
+	size_t count = 0;
+	bool unsorted = false, repeated = false;
+	for (struct slice rest = query; rest.len > 0 && count < PARAMETERS_MAX;) {
+		struct slice value = slice_take(&rest, '&'), name = slice_take(&value, '=');
+		if (name.len == 0)
+			continue;
+		lint_name_of_parameter(name, value, findings);
+		for (size_t i = 0; i < count && !repeated; i++)
+			if ((repeated = slice_equal(names[i], name)))
+				url_findings_add(findings, URL_PARAMETER_REPEATED,
+				    "\"%.*s\" stands more than once: only the first is read, and "
+				    "their order may change; keep one",
+				    SLICE_ARG(url_quote(name)));
+		if (count > 0 && !unsorted && slice_compare(names[count - 1], name) > 0) {
+			unsorted = true;
+			url_findings_add(findings, URL_QUERY_ORDER,
+			    "\"%.*s\" stands behind \"%.*s\": Twilio may send the query sorted, "
+			    "and sign it as it was given; put the parameters in the order of "
+			    "their names (A-Z before a-z)",
+			    SLICE_ARG(url_quote(name)), SLICE_ARG(url_quote(names[count - 1])));
+		}
+		names[count++] = name;
+	}
+}
+
+/* --- the whole --- */
+
+/* What no URL may hold, and what a template left. */
+static void
+lint_characters(struct slice text, struct url_findings *findings)
+{
+	struct spellings illegal = {.len = 0};
+	bool escape_told = false;
+	for (size_t i = 0; i < text.len;) {
+		struct slice rest = slice_from(text, i);
+		size_t close = rest.ptr[0] == '{' ? slice_find(rest, '}') : rest.len;
+		size_t utf8 = slice_utf8_len(rest);
+		size_t len = utf8 > 0 ? utf8 : 1;
+		if (close > 1 && close < rest.len) {
+			len = close + 1;
+			url_findings_add(findings, URL_PLACEHOLDER,
+			    "%.*s stands for a value; put it there",
+			    SLICE_ARG(url_quote((struct slice){rest.ptr, len})));
+		} else if (rest.ptr[0] == '%' && !is_escape(rest) && !escape_told) {
+			escape_told = true;
+			url_findings_add(findings, URL_BAD_ESCAPE,
+			    "\"%.*s\": behind %% stand two hexadecimal digits; write %%25 for the "
+			    "sign itself",
+			    SLICE_ARG(((struct slice){rest.ptr, rest.len < 3 ? rest.len : 3})));
+		} else if (rest.ptr[0] == ' ')
+			add_spelling(&illegal, SLICE("space"));
+		else if (!is_allowed(rest.ptr[0]))
+			add_spelling(&illegal, (struct slice){rest.ptr, len});
+		i += len;
+	}
+	if (illegal.len > 0)
+		url_findings_add(findings, URL_CHARACTER,
+		    "no URL may hold %.*s as it is (Twilio's error 21609); " KEEP_TO
+		    ", or escape it",
+		    (int)illegal.len, illegal.text);
+}
+
+void
+callback_url_lint(const struct callback_url *url, struct url_findings *findings)
+{
+	if (url->text.len > CALLBACK_URL_MAX)
+		url_findings_add(findings, URL_LENGTH,
+		    "%zu characters: Twilio takes URLs of up to %d (error 21609), and the fragment "
+		    "may count; shorten the query",
+		    url->text.len, CALLBACK_URL_MAX);
+	lint_origin(url, findings);
+	lint_characters(url->target, findings);
+	lint_path(url->parts.path, findings);
+	lint_parameters(url->query, findings);
+	lint_spelling(url->query, findings);
+}
