@@ -14,6 +14,12 @@
  * stranger's request a signature. */
 #define PRECEDENTS_MAX 4
 
+/* What the handler offers. */
+static const enum verdict explained[] = {
+    VERDICT_MISMATCH, VERDICT_BODY_MISMATCH, VERDICT_UNKNOWN_ACCOUNT};
+
+#define EXPLAINED_COUNT (sizeof explained / sizeof explained[0])
+
 struct precedent {
 	struct buffer path; /* of the request */
 	struct diagnosis diagnosis;
@@ -22,10 +28,10 @@ struct precedent {
 struct explainer {
 	struct explainer_options options;
 	struct metric *causes[DIAGNOSIS_CAUSE_COUNT];
-	struct metric *refused[2]; /* whose sum is all that could be examined */
-	double told;               /* of them, when the last line was logged */
-	struct log_limit logs[2];  /* of what is not proven, and of what is: no flood hides it */
-	int64_t time_us, seen_us;  /* that diagnoses may take now, and when that was worked out */
+	struct metric *refused[EXPLAINED_COUNT];
+	double told;              /* of them, when the last line was logged */
+	struct log_limit logs[2]; /* of what is not proven, and of what is: no flood hides it */
+	int64_t time_us, seen_us; /* that diagnoses may take now, and when that was worked out */
 	struct precedent *precedents[PRECEDENTS_MAX]; /* the last one that was right first */
 	struct form form;
 	struct buffer scratch;
@@ -37,6 +43,16 @@ struct examination {
 	struct diagnosis_hints hints;
 	struct url_base derived;
 };
+
+/* All that could be examined since the start. */
+static double
+count_refused(const struct explainer *explainer)
+{
+	double count = 0;
+	for (size_t i = 0; i < EXPLAINED_COUNT; i++)
+		count += metric_value(explainer->refused[i]);
+	return count;
+}
 
 enum result
 explainer_new(const struct explainer_options *options, struct explainer **out_explainer)
@@ -55,10 +71,9 @@ explainer_new(const struct explainer_options *options, struct explainer **out_ex
 			    metrics_add(options->metrics, METRIC_SIGNATURE_CAUSES, label.ptr);
 		buffer_done(&label);
 	}
-	explainer->refused[0] = handler_verdict_metric(options->handler, VERDICT_MISMATCH);
-	explainer->refused[1] = handler_verdict_metric(options->handler, VERDICT_BODY_MISMATCH);
-	for (size_t i = 0; i < 2; i++)
-		explainer->told += metric_value(explainer->refused[i]);
+	for (size_t i = 0; i < EXPLAINED_COUNT; i++)
+		explainer->refused[i] = handler_verdict_metric(options->handler, explained[i]);
+	explainer->told = count_refused(explainer);
 	explainer->time_us = TIME_MAX_US;
 	explainer->seen_us = clock_monotonic_us();
 	*out_explainer = explainer;
@@ -186,8 +201,7 @@ tell(struct explainer *explainer, const struct quarantined *request,
 		    request->account, diagnosis, request->first_us);
 	if (!log_limit_allows(&explainer->logs[diagnosis->fits], 1, &swallowed))
 		return;
-	double refused = metric_value(explainer->refused[0]) + metric_value(explainer->refused[1]);
-	double others = refused - explainer->told - 1;
+	double refused = count_refused(explainer), others = refused - explainer->told - 1;
 	explainer->told = refused;
 	log_line(LOG_WARNING,
 	    "refused a request on %.*s: its signature is not right (%s): %s (%.0f more refusals "
@@ -205,16 +219,11 @@ is_proven(const struct verify_request *request, const struct diagnosis *diagnosi
 					  request->body) == SIGNATURE_BODY_MATCHES);
 }
 
-void
-explainer_examine(void *context, struct quarantined *request)
+static void
+examine(struct explainer *explainer, struct quarantined *request)
 {
-	struct explainer *explainer = context;
 	struct examination examination;
 	struct diagnosis made;
-	request->cause = SLICE("undiagnosed");
-	request->proven = false;
-	if (explainer->precedents[0] == NULL && !has_time(explainer))
-		return;
 	read_request(explainer, request, &examination);
 	const struct diagnosis *diagnosis = find_precedent(explainer, &examination);
 	if (diagnosis == NULL && diagnose(explainer, &examination, &made))
@@ -225,6 +234,19 @@ explainer_examine(void *context, struct quarantined *request)
 		tell(explainer, request, diagnosis);
 	}
 	url_base_done(&examination.derived);
+}
+
+bool
+explainer_examine(void *context, struct quarantined *request)
+{
+	struct explainer *explainer = context;
+	size_t index;
+	request->cause = SLICE("undiagnosed");
+	request->proven = false;
+	if (explainer->precedents[0] != NULL || has_time(explainer))
+		examine(explainer, request);
+	return request->proven || request->account.ptr == NULL ||
+	       verifier_find_account(explainer->options.verifier, request->account, &index);
 }
 
 void

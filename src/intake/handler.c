@@ -247,7 +247,8 @@ offer(struct handler *handler, const struct request_head *head, const struct rou
 }
 
 /* What may be genuine waits in the quarantine, and there is time to find out why it was refused
- * (explainer.h). */
+ * (explainer.h). So does what names an unknown account, or the time of the answer would tell which
+ * accounts there are. */
 static void
 note_refusal(struct handler *handler, const struct request_head *head, const struct route *route,
     const struct verify_request *request, enum verdict verdict, int64_t now_us)
@@ -256,7 +257,8 @@ note_refusal(struct handler *handler, const struct request_head *head, const str
 	if (handler->options.metrics == NULL)
 		return;
 	metric_add(handler->verdicts[verdict], 1);
-	if (verdict == VERDICT_MISMATCH || verdict == VERDICT_BODY_MISMATCH) {
+	if (verdict == VERDICT_MISMATCH || verdict == VERDICT_BODY_MISMATCH ||
+	    verdict == VERDICT_UNKNOWN_ACCOUNT) {
 		if (handler->options.quarantine != NULL)
 			offer(handler, head, route, request, now_us);
 	} else if (log_limit_allows(&handler->refused_log, 1, &swallowed))

@@ -233,21 +233,22 @@ static struct quarantine_item *
 examine_list(struct quarantine *quarantine, struct quarantine_item *list,
     quarantine_examine_fn examine, void *context, size_t *out_passed)
 {
-	struct quarantine_item *passed = NULL;
+	struct quarantine_item *left_out = NULL;
 	for (struct quarantine_item **at = &list, *item; (item = *at) != NULL;) {
-		if (!item->examined && examine != NULL)
-			examine(context, &item->request);
-		if (item->examined || item->request.proven || take_token(&quarantine->unproven)) {
+		bool wanted = item->examined || examine == NULL || examine(context, &item->request);
+		bool passed = wanted && !item->examined && !item->request.proven &&
+			      !take_token(&quarantine->unproven);
+		if (wanted && !passed) {
 			item->examined = true;
 			at = &item->next;
 			continue;
 		}
 		*at = item->next;
-		item->next = passed;
-		passed = item;
-		++*out_passed;
+		item->next = left_out;
+		left_out = item;
+		*out_passed += passed;
 	}
-	quarantine_queue_settle(&quarantine->queue, passed);
+	quarantine_queue_settle(&quarantine->queue, left_out);
 	return list;
 }
 

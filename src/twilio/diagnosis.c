@@ -528,7 +528,8 @@ diagnosis_make(const struct verifier *verifier, const struct verify_request *req
 	*out_diagnosis = made;
 }
 
-/* The account's own token of that name, where a token of its own was what fitted earlier. */
+/* The account's own token of that name, where a token of its own was what fitted earlier; nobody's
+ * for an unknown account. */
 static size_t
 repeated_account(const struct diagnosis *earlier, const struct verifier *verifier,
     const struct verify_request *request)
@@ -536,10 +537,10 @@ repeated_account(const struct diagnosis *earlier, const struct verifier *verifie
 	struct slice account =
 	    request->account.ptr != NULL ? request->account : request->route_account;
 	size_t index;
-	if ((earlier->causes & DIAGNOSIS_BIT(DIAGNOSIS_OTHER_ACCOUNT)) == 0 &&
-	    account.ptr != NULL && verifier_find_account(verifier, account, &index))
-		return index;
-	return earlier->account_index;
+	if (account.ptr == NULL || (earlier->causes & DIAGNOSIS_BIT(DIAGNOSIS_OTHER_ACCOUNT)) != 0)
+		return earlier->account_index;
+	return verifier_find_account(verifier, account, &index) ? index
+								: verifier_account_count(verifier);
 }
 
 bool

@@ -189,7 +189,7 @@ def test_what_cannot_be_genuine_is_not_kept(make_daemon):
     daemon = make_daemon(tokens=TOKENS)
     params = status_params(new_sid(), "sent")
     stranger = dict(params, AccountSid=OTHER)
-    assert daemon.ask(signed_post(SAMPLE_TARGET, stranger)).status == 403
+    assert daemon.ask(signed_post(SAMPLE_TARGET, stranger, token=NEW_TOKEN)).status == 403
     for headers in ([], [("X-Twilio-Signature", "x")], [("X-Twilio-Signature", "A" * 28)],
                     [("X-Twilio-Signature", sign(PUBLIC_URL, {}))] * 2):
         data = request_bytes("POST", SAMPLE_TARGET, [("Content-Type", FORM), *headers],
@@ -201,6 +201,20 @@ def test_what_cannot_be_genuine_is_not_kept(make_daemon):
     kept(daemon, 1)
     assert offered(daemon) == 1
     nothing_is_counted(daemon)
+    advice = {row["account"]: row["advice"]
+              for row in daemon.get("/v1/signature-failures")["failures"]}
+    assert f"[account {OTHER}]" in advice[OTHER], "but it is told of"
+
+
+def test_our_own_token_under_a_wrong_account_loses_nothing(make_daemon):
+    daemon = make_daemon({ACCOUNT_SECTION: None, f"account {OTHER}": {"auth_token": TOKEN}},
+                         tokens=TOKENS)
+    sids = post(daemon)
+    assert {row["cause"] for row in kept(daemon, 3)} == {"other-account"}
+    assert all(row["proven"] for row in kept(daemon, 3))
+    mend(daemon, {f"account {OTHER}": None, ACCOUNT_SECTION: {"auth_token": TOKEN}})
+    assert reverify(daemon)["kept"] == 3
+    assert {event["message"] for event in daemon.events()} == set(sids)
 
 
 def test_show_gives_what_explain_reads(make_daemon):

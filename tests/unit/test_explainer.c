@@ -221,6 +221,25 @@ a_body_that_its_hash_does_not_bind_is_not_proven(void **state)
 	assert_true(request.proven);
 }
 
+static void
+an_unknown_account_is_kept_only_where_one_of_our_tokens_signed(void **state)
+{
+	(void)state;
+	struct quarantined request = request_for(1, "https://cb.example.com", "/a");
+	assert_true(explainer_examine(explainer, &request)); /* whatever is found */
+	request.account = SLICE("AC00000000000000000000000000000009");
+	assert_true(explainer_examine(explainer, &request));
+	assert_slice(request.cause, "other-account");
+	assert_true(request.proven);
+	request.signature = SLICE("AAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+	assert_false(explainer_examine(explainer, &request));
+	assert_slice(request.cause, "unexplained");
+	use_up_the_time();
+	assert_false(explainer_examine(explainer, &request));
+	request.account = SLICE_NONE; /* it names none: each account's tokens are tried */
+	assert_true(explainer_examine(explainer, &request));
+}
+
 #define EACH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int
@@ -230,6 +249,7 @@ main(void)
 	    EACH(forgeries_use_up_their_time_and_get_more_later),
 	    EACH(what_was_found_once_needs_no_time),
 	    EACH(only_the_latest_ways_are_remembered),
+	    EACH(an_unknown_account_is_kept_only_where_one_of_our_tokens_signed),
 	    EACH(a_body_that_its_hash_does_not_bind_is_not_proven),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

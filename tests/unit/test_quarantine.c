@@ -930,12 +930,36 @@ one_signature_proves_a_few_entries_and_no_more(void **state)
 	quarantine_close(quarantine);
 }
 
-static void
+static bool
 prove_odd_ones(void *context, struct quarantined *request)
 {
 	++*(unsigned *)context;
 	request->proven = request->first_us % 2 != 0;
 	request->cause = SLICE("scheme");
+	return true;
+}
+
+static bool
+want_odd_ones(void *context, struct quarantined *request)
+{
+	(void)context;
+	return request->first_us % 2 != 0;
+}
+
+static void
+what_the_examination_does_not_want_is_not_written(void **state)
+{
+	(void)state;
+	struct quarantine *quarantine = open_for(0);
+	struct quarantine_changes changes;
+	for (unsigned i = 0; i < 10; i++)
+		offer(quarantine, numbered(i));
+	assert_ok(quarantine_keep_offered(quarantine, NOW, want_odd_ones, NULL, &changes));
+	assert_int_equal(changes.fresh, 5);
+	assert_int_equal(changes.passed, 0);
+	assert_int_equal(read_all().count, 5);
+	assert_int_equal(keep(quarantine).fresh, 0);
+	quarantine_close(quarantine);
 }
 
 static void
@@ -1455,6 +1479,7 @@ main(void)
 	    EACH(the_rate_of_strangers_is_bounded_and_no_other),
 	    EACH(one_signature_proves_a_few_entries_and_no_more),
 	    EACH(each_request_is_examined_once_before_it_is_written),
+	    EACH(what_the_examination_does_not_want_is_not_written),
 	    EACH(the_owner_is_woken_by_an_offer_and_by_name),
 	    EACH(a_file_to_be_opened_later_is_waited_for),
 	    EACH(the_defaults_are_what_the_header_says),

@@ -31,8 +31,10 @@ must_check enum result explainer_new(
     const struct explainer_options *options, struct explainer **out_explainer);
 
 /* Explains one refusal, and says so in request->cause ("undiagnosed" where there was no time for
- * it) and request->proven. context is the struct explainer: a quarantine_examine_fn. */
-void explainer_examine(void *context, struct quarantined *request);
+ * it) and request->proven. What names an account that is not configured is not to be kept unless it
+ * is proven: then one of our tokens stands under a wrong account. context is the struct explainer:
+ * a quarantine_examine_fn. */
+bool explainer_examine(void *context, struct quarantined *request);
 
 /* Accepts NULL. */
 void explainer_free(struct explainer *explainer);

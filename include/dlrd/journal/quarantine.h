@@ -128,8 +128,8 @@ void quarantine_wait(struct quarantine *quarantine, int64_t timeout_us);
 void quarantine_wake(struct quarantine *quarantine);
 
 /* Says what is known of a request before it is written: sets cause, whose bytes stay good until it
- * is, and proven. Called once for each. */
-typedef void (*quarantine_examine_fn)(void *context, struct quarantined *request);
+ * is, and proven; false where it is not to be written at all. Called once for each. */
+typedef bool (*quarantine_examine_fn)(void *context, struct quarantined *request);
 
 /* What a call did to the file. */
 struct quarantine_changes {
