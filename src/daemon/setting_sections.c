@@ -2,7 +2,147 @@
 
 #include "dlrd/daemon/setting_types.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #define KEYWORD_NAME_MAX 32
+
+/* --- callbacks --- */
+
+enum callback_key { KEY_KIND, KEY_WORKSPACE, KEY_CAMPAIGN, KEY_VARIANT, KEY_ACCOUNT, KEY_COUNT };
+
+static const struct {
+	const char *key, *fallback;
+} callback_keys[KEY_COUNT] = {
+    [KEY_KIND] = {"kind", "auto"},
+    [KEY_WORKSPACE] = {"workspace", "{account}"},
+    [KEY_CAMPAIGN] = {"campaign", "{meta.3}_{meta.4}"},
+    [KEY_VARIANT] = {"variant", "{meta.6}"},
+    [KEY_ACCOUNT] = {"account", ""},
+};
+
+/* The routes that stand where no [callback ...] section does. */
+static const struct {
+	const char *path, *kind;
+} default_routes[] = {
+    {"/sms/twilio", "auto"},
+    {"/sms/dlr/twilio", "status"},
+    {"/v1/campaigns/outbound/sms/callbacks/mo/twilio", "inbound"},
+};
+
+bool
+setting_is_account_sid(struct slice sid)
+{
+	return setting_is_sid(sid, SLICE("AC"));
+}
+
+static enum result
+set_callback_key(
+    struct route *route, enum callback_key key, struct slice value, struct failure *failure)
+{
+	struct tags_template *const templates[KEY_COUNT] = {[KEY_WORKSPACE] = &route->workspace,
+	    [KEY_CAMPAIGN] = &route->campaign,
+	    [KEY_VARIANT] = &route->variant};
+	if (key == KEY_KIND) {
+		if (route_kind_from_name(value, &route->kind))
+			return RESULT_OK;
+		return failure_set(failure, RESULT_INVALID,
+		    "\"%.*s\" is no kind; write auto, status, inbound, click, events or debugger",
+		    SLICE_ARG(value));
+	}
+	if (key == KEY_ACCOUNT) {
+		if (value.len > 0 && !setting_is_account_sid(value))
+			return failure_set(
+			    failure, RESULT_INVALID, SETTING_BAD_ACCOUNT, SLICE_ARG(value));
+		free(route->account);
+		route->account = value.len == 0 ? NULL : strndup(value.ptr, value.len);
+		return RESULT_OK;
+	}
+	tags_template_done(templates[key]);
+	return tags_template_init(templates[key], value, failure);
+}
+
+/* The route of that path, made with its defaults where it is new; NULL with failure set. */
+static struct route *
+route_for(struct routes *routes, struct slice path, struct failure *failure)
+{
+	const struct route *found = routes_find(routes, path);
+	if (found != NULL)
+		return (struct route *)found;
+	if (routes->count == ROUTES_MAX) {
+		failure_set(failure, RESULT_LIMIT, "more than %d callbacks", ROUTES_MAX);
+		return NULL;
+	}
+	struct route *route = &routes->items[routes->count];
+	route->path = strndup(path.ptr, path.len);
+	for (int key = 0; key < KEY_COUNT; key++)
+		if (set_callback_key(route, (enum callback_key)key,
+			slice_of(callback_keys[key].fallback), failure) != RESULT_OK)
+			return NULL;
+	routes->count++;
+	return route;
+}
+
+enum result
+setting_callback_key(struct routes *routes, struct slice path, struct slice key, struct slice value,
+    struct failure *failure)
+{
+	bool readable = path.len > 0 && path.ptr[0] == '/' && slice_find(path, '?') == path.len;
+	if (key.ptr == NULL) { /* the section begins: the route stands, with its defaults */
+		if (!readable)
+			return failure_set(failure, RESULT_INVALID,
+			    "\"%.*s\" is no path; write [callback /sms/twilio], without a query",
+			    SLICE_ARG(path));
+		return route_for(routes, path, failure) == NULL ? RESULT_LIMIT : RESULT_OK;
+	}
+	if (!readable)
+		return RESULT_OK; /* told where the section began */
+	for (int i = 0; i < KEY_COUNT; i++)
+		if (slice_equal(key, slice_of(callback_keys[i].key))) {
+			struct route *route = route_for(routes, path, failure);
+			if (route == NULL)
+				return RESULT_LIMIT;
+			return set_callback_key(route, (enum callback_key)i, value, failure);
+		}
+	return failure_set(failure, RESULT_INVALID,
+	    "unknown key; a callback has kind, workspace, campaign, variant and account");
+}
+
+enum result
+setting_default_callbacks(struct routes *routes)
+{
+	for (size_t i = 0; i < sizeof default_routes / sizeof default_routes[0]; i++) {
+		struct route *route = route_for(routes, slice_of(default_routes[i].path), NULL);
+		if (route == NULL)
+			return RESULT_NO_MEMORY;
+		enum result result =
+		    set_callback_key(route, KEY_KIND, slice_of(default_routes[i].kind), NULL);
+		if (result != RESULT_OK)
+			return result;
+	}
+	return RESULT_OK;
+}
+
+static void
+print_template(const char *key, const struct tags_template *template, struct buffer *out)
+{
+	buffer_appendf(out, "%s = %s\n", key, template->text);
+}
+
+void
+setting_callbacks_print(const struct routes *routes, struct buffer *out)
+{
+	for (size_t i = 0; i < routes->count; i++) {
+		const struct route *route = &routes->items[i];
+		buffer_appendf(
+		    out, "\n[callback %s]\nkind = %s\n", route->path, route_kind_name(route->kind));
+		print_template("workspace", &route->workspace, out);
+		print_template("campaign", &route->campaign, out);
+		print_template("variant", &route->variant, out);
+		if (route->account != NULL)
+			buffer_appendf(out, "account = %s\n", route->account);
+	}
+}
 
 /* --- keywords --- */
 
@@ -170,6 +310,8 @@ setting_sections_each_key(
     void (*on_key)(void *context, const char *section, const char *key, const char *fallback),
     void *context)
 {
+	for (size_t i = 0; i < KEY_COUNT; i++)
+		on_key(context, "callback", callback_keys[i].key, callback_keys[i].fallback);
 	on_key(context, "keyword", "words", NULL);
 	on_key(context, "keyword", "reply", "");
 	for (size_t i = 0; i < LIST_COUNT; i++)

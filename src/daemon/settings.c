@@ -2,6 +2,7 @@
 
 #include "dlrd/base/clock.h"
 #include "dlrd/base/ini.h"
+#include "dlrd/daemon/setting_lines.h"
 #include "dlrd/daemon/setting_sections.h"
 #include "dlrd/daemon/setting_types.h"
 #include "dlrd/daemon/token_file.h"
@@ -62,8 +63,6 @@ static const struct setting settings_rows[] = {
 };
 
 #define ROW_COUNT (sizeof settings_rows / sizeof settings_rows[0])
-#define SEEN_MAX 4096 /* keys in a file */
-#define BAD_ACCOUNT "\"%.*s\" is no account SID; it is AC and 32 hexadecimal digits"
 
 static const struct {
 	const char *key;
@@ -80,37 +79,9 @@ static const struct {
 
 #define TOKEN_KEY_COUNT (sizeof token_keys / sizeof token_keys[0])
 
-enum callback_key { KEY_KIND, KEY_WORKSPACE, KEY_CAMPAIGN, KEY_VARIANT, KEY_ACCOUNT, KEY_COUNT };
-
-static const struct {
-	const char *key, *fallback;
-} callback_keys[KEY_COUNT] = {
-    [KEY_KIND] = {"kind", "auto"},
-    [KEY_WORKSPACE] = {"workspace", "{account}"},
-    [KEY_CAMPAIGN] = {"campaign", "{meta.3}_{meta.4}"},
-    [KEY_VARIANT] = {"variant", "{meta.6}"},
-    [KEY_ACCOUNT] = {"account", ""},
-};
-
-/* The routes that stand where no [callback ...] section does. */
-static const struct {
-	const char *path, *kind;
-} default_routes[] = {
-    {"/sms/twilio", "auto"},
-    {"/sms/dlr/twilio", "status"},
-    {"/v1/campaigns/outbound/sms/callbacks/mo/twilio", "inbound"},
-};
-
 struct loading {
 	struct settings *settings;
-	struct buffer *problems;
-	bool failed;
-	struct seen {
-		char *name; /* "section\nkey"; "section\n" for a section's first line */
-		int line;
-		bool told; /* of a section: a mistake in it was told */
-	} seen[SEEN_MAX];
-	size_t seen_count;
+	struct setting_lines lines;
 	bool token_in_file;  /* a token stands in the configuration itself */
 	bool without_tokens; /* nobody will verify or sign */
 };
@@ -158,12 +129,6 @@ read_token(const struct loading *loading, struct slice text, bool file, struct s
 	return result;
 }
 
-static bool
-is_account_sid(struct slice sid)
-{
-	return setting_is_sid(sid, SLICE("AC"));
-}
-
 static enum result
 take_account_key(struct loading *loading, struct slice sid, struct slice key, struct slice value,
     struct failure *failure)
@@ -171,11 +136,12 @@ take_account_key(struct loading *loading, struct slice sid, struct slice key, st
 	struct secret *token;
 	size_t i = 0, index;
 	if (key.ptr == NULL) { /* the section begins */
-		if (!is_account_sid(sid))
-			return failure_set(failure, RESULT_INVALID, BAD_ACCOUNT, SLICE_ARG(sid));
+		if (!setting_is_account_sid(sid))
+			return failure_set(
+			    failure, RESULT_INVALID, SETTING_BAD_ACCOUNT, SLICE_ARG(sid));
 		return verifier_add_account(loading->settings->verifier, sid);
 	}
-	if (!is_account_sid(sid))
+	if (!setting_is_account_sid(sid))
 		return RESULT_OK; /* told where the section began */
 	while (i < TOKEN_KEY_COUNT && !slice_equal(key, slice_of(token_keys[i].key)))
 		i++;
@@ -196,81 +162,14 @@ take_account_key(struct loading *loading, struct slice sid, struct slice key, st
 	return verifier_add_token(loading->settings->verifier, sid, token_keys[i].label, token);
 }
 
-/* --- callbacks --- */
-
-static enum result
-set_callback_key(
-    struct route *route, enum callback_key key, struct slice value, struct failure *failure)
-{
-	struct tags_template *const templates[KEY_COUNT] = {[KEY_WORKSPACE] = &route->workspace,
-	    [KEY_CAMPAIGN] = &route->campaign,
-	    [KEY_VARIANT] = &route->variant};
-	if (key == KEY_KIND) {
-		if (route_kind_from_name(value, &route->kind))
-			return RESULT_OK;
-		return failure_set(failure, RESULT_INVALID,
-		    "\"%.*s\" is no kind; write auto, status, inbound, click, events or debugger",
-		    SLICE_ARG(value));
-	}
-	if (key == KEY_ACCOUNT) {
-		if (value.len > 0 && !is_account_sid(value))
-			return failure_set(failure, RESULT_INVALID, BAD_ACCOUNT, SLICE_ARG(value));
-		free(route->account);
-		route->account = value.len == 0 ? NULL : strndup(value.ptr, value.len);
-		return RESULT_OK;
-	}
-	tags_template_done(templates[key]);
-	return tags_template_init(templates[key], value, failure);
-}
-
-/* The route of that path, made with its defaults where it is new; NULL with failure set. */
-static struct route *
-route_for(struct settings *settings, struct slice path, struct failure *failure)
-{
-	const struct route *found = routes_find(&settings->routes, path);
-	if (found != NULL)
-		return (struct route *)found;
-	if (settings->routes.count == ROUTES_MAX) {
-		failure_set(failure, RESULT_LIMIT, "more than %d callbacks", ROUTES_MAX);
-		return NULL;
-	}
-	struct route *route = &settings->routes.items[settings->routes.count];
-	route->path = strndup(path.ptr, path.len);
-	for (int key = 0; key < KEY_COUNT; key++)
-		if (set_callback_key(route, (enum callback_key)key,
-			slice_of(callback_keys[key].fallback), failure) != RESULT_OK)
-			return NULL;
-	settings->routes.count++;
-	return route;
-}
+/* --- sections of other kinds --- */
 
 static enum result
 take_callback_key(struct loading *loading, struct slice path, struct slice key, struct slice value,
     struct failure *failure)
 {
-	bool readable = path.len > 0 && path.ptr[0] == '/' && slice_find(path, '?') == path.len;
-	if (key.ptr == NULL) { /* the section begins: the route stands, with its defaults */
-		if (!readable)
-			return failure_set(failure, RESULT_INVALID,
-			    "\"%.*s\" is no path; write [callback /sms/twilio], without a query",
-			    SLICE_ARG(path));
-		return route_for(loading->settings, path, failure) == NULL ? RESULT_LIMIT
-									   : RESULT_OK;
-	}
-	if (!readable)
-		return RESULT_OK; /* told where the section began */
-	for (int i = 0; i < KEY_COUNT; i++)
-		if (slice_equal(key, slice_of(callback_keys[i].key))) {
-			struct route *route = route_for(loading->settings, path, failure);
-			if (route == NULL)
-				return RESULT_LIMIT;
-			return set_callback_key(route, (enum callback_key)i, value, failure);
-		}
-	return failure_set(failure, RESULT_INVALID,
-	    "unknown key; a callback has kind, workspace, campaign, variant and account");
+	return setting_callback_key(&loading->settings->routes, path, key, value, failure);
 }
-
-/* --- keywords and providers --- */
 
 static enum result
 take_keyword_key(struct loading *loading, struct slice name, struct slice key, struct slice value,
@@ -321,64 +220,6 @@ take_plain_key(struct loading *loading, struct slice section, struct slice key, 
 	return RESULT_INVALID;
 }
 
-/* Where a key stood, or its section began (key ""); NULL for neither. */
-static struct seen *
-find_seen(struct loading *loading, const char *section, const char *key)
-{
-	char name[2 * INI_LINE_MAX + 4];
-	snprintf(name, sizeof name, "%s\n%s", section, key);
-	for (size_t i = 0; i < loading->seen_count; i++)
-		if (strcmp(loading->seen[i].name, name) == 0)
-			return &loading->seen[i];
-	return NULL;
-}
-
-/* Its line; 0 where it did not stand. */
-static int
-line_of(struct loading *loading, const char *section, const char *key)
-{
-	const struct seen *seen = find_seen(loading, section, key);
-	return seen == NULL ? 0 : seen->line;
-}
-
-static enum result
-note_key(struct loading *loading, const char *section, struct slice key, int line,
-    struct failure *failure)
-{
-	char text[INI_LINE_MAX + 1];
-	snprintf(text, sizeof text, "%.*s", SLICE_ARG(key));
-	bool known = line_of(loading, section, text) != 0;
-	if (known && key.ptr == NULL)
-		return RESULT_OK; /* a section may go on further down */
-	if (known)
-		return failure_set(
-		    failure, RESULT_INVALID, "stands twice; keep one of the two lines");
-	struct buffer name = BUFFER_EMPTY;
-	buffer_appendf(&name, "%s\n%s", section, text);
-	if (name.failed || loading->seen_count == SEEN_MAX) {
-		buffer_done(&name);
-		return failure_set(failure, RESULT_LIMIT, "more than %d keys", SEEN_MAX);
-	}
-	loading->seen[loading->seen_count].name = name.ptr;
-	loading->seen[loading->seen_count++].line = line;
-	return RESULT_OK;
-}
-
-static void
-add_problem(struct loading *loading, int line, struct slice section, struct slice key,
-    const struct failure *failure)
-{
-	loading->failed = true;
-	buffer_appendf(loading->problems, "%s:", loading->settings->path);
-	if (line > 0)
-		buffer_appendf(loading->problems, "%d:", line);
-	if (section.ptr != NULL)
-		buffer_appendf(loading->problems, " [%.*s]", SLICE_ARG(section));
-	if (key.ptr != NULL)
-		buffer_appendf(loading->problems, " %.*s:", SLICE_ARG(key));
-	buffer_appendf(loading->problems, " %s\n", failure->text);
-}
-
 /* The sections that have a name behind their word. */
 static const struct {
 	struct slice word;
@@ -421,15 +262,15 @@ take_key(void *context, struct slice section, struct slice key, struct slice val
 		kind++;
 	bool named = kind < NAMED_COUNT;
 	write_section(normal, word, name, named && named_sections[kind].any_case);
-	enum result result = note_key(loading, normal, key, line, &why);
+	enum result result = setting_lines_note(&loading->lines, normal, key, line, &why);
 	if (result == RESULT_OK)
 		result = named ? named_sections[kind].take(loading, name, key, value, &why)
 			       : take_plain_key(loading, section, key, value, &why);
-	struct seen *begun = find_seen(loading, normal, "");
+	struct setting_line *begun = setting_lines_find(&loading->lines, normal, "");
 	if (begun != NULL)
 		begun->told |= result != RESULT_OK;
 	if (result != RESULT_OK)
-		add_problem(loading, line, section, key, &why);
+		setting_lines_add_problem(&loading->lines, line, section, key, &why);
 	return RESULT_OK; /* the next key may be wrong, too: tell all */
 }
 
@@ -447,21 +288,6 @@ set_defaults(struct settings *settings)
 	}
 	enum result result = keywords_new(&settings->keywords);
 	return result == RESULT_OK ? verifier_new(&settings->verifier) : result;
-}
-
-static enum result
-add_default_routes(struct settings *settings)
-{
-	for (size_t i = 0; i < sizeof default_routes / sizeof default_routes[0]; i++) {
-		struct route *route = route_for(settings, slice_of(default_routes[i].path), NULL);
-		if (route == NULL)
-			return RESULT_NO_MEMORY;
-		enum result result =
-		    set_callback_key(route, KEY_KIND, slice_of(default_routes[i].kind), NULL);
-		if (result != RESULT_OK)
-			return result;
-	}
-	return RESULT_OK;
 }
 
 static enum result
@@ -485,21 +311,22 @@ check_accounts(struct loading *loading)
 	struct failure why;
 	char section[64];
 	size_t accounts = verifier_account_count(verifier);
-	if (accounts == 0 && !loading->failed) {
+	if (accounts == 0 && !loading->lines.failed) {
 		failure_set(&why, RESULT_INVALID,
 		    "no account; add a section [account AC...] with auth_token or auth_token_file");
-		add_problem(loading, 0, SLICE_NONE, SLICE_NONE, &why);
+		setting_lines_add_problem(&loading->lines, 0, SLICE_NONE, SLICE_NONE, &why);
 	}
 	for (size_t i = 0; i < accounts && !loading->without_tokens; i++) {
 		if (verifier_has_token(verifier, i, TOKEN_CURRENT))
 			continue;
 		snprintf(section, sizeof section, "account %.*s",
 		    SLICE_ARG(verifier_account(verifier, i)));
-		if (line_of(loading, section, "auth_token") != 0 ||
-		    line_of(loading, section, "auth_token_file") != 0)
+		if (setting_line_of(&loading->lines, section, "auth_token") != 0 ||
+		    setting_line_of(&loading->lines, section, "auth_token_file") != 0)
 			continue; /* told where it stands */
 		failure_set(&why, RESULT_INVALID, "is missing; add it, or auth_token_file");
-		add_problem(loading, line_of(loading, section, ""), slice_of(section),
+		setting_lines_add_problem(&loading->lines,
+		    setting_line_of(&loading->lines, section, ""), slice_of(section),
 		    SLICE("auth_token"), &why);
 	}
 }
@@ -518,23 +345,10 @@ check_callbacks(struct loading *loading)
 			continue;
 		snprintf(section, sizeof section, "callback %s", routes->items[i].path);
 		failure_set(&why, RESULT_INVALID, "there is no section [account %s]", account);
-		add_problem(loading, line_of(loading, section, "account"), slice_of(section),
+		setting_lines_add_problem(&loading->lines,
+		    setting_line_of(&loading->lines, section, "account"), slice_of(section),
 		    SLICE("account"), &why);
 	}
-}
-
-/* The next section of that kind in which nothing was told, from *i on; absent after the last. */
-static struct slice
-next_sound(const struct loading *loading, struct slice word, size_t *i)
-{
-	while (*i < loading->seen_count) {
-		const struct seen *seen = &loading->seen[(*i)++];
-		struct slice key = slice_of(seen->name), section = slice_take(&key, '\n');
-		struct slice name = section;
-		if (key.len == 0 && !seen->told && slice_equal(slice_take(&name, ' '), word))
-			return section;
-	}
-	return SLICE_NONE;
 }
 
 static void
@@ -543,14 +357,18 @@ check_keywords(struct loading *loading)
 	struct slice section;
 	struct failure why;
 	char text[INI_LINE_MAX + 1];
-	for (size_t i = 0; (section = next_sound(loading, SLICE("keyword"), &i)).ptr != NULL;) {
+	for (size_t i = 0;
+	     (section = setting_lines_next_sound(&loading->lines, SLICE("keyword"), &i)).ptr !=
+	     NULL;) {
 		struct slice name = slice_from(section, sizeof "keyword");
 		snprintf(text, sizeof text, "%.*s", SLICE_ARG(section));
-		if (keyword_of_name(name) != KEYWORD_OTHER || line_of(loading, text, "words") != 0)
+		if (keyword_of_name(name) != KEYWORD_OTHER ||
+		    setting_line_of(&loading->lines, text, "words") != 0)
 			continue;
 		failure_set(&why, RESULT_INVALID,
 		    "is missing; write the words that this keyword is, comma-separated");
-		add_problem(loading, line_of(loading, text, ""), section, SLICE("words"), &why);
+		setting_lines_add_problem(&loading->lines,
+		    setting_line_of(&loading->lines, text, ""), section, SLICE("words"), &why);
 	}
 }
 
@@ -563,7 +381,9 @@ check_providers(struct loading *loading)
 	struct slice section;
 	struct failure why;
 	char text[INI_LINE_MAX + 1];
-	for (size_t i = 0; (section = next_sound(loading, SLICE("provider"), &i)).ptr != NULL;) {
+	for (size_t i = 0;
+	     (section = setting_lines_next_sound(&loading->lines, SLICE("provider"), &i)).ptr !=
+	     NULL;) {
 		struct slice name = slice_from(section, sizeof "provider");
 		if (provider_names_count(providers, name) > 0 ||
 		    (other != NULL && slice_equal(slice_of(other->nickname), name)))
@@ -571,7 +391,8 @@ check_providers(struct loading *loading)
 		snprintf(text, sizeof text, "%.*s", SLICE_ARG(section));
 		failure_set(&why, RESULT_INVALID,
 		    "names nobody; add accounts, services or senders, or default = yes");
-		add_problem(loading, line_of(loading, text, ""), section, SLICE_NONE, &why);
+		setting_lines_add_problem(&loading->lines,
+		    setting_line_of(&loading->lines, text, ""), section, SLICE_NONE, &why);
 	}
 }
 
@@ -586,8 +407,9 @@ check_error_codes(struct loading *loading, const char *path, const char *key)
 	if (error_catalogue_load(path, &catalogue, &why) == RESULT_OK)
 		error_catalogue_done(&catalogue);
 	else
-		add_problem(
-		    loading, line_of(loading, "store", key), SLICE("store"), slice_of(key), &why);
+		setting_lines_add_problem(&loading->lines,
+		    setting_line_of(&loading->lines, "store", key), SLICE("store"), slice_of(key),
+		    &why);
 }
 
 static void
@@ -599,7 +421,8 @@ check_files(struct loading *loading)
 	struct stat status;
 	if (token_file.len > 0 && !loading->without_tokens &&
 	    token_file_read(token_file, settings->path, &settings->api_token, &why) != RESULT_OK)
-		add_problem(loading, line_of(loading, "api", "token_file"), SLICE("api"),
+		setting_lines_add_problem(&loading->lines,
+		    setting_line_of(&loading->lines, "api", "token_file"), SLICE("api"),
 		    SLICE("token_file"), &why);
 	check_error_codes(loading, settings->error_codes, "error_codes");
 	check_error_codes(loading, settings->error_codes_site, "error_codes_site");
@@ -616,10 +439,10 @@ load(struct loading *loading)
 	if (result == RESULT_OK) {
 		result = ini_read_file(settings->path, take_key, loading, &failure);
 		if (result != RESULT_OK)
-			buffer_appendf(loading->problems, "%s\n", failure.text);
+			buffer_appendf(loading->lines.problems, "%s\n", failure.text);
 	}
 	if (result == RESULT_OK && settings->routes.count == 0)
-		result = add_default_routes(settings);
+		result = setting_default_callbacks(&settings->routes);
 	if (result == RESULT_OK) {
 		check_accounts(loading);
 		check_callbacks(loading);
@@ -627,9 +450,9 @@ load(struct loading *loading)
 		check_providers(loading);
 		check_files(loading);
 	}
-	if (result == RESULT_OK && !loading->failed)
+	if (result == RESULT_OK && !loading->lines.failed)
 		result = add_urls(settings);
-	return result == RESULT_OK && loading->failed ? RESULT_INVALID : result;
+	return result == RESULT_OK && loading->lines.failed ? RESULT_INVALID : result;
 }
 
 enum result
@@ -640,16 +463,17 @@ settings_load(const char *path, enum settings_use use, struct settings **out_set
 	struct settings *settings = calloc(1, sizeof *settings);
 	enum result result = RESULT_NO_MEMORY;
 	if (loading != NULL && settings != NULL && signature_init() == RESULT_OK) {
-		*loading = (struct loading){.settings = settings,
-		    .problems = problems,
-		    .without_tokens = use == SETTINGS_QUERY};
 		settings->path = strdup(path);
+		loading->settings = settings;
+		loading->lines.path = settings->path;
+		loading->lines.problems = problems;
+		loading->without_tokens = use == SETTINGS_QUERY;
 		result = settings->path == NULL ? RESULT_NO_MEMORY : load(loading);
 	}
 	if (result != RESULT_OK && problems->len == 0)
 		buffer_appendf(problems, "%s: %s\n", path, result_text(result));
-	while (loading != NULL && loading->seen_count > 0)
-		free(loading->seen[--loading->seen_count].name);
+	if (loading != NULL)
+		setting_lines_done(&loading->lines);
 	free(loading);
 	if (result != RESULT_OK) {
 		settings_free(settings);
@@ -657,12 +481,6 @@ settings_load(const char *path, enum settings_use use, struct settings **out_set
 	}
 	*out_settings = settings;
 	return RESULT_OK;
-}
-
-static void
-print_template(const char *key, const struct tags_template *template, struct buffer *out)
-{
-	buffer_appendf(out, "%s = %s\n", key, template->text);
 }
 
 void
@@ -686,16 +504,7 @@ settings_print(const struct settings *settings, struct buffer *out)
 			    verifier_has_token(settings->verifier, i, token_keys[k].label))
 				buffer_appendf(out, "%s = (set, not shown)\n", token_keys[k].key);
 	}
-	for (size_t i = 0; i < settings->routes.count; i++) {
-		const struct route *route = &settings->routes.items[i];
-		buffer_appendf(
-		    out, "\n[callback %s]\nkind = %s\n", route->path, route_kind_name(route->kind));
-		print_template("workspace", &route->workspace, out);
-		print_template("campaign", &route->campaign, out);
-		print_template("variant", &route->variant, out);
-		if (route->account != NULL)
-			buffer_appendf(out, "account = %s\n", route->account);
-	}
+	setting_callbacks_print(&settings->routes, out);
 	setting_keywords_print(settings->keywords, out);
 	setting_providers_print(&settings->providers, out);
 }
@@ -734,8 +543,6 @@ settings_each_key(
 		    settings_rows[i].fallback);
 	for (size_t i = 0; i < TOKEN_KEY_COUNT; i++)
 		on_key(context, "account", token_keys[i].key, NULL);
-	for (size_t i = 0; i < KEY_COUNT; i++)
-		on_key(context, "callback", callback_keys[i].key, callback_keys[i].fallback);
 	setting_sections_each_key(on_key, context);
 }
 

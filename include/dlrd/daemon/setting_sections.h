@@ -1,5 +1,5 @@
-/* setting_sections: the keys of [keyword NAME] and [provider NAME], of which there may be any
- * number of sections.
+/* setting_sections: the keys of [callback /path], [keyword NAME] and [provider NAME], of which
+ * there may be any number of sections.
  *
  * Where a key stands, and that it stands once, is settings.c's. Each function that takes a key gets
  * an absent key and value where the section begins. One thread. */
@@ -8,7 +8,18 @@
 
 #include "dlrd/base/buffer.h"
 #include "dlrd/model/provider_names.h"
+#include "dlrd/projector/route.h"
 #include "dlrd/twilio/keyword.h"
+
+/* AC and 32 hexadecimal digits, and the message about what is not. */
+bool setting_is_account_sid(struct slice sid);
+#define SETTING_BAD_ACCOUNT "\"%.*s\" is no account SID; it is AC and 32 hexadecimal digits"
+
+must_check enum result setting_callback_key(struct routes *routes, struct slice path,
+    struct slice key, struct slice value, struct failure *failure);
+
+/* The routes that stand where no section does. */
+must_check enum result setting_default_callbacks(struct routes *routes);
 
 /* 1 to 32 letters, digits, - or _. */
 bool setting_is_keyword_name(struct slice name);
@@ -20,6 +31,7 @@ must_check enum result setting_provider_key(struct provider_names *providers, st
     struct slice key, struct slice value, struct failure *failure);
 
 /* Append the sections as they would be written. */
+void setting_callbacks_print(const struct routes *routes, struct buffer *out);
 void setting_keywords_print(const struct keywords *keywords, struct buffer *out);
 void setting_providers_print(const struct provider_names *providers, struct buffer *out);
 

@@ -1,0 +1,49 @@
+/* setting_lines: where each key of the configuration stood, and the list of what is wrong with it.
+ * Inside settings only. One thread. */
+#ifndef DLRD_DAEMON_SETTING_LINES_H
+#define DLRD_DAEMON_SETTING_LINES_H
+
+#include "dlrd/base/buffer.h"
+#include "dlrd/base/result.h"
+
+#define SETTING_LINES_MAX 4096 /* keys and sections in a file */
+
+struct setting_line {
+	char *name; /* "section\nkey"; "section\n" for a section's first line */
+	int line;
+	bool told; /* of a section: a mistake in it was told */
+};
+
+/* Zero-initialise but for path and problems, which are borrowed. */
+struct setting_lines {
+	const char *path;        /* the file's */
+	struct buffer *problems; /* a line for each */
+	bool failed;             /* there is one */
+	struct setting_line seen[SETTING_LINES_MAX];
+	size_t seen_count;
+};
+
+/* Where a key stood, or its section began (key ""); NULL for neither. Good until the next note. */
+struct setting_line *setting_lines_find(
+    struct setting_lines *lines, const char *section, const char *key);
+
+/* Its line; 0 where it did not stand. */
+int setting_line_of(struct setting_lines *lines, const char *section, const char *key);
+
+/* Notes a key, or where key is absent the beginning of its section. RESULT_INVALID for a key that
+ * stands twice. */
+must_check enum result setting_lines_note(struct setting_lines *lines, const char *section,
+    struct slice key, int line, struct failure *failure);
+
+/* Tells what is wrong, as FILE:LINE: [section] key: failure; line 0, an absent section and an
+ * absent key are left out. */
+void setting_lines_add_problem(struct setting_lines *lines, int line, struct slice section,
+    struct slice key, const struct failure *failure);
+
+/* The next section of that kind in which nothing was told, from *i on; absent after the last. */
+struct slice setting_lines_next_sound(
+    const struct setting_lines *lines, struct slice word, size_t *i);
+
+void setting_lines_done(struct setting_lines *lines);
+
+#endif

@@ -1,0 +1,83 @@
+#include "dlrd/daemon/setting_lines.h"
+
+#include "dlrd/base/ini.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct setting_line *
+setting_lines_find(struct setting_lines *lines, const char *section, const char *key)
+{
+	char name[2 * INI_LINE_MAX + 4];
+	snprintf(name, sizeof name, "%s\n%s", section, key);
+	for (size_t i = 0; i < lines->seen_count; i++)
+		if (strcmp(lines->seen[i].name, name) == 0)
+			return &lines->seen[i];
+	return NULL;
+}
+
+int
+setting_line_of(struct setting_lines *lines, const char *section, const char *key)
+{
+	const struct setting_line *seen = setting_lines_find(lines, section, key);
+	return seen == NULL ? 0 : seen->line;
+}
+
+enum result
+setting_lines_note(struct setting_lines *lines, const char *section, struct slice key, int line,
+    struct failure *failure)
+{
+	char text[INI_LINE_MAX + 1];
+	snprintf(text, sizeof text, "%.*s", SLICE_ARG(key));
+	bool known = setting_line_of(lines, section, text) != 0;
+	if (known && key.ptr == NULL)
+		return RESULT_OK; /* a section may go on further down */
+	if (known)
+		return failure_set(
+		    failure, RESULT_INVALID, "stands twice; keep one of the two lines");
+	struct buffer name = BUFFER_EMPTY;
+	buffer_appendf(&name, "%s\n%s", section, text);
+	if (name.failed || lines->seen_count == SETTING_LINES_MAX) {
+		buffer_done(&name);
+		return failure_set(failure, RESULT_LIMIT, "more than %d keys", SETTING_LINES_MAX);
+	}
+	lines->seen[lines->seen_count].name = name.ptr;
+	lines->seen[lines->seen_count++].line = line;
+	return RESULT_OK;
+}
+
+void
+setting_lines_add_problem(struct setting_lines *lines, int line, struct slice section,
+    struct slice key, const struct failure *failure)
+{
+	lines->failed = true;
+	buffer_appendf(lines->problems, "%s:", lines->path);
+	if (line > 0)
+		buffer_appendf(lines->problems, "%d:", line);
+	if (section.ptr != NULL)
+		buffer_appendf(lines->problems, " [%.*s]", SLICE_ARG(section));
+	if (key.ptr != NULL)
+		buffer_appendf(lines->problems, " %.*s:", SLICE_ARG(key));
+	buffer_appendf(lines->problems, " %s\n", failure->text);
+}
+
+struct slice
+setting_lines_next_sound(const struct setting_lines *lines, struct slice word, size_t *i)
+{
+	while (*i < lines->seen_count) {
+		const struct setting_line *seen = &lines->seen[(*i)++];
+		struct slice key = slice_of(seen->name), section = slice_take(&key, '\n');
+		struct slice name = section;
+		if (key.len == 0 && !seen->told && slice_equal(slice_take(&name, ' '), word))
+			return section;
+	}
+	return SLICE_NONE;
+}
+
+void
+setting_lines_done(struct setting_lines *lines)
+{
+	while (lines->seen_count > 0)
+		free(lines->seen[--lines->seen_count].name);
+}
