@@ -195,13 +195,6 @@ prepare_process(const struct settings *settings)
 }
 
 static enum result
-configure_store(struct store *store, const struct projector_store_config *config)
-{
-	enum result result = store_set_catalogue(store, config->catalogue);
-	return result == RESULT_OK ? store_set_provider_names(store, config->providers) : result;
-}
-
-static enum result
 open_store(struct daemon *daemon, struct failure *failure)
 {
 	struct projector_store_config config;
@@ -211,7 +204,7 @@ open_store(struct daemon *daemon, struct failure *failure)
 	config.options.path = daemon->store_path;
 	result = store_open(&config.options, &daemon->store, failure);
 	if (result == RESULT_OK) {
-		result = configure_store(daemon->store, &config);
+		result = store_set_lookups(daemon->store, config.catalogue, config.providers);
 		if (result != RESULT_OK)
 			failure_set(failure, result, "%s: %s", daemon->store_path,
 			    store_error(daemon->store));

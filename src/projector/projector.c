@@ -316,9 +316,8 @@ static enum result
 reconfigure_store(struct store *store, const struct projector_store_config *config)
 {
 	enum result result = store_reconfigure(store, &config->options);
-	if (result == RESULT_OK)
-		result = store_set_catalogue(store, config->catalogue);
-	return result == RESULT_OK ? store_set_provider_names(store, config->providers) : result;
+	return result == RESULT_OK ? store_set_lookups(store, config->catalogue, config->providers)
+				   : result;
 }
 
 /* Takes the new configuration; the store's part again later where it does not succeed. */

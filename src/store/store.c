@@ -12,8 +12,8 @@
 #define PAGE_SIZE 4096
 #define CACHE_KIB 16384 /* the inner pages of the SID index of ten million messages */
 
-static enum result
-note(struct store *store, enum result result)
+enum result
+store_note(struct store *store, enum result result)
 {
 	if (result != RESULT_OK && store->db != NULL)
 		sqlite3_snprintf(
@@ -365,10 +365,10 @@ store_reconfigure(struct store *store, const struct store_options *options)
 	struct making old = {.stale = false};
 	enum result result = read_making(store, &old);
 	if (result != RESULT_OK)
-		return note(store, result);
+		return store_note(store, result);
 	store->policy = options->policy;
 	replies_set_window(store->replies, options->reply_window_us, options->reply_late_us);
-	result = note(store, follow_options(store, options));
+	result = store_note(store, follow_options(store, options));
 	if (result != RESULT_OK) {
 		store->policy = old_policy;
 		replies_set_window(store->replies, old.reply_window_us, old.reply_late_us);
@@ -385,7 +385,7 @@ store_cursor(const struct store *store)
 enum result
 store_begin(struct store *store)
 {
-	return note(store, sql_result(sql_run(store->begin)));
+	return store_note(store, sql_result(sql_run(store->begin)));
 }
 
 enum result
@@ -474,7 +474,7 @@ store_add(struct store *store, const struct event *event, struct store_added *ou
 	enum result result = receipts_add(store, event, &added);
 	if (result == RESULT_OK)
 		*out_added = added;
-	return note(store, result);
+	return store_note(store, result);
 }
 
 enum result
@@ -486,7 +486,7 @@ store_commit(struct store *store, uint64_t journal_seq)
 		result = sql_result(sql_run(store->move_cursor));
 	if (result == RESULT_OK)
 		result = sql_result(sql_run(store->commit));
-	if (note(store, result) != RESULT_OK) {
+	if (store_note(store, result) != RESULT_OK) {
 		store_rollback(store);
 		return result;
 	}
@@ -521,82 +521,13 @@ store_checkpoint(struct store *store, uint64_t *out_synced)
 	store->checkpoint_failed = sql_result(code) == RESULT_IO;
 	if (store->checkpoint_failed)
 		sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-	return note(store, sql_result(code));
+	return store_note(store, sql_result(code));
 }
 
 uint64_t
 store_wal_bytes(const struct store *store)
 {
 	return (uint64_t)store->wal_pages * PAGE_SIZE;
-}
-
-static enum result
-insert_catalogue(struct store *store, const struct error_catalogue *catalogue)
-{
-	sqlite3_stmt *insert = NULL;
-	int code = sqlite3_exec(store->db, "DELETE FROM error_catalogue", NULL, NULL, NULL);
-	if (code == SQLITE_OK)
-		code = sql_prepare(
-		    store->db, "INSERT INTO error_catalogue VALUES(?1, ?2, ?3, ?4, ?5)", &insert);
-	for (size_t i = 0; code == SQLITE_OK && i < catalogue->count; i++) {
-		const struct error_entry *entry = &catalogue->entries[i];
-		sqlite3_bind_int64(insert, 1, entry->code);
-		sql_bind_name(insert, 2, entry->name);
-		sql_bind_name(insert, 3, entry->kind);
-		sql_bind_name(insert, 4, entry->permanence);
-		sql_bind_name(insert, 5, entry->action);
-		code = sql_run(insert);
-	}
-	sqlite3_finalize(insert);
-	return note(store, sql_result(code));
-}
-
-enum result
-store_set_catalogue(struct store *store, const struct error_catalogue *catalogue)
-{
-	enum result result = store_begin(store);
-	if (result != RESULT_OK)
-		return result;
-	result = insert_catalogue(store, catalogue);
-	if (result == RESULT_OK)
-		return store_commit(store, store->cursor);
-	store_rollback(store);
-	return result;
-}
-
-static enum result
-insert_provider_names(struct store *store, const struct provider_names *names)
-{
-	static const struct slice kinds[] = {[PROVIDER_ACCOUNT] = SLICE_INIT("account"),
-	    [PROVIDER_SERVICE] = SLICE_INIT("service"),
-	    [PROVIDER_SENDER] = SLICE_INIT("sender"),
-	    [PROVIDER_DEFAULT] = SLICE_INIT("default")};
-	sqlite3_stmt *insert = NULL;
-	int code = sqlite3_exec(store->db, "DELETE FROM provider_name", NULL, NULL, NULL);
-	if (code == SQLITE_OK)
-		code =
-		    sql_prepare(store->db, "INSERT INTO provider_name VALUES(?1, ?2, ?3)", &insert);
-	for (size_t i = 0; code == SQLITE_OK && i < names->count; i++) {
-		sql_bind_text(insert, 1, kinds[names->items[i].kind]);
-		sql_bind_text(insert, 2, slice_of(names->items[i].value));
-		sql_bind_text(insert, 3, slice_of(names->items[i].nickname));
-		code = sql_run(insert);
-	}
-	sqlite3_finalize(insert);
-	return note(store, sql_result(code));
-}
-
-enum result
-store_set_provider_names(struct store *store, const struct provider_names *names)
-{
-	enum result result = store_begin(store);
-	if (result != RESULT_OK)
-		return result;
-	result = insert_provider_names(store, names);
-	if (result == RESULT_OK)
-		return store_commit(store, store->cursor);
-	store_rollback(store);
-	return result;
 }
 
 enum result
@@ -606,7 +537,7 @@ store_rebuild(struct store *store, struct store_rebuilt *out_rebuilt)
 	enum result result = store_begin(store);
 	if (result != RESULT_OK)
 		return result;
-	result = note(store, rebuild_all(store, &rebuilt));
+	result = store_note(store, rebuild_all(store, &rebuilt));
 	if (result != RESULT_OK)
 		store_rollback(store);
 	else

@@ -6,6 +6,7 @@
 #include "receipts.h"
 
 #include "dlrd/store/audit.h"
+#include "dlrd/store/lookups.h"
 #include "dlrd/store/reader.h"
 #include "dlrd/store/store.h"
 

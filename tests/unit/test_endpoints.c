@@ -5,7 +5,7 @@
 #include "dlrd/api/event_stream.h"
 #include "dlrd/base/clock.h"
 #include "dlrd/base/json.h"
-#include "dlrd/store/store.h"
+#include "dlrd/store/lookups.h"
 
 #include <jansson.h>
 
@@ -64,7 +64,7 @@ set_up(void **state)
 	    .reply_late_us = STORE_REPLY_LATE_US};
 	assert_ok(store_open(&options, &store, &failure));
 	assert_ok(error_catalogue_load(TEST_SOURCE "/conf/error-codes.csv", &catalogue, &failure));
-	assert_ok(store_set_catalogue(store, &catalogue));
+	assert_ok(store_set_lookups(store, &catalogue, &(struct provider_names){0}));
 	error_catalogue_done(&catalogue);
 	assert_ok(store_begin(store));
 	add(store, "SM1", "w", "spring", STATUS_SENT, -1, T0);

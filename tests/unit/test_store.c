@@ -49,8 +49,9 @@ what_became_of_an_event_is_told(void **state)
 	struct store *store = open_store();
 	struct error_catalogue catalogue;
 	assert_ok(error_catalogue_load(TEST_SOURCE "/conf/error-codes.csv", &catalogue, &failure));
-	assert_ok(store_set_catalogue(store, &catalogue));
-	assert_ok(store_set_catalogue(store, &catalogue)); /* again: replaced */
+	assert_ok(store_set_lookups(store, &catalogue, &(struct provider_names){0}));
+	assert_ok(store_set_lookups(
+	    store, &catalogue, &(struct provider_names){0})); /* again: replaced */
 	error_catalogue_done(&catalogue);
 	assert_ok(store_begin(store));
 	struct event event = receipt("SM1", "c", STATUS_FAILED, T0);
@@ -776,7 +777,7 @@ errors_of_a_campaign_are_told_by_code(void **state)
 	struct error_catalogue catalogue;
 	static const int64_t codes[] = {30005, 30005, 39999, -1, 30005, 39999};
 	assert_ok(error_catalogue_load(TEST_SOURCE "/conf/error-codes.csv", &catalogue, &failure));
-	assert_ok(store_set_catalogue(store, &catalogue));
+	assert_ok(store_set_lookups(store, &catalogue, &(struct provider_names){0}));
 	error_catalogue_done(&catalogue);
 	for (size_t i = 0; i < COUNT_OF(codes); i++) {
 		char sid[8];
@@ -835,7 +836,7 @@ the_catalogue_is_read_in_pages(void **state)
 	struct store *store = open_store();
 	struct error_catalogue catalogue;
 	assert_ok(error_catalogue_load(TEST_SOURCE "/conf/error-codes.csv", &catalogue, &failure));
-	assert_ok(store_set_catalogue(store, &catalogue));
+	assert_ok(store_set_lookups(store, &catalogue, &(struct provider_names){0}));
 	size_t all = 0, page = 0, rest = 0;
 	struct store_reader *reader = open_reader();
 	assert_ok(store_read_catalogue(reader, 0, 0, count_code, &all));

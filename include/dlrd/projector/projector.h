@@ -12,7 +12,7 @@
 
 #include "dlrd/base/metrics.h"
 #include "dlrd/projector/route.h"
-#include "dlrd/store/store.h"
+#include "dlrd/store/lookups.h"
 
 /* What may be replaced while the projector runs. Everything is borrowed until on_retired. */
 struct projector_config {

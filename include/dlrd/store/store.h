@@ -16,8 +16,6 @@
 
 #include "dlrd/base/clock.h"
 #include "dlrd/model/fold.h"
-#include "dlrd/model/provider_names.h"
-#include "dlrd/twilio/error_catalogue.h"
 
 /* The file's name in the store's directory. */
 #define STORE_FILE "dlrd.db"
@@ -77,14 +75,6 @@ must_check enum result store_checkpoint(struct store *store, uint64_t *out_synce
 
 /* Bytes in the write-ahead log since it was last reset. */
 uint64_t store_wal_bytes(const struct store *store);
-
-/* Replaces the error catalogue, history included, in one transaction. */
-must_check enum result store_set_catalogue(
-    struct store *store, const struct error_catalogue *catalogue);
-
-/* The same with the nicknames of providers. */
-must_check enum result store_set_provider_names(
-    struct store *store, const struct provider_names *names);
 
 /* What store_rebuild found. */
 struct store_rebuilt {

@@ -44,6 +44,9 @@ must_check enum result store_touch(
 must_check enum result store_save_message(struct store *store, const struct message_row *before,
     struct message_row *row, struct slice sid);
 
+/* Keeps SQLite's words for a failure, for store_error; gives the result on. */
+enum result store_note(struct store *store, enum result result);
+
 /* Settles the replies that were noted, and moves each to the campaign it belongs to. *moved grows
  * by those that were not settled rightly. */
 must_check enum result store_settle_replies(struct store *store, uint64_t *moved);

@@ -1,0 +1,14 @@
+/* lookups: what the store's answers look up beside the receipts, and the configuration gives: the
+ * error catalogue and the nicknames of providers. */
+#ifndef DLRD_STORE_LOOKUPS_H
+#define DLRD_STORE_LOOKUPS_H
+
+#include "dlrd/model/provider_names.h"
+#include "dlrd/store/store.h"
+#include "dlrd/twilio/error_catalogue.h"
+
+/* Replaces both, history included, in one transaction. For the store's thread, between batches. */
+must_check enum result store_set_lookups(struct store *store,
+    const struct error_catalogue *catalogue, const struct provider_names *names);
+
+#endif
