@@ -5,6 +5,7 @@
 #include "dlrd/base/log.h"
 #include "dlrd/journal/journal.h"
 #include "dlrd/projector/decoder.h"
+#include "dlrd/projector/tally.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -36,7 +37,6 @@
 #define CPUS_ENOUGH 4
 #define SLEEP_STEP_US (CLOCK_SECOND_US / 20)
 #define RETRY_US CLOCK_SECOND_US /* after a failure */
-#define CODES_TOLD_MAX 256
 
 /* What other threads have asked for. */
 struct projector_upkeep {
@@ -59,91 +59,20 @@ struct projector {
 	_Atomic int64_t stop_us; /* monotonic time by which the thread must end; 0: not stopping */
 	_Atomic uint64_t journal_last;
 	/* the thread's own: */
-	uint64_t last_seq; /* the last entry of the batch in hand */
-	bool in_batch;     /* a transaction is open */
-	struct {
-		uint64_t events[EVENT_TYPE_COUNT], duplicates, conflicts, misfits, unknown_codes,
-		    consents, alerts;
-	} batch;                /* counted once it is committed */
+	uint64_t last_seq;      /* the last entry of the batch in hand */
+	bool in_batch;          /* a transaction is open */
+	struct tally tally;     /* published once the batch is committed */
 	bool store_failed;      /* why the batch ended early */
 	bool failing;           /* the last batch failed: said once */
 	uint64_t synced;        /* cursor known to be on the disk */
 	int64_t dirty_since_us; /* first commit since the last checkpoint; 0: none */
 	struct {
-		struct metric *lag, *lag_seconds, *failures, *duplicates, *conflicts, *misfits,
-		    *unknown_codes, *consents, *alerts, *checkpoint_failures, *wal_bytes;
-		struct metric *events[EVENT_TYPE_COUNT];
+		struct metric *lag, *lag_seconds, *failures, *checkpoint_failures, *wal_bytes;
 	} metrics;
-	int64_t told_codes[CODES_TOLD_MAX]; /* unknown ones that the log has named */
-	size_t told_code_count;
-	struct log_limit alert_log;
 	pthread_mutex_t lock; /* guards upkeep, rebuild */
 	struct projector_upkeep upkeep;
 	struct projector_rebuild rebuild;
 };
-
-/* Each unknown code once, while dlrd runs. */
-static void
-tell_code(struct projector *projector, int64_t error_code)
-{
-	for (size_t i = 0; i < projector->told_code_count; i++)
-		if (projector->told_codes[i] == error_code)
-			return;
-	if (projector->told_code_count == CODES_TOLD_MAX)
-		return;
-	projector->told_codes[projector->told_code_count++] = error_code;
-	log_line(LOG_WARNING,
-	    "error code %lld is not in the catalogue; it is counted under its number, and a row in "
-	    "error_codes_site gives it a name",
-	    (long long)error_code);
-}
-
-static void
-tell_alert(struct projector *projector, const struct event *event)
-{
-	uint64_t swallowed = 0;
-	if (event->alert->ours && log_limit_allows(&projector->alert_log, 1, &swallowed))
-		log_line(LOG_WARNING,
-		    "Twilio reports a problem with a request to dlrd (error %lld, answered %lld; 0 "
-		    "for what it does not say); see /v1/alerts (%llu more alerts since the last "
-		    "such line)",
-		    (long long)(event->error_code < 0 ? 0 : event->error_code),
-		    (long long)(event->alert->response_status < 0 ? 0
-								  : event->alert->response_status),
-		    (unsigned long long)swallowed);
-}
-
-static void
-count_event(struct projector *projector, const struct event *event, struct store_added added)
-{
-	if (added.duplicate) {
-		projector->batch.duplicates++;
-		return;
-	}
-	projector->batch.events[event->type]++;
-	projector->batch.conflicts += added.conflict;
-	projector->batch.misfits += !event->tags_fit;
-	projector->batch.unknown_codes += added.unknown_code;
-	projector->batch.consents += added.consent_changed;
-	projector->batch.alerts += event->alert != NULL;
-	if (added.unknown_code)
-		tell_code(projector, event->error_code);
-	if (event->alert != NULL)
-		tell_alert(projector, event);
-}
-
-static void
-publish_counts(struct projector *projector)
-{
-	for (int type = 0; type < EVENT_TYPE_COUNT; type++)
-		metric_add(projector->metrics.events[type], projector->batch.events[type]);
-	metric_add(projector->metrics.duplicates, projector->batch.duplicates);
-	metric_add(projector->metrics.conflicts, projector->batch.conflicts);
-	metric_add(projector->metrics.misfits, projector->batch.misfits);
-	metric_add(projector->metrics.unknown_codes, projector->batch.unknown_codes);
-	metric_add(projector->metrics.consents, projector->batch.consents);
-	metric_add(projector->metrics.alerts, projector->batch.alerts);
-}
 
 static enum result
 project_event(void *context, const struct event *event)
@@ -152,7 +81,7 @@ project_event(void *context, const struct event *event)
 	struct store_added added;
 	enum result result = store_add(projector->options.store, event, &added);
 	if (result == RESULT_OK)
-		count_event(projector, event, added);
+		tally_add(&projector->tally, event, added);
 	return result;
 }
 
@@ -182,14 +111,14 @@ project_batch(struct projector *projector)
 	uint64_t cursor = store_cursor(store);
 	projector->in_batch = projector->store_failed = false;
 	projector->last_seq = cursor;
-	memset(&projector->batch, 0, sizeof projector->batch);
+	tally_begin(&projector->tally);
 	enum result result =
 	    journal_reader_read(projector->reader, cursor, BATCH_MAX, project_entry, projector);
 	if (projector->in_batch && result == RESULT_OK) {
 		projector->store_failed = true; /* if it fails now, it is the store */
 		result = store_commit(store, projector->last_seq);
 		if (result == RESULT_OK)
-			publish_counts(projector);
+			tally_publish(&projector->tally);
 		if (result == RESULT_OK && projector->options.on_projected != NULL)
 			projector->options.on_projected(projector->options.context);
 		return result;
@@ -346,7 +275,7 @@ reconfigure(struct projector *projector, struct projector_upkeep *upkeep)
 	decoder_done(&projector->decoder);
 	decoder_init(&projector->decoder, upkeep->config.routes, upkeep->config.keywords,
 	    upkeep->config.verifier);
-	projector->told_code_count = 0;
+	projector->tally.told_code_count = 0;
 	error_catalogue_done(upkeep->store_config.catalogue);
 	free(upkeep->store_config.catalogue);
 	upkeep->reconfigure = false;
@@ -490,24 +419,10 @@ add_metrics(struct projector *projector, struct metrics *metrics)
 	projector->metrics.lag = metrics_add(metrics, METRIC_PROJECTOR_LAG, "");
 	projector->metrics.lag_seconds = metrics_add(metrics, METRIC_PROJECTOR_LAG_SECONDS, "");
 	projector->metrics.failures = metrics_add(metrics, METRIC_PROJECTOR_FAILURES, "");
-	projector->metrics.duplicates = metrics_add(metrics, METRIC_DUPLICATES, "");
-	projector->metrics.conflicts = metrics_add(metrics, METRIC_CONFLICTS, "");
-	projector->metrics.misfits = metrics_add(metrics, METRIC_TAG_MISFITS, "");
-	projector->metrics.unknown_codes = metrics_add(metrics, METRIC_UNKNOWN_CODES, "");
-	projector->metrics.consents = metrics_add(metrics, METRIC_CONSENT_CHANGES, "");
-	projector->metrics.alerts = metrics_add(metrics, METRIC_ALERTS, "");
 	projector->metrics.checkpoint_failures =
 	    metrics_add(metrics, METRIC_CHECKPOINT_FAILURES, "file=\"" STORE_FILE "\"");
 	projector->metrics.wal_bytes = metrics_add(metrics, METRIC_STORE_WAL_BYTES, "");
-	for (int type = 0; type < EVENT_TYPE_COUNT; type++) {
-		struct buffer label = BUFFER_EMPTY;
-		metrics_label(&label, "type", event_type_name((enum event_type)type));
-		buffer_append_byte(&label, '\0');
-		if (!label.failed)
-			projector->metrics.events[type] =
-			    metrics_add(metrics, METRIC_EVENTS, label.ptr);
-		buffer_done(&label);
-	}
+	tally_init(&projector->tally, metrics);
 }
 
 static void

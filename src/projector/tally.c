@@ -1,0 +1,90 @@
+#include "dlrd/projector/tally.h"
+
+void
+tally_init(struct tally *tally, struct metrics *metrics)
+{
+	tally->metrics.duplicates = metrics_add(metrics, METRIC_DUPLICATES, "");
+	tally->metrics.conflicts = metrics_add(metrics, METRIC_CONFLICTS, "");
+	tally->metrics.misfits = metrics_add(metrics, METRIC_TAG_MISFITS, "");
+	tally->metrics.unknown_codes = metrics_add(metrics, METRIC_UNKNOWN_CODES, "");
+	tally->metrics.consents = metrics_add(metrics, METRIC_CONSENT_CHANGES, "");
+	tally->metrics.alerts = metrics_add(metrics, METRIC_ALERTS, "");
+	for (int type = 0; type < EVENT_TYPE_COUNT; type++) {
+		struct buffer label = BUFFER_EMPTY;
+		metrics_label(&label, "type", event_type_name((enum event_type)type));
+		buffer_append_byte(&label, '\0');
+		if (!label.failed)
+			tally->metrics.events[type] =
+			    metrics_add(metrics, METRIC_EVENTS, label.ptr);
+		buffer_done(&label);
+	}
+}
+
+void
+tally_begin(struct tally *tally)
+{
+	tally->batch = (struct tally_batch){.duplicates = 0};
+}
+
+/* Each unknown code once, while dlrd runs. */
+static void
+tell_code(struct tally *tally, int64_t error_code)
+{
+	for (size_t i = 0; i < tally->told_code_count; i++)
+		if (tally->told_codes[i] == error_code)
+			return;
+	if (tally->told_code_count == TALLY_CODES_TOLD_MAX)
+		return;
+	tally->told_codes[tally->told_code_count++] = error_code;
+	log_line(LOG_WARNING,
+	    "error code %lld is not in the catalogue; it is counted under its number, and a row in "
+	    "error_codes_site gives it a name",
+	    (long long)error_code);
+}
+
+static void
+tell_alert(struct tally *tally, const struct event *event)
+{
+	uint64_t swallowed = 0;
+	if (event->alert->ours && log_limit_allows(&tally->alert_log, 1, &swallowed))
+		log_line(LOG_WARNING,
+		    "Twilio reports a problem with a request to dlrd (error %lld, answered %lld; 0 "
+		    "for what it does not say); see /v1/alerts (%llu more alerts since the last "
+		    "such line)",
+		    (long long)(event->error_code < 0 ? 0 : event->error_code),
+		    (long long)(event->alert->response_status < 0 ? 0
+								  : event->alert->response_status),
+		    (unsigned long long)swallowed);
+}
+
+void
+tally_add(struct tally *tally, const struct event *event, struct store_added added)
+{
+	if (added.duplicate) {
+		tally->batch.duplicates++;
+		return;
+	}
+	tally->batch.events[event->type]++;
+	tally->batch.conflicts += added.conflict;
+	tally->batch.misfits += !event->tags_fit;
+	tally->batch.unknown_codes += added.unknown_code;
+	tally->batch.consents += added.consent_changed;
+	tally->batch.alerts += event->alert != NULL;
+	if (added.unknown_code)
+		tell_code(tally, event->error_code);
+	if (event->alert != NULL)
+		tell_alert(tally, event);
+}
+
+void
+tally_publish(struct tally *tally)
+{
+	for (int type = 0; type < EVENT_TYPE_COUNT; type++)
+		metric_add(tally->metrics.events[type], tally->batch.events[type]);
+	metric_add(tally->metrics.duplicates, tally->batch.duplicates);
+	metric_add(tally->metrics.conflicts, tally->batch.conflicts);
+	metric_add(tally->metrics.misfits, tally->batch.misfits);
+	metric_add(tally->metrics.unknown_codes, tally->batch.unknown_codes);
+	metric_add(tally->metrics.consents, tally->batch.consents);
+	metric_add(tally->metrics.alerts, tally->batch.alerts);
+}
