@@ -20,43 +20,66 @@ QUERY = f"account=YOUR_ACCOUNT_ID&meta={META}"
 URL = f"https://{proxies.NAME}"
 
 
-class Rewriting(proxies.Nginx):
-    """nginx as shipped, and one more callback path that it rewrites before it passes it on."""
+# How an operator would have each proxy rewrite what it passes on: the place in its file, and what
+# stands there more, with {path} as called, {to} and {query} as passed on.
+REWRITES = {
+    "nginx": ("\tlocation / {", """\
+\tlocation = {path} {{
+\t\tset $args "{query}";
+\t\trewrite ^ {to} break;
+\t\tproxy_pass http://dlrd;
+\t}}
+"""),
+    "haproxy": ("\tdefault_backend dlrd\n", """\
+\tacl rewritten path -m str {path}
+\thttp-request set-query "{query}" if rewritten
+\thttp-request set-path {to} if rewritten
+"""),
+    "caddy": ("\t\treverse_proxy ", """\
+\t\trewrite {path} {to}?{query}
+"""),
+    "apache": ("\tProxyPreserveHost On\n", """\
+\tRewriteRule "^{path}$" "http://{upstream}{to}?{query}" [P,NE]
+"""),
+}
 
-    def __init__(self, upstream, path, rule):
-        self.path, self.rule = path, rule
-        super().__init__(upstream)
 
-    def configure(self, paths):
-        old = "\tlocation / {"
-        text = super().configure(paths)
-        assert text.count(old) == 1
-        rule = f"\t\t{self.rule}\n" if self.rule else ""
-        return text.replace(
-            old, f"\tlocation = {self.path} {{\n{rule}\t\tproxy_pass http://dlrd;\n\t}}\n{old}")
+def rewriting(kind, path, to, query):
+    """The proxy as shipped, with one more callback path, which it rewrites."""
+    place, text = REWRITES[kind.name]
+
+    class Rewriting(kind):
+        def configure(self, paths):
+            shipped = super().configure([] if kind.name == "nginx" else [path])
+            assert shipped.count(place) == 1
+            percent = {"apache": "\\%", "haproxy": "%%"}.get(kind.name, "%")
+            more = text.format(path=path, to=to, query=query.replace("%", percent),
+                               upstream=self.upstream)
+            return shipped.replace(place, more + place)
+    return Rewriting
 
 
-# name, path that Twilio calls, query, what nginx does, settings before, settings after, the cause,
-# what the advice names, token
+# The path that Twilio calls, its query, what the proxy makes of both, settings before and after,
+# the cause, what the advice names, the token.
 CASES = {
     "wrong scheme": dict(before={"server": {"public_url": f"http://{proxies.NAME}"}}, after={},
                          cause="scheme", advice=f"public_url = {URL}"),
     "missing port": dict(url=f"{URL}:8443", after={"server": {"public_url": f"{URL}:8443"}},
                          cause="port", advice=f"public_url = {URL}:8443"),
-    "prefix stripped": dict(path="/hooks/sms/twilio", rule="rewrite ^/hooks(/.*)$ $1 break;",
+    "prefix stripped": dict(path="/hooks/sms/twilio", to="/sms/twilio",
                             after={"server": {"public_url": f"{URL}/hooks"}},
                             cause="prefix-stripped", advice="/hooks"),
-    "prefix added": dict(path="/sms/plain", rule="rewrite ^(/.*)$ /added$1 break;",
+    "prefix added": dict(path="/sms/plain", to="/added/sms/plain",
                          before={"callback /added/sms/plain": {}, "callback /sms/plain": {}},
                          after={"callback /sms/plain": {}}, cause="prefix-added", advice="/added"),
-    "query reordered": dict(path="/sms/plain", rule=f'set $args "meta={META}&account=YOUR_ACCOUNT_ID";',
+    "query reordered": dict(path="/sms/plain", passed=f"meta={META}&account=YOUR_ACCOUNT_ID",
                             before={"callback /sms/plain": {}}, after={"callback /sms/plain": {}},
                             cause="query-order", advice="query"),
     "query re-encoded": dict(path="/sms/plain", query=QUERY.replace("_ID", "%5fID"),
-                             rule=f'set $args "{QUERY.replace("_ID", "%5FID")}";',
+                             passed=QUERY.replace("_ID", "%5FID"),
                              before={"callback /sms/plain": {}}, after={"callback /sms/plain": {}},
                              cause="query-encoding", advice="query"),
-    "trailing slash": dict(path="/sms/slash/", rule="rewrite ^(/sms/slash)/$ $1 break;",
+    "trailing slash": dict(path="/sms/slash/", to="/sms/slash",
                            before={"callback /sms/slash": {}, "callback /sms/slash/": {}},
                            after={"callback /sms/slash/": {}}, cause="trailing-slash",
                            advice="slash"),
@@ -70,15 +93,25 @@ CASES = {
 }
 
 
-@pytest.mark.skipif(bool(proxies.Nginx.missing()), reason="no nginx here")
+@pytest.fixture(params=list(proxies.PROXIES))
+def kind(request):
+    """A proxy's class, once it is known to be here."""
+    found = proxies.PROXIES[request.param]
+    if found.missing():
+        pytest.skip(f"no {', '.join(found.missing())} here")
+    return found
+
+
 @pytest.mark.parametrize("name", CASES)
-def test_a_wrong_setting_is_named_and_loses_nothing(make_daemon, name):
-    case = {"path": "/sms/twilio", "query": QUERY, "rule": None, "before": {}, "url": URL,
+def test_a_wrong_setting_is_named_and_loses_nothing(make_daemon, kind, name):
+    case = {"path": "/sms/twilio", "query": QUERY, "before": {}, "url": URL,
             "token": harness.TOKEN, **CASES[name]}
     daemon = make_daemon(case["before"], tokens=(harness.TOKEN, NEW_TOKEN, OTHER_TOKEN))
-    rewriting = case["path"] != "/sms/twilio"
-    proxy = (Rewriting(f"127.0.0.1:{daemon.port}", case["path"], case["rule"]) if rewriting
-             else proxies.Nginx(f"127.0.0.1:{daemon.port}"))
+    rewritten = case["path"] != "/sms/twilio"
+    if rewritten:
+        kind = rewriting(kind, case["path"], case.get("to", case["path"]),
+                         case.get("passed", case["query"]))
+    proxy = kind(f"127.0.0.1:{daemon.port}")
     try:
         sid = new_sid()
         params = status_params(sid, "delivered")
@@ -110,10 +143,10 @@ def test_a_wrong_setting_is_named_and_loses_nothing(make_daemon, name):
     until(lambda: daemon.get("/v1/quarantine")["quarantine"][0]["count"] == 2, what="its count")
     assert daemon.events() == [] and daemon.get("/v1/campaigns")["campaigns"] == []
 
-    # What the shipped nginx tells of the target that came (X-Original-URI) is enough where only the
+    # What the shipped file tells of the target that came (X-Original-URI) is enough where only the
     # proxy is wrong; everything else stays until the configuration is mended.
     daemon.cli("quarantine", "reverify")
-    told = rewriting and "public_url" not in str(case["after"])
+    told = rewritten and "public_url" not in str(case["after"])
     assert bool(daemon.get("/v1/quarantine")["quarantine"]) != told
     write(daemon, {**{section: None for section in case["before"] if section != "server"},
                    "server": {"public_url": harness.PUBLIC_URL}, **case["after"]})
