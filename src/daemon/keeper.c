@@ -129,8 +129,11 @@ keep(struct keeper *keeper)
 	metric_add(keeper->passed, kept.passed);
 	if (result == RESULT_OK)
 		result = quarantine_trim(keeper->quarantine, now_us, &trimmed);
-	if (result == RESULT_OK)
-		result = quarantine_checkpoint(keeper->quarantine);
+	if (result == RESULT_OK || result == RESULT_FULL) { /* nothing else ends a full log */
+		enum result copied = quarantine_checkpoint(keeper->quarantine);
+		if (result == RESULT_OK)
+			result = copied;
+	}
 	note_failure(keeper, result);
 	publish_size(keeper);
 }
@@ -240,15 +243,26 @@ finish_batch(struct keeper *keeper, struct batch *batch, struct reverify *reveri
 	return result;
 }
 
-/* Under the lock, which is open while the journal syncs: a drop may come in between. */
+static enum result
+note_last(void *context, const struct quarantined *request)
+{
+	*(uint64_t *)context = request->id;
+	return RESULT_OK;
+}
+
+/* Under the lock, which is open while the journal syncs: a drop may come in between. What is
+ * offered meanwhile is kept, but not verified in this turn. The quarantine's log, which grows by
+ * some 25 KB with each request that leaves, is copied before there is much of it. */
 static enum result
 reverify_batches(struct keeper *keeper, struct handler *handler, struct reverify *reverify)
 {
+	const struct quarantine_page newest = {.limit = 1, .newest_first = true};
 	struct quarantine_page page = {.limit = BATCH_MAX};
-	for (;;) {
+	uint64_t last = 0;
+	enum result result = quarantine_each(keeper->quarantine, &newest, note_last, &last);
+	while (result == RESULT_OK && page.beyond_id < last) {
 		struct batch batch = {.handler = handler};
-		enum result result =
-		    quarantine_each(keeper->quarantine, &page, verify_again, &batch);
+		result = quarantine_each(keeper->quarantine, &page, verify_again, &batch);
 		if (batch.count == 0)
 			return result;
 		page.beyond_id = batch.ids[batch.count - 1];
@@ -260,9 +274,14 @@ reverify_batches(struct keeper *keeper, struct handler *handler, struct reverify
 		if (!back)
 			return RESULT_BUSY;
 		enum result finished = finish_batch(keeper, &batch, reverify);
-		if (result != RESULT_OK || finished != RESULT_OK)
-			return result != RESULT_OK ? result : finished;
+		if (result == RESULT_OK)
+			result = finished;
+		if (result == RESULT_OK)
+			result = quarantine_checkpoint(keeper->quarantine);
+		if (result == RESULT_OK)
+			keep(keeper);
 	}
+	return result;
 }
 
 /* Under the lock. With a handler of its own, which counts and tells nothing. */
@@ -316,6 +335,7 @@ take_orders(struct keeper *keeper)
 	keeper->next = NULL;
 	pthread_mutex_unlock(&keeper->state_lock);
 	if (next != NULL) {
+		explainer_inherit(next->explainer, keeper->generation->explainer);
 		generation_release(keeper->generation);
 		keeper->generation = next;
 	}
@@ -433,6 +453,9 @@ drop_all(struct keeper *keeper, uint64_t *out_dropped)
 				return result;
 			++*out_dropped;
 		}
+		result = quarantine_checkpoint(keeper->quarantine);
+		if (result != RESULT_OK)
+			return result;
 	}
 }
 

@@ -23,6 +23,7 @@ static const enum verdict explained[] = {
 struct precedent {
 	struct buffer path; /* of the request */
 	struct diagnosis diagnosis;
+	bool inherited; /* from another configuration: it proves, but may name what is mended */
 };
 
 struct explainer {
@@ -123,26 +124,25 @@ move_to_front(struct explainer *explainer, size_t index)
 	explainer->precedents[0] = moved;
 }
 
-static const struct diagnosis *
+static struct precedent *
 find_precedent(struct explainer *explainer, const struct examination *examination)
 {
 	for (size_t i = 0; i < PRECEDENTS_MAX && explainer->precedents[i] != NULL; i++) {
-		const struct precedent *precedent = explainer->precedents[i];
+		struct precedent *precedent = explainer->precedents[i];
 		if (!slice_equal(
 			buffer_slice(&precedent->path), url_path(examination->request.target)) ||
 		    !diagnosis_repeats(&precedent->diagnosis, explainer->options.verifier,
 			&examination->request, &examination->hints, &explainer->scratch))
 			continue;
 		move_to_front(explainer, i);
-		return &precedent->diagnosis;
+		return precedent;
 	}
 	return NULL;
 }
 
 /* In place of the one that was right longest ago. */
 static void
-add_precedent(struct explainer *explainer, const struct examination *examination,
-    const struct diagnosis *found)
+add_precedent(struct explainer *explainer, struct slice path, const struct diagnosis *found)
 {
 	size_t last = 0;
 	while (last < PRECEDENTS_MAX - 1 && explainer->precedents[last] != NULL)
@@ -153,9 +153,29 @@ add_precedent(struct explainer *explainer, const struct examination *examination
 	if (precedent == NULL)
 		return;
 	buffer_clear(&precedent->path);
-	buffer_append(&precedent->path, url_path(examination->request.target));
+	buffer_append(&precedent->path, path);
 	precedent->diagnosis = *found;
+	precedent->inherited = false;
 	move_to_front(explainer, last);
+}
+
+void
+explainer_inherit(struct explainer *explainer, const struct explainer *before)
+{
+	size_t count = 0;
+	explainer->time_us = before->time_us;
+	explainer->seen_us = before->seen_us;
+	while (count < PRECEDENTS_MAX && before->precedents[count] != NULL)
+		count++;
+	while (count-- > 0) {
+		const struct precedent *old = before->precedents[count];
+		/* Whose index may be another account's now, or none. */
+		if ((old->diagnosis.causes & DIAGNOSIS_BIT(DIAGNOSIS_OTHER_ACCOUNT)) != 0)
+			continue;
+		add_precedent(explainer, buffer_slice(&old->path), &old->diagnosis);
+		if (explainer->precedents[0] != NULL)
+			explainer->precedents[0]->inherited = true;
+	}
 }
 
 /* --- diagnoses --- */
@@ -171,10 +191,11 @@ has_time(struct explainer *explainer)
 	return explainer->time_us > 0;
 }
 
-/* False where there is no time for it. */
+/* What it finds is a precedent, in place of the inherited one that fits as well, if there is one.
+ * False where there is no time for it. */
 static bool
-diagnose(
-    struct explainer *explainer, struct examination *examination, struct diagnosis *out_diagnosis)
+diagnose(struct explainer *explainer, struct examination *examination, struct precedent *inherited,
+    struct diagnosis *out_diagnosis)
 {
 	if (!has_time(explainer))
 		return false;
@@ -183,8 +204,11 @@ diagnose(
 	diagnosis_make(
 	    explainer->options.verifier, &examination->request, &examination->hints, out_diagnosis);
 	explainer->time_us -= clock_monotonic_us() - explainer->seen_us;
-	if (out_diagnosis->fits)
-		add_precedent(explainer, examination, out_diagnosis);
+	if (out_diagnosis->fits && inherited != NULL) {
+		inherited->diagnosis = *out_diagnosis;
+		inherited->inherited = false;
+	} else if (out_diagnosis->fits)
+		add_precedent(explainer, url_path(examination->request.target), out_diagnosis);
 	return true;
 }
 
@@ -225,8 +249,10 @@ examine(struct explainer *explainer, struct quarantined *request)
 	struct examination examination;
 	struct diagnosis made;
 	read_request(explainer, request, &examination);
-	const struct diagnosis *diagnosis = find_precedent(explainer, &examination);
-	if (diagnosis == NULL && diagnose(explainer, &examination, &made))
+	struct precedent *precedent = find_precedent(explainer, &examination);
+	const struct diagnosis *diagnosis = precedent != NULL ? &precedent->diagnosis : NULL;
+	if ((precedent == NULL || precedent->inherited) &&
+	    diagnose(explainer, &examination, precedent, &made) && precedent == NULL)
 		diagnosis = &made;
 	if (diagnosis != NULL) {
 		request->cause = slice_of(diagnosis_cause_name(diagnosis->cause));

@@ -537,10 +537,10 @@ repeated_account(const struct diagnosis *earlier, const struct verifier *verifie
 	struct slice account =
 	    request->account.ptr != NULL ? request->account : request->route_account;
 	size_t index;
+	size_t nobody = verifier_account_count(verifier);
 	if (account.ptr == NULL || (earlier->causes & DIAGNOSIS_BIT(DIAGNOSIS_OTHER_ACCOUNT)) != 0)
-		return earlier->account_index;
-	return verifier_find_account(verifier, account, &index) ? index
-								: verifier_account_count(verifier);
+		return earlier->account_index < nobody ? earlier->account_index : nobody;
+	return verifier_find_account(verifier, account, &index) ? index : nobody;
 }
 
 bool

@@ -5,6 +5,7 @@ import base64
 import concurrent.futures
 import hashlib
 import json
+import threading
 import time
 from urllib.parse import urlencode
 
@@ -14,6 +15,7 @@ import harness
 from harness import (ACCOUNT, FORM, PUBLIC_URL, SAMPLE_TARGET, SLOW, TOKEN, Load, Pairs,
                      check_ledger, new_sid, request_bytes, scaled, sign, signed_json, signed_post,
                      status_params, target_for, until)
+from test_durability import Fault, shim  # noqa: F401 (a fixture)
 from test_reload import hang_up, write
 
 NEW_TOKEN = "fedcba98765432100123456789abcdef"
@@ -449,3 +451,88 @@ def test_what_is_proven_outlives_a_flood(make_daemon):
     assert found["kept"] == 3 and found["refused"] > 0
     assert {event["message"] for event in daemon.events()} == set(sids)
     daemon.audit()
+
+
+@pytest.mark.parametrize("words", [["reverify"], ["drop", "--all"]], ids=" ".join)
+def test_what_leaves_all_at_once_grows_no_log_and_shuts_nobody_out(make_daemon, words):
+    """Each entry that leaves writes some 25 KB to the quarantine's log, and a flood goes on."""
+    count = 800
+    daemon = make_daemon({"store": {"quarantine_size": "1M"},
+                          "server": {"public_url": "http://callbacks.example.com"}}, tokens=TOKENS)
+    sids = [new_sid() for _ in range(count)]
+    send_all(daemon, sids, 403)
+    until(lambda: daemon.metric("dlrd_quarantine_entries", '{proven="yes"}') == count,
+          what="the proof of each")
+    mend(daemon, {"server": {"public_url": PUBLIC_URL}})
+    log, largest, done = daemon.store / "quarantine.db-wal", 0, threading.Event()
+
+    def go_on():
+        while not done.is_set():
+            flood(daemon, 10)
+
+    def taken():
+        return daemon.metric("dlrd_quarantine_offered_total", '{fate="taken"}')
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        going_on = pool.submit(go_on)
+        try:
+            leaving = pool.submit(daemon.cli, "quarantine", *words)
+            while not leaving.done():
+                largest = max(largest, log.stat().st_size)
+                time.sleep(0.005)
+            leaving.result()
+            before = taken()
+            until(lambda: taken() > before, what="the flood to be kept again")
+        finally:
+            done.set()
+        going_on.result()
+    assert "cannot be written" not in daemon.log()
+    assert largest <= 4 * 1024 * 1024
+    assert len(daemon.events()) == (count if words == ["reverify"] else 0)
+
+
+def test_a_reader_that_stood_in_the_way_is_got_over(make_daemon):
+    daemon = make_daemon({"store": {"quarantine_size": "1M"}}, tokens=TOKENS)
+    flood(daemon, 10)
+    kept(daemon, 10)
+    reader = daemon.database("quarantine.db")
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM request").fetchall()
+
+    def full():
+        flood(daemon, 100)
+        return "no checkpoint gets through" in daemon.log()
+    until(full, 30, "a log as large as it may be")
+    reader.close()
+    before = daemon.metric("dlrd_quarantine_offered_total", '{fate="taken"}')
+
+    def taken():
+        flood(daemon, 1)
+        return daemon.metric("dlrd_quarantine_offered_total", '{fate="taken"}') > before + 10
+    until(taken, what="the flood to be kept again")
+    assert (daemon.store / "quarantine.db-wal").stat().st_size <= 4 * 1024 * 1024
+
+
+def test_what_is_refused_during_a_reverify_is_kept_meanwhile(
+        make_daemon, shim, tmp_path):  # noqa: F811
+    """With a disk that takes half a second for each batch that the journal syncs."""
+    fault = Fault(tmp_path / "control")
+    daemon = make_daemon({"server": {"public_url": "http://callbacks.example.com"}}, tokens=TOKENS,
+                         env={"LD_PRELOAD": str(shim), "FAULT_NAME": "/journal.db-wal",
+                              "FAULT_CONTROL": str(tmp_path / "control")})
+    sids = [new_sid() for _ in range(400)]
+    send_all(daemon, sids, 403)
+    until(lambda: daemon.metric("dlrd_quarantine_entries", '{proven="yes"}') == len(sids),
+          what="the proof of each")
+    mend(daemon, {"server": {"public_url": PUBLIC_URL}})
+    fault.delay(500)
+    assert daemon.api("/v1/quarantine/reverify", method="POST").status == 202
+    flood(daemon, 10)
+
+    def taken():
+        return daemon.metric("dlrd_quarantine_offered_total", '{fate="taken"}')
+    until(lambda: taken() == len(sids) + 10, what="the flood to be kept")
+    assert daemon.get("/v1/quarantine/reverify", settle=False)["state"] == "running"
+    fault.delay(0)
+    until(lambda: daemon.get("/v1/quarantine/reverify")["state"] == "done", what="its end")
+    assert daemon.get("/v1/quarantine/reverify")["kept"] == len(sids)
+    assert len(daemon.events()) == len(sids)

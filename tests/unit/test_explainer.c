@@ -115,8 +115,8 @@ assert_explained(const char *signed_base, const char *target, unsigned number, c
 	assert_true(request.proven);
 }
 
-/* Forgeries until there is no time for another diagnosis. */
-static void
+/* Forgeries until there is no time for another diagnosis; how many there were. */
+static unsigned
 use_up_the_time(void)
 {
 	int64_t until_us = clock_monotonic_us() + 60 * CLOCK_SECOND_US;
@@ -126,7 +126,7 @@ use_up_the_time(void)
 		explainer_examine(explainer, &request);
 		assert_false(request.proven);
 		if (slice_equal(request.cause, SLICE("undiagnosed")))
-			return;
+			return i;
 		assert_slice(request.cause, "token");
 		assert_true(clock_monotonic_us() < until_us);
 	}
@@ -163,6 +163,27 @@ what_was_found_once_needs_no_time(void **state)
 	assert_contains(
 	    buffer_slice(&text), "dlrd_signature_causes_total{cause=\"prefix-stripped\"} 249\n");
 	buffer_done(&text);
+}
+
+static void
+what_was_found_is_known_after_a_reload_and_no_time_is_won(void **state)
+{
+	(void)state;
+	struct explainer *next;
+	assert_explained("http://cb.example.com", "/a", 1, "scheme");
+	use_up_the_time();
+	assert_ok(explainer_new(&(struct explainer_options){.handler = handler,
+				    .routes = &routes,
+				    .verifier = verifier,
+				    .fields_max = 64,
+				    .metrics = metrics,
+				    .failures = failures},
+	    &next));
+	explainer_inherit(next, explainer);
+	explainer_free(explainer);
+	explainer = next;
+	assert_true(use_up_the_time() < 200); /* a new one has time for many more */
+	assert_explained("http://cb.example.com", "/a", 2, "scheme");
 }
 
 /* The fifth way to be wrong takes the place of the one that was met longest ago. */
@@ -240,6 +261,40 @@ an_unknown_account_is_kept_only_where_one_of_our_tokens_signed(void **state)
 	assert_true(explainer_examine(explainer, &request));
 }
 
+static void
+a_token_that_a_reload_took_away_proves_nothing(void **state)
+{
+	(void)state;
+	struct verifier *empty;
+	struct url_base base;
+	struct handler *new_handler;
+	struct explainer *next;
+	struct quarantined request = request_for(1, "http://cb.example.com", "/a");
+	request.account = SLICE_NONE;
+	assert_true(explainer_examine(explainer, &request));
+	assert_true(request.proven);
+	assert_ok(verifier_new(&empty));
+	assert_ok(url_base_init(&base, SLICE("https://cb.example.com"), NULL));
+	assert_ok(verifier_add_url(empty, &base));
+	assert_ok(handler_new(&(struct handler_options){.routes = &routes,
+				  .verifier = empty,
+				  .limits = {4096, 8192, 65536, 64},
+				  .metrics = metrics},
+	    &new_handler));
+	assert_ok(explainer_new(&(struct explainer_options){.handler = new_handler,
+				    .routes = &routes,
+				    .verifier = empty,
+				    .fields_max = 64,
+				    .metrics = metrics},
+	    &next));
+	explainer_inherit(next, explainer);
+	explainer_examine(next, &request);
+	assert_false(request.proven);
+	explainer_free(next);
+	handler_free(new_handler);
+	verifier_free(empty);
+}
+
 #define EACH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int
@@ -248,8 +303,10 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    EACH(forgeries_use_up_their_time_and_get_more_later),
 	    EACH(what_was_found_once_needs_no_time),
+	    EACH(what_was_found_is_known_after_a_reload_and_no_time_is_won),
 	    EACH(only_the_latest_ways_are_remembered),
 	    EACH(an_unknown_account_is_kept_only_where_one_of_our_tokens_signed),
+	    EACH(a_token_that_a_reload_took_away_proves_nothing),
 	    EACH(a_body_that_its_hash_does_not_bind_is_not_proven),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
