@@ -219,6 +219,11 @@ print_notes(const struct cli_command *command, const struct explanation *explana
 	if (explanation->saved->body_is_short)
 		fprintf(stderr, "dlrd %s: the body is shorter than its Content-Length\n",
 		    command->name);
+	if (explanation->saved->body.len == 0 &&
+	    slice_equal(explanation->saved->method, SLICE("POST")))
+		fprintf(stderr,
+		    "dlrd %s: a POST without a body: is it the head alone that was saved?\n",
+		    command->name);
 	if (!explanation->routed)
 		fprintf(stderr,
 		    "dlrd %s: no [callback] section has this path: it is answered 404\n",

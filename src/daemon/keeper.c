@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#define FORM_TYPE SLICE("application/x-www-form-urlencoded")
 #define TICK_US CLOCK_SECOND_US        /* between looks at what is too old */
 #define BURST_SECONDS 50               /* of quarantine_rate, after a quiet time */
 #define BATCH_MAX 64                   /* requests verified again in one go */
@@ -43,6 +44,7 @@ struct keeper {
 /* One batch: requests that verify now, as writes, and whose they are. */
 struct batch {
 	struct handler *handler;
+	struct explainer *explainer;
 	uint64_t ids[BATCH_MAX];
 	struct journal_write *writes[BATCH_MAX]; /* NULL for one that does not verify */
 	size_t count;
@@ -140,13 +142,14 @@ keep(struct keeper *keeper)
 
 /* --- verifying again --- */
 
-/* The write that the request makes if it came now, to that target; NULL where it does not verify,
- * or memory is short, which *failed tells. */
+/* The write that the request makes if it came now, to that target and of that type; NULL where it
+ * does not verify, or memory is short, which *failed tells. */
 static struct journal_write *
-verify_at(
-    struct handler *handler, const struct quarantined *request, struct slice target, bool *failed)
+verify_as(struct handler *handler, const struct quarantined *request, struct slice target,
+    struct slice media_type, bool *failed)
 {
-	const struct request_head head = request_head_of(request, target);
+	struct request_head head = request_head_of(request, target);
+	head.media_type = media_type;
 	bool close;
 	if (handler_head(handler, &head, &close) != 0)
 		return NULL;
@@ -158,8 +161,33 @@ verify_at(
 	return write;
 }
 
-/* A proxy that rewrote the target may have told how it was before (X-Original-URI). Where the
- * signature is right for that, it is what Twilio called, whoever says so. */
+/* Also as the form that it is where its type was lost on the way. */
+static struct journal_write *
+verify_at(
+    struct handler *handler, const struct quarantined *request, struct slice target, bool *failed)
+{
+	struct journal_write *write =
+	    verify_as(handler, request, target, request->media_type, failed);
+	if (write == NULL && request->proven && !form_is_body(request->media_type, request->body))
+		write = verify_as(handler, request, target, FORM_TYPE, failed);
+	return write;
+}
+
+/* To the target that one of our tokens proves to have been signed. */
+static struct journal_write *
+verify_as_signed(struct batch *batch, const struct quarantined *request, bool *failed)
+{
+	struct buffer target = BUFFER_EMPTY;
+	struct journal_write *write = NULL;
+	if (explainer_signed_target(batch->explainer, request, &target))
+		write = verify_at(batch->handler, request, buffer_slice(&target), failed);
+	buffer_done(&target);
+	return write;
+}
+
+/* A proxy that rewrote the target may have told how it was before (X-Original-URI), and where it
+ * has not, a diagnosis may find out. Where the signature is right for that, it is what Twilio
+ * called, whoever says so. */
 static enum result
 verify_again(void *context, const struct quarantined *request)
 {
@@ -168,6 +196,8 @@ verify_again(void *context, const struct quarantined *request)
 	struct journal_write *write = verify_at(batch->handler, request, request->target, &failed);
 	if (write == NULL && request->original_uri.len > 0)
 		write = verify_at(batch->handler, request, request->original_uri, &failed);
+	if (write == NULL && request->proven)
+		write = verify_as_signed(batch, request, &failed);
 	if (failed) {
 		free(write);
 		return RESULT_NO_MEMORY;
@@ -261,7 +291,8 @@ reverify_batches(struct keeper *keeper, struct handler *handler, struct reverify
 	uint64_t last = 0;
 	enum result result = quarantine_each(keeper->quarantine, &newest, note_last, &last);
 	while (result == RESULT_OK && page.beyond_id < last) {
-		struct batch batch = {.handler = handler};
+		struct batch batch = {
+		    .handler = handler, .explainer = keeper->generation->explainer};
 		result = quarantine_each(keeper->quarantine, &page, verify_again, &batch);
 		if (batch.count == 0)
 			return result;
@@ -278,6 +309,8 @@ reverify_batches(struct keeper *keeper, struct handler *handler, struct reverify
 			result = finished;
 		if (result == RESULT_OK)
 			result = quarantine_checkpoint(keeper->quarantine);
+		if (result == RESULT_OK && atomic_load(&keeper->stopping))
+			result = RESULT_BUSY;
 		if (result == RESULT_OK)
 			keep(keeper);
 	}

@@ -56,11 +56,12 @@ has_inner_equals(struct slice text)
 	return rest.len > 0;
 }
 
+/* White space, a byte order mark, a letter of another script. */
 static bool
-has_space(struct slice text)
+has_strange_byte(struct slice text)
 {
 	for (size_t i = 0; i < text.len; i++)
-		if (text.ptr[i] == ' ' || text.ptr[i] == '\t')
+		if (text.ptr[i] <= ' ' || text.ptr[i] > '~')
 			return true;
 	return false;
 }
@@ -76,7 +77,7 @@ token_check(struct slice text, struct failure *failure)
 	if (text.len > 0 && (text.ptr[0] == '"' || text.ptr[0] == '\''))
 		return failure_set(failure, RESULT_INVALID,
 		    "stands in quotes, which would be part of the token; leave them out");
-	if (has_space(text) || has_inner_equals(text))
+	if (has_strange_byte(text) || has_inner_equals(text))
 		return failure_set(failure, RESULT_INVALID,
 		    "is more than a token; write the account's Auth Token, 32 characters, and "
 		    "nothing else");

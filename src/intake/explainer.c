@@ -2,6 +2,8 @@
 
 #include "dlrd/base/clock.h"
 #include "dlrd/base/log.h"
+#include "dlrd/twilio/parameter_variants.h"
+#include "dlrd/twilio/query_variants.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -239,6 +241,7 @@ static bool
 is_proven(const struct verify_request *request, const struct diagnosis *diagnosis)
 {
 	return diagnosis->fits && (request->is_get || request->form != NULL ||
+				      parameter_variants_is_rewrite(diagnosis->parameters_rule) ||
 				      signature_check_body(url_query(request->target),
 					  request->body) == SIGNATURE_BODY_MATCHES);
 }
@@ -273,6 +276,59 @@ explainer_examine(void *context, struct quarantined *request)
 		examine(explainer, request);
 	return request->proven || request->account.ptr == NULL ||
 	       verifier_find_account(explainer->options.verifier, request->account, &index);
+}
+
+/* --- what was signed --- */
+
+static bool
+write_signed_target(const struct explainer *explainer, const struct examination *examination,
+    const struct diagnosis *diagnosis, struct buffer *out_target)
+{
+	const struct verifier *verifier = explainer->options.verifier;
+	struct buffer url = BUFFER_EMPTY, parameters = BUFFER_EMPTY;
+	struct slice base, target = SLICE_NONE;
+	buffer_append(&url, slice_of(diagnosis->url));
+	bool found = !query_variants_is_split(diagnosis->query_rule);
+	if (found) {
+		struct buffer query = BUFFER_EMPTY;
+		found = query_variants_write(&query, &parameters,
+		    url_query(examination->request.target),
+		    url_hints_target(&examination->hints.url), diagnosis->query_rule);
+		buffer_append(&url, buffer_slice(&query));
+		buffer_done(&query);
+	}
+	if (found && verifier_url_count(verifier) > 0)
+		found = verifier_find_target(verifier, buffer_slice(&url), &target);
+	else if (found)
+		found = url_split(buffer_slice(&url), &base, &target) == RESULT_OK;
+	buffer_clear(out_target);
+	if (found)
+		buffer_append(out_target, target);
+	found = found && !url.failed && !out_target->failed;
+	buffer_done(&url);
+	buffer_done(&parameters);
+	return found;
+}
+
+bool
+explainer_signed_target(
+    struct explainer *explainer, const struct quarantined *request, struct buffer *out_target)
+{
+	struct examination examination;
+	struct diagnosis made;
+	read_request(explainer, request, &examination);
+	const struct precedent *precedent = find_precedent(explainer, &examination);
+	const struct diagnosis *diagnosis = precedent != NULL ? &precedent->diagnosis : &made;
+	if (precedent == NULL) {
+		diagnosis_make(
+		    explainer->options.verifier, &examination.request, &examination.hints, &made);
+		if (made.fits)
+			add_precedent(explainer, url_path(examination.request.target), &made);
+	}
+	bool found =
+	    diagnosis->fits && write_signed_target(explainer, &examination, diagnosis, out_target);
+	url_base_done(&examination.derived);
+	return found;
 }
 
 void

@@ -8,6 +8,8 @@
 
 #include <stdlib.h>
 
+#define SHOWN_PATH_MAX 200 /* bytes of a stranger's path in the log */
+
 struct handler {
 	struct handler_options options;
 	struct form form;
@@ -18,7 +20,7 @@ struct handler {
 		struct metric *used, *last_used;
 	} * tokens;                                  /* account_index * TOKEN_LABEL_COUNT + label */
 	struct metric *fates[QUARANTINE_FATE_COUNT]; /* but QUARANTINE_TAKEN */
-	struct log_limit refused_log;
+	struct log_limit refused_log, head_log;
 };
 
 static const char *const outcome_names[OUTCOME_LABEL_COUNT] = {
@@ -147,6 +149,43 @@ is_get(const struct request_head *head)
 	return slice_equal(head->method, SLICE("GET"));
 }
 
+/* Twilio alone sends a signature: what is refused by its head is then most probably a receipt that
+ * a wrong setting loses. Without the query, which names campaigns and people. */
+static void
+tell_refused_head(struct handler *handler, const struct request_head *head, unsigned status)
+{
+	static const struct {
+		unsigned status;
+		const char *why;
+	} reasons[] = {
+	    {404, "no [callback] section has this path; give Twilio the path of one, let the proxy "
+		  "pass the path as it is, or add a section"},
+	    {405, "Twilio posts; let the proxy pass the method as it is"},
+	    {413, "raise [server] body_limit"},
+	    {414, "raise [server] request_line_limit"},
+	    {431, "raise [server] header_limit"},
+	};
+	uint8_t digest[SIGNATURE_DIGEST_SIZE];
+	uint64_t swallowed;
+	const char *why = NULL;
+	for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+		if (reasons[i].status == status)
+			why = reasons[i].why;
+	if (handler->options.metrics == NULL || why == NULL ||
+	    signature_from_text(head->signature, digest) != RESULT_OK ||
+	    !log_limit_allows(&handler->head_log, 1, &swallowed))
+		return;
+	struct slice path = url_path(head->target);
+	struct buffer shown = BUFFER_EMPTY;
+	buffer_append_visible(&shown,
+	    (struct slice){path.ptr, path.len < SHOWN_PATH_MAX ? path.len : SHOWN_PATH_MAX});
+	log_line(LOG_WARNING,
+	    "answered %u to a request with a signature, on \"%.*s\", and did not keep it: %s (%llu "
+	    "more since the last such line)",
+	    status, SLICE_ARG(buffer_slice(&shown)), why, (unsigned long long)swallowed);
+	buffer_done(&shown);
+}
+
 unsigned
 handler_head(struct handler *handler, const struct request_head *head, bool *out_close)
 {
@@ -167,8 +206,10 @@ handler_head(struct handler *handler, const struct request_head *head, bool *out
 		status = 405, outcome = OUTCOME_METHOD;
 	else if (head->content_length > limits->body_max)
 		status = 413, outcome = OUTCOME_TOO_LARGE;
-	if (status != 0)
+	if (status != 0) {
 		count(handler, route, outcome);
+		tell_refused_head(handler, head, status);
+	}
 	return status;
 }
 

@@ -20,7 +20,9 @@
 static const struct slice sentences[DIAGNOSIS_CAUSE_COUNT] = {
     [DIAGNOSIS_TRAILING_SLASH] = SLICE_INIT(
 	"a slash at the end of the path came or went on the way: let the proxy pass the path as "
-	"it is: " PASS_PATH "; or give Twilio the URL as it arrives here"),
+	"it is: " PASS_PATH
+	"; or give Twilio the URL as it arrives here; the path that Twilio calls needs a "
+	"[callback] section of its own"),
     [DIAGNOSIS_PATH] = SLICE_INIT(
 	"the path was rewritten on the way: let the proxy pass it as it is: merge_slashes off "
 	"(nginx), no http-request normalize-uri (HAProxy), MergeSlashes Off (Apache); " PASS_PATH),
@@ -159,6 +161,7 @@ static void
 append_token(const struct advice_facts *facts, struct buffer *out)
 {
 	bool named = facts->account.ptr != NULL;
+	begin_sentence(out);
 	buffer_append(out, SLICE("no variant of the request fits a token of "));
 	buffer_append(out, named ? SLICE("[account ") : SLICE("any account"));
 	if (named) {
@@ -167,8 +170,11 @@ append_token(const struct advice_facts *facts, struct buffer *out)
 	}
 	if (facts->verified_before)
 		buffer_append(out,
-		    SLICE(", and others of its requests fitted: its Auth Token was rotated, most "
-			  "probably; add the new one as next_auth_token_file"));
+		    SLICE(", and others of its requests fitted: where all are refused since, its "
+			  "Auth Token was rotated: add the new one as next_auth_token_file, or the "
+			  "one before, if it was taken out too early, as "
+			  "previous_auth_token_file; where only some are, they are forged, or a "
+			  "filter before dlrd changes them"));
 	else
 		buffer_append(out,
 		    SLICE(": auth_token_file does not hold the account's primary Auth Token, most "
@@ -183,7 +189,8 @@ append_unexplained(const struct advice_facts *facts, struct buffer *out)
 		buffer_append(out, SLICE("the request names an account without a section: add "
 					 "[account "));
 		append_account(out, facts->account, false);
-		buffer_append(out, SLICE("] with its auth_token_file, if it is yours"));
+		buffer_append(out, SLICE("] with its auth_token_file, if it is yours (nothing is "
+					 "kept of what comes for it before)"));
 	} else
 		buffer_append(out,
 		    SLICE("not all that is likely could be tried on so large a request, or with so "
@@ -208,6 +215,7 @@ append_lost_form(const struct advice_facts *facts, struct buffer *out)
 void
 advice_append(const struct advice_facts *facts, struct buffer *out)
 {
+	append_lost_form(facts, out);
 	if (facts->diagnosis->cause == DIAGNOSIS_TOKEN)
 		append_token(facts, out);
 	else if (!facts->diagnosis->fits)
@@ -225,7 +233,6 @@ advice_append(const struct advice_facts *facts, struct buffer *out)
 			begin_sentence(out);
 			buffer_append(out, sentences[cause]);
 		}
-	append_lost_form(facts, out);
 }
 
 void

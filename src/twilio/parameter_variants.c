@@ -135,6 +135,12 @@ parameter_variants_write(struct buffer *out, const struct verify_request *reques
 	       signature_append_parameters(out, request->form) == RESULT_OK;
 }
 
+bool
+parameter_variants_is_rewrite(unsigned rule)
+{
+	return rule >= RULE_REWRITE;
+}
+
 enum result
 parameter_variants_add(struct variants *variants, const struct verify_request *request)
 {

@@ -197,6 +197,14 @@ def test_a_json_body_is_explained(configure):
     assert told["causes"] == ["query-order"]
 
 
+def test_a_head_without_its_body_is_told_of(configure):
+    request = saved(PUBLIC_URL + SAMPLE_TARGET)
+    head = re.sub(rb"\r\nContent-Length: \d+", b"", request.split(b"\r\n\r\n")[0])
+    result = explain(configure(), head + b"\r\n\r\n")
+    assert result.returncode == 1 and "a POST without a body" in result.stderr
+    assert "without a body" not in explain(configure(), request).stderr
+
+
 def test_a_form_whose_type_was_lost_is_explained(configure):
     request = saved(PUBLIC_URL + SAMPLE_TARGET, media_type="text/plain")
     told = ask(configure(), request)

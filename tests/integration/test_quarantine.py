@@ -219,6 +219,37 @@ def test_our_own_token_under_a_wrong_account_loses_nothing(make_daemon):
     assert {event["message"] for event in daemon.events()} == set(sids)
 
 
+def test_a_form_whose_type_was_lost_is_taken_as_the_form_that_it_is(make_daemon):
+    daemon = make_daemon(tokens=TOKENS)
+    params = status_params(new_sid(), "delivered")
+    signature = sign(PUBLIC_URL + SAMPLE_TARGET, Pairs(params.items()))
+    for body in (urlencode(params), urlencode(dict(params, To="+15550100"))):
+        data = request_bytes("POST", SAMPLE_TARGET, [
+            ("Content-Type", "text/plain"), ("X-Twilio-Signature", signature)], body.encode())
+        assert daemon.ask(data).status == 403
+    rows = {row["cause"]: row for row in kept(daemon, 2)}
+    assert rows["body-changed"]["proven"] and not rows["token"]["proven"]
+    assert reverify(daemon)["kept"] == 1
+    (event,) = daemon.events()
+    assert event["message"] == params["MessageSid"]
+    (row,) = kept(daemon, 1)
+    assert row["cause"] == "token"
+    daemon.audit()
+
+
+def test_a_signed_request_to_a_path_without_a_section_is_told_of(make_daemon):
+    daemon = make_daemon(tokens=TOKENS)
+    secret = "?account=SECRET"
+    params = status_params(new_sid(), "delivered")
+    stranger = request_bytes("POST", "/stranger" + secret, [("Content-Type", FORM)], b"a=b")
+    assert daemon.ask(stranger).status == 404
+    for path in ("/app/sms/twilio", "/app/\x1b[31m" + "x" * 400):
+        assert daemon.ask(signed_post(path + secret, params)).status in (400, 404)
+    told = [line for line in daemon.log().splitlines() if "with a signature" in line]
+    assert len(told) == 1 and 'answered 404' in told[0] and '"/app/sms/twilio"' in told[0], told
+    assert "SECRET" not in daemon.log() and "/stranger" not in daemon.log()
+
+
 def test_show_gives_what_explain_reads(make_daemon):
     daemon = make_daemon(tokens=TOKENS)
     target = target_for(variant="a%20b")

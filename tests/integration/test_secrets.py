@@ -478,8 +478,9 @@ def test_a_file_s_name_from_the_environment_is_told_how_to_write(check, name):
 
 @pytest.mark.parametrize("value,words", [
     (f'"{TOKEN}"', "in quotes"), (f"'{TOKEN}'", "in quotes"),
-    (f"{TOKEN} {TOKEN}", "more than a token"), (f"TWILIO_AUTH_TOKEN={TOKEN}", "more than a token"),
-], ids=range(4))
+    (f"{TOKEN} {TOKEN}", "more than a token"), (f"\ufeff{TOKEN}", "more than a token"),
+    (f"TWILIO_AUTH_TOKEN={TOKEN}", "more than a token"),
+], ids=range(5))
 def test_what_is_no_token_is_refused_and_not_repeated(check, tmp_path, value, words):
     (tmp_path / "token").write_text(value)
     for section in (f"auth_token = {value}\n", f"auth_token_file = {tmp_path}/token\n"):

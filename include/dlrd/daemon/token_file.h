@@ -10,8 +10,8 @@
 #include "dlrd/twilio/signature.h"
 
 /* RESULT_INVALID for what is surely no Auth Token: a reference to an environment variable, which
- * nobody resolves, quotes, or NAME=VALUE. Else anything goes: what a token looks like is Twilio's
- * to say. failure goes on from the name of a key or file. */
+ * nobody resolves, quotes, NAME=VALUE, white space or bytes beyond ASCII in it. Else anything goes:
+ * what a token looks like is Twilio's to say. failure goes on from the name of a key or file. */
 must_check enum result token_check(struct slice text, struct failure *failure);
 
 /* The file must hold the token alone; white space around it is cut off. failure names the file. */

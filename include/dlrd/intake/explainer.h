@@ -41,6 +41,12 @@ void explainer_inherit(struct explainer *explainer, const struct explainer *befo
  * a quarantine_examine_fn. */
 bool explainer_examine(void *context, struct quarantined *request);
 
+/* The path and query that were signed, where they came as others and one of our tokens tells what
+ * they were: of a proven request, since it may cost a whole diagnosis. Only a guess: the signature
+ * has to be verified for it. */
+bool explainer_signed_target(
+    struct explainer *explainer, const struct quarantined *request, struct buffer *out_target);
+
 /* Accepts NULL. */
 void explainer_free(struct explainer *explainer);
 

@@ -20,4 +20,7 @@ must_check enum result parameter_variants_add(
 bool parameter_variants_write(
     struct buffer *out, const struct verify_request *request, unsigned rule);
 
+/* Whether a rule's parameters are made of the body in another way than a form's are. */
+bool parameter_variants_is_rewrite(unsigned rule);
+
 #endif
