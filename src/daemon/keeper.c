@@ -251,7 +251,7 @@ keep_in_journal(struct keeper *keeper, struct batch *batch)
 	return back;
 }
 
-/* What the journal has synced leaves the quarantine. */
+/* What the journal has synced leaves the quarantine. Under the lock. */
 static enum result
 finish_batch(struct keeper *keeper, struct batch *batch, struct reverify *reverify)
 {
@@ -270,7 +270,7 @@ finish_batch(struct keeper *keeper, struct batch *batch, struct reverify *reveri
 		}
 		free(write);
 	}
-	return result;
+	return result == RESULT_OK ? quarantine_checkpoint(keeper->quarantine) : result;
 }
 
 static enum result
@@ -307,8 +307,6 @@ reverify_batches(struct keeper *keeper, struct handler *handler, struct reverify
 		enum result finished = finish_batch(keeper, &batch, reverify);
 		if (result == RESULT_OK)
 			result = finished;
-		if (result == RESULT_OK)
-			result = quarantine_checkpoint(keeper->quarantine);
 		if (result == RESULT_OK && atomic_load(&keeper->stopping))
 			result = RESULT_BUSY;
 		if (result == RESULT_OK)
@@ -475,9 +473,11 @@ static enum result
 drop_all(struct keeper *keeper, uint64_t *out_dropped)
 {
 	const struct quarantine_page page = {.limit = BATCH_MAX};
-	for (;;) {
+	while (!atomic_load(&keeper->stopping)) {
 		struct dropping dropping = {.count = 0};
 		enum result result = quarantine_each(keeper->quarantine, &page, note_id, &dropping);
+		if (result == RESULT_OK)
+			result = quarantine_checkpoint(keeper->quarantine);
 		if (result != RESULT_OK || dropping.count == 0)
 			return result;
 		for (size_t i = 0; i < dropping.count; i++) {
@@ -486,10 +486,8 @@ drop_all(struct keeper *keeper, uint64_t *out_dropped)
 				return result;
 			++*out_dropped;
 		}
-		result = quarantine_checkpoint(keeper->quarantine);
-		if (result != RESULT_OK)
-			return result;
 	}
+	return RESULT_BUSY;
 }
 
 enum result

@@ -23,7 +23,7 @@ static const enum verdict explained[] = {
 #define EXPLAINED_COUNT (sizeof explained / sizeof explained[0])
 
 struct precedent {
-	struct buffer path; /* of the request */
+	struct buffer path, account; /* of the request */
 	struct diagnosis diagnosis;
 	bool inherited; /* from another configuration: it proves, but may name what is mended */
 };
@@ -126,6 +126,14 @@ move_to_front(struct explainer *explainer, size_t index)
 	explainer->precedents[0] = moved;
 }
 
+/* Where another account's token signed, the diagnosis names the one that should have. */
+static bool
+is_of_account(const struct precedent *precedent, const struct examination *examination)
+{
+	return (precedent->diagnosis.causes & DIAGNOSIS_BIT(DIAGNOSIS_OTHER_ACCOUNT)) == 0 ||
+	       slice_equal(buffer_slice(&precedent->account), examination->request.account);
+}
+
 static struct precedent *
 find_precedent(struct explainer *explainer, const struct examination *examination)
 {
@@ -133,6 +141,7 @@ find_precedent(struct explainer *explainer, const struct examination *examinatio
 		struct precedent *precedent = explainer->precedents[i];
 		if (!slice_equal(
 			buffer_slice(&precedent->path), url_path(examination->request.target)) ||
+		    !is_of_account(precedent, examination) ||
 		    !diagnosis_repeats(&precedent->diagnosis, explainer->options.verifier,
 			&examination->request, &examination->hints, &explainer->scratch))
 			continue;
@@ -144,7 +153,8 @@ find_precedent(struct explainer *explainer, const struct examination *examinatio
 
 /* In place of the one that was right longest ago. */
 static void
-add_precedent(struct explainer *explainer, struct slice path, const struct diagnosis *found)
+add_precedent(struct explainer *explainer, const struct verify_request *request,
+    const struct diagnosis *found)
 {
 	size_t last = 0;
 	while (last < PRECEDENTS_MAX - 1 && explainer->precedents[last] != NULL)
@@ -155,7 +165,9 @@ add_precedent(struct explainer *explainer, struct slice path, const struct diagn
 	if (precedent == NULL)
 		return;
 	buffer_clear(&precedent->path);
-	buffer_append(&precedent->path, path);
+	buffer_append(&precedent->path, url_path(request->target));
+	buffer_clear(&precedent->account);
+	buffer_append(&precedent->account, request->account);
 	precedent->diagnosis = *found;
 	precedent->inherited = false;
 	move_to_front(explainer, last);
@@ -174,7 +186,9 @@ explainer_inherit(struct explainer *explainer, const struct explainer *before)
 		/* Whose index may be another account's now, or none. */
 		if ((old->diagnosis.causes & DIAGNOSIS_BIT(DIAGNOSIS_OTHER_ACCOUNT)) != 0)
 			continue;
-		add_precedent(explainer, buffer_slice(&old->path), &old->diagnosis);
+		const struct verify_request request = {
+		    .target = buffer_slice(&old->path), .account = buffer_slice(&old->account)};
+		add_precedent(explainer, &request, &old->diagnosis);
 		if (explainer->precedents[0] != NULL)
 			explainer->precedents[0]->inherited = true;
 	}
@@ -185,9 +199,10 @@ explainer_inherit(struct explainer *explainer, const struct explainer *before)
 static bool
 has_time(struct explainer *explainer)
 {
-	int64_t now_us = clock_monotonic_us();
-	explainer->time_us += (now_us - explainer->seen_us) / TIME_SHARE;
-	explainer->seen_us = now_us;
+	/* What is less than one microsecond's worth counts the next time. */
+	int64_t more_us = (clock_monotonic_us() - explainer->seen_us) / TIME_SHARE;
+	explainer->time_us += more_us;
+	explainer->seen_us += more_us * TIME_SHARE;
 	if (explainer->time_us > TIME_MAX_US)
 		explainer->time_us = TIME_MAX_US;
 	return explainer->time_us > 0;
@@ -199,18 +214,19 @@ static bool
 diagnose(struct explainer *explainer, struct examination *examination, struct precedent *inherited,
     struct diagnosis *out_diagnosis)
 {
+	int64_t start_us = clock_monotonic_us();
 	if (!has_time(explainer))
 		return false;
 	examination->hints.account_verified_before =
 	    handler_has_verified(explainer->options.handler, examination->request.account);
 	diagnosis_make(
 	    explainer->options.verifier, &examination->request, &examination->hints, out_diagnosis);
-	explainer->time_us -= clock_monotonic_us() - explainer->seen_us;
+	explainer->time_us -= clock_monotonic_us() - start_us;
 	if (out_diagnosis->fits && inherited != NULL) {
 		inherited->diagnosis = *out_diagnosis;
 		inherited->inherited = false;
 	} else if (out_diagnosis->fits)
-		add_precedent(explainer, url_path(examination->request.target), out_diagnosis);
+		add_precedent(explainer, &examination->request, out_diagnosis);
 	return true;
 }
 
@@ -240,10 +256,14 @@ tell(struct explainer *explainer, const struct quarantined *request,
 static bool
 is_proven(const struct verify_request *request, const struct diagnosis *diagnosis)
 {
-	return diagnosis->fits && (request->is_get || request->form != NULL ||
-				      parameter_variants_is_rewrite(diagnosis->parameters_rule) ||
-				      signature_check_body(url_query(request->target),
-					  request->body) == SIGNATURE_BODY_MATCHES);
+	if (!diagnosis->fits || request->is_get)
+		return diagnosis->fits;
+	if (request->form != NULL ? diagnosis_signs_form(diagnosis)
+				  : parameter_variants_body(diagnosis->parameters_rule) ==
+					VARIANT_BODY_CHANGED) /* a form whose type was lost */
+		return true;
+	return signature_check_body(url_query(request->target), request->body) ==
+	       SIGNATURE_BODY_MATCHES;
 }
 
 static void
@@ -323,7 +343,7 @@ explainer_signed_target(
 		diagnosis_make(
 		    explainer->options.verifier, &examination.request, &examination.hints, &made);
 		if (made.fits)
-			add_precedent(explainer, url_path(examination.request.target), &made);
+			add_precedent(explainer, &examination.request, &made);
 	}
 	bool found =
 	    diagnosis->fits && write_signed_target(explainer, &examination, diagnosis, out_target);
@@ -337,8 +357,10 @@ explainer_free(struct explainer *explainer)
 	if (explainer == NULL)
 		return;
 	for (size_t i = 0; i < PRECEDENTS_MAX; i++) {
-		if (explainer->precedents[i] != NULL)
+		if (explainer->precedents[i] != NULL) {
 			buffer_done(&explainer->precedents[i]->path);
+			buffer_done(&explainer->precedents[i]->account);
+		}
 		free(explainer->precedents[i]);
 	}
 	form_done(&explainer->form);

@@ -303,6 +303,8 @@ is_over(const struct quarantine *quarantine)
 static void
 follow_clock(struct quarantine *quarantine, int64_t now_us)
 {
+	if (quarantine->seen_us == 0 && quarantine->handle.db == NULL)
+		return; /* the file, which was not open yet, knows when it was seen last */
 	if (now_us < 0)
 		now_us = 0;
 	int64_t step_us = now_us - quarantine->seen_us;
@@ -353,13 +355,37 @@ log_bytes(const struct quarantine *quarantine)
 	return (uint64_t)quarantine->wal_pages * QUARANTINE_PAGE_SIZE;
 }
 
+enum result
+quarantine_checkpoint(struct quarantine *quarantine)
+{
+	int in_log = 0, copied = 0;
+	if (quarantine->checkpoint_failed || log_bytes(quarantine) < CHECKPOINT_BYTES)
+		return RESULT_OK;
+	enum result result = ensure_open(quarantine);
+	if (result != RESULT_OK)
+		return result;
+	int code = sqlite3_wal_checkpoint_v2(
+	    quarantine->handle.db, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_log, &copied);
+	if (code == SQLITE_BUSY)
+		return RESULT_OK;
+	/* Copied whole, the log begins anew with the next write. */
+	if (code == SQLITE_OK && in_log == copied)
+		quarantine->wal_pages = 0;
+	quarantine->checkpoint_failed = database_result(code) == RESULT_IO;
+	return note_error(quarantine, code);
+}
+
 /* A log that cannot be copied into the file grows with each write, and is bounded as the file is.
  */
 static enum result
 check_log(struct quarantine *quarantine)
 {
-	if (log_bytes(quarantine) <= quarantine->options.bytes_max + CHECKPOINT_BYTES)
+	const uint64_t most = quarantine->options.bytes_max + CHECKPOINT_BYTES;
+	if (log_bytes(quarantine) <= most)
 		return RESULT_OK;
+	enum result result = quarantine_checkpoint(quarantine);
+	if (result != RESULT_OK || log_bytes(quarantine) <= most)
+		return result;
 	sqlite3_snprintf(sizeof quarantine->error, quarantine->error,
 	    "%s-wal: as large as it may be, because no checkpoint gets through", quarantine->path);
 	return RESULT_FULL;
@@ -371,13 +397,13 @@ quarantine_keep_offered(struct quarantine *quarantine, int64_t now_us,
 {
 	struct quarantine_changes changes = {0};
 	size_t passed = 0;
-	follow_clock(quarantine, now_us);
 	struct quarantine_item *list = examine_list(
 	    quarantine, quarantine_queue_take(&quarantine->queue), examine, context, &passed);
 	*out_changes = (struct quarantine_changes){.passed = passed};
 	if (list == NULL)
 		return RESULT_OK;
 	enum result result = ensure_open(quarantine);
+	follow_clock(quarantine, now_us);
 	if (result == RESULT_OK)
 		result = check_log(quarantine);
 	if (result == RESULT_OK)
@@ -410,8 +436,8 @@ quarantine_trim(
     struct quarantine *quarantine, int64_t now_us, struct quarantine_changes *out_changes)
 {
 	bool due = false;
-	follow_clock(quarantine, now_us);
 	enum result result = ensure_open(quarantine);
+	follow_clock(quarantine, now_us);
 	if (result == RESULT_OK)
 		result = note_error(quarantine, is_due(quarantine, &due));
 	if (result != RESULT_OK)
@@ -449,6 +475,8 @@ quarantine_remove(struct quarantine *quarantine, uint64_t id)
 {
 	size_t removed = 0;
 	enum result result = ensure_open(quarantine);
+	if (result == RESULT_OK)
+		result = check_log(quarantine);
 	if (result != RESULT_OK)
 		return result;
 	struct quarantine_size before = quarantine->table.size;
@@ -458,26 +486,6 @@ quarantine_remove(struct quarantine *quarantine, uint64_t id)
 		return note_error(quarantine, code);
 	}
 	return removed > 0 ? RESULT_OK : RESULT_NOT_FOUND;
-}
-
-enum result
-quarantine_checkpoint(struct quarantine *quarantine)
-{
-	int in_log = 0, copied = 0;
-	if (quarantine->checkpoint_failed || log_bytes(quarantine) < CHECKPOINT_BYTES)
-		return RESULT_OK;
-	enum result result = ensure_open(quarantine);
-	if (result != RESULT_OK)
-		return result;
-	int code = sqlite3_wal_checkpoint_v2(
-	    quarantine->handle.db, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_log, &copied);
-	if (code == SQLITE_BUSY)
-		return RESULT_OK;
-	/* Copied whole, the log begins anew with the next write. */
-	if (code == SQLITE_OK && in_log == copied)
-		quarantine->wal_pages = 0;
-	quarantine->checkpoint_failed = database_result(code) == RESULT_IO;
-	return note_error(quarantine, code);
 }
 
 struct quarantine_size

@@ -3,6 +3,7 @@
 #include "dlrd/twilio/advice.h"
 #include "dlrd/twilio/parameter_variants.h"
 #include "dlrd/twilio/query_variants.h"
+#include "dlrd/twilio/request_changes.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -286,56 +287,6 @@ compare_urls(const struct search *search, struct advice_facts *facts)
 	return least;
 }
 
-static unsigned
-compare_queries(const struct search *search)
-{
-	struct slice target = search->request->target;
-	struct slice came = slice_from(target, url_path(target).len);
-	if (search->choice[VARIANT_QUERY]->has_parameters)
-		return DIAGNOSIS_BIT(DIAGNOSIS_METHOD);
-	switch (query_compare(came, text_of(search, VARIANT_QUERY))) {
-	case QUERY_SAME: return 0;
-	case QUERY_ORDER: return DIAGNOSIS_BIT(DIAGNOSIS_QUERY_ORDER);
-	case QUERY_ENCODING: return DIAGNOSIS_BIT(DIAGNOSIS_QUERY_ENCODING);
-	case QUERY_ORDER_AND_ENCODING:
-		return DIAGNOSIS_BIT(DIAGNOSIS_QUERY_ORDER) |
-		       DIAGNOSIS_BIT(DIAGNOSIS_QUERY_ENCODING);
-	case QUERY_LOST: return DIAGNOSIS_BIT(DIAGNOSIS_QUERY_LOST);
-	case QUERY_ADDED: return DIAGNOSIS_BIT(DIAGNOSIS_QUERY_ADDED);
-	}
-	return 0;
-}
-
-/* The URL alone was signed: is the body the one that its hash stands for? */
-static unsigned
-compare_bound_body(const struct search *search)
-{
-	struct slice query = text_of(search, VARIANT_QUERY);
-	bool is_form = search->request->form != NULL;
-	switch (signature_check_body(
-	    query.len > 0 ? slice_from(query, 1) : SLICE_NONE, search->request->body)) {
-	case SIGNATURE_BODY_MATCHES: return 0;
-	case SIGNATURE_BODY_DIFFERS: return DIAGNOSIS_BIT(DIAGNOSIS_BODY_CHANGED);
-	case SIGNATURE_BODY_UNBOUND: break;
-	}
-	return DIAGNOSIS_BIT(is_form ? DIAGNOSIS_METHOD : DIAGNOSIS_BODY_CHANGED);
-}
-
-static unsigned
-compare_bodies(const struct search *search)
-{
-	if (search->request->is_get || search->choice[VARIANT_QUERY]->has_parameters)
-		return 0;
-	switch (search->choice[VARIANT_PARAMETERS]->body) {
-	case VARIANT_BODY_AS_CAME:
-		return search->request->form != NULL ? 0 : compare_bound_body(search);
-	case VARIANT_BODY_ALONE: return compare_bound_body(search);
-	case VARIANT_BODY_CHANGED: return DIAGNOSIS_BIT(DIAGNOSIS_BODY_CHANGED);
-	case VARIANT_BODY_IN_QUERY: return DIAGNOSIS_BIT(DIAGNOSIS_METHOD);
-	}
-	return 0;
-}
-
 static bool
 is_other_account(const struct search *search)
 {
@@ -408,8 +359,9 @@ explain_fit(const struct search *search, struct advice_facts *facts, struct diag
 	out->query_rule = search->choice[VARIANT_QUERY]->rule;
 	out->parameters_rule = search->choice[VARIANT_PARAMETERS]->rule;
 	facts->signed_account = verifier_account(search->verifier, out->account_index);
-	out->causes =
-	    compare_urls(search, facts) | compare_queries(search) | compare_bodies(search);
+	out->causes = compare_urls(search, facts) |
+		      request_changes(search->request, text_of(search, VARIANT_QUERY),
+			  out->query_rule, out->parameters_rule);
 	facts->type_lost = !facts->is_form && !facts->is_get &&
 			   search->choice[VARIANT_PARAMETERS]->body == VARIANT_BODY_CHANGED;
 	if (is_other_account(search))
@@ -543,6 +495,27 @@ repeated_account(const struct diagnosis *earlier, const struct verifier *verifie
 	return verifier_find_account(verifier, account, &index) ? index : nobody;
 }
 
+/* Whether what the rules of the earlier request have made of this one differs from it for the same
+ * causes. A rule that leaves it as it came does not. */
+static bool
+has_same_causes(const struct diagnosis *earlier, const struct verify_request *request,
+    struct slice query, struct slice parameters)
+{
+	const unsigned mask =
+	    DIAGNOSIS_BIT(DIAGNOSIS_METHOD) | DIAGNOSIS_BIT(DIAGNOSIS_BODY_CHANGED) |
+	    DIAGNOSIS_BIT(DIAGNOSIS_QUERY_ORDER) | DIAGNOSIS_BIT(DIAGNOSIS_QUERY_ENCODING) |
+	    DIAGNOSIS_BIT(DIAGNOSIS_QUERY_LOST) | DIAGNOSIS_BIT(DIAGNOSIS_QUERY_ADDED);
+	struct buffer as_came = BUFFER_EMPTY;
+	bool changed = true;
+	if (!query_variants_is_split(earlier->query_rule) &&
+	    parameter_variants_body(earlier->parameters_rule) != VARIANT_BODY_AS_CAME)
+		changed = parameter_variants_write(&as_came, request, PARAMETER_VARIANTS_AS_CAME) &&
+			  !slice_equal(buffer_slice(&as_came), parameters);
+	buffer_done(&as_came);
+	return changed && request_changes(request, query, earlier->query_rule,
+			      earlier->parameters_rule) == (earlier->causes & mask);
+}
+
 bool
 diagnosis_repeats(const struct diagnosis *earlier, const struct verifier *verifier,
     const struct verify_request *request, const struct diagnosis_hints *hints,
@@ -550,12 +523,13 @@ diagnosis_repeats(const struct diagnosis *earlier, const struct verifier *verifi
 {
 	struct buffer query = BUFFER_EMPTY, parameters = BUFFER_EMPTY;
 	uint8_t wanted[SIGNATURE_DIGEST_SIZE];
+	bool is_split = query_variants_is_split(earlier->query_rule);
 	bool repeats =
 	    earlier->fits && signature_from_text(request->signature, wanted) == RESULT_OK &&
+	    (request->is_get || !is_split) &&
 	    query_variants_write(&query, &parameters, url_query(request->target),
 		url_hints_target(&hints->url), earlier->query_rule) &&
-	    (query_variants_is_split(earlier->query_rule) ||
-		parameter_variants_write(&parameters, request, earlier->parameters_rule));
+	    (is_split || parameter_variants_write(&parameters, request, earlier->parameters_rule));
 	if (repeats) {
 		buffer_clear(scratch);
 		buffer_append(scratch, slice_of(earlier->url));
@@ -563,11 +537,20 @@ diagnosis_repeats(const struct diagnosis *earlier, const struct verifier *verifi
 		repeats =
 		    !scratch->failed &&
 		    verifier_token_signs(verifier, repeated_account(earlier, verifier, request),
-			earlier->label, buffer_slice(scratch), buffer_slice(&parameters), wanted);
+			earlier->label, buffer_slice(scratch), buffer_slice(&parameters), wanted) &&
+		    has_same_causes(
+			earlier, request, buffer_slice(&query), buffer_slice(&parameters));
 	}
 	buffer_done(&query);
 	buffer_done(&parameters);
 	return repeats;
+}
+
+bool
+diagnosis_signs_form(const struct diagnosis *diagnosis)
+{
+	return diagnosis->fits && !query_variants_is_split(diagnosis->query_rule) &&
+	       parameter_variants_body(diagnosis->parameters_rule) != VARIANT_BODY_ALONE;
 }
 
 const char *

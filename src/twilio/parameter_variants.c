@@ -5,6 +5,7 @@
 #define BODY_MAX \
 	(32 * 1024) /* a larger form is not written anew: Twilio's have a kilobyte or two */
 #define FIELDS_MAX 1024
+#define QUERY_PIECES_MAX 64 /* each piece of the body is looked for among those of the query */
 
 /* The body as it may have been. */
 typedef void (*rewrite_fn)(struct buffer *out, struct slice body, struct slice query);
@@ -88,12 +89,23 @@ has_piece(struct slice query, struct slice piece)
 	return false;
 }
 
+static size_t
+count_pieces(struct slice text)
+{
+	size_t count = 0;
+	while (text.ptr != NULL)
+		count += slice_take(&text, '&').len > 0;
+	return count;
+}
+
 static void
 rewrite_without_query(struct buffer *out, struct slice body, struct slice query)
 {
+	if (count_pieces(query) > QUERY_PIECES_MAX || count_pieces(body) > FIELDS_MAX)
+		return;
 	while (body.ptr != NULL) {
 		struct slice piece = slice_take(&body, '&');
-		if (has_piece(query, piece))
+		if (piece.len == 0 || has_piece(query, piece))
 			continue;
 		buffer_append(out, piece);
 		buffer_append_byte(out, '&'); /* an empty piece at the end is none */
@@ -106,7 +118,7 @@ static const rewrite_fn rewrites[] = {rewrite_end, rewrite_plus, rewrite_twice_e
 #define REWRITE_COUNT (sizeof rewrites / sizeof rewrites[0])
 
 /* Rules, by their numbers. Rewrites are counted from RULE_REWRITE on. */
-enum { RULE_AS_CAME, RULE_NONE, RULE_REWRITE };
+enum { RULE_AS_CAME = PARAMETER_VARIANTS_AS_CAME, RULE_NONE, RULE_REWRITE };
 
 static bool
 write_rewritten(struct buffer *out, const struct verify_request *request, size_t index)
@@ -122,6 +134,14 @@ write_rewritten(struct buffer *out, const struct verify_request *request, size_t
 	return writes;
 }
 
+enum variant_body
+parameter_variants_body(unsigned rule)
+{
+	if (rule == RULE_AS_CAME)
+		return VARIANT_BODY_AS_CAME;
+	return rule == RULE_NONE ? VARIANT_BODY_ALONE : VARIANT_BODY_CHANGED;
+}
+
 bool
 parameter_variants_write(struct buffer *out, const struct verify_request *request, unsigned rule)
 {
@@ -135,12 +155,6 @@ parameter_variants_write(struct buffer *out, const struct verify_request *reques
 	       signature_append_parameters(out, request->form) == RESULT_OK;
 }
 
-bool
-parameter_variants_is_rewrite(unsigned rule)
-{
-	return rule >= RULE_REWRITE;
-}
-
 enum result
 parameter_variants_add(struct variants *variants, const struct verify_request *request)
 {
@@ -150,19 +164,19 @@ parameter_variants_add(struct variants *variants, const struct verify_request *r
 		result = RESULT_NO_MEMORY;
 	else
 		variants_add(variants, VARIANT_PARAMETERS, buffer_slice(&out), VARIANT_AS_CAME,
-		    VARIANT_BODY_AS_CAME, RULE_AS_CAME);
+		    parameter_variants_body(RULE_AS_CAME), RULE_AS_CAME);
 	if (result == RESULT_OK && variants->lists[VARIANT_PARAMETERS].count == 0)
 		result = RESULT_LIMIT;
 	if (result == RESULT_OK && !request->is_get && request->form != NULL)
 		variants_add(variants, VARIANT_PARAMETERS, SLICE(""), VARIANT_DEVIATION,
-		    VARIANT_BODY_ALONE, RULE_NONE);
+		    parameter_variants_body(RULE_NONE), RULE_NONE);
 	/* What is no form by its Content-Type may be one whose type was lost. */
 	for (unsigned rule = RULE_REWRITE;
 	     result == RESULT_OK && rule < RULE_REWRITE + REWRITE_COUNT; rule++) {
 		buffer_clear(&out);
 		if (parameter_variants_write(&out, request, rule))
 			variants_add(variants, VARIANT_PARAMETERS, buffer_slice(&out),
-			    VARIANT_DEVIATION, VARIANT_BODY_CHANGED, rule);
+			    VARIANT_DEVIATION, parameter_variants_body(rule), rule);
 	}
 	buffer_done(&out);
 	return result;

@@ -688,6 +688,39 @@ sending_the_same_again_draws_no_new_lot(void **state)
 	quarantine_close(quarantine);
 }
 
+static enum result
+remove_while_reading(void *context, const struct quarantined *request)
+{
+	enum result result = RESULT_OK;
+	for (uint64_t id = request->id; result == RESULT_OK && id < request->id + 1000; id++)
+		result = quarantine_remove(context, id);
+	return result;
+}
+
+/* Each of them writes some pages. */
+static void
+removals_grow_the_log_no_further_than_writes(void **state)
+{
+	(void)state;
+	struct quarantine_options options = options_for(0);
+	options.bytes_max = (uint64_t)2 << 20;
+	struct quarantine *quarantine = open_with(options);
+	keep_many(quarantine, 0, 1000, NULL);
+	struct quarantine_reader *reader;
+	for (uint64_t id = 1; id <= 1000; id++)
+		assert_ok(quarantine_remove(quarantine, id));
+	assert_true(file_bytes(QUARANTINE_FILE "-wal") <= (uint64_t)4 << 20);
+	keep_many(quarantine, 2000, 1000, NULL); /* no matter who has checkpointed, or has not */
+	assert_ok(quarantine_reader_open(file_path(), &reader, &failure));
+	struct quarantine_page page = {.limit = 10};
+	assert_int_equal(
+	    quarantine_reader_each(reader, &page, remove_while_reading, quarantine), RESULT_FULL);
+	assert_true(file_bytes(QUARANTINE_FILE "-wal") <= (uint64_t)4 << 20);
+	keep_many(quarantine, 4000, 1, NULL); /* the reader has ended */
+	quarantine_reader_close(reader);
+	quarantine_close(quarantine);
+}
+
 static void
 a_flood_of_a_hundred_thousand_grows_nothing(void **state)
 {
@@ -754,6 +787,27 @@ old_entries_expire_proven_or_not(void **state)
 	assert_int_equal(read_all().count, 1);
 	assert_adds_up(quarantine);
 	quarantine_close(quarantine);
+}
+
+static void
+what_is_kept_ages_while_nobody_has_it_open(void **state)
+{
+	(void)state;
+	for (int later = 0; later < 2; later++) {
+		struct quarantine_options options = options_for_two_hours();
+		options.open_later = later == 1;
+		for (unsigned start = 0; start < 4; start++) { /* one hour after the other */
+			struct quarantine *quarantine = open_with(options);
+			struct quarantine_changes changes;
+			if (start == 0)
+				offer(quarantine, numbered(1));
+			assert_ok(quarantine_keep_offered(
+			    quarantine, NOW + start * CLOCK_HOUR_US, NULL, NULL, &changes));
+			changes = trim(quarantine, NOW + start * CLOCK_HOUR_US);
+			assert_int_equal(changes.expired, start == 3);
+			quarantine_close(quarantine);
+		}
+	}
 }
 
 static void
@@ -1301,8 +1355,7 @@ a_reader_that_never_ends_does_not_grow_the_log_for_ever(void **state)
 	assert_int_equal(
 	    quarantine_reader_each(reader, &page, write_while_reading, quarantine), RESULT_FULL);
 	assert_true(file_bytes(QUARANTINE_FILE "-wal") <= (uint64_t)4 << 20);
-	assert_ok(quarantine_checkpoint(quarantine)); /* it has ended */
-	assert_int_equal(keep(quarantine).fresh, 1);
+	assert_int_equal(keep(quarantine).fresh, 1); /* it has ended */
 	keep_many(quarantine, 200000, 1, NULL);
 	assert_true(quarantine_size(quarantine).log_bytes < 1u << 20);
 	quarantine_reader_close(reader);
@@ -1467,8 +1520,10 @@ main(void)
 	    EACH(a_flood_leaves_the_hours_before_it),
 	    EACH(in_a_flooded_hour_early_and_late_ones_have_the_same_chance),
 	    EACH(sending_the_same_again_draws_no_new_lot),
+	    EACH(removals_grow_the_log_no_further_than_writes),
 	    EACH(a_flood_of_a_hundred_thousand_grows_nothing),
 	    EACH(old_entries_expire_proven_or_not),
+	    EACH(what_is_kept_ages_while_nobody_has_it_open),
 	    EACH(a_wall_clock_that_jumps_ahead_expires_nothing_at_once),
 	    EACH(a_wall_clock_that_jumps_back_keeps_nothing_for_ever),
 	    EACH(a_restart_ages_nothing),

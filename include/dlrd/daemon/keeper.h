@@ -48,7 +48,8 @@ struct reverify {
 bool keeper_ask_reverify(struct keeper *keeper);
 void keeper_read_reverify(struct keeper *keeper, struct reverify *out_reverify);
 
-/* Drops one request, or all of them (id 0). RESULT_NOT_FOUND. */
+/* Drops one request, or all of them (id 0). RESULT_NOT_FOUND; RESULT_BUSY where keeper_stop was
+ * called before the last one was reached. */
 must_check enum result keeper_drop(struct keeper *keeper, uint64_t id, uint64_t *out_dropped);
 
 /* Takes the keeper's own out of a list of finished writes, and gives the rest. */

@@ -174,8 +174,8 @@ must_check enum result quarantine_each(struct quarantine *quarantine,
 must_check enum result quarantine_get(
     struct quarantine *quarantine, uint64_t id, quarantined_fn on_request, void *context);
 
-/* Drops one request, for instance because the journal has it now. RESULT_NOT_FOUND. A power cut may
- * bring it back. */
+/* Drops one request, for instance because the journal has it now. RESULT_NOT_FOUND; RESULT_FULL as
+ * quarantine_keep_offered. A power cut may bring it back. */
 must_check enum result quarantine_remove(struct quarantine *quarantine, uint64_t id);
 
 /* Copies the write-ahead log into the file, where it has grown enough; to be called after the calls

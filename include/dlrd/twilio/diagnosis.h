@@ -74,13 +74,17 @@ struct diagnosis {
 void diagnosis_make(const struct verifier *verifier, const struct verify_request *request,
     const struct diagnosis_hints *hints, struct diagnosis *out_diagnosis);
 
-/* Whether the request, which verifier_verify refused, too, has a signature for the same reason as
+/* Whether the request, which verifier_verify refused, too, has a signature for the same reasons as
  * an earlier one for the same path, whose diagnosis fits: one signature tells, instead of hundreds.
- * All that the earlier one says but the query is then true of this one. scratch is the caller's,
- * cleared and filled here. */
+ * All that the earlier one says but the query is then true of this one, and of its account where
+ * that is not the one that signed. scratch is the caller's, cleared and filled here. */
 bool diagnosis_repeats(const struct diagnosis *earlier, const struct verifier *verifier,
     const struct verify_request *request, const struct diagnosis_hints *hints,
     struct buffer *scratch);
+
+/* Whether what was signed has the parameters of a POST's form in it, where there is one; otherwise
+ * the form may hold anything. */
+bool diagnosis_signs_form(const struct diagnosis *diagnosis);
 
 /* "prefix-stripped" ...: for metrics and messages. */
 const char *diagnosis_cause_name(enum diagnosis_cause cause);

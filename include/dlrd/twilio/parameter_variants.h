@@ -10,6 +10,8 @@
 #include "dlrd/twilio/variants.h"
 #include "dlrd/twilio/verifier.h"
 
+#define PARAMETER_VARIANTS_AS_CAME 0 /* the rule that changes nothing */
+
 /* Adds the parameters of the request, as they came first. RESULT_NO_MEMORY, and RESULT_LIMIT where
  * not even those find room. */
 must_check enum result parameter_variants_add(
@@ -20,7 +22,7 @@ must_check enum result parameter_variants_add(
 bool parameter_variants_write(
     struct buffer *out, const struct verify_request *request, unsigned rule);
 
-/* Whether a rule's parameters are made of the body in another way than a form's are. */
-bool parameter_variants_is_rewrite(unsigned rule);
+/* What became of the body by a rule. */
+enum variant_body parameter_variants_body(unsigned rule);
 
 #endif
