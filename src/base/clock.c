@@ -25,6 +25,12 @@ clock_monotonic_us(void)
 	return now_us(CLOCK_MONOTONIC);
 }
 
+int64_t
+clock_processor_us(void)
+{
+	return now_us(CLOCK_THREAD_CPUTIME_ID);
+}
+
 const char *
 clock_format(int64_t wall_us, char out_text[CLOCK_TEXT_SIZE])
 {

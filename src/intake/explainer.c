@@ -214,14 +214,14 @@ static bool
 diagnose(struct explainer *explainer, struct examination *examination, struct precedent *inherited,
     struct diagnosis *out_diagnosis)
 {
-	int64_t start_us = clock_monotonic_us();
+	int64_t start_us = clock_processor_us();
 	if (!has_time(explainer))
 		return false;
 	examination->hints.account_verified_before =
 	    handler_has_verified(explainer->options.handler, examination->request.account);
 	diagnosis_make(
 	    explainer->options.verifier, &examination->request, &examination->hints, out_diagnosis);
-	explainer->time_us -= clock_monotonic_us() - start_us;
+	explainer->time_us -= clock_processor_us() - start_us;
 	if (out_diagnosis->fits && inherited != NULL) {
 		inherited->diagnosis = *out_diagnosis;
 		inherited->inherited = false;

@@ -1,4 +1,4 @@
-/* clock: the two clocks, and times as text.
+/* clock: the clocks, and times as text.
  *
  * All times are int64_t microseconds: wall times since 1970-01-01 UTC, for people and for the
  * store; monotonic times for every deadline and every latency, since the wall clock may jump.
@@ -17,6 +17,9 @@
 
 int64_t clock_wall_us(void);
 int64_t clock_monotonic_us(void);
+
+/* What the calling thread has had of a processor. */
+int64_t clock_processor_us(void);
 
 /* Writes wall_us as RFC 3339 in UTC with milliseconds, "2026-11-20T14:05:22.123Z", into out_text
  * and returns out_text. */
