@@ -256,21 +256,25 @@ static enum result
 finish_batch(struct keeper *keeper, struct batch *batch, struct reverify *reverify)
 {
 	enum result result = RESULT_OK;
+	uint64_t kept[BATCH_MAX];
+	size_t kept_count = 0, removed;
 	for (size_t i = 0; i < batch->count; i++) {
 		struct journal_write *write = batch->writes[i];
 		reverify->tried++;
 		reverify->refused += write == NULL;
 		if (write != NULL && result == RESULT_OK)
 			result = write->result;
-		if (write != NULL && write->result == RESULT_OK) {
-			enum result removed = quarantine_remove(keeper->quarantine, batch->ids[i]);
-			reverify->kept++;
-			if (result == RESULT_OK && removed != RESULT_NOT_FOUND)
-				result = removed;
-		}
+		if (write != NULL && write->result == RESULT_OK)
+			kept[kept_count++] = batch->ids[i];
 		free(write);
 	}
-	return result == RESULT_OK ? quarantine_checkpoint(keeper->quarantine) : result;
+	reverify->kept += kept_count;
+	if (kept_count == 0)
+		return result;
+	enum result removal = quarantine_remove_all(keeper->quarantine, kept, kept_count, &removed);
+	if (removal == RESULT_OK)
+		removal = quarantine_checkpoint(keeper->quarantine);
+	return result == RESULT_OK ? removal : result;
 }
 
 static enum result
@@ -281,8 +285,8 @@ note_last(void *context, const struct quarantined *request)
 }
 
 /* Under the lock, which is open while the journal syncs: a drop may come in between. What is
- * offered meanwhile is kept, but not verified in this turn. The quarantine's log, which grows by
- * some 25 KB with each request that leaves, is copied before there is much of it. */
+ * offered meanwhile is kept, but not verified in this turn. The quarantine's log is copied before
+ * there is much of it. */
 static enum result
 reverify_batches(struct keeper *keeper, struct handler *handler, struct reverify *reverify)
 {
@@ -475,17 +479,16 @@ drop_all(struct keeper *keeper, uint64_t *out_dropped)
 	const struct quarantine_page page = {.limit = BATCH_MAX};
 	while (!atomic_load(&keeper->stopping)) {
 		struct dropping dropping = {.count = 0};
+		size_t removed = 0;
 		enum result result = quarantine_each(keeper->quarantine, &page, note_id, &dropping);
+		if (result == RESULT_OK && dropping.count > 0)
+			result = quarantine_remove_all(
+			    keeper->quarantine, dropping.ids, dropping.count, &removed);
+		*out_dropped += removed;
 		if (result == RESULT_OK)
 			result = quarantine_checkpoint(keeper->quarantine);
 		if (result != RESULT_OK || dropping.count == 0)
 			return result;
-		for (size_t i = 0; i < dropping.count; i++) {
-			result = quarantine_remove(keeper->quarantine, dropping.ids[i]);
-			if (result != RESULT_OK)
-				return result;
-			++*out_dropped;
-		}
 	}
 	return RESULT_BUSY;
 }

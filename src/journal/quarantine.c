@@ -470,22 +470,39 @@ quarantine_get(struct quarantine *quarantine, uint64_t id, quarantined_fn on_req
 	return result != RESULT_OK ? result : note_error(quarantine, code);
 }
 
+/* In one transaction: each of its own would write the pages of all indexes again. */
 enum result
-quarantine_remove(struct quarantine *quarantine, uint64_t id)
+quarantine_remove_all(
+    struct quarantine *quarantine, const uint64_t *ids, size_t count, size_t *out_removed)
 {
-	size_t removed = 0;
+	struct quarantine_table *table = &quarantine->table;
+	*out_removed = 0;
 	enum result result = ensure_open(quarantine);
 	if (result == RESULT_OK)
 		result = check_log(quarantine);
 	if (result != RESULT_OK)
 		return result;
-	struct quarantine_size before = quarantine->table.size;
-	int code = quarantine_table_remove(&quarantine->table, id, &removed);
+	struct quarantine_size before = table->size;
+	size_t removed = 0;
+	int code = quarantine_table_run(table, QUARANTINE_BEGIN);
+	for (size_t i = 0; code == SQLITE_OK && i < count; i++)
+		code = quarantine_table_remove(table, ids[i], &removed);
+	if (code == SQLITE_OK)
+		code = quarantine_table_run(table, QUARANTINE_COMMIT);
 	if (code != SQLITE_OK) {
-		quarantine->table.size = before;
+		table->size = before;
 		return note_error(quarantine, code);
 	}
-	return removed > 0 ? RESULT_OK : RESULT_NOT_FOUND;
+	*out_removed = removed;
+	return RESULT_OK;
+}
+
+enum result
+quarantine_remove(struct quarantine *quarantine, uint64_t id)
+{
+	size_t removed;
+	enum result result = quarantine_remove_all(quarantine, &id, 1, &removed);
+	return result == RESULT_OK && removed == 0 ? RESULT_NOT_FOUND : result;
 }
 
 struct quarantine_size

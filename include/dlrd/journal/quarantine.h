@@ -178,6 +178,10 @@ must_check enum result quarantine_get(
  * quarantine_keep_offered. A power cut may bring it back. */
 must_check enum result quarantine_remove(struct quarantine *quarantine, uint64_t id);
 
+/* The same with several, all or none; those that are not there are passed over. */
+must_check enum result quarantine_remove_all(
+    struct quarantine *quarantine, const uint64_t *ids, size_t count, size_t *out_removed);
+
 /* Copies the write-ahead log into the file, where it has grown enough; to be called after the calls
  * that write. RESULT_IO where that could not be synced: from then on the call does nothing, as
  * journal_checkpoint. */
