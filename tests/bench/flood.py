@@ -43,13 +43,22 @@ def processor_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def metrics(api_port):
+    connection = http.client.HTTPConnection("127.0.0.1", api_port)
+    connection.request("GET", "/metrics")
+    return connection.getresponse().read().decode()
+
+
+def fates(api_port):
+    """What has become of the requests that the quarantine was offered."""
+    found = re.findall(r'^dlrd_quarantine_offered_total{fate="(\S+)"} (\d+)$', metrics(api_port), re.M)
+    return collections.Counter({fate: int(count) for fate, count in found})
+
+
 def settle(api_port):
     """Until the projector has done all, and the keeper, which rests for moments only."""
     while True:
-        connection = http.client.HTTPConnection("127.0.0.1", api_port)
-        connection.request("GET", "/metrics")
-        text = connection.getresponse().read().decode()
-        if re.search(r"^dlrd_projector_lag_entries 0$", text, re.M):
+        if re.search(r"^dlrd_projector_lag_entries 0$", metrics(api_port), re.M):
             return
         time.sleep(0.05)
 
@@ -86,13 +95,17 @@ def main():
         base = None
         for kind, lines in requests.items():
             each = len(lines) // rounds
+            before = fates(api_port)
             used, took, counts = run(pid, port, api_port, target,
                                      lines[number * each:(number + 1) * each])
             base = base or used
+            kept = ", ".join(f"{count} {fate}" for fate, count in
+                             (fates(api_port) - before).items())
             ratios[kind].append(used / base)
             told = ", ".join(f"{count} times {status}" for status, count in counts.items())
             print(f"  {kind}: {used / each * 1e6:.1f} µs of the processor a request, "
-                  f"{each / took:.0f}/s: {told}; RSS {kilobytes(pid) / 1024:.0f} MiB")
+                  f"{each / took:.0f}/s: {told}; RSS {kilobytes(pid) / 1024:.0f} MiB"
+                  + (f"; quarantine: {kept}" if kept else ""))
     for kind, found in ratios.items():
         print(f"{kind}: {sorted(found)[len(found) // 2]:.2f} of the processor time of "
               f"{next(iter(kinds))}")
