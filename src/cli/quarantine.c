@@ -103,6 +103,27 @@ print_row(const struct report_row *row)
 	buffer_done(&text);
 }
 
+/* As it came, for another program; on a terminal line by line, with a stranger's control bytes
+ * escaped. */
+static void
+print_request(struct slice raw)
+{
+	if (!isatty(STDOUT_FILENO)) {
+		fwrite(raw.ptr, 1, raw.len, stdout);
+		return;
+	}
+	struct buffer text = BUFFER_EMPTY;
+	while (raw.ptr != NULL) {
+		struct slice line = slice_take(&raw, '\n');
+		if (line.len > 0 && line.ptr[line.len - 1] == '\r')
+			line.len--;
+		buffer_append_visible(&text, line);
+		buffer_append_byte(&text, '\n');
+	}
+	fwrite(text.ptr, 1, text.len, stdout);
+	buffer_done(&text);
+}
+
 static enum result
 print_json(struct json_t *object)
 {
@@ -124,7 +145,7 @@ print(void *context, const struct quarantined *request)
 	struct report_row row = report_quarantined_row(request, buffer_slice(&raw));
 	enum result result = raw.failed ? RESULT_NO_MEMORY : RESULT_OK;
 	if (result == RESULT_OK && wanted->request)
-		fwrite(raw.ptr, 1, raw.len, stdout);
+		print_request(buffer_slice(&raw));
 	else if (result == RESULT_OK && wanted->json)
 		result = print_json(report_json(&report_quarantined, &row));
 	else if (result == RESULT_OK)
@@ -230,9 +251,9 @@ print_reverify(const struct wanted *wanted, const struct json_t *body)
 	else if (wanted->json && json_write(body, &text) == RESULT_OK)
 		printf("%.*s\n", SLICE_ARG(buffer_slice(&text)));
 	else
-		printf("%lld requests verified again: %lld kept, %lld still refused\n",
-		    (long long)number_of(body, "tried"), (long long)number_of(body, "kept"),
-		    (long long)number_of(body, "refused"));
+		printf("%lld request%s verified again: %lld kept, %lld still refused\n",
+		    (long long)number_of(body, "tried"), number_of(body, "tried") == 1 ? "" : "s",
+		    (long long)number_of(body, "kept"), (long long)number_of(body, "refused"));
 	buffer_done(&text);
 	return status;
 }

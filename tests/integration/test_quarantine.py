@@ -5,6 +5,9 @@ import base64
 import concurrent.futures
 import hashlib
 import json
+import os
+import pty
+import subprocess
 import threading
 import time
 from urllib.parse import urlencode
@@ -469,6 +472,32 @@ def test_a_forged_request_takes_no_more_of_the_processor_than_two_good_ones(daem
         daemon.settle()
     good = cost(scaled(5000, 2000), send_good)
     assert cost(scaled(20000, 5000), lambda count: flood(daemon, count)) < 2 * good
+
+
+def test_a_terminal_sees_no_stranger_s_control_bytes(make_daemon):
+    daemon = make_daemon(tokens=TOKENS)
+    params = status_params(new_sid(), "sent")
+    body = urlencode(params).encode() + b"&Body=\x1b[31m\nred"
+    data = request_bytes("POST", SAMPLE_TARGET, [
+        ("Content-Type", FORM), ("X-Twilio-Signature", sign(PUBLIC_URL, params, NEW_TOKEN))], body)
+    assert daemon.ask(data).status == 403
+    [row] = kept(daemon, 1)
+    command = [harness.DLRD, "quarantine", "show", str(row["id"]), "--request", "-c",
+               str(daemon.config)]
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(command, stdout=theirs, env=harness.environment()) as process:
+        os.close(theirs)
+        seen = b""
+        try:
+            while more := os.read(ours, 65536):
+                seen += more
+        except OSError:  # EIO: nobody writes any more
+            pass
+        assert process.wait(10) == 0
+    os.close(ours)
+    assert b"[31m" in seen and b"\x1b" not in seen and b"\r\nred" in seen
+    raw = subprocess.run(command, capture_output=True, env=harness.environment(), check=True).stdout
+    assert raw.endswith(body)
 
 
 def test_what_is_proven_outlives_a_flood(make_daemon):
