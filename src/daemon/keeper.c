@@ -106,6 +106,8 @@ note_failure(struct keeper *keeper, enum result result)
 		    "the quarantine cannot be written: %s: %s; refused requests are not kept until "
 		    "it can",
 		    result_text(result), quarantine_error(keeper->quarantine));
+	if (result == RESULT_OK && keeper->failing)
+		log_line(LOG_INFO, "the quarantine can be written again");
 	keeper->failing = result != RESULT_OK;
 }
 
@@ -131,11 +133,8 @@ keep(struct keeper *keeper)
 	metric_add(keeper->passed, kept.passed);
 	if (result == RESULT_OK)
 		result = quarantine_trim(keeper->quarantine, now_us, &trimmed);
-	if (result == RESULT_OK || result == RESULT_FULL) { /* nothing else ends a full log */
-		enum result copied = quarantine_checkpoint(keeper->quarantine);
-		if (result == RESULT_OK)
-			result = copied;
-	}
+	if (result == RESULT_OK)
+		result = quarantine_checkpoint(keeper->quarantine);
 	note_failure(keeper, result);
 	publish_size(keeper);
 }
