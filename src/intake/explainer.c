@@ -179,6 +179,11 @@ explainer_inherit(struct explainer *explainer, const struct explainer *before)
 	size_t count = 0;
 	explainer->time_us = before->time_us;
 	explainer->seen_us = before->seen_us;
+	explainer->told = before->told;
+	for (size_t i = 0; i < sizeof explainer->logs / sizeof explainer->logs[0]; i++) {
+		explainer->logs[i].second = before->logs[i].second;
+		explainer->logs[i].count = before->logs[i].count;
+	}
 	while (count < PRECEDENTS_MAX && before->precedents[count] != NULL)
 		count++;
 	while (count-- > 0) {

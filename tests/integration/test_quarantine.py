@@ -459,6 +459,17 @@ def test_all_our_traffic_at_full_speed_waits_to_be_mended(make_daemon, wrong, si
     daemon.audit()
 
 
+def test_reloads_in_a_flood_give_it_no_more_log_lines(make_daemon):
+    daemon = make_daemon(tokens=TOKENS)
+    started = time.monotonic()
+    for _ in range(20):
+        flood(daemon, 20)
+        hang_up(daemon)
+    until(lambda: offered(daemon) == 400, what="the keeper")
+    lines = daemon.log().count("refused a request")
+    assert 1 <= lines <= time.monotonic() - started + 2, lines
+
+
 @pytest.mark.skipif(bool(harness.SANITIZER), reason="a sanitizer's work is not the daemon's")
 def test_a_forged_request_takes_no_more_of_the_processor_than_two_good_ones(daemon):
     """It takes a quarter of one, so the bound is far from any noise (scripts/bench --flood)."""
@@ -569,6 +580,7 @@ def test_a_reader_that_stood_in_the_way_is_got_over(make_daemon):
         flood(daemon, 1)
         return daemon.metric("dlrd_quarantine_offered_total", '{fate="taken"}') > before + 10
     until(taken, what="the flood to be kept again")
+    assert "the quarantine can be written again" in daemon.log()
     assert (daemon.store / "quarantine.db-wal").stat().st_size <= 4 * 1024 * 1024
 
 

@@ -30,9 +30,9 @@ struct explainer_options {
 must_check enum result explainer_new(
     const struct explainer_options *options, struct explainer **out_explainer);
 
-/* Takes over what the one before found, and the time that it had left: a reload in a flood neither
- * forgets what our own traffic looks like nor gives strangers more time. Before the first request.
- */
+/* Takes over what the one before found, and the time and log lines that it had left: a reload in a
+ * flood neither forgets what our own traffic looks like nor gives strangers more of either. Before
+ * the first request. */
 void explainer_inherit(struct explainer *explainer, const struct explainer *before);
 
 /* Explains one refusal, and says so in request->cause ("undiagnosed" where there was no time for
