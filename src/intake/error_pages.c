@@ -5,13 +5,15 @@
  * its memory, a Content-Length that is no number) it answers with a page of HTML, the last of these
  * even with two heads, and it has no option against that. It makes the page and queues it through
  * its own exported functions; dynamic linking lets the executable have those names first. dlrd
- * itself makes responses with ..._with_free_callback, so whatever comes through
- * MHD_create_response_from_buffer is such a page: the refusal is then written here, once and empty,
- * and the library is told that it could not be queued, upon which it closes the connection. A test
- * sends requests that only the library can refuse and looks at the answers byte by byte.
+ * itself makes responses with ..._with_free_callback, so every response that is made through
+ * MHD_create_response_from_buffer (0.9.75) or MHD_create_response_from_buffer_static (1.0) is such a
+ * page. The refusal is then written here, once and empty, and the library learns that it could not be
+ * queued, upon which it closes the connection. Both functions are replaced whatever the version of the
+ * headers: the two libraries have one soname. A test sends requests that only the library can refuse
+ * and looks at the answers byte by byte.
  *
- * One of its refusals must never come: a query with more parameters than its memory holds. It goes
- * on with such a request after it has closed the connection, and crashes. Nobody here asks it for
+ * One of its refusals must never come: a query with more parameters than its memory holds. 0.9.75
+ * goes on with such a request after it has closed the connection, and crashes. Nobody here asks it for
  * parameters, so in the same way it is kept from noting any. */
 #define _GNU_SOURCE /* RTLD_NEXT */
 #include <dlfcn.h>
@@ -28,12 +30,29 @@
 
 static _Thread_local struct MHD_Response *page; /* made by the library, not queued yet */
 
+static struct MHD_Response *
+make_page(void)
+{
+	page = MHD_create_response_from_buffer_with_free_callback(0, (void *)"", NULL);
+	return page;
+}
+
 EXPORTED struct MHD_Response *
 MHD_create_response_from_buffer(size_t size, void *buffer, enum MHD_ResponseMemoryMode mode)
 {
 	(void)size, (void)buffer, (void)mode;
-	page = MHD_create_response_from_buffer_with_free_callback(0, (void *)"", NULL);
-	return page;
+	return make_page();
+}
+
+#if MHD_VERSION < 0x00097701
+struct MHD_Response *MHD_create_response_from_buffer_static(size_t size, const void *buffer);
+#endif
+
+EXPORTED struct MHD_Response *
+MHD_create_response_from_buffer_static(size_t size, const void *buffer)
+{
+	(void)size, (void)buffer;
+	return make_page();
 }
 
 static void

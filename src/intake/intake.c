@@ -17,6 +17,11 @@
  * zeroes what is unused after each request, so more of it costs time. */
 #define CONNECTION_MEMORY_SPARE 6144
 
+/* How strictly libmicrohttpd 1.0 reads requests. 3 is its strictest level: it rejects what RFC 9112 says
+ * a client SHOULD NOT send. nginx, HAProxy, Caddy and Apache send nothing of that kind, as
+ * tests/integration/test_proxies.py shows. 0.9.75 has no such levels. */
+#define CLIENT_DISCIPLINE_LEVEL 3
+
 static void
 log_library(void *context, const char *format, va_list arguments)
 {
@@ -48,6 +53,9 @@ start_daemon(struct intake *intake, struct listener *listener, int fd)
 	    {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)request_on_target, listener},
 	    {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)request_on_completed, listener},
 	    {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)request_on_connection, listener},
+#if MHD_VERSION >= 0x00097701
+	    {MHD_OPTION_CLIENT_DISCIPLINE_LVL, CLIENT_DISCIPLINE_LEVEL, NULL},
+#endif
 	    {MHD_OPTION_END, 0, NULL},
 	};
 	unsigned flags = MHD_USE_EPOLL | MHD_USE_ERROR_LOG;

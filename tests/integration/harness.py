@@ -6,6 +6,7 @@ every deadline is stretched by SLOW when the program is built with a sanitizer.
 """
 
 import csv
+import ctypes
 import hashlib
 import io
 import itertools
@@ -44,6 +45,13 @@ def _sanitizer():
     return None
 
 
+def _libmicrohttpd():
+    library = ctypes.CDLL("libmicrohttpd.so.12")
+    library.MHD_get_version.restype = ctypes.c_char_p
+    return tuple(map(int, library.MHD_get_version().decode().split(".")[:3]))
+
+
+MHD = _libmicrohttpd()  # (0, 9, 75) on Debian 12, (1, 0, 1) on Debian 13
 SANITIZER = _sanitizer()
 SLOW = 6 if SANITIZER else 2 if SMALL else 1
 
@@ -244,14 +252,20 @@ def sign(url, params=None, token=TOKEN):
 
 
 class Pairs:
-    """Parameters with repeated names, as the SDK iterates them: each pair once. (Newer SDKs take
-    lists for that; their order is the same, by name and then by value.)"""
+    """Parameters with repeated names, in the forms that the SDK reads: version 7 iterates items(),
+    version 9 iterates the names and calls getlist(). Both sign each pair once, in the same order."""
 
     def __init__(self, pairs):
         self.pairs = set(pairs)
 
     def items(self):
         return self.pairs
+
+    def __iter__(self):
+        return iter({name for name, _ in self.pairs})
+
+    def getlist(self, name):
+        return [value for other, value in self.pairs if other == name]
 
     def __bool__(self):
         return bool(self.pairs)
@@ -400,7 +414,8 @@ class Daemon:
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [*self.wrapper, DLRD, "serve", "-c", str(self.config)], stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log, env=environment(**self.env, **env), cwd="/")
+                stdout=log, stderr=log, env=environment(**self.env, **env), cwd="/",
+                start_new_session=True)
         return self
 
     def start(self, seconds=20):
@@ -411,9 +426,10 @@ class Daemon:
                 self.wait_ready(seconds)
                 return self
             except AssertionError:
-                # Somebody else took the free port between our look and the daemon's bind.
+                # Another program took the free port before the daemon bound it.
                 new = self.log_path.read_bytes()[before:]
                 if attempt == 2 or b"already in use" not in new:
+                    self.remove()
                     raise
         return self
 
@@ -461,10 +477,18 @@ class Daemon:
                     f"dlrd ended by itself with {self.process.returncode}: {self.log()[-3000:]}")
             self.check_log()
         finally:
-            if self.process is not None and self.process.poll() is None:
-                self.process.kill()
-                self.process.wait(30)
-            shutil.rmtree(self.home, ignore_errors=True)
+            self.remove()
+
+    def remove(self):
+        """Leaves nothing behind, in whatever state the daemon is. It leads a session of its own, so that
+        this reaches it behind a wrapper as well."""
+        if self.process is not None:
+            try:
+                os.killpg(self.process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            self.process.wait(30)
+        shutil.rmtree(self.home, ignore_errors=True)
 
     def check_log(self):
         raw = self.log_path.read_bytes() if self.log_path.exists() else b""

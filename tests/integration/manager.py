@@ -143,7 +143,8 @@ class Service(harness.Daemon):
             self.process = subprocess.Popen(
                 ["bash", "-c", f'export LISTEN_PID=$$ WATCHDOG_PID=$$; exec "$@" {moved}', "bash",
                  DLRD, "serve", "-c", str(self.config)], stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log, env=environment(**env), cwd="/", pass_fds=passed)
+                stdout=log, stderr=log, env=environment(**env), cwd="/", pass_fds=passed,
+                start_new_session=True)
         return self
 
     def start(self, seconds=20):
@@ -175,10 +176,10 @@ class Service(harness.Daemon):
 
     def reload(self, **sections):
         """systemctl reload of an active service, with sections laid over its configuration."""
-        assert SERVICE["ExecReload"] == "/bin/kill -HUP $MAINPID"
+        assert SERVICE["ExecReload"] == "/usr/bin/dlrd reload -c /etc/dlrd/dlrd.ini"
         with self.lock:
             self.write(**sections)
-            os.kill(self.process.pid, signal.SIGHUP)
+            os.kill(self.process.pid, signal.SIGHUP)  # as dlrd reload, without the wait
 
     @contextlib.contextmanager
     def reloads(self, times_a_second, sections):

@@ -113,11 +113,10 @@ AMBIGUOUS = {
 }
 
 
-# libmicrohttpd 0.9.75 reads header lines as C strings, passes over a folded value of these two headers,
-# and ends the head at a line that begins with a colon; nothing of it can be seen from outside. These
-# requests are why dlrd listens behind a proxy (test_proxies.py sends them to four). With a library
-# that mends one of them its test will fail, and this list is to be shortened.
-LENIENT = pytest.mark.xfail(strict=True, reason="leniency of libmicrohttpd 0.9.75")
+# libmicrohttpd 0.9.75 reads header lines as C strings, ignores a folded value of these two headers, and
+# ends the head at a line that begins with a colon; the program that uses it cannot see any of this. These
+# requests are why dlrd listens behind a proxy (test_proxies.py sends them to four). 1.0.1 refuses them all.
+LENIENT = pytest.mark.xfail(harness.MHD < (1, 0), strict=True, reason="leniency of libmicrohttpd 0.9.75")
 OVERLOOKED = {"folded-encoding", "folded-length", "no-name", "nul-in-length", "nul-in-encoding"}
 
 
@@ -162,7 +161,7 @@ def test_a_target_is_not_read_up_to_its_nul_only(hasty):
     before = len(hasty.events())
     data = (b"POST /sms/twilio\x00?more HTTP/1.1\r\n" + HOST + signed
             + b"Content-Length: %d\r\n\r\n" % len(body) + body)
-    assert statuses(converse(hasty, data)) in ([400], [403], [404])
+    assert statuses(converse(hasty, data)) in ([], [400], [403], [404])
     assert len(hasty.events()) == before
 
 
@@ -207,12 +206,14 @@ def test_an_unreadable_head_gets_one_refusal_or_silence(hasty, data):
 @pytest.mark.parametrize("parameters", [500, 1500])
 def test_any_number_of_query_parameters_is_survived(shared_daemon, target, parameters):
     """libmicrohttpd notes each of them in memory that it does not have, unless it is kept from
-    it, here and in the api."""
+    it, here and in the api. (1.0.1 closes the connection without an answer if the target has a NUL.)"""
     head = b"GET " + target + b"a=&b&" * (parameters // 2) + b" HTTP/1.1\r\nHost: a\r\n\r\n"
-    with shared_daemon.connect() as connection:
-        assert 400 <= connection.ask(head).status < 500
-    with harness.Connection(("127.0.0.1", shared_daemon.api_port)) as connection:
-        connection.ask(head)
+    for address in (shared_daemon.address, ("127.0.0.1", shared_daemon.api_port)):
+        with harness.Connection(address) as connection:
+            try:
+                assert 400 <= connection.ask(head).status < 500 or address[1] == shared_daemon.api_port
+            except Closed:
+                assert b"\0" in target and harness.MHD >= (1, 0)
     shared_daemon.keep(SAMPLE_TARGET, status_params(new_sid(), "sent"))
 
 
@@ -257,10 +258,22 @@ def test_a_chunked_body_is_kept(daemon):
             assert connection.ask(data).status == 204
             assert connection.ask(signed_get(SAMPLE_TARGET), "GET").status == 204
     body, signed = signed_parts()
-    extended = b"%X;name=value\r\n%s\r\n0\r\nX-Trailer: 1\r\n\r\n" % (len(body), body)
-    data = SAMPLE_LINE + HOST + signed + b"Transfer-Encoding: Chunked\r\n\r\n" + extended
+    trailed = b"%X\r\n%s\r\n0\r\nX-Trailer: 1\r\n\r\n" % (len(body), body)
+    data = SAMPLE_LINE + HOST + signed + b"Transfer-Encoding: Chunked\r\n\r\n" + trailed
     assert daemon.ask(data).status == 204
     assert sum(event["type"] == "Sent" for event in daemon.events()) == 4
+
+
+@pytest.mark.parametrize("extension", [b";name", b";name=value", b';name="v;w"'])
+def test_a_chunk_with_an_extension_is_kept_whole_or_refused(daemon, extension):
+    """libmicrohttpd 1.0.1 refuses every extension: it takes the end of that line for the first byte of the
+    chunk, and then does not find the chunk's end. No proxy passes extensions on."""
+    body, signed = signed_parts()
+    data = (SAMPLE_LINE + HOST + signed + b"Transfer-Encoding: chunked\r\n\r\n"
+            + b"%X%s\r\n%s\r\n0\r\n\r\n" % (len(body), extension, body))
+    status = daemon.ask(data).status
+    assert status == (204 if harness.MHD < (1, 0) else 400)
+    assert [event["type"] for event in daemon.events()] == ["Sent"] * (status == 204)
 
 
 @pytest.mark.parametrize("bad", [b"zz\r\nab\r\n0\r\n\r\n", b"-1\r\nab\r\n0\r\n\r\n",
