@@ -402,6 +402,11 @@ keeper_start(struct keeper *keeper, struct generation *generation, struct writer
 	generation_use(generation);
 	keeper->generation = generation;
 	keeper->writer = writer;
+	/* Creates quarantine.db if it is missing, so that it is there to be read once the daemon is ready.
+	 * If it cannot be opened, the log says so and the thread tries again. */
+	pthread_mutex_lock(&keeper->lock);
+	keep(keeper);
+	pthread_mutex_unlock(&keeper->lock);
 	int error = pthread_create(&keeper->thread, NULL, run, keeper);
 	keeper->started = error == 0;
 	if (error != 0)

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import pty
+import sqlite3
 import subprocess
 import threading
 import time
@@ -310,6 +311,20 @@ def test_a_page_cannot_act(make_daemon, action):
         assert response.status == status
     assert len(entries(daemon)) == 1
     assert daemon.get("/v1/quarantine/reverify")["state"] == "none"
+
+
+def test_the_quarantine_can_be_read_as_soon_as_the_daemon_is_ready(make_daemon):
+    """Also if the file cannot be set up at once: here another program holds its lock."""
+    daemon = make_daemon(start=False)
+    holder = sqlite3.connect(daemon.store / "quarantine.db", isolation_level=None)
+    holder.execute("PRAGMA journal_mode = WAL")
+    holder.execute("BEGIN IMMEDIATE")
+    daemon.spawn()
+    time.sleep(0.5)
+    holder.execute("ROLLBACK")
+    daemon.wait_ready()
+    assert json.loads(daemon.cli("quarantine", "list", "--json").stdout) == {"quarantine": []}
+    holder.close()
 
 
 def test_without_a_daemon_they_are_shown_and_not_changed(make_daemon):
