@@ -401,7 +401,7 @@ const struct cli_command cli_quarantine = {
 	"What came with a well-formed but wrong signature for a configured account was answered\n"
 	"403, never counted, and waits here, since a wrong setting of ours looks like that.\n"
 	"'proven' says that one of the configured tokens did sign it. Mend what the cause names\n"
-	"(dlrd quarantine show ID --request | dlrd explain -), have the daemon read it (SIGHUP),\n"
+	"(dlrd quarantine show ID --request | dlrd explain -), have the daemon read it (dlrd reload),\n"
 	"and reverify takes in all that is right now, at the time of its first arrival; what is\n"
 	"not stays. list and show read the file, whether or not a daemon runs; reverify and drop\n"
 	"ask the running daemon, over [api] listen.\n"

@@ -37,7 +37,7 @@ const struct cli_command cli_serve = {
     .usage = "Usage: dlrd serve [-c FILE]\n"
 	     "\n"
 	     "Takes callbacks until SIGTERM or SIGINT, which let what is in flight be kept and\n"
-	     "answered first; SIGHUP reads the configuration again. Logs to standard error; tells\n"
+	     "answered first; SIGHUP, or dlrd reload, re-reads the configuration. Logs to standard error; tells\n"
 	     "systemd when it is ready.\n"
 	     "\n"
 	     "  -c, --config FILE  the configuration (default " SETTINGS_DEFAULT_PATH ")\n"

@@ -6,30 +6,36 @@
 #include "dlrd/daemon/generation.h"
 #include "dlrd/daemon/keeper.h"
 #include "dlrd/daemon/lock.h"
+#include "dlrd/daemon/reload_socket.h"
 #include "dlrd/daemon/secrets.h"
 #include "dlrd/daemon/systemd.h"
 #include "dlrd/intake/intake.h"
 #include "dlrd/journal/writer.h"
 #include "dlrd/projector/projector.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define HEARTBEAT_MAX_US (10 * CLOCK_SECOND_US) /* a thread that is silent for longer is stuck */
 #define TICK_US (CLOCK_SECOND_US / 4)
 #define SPARE_FDS 64 /* databases, logs, the api */
+#define RELOAD_CLIENTS_MAX 16 /* calls of dlrd reload that one reload answers */
 
 struct daemon {
 	struct generation *generation; /* the configuration in force */
 	char journal_path[4096], store_path[4096], quarantine_path[4096];
 	int lock_fd;
+	int signal_fd; /* SIGTERM, SIGINT and SIGHUP */
+	int reload_fd; /* dlrd reload connects here; -1 if the socket could not be opened */
 	struct metrics *metrics;
 	struct signature_failures *failures;
 	struct keeper *keeper;
@@ -392,6 +398,8 @@ stop(struct daemon *daemon)
 	intake_free(daemon->intake);
 	store_close(daemon->store);
 	journal_close(daemon->journal);
+	if (daemon->generation != NULL)
+		reload_socket_close(daemon->generation->settings->directory, daemon->reload_fd);
 	if (daemon->own_sockets)
 		unlink_sockets(&daemon->generation->settings->listen);
 	keeper_free(daemon->keeper);
@@ -400,6 +408,8 @@ stop(struct daemon *daemon)
 	metrics_free(daemon->metrics);
 	if (daemon->lock_fd >= 0)
 		close(daemon->lock_fd);
+	if (daemon->signal_fd >= 0)
+		close(daemon->signal_fd);
 }
 
 /* --- running --- */
@@ -413,59 +423,58 @@ is_alive(const struct daemon *daemon)
 	       now_us - intake_heartbeat_us(daemon->intake) < HEARTBEAT_MAX_US;
 }
 
-/* --- a new configuration, on SIGHUP --- */
+/* --- a new configuration, on SIGHUP or for `dlrd reload` --- */
 
+/* Logs each line of problems. */
 static void
-tell_problems(struct slice problems)
+log_problems(struct slice problems)
 {
 	while (problems.len > 0) {
 		struct slice line = slice_take(&problems, '\n');
-		log_line(
-		    LOG_ERROR, "SIGHUP: the configuration stays as it was: %.*s", SLICE_ARG(line));
+		log_line(LOG_ERROR, "reload: the configuration stays as it was: %.*s", SLICE_ARG(line));
 	}
 }
 
+/* context: lines for whoever asked. */
 static void
-tell_fixed(void *context, const char *section, const char *key)
+report_fixed(void *context, const char *section, const char *key)
 {
-	(void)context;
 	log_line(LOG_WARNING,
-	    "SIGHUP: [%s] %s has changed, which needs a restart of dlrd; the old value stays until "
+	    "reload: [%s] %s has changed, which needs a restart of dlrd; the old value stays until "
 	    "then",
 	    section, key);
+	buffer_appendf(context, "[%s] %s has changed; that takes effect with a restart\n", section,
+	    key);
 }
 
+/* Appends the reason of a failure to lines, and the settings that only a restart changes. */
 static enum result
-read_generation(struct daemon *daemon, struct generation **out_generation)
+read_generation(struct daemon *daemon, struct generation **out_generation, struct buffer *lines)
 {
 	const struct settings *old = daemon->generation->settings;
 	struct settings *settings;
-	struct buffer problems = BUFFER_EMPTY;
 	struct failure failure;
-	enum result result = settings_load(old->path, SETTINGS_SERVE, &settings, &problems);
-	if (result == RESULT_OK) {
-		settings_keep_fixed(settings, old, tell_fixed, NULL);
-		result = generation_new(settings, daemon->metrics, daemon->failures,
-		    keeper_quarantine(daemon->keeper), out_generation, &failure);
-		if (result != RESULT_OK)
-			buffer_appendf(&problems, "%s\n", failure.text);
-	}
+	enum result result = settings_load(old->path, SETTINGS_SERVE, &settings, lines);
 	if (result != RESULT_OK)
-		tell_problems(buffer_slice(&problems));
-	buffer_done(&problems);
+		return result;
+	settings_keep_fixed(settings, old, report_fixed, lines);
+	result = generation_new(settings, daemon->metrics, daemon->failures,
+	    keeper_quarantine(daemon->keeper), out_generation, &failure);
+	if (result != RESULT_OK)
+		buffer_appendf(lines, "%s\n", failure.text);
 	return result;
 }
 
-/* Everything that can fail comes first: then nothing has changed. */
+/* Everything that can fail comes first: then nothing has changed, and the reason is in lines. */
 static enum result
-take_generation(struct daemon *daemon, struct generation *generation)
+take_generation(struct daemon *daemon, struct generation *generation, struct buffer *lines)
 {
 	struct projector_store_config store;
 	struct projector_config projector;
 	struct intake_config intake;
 	struct failure failure;
 	if (generation_store_config(generation, &store, &failure) != RESULT_OK) {
-		tell_problems(slice_of(failure.text));
+		buffer_appendf(lines, "%s\n", failure.text);
 		return RESULT_INVALID;
 	}
 	size_t codes = store.catalogue->count;
@@ -474,7 +483,7 @@ take_generation(struct daemon *daemon, struct generation *generation)
 		generation_release(generation);
 		error_catalogue_done(store.catalogue);
 		free(store.catalogue);
-		tell_problems(SLICE("no memory"));
+		buffer_append(lines, SLICE("no memory\n"));
 		return RESULT_NO_MEMORY;
 	}
 	generation_projector_config(generation, &projector);
@@ -485,41 +494,115 @@ take_generation(struct daemon *daemon, struct generation *generation)
 	api_set_token(daemon->api, generation->settings->api_token);
 	log_set_level(generation->settings->log_level);
 	secrets_tell(generation->settings);
-	log_line(LOG_INFO, "SIGHUP: the configuration was read again, with %zu error codes", codes);
+	log_line(LOG_INFO, "reload: the configuration was read again, with %zu error codes", codes);
 	return RESULT_OK;
 }
 
-static void
-reload(struct daemon *daemon)
+/* Returns whether the new configuration is in force. lines: what the caller should know. */
+static bool
+reload(struct daemon *daemon, struct buffer *lines)
 {
 	struct generation *next;
 	systemd_notify_reloading();
-	if (read_generation(daemon, &next) == RESULT_OK) {
+	bool taken = read_generation(daemon, &next, lines) == RESULT_OK;
+	if (taken) {
 		struct generation *old = daemon->generation;
-		bool taken = take_generation(daemon, next) == RESULT_OK;
+		taken = take_generation(daemon, next, lines) == RESULT_OK;
 		daemon->generation = taken ? next : old;
 		generation_release(taken ? old : next);
 	}
+	if (!taken)
+		log_problems(buffer_slice(lines));
 	systemd_notify("READY=1");
+	return taken;
 }
 
+static void
+reload_on_signal(struct daemon *daemon)
+{
+	struct buffer lines = BUFFER_EMPTY;
+	reload(daemon, &lines);
+	buffer_done(&lines);
+}
+
+/* One reload serves all that ask at this moment: each of them connected after its file was written. */
+static void
+reload_for_clients(struct daemon *daemon)
+{
+	int clients[RELOAD_CLIENTS_MAX];
+	size_t count = 0;
+	while (count < RELOAD_CLIENTS_MAX) {
+		clients[count] = reload_socket_accept(daemon->reload_fd);
+		if (clients[count] < 0)
+			break;
+		count++;
+	}
+	if (count == 0)
+		return;
+
+	struct buffer lines = BUFFER_EMPTY;
+	bool reloaded = reload(daemon, &lines);
+	for (size_t i = 0; i < count; i++)
+		reload_socket_answer(clients[i], reloaded, buffer_slice(&lines));
+	buffer_done(&lines);
+}
+
+/* The next signal that waits; 0 if none does. */
 static int
-wait_for_signal(struct daemon *daemon, const sigset_t *signals)
+take_signal(int fd)
+{
+	struct signalfd_siginfo info;
+	return read(fd, &info, sizeof info) == (ssize_t)sizeof info ? (int)info.ssi_signo : 0;
+}
+
+/* Serves until SIGTERM or SIGINT, which is returned. */
+static int
+run(struct daemon *daemon)
 {
 	int64_t watchdog_us = systemd_watchdog_us();
 	int64_t tick_us = watchdog_us > 0 && watchdog_us < TICK_US ? watchdog_us : TICK_US;
-	struct timespec tick = {
-	    .tv_sec = tick_us / CLOCK_SECOND_US, .tv_nsec = tick_us % CLOCK_SECOND_US * 1000};
+	struct pollfd events[] = {{.fd = daemon->signal_fd, .events = POLLIN},
+	    {.fd = daemon->reload_fd, .events = POLLIN}};
 	for (;;) {
-		int signal = sigtimedwait(signals, NULL, &tick);
+		/* Woken early or by an error of poll, this loop does what it does at each tick. */
+		(void)!poll(events, 2, (int)(tick_us / 1000));
+		int signal = take_signal(daemon->signal_fd);
 		if (signal == SIGHUP)
-			reload(daemon);
+			reload_on_signal(daemon);
 		else if (signal > 0)
 			return signal;
+		reload_for_clients(daemon);
 		api_tick(daemon->api);
 		if (watchdog_us > 0 && is_alive(daemon))
 			systemd_notify("WATCHDOG=1");
 	}
+}
+
+/* Without the socket everything but `dlrd reload` works. */
+static void
+open_reload_socket(struct daemon *daemon)
+{
+	struct failure failure;
+	if (reload_socket_open(daemon->generation->settings->directory, &daemon->reload_fd, &failure) !=
+	    RESULT_OK)
+		log_line(LOG_WARNING, "%s; dlrd reload does not work, SIGHUP does", failure.text);
+}
+
+/* All threads inherit the mask. */
+static enum result
+block_signals(struct daemon *daemon, struct failure *failure)
+{
+	sigset_t signals;
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	daemon->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	return daemon->signal_fd >= 0
+		   ? RESULT_OK
+		   : failure_set(failure, RESULT_IO, "signalfd: %s", strerror(errno));
 }
 
 enum result
@@ -534,7 +617,7 @@ daemon_run(struct settings *settings, struct failure *failure)
 		settings_free(settings);
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
 	}
-	daemon->lock_fd = -1;
+	daemon->lock_fd = daemon->signal_fd = daemon->reload_fd = -1;
 	snprintf(daemon->journal_path, sizeof daemon->journal_path, "%s/" JOURNAL_FILE,
 	    settings->directory);
 	snprintf(
@@ -542,20 +625,18 @@ daemon_run(struct settings *settings, struct failure *failure)
 	snprintf(daemon->quarantine_path, sizeof daemon->quarantine_path, "%s/" QUARANTINE_FILE,
 	    settings->directory);
 
-	sigset_t signals;
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGHUP);
-	sigprocmask(SIG_BLOCK, &signals, NULL); /* all threads inherit it */
-	signal(SIGPIPE, SIG_IGN);
 	prepare_process(settings);
 	secrets_tell(settings);
 
-	enum result result = start(daemon, settings, failure);
+	enum result result = block_signals(daemon, failure);
+	if (result == RESULT_OK)
+		result = start(daemon, settings, failure);
+	else
+		settings_free(settings);
 	if (result == RESULT_OK) {
+		open_reload_socket(daemon);
 		systemd_notify("READY=1\nSTATUS=keeping callbacks");
-		int signal = wait_for_signal(daemon, &signals);
+		int signal = run(daemon);
 		log_line(LOG_INFO, "%s: finishing what is in flight", strsignal(signal));
 		systemd_notify("STOPPING=1");
 	}

@@ -29,7 +29,7 @@ class Catalogue:
         """SIGHUP; gives what the log says of it."""
         before = len(self.daemon.log())
         os.kill(self.daemon.pid, signal.SIGHUP)
-        until(lambda: "SIGHUP: " in self.daemon.log()[before:] and
+        until(lambda: "reload: " in self.daemon.log()[before:] and
               self.daemon.log().endswith("\n"), what="the log to tell of SIGHUP")
         return self.daemon.log()[before:]
 

@@ -1,8 +1,10 @@
-"""SIGHUP: everything of the configuration but listeners and the store's place is taken anew, or,
-where something is wrong with it, nothing; no request fails meanwhile."""
+"""SIGHUP and dlrd reload: all of the configuration but listeners and the store's directory takes effect or,
+if anything in it is wrong, nothing; no request fails meanwhile."""
 
 import os
 import signal
+import socket
+import stat
 import threading
 
 import pytest
@@ -27,7 +29,7 @@ def write(daemon, changes):
                           for name, keys in sections.items()], daemon.config)
 
 
-def hang_up(daemon, said="SIGHUP: the configuration "):
+def hang_up(daemon, said="reload: the configuration "):
     """SIGHUP, and what the log then says of it."""
     before = len(daemon.log())
     os.kill(daemon.pid, signal.SIGHUP)
@@ -206,3 +208,90 @@ def test_reloads_ten_times_a_second_under_load_fail_no_request(make_daemon, tmp_
         assert post(daemon) == 204
     assert phone(1) not in daemon.log()
     assert daemon.rss() < rss + scaled(20, 60) * 1024 * 1024, "old generations are let go of"
+
+
+# --- dlrd reload ---
+
+
+def ask_reload(daemon):
+    return daemon.cli("reload", check=False)
+
+
+def test_dlrd_reload_returns_when_the_configuration_is_in_force(make_daemon):
+    daemon = make_daemon(tokens=(harness.TOKEN, NEW_TOKEN))
+    write(daemon, {f"account {ACCOUNT}": {"next_auth_token": NEW_TOKEN}})
+    found = ask_reload(daemon)
+    assert (found.returncode, found.stdout, found.stderr) == (0, "", "")
+    posts(daemon, 204, token=NEW_TOKEN)
+
+
+@pytest.mark.parametrize("changes, words", [
+    ({"store": {"nonsense": "1"}}, "[store] nonsense: "),
+    ({"server": {"public_url": "callbacks"}}, "[server] public_url: "),
+    ({f"account {ACCOUNT}": {"auth_token": None, "auth_token_file": "/nowhere/token"}},
+     "[account AC0123456789abcdef0123456789abcdef] auth_token_file: "),
+    ({"store": {"error_codes": "/nowhere/codes.csv"}}, "/nowhere/codes.csv"),
+], ids=["unknown-key", "bad-value", "missing-token-file", "missing-catalogue"])
+def test_dlrd_reload_fails_and_names_what_is_wrong(make_daemon, changes, words):
+    daemon = make_daemon()
+    write(daemon, changes)
+    found = ask_reload(daemon)
+    assert found.returncode == 1 and words in found.stderr and found.stdout == "", found
+    assert post(daemon) == 204
+
+
+def test_dlrd_reload_names_the_line(make_daemon):
+    daemon = make_daemon()
+    write(daemon, {"store": {"nonsense": "1"}})
+    line = daemon.config.read_text().splitlines().index("nonsense = 1") + 1
+    assert f"{daemon.config}:{line}: [store] nonsense" in ask_reload(daemon).stderr
+
+
+def test_dlrd_reload_says_what_needs_a_restart(make_daemon):
+    daemon = make_daemon()
+    write(daemon, {"server": {"listen": f"127.0.0.1:{harness.free_port()}"}})
+    found = ask_reload(daemon)
+    assert found.returncode == 0 and "[server] listen" in found.stdout, found
+    assert "restart" in found.stdout
+
+
+def test_dlrd_reload_without_a_daemon_fails(make_daemon):
+    daemon = make_daemon(start=False)
+    daemon.write()
+    found = ask_reload(daemon)
+    assert found.returncode == 1 and "no dlrd" in found.stderr and str(daemon.store) in found.stderr
+
+
+def test_dlrd_reload_works_after_a_kill_and_leaves_no_socket_after_a_stop(make_daemon):
+    daemon = make_daemon()
+    path = daemon.store / "reload.sock"
+    daemon.kill()
+    assert path.exists()
+    assert ask_reload(daemon).returncode == 1
+    daemon.start()
+    assert ask_reload(daemon).returncode == 0
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600, "only the daemon's user may ask"
+    assert daemon.terminate() == 0
+    assert not path.exists()
+
+
+def test_callers_of_dlrd_reload_that_do_not_listen_hold_nothing_up(make_daemon):
+    daemon = make_daemon()
+    silent = []
+    for _ in range(40):
+        client = socket.socket(socket.AF_UNIX)
+        client.connect(str(daemon.store / "reload.sock"))
+        silent.append(client)
+        if len(silent) % 2:
+            client.close()
+    assert ask_reload(daemon).returncode == 0
+    assert post(daemon) == 204
+    assert daemon.terminate() == 0
+
+
+def test_dlrd_reload_in_a_directory_with_a_long_name(make_daemon, tmp_path):
+    """Longer than the address of a unix socket."""
+    store = tmp_path / ("long" * 22) / "store"
+    store.mkdir(parents=True)
+    daemon = make_daemon(store=store)
+    assert ask_reload(daemon).returncode == 0

@@ -2,8 +2,8 @@
  *
  * Order of life: lock, store, journal, writer, projector, api, intake; then READY. On SIGTERM or
  * SIGINT the intake stops accepting, what is in flight is committed and answered, the projector
- * catches up for a few seconds, and all is closed. On SIGHUP the configuration is read again, all
- * of it or, where anything is wrong with it, nothing. */
+ * catches up for a few seconds, and all is closed. On SIGHUP, or asked by `dlrd reload`, the
+ * configuration is re-read: all of it takes effect or, if anything in it is wrong, nothing. */
 #ifndef DLRD_DAEMON_DAEMON_H
 #define DLRD_DAEMON_DAEMON_H
 
