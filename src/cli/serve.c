@@ -2,7 +2,14 @@
 
 #include "dlrd/daemon/daemon.h"
 
-#include <stdio.h>
+static void
+log_problems(struct slice problems)
+{
+	while (problems.len > 0) {
+		struct slice line = slice_take(&problems, '\n');
+		log_line(LOG_ERROR, "%.*s", SLICE_ARG(line));
+	}
+}
 
 static int
 run(const struct cli_command *command, int count, char **words)
@@ -19,7 +26,7 @@ run(const struct cli_command *command, int count, char **words)
 		return cli_usage_error(command, "unexpected \"%s\"", words[operands]);
 	enum result result = settings_load(path, SETTINGS_SERVE, &settings, &problems);
 	if (result != RESULT_OK) {
-		fprintf(stderr, "%.*s", SLICE_ARG(buffer_slice(&problems)));
+		log_problems(buffer_slice(&problems));
 		buffer_done(&problems);
 		return CLI_FAILED;
 	}

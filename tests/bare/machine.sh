@@ -26,7 +26,7 @@ lay_base() { # SUITE
 # name resolution, package settings and certificate authorities.
 lay_machine() { # SUITE ROOT
 	local file
-	lay_base "$1" || return 1
+	lay_base "$1" || return
 	cp -a "$cache/base-$1" "$2"
 	cp /etc/resolv.conf /etc/hosts "$2/etc/"
 	find /etc/apt/apt.conf.d -name '99*' -exec cp {} "$2/etc/apt/apt.conf.d/" \;
@@ -36,7 +36,7 @@ lay_machine() { # SUITE ROOT
 	mkdir -p "$2/usr/local/share/ca-certificates"
 	find /usr/local/share/ca-certificates -name '*.crt' \
 		-exec cp {} "$2/usr/local/share/ca-certificates/" \;
-	chroot "$2" update-ca-certificates >/dev/null 2>&1
+	env -i PATH="$PATH:/usr/sbin" chroot "$2" update-ca-certificates >/dev/null 2>&1
 }
 
 # Runs a command in a machine, in process and mount namespaces of its own: whatever ends this shell also
