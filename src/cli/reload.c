@@ -1,10 +1,12 @@
 #include "dlrd/cli/cli.h"
 
 #include "dlrd/base/clock.h"
+#include "dlrd/base/log.h"
 #include "dlrd/daemon/reload_socket.h"
 #include "dlrd/daemon/settings.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* Reading a large configuration takes milliseconds; a daemon that needs longer than this hangs. */
 #define ANSWER_TIMEOUT_US (30 * CLOCK_SECOND_US)
@@ -18,6 +20,21 @@ print_lines(FILE *out, struct slice text)
 		buffer_append_visible(&line, slice_take(&text, '\n'));
 		fprintf(out, "%.*s\n", SLICE_ARG(buffer_slice(&line)));
 		buffer_done(&line);
+	}
+}
+
+/* Of a file that the daemon was not asked to read. It logs what it refuses; under systemd this takes its
+ * place, since systemctl shows nothing of what ExecReload= prints. */
+static void
+report_problems(struct slice text)
+{
+	if (getenv("JOURNAL_STREAM") == NULL) {
+		print_lines(stderr, text);
+		return;
+	}
+	while (text.len > 0) {
+		struct slice line = slice_take(&text, '\n');
+		log_line(LOG_ERROR, "reload: the configuration stays as it was: %.*s", SLICE_ARG(line));
 	}
 }
 
@@ -54,7 +71,7 @@ run(const struct cli_command *command, int count, char **words)
 		return cli_usage_error(command, "unexpected \"%s\"", words[operands]);
 
 	if (settings_load(path, SETTINGS_QUERY, &settings, &problems) != RESULT_OK) {
-		print_lines(stderr, buffer_slice(&problems));
+		report_problems(buffer_slice(&problems));
 		buffer_done(&problems);
 		return cli_failure(command, "the daemon was not asked; correct the file and run this again");
 	}

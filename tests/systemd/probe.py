@@ -13,8 +13,7 @@ import socket
 import sys
 
 libc = ctypes.CDLL(None, use_errno=True)
-CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
-SYS_ADD_KEY, SYS_IOPL = 248, 172
+CLONE_NEWUSER = 0x10000000
 
 
 def call(function, *arguments):
@@ -74,6 +73,7 @@ TRIES = {
     "lower its priority": lambda: os.setpriority(os.PRIO_PROCESS, 0, 5),
     "mount": lambda: call(libc.mount, b"none", b"/mnt", b"tmpfs", 0, None),
     "trace": lambda: call(libc.ptrace, 0, 0, 0, 0),
+    "call another machine": lambda: socket.create_connection(("192.0.2.1", 9), 5).close(),
     "open a unix socket": lambda: socket.socket(socket.AF_UNIX).close(),
     "open an internet socket": lambda: socket.socket(socket.AF_INET).close(),
 }

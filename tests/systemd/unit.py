@@ -1,10 +1,13 @@
 """dlrd as the unit runs it: installed by the words of README, started and stopped by systemctl."""
 
+import fcntl
 import json
 import os
 import pathlib
 import re
 import shutil
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -21,6 +24,7 @@ OVERRIDE = pathlib.Path("/etc/systemd/system/dlrd.service")
 CONFIG = pathlib.Path("/etc/dlrd/dlrd.ini")
 TOKEN_FILE = pathlib.Path("/etc/dlrd/auth_token")
 STORE = pathlib.Path("/var/lib/dlrd")
+OTHER_ADDRESS = "192.0.2.1"  # probe.py connects to it
 
 SECTIONS = {"server": {"public_url": PUBLIC_URL}, f"account {ACCOUNT}": {"auth_token_file": "auth_token"}}
 
@@ -101,13 +105,21 @@ class Unit(harness.Daemon):
 
     # what it says
 
-    def log(self, since="0"):
+    def log(self, since="@0"):
         """Entries of the journal, oldest first: (priority, text)."""
         run("journalctl", "--sync")
         text = run("journalctl", "-u", "dlrd.service", "-o", "json", "--since", since).stdout
         entries = [json.loads(line) for line in text.splitlines()]
         return [(int(entry["PRIORITY"]), str(entry["MESSAGE"])) for entry in entries
                 if entry.get("_SYSTEMD_UNIT") == "dlrd.service"]
+
+
+def add_address():
+    """An address that is not of the loopback network, on the loopback interface."""
+    name = struct.pack("16s", b"lo:1")
+    address = struct.pack("H2s4s8x", socket.AF_INET, b"", socket.inet_aton(OTHER_ADDRESS))
+    with socket.socket() as any_socket:
+        fcntl.ioctl(any_socket, 0x8916, name + address)  # SIOCSIFADDR
 
 
 def now():
