@@ -106,6 +106,7 @@ def guard(command):
     """Runs the command, cleans up behind it, and returns its exit status."""
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     folder = tempfile.mkdtemp(prefix="dlrd-test-")
+    os.chmod(folder, 0o711)  # programs that run as other users have files below it
     told = []
 
     def stop(number, _frame):

@@ -169,7 +169,7 @@ reload_socket_ask(const char *directory, int64_t timeout_us, bool *out_reloaded,
     struct buffer *out_text, struct failure *failure)
 {
 	struct buffer answer = BUFFER_EMPTY;
-	int fd;
+	int fd = -1;
 	enum result result = connect_in(directory, &fd, failure);
 	if (result != RESULT_OK)
 		return result;

@@ -82,9 +82,11 @@ def test_it_runs_as_a_user_that_owns_nothing_but_its_store(unit):
     owner = os.stat(f"/proc/{unit.pid}").st_uid
     assert owner > 0
     store = pathlib.Path("/var/lib/private/dlrd")
-    assert (store.stat().st_uid, store.stat().st_mode & 0o777) == (owner, 0o700)
+    # systemd 257 maps the owner: on the disk it is nobody's.
+    on_disk = store.stat().st_uid
+    assert on_disk in (owner, 65534) and store.stat().st_mode & 0o777 == 0o700
     for file in store.iterdir():
-        assert file.stat().st_uid == owner and file.stat().st_mode & 0o007 == 0, file
+        assert file.stat().st_uid == on_disk and file.stat().st_mode & 0o007 == 0, file
 
 
 @broken_by("LoadCredential=auth_token:/etc/dlrd/auth_token")
@@ -155,7 +157,7 @@ def probe(unit):
          ("RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX", "RestrictAddressFamilies=AF_INET")),
         ("open an internet socket", {"allowed"},
          ("RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX", "RestrictAddressFamilies=AF_UNIX")),
-        ("map writable code", {"EPERM"}, ("MemoryDenyWriteExecute=yes",)),
+        ("map writable code", {"EPERM", "EACCES"}, ("MemoryDenyWriteExecute=yes",)),
         ("set a user ID bit", {"EPERM"}, ("RestrictSUIDSGID=yes",), ("DynamicUser=yes", "DynamicUser=no")),
         ("change its personality", {"EPERM"}, ("LockPersonality=yes",)),
         ("lower its priority", {"allowed"}, ("SystemCallFilter=setpriority setrlimit",)),
@@ -175,7 +177,7 @@ def test_the_sandbox(probe, what, wanted):
 def test_another_machine_cannot_be_called(unit, request):
     """IPAddressDeny= needs a kernel that lets this systemd load its filters."""
     found = run("systemd-analyze", "security", "--offline=true", value("FragmentPath")).stdout
-    assert re.search(r"✓ IPAddressDeny=", found), found
+    assert "allow list with only localhost entries" in re.search(r".* IPAddressDeny=.*", found).group(0)
     units.add_address()
     outcome = request.getfixturevalue("probe")["call another machine"]
     if outcome == "ECONNREFUSED":
