@@ -398,8 +398,6 @@ stop(struct daemon *daemon)
 	intake_free(daemon->intake);
 	store_close(daemon->store);
 	journal_close(daemon->journal);
-	if (daemon->generation != NULL)
-		reload_socket_close(daemon->generation->settings->directory, daemon->reload_fd);
 	if (daemon->own_sockets)
 		unlink_sockets(&daemon->generation->settings->listen);
 	keeper_free(daemon->keeper);
@@ -410,6 +408,8 @@ stop(struct daemon *daemon)
 		close(daemon->lock_fd);
 	if (daemon->signal_fd >= 0)
 		close(daemon->signal_fd);
+	if (daemon->reload_fd >= 0)
+		close(daemon->reload_fd);
 }
 
 /* --- running --- */

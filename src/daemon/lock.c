@@ -41,3 +41,16 @@ lock_acquire(const char *directory, int *out_fd, struct failure *failure)
 	*out_fd = fd;
 	return RESULT_OK;
 }
+
+pid_t
+lock_holder(const char *directory)
+{
+	char path[4096], holder[32] = "";
+	snprintf(path, sizeof path, "%s/dlrd.lock", directory);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	ssize_t len = read(fd, holder, sizeof holder - 1);
+	close(fd);
+	return len > 0 ? (pid_t)strtol(holder, NULL, 10) : 0;
+}

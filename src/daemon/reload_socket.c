@@ -1,11 +1,12 @@
-#define _GNU_SOURCE /* accept4, O_PATH */
+#define _GNU_SOURCE /* accept4, struct ucred */
 #include "dlrd/daemon/reload_socket.h"
 
 #include "dlrd/base/clock.h"
+#include "dlrd/daemon/lock.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,70 +14,65 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define FILE_NAME "reload.sock"
 #define CLIENTS_WAITING_MAX 16
 #define ANSWER_MAX (64 * 1024) /* fits into the buffer of a socket, so that no answer waits */
 
 #define RELOADED SLICE("reloaded\n")
 #define REFUSED SLICE("refused\n")
 
-/* A directory's path may be longer than the 107 bytes that the address of a unix socket has room for,
- * so the address goes through an open descriptor of the directory. Returns that descriptor, for the
- * caller to close, or -1 with errno set. */
-static int
+/* Returns the length of the address; 0, with errno set, if there is no such directory. */
+static socklen_t
 make_address(const char *directory, struct sockaddr_un *out_address)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0)
-		snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/" FILE_NAME, fd);
+	struct stat info;
+	if (stat(directory, &info) != 0)
+		return 0;
+	/* The NUL in front makes it abstract. */
+	int len = snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "dlrd-reload-%llx-%llx",
+	    (unsigned long long)info.st_dev, (unsigned long long)info.st_ino);
 	*out_address = address;
-	return fd;
+	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len);
+}
+
+static bool
+read_peer(int fd, struct ucred *out_peer)
+{
+	socklen_t len = sizeof *out_peer;
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, out_peer, &len) == 0;
 }
 
 /* --- the daemon's side --- */
 
-static int
-listen_in(const char *directory)
-{
-	struct sockaddr_un address;
-	int directory_fd = make_address(directory, &address);
-	if (directory_fd < 0)
-		return -1;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	unlink(address.sun_path);
-	mode_t mask = umask(0177);
-	bool bound = fd >= 0 &&
-		     bind(fd, (const struct sockaddr *)&address, sizeof address) == 0 &&
-		     listen(fd, CLIENTS_WAITING_MAX) == 0;
-	int error = errno;
-	umask(mask);
-
-	close(directory_fd);
-	if (bound)
-		return fd;
-	if (fd >= 0)
-		close(fd);
-	errno = error;
-	return -1;
-}
-
 enum result
 reload_socket_open(const char *directory, int *out_fd, struct failure *failure)
 {
-	int fd = listen_in(directory);
-	if (fd < 0)
-		return failure_set(failure, RESULT_IO, "cannot listen on %s/" FILE_NAME ": %s",
-		    directory, strerror(errno));
-	*out_fd = fd;
-	return RESULT_OK;
+	struct sockaddr_un address;
+	socklen_t len = make_address(directory, &address);
+	int fd = len == 0 ? -1 : socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd >= 0 && bind(fd, (const struct sockaddr *)&address, len) == 0 &&
+	    listen(fd, CLIENTS_WAITING_MAX) == 0) {
+		*out_fd = fd;
+		return RESULT_OK;
+	}
+	failure_set(
+	    failure, RESULT_IO, "cannot listen for dlrd reload in %s: %s", directory, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return RESULT_IO;
 }
 
 int
 reload_socket_accept(int fd)
 {
-	return fd < 0 ? -1 : accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int client_fd;
+	while (fd >= 0 && (client_fd = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
+		struct ucred peer;
+		if (read_peer(client_fd, &peer) && (peer.uid == 0 || peer.uid == geteuid()))
+			return client_fd;
+		close(client_fd);
+	}
+	return -1;
 }
 
 void
@@ -93,48 +89,30 @@ reload_socket_answer(int client_fd, bool reloaded, struct slice text)
 	close(client_fd);
 }
 
-void
-reload_socket_close(const char *directory, int fd)
-{
-	struct sockaddr_un address;
-	if (fd < 0)
-		return;
-	int directory_fd = make_address(directory, &address);
-	if (directory_fd >= 0) {
-		unlink(address.sun_path);
-		close(directory_fd);
-	}
-	close(fd);
-}
-
 /* --- the caller's side --- */
 
 static enum result
 connect_in(const char *directory, int *out_fd, struct failure *failure)
 {
 	struct sockaddr_un address;
-	int directory_fd = make_address(directory, &address);
-	if (directory_fd < 0)
+	struct ucred peer;
+	socklen_t len = make_address(directory, &address);
+	if (len == 0)
 		return failure_set(failure, errno == ENOENT ? RESULT_NOT_FOUND : RESULT_IO,
 		    "cannot open %s: %s", directory, strerror(errno));
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int error = fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof address) != 0
-			? errno
-			: 0;
-	close(directory_fd);
-	if (error == 0) {
+	if (fd < 0)
+		return failure_set(failure, RESULT_IO, "socket: %s", strerror(errno));
+	if (connect(fd, (const struct sockaddr *)&address, len) == 0 && read_peer(fd, &peer) &&
+	    peer.pid > 0 && peer.pid == lock_holder(directory)) {
 		*out_fd = fd;
 		return RESULT_OK;
 	}
-	if (fd >= 0)
-		close(fd);
-	if (error == ENOENT || error == ECONNREFUSED)
-		return failure_set(failure, RESULT_NOT_FOUND,
-		    "no dlrd that can be asked works in %s; start one, or name the configuration of "
-		    "the one that runs with -c",
-		    directory);
-	return failure_set(failure, RESULT_IO, "cannot connect to %s/" FILE_NAME ": %s%s", directory,
-	    strerror(error), error == EACCES ? "; run this as root or as the daemon's user" : "");
+	close(fd);
+	return failure_set(failure, RESULT_NOT_FOUND,
+	    "no dlrd that can be asked works in %s; start one, or name the configuration of the one that "
+	    "runs with -c",
+	    directory);
 }
 
 /* Reads to the end of the answer. */
@@ -157,7 +135,7 @@ receive(int fd, int64_t deadline_us, struct buffer *out, struct failure *failure
 			continue;
 		if (len < 0)
 			return failure_set(failure, RESULT_IO,
-			    "the daemon ended before it answered: %s", strerror(errno));
+			    "the connection to the daemon broke: %s", strerror(errno));
 		if (len == 0)
 			return RESULT_OK;
 		out->len += (size_t)len;
@@ -179,7 +157,8 @@ reload_socket_ask(const char *directory, int64_t timeout_us, bool *out_reloaded,
 	struct slice text = buffer_slice(&answer);
 	bool reloaded = slice_starts_with(text, RELOADED);
 	if (result == RESULT_OK && !reloaded && !slice_starts_with(text, REFUSED))
-		result = failure_set(failure, RESULT_IO, "the daemon ended before it answered");
+		result = failure_set(failure, RESULT_IO,
+		    "the daemon did not answer: it answers root and its own user, until it stops");
 	if (result == RESULT_OK) {
 		*out_reloaded = reloaded;
 		buffer_append(out_text, slice_from(text, reloaded ? RELOADED.len : REFUSED.len));

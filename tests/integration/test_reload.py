@@ -4,7 +4,8 @@ if anything in it is wrong, nothing; no request fails meanwhile."""
 import os
 import signal
 import socket
-import stat
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -262,17 +263,19 @@ def test_dlrd_reload_without_a_daemon_fails(make_daemon):
     assert found.returncode == 1 and "no dlrd" in found.stderr and str(daemon.store) in found.stderr
 
 
-def test_dlrd_reload_works_after_a_kill_and_leaves_no_socket_after_a_stop(make_daemon):
+def reload_socket(daemon):
+    """The name of its socket, as reload_socket.h has it."""
+    info = daemon.store.stat()
+    return f"\0dlrd-reload-{info.st_dev:x}-{info.st_ino:x}"
+
+
+def test_dlrd_reload_works_after_a_kill(make_daemon):
     daemon = make_daemon()
-    path = daemon.store / "reload.sock"
     daemon.kill()
-    assert path.exists()
-    assert ask_reload(daemon).returncode == 1
+    found = ask_reload(daemon)
+    assert found.returncode == 1 and "no dlrd" in found.stderr
     daemon.start()
     assert ask_reload(daemon).returncode == 0
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600, "only the daemon's user may ask"
-    assert daemon.terminate() == 0
-    assert not path.exists()
 
 
 def test_callers_of_dlrd_reload_that_do_not_listen_hold_nothing_up(make_daemon):
@@ -280,7 +283,7 @@ def test_callers_of_dlrd_reload_that_do_not_listen_hold_nothing_up(make_daemon):
     silent = []
     for _ in range(40):
         client = socket.socket(socket.AF_UNIX)
-        client.connect(str(daemon.store / "reload.sock"))
+        client.connect(reload_socket(daemon))
         silent.append(client)
         if len(silent) % 2:
             client.close()
@@ -289,8 +292,35 @@ def test_callers_of_dlrd_reload_that_do_not_listen_hold_nothing_up(make_daemon):
     assert daemon.terminate() == 0
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user needs root")
+def test_another_user_cannot_cause_a_reload(make_daemon):
+    daemon = make_daemon()
+    before = daemon.log()
+    code = ("import os, socket, sys; os.setuid(65534); s = socket.socket(socket.AF_UNIX);"
+            "s.connect(sys.argv[1].replace('@', chr(0))); print(s.recv(100))")
+    found = subprocess.run([sys.executable, "-c", code, reload_socket(daemon).replace("\0", "@")],
+                           capture_output=True, text=True, timeout=20)
+    assert found.stdout == "b''\n", found
+    assert ask_reload(daemon).returncode == 0
+    assert daemon.log().removeprefix(before).count("was read again") == 1
+
+
+def test_dlrd_reload_does_not_believe_a_process_that_took_the_name(make_daemon):
+    daemon = make_daemon(start=False)
+    daemon.write()
+    with socket.socket(socket.AF_UNIX) as impostor:
+        impostor.bind(reload_socket(daemon))
+        impostor.listen()
+        assert ask_reload(daemon).returncode == 1
+        daemon.start()
+        assert "cannot listen for dlrd reload" in daemon.log(), "it starts all the same"
+        found = ask_reload(daemon)
+        assert found.returncode == 1 and "no dlrd" in found.stderr
+        assert "was read again" in hang_up(daemon), "SIGHUP works"
+
+
 def test_dlrd_reload_in_a_directory_with_a_long_name(make_daemon, tmp_path):
-    """Longer than the address of a unix socket."""
+    """Longer than the path of a unix socket may be."""
     store = tmp_path / ("long" * 22) / "store"
     store.mkdir(parents=True)
     daemon = make_daemon(store=store)
