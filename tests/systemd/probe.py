@@ -96,8 +96,6 @@ def status(name):
 
 FACTS = {
     "bounding capabilities": lambda: status("CapBnd"),
-    "no new privileges": lambda: status("NoNewPrivs"),
-    "seccomp": lambda: status("Seccomp"),
     "umask": lambda: status("Umask"),
     "files": lambda: resource.getrlimit(resource.RLIMIT_NOFILE)[1],
     "core": lambda: resource.getrlimit(resource.RLIMIT_CORE)[1],

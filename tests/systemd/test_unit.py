@@ -161,9 +161,7 @@ def probe(unit):
         ("set a user ID bit", {"EPERM"}, ("RestrictSUIDSGID=yes",), ("DynamicUser=yes", "DynamicUser=no")),
         ("change its personality", {"EPERM"}, ("LockPersonality=yes",)),
         ("lower its priority", {"allowed"}, ("SystemCallFilter=setpriority setrlimit",)),
-        ("no new privileges", {"1"}, ("NoNewPrivileges=yes", "NoNewPrivileges=no")),
         ("bounding capabilities", {"0000000000000000"}, ("CapabilityBoundingSet=", "#")),
-        ("seccomp", {"2"}, ("NoNewPrivileges=yes", "NoNewPrivileges=no")),
         ("umask", {"0077"}, ("UMask=0077", "UMask=0022")),
         ("files", {16384}, ("LimitNOFILE=16384", "LimitNOFILE=4096")),
         ("core", {0}, ("LimitCORE=0", "LimitCORE=infinity")),
@@ -256,9 +254,8 @@ def test_it_is_started_again_for_as_long_as_it_takes(unit):
     assert posted(unit) == 204
 
 
-# systemd 257 calls Restart=always back into life through the socket as well, which 252 does, too: only
-# without the socket does a service that is not restarted stay away.
-@broken_by("Restart=always", "Restart=no\nRefuseManualStart=no")
+# Through the socket the next callback would start the service, whatever Restart= says. So this is without
+@broken_by("Restart=always", "Restart=no")
 def test_kill_9_is_followed_by_a_start_and_loses_nothing_acknowledged(unit, ledger):
     systemctl("stop", "dlrd.socket", "dlrd.service")
     systemctl("mask", "--runtime", "dlrd.socket")
