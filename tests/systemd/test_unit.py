@@ -254,7 +254,7 @@ def test_it_is_started_again_for_as_long_as_it_takes(unit):
     assert posted(unit) == 204
 
 
-# Through the socket the next callback would start the service, whatever Restart= says. So this is without
+# Without the socket, through which the next callback would start the service whatever Restart= says.
 @broken_by("Restart=always", "Restart=no")
 def test_kill_9_is_followed_by_a_start_and_loses_nothing_acknowledged(unit, ledger):
     systemctl("stop", "dlrd.socket", "dlrd.service")
