@@ -2,6 +2,7 @@
 
 #include "dlrd/base/buffer.h"
 #include "dlrd/base/clock.h"
+#include "dlrd/base/log_queue.h"
 
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -64,8 +65,14 @@ log_line(enum log_level level, const char *format, ...)
 	if (line.len >= LOG_LINE_MAX)
 		line.len = LOG_LINE_MAX - 1;
 	buffer_append_byte(&line, '\n');
-	if (write(STDERR_FILENO, line.ptr, line.len) < 0)
-		line.failed = true; /* nowhere left to say it */
+	if (line.failed) {
+		buffer_done(&line);
+		return;
+	}
+	if (log_queue_runs())
+		log_queue_put(buffer_slice(&line));
+	else if (write(STDERR_FILENO, line.ptr, line.len) < 0)
+		line.failed = true; /* nowhere left to report it */
 	buffer_done(&line);
 }
 

@@ -1,6 +1,12 @@
 #include "dlrd/cli/cli.h"
 
+#include "dlrd/base/clock.h"
+#include "dlrd/base/log.h"
+#include "dlrd/base/log_queue.h"
 #include "dlrd/daemon/daemon.h"
+
+/* For the last lines to be written, if whoever reads the log is slow. */
+#define LOG_STOP_US CLOCK_SECOND_US
 
 static void
 log_problems(struct slice problems)
@@ -11,30 +17,45 @@ log_problems(struct slice problems)
 	}
 }
 
+static enum result
+serve(const char *path)
+{
+	struct settings *settings;
+	struct buffer problems = BUFFER_EMPTY;
+	struct failure failure;
+	enum result result = settings_load(path, SETTINGS_SERVE, &settings, &problems);
+	if (result != RESULT_OK)
+		log_problems(buffer_slice(&problems));
+	buffer_done(&problems);
+	if (result != RESULT_OK)
+		return result;
+
+	log_set_level(settings->log_level);
+	log_line(LOG_INFO, "dlrd " DLRD_VERSION " with %s", path);
+	result = daemon_run(settings, &failure);
+	if (result != RESULT_OK)
+		log_line(LOG_ERROR, "cannot start: %s", failure.text);
+	return result;
+}
+
 static int
 run(const struct cli_command *command, int count, char **words)
 {
 	const char *path = SETTINGS_DEFAULT_PATH;
 	const struct cli_option options[] = {{"config", 'c', .text = &path}};
-	struct settings *settings;
-	struct buffer problems = BUFFER_EMPTY;
 	struct failure failure;
 	int operands, status;
 	if (!cli_read_options(command, count, words, options, 1, &operands, &status))
 		return status;
 	if (operands < count)
 		return cli_usage_error(command, "unexpected \"%s\"", words[operands]);
-	enum result result = settings_load(path, SETTINGS_SERVE, &settings, &problems);
-	if (result != RESULT_OK) {
-		log_problems(buffer_slice(&problems));
-		buffer_done(&problems);
-		return CLI_FAILED;
-	}
-	log_set_level(settings->log_level);
-	log_line(LOG_INFO, "dlrd " DLRD_VERSION " with %s", path);
-	result = daemon_run(settings, &failure);
-	if (result != RESULT_OK)
-		log_line(LOG_ERROR, "cannot start: %s", failure.text);
+
+	/* Signals first: until they are blocked they end the process as they find it. */
+	daemon_block_signals();
+	if (log_queue_start(&failure) != RESULT_OK)
+		return cli_failure(command, "%s", failure.text);
+	enum result result = serve(path);
+	log_queue_stop(LOG_STOP_US);
 	return result == RESULT_OK ? CLI_OK : CLI_FAILED;
 }
 

@@ -3,6 +3,7 @@
 
 #include "dlrd/api/api.h"
 #include "dlrd/base/clock.h"
+#include "dlrd/base/log_queue.h"
 #include "dlrd/daemon/generation.h"
 #include "dlrd/daemon/keeper.h"
 #include "dlrd/daemon/lock.h"
@@ -34,7 +35,7 @@ struct daemon {
 	struct generation *generation; /* the configuration in force */
 	char journal_path[4096], store_path[4096], quarantine_path[4096];
 	int lock_fd;
-	int signal_fd; /* SIGTERM, SIGINT and SIGHUP */
+	int signal_fd; /* the handled signals */
 	int reload_fd; /* dlrd reload connects here; -1 if the socket could not be opened */
 	struct metrics *metrics;
 	struct signature_failures *failures;
@@ -45,7 +46,7 @@ struct daemon {
 	struct projector *projector;
 	struct intake *intake;
 	struct api *api;
-	struct metric *ready;
+	struct metric *ready, *log_dropped;
 	struct projector *_Atomic projector_running; /* whom on_committed may tell */
 	struct api *_Atomic api_running;             /* whom on_projected may tell */
 	_Atomic bool draining;
@@ -122,6 +123,10 @@ is_ready(void *context, const char **out_why)
 	}
 	if (clock_monotonic_us() - writer_heartbeat_us(daemon->writer) > HEARTBEAT_MAX_US) {
 		*out_why = "the journal hangs";
+		return false;
+	}
+	if (clock_monotonic_us() - intake_heartbeat_us(daemon->intake) > HEARTBEAT_MAX_US) {
+		*out_why = "the intake hangs";
 		return false;
 	}
 	if (!writer_healthy(daemon->writer)) {
@@ -359,6 +364,7 @@ start(struct daemon *daemon, struct settings *settings, struct failure *failure)
 		return result;
 	daemon->ready = metrics_add(daemon->metrics, METRIC_READY, "");
 	metric_set(daemon->ready, 1);
+	daemon->log_dropped = metrics_add(daemon->metrics, METRIC_LOG_DROPPED, "");
 	/* All metrics are added before the api starts to show them, and every socket is open before
 	 * the first callback is taken. */
 	enum result (*const steps[])(struct daemon *, struct failure *) = {open_store, start_writer,
@@ -555,7 +561,7 @@ take_signal(int fd)
 	return read(fd, &info, sizeof info) == (ssize_t)sizeof info ? (int)info.ssi_signo : 0;
 }
 
-/* Serves until SIGTERM or SIGINT, which is returned. */
+/* Serves until a signal ends it, which is returned. */
 static int
 run(struct daemon *daemon)
 {
@@ -572,6 +578,7 @@ run(struct daemon *daemon)
 		else if (signal > 0)
 			return signal;
 		reload_for_clients(daemon);
+		metric_set(daemon->log_dropped, (double)log_queue_dropped());
 		api_tick(daemon->api);
 		if (watchdog_us > 0 && is_alive(daemon))
 			systemd_notify("WATCHDOG=1");
@@ -588,17 +595,34 @@ open_reload_socket(struct daemon *daemon)
 		log_line(LOG_WARNING, "%s; dlrd reload does not work, SIGHUP does", failure.text);
 }
 
-/* All threads inherit the mask. */
-static enum result
-block_signals(struct daemon *daemon, struct failure *failure)
+/* SIGTERM and the like are an orderly stop, whichever of them comes. */
+static const int handled[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP};
+/* SIGXFSZ: a file larger than its limit is an error of write, answered 503. The others mean nothing here. */
+static const int ignored[] = {SIGPIPE, SIGXFSZ, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF};
+
+static void
+fill_handled(sigset_t *out_signals)
+{
+	sigemptyset(out_signals);
+	for (size_t i = 0; i < sizeof handled / sizeof handled[0]; i++)
+		sigaddset(out_signals, handled[i]);
+}
+
+void
+daemon_block_signals(void)
 {
 	sigset_t signals;
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGHUP);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
-	signal(SIGPIPE, SIG_IGN);
+	fill_handled(&signals);
+	sigprocmask(SIG_BLOCK, &signals, NULL); /* all threads inherit it */
+	for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
+		signal(ignored[i], SIG_IGN);
+}
+
+static enum result
+open_signals(struct daemon *daemon, struct failure *failure)
+{
+	sigset_t signals;
+	fill_handled(&signals);
 	daemon->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	return daemon->signal_fd >= 0
 		   ? RESULT_OK
@@ -628,7 +652,7 @@ daemon_run(struct settings *settings, struct failure *failure)
 	prepare_process(settings);
 	secrets_tell(settings);
 
-	enum result result = block_signals(daemon, failure);
+	enum result result = open_signals(daemon, failure);
 	if (result == RESULT_OK)
 		result = start(daemon, settings, failure);
 	else

@@ -2,6 +2,7 @@
 
 #include "dlrd/base/clock.h"
 #include "dlrd/base/log.h"
+#include "dlrd/base/log_queue.h"
 #include "dlrd/intake/loop.h"
 #include "dlrd/intake/request.h"
 
@@ -36,6 +37,7 @@ panic(void *context, const char *file, unsigned line, const char *reason)
 	(void)context;
 	log_line(LOG_ERROR, "libmicrohttpd gives up at %s:%u: %s", file, line,
 	    reason == NULL ? "no reason given" : reason);
+	log_queue_flush(CLOCK_SECOND_US);
 	abort();
 }
 

@@ -449,7 +449,8 @@ class Daemon:
         if not self.wrapper:
             return self.process.pid
         children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return int(children.read_text().split()[0])
+        found = children.read_text().split()
+        return int(found[0]) if found else self.process.pid  # some wrappers become the program
 
     def kill(self):
         """As a power cut is to the process: SIGKILL, no word said."""

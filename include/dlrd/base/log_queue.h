@@ -1,0 +1,36 @@
+/* log_queue: lines on their way to standard error, so that no thread that logs ever waits.
+ *
+ * Whoever reads the log may stop: a full pipe, a hung log shipper, a stuck journald. A write to standard
+ * error then blocks, and clients that are not trusted can cause as many lines as it takes. So lines go into
+ * a ring of LOG_QUEUE_LINES, and a thread of its own writes them. If the ring is full, new lines are
+ * dropped and counted, and the count is logged as soon as lines can be written again.
+ *
+ * One for the process; all functions but start and stop are for any thread. */
+#ifndef DLRD_BASE_LOG_QUEUE_H
+#define DLRD_BASE_LOG_QUEUE_H
+
+#include "dlrd/base/slice.h"
+
+/* A burst of some seconds at the rates that the callers' limits allow; 256 KiB. */
+#define LOG_QUEUE_LINES 256
+
+/* Starts the thread, which inherits the caller's signal mask. */
+must_check enum result log_queue_start(struct failure *failure);
+
+/* Whether the thread runs. If not, lines are written by whoever logs them. */
+bool log_queue_runs(void);
+
+/* Queues a line, at most LOG_LINE_MAX bytes with its '\n', or drops it. Never waits. */
+void log_queue_put(struct slice line);
+
+/* Lines dropped since the start of the process. */
+uint64_t log_queue_dropped(void);
+
+/* Waits until all lines are written, timeout_us microseconds at most. */
+void log_queue_flush(int64_t timeout_us);
+
+/* Flushes, and ends the thread if nothing holds it up; if its write hangs, the thread is left to the end
+ * of the process, and lines are dropped from then on. */
+void log_queue_stop(int64_t timeout_us);
+
+#endif

@@ -1,0 +1,167 @@
+#define _GNU_SOURCE /* pthread_setname_np */
+#include "dlrd/base/log_queue.h"
+
+#include "dlrd/base/clock.h"
+#include "dlrd/base/log.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+struct line {
+	size_t len;
+	char text[LOG_LINE_MAX];
+};
+
+static struct {
+	pthread_mutex_t lock; /* guards first to reported; held for a copy of one line */
+	pthread_cond_t filled, emptied; /* emptied is on the monotonic clock */
+	size_t first, count; /* lines that wait; the first of them may be in the middle of its write */
+	bool stopping;
+	uint64_t dropped, reported; /* lines, and how many of them the log has been told of */
+	pthread_t thread;
+	_Atomic bool runs;
+	struct line lines[LOG_QUEUE_LINES];
+} queue = {.lock = PTHREAD_MUTEX_INITIALIZER, .filled = PTHREAD_COND_INITIALIZER};
+
+static void
+write_all(const char *text, size_t len)
+{
+	/* An error leaves nobody to tell; SIGPIPE is ignored, and the line is lost. */
+	for (ssize_t done; len > 0; text += done, len -= (size_t)done)
+		if ((done = write(STDERR_FILENO, text, len)) <= 0)
+			return;
+}
+
+/* Under the lock: how many lines were dropped that no line has reported yet. */
+static uint64_t
+take_unreported(void)
+{
+	uint64_t count = queue.dropped - queue.reported;
+	queue.reported = queue.dropped;
+	return count;
+}
+
+static void *
+run(void *context)
+{
+	(void)context;
+	pthread_setname_np(pthread_self(), "dlrd-log");
+	pthread_mutex_lock(&queue.lock);
+	for (;;) {
+		while (queue.count == 0 && !queue.stopping)
+			pthread_cond_wait(&queue.filled, &queue.lock);
+		if (queue.count == 0)
+			break;
+
+		/* The slot is not written to before it is given up below. */
+		struct line *line = &queue.lines[queue.first];
+		pthread_mutex_unlock(&queue.lock);
+		write_all(line->text, line->len);
+		pthread_mutex_lock(&queue.lock);
+
+		queue.first = (queue.first + 1) % LOG_QUEUE_LINES;
+		queue.count--;
+		uint64_t dropped = queue.count == 0 ? take_unreported() : 0;
+		pthread_cond_broadcast(&queue.emptied);
+		if (dropped > 0) {
+			pthread_mutex_unlock(&queue.lock);
+			log_line(LOG_WARNING, "%llu log lines were dropped: standard error was not read",
+			    (unsigned long long)dropped);
+			pthread_mutex_lock(&queue.lock);
+		}
+	}
+	pthread_mutex_unlock(&queue.lock);
+	return NULL;
+}
+
+enum result
+log_queue_start(struct failure *failure)
+{
+	pthread_condattr_t monotonic;
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&queue.emptied, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	int error = pthread_create(&queue.thread, NULL, run, NULL);
+	if (error != 0)
+		return failure_set(
+		    failure, RESULT_IO, "cannot start the log's thread: %s", strerror(error));
+	atomic_store(&queue.runs, true);
+	return RESULT_OK;
+}
+
+bool
+log_queue_runs(void)
+{
+	return atomic_load(&queue.runs);
+}
+
+void
+log_queue_put(struct slice text)
+{
+	pthread_mutex_lock(&queue.lock);
+	if (queue.count == LOG_QUEUE_LINES || text.len > LOG_LINE_MAX) {
+		queue.dropped++;
+	} else {
+		struct line *line = &queue.lines[(queue.first + queue.count) % LOG_QUEUE_LINES];
+		memcpy(line->text, text.ptr, text.len);
+		line->len = text.len;
+		queue.count++;
+		pthread_cond_signal(&queue.filled);
+	}
+	pthread_mutex_unlock(&queue.lock);
+}
+
+uint64_t
+log_queue_dropped(void)
+{
+	pthread_mutex_lock(&queue.lock);
+	uint64_t dropped = queue.dropped;
+	pthread_mutex_unlock(&queue.lock);
+	return dropped;
+}
+
+/* Under the lock. Returns whether all lines are written. */
+static bool
+wait_until_empty(int64_t timeout_us)
+{
+	int64_t until_us = clock_monotonic_us() + timeout_us;
+	const struct timespec until = {.tv_sec = until_us / CLOCK_SECOND_US,
+	    .tv_nsec = until_us % CLOCK_SECOND_US * 1000};
+	while (queue.count > 0 &&
+	       pthread_cond_timedwait(&queue.emptied, &queue.lock, &until) == 0)
+		continue;
+	return queue.count == 0;
+}
+
+void
+log_queue_flush(int64_t timeout_us)
+{
+	if (!log_queue_runs())
+		return;
+	pthread_mutex_lock(&queue.lock);
+	wait_until_empty(timeout_us);
+	pthread_mutex_unlock(&queue.lock);
+}
+
+void
+log_queue_stop(int64_t timeout_us)
+{
+	if (!log_queue_runs())
+		return;
+	pthread_mutex_lock(&queue.lock);
+	bool written = wait_until_empty(timeout_us);
+	queue.stopping = true;
+	pthread_cond_signal(&queue.filled);
+	pthread_mutex_unlock(&queue.lock);
+	if (!written) {
+		pthread_detach(queue.thread);
+		return;
+	}
+	pthread_join(queue.thread, NULL);
+	atomic_store(&queue.runs, false);
+}
