@@ -332,6 +332,16 @@ start_api(struct daemon *daemon, struct failure *failure)
 	return result;
 }
 
+/* Without the socket everything but `dlrd reload` works. */
+static enum result
+open_reload_socket(struct daemon *daemon, struct failure *failure)
+{
+	if (reload_socket_open(daemon->generation->settings->directory, &daemon->reload_fd, failure) !=
+	    RESULT_OK)
+		log_line(LOG_WARNING, "%s; dlrd reload does not work, SIGHUP does", failure->text);
+	return RESULT_OK;
+}
+
 static enum result
 start_intake(struct daemon *daemon, struct failure *failure)
 {
@@ -368,7 +378,8 @@ start(struct daemon *daemon, struct settings *settings, struct failure *failure)
 	/* All metrics are added before the api starts to show them, and every socket is open before
 	 * the first callback is taken. */
 	enum result (*const steps[])(struct daemon *, struct failure *) = {open_store, start_writer,
-	    start_projector, start_keeper, open_intake, start_api, start_intake};
+	    start_projector, start_keeper, open_intake, open_reload_socket, start_api,
+	    start_intake};
 	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
 		result = steps[i](daemon, failure);
 		if (result != RESULT_OK)
@@ -585,16 +596,6 @@ run(struct daemon *daemon)
 	}
 }
 
-/* Without the socket everything but `dlrd reload` works. */
-static void
-open_reload_socket(struct daemon *daemon)
-{
-	struct failure failure;
-	if (reload_socket_open(daemon->generation->settings->directory, &daemon->reload_fd, &failure) !=
-	    RESULT_OK)
-		log_line(LOG_WARNING, "%s; dlrd reload does not work, SIGHUP does", failure.text);
-}
-
 /* SIGTERM and the like are an orderly stop, whichever of them comes. */
 static const int handled[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP};
 /* SIGXFSZ: a file larger than its limit is an error of write, answered 503. The others mean nothing here. */
@@ -658,7 +659,6 @@ daemon_run(struct settings *settings, struct failure *failure)
 	else
 		settings_free(settings);
 	if (result == RESULT_OK) {
-		open_reload_socket(daemon);
 		systemd_notify("READY=1\nSTATUS=keeping callbacks");
 		int signal = run(daemon);
 		log_line(LOG_INFO, "%s: finishing what is in flight", strsignal(signal));

@@ -504,7 +504,7 @@ keywords_set_reply(
     struct keywords *keywords, struct slice name, struct slice reply, struct failure *failure)
 {
 	bool ascii;
-	size_t section, len = count_characters(reply, &ascii);
+	size_t section = 0, len = count_characters(reply, &ascii);
 	struct slice made = SLICE_NONE;
 	if (keyword_of_name(name) == KEYWORD_STOP)
 		return failure_set(failure, RESULT_INVALID,
