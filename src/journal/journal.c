@@ -137,6 +137,19 @@ read_last_seq(struct journal *journal)
 	return note_error(journal, code);
 }
 
+/* What recovery found in the log may be in memory only: if a sync failed, Linux keeps the pages and calls
+ * them clean, and no later sync of the log writes them. So it is copied into the file, which is synced, and
+ * the log begins anew: frames that are appended to it later do not follow frames that a power cut takes. */
+static enum result
+settle_log(struct journal *journal)
+{
+	int code =
+	    sqlite3_wal_checkpoint_v2(journal->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	if (code == SQLITE_OK)
+		journal->checkpoint_failed = false;
+	return note_error(journal, code);
+}
+
 static enum result
 open_handle(struct journal *journal, struct failure *failure)
 {
@@ -160,7 +173,9 @@ open_handle(struct journal *journal, struct failure *failure)
 	sqlite3_wal_hook(journal->db, note_wal_pages, journal);
 	if (journal->checkpoint_failed)
 		sqlite3_db_config(journal->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-	result = note_error(journal, prepare_all(journal));
+	result = settle_log(journal);
+	if (result == RESULT_OK)
+		result = note_error(journal, prepare_all(journal));
 	if (result == RESULT_OK)
 		result = read_last_seq(journal);
 	if (result == RESULT_OK)
