@@ -17,9 +17,10 @@ struct line {
 };
 
 static struct {
-	pthread_mutex_t lock; /* guards first to reported; held for a copy of one line */
+	pthread_mutex_t lock;           /* guards first to reported; held for a copy of one line */
 	pthread_cond_t filled, emptied; /* emptied is on the monotonic clock */
-	size_t first, count; /* lines that wait; the first of them may be in the middle of its write */
+	size_t first,
+	    count; /* lines that wait; the first of them may be in the middle of its write */
 	bool stopping;
 	uint64_t dropped, reported; /* lines, and how many of them the log has been told of */
 	pthread_t thread;
@@ -69,7 +70,8 @@ run(void *context)
 		pthread_cond_broadcast(&queue.emptied);
 		if (dropped > 0) {
 			pthread_mutex_unlock(&queue.lock);
-			log_line(LOG_WARNING, "%llu log lines were dropped: standard error was not read",
+			log_line(LOG_WARNING,
+			    "%llu log lines were dropped: standard error was not read",
 			    (unsigned long long)dropped);
 			pthread_mutex_lock(&queue.lock);
 		}
@@ -130,10 +132,9 @@ static bool
 wait_until_empty(int64_t timeout_us)
 {
 	int64_t until_us = clock_monotonic_us() + timeout_us;
-	const struct timespec until = {.tv_sec = until_us / CLOCK_SECOND_US,
-	    .tv_nsec = until_us % CLOCK_SECOND_US * 1000};
-	while (queue.count > 0 &&
-	       pthread_cond_timedwait(&queue.emptied, &queue.lock, &until) == 0)
+	const struct timespec until = {
+	    .tv_sec = until_us / CLOCK_SECOND_US, .tv_nsec = until_us % CLOCK_SECOND_US * 1000};
+	while (queue.count > 0 && pthread_cond_timedwait(&queue.emptied, &queue.lock, &until) == 0)
 		continue;
 	return queue.count == 0;
 }

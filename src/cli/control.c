@@ -90,7 +90,7 @@ read_head(struct slice head, unsigned *out_status, int64_t *out_length)
 enum control_reading
 control_read(struct slice bytes, bool ended, unsigned *out_status, struct slice *out_body)
 {
-	unsigned status;
+	unsigned status = 0;
 	int64_t length;
 	size_t end = 0;
 	if (!may_be_http(bytes) || bytes.len > CONTROL_ANSWER_MAX)
@@ -308,8 +308,8 @@ ask(const struct settings *settings, const char *method, const char *path,
 {
 	int64_t deadline_us = clock_monotonic_us() + CONTROL_TIMEOUT_US;
 	struct buffer request = BUFFER_EMPTY;
-	size_t index;
-	int fd;
+	size_t index = 0;
+	int fd = -1;
 	enum result result =
 	    connect_to_any(&settings->api_listen, deadline_us, &index, &fd, failure);
 	if (result != RESULT_OK)

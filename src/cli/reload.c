@@ -23,8 +23,8 @@ print_lines(FILE *out, struct slice text)
 	}
 }
 
-/* Of a file that the daemon was not asked to read. It logs what it refuses; under systemd this takes its
- * place, since systemctl shows nothing of what ExecReload= prints. */
+/* Of a file that the daemon was not asked to read. It logs what it refuses; under systemd this
+ * takes its place, since systemctl shows nothing of what ExecReload= prints. */
 static void
 report_problems(struct slice text)
 {
@@ -34,7 +34,8 @@ report_problems(struct slice text)
 	}
 	while (text.len > 0) {
 		struct slice line = slice_take(&text, '\n');
-		log_line(LOG_ERROR, "reload: the configuration stays as it was: %.*s", SLICE_ARG(line));
+		log_line(
+		    LOG_ERROR, "reload: the configuration stays as it was: %.*s", SLICE_ARG(line));
 	}
 }
 
@@ -46,15 +47,16 @@ ask(const struct cli_command *command, const struct settings *settings)
 	struct buffer text = BUFFER_EMPTY;
 	struct failure failure;
 	bool reloaded;
-	enum result result = reload_socket_ask(
-	    settings->directory, ANSWER_TIMEOUT_US, &reloaded, &text, &failure);
+	enum result result =
+	    reload_socket_ask(settings->directory, ANSWER_TIMEOUT_US, &reloaded, &text, &failure);
 	if (result != RESULT_OK)
 		return cli_failure(command, "%s", failure.text);
 	print_lines(reloaded ? stdout : stderr, buffer_slice(&text));
 	buffer_done(&text);
-	return reloaded ? CLI_OK
-			: cli_failure(command,
-			      "the configuration stays as it was; correct the file and run this again");
+	return reloaded
+		   ? CLI_OK
+		   : cli_failure(command,
+			 "the configuration stays as it was; correct the file and run this again");
 }
 
 static int
@@ -73,7 +75,8 @@ run(const struct cli_command *command, int count, char **words)
 	if (settings_load(path, SETTINGS_QUERY, &settings, &problems) != RESULT_OK) {
 		report_problems(buffer_slice(&problems));
 		buffer_done(&problems);
-		return cli_failure(command, "the daemon was not asked; correct the file and run this again");
+		return cli_failure(
+		    command, "the daemon was not asked; correct the file and run this again");
 	}
 	buffer_done(&problems);
 	status = ask(command, settings);

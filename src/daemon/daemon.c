@@ -28,7 +28,7 @@
 
 #define HEARTBEAT_MAX_US (10 * CLOCK_SECOND_US) /* a thread that is silent for longer is stuck */
 #define TICK_US (CLOCK_SECOND_US / 4)
-#define SPARE_FDS 64 /* databases, logs, the api */
+#define SPARE_FDS 64          /* databases, logs, the api */
 #define RELOAD_CLIENTS_MAX 16 /* calls of dlrd reload that one reload answers */
 
 struct daemon {
@@ -336,8 +336,8 @@ start_api(struct daemon *daemon, struct failure *failure)
 static enum result
 open_reload_socket(struct daemon *daemon, struct failure *failure)
 {
-	if (reload_socket_open(daemon->generation->settings->directory, &daemon->reload_fd, failure) !=
-	    RESULT_OK)
+	if (reload_socket_open(
+		daemon->generation->settings->directory, &daemon->reload_fd, failure) != RESULT_OK)
 		log_line(LOG_WARNING, "%s; dlrd reload does not work, SIGHUP does", failure->text);
 	return RESULT_OK;
 }
@@ -448,7 +448,8 @@ log_problems(struct slice problems)
 {
 	while (problems.len > 0) {
 		struct slice line = slice_take(&problems, '\n');
-		log_line(LOG_ERROR, "reload: the configuration stays as it was: %.*s", SLICE_ARG(line));
+		log_line(
+		    LOG_ERROR, "reload: the configuration stays as it was: %.*s", SLICE_ARG(line));
 	}
 }
 
@@ -460,8 +461,8 @@ report_fixed(void *context, const char *section, const char *key)
 	    "reload: [%s] %s has changed, which needs a restart of dlrd; the old value stays until "
 	    "then",
 	    section, key);
-	buffer_appendf(context, "[%s] %s has changed; that takes effect with a restart\n", section,
-	    key);
+	buffer_appendf(
+	    context, "[%s] %s has changed; that takes effect with a restart\n", section, key);
 }
 
 /* Appends the reason of a failure to lines, and the settings that only a restart changes. */
@@ -542,7 +543,8 @@ reload_on_signal(struct daemon *daemon)
 	buffer_done(&lines);
 }
 
-/* One reload serves all that ask at this moment: each of them connected after its file was written. */
+/* One reload serves all that ask at this moment: each of them connected after its file was written.
+ */
 static void
 reload_for_clients(struct daemon *daemon)
 {
@@ -598,7 +600,8 @@ run(struct daemon *daemon)
 
 /* SIGTERM and the like are an orderly stop, whichever of them comes. */
 static const int handled[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP};
-/* SIGXFSZ: a file larger than its limit is an error of write, answered 503. The others mean nothing here. */
+/* SIGXFSZ: a file larger than its limit is an error of write, answered 503. The others mean nothing
+ * here. */
 static const int ignored[] = {SIGPIPE, SIGXFSZ, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF};
 
 static void

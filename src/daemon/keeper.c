@@ -402,8 +402,8 @@ keeper_start(struct keeper *keeper, struct generation *generation, struct writer
 	generation_use(generation);
 	keeper->generation = generation;
 	keeper->writer = writer;
-	/* Creates quarantine.db if it is missing, so that it is there to be read once the daemon is ready.
-	 * If it cannot be opened, the log says so and the thread tries again. */
+	/* Creates quarantine.db if it is missing, so that it is there to be read once the daemon is
+	 * ready. If it cannot be opened, the log says so and the thread tries again. */
 	pthread_mutex_lock(&keeper->lock);
 	keep(keeper);
 	pthread_mutex_unlock(&keeper->lock);

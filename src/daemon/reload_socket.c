@@ -29,8 +29,9 @@ make_address(const char *directory, struct sockaddr_un *out_address)
 	if (stat(directory, &info) != 0)
 		return 0;
 	/* The NUL in front makes it abstract. */
-	int len = snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "dlrd-reload-%llx-%llx",
-	    (unsigned long long)info.st_dev, (unsigned long long)info.st_ino);
+	int len =
+	    snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "dlrd-reload-%llx-%llx",
+		(unsigned long long)info.st_dev, (unsigned long long)info.st_ino);
 	*out_address = address;
 	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len);
 }
@@ -55,8 +56,8 @@ reload_socket_open(const char *directory, int *out_fd, struct failure *failure)
 		*out_fd = fd;
 		return RESULT_OK;
 	}
-	failure_set(
-	    failure, RESULT_IO, "cannot listen for dlrd reload in %s: %s", directory, strerror(errno));
+	failure_set(failure, RESULT_IO, "cannot listen for dlrd reload in %s: %s", directory,
+	    strerror(errno));
 	if (fd >= 0)
 		close(fd);
 	return RESULT_IO;
@@ -66,7 +67,8 @@ int
 reload_socket_accept(int fd)
 {
 	int client_fd;
-	while (fd >= 0 && (client_fd = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
+	while (
+	    fd >= 0 && (client_fd = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
 		struct ucred peer;
 		if (read_peer(client_fd, &peer) && (peer.uid == 0 || peer.uid == geteuid()))
 			return client_fd;
@@ -110,7 +112,8 @@ connect_in(const char *directory, int *out_fd, struct failure *failure)
 	}
 	close(fd);
 	return failure_set(failure, RESULT_NOT_FOUND,
-	    "no dlrd that can be asked works in %s; start one, or name the configuration of the one that "
+	    "no dlrd that can be asked works in %s; start one, or name the configuration of the "
+	    "one that "
 	    "runs with -c",
 	    directory);
 }

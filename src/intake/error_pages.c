@@ -6,15 +6,15 @@
  * even with two heads, and it has no option against that. It makes the page and queues it through
  * its own exported functions; dynamic linking lets the executable have those names first. dlrd
  * itself makes responses with ..._with_free_callback, so every response that is made through
- * MHD_create_response_from_buffer (0.9.75) or MHD_create_response_from_buffer_static (1.0) is such a
- * page. The refusal is then written here, once and empty, and the library learns that it could not be
- * queued, upon which it closes the connection. Both functions are replaced whatever the version of the
- * headers: the two libraries have one soname. A test sends requests that only the library can refuse
- * and looks at the answers byte by byte.
+ * MHD_create_response_from_buffer (0.9.75) or MHD_create_response_from_buffer_static (1.0) is such
+ * a page. The refusal is then written here, once and empty, and the library learns that it could
+ * not be queued, upon which it closes the connection. Both functions are replaced whatever the
+ * version of the headers: the two libraries have one soname. A test sends requests that only the
+ * library can refuse and looks at the answers byte by byte.
  *
  * One of its refusals must never come: a query with more parameters than its memory holds. 0.9.75
- * goes on with such a request after it has closed the connection, and crashes. Nobody here asks it for
- * parameters, so in the same way it is kept from noting any. */
+ * goes on with such a request after it has closed the connection, and crashes. Nobody here asks it
+ * for parameters, so in the same way it is kept from noting any. */
 #define _GNU_SOURCE /* RTLD_NEXT */
 #include <dlfcn.h>
 #include <microhttpd.h>

@@ -18,8 +18,8 @@
  * zeroes what is unused after each request, so more of it costs time. */
 #define CONNECTION_MEMORY_SPARE 6144
 
-/* How strictly libmicrohttpd 1.0 reads requests. 3 is its strictest level: it rejects what RFC 9112 says
- * a client SHOULD NOT send. nginx, HAProxy, Caddy and Apache send nothing of that kind, as
+/* How strictly libmicrohttpd 1.0 reads requests. 3 is its strictest level: it rejects what RFC 9112
+ * says a client SHOULD NOT send. nginx, HAProxy, Caddy and Apache send nothing of that kind, as
  * tests/integration/test_proxies.py shows. 0.9.75 has no such levels. */
 #define CLIENT_DISCIPLINE_LEVEL 3
 
@@ -46,19 +46,20 @@ start_daemon(struct intake *intake, struct listener *listener, int fd)
 {
 	const struct intake_options *options = &intake->options;
 	struct MHD_OptionItem items[] = {
-	    {MHD_OPTION_LISTEN_SOCKET, fd, NULL},
-	    {MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-		(intptr_t)(options->head_max + CONNECTION_MEMORY_SPARE), NULL},
-	    {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)options->connections_max, NULL},
-	    {MHD_OPTION_PER_IP_CONNECTION_LIMIT, (intptr_t)options->connections_per_address, NULL},
-	    {MHD_OPTION_CONNECTION_TIMEOUT, 0, NULL}, /* the lists above know better */
-	    {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)request_on_target, listener},
-	    {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)request_on_completed, listener},
-	    {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)request_on_connection, listener},
+		{MHD_OPTION_LISTEN_SOCKET, fd, NULL},
+		{MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		    (intptr_t)(options->head_max + CONNECTION_MEMORY_SPARE), NULL},
+		{MHD_OPTION_CONNECTION_LIMIT, (intptr_t)options->connections_max, NULL},
+		{MHD_OPTION_PER_IP_CONNECTION_LIMIT, (intptr_t)options->connections_per_address,
+		    NULL},
+		{MHD_OPTION_CONNECTION_TIMEOUT, 0, NULL}, /* the lists above know better */
+		{MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)request_on_target, listener},
+		{MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)request_on_completed, listener},
+		{MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)request_on_connection, listener},
 #if MHD_VERSION >= 0x00097701
-	    {MHD_OPTION_CLIENT_DISCIPLINE_LVL, CLIENT_DISCIPLINE_LEVEL, NULL},
+		{MHD_OPTION_CLIENT_DISCIPLINE_LVL, CLIENT_DISCIPLINE_LEVEL, NULL},
 #endif
-	    {MHD_OPTION_END, 0, NULL},
+		{MHD_OPTION_END, 0, NULL},
 	};
 	unsigned flags = MHD_USE_EPOLL | MHD_USE_ERROR_LOG;
 	return MHD_start_daemon(flags, 0, NULL, NULL, request_on_call, listener,

@@ -137,9 +137,10 @@ read_last_seq(struct journal *journal)
 	return note_error(journal, code);
 }
 
-/* What recovery found in the log may be in memory only: if a sync failed, Linux keeps the pages and calls
- * them clean, and no later sync of the log writes them. So it is copied into the file, which is synced, and
- * the log begins anew: frames that are appended to it later do not follow frames that a power cut takes. */
+/* What recovery found in the log may be in memory only: if a sync failed, Linux keeps the pages and
+ * calls them clean, and no later sync of the log writes them. So it is copied into the file, which
+ * is synced, and the log begins anew: frames that are appended to it later do not follow frames
+ * that a power cut takes. */
 static enum result
 settle_log(struct journal *journal)
 {

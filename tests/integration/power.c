@@ -1,14 +1,16 @@
 /* power: models what a power cut leaves of the files in one directory.
  *
- * Loaded with LD_PRELOAD. POWER_STORE names the directory of the daemon's files, POWER_DISK a directory
- * that stands for the disk: it gets only what a successful sync covered. What was written before a sync
- * that failed is not covered by later ones, as on Linux, which marks the pages clean. After the daemon was
- * killed, the test puts the files of POWER_DISK in the place of those in POWER_STORE.
+ * Loaded with LD_PRELOAD. POWER_STORE names the directory of the daemon's files, POWER_DISK a
+ * directory that stands for the disk: it gets only what a successful sync covered. What was written
+ * before a sync that failed is not covered by later ones, as on Linux, which marks the pages clean.
+ * After the daemon was killed, the test puts the files of POWER_DISK in the place of those in
+ * POWER_STORE.
  *
- * POWER_PLANT=skip stands for a build that does not sync, POWER_PLANT=early for one that answers before the
- * sync is done: there a sync returns at once, and covers the file EARLY_MS later.
+ * POWER_PLANT=skip stands for a build that does not sync, POWER_PLANT=early for one that answers
+ * before the sync is done: there a sync returns at once, and covers the file EARLY_MS later.
  *
- * The names of files are taken to be durable at once: SQLite syncs the directory when it makes one. */
+ * The names of files are taken to be durable at once: SQLite syncs the directory when it makes one.
+ */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -54,8 +56,8 @@ set_up(void)
 	real_fsync = (int (*)(int))dlsym(RTLD_NEXT, "fsync");
 	real_fdatasync = (int (*)(int))dlsym(RTLD_NEXT, "fdatasync");
 	real_unlink = (int (*)(const char *))dlsym(RTLD_NEXT, "unlink");
-	real_pwrite = (ssize_t (*)(int, const void *, size_t, off_t))dlsym(RTLD_NEXT, "pwrite64");
-	real_write = (ssize_t (*)(int, const void *, size_t))dlsym(RTLD_NEXT, "write");
+	real_pwrite = (ssize_t(*)(int, const void *, size_t, off_t))dlsym(RTLD_NEXT, "pwrite64");
+	real_write = (ssize_t(*)(int, const void *, size_t))dlsym(RTLD_NEXT, "write");
 	real_ftruncate = (int (*)(int, off_t))dlsym(RTLD_NEXT, "ftruncate64");
 }
 
@@ -175,7 +177,8 @@ sync_file(int fd, int (*real)(int))
 		if (pthread_create(&thread, NULL, cover_later, file) == 0)
 			pthread_detach(thread);
 	} else {
-		/* Another thread's write while the sync runs may not be covered by it, but here it waits. */
+		/* Another thread's write while the sync runs may not be covered by it, but here it
+		 * waits. */
 		result = real(fd);
 		if (result == 0)
 			cover(file);

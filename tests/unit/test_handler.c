@@ -369,7 +369,7 @@ a_keyword_with_a_reply_is_answered_with_it(void **state)
 	};
 	for (size_t i = 0; i < COUNT_OF(rows); i++)
 		for (int get = 0; get < 2; get++) {
-			char body[256], target[256];
+			char body[256], target[512];
 			snprintf(body, sizeof body, "AccountSid=" ACCOUNT "&MessageSid=" SID "%s",
 			    rows[i].parameters);
 			snprintf(target, sizeof target, "%s%s%s", rows[i].path, get ? "?" : "",

@@ -709,7 +709,7 @@ tables_of_error_codes_are_read_before_they_are_needed(void **state)
 		snprintf(path, sizeof path, "%s/codes.csv", directory);
 		write_file(path, SLICE("code,name,kind,permanence,action\n1,a,b,c\n"));
 		snprintf(text, sizeof text, ACCOUNT "[store]\n%s = %s\n", keys[i], path);
-		char problem[128];
+		char problem[512];
 		snprintf(problem, sizeof problem, "FILE:4: [store] %s: %s:2", keys[i], path);
 		assert_problem(text, problem);
 		write_file(path, SLICE("code,name,kind,permanence,action\n1,a,b,c,d\n"));

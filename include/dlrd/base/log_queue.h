@@ -1,9 +1,10 @@
 /* log_queue: lines on their way to standard error, so that no thread that logs ever waits.
  *
- * Whoever reads the log may stop: a full pipe, a hung log shipper, a stuck journald. A write to standard
- * error then blocks, and clients that are not trusted can cause as many lines as it takes. So lines go into
- * a ring of LOG_QUEUE_LINES, and a thread of its own writes them. If the ring is full, new lines are
- * dropped and counted, and the count is logged as soon as lines can be written again.
+ * Whoever reads the log may stop: a full pipe, a hung log shipper, a stuck journald. A write to
+ * standard error then blocks, and clients that are not trusted can cause as many lines as it takes.
+ * So lines go into a ring of LOG_QUEUE_LINES, and a thread of its own writes them. If the ring is
+ * full, new lines are dropped and counted, and the count is logged as soon as lines can be written
+ * again.
  *
  * One for the process; all functions but start and stop are for any thread. */
 #ifndef DLRD_BASE_LOG_QUEUE_H
@@ -29,8 +30,8 @@ uint64_t log_queue_dropped(void);
 /* Waits until all lines are written, timeout_us microseconds at most. */
 void log_queue_flush(int64_t timeout_us);
 
-/* Flushes, and ends the thread if nothing holds it up; if its write hangs, the thread is left to the end
- * of the process, and lines are dropped from then on. */
+/* Flushes, and ends the thread if nothing holds it up; if its write hangs, the thread is left to
+ * the end of the process, and lines are dropped from then on. */
 void log_queue_stop(int64_t timeout_us);
 
 #endif

@@ -9,8 +9,8 @@
 
 #include "dlrd/daemon/settings.h"
 
-/* To be called first, while the process has one thread: blocks the signals that daemon_run waits for, and
- * ignores those whose default would end the process without an orderly stop. */
+/* To be called first, while the process has one thread: blocks the signals that daemon_run waits
+ * for, and ignores those whose default would end the process without an orderly stop. */
 void daemon_block_signals(void);
 
 /* Runs until a signal ends it. Takes settings over. RESULT_OK for an orderly end; on failure, which

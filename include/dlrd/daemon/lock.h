@@ -14,7 +14,8 @@
  * it. *out_fd is to be closed to let go. */
 must_check enum result lock_acquire(const char *directory, int *out_fd, struct failure *failure);
 
-/* The process that wrote its id into the lock's file last; 0 if there is none or it cannot be read. */
+/* The process that wrote its id into the lock's file last; 0 if there is none or it cannot be read.
+ */
 pid_t lock_holder(const char *directory);
 
 #endif
