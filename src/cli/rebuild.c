@@ -274,18 +274,18 @@ rebuild(struct rebuilding *rebuilding)
 	struct failure failure;
 	struct stat file;
 	char path[4096];
-	int fd = -1;
+	struct lock lock;
 	snprintf(path, sizeof path, "%s/" STORE_FILE, rebuilding->settings->directory);
 	if (stat(path, &file) != 0)
 		return cli_failure(rebuilding->command, "%s: %s; there is nothing to rebuild", path,
 		    strerror(errno));
-	enum result result = lock_acquire(rebuilding->settings->directory, &fd, &failure);
+	enum result result = lock_acquire(rebuilding->settings->directory, &lock, &failure);
 	if (result == RESULT_BUSY)
 		return rebuild_there(rebuilding);
 	if (result != RESULT_OK)
 		return cli_failure(rebuilding->command, "%s", failure.text);
 	int status = rebuild_here(rebuilding, path);
-	close(fd);
+	lock_release(&lock);
 	return status;
 }
 

@@ -34,7 +34,7 @@
 struct daemon {
 	struct generation *generation; /* the configuration in force */
 	char journal_path[4096], store_path[4096], quarantine_path[4096];
-	int lock_fd;
+	struct lock lock;
 	int signal_fd; /* the handled signals */
 	int reload_fd; /* dlrd reload connects here; -1 if the socket could not be opened */
 	struct metrics *metrics;
@@ -358,7 +358,7 @@ start_keeper(struct daemon *daemon, struct failure *failure)
 static enum result
 start(struct daemon *daemon, struct settings *settings, struct failure *failure)
 {
-	enum result result = lock_acquire(settings->directory, &daemon->lock_fd, failure);
+	enum result result = lock_acquire(settings->directory, &daemon->lock, failure);
 	if (result != RESULT_OK) {
 		settings_free(settings);
 		return result;
@@ -421,8 +421,7 @@ stop(struct daemon *daemon)
 	generation_release(daemon->generation);
 	signature_failures_free(daemon->failures);
 	metrics_free(daemon->metrics);
-	if (daemon->lock_fd >= 0)
-		close(daemon->lock_fd);
+	lock_release(&daemon->lock);
 	if (daemon->signal_fd >= 0)
 		close(daemon->signal_fd);
 	if (daemon->reload_fd >= 0)
@@ -645,7 +644,8 @@ daemon_run(struct settings *settings, struct failure *failure)
 		settings_free(settings);
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
 	}
-	daemon->lock_fd = daemon->signal_fd = daemon->reload_fd = -1;
+	daemon->lock = LOCK_NONE;
+	daemon->signal_fd = daemon->reload_fd = -1;
 	snprintf(daemon->journal_path, sizeof daemon->journal_path, "%s/" JOURNAL_FILE,
 	    settings->directory);
 	snprintf(

@@ -1,4 +1,4 @@
-#define _DEFAULT_SOURCE /* flock */
+#define _GNU_SOURCE /* flock, O_DIRECTORY */
 #include "dlrd/daemon/lock.h"
 
 #include <errno.h>
@@ -9,37 +9,78 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-enum result
-lock_acquire(const char *directory, int *out_fd, struct failure *failure)
+static enum result
+busy(const char *directory, struct failure *failure)
 {
-	char path[4096], holder[32] = "";
+	pid_t holder = lock_holder(directory);
+	char process[64] = "";
+	if (holder > 0)
+		snprintf(process, sizeof process, " (process %ld)", (long)holder);
+	return failure_set(failure, RESULT_BUSY,
+	    "another dlrd%s works in %s; stop it first, or give this one a directory of its own",
+	    process, directory);
+}
+
+static enum result
+lock_fd(int fd, const char *path, const char *directory, struct failure *failure)
+{
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return RESULT_OK;
+	return errno == EWOULDBLOCK
+		   ? busy(directory, failure)
+		   : failure_set(
+			 failure, RESULT_IO, "cannot lock %s: %s", path, strerror(errno));
+}
+
+static enum result
+write_holder(int fd, const char *path, struct failure *failure)
+{
+	char holder[32];
+	int len = snprintf(holder, sizeof holder, "%ld\n", (long)getpid());
+	if (ftruncate(fd, 0) == 0 && pwrite(fd, holder, (size_t)len, 0) == len)
+		return RESULT_OK;
+	return failure_set(failure, errno == ENOSPC ? RESULT_FULL : RESULT_IO, "cannot write %s: %s",
+	    path, strerror(errno));
+}
+
+enum result
+lock_acquire(const char *directory, struct lock *out_lock, struct failure *failure)
+{
+	char path[4096];
+	struct lock lock = LOCK_NONE;
 	snprintf(path, sizeof path, "%s/dlrd.lock", directory);
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-	if (fd < 0)
-		return failure_set(failure, RESULT_IO,
+	enum result result = RESULT_OK;
+	lock.directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (lock.directory_fd >= 0)
+		result = lock_fd(lock.directory_fd, directory, directory, failure);
+	/* Only now: a process that is refused must not create the file anew. */
+	if (lock.directory_fd >= 0 && result == RESULT_OK)
+		lock.file_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	if (result == RESULT_OK && lock.file_fd < 0)
+		result = failure_set(failure, RESULT_IO,
 		    "cannot open %s: %s; [store] directory must exist and belong to the user that "
 		    "runs dlrd",
 		    path, strerror(errno));
-	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-		int error = errno;
-		ssize_t len = read(fd, holder, sizeof holder - 1);
-		close(fd);
-		if (error != EWOULDBLOCK)
-			return failure_set(
-			    failure, RESULT_IO, "cannot lock %s: %s", path, strerror(error));
-		return failure_set(failure, RESULT_BUSY,
-		    "another dlrd (process %ld) works in %s; stop it first, or give this one a "
-		    "directory of its own",
-		    len > 0 ? strtol(holder, NULL, 10) : 0L, directory);
+	if (result == RESULT_OK)
+		result = lock_fd(lock.file_fd, path, directory, failure);
+	if (result == RESULT_OK)
+		result = write_holder(lock.file_fd, path, failure);
+	if (result != RESULT_OK) {
+		lock_release(&lock);
+		return result;
 	}
-	int len = snprintf(holder, sizeof holder, "%ld\n", (long)getpid());
-	if (ftruncate(fd, 0) != 0 || pwrite(fd, holder, (size_t)len, 0) != len) {
-		close(fd);
-		return failure_set(failure, errno == ENOSPC ? RESULT_FULL : RESULT_IO,
-		    "cannot write %s: %s", path, strerror(errno));
-	}
-	*out_fd = fd;
+	*out_lock = lock;
 	return RESULT_OK;
+}
+
+void
+lock_release(struct lock *lock)
+{
+	if (lock->file_fd >= 0)
+		close(lock->file_fd);
+	if (lock->directory_fd >= 0)
+		close(lock->directory_fd);
+	*lock = LOCK_NONE;
 }
 
 pid_t

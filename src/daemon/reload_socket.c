@@ -112,10 +112,9 @@ connect_in(const char *directory, int *out_fd, struct failure *failure)
 	}
 	close(fd);
 	return failure_set(failure, RESULT_NOT_FOUND,
-	    "no dlrd that can be asked works in %s; start one, or name the configuration of the "
-	    "one that "
-	    "runs with -c",
-	    directory);
+	    "no dlrd that can be asked works in %s: there is none, or %s/dlrd.lock, which names it, "
+	    "was removed; name its configuration with -c, or send it SIGHUP",
+	    directory, directory);
 }
 
 /* Reads to the end of the answer. */

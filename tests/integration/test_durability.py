@@ -625,3 +625,20 @@ def test_a_reverify_that_the_disk_keeps_waiting_gives_up_and_counts_nothing_twic
     assert [event["message"] for event in daemon.events()] == [sid]
     assert daemon.get("/v1/quarantine")["quarantine"] == []
     daemon.audit()
+
+
+# --- the lock ---
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced", "kept"])
+def test_a_second_daemon_is_refused_whatever_becomes_of_the_lock_file(daemon, make_daemon, how):
+    lock = daemon.store / "dlrd.lock"
+    if how != "kept":
+        lock.unlink()
+    if how == "replaced":
+        lock.write_text("1\n")
+    second = make_daemon(store=daemon.store, start=False)
+    assert_refuses_to_start(second, "another dlrd")
+    assert second.cli("rebuild", check=False).returncode == 1
+    daemon.keep(SAMPLE_TARGET, status_params(new_sid(), "sent"))
+    daemon.audit()

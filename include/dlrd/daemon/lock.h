@@ -1,8 +1,9 @@
-/* lock: one daemon to a store.
+/* lock: one process that writes the files of a store.
  *
- * Two processes that write the same SQLite files could corrupt them (and count twice), so whoever
- * writes holds a lock on the file dlrd.lock in the store's directory. The kernel drops it with the
- * process, however that ends. */
+ * Two processes that write the same SQLite files could corrupt them, and would count twice. So a process
+ * that writes holds a lock on the store's directory itself, which cannot be removed while it has files in
+ * use; and on the file dlrd.lock in it, which names the process; earlier versions lock that file alone.
+ * The kernel drops both with the process, however that ends. */
 #ifndef DLRD_DAEMON_LOCK_H
 #define DLRD_DAEMON_LOCK_H
 
@@ -10,9 +11,19 @@
 
 #include <sys/types.h>
 
-/* Locks the directory. RESULT_BUSY, with the holder's process id in failure, when somebody else has
- * it. *out_fd is to be closed to let go. */
-must_check enum result lock_acquire(const char *directory, int *out_fd, struct failure *failure);
+struct lock {
+	int directory_fd, file_fd; /* -1: not locked */
+};
+
+#define LOCK_NONE ((struct lock){-1, -1})
+
+/* Locks the directory. RESULT_BUSY, with the holder's process id in failure if it is known, if another
+ * process has it. */
+must_check enum result lock_acquire(
+    const char *directory, struct lock *out_lock, struct failure *failure);
+
+/* Accepts LOCK_NONE. */
+void lock_release(struct lock *lock);
 
 /* The process that wrote its id into the lock's file last; 0 if there is none or it cannot be read.
  */
