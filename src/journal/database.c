@@ -1,5 +1,8 @@
 #include "dlrd/journal/database.h"
 
+#include <errno.h>
+#include <string.h>
+
 enum result
 database_result(int code)
 {
@@ -15,6 +18,39 @@ database_result(int code)
 	case SQLITE_NOTADB: return RESULT_CORRUPT;
 	default: return RESULT_IO;
 	}
+}
+
+bool
+database_sync_failed(sqlite3 *db)
+{
+	int code = sqlite3_extended_errcode(db);
+	return code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC;
+}
+
+enum result
+database_failure(sqlite3 *db, int code)
+{
+	enum result result = database_result(code);
+	if (result != RESULT_IO || db == NULL)
+		return result;
+	/* SQLite calls only ENOSPC full. A quota and a limit of the file's size are the same to us:
+	 * nothing was written, and there may be room later. A sync that fails is another thing,
+	 * whatever it says. */
+	int error = sqlite3_system_errno(db);
+	bool full = error == EDQUOT || error == EFBIG || error == ENOSPC;
+	return full && !database_sync_failed(db) ? RESULT_FULL : RESULT_IO;
+}
+
+void
+database_describe(sqlite3 *db, int error, char *out_text, size_t size)
+{
+	int code = sqlite3_errcode(db) & 0xff;
+	bool by_system = code == SQLITE_IOERR || code == SQLITE_FULL || code == SQLITE_CANTOPEN;
+	if (by_system && error != 0)
+		sqlite3_snprintf((int)size, out_text, "%s%s: %s", sqlite3_errmsg(db),
+		    database_sync_failed(db) ? " in a sync" : "", strerror(error));
+	else
+		sqlite3_snprintf((int)size, out_text, "%s", sqlite3_errmsg(db));
 }
 
 int

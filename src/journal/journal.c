@@ -47,10 +47,14 @@ struct journal_reader {
 static enum result
 note_error(struct journal *journal, int code)
 {
-	if (code != SQLITE_OK)
-		sqlite3_snprintf(sizeof journal->error, journal->error, "%s",
-		    journal->db == NULL ? "closed" : sqlite3_errmsg(journal->db));
-	return database_result(code);
+	if (code == SQLITE_OK)
+		return RESULT_OK;
+	if (journal->db == NULL)
+		sqlite3_snprintf(sizeof journal->error, journal->error, "closed");
+	else
+		database_describe(
+		    journal->db, timed_vfs_errno(), journal->error, sizeof journal->error);
+	return database_failure(journal->db, code);
 }
 
 static int
@@ -311,10 +315,17 @@ journal_checkpoint(struct journal *journal)
 	int code =
 	    sqlite3_wal_checkpoint_v2(journal->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 	enum result result = note_error(journal, code == SQLITE_BUSY ? SQLITE_OK : code);
-	journal->checkpoint_failed = result == RESULT_IO;
+	/* Pages that could not be written are written again by the next one. */
+	journal->checkpoint_failed = result == RESULT_IO && database_sync_failed(journal->db);
 	if (journal->checkpoint_failed)
 		sqlite3_db_config(journal->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	return result;
+}
+
+bool
+journal_checkpoints_ended(const struct journal *journal)
+{
+	return journal->checkpoint_failed;
 }
 
 bool

@@ -162,11 +162,14 @@ ensure_open(struct quarantine *quarantine)
 static enum result
 note_error(struct quarantine *quarantine, int code)
 {
-	enum result result = database_result(code);
+	char text[256];
+	enum result result = database_failure(quarantine->handle.db, code);
 	if (result == RESULT_OK)
 		return RESULT_OK;
-	sqlite3_snprintf(sizeof quarantine->error, quarantine->error, "%s: %s", quarantine->path,
-	    sqlite3_errmsg(quarantine->handle.db));
+	database_describe(
+	    quarantine->handle.db, sqlite3_system_errno(quarantine->handle.db), text, sizeof text);
+	sqlite3_snprintf(
+	    sizeof quarantine->error, quarantine->error, "%s: %s", quarantine->path, text);
 	/* It may or may not be rolled back already. */
 	if (sqlite3_get_autocommit(quarantine->handle.db) == 0)
 		quarantine_table_run(&quarantine->table, QUARANTINE_ROLLBACK);
@@ -371,7 +374,9 @@ quarantine_checkpoint(struct quarantine *quarantine)
 	/* Copied whole, the log begins anew with the next write. */
 	if (code == SQLITE_OK && in_log == copied)
 		quarantine->wal_pages = 0;
-	quarantine->checkpoint_failed = database_result(code) == RESULT_IO;
+	quarantine->checkpoint_failed =
+	    database_failure(quarantine->handle.db, code) == RESULT_IO &&
+	    database_sync_failed(quarantine->handle.db);
 	return note_error(quarantine, code);
 }
 

@@ -2,11 +2,13 @@
 
 #include "dlrd/base/clock.h"
 
+#include <errno.h>
 #include <sqlite3.h>
 
-/* The layer is the default one but for xSync. SQLite's unix layer has a table of methods for each
- * kind of file (the database, its log); each gets a copy with a timed xSync. A kind beyond
- * TABLES_MAX stays untimed. Files are opened and synced by the one thread that owns the journal. */
+/* The layer is the default one but for xSync and xWrite. SQLite's unix layer has a table of methods
+ * for each kind of file (the database, its log); each gets a copy with these two replaced. A kind
+ * beyond TABLES_MAX stays as it is. Files are opened, written and synced by the one thread that
+ * owns the journal. */
 #define TABLES_MAX 4
 
 static sqlite3_vfs layer;
@@ -15,6 +17,7 @@ static sqlite3_io_methods tables[TABLES_MAX];
 static const sqlite3_io_methods *originals[TABLES_MAX];
 static size_t table_count;
 static struct metric *observer;
+static int failed_errno;
 
 static int
 sync_timed(sqlite3_file *file, int flags)
@@ -22,8 +25,22 @@ sync_timed(sqlite3_file *file, int flags)
 	const sqlite3_io_methods *original = originals[file->pMethods - tables];
 	int64_t start_us = clock_monotonic_us();
 	int code = original->xSync(file, flags);
+	if (code != SQLITE_OK)
+		failed_errno = errno;
 	metric_observe(observer, (double)(clock_monotonic_us() - start_us) / 1e6);
 	return code;
+}
+
+static int
+write_explained(sqlite3_file *file, const void *bytes, int len, sqlite3_int64 offset)
+{
+	const sqlite3_io_methods *original = originals[file->pMethods - tables];
+	int code = original->xWrite(file, bytes, len, offset);
+	if (code == SQLITE_OK)
+		return code;
+	/* The unix layer returns right after the system call. It knows ENOSPC as SQLITE_FULL. */
+	failed_errno = code == SQLITE_FULL ? ENOSPC : errno;
+	return failed_errno == EDQUOT || failed_errno == EFBIG ? SQLITE_FULL : code;
 }
 
 /* The timed copy of a table, or the table itself where there is no room for another. */
@@ -39,6 +56,7 @@ timed(const sqlite3_io_methods *methods)
 		originals[i] = methods;
 		tables[i] = *methods;
 		tables[i].xSync = sync_timed;
+		tables[i].xWrite = write_explained;
 		table_count++;
 	}
 	return &tables[i];
@@ -70,4 +88,10 @@ timed_vfs_register(struct metric *fsync_seconds)
 		return NULL;
 	original_layer = found;
 	return layer.zName;
+}
+
+int
+timed_vfs_errno(void)
+{
+	return failed_errno;
 }

@@ -518,7 +518,11 @@ store_checkpoint(struct store *store, uint64_t *out_synced)
 	/* The file is synced after the last page was copied; a reader may have kept some back. */
 	if (code == SQLITE_OK && pages == copied)
 		*out_synced = store->cursor;
-	store->checkpoint_failed = sql_result(code) == RESULT_IO;
+	/* A write that failed is done again by the next checkpoint; a sync that failed is not. */
+	int extended = sqlite3_extended_errcode(store->db);
+	store->checkpoint_failed =
+	    sql_result(code) == RESULT_IO &&
+	    (extended == SQLITE_IOERR_FSYNC || extended == SQLITE_IOERR_DIR_FSYNC);
 	if (store->checkpoint_failed)
 		sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	return store_note(store, sql_result(code));

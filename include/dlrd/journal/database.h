@@ -9,6 +9,18 @@
 /* SQLite's result code as ours. */
 enum result database_result(int code);
 
+/* The same for the last call on db, which may be NULL: a quota (EDQUOT) or a limit of the file's
+ * size (EFBIG) is RESULT_FULL too, but RESULT_IO if it was a sync that failed. */
+enum result database_failure(sqlite3 *db, int code);
+
+/* Whether the last call failed because a sync did: then pages that the kernel calls clean may not
+ * be on the disk. */
+bool database_sync_failed(sqlite3 *db);
+
+/* Writes SQLite's text for the last failure, and that of error, an errno, if the system caused it.
+ */
+void database_describe(sqlite3 *db, int error, char *out_text, size_t size);
+
 /* Prepares a statement that lives as long as its connection. Returns SQLite's code. */
 int database_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **out_statement);
 

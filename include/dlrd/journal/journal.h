@@ -61,11 +61,14 @@ must_check enum result journal_probe(struct journal *journal);
 must_check enum result journal_trim(struct journal *journal, uint64_t last_seq, int64_t before_us,
     size_t rows_max, size_t *out_removed);
 
-/* Copies the write-ahead log into the file as far as no reader stands in the way. RESULT_IO where
- * that could not be synced: the system may have dropped what it could not write, but the log still
- * has it, and the next start reads it from there. So after that the call does nothing, and closing
- * the journal leaves the log as it is. */
+/* Copies the write-ahead log into the file as far as no reader is in the way. If that could not be
+ * written, the next call tries again. If it could not be synced, the system may have dropped what
+ * it could not write, but the log still has it, and the next open reads it from there: so until
+ * then the call does nothing, and closing the journal leaves the log as it is. */
 must_check enum result journal_checkpoint(struct journal *journal);
+
+/* Whether a sync that failed has ended the checkpoints. */
+bool journal_checkpoints_ended(const struct journal *journal);
 
 /* Whether the file at the journal's path is no longer the one that is open: what is appended then
  * would be lost with the process. */
