@@ -35,6 +35,8 @@ static const struct {
 	"Group commits that failed, by cause; their requests were answered 503."},
     [METRIC_CHECKPOINT_FAILURES] = {"dlrd_checkpoint_failures_total", COUNTER,
 	"Checkpoints that failed, by file."},
+    [METRIC_TRIM_FAILURES] = {"dlrd_journal_trim_failures_total", COUNTER,
+	"Attempts to remove old journal entries that failed; callbacks are stored all the same."},
     [METRIC_COMMIT_SECONDS] = {"dlrd_journal_commit_seconds", HISTOGRAM_SECONDS,
 	"Time of one group commit, from the first insert to the end of its fsync."},
     [METRIC_FSYNC_SECONDS] = {"dlrd_journal_fsync_seconds", HISTOGRAM_SECONDS,

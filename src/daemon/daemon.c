@@ -87,6 +87,22 @@ on_health(void *context, bool healthy, const char *why)
 }
 
 static void
+on_trim(void *context, bool trimmed, const char *why)
+{
+	(void)context;
+	if (trimmed)
+		log_line(LOG_INFO, "old entries of " JOURNAL_FILE " are removed again");
+	else
+		log_line(LOG_ERROR,
+		    "old entries of " JOURNAL_FILE
+		    " cannot be removed (%s); callbacks are stored and "
+		    "counted all the same, but the file grows: check the disk; the next attempt is "
+		    "in a "
+		    "minute",
+		    why);
+}
+
+static void
 on_checkpoint_failed(void *context, const char *why)
 {
 	(void)context;
@@ -243,6 +259,7 @@ start_writer(struct daemon *daemon, struct failure *failure)
 	    .on_done = on_done,
 	    .on_committed = on_committed,
 	    .on_health = on_health,
+	    .on_trim = on_trim,
 	    .on_checkpoint_failed = on_checkpoint_failed};
 	return writer_start(&writer, &daemon->writer, failure);
 }

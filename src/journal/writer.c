@@ -15,6 +15,7 @@
 #define PROBE_US CLOCK_SECOND_US
 #define TRIM_ROWS 1000                   /* a few milliseconds of work */
 #define UPKEEP_US (CLOCK_SECOND_US / 10) /* between looks at size and age */
+#define TRIM_RETRY_US (60 * CLOCK_SECOND_US)
 
 struct writer {
 	struct writer_options options;
@@ -36,9 +37,11 @@ struct writer {
 	_Atomic int64_t keep_us;
 	_Atomic uint64_t keep_bytes;
 	bool more_to_trim; /* the last step left some of it */
+	bool trim_failing; /* the last step failed */
+	int64_t trim_us;   /* no other one before that */
 	struct {
-		struct metric *entries, *full, *io, *checkpoint, *commit_seconds, *batch_entries,
-		    *bytes, *wal_bytes;
+		struct metric *entries, *full, *io, *checkpoint, *trim, *commit_seconds,
+		    *batch_entries, *bytes, *wal_bytes;
 	} metrics;
 };
 
@@ -153,19 +156,37 @@ probe_if_due(struct writer *writer)
 		note_result(writer, journal_probe(writer->options.journal));
 }
 
+/* Entries that cannot be removed cost room and nothing else: callbacks are stored all the same, so
+ * health is not decided here. */
+static void
+note_trim(struct writer *writer, enum result result)
+{
+	bool failed = result != RESULT_OK && result != RESULT_FULL && result != RESULT_BUSY;
+	if (failed) {
+		metric_add(writer->metrics.trim, 1);
+		writer->trim_us = clock_monotonic_us() + TRIM_RETRY_US;
+		/* After a failed sync the handle may not be used again. */
+		writer->must_reopen = result == RESULT_IO;
+	}
+	if (failed != writer->trim_failing)
+		writer->options.on_trim(writer->options.context, !failed,
+		    failed ? journal_error(writer->options.journal) : "");
+	writer->trim_failing = failed;
+}
+
 static void
 trim(struct writer *writer)
 {
 	size_t removed;
+	if (clock_monotonic_us() < writer->trim_us)
+		return;
 	int64_t before_us = clock_wall_us() - atomic_load(&writer->keep_us);
 	uint64_t released = atomic_load(&writer->released);
 	if (writer->over_size)
 		before_us = INT64_MAX;
 	enum result result =
 	    journal_trim(writer->options.journal, released, before_us, TRIM_ROWS, &removed);
-	/* A full disk: nothing is freed by insisting, and appends will tell for themselves. */
-	if (result != RESULT_OK && result != RESULT_FULL)
-		note_result(writer, result);
+	note_trim(writer, result);
 	writer->more_to_trim = result == RESULT_OK && removed == TRIM_ROWS;
 	if (writer->more_to_trim)
 		writer->upkeep_us = 0;
@@ -180,7 +201,7 @@ checkpoint(struct writer *writer, uint64_t wal_bytes)
 	if (wal_bytes < writer->last_wal + CHECKPOINT_BYTES)
 		return;
 	enum result result = journal_checkpoint(writer->options.journal);
-	if (result == RESULT_IO)
+	if (result != RESULT_OK && journal_checkpoints_ended(writer->options.journal))
 		writer->options.on_checkpoint_failed(
 		    writer->options.context, journal_error(writer->options.journal));
 	if (result != RESULT_OK)
@@ -256,6 +277,7 @@ add_metrics(struct writer *writer, struct metrics *metrics)
 	writer->metrics.io = metrics_add(metrics, METRIC_JOURNAL_FAILURES, "cause=\"io\"");
 	writer->metrics.checkpoint =
 	    metrics_add(metrics, METRIC_CHECKPOINT_FAILURES, "file=\"" JOURNAL_FILE "\"");
+	writer->metrics.trim = metrics_add(metrics, METRIC_TRIM_FAILURES, "");
 	writer->metrics.commit_seconds = metrics_add(metrics, METRIC_COMMIT_SECONDS, "");
 	writer->metrics.batch_entries = metrics_add(metrics, METRIC_BATCH_ENTRIES, "");
 	writer->metrics.bytes = metrics_add(metrics, METRIC_JOURNAL_BYTES, "");

@@ -4,7 +4,8 @@
  * FAULT_NAME is how the paths of the files concerned end. While `failing` is not 0 a sync of such a
  * file is not done and gives EIO: every one if it is negative, else so many of them, from the one
  * after the next `spare` on. `seen` counts all syncs of such files, `failed` those that failed.
- * Each of them takes `delay_ms` longer. */
+ * Each of them takes `delay_ms` longer. While `write_errno` is not 0, each write to such a file
+ * fails with it, after `write_spare` more that succeed. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -17,12 +18,13 @@
 #include <unistd.h>
 
 struct control {
-	_Atomic long failing, spare, seen, failed, delay_ms;
+	_Atomic long failing, spare, seen, failed, delay_ms, write_errno, write_spare;
 };
 
 static struct control *control;
 static const char *name;
 static int (*real_fsync)(int), (*real_fdatasync)(int);
+static ssize_t (*real_pwrite)(int, const void *, size_t, off_t);
 
 __attribute__((constructor)) static void
 set_up(void)
@@ -31,6 +33,7 @@ set_up(void)
 	name = getenv("FAULT_NAME");
 	real_fsync = (int (*)(int))dlsym(RTLD_NEXT, "fsync");
 	real_fdatasync = (int (*)(int))dlsym(RTLD_NEXT, "fdatasync");
+	real_pwrite = (ssize_t(*)(int, const void *, size_t, off_t))dlsym(RTLD_NEXT, "pwrite64");
 	int fd = path == NULL ? -1 : open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return;
@@ -41,15 +44,21 @@ set_up(void)
 }
 
 static int
-must_fail(int fd)
+is_named(int fd)
 {
 	char link[64], path[4096];
 	if (control == NULL || name == NULL)
 		return 0;
 	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
 	ssize_t len = readlink(link, path, sizeof path - 1);
-	if (len < (ssize_t)strlen(name) ||
-	    memcmp(path + len - strlen(name), name, strlen(name)) != 0)
+	return len >= (ssize_t)strlen(name) &&
+	       memcmp(path + len - strlen(name), name, strlen(name)) == 0;
+}
+
+static int
+must_fail(int fd)
+{
+	if (!is_named(fd))
 		return 0;
 	control->seen++;
 	if (control->delay_ms > 0)
@@ -84,4 +93,21 @@ fdatasync(int fd)
 		return -1;
 	}
 	return real_fdatasync(fd);
+}
+
+ssize_t
+pwrite64(int fd, const void *bytes, size_t len, off_t offset)
+{
+	if (control != NULL && control->write_errno != 0 && is_named(fd) &&
+	    control->write_spare-- <= 0) {
+		errno = (int)control->write_errno;
+		return -1;
+	}
+	return real_pwrite(fd, bytes, len, offset);
+}
+
+ssize_t
+pwrite(int fd, const void *bytes, size_t len, off_t offset)
+{
+	return pwrite64(fd, bytes, len, offset);
 }

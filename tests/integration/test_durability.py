@@ -4,6 +4,7 @@ DLRD_TEST_KILLS sets the number of rounds of kill -9.
 """
 
 import json
+import errno
 import mmap
 import os
 import random
@@ -340,9 +341,9 @@ class Fault:
     """The control of fault.c, from this side."""
 
     def __init__(self, path):
-        path.write_bytes(bytes(40))
+        path.write_bytes(bytes(56))
         with open(path, "r+b") as control:
-            self.map = mmap.mmap(control.fileno(), 40)
+            self.map = mmap.mmap(control.fileno(), 56)
 
     def _get(self, index):
         return struct.unpack_from("l", self.map, 8 * index)[0]
@@ -360,6 +361,11 @@ class Fault:
 
     def delay(self, milliseconds):
         self._set(4, milliseconds)
+
+    def fail_writes(self, number, spare=0):
+        """With this error number; 0: no more."""
+        self._set(6, spare)
+        self._set(5, number)
 
     @property
     def seen(self):
@@ -625,6 +631,69 @@ def test_a_reverify_that_the_disk_keeps_waiting_gives_up_and_counts_nothing_twic
     assert [event["message"] for event in daemon.events()] == [sid]
     assert daemon.get("/v1/quarantine")["quarantine"] == []
     daemon.audit()
+
+
+# --- writes that fail, and pages that are damaged ---
+
+
+@pytest.mark.parametrize("number", [errno.EDQUOT, errno.ENOSPC, errno.EFBIG],
+                         ids=lambda number: errno.errorcode[number])
+def test_a_quota_is_a_full_disk(faulty_log, number):
+    daemon, fault = faulty_log
+    acknowledged, refused = [], []
+    assert post_and_note(daemon, acknowledged, refused) == 204
+    fault.fail_writes(number)
+    assert post_and_note(daemon, acknowledged, refused) == 503
+    assert daemon.api("/readyz").status == 503
+    assert daemon.metric("dlrd_journal_failures_total", '{cause="full"}') >= 1
+    assert daemon.metric("dlrd_journal_failures_total", '{cause="io"}') == 0
+    assert os.strerror(number) in daemon.log(), "in the system's own words"
+    fault.fail_writes(0)
+    until(lambda: daemon.api("/readyz").status == 200, what="the disk to be found again")
+    assert post_and_note(daemon, acknowledged, refused) == 204
+    check_stored(daemon, acknowledged, refused)
+
+
+@pytest.mark.parametrize("number", [errno.EDQUOT, errno.EIO], ids=lambda number: errno.errorcode[number])
+def test_a_write_that_fails_in_a_checkpoint_ends_no_later_one(make_daemon, shim, tmp_path, number):
+    daemon, fault = faulty(make_daemon, shim, tmp_path, "/journal.db")
+    fault.fail_writes(number)
+    large = "x" * 20000
+    for _ in range(600):
+        daemon.keep(SAMPLE_TARGET, status_params(new_sid(), "sent", Body=large))
+    until(lambda: daemon.metric("dlrd_checkpoint_failures_total", '{file="journal.db"}') >= 1,
+          what="a checkpoint that fails")
+    before = (daemon.store / "journal.db").stat().st_size
+    fault.fail_writes(0)
+    for _ in range(600):
+        daemon.keep(SAMPLE_TARGET, status_params(new_sid(), "sent", Body=large))
+    until(lambda: (daemon.store / "journal.db").stat().st_size > before + 4_000_000, what="the next one")
+    assert "none is tried until" not in daemon.log()
+
+
+def test_a_damaged_page_among_old_entries_disturbs_nothing(make_daemon):
+    """Trimming comes upon it again and again. Callbacks, readiness and checkpoints know nothing of it."""
+    daemon = make_daemon()
+    large = "x" * 4000
+    for _ in range(200):
+        daemon.keep(SAMPLE_TARGET, status_params(new_sid(), "sent", Body=large))
+    daemon.settle()
+    assert daemon.terminate() == 0
+    journal = daemon.store / "journal.db"
+    size = journal.stat().st_size
+    with open(journal, "r+b") as file:
+        for page in range(10, 30):
+            file.seek(page * 8192)
+            file.write(b"\xff" * 8192)
+    daemon.sections["store"]["journal_keep"] = "1s"
+    daemon.start()
+    until(lambda: daemon.metric("dlrd_journal_trim_failures_total") >= 1, what="a trim that fails")
+    for _ in range(1500):
+        daemon.keep(SAMPLE_TARGET, status_params(new_sid(), "sent", Body=large))
+        assert daemon.api("/readyz").status == 200
+    assert daemon.log().count("cannot be removed") == 1
+    assert journal.stat().st_size > size + 3_000_000, "checkpoints go on"
+    assert daemon.campaign()["sent"] == 1700
 
 
 # --- the lock ---

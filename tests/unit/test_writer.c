@@ -47,6 +47,12 @@ note_committed(void *context, uint64_t last_seq)
 }
 
 static void
+note_trim(void *context, bool trimmed, const char *why)
+{
+	(void)context, (void)trimmed, (void)why;
+}
+
+static void
 note_health(void *context, bool healthy, const char *why)
 {
 	(void)context;
@@ -72,7 +78,8 @@ start(void **state)
 	    .context = &at,
 	    .on_done = note_done,
 	    .on_committed = note_committed,
-	    .on_health = note_health};
+	    .on_health = note_health,
+	    .on_trim = note_trim};
 	assert_ok(writer_start(&writer, &at.writer, &failure));
 	return 0;
 }

@@ -23,6 +23,7 @@ enum metric_family {
 	METRIC_JOURNAL_ENTRIES,       /* entries made durable */
 	METRIC_JOURNAL_FAILURES,      /* batches that could not be made durable, by cause */
 	METRIC_CHECKPOINT_FAILURES,   /* by file */
+	METRIC_TRIM_FAILURES,         /* steps in which old entries could not be removed */
 	METRIC_COMMIT_SECONDS,        /* one group commit, fsync included */
 	METRIC_FSYNC_SECONDS,         /* one fsync of the journal */
 	METRIC_BATCH_ENTRIES,         /* entries in one group commit */

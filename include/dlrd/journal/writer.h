@@ -40,6 +40,8 @@ struct writer_options {
 	void (*on_committed)(void *context, uint64_t last_seq);
 	/* The journal stopped or began to take writes; why is a line for the log. */
 	void (*on_health)(void *context, bool healthy, const char *why);
+	/* Old entries could not be removed, or could be again; why is a line for the log. */
+	void (*on_trim)(void *context, bool trimmed, const char *why);
 	/* A checkpoint could not be synced, and none is tried again in this process; why is a line
 	 * for the log. */
 	void (*on_checkpoint_failed)(void *context, const char *why);
