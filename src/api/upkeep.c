@@ -10,6 +10,27 @@ upkeep_health(struct question *question)
 	buffer_append(&question->answer.body, SLICE("{\"status\":\"alive\"}"));
 }
 
+static void
+put_gap(struct json_t *ready, const struct endpoints_state *state)
+{
+	struct endpoints_gap gap = {.count = 0};
+	if (state->gap != NULL)
+		state->gap(state->context, &gap);
+	if (gap.count == 0) {
+		json_put_null(ready, "gap");
+		return;
+	}
+	struct json_t *object = json_new_object();
+	json_put_int(object, "gaps", (int64_t)gap.count);
+	json_put_int(object, "entries", (int64_t)gap.entries);
+	json_put_int(object, "first", (int64_t)gap.first);
+	if (gap.last != 0)
+		json_put_int(object, "last", (int64_t)gap.last);
+	else
+		json_put_null(object, "last");
+	json_put(ready, "gap", object);
+}
+
 void
 upkeep_ready(struct question *question)
 {
@@ -18,6 +39,7 @@ upkeep_ready(struct question *question)
 	struct json_t *object = json_new_object();
 	json_put_bool(object, "ready", ready);
 	json_put_text(object, "why", slice_of(why));
+	put_gap(object, question->state);
 	question->answer.status = ready ? 200 : 503;
 	question_answer(question, object);
 }

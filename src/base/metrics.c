@@ -66,6 +66,8 @@ static const struct {
     [METRIC_CONSENT_CHANGES] = {"dlrd_consent_changes_total", COUNTER,
 	"People who opted out of a sender's messages, or in again."},
     [METRIC_ALERTS] = {"dlrd_alerts_total", COUNTER, "Alerts of Twilio's debugger."},
+    [METRIC_GAP_ENTRIES] = {"dlrd_gap_entries", GAUGE,
+	"Journal entries that are missing, until 'dlrd gap --accept'."},
     [METRIC_LOG_DROPPED] = {"dlrd_log_dropped_lines_total", COUNTER,
 	"Log lines dropped because standard error was not read."},
     [METRIC_READY] = {"dlrd_ready", GAUGE, "1 while callbacks can be kept, 0 otherwise."},

@@ -1,5 +1,6 @@
 #include "dlrd/cli/query.h"
 
+#include "dlrd/daemon/gap.h"
 #include "dlrd/store/audit.h"
 
 #include <stdio.h>
@@ -24,6 +25,36 @@ tell(void *context, const char *line)
 		json_push(telling->lines, object);
 	} else
 		printf("%s\n", line);
+}
+
+/* Entries that are missing are not in the store, so the store cannot know that its figures lack
+ * them. */
+static enum result
+tell_gaps(const struct cli_command *command, const struct query *query, struct telling *telling,
+    struct audit *audit)
+{
+	char directory[4096];
+	struct gaps gaps;
+	struct failure failure;
+	if (!cli_store_file(
+		command, query->config, query->directory, "", directory, sizeof directory))
+		return RESULT_IO;
+	if (gaps_read(directory, &gaps, &failure) != RESULT_OK) {
+		cli_failure(command, "%s", failure.text);
+		return RESULT_IO;
+	}
+	for (size_t i = 0; i < gaps.count; i++) {
+		struct buffer line = BUFFER_EMPTY;
+		if (gaps.items[i].accepted)
+			continue;
+		gap_describe(&gaps.items[i], &line);
+		buffer_append_byte(&line, '\0');
+		audit->differences++;
+		if (!line.failed)
+			tell(telling, line.ptr);
+		buffer_done(&line);
+	}
+	return RESULT_OK;
 }
 
 static bool
@@ -65,7 +96,8 @@ print_text(const struct audit *audit)
 	    (unsigned long long)audit->figures, (unsigned long long)audit->replies,
 	    (unsigned long long)audit->optouts, (unsigned long long)audit->differences);
 	if (audit->differences > 0)
-		printf("'dlrd rebuild' makes the store say again what its receipts say\n");
+		printf("'dlrd rebuild' makes the store say again what its receipts say; 'dlrd gap "
+		       "--accept' accepts entries that are missing\n");
 }
 
 static int
@@ -86,6 +118,9 @@ run(const struct cli_command *command, int count, char **words)
 	if (result != RESULT_OK) {
 		json_free(telling.lines);
 		status = query_failure(&query, command, result);
+	} else if (tell_gaps(command, &query, &telling, &audit) != RESULT_OK) {
+		json_free(telling.lines);
+		status = CLI_FAILED;
 	} else {
 		status = audit.differences == 0 ? CLI_OK : CLI_FAILED;
 		if (query.format == OUTPUT_JSON)
@@ -109,7 +144,8 @@ const struct cli_command cli_audit = {
 	     "Folds each message anew from its stored receipts, attributes each reply, adds all\n"
 	     "figures up again, derives the opt-out list from its evidence, and holds all of it\n"
 	     "against what the store says. Ends with 0 when nothing differs, with 1 when\n"
-	     "something does ('dlrd rebuild' mends it). It only reads, also while the daemon\n"
+	     "something does ('dlrd rebuild' corrects it). A gap in the journal that nobody has\n"
+	     "accepted is a difference, too (see dlrd gap). It only reads, also while the daemon\n"
 	     "runs.\n"
 	     "\n" QUERY_USAGE,
     .run = run,

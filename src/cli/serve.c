@@ -4,6 +4,7 @@
 #include "dlrd/base/log.h"
 #include "dlrd/base/log_queue.h"
 #include "dlrd/daemon/daemon.h"
+#include "dlrd/daemon/signals.h"
 
 /* For the last lines to be written, if whoever reads the log is slow. */
 #define LOG_STOP_US CLOCK_SECOND_US
@@ -51,7 +52,7 @@ run(const struct cli_command *command, int count, char **words)
 		return cli_usage_error(command, "unexpected \"%s\"", words[operands]);
 
 	/* Signals first: until they are blocked they end the process as they find it. */
-	daemon_block_signals();
+	signals_block();
 	if (log_queue_start(&failure) != RESULT_OK)
 		return cli_failure(command, "%s", failure.text);
 	enum result result = serve(path);

@@ -4,25 +4,26 @@
 #include "dlrd/api/api.h"
 #include "dlrd/base/clock.h"
 #include "dlrd/base/log_queue.h"
+#include "dlrd/daemon/gap_finder.h"
 #include "dlrd/daemon/generation.h"
 #include "dlrd/daemon/keeper.h"
 #include "dlrd/daemon/lock.h"
 #include "dlrd/daemon/reload_socket.h"
 #include "dlrd/daemon/secrets.h"
+#include "dlrd/daemon/signals.h"
 #include "dlrd/daemon/systemd.h"
 #include "dlrd/intake/intake.h"
 #include "dlrd/journal/writer.h"
 #include "dlrd/projector/projector.h"
 
-#include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -46,7 +47,9 @@ struct daemon {
 	struct projector *projector;
 	struct intake *intake;
 	struct api *api;
-	struct metric *ready, *log_dropped;
+	struct metric *ready, *log_dropped, *gap_entries;
+	pthread_mutex_t gap_lock;                    /* guards gap */
+	struct gap_summary gap;                      /* of the file, as of the last tick */
 	struct projector *_Atomic projector_running; /* whom on_committed may tell */
 	struct api *_Atomic api_running;             /* whom on_projected may tell */
 	_Atomic bool draining;
@@ -151,6 +154,17 @@ is_ready(void *context, const char **out_why)
 	}
 	*out_why = "callbacks are kept";
 	return true;
+}
+
+static void
+read_gap(void *context, struct endpoints_gap *out)
+{
+	struct daemon *daemon = context;
+	pthread_mutex_lock(&daemon->gap_lock);
+	struct gap_summary gap = daemon->gap;
+	pthread_mutex_unlock(&daemon->gap_lock);
+	*out = (struct endpoints_gap){
+	    .count = gap.count, .entries = gap.entries, .first = gap.first, .last = gap.last};
 }
 
 static bool
@@ -281,6 +295,38 @@ start_projector(struct daemon *daemon, struct failure *failure)
 	return result;
 }
 
+/* --- entries that are missing --- */
+
+static void
+set_gap(struct daemon *daemon, struct gap_summary gap)
+{
+	pthread_mutex_lock(&daemon->gap_lock);
+	daemon->gap = gap;
+	pthread_mutex_unlock(&daemon->gap_lock);
+	metric_set(daemon->gap_entries, (double)gap.entries);
+}
+
+/* `dlrd gap --accept` replaces the file. */
+static void
+follow_gaps(struct daemon *daemon)
+{
+	struct gaps gaps;
+	struct failure failure;
+	if (gaps_read(daemon->generation->settings->directory, &gaps, &failure) == RESULT_OK)
+		set_gap(daemon, gaps_summarise(&gaps));
+}
+
+static enum result
+look_for_gaps(struct daemon *daemon, struct failure *failure)
+{
+	struct journal_found found = journal_found(daemon->journal);
+	(void)failure;
+	daemon->gap_entries = metrics_add(daemon->metrics, METRIC_GAP_ENTRIES, "");
+	set_gap(daemon,
+	    gap_find(daemon->generation->settings->directory, &found, store_cursor(daemon->store)));
+	return RESULT_OK;
+}
+
 /* Sockets passed by systemd win over the configured addresses. */
 static enum result
 open_sockets(const char *name, const struct settings_list *addresses, int *out_fds, size_t fds_max,
@@ -332,6 +378,7 @@ start_api(struct daemon *daemon, struct failure *failure)
 					  .failures = daemon->failures,
 					  .context = daemon,
 					  .ready = is_ready,
+					  .gap = read_gap,
 					  .ask_rebuild = ask_rebuild,
 					  .read_rebuild = read_rebuild,
 					  .quarantine_path = daemon->quarantine_path,
@@ -395,8 +442,8 @@ start(struct daemon *daemon, struct settings *settings, struct failure *failure)
 	/* All metrics are added before the api starts to show them, and every socket is open before
 	 * the first callback is taken. */
 	enum result (*const steps[])(struct daemon *, struct failure *) = {open_store, start_writer,
-	    start_projector, start_keeper, open_intake, open_reload_socket, start_api,
-	    start_intake};
+	    look_for_gaps, start_projector, start_keeper, open_intake, open_reload_socket,
+	    start_api, start_intake};
 	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
 		result = steps[i](daemon, failure);
 		if (result != RESULT_OK)
@@ -582,14 +629,6 @@ reload_for_clients(struct daemon *daemon)
 	buffer_done(&lines);
 }
 
-/* The next signal that waits; 0 if none does. */
-static int
-take_signal(int fd)
-{
-	struct signalfd_siginfo info;
-	return read(fd, &info, sizeof info) == (ssize_t)sizeof info ? (int)info.ssi_signo : 0;
-}
-
 /* Serves until a signal ends it, which is returned. */
 static int
 run(struct daemon *daemon)
@@ -601,52 +640,18 @@ run(struct daemon *daemon)
 	for (;;) {
 		/* Woken early or by an error of poll, this loop does what it does at each tick. */
 		(void)!poll(events, 2, (int)(tick_us / 1000));
-		int signal = take_signal(daemon->signal_fd);
+		int signal = signals_take(daemon->signal_fd);
 		if (signal == SIGHUP)
 			reload_on_signal(daemon);
 		else if (signal > 0)
 			return signal;
 		reload_for_clients(daemon);
+		follow_gaps(daemon);
 		metric_set(daemon->log_dropped, (double)log_queue_dropped());
 		api_tick(daemon->api);
 		if (watchdog_us > 0 && is_alive(daemon))
 			systemd_notify("WATCHDOG=1");
 	}
-}
-
-/* SIGTERM and the like are an orderly stop, whichever of them comes. */
-static const int handled[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP};
-/* SIGXFSZ: a file larger than its limit is an error of write, answered 503. The others mean nothing
- * here. */
-static const int ignored[] = {SIGPIPE, SIGXFSZ, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF};
-
-static void
-fill_handled(sigset_t *out_signals)
-{
-	sigemptyset(out_signals);
-	for (size_t i = 0; i < sizeof handled / sizeof handled[0]; i++)
-		sigaddset(out_signals, handled[i]);
-}
-
-void
-daemon_block_signals(void)
-{
-	sigset_t signals;
-	fill_handled(&signals);
-	sigprocmask(SIG_BLOCK, &signals, NULL); /* all threads inherit it */
-	for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
-		signal(ignored[i], SIG_IGN);
-}
-
-static enum result
-open_signals(struct daemon *daemon, struct failure *failure)
-{
-	sigset_t signals;
-	fill_handled(&signals);
-	daemon->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-	return daemon->signal_fd >= 0
-		   ? RESULT_OK
-		   : failure_set(failure, RESULT_IO, "signalfd: %s", strerror(errno));
 }
 
 enum result
@@ -662,6 +667,7 @@ daemon_run(struct settings *settings, struct failure *failure)
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
 	}
 	daemon->lock = LOCK_NONE;
+	pthread_mutex_init(&daemon->gap_lock, NULL);
 	daemon->signal_fd = daemon->reload_fd = -1;
 	snprintf(daemon->journal_path, sizeof daemon->journal_path, "%s/" JOURNAL_FILE,
 	    settings->directory);
@@ -673,7 +679,7 @@ daemon_run(struct settings *settings, struct failure *failure)
 	prepare_process(settings);
 	secrets_tell(settings);
 
-	enum result result = open_signals(daemon, failure);
+	enum result result = signals_open(&daemon->signal_fd, failure);
 	if (result == RESULT_OK)
 		result = start(daemon, settings, failure);
 	else
@@ -687,6 +693,7 @@ daemon_run(struct settings *settings, struct failure *failure)
 	stop(daemon);
 	if (result == RESULT_OK)
 		log_line(LOG_INFO, "stopped");
+	pthread_mutex_destroy(&daemon->gap_lock);
 	free(daemon);
 	return result;
 }

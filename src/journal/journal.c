@@ -2,8 +2,11 @@
 
 #include "dlrd/base/clock.h"
 #include "dlrd/journal/database.h"
+#include "dlrd/journal/log_check.h"
 #include "dlrd/journal/timed_vfs.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,6 +37,7 @@ struct journal {
 	char *path;
 	struct metric *fsync_seconds;
 	uint64_t last_seq;
+	struct journal_found found;
 	bool checkpoint_failed; /* none may be tried again */
 	int wal_pages;          /* in the log, as of the last commit */
 	char error[256];
@@ -190,6 +194,37 @@ open_handle(struct journal *journal, struct failure *failure)
 	return RESULT_OK;
 }
 
+/* Before SQLite reads the log, and overwrites what it does not read. */
+static enum result
+look_at_log(struct journal *journal, struct failure *failure)
+{
+	char path[4096];
+	struct log_check check;
+	snprintf(path, sizeof path, "%s-wal", journal->path);
+	enum result result = log_check(path, &check);
+	if (result != RESULT_OK)
+		return failure_set(failure, result, "%s: %s", path, strerror(errno));
+	journal->found.log_damaged = check.damaged;
+	journal->found.log_kept = check.damaged && log_check_keep(path) == RESULT_OK;
+	return RESULT_OK;
+}
+
+static enum result
+look_at_entries(struct journal *journal, struct failure *failure)
+{
+	int64_t first = 0, last = 0;
+	int code = database_number(journal->db, "SELECT coalesce(min(seq), 0) FROM entry", &first);
+	if (code == SQLITE_OK)
+		code =
+		    database_number(journal->db, "SELECT coalesce(max(seq), 0) FROM entry", &last);
+	if (code != SQLITE_OK)
+		return failure_set(
+		    failure, note_error(journal, code), "%s: %s", journal->path, journal->error);
+	journal->found.first_seq = (uint64_t)first;
+	journal->found.last_seq = (uint64_t)last;
+	return RESULT_OK;
+}
+
 enum result
 journal_open(
     const struct journal_options *options, struct journal **out_journal, struct failure *failure)
@@ -202,7 +237,11 @@ journal_open(
 	journal->last_seq = options->min_seq;
 	enum result result = journal->path == NULL
 				 ? failure_set(failure, RESULT_NO_MEMORY, "no memory")
-				 : open_handle(journal, failure);
+				 : look_at_log(journal, failure);
+	if (result == RESULT_OK)
+		result = open_handle(journal, failure);
+	if (result == RESULT_OK)
+		result = look_at_entries(journal, failure);
 	if (result != RESULT_OK) {
 		journal_close(journal);
 		return result;
@@ -320,6 +359,12 @@ journal_checkpoint(struct journal *journal)
 	if (journal->checkpoint_failed)
 		sqlite3_db_config(journal->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	return result;
+}
+
+struct journal_found
+journal_found(const struct journal *journal)
+{
+	return journal->found;
 }
 
 bool

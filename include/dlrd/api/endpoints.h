@@ -23,12 +23,19 @@ struct endpoints_reverify {
 	char why[256]; /* of "failed" */
 };
 
+/* Journal entries that are missing and not accepted; see daemon/gap.h. */
+struct endpoints_gap {
+	size_t count;                  /* gaps; 0: none, and the rest says nothing */
+	uint64_t entries, first, last; /* numbers; last is 0 if it is not known */
+};
+
 /* What the answers need besides the store. */
 struct endpoints_state {
 	const struct metrics *metrics;
 	void *context;
 	/* Whether callbacks can be kept now; *out_why is a word for a person either way. */
 	bool (*ready)(void *context, const char **out_why);
+	void (*gap)(void *context, struct endpoints_gap *out_gap); /* NULL: there is none */
 	/* projector_ask_rebuild and projector_read_rebuild. */
 	bool (*ask_rebuild)(void *context);
 	void (*read_rebuild)(void *context, struct projector_rebuild *out_rebuild);

@@ -40,6 +40,7 @@ enum metric_family {
 	METRIC_UNKNOWN_CODES,         /* failing receipts whose code the catalogue does not know */
 	METRIC_CONSENT_CHANGES,       /* people who opted out, or in again */
 	METRIC_ALERTS,                /* what Twilio's debugger told */
+	METRIC_GAP_ENTRIES,           /* journal entries that are missing and not accepted */
 	METRIC_LOG_DROPPED,           /* log lines that standard error did not take in time */
 	METRIC_READY,                 /* 1 while readyz is green */
 	METRIC_FAMILY_COUNT,

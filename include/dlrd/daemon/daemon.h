@@ -9,13 +9,10 @@
 
 #include "dlrd/daemon/settings.h"
 
-/* To be called first, while the process has one thread: blocks the signals that daemon_run waits
- * for, and ignores those whose default would end the process without an orderly stop. */
-void daemon_block_signals(void);
-
-/* Runs until a signal ends it. Takes settings over. RESULT_OK for an orderly end; on failure, which
- * can only be at the start, nothing listens and failure says why. Changes the process's file mode
- * mask and resource limits, and does to its environment what secrets.h says. */
+/* Runs until a signal ends it; signals_block must have been called. Takes settings over. RESULT_OK
+ * for an orderly end; on failure, which can only be at the start, nothing listens and failure says
+ * why. Changes the process's file mode mask and resource limits, and does to its environment what
+ * secrets.h says. */
 must_check enum result daemon_run(struct settings *settings, struct failure *failure);
 
 #endif

@@ -67,6 +67,15 @@ must_check enum result journal_trim(struct journal *journal, uint64_t last_seq, 
  * then the call does nothing, and closing the journal leaves the log as it is. */
 must_check enum result journal_checkpoint(struct journal *journal);
 
+/* What journal_open found in the file, before anything was appended. */
+struct journal_found {
+	uint64_t first_seq, last_seq; /* of the entries; 0 if there are none */
+	bool log_damaged;             /* the log held more than could be read: see log_check.h */
+	bool log_kept;                /* a copy of it is next to it, as LOG.damaged */
+};
+
+struct journal_found journal_found(const struct journal *journal);
+
 /* Whether a sync that failed has ended the checkpoints. */
 bool journal_checkpoints_ended(const struct journal *journal);
 

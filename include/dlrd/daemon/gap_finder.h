@@ -1,0 +1,16 @@
+/* gap_finder: compares, at a start, what the store has counted with what the journal holds.
+ *
+ * Logs each gap that is new, and notes it in the file of gaps (gap.h). A file that cannot be read
+ * or written must not keep callbacks out: then the log alone has it. */
+#ifndef DLRD_DAEMON_GAP_FINDER_H
+#define DLRD_DAEMON_GAP_FINDER_H
+
+#include "dlrd/daemon/gap.h"
+#include "dlrd/journal/journal.h"
+
+/* cursor: the number of the last entry that the store has counted. Returns what is not accepted,
+ * old and new. */
+struct gap_summary gap_find(
+    const char *directory, const struct journal_found *found, uint64_t cursor);
+
+#endif

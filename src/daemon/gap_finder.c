@@ -1,0 +1,61 @@
+#include "dlrd/daemon/gap_finder.h"
+
+#include "dlrd/base/clock.h"
+#include "dlrd/base/log.h"
+#include "dlrd/journal/journal.h"
+#include "dlrd/store/store.h"
+
+#include <stdio.h>
+
+static void
+find_gap(struct gaps *gaps, uint64_t first, uint64_t last, const char *reason)
+{
+	struct gap gap = {.first = first, .last = last, .found_us = clock_wall_us()};
+	struct buffer text = BUFFER_EMPTY;
+	snprintf(gap.reason, sizeof gap.reason, "%s", reason);
+	if (!gaps_add(gaps, &gap))
+		return;
+	gap_describe(&gap, &text);
+	log_line(LOG_ERROR, "%.*s; callbacks are taken and counted; 'dlrd gap' has the list",
+	    SLICE_ARG(buffer_slice(&text)));
+	buffer_done(&text);
+}
+
+/* Numbers have no holes: the store has counted all entries up to its cursor, and the journal holds
+ * all from its first to its last. What lies between the two is missing. */
+static void
+compare(struct gaps *gaps, const struct journal_found *found, uint64_t cursor)
+{
+	if (found->last_seq != 0 && found->first_seq > cursor + 1)
+		find_gap(gaps, cursor + 1, found->first_seq - 1,
+		    STORE_FILE " has not counted them and " JOURNAL_FILE
+			       " no longer holds them; was an older " STORE_FILE
+			       " put back, or removed?");
+	if (cursor > found->last_seq)
+		find_gap(gaps, found->last_seq + 1, cursor,
+		    STORE_FILE " has counted them, but " JOURNAL_FILE
+			       " ends before; entries after them may be lost");
+	if (found->log_damaged)
+		find_gap(gaps, (found->last_seq > cursor ? found->last_seq : cursor) + 1, 0,
+		    found->log_kept ? JOURNAL_FILE "-wal is damaged; a copy is " JOURNAL_FILE
+						   "-wal.damaged"
+				    : JOURNAL_FILE "-wal is damaged, and could not be copied");
+}
+
+struct gap_summary
+gap_find(const char *directory, const struct journal_found *found, uint64_t cursor)
+{
+	struct gaps gaps;
+	struct failure failure;
+	enum result result = gaps_read(directory, &gaps, &failure);
+	if (result != RESULT_OK) {
+		log_line(LOG_ERROR, "%s", failure.text);
+		gaps.count = 0;
+	}
+	size_t known = gaps.count;
+	compare(&gaps, found, cursor);
+	if (gaps.count > known && result == RESULT_OK &&
+	    gaps_write(directory, &gaps, &failure) != RESULT_OK)
+		log_line(LOG_ERROR, "%s", failure.text);
+	return gaps_summarise(&gaps);
+}

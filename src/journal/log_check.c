@@ -1,0 +1,159 @@
+#define _DEFAULT_SOURCE /* be32toh */
+#include "dlrd/journal/log_check.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define HEADER_LEN 32
+#define FRAME_HEADER_LEN 24
+#define CHECKSUMMED_HEADER_LEN 24
+#define CHECKSUMMED_FRAME_LEN 8
+#define MAGIC 0x377f0682u /* with 1 added if checksums read words as big-endian */
+#define PAGE_SIZE_MAX 65536u
+
+struct log {
+	FILE *file;
+	bool big_endian;
+	size_t page_size;
+	unsigned char salts[8];
+	uint32_t sums[2]; /* up to here */
+	unsigned char *page;
+};
+
+static uint32_t
+number_at(const unsigned char *bytes)
+{
+	uint32_t number;
+	memcpy(&number, bytes, sizeof number);
+	return be32toh(number);
+}
+
+/* The format's checksum goes over pairs of words, and on from what came before. */
+static void
+add_to_sums(struct log *log, const unsigned char *bytes, size_t len)
+{
+	for (size_t at = 0; at < len; at += 8) {
+		uint32_t words[2];
+		memcpy(words, bytes + at, sizeof words);
+		for (size_t i = 0; i < 2; i++) {
+			uint32_t word = log->big_endian ? be32toh(words[i]) : le32toh(words[i]);
+			log->sums[i] += word + log->sums[1 - i];
+		}
+	}
+}
+
+static bool
+is_zero(const unsigned char *bytes, size_t len)
+{
+	while (len > 0 && bytes[len - 1] == 0)
+		len--;
+	return len == 0;
+}
+
+/* Whether the header is valid; then log has what it says. */
+static bool
+take_header(struct log *log, const unsigned char *header)
+{
+	uint32_t magic = number_at(header);
+	log->page_size = number_at(header + 8);
+	log->big_endian = (magic & 1) != 0;
+	memcpy(log->salts, header + 16, sizeof log->salts);
+	if ((magic & ~1u) != MAGIC || log->page_size < 512 || log->page_size > PAGE_SIZE_MAX ||
+	    (log->page_size & (log->page_size - 1)) != 0)
+		return false;
+	add_to_sums(log, header, CHECKSUMMED_HEADER_LEN);
+	return log->sums[0] == number_at(header + 24) && log->sums[1] == number_at(header + 28);
+}
+
+static bool
+is_valid(struct log *log, const unsigned char *frame)
+{
+	if (number_at(frame) == 0)
+		return false;
+	add_to_sums(log, frame, CHECKSUMMED_FRAME_LEN);
+	add_to_sums(log, log->page, log->page_size);
+	return log->sums[0] == number_at(frame + 16) && log->sums[1] == number_at(frame + 20);
+}
+
+/* Frames of an earlier round of the log have other salts, and are no loss. */
+static void
+walk(struct log *log, struct log_check *check)
+{
+	unsigned char frame[FRAME_HEADER_LEN];
+	bool valid = true;
+	while (fread(frame, 1, sizeof frame, log->file) == sizeof frame &&
+	       fread(log->page, 1, log->page_size, log->file) == log->page_size) {
+		bool same_round = memcmp(frame + 8, log->salts, sizeof log->salts) == 0;
+		valid = valid && same_round && is_valid(log, frame);
+		bool commits = number_at(frame + 4) != 0;
+		if (valid)
+			check->valid_frames++;
+		else if (same_round && commits)
+			check->commits_behind++;
+	}
+	/* One is the torn end: a transaction begins only when the one before is synced, so a power
+	 * cut finds at most one that is not, and leaves any part of it. */
+	check->damaged = check->commits_behind > 1;
+}
+
+static enum result
+check_file(FILE *file, struct log_check *out_check)
+{
+	unsigned char header[HEADER_LEN] = {0};
+	struct log log = {.file = file};
+	struct log_check check = {.damaged = false};
+	size_t len = fread(header, 1, sizeof header, file);
+	if (ferror(file))
+		return RESULT_IO;
+	if (!is_zero(header, len)) {
+		check.damaged = len == sizeof header && !take_header(&log, header);
+		log.page = check.damaged || len < sizeof header ? NULL : malloc(log.page_size);
+		if (log.page != NULL)
+			walk(&log, &check);
+		free(log.page);
+	}
+	if (ferror(file))
+		return RESULT_IO;
+	*out_check = check;
+	return RESULT_OK;
+}
+
+enum result
+log_check(const char *path, struct log_check *out_check)
+{
+	FILE *file = fopen(path, "re");
+	if (file == NULL && errno == ENOENT) {
+		*out_check = (struct log_check){.damaged = false};
+		return RESULT_OK;
+	}
+	if (file == NULL)
+		return RESULT_IO;
+	enum result result = check_file(file, out_check);
+	fclose(file);
+	return result;
+}
+
+enum result
+log_check_keep(const char *path)
+{
+	char kept[4096 + 16], bytes[65536];
+	snprintf(kept, sizeof kept, "%s.damaged", path);
+	FILE *from = fopen(path, "re");
+	FILE *to = from == NULL ? NULL : fopen(kept, "wxe");
+	bool exists = from != NULL && to == NULL && errno == EEXIST;
+	bool whole = to != NULL;
+	for (size_t len; whole && (len = fread(bytes, 1, sizeof bytes, from)) > 0;)
+		whole = fwrite(bytes, 1, len, to) == len;
+	if (from != NULL) {
+		whole = whole && !ferror(from);
+		fclose(from);
+	}
+	if (to != NULL)
+		whole = fclose(to) == 0 && whole;
+	return whole || exists ? RESULT_OK : RESULT_IO;
+}
