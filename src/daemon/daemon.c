@@ -29,12 +29,15 @@
 
 #define HEARTBEAT_MAX_US (10 * CLOCK_SECOND_US) /* a thread that is silent for longer is stuck */
 #define TICK_US (CLOCK_SECOND_US / 4)
+#define RELEASE_US                                                                    \
+	(2 * CLOCK_SECOND_US) /* for the projector to close its reader of the journal \
+			       */
 #define SPARE_FDS 64          /* databases, logs, the api */
 #define RELOAD_CLIENTS_MAX 16 /* calls of dlrd reload that one reload answers */
 
 struct daemon {
 	struct generation *generation; /* the configuration in force */
-	char journal_path[4096], store_path[4096], quarantine_path[4096];
+	char directory[4000], journal_path[4096], store_path[4096], quarantine_path[4096];
 	struct lock lock;
 	int signal_fd; /* the handled signals */
 	int reload_fd; /* dlrd reload connects here; -1 if the socket could not be opened */
@@ -87,6 +90,21 @@ on_health(void *context, bool healthy, const char *why)
 		log_line(LOG_ERROR,
 		    "the journal cannot be written (%s): callbacks are answered 503 until it can",
 		    why);
+}
+
+static bool
+release_readers(void *context, bool release)
+{
+	struct daemon *daemon = context;
+	struct projector *projector = atomic_load(&daemon->projector_running);
+	return projector == NULL || projector_release_reader(projector, release, RELEASE_US);
+}
+
+static void
+on_lost(void *context, uint64_t first, uint64_t last)
+{
+	struct daemon *daemon = context;
+	gap_note_lost(daemon->directory, first, last);
 }
 
 static void
@@ -273,6 +291,8 @@ start_writer(struct daemon *daemon, struct failure *failure)
 	    .on_done = on_done,
 	    .on_committed = on_committed,
 	    .on_health = on_health,
+	    .release_readers = release_readers,
+	    .on_lost = on_lost,
 	    .on_trim = on_trim,
 	    .on_checkpoint_failed = on_checkpoint_failed};
 	return writer_start(&writer, &daemon->writer, failure);
@@ -312,7 +332,7 @@ follow_gaps(struct daemon *daemon)
 {
 	struct gaps gaps;
 	struct failure failure;
-	if (gaps_read(daemon->generation->settings->directory, &gaps, &failure) == RESULT_OK)
+	if (gaps_read(daemon->directory, &gaps, &failure) == RESULT_OK)
 		set_gap(daemon, gaps_summarise(&gaps));
 }
 
@@ -322,8 +342,7 @@ look_for_gaps(struct daemon *daemon, struct failure *failure)
 	struct journal_found found = journal_found(daemon->journal);
 	(void)failure;
 	daemon->gap_entries = metrics_add(daemon->metrics, METRIC_GAP_ENTRIES, "");
-	set_gap(daemon,
-	    gap_find(daemon->generation->settings->directory, &found, store_cursor(daemon->store)));
+	set_gap(daemon, gap_find(daemon->directory, &found, store_cursor(daemon->store)));
 	return RESULT_OK;
 }
 
@@ -669,6 +688,7 @@ daemon_run(struct settings *settings, struct failure *failure)
 	daemon->lock = LOCK_NONE;
 	pthread_mutex_init(&daemon->gap_lock, NULL);
 	daemon->signal_fd = daemon->reload_fd = -1;
+	snprintf(daemon->directory, sizeof daemon->directory, "%s", settings->directory);
 	snprintf(daemon->journal_path, sizeof daemon->journal_path, "%s/" JOURNAL_FILE,
 	    settings->directory);
 	snprintf(

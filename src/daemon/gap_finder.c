@@ -59,3 +59,19 @@ gap_find(const char *directory, const struct journal_found *found, uint64_t curs
 		log_line(LOG_ERROR, "%s", failure.text);
 	return gaps_summarise(&gaps);
 }
+
+void
+gap_note_lost(const char *directory, uint64_t first, uint64_t last)
+{
+	struct gaps gaps;
+	struct failure failure;
+	enum result result = gaps_read(directory, &gaps, &failure);
+	if (result != RESULT_OK)
+		gaps.count = 0;
+	find_gap(&gaps, first, last,
+	    "another program cut " JOURNAL_FILE "-wal; those that the store has counted are in it");
+	if (result == RESULT_OK)
+		result = gaps_write(directory, &gaps, &failure);
+	if (result != RESULT_OK)
+		log_line(LOG_ERROR, "%s", failure.text);
+}

@@ -6,11 +6,19 @@
 #include "dlrd/journal/timed_vfs.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define PAGE_SIZE 8192 /* a receipt is half a kilobyte; bigger pages copy less often */
+
+/* sqlite.org/fileformat2.html, "The Write-Ahead Log" */
+#define LOG_HEADER_LEN 32
+#define LOG_FRAME_HEADER_LEN 24
+#define LOG_FRAME_LEN (LOG_FRAME_HEADER_LEN + PAGE_SIZE)
 
 static const struct database_owner owner = {
     .name = "journal", .application_id = 0x646c726a /* "dlrj" */, .version = 1};
@@ -38,6 +46,9 @@ struct journal {
 	struct metric *fsync_seconds;
 	uint64_t last_seq;
 	struct journal_found found;
+	char *log_path;
+	int log_fd; /* of the log, to look at it alone; -1: there was none at the open */
+	struct stat log_opened; /* of log_fd */
 	bool checkpoint_failed; /* none may be tried again */
 	int wal_pages;          /* in the log, as of the last commit */
 	char error[256];
@@ -123,8 +134,17 @@ prepare_all(struct journal *journal)
 }
 
 static void
+close_log(struct journal *journal)
+{
+	if (journal->log_fd >= 0)
+		close(journal->log_fd);
+	journal->log_fd = -1;
+}
+
+static void
 close_handle(struct journal *journal)
 {
+	close_log(journal);
 	sqlite3_stmt **statements[] = {&journal->begin, &journal->commit, &journal->rollback,
 	    &journal->insert, &journal->prove, &journal->oldest, &journal->trim, &journal->pages};
 	for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++) {
@@ -133,6 +153,15 @@ close_handle(struct journal *journal)
 	}
 	sqlite3_close_v2(journal->db);
 	journal->db = NULL;
+}
+
+/* SQLite locks no log, so a descriptor of our own takes no lock away when it is closed. */
+static void
+open_log(struct journal *journal)
+{
+	journal->log_fd = open(journal->log_path, O_RDONLY | O_CLOEXEC);
+	if (journal->log_fd >= 0 && fstat(journal->log_fd, &journal->log_opened) != 0)
+		close_log(journal);
 }
 
 static enum result
@@ -145,6 +174,19 @@ read_last_seq(struct journal *journal)
 	return note_error(journal, code);
 }
 
+static enum result
+look_at_entries(struct journal *journal)
+{
+	int64_t first = 0, last = 0;
+	int code = database_number(journal->db, "SELECT coalesce(min(seq), 0) FROM entry", &first);
+	if (code == SQLITE_OK)
+		code =
+		    database_number(journal->db, "SELECT coalesce(max(seq), 0) FROM entry", &last);
+	journal->found.first_seq = (uint64_t)first;
+	journal->found.last_seq = (uint64_t)last;
+	return note_error(journal, code);
+}
+
 /* What recovery found in the log may be in memory only: if a sync failed, Linux keeps the pages and
  * calls them clean, and no later sync of the log writes them. So it is copied into the file, which
  * is synced, and the log begins anew: frames that are appended to it later do not follow frames
@@ -154,8 +196,10 @@ settle_log(struct journal *journal)
 {
 	int code =
 	    sqlite3_wal_checkpoint_v2(journal->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-	if (code == SQLITE_OK)
+	if (code == SQLITE_OK) {
 		journal->checkpoint_failed = false;
+		journal->wal_pages = 0;
+	}
 	return note_error(journal, code);
 }
 
@@ -188,9 +232,12 @@ open_handle(struct journal *journal, struct failure *failure)
 	if (result == RESULT_OK)
 		result = read_last_seq(journal);
 	if (result == RESULT_OK)
+		result = look_at_entries(journal);
+	if (result == RESULT_OK)
 		result = journal_probe(journal);
 	if (result != RESULT_OK)
 		return failure_set(failure, result, "%s: %s", journal->path, journal->error);
+	open_log(journal);
 	return RESULT_OK;
 }
 
@@ -198,30 +245,12 @@ open_handle(struct journal *journal, struct failure *failure)
 static enum result
 look_at_log(struct journal *journal, struct failure *failure)
 {
-	char path[4096];
 	struct log_check check;
-	snprintf(path, sizeof path, "%s-wal", journal->path);
-	enum result result = log_check(path, &check);
+	enum result result = log_check(journal->log_path, &check);
 	if (result != RESULT_OK)
-		return failure_set(failure, result, "%s: %s", path, strerror(errno));
+		return failure_set(failure, result, "%s: %s", journal->log_path, strerror(errno));
 	journal->found.log_damaged = check.damaged;
-	journal->found.log_kept = check.damaged && log_check_keep(path) == RESULT_OK;
-	return RESULT_OK;
-}
-
-static enum result
-look_at_entries(struct journal *journal, struct failure *failure)
-{
-	int64_t first = 0, last = 0;
-	int code = database_number(journal->db, "SELECT coalesce(min(seq), 0) FROM entry", &first);
-	if (code == SQLITE_OK)
-		code =
-		    database_number(journal->db, "SELECT coalesce(max(seq), 0) FROM entry", &last);
-	if (code != SQLITE_OK)
-		return failure_set(
-		    failure, note_error(journal, code), "%s: %s", journal->path, journal->error);
-	journal->found.first_seq = (uint64_t)first;
-	journal->found.last_seq = (uint64_t)last;
+	journal->found.log_kept = check.damaged && log_check_keep(journal->log_path) == RESULT_OK;
 	return RESULT_OK;
 }
 
@@ -233,15 +262,19 @@ journal_open(
 	if (journal == NULL)
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
 	journal->path = strdup(options->path);
+	journal->log_path = malloc(strlen(options->path) + sizeof "-wal");
+	journal->log_fd = -1;
 	journal->fsync_seconds = options->fsync_seconds;
 	journal->last_seq = options->min_seq;
-	enum result result = journal->path == NULL
-				 ? failure_set(failure, RESULT_NO_MEMORY, "no memory")
-				 : look_at_log(journal, failure);
+	enum result result = RESULT_OK;
+	if (journal->path == NULL || journal->log_path == NULL) {
+		result = failure_set(failure, RESULT_NO_MEMORY, "no memory");
+	} else {
+		sprintf(journal->log_path, "%s-wal", journal->path);
+		result = look_at_log(journal, failure);
+	}
 	if (result == RESULT_OK)
 		result = open_handle(journal, failure);
-	if (result == RESULT_OK)
-		result = look_at_entries(journal, failure);
 	if (result != RESULT_OK) {
 		journal_close(journal);
 		return result;
@@ -383,6 +416,50 @@ journal_was_replaced(struct journal *journal)
 	       moved != 0;
 }
 
+/* The header and the last frame name the round of the log that they belong to (its salts); an
+ * overwritten log has other bytes there. */
+static bool
+is_one_round(const struct journal *journal)
+{
+	unsigned char header[LOG_HEADER_LEN], frame[LOG_FRAME_HEADER_LEN];
+	if (journal->wal_pages == 0)
+		return true;
+	off_t last = LOG_HEADER_LEN + (off_t)(journal->wal_pages - 1) * LOG_FRAME_LEN;
+	return pread(journal->log_fd, header, sizeof header, 0) == (ssize_t)sizeof header &&
+	       pread(journal->log_fd, frame, sizeof frame, last) == (ssize_t)sizeof frame &&
+	       memcmp(header + 16, frame + 8, 8) == 0 && memcmp(header, "\x37\x7f\x06", 3) == 0;
+}
+
+enum journal_log
+journal_look_at_log(struct journal *journal, bool closely)
+{
+	struct stat now;
+	off_t expected = LOG_HEADER_LEN + (off_t)journal->wal_pages * LOG_FRAME_LEN;
+	if (journal->db == NULL || journal->log_fd < 0)
+		return JOURNAL_LOG_SOUND;
+	if (stat(journal->log_path, &now) != 0)
+		return errno == ENOENT ? JOURNAL_LOG_REMOVED : JOURNAL_LOG_SOUND;
+	if (now.st_dev != journal->log_opened.st_dev || now.st_ino != journal->log_opened.st_ino)
+		return JOURNAL_LOG_REMOVED;
+	if (journal->wal_pages > 0 && now.st_size < expected)
+		return JOURNAL_LOG_CUT;
+	return closely && !is_one_round(journal) ? JOURNAL_LOG_CUT : JOURNAL_LOG_SOUND;
+}
+
+enum result
+journal_save(struct journal *journal)
+{
+	return journal->db == NULL ? note_error(journal, SQLITE_IOERR) : settle_log(journal);
+}
+
+void
+journal_abandon(struct journal *journal)
+{
+	if (journal->db != NULL)
+		sqlite3_db_config(journal->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	close_handle(journal);
+}
+
 struct journal_size
 journal_size(struct journal *journal)
 {
@@ -414,6 +491,7 @@ journal_close(struct journal *journal)
 	if (journal->db != NULL)
 		close_handle(journal);
 	free(journal->path);
+	free(journal->log_path);
 	free(journal);
 }
 

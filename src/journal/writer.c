@@ -15,6 +15,7 @@
 #define PROBE_US CLOCK_SECOND_US
 #define TRIM_ROWS 1000                   /* a few milliseconds of work */
 #define UPKEEP_US (CLOCK_SECOND_US / 10) /* between looks at size and age */
+#define CLOSE_LOOK_US CLOCK_SECOND_US
 #define TRIM_RETRY_US (60 * CLOCK_SECOND_US)
 
 struct writer {
@@ -33,12 +34,15 @@ struct writer {
 	int64_t upkeep_us; /* next look at size and age */
 	uint64_t last_wal; /* bytes after the last checkpoint */
 	bool must_reopen;  /* the handle may not be used again */
+	bool must_save;    /* the log was removed: the handle alone has it, and may not be closed */
+	bool log_cut;      /* no other connection may be open when the handle is opened again */
 	bool over_size;    /* the journal is larger than keep_bytes */
 	_Atomic int64_t keep_us;
 	_Atomic uint64_t keep_bytes;
-	bool more_to_trim; /* the last step left some of it */
-	bool trim_failing; /* the last step failed */
-	int64_t trim_us;   /* no other one before that */
+	bool more_to_trim;     /* the last step left some of it */
+	bool trim_failing;     /* the last step failed */
+	int64_t trim_us;       /* no other one before that */
+	int64_t close_look_us; /* next time that the log is read, not only looked at */
 	struct {
 		struct metric *entries, *full, *io, *checkpoint, *trim, *commit_seconds,
 		    *batch_entries, *bytes, *wal_bytes;
@@ -98,13 +102,68 @@ note_result(struct writer *writer, enum result result)
 	set_health(writer, false, journal_error(writer->options.journal));
 }
 
+/* After another program removed, truncated or overwritten the log. What is in hand is not appended
+ * before the log is sound again. */
+static void
+look_at_log(struct writer *writer, bool closely)
+{
+	if (writer->must_save || writer->must_reopen)
+		return;
+	switch (journal_look_at_log(writer->options.journal, closely)) {
+	case JOURNAL_LOG_SOUND: return;
+	case JOURNAL_LOG_REMOVED:
+		set_health(
+		    writer, false, JOURNAL_FILE "-wal was removed or replaced by another program");
+		writer->must_save = writer->must_reopen = true;
+		return;
+	case JOURNAL_LOG_CUT:
+		set_health(writer, false,
+		    JOURNAL_FILE "-wal was truncated or overwritten by another program");
+		writer->log_cut = writer->must_reopen = true;
+		return;
+	}
+}
+
+/* Tells what a cut log has taken with it, once that is known. */
+static void
+report_lost(struct writer *writer)
+{
+	struct journal *journal = writer->options.journal;
+	uint64_t left = journal_found(journal).last_seq, last = journal_last_seq(journal);
+	if (left < last)
+		writer->options.on_lost(writer->options.context, left + 1, last);
+}
+
+static enum result
+reopen(struct writer *writer, struct failure *failure)
+{
+	struct journal *journal = writer->options.journal;
+	void *context = writer->options.context;
+	if (writer->log_cut && !writer->options.release_readers(context, true))
+		return failure_set(failure, RESULT_BUSY, "a reader of " JOURNAL_FILE " is busy");
+	if (writer->log_cut)
+		journal_abandon(journal);
+	enum result result = journal_reopen(journal, failure);
+	if (writer->log_cut && result == RESULT_OK) {
+		report_lost(writer);
+		writer->log_cut = false;
+		writer->options.release_readers(context, false);
+	}
+	return result;
+}
+
 static bool
 reopen_if_needed(struct writer *writer)
 {
 	struct failure failure;
 	if (!writer->must_reopen)
 		return true;
-	enum result result = journal_reopen(writer->options.journal, &failure);
+	if (writer->must_save && journal_save(writer->options.journal) != RESULT_OK) {
+		set_health(writer, false, journal_error(writer->options.journal));
+		return false;
+	}
+	writer->must_save = false;
+	enum result result = reopen(writer, &failure);
 	writer->must_reopen = result != RESULT_OK;
 	if (result != RESULT_OK)
 		set_health(writer, false, failure.text);
@@ -124,6 +183,7 @@ commit_batch(struct writer *writer, struct journal_write *list)
 	last->next = NULL;
 	int64_t start_us = clock_monotonic_us();
 	enum result result = RESULT_IO;
+	look_at_log(writer, false);
 	if (reopen_if_needed(writer))
 		result = journal_append(writer->options.journal, writer->batch, count);
 	metric_observe(
@@ -222,6 +282,14 @@ do_upkeep(struct writer *writer)
 	if (journal_was_replaced(writer->options.journal)) {
 		set_health(writer, false, "journal.db was moved or deleted under the daemon");
 		writer->must_reopen = true;
+		return;
+	}
+	look_at_log(writer, now_us >= writer->close_look_us);
+	if (now_us >= writer->close_look_us)
+		writer->close_look_us = now_us + CLOSE_LOOK_US;
+	if (writer->must_reopen) {
+		writer->probe_us = now_us; /* at once: there may be no request for a while */
+		probe_if_due(writer);
 		return;
 	}
 	struct journal_size size = journal_size(writer->options.journal);

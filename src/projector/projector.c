@@ -58,6 +58,7 @@ struct projector {
 	int event_fd;
 	_Atomic int64_t stop_us; /* monotonic time by which the thread must end; 0: not stopping */
 	_Atomic uint64_t journal_last;
+	_Atomic bool reader_wanted_closed, reader_closed; /* projector_release_reader */
 	/* the thread's own: */
 	uint64_t last_seq;      /* the last entry of the batch in hand */
 	bool in_batch;          /* a transaction is open */
@@ -348,8 +349,8 @@ has_work(const struct projector *projector)
 	return atomic_load(&projector->journal_last) > store_cursor(projector->options.store);
 }
 
-/* The journal says that it holds more, and the reader does not see it: the file was replaced, and
- * the reader still has the old one. */
+/* The journal says that it holds more, and the reader does not see it, or cannot read it: the file
+ * or its log was replaced, and the reader still has the old one. */
 static void
 reopen_reader(struct projector *projector)
 {
@@ -361,14 +362,33 @@ reopen_reader(struct projector *projector)
 	projector->reader = reader;
 }
 
+/* While the writer wants no other connection to the journal there is none. Returns whether there is
+ * a reader. */
+static bool
+follow_reader(struct projector *projector)
+{
+	if (atomic_load(&projector->reader_wanted_closed)) {
+		journal_reader_close(projector->reader);
+		projector->reader = NULL;
+		atomic_store(&projector->reader_closed, true);
+		return false;
+	}
+	atomic_store(&projector->reader_closed, false);
+	if (projector->reader == NULL)
+		reopen_reader(projector);
+	return projector->reader != NULL;
+}
+
 /* Waits until there is something to project; after a failure for a second, whatever comes in. False
  * when the thread must end. */
 static bool
 wait_for_work(struct projector *projector, bool idle, bool full)
 {
-	if (projector->failing)
+	if (projector->failing) {
 		sleep_for(projector, RETRY_US);
-	else if (idle && has_work(projector)) {
+		if (!projector->store_failed)
+			reopen_reader(projector);
+	} else if (idle && has_work(projector)) {
 		reopen_reader(projector);
 		sleep_for(projector, RETRY_US);
 	} else if (idle && atomic_load(&projector->stop_us) == 0)
@@ -392,6 +412,10 @@ run(void *context)
 	    clock_monotonic_us(); /* so that the cursor is known as synced */
 	while (wait_for_work(projector, idle, full)) {
 		do_upkeep(projector);
+		if (!follow_reader(projector)) {
+			sleep_for(projector, SLEEP_STEP_US);
+			continue;
+		}
 		uint64_t before = store_cursor(projector->options.store);
 		uint64_t last_before = atomic_load(&projector->journal_last);
 		int64_t start_us = clock_monotonic_us();
@@ -490,6 +514,20 @@ projector_notify(struct projector *projector, uint64_t last_seq)
 {
 	atomic_store(&projector->journal_last, last_seq);
 	ring(projector);
+}
+
+bool
+projector_release_reader(struct projector *projector, bool release, int64_t timeout_us)
+{
+	int64_t end_us = clock_monotonic_us() + timeout_us;
+	atomic_store(&projector->reader_wanted_closed, release);
+	ring(projector);
+	while (
+	    release && !atomic_load(&projector->reader_closed) && clock_monotonic_us() < end_us) {
+		struct timespec step = {.tv_nsec = 1000000};
+		nanosleep(&step, NULL);
+	}
+	return !release || atomic_load(&projector->reader_closed);
 }
 
 void

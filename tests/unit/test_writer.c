@@ -46,6 +46,19 @@ note_committed(void *context, uint64_t last_seq)
 	at.committed = last_seq;
 }
 
+static bool
+release_readers(void *context, bool release)
+{
+	(void)context, (void)release;
+	return true;
+}
+
+static void
+note_lost(void *context, uint64_t first, uint64_t last)
+{
+	(void)context, (void)first, (void)last;
+}
+
 static void
 note_trim(void *context, bool trimmed, const char *why)
 {
@@ -79,6 +92,8 @@ start(void **state)
 	    .on_done = note_done,
 	    .on_committed = note_committed,
 	    .on_health = note_health,
+	    .release_readers = release_readers,
+	    .on_lost = note_lost,
 	    .on_trim = note_trim};
 	assert_ok(writer_start(&writer, &at.writer, &failure));
 	return 0;

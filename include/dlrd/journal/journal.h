@@ -83,6 +83,26 @@ bool journal_checkpoints_ended(const struct journal *journal);
  * would be lost with the process. */
 bool journal_was_replaced(struct journal *journal);
 
+/* What became of the write-ahead log since it was opened, by another program's doing. */
+enum journal_log {
+	JOURNAL_LOG_SOUND,
+	JOURNAL_LOG_REMOVED, /* or another file has its name: the handle still has all of it */
+	JOURNAL_LOG_CUT,     /* truncated or overwritten: entries that only the log had are lost */
+};
+
+/* Costs a stat(2), so that it can come before each batch; closely: also reads the log's header and
+ * its last frame, which an overwritten log gives away. */
+enum journal_log journal_look_at_log(struct journal *journal, bool closely);
+
+/* Copies the whole log into the file and syncs it, so that the handle can be closed although the
+ * log was removed; other connections find an empty log then, and have to be opened again.
+ * RESULT_BUSY if a reader is in the way: try again. */
+must_check enum result journal_save(struct journal *journal);
+
+/* Closes the handle and lets the log be as it is; journal_reopen reads what is left of it, if no
+ * other connection is open. */
+void journal_abandon(struct journal *journal);
+
 struct journal_size {
 	uint64_t live_bytes; /* pages in use */
 	uint64_t wal_bytes;  /* the log since it was last reset */

@@ -40,6 +40,11 @@ struct writer_options {
 	void (*on_committed)(void *context, uint64_t last_seq);
 	/* The journal stopped or began to take writes; why is a line for the log. */
 	void (*on_health)(void *context, bool healthy, const char *why);
+	/* Has every other connection to the journal closed (true), which the call waits for, or
+	 * lets them open it again. Returns false if they are still open. */
+	bool (*release_readers)(void *context, bool release);
+	/* Entries from first on, up to last, were only in a log that another program cut. */
+	void (*on_lost)(void *context, uint64_t first, uint64_t last);
 	/* Old entries could not be removed, or could be again; why is a line for the log. */
 	void (*on_trim)(void *context, bool trimmed, const char *why);
 	/* A checkpoint could not be synced, and none is tried again in this process; why is a line

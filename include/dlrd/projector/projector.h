@@ -44,6 +44,10 @@ must_check enum result projector_start(const struct projector_options *options,
 /* The journal holds entries up to last_seq. */
 void projector_notify(struct projector *projector, uint64_t last_seq);
 
+/* release: has the journal's reader closed, and waits until it is, timeout_us at most; returns
+ * whether it is. It stays closed until the call with false, which does not wait. By one thread. */
+bool projector_release_reader(struct projector *projector, bool release, int64_t timeout_us);
+
 /* What the store itself depends on. */
 struct projector_store_config {
 	struct store_options options;           /* path aside */
