@@ -51,6 +51,27 @@ def test_enable_starts_both_units_at_boot(unit):
     systemctl("disable", "dlrd")
 
 
+def test_the_installation_as_readme_describes_it(unit):
+    """Its steps, with its own lines, upon the configuration that was installed."""
+    systemctl("stop", "dlrd.socket", "dlrd.service")
+    readme = (units.ROOT / "README.md").read_text()
+    block = re.search(r"add a section for your account:\n\n((?: {7}.*\n|\n)+)", readme).group(1)
+    public_url = re.search(r"public_url = (\S+)", block).group(1)
+    account = re.search(r"\[account .*", block, re.S).group(0).replace(" " * 7, "")
+    text = pathlib.Path("/usr/share/doc/dlrd/examples/dlrd.ini").read_text()
+    assert text.count("\n;public_url =\n") == 1
+    CONFIG.write_text(text.replace("\n;public_url =\n", f"\npublic_url = {public_url}\n") + "\n" + account)
+    TOKEN_FILE.write_text(TOKEN + "\n")
+    for command in re.findall(r"`(chmod [^`]+|dlrd check-config|systemctl enable [^`]+)`", readme):
+        found = run("sh", "-ec", command)
+        assert "check-config" not in command or found.stdout + found.stderr == ""
+    assert TOKEN_FILE.stat().st_mode & 0o777 == 0o600
+    assert value("ActiveState") == "active"
+    assert posted(unit, public_url=public_url) == 204
+    assert unit.campaign()["sent"] == 1
+    systemctl("disable", "dlrd")
+
+
 @broken_by("Type=notify", "Type=simple")
 def test_a_start_returns_when_callbacks_are_taken(unit):
     for _ in range(5):
