@@ -143,6 +143,23 @@ target_is_readable(struct slice target)
 	return target.len > 0 && target.ptr[0] == '/';
 }
 
+/* A list's first value is the one that the first proxy saw. */
+static struct slice
+leftmost(struct slice list)
+{
+	return slice_trim((struct slice){list.ptr, slice_find(list, ',')});
+}
+
+/* The host becomes part of the URL that is verified. "name/evil" or "user@name" would make another URL of it. */
+static bool
+hosts_are_authorities(const struct request_head *head)
+{
+	struct slice forwarded = leftmost(head->forwarded_host);
+	bool believed = head->from_trusted_proxy && forwarded.len > 0;
+	return (head->host.len == 0 || url_is_authority(head->host)) &&
+	       (!believed || url_is_authority(forwarded));
+}
+
 static bool
 is_get(const struct request_head *head)
 {
@@ -194,7 +211,7 @@ handler_head(struct handler *handler, const struct request_head *head, bool *out
 	enum outcome_label outcome = OUTCOME_MALFORMED;
 	unsigned status = 0;
 	*out_close = framing_is_ambiguous(head);
-	if (*out_close || !target_is_readable(head->target))
+	if (*out_close || !target_is_readable(head->target) || !hosts_are_authorities(head))
 		status = 400;
 	else if (head->target.len > limits->target_max)
 		status = 414, outcome = OUTCOME_TOO_LARGE;
@@ -218,10 +235,14 @@ request_head_base(const struct request_head *head, struct url_base *out_base)
 {
 	struct slice scheme = SLICE("http"), host = head->host;
 	if (head->from_trusted_proxy) {
-		if (head->forwarded_proto.len > 0)
-			scheme = head->forwarded_proto;
-		if (head->forwarded_host.len > 0)
-			host = head->forwarded_host;
+		struct slice told_scheme = leftmost(head->forwarded_proto);
+		struct slice told_host = leftmost(head->forwarded_host);
+		if (slice_equal_nocase(told_scheme, SLICE("https")))
+			scheme = SLICE("https");
+		else if (told_scheme.len > 0 && !slice_equal_nocase(told_scheme, SLICE("http")))
+			scheme = told_scheme; /* makes no URL, and is refused */
+		if (told_host.len > 0)
+			host = told_host;
 	}
 	return url_base_derive(out_base, scheme, host) == RESULT_OK;
 }

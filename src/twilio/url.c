@@ -143,6 +143,40 @@ url_base_init(struct url_base *base, struct slice text, struct failure *failure)
 	return RESULT_OK;
 }
 
+/* RFC 3986, section 3.2.2: unreserved, sub-delims and the percent sign of an escape. */
+static bool
+is_name_byte(char byte)
+{
+	bool plain = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+		     (byte >= '0' && byte <= '9');
+	struct slice others = SLICE("-._~!$&'()*+,;=%");
+	return plain || slice_find(others, byte) < others.len;
+}
+
+static bool
+is_address_byte(char byte)
+{
+	return slice_hex_digit(byte) >= 0 || byte == ':' || byte == '.';
+}
+
+bool
+url_is_authority(struct slice text)
+{
+	bool v6 = text.len > 0 && text.ptr[0] == '[';
+	size_t at = v6 ? 1 : 0, start = at;
+	while (at < text.len && (v6 ? is_address_byte(text.ptr[at]) : is_name_byte(text.ptr[at])))
+		at++;
+	if (at == start || (v6 && (at == text.len || text.ptr[at++] != ']')))
+		return false;
+	if (at == text.len)
+		return true;
+	if (text.ptr[at++] != ':' || text.len - at > 5)
+		return false;
+	while (at < text.len && text.ptr[at] >= '0' && text.ptr[at] <= '9')
+		at++;
+	return at == text.len;
+}
+
 enum result
 url_base_derive(struct url_base *base, struct slice scheme, struct slice host)
 {

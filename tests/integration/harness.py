@@ -505,7 +505,14 @@ class Daemon:
         assert not found, f"the log holds what looks like a phone number: {found.group(0)}"
 
     def log(self):
-        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+        """What it has logged. A thread of its own writes the log, so what was logged just now may come a moment
+        later: this waits until no more comes."""
+        if not self.log_path.exists():
+            return ""
+        size = -1
+        while size != (size := self.log_path.stat().st_size):
+            time.sleep(0.02 * SLOW)
+        return self.log_path.read_text(errors="replace")
 
     # talking to it
 

@@ -302,6 +302,7 @@ def test_another_user_cannot_cause_a_reload(make_daemon):
                            capture_output=True, text=True, timeout=20)
     assert found.stdout == "b''\n", found
     assert ask_reload(daemon).returncode == 0
+    until(lambda: "was read again" in daemon.log().removeprefix(before), what="the one reload")
     assert daemon.log().removeprefix(before).count("was read again") == 1
 
 

@@ -500,6 +500,40 @@ def test_forwarded_headers_are_believed_from_trusted_proxies_only(make_daemon):
     wary.keep(SAMPLE_TARGET, params, public_url="http://callbacks.example.com", headers=headers)
 
 
+@pytest.mark.parametrize("scheme, proto, host", [
+    ("https", "https,http", "outside.example"),
+    ("https", "HTTPS", "outside.example"),
+    ("https", " https , http, http", " outside.example , inner.example"),
+    ("http", "http, https", "outside.example,inner.example"),
+    ("http", "Http", "outside.example"),
+    ("https", "https", "outside.example:8443, inner.example"),
+    ("https", "https", "[2001:db8::1]:8443"),
+])
+def test_the_leftmost_forwarded_value_counts_in_any_case(make_daemon, scheme, proto, host):
+    daemon = make_daemon({"server": {"public_url": None, "trusted_proxies": "127.0.0.1"}})
+    headers = [("X-Forwarded-Proto", proto), ("X-Forwarded-Host", host)]
+    daemon.keep(SAMPLE_TARGET, status_params(new_sid(), "sent"), headers=headers,
+                public_url=f"{scheme}://{host.split(',')[0].strip()}")
+
+
+@pytest.mark.parametrize("host", ["name/evil", "user:pw@name", "user@name", "name?x", "name#x", "name\\x",
+                                  "name:80:81", "name:port", "name:123456", "[::1", "[::1]x", "[name]",
+                                  "a b", "a<b", ":80", "é"])
+@pytest.mark.parametrize("settings", [
+    {"public_url": None}, {}, {"public_url": None, "trusted_proxies": "127.0.0.1"}],
+    ids=["host", "public-url", "forwarded"])
+def test_a_host_is_an_authority_and_nothing_else(make_daemon, settings, host):
+    """What stands behind the name would be taken for the path of the URL that is verified."""
+    daemon = make_daemon({"server": settings})
+    forwarded = "trusted_proxies" in settings
+    headers = [("X-Forwarded-Host", host)] if forwarded else []
+    response = daemon.post(
+        SAMPLE_TARGET, status_params(new_sid(), "sent"), public_url=f"http://{host}", headers=headers,
+        host="own.example" if forwarded else host)
+    assert response.status == 400
+    assert daemon.events() == []
+
+
 # --- accounts and tokens ---
 
 
