@@ -28,8 +28,7 @@ lock_fd(int fd, const char *path, const char *directory, struct failure *failure
 		return RESULT_OK;
 	return errno == EWOULDBLOCK
 		   ? busy(directory, failure)
-		   : failure_set(
-			 failure, RESULT_IO, "cannot lock %s: %s", path, strerror(errno));
+		   : failure_set(failure, RESULT_IO, "cannot lock %s: %s", path, strerror(errno));
 }
 
 static enum result
@@ -39,8 +38,8 @@ write_holder(int fd, const char *path, struct failure *failure)
 	int len = snprintf(holder, sizeof holder, "%ld\n", (long)getpid());
 	if (ftruncate(fd, 0) == 0 && pwrite(fd, holder, (size_t)len, 0) == len)
 		return RESULT_OK;
-	return failure_set(failure, errno == ENOSPC ? RESULT_FULL : RESULT_IO, "cannot write %s: %s",
-	    path, strerror(errno));
+	return failure_set(failure, errno == ENOSPC ? RESULT_FULL : RESULT_IO,
+	    "cannot write %s: %s", path, strerror(errno));
 }
 
 enum result

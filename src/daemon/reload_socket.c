@@ -112,7 +112,8 @@ connect_in(const char *directory, int *out_fd, struct failure *failure)
 	}
 	close(fd);
 	return failure_set(failure, RESULT_NOT_FOUND,
-	    "no dlrd that can be asked works in %s: there is none, or %s/dlrd.lock, which names it, "
+	    "no dlrd that can be asked works in %s: there is none, or %s/dlrd.lock, which names "
+	    "it, "
 	    "was removed; name its configuration with -c, or send it SIGHUP",
 	    directory, directory);
 }

@@ -150,7 +150,8 @@ leftmost(struct slice list)
 	return slice_trim((struct slice){list.ptr, slice_find(list, ',')});
 }
 
-/* The host becomes part of the URL that is verified. "name/evil" or "user@name" would make another URL of it. */
+/* The host becomes part of the URL that is verified. "name/evil" or "user@name" would make another
+ * URL of it. */
 static bool
 hosts_are_authorities(const struct request_head *head)
 {

@@ -1,9 +1,9 @@
 /* lock: one process that writes the files of a store.
  *
- * Two processes that write the same SQLite files could corrupt them, and would count twice. So a process
- * that writes holds a lock on the store's directory itself, which cannot be removed while it has files in
- * use; and on the file dlrd.lock in it, which names the process; earlier versions lock that file alone.
- * The kernel drops both with the process, however that ends. */
+ * Two processes that write the same SQLite files could corrupt them, and would count twice. So a
+ * process that writes holds a lock on the store's directory itself, which cannot be removed while
+ * it has files in use; and on the file dlrd.lock in it, which names the process; earlier versions
+ * lock that file alone. The kernel drops both with the process, however that ends. */
 #ifndef DLRD_DAEMON_LOCK_H
 #define DLRD_DAEMON_LOCK_H
 
@@ -17,8 +17,8 @@ struct lock {
 
 #define LOCK_NONE ((struct lock){-1, -1})
 
-/* Locks the directory. RESULT_BUSY, with the holder's process id in failure if it is known, if another
- * process has it. */
+/* Locks the directory. RESULT_BUSY, with the holder's process id in failure if it is known, if
+ * another process has it. */
 must_check enum result lock_acquire(
     const char *directory, struct lock *out_lock, struct failure *failure);
 
