@@ -550,8 +550,11 @@ nobody_else_is_believed(void **state)
 	/* what is told is passed over, and what came counts */
 	assert_int_equal(
 	    ask_open(open_handler, "http://a.example.com", false, "https", "b.example.com"), 0);
+	/* of a list the first, which the proxy saw that the client reached */
 	assert_int_equal(
-	    ask_open(open_handler, "https://a.example.com", true, "https, http", NULL), 403);
+	    ask_open(open_handler, "https://a.example.com", true, "HTTPS, http", NULL), 0);
+	assert_int_equal(
+	    ask_open(open_handler, "https://a.example.com", true, "http, https", NULL), 403);
 	assert_int_equal(
 	    ask_open(open_handler, "javascript://a.example.com", true, "javascript", NULL), 403);
 }
