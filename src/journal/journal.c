@@ -15,6 +15,9 @@
 
 #define PAGE_SIZE 8192 /* a receipt is half a kilobyte; bigger pages copy less often */
 
+#define BUSY_MS 5000       /* for a lock of another process */
+#define READER_WAIT_MS 500 /* for a reader that keeps the log from beginning anew */
+
 /* sqlite.org/fileformat2.html, "The Write-Ahead Log" */
 #define LOG_HEADER_LEN 32
 #define LOG_FRAME_HEADER_LEN 24
@@ -51,6 +54,7 @@ struct journal {
 	struct stat log_opened; /* of log_fd */
 	bool checkpoint_failed; /* none may be tried again */
 	int wal_pages;          /* in the log, as of the last commit */
+	bool wal_known;         /* nothing was written to the log since that commit */
 	char error[256];
 };
 
@@ -76,7 +80,9 @@ static int
 note_wal_pages(void *context, sqlite3 *db, const char *name, int pages)
 {
 	(void)db, (void)name;
-	((struct journal *)context)->wal_pages = pages;
+	struct journal *journal = context;
+	journal->wal_pages = pages;
+	journal->wal_known = true;
 	return SQLITE_OK;
 }
 
@@ -203,6 +209,40 @@ settle_log(struct journal *journal)
 	return note_error(journal, code);
 }
 
+/* Writes the bytes of the log once more, so that the pages are dirty again and the sync writes
+ * them. */
+static bool
+write_again(int fd)
+{
+	char bytes[65536];
+	ssize_t len;
+	for (off_t at = 0; (len = pread(fd, bytes, sizeof bytes, at)) > 0; at += len)
+		if (pwrite(fd, bytes, (size_t)len, at) != len)
+			return false;
+	return len == 0 && fdatasync(fd) == 0;
+}
+
+/* Makes what recovery found durable. A reader in another process may keep the log from beginning
+ * anew; it must not keep callbacks out, so the log is written again instead, with the bytes that it
+ * has. */
+static enum result
+settle_found(struct journal *journal)
+{
+	sqlite3_busy_timeout(journal->db, READER_WAIT_MS);
+	enum result result = settle_log(journal);
+	sqlite3_busy_timeout(journal->db, BUSY_MS);
+	if (result != RESULT_BUSY)
+		return result;
+	int fd = open(journal->log_path, O_RDWR | O_CLOEXEC);
+	bool written = fd >= 0 && write_again(fd);
+	if (!written)
+		sqlite3_snprintf(sizeof journal->error, journal->error,
+		    "its log cannot be synced: %s", strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return written ? RESULT_OK : RESULT_IO;
+}
+
 static enum result
 open_handle(struct journal *journal, struct failure *failure)
 {
@@ -212,7 +252,7 @@ open_handle(struct journal *journal, struct failure *failure)
 	if (code != SQLITE_OK)
 		return failure_set(failure, database_result(code), "%s: %s", journal->path,
 		    journal->db == NULL ? "no memory" : sqlite3_errmsg(journal->db));
-	sqlite3_busy_timeout(journal->db, 5000);
+	sqlite3_busy_timeout(journal->db, BUSY_MS);
 	bool fresh = false;
 	enum result result =
 	    database_check_owner(journal->db, journal->path, &owner, &fresh, failure);
@@ -226,7 +266,7 @@ open_handle(struct journal *journal, struct failure *failure)
 	sqlite3_wal_hook(journal->db, note_wal_pages, journal);
 	if (journal->checkpoint_failed)
 		sqlite3_db_config(journal->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-	result = settle_log(journal);
+	result = settle_found(journal);
 	if (result == RESULT_OK)
 		result = note_error(journal, prepare_all(journal));
 	if (result == RESULT_OK)
@@ -313,6 +353,7 @@ static enum result
 give_up(struct journal *journal, int code)
 {
 	enum result result = note_error(journal, code);
+	journal->wal_known = false; /* it may have begun anew */
 	if (sqlite3_get_autocommit(journal->db) == 0)
 		database_run(journal->rollback);
 	return result;
@@ -441,7 +482,9 @@ journal_look_at_log(struct journal *journal, bool closely)
 		return errno == ENOENT ? JOURNAL_LOG_REMOVED : JOURNAL_LOG_SOUND;
 	if (now.st_dev != journal->log_opened.st_dev || now.st_ino != journal->log_opened.st_ino)
 		return JOURNAL_LOG_REMOVED;
-	if (journal->wal_pages > 0 && now.st_size < expected)
+	if (!journal->wal_known || journal->wal_pages == 0)
+		return JOURNAL_LOG_SOUND;
+	if (now.st_size < expected)
 		return JOURNAL_LOG_CUT;
 	return closely && !is_one_round(journal) ? JOURNAL_LOG_CUT : JOURNAL_LOG_SOUND;
 }

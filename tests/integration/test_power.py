@@ -181,6 +181,29 @@ def test_what_a_recovery_found_is_durable_before_anything_is_acknowledged(make_d
     assert len(disk.acknowledged) == 45
 
 
+def test_a_reader_in_the_way_keeps_nothing_from_being_durable(make_disk):
+    """Another program reads the journal, so that its log cannot begin anew at the start."""
+    disk = make_disk()
+    disk.daemon.start()
+    disk.post(5)
+    reader = sqlite3.connect(f"file:{disk.daemon.store / 'journal.db'}?mode=ro", uri=True,
+                             isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM entry").fetchall()
+    disk.post(5)
+    disk.fault.fail(1)
+    disk.post(1)
+    disk.daemon.kill()
+    disk.daemon.start()
+    disk.post(40)
+    disk.daemon.kill()
+    reader.close()
+    disk.cut(random.Random(0))
+    disk.daemon.start()
+    assert not disk.losses()
+    assert len(disk.acknowledged) == 50
+
+
 def test_a_power_cut_in_the_middle_of_a_trim_or_checkpoint_loses_nothing(make_disk, tmp_path):
     """Enough traffic that the journal is trimmed and copied back again and again."""
     rng = random.Random("trim")
