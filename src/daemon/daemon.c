@@ -39,7 +39,8 @@ struct daemon {
 	struct generation *generation; /* the configuration in force */
 	char directory[4000], journal_path[4096], store_path[4096], quarantine_path[4096];
 	struct lock lock;
-	int signal_fd; /* the handled signals */
+	struct journal_found found; /* at its open: the writer's thread owns the journal since */
+	int signal_fd;              /* the handled signals */
 	int reload_fd; /* dlrd reload connects here; -1 if the socket could not be opened */
 	struct metrics *metrics;
 	struct signature_failures *failures;
@@ -104,7 +105,10 @@ static void
 on_lost(void *context, uint64_t first, uint64_t last)
 {
 	struct daemon *daemon = context;
+	struct projector *projector = atomic_load(&daemon->projector_running);
 	gap_note_lost(daemon->directory, first, last);
+	if (projector != NULL)
+		projector_notify(projector, first - 1);
 }
 
 static void
@@ -282,6 +286,7 @@ start_writer(struct daemon *daemon, struct failure *failure)
 	enum result result = journal_open(&options, &daemon->journal, failure);
 	if (result != RESULT_OK)
 		return result;
+	daemon->found = journal_found(daemon->journal);
 	const struct settings *settings = daemon->generation->settings;
 	struct writer_options writer = {.journal = daemon->journal,
 	    .metrics = daemon->metrics,
@@ -339,10 +344,9 @@ follow_gaps(struct daemon *daemon)
 static enum result
 look_for_gaps(struct daemon *daemon, struct failure *failure)
 {
-	struct journal_found found = journal_found(daemon->journal);
 	(void)failure;
 	daemon->gap_entries = metrics_add(daemon->metrics, METRIC_GAP_ENTRIES, "");
-	set_gap(daemon, gap_find(daemon->directory, &found, store_cursor(daemon->store)));
+	set_gap(daemon, gap_find(daemon->directory, &daemon->found, store_cursor(daemon->store)));
 	return RESULT_OK;
 }
 

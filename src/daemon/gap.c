@@ -2,6 +2,7 @@
 #include "dlrd/daemon/gap.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -65,26 +66,36 @@ write_lines(FILE *file, const struct gaps *gaps)
 	return fflush(file) == 0 && fsync(fileno(file)) == 0;
 }
 
-/* Root may write the file, and the daemon's user must be able to read it. */
+/* The directory is the daemon's user's, and root writes here as well: nothing that has the name
+ * already may be followed or kept. */
+static FILE *
+create(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+	if (fd >= 0 && file == NULL)
+		close(fd);
+	return file;
+}
+
+/* What root wrote, the daemon's user must be able to read. */
 static bool
-keep_owner(FILE *file, const char *path, const char *directory)
+keep_owner(FILE *file, const char *directory)
 {
 	struct stat before;
-	if (geteuid() != 0)
-		return true;
-	if (stat(path, &before) != 0 && stat(directory, &before) != 0)
-		return false;
-	return fchown(fileno(file), before.st_uid, before.st_gid) == 0;
+	return geteuid() != 0 || (stat(directory, &before) == 0 &&
+				     fchown(fileno(file), before.st_uid, before.st_gid) == 0);
 }
 
 enum result
 gaps_write(const char *directory, const struct gaps *gaps, struct failure *failure)
 {
-	char path[4096], new_path[4096 + 8];
+	char path[4096], new_path[4096 + 32];
 	snprintf(path, sizeof path, "%s/" GAPS_FILE, directory);
-	snprintf(new_path, sizeof new_path, "%s.new", path);
-	FILE *file = fopen(new_path, "we");
-	bool written = file != NULL && keep_owner(file, path, directory) && write_lines(file, gaps);
+	snprintf(new_path, sizeof new_path, "%s.%ld", path, (long)getpid());
+	unlink(new_path);
+	FILE *file = create(new_path);
+	bool written = file != NULL && keep_owner(file, directory) && write_lines(file, gaps);
 	int error = errno;
 	if (file != NULL && fclose(file) != 0 && written) {
 		error = errno;
@@ -101,17 +112,32 @@ gaps_write(const char *directory, const struct gaps *gaps, struct failure *failu
 	    "cannot write %s: %s", path, strerror(error));
 }
 
+/* Makes room by forgetting the oldest gap that was accepted. */
+static void
+drop_accepted(struct gaps *gaps)
+{
+	size_t i = 0;
+	while (i < gaps->count && !gaps->items[i].accepted)
+		i++;
+	if (i == gaps->count)
+		return;
+	gaps->count--;
+	memmove(&gaps->items[i], &gaps->items[i + 1], (gaps->count - i) * sizeof gaps->items[0]);
+}
+
 bool
 gaps_add(struct gaps *gaps, const struct gap *gap)
 {
 	for (size_t i = 0; i < gaps->count; i++)
-		if (gaps->items[i].first == gap->first && gaps->items[i].last == gap->last &&
+		if (!gaps->items[i].accepted && gaps->items[i].first == gap->first &&
+		    gaps->items[i].last == gap->last &&
 		    strcmp(gaps->items[i].reason, gap->reason) == 0)
 			return false;
 	if (gaps->count == GAPS_MAX)
-		return false;
-	gaps->items[gaps->count++] = *gap;
-	return true;
+		drop_accepted(gaps);
+	if (gaps->count < GAPS_MAX)
+		gaps->items[gaps->count++] = *gap;
+	return true; /* new in any case: the log has it */
 }
 
 struct gap_summary

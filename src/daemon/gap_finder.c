@@ -37,8 +37,8 @@ compare(struct gaps *gaps, const struct journal_found *found, uint64_t cursor)
 			       " ends before; entries after them may be lost");
 	if (found->log_damaged)
 		find_gap(gaps, (found->last_seq > cursor ? found->last_seq : cursor) + 1, 0,
-		    found->log_kept ? JOURNAL_FILE "-wal is damaged; a copy is " JOURNAL_FILE
-						   "-wal.damaged"
+		    found->log_kept ? JOURNAL_FILE
+			"-wal is damaged; a copy is next to it, as " JOURNAL_FILE "-wal.damaged"
 				    : JOURNAL_FILE "-wal is damaged, and could not be copied");
 }
 

@@ -54,7 +54,7 @@ lock_acquire(const char *directory, struct lock *out_lock, struct failure *failu
 		result = lock_fd(lock.directory_fd, directory, directory, failure);
 	/* Only now: a process that is refused must not create the file anew. */
 	if (lock.directory_fd >= 0 && result == RESULT_OK)
-		lock.file_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+		lock.file_fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
 	if (result == RESULT_OK && lock.file_fd < 0)
 		result = failure_set(failure, RESULT_IO,
 		    "cannot open %s: %s; [store] directory must exist and belong to the user that "

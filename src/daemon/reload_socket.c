@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -66,9 +67,9 @@ reload_socket_open(const char *directory, int *out_fd, struct failure *failure)
 int
 reload_socket_accept(int fd)
 {
-	int client_fd;
-	while (
-	    fd >= 0 && (client_fd = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
+	int client_fd, left = CLIENTS_WAITING_MAX; /* others may connect without an end */
+	while (fd >= 0 && left-- > 0 &&
+	       (client_fd = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
 		struct ucred peer;
 		if (read_peer(client_fd, &peer) && (peer.uid == 0 || peer.uid == geteuid()))
 			return client_fd;
@@ -96,6 +97,7 @@ reload_socket_answer(int client_fd, bool reloaded, struct slice text)
 static enum result
 connect_in(const char *directory, int *out_fd, struct failure *failure)
 {
+	const struct timeval connect_timeout = {.tv_sec = 5};
 	struct sockaddr_un address;
 	struct ucred peer;
 	socklen_t len = make_address(directory, &address);
@@ -105,6 +107,8 @@ connect_in(const char *directory, int *out_fd, struct failure *failure)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return failure_set(failure, RESULT_IO, "socket: %s", strerror(errno));
+	/* A full backlog makes connect wait. */
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &connect_timeout, sizeof connect_timeout);
 	if (connect(fd, (const struct sockaddr *)&address, len) == 0 && read_peer(fd, &peer) &&
 	    peer.pid > 0 && peer.pid == lock_holder(directory)) {
 		*out_fd = fd;

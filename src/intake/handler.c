@@ -150,15 +150,15 @@ leftmost(struct slice list)
 	return slice_trim((struct slice){list.ptr, slice_find(list, ',')});
 }
 
-/* The host becomes part of the URL that is verified. "name/evil" or "user@name" would make another
- * URL of it. */
+/* Without a public URL the host becomes part of the URL that is verified. "name/evil" or
+ * "user@name" would make another URL of it. What a trusted proxy forwards is its operator's to
+ * correct: see request_head_base. */
 static bool
-hosts_are_authorities(const struct request_head *head)
+host_is_bad(const struct handler *handler, const struct request_head *head)
 {
-	struct slice forwarded = leftmost(head->forwarded_host);
-	bool believed = head->from_trusted_proxy && forwarded.len > 0;
-	return (head->host.len == 0 || url_is_authority(head->host)) &&
-	       (!believed || url_is_authority(forwarded));
+	bool forwarded = head->from_trusted_proxy && head->forwarded_host.len > 0;
+	return verifier_url_count(handler->options.verifier) == 0 && !forwarded &&
+	       head->host.len > 0 && !url_is_authority(head->host);
 }
 
 static bool
@@ -176,6 +176,8 @@ tell_refused_head(struct handler *handler, const struct request_head *head, unsi
 		unsigned status;
 		const char *why;
 	} reasons[] = {
+	    {400, "it cannot be read, or its Host is more than a host and a port; let the proxy "
+		  "pass the request as it is"},
 	    {404, "no [callback] section has this path; give Twilio the path of one, let the proxy "
 		  "pass the path as it is, or add a section"},
 	    {405, "Twilio posts; let the proxy pass the method as it is"},
@@ -212,7 +214,7 @@ handler_head(struct handler *handler, const struct request_head *head, bool *out
 	enum outcome_label outcome = OUTCOME_MALFORMED;
 	unsigned status = 0;
 	*out_close = framing_is_ambiguous(head);
-	if (*out_close || !target_is_readable(head->target) || !hosts_are_authorities(head))
+	if (*out_close || !target_is_readable(head->target) || host_is_bad(handler, head))
 		status = 400;
 	else if (head->target.len > limits->target_max)
 		status = 414, outcome = OUTCOME_TOO_LARGE;
@@ -245,7 +247,7 @@ request_head_base(const struct request_head *head, struct url_base *out_base)
 		if (told_host.len > 0)
 			host = told_host;
 	}
-	return url_base_derive(out_base, scheme, host) == RESULT_OK;
+	return url_is_authority(host) && url_base_derive(out_base, scheme, host) == RESULT_OK;
 }
 
 bool

@@ -1,6 +1,5 @@
 #include "dlrd/journal/database.h"
 
-#include <errno.h>
 #include <string.h>
 
 enum result
@@ -25,20 +24,6 @@ database_sync_failed(sqlite3 *db)
 {
 	int code = sqlite3_extended_errcode(db);
 	return code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC;
-}
-
-enum result
-database_failure(sqlite3 *db, int code)
-{
-	enum result result = database_result(code);
-	if (result != RESULT_IO || db == NULL)
-		return result;
-	/* SQLite calls only ENOSPC full. A quota and a limit of the file's size are the same to us:
-	 * nothing was written, and there may be room later. A sync that fails is another thing,
-	 * whatever it says. */
-	int error = sqlite3_system_errno(db);
-	bool full = error == EDQUOT || error == EFBIG || error == ENOSPC;
-	return full && !database_sync_failed(db) ? RESULT_FULL : RESULT_IO;
 }
 
 void

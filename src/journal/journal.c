@@ -73,7 +73,7 @@ note_error(struct journal *journal, int code)
 	else
 		database_describe(
 		    journal->db, timed_vfs_errno(), journal->error, sizeof journal->error);
-	return database_failure(journal->db, code);
+	return database_result(code);
 }
 
 static int
@@ -209,17 +209,46 @@ settle_log(struct journal *journal)
 	return note_error(journal, code);
 }
 
-/* Writes the bytes of the log once more, so that the pages are dirty again and the sync writes
- * them. */
+/* Writes the first len bytes of the log once more, so that the pages are dirty again and the sync
+ * writes them. What lies behind them was never committed; a later look at the log must not take it
+ * for more. */
 static bool
-write_again(int fd)
+write_again(int fd, off_t len)
 {
 	char bytes[65536];
-	ssize_t len;
-	for (off_t at = 0; (len = pread(fd, bytes, sizeof bytes, at)) > 0; at += len)
-		if (pwrite(fd, bytes, (size_t)len, at) != len)
+	struct stat now;
+	if (fstat(fd, &now) != 0 || (now.st_size > len && ftruncate(fd, len) != 0))
+		return false;
+	for (off_t at = 0; at < len;) {
+		size_t wanted = len - at < (off_t)sizeof bytes ? (size_t)(len - at) : sizeof bytes;
+		ssize_t part = pread(fd, bytes, wanted, at);
+		if (part <= 0 || pwrite(fd, bytes, (size_t)part, at) != part)
 			return false;
-	return len == 0 && fdatasync(fd) == 0;
+		at += part;
+	}
+	return fdatasync(fd) == 0;
+}
+
+/* The frames of the log are those that SQLite reads. The transaction keeps other writers away from
+ * it. */
+static enum result
+write_log_again(struct journal *journal)
+{
+	int frames = 0;
+	int code =
+	    sqlite3_wal_checkpoint_v2(journal->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, NULL);
+	if (code == SQLITE_OK)
+		code = sqlite3_exec(journal->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+	if (code != SQLITE_OK)
+		return note_error(journal, code);
+	int fd = open(journal->log_path, O_RDWR | O_CLOEXEC);
+	bool written = fd >= 0 && write_again(fd, LOG_HEADER_LEN + (off_t)frames * LOG_FRAME_LEN);
+	if (fd >= 0)
+		close(fd);
+	sqlite3_exec(journal->db, "ROLLBACK", NULL, NULL, NULL);
+	if (!written)
+		sqlite3_snprintf(sizeof journal->error, journal->error, "its log cannot be synced");
+	return written ? RESULT_OK : RESULT_IO;
 }
 
 /* Makes what recovery found durable. A reader in another process may keep the log from beginning
@@ -231,16 +260,7 @@ settle_found(struct journal *journal)
 	sqlite3_busy_timeout(journal->db, READER_WAIT_MS);
 	enum result result = settle_log(journal);
 	sqlite3_busy_timeout(journal->db, BUSY_MS);
-	if (result != RESULT_BUSY)
-		return result;
-	int fd = open(journal->log_path, O_RDWR | O_CLOEXEC);
-	bool written = fd >= 0 && write_again(fd);
-	if (!written)
-		sqlite3_snprintf(sizeof journal->error, journal->error,
-		    "its log cannot be synced: %s", strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	return written ? RESULT_OK : RESULT_IO;
+	return result == RESULT_BUSY ? write_log_again(journal) : result;
 }
 
 static enum result
@@ -484,9 +504,11 @@ journal_look_at_log(struct journal *journal, bool closely)
 		return JOURNAL_LOG_REMOVED;
 	if (!journal->wal_known || journal->wal_pages == 0)
 		return JOURNAL_LOG_SOUND;
-	if (now.st_size < expected)
-		return JOURNAL_LOG_CUT;
-	return closely && !is_one_round(journal) ? JOURNAL_LOG_CUT : JOURNAL_LOG_SOUND;
+	if (now.st_size >= expected && (!closely || is_one_round(journal)))
+		return JOURNAL_LOG_SOUND;
+	/* A checkpoint does not look at checksums: closing must not copy what the log holds now. */
+	sqlite3_db_config(journal->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	return JOURNAL_LOG_CUT;
 }
 
 enum result
@@ -495,12 +517,34 @@ journal_save(struct journal *journal)
 	return journal->db == NULL ? note_error(journal, SQLITE_IOERR) : settle_log(journal);
 }
 
-void
-journal_abandon(struct journal *journal)
+enum result
+journal_recover_alone(struct journal *journal, struct failure *failure)
 {
+	sqlite3 *db = NULL;
 	if (journal->db != NULL)
 		sqlite3_db_config(journal->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	close_handle(journal);
+
+	int code =
+	    sqlite3_open_v2(journal->path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	if (code == SQLITE_OK) {
+		sqlite3_busy_timeout(db, READER_WAIT_MS);
+		/* Exclusive from the first access on: BUSY while any other connection is open, and
+		 * no index of the log that others have left. */
+		code = sqlite3_exec(db,
+		    "PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL;"
+		    "PRAGMA wal_autocheckpoint = 0; SELECT count(*) FROM entry",
+		    NULL, NULL, NULL);
+	}
+	if (code == SQLITE_OK)
+		code = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	enum result result = database_result(code);
+	if (result != RESULT_OK)
+		failure_set(failure, result, "%s: %s%s", journal->path,
+		    db == NULL ? "no memory" : sqlite3_errmsg(db),
+		    result == RESULT_BUSY ? "; another program has it open: close that" : "");
+	sqlite3_close_v2(db);
+	return result;
 }
 
 struct journal_size

@@ -15,6 +15,7 @@
 #define CHECKSUMMED_FRAME_LEN 8
 #define MAGIC 0x377f0682u /* with 1 added if checksums read words as big-endian */
 #define PAGE_SIZE_MAX 65536u
+#define COPIES_MAX 9 /* of damaged logs; more would only fill the disk */
 
 struct log {
 	FILE *file;
@@ -53,6 +54,17 @@ is_zero(const unsigned char *bytes, size_t len)
 	while (len > 0 && bytes[len - 1] == 0)
 		len--;
 	return len == 0;
+}
+
+/* SQLite syncs a header before the frames that follow it, so frames behind zeros are damage. */
+static bool
+rest_is_zero(FILE *file)
+{
+	unsigned char bytes[65536];
+	for (size_t len; (len = fread(bytes, 1, sizeof bytes, file)) > 0;)
+		if (!is_zero(bytes, len))
+			return false;
+	return true;
 }
 
 /* Whether the header is valid; then log has what it says. */
@@ -110,7 +122,9 @@ check_file(FILE *file, struct log_check *out_check)
 	size_t len = fread(header, 1, sizeof header, file);
 	if (ferror(file))
 		return RESULT_IO;
-	if (!is_zero(header, len)) {
+	if (is_zero(header, len)) {
+		check.damaged = !rest_is_zero(file);
+	} else {
 		check.damaged = len == sizeof header && !take_header(&log, header);
 		log.page = check.damaged || len < sizeof header ? NULL : malloc(log.page_size);
 		if (log.page != NULL)
@@ -138,22 +152,38 @@ log_check(const char *path, struct log_check *out_check)
 	return result;
 }
 
+/* PATH.damaged, PATH.damaged.2 and so on: the first that is free. */
+static FILE *
+open_copy(const char *path, char *out_name, size_t size)
+{
+	FILE *to = NULL;
+	for (int number = 1; to == NULL && number <= COPIES_MAX; number++) {
+		if (number == 1)
+			snprintf(out_name, size, "%s.damaged", path);
+		else
+			snprintf(out_name, size, "%s.damaged.%d", path, number);
+		to = fopen(out_name, "wxe");
+		if (to == NULL && errno != EEXIST)
+			break;
+	}
+	return to;
+}
+
 enum result
 log_check_keep(const char *path)
 {
-	char kept[4096 + 16], bytes[65536];
-	snprintf(kept, sizeof kept, "%s.damaged", path);
+	char name[4096 + 16], bytes[65536];
 	FILE *from = fopen(path, "re");
-	FILE *to = from == NULL ? NULL : fopen(kept, "wxe");
-	bool exists = from != NULL && to == NULL && errno == EEXIST;
+	FILE *to = from == NULL ? NULL : open_copy(path, name, sizeof name);
 	bool whole = to != NULL;
 	for (size_t len; whole && (len = fread(bytes, 1, sizeof bytes, from)) > 0;)
 		whole = fwrite(bytes, 1, len, to) == len;
-	if (from != NULL) {
-		whole = whole && !ferror(from);
+	whole = whole && !ferror(from) && fflush(to) == 0 && fsync(fileno(to)) == 0;
+	if (from != NULL)
 		fclose(from);
-	}
 	if (to != NULL)
-		whole = fclose(to) == 0 && whole;
-	return whole || exists ? RESULT_OK : RESULT_IO;
+		fclose(to);
+	if (to != NULL && !whole)
+		unlink(name);
+	return whole ? RESULT_OK : RESULT_IO;
 }

@@ -163,7 +163,7 @@ static enum result
 note_error(struct quarantine *quarantine, int code)
 {
 	char text[256];
-	enum result result = database_failure(quarantine->handle.db, code);
+	enum result result = database_result(code);
 	if (result == RESULT_OK)
 		return RESULT_OK;
 	database_describe(
@@ -375,8 +375,7 @@ quarantine_checkpoint(struct quarantine *quarantine)
 	if (code == SQLITE_OK && in_log == copied)
 		quarantine->wal_pages = 0;
 	quarantine->checkpoint_failed =
-	    database_failure(quarantine->handle.db, code) == RESULT_IO &&
-	    database_sync_failed(quarantine->handle.db);
+	    database_result(code) == RESULT_IO && database_sync_failed(quarantine->handle.db);
 	return note_error(quarantine, code);
 }
 

@@ -141,9 +141,9 @@ reopen(struct writer *writer, struct failure *failure)
 	void *context = writer->options.context;
 	if (writer->log_cut && !writer->options.release_readers(context, true))
 		return failure_set(failure, RESULT_BUSY, "a reader of " JOURNAL_FILE " is busy");
-	if (writer->log_cut)
-		journal_abandon(journal);
-	enum result result = journal_reopen(journal, failure);
+	enum result result = writer->log_cut ? journal_recover_alone(journal, failure) : RESULT_OK;
+	if (result == RESULT_OK)
+		result = journal_reopen(journal, failure);
 	if (writer->log_cut && result == RESULT_OK) {
 		report_lost(writer);
 		writer->log_cut = false;
@@ -158,6 +158,9 @@ reopen_if_needed(struct writer *writer)
 	struct failure failure;
 	if (!writer->must_reopen)
 		return true;
+	/* Whatever the reason, the handle may be the last one that has the log. */
+	if (journal_look_at_log(writer->options.journal, false) == JOURNAL_LOG_REMOVED)
+		writer->must_save = true;
 	if (writer->must_save && journal_save(writer->options.journal) != RESULT_OK) {
 		set_health(writer, false, journal_error(writer->options.journal));
 		return false;
@@ -221,7 +224,9 @@ probe_if_due(struct writer *writer)
 static void
 note_trim(struct writer *writer, enum result result)
 {
-	bool failed = result != RESULT_OK && result != RESULT_FULL && result != RESULT_BUSY;
+	bool failed = result != RESULT_OK;
+	if (result == RESULT_FULL || result == RESULT_BUSY)
+		return; /* nothing is freed by insisting, and appends report it themselves */
 	if (failed) {
 		metric_add(writer->metrics.trim, 1);
 		writer->trim_us = clock_monotonic_us() + TRIM_RETRY_US;
@@ -260,6 +265,10 @@ checkpoint(struct writer *writer, uint64_t wal_bytes)
 		writer->last_wal = 0;
 	if (wal_bytes < writer->last_wal + CHECKPOINT_BYTES)
 		return;
+	/* It copies what the log holds, right or wrong. */
+	look_at_log(writer, true);
+	if (writer->must_reopen)
+		return;
 	enum result result = journal_checkpoint(writer->options.journal);
 	if (result != RESULT_OK && journal_checkpoints_ended(writer->options.journal))
 		writer->options.on_checkpoint_failed(
@@ -276,8 +285,11 @@ do_upkeep(struct writer *writer)
 	if (now_us < writer->upkeep_us && !writer->must_reopen)
 		return;
 	writer->more_to_trim = false; /* or a broken journal would not let us wait */
-	if (writer->must_reopen)
+	if (writer->must_reopen) {
+		if (atomic_load(&writer->healthy) && !reopen_if_needed(writer))
+			writer->probe_us = now_us + PROBE_US;
 		return;
+	}
 	writer->upkeep_us = now_us + UPKEEP_US;
 	if (journal_was_replaced(writer->options.journal)) {
 		set_health(writer, false, "journal.db was moved or deleted under the daemon");

@@ -168,7 +168,7 @@ checkpoint(struct projector *projector)
 	enum result result = store_checkpoint(store, &synced);
 	if (result != RESULT_OK)
 		metric_add(projector->metrics.checkpoint_failures, 1);
-	if (result == RESULT_IO)
+	if (result != RESULT_OK && store_checkpoints_ended(store))
 		log_line(LOG_ERROR,
 		    "a checkpoint of " STORE_FILE
 		    " could not be synced (%s); none is tried until the "
@@ -356,6 +356,8 @@ reopen_reader(struct projector *projector)
 {
 	struct journal_reader *reader;
 	struct failure failure;
+	if (atomic_load(&projector->reader_wanted_closed))
+		return;
 	if (journal_reader_open(projector->options.journal_path, &reader, &failure) != RESULT_OK)
 		return; /* the next round tries again */
 	journal_reader_close(projector->reader);
@@ -373,7 +375,6 @@ follow_reader(struct projector *projector)
 		atomic_store(&projector->reader_closed, true);
 		return false;
 	}
-	atomic_store(&projector->reader_closed, false);
 	if (projector->reader == NULL)
 		reopen_reader(projector);
 	return projector->reader != NULL;
@@ -520,6 +521,8 @@ bool
 projector_release_reader(struct projector *projector, bool release, int64_t timeout_us)
 {
 	int64_t end_us = clock_monotonic_us() + timeout_us;
+	if (release && !atomic_load(&projector->reader_wanted_closed))
+		atomic_store(&projector->reader_closed, false); /* of the time before */
 	atomic_store(&projector->reader_wanted_closed, release);
 	ring(projector);
 	while (

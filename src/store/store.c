@@ -528,6 +528,12 @@ store_checkpoint(struct store *store, uint64_t *out_synced)
 	return store_note(store, sql_result(code));
 }
 
+bool
+store_checkpoints_ended(const struct store *store)
+{
+	return store->checkpoint_failed;
+}
+
 uint64_t
 store_wal_bytes(const struct store *store)
 {

@@ -2,6 +2,7 @@
 log, in readyz, in a metric and in the audit until a person accepts them."""
 
 import json
+import os
 import shutil
 
 import pytest
@@ -148,6 +149,35 @@ def test_a_damaged_log_is_a_gap(make_daemon, logs, offset):
     post(daemon, 3)
     assert daemon.campaign()["sent"] >= 3
     accept(daemon)
+
+
+def test_a_log_whose_first_block_is_zeroed_is_damaged(make_daemon):
+    """As a disk leaves it. SQLite takes it for an empty log."""
+    daemon = make_daemon()
+    post(daemon, 40)
+    for i in range(2):
+        daemon.kill()
+        for name in ("journal.db-wal", "dlrd.db-wal"):
+            with open(daemon.store / name, "r+b") as file:
+                file.write(bytes(4096))
+        daemon.start()
+        assert [gap for gap in gaps(daemon) if "damaged" in gap["reason"] and not gap["accepted"]]
+        accept(daemon)
+        post(daemon, 30)
+    assert (daemon.store / "journal.db-wal.damaged.2").exists(), "each has a copy of its own"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="for root")
+def test_accepting_follows_no_link(daemon):
+    """The directory belongs to the daemon's user, and root accepts."""
+    victim = daemon.home / "victim"
+    victim.write_text("precious")
+    (daemon.store / "dlrd.gaps").write_text("1 2 0 0 reason\n")
+    for name in ("dlrd.gaps.new", "dlrd.gaps.1"):
+        (daemon.store / name).symlink_to(victim)
+    daemon.cli("gap", "--accept")
+    assert victim.read_text() == "precious"
+    assert gaps(daemon)[0]["accepted"]
 
 
 @pytest.mark.parametrize("cut", [1, PAGE, PAGE + 12])

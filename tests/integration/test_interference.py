@@ -1,6 +1,7 @@
 """Another program removes, replaces or cuts the daemon's write-ahead logs while it works."""
 
 import os
+import sqlite3
 
 import pytest
 
@@ -111,3 +112,20 @@ def test_a_log_that_is_cut_is_noticed_and_what_it_took_is_reported(daemon, how):
     assert daemon.cli("audit", check=False).returncode == 1
     daemon.cli("gap", "--accept")
     daemon.audit()
+
+
+def test_a_cut_log_is_not_read_by_the_index_of_another_connection(daemon):
+    """While another program has the journal open, its index still names frames that are gone."""
+    posts = Posts(daemon)
+    posts.post(50)
+    reader = sqlite3.connect(f"file:{daemon.store / 'journal.db'}?mode=ro", uri=True, isolation_level=None)
+    reader.execute("SELECT count(*) FROM entry").fetchall()
+    overwrite(daemon.store / JOURNAL)
+    until(lambda: daemon.api("/readyz").status == 503, 5, "the cut to be noticed")
+    posts.post(2)
+    reader.close()
+    posts.go_on()
+    assert set(posts.acknowledged[-20:]) <= set(posts.stored())
+    check = sqlite3.connect(f"file:{daemon.store / 'journal.db'}?mode=ro", uri=True)
+    assert check.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    check.close()

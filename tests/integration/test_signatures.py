@@ -530,8 +530,13 @@ def test_a_host_is_an_authority_and_nothing_else(make_daemon, settings, host):
     response = daemon.post(
         SAMPLE_TARGET, status_params(new_sid(), "sent"), public_url=f"http://{host}", headers=headers,
         host="own.example" if forwarded else host)
-    assert response.status == 400
+    assert response.status == (400 if settings == {"public_url": None} else 403)
     assert daemon.events() == []
+
+
+def test_a_host_that_is_not_used_loses_no_callback(daemon):
+    """With a public URL it does not matter what a proxy sends as Host."""
+    daemon.keep(SAMPLE_TARGET, status_params(new_sid(), "sent"), host="https://own.example/")
 
 
 # --- accounts and tokens ---

@@ -39,11 +39,12 @@ struct gap_summary {
 must_check enum result gaps_read(
     const char *directory, struct gaps *out_gaps, struct failure *failure);
 
-/* Writes the file and syncs it; its owner stays that of the file before, or the directory's. */
+/* Writes the file and syncs it; if root writes it, it gets the directory's owner. */
 must_check enum result gaps_write(
     const char *directory, const struct gaps *gaps, struct failure *failure);
 
-/* false if the gap is there already, or there is no room. */
+/* Adds a gap; the oldest accepted one goes if there is no room. false if it is there already and is
+ * not accepted: an accepted one with the same numbers is another loss. */
 bool gaps_add(struct gaps *gaps, const struct gap *gap);
 
 struct gap_summary gaps_summarise(const struct gaps *gaps);

@@ -9,10 +9,6 @@
 /* SQLite's result code as ours. */
 enum result database_result(int code);
 
-/* The same for the last call on db, which may be NULL: a quota (EDQUOT) or a limit of the file's
- * size (EFBIG) is RESULT_FULL too, but RESULT_IO if it was a sync that failed. */
-enum result database_failure(sqlite3 *db, int code);
-
 /* Whether the last call failed because a sync did: then pages that the kernel calls clean may not
  * be on the disk. */
 bool database_sync_failed(sqlite3 *db);

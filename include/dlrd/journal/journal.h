@@ -99,9 +99,10 @@ enum journal_log journal_look_at_log(struct journal *journal, bool closely);
  * RESULT_BUSY if a reader is in the way: try again. */
 must_check enum result journal_save(struct journal *journal);
 
-/* Closes the handle and lets the log be as it is; journal_reopen reads what is left of it, if no
- * other connection is open. */
-void journal_abandon(struct journal *journal);
+/* After the log was cut: closes the handle without a checkpoint, and recovers what is left of the
+ * log with no other connection open, whose index of the log would be wrong. RESULT_BUSY while there
+ * is one. To be followed by journal_reopen. */
+must_check enum result journal_recover_alone(struct journal *journal, struct failure *failure);
 
 struct journal_size {
 	uint64_t live_bytes; /* pages in use */

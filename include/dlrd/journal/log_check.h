@@ -24,8 +24,8 @@ struct log_check {
  * it cannot be read. */
 must_check enum result log_check(const char *path, struct log_check *out_check);
 
-/* Copies a damaged log to PATH.damaged, unless there is such a file, so that it can be looked into
- * later. */
+/* Copies a damaged log to PATH.damaged, or PATH.damaged.2 and so on up to 9 if there are such
+ * files, so that it can be looked into later. RESULT_IO if there is no whole and synced copy. */
 must_check enum result log_check_keep(const char *path);
 
 #endif

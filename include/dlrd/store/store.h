@@ -73,6 +73,9 @@ void store_rollback(struct store *store);
  * start. */
 must_check enum result store_checkpoint(struct store *store, uint64_t *out_synced);
 
+/* Whether a sync that failed has ended the checkpoints. */
+bool store_checkpoints_ended(const struct store *store);
+
 /* Bytes in the write-ahead log since it was last reset. */
 uint64_t store_wal_bytes(const struct store *store);
 
