@@ -22,7 +22,7 @@ static struct {
 	size_t first,
 	    count; /* lines that wait; the first of them may be in the middle of its write */
 	bool stopping;
-	uint64_t dropped, reported; /* lines, and how many of them the log has been told of */
+	uint64_t dropped, reported; /* lines, and how many of them the log has reported */
 	pthread_t thread;
 	_Atomic bool runs;
 	struct line lines[LOG_QUEUE_LINES];
@@ -31,7 +31,7 @@ static struct {
 static void
 write_all(const char *text, size_t len)
 {
-	/* An error leaves nobody to tell; SIGPIPE is ignored, and the line is lost. */
+	/* An error cannot be reported anywhere; SIGPIPE is ignored, and the line is lost. */
 	for (ssize_t done; len > 0; text += done, len -= (size_t)done)
 		if ((done = write(STDERR_FILENO, text, len)) <= 0)
 			return;

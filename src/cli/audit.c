@@ -144,7 +144,7 @@ const struct cli_command cli_audit = {
 	     "Folds each message anew from its stored receipts, attributes each reply, adds all\n"
 	     "figures up again, derives the opt-out list from its evidence, and holds all of it\n"
 	     "against what the store says. Ends with 0 when nothing differs, with 1 when\n"
-	     "something does ('dlrd rebuild' corrects it). A gap in the journal that nobody has\n"
+	     "something does ('dlrd rebuild' corrects it). A gap in the journal that is not\n"
 	     "accepted is a difference, too (see dlrd gap). It only reads, also while the daemon\n"
 	     "runs.\n"
 	     "\n" QUERY_USAGE,

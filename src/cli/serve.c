@@ -6,7 +6,7 @@
 #include "dlrd/daemon/daemon.h"
 #include "dlrd/daemon/signals.h"
 
-/* For the last lines to be written, if whoever reads the log is slow. */
+/* For the last lines to be written, if the reader of the log is slow. */
 #define LOG_STOP_US CLOCK_SECOND_US
 
 static void

@@ -35,7 +35,7 @@ struct endpoints_state {
 	void *context;
 	/* Whether callbacks can be kept now; *out_why is a word for a person either way. */
 	bool (*ready)(void *context, const char **out_why);
-	void (*gap)(void *context, struct endpoints_gap *out_gap); /* NULL: there is none */
+	void (*gap)(void *context, struct endpoints_gap *out_gap); /* NULL: no gaps */
 	/* projector_ask_rebuild and projector_read_rebuild. */
 	bool (*ask_rebuild)(void *context);
 	void (*read_rebuild)(void *context, struct projector_rebuild *out_rebuild);

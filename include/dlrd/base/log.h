@@ -4,7 +4,7 @@
  * thing. A line never holds a token, a whole telephone number or a message's text.
  * Control bytes and Unicode line separators, wherever they come from, are escaped, and lines are
  * cut at LOG_LINE_MAX bytes. Under systemd each line carries its syslog level. Thread-safe. In the
- * daemon no call waits for whoever reads the log: see log_queue.h. */
+ * daemon no call waits for the reader of the log: see log_queue.h. */
 #ifndef DLRD_BASE_LOG_H
 #define DLRD_BASE_LOG_H
 

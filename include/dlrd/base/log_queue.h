@@ -1,6 +1,6 @@
 /* log_queue: lines on their way to standard error, so that no thread that logs ever waits.
  *
- * Whoever reads the log may stop: a full pipe, a hung log shipper, a stuck journald. A write to
+ * The reader of the log may stop: a full pipe, a hung log shipper, a stuck journald. A write to
  * standard error then blocks, and clients that are not trusted can cause as many lines as it takes.
  * So lines go into a ring of LOG_QUEUE_LINES, and a thread of its own writes them. If the ring is
  * full, new lines are dropped and counted, and the count is logged as soon as lines can be written
@@ -18,7 +18,7 @@
 /* Starts the thread, which inherits the caller's signal mask. */
 must_check enum result log_queue_start(struct failure *failure);
 
-/* Whether the thread runs. If not, lines are written by whoever logs them. */
+/* Whether the thread runs. If not, the thread that logs a line writes it. */
 bool log_queue_runs(void);
 
 /* Queues a line, at most LOG_LINE_MAX bytes with its '\n', or drops it. Never waits. */

@@ -25,7 +25,8 @@ must_check enum result lock_acquire(
 /* Accepts LOCK_NONE. */
 void lock_release(struct lock *lock);
 
-/* The process that wrote its id into the lock's file last; 0 if there is none or it cannot be read.
+/* The process that wrote its id into the lock's file last; 0 if there is no such file, or it cannot
+ * be read.
  */
 pid_t lock_holder(const char *directory);
 

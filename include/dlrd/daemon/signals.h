@@ -9,7 +9,7 @@
 
 #include "dlrd/base/result.h"
 
-/* To be called first, while the process has one thread: all threads inherit what it blocks. */
+/* To be called first, while the process has one thread: all threads inherit the mask. */
 void signals_block(void);
 
 /* A descriptor that is readable while one of the blocked signals waits. The caller closes *out_fd.
