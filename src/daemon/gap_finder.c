@@ -7,39 +7,45 @@
 
 #include <stdio.h>
 
-static void
+/* Returns whether the gap is new. */
+static bool
 find_gap(struct gaps *gaps, uint64_t first, uint64_t last, const char *reason)
 {
 	struct gap gap = {.first = first, .last = last, .found_us = clock_wall_us()};
 	struct buffer text = BUFFER_EMPTY;
 	snprintf(gap.reason, sizeof gap.reason, "%s", reason);
 	if (!gaps_add(gaps, &gap))
-		return;
+		return false;
 	gap_describe(&gap, &text);
 	log_line(LOG_ERROR, "%.*s; callbacks are taken and counted; 'dlrd gap' has the list",
 	    SLICE_ARG(buffer_slice(&text)));
 	buffer_done(&text);
+	return true;
 }
 
 /* Numbers have no holes: the store has counted all entries up to its cursor, and the journal holds
- * all from its first to its last. What lies between the two is missing. */
-static void
+ * all from its first to its last. What lies between the two is missing.
+ * Returns whether a gap is new. */
+static bool
 compare(struct gaps *gaps, const struct journal_found *found, uint64_t cursor)
 {
+	bool found_new = false;
 	if (found->last_seq != 0 && found->first_seq > cursor + 1)
-		find_gap(gaps, cursor + 1, found->first_seq - 1,
+		found_new |= find_gap(gaps, cursor + 1, found->first_seq - 1,
 		    STORE_FILE " has not counted them and " JOURNAL_FILE
 			       " no longer holds them; was an older " STORE_FILE
 			       " put back, or removed?");
 	if (cursor > found->last_seq)
-		find_gap(gaps, found->last_seq + 1, cursor,
+		found_new |= find_gap(gaps, found->last_seq + 1, cursor,
 		    STORE_FILE " has counted them, but " JOURNAL_FILE
 			       " ends before; entries after them may be lost");
 	if (found->log_damaged)
-		find_gap(gaps, (found->last_seq > cursor ? found->last_seq : cursor) + 1, 0,
-		    found->log_kept ? JOURNAL_FILE
-			"-wal is damaged; a copy is next to it, as " JOURNAL_FILE "-wal.damaged"
-				    : JOURNAL_FILE "-wal is damaged, and could not be copied");
+		found_new |=
+		    find_gap(gaps, (found->last_seq > cursor ? found->last_seq : cursor) + 1, 0,
+			found->log_kept ? JOURNAL_FILE
+			    "-wal is damaged; a copy is next to it, as " JOURNAL_FILE "-wal.damaged"
+					: JOURNAL_FILE "-wal is damaged, and could not be copied");
+	return found_new;
 }
 
 struct gap_summary
@@ -52,9 +58,7 @@ gap_find(const char *directory, const struct journal_found *found, uint64_t curs
 		log_line(LOG_ERROR, "%s", failure.text);
 		gaps.count = 0;
 	}
-	size_t known = gaps.count;
-	compare(&gaps, found, cursor);
-	if (gaps.count > known && result == RESULT_OK &&
+	if (compare(&gaps, found, cursor) && result == RESULT_OK &&
 	    gaps_write(directory, &gaps, &failure) != RESULT_OK)
 		log_line(LOG_ERROR, "%s", failure.text);
 	return gaps_summarise(&gaps);

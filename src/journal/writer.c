@@ -158,9 +158,13 @@ reopen_if_needed(struct writer *writer)
 	struct failure failure;
 	if (!writer->must_reopen)
 		return true;
-	/* Whatever the reason, the handle may be the last one that has the log. */
-	if (journal_look_at_log(writer->options.journal, false) == JOURNAL_LOG_REMOVED)
+	/* Whatever the reason, the handle may be the last one that has the log. What is left of a
+	 * cut log must not be copied. */
+	enum journal_log log = journal_look_at_log(writer->options.journal, false);
+	if (!writer->log_cut && log == JOURNAL_LOG_REMOVED)
 		writer->must_save = true;
+	if (log == JOURNAL_LOG_CUT)
+		writer->log_cut = true;
 	if (writer->must_save && journal_save(writer->options.journal) != RESULT_OK) {
 		set_health(writer, false, journal_error(writer->options.journal));
 		return false;

@@ -3,8 +3,8 @@
  * An older dlrd.db may be put back, a file may be damaged or removed: then numbers lie between what
  * the store has counted and what the journal holds. Such a gap is found at a start and noted in the
  * file dlrd.gaps in the store's directory, where it stays until a person accepts it. The daemon
- * adds to the file at its start, before it is ready; `dlrd gap --accept` replaces it. Both write it
- * whole, under another name, and rename it.
+ * adds to the file at its start, before it is ready, and when another program has cut the journal's
+ * log; `dlrd gap --accept` replaces it. Both write it whole, under another name, and rename it.
  *
  * One thread at a time may use a struct gaps. */
 #ifndef DLRD_DAEMON_GAP_H
@@ -13,7 +13,7 @@
 #include "dlrd/base/buffer.h"
 
 #define GAPS_FILE "dlrd.gaps"
-#define GAPS_MAX 64 /* one is found at a time; more are not noted */
+#define GAPS_MAX 64 /* one is found at a time; beyond that the log alone has it */
 
 struct gap {
 	uint64_t first; /* the first number that is missing */
@@ -28,7 +28,7 @@ struct gaps {
 	size_t count;
 };
 
-/* What is not accepted. */
+/* The gaps that are not accepted. */
 struct gap_summary {
 	size_t count;         /* gaps */
 	uint64_t entries;     /* in those whose last number is known */
