@@ -1,11 +1,16 @@
 #include "dlrd/store/reader.h"
 
+#include "dlrd/base/buffer.h"
 #include "dlrd/base/clock.h"
 #include "dlrd/store/reader_handle.h"
 #include "dlrd/store/schema.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#define INDEX_SIZE_MIN 32768 /* of a log; sqlite.org/walformat.html */
 #define PROGRESS_STEPS 20000 /* of SQLite's machine between two looks at the clock */
 
 struct store_reader {
@@ -14,20 +19,98 @@ struct store_reader {
 	sqlite3_stmt *statements[QUESTION_COUNT];
 };
 
+/* Reads something, so that the log and its index are opened, too. */
 static int
-open_database(struct store_reader *reader, const char *path)
+prepare_connection(struct store_reader *reader)
 {
-	int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX;
-	int code = sqlite3_open_v2(path, &reader->db, flags, NULL);
-	if (code != SQLITE_OK)
-		return code;
 	sqlite3_busy_timeout(reader->db, 2000);
 	sqlite3_db_config(reader->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_limit(reader->db, SQLITE_LIMIT_ATTACHED, 0);
 	return sqlite3_exec(reader->db,
 	    "PRAGMA query_only = ON; PRAGMA wal_autocheckpoint = 0; PRAGMA mmap_size = 0;"
-	    "PRAGMA cache_size = -4096; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY",
+	    "PRAGMA cache_size = -4096; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;"
+	    "SELECT count(*) FROM sqlite_schema",
 	    NULL, NULL, NULL);
+}
+
+/* sqlite.org/uri.html */
+static char *
+uri_of(const char *path)
+{
+	struct buffer uri = BUFFER_EMPTY;
+	buffer_append(&uri, SLICE("file:"));
+	for (const char *at = path; *at != '\0'; at++)
+		if (*at == '%' || *at == '?' || *at == '#')
+			buffer_appendf(&uri, "%%%02X", (unsigned)*at);
+		else
+			buffer_append_byte(&uri, *at);
+	buffer_append(&uri, SLICE("?immutable=1"));
+	buffer_append_byte(&uri, '\0');
+	if (uri.failed)
+		buffer_done(&uri);
+	return uri.ptr;
+}
+
+/* On a disk that is full or cannot be written the index of the log cannot be created. No daemon has
+ * the store open then, or the index would be there; so no lock is needed, and the index is kept in
+ * memory. Without a log there is nothing to index. */
+static int
+open_without_files(struct store_reader *reader, const char *path)
+{
+	char log_path[4096];
+	struct stat log;
+	snprintf(log_path, sizeof log_path, "%s-wal", path);
+	bool has_log = stat(log_path, &log) == 0 && log.st_size > 0;
+	int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX;
+	char *uri = has_log ? NULL : uri_of(path);
+	int code;
+	if (has_log)
+		code = sqlite3_open_v2(path, &reader->db, flags, "unix-none");
+	else if (uri == NULL)
+		return SQLITE_NOMEM;
+	else
+		code = sqlite3_open_v2(uri, &reader->db, flags | SQLITE_OPEN_URI, NULL);
+	free(uri);
+	if (code == SQLITE_OK && has_log)
+		code =
+		    sqlite3_exec(reader->db, "PRAGMA locking_mode = EXCLUSIVE", NULL, NULL, NULL);
+	return code == SQLITE_OK ? prepare_connection(reader) : code;
+}
+
+static bool
+may_lack_room(int code)
+{
+	int kind = code & 0xff;
+	return kind == SQLITE_CANTOPEN || kind == SQLITE_IOERR || kind == SQLITE_FULL ||
+	       kind == SQLITE_READONLY;
+}
+
+/* An index that could not get its size is of no use to anybody. */
+static void
+remove_stub(const char *index_path)
+{
+	struct stat index;
+	if (stat(index_path, &index) == 0 && index.st_size < INDEX_SIZE_MIN)
+		unlink(index_path);
+}
+
+static int
+open_database(struct store_reader *reader, const char *path)
+{
+	char index_path[4096];
+	snprintf(index_path, sizeof index_path, "%s-shm", path);
+	bool had_index = access(index_path, F_OK) == 0;
+	int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX;
+	int code = sqlite3_open_v2(path, &reader->db, flags, NULL);
+	if (code == SQLITE_OK)
+		code = prepare_connection(reader);
+	if (!may_lack_room(code) || access(path, R_OK) != 0)
+		return code;
+	sqlite3_close_v2(reader->db);
+	reader->db = NULL;
+	if (!had_index)
+		remove_stub(index_path);
+	return open_without_files(reader, path);
 }
 
 enum result
