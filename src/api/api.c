@@ -270,6 +270,12 @@ api_tick(struct api *api)
 		streams_tick(api->listeners[i].streams);
 }
 
+bool
+api_release_readers(struct api *api, bool release, int64_t timeout_us)
+{
+	return readers_release(api->readers, release, timeout_us);
+}
+
 void
 api_set_token(struct api *api, const struct secret *token)
 {
@@ -301,6 +307,8 @@ api_stop(struct api *api)
 			close(api->options.listen_fds[i]);
 		api->options.listen_fds[i] = -1;
 	}
+	/* The projector closes the store's last connection, which leaves no log. */
+	readers_release(api->readers, true, 0);
 }
 
 void

@@ -1,18 +1,21 @@
 #include "dlrd/api/readers.h"
 
+#include "dlrd/base/clock.h"
 #include "dlrd/base/log.h"
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 
 #define READERS_MAX 64 /* kept open: as many as threads that the api can have */
 
 struct readers {
 	const char *store_path;
 	int64_t limit_us;
-	pthread_mutex_t lock; /* guards idle, idle_count */
+	pthread_mutex_t lock; /* guards the rest */
 	struct store_reader *idle[READERS_MAX];
-	size_t idle_count;
+	size_t idle_count, borrowed_count;
+	bool released; /* none may be open */
 };
 
 enum result
@@ -34,12 +37,19 @@ readers_borrow(struct readers *readers)
 	struct store_reader *reader = NULL;
 	struct failure failure;
 	pthread_mutex_lock(&readers->lock);
-	if (readers->idle_count > 0)
+	bool released = readers->released;
+	if (!released && readers->idle_count > 0)
 		reader = readers->idle[--readers->idle_count];
+	readers->borrowed_count += !released;
 	pthread_mutex_unlock(&readers->lock);
+	if (released)
+		return NULL;
 	if (reader == NULL &&
 	    store_reader_open(readers->store_path, &reader, &failure) != RESULT_OK) {
 		log_line(LOG_ERROR, "the api cannot open the store: %s", failure.text);
+		pthread_mutex_lock(&readers->lock);
+		readers->borrowed_count--;
+		pthread_mutex_unlock(&readers->lock);
 		return NULL;
 	}
 	store_reader_set_limit(reader, readers->limit_us);
@@ -52,12 +62,39 @@ readers_give_back(struct readers *readers, struct store_reader *reader)
 	if (reader == NULL)
 		return;
 	pthread_mutex_lock(&readers->lock);
-	if (readers->idle_count < READERS_MAX) {
+	bool kept = !readers->released && readers->idle_count < READERS_MAX;
+	if (kept)
 		readers->idle[readers->idle_count++] = reader;
-		reader = NULL;
-	}
 	pthread_mutex_unlock(&readers->lock);
-	store_reader_close(reader);
+	if (!kept)
+		store_reader_close(reader);
+	/* Only now: whoever waits for it relies on it that the reader is closed. */
+	pthread_mutex_lock(&readers->lock);
+	readers->borrowed_count--;
+	pthread_mutex_unlock(&readers->lock);
+}
+
+static bool
+is_borrowed(struct readers *readers)
+{
+	pthread_mutex_lock(&readers->lock);
+	bool borrowed = readers->borrowed_count > 0;
+	pthread_mutex_unlock(&readers->lock);
+	return borrowed;
+}
+
+bool
+readers_release(struct readers *readers, bool release, int64_t timeout_us)
+{
+	int64_t end_us = clock_monotonic_us() + timeout_us;
+	pthread_mutex_lock(&readers->lock);
+	readers->released = release;
+	while (release && readers->idle_count > 0)
+		store_reader_close(readers->idle[--readers->idle_count]);
+	pthread_mutex_unlock(&readers->lock);
+	while (release && is_borrowed(readers) && clock_monotonic_us() < end_us)
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	return !release || !is_borrowed(readers);
 }
 
 void

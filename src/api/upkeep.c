@@ -31,6 +31,42 @@ put_gap(struct json_t *ready, const struct endpoints_state *state)
 	json_put(ready, "gap", object);
 }
 
+static void
+put_work(struct json_t *ready, const struct projector_counting *counting)
+{
+	const struct store_progress *progress = &counting->progress;
+	if (!counting->working) {
+		json_put_null(ready, "migration");
+		return;
+	}
+	struct json_t *object = json_new_object();
+	json_put_int(object, "from", progress->from_version);
+	json_put_int(object, "to", progress->to_version);
+	json_put_int(object, "seconds", counting->worked_us / CLOCK_SECOND_US);
+	json_put_int(object, "messages_done", (int64_t)progress->done);
+	json_put_int(object, "messages", (int64_t)progress->total);
+	json_put(ready, "migration", object);
+}
+
+/* Callbacks can be accepted while they cannot be counted. */
+static void
+put_counting(struct json_t *ready, const struct endpoints_state *state)
+{
+	struct projector_counting counting = {.not_counted_since_us = 0};
+	if (state->counting != NULL)
+		state->counting(state->context, &counting);
+	char time[CLOCK_TEXT_SIZE];
+	bool counted = counting.not_counted_since_us == 0;
+	bool failed = !counted && counting.why[0] != '\0';
+	if (counted)
+		json_put_null(ready, "not_counted_since");
+	else
+		json_put_text(ready, "not_counted_since",
+		    slice_of(clock_format(counting.not_counted_since_us, time)));
+	json_put_text(ready, "not_counted_why", failed ? slice_of(counting.why) : SLICE_NONE);
+	put_work(ready, &counting);
+}
+
 void
 upkeep_ready(struct question *question)
 {
@@ -40,6 +76,7 @@ upkeep_ready(struct question *question)
 	json_put_bool(object, "ready", ready);
 	json_put_text(object, "why", slice_of(why));
 	put_gap(object, question->state);
+	put_counting(object, question->state);
 	question->answer.status = ready ? 200 : 503;
 	question_answer(question, object);
 }

@@ -16,6 +16,7 @@
 #include "dlrd/journal/writer.h"
 #include "dlrd/projector/projector.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -25,6 +26,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define HEARTBEAT_MAX_US (10 * CLOCK_SECOND_US) /* a thread that is silent for longer is stuck */
@@ -32,6 +34,7 @@
 #define RELEASE_US                                                                    \
 	(2 * CLOCK_SECOND_US) /* for the projector to close its reader of the journal \
 			       */
+#define STORE_WAIT_US CLOCK_SECOND_US
 #define SPARE_FDS 64          /* databases, logs, the api */
 #define RELOAD_CLIENTS_MAX 16 /* calls of dlrd reload that one reload answers */
 
@@ -39,26 +42,61 @@ struct daemon {
 	struct generation *generation; /* the configuration in force */
 	char directory[4000], journal_path[4096], store_path[4096], quarantine_path[4096];
 	struct lock lock;
-	struct journal_found found; /* at its open: the writer's thread owns the journal since */
-	int signal_fd;              /* the handled signals */
+	int signal_fd; /* the handled signals */
 	int reload_fd; /* dlrd reload connects here; -1 if the socket could not be opened */
 	struct metrics *metrics;
 	struct signature_failures *failures;
 	struct keeper *keeper;
-	struct store *store;
 	struct journal *journal;
 	struct writer *writer;
 	struct projector *projector;
 	struct intake *intake;
 	struct api *api;
 	struct metric *ready, *log_dropped, *gap_entries;
-	pthread_mutex_t gap_lock;                    /* guards gap */
+	pthread_mutex_t state_lock;                  /* guards the next four */
+	char unhealthy_why[256];                     /* since the journal cannot be written */
 	struct gap_summary gap;                      /* of the file, as of the last tick */
+	struct journal_found found;                  /* when the journal was first opened */
+	bool journal_opened;                         /* found is known */
+	bool store_opened;                           /* at least once; the projector's thread */
 	struct projector *_Atomic projector_running; /* whom on_committed may tell */
 	struct api *_Atomic api_running;             /* whom on_projected may tell */
 	_Atomic bool draining;
+	int api_fds[API_LISTENERS_MAX]; /* until the api takes them over */
+	size_t api_fd_count;
 	bool own_sockets; /* opened here, not passed by systemd */
 };
+
+/* --- entries that are missing --- */
+
+static void
+set_gap(struct daemon *daemon, struct gap_summary gap)
+{
+	pthread_mutex_lock(&daemon->state_lock);
+	daemon->gap = gap;
+	pthread_mutex_unlock(&daemon->state_lock);
+	metric_set(daemon->gap_entries, (double)gap.entries);
+}
+
+/* `dlrd gap --accept` replaces the file. */
+static void
+follow_gaps(struct daemon *daemon)
+{
+	struct gaps gaps;
+	struct failure failure;
+	if (gaps_read(daemon->directory, &gaps, &failure) == RESULT_OK)
+		set_gap(daemon, gaps_summarise(&gaps));
+}
+
+/* A damaged log is reported whether or not the store can be opened. */
+static enum result
+look_for_gaps(struct daemon *daemon, struct failure *failure)
+{
+	(void)failure;
+	daemon->gap_entries = metrics_add(daemon->metrics, METRIC_GAP_ENTRIES, "");
+	set_gap(daemon, gap_find_damage(daemon->directory, &daemon->found));
+	return RESULT_OK;
+}
 
 /* --- what the parts tell each other --- */
 
@@ -85,6 +123,9 @@ on_health(void *context, bool healthy, const char *why)
 {
 	struct daemon *daemon = context;
 	metric_set(daemon->ready, healthy ? 1 : 0);
+	pthread_mutex_lock(&daemon->state_lock);
+	snprintf(daemon->unhealthy_why, sizeof daemon->unhealthy_why, "%s", why);
+	pthread_mutex_unlock(&daemon->state_lock);
 	if (healthy)
 		log_line(LOG_INFO, "%s", why);
 	else
@@ -139,6 +180,53 @@ on_checkpoint_failed(void *context, const char *why)
 }
 
 static void
+on_unreachable(void *context, const char *why)
+{
+	(void)context;
+	log_line(LOG_ERROR,
+	    "%s; callbacks are stored all the same, but dlrd cannot be started again before its "
+	    "user may search the folder and read and write the files in it",
+	    why);
+}
+
+/* After a start on a disk that could not be written. */
+static void
+on_journal_opened(void *context)
+{
+	struct daemon *daemon = context;
+	pthread_mutex_lock(&daemon->state_lock);
+	daemon->found = journal_found(daemon->journal);
+	daemon->journal_opened = true;
+	pthread_mutex_unlock(&daemon->state_lock);
+	set_gap(daemon, gap_find_damage(daemon->directory, &daemon->found));
+}
+
+/* What the journal had at its start says more than what it has now, unless the store was opened
+ * before. */
+static void
+on_store_opened(void *context, uint64_t cursor, uint64_t first, uint64_t last)
+{
+	struct daemon *daemon = context;
+	struct journal_found now = {.first_seq = first, .last_seq = last};
+	pthread_mutex_lock(&daemon->state_lock);
+	bool at_start = daemon->journal_opened && !daemon->store_opened;
+	if (at_start)
+		now = daemon->found;
+	pthread_mutex_unlock(&daemon->state_lock);
+	if (at_start || first != 0)
+		set_gap(daemon, gap_find(daemon->directory, &now, cursor));
+	daemon->store_opened = true;
+}
+
+static bool
+release_store_readers(void *context, bool release)
+{
+	struct daemon *daemon = context;
+	struct api *api = atomic_load(&daemon->api_running);
+	return api == NULL || api_release_readers(api, release, RELEASE_US);
+}
+
+static void
 on_projected(void *context)
 {
 	struct daemon *daemon = context;
@@ -171,7 +259,13 @@ is_ready(void *context, const char **out_why)
 		return false;
 	}
 	if (!writer_healthy(daemon->writer)) {
-		*out_why = "the journal cannot be written";
+		/* The caller's thread has a text of its own. */
+		static _Thread_local char text[sizeof daemon->unhealthy_why + 64];
+		pthread_mutex_lock(&daemon->state_lock);
+		snprintf(
+		    text, sizeof text, "the journal cannot be written: %s", daemon->unhealthy_why);
+		pthread_mutex_unlock(&daemon->state_lock);
+		*out_why = text;
 		return false;
 	}
 	*out_why = "callbacks are kept";
@@ -182,11 +276,18 @@ static void
 read_gap(void *context, struct endpoints_gap *out)
 {
 	struct daemon *daemon = context;
-	pthread_mutex_lock(&daemon->gap_lock);
+	pthread_mutex_lock(&daemon->state_lock);
 	struct gap_summary gap = daemon->gap;
-	pthread_mutex_unlock(&daemon->gap_lock);
+	pthread_mutex_unlock(&daemon->state_lock);
 	*out = (struct endpoints_gap){
 	    .count = gap.count, .entries = gap.entries, .first = gap.first, .last = gap.last};
+}
+
+static void
+read_counting(void *context, struct projector_counting *out)
+{
+	struct daemon *daemon = context;
+	projector_read_counting(daemon->projector, out);
 }
 
 static bool
@@ -257,38 +358,63 @@ prepare_process(const struct settings *settings)
 		    (unsigned long long)files.rlim_cur, (long long)settings->connections_max);
 }
 
-static enum result
-open_store(struct daemon *daemon, struct failure *failure)
+/* Numbers far beyond any cursor, and exact in JSON: no journal has had a million entries a second
+ * since 1970. */
+static uint64_t
+restart_seq(void)
 {
-	struct projector_store_config config;
-	enum result result = generation_store_config(daemon->generation, &config, failure);
+	return (uint64_t)(clock_wall_us() / CLOCK_SECOND_US) << 20;
+}
+
+/* The store is opened later, but no entry may get a number that it has counted. */
+static struct journal_options
+journal_options(const struct daemon *daemon)
+{
+	struct journal_options options = {.path = daemon->journal_path,
+	    .fsync_seconds = metrics_add(daemon->metrics, METRIC_FSYNC_SECONDS, "")};
+	enum result result = store_peek_cursor(daemon->store_path, &options.min_seq);
+	if (result != RESULT_OK && result != RESULT_NOT_FOUND)
+		options.restart_seq = restart_seq();
+	return options;
+}
+
+/* A disk that is full or cannot be written for the moment: callbacks are answered 503, and the rest
+ * works. A file that this user may not write is a mistake to be told at once. */
+static bool
+may_start_closed(const struct daemon *daemon, enum result result)
+{
+	bool denied = access(daemon->journal_path, W_OK) != 0 && errno == EACCES;
+	return result == RESULT_FULL || (result == RESULT_IO && !denied);
+}
+
+static enum result
+open_journal(struct daemon *daemon, struct failure *failure)
+{
+	const struct journal_options options = journal_options(daemon);
+	enum result result = journal_new(&options, &daemon->journal, failure);
 	if (result != RESULT_OK)
 		return result;
-	config.options.path = daemon->store_path;
-	result = store_open(&config.options, &daemon->store, failure);
+	result = journal_reopen(daemon->journal, failure);
 	if (result == RESULT_OK) {
-		result = store_set_lookups(daemon->store, config.catalogue, config.providers);
-		if (result != RESULT_OK)
-			failure_set(failure, result, "%s: %s", daemon->store_path,
-			    store_error(daemon->store));
+		daemon->found = journal_found(daemon->journal);
+		daemon->journal_opened = true;
+		return RESULT_OK;
 	}
-	error_catalogue_done(config.catalogue);
-	free(config.catalogue);
-	return result;
+	return may_start_closed(daemon, result) ? RESULT_OK : result;
 }
 
 static enum result
 start_writer(struct daemon *daemon, struct failure *failure)
 {
-	struct journal_options options = {.path = daemon->journal_path,
-	    .min_seq = store_cursor(daemon->store),
-	    .fsync_seconds = metrics_add(daemon->metrics, METRIC_FSYNC_SECONDS, "")};
-	enum result result = journal_open(&options, &daemon->journal, failure);
-	if (result != RESULT_OK)
+	struct failure closed;
+	enum result result = open_journal(daemon, &closed);
+	if (result != RESULT_OK) {
+		*failure = closed;
 		return result;
-	daemon->found = journal_found(daemon->journal);
+	}
 	const struct settings *settings = daemon->generation->settings;
 	struct writer_options writer = {.journal = daemon->journal,
+	    .closed_why = daemon->journal_opened ? NULL : closed.text,
 	    .metrics = daemon->metrics,
 	    .keep_us = settings->journal_keep_us,
 	    .keep_bytes = (uint64_t)settings->journal_size,
@@ -296,9 +422,11 @@ start_writer(struct daemon *daemon, struct failure *failure)
 	    .on_done = on_done,
 	    .on_committed = on_committed,
 	    .on_health = on_health,
+	    .on_opened = on_journal_opened,
 	    .release_readers = release_readers,
 	    .on_lost = on_lost,
 	    .on_trim = on_trim,
+	    .on_unreachable = on_unreachable,
 	    .on_checkpoint_failed = on_checkpoint_failed};
 	return writer_start(&writer, &daemon->writer, failure);
 }
@@ -307,47 +435,24 @@ static enum result
 start_projector(struct daemon *daemon, struct failure *failure)
 {
 	struct projector_options options = {.journal_path = daemon->journal_path,
-	    .store = daemon->store,
+	    .store_path = daemon->store_path,
+	    .log_max = (uint64_t)daemon->generation->settings->log_limit,
 	    .metrics = daemon->metrics,
 	    .context = daemon,
 	    .on_projected = on_projected,
-	    .on_synced = on_synced};
+	    .on_synced = on_synced,
+	    .on_opened = on_store_opened,
+	    .release_readers = release_store_readers};
+	enum result result =
+	    generation_store_config(daemon->generation, &options.store_config, failure);
+	if (result != RESULT_OK)
+		return result;
 	generation_projector_config(daemon->generation, &options.config);
-	enum result result = projector_start(&options, &daemon->projector, failure);
+	result = projector_start(&options, &daemon->projector, failure);
 	if (result != RESULT_OK)
 		generation_release(daemon->generation);
 	atomic_store(&daemon->projector_running, daemon->projector);
 	return result;
-}
-
-/* --- entries that are missing --- */
-
-static void
-set_gap(struct daemon *daemon, struct gap_summary gap)
-{
-	pthread_mutex_lock(&daemon->gap_lock);
-	daemon->gap = gap;
-	pthread_mutex_unlock(&daemon->gap_lock);
-	metric_set(daemon->gap_entries, (double)gap.entries);
-}
-
-/* `dlrd gap --accept` replaces the file. */
-static void
-follow_gaps(struct daemon *daemon)
-{
-	struct gaps gaps;
-	struct failure failure;
-	if (gaps_read(daemon->directory, &gaps, &failure) == RESULT_OK)
-		set_gap(daemon, gaps_summarise(&gaps));
-}
-
-static enum result
-look_for_gaps(struct daemon *daemon, struct failure *failure)
-{
-	(void)failure;
-	daemon->gap_entries = metrics_add(daemon->metrics, METRIC_GAP_ENTRIES, "");
-	set_gap(daemon, gap_find(daemon->directory, &daemon->found, store_cursor(daemon->store)));
-	return RESULT_OK;
 }
 
 /* Sockets passed by systemd win over the configured addresses. */
@@ -394,6 +499,13 @@ open_intake(struct daemon *daemon, struct failure *failure)
 }
 
 static enum result
+open_api(struct daemon *daemon, struct failure *failure)
+{
+	return open_sockets("api", &daemon->generation->settings->api_listen, daemon->api_fds,
+	    API_LISTENERS_MAX, &daemon->api_fd_count, failure);
+}
+
+static enum result
 start_api(struct daemon *daemon, struct failure *failure)
 {
 	const struct settings *settings = daemon->generation->settings;
@@ -402,6 +514,7 @@ start_api(struct daemon *daemon, struct failure *failure)
 					  .context = daemon,
 					  .ready = is_ready,
 					  .gap = read_gap,
+					  .counting = read_counting,
 					  .ask_rebuild = ask_rebuild,
 					  .read_rebuild = read_rebuild,
 					  .quarantine_path = daemon->quarantine_path,
@@ -410,11 +523,11 @@ start_api(struct daemon *daemon, struct failure *failure)
 					  .drop_quarantined = drop_quarantined},
 	    .store_path = daemon->store_path,
 	    .token = settings->api_token,
-	    .threads = (unsigned)settings->api_threads};
-	enum result result = open_sockets("api", &settings->api_listen, options.listen_fds,
-	    API_LISTENERS_MAX, &options.listen_count, failure);
-	if (result == RESULT_OK)
-		result = api_start(&options, &daemon->api, failure);
+	    .threads = (unsigned)settings->api_threads,
+	    .listen_count = daemon->api_fd_count};
+	memcpy(options.listen_fds, daemon->api_fds, sizeof options.listen_fds);
+	daemon->api_fd_count = 0;
+	enum result result = api_start(&options, &daemon->api, failure);
 	atomic_store(&daemon->api_running, daemon->api);
 	return result;
 }
@@ -441,6 +554,18 @@ start_keeper(struct daemon *daemon, struct failure *failure)
 	return keeper_start(daemon->keeper, daemon->generation, daemon->writer, failure);
 }
 
+/* Most stores open within milliseconds: then the first question finds it open. A migration goes on
+ * behind. */
+static enum result
+wait_for_store(struct daemon *daemon, struct failure *failure)
+{
+	(void)failure;
+	int64_t end_us = clock_monotonic_us() + STORE_WAIT_US;
+	while (!projector_has_tried(daemon->projector) && clock_monotonic_us() < end_us)
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	return RESULT_OK;
+}
+
 /* Takes settings over. */
 static enum result
 start(struct daemon *daemon, struct settings *settings, struct failure *failure)
@@ -463,10 +588,10 @@ start(struct daemon *daemon, struct settings *settings, struct failure *failure)
 	metric_set(daemon->ready, 1);
 	daemon->log_dropped = metrics_add(daemon->metrics, METRIC_LOG_DROPPED, "");
 	/* All metrics are added before the api starts to show them, and every socket is open before
-	 * the first callback is taken. */
-	enum result (*const steps[])(struct daemon *, struct failure *) = {open_store, start_writer,
-	    look_for_gaps, start_projector, start_keeper, open_intake, open_reload_socket,
-	    start_api, start_intake};
+	 * the first callback is taken. Callbacks do not wait for the store. */
+	enum result (*const steps[])(struct daemon *, struct failure *) = {start_writer,
+	    look_for_gaps, start_projector, start_keeper, open_intake, open_api, open_reload_socket,
+	    start_intake, wait_for_store, start_api};
 	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
 		result = steps[i](daemon, failure);
 		if (result != RESULT_OK)
@@ -498,9 +623,10 @@ stop(struct daemon *daemon)
 	api_stop(daemon->api);
 	projector_stop(daemon->projector);
 	api_free(daemon->api);
+	while (daemon->api_fd_count > 0)
+		close(daemon->api_fds[--daemon->api_fd_count]);
 	writer_free(daemon->writer);
 	intake_free(daemon->intake);
-	store_close(daemon->store);
 	journal_close(daemon->journal);
 	if (daemon->own_sockets)
 		unlink_sockets(&daemon->generation->settings->listen);
@@ -690,7 +816,7 @@ daemon_run(struct settings *settings, struct failure *failure)
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
 	}
 	daemon->lock = LOCK_NONE;
-	pthread_mutex_init(&daemon->gap_lock, NULL);
+	pthread_mutex_init(&daemon->state_lock, NULL);
 	daemon->signal_fd = daemon->reload_fd = -1;
 	snprintf(daemon->directory, sizeof daemon->directory, "%s", settings->directory);
 	snprintf(daemon->journal_path, sizeof daemon->journal_path, "%s/" JOURNAL_FILE,
@@ -717,7 +843,7 @@ daemon_run(struct settings *settings, struct failure *failure)
 	stop(daemon);
 	if (result == RESULT_OK)
 		log_line(LOG_INFO, "stopped");
-	pthread_mutex_destroy(&daemon->gap_lock);
+	pthread_mutex_destroy(&daemon->state_lock);
 	free(daemon);
 	return result;
 }

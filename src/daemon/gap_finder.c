@@ -7,6 +7,8 @@
 
 #include <stdio.h>
 
+#define JUMP_MIN (UINT64_C(1) << 40) /* no journal loses as many entries */
+
 /* Returns whether the gap is new. */
 static bool
 find_gap(struct gaps *gaps, uint64_t first, uint64_t last, const char *reason)
@@ -24,14 +26,17 @@ find_gap(struct gaps *gaps, uint64_t first, uint64_t last, const char *reason)
 }
 
 /* Numbers have no holes: the store has counted all entries up to its cursor, and the journal holds
- * all from its first to its last. What lies between the two is missing.
+ * all from its first to its last. What lies between the two is missing. A journal that was created
+ * while the store could not be read begins at a number far beyond its cursor: how many entries are
+ * missing is not known then.
  * Returns whether a gap is new. */
 static bool
 compare(struct gaps *gaps, const struct journal_found *found, uint64_t cursor)
 {
 	bool found_new = false;
+	bool jump = found->first_seq > cursor && found->first_seq - cursor > JUMP_MIN;
 	if (found->last_seq != 0 && found->first_seq > cursor + 1)
-		found_new |= find_gap(gaps, cursor + 1, found->first_seq - 1,
+		found_new |= find_gap(gaps, cursor + 1, jump ? 0 : found->first_seq - 1,
 		    STORE_FILE " has not counted them and " JOURNAL_FILE
 			       " no longer holds them; was an older " STORE_FILE
 			       " put back, or removed?");
@@ -39,17 +44,21 @@ compare(struct gaps *gaps, const struct journal_found *found, uint64_t cursor)
 		found_new |= find_gap(gaps, found->last_seq + 1, cursor,
 		    STORE_FILE " has counted them, but " JOURNAL_FILE
 			       " ends before; entries after them may be lost");
-	if (found->log_damaged)
-		found_new |=
-		    find_gap(gaps, (found->last_seq > cursor ? found->last_seq : cursor) + 1, 0,
-			found->log_kept ? JOURNAL_FILE
-			    "-wal is damaged; a copy is next to it, as " JOURNAL_FILE "-wal.damaged"
-					: JOURNAL_FILE "-wal is damaged, and could not be copied");
 	return found_new;
 }
 
-struct gap_summary
-gap_find(const char *directory, const struct journal_found *found, uint64_t cursor)
+static bool
+find_damage(struct gaps *gaps, const struct journal_found *found)
+{
+	return found->log_damaged &&
+	       find_gap(gaps, found->last_seq + 1, 0,
+		   found->log_kept ? JOURNAL_FILE
+		       "-wal is damaged; a copy is next to it, as " JOURNAL_FILE "-wal.damaged"
+				   : JOURNAL_FILE "-wal is damaged, and could not be copied");
+}
+
+static struct gap_summary
+note(const char *directory, const struct journal_found *found, const uint64_t *cursor)
 {
 	struct gaps gaps;
 	struct failure failure;
@@ -58,10 +67,23 @@ gap_find(const char *directory, const struct journal_found *found, uint64_t curs
 		log_line(LOG_ERROR, "%s", failure.text);
 		gaps.count = 0;
 	}
-	if (compare(&gaps, found, cursor) && result == RESULT_OK &&
-	    gaps_write(directory, &gaps, &failure) != RESULT_OK)
+	bool found_new =
+	    cursor != NULL ? compare(&gaps, found, *cursor) : find_damage(&gaps, found);
+	if (found_new && result == RESULT_OK && gaps_write(directory, &gaps, &failure) != RESULT_OK)
 		log_line(LOG_ERROR, "%s", failure.text);
 	return gaps_summarise(&gaps);
+}
+
+struct gap_summary
+gap_find_damage(const char *directory, const struct journal_found *found)
+{
+	return note(directory, found, NULL);
+}
+
+struct gap_summary
+gap_find(const char *directory, const struct journal_found *found, uint64_t cursor)
+{
+	return note(directory, found, &cursor);
 }
 
 void

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,15 +32,23 @@ lock_fd(int fd, const char *path, const char *directory, struct failure *failure
 		   : failure_set(failure, RESULT_IO, "cannot lock %s: %s", path, strerror(errno));
 }
 
+/* On a disk that is full or cannot be written the directory's lock alone has to do: the file only
+ * names the holder. */
+static bool
+is_unwritable_disk(int error)
+{
+	return error == EROFS || error == ENOSPC || error == EDQUOT;
+}
+
 static enum result
 write_holder(int fd, const char *path, struct failure *failure)
 {
 	char holder[32];
 	int len = snprintf(holder, sizeof holder, "%ld\n", (long)getpid());
-	if (ftruncate(fd, 0) == 0 && pwrite(fd, holder, (size_t)len, 0) == len)
+	if ((ftruncate(fd, 0) == 0 && pwrite(fd, holder, (size_t)len, 0) == len) ||
+	    is_unwritable_disk(errno))
 		return RESULT_OK;
-	return failure_set(failure, errno == ENOSPC ? RESULT_FULL : RESULT_IO,
-	    "cannot write %s: %s", path, strerror(errno));
+	return failure_set(failure, RESULT_IO, "cannot write %s: %s", path, strerror(errno));
 }
 
 enum result
@@ -55,14 +64,16 @@ lock_acquire(const char *directory, struct lock *out_lock, struct failure *failu
 	/* Only now: a process that is refused must not create the file anew. */
 	if (lock.directory_fd >= 0 && result == RESULT_OK)
 		lock.file_fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
-	if (result == RESULT_OK && lock.file_fd < 0)
+	bool without_file = result == RESULT_OK && lock.directory_fd >= 0 && lock.file_fd < 0 &&
+			    is_unwritable_disk(errno);
+	if (result == RESULT_OK && lock.file_fd < 0 && !without_file)
 		result = failure_set(failure, RESULT_IO,
 		    "cannot open %s: %s; [store] directory must exist and belong to the user that "
 		    "runs dlrd",
 		    path, strerror(errno));
-	if (result == RESULT_OK)
+	if (result == RESULT_OK && !without_file)
 		result = lock_fd(lock.file_fd, path, directory, failure);
-	if (result == RESULT_OK)
+	if (result == RESULT_OK && !without_file)
 		result = write_holder(lock.file_fd, path, failure);
 	if (result != RESULT_OK) {
 		lock_release(&lock);

@@ -48,6 +48,7 @@ static const struct setting settings_rows[] = {
     {"store", "directory", SETTING_PATH, FIELD(directory), "/var/lib/dlrd", 0, 0, true},
     {"store", "journal_keep", SETTING_DURATION, FIELD(journal_keep_us), "7d", 0,
 	3650 * CLOCK_DAY_US},
+    {"store", "log_limit", SETTING_BYTES, FIELD(log_limit), "1G", 8 * MIB, 1024 * GIB, true},
     {"store", "journal_size", SETTING_BYTES, FIELD(journal_size), "4G", MIB, 1024 * GIB},
     {"store", "quarantine_keep", SETTING_DURATION, FIELD(quarantine_keep_us), "7d", CLOCK_HOUR_US,
 	3650 * CLOCK_DAY_US, true},

@@ -1,6 +1,8 @@
 #include "dlrd/journal/journal.h"
 
 #include "dlrd/base/clock.h"
+#include "dlrd/base/disk.h"
+#include "dlrd/base/sqlite_recovery.h"
 #include "dlrd/journal/database.h"
 #include "dlrd/journal/log_check.h"
 #include "dlrd/journal/timed_vfs.h"
@@ -17,11 +19,6 @@
 
 #define BUSY_MS 5000       /* for a lock of another process */
 #define READER_WAIT_MS 500 /* for a reader that keeps the log from beginning anew */
-
-/* sqlite.org/fileformat2.html, "The Write-Ahead Log" */
-#define LOG_HEADER_LEN 32
-#define LOG_FRAME_HEADER_LEN 24
-#define LOG_FRAME_LEN (LOG_FRAME_HEADER_LEN + PAGE_SIZE)
 
 static const struct database_owner owner = {
     .name = "journal", .application_id = 0x646c726a /* "dlrj" */, .version = 1};
@@ -48,10 +45,10 @@ struct journal {
 	char *path;
 	struct metric *fsync_seconds;
 	uint64_t last_seq;
+	uint64_t restart_seq; /* of the options */
+	bool opened;          /* at least once */
 	struct journal_found found;
-	char *log_path;
-	int log_fd; /* of the log, to look at it alone; -1: there was none at the open */
-	struct stat log_opened; /* of log_fd */
+	struct wal_file log;
 	bool checkpoint_failed; /* none may be tried again */
 	int wal_pages;          /* in the log, as of the last commit */
 	bool wal_known;         /* nothing was written to the log since that commit */
@@ -140,17 +137,9 @@ prepare_all(struct journal *journal)
 }
 
 static void
-close_log(struct journal *journal)
-{
-	if (journal->log_fd >= 0)
-		close(journal->log_fd);
-	journal->log_fd = -1;
-}
-
-static void
 close_handle(struct journal *journal)
 {
-	close_log(journal);
+	wal_file_close(&journal->log);
 	sqlite3_stmt **statements[] = {&journal->begin, &journal->commit, &journal->rollback,
 	    &journal->insert, &journal->prove, &journal->oldest, &journal->trim, &journal->pages};
 	for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++) {
@@ -159,15 +148,6 @@ close_handle(struct journal *journal)
 	}
 	sqlite3_close_v2(journal->db);
 	journal->db = NULL;
-}
-
-/* SQLite locks no log, so a descriptor of our own takes no lock away when it is closed. */
-static void
-open_log(struct journal *journal)
-{
-	journal->log_fd = open(journal->log_path, O_RDONLY | O_CLOEXEC);
-	if (journal->log_fd >= 0 && fstat(journal->log_fd, &journal->log_opened) != 0)
-		close_log(journal);
 }
 
 static enum result
@@ -241,8 +221,8 @@ write_log_again(struct journal *journal)
 		code = sqlite3_exec(journal->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
 	if (code != SQLITE_OK)
 		return note_error(journal, code);
-	int fd = open(journal->log_path, O_RDWR | O_CLOEXEC);
-	bool written = fd >= 0 && write_again(fd, LOG_HEADER_LEN + (off_t)frames * LOG_FRAME_LEN);
+	int fd = open(journal->log.path, O_RDWR | O_CLOEXEC);
+	bool written = fd >= 0 && write_again(fd, wal_file_size(&journal->log, (size_t)frames));
 	if (fd >= 0)
 		close(fd);
 	sqlite3_exec(journal->db, "ROLLBACK", NULL, NULL, NULL);
@@ -261,6 +241,18 @@ settle_found(struct journal *journal)
 	enum result result = settle_log(journal);
 	sqlite3_busy_timeout(journal->db, BUSY_MS);
 	return result == RESULT_BUSY ? write_log_again(journal) : result;
+}
+
+/* SQLite's words for a disk that cannot be written name neither the disk nor the reason. */
+static enum result
+explain(const struct journal *journal, enum result result, struct failure *failure)
+{
+	const char *trouble = disk_trouble(journal->path);
+	struct failure told = *failure;
+	if ((result == RESULT_IO || result == RESULT_FULL) && trouble != NULL &&
+	    strstr(told.text, trouble) == NULL)
+		failure_set(failure, result, "%s: %s", told.text, trouble);
+	return result;
 }
 
 static enum result
@@ -291,13 +283,16 @@ open_handle(struct journal *journal, struct failure *failure)
 		result = note_error(journal, prepare_all(journal));
 	if (result == RESULT_OK)
 		result = read_last_seq(journal);
+	if (!journal->opened && (fresh || journal->found.log_damaged) &&
+	    journal->last_seq < journal->restart_seq)
+		journal->last_seq = journal->restart_seq;
 	if (result == RESULT_OK)
 		result = look_at_entries(journal);
 	if (result == RESULT_OK)
 		result = journal_probe(journal);
 	if (result != RESULT_OK)
 		return failure_set(failure, result, "%s: %s", journal->path, journal->error);
-	open_log(journal);
+	wal_file_open(&journal->log);
 	return RESULT_OK;
 }
 
@@ -306,38 +301,29 @@ static enum result
 look_at_log(struct journal *journal, struct failure *failure)
 {
 	struct log_check check;
-	enum result result = log_check(journal->log_path, &check);
+	enum result result = log_check(journal->log.path, &check);
 	if (result != RESULT_OK)
-		return failure_set(failure, result, "%s: %s", journal->log_path, strerror(errno));
+		return failure_set(failure, result, "%s: %s", journal->log.path, strerror(errno));
 	journal->found.log_damaged = check.damaged;
-	journal->found.log_kept = check.damaged && log_check_keep(journal->log_path) == RESULT_OK;
+	journal->found.log_kept = check.damaged && log_check_keep(journal->log.path) == RESULT_OK;
 	return RESULT_OK;
 }
 
 enum result
-journal_open(
+journal_new(
     const struct journal_options *options, struct journal **out_journal, struct failure *failure)
 {
 	struct journal *journal = calloc(1, sizeof *journal);
 	if (journal == NULL)
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
 	journal->path = strdup(options->path);
-	journal->log_path = malloc(strlen(options->path) + sizeof "-wal");
-	journal->log_fd = -1;
 	journal->fsync_seconds = options->fsync_seconds;
 	journal->last_seq = options->min_seq;
-	enum result result = RESULT_OK;
-	if (journal->path == NULL || journal->log_path == NULL) {
-		result = failure_set(failure, RESULT_NO_MEMORY, "no memory");
-	} else {
-		sprintf(journal->log_path, "%s-wal", journal->path);
-		result = look_at_log(journal, failure);
-	}
-	if (result == RESULT_OK)
-		result = open_handle(journal, failure);
-	if (result != RESULT_OK) {
+	journal->restart_seq = options->restart_seq;
+	if (journal->path == NULL ||
+	    wal_file_init(&journal->log, options->path, PAGE_SIZE) != RESULT_OK) {
 		journal_close(journal);
-		return result;
+		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
 	}
 	*out_journal = journal;
 	return RESULT_OK;
@@ -347,10 +333,32 @@ enum result
 journal_reopen(struct journal *journal, struct failure *failure)
 {
 	close_handle(journal);
-	enum result result = open_handle(journal, failure);
+	enum result result = journal->opened ? RESULT_OK : look_at_log(journal, failure);
+	if (result == RESULT_OK)
+		result = open_handle(journal, failure);
+	if (result == RESULT_OK) {
+		journal->opened = true;
+		return RESULT_OK;
+	}
+	close_handle(journal);
+	return explain(journal, result, failure);
+}
+
+enum result
+journal_open(
+    const struct journal_options *options, struct journal **out_journal, struct failure *failure)
+{
+	struct journal *journal;
+	enum result result = journal_new(options, &journal, failure);
 	if (result != RESULT_OK)
-		close_handle(journal);
-	return result;
+		return result;
+	result = journal_reopen(journal, failure);
+	if (result != RESULT_OK) {
+		journal_close(journal);
+		return result;
+	}
+	*out_journal = journal;
+	return RESULT_OK;
 }
 
 static int
@@ -467,48 +475,33 @@ journal_checkpoints_ended(const struct journal *journal)
 	return journal->checkpoint_failed;
 }
 
-bool
-journal_was_replaced(struct journal *journal)
+enum journal_place
+journal_look_at_place(struct journal *journal)
 {
 	int moved = 0;
-	return journal->db != NULL &&
-	       sqlite3_file_control(journal->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) ==
-		   SQLITE_OK &&
-	       moved != 0;
+	struct stat now;
+	if (journal->db == NULL ||
+	    sqlite3_file_control(journal->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) != SQLITE_OK)
+		return JOURNAL_IN_PLACE;
+	/* SQLite counts each failure of stat as a move, also a folder that may not be searched. */
+	if (moved == 0 || stat(journal->path, &now) == 0 || errno == ENOENT || errno == ENOTDIR)
+		return moved == 0 ? JOURNAL_IN_PLACE : JOURNAL_MOVED;
+	sqlite3_snprintf(
+	    sizeof journal->error, journal->error, "%s: %s", journal->path, strerror(errno));
+	return JOURNAL_UNREACHABLE;
 }
 
-/* The header and the last frame name the round of the log that they belong to (its salts); an
- * overwritten log has other bytes there. */
-static bool
-is_one_round(const struct journal *journal)
-{
-	unsigned char header[LOG_HEADER_LEN], frame[LOG_FRAME_HEADER_LEN];
-	if (journal->wal_pages == 0)
-		return true;
-	off_t last = LOG_HEADER_LEN + (off_t)(journal->wal_pages - 1) * LOG_FRAME_LEN;
-	return pread(journal->log_fd, header, sizeof header, 0) == (ssize_t)sizeof header &&
-	       pread(journal->log_fd, frame, sizeof frame, last) == (ssize_t)sizeof frame &&
-	       memcmp(header + 16, frame + 8, 8) == 0 && memcmp(header, "\x37\x7f\x06", 3) == 0;
-}
-
-enum journal_log
+enum wal_state
 journal_look_at_log(struct journal *journal, bool closely)
 {
-	struct stat now;
-	off_t expected = LOG_HEADER_LEN + (off_t)journal->wal_pages * LOG_FRAME_LEN;
-	if (journal->db == NULL || journal->log_fd < 0)
-		return JOURNAL_LOG_SOUND;
-	if (stat(journal->log_path, &now) != 0)
-		return errno == ENOENT ? JOURNAL_LOG_REMOVED : JOURNAL_LOG_SOUND;
-	if (now.st_dev != journal->log_opened.st_dev || now.st_ino != journal->log_opened.st_ino)
-		return JOURNAL_LOG_REMOVED;
-	if (!journal->wal_known || journal->wal_pages == 0)
-		return JOURNAL_LOG_SOUND;
-	if (now.st_size >= expected && (!closely || is_one_round(journal)))
-		return JOURNAL_LOG_SOUND;
+	if (journal->db == NULL)
+		return WAL_SOUND;
+	size_t pages = journal->wal_known ? (size_t)journal->wal_pages : 0;
+	enum wal_state state = wal_file_look(&journal->log, pages, closely);
 	/* A checkpoint does not look at checksums: closing must not copy what the log holds now. */
-	sqlite3_db_config(journal->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-	return JOURNAL_LOG_CUT;
+	if (state == WAL_CUT)
+		sqlite3_db_config(journal->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	return state;
 }
 
 enum result
@@ -520,31 +513,10 @@ journal_save(struct journal *journal)
 enum result
 journal_recover_alone(struct journal *journal, struct failure *failure)
 {
-	sqlite3 *db = NULL;
 	if (journal->db != NULL)
 		sqlite3_db_config(journal->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	close_handle(journal);
-
-	int code =
-	    sqlite3_open_v2(journal->path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
-	if (code == SQLITE_OK) {
-		sqlite3_busy_timeout(db, READER_WAIT_MS);
-		/* Exclusive from the first access on: BUSY while any other connection is open, and
-		 * no index of the log that others have left. */
-		code = sqlite3_exec(db,
-		    "PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL;"
-		    "PRAGMA wal_autocheckpoint = 0; SELECT count(*) FROM entry",
-		    NULL, NULL, NULL);
-	}
-	if (code == SQLITE_OK)
-		code = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-	enum result result = database_result(code);
-	if (result != RESULT_OK)
-		failure_set(failure, result, "%s: %s%s", journal->path,
-		    db == NULL ? "no memory" : sqlite3_errmsg(db),
-		    result == RESULT_BUSY ? "; another program has it open: close that" : "");
-	sqlite3_close_v2(db);
-	return result;
+	return sqlite_recover_alone(journal->path, READER_WAIT_MS, failure);
 }
 
 struct journal_size
@@ -578,7 +550,7 @@ journal_close(struct journal *journal)
 	if (journal->db != NULL)
 		close_handle(journal);
 	free(journal->path);
-	free(journal->log_path);
+	wal_file_done(&journal->log);
 	free(journal);
 }
 
@@ -642,6 +614,21 @@ journal_reader_read(struct journal_reader *reader, uint64_t after_seq, size_t en
 	}
 	sqlite3_reset(reader->read);
 	return result != RESULT_OK ? result : database_result(code);
+}
+
+enum result
+journal_reader_range(struct journal_reader *reader, uint64_t *out_first_seq, uint64_t *out_last_seq)
+{
+	int64_t first = 0, last = 0;
+	int code = database_number(reader->db, "SELECT coalesce(min(seq), 0) FROM entry", &first);
+	if (code == SQLITE_OK)
+		code =
+		    database_number(reader->db, "SELECT coalesce(max(seq), 0) FROM entry", &last);
+	if (code != SQLITE_OK)
+		return database_result(code);
+	*out_first_seq = (uint64_t)first;
+	*out_last_seq = (uint64_t)last;
+	return RESULT_OK;
 }
 
 enum result

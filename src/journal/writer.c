@@ -34,6 +34,8 @@ struct writer {
 	int64_t upkeep_us; /* next look at size and age */
 	uint64_t last_wal; /* bytes after the last checkpoint */
 	bool must_reopen;  /* the handle may not be used again */
+	bool closed;       /* the journal has not been open in this process */
+	bool moved;        /* the journal's file was: no reader may have the old one open */
 	bool must_save;    /* the log was removed: the handle alone has it, and may not be closed */
 	bool log_cut;      /* no other connection may be open when the handle is opened again */
 	bool over_size;    /* the journal is larger than keep_bytes */
@@ -41,6 +43,7 @@ struct writer {
 	_Atomic uint64_t keep_bytes;
 	bool more_to_trim;     /* the last step left some of it */
 	bool trim_failing;     /* the last step failed */
+	bool unreachable;      /* the journal's path cannot be looked at; logged once */
 	int64_t trim_us;       /* no other one before that */
 	int64_t close_look_us; /* next time that the log is read, not only looked at */
 	struct {
@@ -110,13 +113,13 @@ look_at_log(struct writer *writer, bool closely)
 	if (writer->must_save || writer->must_reopen)
 		return;
 	switch (journal_look_at_log(writer->options.journal, closely)) {
-	case JOURNAL_LOG_SOUND: return;
-	case JOURNAL_LOG_REMOVED:
+	case WAL_SOUND: return;
+	case WAL_REMOVED:
 		set_health(
 		    writer, false, JOURNAL_FILE "-wal was removed or replaced by another program");
 		writer->must_save = writer->must_reopen = true;
 		return;
-	case JOURNAL_LOG_CUT:
+	case WAL_CUT:
 		set_health(writer, false,
 		    JOURNAL_FILE "-wal was truncated or overwritten by another program");
 		writer->log_cut = writer->must_reopen = true;
@@ -139,7 +142,8 @@ reopen(struct writer *writer, struct failure *failure)
 {
 	struct journal *journal = writer->options.journal;
 	void *context = writer->options.context;
-	if (writer->log_cut && !writer->options.release_readers(context, true))
+	bool alone = writer->log_cut || writer->moved;
+	if (alone && !writer->options.release_readers(context, true))
 		return failure_set(failure, RESULT_BUSY, "a reader of " JOURNAL_FILE " is busy");
 	enum result result = writer->log_cut ? journal_recover_alone(journal, failure) : RESULT_OK;
 	if (result == RESULT_OK)
@@ -147,6 +151,9 @@ reopen(struct writer *writer, struct failure *failure)
 	if (writer->log_cut && result == RESULT_OK) {
 		report_lost(writer);
 		writer->log_cut = false;
+	}
+	if (alone && result == RESULT_OK) {
+		writer->moved = false;
 		writer->options.release_readers(context, false);
 	}
 	return result;
@@ -160,10 +167,10 @@ reopen_if_needed(struct writer *writer)
 		return true;
 	/* Whatever the reason, the handle may be the last one that has the log. What is left of a
 	 * cut log must not be copied. */
-	enum journal_log log = journal_look_at_log(writer->options.journal, false);
-	if (!writer->log_cut && log == JOURNAL_LOG_REMOVED)
+	enum wal_state log = journal_look_at_log(writer->options.journal, false);
+	if (!writer->log_cut && log == WAL_REMOVED)
 		writer->must_save = true;
-	if (log == JOURNAL_LOG_CUT)
+	if (log == WAL_CUT)
 		writer->log_cut = true;
 	if (writer->must_save && journal_save(writer->options.journal) != RESULT_OK) {
 		set_health(writer, false, journal_error(writer->options.journal));
@@ -174,6 +181,9 @@ reopen_if_needed(struct writer *writer)
 	writer->must_reopen = result != RESULT_OK;
 	if (result != RESULT_OK)
 		set_health(writer, false, failure.text);
+	else if (writer->closed)
+		writer->options.on_opened(writer->options.context);
+	writer->closed = writer->closed && result != RESULT_OK;
 	return result == RESULT_OK;
 }
 
@@ -282,6 +292,19 @@ checkpoint(struct writer *writer, uint64_t wal_bytes)
 	writer->last_wal = wal_bytes;
 }
 
+/* A journal whose path cannot be looked at is written all the same: nothing says that it moved. */
+static bool
+was_moved(struct writer *writer)
+{
+	enum journal_place place = journal_look_at_place(writer->options.journal);
+	bool unreachable = place == JOURNAL_UNREACHABLE;
+	if (unreachable && !writer->unreachable)
+		writer->options.on_unreachable(
+		    writer->options.context, journal_error(writer->options.journal));
+	writer->unreachable = unreachable;
+	return place == JOURNAL_MOVED;
+}
+
 static void
 do_upkeep(struct writer *writer)
 {
@@ -295,9 +318,9 @@ do_upkeep(struct writer *writer)
 		return;
 	}
 	writer->upkeep_us = now_us + UPKEEP_US;
-	if (journal_was_replaced(writer->options.journal)) {
+	if (was_moved(writer)) {
 		set_health(writer, false, "journal.db was moved or deleted under the daemon");
-		writer->must_reopen = true;
+		writer->must_reopen = writer->moved = true;
 		return;
 	}
 	look_at_log(writer, now_us >= writer->close_look_us);
@@ -378,7 +401,9 @@ writer_start(
 	writer->options = *options;
 	writer_set_keep(writer, options->keep_us, options->keep_bytes);
 	writer->queue_end = &writer->queue;
-	writer->healthy = true;
+	writer->closed = writer->must_reopen = options->closed_why != NULL;
+	writer->healthy = !writer->closed;
+	writer->probe_us = clock_monotonic_us() + PROBE_US;
 	writer->heartbeat_us = clock_monotonic_us();
 	add_metrics(writer, options->metrics);
 	pthread_condattr_t monotonic;
@@ -396,6 +421,8 @@ writer_start(
 		    failure, RESULT_IO, "cannot start the journal's thread: %s", strerror(error));
 	}
 	*out_writer = writer;
+	if (options->closed_why != NULL)
+		options->on_health(options->context, false, options->closed_why);
 	return RESULT_OK;
 }
 

@@ -2,9 +2,11 @@
 #include "dlrd/projector/projector.h"
 
 #include "dlrd/base/clock.h"
+#include "dlrd/base/disk.h"
 #include "dlrd/base/log.h"
 #include "dlrd/journal/journal.h"
 #include "dlrd/projector/decoder.h"
+#include "dlrd/projector/opener.h"
 #include "dlrd/projector/tally.h"
 
 #include <errno.h>
@@ -23,7 +25,11 @@
 #define BATCH_MAX 2000                       /* entries in one transaction */
 #define CHECKPOINT_BYTES (32u * 1024 * 1024) /* log size at which the store is checkpointed ... */
 #define CHECKPOINT_US (5 * CLOCK_SECOND_US)  /* ... or this long after the first change */
-#define NICENESS 10                          /* the intake goes first */
+#define MIB (1024u * 1024)
+#define LOG_WARN_PART \
+	8 /* of log_max: several checkpoints that did not let the log begin anew ... */
+#define LOG_WARN_US (10 * CLOCK_SECOND_US) /* ... for at least so long */
+#define NICENESS 10                        /* the intake goes first */
 /* Between two batches that were not full: a transaction for every few entries would cost more than
  * the entries, and nobody sees a hundredth of a second. */
 #define PAUSE_US (CLOCK_SECOND_US / 50)
@@ -50,7 +56,8 @@ static void upkeep_done(struct projector_upkeep *upkeep);
 
 struct projector {
 	struct projector_options options;
-	struct journal_reader *reader;
+	struct journal_reader *reader; /* NULL: the journal cannot be read, or must not be */
+	struct opener opener;          /* has the store */
 	struct decoder decoder;
 	pthread_t thread;
 	/* Rung by notify and stop. No lock: the writer must never wait for a thread that the
@@ -65,7 +72,12 @@ struct projector {
 	struct tally tally;     /* published once the batch is committed */
 	bool store_failed;      /* why the batch ended early */
 	bool failing;           /* the last batch failed: said once */
+	bool unreadable;        /* the journal cannot be opened for reading: said once */
 	uint64_t synced;        /* cursor known to be on the disk */
+	uint64_t log_bytes;     /* of the store's log, when it was last looked at */
+	int64_t log_since_us;   /* when it last began anew */
+	bool log_warned;        /* since then */
+	bool log_full;          /* it has log_max bytes: nothing is projected */
 	int64_t dirty_since_us; /* first commit since the last checkpoint; 0: none */
 	struct {
 		struct metric *lag, *lag_seconds, *failures, *checkpoint_failures, *wal_bytes;
@@ -80,7 +92,7 @@ project_event(void *context, const struct event *event)
 {
 	struct projector *projector = context;
 	struct store_added added;
-	enum result result = store_add(projector->options.store, event, &added);
+	enum result result = store_add(projector->opener.store, event, &added);
 	if (result == RESULT_OK)
 		tally_add(&projector->tally, event, added);
 	return result;
@@ -92,7 +104,7 @@ project_entry(void *context, const struct journal_entry *entry)
 	struct projector *projector = context;
 	enum result result = RESULT_OK;
 	if (!projector->in_batch)
-		result = store_begin(projector->options.store);
+		result = store_begin(projector->opener.store);
 	projector->in_batch = projector->in_batch || result == RESULT_OK;
 	if (result == RESULT_OK)
 		result = decoder_decode(&projector->decoder, entry, project_event, projector);
@@ -108,7 +120,7 @@ project_entry(void *context, const struct journal_entry *entry)
 static enum result
 project_batch(struct projector *projector)
 {
-	struct store *store = projector->options.store;
+	struct store *store = projector->opener.store;
 	uint64_t cursor = store_cursor(store);
 	projector->in_batch = projector->store_failed = false;
 	projector->last_seq = cursor;
@@ -129,29 +141,54 @@ project_batch(struct projector *projector)
 	return result;
 }
 
+/* The arrival time of the first entry that is not counted, or now. */
+static int64_t
+first_waiting_us(struct projector *projector)
+{
+	uint64_t last;
+	int64_t next_us = 0;
+	enum result result = journal_reader_tail(
+	    projector->reader, store_cursor(projector->opener.store), &last, &next_us);
+	return result == RESULT_OK && next_us != 0 ? next_us : clock_wall_us();
+}
+
+static void
+note_failed(struct projector *projector, enum result result)
+{
+	const char *why = projector->store_failed ? store_error(projector->opener.store)
+						  : journal_reader_error(projector->reader);
+	const char *remedy = projector->store_failed && result == RESULT_CORRUPT
+				 ? "; restore a backup, or run 'dlrd recover'"
+				 : "";
+	metric_add(projector->metrics.failures, 1);
+	opener_note(&projector->opener, first_waiting_us(projector), why);
+	if (projector->failing)
+		return;
+	log_line(LOG_ERROR,
+	    "the projector cannot go on at journal entry %llu: %s: %s%s; callbacks are accepted "
+	    "and "
+	    "stored, it tries again each second",
+	    (unsigned long long)store_cursor(projector->opener.store) + 1, result_text(result), why,
+	    remedy);
+}
+
 static void
 note_result(struct projector *projector, enum result result)
 {
-	if (result != RESULT_OK) {
-		metric_add(projector->metrics.failures, 1);
-		if (!projector->failing)
-			log_line(LOG_ERROR,
-			    "the projector cannot go on at journal entry %llu: %s: %s; callbacks "
-			    "are "
-			    "still kept, it tries again each second",
-			    (unsigned long long)store_cursor(projector->options.store) + 1,
-			    result_text(result),
-			    projector->store_failed ? store_error(projector->options.store)
-						    : journal_reader_error(projector->reader));
-	} else if (projector->failing)
+	bool failed = result != RESULT_OK;
+	if (failed)
+		note_failed(projector, result);
+	else if (projector->failing) {
+		opener_note(&projector->opener, 0, "");
 		log_line(LOG_INFO, "the projector goes on");
-	projector->failing = result != RESULT_OK;
+	}
+	projector->failing = failed;
 }
 
 static void
 measure_lag(struct projector *projector)
 {
-	uint64_t cursor = store_cursor(projector->options.store), last = cursor;
+	uint64_t cursor = store_cursor(projector->opener.store), last = cursor;
 	int64_t next_us = 0, now_us = clock_wall_us();
 	if (journal_reader_tail(projector->reader, cursor, &last, &next_us) != RESULT_OK)
 		return; /* the next batch will tell */
@@ -163,7 +200,7 @@ measure_lag(struct projector *projector)
 static void
 checkpoint(struct projector *projector)
 {
-	struct store *store = projector->options.store;
+	struct store *store = projector->opener.store;
 	uint64_t synced = projector->synced;
 	enum result result = store_checkpoint(store, &synced);
 	if (result != RESULT_OK)
@@ -184,10 +221,74 @@ checkpoint(struct projector *projector)
 }
 
 static void
+warn_of_log(struct projector *projector, uint64_t wal_bytes, const char *consequence)
+{
+	log_line(LOG_WARNING,
+	    "a program that reads " STORE_FILE " has kept its log from beginning anew for %lld s; "
+	    "the log has %llu MiB%s: end the transactions of other programs (sqlite3, a copy, a "
+	    "report)",
+	    (long long)((clock_monotonic_us() - projector->log_since_us) / CLOCK_SECOND_US),
+	    (unsigned long long)(wal_bytes / MIB), consequence);
+}
+
+/* A reader in the middle of a transaction keeps the log, which SQLite begins anew only when all of
+ * it is in the file and nobody reads it. Callbacks wait in the journal as well as in the log, and
+ * the journal does not grow with each change of a figure. */
+static void
+watch_log(struct projector *projector, uint64_t wal_bytes)
+{
+	if (wal_bytes < projector->log_bytes || projector->log_since_us == 0) {
+		projector->log_since_us = clock_monotonic_us();
+		projector->log_warned = false;
+	}
+	projector->log_bytes = wal_bytes;
+	uint64_t warn_bytes = projector->options.log_max / LOG_WARN_PART;
+	int64_t age_us = clock_monotonic_us() - projector->log_since_us;
+	if (wal_bytes >= warn_bytes && age_us >= LOG_WARN_US && !projector->log_warned) {
+		projector->log_warned = true;
+		warn_of_log(projector, wal_bytes, "");
+	}
+}
+
+static void
+note_log_full(struct projector *projector, uint64_t wal_bytes)
+{
+	if (!projector->log_full)
+		warn_of_log(projector, wal_bytes,
+		    ", the most that [store] log_limit allows, and nothing is counted until it "
+		    "begins anew; callbacks are accepted and stored");
+	opener_note(&projector->opener, clock_wall_us(),
+	    "a program that reads " STORE_FILE " keeps its log from beginning anew");
+	projector->log_full = true;
+}
+
+/* Returns whether the log may grow. */
+static bool
+may_project(struct projector *projector)
+{
+	uint64_t wal_bytes = store_wal_bytes(projector->opener.store);
+	if (wal_bytes < projector->options.log_max)
+		return true;
+	if (store_save(projector->opener.store) != RESULT_OK) {
+		note_log_full(projector, wal_bytes);
+		return false;
+	}
+	projector->dirty_since_us = clock_monotonic_us();
+	if (projector->log_full) {
+		opener_note(&projector->opener, 0, "");
+		log_line(
+		    LOG_INFO, "the log of " STORE_FILE " began anew; callbacks are counted again");
+	}
+	projector->log_full = false;
+	return true;
+}
+
+static void
 checkpoint_if_due(struct projector *projector)
 {
-	uint64_t wal_bytes = store_wal_bytes(projector->options.store);
+	uint64_t wal_bytes = store_wal_bytes(projector->opener.store);
 	metric_set(projector->metrics.wal_bytes, (double)wal_bytes);
+	watch_log(projector, wal_bytes);
 	if (projector->dirty_since_us == 0)
 		return;
 	int64_t age_us = clock_monotonic_us() - projector->dirty_since_us;
@@ -242,22 +343,14 @@ upkeep_done(struct projector_upkeep *upkeep)
 	upkeep->reconfigure = false;
 }
 
-static enum result
-reconfigure_store(struct store *store, const struct projector_store_config *config)
-{
-	enum result result = store_reconfigure(store, &config->options);
-	return result == RESULT_OK ? store_set_lookups(store, config->catalogue, config->providers)
-				   : result;
-}
-
 /* Takes the new configuration; the store's part again later where it does not succeed. */
 static void
 reconfigure(struct projector *projector, struct projector_upkeep *upkeep)
 {
-	if (reconfigure_store(projector->options.store, &upkeep->store_config) != RESULT_OK) {
+	if (opener_configure(&projector->opener, &upkeep->store_config) != RESULT_OK) {
 		log_line(LOG_ERROR,
 		    "the store could not take the new configuration, and is asked again: %s",
-		    store_error(projector->options.store));
+		    store_error(projector->opener.store));
 		pthread_mutex_lock(&projector->lock);
 		bool newer = projector->upkeep.reconfigure;
 		if (!newer) {
@@ -277,8 +370,6 @@ reconfigure(struct projector *projector, struct projector_upkeep *upkeep)
 	decoder_init(&projector->decoder, upkeep->config.routes, upkeep->config.keywords,
 	    upkeep->config.verifier);
 	projector->tally.told_code_count = 0;
-	error_catalogue_done(upkeep->store_config.catalogue);
-	free(upkeep->store_config.catalogue);
 	upkeep->reconfigure = false;
 	retire(&old);
 }
@@ -290,7 +381,7 @@ note_rebuilt(struct projector *projector, enum result result, const struct store
 	    .state = result == RESULT_OK ? REBUILD_DONE : REBUILD_FAILED, .rebuilt = *rebuilt};
 	if (result != RESULT_OK)
 		snprintf(noted.why, sizeof noted.why, "%s: %s", result_text(result),
-		    store_error(projector->options.store));
+		    store_error(projector->opener.store));
 	pthread_mutex_lock(&projector->lock);
 	projector->rebuild = noted;
 	pthread_mutex_unlock(&projector->lock);
@@ -309,6 +400,10 @@ do_upkeep(struct projector *projector)
 	pthread_mutex_lock(&projector->lock);
 	struct projector_upkeep upkeep = projector->upkeep;
 	projector->upkeep = (struct projector_upkeep){.reconfigure = false};
+	if (projector->opener.store == NULL) { /* a rebuild waits for the store */
+		projector->upkeep.rebuild = upkeep.rebuild;
+		upkeep.rebuild = false;
+	}
 	pthread_mutex_unlock(&projector->lock);
 	if (!upkeep.reconfigure && !upkeep.rebuild)
 		return;
@@ -317,8 +412,7 @@ do_upkeep(struct projector *projector)
 	if (upkeep.reconfigure)
 		reconfigure(projector, &upkeep);
 	if (upkeep.rebuild)
-		note_rebuilt(
-		    projector, store_rebuild(projector->options.store, &rebuilt), &rebuilt);
+		note_rebuilt(projector, opener_rebuild(&projector->opener, &rebuilt), &rebuilt);
 }
 
 static int
@@ -346,7 +440,23 @@ rest(struct projector *projector, int64_t worked_us)
 static bool
 has_work(const struct projector *projector)
 {
-	return atomic_load(&projector->journal_last) > store_cursor(projector->options.store);
+	return projector->opener.store != NULL &&
+	       atomic_load(&projector->journal_last) > store_cursor(projector->opener.store);
+}
+
+static void
+note_unreadable(struct projector *projector, const struct failure *failure)
+{
+	const char *trouble = disk_trouble(projector->options.journal_path);
+	char why[256];
+	snprintf(why, sizeof why, "%s%s%s", failure->text, trouble != NULL ? ": " : "",
+	    trouble != NULL ? trouble : "");
+	opener_note(&projector->opener, clock_wall_us(), why);
+	if (!projector->unreadable)
+		log_line(LOG_ERROR,
+		    "the projector cannot read the journal: %s; nothing is counted until it can",
+		    why);
+	projector->unreadable = true;
 }
 
 /* The journal says that it holds more, and the reader does not see it, or cannot read it: the file
@@ -358,10 +468,17 @@ reopen_reader(struct projector *projector)
 	struct failure failure;
 	if (atomic_load(&projector->reader_wanted_closed))
 		return;
-	if (journal_reader_open(projector->options.journal_path, &reader, &failure) != RESULT_OK)
+	if (journal_reader_open(projector->options.journal_path, &reader, &failure) != RESULT_OK) {
+		atomic_store(&projector->opener.tried, true);
+		if (projector->reader == NULL)
+			note_unreadable(projector, &failure);
 		return; /* the next round tries again */
+	}
 	journal_reader_close(projector->reader);
 	projector->reader = reader;
+	if (projector->unreadable)
+		opener_note(&projector->opener, 0, "");
+	projector->unreadable = false;
 }
 
 /* While the writer wants no other connection to the journal there is none. Returns whether there is
@@ -378,6 +495,28 @@ follow_reader(struct projector *projector)
 	if (projector->reader == NULL)
 		reopen_reader(projector);
 	return projector->reader != NULL;
+}
+
+/* Returns whether the store is open. */
+static bool
+follow_store(struct projector *projector)
+{
+	uint64_t first = 0, last = 0;
+	opener_look(&projector->opener);
+	if (opener_open(&projector->opener)) {
+		projector->failing = false;
+		projector->synced = 0;
+		projector->dirty_since_us = clock_monotonic_us(); /* the cursor may not be synced */
+		if (journal_reader_range(projector->reader, &first, &last) != RESULT_OK)
+			first = last = 0;
+		if (last > atomic_load(&projector->journal_last))
+			atomic_store(&projector->journal_last, last);
+		if (projector->options.on_opened != NULL)
+			projector->options.on_opened(projector->options.context,
+			    store_cursor(projector->opener.store), first, last);
+		atomic_store(&projector->opener.tried, true);
+	}
+	return projector->opener.store != NULL;
 }
 
 /* Waits until there is something to project; after a failure for a second, whatever comes in. False
@@ -413,15 +552,22 @@ run(void *context)
 	    clock_monotonic_us(); /* so that the cursor is known as synced */
 	while (wait_for_work(projector, idle, full)) {
 		do_upkeep(projector);
-		if (!follow_reader(projector)) {
+		if (!follow_reader(projector) || !follow_store(projector)) {
+			idle = true;
 			sleep_for(projector, SLEEP_STEP_US);
 			continue;
 		}
-		uint64_t before = store_cursor(projector->options.store);
+		if (!may_project(projector)) {
+			measure_lag(projector);
+			idle = true;
+			sleep_for(projector, RETRY_US);
+			continue;
+		}
+		uint64_t before = store_cursor(projector->opener.store);
 		uint64_t last_before = atomic_load(&projector->journal_last);
 		int64_t start_us = clock_monotonic_us();
 		enum result result = project_batch(projector);
-		uint64_t after = store_cursor(projector->options.store);
+		uint64_t after = store_cursor(projector->opener.store);
 		note_result(projector, result);
 		idle = after == before;
 		full = after - before >= BATCH_MAX;
@@ -434,7 +580,8 @@ run(void *context)
 		measure_lag(projector);
 		checkpoint_if_due(projector);
 	}
-	checkpoint(projector);
+	if (projector->opener.store != NULL)
+		checkpoint(projector);
 	return NULL;
 }
 
@@ -454,6 +601,7 @@ static void
 free_projector(struct projector *projector)
 {
 	journal_reader_close(projector->reader);
+	opener_done(&projector->opener);
 	decoder_done(&projector->decoder);
 	if (projector->event_fd >= 0)
 		close(projector->event_fd);
@@ -475,19 +623,12 @@ projector_start(const struct projector_options *options, struct projector **out_
 	    options->config.verifier);
 	add_metrics(projector, options->metrics);
 	projector->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	enum result result =
-	    projector->event_fd < 0
-		? failure_set(failure, RESULT_IO, "eventfd: %s", strerror(errno))
-		: journal_reader_open(options->journal_path, &projector->reader, failure);
-	uint64_t last_seq = 0;
-	int64_t next_us;
-	if (result == RESULT_OK) {
-		result = journal_reader_tail(projector->reader, 0, &last_seq, &next_us);
-		if (result != RESULT_OK)
-			failure_set(failure, result, "%s: %s", options->journal_path,
-			    journal_reader_error(projector->reader));
-	}
-	projector->journal_last = last_seq;
+	enum result result = opener_init(&projector->opener, options->store_path,
+	    &options->store_config, options->release_readers, options->context);
+	if (result != RESULT_OK)
+		failure_set(failure, result, "no memory");
+	else if (projector->event_fd < 0)
+		result = failure_set(failure, RESULT_IO, "eventfd: %s", strerror(errno));
 	if (result == RESULT_OK) {
 		int error = pthread_create(&projector->thread, NULL, run, projector);
 		if (error != 0)
@@ -569,17 +710,25 @@ projector_read_rebuild(struct projector *projector, struct projector_rebuild *ou
 	pthread_mutex_unlock(&projector->lock);
 }
 
+bool
+projector_has_tried(const struct projector *projector)
+{
+	return atomic_load(&projector->opener.tried);
+}
+
+void
+projector_read_counting(struct projector *projector, struct projector_counting *out_counting)
+{
+	opener_read_counting(&projector->opener, out_counting);
+}
+
 void
 projector_stop(struct projector *projector)
 {
 	if (projector == NULL)
 		return;
-	struct projector_rebuild rebuild;
 	atomic_store(&projector->stop_us, clock_monotonic_us() + PROJECTOR_STOP_US);
-	projector_read_rebuild(projector, &rebuild);
-	if (rebuild.state ==
-	    REBUILD_RUNNING) /* it changes nothing then, and can be asked for again */
-		store_interrupt(projector->options.store);
+	opener_stop(&projector->opener); /* what is rolled back can be done again */
 	ring(projector);
 	pthread_join(projector->thread, NULL);
 	retire(&projector->options.config);

@@ -10,8 +10,14 @@ rebuild_messages(struct store *store, struct recount *recount, struct store_rebu
 {
 	struct message_row stored, row;
 	uint64_t events;
-	enum result result = recount_next(recount, 0, &stored, &row, &events);
+	int64_t last_id = 0;
+	enum result result =
+	    sql_result(sql_number(store->db, "SELECT coalesce(max(id), 0) FROM message", &last_id));
+	store->progress.total = (uint64_t)last_id;
+	if (result == RESULT_OK)
+		result = recount_next(recount, 0, &stored, &row, &events);
 	while (result == RESULT_OK && stored.id != 0) {
+		store->progress.done = (uint64_t)stored.id;
 		struct rollup rollup = rollup_of(&row.message, store->policy);
 		rebuilt->messages++;
 		if (!message_row_equal(&stored, &row, store->policy)) {

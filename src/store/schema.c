@@ -424,6 +424,20 @@ schema_check_owner(sqlite3 *db, const char *path, struct failure *failure)
 	return RESULT_OK;
 }
 
+/* A new file has no version to migrate from. */
+enum result
+schema_versions(
+    sqlite3 *db, const char *path, int64_t *out_from, int64_t *out_to, struct failure *failure)
+{
+	int64_t version = 0, application = 0;
+	int code = read_version(db, &version, &application);
+	if (code != SQLITE_OK)
+		return failure_set(failure, sql_result(code), "%s: %s", path, sqlite3_errmsg(db));
+	*out_from = application == 0 ? STEP_COUNT : version;
+	*out_to = STEP_COUNT;
+	return RESULT_OK;
+}
+
 enum result
 schema_bring_up(sqlite3 *db, const char *path, struct failure *failure)
 {

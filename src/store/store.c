@@ -1,16 +1,23 @@
 #include "dlrd/store/store.h"
 
 #include "dlrd/base/buffer.h"
+#include "dlrd/base/sqlite_recovery.h"
 #include "dlrd/store/rebuild.h"
 #include "dlrd/store/receipts.h"
 #include "dlrd/store/schema.h"
 #include "dlrd/store/store_handle.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define PAGE_SIZE 4096
-#define CACHE_KIB 16384 /* the inner pages of the SID index of ten million messages */
+#define CACHE_KIB 16384       /* the inner pages of the SID index of ten million messages */
+#define BUSY_MS 5000          /* for a lock of another process */
+#define READER_WAIT_MS 500    /* for readers that keep the log */
+#define PROGRESS_STEPS 100000 /* of SQLite's machine, some milliseconds */
 
 enum result
 store_note(struct store *store, enum result result)
@@ -21,11 +28,32 @@ store_note(struct store *store, enum result result)
 	return result;
 }
 
+/* --- long work --- */
+
+static int
+report_progress(void *context)
+{
+	const struct store *store = context;
+	return store->on_progress(store->context, &store->progress) ? 0 : 1;
+}
+
+/* on: until the call with false, SQLite reports progress, and can be ended by it. */
+static void
+watch_progress(struct store *store, bool on)
+{
+	bool watched = on && store->on_progress != NULL;
+	sqlite3_progress_handler(
+	    store->db, watched ? PROGRESS_STEPS : 0, watched ? report_progress : NULL, store);
+	store->progress.done = store->progress.total = 0;
+}
+
 static int
 note_wal_pages(void *context, sqlite3 *db, const char *name, int pages)
 {
 	(void)db, (void)name;
-	((struct store *)context)->wal_pages = pages;
+	struct store *store = context;
+	store->wal_pages = pages;
+	store->wal_known = true;
 	return SQLITE_OK;
 }
 
@@ -89,7 +117,7 @@ open_database(struct store *store, const char *path)
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
 	int code = sqlite3_open_v2(path, &store->db, flags, NULL);
 	if (code == SQLITE_OK)
-		sqlite3_busy_timeout(store->db, 5000);
+		sqlite3_busy_timeout(store->db, BUSY_MS);
 	return code;
 }
 
@@ -124,7 +152,10 @@ prepare_file(struct store *store, const char *path, struct failure *failure)
 	if (code != SQLITE_OK)
 		return failure_set(failure, result, "%s: %s", path,
 		    store->db == NULL ? "no memory" : sqlite3_errmsg(store->db));
-	return schema_bring_up(store->db, path, failure);
+	watch_progress(store, true);
+	result = schema_versions(
+	    store->db, path, &store->progress.from_version, &store->progress.to_version, failure);
+	return result == RESULT_OK ? schema_bring_up(store->db, path, failure) : result;
 }
 
 static enum result
@@ -338,7 +369,14 @@ store_open(const struct store_options *options, struct store **out_store, struct
 	if (store == NULL)
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
 	store->policy = options->policy;
-	enum result result = prepare_file(store, options->path, failure);
+	store->on_progress = options->on_progress;
+	store->context = options->context;
+	enum result result = wal_file_init(&store->log, options->path, PAGE_SIZE);
+	if (result != RESULT_OK) {
+		free(store);
+		return failure_set(failure, result, "no memory");
+	}
+	result = prepare_file(store, options->path, failure);
 	if (result != RESULT_OK) {
 		store_close(store);
 		return result;
@@ -354,8 +392,30 @@ store_open(const struct store_options *options, struct store **out_store, struct
 		store_close(store);
 		return result;
 	}
+	watch_progress(store, false);
+	wal_file_open(&store->log);
 	*out_store = store;
 	return RESULT_OK;
+}
+
+enum result
+store_peek_cursor(const char *path, uint64_t *out_cursor)
+{
+	sqlite3 *db = NULL;
+	int64_t application = 0, cursor = 0;
+	if (access(path, F_OK) != 0 && errno == ENOENT)
+		return RESULT_NOT_FOUND;
+	int code = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
+	if (code == SQLITE_OK)
+		code = sql_number(db, "PRAGMA application_id", &application);
+	if (code == SQLITE_OK && application != SCHEMA_APPLICATION_ID)
+		code = SQLITE_NOTADB;
+	if (code == SQLITE_OK)
+		code = sql_number(db, "SELECT cursor FROM state", &cursor);
+	sqlite3_close_v2(db);
+	if (code == SQLITE_OK)
+		*out_cursor = (uint64_t)cursor;
+	return sql_result(code);
 }
 
 enum result
@@ -368,12 +428,21 @@ store_reconfigure(struct store *store, const struct store_options *options)
 		return store_note(store, result);
 	store->policy = options->policy;
 	replies_set_window(store->replies, options->reply_window_us, options->reply_late_us);
+	watch_progress(store, true);
 	result = store_note(store, follow_options(store, options));
+	watch_progress(store, false);
 	if (result != RESULT_OK) {
 		store->policy = old_policy;
 		replies_set_window(store->replies, old.reply_window_us, old.reply_late_us);
 	}
 	return result;
+}
+
+void
+store_versions(const struct store *store, int64_t *out_from, int64_t *out_to)
+{
+	*out_from = store->progress.from_version;
+	*out_to = store->progress.to_version;
 }
 
 uint64_t
@@ -500,6 +569,7 @@ store_rollback(struct store *store)
 {
 	if (sqlite3_get_autocommit(store->db) == 0)
 		sql_run(store->rollback);
+	store->wal_known = false; /* the log may have begun anew */
 	forget_batch(store);
 	if (store->names != NULL)
 		names_forget(store->names);
@@ -534,6 +604,57 @@ store_checkpoints_ended(const struct store *store)
 	return store->checkpoint_failed;
 }
 
+enum store_place
+store_look(struct store *store)
+{
+	int moved = 0;
+	struct stat now;
+	const char *path = sqlite3_db_filename(store->db, "main");
+	/* SQLite counts each failure of stat as a move, also a folder that may not be searched. */
+	if (sqlite3_file_control(store->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
+	    moved != 0 && (stat(path, &now) == 0 || errno == ENOENT))
+		return STORE_MOVED;
+	size_t pages = store->wal_known ? (size_t)store->wal_pages : 0;
+	switch (wal_file_look(&store->log, pages, true)) {
+	case WAL_SOUND: return STORE_IN_PLACE;
+	case WAL_REMOVED: return STORE_LOG_REMOVED;
+	case WAL_CUT: return STORE_LOG_CUT;
+	}
+	return STORE_IN_PLACE;
+}
+
+bool
+store_owns_log(const struct store *store)
+{
+	return access(store->log.path, F_OK) == 0 &&
+	       wal_file_look(&store->log, 0, false) == WAL_SOUND;
+}
+
+enum result
+store_save(struct store *store)
+{
+	sqlite3_busy_timeout(store->db, READER_WAIT_MS);
+	int code =
+	    sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	sqlite3_busy_timeout(store->db, BUSY_MS);
+	if (code == SQLITE_OK)
+		store->wal_pages = 0;
+	return store_note(store, sql_result(code));
+}
+
+void
+store_abandon(struct store *store)
+{
+	sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	store_close(store);
+}
+
+enum result
+store_recover_alone(const char *path, struct failure *failure)
+{
+	return sqlite_recover_alone(path, READER_WAIT_MS, failure);
+}
+
 uint64_t
 store_wal_bytes(const struct store *store)
 {
@@ -547,7 +668,9 @@ store_rebuild(struct store *store, struct store_rebuilt *out_rebuilt)
 	enum result result = store_begin(store);
 	if (result != RESULT_OK)
 		return result;
+	watch_progress(store, true);
 	result = store_note(store, rebuild_all(store, &rebuilt));
+	watch_progress(store, false);
 	if (result != RESULT_OK)
 		store_rollback(store);
 	else
@@ -555,12 +678,6 @@ store_rebuild(struct store *store, struct store_rebuilt *out_rebuilt)
 	if (result == RESULT_OK)
 		*out_rebuilt = rebuilt;
 	return result;
-}
-
-void
-store_interrupt(struct store *store)
-{
-	sqlite3_interrupt(store->db);
 }
 
 const char *
@@ -587,5 +704,6 @@ store_close(struct store *store)
 	deltas_done(&store->deltas);
 	free(store->touched);
 	sqlite3_close_v2(store->db);
+	wal_file_done(&store->log);
 	free(store);
 }

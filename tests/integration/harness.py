@@ -623,6 +623,17 @@ class Daemon:
         return found
 
 
+def fill(path):
+    """Takes all space that is left, to the last byte."""
+    with open(path, "wb", buffering=0) as ballast:
+        for size in (65536, 4096, 1):
+            try:
+                while True:
+                    ballast.write(b"x" * size)
+            except OSError:
+                continue
+
+
 def dlrd(*words, text=True, **more):
     """Runs the program, and nothing else."""
     more.setdefault("timeout", 60 * SLOW)

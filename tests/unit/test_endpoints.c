@@ -153,10 +153,14 @@ health_and_readiness_are_told_without_a_store(void **state)
 	struct api_answer answer = ask_of(NULL, SLICE("/healthz"));
 	assert_int_equal(answer.status, 200);
 	buffer_done(&answer.body);
-	assert_body("/readyz", 200, "{\"ready\":true,\"why\":\"keeping\",\"gap\":null}");
+	assert_body("/readyz", 200,
+	    "{\"ready\":true,\"why\":\"keeping\",\"gap\":null,\"not_counted_since\":null,\"not_"
+	    "counted_why\":null,\"migration\":null}");
 	ready = false;
-	assert_body(
-	    "/readyz", 503, "{\"ready\":false,\"why\":\"the \\\"disk\\\" is full\",\"gap\":null}");
+	assert_body("/readyz", 503,
+	    "{\"ready\":false,\"why\":\"the \\\"disk\\\" is "
+	    "full\",\"gap\":null,\"not_counted_since\":null,\"not_counted_why\":null,\"migration\":"
+	    "null}");
 	ready = true;
 	answer = ask_of(NULL, SLICE("/v1/campaigns"));
 	assert_int_equal(answer.status, 503);

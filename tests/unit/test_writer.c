@@ -66,6 +66,12 @@ note_trim(void *context, bool trimmed, const char *why)
 }
 
 static void
+note_unreachable(void *context, const char *why)
+{
+	(void)context, (void)why;
+}
+
+static void
 note_health(void *context, bool healthy, const char *why)
 {
 	(void)context;
@@ -94,7 +100,8 @@ start(void **state)
 	    .on_health = note_health,
 	    .release_readers = release_readers,
 	    .on_lost = note_lost,
-	    .on_trim = note_trim};
+	    .on_trim = note_trim,
+	    .on_unreachable = note_unreachable};
 	assert_ok(writer_start(&writer, &at.writer, &failure));
 	return 0;
 }

@@ -40,6 +40,9 @@ void api_tick(struct api *api);
  * is not used any more. */
 void api_set_token(struct api *api, const struct secret *token);
 
+/* readers_release, for all of the api's connections to the store. */
+bool api_release_readers(struct api *api, bool release, int64_t timeout_us);
+
 /* Ends all requests and streams, and closes the listeners; api_notify still does no harm. Accepts
  * NULL. */
 void api_stop(struct api *api);

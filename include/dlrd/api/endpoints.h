@@ -36,6 +36,8 @@ struct endpoints_state {
 	/* Whether callbacks can be kept now; *out_why is a word for a person either way. */
 	bool (*ready)(void *context, const char **out_why);
 	void (*gap)(void *context, struct endpoints_gap *out_gap); /* NULL: no gaps */
+	/* projector_read_counting; NULL: callbacks are counted. */
+	void (*counting)(void *context, struct projector_counting *out_counting);
 	/* projector_ask_rebuild and projector_read_rebuild. */
 	bool (*ask_rebuild)(void *context);
 	void (*read_rebuild)(void *context, struct projector_rebuild *out_rebuild);

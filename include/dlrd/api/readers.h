@@ -19,6 +19,10 @@ struct store_reader *readers_borrow(struct readers *readers);
 /* Accepts NULL for a reader. */
 void readers_give_back(struct readers *readers, struct store_reader *reader);
 
+/* release: closes all readers, and waits until those that are borrowed have come back, timeout_us
+ * at most; returns whether they have. None can be borrowed until the call with false. */
+bool readers_release(struct readers *readers, bool release, int64_t timeout_us);
+
 /* When all readers have been given back. Accepts NULL. */
 void readers_free(struct readers *readers);
 

@@ -8,6 +8,9 @@
 #include "dlrd/daemon/gap.h"
 #include "dlrd/journal/journal.h"
 
+/* Reports a damaged log, which needs no store. */
+struct gap_summary gap_find_damage(const char *directory, const struct journal_found *found);
+
 /* cursor: the number of the last entry that the store has counted. Returns what is not accepted,
  * old and new. */
 struct gap_summary gap_find(

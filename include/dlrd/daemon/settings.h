@@ -47,6 +47,7 @@ struct settings {
 	char *error_codes;                     /* "" for the catalogue that is built in */
 	char *error_codes_site;                /* laid over that; "" for none */
 	int64_t journal_keep_us, journal_size; /* microseconds, bytes */
+	int64_t log_limit;                     /* bytes of dlrd.db-wal */
 	int64_t quarantine_keep_us, quarantine_size, quarantine_rate;
 	enum conflict_policy conflicts;
 

@@ -15,6 +15,7 @@
 
 #include "dlrd/base/metrics.h"
 #include "dlrd/base/slice.h"
+#include "dlrd/base/wal_file.h"
 
 /* The file's name in the store's directory. */
 #define JOURNAL_FILE "journal.db"
@@ -33,7 +34,9 @@ struct journal_entry {
 
 struct journal_options {
 	const char *path;
-	uint64_t min_seq; /* no entry gets a number up to this one: the projector's cursor */
+	uint64_t min_seq;     /* no entry gets a number up to this one: the projector's cursor */
+	uint64_t restart_seq; /* nor up to this one if the file is new or its log damaged; for when
+			       * the cursor is not known. 0: no more than min_seq says */
 	struct metric *fsync_seconds; /* observes each fsync; may be NULL */
 };
 
@@ -44,8 +47,13 @@ struct journal;
 must_check enum result journal_open(
     const struct journal_options *options, struct journal **out_journal, struct failure *failure);
 
-/* Drops the handle and opens the file anew, as journal_open does. On failure the journal stays
- * closed, and every call but journal_reopen and journal_close gives RESULT_IO. */
+/* A closed journal, for a disk that cannot be written yet: every call but journal_reopen and
+ * journal_close returns RESULT_IO. */
+must_check enum result journal_new(
+    const struct journal_options *options, struct journal **out_journal, struct failure *failure);
+
+/* Drops the handle and opens the file anew, as journal_open does. On failure the journal is closed,
+ * as after journal_new. */
 must_check enum result journal_reopen(struct journal *journal, struct failure *failure);
 
 /* Appends count entries in one transaction and numbers them. When it returns RESULT_OK they are
@@ -67,7 +75,7 @@ must_check enum result journal_trim(struct journal *journal, uint64_t last_seq, 
  * then the call does nothing, and closing the journal leaves the log as it is. */
 must_check enum result journal_checkpoint(struct journal *journal);
 
-/* What journal_open found in the file, before anything was appended. */
+/* What the last successful open found in the file, before anything was appended. */
 struct journal_found {
 	uint64_t first_seq, last_seq; /* of the entries; 0 if there are none */
 	bool log_damaged;             /* the log held more than could be read: see log_check.h */
@@ -79,20 +87,18 @@ struct journal_found journal_found(const struct journal *journal);
 /* Whether a sync that failed has ended the checkpoints. */
 bool journal_checkpoints_ended(const struct journal *journal);
 
-/* Whether the file at the journal's path is no longer the one that is open: what is appended then
- * would be lost with the process. */
-bool journal_was_replaced(struct journal *journal);
-
-/* What became of the write-ahead log since it was opened, by another program's doing. */
-enum journal_log {
-	JOURNAL_LOG_SOUND,
-	JOURNAL_LOG_REMOVED, /* or another file has its name: the handle still has all of it */
-	JOURNAL_LOG_CUT,     /* truncated or overwritten: entries that only the log had are lost */
+enum journal_place {
+	JOURNAL_IN_PLACE,
+	JOURNAL_MOVED,       /* what is appended now would be lost with the process */
+	JOURNAL_UNREACHABLE, /* its path cannot be looked at: journal_error says why */
 };
 
-/* Costs a stat(2), so that it can come before each batch; closely: also reads the log's header and
- * its last frame, which an overwritten log gives away. */
-enum journal_log journal_look_at_log(struct journal *journal, bool closely);
+/* Whether the file at the journal's path is still the one that is open. */
+enum journal_place journal_look_at_place(struct journal *journal);
+
+/* Whether another program changed the write-ahead log since it was opened. Costs a stat(2), so that
+ * it can come before each batch; closely: as for wal_file_look. */
+enum wal_state journal_look_at_log(struct journal *journal, bool closely);
 
 /* Copies the whole log into the file and syncs it, so that the handle can be closed although the
  * log was removed; other connections find an empty log then, and have to be opened again.
@@ -132,6 +138,10 @@ typedef enum result (*journal_entry_fn)(void *context, const struct journal_entr
  * where that is not RESULT_OK. */
 must_check enum result journal_reader_read(struct journal_reader *reader, uint64_t after_seq,
     size_t entries_max, journal_entry_fn on_entry, void *context);
+
+/* The oldest and the newest entry's number; 0: none. */
+must_check enum result journal_reader_range(
+    struct journal_reader *reader, uint64_t *out_first_seq, uint64_t *out_last_seq);
 
 /* The newest entry's number (0: none), and the arrival time of the first entry after after_seq (0:
  * none). */

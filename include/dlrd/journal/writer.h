@@ -30,6 +30,9 @@ struct journal_write *journal_write_new(const struct journal_entry *entry);
 
 struct writer_options {
 	struct journal *journal; /* the writer's own from now on, until writer_stop returns */
+	/* If the journal is closed: why. The writer is unhealthy then, and opens it as soon as that
+	 * works. NULL otherwise. Borrowed for the call. */
+	const char *closed_why;
 	struct metrics *metrics;
 	int64_t keep_us;     /* entries older than this may be trimmed */
 	uint64_t keep_bytes; /* the oldest entries may be trimmed while the journal is larger */
@@ -40,6 +43,8 @@ struct writer_options {
 	void (*on_committed)(void *context, uint64_t last_seq);
 	/* The journal stopped or began to take writes; why is a line for the log. */
 	void (*on_health)(void *context, bool healthy, const char *why);
+	/* The journal of closed_why was opened; the call may use journal_found. */
+	void (*on_opened)(void *context);
 	/* Has every other connection to the journal closed (true), which the call waits for, or
 	 * lets them open it again. Returns false if they are still open. */
 	bool (*release_readers)(void *context, bool release);
@@ -47,6 +52,8 @@ struct writer_options {
 	void (*on_lost)(void *context, uint64_t first, uint64_t last);
 	/* Old entries could not be removed, or could be again; why is a line for the log. */
 	void (*on_trim)(void *context, bool trimmed, const char *why);
+	/* The journal's path cannot be looked at; why is a line for the log. */
+	void (*on_unreachable)(void *context, const char *why);
 	/* A checkpoint could not be synced, and none is tried again in this process; why is a line
 	 * for the log. */
 	void (*on_checkpoint_failed)(void *context, const char *why);

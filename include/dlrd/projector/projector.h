@@ -5,8 +5,10 @@
  * load than the machine can do both for, callbacks are still kept and answered, and their meaning
  * follows later.
  *
- * Threads: the functions may be called from any; on_projected and on_synced run on the projector's
- * own. */
+ * It opens the store itself, behind a running intake. While that takes long or fails, callbacks
+ * wait in the journal.
+ *
+ * Threads: the functions may be called from any; the callbacks run on the projector's own. */
 #ifndef DLRD_PROJECTOR_PROJECTOR_H
 #define DLRD_PROJECTOR_PROJECTOR_H
 
@@ -24,20 +26,40 @@ struct projector_config {
 	void (*on_retired)(void *context);
 };
 
+/* What the store itself depends on. */
+struct projector_store_config {
+	struct store_options options;           /* path and progress aside */
+	struct error_catalogue *catalogue;      /* from malloc, and the projector's from then on;
+						 * NULL: the store's own stays */
+	const struct provider_names *providers; /* borrowed as the rest is */
+};
+
 struct projector_options {
 	const char *journal_path;
-	struct store *store; /* the projector's own until projector_stop returns */
+	const char *store_path; /* opened by the projector's thread, and its own */
 	struct projector_config config;
+	struct projector_store_config store_config;
+	/* Bytes of the store's log above which nothing is projected until it begins anew: a reader
+	 * of another program keeps it. */
+	uint64_t log_max;
 	struct metrics *metrics;
 	void *context;
 	/* There is something new in the store. May be NULL. */
 	void (*on_projected)(void *context);
 	/* Everything up to journal_seq is projected, and on the disk. */
 	void (*on_synced)(void *context, uint64_t journal_seq);
+	/* The store was opened; entries up to cursor are counted. first and last: the journal's
+	 * entries at this moment, 0 if there are none or it cannot be read. May be NULL. */
+	void (*on_opened)(void *context, uint64_t cursor, uint64_t first, uint64_t last);
+	/* Has every other connection of this process to the store closed (true), which the call
+	 * waits for, or lets them open it again. Returns false if they are still open. May be
+	 * NULL. */
+	bool (*release_readers)(void *context, bool release);
 };
 
 struct projector;
 
+/* Starts the thread, which opens the journal's reader and the store; neither need exist. */
 must_check enum result projector_start(const struct projector_options *options,
     struct projector **out_projector, struct failure *failure);
 
@@ -48,17 +70,24 @@ void projector_notify(struct projector *projector, uint64_t last_seq);
  * whether it is. It stays closed until the call with false, which does not wait. By one thread. */
 bool projector_release_reader(struct projector *projector, bool release, int64_t timeout_us);
 
-/* What the store itself depends on. */
-struct projector_store_config {
-	struct store_options options;           /* path aside */
-	struct error_catalogue *catalogue;      /* from malloc, and the projector's from then on */
-	const struct provider_names *providers; /* borrowed as the rest is */
-};
-
 /* Replaces both before the next batch, for all entries from there on; where the store cannot take
  * its part, tries again each second. */
 void projector_configure(struct projector *projector, const struct projector_config *config,
     const struct projector_store_config *store_config);
+
+/* Whether callbacks are counted. */
+struct projector_counting {
+	int64_t not_counted_since_us;   /* wall clock; 0: they are, but for what is in hand */
+	char why[256];                  /* why they are not; empty for long work */
+	bool working;                   /* a migration, or figures that are computed again */
+	int64_t worked_us;              /* since it began */
+	struct store_progress progress; /* of that work */
+};
+
+void projector_read_counting(struct projector *projector, struct projector_counting *out_counting);
+
+/* Whether the store was opened, or the first attempt failed. */
+bool projector_has_tried(const struct projector *projector);
 
 enum rebuild_state { REBUILD_NONE, REBUILD_RUNNING, REBUILD_DONE, REBUILD_FAILED };
 

@@ -9,11 +9,16 @@
 #include "dlrd/base/result.h"
 
 #include <sqlite3.h>
+#include <stdint.h>
 
 #define SCHEMA_APPLICATION_ID 0x646c7264 /* "dlrd" */
 
 /* Changes nothing. RESULT_CORRUPT for a file of another program or a newer dlrd. */
 must_check enum result schema_check_owner(sqlite3 *db, const char *path, struct failure *failure);
+
+/* The versions that the file has and that schema_bring_up makes of it. */
+must_check enum result schema_versions(
+    sqlite3 *db, const char *path, int64_t *out_from, int64_t *out_to, struct failure *failure);
 
 /* Creates or migrates. RESULT_CORRUPT for a file of another program or a newer dlrd. */
 must_check enum result schema_bring_up(sqlite3 *db, const char *path, struct failure *failure);

@@ -22,8 +22,18 @@
 
 struct store;
 
+/* How far long work on the store is: a migration, or figures that are computed again. */
+struct store_progress {
+	int64_t from_version, to_version; /* of the schema; equal: no migration */
+	uint64_t done, total;             /* messages; total is 0 while it is not known */
+};
+
 struct store_options {
 	const char *path;
+	/* Called every few milliseconds of long work, on the store's thread. If it returns false,
+	 * the work fails at once, and is rolled back. May be NULL. */
+	bool (*on_progress)(void *context, const struct store_progress *progress);
+	void *context;
 	enum conflict_policy policy;
 	int64_t reply_window_us; /* how long after a message an answer to it is taken for one */
 	int64_t reply_late_us;   /* how much later than the reply a message may become known */
@@ -33,6 +43,10 @@ struct store_options {
 #define STORE_REPLY_WINDOW_US (7 * CLOCK_DAY_US)
 #define STORE_REPLY_LATE_US (15 * 60 * CLOCK_SECOND_US)
 
+/* Reads the cursor of the file at path, which may have any version of the schema, and changes
+ * nothing. RESULT_NOT_FOUND if there is no file. */
+must_check enum result store_peek_cursor(const char *path, uint64_t *out_cursor);
+
 /* Opens the store, creates it where it is missing, and brings an older one to this version in one
  * transaction; refolds messages with conflicting receipts where the policy is not the one they were
  * folded with, and settles the replies anew where the windows are others. failure says what is
@@ -40,9 +54,12 @@ struct store_options {
 must_check enum result store_open(
     const struct store_options *options, struct store **out_store, struct failure *failure);
 
-/* Takes another policy and other windows than it was opened with (path aside), and counts anew what
- * depends on them. On failure the old ones stay. */
+/* Takes another policy and other windows than it was opened with (nothing else), and counts anew
+ * what depends on them. On failure the old ones stay. */
 must_check enum result store_reconfigure(struct store *store, const struct store_options *options);
+
+/* The versions of the schema before and after store_open; equal unless it migrated. */
+void store_versions(const struct store *store, int64_t *out_from, int64_t *out_to);
 
 /* The last journal entry that has been projected; 0 for none. */
 uint64_t store_cursor(const struct store *store);
@@ -76,6 +93,30 @@ must_check enum result store_checkpoint(struct store *store, uint64_t *out_synce
 /* Whether a sync that failed has ended the checkpoints. */
 bool store_checkpoints_ended(const struct store *store);
 
+/* Another program's changes to the files of an open store. */
+enum store_place {
+	STORE_IN_PLACE,
+	STORE_MOVED,       /* moved or removed, or another file has its name */
+	STORE_LOG_REMOVED, /* the log alone: the handle still has all of it */
+	STORE_LOG_CUT,     /* truncated or overwritten: what only the log had is lost */
+};
+
+/* Costs a few system calls. Not within a transaction. */
+enum store_place store_look(struct store *store);
+
+/* Whether the file that has the log's name is the log of this store. */
+bool store_owns_log(const struct store *store);
+
+/* Copies the whole log into the file and syncs it, so that the handle can be closed although the
+ * log was removed. RESULT_BUSY if a reader is in the way: try again. */
+must_check enum result store_save(struct store *store);
+
+/* store_close without the last checkpoint, which would copy a log that is not the store's. */
+void store_abandon(struct store *store);
+
+/* Recovers a store whose log was cut, after store_abandon; RESULT_BUSY while any reader is open. */
+must_check enum result store_recover_alone(const char *path, struct failure *failure);
+
 /* Bytes in the write-ahead log since it was last reset. */
 uint64_t store_wal_bytes(const struct store *store);
 
@@ -93,10 +134,6 @@ struct store_rebuilt {
  * derives the opt-out list from its evidence, all in one transaction. Nothing is read from the
  * journal. It takes about as long as the receipts took to add. */
 must_check enum result store_rebuild(struct store *store, struct store_rebuilt *out_rebuilt);
-
-/* Ends what the store is doing with a failure, as soon as it can: a long rebuild at a stop. From
- * any thread. */
-void store_interrupt(struct store *store);
 
 /* The engine's words for the last failure. Borrowed until the next call. */
 const char *store_error(const struct store *store);

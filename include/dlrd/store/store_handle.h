@@ -2,6 +2,7 @@
 #ifndef DLRD_STORE_STORE_HANDLE_H
 #define DLRD_STORE_STORE_HANDLE_H
 
+#include "dlrd/base/wal_file.h"
 #include "dlrd/store/consents.h"
 #include "dlrd/store/deltas.h"
 #include "dlrd/store/messages.h"
@@ -31,7 +32,12 @@ struct store {
 	enum conflict_policy policy;
 	uint64_t cursor;
 	bool checkpoint_failed; /* none may be tried again */
-	int wal_pages;
+	struct wal_file log;
+	int wal_pages;  /* in the log, as of the last commit */
+	bool wal_known; /* nothing was written to the log since that commit */
+	bool (*on_progress)(void *context, const struct store_progress *progress); /* or NULL */
+	void *context;
+	struct store_progress progress; /* of the long work in hand */
 	char error[256];
 };
 

@@ -1,0 +1,32 @@
+#include "dlrd/base/sqlite_recovery.h"
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+enum result
+sqlite_recover_alone(const char *path, int busy_ms, struct failure *failure)
+{
+	sqlite3 *db = NULL;
+	int code = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	if (code == SQLITE_OK) {
+		sqlite3_busy_timeout(db, busy_ms);
+		/* Exclusive from the first access on: BUSY while any other connection is open, and
+		 * no index of the log that others have left. */
+		code = sqlite3_exec(db,
+		    "PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL;"
+		    "PRAGMA wal_autocheckpoint = 0; SELECT count(*) FROM sqlite_schema",
+		    NULL, NULL, NULL);
+	}
+	if (code == SQLITE_OK)
+		code = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+
+	enum result result = RESULT_OK;
+	bool busy = code == SQLITE_BUSY || code == SQLITE_LOCKED;
+	if (code != SQLITE_OK)
+		result = failure_set(failure, busy ? RESULT_BUSY : RESULT_IO, "%s: %s%s", path,
+		    db == NULL ? "no memory" : sqlite3_errmsg(db),
+		    busy ? "; another program has it open: close that" : "");
+	sqlite3_close_v2(db);
+	return result;
+}

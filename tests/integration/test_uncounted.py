@@ -1,0 +1,365 @@
+"""The store never stops the intake: while dlrd.db is damaged, missing, of another version, locked, on a full or a
+read-only disk, or in a migration, callbacks are accepted where journal.db can be written, and counted afterwards."""
+
+import os
+import pathlib
+import re
+import signal
+import sqlite3
+import subprocess
+import time
+
+import pytest
+
+from harness import (SAMPLE_TARGET, SMALL, Closed, fill, new_sid, scaled, signed_post, status_params, until)
+
+SCHEMA_V1 = pathlib.Path(__file__).parent.parent / "unit" / "schema_v1.h"
+
+
+def post(daemon, count, status="delivered"):
+    sids = [new_sid() for _ in range(count)]
+    daemon.keep_all(signed_post(SAMPLE_TARGET, status_params(sid, status)) for sid in sids)
+    return sids
+
+
+def ready(daemon):
+    response = daemon.api("/readyz")
+    return response.status, response.json()
+
+
+def not_counted(daemon):
+    status, body = ready(daemon)
+    assert status == 200, body
+    return body["not_counted_since"]
+
+
+def delivered(daemon):
+    return sum(campaign["delivered"] for campaign in daemon.get("/v1/campaigns")["campaigns"])
+
+
+@pytest.fixture
+def stopped(make_daemon):
+    """A daemon that has counted 300 messages, and is stopped."""
+    daemon = make_daemon()
+    post(daemon, 300)
+    daemon.settle()
+    assert daemon.terminate() == 0
+    return daemon
+
+
+def overwrite(path, offset, data):
+    with open(path, "r+b") as file:
+        file.seek(offset)
+        file.write(data)
+
+
+def other_version(path):
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+
+
+def folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+DAMAGES = {
+    "garbage": lambda path: path.write_bytes(b"this is no database at all\n" * 500),
+    "header": lambda path: overwrite(path, 0, bytes(100)),
+    "schema": lambda path: overwrite(path, 100, b"\xa5" * 3000),
+    "truncated": lambda path: path.write_bytes(path.read_bytes()[:5000]),
+    "other-program": lambda path: path.write_bytes(b"SQLite format 3\x00" + b"\xff" * 8000),
+    "newer": other_version,
+    "folder": folder,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_store_that_cannot_be_opened_never_stops_the_intake(stopped, damage):
+    path = stopped.store / "dlrd.db"
+    whole = path.read_bytes()
+    DAMAGES[damage](path)
+    damaged = path.read_bytes() if path.is_file() else None
+    stopped.start()
+    assert re.match(r"\d{4}-\d\d-\d\dT", not_counted(stopped))
+    post(stopped, 20)
+    assert stopped.api("/v1/campaigns").status == 503
+    log = stopped.log()
+    assert log.count("the store cannot be opened") == 1 and "dlrd.db" in log
+    assert damaged is None or path.read_bytes() == damaged, "left as it is"
+    if path.is_dir():
+        path.rmdir()
+    path.write_bytes(whole)
+    until(lambda: not_counted(stopped) is None, 20, "the store to be opened")
+    assert delivered(stopped) == 320
+    stopped.audit()
+
+
+def test_a_store_that_is_damaged_in_use_never_stops_the_intake(make_daemon):
+    daemon = make_daemon()
+    post(daemon, 2000)
+    daemon.settle()
+    assert daemon.terminate() == 0
+    path = daemon.store / "dlrd.db"
+    whole = path.read_bytes()
+    # The schema stays sound: every page behind it is damaged.
+    size = int.from_bytes(whole[16:18], "big")
+    first = max(int.from_bytes(page, "big") for page in [whole[28:32]]) // 4
+    for page in range(first, len(whole) // size):
+        overwrite(path, page * size, b"\xa5" * size)
+    daemon.start()
+    post(daemon, 20)
+    until(lambda: not_counted(daemon) is not None, 20, "not_counted_since")
+    assert "dlrd recover" in daemon.log()
+    post(daemon, 20)
+    daemon.kill()
+    path.write_bytes(whole)
+    for name in ("dlrd.db-wal", "dlrd.db-shm"):
+        (daemon.store / name).unlink(missing_ok=True)
+    daemon.start()
+    assert delivered(daemon) == 2040
+    daemon.audit()
+
+
+def test_a_store_that_another_program_locks_keeps_no_callback_waiting(stopped):
+    connection = sqlite3.connect(stopped.store / "dlrd.db", isolation_level=None)
+    connection.execute("BEGIN EXCLUSIVE")
+    stopped.spawn()
+    until(lambda: accepts(stopped), 4, "the intake")
+    post(stopped, 20)
+    connection.execute("ROLLBACK")
+    connection.close()
+    until(lambda: ready(stopped)[1]["not_counted_since"] is None, 20, "the store to be opened")
+    assert delivered(stopped) == 320
+
+
+def accepts(daemon):
+    try:
+        return daemon.post(SAMPLE_TARGET, status_params(new_sid(), "queued")).status == 204
+    except (OSError, Closed):
+        return False
+
+
+def test_numbers_go_on_when_the_journal_is_new_and_the_store_cannot_be_read(stopped):
+    path = stopped.store / "dlrd.db"
+    whole = path.read_bytes()
+    path.write_bytes(b"garbage" * 1000)
+    (stopped.store / "journal.db").unlink()
+    stopped.start()
+    post(stopped, 20)
+    stopped.restart()
+    post(stopped, 20)
+    path.write_bytes(whole)
+    until(lambda: not_counted(stopped) is None, 20, "the store to be opened")
+    assert delivered(stopped) == 340, "no entry got a number that was counted before"
+    until(lambda: ready(stopped)[1]["gap"] is not None, 10, "the gap")
+
+
+# --- files that are changed under the daemon ---
+
+
+def test_a_store_that_is_replaced_under_the_daemon_is_opened_again(make_daemon):
+    daemon = make_daemon()
+    post(daemon, 100)
+    daemon.settle()
+    assert daemon.terminate() == 0
+    whole = (daemon.store / "dlrd.db").read_bytes()
+    daemon.start()
+    post(daemon, 100)
+    daemon.settle()
+    new = daemon.store / "new"
+    new.write_bytes(whole)
+    new.rename(daemon.store / "dlrd.db")
+    until(lambda: "another program moved, removed or replaced dlrd.db" in daemon.log(), 10, "a log line")
+    until(lambda: delivered(daemon) == 200, 20, "what the older store lacks")
+    post(daemon, 100)
+    assert delivered(daemon) == 300
+    daemon.kill()
+    daemon.start()
+    assert delivered(daemon) == 300
+    daemon.audit()
+
+
+def test_a_store_that_is_removed_under_the_daemon_is_counted_again(make_daemon):
+    daemon = make_daemon()
+    post(daemon, 200)
+    daemon.settle()
+    (daemon.store / "dlrd.db").unlink()
+    until(lambda: "another program moved, removed or replaced dlrd.db" in daemon.log(), 10, "a log line")
+    until(lambda: daemon.api("/v1/campaigns").status == 200 and delivered(daemon) == 200, 20, "the figures")
+    daemon.audit()
+
+
+@pytest.mark.parametrize("how", ["removed", "truncated", "overwritten", "replaced"])
+def test_a_changed_log_of_the_store_is_noticed_and_loses_nothing(make_daemon, how):
+    daemon = make_daemon()
+    post(daemon, 200)
+    daemon.settle()
+    log = daemon.store / "dlrd.db-wal"
+    size = log.stat().st_size
+    assert size > 0
+    if how == "removed":
+        log.unlink()
+    elif how == "truncated":
+        os.truncate(log, 0)
+    elif how == "overwritten":
+        overwrite(log, 0, b"\xa5" * size)
+    else:
+        (daemon.store / "other").write_bytes(b"x" * size)
+        (daemon.store / "other").rename(log)
+    until(lambda: "dlrd.db-wal" in daemon.log(), 10, "a log line")
+    post(daemon, 50)
+    until(lambda: not_counted(daemon) is None and delivered(daemon) == 250, 20, "the figures")
+    daemon.kill()
+    daemon.start()
+    assert delivered(daemon) == 250
+    daemon.audit()
+
+
+def test_a_reader_that_keeps_the_log_is_reported_and_bounded(make_daemon):
+    daemon = make_daemon({"store": {"log_limit": "8M"}})
+    post(daemon, 10)
+    daemon.settle()
+    reader = daemon.database()
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM event").fetchall()
+    log = daemon.store / "dlrd.db-wal"
+    until(lambda: post(daemon, 500) and ready(daemon)[1]["not_counted_since"] is not None, 120, "the limit")
+    assert "keeps its log" in ready(daemon)[1]["not_counted_why"]
+    assert re.search(r"has kept its log from beginning anew for \d+ s; the log has \d+ MiB", daemon.log())
+    size = log.stat().st_size
+    post(daemon, 1000)
+    assert log.stat().st_size < size + (4 << 20), "what is more waits in the journal"
+    reader.close()
+    until(lambda: ready(daemon)[1]["not_counted_since"] is None, 20, "counting")
+    daemon.audit()
+
+
+# --- full and read-only disks ---
+
+
+@pytest.fixture
+def on_small_disk(make_daemon, small_disk):
+    """A daemon on a disk of its own, killed, with a log of the store that was not copied."""
+    store = small_disk / "store"
+    store.mkdir()
+    daemon = make_daemon(store=store)
+    post(daemon, 100)
+    daemon.settle()
+    daemon.kill()
+    for file in store.glob("*-shm"):
+        file.unlink()
+    return daemon
+
+
+def read_only(disk, on):
+    command = ["mount", "-o", "remount,ro" if on else "remount,rw", disk]
+    if subprocess.run(command, capture_output=True).returncode != 0:
+        pytest.skip("a tmpfs may not be remounted here")
+
+
+@pytest.mark.parametrize("disk", ["full", "read-only"])
+def test_on_a_disk_that_cannot_be_written_dlrd_starts_unhealthy(on_small_disk, small_disk, disk):
+    daemon = on_small_disk
+    reason = "No space left on device" if disk == "full" else "Read-only file system"
+    if disk == "full":
+        fill(small_disk / "ballast")
+    else:
+        read_only(small_disk, True)
+    daemon.spawn()
+    until(lambda: answers(daemon), 10, "/readyz")
+    status, body = ready(daemon)
+    assert status == 503 and reason in body["why"], body
+    assert daemon.post(SAMPLE_TARGET, status_params(new_sid(), "sent")).status == 503
+    assert daemon.api("/healthz").status == 200
+    campaigns = daemon.api("/v1/campaigns")
+    assert campaigns.status == 200 and campaigns.json()["campaigns"][0]["delivered"] == 100
+    if disk == "full":
+        (small_disk / "ballast").unlink()
+    else:
+        read_only(small_disk, False)
+    until(lambda: ready(daemon)[0] == 200, 10, "health")
+    post(daemon, 20)
+    until(lambda: not_counted(daemon) is None and delivered(daemon) == 120, 20, "the figures")
+    daemon.audit()
+
+
+def answers(daemon):
+    assert daemon.process.poll() is None, daemon.log()
+    try:
+        return daemon.api("/readyz").status in (200, 503)
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("disk", ["full", "read-only"])
+def test_questions_to_a_stopped_store_need_no_room(on_small_disk, small_disk, disk):
+    daemon = on_small_disk
+    if disk == "full":
+        fill(small_disk / "ballast")
+    else:
+        read_only(small_disk, True)
+    before = sorted(path.name for path in daemon.store.iterdir())
+    assert '"delivered":100' in daemon.cli("stats", "--json").stdout.replace(" ", "")
+    assert "0 differences" in daemon.cli("audit").stdout
+    daemon.cli("optouts")
+    assert sorted(path.name for path in daemon.store.iterdir()) == before, "no file was created"
+    if disk == "read-only":
+        read_only(small_disk, False)
+
+
+# --- migrations ---
+
+
+def store_of_version_1(path, messages):
+    """As version 1 wrote it: so many messages, each with two events."""
+    words = re.findall(r'"((?:[^"\\]|\\.)*)"', SCHEMA_V1.read_text().split("schema_v1[]")[1])
+    connection = sqlite3.connect(path)
+    connection.executescript("".join(words).encode().decode("unicode_escape"))
+    connection.executescript(f"""
+        PRAGMA application_id = {0x646c7264}; PRAGMA user_version = 1; PRAGMA journal_mode = WAL;
+        BEGIN;
+        INSERT INTO campaign VALUES(1, 'W', 'old', 1, 1, 0);
+        INSERT INTO tagset VALUES(1, 1, '');
+        INSERT INTO provider VALUES(1, 'AC0123456789abcdef0123456789abcdef', '', '+15017712661');
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {messages})
+        INSERT INTO message SELECT i, printf('SM%032x', i), 1, 1, 'delivered', 1, 0, 24, 1, 0, -1,
+          1000000, 2000000, 1000000, 2000000, 0, 0, 0, 0 FROM n;
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {2 * messages})
+        INSERT INTO event(seq, journal_seq, time_us, type, message_id, campaign_id, tagset_id, provider_id, status,
+          peer) SELECT i, i, i, CASE WHEN i % 2 THEN 'Progress' ELSE 'Delivered' END, (i + 1) / 2, 1, 1, 1,
+          CASE WHEN i % 2 THEN 'sent' ELSE 'delivered' END, printf('+1555%07d', i / 2) FROM n;
+        UPDATE state SET cursor = {2 * messages};
+        COMMIT;
+    """)
+    connection.close()
+
+
+@pytest.mark.skipif(SMALL, reason="needs work of some seconds")
+def test_a_migration_goes_on_behind_an_open_intake(make_daemon):
+    daemon = make_daemon(start=False)
+    store_of_version_1(daemon.store / "dlrd.db", scaled(150_000, 150_000))
+    daemon.spawn()
+    until(lambda: accepts(daemon), 5, "the intake")
+    until(lambda: answers(daemon), 5, "/readyz")
+    status, body = ready(daemon)
+    assert status == 200 and body["not_counted_since"] is None or body["not_counted_why"] is None
+    until(lambda: ready(daemon)[1]["migration"] is not None, 20, "progress in readyz")
+    migration = ready(daemon)[1]["migration"]
+    assert migration["from"] == 1 and migration["to"] > 1
+    assert re.search(r"dlrd\.db: migrating from version 1 to \d+ for \d+ s", daemon.log())
+    post(daemon, 20)
+
+    start = time.monotonic()
+    daemon.process.send_signal(signal.SIGTERM)
+    assert daemon.process.wait(10) == 0
+    assert time.monotonic() - start < 2, "it is rolled back within a second"
+    version = daemon.sql("PRAGMA user_version")[0][0]
+    assert version == 1 or daemon.sql("SELECT stale FROM state")[0][0] == 1, "it goes on at the next start"
+
+    daemon.spawn()
+    until(lambda: answers(daemon), 5, "/readyz")
+    until(lambda: daemon.api("/v1/campaigns").status == 200, 120, "the migration to end")
+    daemon.settle()
+    assert delivered(daemon) >= 150_000
