@@ -1,5 +1,7 @@
 #include "dlrd/base/json.h"
 
+#include "dlrd/base/json_repair.h"
+
 #include <jansson.h>
 
 #include <stdlib.h>
@@ -158,14 +160,14 @@ json_write(const struct json_t *value, struct buffer *out)
 	return RESULT_OK;
 }
 
-static enum result
-load(struct slice text, size_t flags, struct json_t **out_value)
+enum result
+json_load(struct slice text, struct json_t **out_value)
 {
 	json_error_t error;
 	memory_was_short = false;
-	json_t *value = text.ptr == NULL
-			    ? NULL
-			    : json_loadb(text.ptr, text.len, JSON_ALLOW_NUL | flags, &error);
+	json_t *value = text.ptr == NULL ? NULL
+					 : json_loadb(text.ptr, text.len,
+					       JSON_ALLOW_NUL | JSON_DECODE_ANY, &error);
 	if (value == NULL)
 		return memory_was_short ? RESULT_NO_MEMORY : RESULT_INVALID;
 	*out_value = value;
@@ -175,16 +177,15 @@ load(struct slice text, size_t flags, struct json_t **out_value)
 enum result
 json_parse(struct slice text, struct json_t **out_value)
 {
+	struct buffer repaired = BUFFER_EMPTY;
+	size_t len;
 	if (slice_starts_with(text, SLICE(BYTE_ORDER_MARK)))
 		text = slice_from(text, sizeof BYTE_ORDER_MARK - 1);
-	enum result result = load(text, 0, out_value);
-	if (result != RESULT_INVALID || text.len == 0)
-		return result;
-	struct buffer mended = BUFFER_EMPTY;
-	append_mended(&mended, text);
-	result = mended.failed ? RESULT_NO_MEMORY
-			       : load(buffer_slice(&mended), JSON_DECODE_INT_AS_REAL, out_value);
-	buffer_done(&mended);
+	enum result result = json_repair(text, &repaired, &len);
+	if (result == RESULT_OK)
+		result =
+		    len < text.len ? RESULT_INVALID : json_load(buffer_slice(&repaired), out_value);
+	buffer_done(&repaired);
 	return result;
 }
 

@@ -1,6 +1,7 @@
 #include "dlrd/twilio/json_callback.h"
 
 #include "dlrd/base/json.h"
+#include "dlrd/base/json_repair.h"
 
 #include <stddef.h>
 
@@ -69,12 +70,12 @@ static const struct {
     {SLICE_INIT("preview"), CALLBACK_PREVIEW},
 };
 
-/* One body's reading. The buffers hold what is told of one element, until the next. */
+/* One body's reading. The buffers hold one element and what is told of it, until the next. */
 struct reader {
 	enum route_kind route;
 	callback_fn on_callback;
 	void *context;
-	struct buffer extra, raw, payload;
+	struct buffer repaired, extra, payload;
 };
 
 /* One element, and the object in it that tells of the message: a CloudEvent's data, or itself. */
@@ -403,27 +404,20 @@ write_extra(struct element *element, struct buffer *out)
 	return result;
 }
 
-/* body: the whole, where the element is that; absent for an element of an array. */
+/* value: NULL if the element is unreadable. raw: its bytes. */
 static enum result
-tell_element(struct reader *reader, const struct json_t *value, struct slice body)
+tell_element(struct reader *reader, const struct json_t *value, struct slice raw)
 {
-	struct element element;
-	struct slice extra = SLICE_NONE, raw = SLICE_NONE;
+	struct element element = {.callback = {.kind = CALLBACK_UNRECOGNISED, .error_code = -1}};
+	struct slice extra = SLICE_NONE;
 	buffer_clear(&reader->extra);
-	buffer_clear(&reader->raw);
 	buffer_clear(&reader->payload);
-	enum result result = read_element(value, reader, &element);
-	if (result != RESULT_OK)
-		return result;
-	if (element.callback.kind != CALLBACK_UNRECOGNISED) {
+	enum result result = value == NULL ? RESULT_OK : read_element(value, reader, &element);
+	if (result == RESULT_OK && element.callback.kind != CALLBACK_UNRECOGNISED) {
+		raw = SLICE_NONE;
 		result = write_extra(&element, &reader->extra);
 		if (reader->extra.len > 0)
 			extra = buffer_slice(&reader->extra);
-	} else if (body.ptr != NULL)
-		raw = body;
-	else {
-		result = json_write(value, &reader->raw);
-		raw = buffer_slice(&reader->raw);
 	}
 	if (result != RESULT_OK)
 		return result;
@@ -431,29 +425,36 @@ tell_element(struct reader *reader, const struct json_t *value, struct slice bod
 }
 
 static enum result
-tell_nothing_read(struct reader *reader, struct slice body)
+tell_piece(struct reader *reader, const struct json_piece *piece)
 {
-	const struct callback callback = {.kind = CALLBACK_UNRECOGNISED, .error_code = -1};
-	return reader->on_callback(reader->context, &callback, SLICE_NONE, body);
+	struct json_t *value = NULL;
+	enum result result = RESULT_OK;
+	if (piece->readable)
+		result = json_load(buffer_slice(&reader->repaired), &value);
+	if (result != RESULT_NO_MEMORY)
+		result = tell_element(reader, value, piece->raw);
+	json_free(value);
+	return result;
 }
 
 enum result
 callback_read_json(struct slice body, enum route_kind kind, callback_fn on_callback, void *context)
 {
 	struct reader reader = {.route = kind, .on_callback = on_callback, .context = context};
-	struct json_t *value = NULL;
-	enum result result = json_parse(body, &value);
-	size_t count = json_count(value);
-	if (result == RESULT_INVALID || (json_kind(value) == JSON_KIND_ARRAY && count == 0))
-		result = tell_nothing_read(&reader, body);
-	else if (json_kind(value) == JSON_KIND_ARRAY)
-		for (size_t i = 0; i < count && result == RESULT_OK; i++)
-			result = tell_element(&reader, json_at(value, i), SLICE_NONE);
-	else if (result == RESULT_OK)
-		result = tell_element(&reader, value, body);
-	json_free(value);
+	struct json_pieces pieces = {.text = body};
+	struct json_piece piece;
+	enum result result = RESULT_OK, next = RESULT_OK;
+	for (size_t told = 0; result == RESULT_OK && next == RESULT_OK; told++) {
+		next = json_pieces_next(&pieces, &reader.repaired, &piece);
+		if (next == RESULT_OK)
+			result = tell_piece(&reader, &piece);
+		else if (next != RESULT_NOT_FOUND)
+			result = next;
+		else if (told == 0)
+			result = tell_element(&reader, NULL, body);
+	}
+	buffer_done(&reader.repaired);
 	buffer_done(&reader.extra);
-	buffer_done(&reader.raw);
 	buffer_done(&reader.payload);
 	return result;
 }

@@ -270,7 +270,7 @@ an_array_is_told_one_by_one(void **state)
 		    "{\"messageSid\":\"SM2\",\"x\":1}}]",
 	    ROUTE_EVENTS,
 	    "STATUS message=SM1 status=sent stream=yes \n"
-	    "UNRECOGNISED stream=yes raw={\"type\":\"x\"} \n"
+	    "UNRECOGNISED stream=yes raw={\"type\" : \"x\"} \n"
 	    "UNRECOGNISED raw=5 \n"
 	    "UNRECOGNISED raw=[[]] \n"
 	    "STATUS message=SM2 status=read reference=E stream=yes extra={\"data\":{\"x\":1}} \n");
@@ -365,6 +365,12 @@ an_error_code_is_a_number_or_its_text(void **state)
 	    {"\"\"", "", ""},
 	    {"-1", "", "extra={\"data\":{\"errorCode\":-1}} "},
 	    {"1000000000", "", "extra={\"data\":{\"errorCode\":1000000000}} "},
+	    {"21610.0", "code=21610 ", ""},
+	    {"2.161e4", "code=21610 ", ""},
+	    {"21610.5", "", "extra={\"data\":{\"errorCode\":21610.5}} "},
+	    {"21610.00000000000000000000001", "", "extra={\"data\":{\"errorCode\":21610.0}} "},
+	    {"1e9", "", "extra={\"data\":{\"errorCode\":1000000000}} "},
+	    {"9007199254740993.0", "", "extra={\"data\":{\"errorCode\":9007199254740993}} "},
 	    {"1.5", "", "extra={\"data\":{\"errorCode\":1.5}} "},
 	    {"\"x\"", "", "extra={\"data\":{\"errorCode\":\"x\"}} "},
 	    {"[30005]", "", "extra={\"data\":{\"errorCode\":[30005]}} "},
@@ -470,6 +476,84 @@ what_is_no_json_is_one_unrecognised_callback(void **state)
 	    ROUTE_AUTO, "CLICK message=SM2 status=click \n");
 }
 
+#define FAILED(rest)                                                                        \
+	"{\"type\":\"com.twilio.messaging.message.failed\",\"data\":{\"messageSid\":\"" SID \
+	"\"," rest "}}"
+#define OPTED_OUT FAILED("\"errorCode\":21610")
+#define OPTED_OUT_TOLD "STATUS message=" SID " status=failed code=21610 stream=yes \n"
+
+static void
+an_invalid_value_affects_only_its_own_field(void **state)
+{
+	(void)state;
+	static const char *const odd[] = {"\"a\xff"
+					  "b\"",
+	    "99999999999999999999", "1e999", "-1e999", "\"\\ud83d\"", "\"\\u12\"", "\"\\x\"",
+	    "\"\n\"", "NaN", "-Infinity", "nul", "undefined", "'x'", "01", "", "{\"k\\u0000\":1}",
+	    "[[1e999,{\"\\udc00\":,}],]"};
+	for (size_t i = 0; i < COUNT_OF(odd); i++) {
+		char body[1024];
+		struct told told = {.text = BUFFER_EMPTY};
+		snprintf(body, sizeof body,
+		    "[{\"type\":\"com.twilio.messaging.message.failed\",\"x\":%s,\"data\":"
+		    "{\"x\":%s,\"messageSid\":\"" SID "\",\"tags\":{\"x\":%s},"
+		    "\"to\":\"+1\",\"errorCode\":21610}},%s]",
+		    odd[i], odd[i], odd[i], OPTED_OUT);
+		assert_ok(callback_read_json(slice_of(body), ROUTE_EVENTS, note, &told));
+		assert_int_equal(told.count, 2);
+		assert_contains(buffer_slice(&told.text),
+		    "STATUS message=" SID " status=failed code=21610 to=+1 stream=yes");
+		assert_contains(buffer_slice(&told.text), OPTED_OUT_TOLD);
+		buffer_done(&told.text);
+	}
+}
+
+/* What stands for a value is neither a name nor a number. */
+static void
+an_invalid_value_is_no_field_and_is_kept_beside(void **state)
+{
+	(void)state;
+	assert_told(FAILED("\"messagingServiceSid\":nul,\"to\":99999999999999999999,\"errorCode\":"
+			   "1e999"),
+	    ROUTE_AUTO,
+	    "STATUS message=" SID " status=failed stream=yes extra={\"data\":"
+	    "{\"messagingServiceSid\":{\"raw\":\"nul\"},\"to\":{\"raw\":"
+	    "\"99999999999999999999\"},\"errorCode\":{\"raw\":\"1e999\"}}} \n");
+}
+
+static void
+an_unreadable_element_is_unrecognised_and_its_siblings_count(void **state)
+{
+	(void)state;
+	static const char *const bad[] = {"nope", "{\"type\" \"x\"}", "{\"a\":\"b}",
+	    "{\"type\":\"com.twilio.messaging.message.failed\",\"data\":{\"messageSid\":\"" SID
+	    "\" \"errorCode\":21610}}"};
+	for (size_t i = 0; i < COUNT_OF(bad); i++) {
+		char body[1024], expected[1024];
+		snprintf(body, sizeof body, "[%s, %s, %s]", OPTED_OUT, bad[i], OPTED_OUT);
+		snprintf(expected, sizeof expected, "%sUNRECOGNISED raw=%s \n%s", OPTED_OUT_TOLD,
+		    bad[i], OPTED_OUT_TOLD);
+		assert_told(body, ROUTE_EVENTS, expected);
+	}
+}
+
+static void
+a_cut_body_tells_its_whole_elements(void **state)
+{
+	(void)state;
+	static const char whole[] = "[" OPTED_OUT "," OPTED_OUT "]";
+	for (size_t len = sizeof "[" OPTED_OUT; len < sizeof whole - 1; len++) {
+		struct told told = {.text = BUFFER_EMPTY};
+		assert_ok(
+		    callback_read_json((struct slice){whole, len}, ROUTE_EVENTS, note, &told));
+		assert_contains(buffer_slice(&told.text), OPTED_OUT_TOLD);
+		assert_int_equal(told.count, len == sizeof "[" OPTED_OUT ? 1 : 2);
+		if (len < sizeof whole - 2 && told.count == 2)
+			assert_int_equal(told.kind, CALLBACK_UNRECOGNISED);
+		buffer_done(&told.text);
+	}
+}
+
 static void
 depth_and_size_do_no_harm(void **state)
 {
@@ -483,7 +567,7 @@ depth_and_size_do_no_harm(void **state)
 	for (int i = 0; i < 2040; i++)
 		buffer_append(&body, SLICE("}]"));
 	buffer_append(&body, SLICE("}}"));
-	assert_int_equal(kind_of(buffer_slice(&body), ROUTE_AUTO), CALLBACK_UNRECOGNISED);
+	assert_int_equal(kind_of(buffer_slice(&body), ROUTE_AUTO), CALLBACK_STATUS);
 	buffer_clear(&body);
 	buffer_append(&body, SLICE("{\"type\":\"com.twilio.messaging.message.sent\",\"data\":"
 				   "{\"messageSid\":\"SM1\",\"deep\":"));
@@ -586,6 +670,10 @@ main(void)
 	    cmocka_unit_test(what_is_no_text_is_kept_beside),
 	    cmocka_unit_test(data_of_an_odd_kind_does_no_harm),
 	    cmocka_unit_test(what_is_no_json_is_one_unrecognised_callback),
+	    cmocka_unit_test(an_invalid_value_affects_only_its_own_field),
+	    cmocka_unit_test(an_invalid_value_is_no_field_and_is_kept_beside),
+	    cmocka_unit_test(an_unreadable_element_is_unrecognised_and_its_siblings_count),
+	    cmocka_unit_test(a_cut_body_tells_its_whole_elements),
 	    cmocka_unit_test(depth_and_size_do_no_harm),
 	    cmocka_unit_test(a_shortage_of_memory_is_told_as_such),
 	    cmocka_unit_test(damaged_bodies_do_no_harm),

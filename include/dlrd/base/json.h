@@ -33,13 +33,13 @@ void json_add_text(struct json_t *object, struct slice key, struct slice text);
 /* Appends the value as compact JSON in insertion order. RESULT_NO_MEMORY when it could not. */
 must_check enum result json_write(const struct json_t *value, struct buffer *out);
 
-/* Reads one JSON value (objects, arrays; nested at most 2,048 deep) from text, which must be it and
- * nothing else, but for a byte order mark. Of a key that an object has twice the last value counts.
- * Bytes that are no UTF-8 are replaced by U+FFFD, and where an integer is beyond 64 bits all of
- * them become reals, so that one odd element does not hide the others. RESULT_INVALID for anything
- * else, and for what jansson does not hold: a key with a NUL in it, a real beyond a double;
- * RESULT_NO_MEMORY. */
+/* Reads one JSON value from text, which must be it and nothing else, but for a byte order mark; odd
+ * values in it are repaired (json_repair.h). Of a key that an object has twice the last value
+ * counts. RESULT_INVALID for anything else; RESULT_NO_MEMORY. */
 must_check enum result json_parse(struct slice text, struct json_t **out_value);
+
+/* The same for what json_repair.h has written. */
+must_check enum result json_load(struct slice text, struct json_t **out_value);
 
 /* What an object holds under key, borrowed; NULL where there is none or value is no object. */
 struct json_t *json_get(const struct json_t *value, const char *key);
@@ -60,7 +60,7 @@ bool json_next(
 /* The text of a string value, borrowed from it; absent where value is no string or NULL. */
 struct slice json_text(const struct json_t *value);
 
-/* false where value is no integer (a real, even 5.0, is none; nor is a text of digits). */
+/* false unless value is a whole number of 64 bits (5.0 is one; a text of digits is not). */
 bool json_int(const struct json_t *value, int64_t *out_number);
 
 enum json_kind {

@@ -19,16 +19,17 @@
  * CloudEvent keeps its shape: {"source":"...","data":{"numberOfSegments":"1"}}; absent where
  * nothing is left. A type goes without saying where kind and status tell it.
  *
- * raw is set for CALLBACK_UNRECOGNISED alone, and extra then absent: the body as it came, or, where
- * that is an array, the element as JSON. */
+ * raw is set for CALLBACK_UNRECOGNISED alone, and extra then absent: the body as it came or, of
+ * several elements, the element as it came. */
 typedef enum result (*callback_fn)(
     void *context, const struct callback *callback, struct slice extra, struct slice raw);
 
 /* Reads a JSON body that arrived on a route of that kind: ROUTE_CLICK takes link shortening's
- * webhook, ROUTE_EVENTS CloudEvents, ROUTE_AUTO both, and the others neither. An element that
- * contradicts the route's kind, is neither, or names a message by what is no SID, is
- * CALLBACK_UNRECOGNISED; a body that is no JSON, or an empty array, is one such callback. Gives the
- * callback's result, or RESULT_NO_MEMORY. */
+ * webhook, ROUTE_EVENTS CloudEvents, ROUTE_AUTO both, and the others neither. An odd value harms
+ * its own member alone (json_repair.h). An element that is unreadable, contradicts the route's
+ * kind, is neither, or names a message by what is no SID, is CALLBACK_UNRECOGNISED; the elements
+ * next to it count. A body that is no JSON, or an empty array, is one such callback. Memory is
+ * bounded by the largest element. Returns the callback's result, or RESULT_NO_MEMORY. */
 must_check enum result callback_read_json(
     struct slice body, enum route_kind kind, callback_fn on_callback, void *context);
 

@@ -1,0 +1,595 @@
+#include "dlrd/base/json_repair.h"
+
+#define REPLACEMENT SLICE("\xef\xbf\xbd") /* U+FFFD */
+#define BYTE_ORDER_MARK SLICE("\xef\xbb\xbf")
+
+/* Doubles reach from about 1e-308 to 1.8e308; the last power of ten on each side is left out. */
+#define MAGNITUDE_MAX 308
+#define MAGNITUDE_MIN (-306)
+
+#define INT64_DIGITS 19     /* of the largest one */
+#define EXPONENT_MAX 999999 /* larger ones are beyond a double whatever the digits */
+
+/* Searching behind an unreadable element reads bytes again: at most so many times the body, so that
+ * a body of nothing but damage takes time in proportion to its size. */
+#define RETRY_FACTOR 8
+
+/* A text that is read, and what of it is repaired into out. */
+struct scan {
+	struct slice text;
+	struct buffer *out;
+	size_t at;      /* the next byte */
+	size_t text_at; /* where the last text begins: damage is seen only behind it */
+	size_t depth;   /* open containers */
+	char closers[JSON_DEPTH_MAX];
+};
+
+/* --- bytes --- */
+
+static bool
+is_space(char byte)
+{
+	return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
+}
+
+/* The next byte, -1 at the end. */
+static int
+peek(const struct scan *scan)
+{
+	return scan->at < scan->text.len ? (unsigned char)scan->text.ptr[scan->at] : -1;
+}
+
+static void
+skip_space(struct scan *scan)
+{
+	while (scan->at < scan->text.len && is_space(scan->text.ptr[scan->at]))
+		scan->at++;
+}
+
+static struct slice
+between(struct slice text, size_t start, size_t end)
+{
+	return (struct slice){text.ptr + start, end - start};
+}
+
+static struct slice
+without_space(struct slice text)
+{
+	while (text.len > 0 && is_space(text.ptr[0]))
+		text = slice_from(text, 1);
+	while (text.len > 0 && is_space(text.ptr[text.len - 1]))
+		text.len--;
+	return text;
+}
+
+/* --- texts --- */
+
+/* Appends the character at the start of text as JSON has it in a text, and returns its length. */
+static size_t
+append_character(struct buffer *out, struct slice text)
+{
+	unsigned char first = (unsigned char)text.ptr[0];
+	size_t len = slice_utf8_len(text);
+	if (first < 0x20)
+		buffer_appendf(out, "\\u%04x", first);
+	else
+		buffer_append(out, len == 0 ? REPLACEMENT : (struct slice){text.ptr, len});
+	return len == 0 ? 1 : len;
+}
+
+/* Appends bytes that are no JSON text as one. */
+static void
+append_as_text(struct buffer *out, struct slice bytes)
+{
+	buffer_append_byte(out, '"');
+	while (bytes.len > 0) {
+		if (bytes.ptr[0] == '"' || bytes.ptr[0] == '\\')
+			buffer_append_byte(out, '\\');
+		bytes = slice_from(bytes, append_character(out, bytes));
+	}
+	buffer_append_byte(out, '"');
+}
+
+/* The code unit of the escape \uXXXX at the start of text, -1 if there is none. */
+static int
+unicode_escape(struct slice text)
+{
+	int unit = 0;
+	if (text.len < 6 || text.ptr[0] != '\\' || text.ptr[1] != 'u')
+		return -1;
+	for (size_t i = 2; i < 6; i++) {
+		int digit = slice_hex_digit(text.ptr[i]);
+		if (digit < 0)
+			return -1;
+		unit = unit << 4 | digit;
+	}
+	return unit;
+}
+
+/* Appends the escape at the start of text, and returns its length. Of one that JSON does not know
+ * only the backslash is replaced. */
+static size_t
+append_escape(struct buffer *out, struct slice text, bool is_key)
+{
+	static const struct slice known = SLICE_INIT("\"\\/bfnrt");
+	int unit = unicode_escape(text), low = -1;
+	size_t len = 1;
+	bool good = false;
+
+	if (text.len >= 2 && slice_find(known, text.ptr[1]) < known.len) {
+		len = 2;
+		good = true;
+	} else if (unit >= 0) {
+		len = 6;
+		good = unit < 0xd800 || unit > 0xdfff;
+	}
+
+	if (unit >= 0xd800 && unit < 0xdc00)
+		low = unicode_escape(slice_from(text, 6));
+	if (low >= 0xdc00 && low < 0xe000) {
+		len = 12;
+		good = true;
+	}
+	if (unit == 0 && is_key)
+		good = false;
+	buffer_append(out, good ? (struct slice){text.ptr, len} : REPLACEMENT);
+	return len;
+}
+
+/* Whether a byte is the same in a JSON text as it is here. */
+static bool
+is_plain(char byte)
+{
+	return (unsigned char)byte >= 0x20 && (unsigned char)byte < 0x80 && byte != '"' &&
+	       byte != '\\';
+}
+
+static bool
+read_text(struct scan *scan, bool is_key)
+{
+	scan->text_at = scan->at++;
+	buffer_append_byte(scan->out, '"');
+	while (scan->at < scan->text.len) {
+		size_t start = scan->at;
+		while (scan->at < scan->text.len && is_plain(scan->text.ptr[scan->at]))
+			scan->at++;
+		buffer_append(scan->out, between(scan->text, start, scan->at));
+
+		struct slice rest = slice_from(scan->text, scan->at);
+		if (rest.len == 0)
+			break;
+		if (rest.ptr[0] == '"') {
+			scan->at++;
+			buffer_append_byte(scan->out, '"');
+			return true;
+		}
+		if (rest.ptr[0] == '\\')
+			scan->at += append_escape(scan->out, rest, is_key);
+		else if (rest.ptr[0] == '\0' && is_key) {
+			buffer_append(scan->out, REPLACEMENT);
+			scan->at++;
+		} else
+			scan->at += append_character(scan->out, rest);
+	}
+	return false;
+}
+
+/* --- numbers and words --- */
+
+static void
+append_raw(struct buffer *out, struct slice bytes)
+{
+	buffer_append(out, SLICE("{\"raw\":"));
+	append_as_text(out, bytes);
+	buffer_append_byte(out, '}');
+}
+
+/* A number in JSON's spelling: 0.digits * 10^magnitude, without zeros at the ends of the digits. */
+struct number {
+	bool negative, plain; /* plain: it has neither a point nor an exponent */
+	struct slice digits;  /* with the point among them, perhaps */
+	int64_t magnitude;
+};
+
+static struct slice
+take_digits(struct slice *rest)
+{
+	size_t len = 0;
+	while (len < rest->len && rest->ptr[len] >= '0' && rest->ptr[len] <= '9')
+		len++;
+	struct slice digits = {rest->ptr, len};
+	*rest = slice_from(*rest, len);
+	return digits;
+}
+
+/* Takes an exponent; false if what begins as one is none. */
+static bool
+take_exponent(struct slice *rest, int64_t *out_exponent)
+{
+	*out_exponent = 0;
+	if (rest->len == 0 || (rest->ptr[0] != 'e' && rest->ptr[0] != 'E'))
+		return true;
+	*rest = slice_from(*rest, 1);
+	bool negative = slice_starts_with(*rest, SLICE("-"));
+	if (negative || slice_starts_with(*rest, SLICE("+")))
+		*rest = slice_from(*rest, 1);
+
+	struct slice digits = take_digits(rest);
+	for (size_t i = 0; i < digits.len && *out_exponent <= EXPONENT_MAX; i++)
+		*out_exponent = *out_exponent * 10 + (digits.ptr[i] - '0');
+	if (negative)
+		*out_exponent = -*out_exponent;
+	return digits.len > 0;
+}
+
+/* Leaves out the zeros at both ends, which say nothing but how large the rest is. */
+static void
+strip_zeros(struct number *number)
+{
+	struct slice *digits = &number->digits;
+	while (digits->len > 0 && (digits->ptr[0] == '0' || digits->ptr[0] == '.')) {
+		number->magnitude -= digits->ptr[0] == '0';
+		*digits = slice_from(*digits, 1);
+	}
+	/* A point in front: the zeros behind it went, and were counted like those before it. */
+	while (digits->len > 0 &&
+	       (digits->ptr[digits->len - 1] == '0' || digits->ptr[digits->len - 1] == '.'))
+		digits->len--;
+}
+
+/* false if text is not a number in JSON's spelling. */
+static bool
+read_number(struct slice text, struct number *out_number)
+{
+	struct number number = {.negative = slice_starts_with(text, SLICE("-"))};
+	struct slice rest = slice_from(text, number.negative ? 1 : 0), start = rest;
+	struct slice whole = take_digits(&rest), fraction = {NULL, 0};
+	int64_t exponent;
+	if (whole.len == 0 || (whole.len > 1 && whole.ptr[0] == '0'))
+		return false;
+	if (slice_starts_with(rest, SLICE("."))) {
+		rest = slice_from(rest, 1);
+		fraction = take_digits(&rest);
+		if (fraction.len == 0)
+			return false;
+	}
+	number.digits = (struct slice){start.ptr, start.len - rest.len};
+	number.plain = rest.len == 0 && fraction.len == 0;
+	if (!take_exponent(&rest, &exponent) || rest.len > 0)
+		return false;
+
+	number.magnitude = (int64_t)whole.len + exponent;
+	strip_zeros(&number);
+	*out_number = number;
+	return true;
+}
+
+/* The number as an integer of 64 bits, exactly; false if it is not one. */
+static bool
+number_to_int(const struct number *number, int64_t *out_value)
+{
+	uint64_t value = 0, limit = (uint64_t)INT64_MAX + number->negative;
+	int64_t left = number->magnitude; /* places before the point */
+	if (left > INT64_DIGITS)
+		return false;
+	for (size_t i = 0; i < number->digits.len; i++) {
+		if (number->digits.ptr[i] == '.')
+			continue;
+		unsigned digit = (unsigned)(number->digits.ptr[i] - '0');
+		if (left-- <= 0 || value > (limit - digit) / 10)
+			return false;
+		value = value * 10 + digit;
+	}
+	for (; left > 0 && value > 0; left--) {
+		if (value > limit / 10)
+			return false;
+		value *= 10;
+	}
+	*out_value = number->negative ? (int64_t)(0 - value) : (int64_t)value;
+	return true;
+}
+
+static void
+append_number(struct buffer *out, struct slice text, const struct number *number)
+{
+	int64_t value;
+	bool is_real = !number->plain && number->magnitude <= MAGNITUDE_MAX &&
+		       number->magnitude >= MAGNITUDE_MIN;
+	if (number->digits.len == 0)
+		buffer_append_byte(out, '0');
+	else if (number_to_int(number, &value))
+		buffer_appendf(out, "%lld", (long long)value);
+	else if (is_real)
+		buffer_append(out, text);
+	else
+		append_raw(out, text);
+}
+
+/* A value without quotes or brackets: JSON's words and numbers, nothing at all, or what is not
+ * JSON. At the top only the first is a value. */
+static bool
+read_bare(struct scan *scan)
+{
+	static const struct slice ends = SLICE_INIT(",{}[]\"");
+	size_t start = scan->at;
+	while (scan->at < scan->text.len && slice_find(ends, scan->text.ptr[scan->at]) == ends.len)
+		scan->at++;
+	struct slice text = without_space(between(scan->text, start, scan->at));
+	struct number number;
+
+	if (slice_equal(text, SLICE("null")) || slice_equal(text, SLICE("true")) ||
+	    slice_equal(text, SLICE("false")))
+		buffer_append(scan->out, text);
+	else if (read_number(text, &number))
+		append_number(scan->out, text, &number);
+	else if (scan->depth == 0)
+		return false;
+	else if (text.len > 0)
+		append_raw(scan->out, text);
+	else if (peek(scan) == ',' || peek(scan) == scan->closers[scan->depth - 1])
+		buffer_append(scan->out, SLICE("null"));
+	else
+		return false;
+	return true;
+}
+
+/* --- containers --- */
+
+/* The offset behind the text that begins with the quote at the offset; 0 if it does not end. */
+static size_t
+text_end(struct slice text, size_t at)
+{
+	for (at++; at < text.len; at++)
+		if (text.ptr[at] == '\\')
+			at++;
+		else if (text.ptr[at] == '"')
+			return at + 1;
+	return 0;
+}
+
+static bool
+read_too_deep(struct scan *scan)
+{
+	size_t start = scan->at, depth = 0;
+	while (scan->at < scan->text.len) {
+		char byte = scan->text.ptr[scan->at];
+		size_t end = byte == '"' ? text_end(scan->text, scan->at) : scan->at + 1;
+		if (end == 0)
+			return false;
+		depth += byte == '{' || byte == '[';
+		depth -= byte == '}' || byte == ']';
+		scan->at = end;
+		if (depth == 0)
+			break;
+	}
+	append_raw(scan->out, between(scan->text, start, scan->at));
+	return depth == 0;
+}
+
+static bool read_value(struct scan *scan);
+
+static bool
+read_key(struct scan *scan)
+{
+	skip_space(scan);
+	if (peek(scan) != '"' || !read_text(scan, true))
+		return false;
+	skip_space(scan);
+	if (peek(scan) != ':')
+		return false;
+	scan->at++;
+	buffer_append_byte(scan->out, ':');
+	return true;
+}
+
+static bool
+read_container(struct scan *scan)
+{
+	bool is_object = peek(scan) == '{';
+	char closer = is_object ? '}' : ']';
+	if (scan->depth == JSON_DEPTH_MAX)
+		return read_too_deep(scan);
+	scan->closers[scan->depth++] = closer;
+	buffer_append_byte(scan->out, scan->text.ptr[scan->at++]);
+	for (size_t members = 0;; members++) {
+		skip_space(scan);
+		if (members > 0 && peek(scan) == ',') {
+			scan->at++;
+			skip_space(scan);
+			if (peek(scan) != closer)
+				buffer_append_byte(scan->out, ',');
+		} else if (members > 0 && peek(scan) != closer)
+			return false;
+		if (peek(scan) == closer)
+			break;
+		if ((is_object && !read_key(scan)) || !read_value(scan))
+			return false;
+	}
+	scan->at++;
+	scan->depth--;
+	buffer_append_byte(scan->out, closer);
+	return true;
+}
+
+/* Calls itself through read_container, JSON_DEPTH_MAX deep at most. On failure the scan is where
+ * the damage was seen. */
+static bool
+read_value(struct scan *scan)
+{
+	skip_space(scan);
+	switch (peek(scan)) {
+	case '"': return read_text(scan, false);
+	case '{':
+	case '[': return read_container(scan);
+	default: return read_bare(scan);
+	}
+}
+
+/* Reads a value at the scan's place; what an unreadable one has left in out goes. */
+static enum result
+repair(struct scan *scan)
+{
+	size_t len = scan->out->len;
+	bool read = read_value(scan);
+	if (scan->out->failed)
+		return RESULT_NO_MEMORY;
+	if (!read)
+		scan->out->len = len;
+	return read ? RESULT_OK : RESULT_INVALID;
+}
+
+enum result
+json_repair(struct slice text, struct buffer *out, size_t *out_len)
+{
+	struct scan scan = {.text = text, .out = out};
+	enum result result = text.ptr == NULL ? RESULT_INVALID : repair(&scan);
+	if (result != RESULT_OK)
+		return result;
+	skip_space(&scan);
+	*out_len = scan.at;
+	return RESULT_OK;
+}
+
+/* --- elements --- */
+
+/* Skips white space and what stands between elements. */
+static void
+skip_separators(struct json_pieces *pieces)
+{
+	if (pieces->at == 0 && slice_starts_with(pieces->text, BYTE_ORDER_MARK))
+		pieces->at = BYTE_ORDER_MARK.len;
+	for (; pieces->at < pieces->text.len; pieces->at++) {
+		char byte = pieces->text.ptr[pieces->at];
+		if (byte == '[' && !pieces->in_array)
+			pieces->in_array = true;
+		else if (byte == ']' && pieces->in_array)
+			pieces->in_array = false;
+		else if (!is_space(byte) && !(byte == ',' && pieces->in_array))
+			return;
+	}
+}
+
+/* Whether an element may end in front of the byte at the offset. */
+static bool
+is_boundary(const struct json_pieces *pieces, size_t at)
+{
+	if (at == pieces->text.len)
+		return true;
+	char byte = pieces->text.ptr[at];
+	return byte == '{' || (pieces->in_array && (byte == ',' || byte == ']'));
+}
+
+/* The end of the unreadable element if, from the damage on, all brackets close as they should; 0 if
+ * they do not. */
+static size_t
+end_by_brackets(const struct json_pieces *pieces, struct scan scan)
+{
+	while (scan.at < scan.text.len) {
+		char byte = scan.text.ptr[scan.at];
+		if (scan.depth == 0 && is_boundary(pieces, scan.at))
+			return scan.at;
+		if (byte == '{' || byte == '[') {
+			if (scan.depth == JSON_DEPTH_MAX)
+				return 0;
+			scan.closers[scan.depth++] = byte == '{' ? '}' : ']';
+		}
+		if (scan.depth > 0 && (byte == '}' || byte == ']') &&
+		    scan.closers[--scan.depth] != byte)
+			return 0;
+		scan.at = byte == '"' ? text_end(scan.text, scan.at) : scan.at + 1;
+		if (scan.at == 0)
+			return 0;
+	}
+	return scan.depth == 0 ? scan.text.len : 0;
+}
+
+/* The offset of the comma in "}," that the offset is behind; 0 if it is behind something else. */
+static size_t
+comma_before(struct slice text, size_t start, size_t at)
+{
+	while (at > start && is_space(text.ptr[at - 1]))
+		at--;
+	if (at == start || text.ptr[--at] != ',')
+		return 0;
+	size_t comma = at;
+	while (at > start && is_space(text.ptr[at - 1]))
+		at--;
+	return at > start && text.ptr[at - 1] == '}' ? comma : 0;
+}
+
+/* Whether an object with members can be read at the offset, as an element of its own. That a text
+ * is taken for one is not to be feared: its quotes are escaped. */
+static bool
+object_begins(struct json_pieces *pieces, struct buffer *out, size_t at)
+{
+	size_t len = out->len;
+	struct scan scan = {.text = pieces->text, .out = out, .at = at + 1};
+	skip_space(&scan);
+	if (peek(&scan) != '"')
+		return false;
+	scan.at = at;
+	bool read = repair(&scan) == RESULT_OK;
+	out->len = len;
+	pieces->retried += scan.at - at;
+	skip_space(&scan);
+	return read && is_boundary(pieces, scan.at);
+}
+
+/* The end of the unreadable element if the next one begins from start to end; 0 if none does. */
+static size_t
+end_by_next_object(struct json_pieces *pieces, struct buffer *out, size_t start, size_t end)
+{
+	uint64_t retried_max = RETRY_FACTOR * (uint64_t)pieces->text.len;
+	for (size_t at = start; at < end && pieces->retried < retried_max; at++) {
+		size_t comma =
+		    pieces->text.ptr[at] == '{' ? comma_before(pieces->text, start, at) : 0;
+		if (comma > 0 && object_begins(pieces, out, at))
+			return comma;
+	}
+	return 0;
+}
+
+/* Where an unreadable element ends. scan is at its damage, of which a missing quote is seen only
+ * behind the next one: the text between the two may have swallowed the next element's beginning. */
+static size_t
+end_of_unreadable(struct json_pieces *pieces, const struct scan *scan, size_t start)
+{
+	size_t len = pieces->text.len, behind = scan->at < len ? scan->at + 1 : len;
+	if (!pieces->in_array && pieces->text.ptr[start] != '{')
+		return len;
+	size_t end = end_by_next_object(pieces, scan->out, scan->text_at, behind);
+	if (end == 0 && pieces->retried < RETRY_FACTOR * (uint64_t)len) {
+		end = end_by_brackets(pieces, *scan);
+		pieces->retried += (end == 0 ? len : end) - scan->at;
+	}
+	if (end == 0)
+		end = end_by_next_object(pieces, scan->out, scan->text_at, len);
+	return end == 0 ? len : end;
+}
+
+enum result
+json_pieces_next(struct json_pieces *pieces, struct buffer *out, struct json_piece *out_piece)
+{
+	bool first = pieces->at == 0;
+	buffer_clear(out);
+	skip_separators(pieces);
+	bool alone = first && !pieces->in_array;
+	size_t start = pieces->at;
+	if (start == pieces->text.len)
+		return RESULT_NOT_FOUND;
+
+	struct scan scan = {.text = pieces->text, .out = out, .at = start, .text_at = start};
+	enum result result = repair(&scan);
+	bool readable = result == RESULT_OK;
+	if (result == RESULT_NO_MEMORY)
+		return result;
+	pieces->at = readable ? scan.at : end_of_unreadable(pieces, &scan, start);
+	if (out->failed)
+		return RESULT_NO_MEMORY;
+	struct slice raw = without_space(between(pieces->text, start, pieces->at));
+	skip_separators(pieces);
+	if (alone && pieces->at == pieces->text.len)
+		raw = pieces->text;
+	*out_piece = (struct json_piece){.raw = raw, .readable = readable};
+	return RESULT_OK;
+}
