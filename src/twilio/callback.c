@@ -46,6 +46,12 @@ callback_is_sid(struct slice text)
 	return text.len >= 1 && text.len <= CALLBACK_SID_MAX;
 }
 
+bool
+callback_is_conversation(struct slice sid)
+{
+	return slice_starts_with(sid, SLICE("IM"));
+}
+
 int64_t
 callback_error_code(struct slice text)
 {
@@ -180,13 +186,24 @@ is_alert(const struct slice values[FIELDS])
 	       (values[LEVEL].len > 0 || values[PAYLOAD].len > 0);
 }
 
+/* Conversations posts to any URL that it is given. Its names for an event begin with "on" (docs/
+ * conversations/conversations-webhooks), and a channel's EventType of a message never does. */
+static bool
+is_conversation(const struct slice values[FIELDS])
+{
+	struct slice event = values[CHANNEL_EVENT];
+	bool has_event = event.len > 2 && slice_starts_with(event, SLICE("on")) &&
+			 event.ptr[2] >= 'A' && event.ptr[2] <= 'Z';
+	return has_event || callback_is_conversation(values[MESSAGE]);
+}
+
 static enum callback_kind
 kind_of_content(const struct slice values[FIELDS])
 {
 	struct slice status = status_of(values);
 	if (is_alert(values))
 		return CALLBACK_ALERT;
-	if (!callback_is_sid(values[MESSAGE]))
+	if (!callback_is_sid(values[MESSAGE]) || is_conversation(values))
 		return CALLBACK_UNRECOGNISED;
 	if (is_one_of(status, SLICE("received"), SLICE("receiving")) ||
 	    (status.len == 0 && values[BODY].ptr != NULL))

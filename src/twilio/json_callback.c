@@ -254,6 +254,7 @@ judge(struct element *element, enum route_kind route)
 	struct callback *callback = &element->callback;
 	bool is_sid = callback_is_sid(callback->message);
 	if (!route_takes(route, element->type.ptr != NULL) ||
+	    callback_is_conversation(callback->message) ||
 	    (!is_sid && (callback->message.len > 0 || needs_message(callback->kind))))
 		callback->kind = CALLBACK_UNRECOGNISED;
 	if (!is_sid)

@@ -319,6 +319,35 @@ def test_what_does_not_belong_on_a_route_is_kept_as_unrecognised(daemon, target)
     assert event["type"] == "Unrecognised"
 
 
+CONVERSATION = {
+    "AccountSid": ACCOUNT, "ChatServiceSid": new_sid("IS"), "ConversationSid": new_sid("CH"),
+    "Source": "SMS", "Author": "+15550000001", "ParticipantSid": new_sid("MB"), "Index": "3",
+    "DateCreated": "2026-11-20T10:00:00.000Z", "Attributes": "{}", "RetryCount": "0"}
+
+
+@pytest.mark.parametrize("target", [SAMPLE_TARGET, "/sms/dlr/twilio", INBOUND])
+@pytest.mark.parametrize("more", [
+    {"EventType": "onMessageAdded", "Body": "STOP"},
+    {"EventType": "onMessageUpdated", "Body": "hello", "ModifiedBy": "x"},
+    {"EventType": "onMessageRemoved"},
+    {"EventType": "onDeliveryUpdated", "Status": "delivered", "ChannelMessageSid": new_sid()},
+    {"EventType": "onMessageAdded", "MessageSid": new_sid(), "Body": "hello", "MessageStatus": "sent"},
+    {"EventType": "onMessageAdded", "SmsStatus": "received", "Body": "STOP"},
+    {"MessageStatus": "delivered"}, {"Body": "STOP"}], ids=str)
+def test_a_webhook_of_conversations_is_kept_and_is_no_message(daemon, target, more):
+    """Its MessageSid (IM...) is that of a conversation's message, which no campaign sent."""
+    sid = more.get("MessageSid", new_sid("IM"))
+    daemon.keep(target, {**CONVERSATION, "MessageSid": sid, **more}, 200 if target == INBOUND else 204)
+    (event,) = daemon.events()
+    assert (event["type"], event["message"]) == ("Unrecognised", sid)
+    assert f"MessageSid={sid}" in daemon.get(f"/v1/events/{event['seq']}")["raw_body"]
+    assert daemon.sql("SELECT count(*) FROM message") == [(0,)]
+    assert daemon.sql("SELECT coalesce(sum(messages + sent + replied + opted_out), 0)"
+                      " FROM campaign_stats") == [(0,)]
+    assert daemon.get("/v1/optouts")["optouts"] == []
+    daemon.audit()
+
+
 # --- replies ---
 
 

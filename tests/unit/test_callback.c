@@ -239,6 +239,19 @@ an_event_type_stands_in_for_a_missing_status(void **state)
 }
 
 static void
+a_webhook_of_conversations_is_unrecognised(void **state)
+{
+	(void)state;
+	static const char *const rows[] = {"MessageSid=" SID "&EventType=onMessageAdded&Body=x",
+	    "MessageSid=" SID "&EventType=onDeliveryUpdated&MessageStatus=delivered",
+	    "MessageSid=IM00000000000000000000000000000001&MessageStatus=sent",
+	    "MessageSid=IM00000000000000000000000000000001&Body=STOP"};
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		assert_int_equal(kind_of(rows[i], ROUTE_AUTO), CALLBACK_UNRECOGNISED);
+	assert_int_equal(kind_of("MessageSid=" SID "&EventType=once", ROUTE_AUTO), CALLBACK_STATUS);
+}
+
+static void
 a_message_that_arrives_is_not_read_by_its_event_type(void **state)
 {
 	(void)state;
@@ -377,6 +390,7 @@ main(void)
 	    cmocka_unit_test(parameters_that_contradict_a_field_are_kept_beside),
 	    cmocka_unit_test(a_read_by_a_channel_is_told_by_its_event_type),
 	    cmocka_unit_test(an_event_type_stands_in_for_a_missing_status),
+	    cmocka_unit_test(a_webhook_of_conversations_is_unrecognised),
 	    cmocka_unit_test(a_message_that_arrives_is_not_read_by_its_event_type),
 	    cmocka_unit_test(the_reason_of_a_fallback_is_no_fate_of_the_message),
 	    cmocka_unit_test(a_reply_names_its_opt_out_and_its_original),
