@@ -1,15 +1,11 @@
 #include "dlrd/twilio/keyword.h"
 
 #include "dlrd/base/buffer.h"
+#include "dlrd/twilio/near_miss.h"
+#include "dlrd/twilio/words.h"
 
-#include <locale.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <wchar.h>
-#include <wctype.h>
-
-#define TEXT_MAX 1600 /* characters of a message (docs/messaging/api/message-resource) */
 
 /* Twilio's lists, and beside each word how it reads in one case. */
 static const struct {
@@ -33,52 +29,6 @@ static const struct {
 };
 
 #define DEFAULT_COUNT (sizeof defaults / sizeof defaults[0])
-
-#define PHRASE(text)                                       \
-	{                                                  \
-		SLICE_INIT(text), L" " text L" ", SIZE_MAX \
-	}
-
-/* What sounds like an opt-out, the more telling first, and how space_words writes it. END, CANCEL
- * and QUIT are common words, so a longer text with one of them says nothing. */
-static const struct {
-	struct slice phrase;
-	const wchar_t *spaced;
-	size_t words_max; /* of the text it stands in */
-} near_misses[] = {
-    PHRASE("please stop"),
-    PHRASE("stop please"),
-    PHRASE("stop texting"),
-    PHRASE("stop messaging"),
-    PHRASE("stop sending"),
-    PHRASE("stop all"),
-    PHRASE("opt out"),
-    PHRASE("opt-out"),
-    PHRASE("opt me out"),
-    PHRASE("unsubscribe me"),
-    PHRASE("remove me"),
-    PHRASE("remove my number"),
-    PHRASE("delete my number"),
-    PHRASE("take me off"),
-    PHRASE("wrong number"),
-    PHRASE("do not text"),
-    {SLICE_INIT("don't text"), L" dont text ", SIZE_MAX},
-    PHRASE("do not message"),
-    {SLICE_INIT("don't message"), L" dont message ", SIZE_MAX},
-    PHRASE("do not contact"),
-    {SLICE_INIT("don't contact"), L" dont contact ", SIZE_MAX},
-    PHRASE("leave me alone"),
-    PHRASE("no more messages"),
-    PHRASE("no more texts"),
-    {SLICE_INIT("STOP"), L" stop ", SIZE_MAX},
-    {SLICE_INIT("STOPALL"), L" stopall ", SIZE_MAX},
-    {SLICE_INIT("UNSUBSCRIBE"), L" unsubscribe ", SIZE_MAX},
-    {SLICE_INIT("REVOKE"), L" revoke ", SIZE_MAX},
-    {SLICE_INIT("OPTOUT"), L" optout ", SIZE_MAX},
-    {SLICE_INIT("CANCEL"), L" cancel ", 4},
-    {SLICE_INIT("END"), L" end ", 4},
-    {SLICE_INIT("QUIT"), L" quit ", 4},
-};
 
 static const struct slice keyword_names[] = {[KEYWORD_STOP] = SLICE_INIT("stop"),
     [KEYWORD_START] = SLICE_INIT("start"),
@@ -107,116 +57,18 @@ struct keywords {
 	size_t word_count;
 };
 
-/* --- characters --- */
-
-/* Unicode's properties of characters, whatever locale the process is in. Made once and never freed:
- * matching needs it for as long as the process lives. NULL where the system has none. */
-static locale_t unicode;
-static pthread_once_t unicode_once = PTHREAD_ONCE_INIT;
-
-static void
-make_unicode(void)
-{
-	unicode = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
-}
-
-/* Takes a character off *rest, which is not empty. A byte that is no UTF-8 becomes a surrogate,
- * which no UTF-8 can be, so that it equals nothing. */
-static wchar_t
-take_character(struct slice *rest)
-{
-	size_t len = slice_utf8_len(*rest);
-	unsigned first = (unsigned char)rest->ptr[0];
-	unsigned character = len == 0   ? 0xdc00 + first
-			     : len == 1 ? first
-					: first & (0xffu >> (len + 1));
-	for (size_t i = 1; i < len; i++)
-		character = character << 6 | ((unsigned char)rest->ptr[i] & 0x3f);
-	*rest = slice_from(*rest, len == 0 ? 1 : len);
-	return (wchar_t)character;
-}
-
-/* Simple case folding (Unicode's CaseFolding.txt, C and S). By way of the capital letter, since
- * some small letters share one: the two sigmas of Greek. The two i that only Turkish and Azeri have
- * fold to nothing else. */
-static wchar_t
-fold(wchar_t character)
-{
-	if (character >= 'A' && character <= 'Z')
-		return character + ('a' - 'A');
-	if (character < 0x80 || unicode == (locale_t)0 || character == 0x130 || character == 0x131)
-		return character;
-	return (wchar_t)towlower_l(towupper_l((wint_t)character, unicode), unicode);
-}
-
 /* The text in one case; longer than any word (KEYWORD_WORD_MAX + 1) for what does not fit. */
 static size_t
 fold_text(struct slice text, wchar_t out[KEYWORD_WORD_MAX])
 {
 	size_t len = 0;
 	while (text.len > 0 && len <= KEYWORD_WORD_MAX) {
-		wchar_t character = fold(take_character(&text));
+		wchar_t character = words_fold(words_take_character(&text));
 		if (len < KEYWORD_WORD_MAX)
 			out[len] = character;
 		len++;
 	}
 	return len;
-}
-
-static bool
-is_in_word(wchar_t character)
-{
-	if (character < 0x80)
-		return (character >= '0' && character <= '9') ||
-		       (character >= 'a' && character <= 'z');
-	if (character >= 0x300 && character <= 0x36f) /* an accent that stands by itself */
-		return true;
-	return unicode == (locale_t)0 ? character >= 0xc0 && character < 0xd800
-				      : iswalnum_l((wint_t)character, unicode) != 0;
-}
-
-static bool
-is_apostrophe(wchar_t character)
-{
-	return character == '\'' || character == 0x2018 || character == 0x2019 ||
-	       character == 0x2bc;
-}
-
-static bool
-is_hyphen(wchar_t character)
-{
-	return character == '-' || character == 0x2010 || character == 0x2011;
-}
-
-/* The words of the first max characters of text, in one case, with a space before, between and
- * behind them. Apostrophes are left out, as many people do; one hyphen inside a word belongs to it
- * ("non-stop"), two are a dash. out has room for max + 3. Gives how many words there are. */
-static size_t
-space_words(struct slice text, size_t max, wchar_t *out)
-{
-	size_t len = 0, words = 0, hyphens = 0;
-	out[len++] = ' ';
-	for (; text.len > 0 && max > 0; max--) {
-		wchar_t character = fold(take_character(&text));
-		bool begun = out[len - 1] != ' ';
-		if (is_apostrophe(character))
-			continue;
-		if (is_hyphen(character)) {
-			hyphens++;
-			continue;
-		}
-		if (begun && (hyphens > 0 || !is_in_word(character)))
-			out[len++] = hyphens == 1 && is_in_word(character) ? '-' : ' ';
-		hyphens = 0;
-		if (!is_in_word(character))
-			continue;
-		words += out[len - 1] == ' ';
-		out[len++] = character;
-	}
-	if (out[len - 1] != ' ')
-		out[len++] = ' ';
-	out[len] = '\0';
-	return words;
 }
 
 /* --- what is forgiven --- */
@@ -315,7 +167,6 @@ keyword_of_name(struct slice name)
 struct keyword_match
 keywords_match(const struct keywords *keywords, struct slice body, struct slice opt_out_type)
 {
-	pthread_once(&unicode_once, make_unicode);
 	struct keyword_match match = match_body(keywords, body);
 	enum keyword told = keyword_of_name(opt_out_type);
 	if (told == KEYWORD_OTHER)
@@ -328,24 +179,36 @@ keywords_match(const struct keywords *keywords, struct slice body, struct slice 
 	    .reply = stop ? SLICE_NONE : reply_of(keywords, told - 1)};
 }
 
-struct slice
-keywords_near_miss(const struct keywords *keywords, struct slice body)
+/* A stop word of the configuration in text. */
+static struct slice
+find_own_word(const struct keywords *keywords, struct slice text)
 {
-	wchar_t spaced[TEXT_MAX + 3];
-	pthread_once(&unicode_once, make_unicode);
-	if (match_body(keywords, body).keyword != KEYWORD_NONE)
+	wchar_t spaced[WORDS_ROOM];
+	if (keywords == NULL || keywords->word_count == 0)
 		return SLICE_NONE;
-	size_t words = space_words(body, TEXT_MAX, spaced);
-	for (size_t i = 0; i < sizeof near_misses / sizeof near_misses[0]; i++)
-		if (words <= near_misses[i].words_max && wcsstr(spaced, near_misses[i].spaced))
-			return near_misses[i].phrase;
-	for (size_t i = 0; keywords != NULL && i < keywords->word_count; i++) {
+	words_space(text, WORDS_TEXT_MAX, spaced);
+	for (size_t i = 0; i < keywords->word_count; i++) {
 		const struct own_word *own = &keywords->words[i];
 		if (keywords->sections[own->section].keyword == KEYWORD_STOP &&
 		    own->spaced[1] != '\0' && wcsstr(spaced, own->spaced))
 			return own->word;
 	}
 	return SLICE_NONE;
+}
+
+struct slice
+keywords_near_miss(const struct keywords *keywords, struct slice body)
+{
+	struct slice found = SLICE_NONE;
+	if (match_body(keywords, body).keyword != KEYWORD_NONE)
+		return SLICE_NONE;
+	struct near_miss_text own = near_miss_own_text(body);
+	for (size_t i = 0; i < NEAR_MISS_PARTS && found.ptr == NULL; i++) {
+		found = find_own_word(keywords, own.parts[i]);
+		if (found.ptr == NULL)
+			found = near_miss_find(own.parts[i]);
+	}
+	return found;
 }
 
 struct slice
@@ -402,7 +265,7 @@ keywords_new(struct keywords **out_keywords)
 	if (keywords == NULL)
 		return RESULT_NO_MEMORY;
 	/* Here and not with the first message, which may come in a thread that must not wait. */
-	pthread_once(&unicode_once, make_unicode);
+	words_know_unicode();
 	for (int keyword = KEYWORD_STOP; keyword <= RESERVED; keyword++)
 		if (add_section(keywords, (enum keyword)keyword, keyword_names[keyword]) !=
 		    RESULT_OK) {
@@ -434,7 +297,7 @@ count_characters(struct slice text, bool *out_ascii)
 	size_t count = 0;
 	*out_ascii = true;
 	for (; text.len > 0; count++) {
-		wchar_t character = take_character(&text);
+		wchar_t character = words_take_character(&text);
 		if (character < 0x20 || (character >= 0x7f && character < 0xa0) ||
 		    (character >= 0xd800 && character < 0xe000))
 			return SIZE_MAX;
@@ -456,7 +319,7 @@ check_word(const struct keywords *keywords, struct slice word, struct failure *f
 	if (count_characters(word, &ascii) == SIZE_MAX)
 		return failure_set(failure, RESULT_INVALID,
 		    "a word is no UTF-8 text or holds a control character");
-	if (!ascii && unicode == (locale_t)0)
+	if (!ascii && !words_know_unicode())
 		return failure_set(failure, RESULT_INVALID,
 		    "\"%.*s\" is not ASCII, and without the system's locale C.UTF-8 nobody knows "
 		    "its capitals; install that",
@@ -493,7 +356,7 @@ keywords_add_word(
 	if (more == NULL || copy(word, &own.word) != RESULT_OK)
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
 	own.folded_len = fold_text(word, own.folded);
-	if (space_words(word, KEYWORD_WORD_MAX, own.spaced) == 0)
+	if (words_space(word, KEYWORD_WORD_MAX, own.spaced) == 0)
 		own.spaced[1] = '\0'; /* punctuation alone is in no text */
 	keywords->words[keywords->word_count++] = own;
 	return RESULT_OK;
@@ -513,9 +376,9 @@ keywords_set_reply(
 	if (len == SIZE_MAX)
 		return failure_set(
 		    failure, RESULT_INVALID, "is no UTF-8 text or holds a control character");
-	if (len > TEXT_MAX)
+	if (len > WORDS_TEXT_MAX)
 		return failure_set(
-		    failure, RESULT_INVALID, "is longer than %d characters", TEXT_MAX);
+		    failure, RESULT_INVALID, "is longer than %d characters", WORDS_TEXT_MAX);
 	enum result result = section_for(keywords, name, &section, failure);
 	if (result != RESULT_OK)
 		return result;

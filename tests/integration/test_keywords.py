@@ -175,3 +175,23 @@ def test_own_rows_lie_over_the_error_codes(make_daemon, tmp_path):
     assert found[30005]["action"] == "Ask the list's owner."
     assert (found[999001]["name"], found[999001]["kind"]) == ("Ours", "own")
     assert len(found) == 748
+
+
+NEAR_MISSES = ["ARRET", "Stopp", "BAJA", "PARAR", "désabonner svp", "REMOVE", "unsub", "Отписаться",
+               "退订", "quiero darme de baja", "Abmelden bitte"]
+REACTIONS = ["Liked “Sale! Reply STOP to opt out”", "Loved \"Sale! Reply STOP to opt out\"",
+             "Reacted 👍 to “Sale! Reply STOP to opt out”", "👍 to “Reply STOP to opt out”",
+             "Removed a like from “Sale! Reply STOP to opt out”",
+             "Le gustó “Sale! Reply STOP to opt out”", "A aimé « Reply STOP to opt out »",
+             "Gefällt „Reply STOP to opt out“", "Curtiu “Reply STOP to opt out”"]
+
+
+def test_an_opt_out_in_any_language_is_for_a_person_to_read_and_a_reaction_is_not(make_daemon):
+    daemon = make_daemon()
+    for number, body in enumerate(NEAR_MISSES + REACTIONS):
+        assert texts_of(by_post(daemon, reply_params(new_sid(), body, number))) == []
+    found = [row["body"] for row in daemon.get("/v1/near-misses?limit=1000")["near_misses"]]
+    assert sorted(found) == sorted(NEAR_MISSES)
+    assert daemon.get("/v1/optouts")["optouts"] == []
+    shown = daemon.cli("optouts", "--near-misses").stdout
+    assert "ARRET" in shown and "Liked" not in shown
