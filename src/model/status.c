@@ -14,9 +14,23 @@ static const struct slice names[STATUS_COUNT] = {
     [STATUS_RECEIVED] = SLICE_INIT("received"),
 };
 
+/* Other words for the same stage. */
+static const struct {
+	struct slice name;
+	enum message_status status;
+} aliases[] = {
+    /* Deprecated, and still in Twilio's schema: of several recipients some have the message. */
+    {SLICE_INIT("partially_delivered"), STATUS_SENT},
+};
+
+#define ALIAS_COUNT (sizeof aliases / sizeof aliases[0])
+
 enum message_status
 status_from_name(struct slice name)
 {
+	for (size_t i = 0; i < ALIAS_COUNT; i++)
+		if (slice_equal_nocase(name, aliases[i].name))
+			return aliases[i].status;
 	for (int status = STATUS_ACCEPTED; status < STATUS_COUNT; status++)
 		if (slice_equal_nocase(name, names[status]))
 			return (enum message_status)status;
@@ -27,4 +41,13 @@ struct slice
 status_name(enum message_status status)
 {
 	return names[status];
+}
+
+struct slice
+status_spelling(struct slice name)
+{
+	for (size_t i = 0; i < ALIAS_COUNT; i++)
+		if (slice_equal_nocase(name, aliases[i].name))
+			return aliases[i].name;
+	return names[status_from_name(name)];
 }

@@ -108,7 +108,7 @@ fill_status(struct event *event, const struct callback *callback)
 {
 	event->status = status_from_name(callback->status);
 	event->status_text =
-	    event->status == STATUS_UNKNOWN ? callback->status : status_name(event->status);
+	    event->status == STATUS_UNKNOWN ? callback->status : status_spelling(callback->status);
 	event->type = event_type_of_status(event->status);
 	event->body = callback->body;
 	event->folds = true;

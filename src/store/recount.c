@@ -63,8 +63,11 @@ read_event(sqlite3_stmt *statement)
 	    .new_link = sqlite3_column_int(statement, 9) != 0};
 	if (!event_type_from_name(sql_text(statement, 1), &event.type))
 		event.type = EVENT_UNRECOGNISED; /* a newer dlrd's */
-	event.status =
-	    event.type == EVENT_REPLIED ? STATUS_RECEIVED : status_from_name(event.status_text);
+	/* Unrecognised: an older dlrd did not know the status. */
+	if (event.type == EVENT_REPLIED)
+		event.status = STATUS_RECEIVED;
+	else if (event.type != EVENT_UNRECOGNISED)
+		event.status = status_from_name(event.status_text);
 	if (slice_equal(sql_text(statement, 4), consent_name(CONSENT_OUT)))
 		event.consent = CONSENT_OUT;
 	struct slice peer = sql_text(statement, 5);

@@ -45,6 +45,10 @@ def errors_of(daemon, campaign=CAMPAIGN):
     (["queued"], "queued", {"messages": 1}),
     (["sending"], "sending", {"messages": 1}),
     (["sent"], "sent", {"messages": 1, "sent": 1, "pending": 1}),
+    (["partially_delivered"], "sent", {"messages": 1, "sent": 1, "pending": 1}),
+    (["partially_delivered", "sent"], "sent", {"messages": 1, "sent": 1, "pending": 1}),
+    (["queued", "partially_delivered", "delivered"], "delivered",
+     {"messages": 1, "sent": 1, "delivered": 1}),
     (["delivered"], "delivered", {"messages": 1, "sent": 1, "delivered": 1}),
     (["undelivered"], "undelivered", {"messages": 1, "sent": 1, "failed": 1}),
     (["failed"], "failed", {"messages": 1, "failed": 1}),
@@ -66,6 +70,20 @@ def test_a_status_counts_for_what_it_says(daemon, statuses, status, want):
     send(daemon, sid, *statuses)
     assert status_of(daemon, sid) == status
     assert figures(daemon) == want
+    daemon.audit()
+
+
+def test_partially_delivered_is_sent_and_kept_as_it_came(daemon):
+    sid, other = new_sid(), new_sid()
+    send(daemon, sid, "Partially_Delivered", "sent")
+    body = {"type": "com.twilio.messaging.message.partially_delivered", "id": "EZ1", "data": {
+        "messageSid": other, "accountSid": ACCOUNT, "messageStatus": "PARTIALLY_DELIVERED"}}
+    assert daemon.ask(signed_json(SAMPLE_TARGET, body)).status == 204
+    assert [(event["type"], event["status"]) for event in daemon.events()] == [
+        ("Sent", "partially_delivered"), ("Sent", "sent"), ("Sent", "partially_delivered")]
+    assert figures(daemon) == {"messages": 2, "sent": 2, "pending": 2}
+    daemon.cli("rebuild")
+    assert figures(daemon) == {"messages": 2, "sent": 2, "pending": 2}
     daemon.audit()
 
 

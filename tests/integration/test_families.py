@@ -263,7 +263,7 @@ FAMILIES = [
            out("Delivered", "delivered", parameters={"account": "W", "meta": "<meta>"}),
            "delivered", DELIVERED),
     Family("partially delivered", "status", "form", status("partially_delivered"),
-           out("Unrecognised", "partially_delivered"), "partially_delivered", {"messages": 1}),
+           out("Sent", "partially_delivered"), "sent", SENT),
     Family("a status nobody knows", "status", "form", status("teleported", ErrorCode="99999"),
            out("Unrecognised", "teleported", error_code=99999), "teleported", {"messages": 1}),
     Family("parameters nobody knows", "status", "form",

@@ -53,11 +53,22 @@ event_streams_writes_upper_case(void **state)
 }
 
 static void
+partially_delivered_is_sent_and_keeps_its_name(void **state)
+{
+	(void)state;
+	assert_int_equal(status_from_name(SLICE("partially_delivered")), STATUS_SENT);
+	assert_int_equal(status_from_name(SLICE("PARTIALLY_DELIVERED")), STATUS_SENT);
+	assert_slice(status_spelling(SLICE("PARTIALLY_DELIVERED")), "partially_delivered");
+	assert_slice(status_spelling(SLICE("SENT")), "sent");
+	assert_slice(status_spelling(SLICE("teleported")), NULL);
+}
+
+static void
 any_other_text_is_unknown(void **state)
 {
 	(void)state;
-	static const char *const texts[] = {"", "unknown", "delivered ", " sent",
-	    "partially_delivered", "receiving", "cancelled", "sen", "sents", "1"};
+	static const char *const texts[] = {"", "unknown", "delivered ", " sent", "partially",
+	    "receiving", "cancelled", "sen", "sents", "1"};
 	for (size_t i = 0; i < COUNT_OF(texts); i++)
 		assert_int_equal(status_from_name(slice_of(texts[i])), STATUS_UNKNOWN);
 	assert_int_equal(status_from_name(SLICE("sent\0")), STATUS_UNKNOWN);
@@ -106,6 +117,7 @@ main(void)
 	    cmocka_unit_test(every_status_has_its_name_and_its_event),
 	    cmocka_unit_test(the_table_is_in_rank_order),
 	    cmocka_unit_test(event_streams_writes_upper_case),
+	    cmocka_unit_test(partially_delivered_is_sent_and_keeps_its_name),
 	    cmocka_unit_test(any_other_text_is_unknown),
 	    cmocka_unit_test(sets_hold_what_they_say),
 	    cmocka_unit_test(event_types_are_known_by_exact_name),

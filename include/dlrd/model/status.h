@@ -40,10 +40,14 @@ enum message_status {
 	(STATUS_BIT(STATUS_SENT) | STATUS_BIT(STATUS_DELIVERED) | STATUS_BIT(STATUS_UNDELIVERED) | \
 	    STATUS_BIT(STATUS_READ))
 
-/* By name in any case (Event Streams writes upper case); STATUS_UNKNOWN for any other text. */
+/* By name in any case (Event Streams writes upper case); partially_delivered is STATUS_SENT.
+ * STATUS_UNKNOWN for any other text. */
 enum message_status status_from_name(struct slice name);
 
 /* The name in lower case; absent for STATUS_UNKNOWN. */
 struct slice status_name(enum message_status status);
+
+/* The name itself in lower case, partially_delivered as such; absent for one of STATUS_UNKNOWN. */
+struct slice status_spelling(struct slice name);
 
 #endif
