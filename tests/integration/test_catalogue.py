@@ -231,3 +231,19 @@ def test_the_catalogue_that_is_shipped_names_all_that_the_frequent_failures_have
     assert {row["code"] for row in rows if row["name"]} == set(frequent)
     assert built_in.metric("dlrd_unknown_error_codes_total") == 0
     assert built_in.get("/v1/errors?limit=1000") == shipped.get("/v1/errors?limit=1000")
+
+
+def test_the_catalogue_says_what_twilio_does_now(make_daemon):
+    daemon = make_daemon({"store": {"error_codes": None}})
+    found = {row["code"]: row for row in daemon.get("/v1/errors?limit=1000")["errors"]}
+    unreachable = found[30046]
+    assert (unreachable["kind"], unreachable["permanence"]) == ("handset", "transient")
+    assert "RCS" in unreachable["action"] and "unreachable" in unreachable["action"]
+    assert "30046" in found[30036]["action"]  # what the same was before
+    assert "Remove MaxPrice" in found[30010]["action"]
+    assert "Raise" not in found[30010]["action"]
+    assert "toll-free" in found[30915]["action"]
+    new = [20007, 21100, 21422, 21450, *range(21475, 21480), 59000, 59004, 59100, 59103, 59200]
+    assert set(new) <= found.keys()
+    shown = daemon.cli("catalogue", "--json").stdout
+    assert "Remove MaxPrice" in shown

@@ -842,9 +842,9 @@ the_catalogue_is_read_in_pages(void **state)
 	assert_ok(store_read_catalogue(reader, 0, 0, count_code, &all));
 	assert_ok(store_read_catalogue(reader, 0, 10, count_code, &page));
 	assert_ok(store_read_catalogue(reader, catalogue.entries[9].code, 0, count_code, &rest));
-	assert_int_equal(all, 747);
+	assert_int_equal(all, 761);
 	assert_int_equal(page, 10);
-	assert_int_equal(rest, 737);
+	assert_int_equal(rest, 751);
 	store_reader_close(reader);
 	error_catalogue_done(&catalogue);
 	store_close(store);
