@@ -195,6 +195,21 @@ fill_alert(struct decoder *decoder, struct event *event, const struct callback *
 		event->error_code = alert->error_code;
 }
 
+/* Whether Twilio has opted the number out (docs/events/event-types/messaging/compliance-toolkit).
+ * The documentation has one word for it, in one spelling. */
+static bool
+creates_opt_out(struct slice operation)
+{
+	const struct slice word = SLICE("opt-out-created");
+	bool same = operation.len == word.len;
+	for (size_t i = 0; same && i < word.len; i++) {
+		char byte = operation.ptr[i] == '_' ? '-' : operation.ptr[i];
+		same =
+		    slice_equal_nocase((struct slice){&byte, 1}, (struct slice){&word.ptr[i], 1});
+	}
+	return same;
+}
+
 static void
 fill_meaning(struct decoding *decoding, struct event *event, const struct callback *callback)
 {
@@ -205,6 +220,13 @@ fill_meaning(struct decoding *decoding, struct event *event, const struct callba
 	case CALLBACK_CLICK:
 		event->type = EVENT_CLICKED;
 		event->folds = true;
+		return;
+	case CALLBACK_REASSIGNED:
+		event->type = EVENT_PROGRESS;
+		if (creates_opt_out(callback->status)) {
+			event->consent = CONSENT_OUT;
+			event->cause = SLICE("reassigned-number");
+		}
 		return;
 	case CALLBACK_PREVIEW:
 	case CALLBACK_NOTICE: event->type = EVENT_PROGRESS; return;

@@ -12,6 +12,7 @@
 #define CLICKS (KIND(CALLBACK_CLICK) | KIND(CALLBACK_PREVIEW))
 #define LINKS (CLICKS | KIND(CALLBACK_NOTICE))
 #define ALERTS KIND(CALLBACK_ALERT)
+#define REASSIGNED KIND(CALLBACK_REASSIGNED)
 
 /* The members that fill a field, in lower case without underscores. Where several fill one field,
  * the first in this table that says something does; a field that is set already (a click's status)
@@ -26,10 +27,13 @@ static const struct {
     {"accountsid", ANY, offsetof(struct callback, account)},
     {"from", ANY, offsetof(struct callback, from)},
     {"to", ANY, offsetof(struct callback, to)},
+    {"fromnumber", REASSIGNED, offsetof(struct callback, from)},
+    {"tonumber", REASSIGNED, offsetof(struct callback, to)},
     {"messagingservicesid", ANY, offsetof(struct callback, service)},
     {"messagestatus", MESSAGES, offsetof(struct callback, status)},
     {"eventtype", CLICKS, offsetof(struct callback, status)},
     {"level", ALERTS, offsetof(struct callback, status)},
+    {"consentoperation", REASSIGNED, offsetof(struct callback, status)},
     {"body", MESSAGES, offsetof(struct callback, body)},
     {"rawdlrdonedate", MESSAGES, offsetof(struct callback, done_date)},
     {"optouttype", MESSAGES, offsetof(struct callback, opt_out)},
@@ -58,6 +62,7 @@ static const struct {
 	SLICE_INIT("link-shortened")},
     {SLICE_INIT("com.twilio.eventstreams.test-event"), CALLBACK_NOTICE, SLICE_INIT("test")},
     {SLICE_INIT("com.twilio.error-logs.error.logged"), CALLBACK_ALERT, {NULL, 0}},
+    {SLICE_INIT("com.twilio.messaging.reassigned-number.detected"), CALLBACK_REASSIGNED, {NULL, 0}},
 };
 
 #define MESSAGE_EVENT SLICE("com.twilio.messaging.message.")
@@ -216,6 +221,8 @@ complete(struct element *element)
 		callback->status = message_event_of(element->type);
 	if (callback->kind == CALLBACK_INBOUND && callback->status.len == 0)
 		callback->status = SLICE("received");
+	if (callback->kind == CALLBACK_REASSIGNED && callback->status.len == 0)
+		callback->status = SLICE("detected");
 	if (callback->kind == CALLBACK_INBOUND && callback->body.ptr == NULL)
 		callback->body = SLICE("");
 	if (callback->kind == CALLBACK_ALERT) {
@@ -255,6 +262,7 @@ judge(struct element *element, enum route_kind route)
 	bool is_sid = callback_is_sid(callback->message);
 	if (!route_takes(route, element->type.ptr != NULL) ||
 	    callback_is_conversation(callback->message) ||
+	    (callback->kind == CALLBACK_REASSIGNED && callback->to.len == 0) ||
 	    (!is_sid && (callback->message.len > 0 || needs_message(callback->kind))))
 		callback->kind = CALLBACK_UNRECOGNISED;
 	if (!is_sid)

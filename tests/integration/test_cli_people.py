@@ -402,3 +402,49 @@ def test_each_command_has_help(command):
         assert result.returncode == 0 and result.stdout.startswith(f"Usage: dlrd {command}")
         assert all(len(line) <= 100 for line in result.stdout.splitlines())
     assert command in harness.dlrd("--help").stdout
+
+
+# --- an opt-out that Twilio made ---
+
+
+def reassigned(number, **more):
+    return {"specversion": "1.0", "type": "com.twilio.messaging.reassigned-number.detected",
+            "source": "AB00000000000000000000000001", "id": new_sid("NO"),
+            "dataschema": "https://events-schemas.twilio.com/"
+                          "DemandGrowth.ReassignedPhoneNumberDetectedEvent/1",
+            "datacontenttype": "2025-10-08T07:17:02.363Z",
+            "data": {"event_id": "1c70", "timestamp": "2026-09-21T00:00:00Z",
+                     "account_sid": ACCOUNT, "from_number": "+15017122661", "to_number": number,
+                     "is_reassigned": True, "last_verified_date": "2026-08-01",
+                     "consent_operation": "opt-out-created",
+                     "consent_updated_at": "2026-09-21T00:00:00Z", **more}}
+
+
+def test_an_opt_out_that_twilio_made_enters_the_ledger_with_its_cause(daemon):
+    events = [reassigned(phone(71)), reassigned(phone(72), consent_operation="none"),
+              reassigned(phone(73), to_number=None)]
+    for body in (events, events[0]):  # told twice
+        assert daemon.ask(harness.signed_json("/sms/twilio?account=W", body)).status == 204
+    answer = daemon.get(f"/v1/optouts/{phone(71)}".replace("+", "%2B"))
+    (scope,) = answer["scopes"]
+    assert (answer["state"], scope["scope"], scope["cause"]) == (
+        "out", "+15017122661", "reassigned-number")
+    (evidence,) = answer["history"]
+    assert (evidence["cause"], evidence["state"], evidence["changed"]) == (
+        "reassigned-number", "out", True)
+    shown = ask(daemon, "optouts", phone(71))
+    assert "reassigned-number" in json.dumps(shown)
+    assert "reassigned-number" in daemon.cli("optouts").stdout
+    assert "reassigned-number" in daemon.cli("optouts", "--csv").stdout
+    assert [row["cause"] for row in daemon.get("/v1/optouts/changes")["changes"]] == [
+        "reassigned-number"]
+    assert [(event["type"], event["status"]) for event in daemon.events()] == [
+        ("Progress", "opt-out-created"), ("Progress", "none"), ("Unrecognised", "opt-out-created")]
+    assert daemon.sql("SELECT count(*) FROM message") == [(0,)]
+
+    daemon.audit()
+    daemon.cli("rebuild")
+    daemon.audit()
+    assert len(daemon.get("/v1/optouts")["optouts"]) == 1
+    daemon.keep(target_for(), reply_params(new_sid(), "START", 71), 200)  # the new owner's word
+    assert daemon.get(f"/v1/optouts/{phone(71)}".replace("+", "%2B"))["state"] == "in"

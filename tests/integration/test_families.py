@@ -176,6 +176,20 @@ class Family:
         self.target, self.mark = target, mark
 
 
+# as docs/events/event-types/messaging/compliance-toolkit has it
+REASSIGNED = without(cloud("messaging.reassigned-number.detected", {
+    "event_id": "1c70", "timestamp": TIME, "account_sid": ACCOUNT, "from_number": SENDER,
+    "to_number": "<person>", "is_reassigned": True, "last_verified_date": "2024-05-01",
+    "consent_operation": "opt-out-created", "consent_updated_at": LATER},
+    datacontenttype=TIME), "time")
+
+
+def of_reassigned(more):
+    return of_cloud({"event_id": "1c70", "is_reassigned": True,
+                     "last_verified_date": "2024-05-01", "consent_updated_at": LATER, **more},
+                    datacontenttype=TIME)
+
+
 FAMILIES = [
     # status callbacks
     Family("sms sent", "status", "form", status("sent"), out("Sent", "sent"), "sent", SENT),
@@ -444,6 +458,17 @@ FAMILIES = [
            out("Progress", "link-shortened", service=SERVICE, link="https://example.com/offer",
                occurred=TIME, parameters=of_cloud({
                    "shortened_link": "https://x.example/ab", "link_create_time": TIME}))),
+    Family("stream number reassigned and opted out", "events", "json", REASSIGNED,
+           out("Progress", "opt-out-created", message=None, occurred=TIME,
+               parameters=of_reassigned({})),
+           ledger=[("<person>", SENDER, "out", "reassigned-number")]),
+    Family("stream number reassigned, and nothing done", "events", "json",
+           {**REASSIGNED, "data": {**REASSIGNED["data"], "consent_operation": "none"}},
+           out("Progress", "none", message=None, occurred=TIME, parameters=of_reassigned({}))),
+    Family("stream number reassigned, of nobody", "events", "json",
+           {**REASSIGNED, "data": without(REASSIGNED["data"], "to_number")},
+           out("Unrecognised", "opt-out-created", message=None, to=None, occurred=TIME,
+               raw_query="<query>", raw_body="<body>")),
     Family("stream test", "events", "json",
            cloud("eventstreams.test-event", {"test_id": "t1"}),
            plain("Progress", "test", occurred=TIME, parameters=of_cloud({"test_id": "t1"}))),

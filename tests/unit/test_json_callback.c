@@ -65,6 +65,7 @@ note(void *context, const struct callback *callback, struct slice extra, struct 
 	    [CALLBACK_CLICK] = "CLICK",
 	    [CALLBACK_PREVIEW] = "PREVIEW",
 	    [CALLBACK_ALERT] = "ALERT",
+	    [CALLBACK_REASSIGNED] = "REASSIGNED",
 	    [CALLBACK_NOTICE] = "NOTICE",
 	    [CALLBACK_UNRECOGNISED] = "UNRECOGNISED"};
 	struct told *told = context;
@@ -258,6 +259,30 @@ an_error_log_is_an_alert(void **state)
 	    ROUTE_AUTO,
 	    "ALERT status=Odd code=93101 account=AC1 payload={\"a\":1} stream=yes "
 	    "extra={\"data\":{\"payload\":{\"a\":1}}} \n");
+}
+
+#define REASSIGNED_NUMBER                                                        \
+	"\"account_sid\":\"AC1\",\"from_number\":\"+2\",\"is_reassigned\":true," \
+	"\"last_verified_date\":\"2026-08-01\""
+
+static void
+a_reassigned_number_names_both_sides_and_what_twilio_did(void **state)
+{
+	(void)state;
+	/* as docs/events/event-types/messaging/compliance-toolkit has it, without a time */
+	assert_told("{\"type\":\"com.twilio.messaging.reassigned-number.detected\",\"id\":\"NO1\","
+		    "\"datacontenttype\":\"2025-10-08T07:17:02.363Z\",\"data\":{" REASSIGNED_NUMBER
+		    ",\"to_number\":\"+1\",\"timestamp\":\"2026-09-21T00:00:00Z\","
+		    "\"consent_operation\":\"opt-out-created\"}}",
+	    ROUTE_EVENTS,
+	    "REASSIGNED status=opt-out-created account=AC1 from=+2 to=+1 "
+	    "occurred=2026-09-21T00:00:00Z reference=NO1 stream=yes "
+	    "extra={\"datacontenttype\":\"2025-10-08T07:17:02.363Z\",\"data\":{"
+	    "\"is_reassigned\":true,\"last_verified_date\":\"2026-08-01\"}} \n");
+	assert_int_equal(
+	    kind_of(SLICE(EVENT("messaging.reassigned-number.detected", "{" REASSIGNED_NUMBER "}")),
+		ROUTE_AUTO),
+	    CALLBACK_UNRECOGNISED); /* of nobody */
 }
 
 static void
@@ -658,6 +683,7 @@ main(void)
 	    cmocka_unit_test(a_clicked_link_of_the_stream_is_a_click),
 	    cmocka_unit_test(what_nothing_follows_from_is_a_notice),
 	    cmocka_unit_test(an_error_log_is_an_alert),
+	    cmocka_unit_test(a_reassigned_number_names_both_sides_and_what_twilio_did),
 	    cmocka_unit_test(an_array_is_told_one_by_one),
 	    cmocka_unit_test(the_first_refusal_ends_the_reading),
 	    cmocka_unit_test(a_type_that_is_not_listed_is_unrecognised),

@@ -25,6 +25,7 @@ enum callback_kind {
 	CALLBACK_CLICK,   /* a person opened a shortened link */
 	CALLBACK_PREVIEW, /* a program fetched it to show what is behind it */
 	CALLBACK_ALERT, /* Twilio's debugger: a request of Twilio's to us, or of ours, went wrong */
+	CALLBACK_REASSIGNED, /* a number has another owner, whom Twilio may have opted out */
 	CALLBACK_NOTICE, /* understood, and nothing follows: a sink's test event, a link was made */
 	CALLBACK_UNRECOGNISED
 };
@@ -36,7 +37,8 @@ struct callback {
 	struct slice status;  /* MessageStatus, else SmsStatus, else a channel's EventType; "read"
 				 where EventType is READ, unless the message is said to have failed;
 				 for a click, preview or notice what it is: "click", "preview",
-				 "test",  "link-shortened"; for an alert its level in lower case */
+				 "test",  "link-shortened"; for an alert its level in lower case; for
+				 a reassigned number what Twilio did: "opt-out-created" */
 	int64_t error_code;   /* ErrorCode; -1 where there is none, or it is no number of 1 to 9
 				 digits (then it is kept beside), or it tells why a fallback URL was
 				 called */
