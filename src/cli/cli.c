@@ -137,6 +137,20 @@ cli_open_store(const struct cli_command *command, const char *config_path, const
 	return reader;
 }
 
+int64_t
+cli_country_code(const char *config_path, const char *directory)
+{
+	struct settings *settings = NULL;
+	struct buffer problems = BUFFER_EMPTY;
+	int64_t country_code = 0;
+	if (directory == NULL &&
+	    settings_load(config_path, SETTINGS_QUERY, &settings, &problems) == RESULT_OK)
+		country_code = settings->country_code;
+	settings_free(settings);
+	buffer_done(&problems);
+	return country_code;
+}
+
 enum result
 cli_read_file(const char *path, char **out_text, size_t *out_len, struct failure *failure)
 {

@@ -8,6 +8,7 @@ static const char *const change_columns[] = {
     "seq", "time", "number", "scope", "state", "cause", "campaign", NULL};
 static const char *const near_miss_columns[] = {
     "seq", "time", "number", "near_miss", "state", "body", NULL};
+static const char *const candidate_columns[] = {"number", "scope", "state", "since", "cause", NULL};
 static const char *const history_columns[] = {
     "time", "state", "cause", "scope", "message", "changed", "body", NULL};
 
@@ -180,18 +181,74 @@ show_found(
 	return query_end(query, command, result, output, object);
 }
 
+static void
+add_candidate(void *context, const struct consent_row *row)
+{
+	struct report_row cells = report_optout_row(row);
+	output_add(context, &cells);
+}
+
+static bool
+write_candidates(struct query *query, const struct address_spellings *spellings, int64_t at_us,
+    struct output *output)
+{
+	struct json_t *object, *array = NULL;
+	size_t count;
+	if (query->format != OUTPUT_JSON)
+		return output_finish(output, NULL);
+	output_free(output);
+	if (optouts_candidates_json(query->reader, spellings, at_us, &array, &count) != RESULT_OK)
+		return false;
+	object = json_new_object();
+	json_put(object, "candidates", array);
+	bool written = output_json(object);
+	json_free(object);
+	return written;
+}
+
+/* Shows the numbers that may be meant by one whose country code is missing. */
+static int
+show_candidates(struct query *query, const struct cli_command *command,
+    const struct address_spellings *spellings, int64_t at_us)
+{
+	size_t count = 0;
+	struct output *output = output_new(query->format, &report_optouts, candidate_columns);
+	enum result result =
+	    optouts_candidates(query->reader, spellings, at_us, add_candidate, output, &count);
+	if (result != RESULT_OK || count == 0)
+		output_free(output);
+	if (result != RESULT_OK)
+		return query_failure(query, command, result);
+	if (count == 0 && !spellings->is_address)
+		return cli_usage_error(command, "give " ADDRESS_EXPECTED);
+	if (count == 0)
+		return cli_failure(command,
+		    OPTOUT_NO_COUNTRY "; no number in the ledger ends in these digits",
+		    SLICE_ARG(spellings->bare_digits));
+
+	if (!write_candidates(query, spellings, at_us, output))
+		return cli_failure(command, "cannot write the answer");
+	return cli_failure(command,
+	    OPTOUT_NO_COUNTRY "; numbers in the ledger that end in these digits: %zu",
+	    SLICE_ARG(spellings->bare_digits), count);
+}
+
 static int
 show_number(struct query *query, const struct cli_command *command, const struct wanted *wanted,
     const char *word)
 {
 	struct address_spellings spellings;
 	struct optout_filter filter = {.at_us = wanted->at_us};
-	address_spell(slice_of(word), &spellings);
+	int64_t country_code = cli_country_code(query->config, query->directory);
+	address_spell(slice_of(word), country_code, &spellings);
 	enum result result = optouts_find(query->reader, &spellings, wanted->at_us, &filter.number);
 	if (result == RESULT_OK)
 		return show_found(query, command, &filter);
-	if (result != RESULT_NOT_FOUND)
+	if (result != RESULT_NOT_FOUND && result != RESULT_LIMIT)
 		return query_failure(query, command, result);
+	bool is_bare = spellings.bare_digits.ptr != NULL;
+	if (result == RESULT_LIMIT || (is_bare && country_code == 0))
+		return show_candidates(query, command, &spellings, wanted->at_us);
 	if (!spellings.is_address)
 		return cli_usage_error(command, "give " ADDRESS_EXPECTED);
 	return cli_failure(command,
@@ -281,7 +338,11 @@ const struct cli_command cli_optouts = {
 	"Shows the numbers that opted out, by scope: the messaging service or the sender of ours\n"
 	"that it holds for. Of one NUMBER, its state in each scope, and all that the state\n"
 	"follows from; ends with 1 where nothing is known of it. The plus may be left out, and\n"
-	"there may be spaces, hyphens, brackets, 00 or tel: as people write them.\n"
+	"there may be spaces, hyphens, brackets, 00 or tel: as people write them. A number "
+	"without\n"
+	"a country code is one of [numbers] country_code. If that is not set, the numbers that "
+	"end\n"
+	"in its digits are shown, with their states, and the command ends with 1.\n"
 	"\n"
 	"      --scope S         only this messaging service or sender\n"
 	"      --state STATE     out (the default), in: opted in again, or any\n"

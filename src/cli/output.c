@@ -159,6 +159,19 @@ output_finish(struct output *output, struct json_t *object)
 	return written;
 }
 
+bool
+output_json(const struct json_t *value)
+{
+	struct buffer text = BUFFER_EMPTY;
+	bool written = json_write(value, &text) == RESULT_OK;
+	buffer_append_byte(&text, '\n');
+	if (written && !text.failed)
+		fwrite(text.ptr, 1, text.len, stdout);
+	written = written && !text.failed;
+	buffer_done(&text);
+	return written && fflush(stdout) == 0 && !ferror(stdout);
+}
+
 void
 output_free(struct output *output)
 {

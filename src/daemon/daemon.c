@@ -61,6 +61,7 @@ struct daemon {
 	bool store_opened;                           /* at least once; the projector's thread */
 	struct projector *_Atomic projector_running; /* whom on_committed may tell */
 	struct api *_Atomic api_running;             /* whom on_projected may tell */
+	_Atomic int64_t country_code; /* of the configuration in force, for the api's threads */
 	_Atomic bool draining;
 	int api_fds[API_LISTENERS_MAX]; /* until the api takes them over */
 	size_t api_fd_count;
@@ -498,6 +499,12 @@ open_intake(struct daemon *daemon, struct failure *failure)
 	return intake_open(&options, &daemon->intake, failure);
 }
 
+static int64_t
+read_country_code(void *context)
+{
+	return atomic_load(&((struct daemon *)context)->country_code);
+}
+
 static enum result
 open_api(struct daemon *daemon, struct failure *failure)
 {
@@ -515,6 +522,7 @@ start_api(struct daemon *daemon, struct failure *failure)
 					  .ready = is_ready,
 					  .gap = read_gap,
 					  .counting = read_counting,
+					  .country_code = read_country_code,
 					  .ask_rebuild = ask_rebuild,
 					  .read_rebuild = read_rebuild,
 					  .quarantine_path = daemon->quarantine_path,
@@ -525,6 +533,7 @@ start_api(struct daemon *daemon, struct failure *failure)
 	    .token = settings->api_token,
 	    .threads = (unsigned)settings->api_threads,
 	    .listen_count = daemon->api_fd_count};
+	atomic_store(&daemon->country_code, settings->country_code);
 	memcpy(options.listen_fds, daemon->api_fds, sizeof options.listen_fds);
 	daemon->api_fd_count = 0;
 	enum result result = api_start(&options, &daemon->api, failure);
@@ -722,6 +731,7 @@ take_generation(struct daemon *daemon, struct generation *generation, struct buf
 	writer_set_keep(daemon->writer, generation->settings->journal_keep_us,
 	    (uint64_t)generation->settings->journal_size);
 	api_set_token(daemon->api, generation->settings->api_token);
+	atomic_store(&daemon->country_code, generation->settings->country_code);
 	log_set_level(generation->settings->log_level);
 	secrets_tell(generation->settings);
 	log_line(LOG_INFO, "reload: the configuration was read again, with %zu error codes", codes);

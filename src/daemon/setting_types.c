@@ -38,7 +38,8 @@ units_of(enum setting_type type, size_t *out_count, const char **out_example)
 	case SETTING_TEXT:
 	case SETTING_PATH:
 	case SETTING_POLICY:
-	case SETTING_LEVEL: break;
+	case SETTING_LEVEL:
+	case SETTING_COUNTRY: break;
 	}
 	*out_count = 1;
 	*out_example = "a whole number";
@@ -168,6 +169,23 @@ read_text(const struct setting *setting, struct slice text, char **field, struct
 	return RESULT_OK;
 }
 
+/* "+1" and "1" are the same; no country code begins with 0 (ITU-T E.164). */
+static enum result
+read_country(struct slice text, int64_t *out_code, struct failure *failure)
+{
+	int64_t code = 0;
+	struct slice digits = slice_starts_with(text, SLICE("+")) ? slice_from(text, 1) : text;
+	bool is_code = digits.len >= 1 && digits.len <= 3 && digits.ptr[0] >= '1' &&
+		       digits.ptr[0] <= '9' && slice_to_int(digits, &code) == RESULT_OK;
+	if (!is_code && text.len > 0)
+		return failure_set(failure, RESULT_INVALID,
+		    "\"%.*s\" is not a country code; write 1 for North America, 44 for the United "
+		    "Kingdom, and so on",
+		    SLICE_ARG(text));
+	*out_code = code;
+	return RESULT_OK;
+}
+
 enum result
 setting_read(const struct setting *setting, struct slice text, void *field, struct failure *failure)
 {
@@ -191,6 +209,7 @@ setting_read(const struct setting *setting, struct slice text, void *field, stru
 			return RESULT_OK;
 		return failure_set(failure, RESULT_INVALID,
 		    "\"%.*s\" is no level; write error, warning, info or debug", SLICE_ARG(text));
+	case SETTING_COUNTRY: return read_country(text, field, failure);
 	}
 	return RESULT_INVALID;
 }
@@ -217,6 +236,10 @@ setting_write(const struct setting *setting, const void *field, struct buffer *o
 	case SETTING_LEVEL:
 		buffer_append(out, log_level_name(*(const enum log_level *)field));
 		return;
+	case SETTING_COUNTRY:
+		if (*(const int64_t *)field > 0)
+			buffer_appendf(out, "%lld", (long long)*(const int64_t *)field);
+		return;
 	}
 }
 
@@ -236,7 +259,8 @@ setting_done(const struct setting *setting, void *field)
 	case SETTING_BYTES:
 	case SETTING_DURATION:
 	case SETTING_POLICY:
-	case SETTING_LEVEL: return;
+	case SETTING_LEVEL:
+	case SETTING_COUNTRY: return;
 	}
 }
 

@@ -60,6 +60,7 @@ static const struct setting settings_rows[] = {
     {"replies", "window", SETTING_DURATION, FIELD(reply_window_us), "7d", 60 * CLOCK_SECOND_US,
 	90 * CLOCK_DAY_US},
     {"replies", "late", SETTING_DURATION, FIELD(reply_late_us), "15m", 0, 7 * CLOCK_DAY_US},
+    {"numbers", "country_code", SETTING_COUNTRY, FIELD(country_code), "", 0, 0},
     {"log", "level", SETTING_LEVEL, FIELD(log_level), "info", 0, 0},
 };
 
@@ -215,7 +216,8 @@ take_plain_key(struct loading *loading, struct slice section, struct slice key, 
 		    SLICE_ARG(buffer_slice(&keys)));
 	else
 		failure_set(failure, RESULT_INVALID,
-		    "unknown section; there are [server], [api], [store], [replies], [log], "
+		    "unknown section; there are [server], [api], [store], [replies], [numbers], "
+		    "[log], "
 		    "[account SID], [callback /path], [keyword NAME] and [provider NAME]");
 	buffer_done(&keys);
 	return RESULT_INVALID;

@@ -24,6 +24,14 @@ static const char optouts_of_number_sql[] = EVIDENCE_COLUMNS
     " AND (:scope IS NULL OR o.scope = :scope) AND (:state IS NULL OR o.state = :state)"
     " ORDER BY o.scope LIMIT :limit";
 
+#define ENDING "substr(number, -7) = substr(:digits, -7) AND number LIKE '%' || :digits"
+
+/* An index has the last OPTOUT_ENDING_MIN digits. */
+static const char optouts_ending_sql[] = EVIDENCE_COLUMNS
+    " FROM (SELECT number, scope, consent_seq FROM optout WHERE " ENDING
+    " ORDER BY number, scope LIMIT :limit) o JOIN consent l ON l.seq = o.consent_seq" EVIDENCE_JOINS
+    " ORDER BY o.number, o.scope";
+
 #define PAST_OPTOUTS(number, since)                                                             \
 	EVIDENCE_COLUMNS " FROM (SELECT max(seq) AS last FROM consent WHERE " number            \
 			 " AND changed = 1 AND time_us <= :at"                                  \
@@ -35,6 +43,13 @@ static const char optouts_of_number_sql[] = EVIDENCE_COLUMNS
 static const char past_optouts_sql[] =
     PAST_OPTOUTS("1", " AND l.time_us >= :from AND l.time_us < :to");
 static const char past_optouts_of_number_sql[] = PAST_OPTOUTS("number = :number", "");
+
+/* A number that the table optout does not have has no evidence either. */
+static const char past_optouts_ending_sql[] = EVIDENCE_COLUMNS
+    " FROM (SELECT max(seq) AS last FROM consent"
+    " WHERE number IN (SELECT number FROM optout WHERE " ENDING
+    ") AND changed = 1 AND time_us <= :at GROUP BY number, scope) o"
+    " JOIN consent l ON l.seq = o.last" EVIDENCE_JOINS " ORDER BY l.number, l.scope LIMIT :limit";
 
 static const char evidence_sql[] =
     EVIDENCE_COLUMNS " FROM consent l" EVIDENCE_JOINS
@@ -88,6 +103,23 @@ store_read_optouts(struct store_reader *reader, const struct optout_filter *filt
 	reader_bind_number(statement, ":at", filter->at_us);
 	reader_bind_times(statement, filter->from_us, filter->to_us);
 	reader_bind_number(statement, ":after", filter->after_seq);
+	reader_bind_limit(statement, filter->limit);
+	return hand_out(reader, statement, on_row, context);
+}
+
+enum result
+store_read_optouts_ending(struct store_reader *reader, struct slice digits,
+    const struct optout_filter *filter, consent_fn on_row, void *context)
+{
+	sqlite3_stmt *statement;
+	enum result result = filter->at_us != 0 ? reader_ask(reader, QUESTION_PAST_OPTOUTS_ENDING,
+						      past_optouts_ending_sql, &statement)
+						: reader_ask(reader, QUESTION_OPTOUTS_ENDING,
+						      optouts_ending_sql, &statement);
+	if (result != RESULT_OK)
+		return result;
+	reader_bind_text(statement, ":digits", digits);
+	reader_bind_number(statement, ":at", filter->at_us);
 	reader_bind_limit(statement, filter->limit);
 	return hand_out(reader, statement, on_row, context);
 }

@@ -1,5 +1,6 @@
 #include "dlrd/twilio/address.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define E164_MIN 7 /* digits of the shortest numbers there are: +290 and +683 with 4 behind */
@@ -325,13 +326,88 @@ is_written_right(struct slice address)
 	       kind != ADDRESS_OTHER && kind != ADDRESS_SERVICE;
 }
 
+/* Prefixes that are dialled in front of a national number, and not from abroad. In other countries
+ * that have one it is 0 (ITU-T E.164, list of dialling procedures). */
+static const struct {
+	int64_t country_code;
+	struct slice prefix;
+} trunk_prefixes[] = {
+    {1, SLICE_INIT("1")}, {7, SLICE_INIT("8")}, {36, SLICE_INIT("06")}, {370, SLICE_INIT("8")}};
+
+static struct slice
+trunk_prefix(int64_t country_code)
+{
+	for (size_t i = 0; i < sizeof trunk_prefixes / sizeof trunk_prefixes[0]; i++)
+		if (trunk_prefixes[i].country_code == country_code)
+			return trunk_prefixes[i].prefix;
+	return SLICE("0");
+}
+
+/* Adds the number that these digits are in the country. */
+static void
+add_national(struct address_spellings *spellings, struct slice channel, int64_t country_code,
+    struct slice digits)
+{
+	char whole[E164_MAX + 4];
+	int len =
+	    snprintf(whole, sizeof whole, "%lld%.*s", (long long)country_code, SLICE_ARG(digits));
+	if (len >= E164_MIN && len <= E164_MAX)
+		add_number(spellings, channel, (struct slice){whole, (size_t)len});
+}
+
+/* In some countries a 0 in front is part of the number, so that it is tried as well. */
+static void
+add_in_country(struct address_spellings *spellings, struct slice channel, int64_t country_code)
+{
+	struct slice digits = spellings->bare_digits, trunk = trunk_prefix(country_code);
+	if (slice_starts_with(digits, trunk))
+		add_national(spellings, channel, country_code, slice_from(digits, trunk.len));
+	add_national(spellings, channel, country_code, digits);
+}
+
+/* Notes the digits of a number whose country code may be missing. */
+static void
+note_bare(struct address_spellings *spellings, struct slice channel, struct slice plain)
+{
+	bool is_bare = plain.len >= E164_MIN && plain.len <= E164_MAX &&
+		       count_digits(plain) == plain.len && !slice_starts_with(plain, SLICE("00"));
+	if (!is_bare)
+		return;
+	memcpy(spellings->digits_made, plain.ptr, plain.len);
+	spellings->bare_digits = (struct slice){spellings->digits_made, plain.len};
+	spellings->channel = channel;
+}
+
+/* Adds the numbers that plain may be. The last one is the likeliest that was made. */
+static bool
+add_numbers(struct address_spellings *spellings, struct slice channel, int64_t country_code,
+    struct slice plain)
+{
+	char code[8];
+	struct slice digits = digits_of(plain), bare = spellings->bare_digits;
+	size_t count = spellings->count;
+	snprintf(code, sizeof code, "%lld", (long long)country_code);
+	bool in_country = bare.ptr != NULL && country_code > 0;
+	bool begins_with_code = slice_starts_with(bare, slice_of(code));
+
+	if (in_country && begins_with_code)
+		add_in_country(spellings, channel, country_code);
+	if (digits.ptr != NULL)
+		add_number(spellings, channel, digits);
+	if (in_country && !begins_with_code)
+		add_in_country(spellings, channel, country_code);
+	return spellings->count > count || digits.ptr != NULL;
+}
+
 void
-address_spell(struct slice text, struct address_spellings *out_spellings)
+address_spell(struct slice text, int64_t country_code, struct address_spellings *out_spellings)
 {
 	char buffer[ADDRESS_MAX];
 	struct slice rest = unquoted(text), channel = SLICE("");
 	bool has_scheme = take_scheme(&rest);
 	out_spellings->count = 0;
+	out_spellings->bare_digits = SLICE_NONE;
+	out_spellings->channel = SLICE("");
 	add_spelling(out_spellings, text);
 	out_spellings->is_address = !has_scheme && is_written_right(rest);
 	if (out_spellings->is_address)
@@ -340,11 +416,12 @@ address_spell(struct slice text, struct address_spellings *out_spellings)
 		channel = (struct slice){rest.ptr, slice_find(rest, ':') + 1};
 		rest = slice_from(rest, channel.len);
 	}
-	struct slice plain = undecorated(rest, buffer), digits = digits_of(plain);
+
+	struct slice plain = undecorated(rest, buffer);
 	bool is_short = channel.len == 0 && address_kind(plain) == ADDRESS_SHORT_CODE;
 	if (is_short)
 		add_short_code(out_spellings, plain);
-	if (digits.ptr != NULL)
-		add_number(out_spellings, channel, digits);
-	out_spellings->is_address |= digits.ptr != NULL || is_short;
+	note_bare(out_spellings, channel, plain);
+	out_spellings->is_address |=
+	    add_numbers(out_spellings, channel, country_code, plain) || is_short;
 }

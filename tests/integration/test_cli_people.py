@@ -4,7 +4,7 @@ in a table, in JSON and in CSV, which agree."""
 import csv
 import io
 import json
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -160,6 +160,84 @@ def test_a_number_without_an_entry_is_1(people, written):
     result = people.cli("optouts", written, "--json", check=False)
     assert (result.returncode, result.stdout) == (1, "")
     assert "no entry" in result.stderr
+
+
+@pytest.mark.parametrize("written", ["(555) 000-0001", "5550000001", "tel:555-000-0001", "50000001"])
+def test_a_number_without_a_country_code_shows_the_numbers_that_end_in_it(people, written):
+    result = people.cli("optouts", written, "--json", check=False)
+    assert result.returncode == 1 and "neither" not in result.stderr
+    (candidate,) = json.loads(result.stdout)["candidates"]
+    assert candidate["number"] == phone(1)
+    assert {row["scope"]: row["state"] for row in candidate["scopes"]} == {
+        SERVICE: "in", OTHER_SERVICE: "out"}
+    shown = people.cli("optouts", written, check=False)
+    assert shown.returncode == 1
+    assert sorted(line.split()[:3] for line in shown.stdout.splitlines()[1:]) == sorted(
+        [[phone(1), SERVICE, "in"], [phone(1), OTHER_SERVICE, "out"]])
+    answer = people.api("/v1/optouts/" + quote(written, safe=""))
+    assert answer.status == 400
+    assert answer.json()["candidates"] == [candidate]
+    assert people.api("/v1/optouts/" + quote(written, safe="") + "?at=2020-01-01").json()[
+        "candidates"] == []
+
+
+def test_candidates_are_of_the_channel_that_was_written(people):
+    assert [row["number"] for row in people.api("/v1/optouts/whatsapp:5550000003").json()[
+        "candidates"]] == [CAROL]
+    assert people.api("/v1/optouts/whatsapp:5550000001").json()["candidates"] == []
+    assert [row["number"] for row in people.api("/v1/optouts/5550000003").json()[
+        "candidates"]] == [CAROL]
+
+
+def test_a_number_that_is_unknown_without_its_country_code_is_never_neither(people):
+    result = people.cli("optouts", "(555) 999-9999", check=False)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "country code" in result.stderr and "neither" not in result.stderr
+    answer = people.api("/v1/optouts/5559999999")
+    assert (answer.status, answer.json()["candidates"]) == (400, [])
+
+
+@pytest.mark.parametrize("code,national,typed", [
+    ("1", phone(1), ["(555) 000-0001", "555-000-0001", "5550000001", "1 555 000 0001"]),
+    ("+44", "+442079460000", ["020 7946 0000", "2079460000", "(020) 79460000", "442079460000"]),
+    ("39", "+390669820000", ["06 6982 0000", "390669820000"]),
+    ("7", "+79161234567", ["8 916 123-45-67", "9161234567"]),
+])
+def test_a_number_is_completed_with_the_configured_country_code(code, national, typed):
+    daemon = harness.Daemon({"numbers": {"country_code": code}})
+    try:
+        daemon.start()
+        daemon.keep("/sms/twilio", reply_params(new_sid(), "STOP", From=national), 200)
+        daemon.settle()
+        for text in typed:
+            assert ask(daemon, "optouts", text)["number"] == national, text
+            answer = daemon.api("/v1/optouts/" + quote(text, safe=""))
+            assert (answer.status, answer.json()["state"]) == (200, "out"), text
+        result = daemon.cli("optouts", "555 111 2222", check=False)
+        assert result.returncode == 1 and f"+{code.lstrip('+')}5551112222" in result.stderr
+        assert daemon.api("/v1/optouts/5551112222").status == 404
+        text = daemon.config.read_text()
+        daemon.config.write_text(text.replace(f"country_code = {code}", ""))
+        assert daemon.cli("reload").returncode == 0
+        assert daemon.api("/v1/optouts/" + quote(typed[0], safe="")).status == 400
+    finally:
+        daemon.finish()
+
+
+def test_of_two_numbers_that_may_be_meant_both_are_shown():
+    daemon = harness.Daemon({"numbers": {"country_code": "49"}})
+    numbers = ["+4915112345678", "+15112345678"]
+    try:
+        daemon.start()
+        for number in numbers:
+            daemon.keep("/sms/twilio", reply_params(new_sid(), "STOP", From=number), 200)
+        daemon.settle()
+        answer = daemon.api("/v1/optouts/15112345678")
+        assert answer.status == 400
+        assert sorted(row["number"] for row in answer.json()["candidates"]) == sorted(numbers)
+        assert daemon.cli("optouts", "15112345678", check=False).returncode == 1
+    finally:
+        daemon.finish()
 
 
 def test_a_number_as_it_was(people):

@@ -431,6 +431,9 @@ def test_a_number_is_found_however_it_is_written(daemon):
         response = daemon.api("/v1/optouts/" + quote(text, safe=""))
         assert response.status == status, text
         assert status == 404 or "+15560000000" in response.json()["error"]
+    response = daemon.api("/v1/optouts/" + digits[1:])
+    assert response.status == 400
+    check(response.json(), {"$ref": "#/components/schemas/NumberError"})
 
 
 def test_unattributed_replies_are_those_of_the_time(daemon):

@@ -121,7 +121,7 @@ assert_spelled(const char *text, const char *expected)
 {
 	struct address_spellings spellings;
 	struct buffer found = BUFFER_EMPTY;
-	address_spell(slice_of(text), &spellings);
+	address_spell(slice_of(text), 0, &spellings);
 	if (!spellings.is_address)
 		buffer_append(&found, SLICE("-"));
 	assert_in_range(spellings.count, 1, ADDRESS_SPELLINGS_MAX);
@@ -146,7 +146,7 @@ a_number_is_meant_however_it_is_written(void **state)
 	    "\xe2\x80\xaa+15560000000\xe2\x80\xac", "RCS:+1 556 0000000", "rcs: 15560000000"};
 	for (size_t i = 0; i < COUNT_OF(texts); i++) {
 		struct address_spellings spellings;
-		address_spell(slice_of(texts[i]), &spellings);
+		address_spell(slice_of(texts[i]), 0, &spellings);
 		assert_true(spellings.is_address);
 		assert_slice(spellings.items[spellings.count - 1], "+15560000000");
 	}
@@ -180,7 +180,7 @@ what_is_no_address_is_told_apart(void **state)
 	    "MG00000000000000000000000000000001", "15560000000x", "\xff"};
 	for (size_t i = 0; i < COUNT_OF(texts); i++) {
 		struct address_spellings spellings;
-		address_spell(slice_of(texts[i]), &spellings);
+		address_spell(slice_of(texts[i]), 0, &spellings);
 		if (spellings.is_address)
 			print_error("\"%s\"\n", texts[i]);
 		assert_false(spellings.is_address);
@@ -189,7 +189,7 @@ what_is_no_address_is_told_apart(void **state)
 	char *longest = malloc(100000);
 	memset(longest, '1', 100000);
 	struct address_spellings spellings;
-	address_spell((struct slice){longest, 100000}, &spellings);
+	address_spell((struct slice){longest, 100000}, 0, &spellings);
 	assert_false(spellings.is_address);
 	assert_int_equal(spellings.count, 1);
 	free(longest);
@@ -208,7 +208,7 @@ any_text_is_spelled(void **state)
 		for (unsigned k = 1 + random_below(12); k > 0; k--)
 			buffer_append(&text, slice_of(pieces[random_below(COUNT_OF(pieces))]));
 		struct address_spellings spellings;
-		address_spell(buffer_slice(&text), &spellings);
+		address_spell(buffer_slice(&text), random_below(3) * 43, &spellings);
 		assert_in_range(spellings.count, 1, ADDRESS_SPELLINGS_MAX);
 		buffer_done(&text);
 	}

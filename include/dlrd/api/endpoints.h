@@ -38,6 +38,7 @@ struct endpoints_state {
 	void (*gap)(void *context, struct endpoints_gap *out_gap); /* NULL: no gaps */
 	/* projector_read_counting; NULL: callbacks are counted. */
 	void (*counting)(void *context, struct projector_counting *out_counting);
+	int64_t (*country_code)(void *context); /* [numbers] country_code; NULL: none */
 	/* projector_ask_rebuild and projector_read_rebuild. */
 	bool (*ask_rebuild)(void *context);
 	void (*read_rebuild)(void *context, struct projector_rebuild *out_rebuild);

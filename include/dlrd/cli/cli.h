@@ -57,6 +57,10 @@ bool cli_store_file(const struct cli_command *command, const char *config_path,
 struct store_reader *cli_open_store(
     const struct cli_command *command, const char *config_path, const char *directory);
 
+/* [numbers] country_code of the configuration at config_path; 0 if it has none, if it cannot be
+ * read, or if directory is not NULL, which stands in its place. */
+int64_t cli_country_code(const char *config_path, const char *directory);
+
 /* Reads a whole file, or standard input for "-"; RESULT_LIMIT over 64 MiB. The caller frees
  * *out_text. */
 must_check enum result cli_read_file(

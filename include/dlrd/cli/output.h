@@ -23,6 +23,9 @@ void output_add(struct output *output, const struct report_row *row);
  * may be NULL, is freed). False when it could not be written. Frees the output. */
 bool output_finish(struct output *output, struct json_t *object);
 
+/* Writes one JSON value to stdout. Returns false if it could not be written. */
+bool output_json(const struct json_t *value);
+
 /* Frees an output that is not to be written. Accepts NULL. */
 void output_free(struct output *output);
 

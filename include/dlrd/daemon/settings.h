@@ -1,7 +1,8 @@
 /* settings: the configuration file, read, checked and ready to build the daemon from.
  *
- * Each key of [server], [api], [store], [replies] and [log] is a row of one table in settings.c:
- * its type, default, bounds and help. From the row come the parser, the words of an error, and
+ * Each key of [server], [api], [store], [replies], [numbers] and [log] is a row of one table in
+ * settings.c: its type, default, bounds and help. From the row come the parser, the words of an
+ * error, and
  * --print; a test holds conf/dlrd.ini against the table. [account SID], [callback /path], [keyword
  * NAME] and [provider NAME] may stand any number of times, one for each account, path and name.
  *
@@ -54,6 +55,9 @@ struct settings {
 	/* [replies] */
 	int64_t reply_window_us; /* how long after a message an answer is one to it */
 	int64_t reply_late_us; /* how much later than its answer a message's first receipt may be */
+
+	/* [numbers] */
+	int64_t country_code; /* of numbers that are typed without one; 0: none */
 
 	/* [log] */
 	enum log_level log_level;

@@ -34,6 +34,12 @@ typedef void (*consent_fn)(void *context, const struct consent_row *row);
 must_check enum result store_read_optouts(struct store_reader *reader,
     const struct optout_filter *filter, consent_fn on_row, void *context);
 
+/* The states of the numbers that end in these digits, by number and scope: at_us and limit of the
+ * filter count. digits are OPTOUT_ENDING_MIN or more. */
+#define OPTOUT_ENDING_MIN 7
+must_check enum result store_read_optouts_ending(struct store_reader *reader, struct slice digits,
+    const struct optout_filter *filter, consent_fn on_row, void *context);
+
 /* All evidence on one number up to at_us (0: now), oldest first. */
 must_check enum result store_read_evidence(struct store_reader *reader, struct slice number,
     int64_t at_us, consent_fn on_row, void *context);

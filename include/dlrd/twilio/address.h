@@ -36,27 +36,36 @@ struct slice address_kind_name(enum address_kind kind);
  * Borrowed from address. */
 struct slice address_of_person(struct slice address);
 
-#define ADDRESS_SPELLINGS_MAX 4
+#define ADDRESS_SPELLINGS_MAX 7
 #define ADDRESS_MAX 64 /* bytes of the longest address that is put together here */
 
-/* The addresses that a person may mean by a text, those worth trying first in front. */
+/* The addresses that a person may mean by a text, the likeliest first. */
 struct address_spellings {
 	size_t count;
 	struct slice items[ADDRESS_SPELLINGS_MAX]; /* borrowed from the text, or in made */
 	char made[ADDRESS_SPELLINGS_MAX][ADDRESS_MAX];
 	bool is_address; /* the text is one, however it is written */
+	/* The digits of a number that was written without a plus or 00, so that its country code
+	 * may be missing; absent for any other text. In digits_made. */
+	struct slice bare_digits;
+	char digits_made[ADDRESS_MAX];
+	struct slice channel; /* in front of such digits, with its colon; else empty. Borrowed. */
 };
 
-/* What to say where a text is none. */
+/* The error text for a text that is not an address. */
 #define ADDRESS_EXPECTED                                                                \
 	"a number with its country code (+15560000000), a short code, a sender's name " \
 	"or one of these behind a channel (whatsapp:+15560000000)"
 
-/* Reads an address as people write and copy it: exact text first, whatever it is; then the number
- * that it is without quotes and what divides its digits, with the plus that it lacks or that 00
- * stands for, without tel: or sms: in front (RFC 3966, RFC 5724). A plus that was decoded to a
- * space is one of those that it lacks. A national number, with 0 in front, is nobody's: the country
- * is not known. *out_spellings points into itself: do not copy it. */
-void address_spell(struct slice text, struct address_spellings *out_spellings);
+#define ADDRESS_COUNTRY_MAX 999 /* the largest country code has three digits */
+
+/* Reads an address as people write and copy it. The exact text comes first, whatever it is. Then
+ * comes the number without quotes and separators, with the plus that is missing or written as 00,
+ * without tel: or sms: (RFC 3966, RFC 5724). A plus that was decoded to a space counts as missing.
+ * If country_code is not 0, a number without a plus is also read as one of that country, with or
+ * without its trunk prefix (ITU-T E.164, national prefixes). Without a country code, a national
+ * number with 0 in front is not an address. *out_spellings points into itself: do not copy it. */
+void address_spell(
+    struct slice text, int64_t country_code, struct address_spellings *out_spellings);
 
 #endif
