@@ -6,7 +6,8 @@
 
 struct consents {
 	sqlite3 *db;
-	sqlite3_stmt *state, *has, *append, *set, *of_event, *remove, *mark, *forget, *derive;
+	sqlite3_stmt *state, *has, *append, *set, *of_event, *remove, *move, *mark, *forget,
+	    *derive;
 };
 
 enum result
@@ -29,9 +30,11 @@ consents_open(sqlite3 *db, struct consents **out_consents)
 	    {"INSERT INTO optout VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE"
 	     " SET state = excluded.state, consent_seq = excluded.consent_seq",
 		&consents->set},
-	    {"SELECT seq, number, scope FROM consent WHERE event_seq = ?1 LIMIT 1",
+	    {"SELECT seq, number, scope FROM consent WHERE event_seq = ?1"
+	     " AND (?2 IS NULL OR scope = ?2) LIMIT 1",
 		&consents->of_event},
 	    {"DELETE FROM consent WHERE seq = ?1", &consents->remove},
+	    {"UPDATE consent SET scope = ?2 WHERE seq = ?1", &consents->move},
 	    {"UPDATE consent SET changed = e.changes FROM (SELECT seq, state IS NOT lag(state)"
 	     " OVER (ORDER BY seq) AS changes FROM consent WHERE number = ?1 AND scope = ?2) e"
 	     " WHERE e.seq = consent.seq AND e.changes <> consent.changed",
@@ -123,33 +126,71 @@ consents_add(
 	return sql_result(code);
 }
 
-/* Removes the piece of evidence on which the statement of_event stands, and derives the state of
- * its number and scope anew. */
+/* Derives the state of a number and scope, and which evidence changed it. */
 static int
-remove_evidence(struct consents *consents)
+derive_state(struct consents *consents, struct slice number, struct slice scope)
 {
-	sqlite3_stmt *row = consents->of_event;
 	sqlite3_stmt *const steps[] = {consents->mark, consents->forget, consents->derive};
-	sqlite3_bind_int64(consents->remove, 1, sqlite3_column_int64(row, 0));
-	int code = sql_run(consents->remove);
+	int code = SQLITE_OK;
 	for (size_t i = 0; code == SQLITE_OK && i < sizeof steps / sizeof steps[0]; i++) {
-		bind_key(steps[i], sql_text(row, 1), sql_text(row, 2), SLICE_NONE);
+		bind_key(steps[i], number, scope, SLICE_NONE);
 		code = sql_run(steps[i]);
 	}
 	return code;
 }
 
-enum result
-consents_retract(struct consents *consents, int64_t event_seq)
+/* Removes the piece of evidence that the statement of_event is at, or moves it to another scope. */
+static int
+change_evidence(struct consents *consents, struct slice to_scope)
 {
-	int code = SQLITE_DONE, removed = SQLITE_OK;
+	sqlite3_stmt *row = consents->of_event;
+	sqlite3_stmt *change = to_scope.ptr == NULL ? consents->remove : consents->move;
+	struct slice number = sql_text(row, 1);
+	sqlite3_bind_int64(change, 1, sqlite3_column_int64(row, 0));
+	if (to_scope.ptr != NULL)
+		sql_bind_text(change, 2, to_scope);
+	int code = sql_run(change);
+	if (code == SQLITE_OK)
+		code = derive_state(consents, number, sql_text(row, 2));
+	if (code == SQLITE_OK && to_scope.ptr != NULL)
+		code = derive_state(consents, number, to_scope);
+	return code;
+}
+
+/* Changes each piece of evidence of an event in the scope; absent scopes as in change_evidence. */
+static enum result
+change_all(struct consents *consents, int64_t event_seq, struct slice scope, struct slice to_scope,
+    bool *out_changed)
+{
+	bool any = false;
+	int code = SQLITE_DONE, changed = SQLITE_OK;
 	sqlite3_bind_int64(consents->of_event, 1, event_seq);
-	while (removed == SQLITE_OK && (code = sqlite3_step(consents->of_event)) == SQLITE_ROW) {
-		removed = remove_evidence(consents);
+	sql_bind_text(consents->of_event, 2, scope);
+	while (changed == SQLITE_OK && (code = sqlite3_step(consents->of_event)) == SQLITE_ROW) {
+		changed = change_evidence(consents, to_scope);
+		any = true;
 		sqlite3_reset(consents->of_event);
 	}
 	sqlite3_reset(consents->of_event);
-	return sql_result(removed != SQLITE_OK ? removed : code);
+	*out_changed = any;
+	return sql_result(changed != SQLITE_OK ? changed : code);
+}
+
+enum result
+consents_retract(struct consents *consents, int64_t event_seq)
+{
+	bool changed;
+	return change_all(consents, event_seq, SLICE_NONE, SLICE_NONE, &changed);
+}
+
+enum result
+consents_move(struct consents *consents, int64_t event_seq, struct slice scope,
+    struct slice to_scope, bool *out_moved)
+{
+	*out_moved = false;
+	if (slice_equal(scope, to_scope))
+		return RESULT_OK;
+	return change_all(consents, event_seq, scope, to_scope, out_moved);
 }
 
 /* Evidence with the state before it; 'changed' should be whether the two differ. */
@@ -163,10 +204,10 @@ consents_retract(struct consents *consents, int64_t event_seq)
 	" GROUP BY number, scope)"
 
 /* Events whose evidence is not in the ledger. */
-#define UNTOLD                                                  \
-	" FROM event e JOIN provider p ON p.id = e.provider_id" \
-	" WHERE e.consent IS NOT NULL AND e.peer <> ''"         \
-	" AND (p.service <> '' OR p.sender <> '')"              \
+#define UNTOLD                                                                              \
+	" FROM event e" CONSENT_SCOPE_JOINS " WHERE e.consent IS NOT NULL AND e.peer <> ''" \
+	" AND (p.service <> '' OR p.sender <> ''"                                           \
+	"  OR " REFUSAL " AND p.account <> '')"                                             \
 	" AND NOT EXISTS (SELECT 1 FROM consent l WHERE l.event_seq = e.seq)"
 
 /* Puts evidence back that only an event still holds: in its old place where that is free, which is
@@ -176,8 +217,8 @@ restore_evidence(sqlite3 *db)
 {
 	sqlite3_stmt *untold = NULL, *insert = NULL;
 	int code = sql_prepare(db,
-	    "SELECT e.seq, e.peer, CASE p.service WHEN '' THEN p.sender ELSE p.service END,"
-	    " e.consent, e.cause, e.time_us" UNTOLD " AND e.seq > ?1 ORDER BY e.seq LIMIT 1",
+	    "SELECT e.seq, e.peer, " CONSENT_SCOPE ", e.consent, e.cause, e.time_us" UNTOLD
+	    " AND e.seq > ?1 ORDER BY e.seq LIMIT 1",
 	    &untold);
 	if (code == SQLITE_OK)
 		code = sql_prepare(db,
@@ -261,8 +302,8 @@ consents_close(struct consents *consents)
 	if (consents == NULL)
 		return;
 	sqlite3_stmt *statements[] = {consents->state, consents->has, consents->append,
-	    consents->set, consents->of_event, consents->remove, consents->mark, consents->forget,
-	    consents->derive};
+	    consents->set, consents->of_event, consents->remove, consents->move, consents->mark,
+	    consents->forget, consents->derive};
 	for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
 		sqlite3_finalize(statements[i]);
 	free(consents);

@@ -11,18 +11,25 @@
 	" JOIN event e ON e.seq = l.event_seq JOIN campaign c ON c.id = e.campaign_id" \
 	" LEFT JOIN message m ON m.id = e.message_id"
 
+/* An opt-out from an account holds for each of its services and senders. */
+#define IN_SCOPE(scope)                                               \
+	" AND (:scope IS NULL OR " scope " = :scope OR " scope        \
+	" IN (SELECT p.account FROM provider p WHERE p.account <> ''" \
+	" AND (p.service = :scope OR p.sender = :scope)))"
+
 static const char optouts_sql[] = EVIDENCE_COLUMNS
     " FROM optout o JOIN consent l ON l.seq = o.consent_seq" EVIDENCE_JOINS
-    " WHERE o.consent_seq > :after AND (:number IS NULL OR o.number = :number)"
-    " AND (:scope IS NULL OR o.scope = :scope) AND (:state IS NULL OR o.state = :state)"
-    " AND l.time_us >= :from AND l.time_us < :to ORDER BY o.consent_seq LIMIT :limit";
+    " WHERE o.consent_seq > :after AND (:number IS NULL OR o.number = :number)" IN_SCOPE(
+	"o.scope") " AND (:state IS NULL OR o.state = :state)"
+		   " AND l.time_us >= :from AND l.time_us < :to ORDER BY o.consent_seq LIMIT "
+		   ":limit";
 
 /* Of one number the primary key finds it. */
-static const char optouts_of_number_sql[] = EVIDENCE_COLUMNS
-    " FROM optout o JOIN consent l ON l.seq = o.consent_seq" EVIDENCE_JOINS
-    " WHERE o.number = :number AND o.consent_seq > :after"
-    " AND (:scope IS NULL OR o.scope = :scope) AND (:state IS NULL OR o.state = :state)"
-    " ORDER BY o.scope LIMIT :limit";
+static const char optouts_of_number_sql[] =
+    EVIDENCE_COLUMNS " FROM optout o JOIN consent l ON l.seq = o.consent_seq" EVIDENCE_JOINS
+		     " WHERE o.number = :number AND o.consent_seq > :after" IN_SCOPE(
+			 "o.scope") " AND (:state IS NULL OR o.state = :state)"
+				    " ORDER BY o.scope LIMIT :limit";
 
 #define ENDING "substr(number, -7) = substr(:digits, -7) AND number LIKE '%' || :digits"
 
@@ -32,13 +39,14 @@ static const char optouts_ending_sql[] = EVIDENCE_COLUMNS
     " ORDER BY number, scope LIMIT :limit) o JOIN consent l ON l.seq = o.consent_seq" EVIDENCE_JOINS
     " ORDER BY o.number, o.scope";
 
-#define PAST_OPTOUTS(number, since)                                                             \
-	EVIDENCE_COLUMNS " FROM (SELECT max(seq) AS last FROM consent WHERE " number            \
-			 " AND changed = 1 AND time_us <= :at"                                  \
-			 " AND (:scope IS NULL OR scope = :scope) GROUP BY number, scope) o"    \
-			 " JOIN consent l ON l.seq = o.last" EVIDENCE_JOINS                     \
-			 " WHERE l.seq > :after AND (:state IS NULL OR l.state = :state)" since \
-			 " ORDER BY l.seq LIMIT :limit"
+#define PAST_OPTOUTS(number, since)                                                         \
+	EVIDENCE_COLUMNS                                                                    \
+	" FROM (SELECT max(seq) AS last FROM consent WHERE " number                         \
+	" AND changed = 1 AND time_us <= :at" IN_SCOPE(                                     \
+	    "scope") " GROUP BY number, scope) o"                                           \
+		     " JOIN consent l ON l.seq = o.last" EVIDENCE_JOINS                     \
+		     " WHERE l.seq > :after AND (:state IS NULL OR l.state = :state)" since \
+		     " ORDER BY l.seq LIMIT :limit"
 
 static const char past_optouts_sql[] =
     PAST_OPTOUTS("1", " AND l.time_us >= :from AND l.time_us < :to");

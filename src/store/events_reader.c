@@ -56,8 +56,9 @@ static const char replies_sql[] = EVENT_COLUMNS
 
 /* Filtered by the campaign that the reply counts in, too. */
 static const char near_misses_sql[] = EVENT_COLUMNS
-    "e.seq, (SELECT o.state FROM optout o WHERE o.number = coalesce(nullif(m.peer, ''), e.peer)"
-    "  AND o.scope = CASE p.service WHEN '' THEN p.sender ELSE p.service END) FROM event e"
+    "e.seq, (SELECT max(o.state) FROM optout o"
+    "  WHERE o.number = coalesce(nullif(m.peer, ''), e.peer) AND o.scope IN (p.account,"
+    "  CASE p.service WHEN '' THEN p.sender ELSE p.service END)) FROM event e"
     " JOIN provider p ON p.id = e.provider_id LEFT JOIN message m ON m.id = e.message_id"
     " JOIN tagset t ON t.id = coalesce(m.tagset_id, e.tagset_id)"
     " JOIN campaign c ON c.id = t.campaign_id"

@@ -1,5 +1,6 @@
 #include "dlrd/store/receipts.h"
 
+#include "dlrd/base/buffer.h"
 #include "dlrd/twilio/address.h"
 
 #include <stdlib.h>
@@ -9,7 +10,8 @@
 struct receipts {
 	sqlite3 *db;
 	sqlite3_stmt *insert, *by_reference, *read, *parties, *complete, *complete_body,
-	    *complete_consent, *correct_consent, *complete_extra, *move, *known_code, *insert_alert;
+	    *complete_consent, *correct_consent, *complete_extra, *move, *known_code, *insert_alert,
+	    *scope, *nameless;
 };
 
 /* What an event says of itself, as ids: its own tags and its own sender. */
@@ -38,8 +40,9 @@ receipts_open(sqlite3 *db, struct receipts **out_receipts)
 	     " ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)",
 		&receipts->insert},
 	    {"SELECT 1 FROM event WHERE reference = ?1", &receipts->by_reference},
-	    {"SELECT provider_id, tagged, time_us, peer, consent, stream, body, cause FROM event"
-	     " WHERE seq = ?1",
+	    {"SELECT e.provider_id, e.tagged, e.time_us, e.peer, e.consent, e.stream, e.body,"
+	     " e.cause, p.service = '' AND p.sender = '' FROM event e JOIN provider p"
+	     " ON p.id = e.provider_id WHERE e.seq = ?1",
 		&receipts->read},
 	    {"SELECT e.peer, p.service, p.sender FROM event e JOIN provider p"
 	     " ON p.id = e.provider_id WHERE e.seq = ?1",
@@ -70,6 +73,13 @@ receipts_open(sqlite3 *db, struct receipts **out_receipts)
 		&receipts->move},
 	    {"SELECT 1 FROM error_catalogue WHERE code = ?1", &receipts->known_code},
 	    {"INSERT INTO alert VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", &receipts->insert_alert},
+	    {"SELECT coalesce(nullif(service, ''), nullif(sender, ''), account) FROM provider"
+	     " WHERE id = ?1",
+		&receipts->scope},
+	    {"SELECT e.seq FROM event e JOIN provider p ON p.id = e.provider_id"
+	     " WHERE e.message_id = ?1 AND e.seq > ?2 AND " REFUSAL " AND p.service = ''"
+	     " AND p.sender = '' ORDER BY e.seq LIMIT 1",
+		&receipts->nameless},
 	};
 	int code = SQLITE_OK;
 	for (size_t i = 0; code == SQLITE_OK && i < sizeof rows / sizeof rows[0]; i++)
@@ -226,6 +236,83 @@ add_reply(struct store *store, const struct event *event, const struct message_r
 	return replies_add(store->replies, &reply);
 }
 
+/* --- the scope of a refusal (error 21610) that does not name one --- */
+
+static bool
+names_sender(const struct event *event)
+{
+	return event->service.len > 0 || event_sender(event).len > 0;
+}
+
+/* Writes the provider's scope: its service, else its sender, else the account. */
+static enum result
+read_scope(struct receipts *receipts, int64_t provider_id, struct buffer *out_scope)
+{
+	sqlite3_bind_int64(receipts->scope, 1, provider_id);
+	int code = sqlite3_step(receipts->scope);
+	buffer_clear(out_scope);
+	if (code == SQLITE_ROW)
+		buffer_append(out_scope, sql_text(receipts->scope, 0));
+	sqlite3_reset(receipts->scope);
+	return out_scope->failed ? RESULT_NO_MEMORY : sql_result(code);
+}
+
+/* Adds the event's evidence, for provider_id's scope if it is an opt-out that names none. */
+static enum result
+add_consent(struct store *store, const struct event *event, int64_t provider_id, int64_t seq,
+    struct store_added *out_added)
+{
+	struct event told = *event;
+	struct buffer scope = BUFFER_EMPTY;
+	bool has = false, changed = false;
+	enum result result = RESULT_OK;
+	if (event->consent == CONSENT_OUT && event->type != EVENT_REPLIED && !names_sender(event)) {
+		result = read_scope(store->receipts, provider_id, &scope);
+		told.service = buffer_slice(&scope);
+	}
+	if (result == RESULT_OK)
+		result = consents_has(store->consents, &told, seq, &has);
+	if (result == RESULT_OK && !has)
+		result = consents_add(store->consents, &told, seq, &changed);
+	out_added->consent_changed |= changed;
+	buffer_done(&scope);
+	return result;
+}
+
+/* The message's sender is another one than before, or is known now: the opt-outs that name none
+ * follow it. */
+static enum result
+move_consents(struct store *store, const struct message_row *before, const struct message_row *row,
+    struct store_added *out_added)
+{
+	if (before->id == 0 || before->provider_id == row->provider_id ||
+	    row->message.failed_us == 0)
+		return RESULT_OK;
+	struct buffer old = BUFFER_EMPTY, new = BUFFER_EMPTY;
+	sqlite3_stmt *nameless = store->receipts->nameless;
+	enum result result = read_scope(store->receipts, before->provider_id, &old);
+	if (result == RESULT_OK)
+		result = read_scope(store->receipts, row->provider_id, &new);
+	for (int64_t seq = 0; result == RESULT_OK;) {
+		sqlite3_bind_int64(nameless, 1, row->id);
+		sqlite3_bind_int64(nameless, 2, seq);
+		int code = sqlite3_step(nameless);
+		if (code == SQLITE_ROW)
+			seq = sqlite3_column_int64(nameless, 0);
+		sqlite3_reset(nameless);
+		result = sql_result(code);
+		if (code != SQLITE_ROW)
+			break;
+		bool moved = false;
+		result = consents_move(
+		    store->consents, seq, buffer_slice(&old), buffer_slice(&new), &moved);
+		out_added->consent_changed |= moved;
+	}
+	buffer_done(&old);
+	buffer_done(&new);
+	return result;
+}
+
 /* The row's message as it will be with the event, and the figures changed by the difference. */
 static enum result
 fold_event(struct store *store, const struct event *event, struct message_row *row,
@@ -239,6 +326,8 @@ fold_event(struct store *store, const struct event *event, struct message_row *r
 	out_added->conflict =
 	    message_conflicts(&row->message) && !message_conflicts(&before.message);
 	result = store_save_message(store, &before, row, event->message);
+	if (result == RESULT_OK)
+		result = move_consents(store, &before, row, out_added);
 	if (result == RESULT_OK && event->type == EVENT_REPLIED)
 		result = add_reply(store, event, row, place);
 	if (result == RESULT_OK)
@@ -254,6 +343,7 @@ fold_event(struct store *store, const struct event *event, struct message_row *r
 struct completion {
 	int64_t provider_id; /* of both */
 	bool provider, tags, peer, consent, body, reply;
+	bool sender;     /* service or sender, and so the scope of an opt-out */
 	bool workspace;  /* of a message without a campaign */
 	bool agrees;     /* both say the same of consent */
 	bool corrects;   /* Twilio's own word on it (OptOutType) comes after our reading */
@@ -280,7 +370,8 @@ compare_with_stored(struct store *store, const struct event *event, const struct
 		    .consent = event->consent != CONSENT_SILENT && sql_text(read, 4).len == 0,
 		    .body = event->body.len > 0 && sql_text(read, 6).len == 0,
 		    .reply = event->type == EVENT_REPLIED,
-		    .callback = sqlite3_column_int(read, 5) != 0 && !event->stream};
+		    .callback = sqlite3_column_int(read, 5) != 0 && !event->stream,
+		    .sender = sqlite3_column_int(read, 8) != 0 && names_sender(event)};
 		if (out_completion->provider)
 			result = names_merge_providers(store->names, stored_provider,
 			    place->provider_id, &out_completion->provider_id);
@@ -291,7 +382,8 @@ compare_with_stored(struct store *store, const struct event *event, const struct
 	bool has = true, same = !out_completion->consent &&
 				slice_equal(sql_text(read, 4), consent_name(event->consent));
 	sqlite3_reset(read);
-	if (result == RESULT_OK && same && event->consent != CONSENT_SILENT)
+	/* If it does not name the sender, add_joint_consent looks for what both say together. */
+	if (result == RESULT_OK && same && names_sender(event) && event->consent != CONSENT_SILENT)
 		result = consents_has(store->consents, event, seq, &has);
 	out_completion->agrees = out_completion->consent || same;
 	out_completion->consent = out_completion->consent || !has;
@@ -353,9 +445,9 @@ complete_consent(
 	sql_bind_text(complete, 3, consent_name(event->consent));
 	sql_bind_text(complete, 4, event->cause);
 	enum result result = sql_result(sql_run(complete));
-	return result != RESULT_OK
-		   ? result
-		   : consents_add(store->consents, event, seq, &out_added->consent_changed);
+	return result == RESULT_OK && names_sender(event)
+		   ? add_consent(store, event, 0, seq, out_added)
+		   : result;
 }
 
 static enum result
@@ -370,8 +462,8 @@ correct_consent(struct store *store, const struct event *event, int64_t seq,
 	enum result result = sql_result(sql_run(correct));
 	if (result == RESULT_OK)
 		result = consents_retract(store->consents, seq);
-	if (result == RESULT_OK && event->consent != CONSENT_SILENT)
-		result = consents_add(store->consents, event, seq, &out_added->consent_changed);
+	if (result == RESULT_OK && event->consent != CONSENT_SILENT && names_sender(event))
+		result = add_consent(store, event, 0, seq, out_added);
 	row->message.opted_out = event->consent == CONSENT_OUT;
 	return result;
 }
@@ -388,15 +480,29 @@ complete_extra(struct store *store, const struct event *event, int64_t seq)
 	return sql_result(sql_run(complete));
 }
 
+/* Moves the evidence of a stored event that did not name its sender to the scope that the event
+ * names. */
+static enum result
+give_scope(struct store *store, const struct event *event, int64_t old_provider_id, int64_t seq,
+    bool *out_moved)
+{
+	struct buffer old = BUFFER_EMPTY;
+	struct slice own = event->service.len > 0 ? event->service : event_sender(event);
+	enum result result = read_scope(store->receipts, old_provider_id, &old);
+	if (result == RESULT_OK)
+		result = consents_move(store->consents, seq, buffer_slice(&old), own, out_moved);
+	buffer_done(&old);
+	return result;
+}
+
 /* What the two tellings say of consent together: one may name the person, and the other the scope.
  */
 static enum result
-add_joint_consent(
-    struct store *store, const struct event *event, int64_t seq, struct store_added *out_added)
+add_joint_consent(struct store *store, const struct event *event, const struct message_row *row,
+    int64_t seq, struct store_added *out_added)
 {
 	sqlite3_stmt *parties = store->receipts->parties;
 	struct event joint = *event;
-	bool has = true, changed = false;
 	sqlite3_bind_int64(parties, 1, seq);
 	int code = sqlite3_step(parties);
 	enum result result = sql_result(code);
@@ -405,12 +511,9 @@ add_joint_consent(
 		joint.service = sql_text(parties, 1);
 		joint.from = sql_text(parties, replied ? 0 : 2);
 		joint.to = sql_text(parties, replied ? 2 : 0);
-		result = consents_has(store->consents, &joint, seq, &has);
+		result = add_consent(store, &joint, row->provider_id, seq, out_added);
 	}
-	if (result == RESULT_OK && !has)
-		result = consents_add(store->consents, &joint, seq, &changed);
 	sqlite3_reset(parties);
-	out_added->consent_changed |= changed;
 	return result;
 }
 
@@ -438,15 +541,21 @@ absorb_duplicate(struct store *store, const struct event *event, struct message_
 	if (completion.consent)
 		row->message.opted_out |=
 		    event->type == EVENT_REPLIED && event->consent == CONSENT_OUT;
-	result = complete_event(store, event, seq, place, &completion);
+	if (completion.sender)
+		result =
+		    give_scope(store, event, before.provider_id, seq, &out_added->consent_changed);
+	if (result == RESULT_OK)
+		result = complete_event(store, event, seq, place, &completion);
 	if (result == RESULT_OK && completion.consent)
 		result = complete_consent(store, event, seq, out_added);
 	if (result == RESULT_OK && completion.corrects)
 		result = correct_consent(store, event, seq, row, out_added);
 	if (result == RESULT_OK && event->consent != CONSENT_SILENT && completion.agrees)
-		result = add_joint_consent(store, event, seq, out_added);
+		result = add_joint_consent(store, event, row, seq, out_added);
 	if (result == RESULT_OK)
 		result = store_save_message(store, &before, row, SLICE_NONE);
+	if (result == RESULT_OK)
+		result = move_consents(store, &before, row, out_added);
 	if (result == RESULT_OK)
 		result = note_replies(store, event, &before, row);
 	if (result == RESULT_OK && completion.reply) {
@@ -533,7 +642,8 @@ keep(struct store *store, const struct event *event, const struct message_row *r
 	if (result == RESULT_OK && event->alert != NULL)
 		result = insert_alert(store->receipts, event->alert, seq);
 	if (result == RESULT_OK && event->consent != CONSENT_SILENT)
-		result = consents_add(store->consents, event, seq, &out_added->consent_changed);
+		result = add_consent(store, event,
+		    row->id != 0 ? row->provider_id : place->provider_id, seq, out_added);
 	if (result == RESULT_OK)
 		result = check_code(store->receipts, event, &out_added->unknown_code);
 	if (result == RESULT_OK)
@@ -578,7 +688,8 @@ receipts_close(struct receipts *receipts)
 	sqlite3_stmt *statements[] = {receipts->insert, receipts->by_reference, receipts->read,
 	    receipts->parties, receipts->complete, receipts->complete_body,
 	    receipts->complete_consent, receipts->correct_consent, receipts->complete_extra,
-	    receipts->move, receipts->known_code, receipts->insert_alert};
+	    receipts->move, receipts->known_code, receipts->insert_alert, receipts->scope,
+	    receipts->nameless};
 	for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
 		sqlite3_finalize(statements[i]);
 	free(receipts);

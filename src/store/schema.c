@@ -7,6 +7,16 @@
 	"CASE WHEN e.peer LIKE 'rcs:+%' AND substr(e.peer, 6) NOT GLOB '*[^0-9]*'" \
 	" THEN substr(e.peer, 5) ELSE coalesce(e.peer, '') END"
 
+/* The table optout, and which evidence changed a state, from the evidence. */
+#define DERIVE_OPTOUTS                                                                      \
+	"UPDATE consent SET changed = x.changes FROM (SELECT seq, state IS NOT lag(state)"  \
+	" OVER (PARTITION BY number, scope ORDER BY seq) AS changes FROM consent) x"        \
+	" WHERE x.seq = consent.seq AND x.changes <> consent.changed;"                      \
+	"DELETE FROM optout;"                                                               \
+	"INSERT INTO optout SELECT l.number, l.scope, l.state, l.seq FROM (SELECT max(seq)" \
+	" AS seq FROM consent WHERE changed = 1 GROUP BY number, scope) s"                  \
+	" JOIN consent l ON l.seq = s.seq;"
+
 /* Each step is run whole, inside the migration's transaction.
  *
  * state       one row: the cursor into the journal, the conflict policy the figures follow
@@ -361,8 +371,15 @@ static const char *const steps[] = {
     " JOIN provider p ON p.id = e.provider_id"
     " LEFT JOIN error_catalogue k ON k.code = e.error_code;",
 
-    /* Version 3: numbers are found by their last digits. */
-    "CREATE INDEX optout_ending ON optout(substr(number, -7));",
+    /* Version 3: numbers are found by their last digits; an opt-out without a sender is one from
+     * the account. */
+    "CREATE INDEX optout_ending ON optout(substr(number, -7));"
+    "INSERT INTO consent(number, scope, state, cause, changed, event_seq, time_us)"
+    " SELECT " PERSON ", " CONSENT_SCOPE ", 'out', coalesce(e.cause, ''), 0, e.seq, e.time_us"
+    " FROM event e" CONSENT_SCOPE_JOINS " WHERE " REFUSAL " AND e.peer <> ''"
+    " AND p.account <> '' AND p.service = '' AND p.sender = ''"
+    " AND NOT EXISTS (SELECT 1 FROM consent l WHERE l.event_seq = e.seq) ORDER BY "
+    "e.seq;" DERIVE_OPTOUTS,
 };
 
 #define STEP_COUNT ((int64_t)(sizeof steps / sizeof steps[0]))

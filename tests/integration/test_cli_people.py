@@ -240,6 +240,20 @@ def test_of_two_numbers_that_may_be_meant_both_are_shown():
         daemon.finish()
 
 
+@pytest.mark.parametrize("status", ["failed", "undelivered"])
+def test_an_opt_out_without_a_sender_is_one_from_every_sender_of_the_account(daemon, status):
+    daemon.keep(TARGET, status_params(new_sid(), "delivered", number=8))
+    daemon.keep(TARGET, status_params(new_sid(), status, 21610, 7, From=None))
+    daemon.settle()
+    assert numbers(ask(daemon, "optouts")) == [(phone(7), ACCOUNT)]
+    answer = daemon.get("/v1/optouts/" + phone(7))
+    assert (answer["state"], [row["scope"] for row in answer["scopes"]]) == ("out", [ACCOUNT])
+    for path in ("/v1/optouts?scope=%2B15017122661", f"/v1/optouts?scope={ACCOUNT}"):
+        assert [row["number"] for row in daemon.get(path)["optouts"]] == [phone(7)]
+    assert daemon.get("/v1/optouts?scope=%2B15550109999")["optouts"] == []
+    daemon.audit()
+
+
 def test_a_number_as_it_was(people):
     first = ask(people, "optouts", phone(1))["history"][0]
     found = ask(people, "optouts", phone(1), "--at", exact_time(people, first))

@@ -237,11 +237,62 @@ two_tellings_may_be_evidence_only_together(void **state)
 		struct event other = refused;
 		other.to = SLICE("+9");
 		other.service = SLICE_NONE;
-		assert_false(commit_one(store, order == 0 ? refused : other).consent_changed);
+		/* The one that names the person is one of the account's until more is known. */
+		assert_int_equal(
+		    commit_one(store, order == 0 ? refused : other).consent_changed, order);
 		assert_true(commit_one(store, order == 0 ? other : refused).consent_changed);
 		assert_false(commit_one(store, other).consent_changed);
 		close_store(store);
 		assert_optouts(any, "+9 at MG1: out (error-21610)\n");
+	}
+}
+
+static void
+an_opt_out_without_a_sender_is_one_from_the_account(void **state)
+{
+	(void)state;
+	struct store *store = open_store();
+	struct event refused =
+	    with_consent(receipt_to("SM1", "c", "+9", STATUS_FAILED, T0), CONSENT_OUT);
+	refused.error_code = 21610;
+	refused.from = SLICE_NONE;
+	commit_one(store, receipt_to("SM0", "c", "+8", STATUS_SENT, T0));
+	assert_true(commit_one(store, refused).consent_changed);
+	assert_false(commit_one(store, refused).consent_changed);
+	close_store(store);
+	assert_optouts(any, "+9 at AC1: out (error-21610)\n");
+	/* +1 is a sender of the account, +2 is not. */
+	assert_optouts(
+	    (struct optout_filter){.scope = SLICE("+1")}, "+9 at AC1: out (error-21610)\n");
+	assert_optouts((struct optout_filter){.scope = SLICE("+2")}, "");
+	assert_optouts((struct optout_filter){.scope = SLICE("+1"), .at_us = T0},
+	    "+9 at AC1: out (error-21610)\n");
+	run_sql("DELETE FROM consent; DELETE FROM optout");
+	assert_int_equal(differences(POLICY_DELIVERED_WINS, true), 1);
+	store = open_store();
+	struct store_rebuilt rebuilt;
+	assert_ok(store_rebuild(store, &rebuilt));
+	close_store(store);
+	assert_optouts(any, "+9 at AC1: out (error-21610)\n");
+}
+
+/* In whichever order the two tellings come. */
+static void
+an_opt_out_from_the_account_is_the_senders_once_that_is_known(void **state)
+{
+	(void)state;
+	for (int order = 0; order < 2; order++) {
+		snprintf(path, sizeof path, "%s/%d.db", directory, order);
+		struct store *store = open_store();
+		struct event refused =
+		    with_consent(receipt_to("SM1", "c", "+9", STATUS_FAILED, T0), CONSENT_OUT);
+		refused.error_code = 21610;
+		struct event bare = refused;
+		bare.from = SLICE_NONE;
+		commit_one(store, order == 0 ? bare : refused);
+		commit_one(store, order == 0 ? refused : bare);
+		close_store(store);
+		assert_optouts(any, "+9 at +1: out (error-21610)\n");
 	}
 }
 
@@ -359,6 +410,8 @@ main(void)
 	    EACH(a_duplicate_may_bring_the_service_later),
 	    EACH(a_duplicate_may_bring_the_person_later),
 	    EACH(two_tellings_may_be_evidence_only_together),
+	    EACH(an_opt_out_without_a_sender_is_one_from_the_account),
+	    EACH(an_opt_out_from_the_account_is_the_senders_once_that_is_known),
 	    EACH(the_past_state_is_known),
 	    EACH(lists_are_paged_by_their_changes),
 	    EACH(near_misses_are_listed_with_the_state_of_the_person),

@@ -4,7 +4,9 @@
  * order of arrival and never changed (but taken back where it was our reading of a text, and
  * Twilio's own word, OptOutType, comes later); the last one of a number and scope is its state,
  * which the table optout holds. The scope is the messaging service, or the sender where there is
- * none, as Twilio blocks (help article 223134027). One thread, one connection. */
+ * none, as Twilio blocks (help article 223134027). A refusal (error 21610) that names neither has
+ * its message's scope, and if that is not known either, the account: it is one from every sender of
+ * the account. One thread, one connection. */
 #ifndef DLRD_STORE_CONSENTS_H
 #define DLRD_STORE_CONSENTS_H
 
@@ -16,7 +18,8 @@ struct consents;
 must_check enum result consents_open(sqlite3 *db, struct consents **out_consents);
 
 /* Appends what the event says of consent, which is not CONSENT_SILENT; an event that names no
- * person or none of our side says it of nobody. *out_changed is whether a state changed. */
+ * person or none of our side says it of nobody. *out_changed is whether a state changed.
+ */
 must_check enum result consents_add(
     struct consents *consents, const struct event *event, int64_t event_seq, bool *out_changed);
 
@@ -27,6 +30,11 @@ must_check enum result consents_has(
 
 /* Takes back what was read from an event, since Twilio itself says otherwise. */
 must_check enum result consents_retract(struct consents *consents, int64_t event_seq);
+
+/* Moves an event's evidence from one scope to another, since more is known now; its place in the
+ * ledger stays. *out_moved is whether it had any. */
+must_check enum result consents_move(struct consents *consents, int64_t event_seq,
+    struct slice scope, struct slice to_scope, bool *out_moved);
 
 /* Derives the table optout, and which evidence changed a state, anew from the evidence. */
 must_check enum result consents_rebuild(struct consents *consents, uint64_t *out_mended);

@@ -24,6 +24,18 @@
 	" OR n.kind = 'account' AND n.value = p.account OR n.kind = 'default'"               \
 	" ORDER BY n.kind = 'default', n.kind = 'account', n.kind = 'service' LIMIT 1)"
 
+/* The event e says that Twilio refuses to text its person. */
+#define REFUSAL "e.consent = 'out' AND e.type <> 'Replied'"
+
+/* The scope of what the event e says of consent: its own service or sender; if it is a refusal,
+ * else its message's, else the account. */
+#define CONSENT_SCOPE                                                                   \
+	"coalesce(nullif(p.service, ''), nullif(p.sender, ''), nullif(mp.service, '')," \
+	" nullif(mp.sender, ''), p.account)"
+#define CONSENT_SCOPE_JOINS                                             \
+	" JOIN provider p ON p.id = e.provider_id LEFT JOIN message em" \
+	" ON em.id = e.message_id LEFT JOIN provider mp ON mp.id = em.provider_id"
+
 /* SQLite's result code as ours. */
 enum result sql_result(int code);
 
