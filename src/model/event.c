@@ -1,5 +1,9 @@
 #include "dlrd/model/event.h"
 
+#include "dlrd/base/clock.h"
+
+#include <stdio.h>
+
 static const struct slice names[EVENT_TYPE_COUNT] = {
     [EVENT_PROGRESS] = SLICE_INIT("Progress"),
     [EVENT_SENT] = SLICE_INIT("Sent"),
@@ -70,4 +74,38 @@ event_type_of_status(enum message_status status)
 	case STATUS_COUNT: break;
 	}
 	return EVENT_UNRECOGNISED;
+}
+
+#define DATE_LEN 10 /* of "2026-11-20": a day alone is no time */
+
+/* YYMMDDhhmm or YYMMDDhhmmss: the last microsecond that it can mean; 0 for any other text. */
+static int64_t
+end_of_done_date(struct slice text)
+{
+	char time[32];
+	const char *digits = text.ptr;
+	int64_t number, time_us;
+	if ((text.len != 10 && text.len != 12) || slice_to_int(text, &number) != RESULT_OK)
+		return 0;
+	int len = snprintf(time, sizeof time, "20%.2s-%.2s-%.2sT%.2s:%.2s:%.2sZ", digits,
+	    digits + 2, digits + 4, digits + 6, digits + 8, text.len == 12 ? digits + 10 : "59");
+	return clock_parse((struct slice){time, (size_t)len}, &time_us) == RESULT_OK
+		   ? time_us + CLOCK_SECOND_US - 1
+		   : 0;
+}
+
+int64_t
+event_left_us(const struct event *event)
+{
+	bool has_left =
+	    event->type == EVENT_CLICKED || (STATUS_BIT(event->status) & STATUS_LEFT) != 0;
+	int64_t occurred_us = 0;
+	if (!has_left)
+		return 0;
+	if (event->occurred.len <= DATE_LEN ||
+	    clock_parse(event->occurred, &occurred_us) != RESULT_OK)
+		occurred_us = 0;
+	int64_t done_us = end_of_done_date(event->done_date);
+	bool is_first = occurred_us != 0 && (done_us == 0 || occurred_us < done_us);
+	return is_first ? occurred_us : done_us;
 }

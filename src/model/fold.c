@@ -46,6 +46,8 @@ message_fold(struct message *message, const struct event *event)
 	if (event->time_us > message->last_us)
 		message->last_us = event->time_us;
 	message->seen |= bit;
+	if (event->left_us != 0)
+		keep_earliest(&message->left_us, event->left_us);
 	if (final && message->first_final == STATUS_UNKNOWN)
 		message->first_final = event->status;
 	if (bit & STATUS_LEFT)

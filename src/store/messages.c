@@ -43,9 +43,10 @@ messages_open(sqlite3 *db, struct messages **out_messages)
 		code = sql_prepare(db,
 		    "INSERT INTO message(tagset_id, provider_id, status, outcome, conflict, seen,"
 		    " first_final, opted_out, error_code, first_us, last_us, sent_us, delivered_us,"
-		    " failed_us, canceled_us, read_us, received_us, clicked_us, links, sid, peer)"
+		    " failed_us, canceled_us, read_us, received_us, clicked_us, links, left_us, "
+		    "sid, peer)"
 		    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,"
-		    " ?16, ?17, ?18, ?19, ?20, ?21)",
+		    " ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
 		    &messages->insert);
 	if (code == SQLITE_OK)
 		code = sql_prepare(db,
@@ -54,7 +55,7 @@ messages_open(sqlite3 *db, struct messages **out_messages)
 		    " conflict = ?5, seen = ?6, first_final = ?7, opted_out = ?8, error_code = ?9,"
 		    " last_us = ?11, sent_us = ?12, delivered_us = ?13, failed_us = ?14,"
 		    " canceled_us = ?15, read_us = ?16, clicked_us = ?18,"
-		    " links = ?19 WHERE id = ?20",
+		    " links = ?19, left_us = ?20 WHERE id = ?21",
 		    &messages->update);
 	/* Apart, since an index holds them: they hardly ever change after the first receipt. */
 	if (code == SQLITE_OK)
@@ -121,6 +122,7 @@ message_row_read(sqlite3_stmt *statement, int first)
 	row.outcome = sqlite3_column_int64(statement, at++);
 	row.conflict = sqlite3_column_int64(statement, at++);
 	set_peer(&row, sql_text(statement, at++));
+	message->left_us = sqlite3_column_int64(statement, at++);
 	return row;
 }
 
@@ -256,7 +258,7 @@ messages_save(struct messages *messages, struct slice sid, const struct message_
 	    message->seen, message->first_final, message->opted_out, message->error_code,
 	    message->first_us, message->last_us, message->sent_us, message->delivered_us,
 	    message->failed_us, message->canceled_us, message->read_us, message->received_us,
-	    message->clicked_us, message->links};
+	    message->clicked_us, message->links, message->left_us};
 	const int count = sizeof numbers / sizeof numbers[0];
 	sqlite3_bind_int64(statement, 1, row->tagset_id);
 	sqlite3_bind_int64(statement, 2, row->provider_id);

@@ -35,13 +35,13 @@ receipts_open(sqlite3 *db, struct receipts **out_receipts)
 	    {"INSERT INTO event(journal_seq, time_us, type, message_id, campaign_id, tagset_id,"
 	     " provider_id, tagged, stream, status, error_code, done_date, peer, body, keyword,"
 	     " near_miss, consent, cause, link, occurred, sid, reference, extra, raw_query, "
-	     "raw_body)"
+	     "raw_body, left_us)"
 	     " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,"
-	     " ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)",
+	     " ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)",
 		&receipts->insert},
 	    {"SELECT 1 FROM event WHERE reference = ?1", &receipts->by_reference},
 	    {"SELECT e.provider_id, e.tagged, e.time_us, e.peer, e.consent, e.stream, e.body,"
-	     " e.cause, p.service = '' AND p.sender = '' FROM event e JOIN provider p"
+	     " e.cause, p.service = '' AND p.sender = '', e.left_us FROM event e JOIN provider p"
 	     " ON p.id = e.provider_id WHERE e.seq = ?1",
 		&receipts->read},
 	    {"SELECT e.peer, p.service, p.sender FROM event e JOIN provider p"
@@ -50,7 +50,9 @@ receipts_open(sqlite3 *db, struct receipts **out_receipts)
 	    {"UPDATE event SET provider_id = ?2, tagset_id = coalesce(?3, tagset_id),"
 	     " campaign_id = coalesce(?4, campaign_id), tagged = tagged OR ?3 IS NOT NULL,"
 	     " peer = coalesce(?5, peer), stream = stream AND NOT ?6,"
-	     " done_date = CASE WHEN ?6 THEN ?7 ELSE done_date END WHERE seq = ?1",
+	     " done_date = CASE WHEN ?6 THEN ?7 ELSE done_date END,"
+	     " left_us = CASE WHEN ?8 > 0 AND (left_us = 0 OR ?8 < left_us) THEN ?8"
+	     " ELSE left_us END WHERE seq = ?1",
 		&receipts->complete},
 	    {"UPDATE event SET body = ?2, keyword = coalesce(keyword, ?3),"
 	     " near_miss = CASE WHEN consent IS NULL THEN coalesce(near_miss, ?4) END"
@@ -128,6 +130,7 @@ insert_event(struct receipts *receipts, const struct event *event, int64_t messa
 		sql_bind_text(insert, 12 + i, texts[i]);
 	sql_bind_bytes(insert, 24, event->raw_query);
 	sql_bind_bytes(insert, 25, event->raw_body);
+	sqlite3_bind_int64(insert, 26, event->left_us);
 	int code = sql_run(insert);
 	*out_seq = sqlite3_last_insert_rowid(receipts->db);
 	return sql_result(code);
@@ -192,6 +195,12 @@ is_answerable(const struct message_row *row)
 	return row->id != 0 && row->message.received_us == 0;
 }
 
+static bool
+was_scheduled(const struct message_row *row)
+{
+	return (row->message.seen & STATUS_BIT(STATUS_SCHEDULED)) != 0;
+}
+
 /* Which replies a changed message may have won or lost. */
 static enum result
 note_replies(struct store *store, const struct event *event, const struct message_row *before,
@@ -201,6 +210,9 @@ note_replies(struct store *store, const struct event *event, const struct messag
 	bool was = is_answerable(before), is = is_answerable(row);
 	bool same_place = was == is && before->tagset_id == row->tagset_id;
 	bool same_reach = before->message.first_us == row->message.first_us &&
+			  was_scheduled(before) == was_scheduled(row) &&
+			  before->message.sent_us == row->message.sent_us &&
+			  before->message.left_us == row->message.left_us &&
 			  slice_equal(message_row_peer(before), message_row_peer(row));
 	if ((!was && !is) || (same_place && same_reach && before->provider_id == row->provider_id &&
 				 is_failed(&before->message, store->policy) ==
@@ -345,12 +357,20 @@ struct completion {
 	bool provider, tags, peer, consent, body, reply;
 	bool sender;     /* service or sender, and so the scope of an opt-out */
 	bool workspace;  /* of a message without a campaign */
+	bool left;       /* an earlier time by which the message had left */
 	bool agrees;     /* both say the same of consent */
 	bool corrects;   /* Twilio's own word on it (OptOutType) comes after our reading */
 	bool callback;   /* only Event Streams has told of it so far: it is the callback's from now
 			    on, so that the next one is told from it as if that had come first */
 	int64_t time_us; /* when the stored one arrived */
 };
+
+/* Times are 0 for unknown. */
+static bool
+is_earlier(int64_t time_us, int64_t stored_us)
+{
+	return time_us != 0 && (stored_us == 0 || time_us < stored_us);
+}
 
 static enum result
 compare_with_stored(struct store *store, const struct event *event, const struct message_row *row,
@@ -371,6 +391,7 @@ compare_with_stored(struct store *store, const struct event *event, const struct
 		    .body = event->body.len > 0 && sql_text(read, 6).len == 0,
 		    .reply = event->type == EVENT_REPLIED,
 		    .callback = sqlite3_column_int(read, 5) != 0 && !event->stream,
+		    .left = is_earlier(event->left_us, sqlite3_column_int64(read, 9)),
 		    .sender = sqlite3_column_int(read, 8) != 0 && names_sender(event)};
 		if (out_completion->provider)
 			result = names_merge_providers(store->names, stored_provider,
@@ -406,7 +427,7 @@ says_more(const struct completion *completion)
 {
 	return completion->provider || completion->tags || completion->workspace ||
 	       completion->peer || completion->consent || completion->corrects ||
-	       completion->body || completion->reply || completion->callback;
+	       completion->body || completion->reply || completion->callback || completion->left;
 }
 
 static enum result
@@ -421,6 +442,7 @@ complete_event(struct store *store, const struct event *event, int64_t seq,
 	sql_bind_text(complete, 5, completion->peer ? event_peer(event) : SLICE_NONE);
 	sqlite3_bind_int(complete, 6, completion->callback);
 	sql_bind_text(complete, 7, event->done_date);
+	sqlite3_bind_int64(complete, 8, event->left_us);
 	enum result result = sql_result(sql_run(complete));
 	if (result == RESULT_OK && completion->body) {
 		sqlite3_stmt *body = store->receipts->complete_body;
@@ -536,6 +558,8 @@ absorb_duplicate(struct store *store, const struct event *event, struct message_
 	result = merge_place(store, row, &added);
 	if (result != RESULT_OK)
 		return result;
+	if (completion.left && is_earlier(event->left_us, row->message.left_us))
+		row->message.left_us = event->left_us;
 	if (completion.peer)
 		message_row_add_peer(row, address_of_person(event_peer(event)));
 	if (completion.consent)
@@ -576,7 +600,8 @@ add_duplicate(struct store *store, const struct event *event, struct message_row
 	enum result result = RESULT_OK;
 	bool news = match->is_twin || place->provider_id != row->provider_id ||
 		    place->tagset.id != row->tagset_id || event->consent != CONSENT_SILENT ||
-		    event->type == EVENT_REPLIED || row->peer_len == 0;
+		    event->type == EVENT_REPLIED || row->peer_len == 0 ||
+		    is_earlier(event->left_us, row->message.left_us);
 	if (match->is_twin)
 		result = complete_extra(store, event, match->duplicate_seq);
 	if (result == RESULT_OK && news)
@@ -655,6 +680,7 @@ enum result
 receipts_add(struct store *store, const struct event *given, struct store_added *out_added)
 {
 	struct event event = *given;
+	event.left_us = event_left_us(&event);
 	struct message_row row = {.message = MESSAGE_EMPTY};
 	struct receipt_match match = {0, false, false};
 	struct place place = {0};

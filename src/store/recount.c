@@ -32,7 +32,7 @@ recount_open(
 		    " (SELECT 1 FROM event x WHERE x.message_id = e.message_id AND x.seq < e.seq"
 		    "  AND x.type = 'Clicked' AND x.link IS NULL) ELSE NOT EXISTS"
 		    " (SELECT 1 FROM event x WHERE x.message_id = e.message_id AND x.link = e.link"
-		    "  AND x.seq < e.seq AND x.type = 'Clicked') END FROM event e WHERE "
+		    "  AND x.seq < e.seq AND x.type = 'Clicked') END, e.left_us FROM event e WHERE "
 		    "e.message_id = ?1 ORDER BY e.seq",
 		    &recount->events);
 	/* What all of them say together (names_merge_providers); it need not stand in the table. */
@@ -60,7 +60,8 @@ read_event(sqlite3_stmt *statement)
 	struct event event = {.time_us = sqlite3_column_int64(statement, 0),
 	    .status_text = sql_text(statement, 2),
 	    .error_code = sql_number_or(statement, 3, -1),
-	    .new_link = sqlite3_column_int(statement, 9) != 0};
+	    .new_link = sqlite3_column_int(statement, 9) != 0,
+	    .left_us = sqlite3_column_int64(statement, 10)};
 	if (!event_type_from_name(sql_text(statement, 1), &event.type))
 		event.type = EVENT_UNRECOGNISED; /* a newer dlrd's */
 	/* Unrecognised: an older dlrd did not know the status. */
@@ -182,7 +183,7 @@ message_equal(const struct message *a, const struct message *b)
 	       a->delivered_us == b->delivered_us && a->failed_us == b->failed_us &&
 	       a->canceled_us == b->canceled_us && a->read_us == b->read_us &&
 	       a->received_us == b->received_us && a->clicked_us == b->clicked_us &&
-	       a->links == b->links;
+	       a->links == b->links && a->left_us == b->left_us;
 }
 
 bool

@@ -1,5 +1,6 @@
 #include "dlrd/store/replies.h"
 
+#include "dlrd/model/status.h"
 #include "dlrd/store/names.h"
 
 #include <stdlib.h>
@@ -25,13 +26,18 @@ struct judged {
 /* As in the index message_peer: a person may have sent far more messages than were sent to them. */
 #define OURS "received_us = 0"
 
+/* Only messages that had left before the reply arrived can be answered: one that is first heard of
+ * later must be said by Twilio to have left by then (?7), and so must one that was scheduled. */
+#define HAD_LEFT "left_us BETWEEN 1 AND ?7"
+#define NOT_SCHEDULED "(seen & ?8 = 0 OR sent_us BETWEEN 1 AND ?7 OR " HAD_LEFT ")"
+
 /* The nearest messages to a person are found first, and then those from the reply's sender. */
-#define CANDIDATES(order)                                                                          \
+#define CANDIDATES(condition, order)                                                               \
 	"SELECT x.id, x.tagset_id, t.campaign_id, x.first_us, x.outcome IN (2, 3) OR x.sent_us = " \
 	"0 FROM"                                                                                   \
 	" (SELECT id, tagset_id, provider_id, first_us, outcome, sent_us FROM message"             \
 	"  WHERE peer = ?1 AND peer <> '' AND " OURS " AND first_us BETWEEN ?4 AND ?5"             \
-	"  ORDER BY " order " LIMIT ?6) x"                                                         \
+	" AND " condition "  ORDER BY " order " LIMIT ?6) x"                                       \
 	" JOIN provider p ON p.id = x.provider_id JOIN tagset t ON t.id = x.tagset_id"             \
 	" WHERE p.sender = ?2 AND ?2 <> '' OR p.service = ?3 AND ?3 <> ''"
 
@@ -68,8 +74,8 @@ replies_open(sqlite3 *db, struct replies **out_replies)
 	     " WHERE r.message_id = ?1",
 		&replies->read},
 	    {"SELECT id, tagset_id FROM message WHERE sid = ?1 AND " OURS, &replies->by_sid},
-	    {CANDIDATES("first_us DESC"), &replies->before},
-	    {CANDIDATES("first_us"), &replies->after},
+	    {CANDIDATES(NOT_SCHEDULED, "first_us DESC"), &replies->before},
+	    {CANDIDATES(HAD_LEFT, "first_us"), &replies->after},
 	    {"UPDATE reply SET rule = ?2, candidates = ?3, answers = nullif(?4, 0)"
 	     " WHERE message_id = ?1",
 		&replies->correct},
@@ -184,6 +190,8 @@ find_candidates(sqlite3_stmt *statement, const struct reply *reply, int64_t from
 	sqlite3_bind_int64(statement, 4, from_us);
 	sqlite3_bind_int64(statement, 5, to_us);
 	sqlite3_bind_int64(statement, 6, REPLIES_CANDIDATES_MAX);
+	sqlite3_bind_int64(statement, 7, reply->time_us);
+	sqlite3_bind_int64(statement, 8, STATUS_BIT(STATUS_SCHEDULED));
 	while ((code = sqlite3_step(statement)) == SQLITE_ROW)
 		candidates[(*count)++] =
 		    (struct candidate){.message_id = sqlite3_column_int64(statement, 0),

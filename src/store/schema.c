@@ -7,6 +7,16 @@
 	"CASE WHEN e.peer LIKE 'rcs:+%' AND substr(e.peer, 6) NOT GLOB '*[^0-9]*'" \
 	" THEN substr(e.peer, 5) ELSE coalesce(e.peer, '') END"
 
+/* event_left_us as SQL can tell it: the end of the second, or of the minute. */
+#define END_OF(time) "CAST(strftime('%s', " time ") AS INTEGER) * 1000000 + 999999"
+#define OCCURRED_US "CASE WHEN length(occurred) > 10 THEN " END_OF("occurred") " END"
+#define DONE_US                                                                                   \
+	"CASE WHEN length(done_date) IN (10, 12) AND done_date NOT GLOB '*[^0-9]*' THEN " END_OF( \
+	    "'20' || substr(done_date, 1, 2) || '-' || substr(done_date, 3, 2) || '-' ||"         \
+	    " substr(done_date, 5, 2) || 'T' || substr(done_date, 7, 2) || ':' ||"                \
+	    " substr(done_date, 9, 2) || ':' || CASE length(done_date) WHEN 12"                   \
+	    " THEN substr(done_date, 11, 2) ELSE '59' END") " END"
+
 /* The table optout, and which evidence changed a state, from the evidence. */
 #define DERIVE_OPTOUTS                                                                      \
 	"UPDATE consent SET changed = x.changes FROM (SELECT seq, state IS NOT lag(state)"  \
@@ -371,8 +381,19 @@ static const char *const steps[] = {
     " JOIN provider p ON p.id = e.provider_id"
     " LEFT JOIN error_catalogue k ON k.code = e.error_code;",
 
-    /* Version 3: numbers are found by their last digits; an opt-out without a sender is one from
-     * the account. */
+    /* Version 3: a reply answers only what had left; numbers are found by their last digits; an
+     * opt-out without a sender is one from the account. */
+    "ALTER TABLE message ADD COLUMN left_us INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE event ADD COLUMN left_us INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE event SET left_us = coalesce(min(" OCCURRED_US ", " DONE_US "), " OCCURRED_US
+    ", " DONE_US ", 0) WHERE (status IN ('sent', 'delivered', 'undelivered', 'read')"
+    " OR type = 'Clicked') AND message_id IN (SELECT m.id FROM reply r JOIN message m"
+    "  ON m.peer = r.peer AND m.peer <> '' AND m.received_us = 0 AND m.first_us > r.time_us"
+    "  AND m.first_us <= r.time_us + (SELECT reply_late_us FROM state));"
+    "UPDATE message SET left_us = e.left_us FROM (SELECT message_id, min(left_us) AS left_us"
+    " FROM event WHERE left_us > 0 GROUP BY message_id) e WHERE e.message_id = message.id;"
+    "UPDATE state SET stale = 2 WHERE stale = 0 AND EXISTS(SELECT 1 FROM reply);"
+
     "CREATE INDEX optout_ending ON optout(substr(number, -7));"
     "INSERT INTO consent(number, scope, state, cause, changed, event_seq, time_us)"
     " SELECT " PERSON ", " CONSENT_SCOPE ", 'out', coalesce(e.cause, ''), 0, e.seq, e.time_us"

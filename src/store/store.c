@@ -274,7 +274,7 @@ refold_conflicts(struct store *store, enum conflict_policy old_policy)
 struct making {
 	enum conflict_policy policy;
 	int64_t reply_window_us, reply_late_us;
-	bool stale; /* an older dlrd's rows have not been counted anew yet */
+	int stale; /* SCHEMA_STALE_...: what an older dlrd's rows need */
 };
 
 static enum result
@@ -286,7 +286,7 @@ read_making(struct store *store, struct making *out_making)
 	if (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
 		out_making->reply_window_us = sqlite3_column_int64(statement, 1);
 		out_making->reply_late_us = sqlite3_column_int64(statement, 2);
-		out_making->stale = sqlite3_column_int(statement, 3) != 0;
+		out_making->stale = sqlite3_column_int(statement, 3);
 		if (!conflict_policy_from_name(sql_text(statement, 0), &out_making->policy))
 			code = SQLITE_CORRUPT;
 	}
@@ -315,7 +315,7 @@ static enum result
 make_anew(struct store *store, const struct store_options *options, const struct making *old)
 {
 	struct store_rebuilt rebuilt;
-	if (old->stale)
+	if (old->stale == SCHEMA_STALE_ALL)
 		return rebuild_all(store, &rebuilt);
 	/* Only messages with different final statuses depend on the policy, and an index finds
 	 * them. */
@@ -328,11 +328,12 @@ make_anew(struct store *store, const struct store_options *options, const struct
 static enum result
 follow_options(struct store *store, const struct store_options *options)
 {
-	struct making old = {.stale = false};
+	struct making old = {.stale = SCHEMA_STALE_NONE};
 	enum result result = read_making(store, &old);
-	if (result != RESULT_OK || (!old.stale && old.policy == options->policy &&
-				       old.reply_window_us == options->reply_window_us &&
-				       old.reply_late_us == options->reply_late_us))
+	if (result != RESULT_OK ||
+	    (old.stale == SCHEMA_STALE_NONE && old.policy == options->policy &&
+		old.reply_window_us == options->reply_window_us &&
+		old.reply_late_us == options->reply_late_us))
 		return result;
 	result = store_begin(store);
 	if (result == RESULT_OK)
@@ -422,7 +423,7 @@ enum result
 store_reconfigure(struct store *store, const struct store_options *options)
 {
 	const enum conflict_policy old_policy = store->policy;
-	struct making old = {.stale = false};
+	struct making old = {.stale = SCHEMA_STALE_NONE};
 	enum result result = read_making(store, &old);
 	if (result != RESULT_OK)
 		return store_note(store, result);

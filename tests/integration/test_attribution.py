@@ -6,6 +6,7 @@ time, and the store is made anew from it.
 """
 
 import sqlite3
+import time
 
 import pytest
 
@@ -219,19 +220,53 @@ def test_the_message_that_twilio_names_counts_more_than_the_url_s_tags(one):
 # --- a message that becomes known after the reply ---
 
 
+def early():
+    """RawDlrDoneDate of an hour ago."""
+    return time.strftime("%y%m%d%H%M", time.gmtime(time.time() - 3600))
+
+
+def test_a_message_cannot_be_answered_before_it_was_sent(one):
+    """The tagged answer to a keyword is no campaign that the keyword replies to."""
+    replies = [answer(one, "JOIN", number=1), answer(one, "STOP", number=2)]
+    for number in (1, 2):
+        text(one, A, "queued", "sent", "delivered", number=number)
+    assert [attribution(one, reply) for reply in replies] == [NOTHING, NOTHING]
+    assert figure(one, "replied") == {"": 2} and figure(one, "opted_out") == {"": 1}
+    # Nor if the carrier's time is in the minute of the reply, or later.
+    for minutes in (0, 5):
+        text(one, A, "delivered", number=1, RawDlrDoneDate=time.strftime(
+            "%y%m%d%H%M", time.gmtime(time.time() + 60 * minutes)))
+    assert attribution(one, replies[0]) == NOTHING
+
+
+@pytest.mark.parametrize("status,seconds,claims", [
+    ("sent", -60, True), ("delivered", -1, True), ("queued", -60, False), ("sent", 60, False)])
+def test_a_time_of_event_streams_shows_whether_a_message_was_sent_before_the_reply(
+        one, status, seconds, claims):
+    reply, sid = answer(one), new_sid()
+    when = time.time() + seconds
+    one.ask(signed_json(target_for(A), [{
+        "specversion": "1.0", "type": f"com.twilio.messaging.message.{status}", "source": "x",
+        "id": "EZ1", "data": {
+            "accountSid": ACCOUNT, "messageSid": sid, "messageStatus": status.upper(),
+            "from": SENDER, "to": "+15550000001",
+            "timestamp": time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(when))}}]))
+    assert attribution(one, reply) == (("late", 1, sid, A) if claims else NOTHING)
+
+
 def test_a_reply_that_overtook_its_message_s_receipt_is_claimed_by_it(one):
     reply = answer(one, "STOP")
     assert attribution(one, reply) == NOTHING
     assert figure(one, "replied") == figure(one, "opted_out") == {"": 1}
-    sent = text(one, A)
+    sent = text(one, A, "delivered", RawDlrDoneDate=early())
     assert attribution(one, reply) == ("late", 1, sent, A)
     assert figure(one, "replied") == figure(one, "opted_out") == {A: 1}
 
 
 def test_the_first_message_after_a_reply_claims_it_and_keeps_it(one):
     reply = answer(one)
-    first = text(one, A)
-    text(one, B)
+    first = text(one, A, RawDlrDoneDate=early())
+    text(one, B, RawDlrDoneDate=early())
     assert attribution(one, reply) == ("late", 2, first, A)
     assert figure(one, "replied") == {A: 1}
 
@@ -257,7 +292,7 @@ def test_a_message_whose_campaign_is_told_later_takes_its_replies_along(one):
 def test_nothing_is_claimed_where_late_claims_are_off_and_all_of_it_when_they_are_on(make_daemon):
     daemon = make_daemon({"replies": {"late": "0s", "window": "1m"}})
     reply = answer(daemon)
-    sent = text(daemon, A)
+    sent = text(daemon, A, RawDlrDoneDate=early())
     assert attribution(daemon, reply) == NOTHING
     assert attribution(daemon, answer(daemon)) == ("latest", 1, sent, A)
     daemon.audit()
@@ -291,7 +326,7 @@ def test_a_message_claims_the_replies_of_a_time_before_it_and_no_older_ones(
         make_daemon, late, minutes, claimed):
     daemon = make_daemon({"replies": {"late": late}})
     reply = answer(daemon, "STOP")
-    sent = text(daemon, A)
+    sent = text(daemon, A, RawDlrDoneDate="2308102223")
     move_back(daemon, reply, minutes)
     assert attribution(daemon, reply) == (("late", 1, sent, A) if claimed else NOTHING)
     assert figure(daemon, "opted_out") == {A if claimed else "": 1}
@@ -412,7 +447,7 @@ def test_attributions_outlive_a_restart(one):
     text(one, A)
     replies = [answer(one), answer(one, OriginalRepliedMessageSid=text(one, B)),
                answer(one, number=2), answer(one, number=3)]
-    text(one, C, number=3)
+    text(one, C, number=3, RawDlrDoneDate=early())
     before = [attribution(one, reply) for reply in replies]
     assert [row[0] for row in before] == ["latest", "original", "none", "late"]
     one.restart()

@@ -30,6 +30,10 @@ PATHS = [["queued"], ["sent"], ["sent", "delivered"], ["queued", "sent", "delive
          ["sent", "delivered", "teleported"], ["partially_delivered"], ["sending", "read"],
          ["sent", "delivered"], ["sent", "delivered"]]
 
+LEFT = {"sent", "delivered", "undelivered", "read"}
+# Whoever answers a message has got it: by which time it had left is told, whichever comes first.
+ANSWERED_PATHS = [path for path in PATHS if LEFT & set(path)]
+
 # One request: its bytes, and what must not overtake what (None: nothing).
 Request = collections.namedtuple("Request", "data chain")
 
@@ -79,13 +83,15 @@ class History:
         """One fact, told by a callback, by Event Streams, or by both; surely with the campaign's
         tags where it is tagged."""
         rng = self.rng
-        done = "2405171020" if status in ("delivered", "undelivered") else None
+        done = "2405171020" if status in LEFT else None
         how = rng.choice(["callback", "both", "both", "stream"])
+        callback_done, stream_done = rng.choice([(done, None), (None, done), (done, done)]) if (
+            how == "both") else (done, done)
         if how != "stream":
             bare = BARE if not tagged or how == "both" else target
             params = status_params(
                 sid, status, code, number, From=campaign.sender,
-                MessagingServiceSid=campaign.service, RawDlrDoneDate=rng.choice([done, None]))
+                MessagingServiceSid=campaign.service, RawDlrDoneDate=callback_done)
             if status == "sent" and rng.random() < 0.2:  # as in the docs' example
                 del params["To"]
             self.add(rng.choice([target, bare]) if target else BARE, params)
@@ -95,14 +101,14 @@ class History:
                 "to": phone(number), "messageStatus": status.upper() if status in (
                     "queued", "sent", "delivered", "read", "failed", "undelivered") else status,
                 "messagingServiceSid": campaign.stream_service, "errorCode": code,
-                "rawDlrDoneDate": rng.choice([done, None]),
+                "rawDlrDoneDate": stream_done,
                 "statusCallBackUrl": PUBLIC_URL + target if target and (
                     tagged or rng.random() < 0.5) else None})
 
-    def add_message(self, campaign, target, number):
+    def add_message(self, campaign, target, number, answered):
         sid = new_sid()
         self.outbound.add(sid)
-        path = self.rng.choice(PATHS)
+        path = self.rng.choice(ANSWERED_PATHS if answered else PATHS)
         tagged = self.rng.randrange(len(path))
         for place, status in enumerate(path):
             code = None
@@ -149,16 +155,16 @@ class History:
         rng, campaign = self.rng, self.rng.choice(self.campaigns)
         target = rng.choice([*campaign.targets] * 4 + [None])  # None: nothing has tags
         texted = number % 14 != 5
-        sids = [self.add_message(campaign, target, number)
-                for _ in range(rng.choice([1, 1, 2]) if texted else 0)]
         says = ["STOP", "hello"] if number % 2 else ["START", "hello", "HELP"]
         if changes_mind:
-            for body in rng.choice([["STOP", "START"], ["START", "STOP", "START", "stop"]]):
-                self.add_reply(campaign, target, sids[0] if sids else None, number, body, number)
+            bodies = rng.choice([["STOP", "START"], ["START", "STOP", "START", "stop"]])
         else:
-            for _ in range(rng.choice([0, 1, 1, 2] if texted else [1, 2])):
-                self.add_reply(campaign, target, sids[0] if sids else None, number,
-                               rng.choice(says))
+            bodies = rng.choices(says, k=rng.choice([0, 1, 1, 2] if texted else [1, 2]))
+        sids = [self.add_message(campaign, target, number, bool(bodies))
+                for _ in range(rng.choice([1, 1, 2]) if texted else 0)]
+        for body in bodies:
+            self.add_reply(campaign, target, sids[0] if sids else None, number, body,
+                           number if changes_mind else None)
 
     def mixed(self, seed, keep_chains=False):
         """In another order and with repetitions. A chain's requests keep theirs; any of them may

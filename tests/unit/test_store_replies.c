@@ -101,12 +101,20 @@ a_reply_is_no_original_of_another(void **state)
 	assert_replies("RE1 none  0 \nRE2 none  0 \n");
 }
 
+/* A receipt that tells when the message had left, as Event Streams does: at T0 - 10 days. */
+static struct event
+left_early(struct event event)
+{
+	event.occurred = SLICE("2024-09-24T00:00:00Z");
+	return event;
+}
+
 static void
 the_window_has_edges(void **state)
 {
 	(void)state;
 	struct store *store = open_store();
-	commit_one(store, receipt_to("SM1", "c", "+9", STATUS_SENT, T0));
+	commit_one(store, left_early(receipt_to("SM1", "c", "+9", STATUS_SENT, T0)));
 	commit_one(store, reply_from("RE1", "+9", T0 + WINDOW));
 	commit_one(store, reply_from("RE2", "+9", T0 + WINDOW + 1));
 	commit_one(store, reply_from("RE3", "+9", T0));
@@ -124,10 +132,10 @@ a_message_whose_receipts_are_slower_than_the_person_is_answered(void **state)
 	struct store *store = open_store();
 	commit_one(store, reply_from("RE1", "+9", T0));
 	assert_replies("RE1 none  0 \n");
-	commit_one(store, receipt_to("SM2", "second", "+9", STATUS_SENT, T0 + 2));
+	commit_one(store, left_early(receipt_to("SM2", "second", "+9", STATUS_SENT, T0 + 2)));
 	assert_replies("RE1 late SM2 1 second\n");
 	/* one that arrived sooner, in whichever transaction it is told of */
-	commit_one(store, receipt_to("SM1", "first", "+9", STATUS_SENT, T0 + 1));
+	commit_one(store, left_early(receipt_to("SM1", "first", "+9", STATUS_SENT, T0 + 1)));
 	assert_replies("RE1 late SM1 2 first\n");
 	commit_one(store, receipt_to("SM0", "before", "+9", STATUS_SENT, T0 - HOUR));
 	close_store(store);
@@ -307,6 +315,81 @@ a_duplicate_completes_a_reply_in_either_order(void **state)
 	}
 }
 
+/* T0 is 2024-10-04T00:00:00Z. */
+static void
+a_message_cannot_be_answered_before_it_was_sent(void **state)
+{
+	(void)state;
+	const int64_t second = CLOCK_SECOND_US;
+	static const struct {
+		const char *occurred, *done_date;
+		enum message_status status;
+		bool answered;
+	} rows[] = {
+	    {NULL, NULL, STATUS_QUEUED, false},
+	    {NULL, NULL, STATUS_SENT, false},
+	    {NULL, NULL, STATUS_DELIVERED, false},
+	    {"2024-10-04T00:00:29.999Z", NULL, STATUS_SENT, true},
+	    {"2024-10-04T00:00:30Z", NULL, STATUS_DELIVERED, true},
+	    {"2024-10-04T02:00:30+02:00", NULL, STATUS_READ, true},
+	    {"2024-10-04T00:00:30.001Z", NULL, STATUS_SENT, false},
+	    {"2024-10-04T00:00:29Z", NULL, STATUS_QUEUED, false}, /* in a queue is not sent */
+	    {"2024-10-04T00:00:29Z", NULL, STATUS_FAILED, false}, /* never left */
+	    {"2024-10-04", NULL, STATUS_SENT, false},
+	    {"yesterday", NULL, STATUS_SENT, false},
+	    {NULL, "2410032359", STATUS_DELIVERED, true},
+	    {NULL, "241004000029", STATUS_UNDELIVERED, true},
+	    {NULL, "241004000030", STATUS_DELIVERED, false},
+	    {NULL, "2410040000", STATUS_DELIVERED, false}, /* may be any second of that minute */
+	    {NULL, "2410041", STATUS_DELIVERED, false},
+	    {NULL, "2413992359", STATUS_DELIVERED, false},
+	    {"2024-10-04T00:01:00Z", "2410032359", STATUS_DELIVERED, true},
+	};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		snprintf(path, sizeof path, "%s/%zu.db", directory, i);
+		struct store *store = open_store();
+		struct event event = receipt_to("SM1", "c", "+9", rows[i].status, T0 + 31 * second);
+		event.occurred = slice_of(rows[i].occurred);
+		event.done_date = slice_of(rows[i].done_date);
+		commit_one(
+		    store, with_consent(reply_from("RE1", "+9", T0 + 30 * second), CONSENT_OUT));
+		commit_one(store, event);
+		close_store(store);
+		assert_replies(rows[i].answered ? "RE1 late SM1 1 c\n" : "RE1 none  0 \n");
+	}
+}
+
+/* A time that only the second telling has, or only the first. */
+static void
+either_telling_may_show_when_a_message_had_left(void **state)
+{
+	(void)state;
+	for (int order = 0; order < 2; order++) {
+		snprintf(path, sizeof path, "%s/%d.db", directory, order);
+		struct store *store = open_store();
+		struct event callback = receipt_to("SM1", "c", "+9", STATUS_SENT, T0 + 1);
+		struct event stream = left_early(stream_twin(callback));
+		commit_one(store, reply_from("RE1", "+9", T0));
+		commit_one(store, order == 0 ? callback : stream);
+		commit_one(store, order == 0 ? stream : callback);
+		close_store(store);
+		assert_replies("RE1 late SM1 1 c\n");
+	}
+}
+
+static void
+a_scheduled_message_is_not_answered_before_its_time(void **state)
+{
+	(void)state;
+	struct store *store = open_store();
+	commit_one(store, receipt_to("SM1", "c", "+9", STATUS_SCHEDULED, T0));
+	commit_one(store, reply_from("RE1", "+9", T0 + 10));
+	commit_one(store, receipt_to("SM1", "c", "+9", STATUS_SENT, T0 + 20));
+	commit_one(store, reply_from("RE2", "+9", T0 + 30));
+	close_store(store);
+	assert_replies("RE1 none  0 \nRE2 latest SM1 1 c\n");
+}
+
 static void
 another_window_settles_all_replies_anew(void **state)
 {
@@ -314,7 +397,7 @@ another_window_settles_all_replies_anew(void **state)
 	struct store_options options = {.path = path, .reply_window_us = HOUR, .reply_late_us = 0};
 	struct store *store = open_store();
 	commit_one(store, receipt_to("SM1", "c", "+9", STATUS_SENT, T0));
-	commit_one(store, receipt_to("SM2", "d", "+8", STATUS_SENT, T0 + 1));
+	commit_one(store, left_early(receipt_to("SM2", "d", "+8", STATUS_SENT, T0 + 1)));
 	commit_one(store, reply_from("RE1", "+9", T0 + 2 * HOUR));
 	commit_one(store, reply_from("RE2", "+8", T0));
 	close_store(store);
@@ -428,6 +511,9 @@ main(void)
 	    EACH(a_person_on_rcs_is_the_person_on_sms),
 	    EACH(a_reply_without_a_person_may_still_name_its_campaign),
 	    EACH(a_duplicate_completes_a_reply_in_either_order),
+	    EACH(a_message_cannot_be_answered_before_it_was_sent),
+	    EACH(either_telling_may_show_when_a_message_had_left),
+	    EACH(a_scheduled_message_is_not_answered_before_its_time),
 	    EACH(another_window_settles_all_replies_anew),
 	    EACH(what_is_rolled_back_claims_no_reply),
 	    EACH(a_person_of_many_replies_is_settled_rightly),

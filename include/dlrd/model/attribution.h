@@ -4,7 +4,9 @@
  * says it answers (OriginalRepliedMessageSid); the tags of the reply's own URL; the latest message
  * known to that person from that sender or messaging service within a window before the reply; and
  * where there is none, the first that became known within a shorter time after it, since receipts
- * may be slower than people. Of those before, a message that failed, or is not known to have left,
+ * may be slower than people. A message cannot be answered before it was sent: one that became known
+ * after the reply is a candidate only if a time by Twilio or the carrier shows that it had left by
+ * then (event_left_us). Of those before, a message that failed, or is not known to have left,
  * is chosen only where there is no other, and likewise of those after. Pure. */
 #ifndef DLRD_MODEL_ATTRIBUTION_H
 #define DLRD_MODEL_ATTRIBUTION_H

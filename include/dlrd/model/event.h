@@ -50,6 +50,7 @@ struct event {
 	struct slice link;     /* that was clicked */
 	bool new_link;         /* set by the store: the message's first click of that link */
 	struct slice occurred; /* when it happened, as the request says */
+	int64_t left_us;       /* set by the store: event_left_us */
 	struct slice reference; /* what tells an event without a message from another */
 	bool stream;            /* told by Event Streams, and perhaps by a callback, too */
 	enum consent consent;
@@ -60,6 +61,12 @@ struct event {
 	    raw_query; /* kept where a template was not filled or the event is unrecognised */
 	struct slice raw_body; /* kept where the event is unrecognised */
 };
+
+/* A time by which the message had left Twilio, as Twilio or the carrier says in the event: when it
+ * was sent, delivered, read or its link clicked (occurred, RFC 3339), or the end of the minute or
+ * second of its RawDlrDoneDate (YYMMDDhhmm or YYMMDDhhmmss, read as UTC, as no zone is given). The
+ * earlier one of two; 0 if the event says no such thing. */
+int64_t event_left_us(const struct event *event);
 
 /* "out", "in"; absent for CONSENT_SILENT. */
 struct slice consent_name(enum consent consent);

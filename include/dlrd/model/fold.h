@@ -26,8 +26,9 @@ struct message {
 	int64_t first_us, last_us; /* earliest and latest receipt */
 	int64_t sent_us;           /* earliest receipt that proves it has left */
 	int64_t delivered_us, failed_us, canceled_us, read_us, received_us,
-	    clicked_us; /* earliest of each */
-	int64_t links;  /* different links that were clicked */
+	    clicked_us;  /* earliest of each */
+	int64_t links;   /* different links that were clicked */
+	int64_t left_us; /* the earliest time by which Twilio says that it had left */
 };
 
 #define MESSAGE_EMPTY ((struct message){.error_code = -1})

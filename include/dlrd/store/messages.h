@@ -26,7 +26,7 @@ struct message_row {
 	"m.id, m.tagset_id, m.provider_id, m.status, m.seen, m.first_final, m.opted_out," \
 	" m.error_code, m.first_us, m.last_us, m.sent_us, m.delivered_us, m.failed_us,"   \
 	" m.canceled_us, m.read_us, m.received_us, m.clicked_us, m.links, m.outcome,"     \
-	" m.conflict, m.peer"
+	" m.conflict, m.peer, m.left_us"
 
 /* Reads a row from a statement that stands on one, from column first on. */
 struct message_row message_row_read(sqlite3_stmt *statement, int first);

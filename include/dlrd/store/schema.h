@@ -13,6 +13,13 @@
 
 #define SCHEMA_APPLICATION_ID 0x646c7264 /* "dlrd" */
 
+/* What is to be counted again after a migration: the column stale of the table state. */
+enum schema_stale {
+	SCHEMA_STALE_NONE,
+	SCHEMA_STALE_ALL,
+	SCHEMA_STALE_REPLIES, /* only what the replies answer */
+};
+
 /* Changes nothing. RESULT_CORRUPT for a file of another program or a newer dlrd. */
 must_check enum result schema_check_owner(sqlite3 *db, const char *path, struct failure *failure);
 
