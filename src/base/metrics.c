@@ -29,6 +29,9 @@ static const struct {
     [METRIC_CONNECTIONS] = {"dlrd_connections", GAUGE, "Open connections on the intake listeners."},
     [METRIC_DEADLINES] = {"dlrd_deadline_closes_total", COUNTER,
 	"Connections closed because a request or the wait for one took too long."},
+    [METRIC_NO_REQUEST] = {"dlrd_connections_without_request_total", COUNTER,
+	"Connections on the intake listeners that ended without a request, by what they began "
+	"with."},
     [METRIC_JOURNAL_ENTRIES] = {"dlrd_journal_entries_total", COUNTER,
 	"Requests made durable in the journal."},
     [METRIC_JOURNAL_FAILURES] = {"dlrd_journal_failures_total", COUNTER,

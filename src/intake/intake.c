@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <microhttpd.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -128,6 +129,19 @@ intake_start(struct intake *intake, struct failure *failure)
 	return RESULT_OK;
 }
 
+static void
+add_metrics(struct intake *intake)
+{
+	struct metrics *metrics = intake->options.metrics;
+	intake->connections_metric = metrics_add(metrics, METRIC_CONNECTIONS, "");
+	intake->deadlines_metric = metrics_add(metrics, METRIC_DEADLINES, "");
+	for (int i = 0; i < OPENING_COUNT; i++) {
+		char label[64];
+		snprintf(label, sizeof label, "reason=\"%s\"", opening_name((enum opening)i));
+		intake->no_request_metrics[i] = metrics_add(metrics, METRIC_NO_REQUEST, label);
+	}
+}
+
 enum result
 intake_open(
     const struct intake_options *options, struct intake **out_intake, struct failure *failure)
@@ -142,8 +156,7 @@ intake_open(
 	TAILQ_INIT(&intake->idle);
 	TAILQ_INIT(&intake->waiting);
 	pthread_mutex_init(&intake->done_lock, NULL);
-	intake->connections_metric = metrics_add(options->metrics, METRIC_CONNECTIONS, "");
-	intake->deadlines_metric = metrics_add(options->metrics, METRIC_DEADLINES, "");
+	add_metrics(intake);
 	intake->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	intake->service = new_service(&options->config);
 	enum result result = answers_init(&intake->answers);

@@ -78,6 +78,7 @@ open_connection(struct listener *listener, struct MHD_Connection *mhd, void **co
 	info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
 	connection->fd = info == NULL ? -1 : info->connect_fd;
 	info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	first_bytes_watch(connection->fd, info == NULL ? NULL : info->client_addr);
 	connection->trusted = is_trusted(listener->intake, info == NULL ? NULL : info->client_addr);
 	request_move(connection, &listener->intake->busy);
 	metric_set(
@@ -168,6 +169,9 @@ request_on_completed(void *context, struct MHD_Connection *mhd, void **request_c
 static void
 close_connection(struct intake *intake, struct connection *connection)
 {
+	enum opening opening = first_bytes_forget(connection->fd);
+	if (!connection->served || opening_is_mistake(opening))
+		metric_add(intake->no_request_metrics[opening], 1);
 	request_move(connection, NULL);
 	/* The library forgets to end a request that it refuses a second time. */
 	if (connection->in_request)
@@ -295,6 +299,7 @@ take_head(
     struct intake *intake, struct connection *connection, const char *method, const char *version)
 {
 	struct request *request = &connection->request;
+	connection->served = true;
 	request->head = head_read(connection->mhd, method, version);
 	request->head.target = buffer_slice(&request->target);
 	request->head.from_trusted_proxy = connection->trusted;

@@ -33,9 +33,9 @@ DOORS = [
     (r'systemd/.*', ['daemon/systemd']),
 ]
 
-# Sources that need no header: each subcommand is a row of a table, and error_pages stands in for a
-# function of libmicrohttpd.
-HEADERLESS = re.compile(r'cli/[a-z_]+|main|intake/error_pages')
+# Sources that need no header: each subcommand is a row of a table, and error_pages and received
+# stand in for functions of libraries.
+HEADERLESS = re.compile(r'cli/[a-z_]+|main|intake/(error_pages|received)')
 
 VAGUE_NAMES = {'common', 'util', 'utils', 'misc', 'helper', 'helpers'}
 

@@ -20,6 +20,7 @@ enum metric_family {
 	METRIC_TOKEN_USED,            /* verified requests by account and token label */
 	METRIC_CONNECTIONS,           /* open connections on the intake listeners */
 	METRIC_DEADLINES,             /* connections closed at a deadline */
+	METRIC_NO_REQUEST,            /* connections that ended without a request, by first bytes */
 	METRIC_JOURNAL_ENTRIES,       /* entries made durable */
 	METRIC_JOURNAL_FAILURES,      /* batches that could not be made durable, by cause */
 	METRIC_CHECKPOINT_FAILURES,   /* by file */

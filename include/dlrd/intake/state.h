@@ -5,6 +5,7 @@
 #define DLRD_INTAKE_STATE_H
 
 #include "dlrd/intake/answers.h"
+#include "dlrd/intake/first_bytes.h"
 #include "dlrd/intake/intake.h"
 
 #include <pthread.h>
@@ -53,6 +54,7 @@ struct connection {
 	struct MHD_Connection *mhd;
 	int fd;
 	bool trusted;
+	bool served;     /* a request's head has been read whole */
 	bool in_request; /* between a request's first line and the end of its answer */
 	struct request request;
 };
@@ -85,6 +87,7 @@ struct intake {
 	_Atomic int64_t drain_start_us, drain_end_us; /* monotonic; 0: not draining */
 	bool quiesced;
 	struct metric *connections_metric, *deadlines_metric;
+	struct metric *no_request_metrics[OPENING_COUNT];
 };
 
 #endif
