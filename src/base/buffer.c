@@ -83,6 +83,17 @@ buffer_append_visible(struct buffer *buffer, struct slice text)
 	}
 }
 
+void
+buffer_append_repaired(struct buffer *buffer, struct slice text)
+{
+	while (text.len > 0) {
+		size_t len = slice_utf8_len(text);
+		buffer_append(
+		    buffer, len == 0 ? SLICE("\xef\xbf\xbd") : (struct slice){text.ptr, len});
+		text = slice_from(text, len == 0 ? 1 : len);
+	}
+}
+
 struct slice
 buffer_slice(const struct buffer *buffer)
 {

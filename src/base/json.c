@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
-#define REPLACEMENT SLICE("\xef\xbf\xbd") /* U+FFFD */
 
 /* When memory is short jansson's parser speaks of an invalid token. A text that is good must not be
  * taken for a bad one, so this file sees for itself whether an allocation failed. */
@@ -46,17 +45,6 @@ json_put(struct json_t *object, const char *key, struct json_t *child)
 	json_object_set_new(object, key, child);
 }
 
-/* Appends text with each byte that is no UTF-8 replaced. */
-static void
-append_mended(struct buffer *out, struct slice text)
-{
-	while (text.len > 0) {
-		size_t len = slice_utf8_len(text);
-		buffer_append(out, len == 0 ? REPLACEMENT : (struct slice){text.ptr, len});
-		text = slice_from(text, len == 0 ? 1 : len);
-	}
-}
-
 static json_t *
 text_value(struct slice text)
 {
@@ -66,7 +54,7 @@ text_value(struct slice text)
 	if (value != NULL)
 		return value;
 	struct buffer mended = BUFFER_EMPTY;
-	append_mended(&mended, text);
+	buffer_append_repaired(&mended, text);
 	if (!mended.failed)
 		value = json_stringn(buffer_slice(&mended).ptr, mended.len);
 	buffer_done(&mended);

@@ -131,3 +131,15 @@ slice_utf8_len(struct slice text)
 		return 0;
 	return len;
 }
+
+bool
+slice_is_utf8(struct slice text)
+{
+	while (text.len > 0) {
+		size_t len = slice_utf8_len(text);
+		if (len == 0)
+			return false;
+		text = slice_from(text, len);
+	}
+	return true;
+}

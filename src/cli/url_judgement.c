@@ -181,7 +181,7 @@ judge_tags(struct url_judgement *judgement, enum route_kind kind)
 		return;
 	tags_template_fill(&route->workspace, look_up, &form, &judgement->workspace);
 	judgement->tags_fit =
-	    tags_template_fill(&route->campaign, look_up, &form, &judgement->campaign);
+	    tags_template_fill(&route->campaign, look_up, &form, &judgement->campaign) == TAGS_FIT;
 	tags_template_fill(&route->variant, look_up, &form, &judgement->variant);
 	form_done(&form);
 	if (!judgement->tags_fit && (kind == ROUTE_AUTO || kind == ROUTE_STATUS))

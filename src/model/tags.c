@@ -90,27 +90,58 @@ is_printable(struct slice text)
 	return true;
 }
 
-bool
-tags_template_fill(const struct tags_template *template, tags_lookup_fn lookup, const void *context,
+/* Appends the values as they came. False if one is missing or empty. */
+static bool
+append_values(const struct tags_template *template, tags_lookup_fn lookup, const void *context,
     struct buffer *out)
 {
-	size_t start = out->len;
 	for (size_t i = 0; i < template->count; i++) {
 		const struct tags_piece *piece = &template->pieces[i];
 		struct slice value = piece->text;
 		if (piece->is_parameter) {
 			value = nth_field(lookup(context, piece->text), piece->field);
 			if (value.len == 0)
-				goto misfit;
+				return false;
 		}
 		buffer_append(out, value);
 	}
-	struct slice filled = slice_from(buffer_slice(out), start);
-	if (filled.len <= TAGS_VALUE_MAX && is_printable(filled))
-		return true;
-misfit:
+	return true;
+}
+
+/* Repairs what out holds from start on. */
+static void
+repair(struct buffer *out, size_t start)
+{
+	struct buffer raw = BUFFER_EMPTY;
+	if (slice_is_utf8(slice_from(buffer_slice(out), start)))
+		return;
+	buffer_append(&raw, slice_from(buffer_slice(out), start));
 	out->len = start;
-	return false;
+	buffer_append_repaired(out, buffer_slice(&raw));
+	out->failed |= raw.failed;
+	buffer_done(&raw);
+}
+
+enum tags_fit
+tags_template_fill(const struct tags_template *template, tags_lookup_fn lookup, const void *context,
+    struct buffer *out)
+{
+	size_t start = out->len;
+	enum tags_fit fit = TAGS_FIT;
+	if (!append_values(template, lookup, context, out))
+		fit = TAGS_MISSING;
+	else if (out->len - start > TAGS_VALUE_MAX)
+		fit = TAGS_TOO_LONG;
+	else {
+		repair(out, start);
+		if (out->len - start > TAGS_VALUE_MAX)
+			fit = TAGS_TOO_LONG;
+		else if (!is_printable(slice_from(buffer_slice(out), start)))
+			fit = TAGS_UNPRINTABLE;
+	}
+	if (fit != TAGS_FIT)
+		out->len = start;
+	return fit;
 }
 
 /* ways[i][at]: in how many ways, 2 for more, the pieces from i on give the value from at on. */
@@ -150,9 +181,9 @@ tags_template_divide(const struct tags_template *template, struct slice value,
     struct slice out_texts[TAGS_PIECES_MAX], struct failure *failure)
 {
 	struct division division = {.template = template, .value = value};
-	if (value.len > TAGS_VALUE_MAX || !is_printable(value))
+	if (value.len > TAGS_VALUE_MAX || !is_printable(value) || !slice_is_utf8(value))
 		return failure_set(failure, RESULT_INVALID,
-		    "a tag has up to %d bytes, and no control characters", TAGS_VALUE_MAX);
+		    "a tag has up to %d bytes of UTF-8, and no control characters", TAGS_VALUE_MAX);
 	count_ways(&division);
 	if (division.ways[0][0] == 0)
 		return failure_set(

@@ -1,5 +1,6 @@
 #include "dlrd/projector/decoder.h"
 
+#include "dlrd/base/log.h"
 #include "dlrd/twilio/address.h"
 #include "dlrd/twilio/json_callback.h"
 #include "dlrd/twilio/url.h"
@@ -41,25 +42,46 @@ struct fit {
 	bool campaign, all;
 };
 
+/* Once for each route: the callbacks of a whole campaign would say the same. */
+static void
+log_long_tag(struct decoder *decoder, const struct route *route, const char *name)
+{
+	size_t index = (size_t)(route - decoder->routes->items);
+	if (decoder->long_tag_logged[index])
+		return;
+	decoder->long_tag_logged[index] = true;
+	log_line(LOG_WARNING,
+	    "on %s, the %s in the query of a callback is longer than %d bytes: such callbacks are "
+	    "counted without it; use shorter names (logged once for each path)",
+	    route->path, name, TAGS_VALUE_MAX);
+}
+
 static struct fit
 fill_tags(struct decoder *decoder, const struct route *route, struct event *event)
 {
 	struct buffer *names = &decoder->names;
-	struct fit fit = {false, false};
 	buffer_clear(names);
 	if (route == NULL)
-		return fit;
-	fit.all = tags_template_fill(&route->workspace, look_up_tag, &decoder->tags, names);
-	size_t campaign = names->len;
-	fit.campaign = tags_template_fill(&route->campaign, look_up_tag, &decoder->tags, names);
-	size_t variant = names->len;
-	fit.all &= tags_template_fill(&route->variant, look_up_tag, &decoder->tags, names);
-	fit.all &= fit.campaign;
+		return (struct fit){false, false};
+	const struct {
+		const struct tags_template *template;
+		const char *name;
+	} tags[] = {{&route->workspace, "workspace"}, {&route->campaign, "campaign"},
+	    {&route->variant, "variant"}};
+	size_t ends[3];
+	enum tags_fit fits[3];
+	for (size_t i = 0; i < 3; i++) {
+		fits[i] = tags_template_fill(tags[i].template, look_up_tag, &decoder->tags, names);
+		ends[i] = names->len;
+		if (fits[i] == TAGS_TOO_LONG)
+			log_long_tag(decoder, route, tags[i].name);
+	}
 	struct slice text = buffer_slice(names);
-	event->workspace = (struct slice){text.ptr, campaign};
-	event->campaign = (struct slice){text.ptr + campaign, variant - campaign};
-	event->variant = slice_from(text, variant);
-	return fit;
+	event->workspace = (struct slice){text.ptr, ends[0]};
+	event->campaign = (struct slice){text.ptr + ends[0], ends[1] - ends[0]};
+	event->variant = slice_from(text, ends[1]);
+	return (struct fit){.campaign = fits[1] == TAGS_FIT,
+	    .all = fits[0] == TAGS_FIT && fits[1] == TAGS_FIT && fits[2] == TAGS_FIT};
 }
 
 /* A reply, a click or an event of a stream is seldom tagged, and nobody expects it to be. */

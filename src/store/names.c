@@ -1,5 +1,7 @@
 #include "dlrd/store/names.h"
 
+#include "dlrd/base/buffer.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,6 +58,40 @@ names_open(sqlite3 *db, struct names **out_names)
 	}
 	*out_names = names;
 	return RESULT_OK;
+}
+
+static void
+repaired(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	struct buffer text = BUFFER_EMPTY;
+	const char *bytes = sqlite3_value_blob(values[0]);
+	size_t len = (size_t)sqlite3_value_bytes(values[0]);
+	(void)count;
+	buffer_append_repaired(&text, (struct slice){bytes, bytes == NULL ? 0 : len});
+	if (text.failed)
+		sqlite3_result_error_nomem(context);
+	else
+		sqlite3_result_text(
+		    context, buffer_slice(&text).ptr, (int)text.len, SQLITE_TRANSIENT);
+	buffer_done(&text);
+}
+
+void
+names_repair(sqlite3 *db)
+{
+	static const char find[] =
+	    "SELECT EXISTS (SELECT 1 FROM campaign WHERE workspace <> repaired(workspace)"
+	    " OR name <> repaired(name)) OR EXISTS (SELECT 1 FROM tagset"
+	    " WHERE variant <> repaired(variant))";
+	static const char repair[] =
+	    "UPDATE OR IGNORE campaign SET workspace = repaired(workspace), name = repaired(name);"
+	    "UPDATE OR IGNORE tagset SET variant = repaired(variant)";
+	int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC;
+	int64_t found = 0;
+	int code =
+	    sqlite3_create_function_v2(db, "repaired", 1, flags, NULL, repaired, NULL, NULL, NULL);
+	if (code == SQLITE_OK && sql_number(db, find, &found) == SQLITE_OK && found != 0)
+		sqlite3_exec(db, repair, NULL, NULL, NULL);
 }
 
 /* The slot for three texts; *out_hit is whether it holds them. NULL when they are too long. Where

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <string.h>
 
 #define INDEX_SIZE_MIN 32768 /* of a log; sqlite.org/walformat.html */
 #define PROGRESS_STEPS 20000 /* of SQLite's machine between two looks at the clock */
@@ -166,11 +167,34 @@ reader_ask(struct store_reader *reader, enum question question, const char *sql,
 	return sql_result(code);
 }
 
+static bool
+is_tag(const char *name)
+{
+	return strcmp(name, ":workspace") == 0 || strcmp(name, ":campaign") == 0 ||
+	       strcmp(name, ":variant") == 0;
+}
+
+/* Stored tags are UTF-8. A caller who copied one from a callback's URL means the repaired name. */
+static void
+bind_repaired(sqlite3_stmt *statement, int index, struct slice text)
+{
+	struct buffer repaired = BUFFER_EMPTY;
+	buffer_append_repaired(&repaired, text);
+	/* If memory is short, NULL would be no filter at all. */
+	struct slice bound = repaired.failed ? text : buffer_slice(&repaired);
+	sqlite3_bind_text(statement, index, bound.ptr, (int)bound.len, SQLITE_TRANSIENT);
+	buffer_done(&repaired);
+}
+
 void
 reader_bind_text(sqlite3_stmt *statement, const char *name, struct slice text)
 {
 	int index = sqlite3_bind_parameter_index(statement, name);
-	if (index > 0)
+	if (index <= 0)
+		return;
+	if (is_tag(name) && !slice_is_utf8(text))
+		bind_repaired(statement, index, text);
+	else
 		sql_bind_text(statement, index, text);
 }
 

@@ -350,8 +350,10 @@ static enum result
 open_parts(struct store *store)
 {
 	enum result result = sql_result(prepare_all(store));
-	if (result == RESULT_OK)
+	if (result == RESULT_OK) {
+		names_repair(store->db);
 		result = names_open(store->db, &store->names);
+	}
 	if (result == RESULT_OK)
 		result = messages_open(store->db, &store->messages);
 	if (result == RESULT_OK)

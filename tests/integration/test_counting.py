@@ -2,6 +2,7 @@
 
 import json
 import random
+import sqlite3
 from urllib.parse import quote
 
 import pytest
@@ -445,6 +446,66 @@ def test_tags_that_do_not_fit_leave_the_campaign_empty_and_are_kept_and_counted(
         assert daemon.metric("dlrd_tag_misfits_total") == 1
         if query not in ("", "?"):
             assert daemon.get(f"/v1/events/{event['seq']}")["raw_query"] == query[1:]
+    daemon.audit()
+
+
+BAD = "\ufffd"
+
+
+def test_a_campaign_whose_name_is_not_utf8_is_found_under_the_name_that_is_listed(daemon):
+    """Also under the name as the callback's URL has it, and by every filter."""
+    raw = "?account=W%ff&meta=0.1.a%80b.2%c3.0.v%fe.1"
+    daemon.keep("/sms/twilio" + raw, status_params(new_sid(), "failed", 30005))
+    daemon.keep("/sms/twilio?account=W&meta=0.1.ab.2.0.v.1", status_params(new_sid(), "delivered"))
+    names = {(row["workspace"], row["campaign"]) for row in daemon.get("/v1/campaigns")["campaigns"]}
+    workspace, campaign, variant = f"W{BAD}", f"a{BAD}b_2{BAD}", f"v{BAD}"
+    assert names == {("W", "ab_2"), (workspace, campaign)}
+    (event,) = daemon.events("&type=Failed")
+    assert (event["workspace"], event["campaign"], event["variant"]) == (workspace, campaign, variant)
+    for name in (quote(campaign), "a%80b_2%C3"):
+        path = f"/v1/campaigns/{name}"
+        assert (figures := daemon.get(path))["failed"] == 1 and figures["campaign"] == campaign
+        assert daemon.get(f"{path}/errors")["errors"][0]["code"] == 30005
+        assert sum(point["failed"] for point in daemon.get(f"{path}/series")["points"]) == 1
+        assert len(daemon.events(f"&campaign={name}")) == 1
+        for space in (quote(workspace), "W%FF"):
+            assert daemon.get(f"{path}?workspace={space}")["failed"] == 1
+            assert len(daemon.events(f"&workspace={space}&campaign={name}")) == 1
+        for arm in (quote(variant), "v%FE"):
+            assert daemon.get(f"{path}?variant={arm}")["failed"] == 1
+    daemon.audit()
+
+
+def test_names_that_an_older_version_stored_as_they_came_are_repaired_at_the_start(daemon):
+    daemon.keep("/sms/twilio?account=W&meta=0.1.a.2.0.v.1", status_params(new_sid(), "delivered"))
+    daemon.settle()
+    assert daemon.terminate() == 0
+    store = sqlite3.connect(daemon.store / "dlrd.db")
+    store.execute("UPDATE campaign SET workspace = CAST(x'57ff' AS TEXT), "
+                  "name = CAST(x'618062' AS TEXT) WHERE name <> ''")
+    store.execute("UPDATE tagset SET variant = CAST(x'fe' AS TEXT) WHERE variant <> ''")
+    store.commit()
+    store.close()
+    daemon.start()
+    found = daemon.get(f"/v1/campaigns/{quote(f'a{BAD}b')}?workspace={quote(f'W{BAD}')}")
+    assert found["delivered"] == 1
+    daemon.audit()
+
+
+@pytest.mark.parametrize("tag", ["workspace", "campaign", "variant"])
+def test_a_name_over_the_limit_is_logged_once_and_not_silently_untagged(make_daemon, tag):
+    settings = {"callback /sms": {"workspace": "{workspace}", "campaign": "{campaign}",
+                                  "variant": "{variant}"}}
+    daemon = make_daemon(settings)
+    names = {"workspace": "w", "campaign": "c", "variant": "v"}
+    for name, length in (("x", 256), ("x", 257), ("y", 1000)):
+        names[tag] = name * length
+        target = "/sms?" + "&".join(f"{key}={value}" for key, value in names.items())
+        daemon.keep(target, status_params(new_sid(), "delivered"))
+    found = [event[tag] for event in daemon.events()]
+    assert found == ["x" * 256, "", ""]
+    lines = [line for line in daemon.log().splitlines() if "longer than 256 bytes" in line]
+    assert len(lines) == 1 and f"the {tag} " in lines[0] and "on /sms," in lines[0], lines
     daemon.audit()
 
 

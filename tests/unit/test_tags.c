@@ -15,12 +15,21 @@ look_up(const void *context, struct slice name)
 	} parameters[] = {{"account", "ABC-123"},
 	    {"meta", "000000000.1200000000.1691686363.20230810.0.wzrk_default.-4930006"},
 	    {"empty", ""}, {"dots", ".a..b."}, {"one", "1"}, {"line", "a\nb"}, {"del", "\x7f"},
-	    {"umlaut", "\xc3\xa4"}};
+	    {"umlaut", "\xc3\xa4"},
+	    {"bad", "a\x80"
+		    "b"},
+	    {"half", "\xe2\x82"}, {"bad_fields", "\xc3.\xa4"}};
 	for (size_t i = 0; i < COUNT_OF(parameters); i++)
 		if (slice_equal(name, slice_of(parameters[i].name)))
 			return slice_of(parameters[i].value);
 	if (slice_equal(name, SLICE("long")))
 		return (struct slice){long_text, sizeof long_text};
+	static char bad_text[TAGS_VALUE_MAX / 3 + 1];
+	memset(bad_text, '\x80', sizeof bad_text);
+	if (slice_equal(name, SLICE("bad_long")))
+		return (struct slice){bad_text, sizeof bad_text};
+	if (slice_equal(name, SLICE("bad_longest")))
+		return (struct slice){bad_text, TAGS_VALUE_MAX / 3};
 	if (slice_equal(name, SLICE("longest")))
 		return (struct slice){long_text, TAGS_VALUE_MAX};
 	return SLICE_NONE;
@@ -38,7 +47,7 @@ assert_filled(const char *text, const char *expected)
 	if (result != RESULT_OK)
 		print_error("%s: %s\n", text, failure.text);
 	assert_ok(result);
-	bool fits = tags_template_fill(&template, look_up, NULL, &out);
+	bool fits = tags_template_fill(&template, look_up, NULL, &out) == TAGS_FIT;
 	assert_int_equal(fits, expected != NULL);
 	assert_slice(slice_from(buffer_slice(&out), 7), expected == NULL ? "" : expected);
 	tags_template_done(&template);
@@ -100,10 +109,47 @@ control_bytes_and_long_values_do_not_fit(void **state)
 	struct tags_template template;
 	struct buffer out = BUFFER_EMPTY;
 	assert_ok(tags_template_init(&template, SLICE("{longest}"), NULL));
-	assert_true(tags_template_fill(&template, look_up, NULL, &out));
+	assert_int_equal(tags_template_fill(&template, look_up, NULL, &out), TAGS_FIT);
 	assert_int_equal(out.len, TAGS_VALUE_MAX);
 	tags_template_done(&template);
 	buffer_done(&out);
+}
+
+#define BAD "\xef\xbf\xbd"
+
+static void
+a_name_that_is_not_utf8_is_repaired_when_it_is_read(void **state)
+{
+	(void)state;
+	assert_filled("{bad}", "a" BAD "b");
+	assert_filled("{half}", BAD BAD);
+	assert_filled("{bad_fields.1}", BAD);
+	assert_filled("{umlaut}{bad}", "\xc3\xa4"
+				       "a" BAD "b");
+	assert_filled("{bad_fields}", BAD "." BAD);
+	/* Twice BAD if each field were repaired by itself. */
+	assert_filled("{bad_fields.1}{bad_fields.2}", "\xc3\xa4");
+}
+
+static void
+why_a_tag_does_not_fit_is_returned(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		enum tags_fit fit;
+	} rows[] = {{"{none}", TAGS_MISSING}, {"{long}", TAGS_TOO_LONG}, {"{longest}", TAGS_FIT},
+	    {"{line}", TAGS_UNPRINTABLE}, {"{bad_long}", TAGS_TOO_LONG},
+	    {"{bad_longest}", TAGS_FIT}};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct tags_template template;
+		struct buffer out = BUFFER_EMPTY;
+		assert_ok(tags_template_init(&template, slice_of(rows[i].text), NULL));
+		assert_int_equal(tags_template_fill(&template, look_up, NULL, &out), rows[i].fit);
+		assert_true(rows[i].fit == TAGS_FIT || out.len == 0);
+		tags_template_done(&template);
+		buffer_done(&out);
+	}
 }
 
 static void
@@ -224,6 +270,8 @@ main(void)
 	    cmocka_unit_test(an_empty_template_fits_and_is_empty),
 	    cmocka_unit_test(what_is_missing_or_empty_does_not_fit),
 	    cmocka_unit_test(control_bytes_and_long_values_do_not_fit),
+	    cmocka_unit_test(a_name_that_is_not_utf8_is_repaired_when_it_is_read),
+	    cmocka_unit_test(why_a_tag_does_not_fit_is_returned),
 	    cmocka_unit_test(a_bad_template_is_refused_with_why),
 	    cmocka_unit_test(a_template_has_a_bounded_number_of_pieces),
 	    cmocka_unit_test(the_text_of_a_template_can_be_printed),

@@ -26,6 +26,10 @@ void buffer_appendf(struct buffer *buffer, const char *format, ...) printf_like(
  * becomes \xNN. */
 void buffer_append_visible(struct buffer *buffer, struct slice text);
 
+/* Appends text with each byte that is not part of a UTF-8 sequence replaced by U+FFFD. Repairing a
+ * repaired text changes nothing. */
+void buffer_append_repaired(struct buffer *buffer, struct slice text);
+
 /* Makes room for extra more bytes; false when memory is short. */
 bool buffer_reserve(struct buffer *buffer, size_t extra);
 

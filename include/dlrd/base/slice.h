@@ -63,6 +63,8 @@ must_check enum result slice_to_int(struct slice text, int64_t *out_value);
  * not empty; 0 where there is none. */
 size_t slice_utf8_len(struct slice text);
 
+bool slice_is_utf8(struct slice text);
+
 /* 0-15 for a hexadecimal digit in either case, -1 for any other byte. */
 int slice_hex_digit(char byte);
 

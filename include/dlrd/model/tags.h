@@ -12,8 +12,16 @@
 /* Pieces of a template: more than any sane one has. */
 #define TAGS_PIECES_MAX 16
 
-/* A tag longer than this fits no campaign's name and does not fit the template. */
+/* Bytes of a tag: several times the longest names in use. A longer one does not fit its template.
+ * The store keeps each name once, but answers repeat them in every row. */
 #define TAGS_VALUE_MAX 256
+
+enum tags_fit {
+	TAGS_FIT,
+	TAGS_MISSING, /* a parameter or a field that the template names is missing or empty */
+	TAGS_TOO_LONG,
+	TAGS_UNPRINTABLE, /* it has control bytes */
+};
 
 struct tags_piece {
 	struct slice text; /* a literal, or a parameter's name; points into the template's text */
@@ -34,10 +42,11 @@ typedef struct slice (*tags_lookup_fn)(const void *context, struct slice name);
 must_check enum result tags_template_init(
     struct tags_template *template, struct slice text, struct failure *failure);
 
-/* Appends the filled template to out. False, with out as it was, where a parameter or a field that
- * the template names is missing or empty, or the value is longer than TAGS_VALUE_MAX or holds
- * control bytes. An empty template fits and adds nothing. */
-bool tags_template_fill(const struct tags_template *template, tags_lookup_fn lookup,
+/* Appends the filled template to out, unless it does not fit; out is then as it was. Bytes that are
+ * not UTF-8 become U+FFFD here and nowhere else, so that a name is the same in the store, in lists
+ * and in filters; TAGS_VALUE_MAX holds before and after. An empty template fits and adds nothing.
+ */
+enum tags_fit tags_template_fill(const struct tags_template *template, tags_lookup_fn lookup,
     const void *context, struct buffer *out);
 
 /* The other way round: which text each piece has where the filled template is value; a literal has

@@ -21,6 +21,7 @@ struct decoder {
 	struct buffer names, extra;
 	struct alert alert;
 	struct event_alert event_alert;
+	bool long_tag_logged[ROUTES_MAX]; /* by the route's index */
 };
 
 /* All are borrowed for the decoder's life. keywords may be NULL: Twilio's own alone. verifier knows

@@ -16,6 +16,11 @@ struct tagset {
 	int64_t campaign_id;
 };
 
+/* Repairs stored names that are not UTF-8: older versions stored them as they came. A name stays as
+ * it is if its repaired form is another campaign's or variant's name already, and until the next
+ * start if the file cannot be written now. On the connection that writes. */
+void names_repair(sqlite3 *db);
+
 must_check enum result names_open(sqlite3 *db, struct names **out_names);
 
 /* The tagset with these texts (absent counts as empty), made where it is missing; a campaign that

@@ -41,7 +41,8 @@ sqlite3 *store_reader_handle(struct store_reader *reader);
 must_check enum result reader_ask(struct store_reader *reader, enum question question,
     const char *sql, sqlite3_stmt **out_statement);
 
-/* Bind a value by its name (":workspace"); one that the statement does not have is passed over. */
+/* Bind a value by its name (":workspace"); one that the statement does not have is passed over. A
+ * tag that is not UTF-8 is repaired, as it was when it was stored. */
 void reader_bind_text(sqlite3_stmt *statement, const char *name, struct slice text);
 void reader_bind_number(sqlite3_stmt *statement, const char *name, int64_t number);
 
