@@ -170,11 +170,9 @@ url_is_authority(struct slice text)
 		return false;
 	if (at == text.len)
 		return true;
-	if (text.ptr[at++] != ':' || text.len - at > 5)
-		return false;
-	while (at < text.len && text.ptr[at] >= '0' && text.ptr[at] <= '9')
-		at++;
-	return at == text.len;
+	int64_t port;
+	return text.ptr[at] == ':' && slice_to_int(slice_from(text, at + 1), &port) == RESULT_OK &&
+	       port >= 1 && port <= 65535;
 }
 
 enum result

@@ -517,7 +517,7 @@ def test_the_leftmost_forwarded_value_counts_in_any_case(make_daemon, scheme, pr
 
 
 @pytest.mark.parametrize("host", ["name/evil", "user:pw@name", "user@name", "name?x", "name#x", "name\\x",
-                                  "name:80:81", "name:port", "name:123456", "[::1", "[::1]x", "[name]",
+                                  "name:80:81", "name:port", "name:123456", "name:65536", "name:0", "[::1", "[::1]x", "[name]",
                                   "a b", "a<b", ":80", "é"])
 @pytest.mark.parametrize("settings", [
     {"public_url": None}, {}, {"public_url": None, "trusted_proxies": "127.0.0.1"}],

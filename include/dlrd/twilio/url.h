@@ -43,8 +43,8 @@ must_check enum result url_read_parts(struct slice url, struct url_parts *out_pa
  * RESULT_INVALID where there is no host, or a port that is none. */
 must_check enum result url_read_authority(struct slice authority, struct url_parts *out_parts);
 
-/* Whether text is a host, perhaps with a port, and nothing else (RFC 3986, section 3.2, without
- * user information): "example.com", "example.com:8443", "[::1]:80". */
+/* Whether text is a host, perhaps with a port from 1 to 65535, and nothing else (RFC 3986,
+ * section 3.2, without user information): "example.com", "example.com:8443", "[::1]:80". */
 bool url_is_authority(struct slice text);
 
 /* A base of what a request's head says, where no public URL is configured. RESULT_INVALID where
