@@ -33,6 +33,8 @@ a_time_is_written_in_utc_with_milliseconds(void **state)
 	assert_string_equal(
 	    clock_format(INT64_C(1795183522123999), text), "2026-11-20T14:05:22.123Z");
 	assert_string_equal(clock_format(-1, text), "1969-12-31T23:59:59.999Z");
+	assert_string_equal(clock_format(INT64_C(-62135596800) * CLOCK_SECOND_US, text),
+	    "0001-01-01T00:00:00.000Z");
 	assert_string_equal(
 	    clock_format(INT64_C(2147483648) * CLOCK_SECOND_US, text), "2038-01-19T03:14:08.000Z");
 }
