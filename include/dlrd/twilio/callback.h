@@ -45,7 +45,7 @@ struct callback {
 	struct slice account; /* AccountSid */
 	struct slice from, to;
 	struct slice service;    /* MessagingServiceSid */
-	struct slice body;       /* Body; present and perhaps empty for an inbound message */
+	struct slice body;       /* Body; perhaps present and empty */
 	struct slice done_date;  /* RawDlrDoneDate */
 	struct slice opt_out;    /* OptOutType */
 	struct slice original;   /* OriginalRepliedMessageSid */
