@@ -1,0 +1,174 @@
+/* fuzz: what the fuzz targets share.
+ *
+ * A target reads its input as lines, so that the files of its corpus can be read and written by
+ * hand: one line for each small part, the rest for the body. Each part is copied into memory of its
+ * own size, so that AddressSanitizer sees a read beyond it. */
+#ifndef DLRD_TESTS_FUZZ_H
+#define DLRD_TESTS_FUZZ_H
+
+#include "dlrd/base/buffer.h"
+#include "dlrd/base/json.h"
+#include "dlrd/base/log.h"
+
+#include <dirent.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int LLVMFuzzerInitialize(int *count, char ***words);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* A property that must hold whatever the input is. */
+#define CHECK(condition)                                                                           \
+	do {                                                                                       \
+		if (!(condition)) {                                                                \
+			fprintf(                                                                   \
+			    stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition); \
+			abort();                                                                   \
+		}                                                                                  \
+	} while (0)
+
+#define CHECK_OK(call) CHECK((call) == RESULT_OK)
+
+/* Something happened that must not. */
+#define FAIL(what)                                                        \
+	do {                                                              \
+		fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, what); \
+		abort();                                                  \
+	} while (0)
+
+/* The parts of one input, freed together. */
+#define FUZZ_PARTS_MAX 16
+struct fuzz_input {
+	struct slice rest; /* what is left of the input */
+	char *parts[FUZZ_PARTS_MAX];
+	size_t part_count;
+};
+
+static inline struct fuzz_input
+fuzz_begin(const uint8_t *data, size_t size)
+{
+	return (struct fuzz_input){.rest = {size == 0 ? "" : (const char *)data, size}};
+}
+
+static inline struct slice
+fuzz_keep(struct fuzz_input *input, struct slice text)
+{
+	CHECK(input->part_count < FUZZ_PARTS_MAX);
+	char *copy = malloc(text.len == 0 ? 1 : text.len);
+	CHECK(copy != NULL);
+	if (text.len > 0)
+		memcpy(copy, text.ptr, text.len);
+	input->parts[input->part_count++] = copy;
+	return (struct slice){copy, text.len};
+}
+
+/* The next line, without its end; empty behind the last one. */
+static inline struct slice
+fuzz_line(struct fuzz_input *input)
+{
+	struct slice line = input->rest.ptr == NULL ? SLICE("") : slice_take(&input->rest, '\n');
+	return fuzz_keep(input, line);
+}
+
+/* The same, absent for an empty line. */
+static inline struct slice
+fuzz_optional(struct fuzz_input *input)
+{
+	struct slice line = fuzz_line(input);
+	return line.len == 0 ? SLICE_NONE : line;
+}
+
+static inline struct slice
+fuzz_rest(struct fuzz_input *input)
+{
+	struct slice rest = input->rest.ptr == NULL ? SLICE("") : input->rest;
+	input->rest = SLICE_NONE;
+	return fuzz_keep(input, rest);
+}
+
+static inline void
+fuzz_end(struct fuzz_input *input)
+{
+	for (size_t i = 0; i < input->part_count; i++)
+		free(input->parts[i]);
+}
+
+/* Whether text is UTF-8 without C0 and C1 controls, DEL and line separators: fit for one line of a
+ * terminal or a log. */
+static inline bool
+fuzz_is_visible(struct slice text)
+{
+	struct buffer visible = BUFFER_EMPTY;
+	buffer_append_visible(&visible, text);
+	bool same = slice_equal(buffer_slice(&visible), text);
+	buffer_done(&visible);
+	return same;
+}
+
+/* Reads text as a JSON value of that kind, and checks that writing and reading it changes nothing.
+ */
+static inline void
+fuzz_check_json(struct slice text, enum json_kind kind)
+{
+	struct json_t *value = NULL, *again = NULL;
+	struct buffer first = BUFFER_EMPTY, second = BUFFER_EMPTY;
+	CHECK_OK(json_parse(text, &value));
+	CHECK(json_kind(value) == kind);
+	CHECK_OK(json_write(value, &first));
+	CHECK(fuzz_is_visible(buffer_slice(&first)) || slice_is_utf8(buffer_slice(&first)));
+	CHECK_OK(json_parse(buffer_slice(&first), &again));
+	CHECK_OK(json_write(again, &second));
+	CHECK(slice_equal(buffer_slice(&first), buffer_slice(&second)));
+	json_free(value);
+	json_free(again);
+	buffer_done(&first);
+	buffer_done(&second);
+}
+
+/* --- a folder for files, removed at the end --- */
+
+static char fuzz_folder[256];
+
+static void
+fuzz_remove_folder(void)
+{
+	char path[600];
+	DIR *folder = opendir(fuzz_folder);
+	for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;) {
+		snprintf(path, sizeof path, "%s/%s", fuzz_folder, entry->d_name);
+		unlink(path);
+	}
+	if (folder != NULL)
+		closedir(folder);
+	rmdir(fuzz_folder);
+}
+
+/* The path of a file in the target's own folder, in memory where the machine has /dev/shm. Good
+ * until the next call. */
+static inline const char *
+fuzz_path(const char *name)
+{
+	static char path[600];
+	if (fuzz_folder[0] == '\0') {
+		const char *parent = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+		snprintf(fuzz_folder, sizeof fuzz_folder, "%s/dlrd-fuzz-XXXXXX", parent);
+		CHECK(mkdtemp(fuzz_folder) != NULL);
+		atexit(fuzz_remove_folder);
+	}
+	snprintf(path, sizeof path, "%s/%s", fuzz_folder, name);
+	return path;
+}
+
+static inline void
+fuzz_write_file(const char *path, struct slice text)
+{
+	FILE *file = fopen(path, "we");
+	CHECK(file != NULL);
+	CHECK(fwrite(text.ptr, 1, text.len, file) == text.len);
+	CHECK(fclose(file) == 0);
+}
+
+#endif

@@ -1,0 +1,27 @@
+/* address: a sender, a person's address, or a number as people write it. */
+#include "dlrd/twilio/address.h"
+
+#include "fuzz.h"
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct fuzz_input input = fuzz_begin(data, size);
+	struct slice text = fuzz_rest(&input), person = address_of_person(text);
+	struct address_spellings spellings;
+	CHECK(address_kind_name(address_kind(text)).len > 0);
+	CHECK((address_kind(text) == ADDRESS_NONE) == (text.len == 0));
+	CHECK(person.len <= text.len && slice_equal(address_of_person(person), person));
+	address_spell(text, &spellings);
+	CHECK(spellings.count <= ADDRESS_SPELLINGS_MAX);
+	for (size_t i = 0; i < spellings.count; i++) {
+		struct slice item = spellings.items[i];
+		CHECK(item.len <= text.len || item.len <= ADDRESS_MAX);
+		CHECK(i == 0 || item.len > 0);
+		for (size_t other = 0; other < i; other++)
+			CHECK(!slice_equal(item, spellings.items[other]));
+	}
+	CHECK(spellings.count == 0 || slice_equal(spellings.items[0], person));
+	fuzz_end(&input);
+	return 0;
+}

@@ -1,0 +1,90 @@
+/* diagnosis: a refused request, and what is said about it. Lines: the method; the target; the URL
+ * that was signed, or a signature; Host; X-Forwarded-Proto, -Host, -Port and -Prefix;
+ * X-Original-URI; the account; the body. */
+#include "dlrd/twilio/diagnosis.h"
+
+#include "verifiers.h"
+
+static struct verifier *with_url, *without_url;
+static struct buffer scratch;
+
+static void
+check_diagnosis(const struct diagnosis *diagnosis)
+{
+	struct buffer causes = BUFFER_EMPTY;
+	CHECK(diagnosis->cause < DIAGNOSIS_CAUSE_COUNT);
+	CHECK(diagnosis->trials <= DIAGNOSIS_TRIALS_MAX);
+	CHECK(diagnosis->hashed <= DIAGNOSIS_BYTES_MAX);
+	CHECK(strlen(diagnosis->url) < DIAGNOSIS_URL_SIZE);
+	CHECK(strlen(diagnosis->query) < DIAGNOSIS_URL_SIZE);
+	CHECK(strlen(diagnosis->advice) > 0 && strlen(diagnosis->advice) < DIAGNOSIS_ADVICE_SIZE);
+	CHECK(fuzz_is_visible(slice_of(diagnosis->advice)));
+	CHECK(fuzz_is_visible(slice_of(diagnosis->url)));
+	CHECK(fuzz_is_visible(slice_of(diagnosis->query)));
+	CHECK(diagnosis->fits || (diagnosis->url[0] == '\0' && diagnosis->query[0] == '\0'));
+	diagnosis_append_causes(diagnosis, &causes);
+	CHECK(causes.len > 0);
+	buffer_done(&causes);
+}
+
+static void
+check_request(
+    struct verifier *verifier, struct verify_request *request, struct diagnosis_hints *hints)
+{
+	static struct diagnosis diagnosis;
+	struct verification verification;
+	verifier_verify(verifier, request, &scratch, &verification);
+	if (verification.verdict != VERDICT_MISMATCH)
+		return;
+	diagnosis_make(verifier, request, hints, &diagnosis);
+	check_diagnosis(&diagnosis);
+	/* The two ways to explain a request agree. */
+	if (diagnosis.fits)
+		CHECK(diagnosis_repeats(&diagnosis, verifier, request, hints, &scratch));
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct fuzz_input input = fuzz_begin(data, size);
+	struct form form = FORM_EMPTY, parameters = FORM_EMPTY;
+	struct url_base derived = {{NULL}};
+	char made[SIGNATURE_TEXT_SIZE];
+	struct verify_request request = {
+	    .is_get = slice_equal(fuzz_line(&input), SLICE("GET")), .target = fuzz_line(&input)};
+	struct slice signed_url = fuzz_line(&input);
+	struct diagnosis_hints hints = {.url = {.host = fuzz_optional(&input),
+					    .forwarded_proto = fuzz_optional(&input),
+					    .forwarded_host = fuzz_optional(&input),
+					    .forwarded_port = fuzz_optional(&input),
+					    .forwarded_prefix = fuzz_optional(&input),
+					    .original = fuzz_optional(&input),
+					    .listen_port = 8080}};
+	request.account = fuzz_optional(&input);
+	request.body = fuzz_rest(&input);
+	if (with_url == NULL) {
+		with_url = fuzz_verifier(FUZZ_URL "/hooks");
+		without_url = fuzz_verifier(NULL);
+	}
+	struct slice text = request.is_get ? url_query(request.target) : request.body;
+	if (request.target.len > 0 && request.target.ptr[0] == '/' &&
+	    form_decode(&form, text, 512) == RESULT_OK &&
+	    form_decode(&parameters, request.body, 512) == RESULT_OK) {
+		request.form = &form;
+		request.signature = signed_url;
+		if (slice_starts_with(signed_url, SLICE("http"))) {
+			fuzz_sign(
+			    signed_url, request.is_get ? NULL : &parameters, FUZZ_TOKEN, made);
+			request.signature = slice_of(made);
+		}
+		check_request(with_url, &request, &hints);
+		if (url_base_derive(&derived, SLICE("http"), hints.url.host) == RESULT_OK)
+			request.base = &derived;
+		check_request(without_url, &request, &hints);
+	}
+	url_base_done(&derived);
+	form_done(&form);
+	form_done(&parameters);
+	fuzz_end(&input);
+	return 0;
+}

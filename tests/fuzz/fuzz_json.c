@@ -1,0 +1,26 @@
+/* json: a JSON text of any bytes. What is read, written and read again is the same. */
+#include "fuzz.h"
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct fuzz_input input = fuzz_begin(data, size);
+	struct slice text = fuzz_rest(&input);
+	struct json_t *value = NULL;
+	if (json_parse(text, &value) == RESULT_OK) {
+		void *cursor = NULL;
+		const char *key;
+		struct json_t *member;
+		CHECK(json_kind(value) == JSON_KIND_ARRAY || json_kind(value) == JSON_KIND_OBJECT);
+		while (json_next(value, &cursor, &key, &member))
+			CHECK(json_get(value, key) == member);
+		for (size_t i = 0; i < json_count(value); i++)
+			CHECK(json_at(value, i) != NULL);
+		CHECK(json_at(value, json_count(value)) == NULL);
+		fuzz_check_json(text, json_kind(value));
+	} else
+		CHECK(value == NULL);
+	json_free(value);
+	fuzz_end(&input);
+	return 0;
+}

@@ -1,0 +1,22 @@
+/* saved_request: a request as dlrd explain reads it from a file. */
+#include "dlrd/cli/saved_request.h"
+
+#include "fuzz.h"
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct fuzz_input input = fuzz_begin(data, size);
+	struct slice text = fuzz_rest(&input);
+	struct saved_request request = {.signatures = 0};
+	struct failure failure = {""};
+	if (saved_request_read(text, &request, &failure) == RESULT_OK) {
+		CHECK(request.method.len > 0);
+		CHECK(request.body.len <= text.len && request.target.len <= text.len);
+		CHECK((request.signature.ptr != NULL) == (request.signatures > 0));
+		saved_request_done(&request);
+	} else
+		CHECK(failure.text[0] != '\0');
+	fuzz_end(&input);
+	return 0;
+}
