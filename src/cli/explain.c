@@ -1,9 +1,9 @@
+#include "dlrd/base/json.h"
 #include "dlrd/cli/cli.h"
 #include "dlrd/cli/saved_request.h"
 #include "dlrd/daemon/settings.h"
 #include "dlrd/intake/handler.h"
 #include "dlrd/twilio/diagnosis.h"
-#include "dlrd/twilio/json_callback.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,8 +14,8 @@ struct explanation {
 	const struct settings *settings;
 	const struct saved_request *saved;
 	struct form form;
-	struct json_t *json;  /* whose texts the account borrows */
-	struct url_base base; /* where no public URL is configured */
+	struct named_accounts named; /* by a body that is not a form */
+	struct url_base base;        /* where no public URL is configured */
 	struct verify_request request;
 	struct verification verification;
 	struct diagnosis diagnosis;
@@ -45,8 +45,8 @@ read_body(struct explanation *explanation)
 	bool is_form =
 	    request->is_get || form_is_body(explanation->saved->media_type, request->body);
 	if (!is_form) {
-		if (json_parse(body, &explanation->json) == RESULT_OK)
-			request->account = callback_json_account(explanation->json);
+		verifier_name_accounts(explanation->settings->verifier, body, &explanation->named);
+		request->named = &explanation->named;
 	} else {
 		enum result result = form_decode(&explanation->form,
 		    request->is_get ? url_query(request->target) : body,
@@ -252,7 +252,6 @@ explain(const struct cli_command *command, const struct settings *settings,
 			status = CLI_OK;
 	}
 	form_done(&explanation.form);
-	json_free(explanation.json);
 	url_base_done(&explanation.base);
 	buffer_done(&explanation.url);
 	return status;

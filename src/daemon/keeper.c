@@ -11,9 +11,12 @@
 #include <time.h>
 
 #define FORM_TYPE SLICE("application/x-www-form-urlencoded")
-#define TICK_US CLOCK_SECOND_US        /* between looks at what is too old */
-#define BURST_SECONDS 50               /* of quarantine_rate, after a quiet time */
-#define BATCH_MAX 64                   /* requests verified again in one go */
+#define TICK_US CLOCK_SECOND_US /* between looks at what is too old */
+#define BURST_SECONDS 50        /* of quarantine_rate, after a quiet time */
+#define BATCH_MAX 64            /* requests verified again in one go */
+/* Offered requests may take half of memory_limit: the rest is for callbacks. */
+#define MEMORY_SHARE 2
+#define QUEUE_BYTES_MAX (INT64_C(16) * 1024 * 1024) /* more would not be written any sooner */
 #define WAIT_US (10 * CLOCK_SECOND_US) /* for the journal to sync them; shorter than watchdogs */
 
 struct keeper {
@@ -59,10 +62,12 @@ keeper_new(const struct settings *settings, struct metrics *metrics, struct keep
 	if (keeper == NULL)
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
 	snprintf(path, sizeof path, "%s/" QUARANTINE_FILE, settings->directory);
+	int64_t queue_max = settings->memory_max / MEMORY_SHARE;
 	const struct quarantine_options options = {.path = path,
 	    .open_later = true,
 	    .bytes_max = (uint64_t)settings->quarantine_size,
 	    .keep_us = settings->quarantine_keep_us,
+	    .queue_bytes_max = (size_t)(queue_max < QUEUE_BYTES_MAX ? queue_max : QUEUE_BYTES_MAX),
 	    .unproven = {(uint32_t)settings->quarantine_rate,
 		(uint32_t)settings->quarantine_rate * BURST_SECONDS},
 	    .request_max =

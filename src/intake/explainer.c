@@ -16,9 +16,15 @@
  * stranger's request a signature. */
 #define PRECEDENTS_MAX 4
 
+/* A larger body is not looked into: variants.h has no room for it, and Twilio's have a few KiB. */
+#define EXPLAINED_BODY_MAX VARIANTS_FIRST_MAX
+
+/* The form and its signed text keep their memory for the next request up to this size each. */
+#define KEEP_BYTES 65536
+
 /* What the handler offers. */
 static const enum verdict explained[] = {
-    VERDICT_MISMATCH, VERDICT_BODY_MISMATCH, VERDICT_UNKNOWN_ACCOUNT};
+    VERDICT_MISMATCH, VERDICT_BODY_MISMATCH, VERDICT_BODY_UNBOUND, VERDICT_UNKNOWN_ACCOUNT};
 
 #define EXPLAINED_COUNT (sizeof explained / sizeof explained[0])
 
@@ -43,6 +49,7 @@ struct explainer {
 /* One request under examination. */
 struct examination {
 	struct verify_request request;
+	struct named_accounts named; /* by a body that is not a form */
 	struct diagnosis_hints hints;
 	struct url_base derived;
 };
@@ -94,8 +101,7 @@ read_request(
 	*out = (struct examination){.request = {.is_get = is_get,
 					.target = quarantined->target,
 					.body = quarantined->body,
-					.signature = quarantined->signature,
-					.account = quarantined->account},
+					.signature = quarantined->signature},
 	    .hints = {.url = {.host = quarantined->host,
 			  .forwarded_proto = quarantined->forwarded_proto,
 			  .forwarded_host = quarantined->forwarded_host,
@@ -105,6 +111,12 @@ read_request(
 			  .listen_port = explainer->options.listen_port}}};
 	if (route != NULL)
 		out->request.route_account = slice_of(route->account);
+	if (is_form)
+		out->request.account = quarantined->account;
+	else {
+		verifier_name_accounts(explainer->options.verifier, quarantined->body, &out->named);
+		out->request.named = &out->named;
+	}
 	if (is_form && form_decode(&explainer->form,
 			   is_get ? url_query(quarantined->target) : quarantined->body,
 			   explainer->options.fields_max) == RESULT_OK)
@@ -131,7 +143,8 @@ static bool
 is_of_account(const struct precedent *precedent, const struct examination *examination)
 {
 	return (precedent->diagnosis.causes & DIAGNOSIS_BIT(DIAGNOSIS_OTHER_ACCOUNT)) == 0 ||
-	       slice_equal(buffer_slice(&precedent->account), examination->request.account);
+	       slice_equal(buffer_slice(&precedent->account),
+		   verify_request_account(&examination->request));
 }
 
 static struct precedent *
@@ -167,7 +180,7 @@ add_precedent(struct explainer *explainer, const struct verify_request *request,
 	buffer_clear(&precedent->path);
 	buffer_append(&precedent->path, url_path(request->target));
 	buffer_clear(&precedent->account);
-	buffer_append(&precedent->account, request->account);
+	buffer_append(&precedent->account, verify_request_account(request));
 	precedent->diagnosis = *found;
 	precedent->inherited = false;
 	move_to_front(explainer, last);
@@ -222,8 +235,8 @@ diagnose(struct explainer *explainer, struct examination *examination, struct pr
 	int64_t start_us = clock_processor_us();
 	if (!has_time(explainer))
 		return false;
-	examination->hints.account_verified_before =
-	    handler_has_verified(explainer->options.handler, examination->request.account);
+	examination->hints.account_verified_before = handler_has_verified(
+	    explainer->options.handler, verify_request_account(&examination->request));
 	diagnosis_make(
 	    explainer->options.verifier, &examination->request, &examination->hints, out_diagnosis);
 	explainer->time_us -= clock_processor_us() - start_us;
@@ -290,6 +303,15 @@ examine(struct explainer *explainer, struct quarantined *request)
 	url_base_done(&examination.derived);
 }
 
+static void
+release_work(struct explainer *explainer)
+{
+	if (explainer->form.text_capacity > KEEP_BYTES)
+		form_done(&explainer->form);
+	if (explainer->scratch.cap > KEEP_BYTES)
+		buffer_done(&explainer->scratch);
+}
+
 bool
 explainer_examine(void *context, struct quarantined *request)
 {
@@ -297,8 +319,10 @@ explainer_examine(void *context, struct quarantined *request)
 	size_t index;
 	request->cause = SLICE("undiagnosed");
 	request->proven = false;
-	if (explainer->precedents[0] != NULL || has_time(explainer))
+	if (request->body.len <= EXPLAINED_BODY_MAX &&
+	    (explainer->precedents[0] != NULL || has_time(explainer)))
 		examine(explainer, request);
+	release_work(explainer);
 	return request->proven || request->account.ptr == NULL ||
 	       verifier_find_account(explainer->options.verifier, request->account, &index);
 }

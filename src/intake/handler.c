@@ -1,14 +1,14 @@
 #include "dlrd/intake/handler.h"
 
 #include "dlrd/base/clock.h"
-#include "dlrd/base/json.h"
 #include "dlrd/base/log.h"
 #include "dlrd/twilio/callback.h"
-#include "dlrd/twilio/json_callback.h"
 
 #include <stdlib.h>
 
 #define SHOWN_PATH_MAX 200 /* bytes of a stranger's path in the log */
+/* The form and its signed text keep their memory for the next request up to this size each. */
+#define KEEP_BYTES 65536
 
 struct handler {
 	struct handler_options options;
@@ -297,7 +297,7 @@ offer(struct handler *handler, const struct request_head *head, const struct rou
 	    .route = slice_of(route->path),
 	    .media_type = head->media_type,
 	    .body = request->is_get ? SLICE_NONE : request->body,
-	    .account = request->account,
+	    .account = verify_request_account(request),
 	    .signature = head->signature,
 	    .host = head->host,
 	    .forwarded_proto = head->forwarded_proto,
@@ -323,7 +323,7 @@ note_refusal(struct handler *handler, const struct request_head *head, const str
 		return;
 	metric_add(handler->verdicts[verdict], 1);
 	if (verdict == VERDICT_MISMATCH || verdict == VERDICT_BODY_MISMATCH ||
-	    verdict == VERDICT_UNKNOWN_ACCOUNT) {
+	    verdict == VERDICT_BODY_UNBOUND || verdict == VERDICT_UNKNOWN_ACCOUNT) {
 		if (handler->options.quarantine != NULL)
 			offer(handler, head, route, request, now_us);
 	} else if (log_limit_allows(&handler->refused_log, 1, &swallowed))
@@ -375,7 +375,7 @@ verify_body(struct handler *handler, const struct request_head *head, const stru
     struct slice body, bool is_form, int64_t now_us, struct verification *out_verification)
 {
 	struct verify_request request = {.body = body, .form = is_form ? &handler->form : NULL};
-	struct json_t *json = NULL;
+	struct named_accounts named;
 	if (is_form) {
 		struct slice text = is_get(head) ? url_query(head->target) : body;
 		enum result result =
@@ -386,12 +386,13 @@ verify_body(struct handler *handler, const struct request_head *head, const stru
 			return result == RESULT_LIMIT ? 413 : 503;
 		}
 		request.account = form_get(&handler->form, SLICE("AccountSid"));
-	} else if (json_parse(body, &json) == RESULT_OK)
-		request.account = callback_json_account(json);
+	} else {
+		verifier_name_accounts(handler->options.verifier, body, &named);
+		request.named = &named;
+	}
 	if (request.account.len == 0)
 		request.account = SLICE_NONE;
 	verify(handler, head, route, &request, now_us, out_verification);
-	json_free(json);
 	if (out_verification->verdict == VERDICT_VALID)
 		return 0;
 	if (out_verification->verdict == VERDICT_UNDECIDED) {
@@ -402,9 +403,45 @@ verify_body(struct handler *handler, const struct request_head *head, const stru
 	return 403;
 }
 
-struct ruling
-handler_body(
-    struct handler *handler, const struct request_head *head, struct slice body, int64_t now_us)
+/* The decoded form has at most the text's bytes, and so has what is signed of it, whose order may
+ * need a list (signature.h). */
+size_t
+handler_work(const struct handler *handler, const struct request_head *head, struct slice body)
+{
+	bool get = is_get(head);
+	struct slice text = get ? url_query(head->target) : body;
+	size_t fields = text.len / 2 + 1, most = handler->options.limits.fields_max;
+	if (!get && !form_is_body(head->media_type, body))
+		return 0; /* read where it is */
+	if (fields > most)
+		fields = most;
+	return 2 * text.len + fields * (sizeof(struct form_field) + sizeof(void *));
+}
+
+size_t
+handler_memory(const struct handler *handler)
+{
+	const struct form *form = &handler->form;
+	size_t queued = handler->options.quarantine == NULL
+			    ? 0
+			    : quarantine_memory(handler->options.quarantine);
+	return form->text_capacity + form->capacity * sizeof(struct form_field) +
+	       handler->scratch.cap + queued;
+}
+
+static void
+release_work(struct handler *handler)
+{
+	struct form *form = &handler->form;
+	if (form->text_capacity > KEEP_BYTES ||
+	    form->capacity * sizeof(struct form_field) > KEEP_BYTES)
+		form_done(form);
+	if (handler->scratch.cap > KEEP_BYTES)
+		buffer_done(&handler->scratch);
+}
+
+static struct ruling
+rule(struct handler *handler, const struct request_head *head, struct slice body, int64_t now_us)
 {
 	const struct route *route = routes_find(handler->options.routes, url_path(head->target));
 	struct verification verification = {.verdict = VERDICT_MISMATCH};
@@ -426,6 +463,15 @@ handler_body(
 	    .media_type = head->media_type,
 	    .body = get ? SLICE_NONE : body,
 	    .account = verification.account};
+	return ruling;
+}
+
+struct ruling
+handler_body(
+    struct handler *handler, const struct request_head *head, struct slice body, int64_t now_us)
+{
+	struct ruling ruling = rule(handler, head, body, now_us);
+	release_work(handler);
 	return ruling;
 }
 

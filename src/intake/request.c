@@ -321,6 +321,16 @@ refuse_body(
 	handler_count(request->service->config.handler, buffer_slice(&request->target), outcome);
 }
 
+/* Whether extra more bytes fit into memory_max. Beside no other request they always do: a limit
+ * that is too low for a callback must not refuse it each time. */
+static bool
+has_room(const struct intake *intake, const struct request *request, size_t extra)
+{
+	const struct intake_config *config = &request->service->config;
+	return intake->memory == request->counted ||
+	       intake->memory + handler_memory(config->handler) + extra <= config->memory_max;
+}
+
 static void
 take_body(struct intake *intake, struct request *request, struct slice bytes)
 {
@@ -331,13 +341,15 @@ take_body(struct intake *intake, struct request *request, struct slice bytes)
 		refuse_body(intake, request, 413, OUTCOME_TOO_LARGE);
 		return;
 	}
-	if (intake->memory + bytes.len > config->memory_max) {
+	size_t room = request->body.cap - request->body.len;
+	if (bytes.len > room &&
+	    intake->memory + handler_memory(config->handler) + bytes.len > config->memory_max) {
 		refuse_body(intake, request, 503, OUTCOME_UNAVAILABLE);
 		return;
 	}
 	buffer_append(&request->body, bytes);
-	intake->memory += bytes.len;
-	request->counted += bytes.len;
+	intake->memory += request->body.cap - request->counted;
+	request->counted = request->body.cap;
 	if (request->body.failed)
 		refuse_body(intake, request, 503, OUTCOME_UNAVAILABLE);
 }
@@ -351,12 +363,16 @@ take_end(struct intake *intake, struct connection *connection)
 	if (request->stage != STAGE_BODY)
 		return answer(intake, connection);
 	const struct intake_config *config = &request->service->config;
-	struct ruling ruling = handler_body(
-	    config->handler, &request->head, buffer_slice(&request->body), clock_wall_us());
+	struct slice body = buffer_slice(&request->body);
+	struct ruling ruling = {.status = 503};
+	if (has_room(intake, request, handler_work(config->handler, &request->head, body)))
+		ruling = handler_body(config->handler, &request->head, body, clock_wall_us());
+	else
+		handler_count(config->handler, buffer_slice(&request->target), OUTCOME_UNAVAILABLE);
 	request->status = ruling.status;
 	if (ruling.status == 0) {
 		struct journal_write *write = NULL;
-		if (intake->memory < config->memory_max)
+		if (has_room(intake, request, request->target.len + body.len))
 			write = journal_write_new(&ruling.entry);
 		request->kept_status = ruling.kept_status;
 		request->reply = ruling.reply;

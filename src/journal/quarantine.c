@@ -188,6 +188,12 @@ quarantine_offer(struct quarantine *quarantine, const struct quarantined *reques
 	return quarantine_queue_offer(&quarantine->queue, request);
 }
 
+size_t
+quarantine_memory(const struct quarantine *quarantine)
+{
+	return atomic_load(&quarantine->queue.memory);
+}
+
 const char *
 quarantine_fate_name(enum quarantine_fate fate)
 {
@@ -238,7 +244,12 @@ examine_list(struct quarantine *quarantine, struct quarantine_item *list,
 {
 	struct quarantine_item *left_out = NULL;
 	for (struct quarantine_item **at = &list, *item; (item = *at) != NULL;) {
-		bool wanted = item->examined || examine == NULL || examine(context, &item->request);
+		bool wanted = true;
+		if (!item->examined && examine != NULL) {
+			quarantine_queue_examine(&quarantine->queue, item);
+			wanted = examine(context, &item->request);
+			quarantine_queue_examined(&quarantine->queue, item);
+		}
 		bool passed = wanted && !item->examined && !item->request.proven &&
 			      !take_token(&quarantine->unproven);
 		if (wanted && !passed) {

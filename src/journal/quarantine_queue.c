@@ -6,6 +6,8 @@
 
 #define GATHER_US (CLOCK_SECOND_US / 200) /* what comes in so long is written together */
 #define RETRY_US CLOCK_SECOND_US          /* what could not be written may rest so long */
+/* An examination decodes the form, writes what is signed of it, and compares that with another. */
+#define EXAMINED_TIMES 3
 
 /* The slices of a request, all of which are copied. */
 #define TEXTS(request)                                                                             \
@@ -82,11 +84,13 @@ quarantine_queue_init(struct quarantine_queue *queue, const struct quarantine_op
 static bool
 take_room(struct quarantine_queue *queue, size_t size)
 {
-	if (queue->entries >= queue->entries_max || queue->bytes >= queue->bytes_max ||
-	    size > queue->bytes_max - queue->bytes)
+	if (queue->entries >= queue->entries_max ||
+	    (queue->entries > 0 &&
+		(queue->bytes >= queue->bytes_max || size > queue->bytes_max - queue->bytes)))
 		return false;
 	queue->entries++;
 	queue->bytes += size;
+	queue->memory += size;
 	return true;
 }
 
@@ -107,6 +111,7 @@ give_room(struct quarantine_queue *queue, size_t entries, size_t bytes)
 	pthread_mutex_lock(&queue->lock);
 	queue->entries -= entries;
 	queue->bytes -= bytes;
+	queue->memory -= bytes;
 	pthread_mutex_unlock(&queue->lock);
 }
 
@@ -129,6 +134,18 @@ quarantine_queue_offer(struct quarantine_queue *queue, const struct quarantined 
 	}
 	append(queue, item);
 	return QUARANTINE_TAKEN;
+}
+
+void
+quarantine_queue_examine(struct quarantine_queue *queue, const struct quarantine_item *item)
+{
+	queue->memory += EXAMINED_TIMES * item->size;
+}
+
+void
+quarantine_queue_examined(struct quarantine_queue *queue, const struct quarantine_item *item)
+{
+	queue->memory -= EXAMINED_TIMES * item->size;
 }
 
 /* With the lock held: until that time; before it once the list holds something, unless for more. */

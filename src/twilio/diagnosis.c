@@ -84,6 +84,19 @@ add_keys(struct keys *keys, const struct verifier *verifier, size_t account_inde
 			    (struct key){account_index, (enum token_label)label};
 }
 
+/* Whether the request names the account at index, perhaps as one of several. */
+static bool
+is_named(const struct search *search, size_t index)
+{
+	const struct named_accounts *named = search->request->named;
+	if (named == NULL || named->count == 0)
+		return slice_equal(search->account, verifier_account(search->verifier, index));
+	for (size_t i = 0; i < named->count; i++)
+		if (named->indexes[i] == index)
+			return true;
+	return false;
+}
+
 /* A request that names no account is tried with those that verifier_verify tried; others are the
  * next ones. */
 static void
@@ -95,8 +108,8 @@ choose_keys(struct search *search)
 	if (search->account.ptr != NULL && !known) /* as long a search as for one that is known */
 		search->own.items[search->own.count++] = (struct key){count, TOKEN_CURRENT};
 	for (size_t i = 0; i < count; i++) {
-		bool own =
-		    search->account.ptr != NULL ? known && i == index : i < VERIFIER_ACCOUNTS_TRIED;
+		bool own = search->account.ptr != NULL ? known && is_named(search, i)
+						       : i < VERIFIER_ACCOUNTS_TRIED;
 		if (own)
 			add_keys(&search->own, search->verifier, i);
 		else if (others++ < ACCOUNTS_MAX)
@@ -290,9 +303,7 @@ compare_urls(const struct search *search, struct advice_facts *facts)
 static bool
 is_other_account(const struct search *search)
 {
-	return search->account.ptr != NULL &&
-	       !slice_equal(
-		   search->account, verifier_account(search->verifier, search->key.account_index));
+	return search->account.ptr != NULL && !is_named(search, search->key.account_index);
 }
 
 /* Visible text, cut to the room that there is. */
@@ -421,7 +432,7 @@ search_and_explain(
 	    .public_url_count = verifier_url_count(search->verifier),
 	    .path = url_path(request->target),
 	    .account = search->account,
-	    .account_is_routes = request->account.ptr == NULL,
+	    .account_is_routes = verify_request_account(request).ptr == NULL,
 	    .account_is_known = verifier_find_account(search->verifier, search->account, &index),
 	    .is_get = request->is_get,
 	    .is_form = request->form != NULL,
@@ -464,8 +475,9 @@ diagnosis_make(const struct verifier *verifier, const struct verify_request *req
 	if (search != NULL) {
 		search->verifier = verifier;
 		search->request = request;
-		search->account =
-		    request->account.ptr != NULL ? request->account : request->route_account;
+		search->account = verify_request_account(request);
+		if (search->account.ptr == NULL)
+			search->account = request->route_account;
 		search->trials_max = DIAGNOSIS_TRIALS_MAX;
 		if (signature_from_text(request->signature, search->wanted) != RESULT_OK)
 			explain_no_signature(request, &made);
@@ -486,8 +498,9 @@ static size_t
 repeated_account(const struct diagnosis *earlier, const struct verifier *verifier,
     const struct verify_request *request)
 {
-	struct slice account =
-	    request->account.ptr != NULL ? request->account : request->route_account;
+	struct slice account = verify_request_account(request);
+	if (account.ptr == NULL)
+		account = request->route_account;
 	size_t index;
 	size_t nobody = verifier_account_count(verifier);
 	if (account.ptr == NULL || (earlier->causes & DIAGNOSIS_BIT(DIAGNOSIS_OTHER_ACCOUNT)) != 0)

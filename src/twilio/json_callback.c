@@ -467,20 +467,3 @@ callback_read_json(struct slice body, enum route_kind kind, callback_fn on_callb
 	buffer_done(&reader.payload);
 	return result;
 }
-
-struct slice
-callback_json_account(const struct json_t *value)
-{
-	const struct json_t *first = json_first(value);
-	if (first != NULL)
-		value = first;
-	const struct json_t *places[] = {value, json_get(value, "data")};
-	for (size_t i = 0; i < 2; i++) {
-		struct slice account = json_text(json_get(places[i], "account_sid"));
-		if (account.ptr == NULL)
-			account = json_text(json_get(places[i], "accountSid"));
-		if (account.len > 0)
-			return account;
-	}
-	return SLICE_NONE;
-}

@@ -97,6 +97,11 @@ signature_append_parameters(struct buffer *text, const struct form *form)
 		return RESULT_NO_MEMORY;
 	for (size_t i = 0; i < form->count; i++)
 		sorted[i] = &form->fields[i];
+	/* Once, so that it takes no more memory than the text. */
+	size_t len = 0;
+	for (size_t i = 0; i < form->count; i++)
+		len += form->fields[i].name.len + form->fields[i].value.len;
+	buffer_reserve(text, len);
 	qsort(sorted, form->count, sizeof *sorted, compare_fields);
 	for (size_t i = 0; i < form->count; i++) {
 		if (i > 0 && compare_fields(&sorted[i - 1], &sorted[i]) == 0)
@@ -188,22 +193,34 @@ signature_fingerprint(
 	crypto_hash_sha256_final(&state, out_fingerprint);
 }
 
+static bool
+is_body_hash(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (slice_hex_digit(text.ptr[i]) < 0 || (text.ptr[i] >= 'A' && text.ptr[i] <= 'F'))
+			return false;
+	return text.len == SIGNATURE_BODY_HASH_SIZE - 1;
+}
+
+/* The SDKs disagree about which of two counts, so all must hold. The body is only hashed if the
+ * query has one hash that may be its own. */
 enum signature_body_check
 signature_check_body(struct slice query, struct slice body)
 {
-	enum signature_body_check check = SIGNATURE_BODY_UNBOUND;
-	char hash[SIGNATURE_BODY_HASH_SIZE] = "";
+	struct slice claimed = SLICE_NONE;
+	char hash[SIGNATURE_BODY_HASH_SIZE];
 	while (query.ptr != NULL) {
 		struct slice value = slice_take(&query, '&');
 		struct slice name = slice_take(&value, '=');
 		if (!slice_equal(name, SLICE("bodySHA256")))
 			continue;
-		if (hash[0] == '\0')
-			signature_body_hash(body, hash);
-		/* The SDKs disagree about which of two counts, so all must hold. */
-		if (!slice_equal(value, slice_of(hash)))
+		if (!is_body_hash(value) || (claimed.ptr != NULL && !slice_equal(claimed, value)))
 			return SIGNATURE_BODY_DIFFERS;
-		check = SIGNATURE_BODY_MATCHES;
+		claimed = value;
 	}
-	return check;
+	if (claimed.ptr == NULL)
+		return SIGNATURE_BODY_UNBOUND;
+	signature_body_hash(body, hash);
+	return slice_equal(claimed, slice_of(hash)) ? SIGNATURE_BODY_MATCHES
+						    : SIGNATURE_BODY_DIFFERS;
 }

@@ -1,7 +1,13 @@
 #include "dlrd/twilio/verifier.h"
 
+#include "dlrd/twilio/account_sids.h"
+
 #include <stdlib.h>
 #include <string.h>
+
+/* SIDs of a body that are looked up. A batch of Event Streams repeats one; untrusted clients could
+ * write a thousand others into each 34 KiB. */
+#define SIDS_LOOKED_UP_MAX 1024
 
 struct account {
 	struct slice sid;                         /* owned text */
@@ -94,6 +100,43 @@ bool
 verifier_find_account(const struct verifier *verifier, struct slice account, size_t *out_index)
 {
 	return find_account(verifier, account, out_index) != NULL;
+}
+
+static void
+name_account(struct named_accounts *named, struct slice sid, size_t index)
+{
+	for (size_t i = 0; i < named->count; i++)
+		if (named->indexes[i] == index)
+			return;
+	if (named->count == 0)
+		named->account = sid;
+	if (named->count < VERIFIER_ACCOUNTS_TRIED)
+		named->indexes[named->count++] = index;
+}
+
+void
+verifier_name_accounts(
+    const struct verifier *verifier, struct slice body, struct named_accounts *out_named)
+{
+	struct named_accounts named = {.count = 0};
+	struct account_sids sids = account_sids_begin(body);
+	struct slice last = SLICE_NONE, sid;
+	for (size_t lookups = 0; lookups < SIDS_LOOKED_UP_MAX;) {
+		size_t index;
+		sid = account_sids_next(&sids);
+		if (sid.ptr == NULL)
+			break;
+		if (last.ptr != NULL && slice_equal(sid, last))
+			continue;
+
+		last = sid;
+		lookups++;
+		if (named.account.ptr == NULL)
+			named.account = sid;
+		if (find_account(verifier, sid, &index) != NULL)
+			name_account(&named, sid, index);
+	}
+	*out_named = named;
 }
 
 enum result
@@ -241,26 +284,44 @@ account_fits(const struct trial *trial, const struct account *account, enum toke
 	return false;
 }
 
+/* The accounts to try: those that the request names, else that of the route, else the first ones.
+ */
+static struct named_accounts
+choose_accounts(const struct verifier *verifier, const struct verify_request *request)
+{
+	struct named_accounts chosen = {.account = request->account};
+	size_t index;
+	if (request->named != NULL && request->named->count > 0)
+		return *request->named;
+	if (chosen.account.ptr == NULL)
+		chosen.account = request->route_account;
+	if (chosen.account.ptr != NULL) {
+		if (find_account(verifier, chosen.account, &index) != NULL)
+			chosen.indexes[chosen.count++] = index;
+		return chosen;
+	}
+	while (chosen.count < verifier->account_count && chosen.count < VERIFIER_ACCOUNTS_TRIED) {
+		chosen.indexes[chosen.count] = chosen.count;
+		chosen.count++;
+	}
+	return chosen;
+}
+
 static bool
-try_accounts(const struct trial *trial, struct slice named, struct verification *out)
+try_accounts(
+    const struct trial *trial, const struct named_accounts *chosen, struct verification *out)
 {
 	const struct verifier *verifier = trial->verifier;
-	size_t first = 0, count = verifier->account_count;
-	const struct account *unknown = NULL;
-	if (named.ptr != NULL) {
-		const struct account *account = find_account(verifier, named, &first);
-		count = 1;
-		if (account == NULL)
-			return account_fits(trial, unknown, &out->label);
+	if (chosen->count == 0 && trial->named)
+		return account_fits(trial, NULL, &out->label);
+	for (size_t i = 0; i < chosen->count; i++) {
+		size_t index = chosen->indexes[i];
+		if (!account_fits(trial, &verifier->accounts[index], &out->label))
+			continue;
+		out->account = verifier->accounts[index].sid;
+		out->account_index = index;
+		return true;
 	}
-	if (count > VERIFIER_ACCOUNTS_TRIED)
-		count = VERIFIER_ACCOUNTS_TRIED;
-	for (size_t i = first; i < first + count; i++)
-		if (account_fits(trial, &verifier->accounts[i], &out->label)) {
-			out->account = verifier->accounts[i].sid;
-			out->account_index = i;
-			return true;
-		}
 	return false;
 }
 
@@ -275,51 +336,66 @@ verify_bound_body(const struct verify_request *request)
 	return VERDICT_BODY_MISMATCH;
 }
 
+struct slice
+verify_request_account(const struct verify_request *request)
+{
+	return request->named != NULL ? request->named->account : request->account;
+}
+
+/* Whether the request names an account, and none that is configured. */
+static bool
+names_unknown_account(const struct verify_request *request, const struct named_accounts *chosen)
+{
+	if (request->named != NULL && request->named->count == 0)
+		return request->named->account.ptr != NULL;
+	return chosen->account.ptr != NULL && chosen->count == 0;
+}
+
+/* The signature of a request whose header and body hash have passed. */
+static enum verdict
+try_signatures(struct trial *trial, const struct verify_request *request, struct buffer *scratch,
+    struct verification *found)
+{
+	struct named_accounts chosen = choose_accounts(trial->verifier, request);
+	bool is_form = !request->is_get && request->form != NULL;
+	trial->named = chosen.account.ptr != NULL;
+	if (is_form && signature_append_parameters(scratch, request->form) != RESULT_OK)
+		return VERDICT_UNDECIDED;
+	if (is_form)
+		trial->parameters = buffer_slice(scratch);
+	if (try_accounts(trial, &chosen, found))
+		return VERDICT_VALID;
+
+	/* A form may be bound by bodySHA256, too; its signature then covers the URL alone (the Go
+	 * and Node SDKs try both). */
+	if (is_form && verify_bound_body(request) == VERDICT_VALID) {
+		trial->parameters = SLICE_NONE;
+		if (try_accounts(trial, &chosen, found))
+			return VERDICT_VALID;
+	}
+	return names_unknown_account(request, &chosen) ? VERDICT_UNKNOWN_ACCOUNT : VERDICT_MISMATCH;
+}
+
 void
 verifier_verify(const struct verifier *verifier, const struct verify_request *request,
     struct buffer *scratch, struct verification *out_verification)
 {
-	struct verification found = {.verdict = VERDICT_MISMATCH};
+	struct verification found = {.verdict = VERDICT_VALID};
 	struct trial trial = {.verifier = verifier,
 	    .bases = verifier->url_count > 0 ? verifier->urls : request->base,
 	    .base_count = verifier->url_count > 0 ? verifier->url_count : request->base != NULL,
 	    .target = request->target};
-	bool is_form = !request->is_get && request->form != NULL;
-	struct slice named =
-	    request->account.ptr != NULL ? request->account : request->route_account;
-	size_t index;
 
-	trial.named = named.ptr != NULL;
 	buffer_clear(scratch);
-	if (request->signature.len == 0) {
-		out_verification->verdict = VERDICT_NO_SIGNATURE;
-		return;
-	}
-	if (signature_from_text(request->signature, trial.wanted) != RESULT_OK) {
-		out_verification->verdict = VERDICT_MALFORMED_SIGNATURE;
-		return;
-	}
-	if (is_form && signature_append_parameters(scratch, request->form) != RESULT_OK) {
-		out_verification->verdict = VERDICT_UNDECIDED;
-		return;
-	}
-	if (is_form)
-		trial.parameters = buffer_slice(scratch);
-	bool fits = try_accounts(&trial, named, &found);
-	if (fits)
-		found.verdict = VERDICT_VALID;
-	if (!request->is_get && !is_form && fits)
+	if (request->signature.len == 0)
+		found.verdict = VERDICT_NO_SIGNATURE;
+	else if (signature_from_text(request->signature, trial.wanted) != RESULT_OK)
+		found.verdict = VERDICT_MALFORMED_SIGNATURE;
+	else if (!request->is_get && request->form == NULL)
 		found.verdict = verify_bound_body(request);
-	/* A form may be bound by bodySHA256, too; its signature then covers the URL alone (the Go
-	 * and Node SDKs try both). */
-	if (!fits && is_form && verify_bound_body(request) == VERDICT_VALID) {
-		trial.parameters = SLICE_NONE;
-		if (try_accounts(&trial, named, &found))
-			found.verdict = VERDICT_VALID;
-	}
-	if (found.verdict == VERDICT_MISMATCH && named.ptr != NULL &&
-	    find_account(verifier, named, &index) == NULL)
-		found.verdict = VERDICT_UNKNOWN_ACCOUNT;
+
+	if (found.verdict == VERDICT_VALID)
+		found.verdict = try_signatures(&trial, request, scratch, &found);
 	if (found.verdict == VERDICT_VALID)
 		*out_verification = found;
 	else

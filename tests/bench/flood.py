@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 """Sends a daemon equal numbers of good and of bad requests in turn, and prints what each cost it.
 
-    flood.py PID PORT API-PORT STORE LOG TARGET ROUNDS KIND=FILE...
+    flood.py PID PORT API-PORT STORE LOG TARGET ROUNDS KIND[:BASE]=FILE...
 
 A file holds requests as requests.py writes them, as many for each round. Of each kind it prints the
-daemon's processor time a request until all is answered and the projector is done, beside that of the
-first kind in the same round, and at the end memory, disk and log lines."""
+daemon's processor time a request until all is answered and the projector is done, next to that of its
+base, or the first kind, in the same round, and at the end memory, disk and log lines."""
 
 import collections
 import http.client
@@ -18,7 +18,7 @@ import time
 
 CLIENTS = 4
 HEAD = ("POST {target} HTTP/1.1\r\nHost: callbacks.example.com\r\nUser-Agent: TwilioProxy/1.1\r\n"
-        "Content-Type: application/x-www-form-urlencoded; charset=UTF-8\r\n"
+        "Content-Type: {media_type}; charset=UTF-8\r\n"
         "X-Twilio-Signature: {signature}\r\nContent-Length: {length}\r\n\r\n{body}")
 
 
@@ -27,9 +27,12 @@ def send(port, target, lines, answers):
     counts = collections.Counter()
     with socket.create_connection(("127.0.0.1", port)) as connection:
         for line in lines:
-            signature, body = line.split("\t")
-            connection.sendall(HEAD.format(target=target, signature=signature, length=len(body),
-                                           body=body).encode())
+            signature, body, *bound = line.split("\t")
+            path, media_type = target, "application/x-www-form-urlencoded"
+            if bound:
+                path, media_type = f"{target}&bodySHA256={bound[0]}", "application/json"
+            connection.sendall(HEAD.format(target=path, media_type=media_type, signature=signature,
+                                           length=len(body), body=body).encode())
             answer = b""
             while b"\r\n\r\n" not in answer:  # none of them has a body
                 answer += connection.recv(4096) or sys.exit("the daemon closed the connection")
@@ -89,26 +92,29 @@ def main():
     pid, port, api_port = (int(word) for word in sys.argv[1:4])
     store, log, target, rounds = sys.argv[4], sys.argv[5], sys.argv[6], int(sys.argv[7])
     kinds = dict(word.split("=", 1) for word in sys.argv[8:])
+    bases = {kind: kind.partition(":")[2] or next(iter(kinds)) for kind in kinds}
+    kinds = {kind.partition(":")[0]: path for kind, path in kinds.items()}
+    bases = {kind.partition(":")[0]: base for kind, base in bases.items()}
     requests = {kind: open(path).read().splitlines() for kind, path in kinds.items()}
     ratios = collections.defaultdict(list)
     for number in range(rounds):
-        base = None
+        costs = {}
         for kind, lines in requests.items():
             each = len(lines) // rounds
             before = fates(api_port)
             used, took, counts = run(pid, port, api_port, target,
                                      lines[number * each:(number + 1) * each])
-            base = base or used
+            costs[kind] = used / each
             kept = ", ".join(f"{count} {fate}" for fate, count in
                              (fates(api_port) - before).items())
-            ratios[kind].append(used / base)
+            ratios[kind].append(costs[kind] / costs[bases[kind]])
             told = ", ".join(f"{count} times {status}" for status, count in counts.items())
             print(f"  {kind}: {used / each * 1e6:.1f} µs of the processor a request, "
                   f"{each / took:.0f}/s: {told}; RSS {kilobytes(pid) / 1024:.0f} MiB"
                   + (f"; quarantine: {kept}" if kept else ""))
     for kind, found in ratios.items():
         print(f"{kind}: {sorted(found)[len(found) // 2]:.2f} of the processor time of "
-              f"{next(iter(kinds))}")
+              f"{bases[kind]}")
     size = sum(entry.stat().st_size for entry in os.scandir(store)
                if entry.name.startswith("quarantine"))
     with open(log) as file:

@@ -1,13 +1,15 @@
 #!/usr/bin/python3
 """Writes signed status callbacks, each of another message, one a line: signature TAB form body.
 
-usage: requests.py COUNT URL TOKEN ACCOUNT > FILE
+usage: requests.py COUNT URL TOKEN ACCOUNT [form|json SIZE] > FILE
 
-Signed here with nothing but hmac, so that a hundred thousand of them take a second.
+Signed here with nothing but hmac, so that a hundred thousand of them take a second. With a SIZE, each
+body has at least so many bytes; a JSON one is followed by TAB and the hash that binds it.
 """
 import base64
 import hashlib
 import hmac
+import json
 import random
 import sys
 import urllib.parse
@@ -41,14 +43,34 @@ def callback(dice, account):
     return fields
 
 
+def sign(token, text):
+    return base64.b64encode(hmac.new(token, text.encode(), hashlib.sha1).digest()).decode()
+
+
+def json_line(fields, url, token, size):
+    """Many small values, which take the most to parse."""
+    room = max(0, size - len(json.dumps({**fields, "X": []}, separators=(",", ":"))))
+    body = json.dumps({**fields, "X": [1] * (room // 2 + 1)}, separators=(",", ":"))
+    digest = hashlib.sha256(body.encode()).hexdigest()
+    mark = "&" if "?" in url else "?"
+    return [sign(token, f"{url}{mark}bodySHA256={digest}"), body, digest]
+
+
+def form_line(fields, url, token, size):
+    room = max(0, size - len(urllib.parse.urlencode({**fields, "X": ""})))
+    if room > 0:
+        fields = {**fields, "X": "1" * room}
+    text = url + "".join(name + fields[name] for name in sorted(fields))
+    return [sign(token, text), urllib.parse.urlencode(fields)]
+
+
 def main():
     count, url, token, account = int(sys.argv[1]), sys.argv[2], sys.argv[3].encode(), sys.argv[4]
+    kind, size = (sys.argv[5], int(sys.argv[6])) if len(sys.argv) > 5 else ("form", 0)
+    write = json_line if kind == "json" else form_line
     dice = random.Random(1)
     for _ in range(count):
-        fields = callback(dice, account)
-        text = url + "".join(name + fields[name] for name in sorted(fields))
-        digest = hmac.new(token, text.encode(), hashlib.sha1).digest()
-        print(base64.b64encode(digest).decode(), urllib.parse.urlencode(fields), sep="\t")
+        print(*write(callback(dice, account), url, token, size), sep="\t")
 
 
 if __name__ == "__main__":

@@ -500,6 +500,68 @@ def test_a_forged_request_takes_no_more_of_the_processor_than_two_good_ones(daem
     assert cost(scaled(20000, 5000), lambda count: flood(daemon, count)) < 2 * good
 
 
+def forged_json(size):
+    """What takes the most to parse, and is bound by its hash."""
+    body = b'{"account_sid":"%s","x":[%s]}' % (ACCOUNT.encode(), b",".join([b"1"] * (size // 2)))
+    return signed_json(SAMPLE_TARGET, body, token="nobodys-token")
+
+
+def forged_form(size):
+    params = status_params(new_sid(), "sent", Body="x" * size)
+    return signed_post(SAMPLE_TARGET, params, token="nobodys-token")
+
+
+@pytest.mark.skipif(bool(harness.SANITIZER), reason="a sanitizer's work is not the daemon's")
+@pytest.mark.parametrize("size,count", [(400, 3000), (60_000, 300), (250_000, 100)])
+def test_a_forged_json_body_costs_at_most_twice_a_forged_form(make_daemon, size, count):
+    daemon = make_daemon(tokens=TOKENS)
+
+    def cost(data):
+        before = daemon.processor_seconds()
+        with daemon.connect() as connection:
+            for _ in range(scaled(count, count // 3)):
+                assert connection.ask(data).status == 403
+        return daemon.processor_seconds() - before
+    form, json_body = forged_form(size), forged_json(size)
+    flood(daemon, 6000)  # what may be written at once is used up
+    costs = [(cost(form), cost(json_body)) for _ in range(3)]
+    assert sum(json for _, json in costs) <= 2 * sum(form for form, _ in costs) + 0.05, costs
+
+
+def test_forged_json_does_not_delay_a_genuine_callback(make_daemon):
+    """Nothing is parsed before its signature is verified."""
+    daemon = make_daemon({"server": {"body_limit": "16M", "memory_limit": "128M"}}, tokens=TOKENS)
+    before = daemon.rss()
+    data = forged_json(scaled(15_000_000, 2_000_000))
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        forged = [pool.submit(daemon.ask, data) for _ in range(4)]
+        waits = []
+        while not all(one.done() for one in forged):
+            started = time.monotonic()
+            daemon.keep(SAMPLE_TARGET, status_params(new_sid(), "sent"))
+            waits.append(time.monotonic() - started)
+    assert {one.result().status for one in forged} <= {403, 503}
+    assert max(waits, default=0) < 1 * SLOW, max(waits)
+    assert harness.SANITIZER or daemon.rss() - before < 160 * 1024 * 1024, daemon.rss() - before
+
+
+def test_memory_limit_counts_what_is_queued_for_the_quarantine(make_daemon, tmp_path):
+    """The keeper stands still, so forged bodies pile up: half of the limit stays for callbacks."""
+    daemon = make_daemon({"server": {"memory_limit": "4M"}}, tokens=TOKENS)
+    daemon.keep(SAMPLE_TARGET, status_params(new_sid(), "sent"))
+    before = daemon.rss()
+    lock = sqlite3.connect(daemon.store / "quarantine.db", isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    data = forged_form(200_000)
+    for i in range(40):
+        assert daemon.ask(data.replace(b"nobody", b"%06d" % i)).status == 403
+        daemon.keep(SAMPLE_TARGET, status_params(new_sid(), "sent"))
+    assert daemon.metric("dlrd_quarantine_offered_total", '{fate="full"}') > 0
+    assert harness.SANITIZER or daemon.rss() - before < 12 * 1024 * 1024, daemon.rss() - before
+    lock.execute("ROLLBACK")
+    lock.close()
+
+
 def test_a_terminal_sees_no_stranger_s_control_bytes(make_daemon):
     daemon = make_daemon(tokens=TOKENS)
     params = status_params(new_sid(), "sent")

@@ -586,6 +586,31 @@ def test_a_json_body_names_its_account(two_accounts, body):
     assert two_accounts.ask(signed_json(SAMPLE_TARGET, body, token=TOKEN)).status == 403
 
 
+@pytest.mark.parametrize("body", [
+    b'[{"data":{"accountSid":"%s","text":"\\ud83d"}}]', b'{"accountSid":"%s"', b"\xff\x00 %s", b"%s",
+    b'{"x":"' + b"AC" * 20000 + b'","account_sid":"%s"}', b"[" * 5000 + b'"%s"',
+    b'{"parent":"AC' + b"9" * 32 + b'","key\\u0000":1e999,"account_sid":"%s"}'], ids=range(7))
+def test_the_account_of_a_body_is_found_even_if_the_body_does_not_parse(make_daemon, body):
+    """Behind so many accounts that not all are tried."""
+    others = {f"account AC{i:032x}": {"auth_token": f"another-token-{i}"} for i in range(40)}
+    daemon = make_daemon(others, tokens=(TOKEN,))
+    data = body.replace(b"%s", ACCOUNT.encode())
+    assert daemon.ask(signed_json(SAMPLE_TARGET, data)).status == 204
+    assert daemon.ask(signed_json(SAMPLE_TARGET, data, token="x" * 32)).status == 403
+
+
+def test_each_account_that_a_body_names_is_tried(two_accounts):
+    body = [{"data": {"accountSid": sid}} for sid in (ACCOUNT, SUBACCOUNT, "AC" + "7" * 32)]
+    for token in (TOKEN, SUBTOKEN):
+        assert two_accounts.ask(signed_json(SAMPLE_TARGET, body, token=token)).status == 204
+    assert two_accounts.ask(signed_json(SAMPLE_TARGET, body, token="x" * 32)).status == 403
+
+
+def test_a_body_that_names_only_other_accounts_is_tried_as_one_that_names_none(two_accounts):
+    body = {"link": "https://example.com/AC" + "7" * 32}
+    assert two_accounts.ask(signed_json(SAMPLE_TARGET, body, token=SUBTOKEN)).status == 204
+
+
 def test_a_route_may_name_its_account(make_daemon):
     daemon = make_daemon({f"account {SUBACCOUNT}": {"auth_token": SUBTOKEN},
                           "callback /sub": {"kind": "status", "account": SUBACCOUNT}},

@@ -694,8 +694,9 @@ an_account_without_any_token_verifies_nothing(void **state)
 	    verifier_sign(sample.verifier, SLICE("AC9"), SLICE("/"), NULL, text), RESULT_NOT_FOUND);
 	drop_sample(&sample);
 	struct verifier *empty = make_verifier("https://a.example.com", NULL);
-	struct verify_request request = {
-	    .target = SLICE("/"), .signature = SLICE("RSOYDt4T1cUTdK1PDd93/VVr8B8=")};
+	struct verify_request request = {.is_get = true,
+	    .target = SLICE("/"),
+	    .signature = SLICE("RSOYDt4T1cUTdK1PDd93/VVr8B8=")};
 	assert_int_equal(verdict_of(empty, &request), VERDICT_MISMATCH);
 	verifier_free(empty);
 	verifier_free(NULL);

@@ -88,6 +88,15 @@ struct ruling {
 struct ruling handler_body(
     struct handler *handler, const struct request_head *head, struct slice body, int64_t now_us);
 
+/* Bytes that handler_body allocates for a request, at most; freed when it returns, but for a few
+ * KiB that are counted by handler_memory. */
+size_t handler_work(
+    const struct handler *handler, const struct request_head *head, struct slice body);
+
+/* Bytes that requests have made the handler and the quarantine's queue allocate, and that they hold
+ * now. */
+size_t handler_memory(const struct handler *handler);
+
 /* Counts what became of a request that the listener decided itself, on the route of that target. */
 void handler_count(struct handler *handler, struct slice target, enum outcome_label outcome);
 

@@ -26,10 +26,11 @@ struct intake_config {
 	struct handler *handler;                        /* the loop's own until on_retired */
 	struct socket_peer proxies[INTAKE_PROXIES_MAX]; /* whose X-Forwarded headers are believed */
 	size_t proxy_count;
-	size_t body_max;            /* bytes; what is longer is read away, unkept, and refused */
-	size_t memory_max;          /* bytes of bodies in progress and in the writer; beyond: 503 */
-	int64_t request_timeout_us; /* from a request's first line, or the connection's start, to
-				       its last byte */
+	size_t body_max;   /* bytes; what is longer is read away, unkept, and refused */
+	size_t memory_max; /* bytes that requests make dlrd allocate: bodies, decoded forms, copies
+			      for the writer and the quarantine; beyond: 503 */
+	int64_t request_timeout_us;   /* from a request's first line, or the connection's start, to
+					 its last byte */
 	int64_t keepalive_timeout_us; /* between two requests */
 	int64_t commit_timeout_us;    /* for the journal; then the answer is 503 */
 	void *context;

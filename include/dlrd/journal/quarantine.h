@@ -89,7 +89,7 @@ struct quarantine_options {
 	int64_t keep_us;      /* since an entry was first kept: 7 days */
 	size_t request_max;   /* bytes of one request: 512 KiB */
 	size_t queue_entries_max;        /* offered and not written yet: 8,192 */
-	size_t queue_bytes_max;          /* 16 MiB */
+	size_t queue_bytes_max;          /* 16 MiB; a single request may be larger */
 	struct quarantine_rate unproven; /* what a stranger can make us write: 100/s, 5,000 at
 					    once. Proven requests are written as they come */
 };
@@ -114,6 +114,10 @@ enum quarantine_fate {
 /* Copies the request for the owner to write, or not; says which. */
 enum quarantine_fate quarantine_offer(
     struct quarantine *quarantine, const struct quarantined *request);
+
+/* Bytes that offered requests take until they are written, and while they are examined. Any thread.
+ */
+size_t quarantine_memory(const struct quarantine *quarantine);
 
 /* "taken", "full", "too-large": for metrics. */
 const char *quarantine_fate_name(enum quarantine_fate fate);

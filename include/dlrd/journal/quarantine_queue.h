@@ -11,6 +11,7 @@
 #include "dlrd/journal/quarantine.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 /* A request with its own copy of all its bytes. */
 struct quarantine_item {
@@ -30,6 +31,7 @@ struct quarantine_queue {
 	struct quarantine_item *list, **end;
 	size_t entries, bytes;
 	size_t entries_max, bytes_max, request_max; /* never change */
+	_Atomic size_t memory; /* bytes, and what an examination allocates; for any thread */
 };
 
 /* The options have no zeros any more. */
@@ -38,6 +40,10 @@ void quarantine_queue_init(
 
 enum quarantine_fate quarantine_queue_offer(
     struct quarantine_queue *queue, const struct quarantined *request);
+
+/* Counts what the examination of a request may allocate, and what it has freed. */
+void quarantine_queue_examine(struct quarantine_queue *queue, const struct quarantine_item *item);
+void quarantine_queue_examined(struct quarantine_queue *queue, const struct quarantine_item *item);
 
 /* As quarantine_wait and quarantine_wake. */
 void quarantine_queue_wait(struct quarantine_queue *queue, int64_t timeout_us);

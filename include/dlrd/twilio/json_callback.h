@@ -33,9 +33,4 @@ typedef enum result (*callback_fn)(
 must_check enum result callback_read_json(
     struct slice body, enum route_kind kind, callback_fn on_callback, void *context);
 
-/* The account that a parsed JSON body names, borrowed from it: at its top, in a CloudEvent's data,
- * or in the first of several; absent where it names none. Known before the signature is: only good
- * for choosing the token. */
-struct slice callback_json_account(const struct json_t *value);
-
 #endif

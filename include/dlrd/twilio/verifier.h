@@ -5,6 +5,10 @@
  * that it takes the same time as a wrong signature. A request that names no account is tried with
  * the route's account or else with every configured one, at most VERIFIER_ACCOUNTS_TRIED.
  *
+ * Nothing is parsed before it is verified. A body that is not a form is bound by its hash, which is
+ * compared before any signature is computed. Its accounts are found in its raw bytes; if none of
+ * them is configured, it is tried as a request that names none.
+ *
  * Built by one thread, then read by any number of them: verify changes nothing in it. */
 #ifndef DLRD_TWILIO_VERIFIER_H
 #define DLRD_TWILIO_VERIFIER_H
@@ -26,12 +30,20 @@ enum verdict {
 	VERDICT_UNKNOWN_ACCOUNT,     /* the AccountSid has no token here */
 	VERDICT_MISMATCH,            /* no spelling and no token gives this signature */
 	VERDICT_BODY_UNBOUND,        /* not a form, and no bodySHA256 in the query */
-	VERDICT_BODY_MISMATCH,       /* a bodySHA256 in the query is not the body's */
+	VERDICT_BODY_MISMATCH,       /* not a form, and a bodySHA256 in the query is not its own */
 	VERDICT_UNDECIDED,           /* no memory to find out: the request may be tried again */
 	VERDICT_COUNT,
 };
 
 struct verifier;
+
+/* The accounts whose SIDs are in the bytes of a body that is not a form. */
+struct named_accounts {
+	struct slice account; /* the first configured one, else the first of all; absent: none.
+				 Borrowed from the body */
+	size_t indexes[VERIFIER_ACCOUNTS_TRIED]; /* the configured ones' places, each once */
+	size_t count;
+};
 
 /* What is signed, as it came over the wire. Everything is borrowed for the call. */
 struct verify_request {
@@ -41,6 +53,7 @@ struct verify_request {
 	struct slice body;       /* raw bytes */
 	struct slice signature;  /* the header's value; absent where there is none */
 	struct slice account;    /* AccountSid; absent where the request names none */
+	const struct named_accounts *named; /* of a body that is not a form; NULL: none */
 	struct slice
 	    route_account; /* the account that the route names, for requests that name none */
 	const struct url_base *base; /* used where no public URL is configured; may be NULL */
@@ -54,6 +67,9 @@ struct verification {
 	enum token_label label; /* which token */
 };
 
+/* The account that the request names, known or not; absent: none. */
+struct slice verify_request_account(const struct verify_request *request);
+
 must_check enum result verifier_new(struct verifier **out_verifier);
 
 /* Adds one more public URL; base's text moves into the verifier. RESULT_LIMIT beyond
@@ -66,6 +82,11 @@ must_check enum result verifier_add_account(struct verifier *verifier, struct sl
 /* Whether the account is there; *out_index is its place. */
 bool verifier_find_account(
     const struct verifier *verifier, struct slice account, size_t *out_index);
+
+/* Finds the accounts that a body names. What is beyond VERIFIER_ACCOUNTS_TRIED configured ones is
+ * left out. */
+void verifier_name_accounts(
+    const struct verifier *verifier, struct slice body, struct named_accounts *out_named);
 
 /* Sets a token of an account, adding the account where it is new. The verifier owns token from now
  * on, also on failure. */
