@@ -44,6 +44,7 @@ refusals_append_request(const struct quarantined *request, struct buffer *out)
 	append_header(out, "Host", request->host);
 	append_header(out, "Content-Type", request->media_type);
 	append_header(out, "X-Twilio-Signature", request->signature);
+	append_header(out, "X-Twilio-Webhooks-Signature-Settings", request->settings);
 	append_header(out, "X-Forwarded-Proto", request->forwarded_proto);
 	append_header(out, "X-Forwarded-Host", request->forwarded_host);
 	append_header(out, "X-Original-URI", request->original_uri);

@@ -72,6 +72,7 @@ prepare(struct explanation *explanation)
 	request->target = saved->target;
 	request->body = saved->body;
 	request->signature = saved->signatures > 1 ? SLICE("two headers") : saved->signature;
+	request->settings = saved->settings_count > 1 ? SLICE("two headers") : saved->settings;
 	request->route_account = route == NULL ? SLICE_NONE : slice_of(route->account);
 	explanation->routed = route != NULL;
 	if (verifier_url_count(explanation->settings->verifier) == 0)
@@ -84,18 +85,17 @@ static void
 find_url(struct explanation *explanation, const struct url_base *base, struct slice parameters)
 {
 	const struct verification *found = &explanation->verification;
-	uint8_t wanted[SIGNATURE_DIGEST_SIZE];
-	if (signature_from_text(explanation->request.signature, wanted) != RESULT_OK)
-		return;
+	struct verifier_key key = {.index = found->account_index, .which = (unsigned)found->label};
+	if (found->shared_key.ptr != NULL)
+		key =
+		    (struct verifier_key){true, found->shared_key_index, (unsigned)found->reading};
 	for (size_t i = 0; i < URL_SPELLINGS && explanation->url.len == 0; i++) {
 		buffer_append(&explanation->url, slice_of(base->spelling[i]));
 		buffer_append(&explanation->url, explanation->request.target);
 		struct slice url = buffer_slice(&explanation->url);
 		const struct verifier *verifier = explanation->settings->verifier;
-		if (!verifier_token_signs(
-			verifier, found->account_index, found->label, url, parameters, wanted) &&
-		    !verifier_token_signs(
-			verifier, found->account_index, found->label, url, SLICE_NONE, wanted))
+		if (!verifier_key_signs(verifier, &key, url, parameters, &found->signature) &&
+		    !verifier_key_signs(verifier, &key, url, SLICE_NONE, &found->signature))
 			buffer_clear(&explanation->url);
 	}
 }
@@ -121,6 +121,18 @@ find_valid_url(struct explanation *explanation)
 	buffer_done(&parameters);
 }
 
+/* The shared key with which a variant of the request fits. */
+static void
+note_shared_key(struct explanation *explanation)
+{
+	const struct verifier_key *key = &explanation->diagnosis.key;
+	if (!key->shared)
+		return;
+	explanation->verification.shared_key =
+	    verifier_shared_key(explanation->settings->verifier, key->index);
+	explanation->verification.reading = (enum secret_reading)key->which;
+}
+
 static void
 judge(struct explanation *explanation, unsigned listen_port)
 {
@@ -139,6 +151,7 @@ judge(struct explanation *explanation, unsigned listen_port)
 		explanation->verification.account =
 		    verifier_account(verifier, explanation->diagnosis.account_index);
 		explanation->verification.label = explanation->diagnosis.label;
+		note_shared_key(explanation);
 		buffer_append(&explanation->url, slice_of(explanation->diagnosis.url));
 		buffer_append(&explanation->url, slice_of(explanation->diagnosis.query));
 	}
@@ -147,10 +160,15 @@ judge(struct explanation *explanation, unsigned listen_port)
 static void
 print_signer(const struct explanation *explanation)
 {
+	const struct verification *found = &explanation->verification;
 	struct buffer shown = BUFFER_EMPTY;
 	buffer_append_visible(&shown, buffer_slice(&explanation->url));
-	printf("account: %.*s\n", SLICE_ARG(explanation->verification.account));
-	printf("token: %s\n", token_label_name(explanation->verification.label));
+	printf("account: %.*s\n", SLICE_ARG(found->account));
+	if (found->shared_key.ptr != NULL)
+		printf("shared key: %.*s, its secret used as %s\n", SLICE_ARG(found->shared_key),
+		    secret_reading_name(found->reading));
+	else
+		printf("token: %s\n", token_label_name(found->label));
 	if (shown.len > 0)
 		printf("signed URL: %.*s\n", SLICE_ARG(buffer_slice(&shown)));
 	buffer_done(&shown);
@@ -197,8 +215,15 @@ print_json(const struct explanation *explanation)
 	json_put_bool(object, "valid", valid);
 	json_put_text(object, "verdict", slice_of(verdict_name(explanation->verification.verdict)));
 	json_put_text(object, "account", signer ? explanation->verification.account : SLICE_NONE);
+	bool shared = explanation->verification.shared_key.ptr != NULL;
 	json_put_text(object, "token",
-	    signer ? slice_of(token_label_name(explanation->verification.label)) : SLICE_NONE);
+	    signer && !shared ? slice_of(token_label_name(explanation->verification.label))
+			      : SLICE_NONE);
+	if (signer && shared) {
+		json_put_text(object, "shared_key", explanation->verification.shared_key);
+		json_put_text(object, "secret",
+		    slice_of(secret_reading_name(explanation->verification.reading)));
+	}
 	json_put_text(
 	    object, "url", explanation->url.len > 0 ? buffer_slice(&explanation->url) : SLICE_NONE);
 	json_put_bool(object, "routed", explanation->routed);

@@ -1,5 +1,7 @@
 #include "dlrd/cli/saved_request.h"
 
+#include "dlrd/twilio/shared_keys.h"
+
 #define SHOWN_MAX 60 /* bytes of a line that is no header */
 
 /* What the headers say of the body. */
@@ -56,6 +58,7 @@ read_header(
 		struct slice *value;
 	} wanted[] = {
 	    {SLICE("X-Twilio-Signature"), &request->signature},
+	    {SLICE(SHARED_KEYS_HEADER), &request->settings},
 	    {SLICE("Content-Type"), &request->media_type},
 	    {SLICE("Host"), &request->hints.host},
 	    {SLICE("X-Forwarded-Proto"), &request->hints.forwarded_proto},
@@ -71,6 +74,7 @@ read_header(
 		if (slice_equal_nocase(name, wanted[i].name) && wanted[i].value->ptr == NULL)
 			*wanted[i].value = value;
 	request->signatures += slice_equal_nocase(name, SLICE("X-Twilio-Signature"));
+	request->settings_count += slice_equal_nocase(name, SLICE(SHARED_KEYS_HEADER));
 }
 
 static enum result

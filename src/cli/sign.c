@@ -22,10 +22,10 @@ bind_body(const struct signed_request *request, struct buffer *target)
 }
 
 static int
-sign(const struct cli_command *command, const struct signed_request *request)
+sign(const struct cli_command *command, const struct signed_request *request, bool shared_key)
 {
-	uint8_t digest[SIGNATURE_DIGEST_SIZE];
-	char text[SIGNATURE_TEXT_SIZE];
+	size_t len = shared_key ? SIGNATURE_DIGEST_MAX : SIGNATURE_DIGEST_SIZE;
+	char text[SIGNATURE_TEXT_MAX];
 	struct buffer parameters = BUFFER_EMPTY, target = BUFFER_EMPTY;
 	int status = CLI_OK;
 	if (!request->is_get && !request->is_form) {
@@ -38,9 +38,10 @@ sign(const struct cli_command *command, const struct signed_request *request)
 	    signature_append_parameters(&parameters, &request->form) != RESULT_OK)
 		status = cli_failure(command, "no memory");
 	if (status == CLI_OK) {
-		signature_digest(request->token, slice_of(request->base.spelling[0]),
-		    buffer_slice(&target), buffer_slice(&parameters), digest);
-		signature_to_text(digest, text);
+		struct signature made =
+		    signature_make(request->token, len, slice_of(request->base.spelling[0]),
+			buffer_slice(&target), buffer_slice(&parameters));
+		signature_write(&made, text);
 		printf("%s\n", text);
 	}
 	buffer_done(&parameters);
@@ -52,12 +53,13 @@ static int
 run(const struct cli_command *command, int count, char **words)
 {
 	struct signed_request_options wanted = {.type = SIGNED_REQUEST_TYPE};
+	bool shared_key = false;
 	const struct cli_option options[] = {{"url", 0, .text = &wanted.url},
 	    {"token", 0, .text = &wanted.token}, {"token-file", 0, .text = &wanted.token_file},
-	    {"type", 0, .text = &wanted.type}};
+	    {"type", 0, .text = &wanted.type}, {"shared-key", 0, .flag = &shared_key}};
 	struct signed_request request;
 	int operands, status;
-	if (!cli_read_options(command, count, words, options, 4, &operands, &status))
+	if (!cli_read_options(command, count, words, options, 5, &operands, &status))
 		return status;
 	if (count - operands > 1)
 		return cli_usage_error(command, "unexpected \"%s\"", words[operands + 1]);
@@ -65,7 +67,7 @@ run(const struct cli_command *command, int count, char **words)
 	    command, &wanted, operands < count ? words[operands] : NULL, &request);
 	if (status != CLI_OK)
 		return status;
-	status = sign(command, &request);
+	status = sign(command, &request, shared_key);
 	signed_request_done(&request);
 	return status;
 }
@@ -74,7 +76,8 @@ const struct cli_command cli_sign = {
     .name = "sign",
     .summary = "print the signature that Twilio would send",
     .usage =
-	"Usage: dlrd sign --url URL --token TOKEN [--type MEDIA-TYPE] [BODY-FILE|-]\n"
+	"Usage: dlrd sign --url URL --token TOKEN [--shared-key] [--type MEDIA-TYPE]\n"
+	"                 [BODY-FILE|-]\n"
 	"\n"
 	"Prints the X-Twilio-Signature of a request. Without BODY-FILE it is a GET. A body that\n"
 	"is no form is bound by bodySHA256, which is added to the URL where it is missing; the\n"
@@ -83,6 +86,7 @@ const struct cli_command cli_sign = {
 	"      --url URL           the URL as Twilio was given it\n"
 	"      --token TOKEN       the account's Auth Token\n"
 	"      --token-file FILE   a file that holds it, or - for standard input\n"
+	"      --shared-key        it is the secret of a shared key, used as text: HMAC-SHA256\n"
 	"      --type MEDIA-TYPE   of the body (default " SIGNED_REQUEST_TYPE ")\n"
 	"  -h, --help              show this\n",
     .run = run,

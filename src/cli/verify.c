@@ -4,14 +4,19 @@
 
 #include <stdio.h>
 
-/* The command names no account: any SID does. */
+/* The command names neither account nor shared key: any SID and ID do. */
 #define ACCOUNT SLICE("AC")
+#define KEY SLICE("key")
+#define SETTINGS SLICE("key=key,algorithm=" SHARED_KEYS_ALGORITHM)
 
 static const char *const reasons[VERDICT_COUNT] = {
     [VERDICT_VALID] = "valid",
     [VERDICT_NO_SIGNATURE] = "invalid: the signature is empty",
     [VERDICT_MALFORMED_SIGNATURE] =
-	"invalid: a signature is 28 characters of base64 and ends with =",
+	"invalid: a signature is 28 characters of base64, or 44 with a shared key, and ends with =",
+    [VERDICT_MALFORMED_SETTINGS] = "invalid",
+    [VERDICT_UNKNOWN_ALGORITHM] = "invalid",
+    [VERDICT_UNKNOWN_KEY] = "invalid",
     [VERDICT_UNKNOWN_ACCOUNT] = "invalid",
     [VERDICT_MISMATCH] =
 	("invalid: this token gives another signature for this URL and body, with the port and "
@@ -40,32 +45,57 @@ print_diagnosis(const struct verifier *verifier, const struct verify_request *as
 	buffer_done(&causes);
 }
 
+/* A shared key's signature is the longer one. Its secret is not an Auth Token, so the account has
+ * none. */
+static enum result
+add_key(struct verifier *verifier, struct secret *secret, struct verify_request *ask)
+{
+	if (ask->signature.len != SIGNATURE_TEXT_MAX - 1)
+		return verifier_add_token(verifier, ACCOUNT, TOKEN_CURRENT, secret);
+	ask->settings = SETTINGS;
+	enum result result = verifier_add_account(verifier, ACCOUNT);
+	if (result == RESULT_OK)
+		return verifier_add_shared_key(verifier, KEY, ACCOUNT, secret);
+	secret_free(secret);
+	return result;
+}
+
+static void
+print_verdict(const struct verifier *verifier, const struct verify_request *ask,
+    const struct verification *verification)
+{
+	enum verdict verdict = verification->verdict;
+	if (verdict == VERDICT_VALID && verification->shared_key.ptr != NULL)
+		printf("valid, with the secret used as %s\n",
+		    secret_reading_name(verification->reading));
+	else
+		printf("%s\n", reasons[verdict]);
+	if (verdict != VERDICT_VALID)
+		print_diagnosis(verifier, ask);
+}
+
 static int
 verify(const struct cli_command *command, struct signed_request *request, const char *signature)
 {
 	struct verifier *verifier;
-	struct verification verification;
+	struct verification verification = {.verdict = VERDICT_UNDECIDED};
 	struct buffer scratch = BUFFER_EMPTY;
 	if (verifier_new(&verifier) != RESULT_OK)
 		return cli_failure(command, "no memory");
+	struct verify_request ask = {.is_get = request->is_get,
+	    .target = request->target,
+	    .form = request->is_form ? &request->form : NULL,
+	    .body = signed_request_body(request),
+	    .signature = slice_of(signature),
+	    .account = ACCOUNT};
 	enum result result = verifier_add_url(verifier, &request->base);
-	if (result == RESULT_OK)
-		result = verifier_add_token(verifier, ACCOUNT, TOKEN_CURRENT, request->token);
-	request->token = NULL; /* the verifier's now */
 	if (result == RESULT_OK) {
-		struct verify_request ask = {.is_get = request->is_get,
-		    .target = request->target,
-		    .form = request->is_form ? &request->form : NULL,
-		    .body = signed_request_body(request),
-		    .signature = slice_of(signature),
-		    .account = ACCOUNT};
+		result = add_key(verifier, request->token, &ask);
+		request->token = NULL; /* the verifier's now */
+	}
+	if (result == RESULT_OK) {
 		verifier_verify(verifier, &ask, &scratch, &verification);
-		printf("%s\n", reasons[verification.verdict]);
-		if (verification.verdict == VERDICT_MISMATCH && !ask.is_get && ask.form == NULL &&
-		    signature_check_body(url_query(ask.target), ask.body) == SIGNATURE_BODY_UNBOUND)
-			printf("%s\n", reasons[VERDICT_BODY_UNBOUND]);
-		if (verification.verdict != VERDICT_VALID)
-			print_diagnosis(verifier, &ask);
+		print_verdict(verifier, &ask, &verification);
 	}
 	buffer_done(&scratch);
 	verifier_free(verifier);
@@ -112,7 +142,8 @@ const struct cli_command cli_verify = {
 	"request.\n"
 	"\n"
 	"      --url URL           the URL as Twilio was given it\n"
-	"      --token TOKEN       the account's Auth Token\n"
+	"      --token TOKEN       the account's Auth Token; the secret of a shared key where the\n"
+	"                          signature has 44 characters, whose reading is then told\n"
 	"      --token-file FILE   a file that holds it, or - for standard input\n"
 	"      --signature SIG     the value of X-Twilio-Signature\n"
 	"      --type MEDIA-TYPE   of the body (default " SIGNED_REQUEST_TYPE ")\n"

@@ -52,8 +52,8 @@ secrets_tell(const struct settings *settings)
 {
 	if (settings->secrets_exposed)
 		log_line(LOG_WARNING,
-		    "%s holds a token and everybody may read it; chmod o-r it, or use "
-		    "auth_token_file",
+		    "%s holds a token or secret and everybody may read it; chmod o-r it, or use "
+		    "auth_token_file and secret_file",
 		    settings->path);
 	look_into_memory(settings);
 	look_into_environment(settings);

@@ -79,6 +79,10 @@ static const struct {
     {"previous_auth_token_file", TOKEN_PREVIOUS, true},
 };
 
+static const struct token_words token_words = {
+    "the account's Auth Token, 32 characters", "auth_token_file"};
+static const struct token_words secret_words = {"the shared key's secret", "secret_file"};
+
 #define TOKEN_KEY_COUNT (sizeof token_keys / sizeof token_keys[0])
 
 struct loading {
@@ -97,15 +101,15 @@ field_of(struct settings *settings, const struct setting *row)
 /* --- accounts --- */
 
 static enum result
-read_token_file(const struct loading *loading, struct slice name, struct secret **out_secret,
-    struct failure *failure)
+read_token_file(const struct loading *loading, const struct token_words *words, struct slice name,
+    struct secret **out_secret, struct failure *failure)
 {
 	struct secret *secret;
 	struct failure why;
 	enum result result = token_file_read(name, loading->settings->path, &secret, failure);
 	if (result != RESULT_OK)
 		return result;
-	result = token_check(secret_text(secret), &why);
+	result = token_check(secret_text(secret), words, &why);
 	if (result != RESULT_OK) {
 		secret_free(secret);
 		return failure_set(
@@ -116,16 +120,15 @@ read_token_file(const struct loading *loading, struct slice name, struct secret 
 }
 
 static enum result
-read_token(const struct loading *loading, struct slice text, bool file, struct secret **out_secret,
-    struct failure *failure)
+read_token(const struct loading *loading, const struct token_words *words, struct slice text,
+    bool file, struct secret **out_secret, struct failure *failure)
 {
 	if (file)
-		return read_token_file(loading, text, out_secret, failure);
+		return read_token_file(loading, words, text, out_secret, failure);
 	if (text.len == 0)
 		return failure_set(failure, RESULT_INVALID,
-		    "is empty; write the account's Auth Token, 32 characters, from the Twilio "
-		    "console");
-	enum result result = token_check(text, failure);
+		    "is empty; write %s, from the Twilio console", words->what);
+	enum result result = token_check(text, words, failure);
 	if (result == RESULT_OK && (result = secret_new(text, out_secret)) != RESULT_OK)
 		failure_set(failure, result, "no memory for it");
 	return result;
@@ -157,11 +160,38 @@ take_account_key(struct loading *loading, struct slice sid, struct slice key, st
 		    "the token stands here and in a file; keep one of the two");
 	if (loading->without_tokens)
 		return RESULT_OK;
-	enum result result = read_token(loading, value, token_keys[i].file, &token, failure);
+	enum result result =
+	    read_token(loading, &token_words, value, token_keys[i].file, &token, failure);
 	if (result != RESULT_OK)
 		return result;
 	loading->token_in_file |= !token_keys[i].file;
 	return verifier_add_token(loading->settings->verifier, sid, token_keys[i].label, token);
+}
+
+static enum result
+take_shared_key_key(struct loading *loading, struct slice id, struct slice key, struct slice value,
+    struct failure *failure)
+{
+	struct setting_shared_keys *keys = &loading->settings->shared_keys;
+	bool file = slice_equal(key, SLICE("secret_file"));
+	struct secret *secret;
+	if (key.ptr == NULL) /* the section begins */
+		return setting_shared_key_begin(keys, id, failure);
+	struct setting_shared_key *found = setting_shared_key_of(keys, id);
+	if (found == NULL)
+		return RESULT_OK; /* told where the section began */
+	if (slice_equal(key, SLICE("account")))
+		return setting_shared_key_set_account(found, value, failure);
+	if (!file && !slice_equal(key, SLICE("secret")))
+		return failure_set(failure, RESULT_INVALID,
+		    "unknown key; a shared key has account, and secret or secret_file");
+	if (loading->without_tokens)
+		return RESULT_OK;
+	enum result result = read_token(loading, &secret_words, value, file, &secret, failure);
+	if (result != RESULT_OK)
+		return result;
+	loading->token_in_file |= !file;
+	return setting_shared_key_set_secret(found, secret, failure);
 }
 
 /* --- sections of other kinds --- */
@@ -217,8 +247,8 @@ take_plain_key(struct loading *loading, struct slice section, struct slice key, 
 	else
 		failure_set(failure, RESULT_INVALID,
 		    "unknown section; there are [server], [api], [store], [replies], [numbers], "
-		    "[log], "
-		    "[account SID], [callback /path], [keyword NAME] and [provider NAME]");
+		    "[log], [account SID], [shared_key ID], [callback /path], [keyword NAME] and "
+		    "[provider NAME]");
 	buffer_done(&keys);
 	return RESULT_INVALID;
 }
@@ -231,6 +261,7 @@ static const struct {
 	bool any_case; /* names that differ in case alone are the same */
 } named_sections[] = {
     {SLICE_INIT("account"), take_account_key, false},
+    {SLICE_INIT("shared_key"), take_shared_key_key, false},
     {SLICE_INIT("callback"), take_callback_key, false},
     {SLICE_INIT("keyword"), take_keyword_key, true},
     {SLICE_INIT("provider"), take_provider_key, false},
@@ -448,6 +479,8 @@ load(struct loading *loading)
 		result = setting_default_callbacks(&settings->routes);
 	if (result == RESULT_OK) {
 		check_accounts(loading);
+		setting_shared_keys_check(&settings->shared_keys, settings->verifier,
+		    loading->without_tokens, &loading->lines);
 		check_callbacks(loading);
 		check_keywords(loading);
 		check_providers(loading);
@@ -455,6 +488,8 @@ load(struct loading *loading)
 	}
 	if (result == RESULT_OK && !loading->lines.failed)
 		result = add_urls(settings);
+	if (result == RESULT_OK && !loading->lines.failed)
+		result = setting_shared_keys_add(&settings->shared_keys, settings->verifier);
 	return result == RESULT_OK && loading->lines.failed ? RESULT_INVALID : result;
 }
 
@@ -507,6 +542,7 @@ settings_print(const struct settings *settings, struct buffer *out)
 			    verifier_has_token(settings->verifier, i, token_keys[k].label))
 				buffer_appendf(out, "%s = (set, not shown)\n", token_keys[k].key);
 	}
+	setting_shared_keys_print(&settings->shared_keys, out);
 	setting_callbacks_print(&settings->routes, out);
 	setting_keywords_print(settings->keywords, out);
 	setting_providers_print(&settings->providers, out);
@@ -546,6 +582,9 @@ settings_each_key(
 		    settings_rows[i].fallback);
 	for (size_t i = 0; i < TOKEN_KEY_COUNT; i++)
 		on_key(context, "account", token_keys[i].key, NULL);
+	on_key(context, "shared_key", "account", NULL);
+	on_key(context, "shared_key", "secret", NULL);
+	on_key(context, "shared_key", "secret_file", NULL);
 	setting_sections_each_key(on_key, context);
 }
 
@@ -567,6 +606,7 @@ settings_free(struct settings *settings)
 		return;
 	for (size_t i = 0; i < ROW_COUNT; i++)
 		setting_done(&settings_rows[i], field_of(settings, &settings_rows[i]));
+	setting_shared_keys_done(&settings->shared_keys);
 	routes_done(&settings->routes);
 	keywords_free(settings->keywords);
 	provider_names_done(&settings->providers);

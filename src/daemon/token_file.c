@@ -67,20 +67,20 @@ has_strange_byte(struct slice text)
 }
 
 enum result
-token_check(struct slice text, struct failure *failure)
+token_check(struct slice text, const struct token_words *words, struct failure *failure)
 {
 	if (is_reference(text))
 		return failure_set(failure, RESULT_INVALID,
 		    "refers to the environment; a token is not read from there, where every "
-		    "process of the user sees it: write it into a file that auth_token_file "
-		    "names, or hand it over with systemd's LoadCredential=");
+		    "process of the user sees it: write it into a file that %s names, or hand it "
+		    "over with systemd's LoadCredential=",
+		    words->file_key);
 	if (text.len > 0 && (text.ptr[0] == '"' || text.ptr[0] == '\''))
 		return failure_set(failure, RESULT_INVALID,
 		    "stands in quotes, which would be part of the token; leave them out");
 	if (has_strange_byte(text) || has_inner_equals(text))
 		return failure_set(failure, RESULT_INVALID,
-		    "is more than a token; write the account's Auth Token, 32 characters, and "
-		    "nothing else");
+		    "is more than a token; write %s, and nothing else", words->what);
 	return RESULT_OK;
 }
 

@@ -23,8 +23,9 @@
 #define KEEP_BYTES 65536
 
 /* What the handler offers. */
-static const enum verdict explained[] = {
-    VERDICT_MISMATCH, VERDICT_BODY_MISMATCH, VERDICT_BODY_UNBOUND, VERDICT_UNKNOWN_ACCOUNT};
+static const enum verdict explained[] = {VERDICT_MALFORMED_SIGNATURE, VERDICT_MALFORMED_SETTINGS,
+    VERDICT_UNKNOWN_ALGORITHM, VERDICT_UNKNOWN_KEY, VERDICT_MISMATCH, VERDICT_BODY_MISMATCH,
+    VERDICT_BODY_UNBOUND, VERDICT_UNKNOWN_ACCOUNT};
 
 #define EXPLAINED_COUNT (sizeof explained / sizeof explained[0])
 
@@ -101,7 +102,8 @@ read_request(
 	*out = (struct examination){.request = {.is_get = is_get,
 					.target = quarantined->target,
 					.body = quarantined->body,
-					.signature = quarantined->signature},
+					.signature = quarantined->signature,
+					.settings = quarantined->settings},
 	    .hints = {.url = {.host = quarantined->host,
 			  .forwarded_proto = quarantined->forwarded_proto,
 			  .forwarded_host = quarantined->forwarded_host,

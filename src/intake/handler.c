@@ -18,7 +18,7 @@ struct handler {
 	struct metric *verdicts[VERDICT_COUNT];
 	struct token_metrics {
 		struct metric *used, *last_used;
-	} * tokens;                                  /* account_index * TOKEN_LABEL_COUNT + label */
+	} * tokens; /* account_index * TOKEN_LABEL_COUNT + label, then the shared keys */
 	struct metric *fates[QUARANTINE_FATE_COUNT]; /* but QUARANTINE_TAKEN */
 	struct log_limit refused_log, head_log;
 };
@@ -68,6 +68,13 @@ add_token_metrics(struct metrics *metrics, struct slice account, struct slice to
 		add_metric(metrics, METRIC_TOKEN_LAST_USED, "account", account, "token", token)};
 }
 
+static struct token_metrics *
+shared_key_metrics(const struct handler *handler, size_t index)
+{
+	size_t accounts = verifier_account_count(handler->options.verifier);
+	return &handler->tokens[accounts * TOKEN_LABEL_COUNT + index];
+}
+
 static void
 add_metrics(struct handler *handler)
 {
@@ -89,13 +96,17 @@ add_metrics(struct handler *handler)
 				handler->tokens[i * TOKEN_LABEL_COUNT + (size_t)label] =
 				    add_token_metrics(metrics, verifier_account(verifier, i),
 					slice_of(token_label_name((enum token_label)label)));
+	for (size_t i = 0; i < verifier_shared_key_count(verifier); i++)
+		*shared_key_metrics(handler, i) = add_token_metrics(metrics,
+		    verifier_shared_key_account(verifier, i), verifier_shared_key(verifier, i));
 }
 
 enum result
 handler_new(const struct handler_options *options, struct handler **out_handler)
 {
 	struct handler *handler = calloc(1, sizeof *handler);
-	size_t tokens = verifier_account_count(options->verifier) * TOKEN_LABEL_COUNT;
+	size_t tokens = verifier_account_count(options->verifier) * TOKEN_LABEL_COUNT +
+			verifier_shared_key_count(options->verifier);
 	struct token_metrics *token_metrics = calloc(tokens + 1, sizeof *token_metrics);
 	if (handler == NULL || token_metrics == NULL) {
 		free(handler);
@@ -185,14 +196,14 @@ tell_refused_head(struct handler *handler, const struct request_head *head, unsi
 	    {414, "raise [server] request_line_limit"},
 	    {431, "raise [server] header_limit"},
 	};
-	uint8_t digest[SIGNATURE_DIGEST_SIZE];
+	struct signature signature;
 	uint64_t swallowed;
 	const char *why = NULL;
 	for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
 		if (reasons[i].status == status)
 			why = reasons[i].why;
 	if (handler->options.metrics == NULL || why == NULL ||
-	    signature_from_text(head->signature, digest) != RESULT_OK ||
+	    signature_read(head->signature, &signature) != RESULT_OK ||
 	    !log_limit_allows(&handler->head_log, 1, &swallowed))
 		return;
 	struct slice path = url_path(head->target);
@@ -261,6 +272,11 @@ handler_has_verified(const struct handler *handler, struct slice account)
 		if (metric_value(handler->tokens[index * TOKEN_LABEL_COUNT + (size_t)label].used) >
 		    0)
 			return true;
+	for (size_t i = 0; i < verifier_shared_key_count(handler->options.verifier); i++)
+		if (slice_equal(
+			verifier_shared_key_account(handler->options.verifier, i), account) &&
+		    metric_value(shared_key_metrics(handler, i)->used) > 0)
+			return true;
 	return false;
 }
 
@@ -279,6 +295,7 @@ request_head_of(const struct quarantined *quarantined, struct slice target)
 	    .media_type = quarantined->media_type,
 	    .signature = quarantined->signature,
 	    .signatures = 1,
+	    .settings = quarantined->settings,
 	    .host = quarantined->host,
 	    .hosts = 1,
 	    .forwarded_proto = quarantined->forwarded_proto,
@@ -299,6 +316,7 @@ offer(struct handler *handler, const struct request_head *head, const struct rou
 	    .body = request->is_get ? SLICE_NONE : request->body,
 	    .account = verify_request_account(request),
 	    .signature = head->signature,
+	    .settings = request->settings,
 	    .host = head->host,
 	    .forwarded_proto = head->forwarded_proto,
 	    .forwarded_host = head->forwarded_host,
@@ -311,9 +329,10 @@ offer(struct handler *handler, const struct request_head *head, const struct rou
 		metric_add(handler->fates[fate], 1);
 }
 
-/* What may be genuine waits in the quarantine, and there is time to find out why it was refused
- * (explainer.h). So does what names an unknown account, or the time of the answer would tell which
- * accounts there are. */
+/* Twilio alone sends a signature: whatever has one waits in the quarantine, and there is time to
+ * find out why it was refused (explainer.h). So does what names an unknown account, or the time of
+ * the answer would tell which accounts there are. Without one, or with several, it is not Twilio's.
+ */
 static void
 note_refusal(struct handler *handler, const struct request_head *head, const struct route *route,
     const struct verify_request *request, enum verdict verdict, int64_t now_us)
@@ -322,8 +341,7 @@ note_refusal(struct handler *handler, const struct request_head *head, const str
 	if (handler->options.metrics == NULL)
 		return;
 	metric_add(handler->verdicts[verdict], 1);
-	if (verdict == VERDICT_MISMATCH || verdict == VERDICT_BODY_MISMATCH ||
-	    verdict == VERDICT_BODY_UNBOUND || verdict == VERDICT_UNKNOWN_ACCOUNT) {
+	if (head->signatures == 1) {
 		if (handler->options.quarantine != NULL)
 			offer(handler, head, route, request, now_us);
 	} else if (log_limit_allows(&handler->refused_log, 1, &swallowed))
@@ -341,8 +359,11 @@ verify(struct handler *handler, const struct request_head *head, const struct ro
 	request->target = head->target;
 	request->signature = head->signature;
 	request->route_account = slice_of(route->account);
+	request->settings = head->settings;
 	if (head->signatures > 1) /* two of them: neither */
 		request->signature = SLICE("two headers");
+	if (head->settings_count > 1)
+		request->settings = SLICE("two headers");
 	if (verifier_url_count(handler->options.verifier) == 0 && request_head_base(head, &derived))
 		request->base = &derived;
 	verifier_verify(handler->options.verifier, request, &handler->scratch, out_verification);
@@ -451,8 +472,10 @@ rule(struct handler *handler, const struct request_head *head, struct slice body
 	if (ruling.status != 0)
 		return ruling;
 	const struct token_metrics *token =
-	    &handler->tokens[verification.account_index * TOKEN_LABEL_COUNT +
-			     (size_t)verification.label];
+	    verification.shared_key.ptr != NULL
+		? shared_key_metrics(handler, verification.shared_key_index)
+		: &handler->tokens[verification.account_index * TOKEN_LABEL_COUNT +
+				   (size_t)verification.label];
 	metric_add(token->used, 1);
 	metric_set(token->last_used, (double)(now_us / CLOCK_SECOND_US));
 	rule_answer(handler, route, is_form, &ruling);

@@ -38,6 +38,7 @@ read_header(void *context, enum MHD_ValueKind kind, const char *name_text, size_
 		unsigned *count; /* NULL: the first one counts, more of them do no harm */
 	} wanted[] = {
 	    {SLICE("X-Twilio-Signature"), &head->signature, &head->signatures},
+	    {SLICE(SHARED_KEYS_HEADER), &head->settings, &head->settings_count},
 	    {SLICE("Host"), &head->host, &head->hosts},
 	    {SLICE("Content-Type"), &head->media_type, NULL},
 	    {SLICE("X-Forwarded-Proto"), &head->forwarded_proto, NULL},

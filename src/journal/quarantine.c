@@ -286,9 +286,11 @@ static int
 keep(struct quarantine *quarantine, struct quarantined *request, struct quarantine_changes *changes)
 {
 	const struct slice identity[] = {request->method, request->target, request->media_type,
-	    request->body, request->signature};
+	    request->body, request->signature, request->settings};
+	/* As before there were signature settings, where there are none. */
+	size_t pieces = sizeof identity / sizeof identity[0] - (request->settings.ptr == NULL);
 	uint8_t digest[SIGNATURE_FINGERPRINT_SIZE];
-	signature_fingerprint(identity, sizeof identity / sizeof identity[0], digest);
+	signature_fingerprint(identity, pieces, digest);
 	struct quarantine_found found;
 	int code = quarantine_table_find(&quarantine->table, digest, &found);
 	if (code != SQLITE_OK)

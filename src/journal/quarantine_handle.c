@@ -2,8 +2,15 @@
 
 #include <stdlib.h>
 
+#define VERSION 2
+
 static const struct database_owner owner = {
-    .name = "quarantine", .application_id = 0x646c7271 /* "dlrq" */, .version = 1};
+    .name = "quarantine", .application_id = 0x646c7271 /* "dlrq" */, .version = VERSION};
+
+/* From each version to the next. */
+static const char *const steps[VERSION - 1] = {
+    "ALTER TABLE request ADD COLUMN settings TEXT",
+};
 
 /* aged_us is when an entry was kept, by the clock that age is counted by; draw decides who goes
  * first; size is what bytes_max counts. What is long stands last, so that it need not be read. */
@@ -30,7 +37,8 @@ static const char schema[] =
     " original_uri BLOB,"
     " media_type TEXT,"
     " target BLOB,"
-    " body BLOB"
+    " body BLOB,"
+    " settings TEXT"
     ") STRICT;"
     "CREATE INDEX request_group ON request(proven, account, route, cause, from_trusted_proxy,"
     " aged_us, draw, size);"
@@ -44,7 +52,7 @@ static const char schema[] =
 #define COLUMNS                                                                            \
 	"id, first_us, last_us, count, proven, from_trusted_proxy, method, target, route," \
 	" media_type, body, account, signature, host, forwarded_proto, forwarded_host,"    \
-	" original_uri, cause"
+	" original_uri, cause, settings"
 
 static const char *const question_texts[QUARANTINE_QUESTION_COUNT] = {
     [QUESTION_OLDEST] = "SELECT " COLUMNS " FROM request WHERE id > ?1 ORDER BY id LIMIT ?2",
@@ -84,6 +92,33 @@ set_up(struct quarantine_handle *handle, const char *path, struct failure *failu
 	return RESULT_OK;
 }
 
+/* The version of a file that an earlier dlrd has written; 0: it is another, or not ours. */
+static int64_t
+older_version(sqlite3 *db)
+{
+	int64_t application = 0, version = 0;
+	if (database_number(db, "PRAGMA application_id", &application) != SQLITE_OK ||
+	    database_number(db, "PRAGMA user_version", &version) != SQLITE_OK)
+		return 0; /* database_check_owner says why */
+	return application == owner.application_id && version < VERSION ? version : 0;
+}
+
+static int
+migrate(sqlite3 *db)
+{
+	int code = SQLITE_OK;
+	for (int64_t version; code == SQLITE_OK && (version = older_version(db)) > 0;) {
+		char *sql =
+		    sqlite3_mprintf("BEGIN IMMEDIATE; %s; PRAGMA user_version = %lld; COMMIT;",
+			steps[version - 1], (long long)version + 1);
+		code = sql == NULL ? SQLITE_NOMEM : sqlite3_exec(db, sql, NULL, NULL, NULL);
+		sqlite3_free(sql);
+		if (code != SQLITE_OK && sqlite3_get_autocommit(db) == 0)
+			sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	}
+	return code;
+}
+
 static int
 prepare_questions(struct quarantine_handle *handle)
 {
@@ -101,6 +136,8 @@ quarantine_handle_open(struct quarantine_handle *handle, const char *path, struc
 	if (code != SQLITE_OK)
 		return fail(handle, path, code, failure);
 	sqlite3_busy_timeout(handle->db, 5000);
+	if ((code = migrate(handle->db)) != SQLITE_OK)
+		return fail(handle, path, code, failure);
 	bool fresh = false;
 	enum result result = database_check_owner(handle->db, path, &owner, &fresh, failure);
 	if (result == RESULT_OK)
@@ -138,6 +175,10 @@ quarantine_handle_open_to_read(
 	}
 	if (code != SQLITE_OK)
 		return fail(handle, path, code, failure);
+	if (older_version(handle->db) > 0)
+		return failure_set(failure, RESULT_CORRUPT,
+		    "%s: was written by an earlier dlrd; start the daemon once, which converts it",
+		    path);
 	bool fresh = false;
 	enum result result = database_check_owner(handle->db, path, &owner, &fresh, failure);
 	if (result == RESULT_OK && fresh)
@@ -189,6 +230,7 @@ request_of(sqlite3_stmt *row)
 	    .forwarded_host = database_column(row, 15),
 	    .original_uri = database_column(row, 16),
 	    .cause = database_column(row, 17),
+	    .settings = database_column(row, 18),
 	};
 }
 

@@ -16,9 +16,9 @@
 		    &(request)->body, &(request)->account, &(request)->signature,                  \
 		    &(request)->host, &(request)->forwarded_proto, &(request)->forwarded_host,     \
 		    &(request)->forwarded_port, &(request)->forwarded_prefix,                      \
-		    &(request)->original_uri, &(request)->cause                                    \
+		    &(request)->original_uri, &(request)->cause, &(request)->settings              \
 	}
-#define TEXT_COUNT 14
+#define TEXT_COUNT 15
 
 /* What the copy takes; SIZE_MAX where the sum is beyond max. */
 static size_t

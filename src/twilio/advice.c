@@ -162,6 +162,14 @@ append_token(const struct advice_facts *facts, struct buffer *out)
 {
 	bool named = facts->account.ptr != NULL;
 	begin_sentence(out);
+	if (facts->shared_key.ptr != NULL) {
+		buffer_append(out, SLICE("no variant of the request fits [shared_key "));
+		buffer_append(out, facts->shared_key);
+		buffer_append(out, SLICE("]: its secret is not that of the key in Twilio's "
+					 "console, most probably; if it is, the proxy rewrites "
+					 "what it does not tell"));
+		return;
+	}
 	buffer_append(out, SLICE("no variant of the request fits a token of "));
 	buffer_append(out, named ? SLICE("[account ") : SLICE("any account"));
 	if (named) {
@@ -235,12 +243,57 @@ advice_append(const struct advice_facts *facts, struct buffer *out)
 		}
 }
 
-void
-advice_append_no_signature(bool absent, struct buffer *out)
+static void
+append_unknown_key(struct slice id, struct buffer *out)
 {
-	buffer_append(out,
-	    absent ? SLICE("the request has no X-Twilio-Signature: it is not Twilio's, or the "
-			   "proxy drops the header")
-		   : SLICE("X-Twilio-Signature is not one header with 28 characters of base64: "
-			   "it is not Twilio's, or the proxy changes the header"));
+	buffer_append(out, SLICE("it is signed with the shared key "));
+	buffer_append(out, id);
+	buffer_append(out, SLICE(", which has no section: if it is yours, add [shared_key "));
+	buffer_append(out, id);
+	buffer_append(out, SLICE("] with account = AC... and secret_file"));
+}
+
+static void
+append_malformed(const struct verify_request *request, struct buffer *out)
+{
+	struct signature signature;
+	bool reads = signature_read(request->signature, &signature) == RESULT_OK;
+	if (request->settings.ptr == NULL)
+		buffer_append(out, reads ? SLICE("X-Twilio-Signature has 44 characters, as with a "
+						 "shared key, but " SHARED_KEYS_HEADER
+						 " is missing: let the proxy pass it on")
+					 : SLICE("X-Twilio-Signature is not one header with 28 "
+						 "characters of base64: it is not Twilio's, or "
+						 "the proxy changes the header"));
+	else if (reads && signature.len == SIGNATURE_DIGEST_SIZE)
+		buffer_append(out, SLICE("X-Twilio-Signature has 28 characters; with a shared key "
+					 "it has 44: does the proxy add " SHARED_KEYS_HEADER "?"));
+	else if (!reads)
+		buffer_append(out, SLICE("X-Twilio-Signature is not 44 characters of base64, as "
+					 "with a shared key: it is not Twilio's, or the proxy "
+					 "changes the header"));
+	else
+		buffer_append(
+		    out, SLICE(SHARED_KEYS_HEADER " is not one header like "
+						  "key=ID,algorithm=" SHARED_KEYS_ALGORITHM
+						  ": it is not Twilio's, or the proxy "
+						  "changes the header"));
+}
+
+void
+advice_append_headers(enum diagnosis_cause cause, const struct verify_request *request,
+    struct slice shared_key, struct buffer *out)
+{
+	if (cause == DIAGNOSIS_SHARED_KEY)
+		append_unknown_key(shared_key, out);
+	else if (cause == DIAGNOSIS_ALGORITHM)
+		buffer_append(out, SLICE(SHARED_KEYS_HEADER
+				       " names another algorithm than " SHARED_KEYS_ALGORITHM
+				       ", the only one that dlrd knows: choose that one in the "
+				       "webhook's setting, or upgrade dlrd"));
+	else if (cause == DIAGNOSIS_SIGNATURE)
+		append_malformed(request, out);
+	else
+		buffer_append(out, SLICE("the request has no X-Twilio-Signature: it is not "
+					 "Twilio's, or the proxy drops the header"));
 }

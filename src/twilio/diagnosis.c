@@ -14,14 +14,8 @@
 	80 /* on single deviations, so that the account's own are not crowded out */
 #define HEAVIEST (VARIANT_WEIGHTS + VARIANT_DEVIATION)
 
-/* A token, by where it stands. */
-struct key {
-	size_t account_index;
-	enum token_label label;
-};
-
 struct keys {
-	struct key items[KEYS_MAX];
+	struct verifier_key items[KEYS_MAX];
 	size_t count;
 };
 
@@ -34,7 +28,7 @@ struct search {
 	size_t base_count;
 	struct variants variants;
 	struct keys own, others;
-	uint8_t wanted[SIGNATURE_DIGEST_SIZE];
+	struct signature wanted;
 	struct buffer url; /* under trial */
 	unsigned trials, trials_max;
 	size_t hashed;
@@ -42,7 +36,7 @@ struct search {
 
 	/* What is under trial, and what fits once one is found. */
 	const struct variant *choice[VARIANT_PARTS];
-	struct key key;
+	struct verifier_key key;
 };
 
 static const char *const cause_names[DIAGNOSIS_CAUSE_COUNT] = {
@@ -62,6 +56,9 @@ static const char *const cause_names[DIAGNOSIS_CAUSE_COUNT] = {
     [DIAGNOSIS_BODY_CHANGED] = "body-changed",
     [DIAGNOSIS_OTHER_ACCOUNT] = "other-account",
     [DIAGNOSIS_TOKEN] = "token",
+    [DIAGNOSIS_SHARED_KEY] = "unknown-shared-key",
+    [DIAGNOSIS_ALGORITHM] = "unknown-algorithm",
+    [DIAGNOSIS_SIGNATURE] = "malformed-signature",
 };
 
 /* Which of several causes is told first: what loses most. */
@@ -81,7 +78,7 @@ add_keys(struct keys *keys, const struct verifier *verifier, size_t account_inde
 		if (keys->count < KEYS_MAX &&
 		    verifier_has_token(verifier, account_index, (enum token_label)label))
 			keys->items[keys->count++] =
-			    (struct key){account_index, (enum token_label)label};
+			    (struct verifier_key){.index = account_index, .which = (unsigned)label};
 }
 
 /* Whether the request names the account at index, perhaps as one of several. */
@@ -103,10 +100,17 @@ static void
 choose_keys(struct search *search)
 {
 	size_t count = verifier_account_count(search->verifier), index = 0, others = 0;
+	if (verifier_claimed_key(search->verifier, search->request, &index)) {
+		for (unsigned reading = 0; reading < SECRET_READING_COUNT; reading++)
+			search->own.items[search->own.count++] =
+			    (struct verifier_key){.shared = true, .index = index, .which = reading};
+		return;
+	}
 	bool known = search->account.ptr != NULL &&
 		     verifier_find_account(search->verifier, search->account, &index);
 	if (search->account.ptr != NULL && !known) /* as long a search as for one that is known */
-		search->own.items[search->own.count++] = (struct key){count, TOKEN_CURRENT};
+		search->own.items[search->own.count++] =
+		    (struct verifier_key){.index = count, .which = TOKEN_CURRENT};
 	for (size_t i = 0; i < count; i++) {
 		bool own = search->account.ptr != NULL ? known && is_named(search, i)
 						       : i < VERIFIER_ACCOUNTS_TRIED;
@@ -151,9 +155,8 @@ try_keys(struct search *search, const struct keys *keys)
 		}
 		search->trials++;
 		search->hashed += len;
-		if (verifier_token_signs(search->verifier, keys->items[i].account_index,
-			keys->items[i].label, buffer_slice(&search->url), parameters,
-			search->wanted)) {
+		if (verifier_key_signs(search->verifier, &keys->items[i],
+			buffer_slice(&search->url), parameters, &search->wanted)) {
 			search->key = keys->items[i];
 			return true;
 		}
@@ -303,7 +306,8 @@ compare_urls(const struct search *search, struct advice_facts *facts)
 static bool
 is_other_account(const struct search *search)
 {
-	return search->account.ptr != NULL && !is_named(search, search->key.account_index);
+	return !search->key.shared && search->account.ptr != NULL &&
+	       !is_named(search, search->key.index);
 }
 
 /* Visible text, cut to the room that there is. */
@@ -365,8 +369,15 @@ static void
 explain_fit(const struct search *search, struct advice_facts *facts, struct diagnosis *out)
 {
 	out->fits = true;
-	out->account_index = search->key.account_index;
-	out->label = search->key.label;
+	out->key = search->key;
+	out->account_index = search->key.index;
+	if (search->key.shared &&
+	    !verifier_find_account(search->verifier,
+		verifier_shared_key_account(search->verifier, search->key.index),
+		&out->account_index))
+		out->account_index = 0; /* settings.h lets no such key in */
+	if (!search->key.shared)
+		out->label = (enum token_label)search->key.which;
 	out->query_rule = search->choice[VARIANT_QUERY]->rule;
 	out->parameters_rule = search->choice[VARIANT_PARAMETERS]->rule;
 	facts->signed_account = verifier_account(search->verifier, out->account_index);
@@ -420,6 +431,17 @@ has_twilios_parameters(const struct verify_request *request)
 	return request->form != NULL && form_get(request->form, SLICE("AccountSid")).ptr != NULL;
 }
 
+/* The shared key that the request claims; absent: none. */
+static struct slice
+claimed_id(const struct verify_request *request)
+{
+	struct slice id = SLICE_NONE;
+	if (request->settings.ptr == NULL ||
+	    shared_key_read_claim(request->settings, &id) == SHARED_KEY_MALFORMED)
+		return SLICE_NONE;
+	return id;
+}
+
 static void
 search_and_explain(
     struct search *search, const struct diagnosis_hints *hints, struct diagnosis *out)
@@ -437,7 +459,8 @@ search_and_explain(
 	    .is_get = request->is_get,
 	    .is_form = request->form != NULL,
 	    .has_form = has_twilios_parameters(request),
-	    .verified_before = hints->account_verified_before};
+	    .verified_before = hints->account_verified_before,
+	    .shared_key = claimed_id(request)};
 	read_bases(search);
 	choose_keys(search);
 	if (collect_variants(search, hints) == RESULT_OK && find_fit(search, &complete)) {
@@ -445,7 +468,8 @@ search_and_explain(
 		put_urls(search, &public_url, out);
 		put_public_url(search, out->causes, &public_url, &facts);
 	} else if (complete && !search->variants.cut &&
-		   (search->account.ptr == NULL || facts.account_is_known))
+		   (search->account.ptr == NULL || facts.account_is_known ||
+		       facts.shared_key.ptr != NULL))
 		out->cause = DIAGNOSIS_TOKEN;
 	if (!out->fits)
 		out->causes = DIAGNOSIS_BIT(out->cause);
@@ -455,14 +479,42 @@ search_and_explain(
 	buffer_done(&public_url);
 }
 
+/* A request whose headers say that it cannot be verified with what is configured. */
 static void
-explain_no_signature(const struct verify_request *request, struct diagnosis *out)
+explain_headers(
+    enum diagnosis_cause cause, const struct verify_request *request, struct diagnosis *out)
 {
 	struct buffer advice = BUFFER_EMPTY;
-	out->causes = DIAGNOSIS_BIT(DIAGNOSIS_UNEXPLAINED);
-	advice_append_no_signature(request->signature.len == 0, &advice);
+	out->cause = cause;
+	out->causes = DIAGNOSIS_BIT(cause);
+	advice_append_headers(cause, request, claimed_id(request), &advice);
 	put_text(out->advice, sizeof out->advice, buffer_slice(&advice));
 	buffer_done(&advice);
+}
+
+/* What is wrong with the headers; DIAGNOSIS_CAUSE_COUNT: nothing. */
+static enum diagnosis_cause
+judge_headers(const struct search *search, struct signature *out_wanted)
+{
+	const struct verify_request *request = search->request;
+	bool has_settings = request->settings.ptr != NULL;
+	struct slice id;
+	size_t index;
+	if (request->signature.len == 0)
+		return DIAGNOSIS_UNEXPLAINED;
+	if (has_settings)
+		switch (shared_key_read_claim(request->settings, &id)) {
+		case SHARED_KEY_CLAIMED: break;
+		case SHARED_KEY_MALFORMED: return DIAGNOSIS_SIGNATURE;
+		case SHARED_KEY_ALGORITHM: return DIAGNOSIS_ALGORITHM;
+		}
+	if (signature_read(request->signature, out_wanted) != RESULT_OK ||
+	    out_wanted->len != (has_settings ? SIGNATURE_DIGEST_MAX : SIGNATURE_DIGEST_SIZE))
+		return DIAGNOSIS_SIGNATURE;
+	if (verifier_claimed_key(search->verifier, request, &index) &&
+	    index == verifier_shared_key_count(search->verifier))
+		return DIAGNOSIS_SHARED_KEY;
+	return DIAGNOSIS_CAUSE_COUNT;
 }
 
 void
@@ -479,8 +531,9 @@ diagnosis_make(const struct verifier *verifier, const struct verify_request *req
 		if (search->account.ptr == NULL)
 			search->account = request->route_account;
 		search->trials_max = DIAGNOSIS_TRIALS_MAX;
-		if (signature_from_text(request->signature, search->wanted) != RESULT_OK)
-			explain_no_signature(request, &made);
+		enum diagnosis_cause cause = judge_headers(search, &search->wanted);
+		if (cause != DIAGNOSIS_CAUSE_COUNT)
+			explain_headers(cause, request, &made);
 		else
 			search_and_explain(search, hints, &made);
 		made.trials = search->trials;
@@ -492,20 +545,36 @@ diagnosis_make(const struct verifier *verifier, const struct verify_request *req
 	*out_diagnosis = made;
 }
 
-/* The account's own token of that name, where a token of its own was what fitted earlier; nobody's
- * for an unknown account. */
-static size_t
-repeated_account(const struct diagnosis *earlier, const struct verifier *verifier,
+/* The key that would have signed for the reasons of the earlier request: the account's own token of
+ * the same name, if a token of its own was what fitted then; nobody's for an unknown account. */
+static struct verifier_key
+repeated_key(const struct diagnosis *earlier, const struct verifier *verifier,
     const struct verify_request *request)
 {
 	struct slice account = verify_request_account(request);
 	if (account.ptr == NULL)
 		account = request->route_account;
-	size_t index;
+	struct verifier_key key = earlier->key;
 	size_t nobody = verifier_account_count(verifier);
+	if (verifier_claimed_key(verifier, request, &key.index))
+		return key;
 	if (account.ptr == NULL || (earlier->causes & DIAGNOSIS_BIT(DIAGNOSIS_OTHER_ACCOUNT)) != 0)
-		return earlier->account_index < nobody ? earlier->account_index : nobody;
-	return verifier_find_account(verifier, account, &index) ? index : nobody;
+		key.index = earlier->key.index < nobody ? earlier->key.index : nobody;
+	else if (!verifier_find_account(verifier, account, &key.index))
+		key.index = nobody;
+	return key;
+}
+
+/* Whether both are signed with the same kind of key, and it is here. */
+static bool
+has_same_kind(const struct diagnosis *earlier, const struct verifier *verifier,
+    const struct verify_request *request)
+{
+	size_t index;
+	bool shared = verifier_claimed_key(verifier, request, &index);
+	return earlier->key.shared == (request->settings.ptr != NULL) &&
+	       (!shared || index < verifier_shared_key_count(verifier)) &&
+	       shared == earlier->key.shared;
 }
 
 /* Whether what the rules of the earlier request have made of this one differs from it for the same
@@ -535,11 +604,11 @@ diagnosis_repeats(const struct diagnosis *earlier, const struct verifier *verifi
     struct buffer *scratch)
 {
 	struct buffer query = BUFFER_EMPTY, parameters = BUFFER_EMPTY;
-	uint8_t wanted[SIGNATURE_DIGEST_SIZE];
+	struct signature wanted;
 	bool is_split = query_variants_is_split(earlier->query_rule);
 	bool repeats =
-	    earlier->fits && signature_from_text(request->signature, wanted) == RESULT_OK &&
-	    (request->is_get || !is_split) &&
+	    earlier->fits && signature_read(request->signature, &wanted) == RESULT_OK &&
+	    has_same_kind(earlier, verifier, request) && (request->is_get || !is_split) &&
 	    query_variants_write(&query, &parameters, url_query(request->target),
 		url_hints_target(&hints->url), earlier->query_rule) &&
 	    (is_split || parameter_variants_write(&parameters, request, earlier->parameters_rule));
@@ -547,12 +616,12 @@ diagnosis_repeats(const struct diagnosis *earlier, const struct verifier *verifi
 		buffer_clear(scratch);
 		buffer_append(scratch, slice_of(earlier->url));
 		buffer_append(scratch, buffer_slice(&query));
-		repeats =
-		    !scratch->failed &&
-		    verifier_token_signs(verifier, repeated_account(earlier, verifier, request),
-			earlier->label, buffer_slice(scratch), buffer_slice(&parameters), wanted) &&
-		    has_same_causes(
-			earlier, request, buffer_slice(&query), buffer_slice(&parameters));
+		struct verifier_key key = repeated_key(earlier, verifier, request);
+		repeats = !scratch->failed &&
+			  verifier_key_signs(verifier, &key, buffer_slice(scratch),
+			      buffer_slice(&parameters), &wanted) &&
+			  has_same_causes(
+			      earlier, request, buffer_slice(&query), buffer_slice(&parameters));
 	}
 	buffer_done(&query);
 	buffer_done(&parameters);

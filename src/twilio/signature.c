@@ -6,9 +6,10 @@
 #include <sodium.h>
 #include <stdlib.h>
 
-/* keyed is HMAC with the key already mixed in; each signature starts from a copy of it. */
+/* keyed is HMAC with the key already mixed in; each signature starts from a copy of one. */
 struct secret {
 	struct hmac_sha1_ctx keyed;
+	struct hmac_sha256_ctx keyed_256;
 	bool locked;
 	size_t len;
 	unsigned char text[];
@@ -20,21 +21,86 @@ signature_init(void)
 	return sodium_init() < 0 ? RESULT_IO : RESULT_OK;
 }
 
+/* With room for len bytes of text, whose first ones are to be filled in. */
+static struct secret *
+allocate(size_t len)
+{
+	/* sodium_malloc wants sizes that keep the start aligned. */
+	size_t size = (sizeof(struct secret) + len + 15) / 16 * 16;
+	struct secret *secret = sodium_malloc(size);
+	if (secret == NULL)
+		return NULL;
+	/* It tries to lock, and does not say whether it could; once more costs nothing. */
+	secret->locked = sodium_mlock(secret, size) == 0;
+	return secret;
+}
+
+static void
+set_key(struct secret *secret, size_t len)
+{
+	secret->len = len;
+	hmac_sha1_set_key(&secret->keyed, len, secret->text);
+	hmac_sha256_set_key(&secret->keyed_256, len, secret->text);
+	wipe_stack(); /* nettle leaves the padded key there */
+}
+
 enum result
 secret_new(struct slice text, struct secret **out_secret)
 {
-	/* sodium_malloc wants sizes that keep the start aligned. */
-	size_t size = (sizeof(struct secret) + text.len + 15) / 16 * 16;
-	struct secret *secret = sodium_malloc(size);
+	struct secret *secret = allocate(text.len);
 	if (secret == NULL)
 		return RESULT_NO_MEMORY;
-	/* It tries to lock, and does not say whether it could; once more costs nothing. */
-	secret->locked = sodium_mlock(secret, size) == 0;
-	secret->len = text.len;
 	for (size_t i = 0; i < text.len; i++)
 		secret->text[i] = (unsigned char)text.ptr[i];
-	hmac_sha1_set_key(&secret->keyed, text.len, secret->text);
-	wipe_stack(); /* nettle leaves the padded key there */
+	set_key(secret, text.len);
+	*out_secret = secret;
+	return RESULT_OK;
+}
+
+const char *
+secret_reading_name(enum secret_reading reading)
+{
+	static const char *const names[SECRET_READING_COUNT] = {[SECRET_AS_TEXT] = "text",
+	    [SECRET_FROM_HEX] = "hex-decoded",
+	    [SECRET_FROM_BASE64] = "base64-decoded"};
+	return names[reading];
+}
+
+static bool
+decode_hex(const struct secret *text, struct secret *out, size_t *out_len)
+{
+	return sodium_hex2bin(out->text, text->len, (const char *)text->text, text->len, NULL,
+		   out_len, NULL) == 0;
+}
+
+static bool
+decode_base64(const struct secret *text, struct secret *out, size_t *out_len)
+{
+	static const int variants[] = {sodium_base64_VARIANT_ORIGINAL,
+	    sodium_base64_VARIANT_ORIGINAL_NO_PADDING, sodium_base64_VARIANT_URLSAFE,
+	    sodium_base64_VARIANT_URLSAFE_NO_PADDING};
+	for (size_t i = 0; i < sizeof variants / sizeof variants[0]; i++)
+		if (sodium_base642bin(out->text, text->len, (const char *)text->text, text->len,
+			NULL, out_len, NULL, variants[i]) == 0)
+			return true;
+	return false;
+}
+
+enum result
+secret_decode(const struct secret *text, enum secret_reading reading, struct secret **out_secret)
+{
+	size_t len = 0;
+	struct secret *secret = allocate(text->len);
+	if (secret == NULL)
+		return RESULT_NO_MEMORY;
+	bool decoded = (reading == SECRET_FROM_HEX && decode_hex(text, secret, &len)) ||
+		       (reading == SECRET_FROM_BASE64 && decode_base64(text, secret, &len));
+	wipe_stack();
+	if (!decoded || len == 0) {
+		secret_free(secret);
+		return RESULT_INVALID;
+	}
+	set_key(secret, len);
 	*out_secret = secret;
 	return RESULT_OK;
 }
@@ -133,6 +199,44 @@ signature_digest(const struct secret *token, struct slice base, struct slice tar
 	sodium_memzero(&hmac, sizeof hmac);
 }
 
+static void
+mix_256(struct hmac_sha256_ctx *hmac, struct slice text)
+{
+	if (text.len > 0)
+		hmac_sha256_update(hmac, text.len, (const uint8_t *)text.ptr);
+}
+
+struct signature
+signature_make(const struct secret *secret, size_t len, struct slice base, struct slice target,
+    struct slice parameters)
+{
+	struct signature made = {.len = len};
+	if (len == SIGNATURE_DIGEST_SIZE) {
+		signature_digest(secret, base, target, parameters, made.digest);
+		return made;
+	}
+	struct hmac_sha256_ctx hmac = secret->keyed_256;
+	mix_256(&hmac, base);
+	mix_256(&hmac, target);
+	mix_256(&hmac, parameters);
+	hmac_sha256_digest(&hmac, SIGNATURE_DIGEST_MAX, made.digest);
+	sodium_memzero(&hmac, sizeof hmac);
+	return made;
+}
+
+void
+signature_write(const struct signature *signature, char out_text[SIGNATURE_TEXT_MAX])
+{
+	sodium_bin2base64(out_text, SIGNATURE_TEXT_MAX, signature->digest, signature->len,
+	    sodium_base64_VARIANT_ORIGINAL);
+}
+
+bool
+signature_same(const struct signature *a, const struct signature *b)
+{
+	return a->len == b->len && sodium_memcmp(a->digest, b->digest, a->len) == 0;
+}
+
 void
 signature_to_text(const uint8_t digest[SIGNATURE_DIGEST_SIZE], char out_text[SIGNATURE_TEXT_SIZE])
 {
@@ -141,22 +245,34 @@ signature_to_text(const uint8_t digest[SIGNATURE_DIGEST_SIZE], char out_text[SIG
 }
 
 enum result
-signature_from_text(struct slice text, uint8_t out_digest[SIGNATURE_DIGEST_SIZE])
+signature_read(struct slice text, struct signature *out_signature)
 {
-	uint8_t digest[SIGNATURE_DIGEST_SIZE];
-	size_t len;
-	if (text.len != SIGNATURE_TEXT_SIZE - 1 ||
-	    sodium_base642bin(digest, sizeof digest, text.ptr, text.len, NULL, &len, NULL,
-		sodium_base64_VARIANT_ORIGINAL) != 0 ||
-	    len != sizeof digest)
+	struct signature read = {.len = 0};
+	size_t wanted = text.len == SIGNATURE_TEXT_SIZE - 1  ? SIGNATURE_DIGEST_SIZE
+			: text.len == SIGNATURE_TEXT_MAX - 1 ? SIGNATURE_DIGEST_MAX
+							     : 0;
+	if (wanted == 0 ||
+	    sodium_base642bin(read.digest, sizeof read.digest, text.ptr, text.len, NULL, &read.len,
+		NULL, sodium_base64_VARIANT_ORIGINAL) != 0 ||
+	    read.len != wanted)
 		return RESULT_INVALID;
 	/* libsodium 1.0.18 reads bytes from 0x80 on as a slash: only the one spelling will do. */
-	char spelled[SIGNATURE_TEXT_SIZE];
-	signature_to_text(digest, spelled);
+	char spelled[SIGNATURE_TEXT_MAX];
+	signature_write(&read, spelled);
 	if (!slice_equal(text, slice_of(spelled)))
 		return RESULT_INVALID;
-	for (size_t i = 0; i < sizeof digest; i++)
-		out_digest[i] = digest[i];
+	*out_signature = read;
+	return RESULT_OK;
+}
+
+enum result
+signature_from_text(struct slice text, uint8_t out_digest[SIGNATURE_DIGEST_SIZE])
+{
+	struct signature read;
+	if (signature_read(text, &read) != RESULT_OK || read.len != SIGNATURE_DIGEST_SIZE)
+		return RESULT_INVALID;
+	for (size_t i = 0; i < SIGNATURE_DIGEST_SIZE; i++)
+		out_digest[i] = read.digest[i];
 	return RESULT_OK;
 }
 

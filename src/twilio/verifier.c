@@ -19,6 +19,7 @@ struct verifier {
 	size_t account_count;
 	struct url_base urls[VERIFIER_PUBLIC_URLS_MAX];
 	size_t url_count;
+	struct shared_keys keys;
 	struct secret *nobody; /* stands in for every token that is not there */
 };
 
@@ -159,6 +160,43 @@ verifier_add_token(
 	return RESULT_OK;
 }
 
+enum result
+verifier_add_shared_key(
+    struct verifier *verifier, struct slice id, struct slice account, struct secret *secret)
+{
+	return shared_keys_add(&verifier->keys, id, account, secret);
+}
+
+size_t
+verifier_shared_key_count(const struct verifier *verifier)
+{
+	return verifier->keys.count;
+}
+
+struct slice
+verifier_shared_key(const struct verifier *verifier, size_t index)
+{
+	return slice_of(verifier->keys.items[index].id);
+}
+
+struct slice
+verifier_shared_key_account(const struct verifier *verifier, size_t index)
+{
+	return slice_of(verifier->keys.items[index].account);
+}
+
+bool
+verifier_claimed_key(
+    const struct verifier *verifier, const struct verify_request *request, size_t *out_index)
+{
+	struct slice id;
+	if (request->settings.ptr == NULL ||
+	    shared_key_read_claim(request->settings, &id) != SHARED_KEY_CLAIMED)
+		return false;
+	*out_index = shared_keys_find(&verifier->keys, id);
+	return true;
+}
+
 size_t
 verifier_url_count(const struct verifier *verifier)
 {
@@ -213,6 +251,9 @@ verifier_holds_token(const struct verifier *verifier, struct slice text)
 			if (token != NULL && secret_equal(token, text))
 				return true;
 		}
+	for (size_t i = 0; i < verifier->keys.count; i++)
+		if (secret_equal(verifier->keys.items[i].readings[SECRET_AS_TEXT], text))
+			return true;
 	return false;
 }
 
@@ -225,21 +266,35 @@ verifier_is_locked(const struct verifier *verifier)
 			if (token != NULL && !secret_is_locked(token))
 				return false;
 		}
+	for (size_t i = 0; i < verifier->keys.count; i++)
+		for (int reading = 0; reading < SECRET_READING_COUNT; reading++) {
+			const struct secret *secret = verifier->keys.items[i].readings[reading];
+			if (secret != NULL && !secret_is_locked(secret))
+				return false;
+		}
 	return true;
 }
 
-bool
-verifier_token_signs(const struct verifier *verifier, size_t index, enum token_label label,
-    struct slice url, struct slice parameters, const uint8_t wanted[SIGNATURE_DIGEST_SIZE])
+static const struct secret *
+secret_of(const struct verifier *verifier, const struct verifier_key *key)
 {
-	const struct secret *token = index == verifier->account_count
-					 ? verifier->nobody
-					 : verifier->accounts[index].tokens[label];
-	uint8_t digest[SIGNATURE_DIGEST_SIZE];
-	if (token == NULL)
+	if (key->shared)
+		return verifier->keys.items[key->index].readings[key->which];
+	return key->index == verifier->account_count
+		   ? verifier->nobody
+		   : verifier->accounts[key->index].tokens[key->which];
+}
+
+bool
+verifier_key_signs(const struct verifier *verifier, const struct verifier_key *key,
+    struct slice url, struct slice parameters, const struct signature *wanted)
+{
+	const struct secret *secret = secret_of(verifier, key);
+	if (secret == NULL)
 		return false;
-	signature_digest(token, url, SLICE_NONE, parameters, digest);
-	return signature_equal(digest, wanted);
+	size_t len = key->shared ? SIGNATURE_DIGEST_MAX : SIGNATURE_DIGEST_SIZE;
+	struct signature made = signature_make(secret, len, url, SLICE_NONE, parameters);
+	return signature_same(&made, wanted);
 }
 
 /* One request's text under trial. */
@@ -249,18 +304,18 @@ struct trial {
 	size_t base_count;
 	struct slice target, parameters;
 	bool named; /* the request or its route names an account */
-	uint8_t wanted[SIGNATURE_DIGEST_SIZE];
+	struct signature wanted;
 };
 
 static bool
-token_fits(const struct trial *trial, const struct secret *token)
+secret_fits(const struct trial *trial, const struct secret *secret)
 {
 	for (size_t base = 0; base < trial->base_count; base++)
 		for (size_t i = 0; i < URL_SPELLINGS; i++) {
-			uint8_t digest[SIGNATURE_DIGEST_SIZE];
-			signature_digest(token, slice_of(trial->bases[base].spelling[i]),
-			    trial->target, trial->parameters, digest);
-			if (signature_equal(digest, trial->wanted))
+			struct signature made = signature_make(secret, trial->wanted.len,
+			    slice_of(trial->bases[base].spelling[i]), trial->target,
+			    trial->parameters);
+			if (signature_same(&made, &trial->wanted))
 				return true;
 		}
 	return false;
@@ -275,7 +330,7 @@ account_fits(const struct trial *trial, const struct account *account, enum toke
 		const struct secret *token = account == NULL ? NULL : account->tokens[label];
 		if (token == NULL && !trial->named)
 			continue; /* nobody was named: there is no account to keep quiet about */
-		bool fits = token_fits(trial, token != NULL ? token : trial->verifier->nobody);
+		bool fits = secret_fits(trial, token != NULL ? token : trial->verifier->nobody);
 		if (fits && token != NULL) {
 			*out_label = (enum token_label)label;
 			return true;
@@ -325,6 +380,27 @@ try_accounts(
 	return false;
 }
 
+/* Tries each reading of a shared key's secret, as many of them for a key that is not here. */
+static bool
+try_shared_key(const struct trial *trial, size_t index, struct verification *out)
+{
+	const struct verifier *verifier = trial->verifier;
+	const struct shared_key *key =
+	    index < verifier->keys.count ? &verifier->keys.items[index] : NULL;
+	for (int reading = 0; reading < SECRET_READING_COUNT; reading++) {
+		const struct secret *secret = key == NULL ? NULL : key->readings[reading];
+		if (!secret_fits(trial, secret != NULL ? secret : verifier->nobody) ||
+		    secret == NULL)
+			continue;
+		out->account = slice_of(key->account);
+		out->shared_key = slice_of(key->id);
+		out->shared_key_index = index;
+		out->reading = (enum secret_reading)reading;
+		return find_account(verifier, out->account, &out->account_index) != NULL;
+	}
+	return false;
+}
+
 static enum verdict
 verify_bound_body(const struct verify_request *request)
 {
@@ -351,7 +427,29 @@ names_unknown_account(const struct verify_request *request, const struct named_a
 	return chosen->account.ptr != NULL && chosen->count == 0;
 }
 
-/* The signature of a request whose header and body hash have passed. */
+/* Every key that the request may be signed with, on the trial's text. */
+static bool
+try_keys(const struct trial *trial, const struct verify_request *request,
+    const struct named_accounts *chosen, struct verification *found)
+{
+	size_t index;
+	if (verifier_claimed_key(trial->verifier, request, &index))
+		return try_shared_key(trial, index, found);
+	return try_accounts(trial, chosen, found);
+}
+
+/* Why a request that no key has signed is refused. */
+static enum verdict
+refuse(const struct verifier *verifier, const struct verify_request *request,
+    const struct named_accounts *chosen)
+{
+	size_t index;
+	if (verifier_claimed_key(verifier, request, &index))
+		return index == verifier->keys.count ? VERDICT_UNKNOWN_KEY : VERDICT_MISMATCH;
+	return names_unknown_account(request, chosen) ? VERDICT_UNKNOWN_ACCOUNT : VERDICT_MISMATCH;
+}
+
+/* The signature of a request whose headers and body hash have passed. */
 static enum verdict
 try_signatures(struct trial *trial, const struct verify_request *request, struct buffer *scratch,
     struct verification *found)
@@ -363,39 +461,56 @@ try_signatures(struct trial *trial, const struct verify_request *request, struct
 		return VERDICT_UNDECIDED;
 	if (is_form)
 		trial->parameters = buffer_slice(scratch);
-	if (try_accounts(trial, &chosen, found))
+	if (try_keys(trial, request, &chosen, found))
 		return VERDICT_VALID;
 
 	/* A form may be bound by bodySHA256, too; its signature then covers the URL alone (the Go
 	 * and Node SDKs try both). */
 	if (is_form && verify_bound_body(request) == VERDICT_VALID) {
 		trial->parameters = SLICE_NONE;
-		if (try_accounts(trial, &chosen, found))
+		if (try_keys(trial, request, &chosen, found))
 			return VERDICT_VALID;
 	}
-	return names_unknown_account(request, &chosen) ? VERDICT_UNKNOWN_ACCOUNT : VERDICT_MISMATCH;
+	return refuse(trial->verifier, request, &chosen);
+}
+
+/* The form of both headers: an Auth Token signs with HMAC-SHA1, a shared key with HMAC-SHA256. */
+static enum verdict
+read_headers(const struct verify_request *request, struct signature *out_signature)
+{
+	size_t len = request->settings.ptr == NULL ? SIGNATURE_DIGEST_SIZE : SIGNATURE_DIGEST_MAX;
+	struct slice id;
+	if (request->signature.len == 0)
+		return VERDICT_NO_SIGNATURE;
+	if (request->settings.ptr != NULL)
+		switch (shared_key_read_claim(request->settings, &id)) {
+		case SHARED_KEY_CLAIMED: break;
+		case SHARED_KEY_MALFORMED: return VERDICT_MALFORMED_SETTINGS;
+		case SHARED_KEY_ALGORITHM: return VERDICT_UNKNOWN_ALGORITHM;
+		}
+	if (signature_read(request->signature, out_signature) != RESULT_OK ||
+	    out_signature->len != len)
+		return VERDICT_MALFORMED_SIGNATURE;
+	return VERDICT_VALID;
 }
 
 void
 verifier_verify(const struct verifier *verifier, const struct verify_request *request,
     struct buffer *scratch, struct verification *out_verification)
 {
-	struct verification found = {.verdict = VERDICT_VALID};
 	struct trial trial = {.verifier = verifier,
 	    .bases = verifier->url_count > 0 ? verifier->urls : request->base,
 	    .base_count = verifier->url_count > 0 ? verifier->url_count : request->base != NULL,
 	    .target = request->target};
+	struct verification found = {.verdict = read_headers(request, &trial.wanted)};
 
 	buffer_clear(scratch);
-	if (request->signature.len == 0)
-		found.verdict = VERDICT_NO_SIGNATURE;
-	else if (signature_from_text(request->signature, trial.wanted) != RESULT_OK)
-		found.verdict = VERDICT_MALFORMED_SIGNATURE;
-	else if (!request->is_get && request->form == NULL)
+	if (found.verdict == VERDICT_VALID && !request->is_get && request->form == NULL)
 		found.verdict = verify_bound_body(request);
-
 	if (found.verdict == VERDICT_VALID)
 		found.verdict = try_signatures(&trial, request, scratch, &found);
+
+	found.signature = trial.wanted;
 	if (found.verdict == VERDICT_VALID)
 		*out_verification = found;
 	else
@@ -439,6 +554,9 @@ verdict_name(enum verdict verdict)
 	static const char *const names[] = {[VERDICT_VALID] = "valid",
 	    [VERDICT_NO_SIGNATURE] = "no-signature",
 	    [VERDICT_MALFORMED_SIGNATURE] = "malformed-signature",
+	    [VERDICT_MALFORMED_SETTINGS] = "malformed-settings",
+	    [VERDICT_UNKNOWN_ALGORITHM] = "unknown-algorithm",
+	    [VERDICT_UNKNOWN_KEY] = "unknown-shared-key",
 	    [VERDICT_UNKNOWN_ACCOUNT] = "unknown-account",
 	    [VERDICT_MISMATCH] = "mismatch",
 	    [VERDICT_BODY_UNBOUND] = "body-unbound",
@@ -460,6 +578,7 @@ verifier_free(struct verifier *verifier)
 	for (size_t i = 0; i < verifier->url_count; i++)
 		url_base_done(&verifier->urls[i]);
 	free(verifier->accounts);
+	shared_keys_done(&verifier->keys);
 	secret_free(verifier->nobody);
 	free(verifier);
 }

@@ -707,18 +707,17 @@ one_token_and_one_text_can_be_asked_for(void **state)
 {
 	(void)state;
 	struct sample sample = make_sample();
-	uint8_t wanted[SIGNATURE_DIGEST_SIZE];
 	struct slice url = SLICE("https://elsewhere.example.com/y");
+	struct verifier_key key = {.index = 0, .which = TOKEN_CURRENT};
 	struct secret *token;
 	assert_ok(secret_new(SLICE(TOKEN), &token));
-	signature_digest(token, url, SLICE_NONE, SLICE("a1"), wanted);
+	struct signature wanted =
+	    signature_make(token, SIGNATURE_DIGEST_SIZE, url, SLICE_NONE, SLICE("a1"));
 	secret_free(token);
-	assert_true(
-	    verifier_token_signs(sample.verifier, 0, TOKEN_CURRENT, url, SLICE("a1"), wanted));
-	assert_false(
-	    verifier_token_signs(sample.verifier, 0, TOKEN_CURRENT, url, SLICE("a2"), wanted));
-	assert_false(
-	    verifier_token_signs(sample.verifier, 0, TOKEN_NEXT, url, SLICE("a1"), wanted));
+	assert_true(verifier_key_signs(sample.verifier, &key, url, SLICE("a1"), &wanted));
+	assert_false(verifier_key_signs(sample.verifier, &key, url, SLICE("a2"), &wanted));
+	key.which = TOKEN_NEXT;
+	assert_false(verifier_key_signs(sample.verifier, &key, url, SLICE("a1"), &wanted));
 	assert_slice(verifier_public_url(sample.verifier, 0), "https://a.example.com");
 	drop_sample(&sample);
 }

@@ -14,8 +14,8 @@
 struct saved_request {
 	struct slice method;
 	struct slice target; /* path and query; of an absolute URL without what is before */
-	struct slice signature, media_type; /* absent without such a header */
-	unsigned signatures;                /* how many such headers */
+	struct slice signature, settings, media_type; /* absent without such a header */
+	unsigned signatures, settings_count;          /* how many such headers */
 	struct url_hints hints;
 	struct slice body;
 	bool body_is_short;      /* Content-Length says more */

@@ -2,9 +2,9 @@
  *
  * Each key of [server], [api], [store], [replies], [numbers] and [log] is a row of one table in
  * settings.c: its type, default, bounds and help. From the row come the parser, the words of an
- * error, and
- * --print; a test holds conf/dlrd.ini against the table. [account SID], [callback /path], [keyword
- * NAME] and [provider NAME] may stand any number of times, one for each account, path and name.
+ * error, and --print; a test holds conf/dlrd.ini against the table. [account SID], [shared_key ID],
+ * [callback /path], [keyword NAME] and [provider NAME] may be there any number of times, one for
+ * each account, key, path and name.
  *
  * Reading goes on after a mistake, so that all of them are told at once, each as
  * "FILE:LINE: [section] key: what is wrong and what would be right". One thread. */
@@ -14,6 +14,7 @@
 #include "dlrd/base/buffer.h"
 #include "dlrd/base/log.h"
 #include "dlrd/base/socket.h"
+#include "dlrd/daemon/setting_shared_keys.h"
 #include "dlrd/model/fold.h"
 #include "dlrd/model/provider_names.h"
 #include "dlrd/projector/route.h"
@@ -62,16 +63,17 @@ struct settings {
 	/* [log] */
 	enum log_level log_level;
 
-	/* [account ...], [callback ...] */
-	struct verifier *verifier; /* tokens of all accounts, and the public URLs */
-	struct secret *api_token;  /* from api_token_file; NULL for none */
+	/* [account ...], [shared_key ...], [callback ...] */
+	struct verifier *verifier; /* tokens of all accounts, shared keys, and the public URLs */
+	struct setting_shared_keys shared_keys;
+	struct secret *api_token; /* from api_token_file; NULL for none */
 	struct routes routes;
 
 	/* [keyword ...], [provider ...] */
 	struct keywords *keywords;
 	struct provider_names providers;
 
-	bool secrets_exposed; /* a token stands in a file that everybody may read */
+	bool secrets_exposed; /* a secret is in a file that everybody may read */
 };
 
 /* Who reads: the daemon needs the tokens, whoever asks the store does not, and may not be allowed

@@ -9,10 +9,17 @@
 
 #include "dlrd/twilio/signature.h"
 
-/* RESULT_INVALID for what is surely no Auth Token: a reference to an environment variable, which
+/* A kind of secret, in the words of a message. */
+struct token_words {
+	const char *what;     /* "the account's Auth Token, 32 characters" */
+	const char *file_key; /* the key that names a file which holds it */
+};
+
+/* RESULT_INVALID for what is surely no such secret: a reference to an environment variable, which
  * nobody resolves, quotes, NAME=VALUE, white space or bytes beyond ASCII in it. Else anything goes:
  * what a token looks like is Twilio's to say. failure goes on from the name of a key or file. */
-must_check enum result token_check(struct slice text, struct failure *failure);
+must_check enum result token_check(
+    struct slice text, const struct token_words *words, struct failure *failure);
 
 /* The file must hold the token alone; white space around it is cut off. failure names the file. */
 must_check enum result token_file_read(struct slice name, const char *config_path,

@@ -38,10 +38,12 @@ struct request_head {
 	struct slice method, target, version;
 	struct slice media_type;
 	struct slice signature; /* absent: no header */
+	struct slice settings;  /* SHARED_KEYS_HEADER; absent: no header */
 	struct slice host, forwarded_proto, forwarded_host;
 	struct slice forwarded_port, forwarded_prefix, original_uri; /* only for explaining */
-	unsigned hosts, signatures, lengths, encodings; /* how many headers of that name */
-	bool chunked;                                   /* Transfer-Encoding is exactly "chunked" */
+	/* how many headers of that name */
+	unsigned hosts, signatures, settings_count, lengths, encodings;
+	bool chunked;            /* Transfer-Encoding is exactly "chunked" */
 	bool bad_header;         /* a header name that is no token (RFC 9110, section 5.6.2) */
 	bool bad_length;         /* Content-Length that is no plain number */
 	uint64_t content_length; /* 0 where there is none */
@@ -64,7 +66,7 @@ struct handler_options {
 	const struct keywords *keywords; /* whose replies are given; NULL for none */
 	struct handler_limits limits;
 	struct metrics *metrics;       /* NULL: nothing is counted, told or offered */
-	struct quarantine *quarantine; /* offered what may be genuine all the same; may be NULL */
+	struct quarantine *quarantine; /* offered what has one signature header; may be NULL */
 };
 
 must_check enum result handler_new(

@@ -1,15 +1,14 @@
 /* quarantine: refused requests that may be genuine all the same; the only door to quarantine.db.
  *
- * A request whose signature is well formed, but not right for a configured account, is answered 403
- * and waits here, raw, until our own setting is mended and it is verified again, or until it is
- * dropped. Nothing in here was ever counted or promised to anybody, so a commit is not synced: a
- * power cut may lose the last seconds, never the file. Neither may it grow: bytes, entries, age and
- * the rate of what nothing proves genuine are bounded, and a flood can push out only what lies
- * here.
+ * A request with one signature header that does not verify is answered 403 and waits here, raw,
+ * until our own setting is mended and it is verified again, or until it is dropped. Nothing in here
+ * was ever counted or promised to anybody, so a commit is not synced: a power cut may lose the last
+ * seconds, never the file. Neither may it grow: bytes, entries, age and the rate of what nothing
+ * proves genuine are bounded, and a flood can push out only what lies here.
  *
  * Identical requests are one entry with a count. Identical is: the same method, target, media type,
- * body and signature, by SHA-256, since strangers must not find a second request that hides behind
- * a genuine one's digest.
+ * body, signature and signature settings, by SHA-256, since strangers must not find a second
+ * request that hides behind a genuine one's digest.
  *
  * Who goes when there is no room: unproven entries before proven ones. Proven means that the
  * diagnosis found what one of our tokens did sign, which no stranger can make up: they go only
@@ -70,6 +69,7 @@ struct quarantined {
 	struct slice cause;      /* what the diagnosis found, in a word: "scheme", "token" ... */
 	bool proven;             /* one of our tokens signed a variant of it: it is genuine */
 	bool from_trusted_proxy; /* the X-Forwarded headers could be believed */
+	struct slice settings;   /* the X-Twilio-Webhooks-Signature-Settings header */
 };
 
 /* Requests a second in the long run, and how many at once after a quiet time. */

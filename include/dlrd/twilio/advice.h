@@ -24,12 +24,15 @@ struct advice_facts {
 	bool is_get, is_form, has_form; /* the request; has_form: parameters of Twilio's */
 	bool type_lost; /* the body is a form, and its Content-Type did not say so */
 	bool verified_before;
+	struct slice shared_key; /* the ID of the one that it claims; absent: none */
 };
 
 /* Appends the line for the causes of the diagnosis. */
 void advice_append(const struct advice_facts *facts, struct buffer *out);
 
-/* Appends the line for a request whose signature is none: absent, or malformed. */
-void advice_append_no_signature(bool absent, struct buffer *out);
+/* Appends the line for a request whose headers cannot be verified: DIAGNOSIS_SIGNATURE,
+ * DIAGNOSIS_ALGORITHM, DIAGNOSIS_SHARED_KEY, or DIAGNOSIS_UNEXPLAINED for no signature at all. */
+void advice_append_headers(enum diagnosis_cause cause, const struct verify_request *request,
+    struct slice shared_key, struct buffer *out);
 
 #endif

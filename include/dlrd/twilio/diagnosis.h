@@ -39,6 +39,9 @@ enum diagnosis_cause {
 	DIAGNOSIS_OTHER_ACCOUNT, /* the token of another account than the one it names */
 	DIAGNOSIS_TOKEN, /* nothing fits though all that is likely was tried: most probably another
 			    token. An inference: a made-up signature looks the same */
+	DIAGNOSIS_SHARED_KEY, /* it claims a shared key that is not configured */
+	DIAGNOSIS_ALGORITHM,  /* it claims an algorithm that dlrd does not know */
+	DIAGNOSIS_SIGNATURE,  /* a header that is not as Twilio writes it */
 	DIAGNOSIS_CAUSE_COUNT,
 };
 
@@ -55,7 +58,8 @@ struct diagnosis {
 	unsigned causes;            /* DIAGNOSIS_BIT of all that had to be put together */
 	bool fits;                  /* a variant was found: the causes are proven */
 	size_t account_index;       /* whose token fits; only where fits */
-	enum token_label label;     /* which one; only where fits */
+	enum token_label label;     /* which one; only where fits, and not a shared key's secret */
+	struct verifier_key key;    /* the same, or the shared key */
 	unsigned query_rule;        /* how query and parameters were made of the request, */
 	unsigned parameters_rule;   /* for diagnosis_repeats; only where fits */
 	unsigned trials;            /* signatures computed */

@@ -4,10 +4,12 @@
  * Token, over the URL as Twilio was given it and, for a form POST, every parameter sorted by name,
  * name and value joined without a separator; the result in base64. Where a name repeats, the
  * official Python, Node and PHP validators sort its values, drop repeated ones, and write the name
- * before each.
+ * before each. A request signed with a shared key differs in two things: the key is that key's
+ * secret, and the hash is SHA-256.
  *
  * This module is the project's only door to libsodium (comparison in constant time, base64,
- * SHA-256, locked and wiped memory) and to nettle (HMAC-SHA1, which libsodium does not have). It
+ * SHA-256, locked and wiped memory) and to nettle (HMAC-SHA1, which libsodium does not have, and
+ * HMAC-SHA256). It
  * knows the arithmetic; which URL and which token to try is verifier.h's. Call signature_init
  * first; after that all functions are thread-safe, and secrets may be shared between threads. */
 #ifndef DLRD_TWILIO_SIGNATURE_H
@@ -18,6 +20,8 @@
 
 #define SIGNATURE_DIGEST_SIZE 20    /* bytes of HMAC-SHA1 */
 #define SIGNATURE_TEXT_SIZE 29      /* base64 of them, with a NUL */
+#define SIGNATURE_DIGEST_MAX 32     /* bytes of HMAC-SHA256 */
+#define SIGNATURE_TEXT_MAX 45       /* base64 of them, with a NUL */
 #define SIGNATURE_BODY_HASH_SIZE 65 /* lower-case hex of SHA-256, with a NUL */
 #define SIGNATURE_FINGERPRINT_SIZE 32
 
@@ -30,6 +34,17 @@ must_check enum result signature_init(void);
 
 /* Copies text, which the caller should wipe (wipe.h); no other copy is left. RESULT_NO_MEMORY. */
 must_check enum result secret_new(struct slice text, struct secret **out_secret);
+
+/* How the text of a shared key's secret becomes a key: Twilio does not say. */
+enum secret_reading { SECRET_AS_TEXT, SECRET_FROM_HEX, SECRET_FROM_BASE64, SECRET_READING_COUNT };
+
+/* "text", "hex-decoded", "base64-decoded". */
+const char *secret_reading_name(enum secret_reading reading);
+
+/* The bytes that text stands for: hexadecimal digits, or base64 in either alphabet, padded or not.
+ * RESULT_INVALID for a text that is neither, and for SECRET_AS_TEXT. */
+must_check enum result secret_decode(
+    const struct secret *text, enum secret_reading reading, struct secret **out_secret);
 
 /* False where the limit of locked memory (RLIMIT_MEMLOCK) did not allow it. */
 bool secret_is_locked(const struct secret *secret);
@@ -59,6 +74,27 @@ void signature_to_text(
 /* Reads a header's value: exactly 28 characters of canonical base64. RESULT_INVALID otherwise. */
 must_check enum result signature_from_text(
     struct slice text, uint8_t out_digest[SIGNATURE_DIGEST_SIZE]);
+
+/* A header's value, decoded. */
+struct signature {
+	uint8_t digest[SIGNATURE_DIGEST_MAX];
+	size_t len; /* SIGNATURE_DIGEST_SIZE: HMAC-SHA1; SIGNATURE_DIGEST_MAX: HMAC-SHA256 */
+};
+
+/* Reads a header's value: exactly 28 or 44 characters of canonical base64. RESULT_INVALID
+ * otherwise. */
+must_check enum result signature_read(struct slice text, struct signature *out_signature);
+
+/* Computes the signature of base, target and parameters, one after the other, with the hash that
+ * len stands for. */
+struct signature signature_make(const struct secret *secret, size_t len, struct slice base,
+    struct slice target, struct slice parameters);
+
+/* The header's value. */
+void signature_write(const struct signature *signature, char out_text[SIGNATURE_TEXT_MAX]);
+
+/* Whether both are the same, in time that depends on the lengths only. */
+bool signature_same(const struct signature *a, const struct signature *b);
 
 /* In constant time. */
 bool signature_equal(

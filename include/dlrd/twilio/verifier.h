@@ -1,18 +1,21 @@
 /* verifier: decides whether a request is Twilio's: which token, which URL, which body rule.
  *
- * It holds the key ring (accounts with up to three tokens each) and the public URLs. An AccountSid
- * in a request only chooses the key; an unknown one is worked on with a secret nobody knows, so
- * that it takes the same time as a wrong signature. A request that names no account is tried with
- * the route's account or else with every configured one, at most VERIFIER_ACCOUNTS_TRIED.
+ * It holds the key ring (accounts with up to three tokens each, shared keys) and the public URLs.
+ * An AccountSid in a request only chooses the key; an unknown one is worked on with a secret nobody
+ * knows, so that it takes the same time as a wrong signature. A request that names no account is
+ * tried with the route's account or else with every configured one, at most
+ * VERIFIER_ACCOUNTS_TRIED.
  *
  * Nothing is parsed before it is verified. A body that is not a form is bound by its hash, which is
- * compared before any signature is computed. Its accounts are found in its raw bytes; if none of
+ * compared before any signature is computed. A request that claims a shared key is tried with that
+ * key alone, and no other with it. Its accounts are found in its raw bytes; if none of
  * them is configured, it is tried as a request that names none.
  *
  * Built by one thread, then read by any number of them: verify changes nothing in it. */
 #ifndef DLRD_TWILIO_VERIFIER_H
 #define DLRD_TWILIO_VERIFIER_H
 
+#include "dlrd/twilio/shared_keys.h"
 #include "dlrd/twilio/signature.h"
 #include "dlrd/twilio/url.h"
 
@@ -26,7 +29,10 @@ enum token_label { TOKEN_CURRENT, TOKEN_NEXT, TOKEN_PREVIOUS, TOKEN_LABEL_COUNT 
 enum verdict {
 	VERDICT_VALID,
 	VERDICT_NO_SIGNATURE,        /* no X-Twilio-Signature, or an empty one */
-	VERDICT_MALFORMED_SIGNATURE, /* not 28 characters of base64, or two headers */
+	VERDICT_MALFORMED_SIGNATURE, /* not 28 characters of base64, 44 with a shared key */
+	VERDICT_MALFORMED_SETTINGS,  /* not key=ID,algorithm=NAME, or two headers */
+	VERDICT_UNKNOWN_ALGORITHM,   /* another than SHARED_KEYS_ALGORITHM */
+	VERDICT_UNKNOWN_KEY,         /* the shared key has no secret here */
 	VERDICT_UNKNOWN_ACCOUNT,     /* the AccountSid has no token here */
 	VERDICT_MISMATCH,            /* no spelling and no token gives this signature */
 	VERDICT_BODY_UNBOUND,        /* not a form, and no bodySHA256 in the query */
@@ -52,6 +58,7 @@ struct verify_request {
 	const struct form *form; /* the body's parameters; NULL where the body is not a form */
 	struct slice body;       /* raw bytes */
 	struct slice signature;  /* the header's value; absent where there is none */
+	struct slice settings;   /* SHARED_KEYS_HEADER's value; absent where there is none */
 	struct slice account;    /* AccountSid; absent where the request names none */
 	const struct named_accounts *named; /* of a body that is not a form; NULL: none */
 	struct slice
@@ -62,9 +69,20 @@ struct verify_request {
 /* What verify found. Untouched but for verdict unless that is VERDICT_VALID. */
 struct verification {
 	enum verdict verdict;
-	struct slice account;   /* whose token fits; borrowed from the verifier */
-	size_t account_index;   /* its place, 0 to verifier_account_count - 1 */
-	enum token_label label; /* which token */
+	struct slice account;    /* whose token fits; borrowed from the verifier */
+	size_t account_index;    /* its place, 0 to verifier_account_count - 1 */
+	enum token_label label;  /* which token */
+	struct slice shared_key; /* the ID of the key that fits in place of a token; absent: none */
+	size_t shared_key_index; /* its place, 0 to verifier_shared_key_count - 1 */
+	enum secret_reading reading; /* how its secret was used */
+	struct signature signature;  /* the header's value */
+};
+
+/* One of the key ring's secrets. */
+struct verifier_key {
+	bool shared;
+	size_t index;   /* of the account, or of the shared key */
+	unsigned which; /* an enum token_label, or an enum secret_reading */
 };
 
 /* The account that the request names, known or not; absent: none. */
@@ -93,6 +111,20 @@ void verifier_name_accounts(
 must_check enum result verifier_add_token(
     struct verifier *verifier, struct slice account, enum token_label label, struct secret *token);
 
+/* Adds a shared key. The verifier owns secret from now on, also on failure. RESULT_LIMIT beyond
+ * SHARED_KEYS_MAX. */
+must_check enum result verifier_add_shared_key(
+    struct verifier *verifier, struct slice id, struct slice account, struct secret *secret);
+
+size_t verifier_shared_key_count(const struct verifier *verifier);
+struct slice verifier_shared_key(const struct verifier *verifier, size_t index);
+struct slice verifier_shared_key_account(const struct verifier *verifier, size_t index);
+
+/* The place of the shared key that a request claims, verifier_shared_key_count if it is not here.
+ * False if the request claims none, or what is not one. */
+bool verifier_claimed_key(
+    const struct verifier *verifier, const struct verify_request *request, size_t *out_index);
+
 size_t verifier_url_count(const struct verifier *verifier);
 
 /* A public URL as configured, without a trailing slash; index is below verifier_url_count. */
@@ -106,18 +138,17 @@ size_t verifier_account_count(const struct verifier *verifier);
 struct slice verifier_account(const struct verifier *verifier, size_t index);
 bool verifier_has_token(const struct verifier *verifier, size_t index, enum token_label label);
 
-/* Whether text is any account's token. */
+/* Whether text is any account's token, or a shared key's secret. */
 bool verifier_holds_token(const struct verifier *verifier, struct slice text);
 
-/* Whether all tokens are in locked memory. */
+/* Whether all tokens and secrets are in locked memory. */
 bool verifier_is_locked(const struct verifier *verifier);
 
-/* Whether that token of the account at index makes this digest of url and parameters; false where
- * it has no such token. The index behind the last is an account that nobody has the token of, to
- * spend the same time on. For explaining a refusal: url is anybody's guess, so the answer must
- * never let a request in. */
-bool verifier_token_signs(const struct verifier *verifier, size_t index, enum token_label label,
-    struct slice url, struct slice parameters, const uint8_t wanted[SIGNATURE_DIGEST_SIZE]);
+/* Whether that key makes this signature of url and parameters; false if it is not there. The index
+ * behind the last account is one that nobody has the token of, to spend the same time on. For
+ * explaining a refusal: url is anybody's guess, so the answer must never let a request in. */
+bool verifier_key_signs(const struct verifier *verifier, const struct verifier_key *key,
+    struct slice url, struct slice parameters, const struct signature *wanted);
 
 /* Signs as Twilio would: with the account's current token and the first public URL. For traffic of
  * our own making. RESULT_NOT_FOUND for an unknown account. */

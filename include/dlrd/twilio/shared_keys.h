@@ -1,0 +1,54 @@
+/* shared_keys: the keys of Twilio's signing settings, which may sign instead of an Auth Token.
+ *
+ * A request that is signed with one has the header X-Twilio-Webhooks-Signature-Settings:
+ * key=ID,algorithm=HMAC_SHA256. The signed text is the same, and the signature still is in
+ * X-Twilio-Signature. Whether the secret is used as text or as the bytes that it stands for is not
+ * documented, so each reading that makes sense is tried. Public beta; usage/webhooks/
+ * webhook-shared-keys and twilio-node's WebhookSignatureValidation.md.
+ *
+ * Built by one thread, then read by any number of them. */
+#ifndef DLRD_TWILIO_SHARED_KEYS_H
+#define DLRD_TWILIO_SHARED_KEYS_H
+
+#include "dlrd/twilio/signature.h"
+
+#define SHARED_KEYS_HEADER "X-Twilio-Webhooks-Signature-Settings"
+#define SHARED_KEYS_ALGORITHM "HMAC_SHA256" /* the only one known */
+#define SHARED_KEYS_MAX 64                  /* each takes up to three pages of locked memory */
+#define SHARED_KEY_ID_MAX 128               /* bytes */
+
+/* What the header of a request claims. */
+enum shared_key_claim {
+	SHARED_KEY_CLAIMED,
+	SHARED_KEY_MALFORMED, /* not key=ID,algorithm=NAME */
+	SHARED_KEY_ALGORITHM, /* another algorithm */
+};
+
+/* Reads the header's value. Names are compared without regard to case; what else the list holds is
+ * passed over. *out_id, borrowed from header, is untouched if the claim is malformed. */
+enum shared_key_claim shared_key_read_claim(struct slice header, struct slice *out_id);
+
+/* Whether text can be the ID of a key: 1 to SHARED_KEY_ID_MAX letters, digits, - _ and dots. */
+bool shared_key_is_id(struct slice text);
+
+struct shared_key {
+	char *id, *account;
+	struct secret *readings[SECRET_READING_COUNT]; /* NULL: the secret has no such reading */
+};
+
+/* Zero-initialise. */
+struct shared_keys {
+	struct shared_key items[SHARED_KEYS_MAX];
+	size_t count;
+};
+
+/* Adds a key, and owns secret, also on failure. RESULT_LIMIT beyond SHARED_KEYS_MAX. */
+must_check enum result shared_keys_add(
+    struct shared_keys *keys, struct slice id, struct slice account, struct secret *secret);
+
+/* The place of the key of that ID; keys->count: there is none. */
+size_t shared_keys_find(const struct shared_keys *keys, struct slice id);
+
+void shared_keys_done(struct shared_keys *keys);
+
+#endif
