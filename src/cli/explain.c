@@ -19,6 +19,7 @@ struct explanation {
 	struct verify_request request;
 	struct verification verification;
 	struct diagnosis diagnosis;
+	struct buffer scratch;
 	struct buffer url; /* the whole URL that was signed; empty where that is not known */
 	bool routed;       /* a [callback] section has this path */
 };
@@ -91,7 +92,7 @@ find_url(struct explanation *explanation, const struct url_base *base, struct sl
 		    (struct verifier_key){true, found->shared_key_index, (unsigned)found->reading};
 	for (size_t i = 0; i < URL_SPELLINGS && explanation->url.len == 0; i++) {
 		buffer_append(&explanation->url, slice_of(base->spelling[i]));
-		buffer_append(&explanation->url, explanation->request.target);
+		buffer_append(&explanation->url, found->target);
 		struct slice url = buffer_slice(&explanation->url);
 		const struct verifier *verifier = explanation->settings->verifier;
 		if (!verifier_key_signs(verifier, &key, url, parameters, &found->signature) &&
@@ -136,12 +137,11 @@ note_shared_key(struct explanation *explanation)
 static void
 judge(struct explanation *explanation, unsigned listen_port)
 {
-	struct buffer scratch = BUFFER_EMPTY;
 	struct diagnosis_hints hints = {.url = explanation->saved->hints};
 	hints.url.listen_port = listen_port;
 	const struct verifier *verifier = explanation->settings->verifier;
-	verifier_verify(verifier, &explanation->request, &scratch, &explanation->verification);
-	buffer_done(&scratch);
+	verifier_verify(
+	    verifier, &explanation->request, &explanation->scratch, &explanation->verification);
 	if (explanation->verification.verdict == VERDICT_VALID) {
 		find_valid_url(explanation);
 		return;
@@ -278,6 +278,7 @@ explain(const struct cli_command *command, const struct settings *settings,
 	}
 	form_done(&explanation.form);
 	url_base_done(&explanation.base);
+	buffer_done(&explanation.scratch);
 	buffer_done(&explanation.url);
 	return status;
 }

@@ -1,6 +1,7 @@
 #include "dlrd/twilio/verifier.h"
 
 #include "dlrd/twilio/account_sids.h"
+#include "dlrd/twilio/query_respelling.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,10 @@
 /* SIDs of a body that are looked up. A batch of Event Streams repeats one; untrusted clients could
  * write a thousand others into each 34 KiB. */
 #define SIDS_LOOKED_UP_MAX 1024
+
+/* A body costs an untrusted client more to send than a query, so a request with one gets one more
+ * spelling: a forged JSON body must not cost dlrd more than twice a forged form. */
+#define BODY_RESPELLINGS_MAX 1
 
 struct account {
 	struct slice sid;                         /* owned text */
@@ -438,6 +443,23 @@ try_keys(const struct trial *trial, const struct verify_request *request,
 	return try_accounts(trial, chosen, found);
 }
 
+/* The query may have been signed with other escapes than it came with: query_respelling.h. */
+static bool
+try_respelled(struct trial *trial, const struct verify_request *request, struct buffer *scratch,
+    const struct named_accounts *chosen, struct verification *found)
+{
+	struct query_respellings spellings;
+	query_respellings_write(request->target,
+	    request->is_get ? QUERY_RESPELLINGS_MAX : BODY_RESPELLINGS_MAX, scratch, &spellings);
+	for (size_t i = 0; i < spellings.count; i++) {
+		trial->target =
+		    (struct slice){scratch->ptr + spellings.starts[i], spellings.lens[i]};
+		if (try_keys(trial, request, chosen, found))
+			return true;
+	}
+	return false;
+}
+
 /* Why a request that no key has signed is refused. */
 static enum verdict
 refuse(const struct verifier *verifier, const struct verify_request *request,
@@ -471,6 +493,8 @@ try_signatures(struct trial *trial, const struct verify_request *request, struct
 		if (try_keys(trial, request, &chosen, found))
 			return VERDICT_VALID;
 	}
+	if (!is_form && try_respelled(trial, request, scratch, &chosen, found))
+		return VERDICT_VALID;
 	return refuse(trial->verifier, request, &chosen);
 }
 
@@ -511,6 +535,7 @@ verifier_verify(const struct verifier *verifier, const struct verify_request *re
 		found.verdict = try_signatures(&trial, request, scratch, &found);
 
 	found.signature = trial.wanted;
+	found.target = trial.target;
 	if (found.verdict == VERDICT_VALID)
 		*out_verification = found;
 	else

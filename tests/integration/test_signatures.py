@@ -611,6 +611,63 @@ def test_a_body_that_names_only_other_accounts_is_tried_as_one_that_names_none(t
     assert two_accounts.ask(signed_json(SAMPLE_TARGET, body, token=SUBTOKEN)).status == 204
 
 
+def signed_as(signed, sent, method="GET", body=b"", media_type=None):
+    """A request for one target with the signature of another."""
+    headers = [("X-Twilio-Signature", sign(PUBLIC_URL + signed))]
+    if media_type:
+        headers.append(("Content-Type", media_type))
+    return request_bytes(method, sent, headers, body)
+
+
+def get_targets(signed, sent):
+    common = f"/sms/twilio?account=A&MessageSid={new_sid()}&MessageStatus=sent&AccountSid={ACCOUNT}"
+    return f"{common}&x={signed}", f"{common}&x={sent}"
+
+
+RESPELLED = [
+    ("whatsapp:%2B15005550006", "whatsapp%3A%2B15005550006"), ("a%3Ab", "a:b"), ("a%3ab", "a%3Ab"),
+    ("it's", "it%27s"), ("it%27s", "it's"), ("a@b", "a%40b"), ("a%2Fb%3Fc", "a/b?c"),
+    ("%7Euser", "~user"), ("a-b.c_d", "a%2Db%2Ec%5Fd"), ("plain", "%70lai%6e"), ("a%24b", "a$b"),
+    ("(a)", "%28a%29"), ("a*b", "a%2Ab"), ("a;b", "a%3Bb"), ("a,b", "a%2Cb"), ("a!b", "a%21b"),
+    ("a:b%40c", "a%3Ab@c"), ("a:b%2Cc'", "a%3Ab,c'"), ("a:b@c,d'e/f", "a%3Ab%40c%2Cd%27e%2Ff"),
+    ("whatsapp:%2B1%20a%2Cb%21%27%2F", "whatsapp%3A%2B1%20a%2Cb%21%27%2F"),
+    ("a%40b%2Cc%21d'%2F", "a%40b%2Cc%21d%27%2F")]
+
+
+@pytest.mark.parametrize("signed,sent", RESPELLED, ids=range(len(RESPELLED)))
+def test_a_get_is_accepted_if_only_the_escapes_of_its_query_differ(shared_daemon, signed, sent):
+    signed, sent = get_targets(signed, sent)
+    assert shared_daemon.ask(signed_as(signed, sent), "GET").status == 204
+    body = b"{}"
+    bound = hashlib.sha256(body).hexdigest()
+    simple = f"/sms/twilio?x=whatsapp%s2B1&bodySHA256={bound}"
+    assert shared_daemon.ask(signed_as(simple % ":%", simple % "%3A%", "POST", body,
+                                       "application/json")).status == 204
+
+
+@pytest.mark.parametrize("signed,sent", [
+    ("a%26b", "a&b"), ("a&b=c", "a%26b=c"), ("a%3Db", "a=b"), ("a%2Bb", "a+b"), ("a+b", "a%2Bb"),
+    ("a%20b", "a+b"), ("a%25b", "a%b"), ("a%2541", "a%41"), ("a%23b", "a#b"), ("a%2Fb", "a%252Fb"),
+    ("a:b", "a;b"), ("a:b", "a%3Bb"), ("a", "a&"), ("a%C3%A9", "a%c3%a9"), ("%22a%22", '"a"'),
+], ids=range(15))
+def test_a_query_that_differs_in_more_than_escapes_is_refused(shared_daemon, signed, sent):
+    signed, sent = get_targets(signed, sent)
+    assert shared_daemon.ask(signed_as(signed, sent), "GET").status in (400, 403)
+
+
+def test_the_query_of_a_form_counts_byte_for_byte(shared_daemon):
+    params = status_params(new_sid(), "sent")
+    signature = sign(PUBLIC_URL + "/sms/twilio?x=a:b", params)
+    body = "&".join(f"{name}={quote(value)}" for name, value in params.items()).encode()
+    assert shared_daemon.ask(post_with(signature, "/sms/twilio?x=a%3Ab", body)).status == 403
+
+
+def test_explain_shows_the_query_as_it_was_signed(shared_daemon):
+    signed, sent = get_targets("whatsapp:%2B1", "whatsapp%3A%2B1")
+    told = shared_daemon.cli("explain", input=signed_as(signed, sent), text=False).stdout.decode()
+    assert told.startswith("valid\n") and f"signed URL: {PUBLIC_URL}{signed}\n" in told
+
+
 def test_a_route_may_name_its_account(make_daemon):
     daemon = make_daemon({f"account {SUBACCOUNT}": {"auth_token": SUBTOKEN},
                           "callback /sub": {"kind": "status", "account": SUBACCOUNT}},

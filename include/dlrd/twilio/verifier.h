@@ -6,10 +6,11 @@
  * tried with the route's account or else with every configured one, at most
  * VERIFIER_ACCOUNTS_TRIED.
  *
- * Nothing is parsed before it is verified. A body that is not a form is bound by its hash, which is
- * compared before any signature is computed. A request that claims a shared key is tried with that
- * key alone, and no other with it. Its accounts are found in its raw bytes; if none of
- * them is configured, it is tried as a request that names none.
+ * The query of a GET or of a body that is not a form may be signed with other escapes than it has:
+ * query_respelling.h. Nothing is parsed before it is verified. A body that is not a form is bound
+ * by its hash, which is compared before any signature is computed. A request that claims a shared
+ * key is tried with that key alone, and no other with it. Its accounts are found in its raw bytes;
+ * if none of them is configured, it is tried as a request that names none.
  *
  * Built by one thread, then read by any number of them: verify changes nothing in it. */
 #ifndef DLRD_TWILIO_VERIFIER_H
@@ -76,6 +77,7 @@ struct verification {
 	size_t shared_key_index; /* its place, 0 to verifier_shared_key_count - 1 */
 	enum secret_reading reading; /* how its secret was used */
 	struct signature signature;  /* the header's value */
+	struct slice target; /* as it was signed: the request's, or another spelling in scratch */
 };
 
 /* One of the key ring's secrets. */

@@ -1,0 +1,29 @@
+/* query_respelling: the other spellings of a query that its signature may cover.
+ *
+ * Twilio signs some characters of a query as they are and sends them escaped, and proxies escape or
+ * unescape some on the way (twilio-node #621, #1059; twilio-ruby #528). A query that differs from
+ * the signed one only in that has the same meaning, so it is verified as well.
+ *
+ * The characters are the unreserved ones (RFC 3986, section 2.3) and : @ / ? ! $ ' ( ) * , ; and
+ * never & = + % or #, which divide a query. Each character is taken to be spelled alike throughout.
+ * With up to three of them in a query every combination is a spelling; with more, the likely ones
+ * are. Pure; any thread. */
+#ifndef DLRD_TWILIO_QUERY_RESPELLING_H
+#define DLRD_TWILIO_QUERY_RESPELLING_H
+
+#include "dlrd/base/buffer.h"
+
+/* Of one query. Each costs an untrusted client's request an HMAC for each token and public URL. */
+#define QUERY_RESPELLINGS_MAX 8
+
+struct query_respellings {
+	size_t starts[QUERY_RESPELLINGS_MAX], lens[QUERY_RESPELLINGS_MAX]; /* in the buffer */
+	size_t count;
+};
+
+/* Appends the targets (path and query) that differ from target, at most `most` of them and
+ * QUERY_RESPELLINGS_MAX, the likeliest first; none if memory is short. */
+void query_respellings_write(
+    struct slice target, size_t most, struct buffer *out, struct query_respellings *out_found);
+
+#endif

@@ -1,0 +1,204 @@
+#include "dlrd/twilio/query_respelling.h"
+
+#include "dlrd/twilio/url.h"
+
+#include <string.h>
+
+/* Characters by how likely they are spelled in two ways. Of the last three, and of letters and
+ * digits, only escapes count: nothing escapes them that was not escaped before. */
+static const char respelled[] = ":@',/!();*?$~-._";
+#define RESPELLED_COUNT (sizeof respelled - 1)
+#define PLAIN_COUNT 3 /* the last ones */
+
+/* With more characters than these, not every combination is tried. */
+#define COMBINED_MAX 3
+
+enum spelling { AS_CAME, RAW, ESCAPED };
+
+/* How each character is to be spelled, by its place in respelled. */
+struct plan {
+	enum spelling characters[RESPELLED_COUNT];
+	enum spelling alphanumeric; /* never ESCAPED */
+	bool turn_hex;              /* upper case for lower and the other way round */
+};
+
+/* The characters of a query that may be respelled. */
+struct survey {
+	size_t places[RESPELLED_COUNT]; /* in respelled */
+	bool escaped[RESPELLED_COUNT];  /* by place: somewhere in the query */
+	size_t count;
+	bool alphanumeric;
+};
+
+/* The byte that text begins with, escaped or not; -1 for a percent sign that begins no escape. */
+static int
+first_byte(struct slice text, bool *out_escaped)
+{
+	*out_escaped = text.ptr[0] == '%';
+	if (!*out_escaped)
+		return (unsigned char)text.ptr[0];
+	int high = text.len < 3 ? -1 : slice_hex_digit(text.ptr[1]);
+	int low = text.len < 3 ? -1 : slice_hex_digit(text.ptr[2]);
+	return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+
+/* RESPELLED_COUNT: it is none of them. */
+static size_t
+place_of(int byte)
+{
+	const char *found = byte <= 0 ? NULL : strchr(respelled, byte);
+	return found == NULL ? RESPELLED_COUNT : (size_t)(found - respelled);
+}
+
+static bool
+is_alphanumeric(int byte)
+{
+	return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') ||
+	       (byte >= 'A' && byte <= 'Z');
+}
+
+static void
+take_survey(struct slice query, struct survey *survey)
+{
+	bool seen[RESPELLED_COUNT] = {false};
+	*survey = (struct survey){.count = 0};
+	while (query.len > 0) {
+		bool escaped;
+		int byte = first_byte(query, &escaped);
+		size_t place = place_of(byte);
+		if (place < RESPELLED_COUNT) {
+			survey->escaped[place] |= escaped;
+			seen[place] |= escaped || place < RESPELLED_COUNT - PLAIN_COUNT;
+		}
+		survey->alphanumeric |= escaped && is_alphanumeric(byte);
+		query = slice_from(query, escaped && byte >= 0 ? 3 : 1);
+	}
+	for (size_t place = 0; place < RESPELLED_COUNT; place++)
+		if (seen[place])
+			survey->places[survey->count++] = place;
+}
+
+static void
+append_escape(struct buffer *out, const struct plan *plan, struct slice came, int byte)
+{
+	char escape[3] = {'%', "0123456789ABCDEF"[byte / 16], "0123456789ABCDEF"[byte % 16]};
+	if (came.ptr[0] == '%')
+		memcpy(escape, came.ptr, sizeof escape);
+	for (size_t i = 1; i < sizeof escape && plan->turn_hex; i++)
+		if (escape[i] > '9')
+			escape[i] ^= 0x20;
+	buffer_append(out, (struct slice){escape, sizeof escape});
+}
+
+static void
+spell(struct buffer *out, struct slice query, const struct plan *plan)
+{
+	while (query.len > 0) {
+		bool escaped;
+		int byte = first_byte(query, &escaped);
+		struct slice came = {query.ptr, escaped && byte >= 0 ? 3 : 1};
+		size_t place = place_of(byte);
+		enum spelling wanted = place < RESPELLED_COUNT ? plan->characters[place]
+				       : is_alphanumeric(byte) ? plan->alphanumeric
+							       : AS_CAME;
+		bool known = place < RESPELLED_COUNT;
+		if (wanted == RAW)
+			buffer_append_byte(out, (char)byte);
+		else if (known && (wanted == ESCAPED || (escaped && plan->turn_hex)))
+			append_escape(out, plan, came, byte);
+		else
+			buffer_append(out, came);
+		query = slice_from(query, came.len);
+	}
+}
+
+/* Each combination of the few characters by the bits of index, then the hexadecimal digits. False
+ * after the last. */
+static bool
+combine(const struct survey *survey, size_t index, struct plan *plan)
+{
+	size_t combinations = (size_t)1 << survey->count;
+	if (index == combinations && survey->alphanumeric) /* what is left is as it came */
+		plan->alphanumeric = AS_CAME;
+	plan->turn_hex = index == combinations;
+	for (size_t i = 0; i < survey->count && index < combinations; i++)
+		plan->characters[survey->places[i]] = (index >> i & 1) != 0 ? ESCAPED : RAW;
+	return index <= combinations;
+}
+
+static void
+turn(const struct survey *survey, size_t place, struct plan *plan)
+{
+	plan->characters[place] = survey->escaped[place] ? RAW : ESCAPED;
+}
+
+/* All raw, all escaped, then one character after the other turned, : and @ together first, then the
+ * hexadecimal digits. False after the last. */
+static bool
+choose(const struct survey *survey, size_t index, struct plan *plan)
+{
+	if (index < 2) {
+		for (size_t i = 0; i < survey->count; i++)
+			plan->characters[survey->places[i]] = index == 0 ? RAW : ESCAPED;
+		return true;
+	}
+	plan->alphanumeric = AS_CAME;
+	if (index == 2)
+		turn(survey, survey->places[0], plan);
+	else if (index == 3) {
+		turn(survey, survey->places[0], plan);
+		turn(survey, survey->places[1], plan);
+	} else if (index - 3 < survey->count)
+		turn(survey, survey->places[index - 3], plan);
+	else
+		plan->turn_hex = true;
+	return index <= survey->count + 3;
+}
+
+/* Whether the text from start on is target or one that was found before. */
+static bool
+is_known(struct slice target, const struct buffer *out, size_t start,
+    const struct query_respellings *found)
+{
+	struct slice text = slice_from(buffer_slice(out), start);
+	if (slice_equal(text, target))
+		return true;
+	for (size_t i = 0; i < found->count; i++)
+		if (slice_equal(text, (struct slice){out->ptr + found->starts[i], found->lens[i]}))
+			return true;
+	return false;
+}
+
+void
+query_respellings_write(
+    struct slice target, size_t most, struct buffer *out, struct query_respellings *out_found)
+{
+	struct survey survey;
+	struct slice path = url_path(target), query = url_query(target);
+	*out_found = (struct query_respellings){.count = 0};
+	take_survey(query, &survey);
+	if (most > QUERY_RESPELLINGS_MAX)
+		most = QUERY_RESPELLINGS_MAX;
+	if (survey.count == 0 && !survey.alphanumeric)
+		return;
+
+	for (size_t index = 0; out_found->count < most && !out->failed; index++) {
+		struct plan plan = {.alphanumeric = RAW};
+		bool more = survey.count <= COMBINED_MAX ? combine(&survey, index, &plan)
+							 : choose(&survey, index, &plan);
+		if (!more)
+			return;
+		size_t start = out->len;
+		buffer_append(out, path);
+		buffer_append_byte(out, '?');
+		spell(out, query, &plan);
+		if (out->failed)
+			out_found->count = 0;
+		else if (is_known(target, out, start, out_found))
+			out->len = start;
+		else {
+			out_found->starts[out_found->count] = start;
+			out_found->lens[out_found->count++] = out->len - start;
+		}
+	}
+}

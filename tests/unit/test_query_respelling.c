@@ -1,0 +1,86 @@
+/* query_respelling: which other spellings of a query are verified, and that they are few. */
+#include "testing.h"
+
+#include "dlrd/twilio/query_respelling.h"
+
+static struct buffer out;
+static struct query_respellings found;
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	buffer_done(&out);
+	return 0;
+}
+
+static bool
+finds(const char *target, const char *wanted)
+{
+	buffer_clear(&out);
+	query_respellings_write(slice_of(target), QUERY_RESPELLINGS_MAX, &out, &found);
+	for (size_t i = 0; i < found.count; i++)
+		if (slice_equal(
+			(struct slice){out.ptr + found.starts[i], found.lens[i]}, slice_of(wanted)))
+			return true;
+	return false;
+}
+
+static void
+every_combination_of_three_characters_is_found(void **state)
+{
+	(void)state;
+	static const char *const parts[][2] = {{":", "%3A"}, {"@", "%40"}, {"'", "%27"}};
+	for (int came = 0; came < 8; came++)
+		for (int wanted = 0; wanted < 8; wanted++) {
+			char texts[2][64];
+			const int masks[] = {came, wanted};
+			for (int i = 0; i < 2; i++)
+				snprintf(texts[i], sizeof texts[i],
+				    "/p%%3A?a=%s&b=%s%%2B%s=", parts[0][masks[i] & 1],
+				    parts[1][masks[i] >> 1 & 1], parts[2][masks[i] >> 2 & 1]);
+			assert_int_equal(finds(texts[0], texts[1]), came != wanted);
+			assert_true(found.count <= QUERY_RESPELLINGS_MAX);
+		}
+}
+
+static void
+a_query_without_such_characters_has_no_other_spelling(void **state)
+{
+	(void)state;
+	static const char *const targets[] = {"/p", "/p?", "/p?a=1&b=-._x",
+	    "/p?a=%26%3D%2B%25%23%20%c3%A9&b=+", "/p:@?a=1", "/p?%", "/p?%3", "/p?%zz", ""};
+	for (size_t i = 0; i < COUNT_OF(targets); i++) {
+		finds(targets[i], "");
+		assert_int_equal(found.count, 0);
+	}
+}
+
+static void
+never_more_than_asked_for_and_none_twice(void **state)
+{
+	(void)state;
+	const char *target = "/p?a=:@',/!();*?$&b=%3A%40%27%2c%2F%21%28%29%3b%2A%3F%24%7e%2d%41";
+	for (size_t most = 0; most <= QUERY_RESPELLINGS_MAX + 1; most++) {
+		buffer_clear(&out);
+		query_respellings_write(slice_of(target), most, &out, &found);
+		assert_int_equal(
+		    found.count, most <= QUERY_RESPELLINGS_MAX ? most : QUERY_RESPELLINGS_MAX);
+		for (size_t i = 0; i < found.count; i++)
+			for (size_t k = 0; k < i; k++)
+				assert_false(slice_equal(
+				    (struct slice){out.ptr + found.starts[i], found.lens[i]},
+				    (struct slice){out.ptr + found.starts[k], found.lens[k]}));
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(every_combination_of_three_characters_is_found),
+	    cmocka_unit_test(a_query_without_such_characters_has_no_other_spelling),
+	    cmocka_unit_test(never_more_than_asked_for_and_none_twice),
+	};
+	return cmocka_run_group_tests(tests, NULL, tear_down);
+}
