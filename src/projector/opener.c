@@ -2,6 +2,7 @@
 
 #include "dlrd/base/disk.h"
 #include "dlrd/base/log.h"
+#include "dlrd/store/recovered.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -174,14 +175,28 @@ keep_readers_out(struct opener *opener, bool out)
 }
 
 static enum result
+take_recovered(struct opener *opener, struct failure *failure)
+{
+	enum result result = recovered_take(opener->path, failure);
+	if (result == RESULT_OK)
+		log_line(LOG_INFO, "the store that 'dlrd recover' has built is in use; the damaged "
+				   "one is " STORE_FILE ".damaged");
+	opener->replacing = true; /* its cursor is another one */
+	return result;
+}
+
+static enum result
 attempt(struct opener *opener, struct store **out_store, struct failure *failure)
 {
 	struct store_options options = opener->config.options;
 	options.path = opener->path;
 	options.on_progress = on_progress;
 	options.context = opener;
-	enum result result =
-	    opener->log_cut ? store_recover_alone(opener->path, failure) : RESULT_OK;
+	enum result result = RESULT_OK;
+	if (recovered_waits(opener->path))
+		result = take_recovered(opener, failure);
+	else if (opener->log_cut)
+		result = store_recover_alone(opener->path, failure);
 	if (result == RESULT_OK)
 		result = store_open(&options, out_store, failure);
 	if (result != RESULT_OK)
@@ -275,6 +290,12 @@ opener_look(struct opener *opener)
 	if (opener->store == NULL || now_us < opener->look_us)
 		return;
 	opener->look_us = now_us + CLOCK_SECOND_US;
+	if (recovered_waits(opener->path) && keep_readers_out(opener, true)) {
+		store_close(opener->store);
+		opener->store = NULL;
+		opener->open_us = 0;
+		return;
+	}
 	switch (store_look(opener->store)) {
 	case STORE_IN_PLACE: return;
 	case STORE_MOVED:

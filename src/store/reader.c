@@ -7,9 +7,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <string.h>
 
 #define INDEX_SIZE_MIN 32768 /* of a log; sqlite.org/walformat.html */
 #define PROGRESS_STEPS 20000 /* of SQLite's machine between two looks at the clock */

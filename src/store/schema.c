@@ -437,14 +437,14 @@ schema_check(sqlite3 *db, const char *path, struct failure *failure)
 }
 
 static int
-take_steps(sqlite3 *db, int64_t version)
+take_steps(sqlite3 *db, int64_t version, int64_t last_version)
 {
 	int code = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
-	for (; code == SQLITE_OK && version < STEP_COUNT; version++)
+	for (; code == SQLITE_OK && version < last_version; version++)
 		code = sqlite3_exec(db, steps[version], NULL, NULL, NULL);
 	char *stamp =
 	    sqlite3_mprintf("PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT",
-		SCHEMA_APPLICATION_ID, (int)STEP_COUNT);
+		SCHEMA_APPLICATION_ID, (int)last_version);
 	if (code == SQLITE_OK)
 		code = stamp == NULL ? SQLITE_NOMEM : sqlite3_exec(db, stamp, NULL, NULL, NULL);
 	sqlite3_free(stamp);
@@ -480,6 +480,16 @@ schema_versions(
 }
 
 enum result
+schema_create(sqlite3 *db, const char *path, int64_t version, struct failure *failure)
+{
+	bool known = version >= 1 && version <= STEP_COUNT;
+	int code = take_steps(db, 0, known ? version : STEP_COUNT);
+	return code == SQLITE_OK
+		   ? RESULT_OK
+		   : failure_set(failure, sql_result(code), "%s: %s", path, sqlite3_errmsg(db));
+}
+
+enum result
 schema_bring_up(sqlite3 *db, const char *path, struct failure *failure)
 {
 	int64_t version = 0, application = 0;
@@ -488,7 +498,7 @@ schema_bring_up(sqlite3 *db, const char *path, struct failure *failure)
 		return result;
 	int code = read_version(db, &version, &application);
 	if (code == SQLITE_OK && version < STEP_COUNT)
-		code = take_steps(db, version);
+		code = take_steps(db, version, STEP_COUNT);
 	if (code == SQLITE_OK)
 		return RESULT_OK;
 	result = failure_set(failure, sql_result(code), "%s: %s", path, sqlite3_errmsg(db));

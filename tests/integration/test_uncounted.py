@@ -363,3 +363,111 @@ def test_a_migration_goes_on_behind_an_open_intake(make_daemon):
     until(lambda: daemon.api("/v1/campaigns").status == 200, 120, "the migration to end")
     daemon.settle()
     assert delivered(daemon) >= 150_000
+
+
+# --- dlrd recover ---
+
+
+def pages_of(path, table):
+    """The leaf pages of a table, by SQLite's own account; None if this SQLite keeps none."""
+    connection = sqlite3.connect(path)
+    try:
+        rows = connection.execute("SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'leaf'", (table,)).fetchall()
+    except sqlite3.OperationalError:
+        pytest.skip("this SQLite has no dbstat")
+    finally:
+        connection.close()
+    return [row[0] for row in rows]
+
+
+@pytest.fixture
+def old_store(make_daemon):
+    """A daemon whose journal no longer holds what was counted first."""
+    daemon = make_daemon({"store": {"journal_keep": "1s"}})
+    post(daemon, 3000, "sent")
+    daemon.settle()
+    time.sleep(1.5)
+    until(lambda: post(daemon, 1) and daemon.sql("SELECT min(seq) FROM entry", name="journal.db")[0][0] > 2000, 30,
+          "a trim")
+    daemon.settle()
+    assert daemon.terminate() == 0
+    return daemon
+
+
+def damage(path, table, which):
+    pages = pages_of(path, table)
+    for page in which(pages):
+        overwrite(path, (page - 1) * 4096, b"\xa5" * 4096)
+
+
+def recover(daemon, *words):
+    result = daemon.cli("recover", *words)
+    return result.stdout
+
+
+@pytest.mark.parametrize("running", [False, True], ids=["stopped", "running"])
+@pytest.mark.parametrize("table", ["event", "message"])
+def test_recover_reports_exactly_what_is_missing(old_store, table, running):
+    daemon = old_store
+    path = daemon.store / "dlrd.db"
+    total = daemon.sql("SELECT count(*) FROM event")[0][0]
+    damage(path, table, lambda pages: [pages[1], pages[3], pages[4]])
+    if running:
+        daemon.start()
+        sids = post(daemon, 10)
+    said = recover(daemon)
+    read, lost = map(int, re.search(r"^(\d+) receipts were read, (\d+) could not be read", said, re.M).groups())
+    assert total <= read + lost <= total + (10 if running else 0), said
+    if table == "event":
+        assert 0 < lost < 400, said
+        missing = int(re.search(r"; (\d+) are missing", said).group(1))
+        assert missing == lost, "journal.db no longer has them"
+        assert "journal.db no longer has all of them" in said
+        assert daemon.cli("gap", check=False).stdout.count("missing") > 0
+    else:
+        assert lost == 0, "their SIDs are in an index, their states in the receipts"
+    assert (daemon.store / "dlrd.db.damaged").exists()
+    if not running:
+        daemon.start()
+        sids = post(daemon, 10)
+    until(lambda: not_counted(daemon) is None, 20, "the store to be opened")
+    daemon.settle()
+    assert daemon.sql("SELECT count(*) FROM event")[0][0] == total - lost + 10
+    assert {event["message"] for event in daemon.events()} >= set(sids)
+    daemon.cli("gap", "--accept", check=False)
+    daemon.audit()
+
+
+def test_recover_takes_from_the_journal_what_it_still_has(make_daemon):
+    daemon = make_daemon()
+    post(daemon, 2000)
+    daemon.settle()
+    assert daemon.terminate() == 0
+    damage(daemon.store / "dlrd.db", "event", lambda pages: pages[2:6] + pages[-2:])
+    said = recover(daemon)
+    lost = int(re.search(r"(\d+) could not be read", said).group(1))
+    assert lost > 0 and f"{lost} of them were counted again from journal.db; 0 are missing" in said
+    daemon.start()
+    assert delivered(daemon) == 2000
+    assert ready(daemon)[1]["gap"] is None
+    daemon.audit()
+
+
+def test_recover_of_a_store_that_nothing_can_be_read_of_takes_the_journal(stopped):
+    (stopped.store / "dlrd.db").write_bytes(b"garbage" * 5000)
+    said = recover(stopped)
+    assert "nothing could be read" in said and "backup" in said
+    stopped.start()
+    assert delivered(stopped) == 300
+    stopped.audit()
+
+
+def test_recover_leaves_a_sound_store_alone(stopped):
+    result = stopped.cli("recover", check=False)
+    assert result.returncode == 1 and "is sound" in result.stderr
+    assert not (stopped.store / "dlrd.db.damaged").exists()
+    said = recover(stopped, "--force")
+    assert "300 receipts were read, 0 could not be read" in said
+    stopped.start()
+    assert delivered(stopped) == 300
+    stopped.audit()

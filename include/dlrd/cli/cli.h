@@ -24,7 +24,7 @@ struct cli_command {
 extern const struct cli_command cli_serve, cli_check_config, cli_sign, cli_verify, cli_explain,
     cli_stats, cli_series, cli_errors, cli_catalogue, cli_events, cli_message, cli_replies,
     cli_optouts, cli_providers, cli_alerts, cli_audit, cli_rebuild, cli_simulate, cli_quarantine,
-    cli_url, cli_reload, cli_gap;
+    cli_url, cli_reload, cli_gap, cli_recover;
 
 /* An option of a command, all of them long. Exactly one of text, number and flag is set. */
 struct cli_option {

@@ -27,6 +27,11 @@ must_check enum result schema_check_owner(sqlite3 *db, const char *path, struct 
 must_check enum result schema_versions(
     sqlite3 *db, const char *path, int64_t *out_from, int64_t *out_to, struct failure *failure);
 
+/* Creates the tables of that version, 0 or one that is not known for the newest, in an empty file.
+ */
+must_check enum result schema_create(
+    sqlite3 *db, const char *path, int64_t version, struct failure *failure);
+
 /* Creates or migrates. RESULT_CORRUPT for a file of another program or a newer dlrd. */
 must_check enum result schema_bring_up(sqlite3 *db, const char *path, struct failure *failure);
 

@@ -1,0 +1,380 @@
+#define _DEFAULT_SOURCE
+#include "dlrd/cli/cli.h"
+
+#include "dlrd/base/clock.h"
+#include "dlrd/daemon/gap.h"
+#include "dlrd/daemon/lock.h"
+#include "dlrd/daemon/settings.h"
+#include "dlrd/journal/journal.h"
+#include "dlrd/projector/decoder.h"
+#include "dlrd/store/recovered.h"
+#include "dlrd/store/salvage.h"
+#include "dlrd/store/store.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define HOLES_SHOWN_MAX 20
+#define BATCH_MAX 2000 /* entries in one transaction */
+#define DAEMON_WAIT_US (30 * CLOCK_SECOND_US)
+
+struct recovery {
+	const struct cli_command *command;
+	const struct settings *settings;
+	char path[4096], new_path[4096], journal_path[4096];
+	struct salvage salvage;
+	struct store *store;
+	struct decoder decoder;
+	struct journal_reader *reader; /* NULL: the journal cannot be read */
+	uint64_t journal_first, journal_last;
+	uint64_t counted_again; /* receipts that were lost and are in the journal */
+	struct store_added added;
+	uint64_t batch_last; /* the last entry that was read */
+};
+
+/* --- receipts that the journal still has --- */
+
+static enum result
+add_event(void *context, const struct event *event)
+{
+	struct recovery *recovery = context;
+	enum result result = store_add(recovery->store, event, &recovery->added);
+	if (result == RESULT_OK)
+		recovery->counted_again += !recovery->added.duplicate;
+	return result;
+}
+
+static enum result
+add_entry(void *context, const struct journal_entry *entry)
+{
+	struct recovery *recovery = context;
+	recovery->batch_last = entry->seq;
+	return decoder_decode(&recovery->decoder, entry, add_event, recovery);
+}
+
+/* Entries after after_seq, up to last_seq: those that were counted are duplicates now. */
+static enum result
+count_again(struct recovery *recovery, uint64_t after_seq, uint64_t last_seq)
+{
+	enum result result = RESULT_OK;
+	while (result == RESULT_OK && after_seq < last_seq) {
+		uint64_t most = last_seq - after_seq;
+		recovery->batch_last = after_seq;
+		result = store_begin(recovery->store);
+		if (result == RESULT_OK)
+			result = journal_reader_read(recovery->reader, after_seq,
+			    most < BATCH_MAX ? (size_t)most : BATCH_MAX, add_entry, recovery);
+		if (result != RESULT_OK) {
+			store_rollback(recovery->store);
+			return result;
+		}
+		result = store_commit(recovery->store, recovery->salvage.cursor);
+		if (recovery->batch_last == after_seq)
+			return result;
+		after_seq = recovery->batch_last;
+	}
+	return result;
+}
+
+static enum result
+fill_holes(struct recovery *recovery)
+{
+	const struct salvage *salvage = &recovery->salvage;
+	enum result result = RESULT_OK;
+	for (size_t i = 0; result == RESULT_OK && i < salvage->hole_count; i++) {
+		const struct salvage_hole *hole = &salvage->holes[i];
+		uint64_t last = hole->last_journal < recovery->journal_last
+				    ? hole->last_journal
+				    : recovery->journal_last;
+		if (recovery->reader != NULL)
+			result = count_again(recovery, hole->first_journal - 1, last);
+	}
+	return result;
+}
+
+/* --- the new store --- */
+
+static int
+fail(const struct recovery *recovery, enum result result, const char *why)
+{
+	unlink(recovery->new_path);
+	return cli_failure(recovery->command, "%s: %s: %s; nothing was changed", recovery->new_path,
+	    result_text(result), why);
+}
+
+static void
+open_journal(struct recovery *recovery)
+{
+	struct failure failure;
+	if (journal_reader_open(recovery->journal_path, &recovery->reader, &failure) == RESULT_OK &&
+	    journal_reader_range(
+		recovery->reader, &recovery->journal_first, &recovery->journal_last) == RESULT_OK)
+		return;
+	journal_reader_close(recovery->reader);
+	recovery->reader = NULL;
+	fprintf(stderr, "dlrd recover: the journal cannot be read, so nothing is counted again "
+			"from it\n");
+}
+
+static enum result
+complete_store(struct recovery *recovery)
+{
+	struct store_rebuilt rebuilt;
+	uint64_t synced;
+	const struct settings *settings = recovery->settings;
+	decoder_init(&recovery->decoder, &settings->routes, settings->keywords, settings->verifier);
+	enum result result = store_rebuild(recovery->store, &rebuilt);
+	if (result == RESULT_OK)
+		result = fill_holes(recovery);
+	if (result == RESULT_OK)
+		result = store_rebuild(recovery->store, &rebuilt);
+	if (result == RESULT_OK)
+		result = store_save(recovery->store);
+	if (result == RESULT_OK)
+		result = store_checkpoint(recovery->store, &synced);
+	decoder_done(&recovery->decoder);
+	return result;
+}
+
+static int
+build(struct recovery *recovery)
+{
+	struct failure failure;
+	const struct settings *settings = recovery->settings;
+	const struct store_options options = {.path = recovery->new_path,
+	    .policy = settings->conflicts,
+	    .reply_window_us = settings->reply_window_us,
+	    .reply_late_us = settings->reply_late_us};
+	recovered_discard(recovery->new_path);
+	enum result result =
+	    salvage_store(recovery->path, recovery->new_path, &recovery->salvage, &failure);
+	if (result == RESULT_OK)
+		result = store_open(&options, &recovery->store, &failure);
+	if (result != RESULT_OK)
+		return fail(recovery, result, failure.text);
+	open_journal(recovery);
+	result = complete_store(recovery);
+	if (result != RESULT_OK)
+		fail(recovery, result, store_error(recovery->store));
+	store_close(recovery->store);
+	journal_reader_close(recovery->reader);
+	return result == RESULT_OK ? CLI_OK : CLI_FAILED;
+}
+
+/* --- what is missing --- */
+
+static void
+print_hole(const struct recovery *recovery, const struct salvage_hole *hole)
+{
+	char from[CLOCK_TEXT_SIZE], to[CLOCK_TEXT_SIZE];
+	printf("  receipts %llu to %llu, from journal entries %llu to %llu",
+	    (unsigned long long)hole->first_event, (unsigned long long)hole->last_event,
+	    (unsigned long long)hole->first_journal, (unsigned long long)hole->last_journal);
+	if (hole->from_us > 0)
+		printf(", which arrived after %s", clock_format(hole->from_us, from));
+	if (hole->to_us > 0)
+		printf("%s before %s", hole->from_us > 0 ? " and" : ", which arrived",
+		    clock_format(hole->to_us, to));
+	printf("%s\n", hole->first_journal < recovery->journal_first || recovery->reader == NULL
+			   ? "; journal.db no longer has all of them"
+			   : "");
+}
+
+/* Numbers of entries that neither file has; an entry at the edge of a hole may have been counted.
+ */
+static void
+note_gap(const struct recovery *recovery, uint64_t first, uint64_t last)
+{
+	struct gaps gaps;
+	struct failure failure;
+	struct gap gap = {.first = first,
+	    .last = last,
+	    .found_us = clock_wall_us(),
+	    .reason = "dlrd.db was damaged, and 'dlrd recover' could not read their receipts"};
+	if (last < first)
+		return;
+	enum result result = gaps_read(recovery->settings->directory, &gaps, &failure);
+	if (result == RESULT_OK && gaps_add(&gaps, &gap))
+		result = gaps_write(recovery->settings->directory, &gaps, &failure);
+	if (result != RESULT_OK)
+		fprintf(stderr, "dlrd recover: %s\n", failure.text);
+}
+
+static void
+note_gaps(const struct recovery *recovery)
+{
+	const struct salvage *salvage = &recovery->salvage;
+	uint64_t kept_from =
+	    recovery->journal_first > 0 ? recovery->journal_first : salvage->cursor + 1;
+	for (size_t i = 0; i < salvage->hole_count; i++) {
+		const struct salvage_hole *hole = &salvage->holes[i];
+		uint64_t last = hole->last_journal < kept_from ? hole->last_journal : kept_from - 1;
+		note_gap(recovery, hole->first_journal, last);
+	}
+}
+
+static void
+report(const struct recovery *recovery)
+{
+	const struct salvage *salvage = &recovery->salvage;
+	uint64_t lost = salvage->events_lost;
+	uint64_t again = recovery->counted_again < lost ? recovery->counted_again : lost;
+	if (!salvage->readable) {
+		printf("nothing could be read (%s): a backup has more. The new store has what "
+		       "journal.db holds: entries %llu to %llu. Receipts of earlier entries are "
+		       "missing.\n",
+		    salvage->first_error, (unsigned long long)recovery->journal_first,
+		    (unsigned long long)recovery->journal_last);
+		return;
+	}
+	printf("%llu receipts were read, %llu could not be read",
+	    (unsigned long long)salvage->events, (unsigned long long)lost);
+	printf(salvage->first_error[0] != '\0' ? " (%s)\n" : "\n", salvage->first_error);
+	for (size_t i = 0; i < salvage->hole_count && i < HOLES_SHOWN_MAX; i++)
+		print_hole(recovery, &salvage->holes[i]);
+	if (salvage->hole_count > HOLES_SHOWN_MAX)
+		printf("  and %zu other stretches\n", salvage->hole_count - HOLES_SHOWN_MAX);
+	if (lost > 0)
+		printf("%llu of them were counted again from journal.db; %llu are missing\n",
+		    (unsigned long long)again, (unsigned long long)(lost - again));
+}
+
+/* --- in place --- */
+
+static void
+rest(int64_t us)
+{
+	nanosleep(&(struct timespec){.tv_sec = us / CLOCK_SECOND_US,
+		      .tv_nsec = us % CLOCK_SECOND_US * 1000},
+	    NULL);
+}
+
+static int
+wait_for_daemon(const struct recovery *recovery, const char *ready_path)
+{
+	int64_t end_us = clock_monotonic_us() + DAEMON_WAIT_US;
+	while (access(ready_path, F_OK) == 0 && clock_monotonic_us() < end_us)
+		rest(CLOCK_SECOND_US / 10);
+	if (access(ready_path, F_OK) == 0)
+		return cli_failure(recovery->command,
+		    "the daemon has not taken %s within %d s; it does at its next start",
+		    ready_path, (int)(DAEMON_WAIT_US / CLOCK_SECOND_US));
+	printf("the daemon works with the new store; the damaged one is " STORE_FILE ".damaged\n");
+	return CLI_OK;
+}
+
+/* Run by root, this leaves files that the daemon's user can open. */
+static void
+give_owner(const struct recovery *recovery)
+{
+	struct stat old;
+	if (stat(recovery->path, &old) != 0 || geteuid() != 0)
+		return;
+	if (chown(recovery->new_path, old.st_uid, old.st_gid) != 0 ||
+	    chmod(recovery->new_path, old.st_mode & 07777) != 0)
+		fprintf(stderr, "dlrd recover: cannot give %s the old owner: %s\n",
+		    recovery->new_path, strerror(errno));
+}
+
+/* The daemon takes the new store itself, since it may have the old one open. */
+static int
+put_in_place(struct recovery *recovery)
+{
+	struct failure failure;
+	struct lock lock;
+	char ready_path[4096];
+	recovered_path(recovery->path, ready_path);
+	give_owner(recovery);
+	if (rename(recovery->new_path, ready_path) != 0)
+		return fail(recovery, RESULT_IO, strerror(errno));
+	enum result result = lock_acquire(recovery->settings->directory, &lock, &failure);
+	if (result == RESULT_BUSY)
+		return wait_for_daemon(recovery, ready_path);
+	if (result == RESULT_OK)
+		result = recovered_take(recovery->path, &failure);
+	if (result != RESULT_OK)
+		return cli_failure(recovery->command,
+		    "%s; the new store is %s, and the daemon takes it at its next start",
+		    failure.text, ready_path);
+	lock_release(&lock);
+	printf(
+	    "the damaged store is " STORE_FILE ".damaged; the daemon counts what it lacks at its "
+	    "next start\n");
+	return CLI_OK;
+}
+
+static int
+recover(struct recovery *recovery, bool force)
+{
+	char error[256];
+	struct stat file;
+	umask(0027);
+	if (stat(recovery->path, &file) != 0)
+		return cli_failure(recovery->command, "%s: %s; there is nothing to recover",
+		    recovery->path, strerror(errno));
+	if (!force && salvage_is_sound(recovery->path, error))
+		return cli_failure(recovery->command,
+		    "%s is sound, so nothing is done; 'dlrd rebuild' computes its figures again, "
+		    "and --force recovers it all the same",
+		    recovery->path);
+	int status = build(recovery);
+	if (status != CLI_OK)
+		return status;
+	note_gaps(recovery);
+	report(recovery);
+	return put_in_place(recovery);
+}
+
+static int
+run(const struct cli_command *command, int count, char **words)
+{
+	const char *path = SETTINGS_DEFAULT_PATH;
+	bool force = false;
+	const struct cli_option options[] = {
+	    {"config", 'c', .text = &path}, {"force", 0, .flag = &force}};
+	struct settings *settings;
+	struct buffer problems = BUFFER_EMPTY;
+	int operands, status;
+	if (!cli_read_options(command, count, words, options, 2, &operands, &status))
+		return status;
+	if (operands < count)
+		return cli_usage_error(command, "unexpected \"%s\"", words[operands]);
+	if (settings_load(path, SETTINGS_QUERY, &settings, &problems) != RESULT_OK) {
+		fprintf(stderr, "%.*s", SLICE_ARG(buffer_slice(&problems)));
+		buffer_done(&problems);
+		return cli_failure(command, "cannot read the configuration; name another with -c");
+	}
+	buffer_done(&problems);
+	struct recovery recovery = {.command = command, .settings = settings};
+	snprintf(recovery.path, sizeof recovery.path, "%s/" STORE_FILE, settings->directory);
+	snprintf(recovery.new_path, sizeof recovery.new_path, "%s/" STORE_FILE ".recovering",
+	    settings->directory);
+	snprintf(recovery.journal_path, sizeof recovery.journal_path, "%s/" JOURNAL_FILE,
+	    settings->directory);
+	status = recover(&recovery, force);
+	salvage_done(&recovery.salvage);
+	settings_free(settings);
+	return status;
+}
+
+const struct cli_command cli_recover = {
+    .name = "recover",
+    .summary = "build a new store from what is readable of a damaged one",
+    .usage = "Usage: dlrd recover [--force] [-c FILE]\n"
+	     "\n"
+	     "Reads all receipts that a damaged dlrd.db still has into a new store, takes those\n"
+	     "that are lost from journal.db if it still holds them, computes all figures again,\n"
+	     "and reports exactly what is missing. A running daemon goes on accepting callbacks,\n"
+	     "and takes the new store when it is complete. The damaged store is kept as\n"
+	     "dlrd.db.damaged. Missing journal entries are listed by 'dlrd gap'. A backup may\n"
+	     "have more: compare before you decide.\n"
+	     "\n"
+	     "  -c, --config FILE  the configuration (default " SETTINGS_DEFAULT_PATH ")\n"
+	     "      --force        also if dlrd.db is sound\n"
+	     "  -h, --help         show this\n",
+    .run = run,
+};
