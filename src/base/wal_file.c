@@ -22,7 +22,7 @@ void
 wal_file_open(struct wal_file *wal)
 {
 	wal_file_close(wal);
-	wal->fd = open(wal->path, O_RDONLY | O_CLOEXEC);
+	wal->fd = open(wal->path, O_RDWR | O_CLOEXEC);
 	if (wal->fd >= 0 && fstat(wal->fd, &wal->opened) != 0)
 		wal_file_close(wal);
 }

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* fallocate */
 #include "dlrd/journal/journal.h"
 
 #include "dlrd/base/clock.h"
@@ -13,11 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define PAGE_SIZE 8192 /* a receipt is half a kilobyte; bigger pages copy less often */
 
 #define BUSY_MS 5000       /* for a lock of another process */
+#define PROBE_PAGES 16     /* of the tree, beside the entries */
 #define READER_WAIT_MS 500 /* for a reader that keeps the log from beginning anew */
 
 static const struct database_owner owner = {
@@ -289,7 +292,7 @@ open_handle(struct journal *journal, struct failure *failure)
 	if (result == RESULT_OK)
 		result = look_at_entries(journal);
 	if (result == RESULT_OK)
-		result = journal_probe(journal);
+		result = journal_probe(journal, 0);
 	if (result != RESULT_OK)
 		return failure_set(failure, result, "%s: %s", journal->path, journal->error);
 	wal_file_open(&journal->log);
@@ -406,14 +409,40 @@ journal_append(struct journal *journal, struct journal_entry *const *entries, si
 	return RESULT_OK;
 }
 
+/* Reserves room where the next frames go. Pages are written whole, and some more than once: a
+ * quarter more than the bytes, and a few pages of the tree. A file system that cannot reserve is
+ * asked for its free blocks. */
+static int
+reserve(const struct journal *journal, size_t bytes)
+{
+	off_t start = wal_file_size(&journal->log, (size_t)journal->wal_pages);
+	off_t wanted = wal_file_size(&journal->log, bytes / PAGE_SIZE * 5 / 4 + PROBE_PAGES);
+	struct statvfs disk;
+	if (journal->log.fd < 0 ||
+	    fallocate(journal->log.fd, FALLOC_FL_KEEP_SIZE, start, wanted) == 0)
+		return 0;
+	if (errno != EOPNOTSUPP && errno != ENOSYS)
+		return errno;
+	if (fstatvfs(journal->log.fd, &disk) != 0)
+		return errno;
+	return (off_t)(disk.f_bavail * disk.f_frsize) < wanted ? ENOSPC : 0;
+}
+
 enum result
-journal_probe(struct journal *journal)
+journal_probe(struct journal *journal, size_t bytes)
 {
 	if (journal->db == NULL)
 		return note_error(journal, SQLITE_IOERR);
 	sqlite3_bind_int64(journal->prove, 1, clock_wall_us());
 	int code = database_run(journal->prove);
-	return code == SQLITE_OK ? RESULT_OK : give_up(journal, code);
+	if (code != SQLITE_OK)
+		return give_up(journal, code);
+	int error = bytes > 0 ? reserve(journal, bytes) : 0;
+	if (error == 0)
+		return RESULT_OK;
+	sqlite3_snprintf(sizeof journal->error, journal->error,
+	    "no room for callbacks of %lld bytes: %s", (long long)bytes, strerror(error));
+	return RESULT_FULL;
 }
 
 enum result

@@ -13,6 +13,7 @@
 #define BATCH_MAX 4096                      /* entries; bounds the time of one commit */
 #define CHECKPOINT_BYTES (4u * 1024 * 1024) /* log size: a stall of some milliseconds */
 #define PROBE_US CLOCK_SECOND_US
+#define FAILED_BYTES_MAX (64u * 1024 * 1024) /* more room is not waited for */
 #define TRIM_ROWS 1000                   /* a few milliseconds of work */
 #define UPKEEP_US (CLOCK_SECOND_US / 10) /* between looks at size and age */
 #define CLOSE_LOOK_US CLOCK_SECOND_US
@@ -33,6 +34,7 @@ struct writer {
 	int64_t probe_us;  /* next try of a journal that failed */
 	int64_t upkeep_us; /* next look at size and age */
 	uint64_t last_wal; /* bytes after the last checkpoint */
+	size_t failed_bytes; /* of the largest batch that found no room since the journal was healthy */
 	bool must_reopen;  /* the handle may not be used again */
 	bool closed;       /* the journal has not been open in this process */
 	bool moved;        /* the journal's file was: no reader may have the old one open */
@@ -91,15 +93,22 @@ set_health(struct writer *writer, bool healthy, const char *why)
 		writer->options.on_health(writer->options.context, healthy, why);
 }
 
-/* Notes how a write went. A full disk mends itself on the same handle; after anything else the
- * handle may not be trusted (a failed fsync is never tried again). */
+/* Notes how a write of so many bytes went. A full disk mends itself on the same handle; after
+ * anything else the handle may not be trusted (a failed fsync is never tried again). On a disk that
+ * is nearly full small callbacks can be stored while larger ones cannot: healthy is only a journal
+ * that could take as much as failed. */
 static void
-note_result(struct writer *writer, enum result result)
+note_result(struct writer *writer, enum result result, size_t bytes)
 {
 	if (result == RESULT_OK) {
-		set_health(writer, true, "the journal takes callbacks again");
+		if (bytes >= writer->failed_bytes) {
+			writer->failed_bytes = 0;
+			set_health(writer, true, "the journal takes callbacks again");
+		}
 		return;
 	}
+	if (result == RESULT_FULL && bytes > writer->failed_bytes)
+		writer->failed_bytes = bytes < FAILED_BYTES_MAX ? bytes : FAILED_BYTES_MAX;
 	writer->probe_us = clock_monotonic_us() + PROBE_US;
 	writer->must_reopen = result != RESULT_FULL && result != RESULT_NO_MEMORY;
 	set_health(writer, false, journal_error(writer->options.journal));
@@ -191,11 +200,13 @@ reopen_if_needed(struct writer *writer)
 static struct journal_write *
 commit_batch(struct writer *writer, struct journal_write *list)
 {
-	size_t count = 0;
+	size_t count = 0, bytes = list->size;
 	struct journal_write *last = list;
 	writer->batch[count++] = &list->entry;
-	for (; last->next != NULL && count < BATCH_MAX; last = last->next)
+	for (; last->next != NULL && count < BATCH_MAX; last = last->next) {
 		writer->batch[count++] = &last->next->entry;
+		bytes += last->next->size;
+	}
 	struct journal_write *rest = last->next;
 	last->next = NULL;
 	int64_t start_us = clock_monotonic_us();
@@ -211,7 +222,7 @@ commit_batch(struct writer *writer, struct journal_write *list)
 	if (result != RESULT_OK)
 		metric_add(result == RESULT_FULL ? writer->metrics.full : writer->metrics.io, 1);
 	/* Unhealthy before the 503s are out, healthy before the 204s. */
-	note_result(writer, result);
+	note_result(writer, result, bytes);
 	writer->options.on_done(writer->options.context, list);
 	if (result == RESULT_OK) {
 		metric_add(writer->metrics.entries, count);
@@ -230,7 +241,8 @@ probe_if_due(struct writer *writer)
 		return;
 	writer->probe_us = clock_monotonic_us() + PROBE_US;
 	if (reopen_if_needed(writer))
-		note_result(writer, journal_probe(writer->options.journal));
+		note_result(writer, journal_probe(writer->options.journal, writer->failed_bytes),
+		    writer->failed_bytes);
 }
 
 /* Entries that cannot be removed cost room and nothing else: callbacks are stored all the same, so

@@ -204,6 +204,26 @@ def test_readiness_comes_back_by_itself_without_a_callback(make_daemon, small_di
     until(lambda: daemon.api("/readyz").status == 200, 10, "readiness")
 
 
+def test_readiness_comes_back_only_when_as_much_as_failed_can_be_written(make_daemon, small_disk):
+    store = small_disk / "store"
+    store.mkdir()
+    daemon = make_daemon(store=store)
+    large = status_params(new_sid(), "sent", Body="x" * 200_000)
+    ballast = small_disk / "ballast"
+    fill(ballast)
+    until(lambda: daemon.post(target_for(), large).status == 503, 20, "a 503")
+    os.truncate(ballast, ballast.stat().st_size - 60_000)  # room for small ones
+    until(lambda: daemon.post(target_for(), status_params(new_sid(), "sent")).status == 204, 10, "a 204")
+    for _ in range(40):
+        assert daemon.post(target_for(), status_params(new_sid(), "sent")).status in (204, 503)
+        assert daemon.api("/readyz").status == 503, "the large one still finds no room"
+        time.sleep(0.1)
+    assert daemon.log().count("the journal cannot be written") == 1
+    ballast.unlink()
+    until(lambda: daemon.api("/readyz").status == 200, 10, "readiness")
+    assert daemon.post(target_for(), large).status == 204
+
+
 def test_a_disk_that_load_fills_loses_nothing_acknowledged(make_daemon, small_disk, ledger):
     store = small_disk / "store"
     store.mkdir()

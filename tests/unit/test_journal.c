@@ -303,7 +303,7 @@ a_checkpoint_empties_the_log_and_loses_nothing(void **state)
 	assert_true(journal_size(journal).live_bytes > 0);
 	assert_ok(journal_checkpoint(journal));
 	append(journal, 1);
-	assert_ok(journal_probe(journal));
+	assert_ok(journal_probe(journal, 0));
 	assert_int_equal(read_after(0, 100).count, 65);
 	journal_close(journal);
 }
@@ -412,7 +412,7 @@ a_journal_that_could_not_be_reopened_takes_nothing(void **state)
 	assert_int_equal(mkdir(file_path(), 0700), 0);
 	assert_int_not_equal(journal_reopen(journal, &failure), RESULT_OK);
 	assert_int_equal(journal_append(journal, list, 1), RESULT_IO);
-	assert_int_equal(journal_probe(journal), RESULT_IO);
+	assert_int_equal(journal_probe(journal, 0), RESULT_IO);
 	assert_int_equal(journal_trim(journal, 1, 1, 1, &removed), RESULT_IO);
 	assert_int_equal(journal_checkpoint(journal), RESULT_IO);
 	assert_true(journal_size(journal).live_bytes == 0);

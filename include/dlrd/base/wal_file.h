@@ -21,7 +21,7 @@
 struct wal_file {
 	char *path;
 	size_t page_size;
-	int fd; /* -1: there was no log at wal_file_open */
+	int fd; /* for reading and for reserving room; -1: there was no log at wal_file_open */
 	struct stat opened;
 };
 

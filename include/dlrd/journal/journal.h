@@ -61,8 +61,9 @@ must_check enum result journal_reopen(struct journal *journal, struct failure *f
 must_check enum result journal_append(
     struct journal *journal, struct journal_entry *const *entries, size_t count);
 
-/* Proves with a synced write that the journal can be written now. */
-must_check enum result journal_probe(struct journal *journal);
+/* Proves with a synced write that the journal can be written now, and reserves room in its log for
+ * entries of so many bytes; RESULT_FULL if there is not as much. */
+must_check enum result journal_probe(struct journal *journal, size_t bytes);
 
 /* Deletes the oldest entries, at most rows_max of them, up to and including last_seq, that arrived
  * before before_us; the newest entry always stays. *out_removed is how many. */
