@@ -1,14 +1,9 @@
 #include "dlrd/base/json_repair.h"
 
+#include "dlrd/base/json_number.h"
+
 #define REPLACEMENT SLICE("\xef\xbf\xbd") /* U+FFFD */
 #define BYTE_ORDER_MARK SLICE("\xef\xbb\xbf")
-
-/* Doubles reach from about 1e-308 to 1.8e308; the last power of ten on each side is left out. */
-#define MAGNITUDE_MAX 308
-#define MAGNITUDE_MIN (-306)
-
-#define INT64_DIGITS 19     /* of the largest one */
-#define EXPONENT_MAX 999999 /* larger ones are beyond a double whatever the digits */
 
 /* Searching behind an unreadable element reads bytes again: at most so many times the body, so that
  * a body of nothing but damage takes time in proportion to its size. */
@@ -184,125 +179,18 @@ append_raw(struct buffer *out, struct slice bytes)
 	buffer_append_byte(out, '}');
 }
 
-/* A number in JSON's spelling: 0.digits * 10^magnitude, without zeros at the ends of the digits. */
-struct number {
-	bool negative, plain; /* plain: it has neither a point nor an exponent */
-	struct slice digits;  /* with the point among them, perhaps */
-	int64_t magnitude;
-};
-
-static struct slice
-take_digits(struct slice *rest)
-{
-	size_t len = 0;
-	while (len < rest->len && rest->ptr[len] >= '0' && rest->ptr[len] <= '9')
-		len++;
-	struct slice digits = {rest->ptr, len};
-	*rest = slice_from(*rest, len);
-	return digits;
-}
-
-/* Takes an exponent; false if what begins as one is none. */
+/* Appends a number; false if text is not one. */
 static bool
-take_exponent(struct slice *rest, int64_t *out_exponent)
-{
-	*out_exponent = 0;
-	if (rest->len == 0 || (rest->ptr[0] != 'e' && rest->ptr[0] != 'E'))
-		return true;
-	*rest = slice_from(*rest, 1);
-	bool negative = slice_starts_with(*rest, SLICE("-"));
-	if (negative || slice_starts_with(*rest, SLICE("+")))
-		*rest = slice_from(*rest, 1);
-
-	struct slice digits = take_digits(rest);
-	for (size_t i = 0; i < digits.len && *out_exponent <= EXPONENT_MAX; i++)
-		*out_exponent = *out_exponent * 10 + (digits.ptr[i] - '0');
-	if (negative)
-		*out_exponent = -*out_exponent;
-	return digits.len > 0;
-}
-
-/* Leaves out the zeros at both ends, which say nothing but how large the rest is. */
-static void
-strip_zeros(struct number *number)
-{
-	struct slice *digits = &number->digits;
-	while (digits->len > 0 && (digits->ptr[0] == '0' || digits->ptr[0] == '.')) {
-		number->magnitude -= digits->ptr[0] == '0';
-		*digits = slice_from(*digits, 1);
-	}
-	/* A point in front: the zeros behind it went, and were counted like those before it. */
-	while (digits->len > 0 &&
-	       (digits->ptr[digits->len - 1] == '0' || digits->ptr[digits->len - 1] == '.'))
-		digits->len--;
-}
-
-/* false if text is not a number in JSON's spelling. */
-static bool
-read_number(struct slice text, struct number *out_number)
-{
-	struct number number = {.negative = slice_starts_with(text, SLICE("-"))};
-	struct slice rest = slice_from(text, number.negative ? 1 : 0), start = rest;
-	struct slice whole = take_digits(&rest), fraction = {NULL, 0};
-	int64_t exponent;
-	if (whole.len == 0 || (whole.len > 1 && whole.ptr[0] == '0'))
-		return false;
-	if (slice_starts_with(rest, SLICE("."))) {
-		rest = slice_from(rest, 1);
-		fraction = take_digits(&rest);
-		if (fraction.len == 0)
-			return false;
-	}
-	number.digits = (struct slice){start.ptr, start.len - rest.len};
-	number.plain = rest.len == 0 && fraction.len == 0;
-	if (!take_exponent(&rest, &exponent) || rest.len > 0)
-		return false;
-
-	number.magnitude = (int64_t)whole.len + exponent;
-	strip_zeros(&number);
-	*out_number = number;
-	return true;
-}
-
-/* The number as an integer of 64 bits, exactly; false if it is not one. */
-static bool
-number_to_int(const struct number *number, int64_t *out_value)
-{
-	uint64_t value = 0, limit = (uint64_t)INT64_MAX + number->negative;
-	int64_t left = number->magnitude; /* places before the point */
-	if (left > INT64_DIGITS)
-		return false;
-	for (size_t i = 0; i < number->digits.len; i++) {
-		if (number->digits.ptr[i] == '.')
-			continue;
-		unsigned digit = (unsigned)(number->digits.ptr[i] - '0');
-		if (left-- <= 0 || value > (limit - digit) / 10)
-			return false;
-		value = value * 10 + digit;
-	}
-	for (; left > 0 && value > 0; left--) {
-		if (value > limit / 10)
-			return false;
-		value *= 10;
-	}
-	*out_value = number->negative ? (int64_t)(0 - value) : (int64_t)value;
-	return true;
-}
-
-static void
-append_number(struct buffer *out, struct slice text, const struct number *number)
+append_number(struct buffer *out, struct slice text)
 {
 	int64_t value;
-	bool is_real = !number->plain && number->magnitude <= MAGNITUDE_MAX &&
-		       number->magnitude >= MAGNITUDE_MIN;
-	if (number->digits.len == 0)
-		buffer_append_byte(out, '0');
-	else if (number_to_int(number, &value))
-		buffer_appendf(out, "%lld", (long long)value);
-	else if (is_real)
-		buffer_append(out, text);
-	else
-		append_raw(out, text);
+	switch (json_number_read(text, &value)) {
+	case JSON_NUMBER_NONE: return false;
+	case JSON_NUMBER_INTEGER: buffer_appendf(out, "%lld", (long long)value); return true;
+	case JSON_NUMBER_REAL: buffer_append(out, text); return true;
+	case JSON_NUMBER_BEYOND: append_raw(out, text); return true;
+	}
+	return false;
 }
 
 /* A value without quotes or brackets: JSON's words and numbers, nothing at all, or what is not
@@ -315,13 +203,12 @@ read_bare(struct scan *scan)
 	while (scan->at < scan->text.len && slice_find(ends, scan->text.ptr[scan->at]) == ends.len)
 		scan->at++;
 	struct slice text = without_space(between(scan->text, start, scan->at));
-	struct number number;
 
 	if (slice_equal(text, SLICE("null")) || slice_equal(text, SLICE("true")) ||
 	    slice_equal(text, SLICE("false")))
 		buffer_append(scan->out, text);
-	else if (read_number(text, &number))
-		append_number(scan->out, text, &number);
+	else if (append_number(scan->out, text))
+		return true;
 	else if (scan->depth == 0)
 		return false;
 	else if (text.len > 0)

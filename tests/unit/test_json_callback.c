@@ -511,11 +511,9 @@ static void
 an_invalid_value_affects_only_its_own_field(void **state)
 {
 	(void)state;
-	static const char *const odd[] = {"\"a\xff"
-					  "b\"",
-	    "99999999999999999999", "1e999", "-1e999", "\"\\ud83d\"", "\"\\u12\"", "\"\\x\"",
-	    "\"\n\"", "NaN", "-Infinity", "nul", "undefined", "'x'", "01", "", "{\"k\\u0000\":1}",
-	    "[[1e999,{\"\\udc00\":,}],]"};
+	static const char *const odd[] = {"\"z\xff\"", "99999999999999999999", "1e999", "-1e999",
+	    "\"\\ud83d\"", "\"\\u12\"", "\"\\x\"", "\"\n\"", "NaN", "-Infinity", "nul", "undefined",
+	    "'x'", "01", "", "{\"k\\u0000\":1}", "[[1e999,{\"\\udc00\":,}],]"};
 	for (size_t i = 0; i < COUNT_OF(odd); i++) {
 		char body[1024];
 		struct told told = {.text = BUFFER_EMPTY};
