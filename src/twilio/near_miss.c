@@ -44,9 +44,11 @@ static const struct {
     PHRASE("remove us"),
     PHRASE("remove from"),
     PHRASE("remove my number"),
+    PHRASE("remove my"),
     PHRASE("remove this number"),
     PHRASE("delete me"),
     PHRASE("delete my number"),
+    PHRASE("delete my name"),
     PHRASE("lose my number"),
     PHRASE("take me off"),
     PHRASE("take me out"),
@@ -365,15 +367,29 @@ static const wchar_t *const speaking[] = {L" i ", L" im ", L" ive ", L" you ", L
     L" yo ", L" je ", L" ich ", L" eu "};
 
 #define OUTSIDE_WORDS_MAX 6 /* of a reaction: "Removed a question mark from" has 5 */
-/* What is quoted of a campaign's text: at least as much as "Reply STOP to opt out". */
-#define QUOTED_WORDS_MIN 5
-#define QUOTED_CHARACTERS_MIN 20
+
+/* By these a quotation is known for a campaign's text. */
+static const wchar_t *const invitations[] = {L" reply ", L" text stop ", L" txt stop ",
+    L" send stop ", L" msg stop ", L" to opt out ", L" to opt-out ", L" to end ", L" to stop ",
+    L" to cancel ", L" to quit ", L" to unsubscribe ", L" responde ", L" responda ", L" envia ",
+    L" envie ", L" contesta ", L" envoyez ", L" repondez ", L" stop au ", L" antworte ",
+    L" antworten ", L" sende ", L" senden ", L" rispondi ", L" invia ", L" antwoord ", L" svara ",
+    L" svar ", L" odpisz ", L" wyslij ", L" ответьте ", L" отправьте ", L"回复", L"回覆", L"返信"};
 
 static bool
 is_quote(wchar_t character)
 {
 	static const wchar_t marks[] = L"\"“”„‟«»‹›「」『』＂";
-	return wcschr(marks, character) != NULL;
+	return character != '\0' && wcschr(marks, character) != NULL;
+}
+
+/* A single one, which is mostly an apostrophe, quotes only in front of a word and at the end. */
+static bool
+is_single_quote(wchar_t character, wchar_t before, bool at_end, bool open)
+{
+	static const wchar_t marks[] = L"'‘’‚";
+	return character != '\0' && wcschr(marks, character) != NULL &&
+	       (open ? at_end : before == ' ' || before == '\n' || before == '\0');
 }
 
 static bool
@@ -397,8 +413,7 @@ contains_any(const wchar_t *spaced, const wchar_t *const words[], size_t count, 
 /* A text around its first and last quotation mark. */
 struct quotation {
 	struct slice before, quoted, behind;
-	size_t characters; /* that are quoted */
-	bool has_picture;  /* in front */
+	bool has_picture; /* in front */
 };
 
 /* false if there is nothing quoted. A quotation may be cut: its end is then the text's. */
@@ -408,10 +423,13 @@ find_quotation(struct slice text, struct quotation *out_quotation)
 	struct quotation found = {.before = text};
 	struct slice rest = text;
 	size_t start = SIZE_MAX, end = text.len, next = text.len;
+	wchar_t before = '\0';
 	for (size_t i = 0; rest.len > 0 && i < WORDS_TEXT_MAX; i++) {
 		size_t at = text.len - rest.len;
 		wchar_t character = words_take_character(&rest);
-		bool mark = is_quote(character);
+		bool mark = is_quote(character) ||
+			    is_single_quote(character, before, rest.len == 0, start != SIZE_MAX);
+		before = character;
 		if (start == SIZE_MAX) {
 			found.has_picture |= is_picture(character);
 			if (mark) {
@@ -420,7 +438,6 @@ find_quotation(struct slice text, struct quotation *out_quotation)
 			}
 			continue;
 		}
-		found.characters++;
 		if (mark) {
 			end = at;
 			next = text.len - rest.len;
@@ -435,7 +452,7 @@ find_quotation(struct slice text, struct quotation *out_quotation)
 }
 
 /* Whether the text around a quotation is a telephone's: it begins as a reaction does, has a picture
- * in front, or is a few words without a speaker around as much as a campaign's text. */
+ * in front, or is a few words without a speaker around a campaign's text. */
 static bool
 is_reaction(const struct quotation *quotation)
 {
@@ -446,15 +463,19 @@ is_reaction(const struct quotation *quotation)
 	words_strip_accents(behind);
 	size_t reaction_count = sizeof reactions / sizeof reactions[0];
 	size_t speaking_count = sizeof speaking / sizeof speaking[0];
+	size_t invitation_count = sizeof invitations / sizeof invitations[0];
 	if (count > OUTSIDE_WORDS_MAX)
 		return false;
-	if (quotation->has_picture || contains_any(before, reactions, reaction_count, true) ||
+	if (contains_any(before, reactions, reaction_count, true) ||
 	    contains_any(behind, reactions, reaction_count, true))
 		return true;
-	return count > 0 && !contains_any(before, speaking, speaking_count, false) &&
-	       !contains_any(behind, speaking, speaking_count, false) &&
-	       (words_space(quotation->quoted, WORDS_TEXT_MAX, quoted) >= QUOTED_WORDS_MIN ||
-		   quotation->characters >= QUOTED_CHARACTERS_MIN);
+	words_space(quotation->quoted, WORDS_TEXT_MAX, quoted);
+	words_strip_accents(quoted);
+	bool speaks = contains_any(before, speaking, speaking_count, false) ||
+		      contains_any(behind, speaking, speaking_count, false);
+	bool is_ours = contains_any(quoted, invitations, invitation_count, false);
+	bool has_picture = quotation->has_picture && (count > 0 || is_ours);
+	return !speaks && (has_picture || (count > 0 && is_ours));
 }
 
 struct near_miss_text

@@ -529,6 +529,10 @@ a_quoted_reaction_is_no_near_miss(void **state)
 	    "“" OURS "”을(를) 좋아함", "Zkusil neco “" OURS "”"};
 	for (size_t i = 0; i < COUNT_OF(bodies); i++)
 		assert_near_miss(NULL, bodies[i], NULL);
+	assert_near_miss(NULL, "Liked '" OURS "'", NULL);
+	assert_near_miss(NULL, "Loved ‘" OURS "’", NULL);
+	assert_near_miss(NULL, "Reacted to “" OURS "” with 😂", NULL);
+	assert_near_miss(NULL, "😂 to “STOP to end”", NULL);
 	struct keywords *keywords = make();
 	assert_near_miss(keywords, "Liked “Envoyez arr\xc3\xaat”", NULL);
 	keywords_free(keywords);
@@ -544,6 +548,12 @@ what_a_person_says_around_a_quotation_is_a_near_miss(void **state)
 	assert_near_miss(NULL, "Liked “" OURS "” but unsubscribe me", "unsubscribe me");
 	assert_near_miss(NULL, "You told me “" OURS "” and I did so", "opt out");
 	assert_near_miss(NULL, "STOP “thanks”", "STOP");
+	assert_slice(
+	    keywords_near_miss(NULL, SLICE("Call \0 stop sending this to me now")), "stop sending");
+	assert_near_miss(NULL, "Hey “stop sending these messages to my phone”", "stop sending");
+	assert_near_miss(NULL, "“please stop all of these messages now” thanks", "please stop");
+	assert_near_miss(NULL, "🛑 “stop”", "STOP");
+	assert_near_miss(NULL, "I said 'please stop'", "please stop");
 	assert_near_miss(NULL, "Liked stop", "STOP");
 }
 
