@@ -177,6 +177,19 @@ json_parse(struct slice text, struct json_t **out_value)
 	return result;
 }
 
+enum result
+json_parse_start(struct slice text, struct json_t **out_value)
+{
+	struct buffer repaired = BUFFER_EMPTY;
+	if (slice_starts_with(text, SLICE(BYTE_ORDER_MARK)))
+		text = slice_from(text, sizeof BYTE_ORDER_MARK - 1);
+	enum result result = json_repair_start(text, &repaired);
+	if (result == RESULT_OK)
+		result = json_load(buffer_slice(&repaired), out_value);
+	buffer_done(&repaired);
+	return result;
+}
+
 struct json_t *
 json_get(const struct json_t *value, const char *key)
 {

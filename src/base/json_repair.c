@@ -17,6 +17,7 @@ struct scan {
 	size_t text_at; /* where the last text begins: damage is seen only behind it */
 	size_t depth;   /* open containers */
 	char closers[JSON_DEPTH_MAX];
+	size_t good_len, good_depth; /* out and depth behind the last member that is whole */
 };
 
 /* --- bytes --- */
@@ -253,6 +254,15 @@ read_too_deep(struct scan *scan)
 	return depth == 0;
 }
 
+/* Notes that what has been read so far would be JSON if its containers were closed, and that no
+ * cut has shortened it: something comes behind it. */
+static void
+note_good(struct scan *scan)
+{
+	scan->good_len = scan->out->len;
+	scan->good_depth = scan->depth;
+}
+
 static bool read_value(struct scan *scan);
 
 static bool
@@ -278,9 +288,11 @@ read_container(struct scan *scan)
 		return read_too_deep(scan);
 	scan->closers[scan->depth++] = closer;
 	buffer_append_byte(scan->out, scan->text.ptr[scan->at++]);
+	note_good(scan);
 	for (size_t members = 0;; members++) {
 		skip_space(scan);
 		if (members > 0 && peek(scan) == ',') {
+			note_good(scan);
 			scan->at++;
 			skip_space(scan);
 			if (peek(scan) != closer)
@@ -295,6 +307,7 @@ read_container(struct scan *scan)
 	scan->at++;
 	scan->depth--;
 	buffer_append_byte(scan->out, closer);
+	note_good(scan);
 	return true;
 }
 
@@ -335,6 +348,25 @@ json_repair(struct slice text, struct buffer *out, size_t *out_len)
 	skip_space(&scan);
 	*out_len = scan.at;
 	return RESULT_OK;
+}
+
+enum result
+json_repair_start(struct slice text, struct buffer *out)
+{
+	struct scan scan = {.text = text, .out = out, .good_len = out->len};
+	bool read = text.ptr != NULL && read_value(&scan);
+	bool begun = read || scan.good_depth > 0;
+	if (out->failed)
+		return RESULT_NO_MEMORY;
+
+	if (!read) {
+		out->len = scan.good_len;
+		while (scan.good_depth > 0)
+			buffer_append_byte(out, scan.closers[--scan.good_depth]);
+	}
+	if (out->failed)
+		return RESULT_NO_MEMORY;
+	return begun ? RESULT_OK : RESULT_INVALID;
 }
 
 /* --- elements --- */

@@ -61,7 +61,7 @@ void
 alert_read(struct slice payload, struct alert *out_alert)
 {
 	struct alert alert = {.error_code = -1, .response_status = -1};
-	if (json_parse(payload, &alert.payload) != RESULT_OK)
+	if (json_parse_start(payload, &alert.payload) != RESULT_OK)
 		alert.payload = NULL;
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
 		struct slice text = json_text(value_at(alert.payload, texts[i].path));

@@ -83,6 +83,33 @@ a_number_may_be_a_text_and_an_odd_one_is_none(void **state)
 }
 
 static void
+a_cut_payload_tells_what_comes_before_the_cut(void **state)
+{
+	(void)state;
+	static const char text[] =
+	    "{\"error_code\":11200.0,\"x\":\"\\ud83d\",\"resource_sid\":\"SM1\",\"webhook\":{"
+	    "\"response\":{\"status_code\":502,\"body\":\"";
+	for (size_t len = 0; len < sizeof text; len++) {
+		struct alert alert;
+		alert_read((struct slice){text, len}, &alert);
+		/* a number that may go on is none */
+		bool whole = len >= strlen("{\"error_code\":11200.0,");
+		assert_int_equal(alert.error_code, whole ? 11200 : -1);
+		alert_done(&alert);
+	}
+	struct alert alert;
+	alert_read(slice_of(text), &alert);
+	assert_int_equal(alert.error_code, 11200);
+	assert_slice(alert.resource, "SM1");
+	assert_int_equal(alert.response_status, 502);
+	alert_done(&alert);
+	alert_read(SLICE("{\"error_code\":1,\"resource_sid\":\"SM1\" \"x\"} y"), &alert);
+	assert_int_equal(alert.error_code, 1);
+	assert_slice(alert.resource, NULL);
+	alert_done(&alert);
+}
+
+static void
 what_is_no_object_gives_an_alert_that_says_nothing(void **state)
 {
 	(void)state;
@@ -112,6 +139,7 @@ main(void)
 	    cmocka_unit_test(a_payload_of_event_streams_tells_its_message_at_the_top),
 	    cmocka_unit_test(the_message_has_several_names),
 	    cmocka_unit_test(a_number_may_be_a_text_and_an_odd_one_is_none),
+	    cmocka_unit_test(a_cut_payload_tells_what_comes_before_the_cut),
 	    cmocka_unit_test(what_is_no_object_gives_an_alert_that_says_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

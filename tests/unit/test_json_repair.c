@@ -152,6 +152,35 @@ what_has_no_shape_is_unreadable(void **state)
 	buffer_done(&out);
 }
 
+static void
+the_start_of_a_damaged_value_is_read_to_its_last_whole_member(void **state)
+{
+	(void)state;
+	static const struct row rows[] = {
+	    {SLICE_INIT("{\"a\":1,\"b\":[2,{\"c\":3},4"), "{\"a\":1,\"b\":[2,{\"c\":3}]}"},
+	    {SLICE_INIT("{\"a\":1,\"b\":{\"c\":\"x"), "{\"a\":1,\"b\":{}}"},
+	    {SLICE_INIT("{\"a\":{\"b\":1}"), "{\"a\":{\"b\":1}}"},
+	    {SLICE_INIT("{\"a\":1,\"b"), "{\"a\":1}"},
+	    {SLICE_INIT("{\"a\":1"), "{}"},
+	    {SLICE_INIT("{"), "{}"},
+	    {SLICE_INIT("[[1,2"), "[[1]]"},
+	    {SLICE_INIT("{\"a\":1,\"b\" 2,\"c\":3}"), "{\"a\":1}"},
+	    {SLICE_INIT("{\"a\":1} {"), "{\"a\":1}"},
+	    {SLICE_INIT("{\"a\":1e999,"), "{\"a\":{\"raw\":\"1e999\"}}"},
+	    {SLICE_INIT("x"), NULL},
+	    {SLICE_INIT("\"x"), NULL},
+	    {SLICE_INIT(""), NULL},
+	};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct buffer out = BUFFER_EMPTY;
+		bool read = rows[i].repaired != NULL;
+		assert_int_equal(
+		    json_repair_start(rows[i].source, &out), read ? RESULT_OK : RESULT_INVALID);
+		assert_slice(out.len == 0 ? SLICE_NONE : buffer_slice(&out), rows[i].repaired);
+		buffer_done(&out);
+	}
+}
+
 /* ---- elements ---- */
 
 /* The elements of body, each on a line with + if it is readable and - if not. */
@@ -359,6 +388,12 @@ any_bytes_are_covered_by_elements(void **state)
 			for (; at < start; at++)
 				assert_non_null(memchr(" \n\r\t,[]", body[at], 8));
 			at = start + piece.raw.len;
+			struct buffer begun = BUFFER_EMPTY;
+			struct json_t *beginning = NULL;
+			if (json_repair_start(piece.raw, &begun) == RESULT_OK)
+				assert_ok(json_load(buffer_slice(&begun), &beginning));
+			json_free(beginning);
+			buffer_done(&begun);
 			if (piece.readable)
 				assert_ok(json_load(buffer_slice(&out), &value));
 			else
@@ -379,6 +414,7 @@ main(void)
 	    cmocka_unit_test(a_whole_number_is_exact_however_it_is_written),
 	    cmocka_unit_test(a_value_that_nothing_holds_is_kept_as_its_text),
 	    cmocka_unit_test(what_has_no_shape_is_unreadable),
+	    cmocka_unit_test(the_start_of_a_damaged_value_is_read_to_its_last_whole_member),
 	    cmocka_unit_test(a_body_is_taken_element_by_element),
 	    cmocka_unit_test(whole_elements_count_in_a_body_that_is_cut),
 	    cmocka_unit_test(an_unreadable_element_leaves_its_siblings),

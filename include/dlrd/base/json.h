@@ -38,7 +38,10 @@ must_check enum result json_write(const struct json_t *value, struct buffer *out
  * counts. RESULT_INVALID for anything else; RESULT_NO_MEMORY. */
 must_check enum result json_parse(struct slice text, struct json_t **out_value);
 
-/* The same for what json_repair.h has written. */
+/* Reads what a text that is cut or damaged has before the damage (json_repair_start). */
+must_check enum result json_parse_start(struct slice text, struct json_t **out_value);
+
+/* Reads what json_repair.h has written. */
 must_check enum result json_load(struct slice text, struct json_t **out_value);
 
 /* What an object holds under key, borrowed; NULL where there is none or value is no object. */

@@ -26,6 +26,11 @@
  */
 must_check enum result json_repair(struct slice text, struct buffer *out, size_t *out_len);
 
+/* The same for an object or array that may be cut or unreadable: what comes before the damage is
+ * appended, up to the last whole member, with its containers closed. What comes behind the value is
+ * not read. */
+must_check enum result json_repair_start(struct slice text, struct buffer *out);
+
 /* Where one element of a body ends, and whether it can be read. */
 struct json_piece {
 	struct slice raw; /* as it came: the whole body, or without white space at its ends */

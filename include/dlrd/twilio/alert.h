@@ -22,7 +22,8 @@ struct alert {
 	struct json_t *payload;   /* owned */
 };
 
-/* Reads a payload. What is no JSON object gives an alert that says nothing. */
+/* Reads a payload; of one that is cut or damaged, what comes before the damage. What is no JSON
+ * object gives an alert that says nothing. */
 void alert_read(struct slice payload, struct alert *out_alert);
 
 /* Frees what alert_read made; the slices are no longer good. */
