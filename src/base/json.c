@@ -162,6 +162,20 @@ json_load(struct slice text, struct json_t **out_value)
 	return RESULT_OK;
 }
 
+static enum result
+load_container(struct slice text, struct json_t **out_value)
+{
+	struct json_t *value = NULL;
+	enum result result = json_load(text, &value);
+	if (result == RESULT_OK && !json_is_object(value) && !json_is_array(value)) {
+		json_free(value);
+		return RESULT_INVALID;
+	}
+	if (result == RESULT_OK)
+		*out_value = value;
+	return result;
+}
+
 enum result
 json_parse(struct slice text, struct json_t **out_value)
 {
@@ -171,8 +185,8 @@ json_parse(struct slice text, struct json_t **out_value)
 		text = slice_from(text, sizeof BYTE_ORDER_MARK - 1);
 	enum result result = json_repair(text, &repaired, &len);
 	if (result == RESULT_OK)
-		result =
-		    len < text.len ? RESULT_INVALID : json_load(buffer_slice(&repaired), out_value);
+		result = len < text.len ? RESULT_INVALID
+					: load_container(buffer_slice(&repaired), out_value);
 	buffer_done(&repaired);
 	return result;
 }
@@ -185,7 +199,7 @@ json_parse_start(struct slice text, struct json_t **out_value)
 		text = slice_from(text, sizeof BYTE_ORDER_MARK - 1);
 	enum result result = json_repair_start(text, &repaired);
 	if (result == RESULT_OK)
-		result = json_load(buffer_slice(&repaired), out_value);
+		result = load_container(buffer_slice(&repaired), out_value);
 	buffer_done(&repaired);
 	return result;
 }

@@ -1,7 +1,8 @@
 #include "dlrd/base/json_number.h"
 
-/* Doubles reach from about 1e-308 to 1.8e308; the last power of ten on each side is left out. */
-#define MAGNITUDE_MAX 308
+/* Doubles reach from about 1e-308 to 1.8e308. Those from 1e-307 to 1e308, with both, stay in this
+ * range when they are rounded to the digits that json_write gives them. */
+#define MAGNITUDE_MAX 309
 #define MAGNITUDE_MIN (-306)
 
 #define INT64_DIGITS 19     /* of the largest one */
@@ -94,7 +95,7 @@ number_to_int(const struct number *number, int64_t *out_value)
 {
 	uint64_t value = 0, limit = (uint64_t)INT64_MAX + number->negative;
 	int64_t left = number->magnitude; /* places before the point */
-	if (number->digits.len == 0) { /* zero */
+	if (number->digits.len == 0) {    /* zero */
 		*out_value = 0;
 		return true;
 	}
@@ -125,6 +126,9 @@ json_number_read(struct slice text, int64_t *out_value)
 		return JSON_NUMBER_NONE;
 	if (number_to_int(&number, out_value))
 		return JSON_NUMBER_INTEGER;
-	bool is_held = number.magnitude <= MAGNITUDE_MAX && number.magnitude >= MAGNITUDE_MIN;
+	bool is_held =
+	    number.magnitude >= MAGNITUDE_MIN &&
+	    (number.magnitude < MAGNITUDE_MAX ||
+		(number.magnitude == MAGNITUDE_MAX && slice_equal(number.digits, SLICE("1"))));
 	return is_held && !number.plain ? JSON_NUMBER_REAL : JSON_NUMBER_BEYOND;
 }

@@ -16,8 +16,8 @@ struct scan {
 	size_t at;      /* the next byte */
 	size_t text_at; /* where the last text begins: damage is seen only behind it */
 	size_t depth;   /* open containers */
-	char closers[JSON_DEPTH_MAX];
-	size_t good_len, good_depth; /* out and depth behind the last member that is whole */
+	char closers[JSON_DEPTH_MAX + 1]; /* and a value that stands for what was too deep */
+	size_t good_len, good_depth;      /* out and depth behind the last member that is whole */
 };
 
 /* --- bytes --- */
@@ -235,6 +235,16 @@ text_end(struct slice text, size_t at)
 	return 0;
 }
 
+#define RAW_BEGIN SLICE("{\"raw\":\"")
+
+/* Whether text begins with what append_raw writes, which is not repaired again. */
+static bool
+is_raw(struct slice text)
+{
+	size_t end = slice_starts_with(text, RAW_BEGIN) ? text_end(text, RAW_BEGIN.len - 1) : 0;
+	return end > 0 && end < text.len && text.ptr[end] == '}';
+}
+
 static bool
 read_too_deep(struct scan *scan)
 {
@@ -284,7 +294,8 @@ read_container(struct scan *scan)
 {
 	bool is_object = peek(scan) == '{';
 	char closer = is_object ? '}' : ']';
-	if (scan->depth == JSON_DEPTH_MAX)
+	if (scan->depth > JSON_DEPTH_MAX ||
+	    (scan->depth == JSON_DEPTH_MAX && !is_raw(slice_from(scan->text, scan->at))))
 		return read_too_deep(scan);
 	scan->closers[scan->depth++] = closer;
 	buffer_append_byte(scan->out, scan->text.ptr[scan->at++]);

@@ -133,8 +133,9 @@ static void
 only_one_whole_value_is_read(void **state)
 {
 	(void)state;
-	static const char *const bad[] = {"", " ", "{", "{}x", "{} {}", "{'a':1}", "[1 []]", "nul",
-	    "\"\xff", "{\"a\":1", "\xef\xbb\xbf", "\xef\xbb\xbf\xef\xbb\xbf{}"};
+	static const char *const bad[] = {"", " ", "{", "{}x", "{} {}", "{'a':1}", "[1 []]", "5",
+	    "null", "\"text\"", "nul", "\"\xff", "{\"a\":1", "\xef\xbb\xbf",
+	    "\xef\xbb\xbf\xef\xbb\xbf{}"};
 	struct json_t *value = NULL;
 	for (size_t i = 0; i < COUNT_OF(bad); i++) {
 		if (json_parse(slice_of(bad[i]), &value) != RESULT_INVALID)

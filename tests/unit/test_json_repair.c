@@ -86,7 +86,10 @@ a_whole_number_is_exact_however_it_is_written(void **state)
 	    {SLICE_INIT("0.93"), "0.93"},
 	    {SLICE_INIT("1e30"), "1e30"},
 	    {SLICE_INIT("-9223372036854775809.0"), "-9223372036854775809.0"},
-	    {SLICE_INIT("1e307"), "1e307"},
+	    {SLICE_INIT("1e308"), "1e308"},
+	    {SLICE_INIT("-10.00e307"), "-10.00e307"},
+	    {SLICE_INIT("0.99999999999999999e308"), "0.99999999999999999e308"},
+	    {SLICE_INIT("1e-307"), "1e-307"},
 	    {SLICE_INIT("1.5e-300"), "1.5e-300"},
 	};
 	assert_repaired(rows, COUNT_OF(rows));
@@ -104,6 +107,7 @@ a_value_that_nothing_holds_is_kept_as_its_text(void **state)
 	    {SLICE_INIT("[123456789012345678901234567890]"), RAW("123456789012345678901234567890")},
 	    {SLICE_INIT("[1e999]"), RAW("1e999")},
 	    {SLICE_INIT("[-1.5e308]"), RAW("-1.5e308")},
+	    {SLICE_INIT("[1e309]"), RAW("1e309")},
 	    {SLICE_INIT("[1e-999]"), RAW("1e-999")},
 	    {SLICE_INIT("[1e99999999999999999999999]"), RAW("1e99999999999999999999999")},
 	    {SLICE_INIT("[NaN]"), RAW("NaN")},
@@ -334,6 +338,33 @@ what_is_nested_too_deep_is_kept_as_its_text(void **state)
 	buffer_done(&out);
 }
 
+static void
+what_is_written_for_a_deep_value_is_read_as_it_is(void **state)
+{
+	(void)state;
+	static const char *const inner[] = {
+	    "1e999", "[[1],\"}]\"]", "{\"raw\":1}", "{\"raw\":\"x\",\"y\":1}"};
+	for (size_t i = 0; i < COUNT_OF(inner); i++) {
+		struct buffer deep = BUFFER_EMPTY, once = BUFFER_EMPTY, twice = BUFFER_EMPTY;
+		struct json_t *value = NULL;
+		size_t len;
+		for (int depth = 0; depth < JSON_DEPTH_MAX; depth++)
+			buffer_append_byte(&deep, '[');
+		buffer_append(&deep, slice_of(inner[i]));
+		for (int depth = 0; depth < JSON_DEPTH_MAX; depth++)
+			buffer_append_byte(&deep, ']');
+		assert_ok(json_repair(buffer_slice(&deep), &once, &len));
+		assert_ok(json_repair(buffer_slice(&once), &twice, &len));
+		assert_slice(buffer_slice(&twice), (buffer_append_byte(&once, '\0'), once.ptr));
+		assert_contains(buffer_slice(&twice), "[{\"raw\":\"");
+		assert_ok(json_load(buffer_slice(&twice), &value));
+		json_free(value);
+		buffer_done(&deep);
+		buffer_done(&once);
+		buffer_done(&twice);
+	}
+}
+
 /* What would take hours if time grew with the square of the size. */
 static void
 damage_costs_time_in_proportion_to_its_size(void **state)
@@ -422,6 +453,7 @@ main(void)
 	    cmocka_unit_test(a_persons_text_never_becomes_an_element),
 	    cmocka_unit_test(what_comes_behind_a_body_is_an_element_of_its_own),
 	    cmocka_unit_test(what_is_nested_too_deep_is_kept_as_its_text),
+	    cmocka_unit_test(what_is_written_for_a_deep_value_is_read_as_it_is),
 	    cmocka_unit_test(damage_costs_time_in_proportion_to_its_size),
 	    cmocka_unit_test(any_bytes_are_covered_by_elements),
 	};

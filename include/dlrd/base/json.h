@@ -33,15 +33,15 @@ void json_add_text(struct json_t *object, struct slice key, struct slice text);
 /* Appends the value as compact JSON in insertion order. RESULT_NO_MEMORY when it could not. */
 must_check enum result json_write(const struct json_t *value, struct buffer *out);
 
-/* Reads one JSON value from text, which must be it and nothing else, but for a byte order mark; odd
- * values in it are repaired (json_repair.h). Of a key that an object has twice the last value
- * counts. RESULT_INVALID for anything else; RESULT_NO_MEMORY. */
+/* Reads one JSON object or array from text, which must be it and nothing else, but for a byte order
+ * mark; odd values in it are repaired (json_repair.h). Of a key that an object has twice the last
+ * value counts. RESULT_INVALID for anything else; RESULT_NO_MEMORY. */
 must_check enum result json_parse(struct slice text, struct json_t **out_value);
 
 /* Reads what a text that is cut or damaged has before the damage (json_repair_start). */
 must_check enum result json_parse_start(struct slice text, struct json_t **out_value);
 
-/* Reads what json_repair.h has written. */
+/* Reads a value of any kind that json_repair.h has written. */
 must_check enum result json_load(struct slice text, struct json_t **out_value);
 
 /* What an object holds under key, borrowed; NULL where there is none or value is no object. */
