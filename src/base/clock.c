@@ -44,9 +44,9 @@ clock_format(int64_t wall_us, char out_text[CLOCK_TEXT_SIZE])
 	if (gmtime_r(&when, &parts) == NULL)
 		memset(&parts, 0, sizeof parts);
 	/* strftime's %Y has no leading zeros. */
-	snprintf(out_text, CLOCK_TEXT_SIZE, "%04lld-%02d-%02dT%02d:%02d:%02d.%03dZ",
-	    parts.tm_year + 1900LL, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min,
-	    parts.tm_sec, (int)(rest / 1000));
+	size_t len = (size_t)snprintf(out_text, CLOCK_TEXT_SIZE, "%04d", parts.tm_year + 1900);
+	len += strftime(out_text + len, CLOCK_TEXT_SIZE - len, "-%m-%dT%H:%M:%S", &parts);
+	snprintf(out_text + len, CLOCK_TEXT_SIZE - len, ".%03dZ", (int)(rest / 1000));
 	return out_text;
 }
 
