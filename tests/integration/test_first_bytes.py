@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from harness import (SAMPLE_TARGET, Connection, new_sid, request_bytes, signed_post,
+from harness import (MHD, SAMPLE_TARGET, Connection, new_sid, request_bytes, signed_post,
                      status_params, until)
 
 PROXY_V2 = b"\r\n\r\n\x00\r\nQUIT\n"
@@ -62,10 +62,12 @@ def test_a_connection_that_does_not_speak_http_is_logged_with_its_remedy_and_cou
     before, data = reasons(daemon), make()
     with daemon.connect() as connection:
         try:
-            for at in range(20 if pieces else 0):
-                connection.send(data[at:at + 1])
+            # libmicrohttpd 1.0 ends a connection at its first empty line.
+            first = 5 if reason == "proxy_v2" else 1
+            ends = [*range(first, 20)] if pieces else []
+            for start, end in zip([0, *ends], [*ends, len(data)]):
+                connection.send(data[start:end])
                 time.sleep(0.002)
-            connection.send(data[20 if pieces else 0:])
             time.sleep(0.05)
         except OSError:
             pass  # it is closed already
@@ -122,7 +124,8 @@ def test_connections_that_brought_a_request_are_not_counted_as_without(daemon):
         assert connection.ask(request()).status == 204
         connection.send(b"PROXY TCP4 192.0.2.1 192.0.2.2 5000 443\r\n")
     assert daemon.ask(request_bytes("GET", "/nothing")).status == 404
-    assert daemon.ask(b"\r\n" + request()).status == 204
+    if MHD < (1,):
+        assert daemon.ask(b"\r\n" + request()).status == 204
     until(lambda: daemon.metric("dlrd_connections") == 0)
     assert counted(daemon, before) == {}
 
