@@ -1,4 +1,5 @@
-/* address: a sender, a person's address, or a number as people write it. */
+/* address: a sender, a person's address, or a number as people write it. Lines: the configured
+ * country code; the text. */
 #include "dlrd/twilio/address.h"
 
 #include "fuzz.h"
@@ -7,12 +8,16 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_input input = fuzz_begin(data, size);
-	struct slice text = fuzz_rest(&input), person = address_of_person(text);
+	struct slice country = fuzz_line(&input), text = fuzz_rest(&input);
+	struct slice person = address_of_person(text);
+	int64_t code = 0;
+	if (slice_to_int(country, &code) != RESULT_OK || code > ADDRESS_COUNTRY_MAX)
+		code = 0;
 	struct address_spellings spellings;
 	CHECK(address_kind_name(address_kind(text)).len > 0);
 	CHECK((address_kind(text) == ADDRESS_NONE) == (text.len == 0));
 	CHECK(person.len <= text.len && slice_equal(address_of_person(person), person));
-	address_spell(text, &spellings);
+	address_spell(text, code, &spellings);
 	CHECK(spellings.count <= ADDRESS_SPELLINGS_MAX);
 	for (size_t i = 0; i < spellings.count; i++) {
 		struct slice item = spellings.items[i];

@@ -10,8 +10,9 @@
 
 #define ENTRIES_MAX 32
 #define START_US (INT64_C(480000) * CLOCK_HOUR_US)
-#define STEP_US (20 * 60 * CLOCK_SECOND_US) /* some replies are within [replies] late, others not \
-					     */
+#define STEP_US                                                                           \
+	(20 * 60 * CLOCK_SECOND_US) /* some replies are within [replies] late, others not \
+				     */
 
 static struct routes routes;
 static char *template; /* an empty store, as bytes */

@@ -2,6 +2,7 @@
  * a header's signature. What is read, written and read again is the same. */
 #include "dlrd/base/clock.h"
 #include "dlrd/base/socket.h"
+#include "dlrd/twilio/shared_keys.h"
 #include "dlrd/twilio/signature.h"
 
 #include "fuzz.h"
@@ -46,6 +47,15 @@ check_signature(struct slice text)
 	CHECK(slice_equal(slice_of(written), text));
 }
 
+/* The header of a request that is signed with a shared key. */
+static void
+check_claim(struct slice text)
+{
+	struct slice id = SLICE_NONE;
+	if (shared_key_read_claim(text, &id) == SHARED_KEY_CLAIMED)
+		CHECK(shared_key_is_id(id) && id.len < text.len);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -54,6 +64,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_time(text);
 	check_socket(text);
 	check_signature(text);
+	check_claim(text);
 	fuzz_end(&input);
 	return 0;
 }
