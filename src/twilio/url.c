@@ -115,12 +115,22 @@ spell(const struct url_parts *parts, struct slice port)
 	return text.ptr;
 }
 
+/* A NUL would end the text early; no client can send a request to a URL with a space in it. */
+static bool
+is_visible(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if ((unsigned char)text.ptr[i] <= ' ' || text.ptr[i] == 0x7f)
+			return false;
+	return true;
+}
+
 enum result
 url_base_init(struct url_base *base, struct slice text, struct failure *failure)
 {
 	struct url_parts parts;
 	struct slice authority, path;
-	if (url_split(text, &authority, &path) != RESULT_OK ||
+	if (!is_visible(text) || url_split(text, &authority, &path) != RESULT_OK ||
 	    url_read_parts(text, &parts) != RESULT_OK)
 		return failure_set(failure, RESULT_INVALID,
 		    "\"%.*s\" is no URL; write it like https://callbacks.example.com",

@@ -66,7 +66,8 @@ what_is_no_public_url_is_refused(void **state)
 	static const char *const bad[] = {"", "example.com", "ftp://a.b", "https:/a.b", "https://",
 	    "https:///x", "https://:443", "https://a.b:", "https://a.b:0", "https://a.b:65536",
 	    "https://a.b:x", "https://[::1", "https://[::1]x", "://a.b", "httpss://a.b",
-	    "https://user@", "//a.b", " https://a.b"};
+	    "https://user@", "//a.b", " https://a.b", "https://a b", "https://a.b/\x1b[31m",
+	    "https://a.b\n", "https://a.b/\x7f"};
 	struct url_base base = {{NULL}};
 	struct failure failure;
 	for (size_t i = 0; i < COUNT_OF(bad); i++) {
