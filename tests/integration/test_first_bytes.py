@@ -2,11 +2,13 @@
 with the setting to change."""
 
 import re
+import shutil
+import subprocess
 import time
 
 import pytest
 
-from harness import (MHD, SAMPLE_TARGET, Connection, new_sid, request_bytes, signed_post,
+from harness import (MHD, SAMPLE_TARGET, Connection, free_port, new_sid, request_bytes, signed_post,
                      status_params, until)
 
 PROXY_V2 = b"\r\n\r\n\x00\r\nQUIT\n"
@@ -138,3 +140,41 @@ def test_a_mistake_on_a_unix_socket_names_it(make_daemon):
     with Connection(path) as connection:
         connection.send(b"PROXY UNKNOWN\r\n")
         until(lambda: lines(daemon, "a client on a unix socket sends a PROXY header"))
+
+
+HAPROXY = """
+defaults
+	mode http
+	timeout connect 2s
+	timeout client 5s
+	timeout server 5s
+listen front
+	bind 127.0.0.1:{port}
+	server dlrd 127.0.0.1:{upstream} {setting}
+"""
+
+
+@pytest.mark.skipif(not shutil.which("haproxy"), reason="haproxy is not installed")
+@pytest.mark.parametrize("setting, reason, remedy", [
+    ("send-proxy", "proxy_v1", "remove send-proxy "), ("send-proxy-v2", "proxy_v2", "remove send-proxy-v2"),
+    ("ssl verify none", "tls", "remove ssl"), ("proto h2", "http2", "remove proto h2")])
+def test_the_setting_of_a_real_proxy_is_named(daemon, setting, reason, remedy):
+    port, before = free_port(), reasons(daemon)
+    config = daemon.home / "haproxy.cfg"
+    config.write_text(HAPROXY.format(port=port, upstream=daemon.port, setting=setting))
+    proxy = subprocess.Popen(["haproxy", "-db", "-f", str(config)], stderr=subprocess.DEVNULL)
+    try:
+        def asked():
+            try:
+                with Connection(("127.0.0.1", port)) as connection:
+                    return connection.ask(request()).status >= 400
+            except OSError:
+                return False
+        until(asked, what="an error from the proxy")
+        until(lambda: counted(daemon, before).get(reason))
+        assert set(counted(daemon, before)) == {reason}
+        assert until(lambda: lines(daemon, remedy), what="the log line")
+    finally:
+        proxy.terminate()
+        proxy.wait(10)
+    assert daemon.events() == []
