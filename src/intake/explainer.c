@@ -96,7 +96,8 @@ read_request(
     struct explainer *explainer, const struct quarantined *quarantined, struct examination *out)
 {
 	const struct request_head head = request_head_of(quarantined, quarantined->target);
-	const struct route *route = routes_find(explainer->options.routes, quarantined->route);
+	const struct route *route =
+	    routes_find(explainer->options.routes, url_path(quarantined->target));
 	bool is_get = slice_equal(quarantined->method, SLICE("GET"));
 	bool is_form = is_get || form_is_body(quarantined->media_type, quarantined->body);
 	*out = (struct examination){.request = {.is_get = is_get,
@@ -261,7 +262,9 @@ tell(struct explainer *explainer, const struct quarantined *request,
 	if (explainer->options.failures != NULL)
 		signature_failures_note(explainer->options.failures, request->route,
 		    request->account, diagnosis, request->first_us);
-	if (!log_limit_allows(&explainer->logs[diagnosis->fits], 1, &swallowed))
+	/* The handler has logged a path without a section. */
+	if (request->route.len == 0 ||
+	    !log_limit_allows(&explainer->logs[diagnosis->fits], 1, &swallowed))
 		return;
 	double refused = count_refused(explainer), others = refused - explainer->told - 1;
 	explainer->told = refused;
@@ -284,6 +287,39 @@ is_proven(const struct verify_request *request, const struct diagnosis *diagnosi
 		return true;
 	return signature_check_body(url_query(request->target), request->body) ==
 	       SIGNATURE_BODY_MATCHES;
+}
+
+/* Whether the request would be accepted if its path had a section. */
+static bool
+verifies(struct explainer *explainer, const struct examination *examination)
+{
+	struct verification verification;
+	verifier_verify(
+	    explainer->options.verifier, &examination->request, &explainer->scratch, &verification);
+	return verification.verdict == VERDICT_VALID;
+}
+
+/* A request for a path without a section. Its signature may be right, or explained as any other's;
+ * otherwise the path is what is known to be wrong. */
+static void
+examine_unrouted(struct explainer *explainer, struct quarantined *request)
+{
+	struct examination examination;
+	struct diagnosis made = {.fits = false};
+	int64_t start_us = clock_processor_us();
+	if (!has_time(explainer))
+		return;
+	read_request(explainer, request, &examination);
+	bool verified = verifies(explainer, &examination);
+	explainer->time_us -= clock_processor_us() - start_us;
+	if (!verified)
+		diagnose(explainer, &examination, NULL, &made);
+	request->proven = verified || is_proven(&examination.request, &made);
+	if (!made.fits)
+		diagnosis_of_no_route(url_path(request->target), verified, &made);
+	request->cause = slice_of(diagnosis_cause_name(made.cause));
+	tell(explainer, request, &made);
+	url_base_done(&examination.derived);
 }
 
 static void
@@ -321,12 +357,18 @@ explainer_examine(void *context, struct quarantined *request)
 	size_t index;
 	request->cause = SLICE("undiagnosed");
 	request->proven = false;
-	if (request->body.len <= EXPLAINED_BODY_MAX &&
-	    (explainer->precedents[0] != NULL || has_time(explainer)))
+	if (request->body.len <= EXPLAINED_BODY_MAX && request->route.len == 0)
+		examine_unrouted(explainer, request);
+	else if (request->body.len <= EXPLAINED_BODY_MAX &&
+		 (explainer->precedents[0] != NULL || has_time(explainer)))
 		examine(explainer, request);
 	release_work(explainer);
-	return request->proven || request->account.ptr == NULL ||
-	       verifier_find_account(explainer->options.verifier, request->account, &index);
+
+	bool is_known =
+	    request->account.ptr == NULL ||
+	    verifier_find_account(explainer->options.verifier, request->account, &index);
+	request->stray = request->route.len == 0 || (!is_known && !request->proven);
+	return true;
 }
 
 /* --- what was signed --- */

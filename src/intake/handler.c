@@ -181,7 +181,8 @@ is_get(const struct request_head *head)
 /* Twilio alone sends a signature: what is refused by its head is then most probably a receipt that
  * a wrong setting loses. Without the query, which names campaigns and people. */
 static void
-tell_refused_head(struct handler *handler, const struct request_head *head, unsigned status)
+tell_refused_head(
+    struct handler *handler, const struct request_head *head, unsigned status, bool kept)
 {
 	static const struct {
 		unsigned status;
@@ -211,10 +212,21 @@ tell_refused_head(struct handler *handler, const struct request_head *head, unsi
 	buffer_append_visible(&shown,
 	    (struct slice){path.ptr, path.len < SHOWN_PATH_MAX ? path.len : SHOWN_PATH_MAX});
 	log_line(LOG_WARNING,
-	    "answered %u to a request with a signature, on \"%.*s\", and did not keep it: %s (%llu "
-	    "more since the last such line)",
-	    status, SLICE_ARG(buffer_slice(&shown)), why, (unsigned long long)swallowed);
+	    "answered %u to a request with a signature, on \"%.*s\", and %s: %s (%llu more since "
+	    "the last such line)",
+	    status, SLICE_ARG(buffer_slice(&shown)),
+	    kept ? "put it into the quarantine" : "did not keep it", why,
+	    (unsigned long long)swallowed);
 	buffer_done(&shown);
+}
+
+/* Twilio alone sends a signature, so a path without a section is most probably our own mistake: its
+ * body is wanted before it is answered 404. */
+static bool
+is_kept_without_route(const struct handler *handler, const struct request_head *head)
+{
+	return handler->options.quarantine != NULL && handler->options.metrics != NULL &&
+	       head->signatures == 1 && (is_get(head) || slice_equal(head->method, SLICE("POST")));
 }
 
 unsigned
@@ -231,7 +243,7 @@ handler_head(struct handler *handler, const struct request_head *head, bool *out
 		status = 414, outcome = OUTCOME_TOO_LARGE;
 	else if (head->header_bytes > limits->headers_max)
 		status = 431, outcome = OUTCOME_TOO_LARGE;
-	else if (route == NULL)
+	else if (route == NULL && !is_kept_without_route(handler, head))
 		status = 404, outcome = OUTCOME_NO_ROUTE;
 	else if (!is_get(head) && !slice_equal(head->method, SLICE("POST")))
 		status = 405, outcome = OUTCOME_METHOD;
@@ -239,7 +251,7 @@ handler_head(struct handler *handler, const struct request_head *head, bool *out
 		status = 413, outcome = OUTCOME_TOO_LARGE;
 	if (status != 0) {
 		count(handler, route, outcome);
-		tell_refused_head(handler, head, status);
+		tell_refused_head(handler, head, status, false);
 	}
 	return status;
 }
@@ -311,7 +323,8 @@ offer(struct handler *handler, const struct request_head *head, const struct rou
 	const struct quarantined quarantined = {.first_us = now_us,
 	    .method = head->method,
 	    .target = head->target,
-	    .route = slice_of(route->path),
+	    .route = route == NULL ? SLICE("") : slice_of(route->path),
+	    .stray = route == NULL,
 	    .media_type = head->media_type,
 	    .body = request->is_get ? SLICE_NONE : request->body,
 	    .account = verify_request_account(request),
@@ -461,10 +474,31 @@ release_work(struct handler *handler)
 		buffer_done(&handler->scratch);
 }
 
+/* A path without a section: 404, and kept for when it has one. */
+static struct ruling
+rule_without_route(
+    struct handler *handler, const struct request_head *head, struct slice body, int64_t now_us)
+{
+	struct named_accounts named;
+	bool get = is_get(head);
+	verifier_name_accounts(
+	    handler->options.verifier, get ? url_query(head->target) : body, &named);
+	const struct verify_request request = {
+	    .is_get = get, .body = body, .named = &named, .settings = head->settings};
+	if (handler->options.quarantine != NULL)
+		offer(handler, head, NULL, &request, now_us);
+	count(handler, NULL, OUTCOME_NO_ROUTE);
+	tell_refused_head(handler, head, 404, true);
+	return (struct ruling){.status = 404};
+}
+
 static struct ruling
 rule(struct handler *handler, const struct request_head *head, struct slice body, int64_t now_us)
 {
 	const struct route *route = routes_find(handler->options.routes, url_path(head->target));
+	if (route == NULL)
+		return rule_without_route(handler, head, body, now_us);
+
 	struct verification verification = {.verdict = VERDICT_MISMATCH};
 	bool get = is_get(head), is_form = get || form_is_body(head->media_type, body);
 	struct ruling ruling = {

@@ -25,7 +25,7 @@ struct quarantine {
 	char *path;
 	struct quarantine_handle handle;
 	struct quarantine_table table;
-	struct bucket unproven;
+	struct bucket unproven, stray;
 	int wal_pages;          /* in the log, as of the last commit */
 	int64_t age_us;         /* the clock that age is counted by, */
 	int64_t saved_us;       /* what the file knows of it, */
@@ -129,6 +129,10 @@ quarantine_open(const struct quarantine_options *options, struct quarantine **ou
 	quarantine->options = with_defaults(options);
 	quarantine->unproven = (struct bucket){
 	    quarantine->options.unproven, quarantine->options.unproven.burst * TOKEN, 0};
+	const struct quarantine_rate *rate = &quarantine->options.unproven;
+	const struct quarantine_rate stray = {rate->per_second / QUARANTINE_STRAY_SHARE + 1,
+	    rate->burst / QUARANTINE_STRAY_SHARE + 1};
+	quarantine->stray = (struct bucket){stray, stray.burst * TOKEN, 0};
 	quarantine->path = strdup(options->path);
 	quarantine_queue_init(&quarantine->queue, &quarantine->options);
 	enum result result = RESULT_OK;
@@ -237,6 +241,12 @@ take_token(struct bucket *bucket)
 	return true;
 }
 
+static struct bucket *
+bucket_of(struct quarantine *quarantine, const struct quarantined *request)
+{
+	return request->stray ? &quarantine->stray : &quarantine->unproven;
+}
+
 /* Takes those out of the list that are not to be written. */
 static struct quarantine_item *
 examine_list(struct quarantine *quarantine, struct quarantine_item *list,
@@ -251,7 +261,7 @@ examine_list(struct quarantine *quarantine, struct quarantine_item *list,
 			quarantine_queue_examined(&quarantine->queue, item);
 		}
 		bool passed = wanted && !item->examined && !item->request.proven &&
-			      !take_token(&quarantine->unproven);
+			      !take_token(bucket_of(quarantine, &item->request));
 		if (wanted && !passed) {
 			item->examined = true;
 			at = &item->next;
@@ -278,7 +288,7 @@ doubt_many_of_one_signature(
 	int code = quarantine_table_count_signature(
 	    &quarantine->table, request->signature, QUARANTINE_SAME_SIGNATURE_MAX, &count);
 	request->proven = count < QUARANTINE_SAME_SIGNATURE_MAX;
-	*out_passed = !request->proven && !take_token(&quarantine->unproven);
+	*out_passed = !request->proven && !take_token(bucket_of(quarantine, request));
 	return code;
 }
 
@@ -309,11 +319,26 @@ keep(struct quarantine *quarantine, struct quarantined *request, struct quaranti
 	return quarantine_table_insert(&quarantine->table, request, digest, quarantine->age_us);
 }
 
+static uint64_t
+entries_max(const struct quarantine *quarantine, bool stray)
+{
+	return quarantine->options.entries_max / (stray ? QUARANTINE_STRAY_SHARE : 1);
+}
+
+static uint64_t
+bytes_max(const struct quarantine *quarantine, bool stray)
+{
+	return quarantine->options.bytes_max / (stray ? QUARANTINE_STRAY_SHARE : 1);
+}
+
 static bool
 is_over(const struct quarantine *quarantine)
 {
-	return quarantine->table.size.entries > quarantine->options.entries_max ||
-	       quarantine->table.size.bytes > quarantine->options.bytes_max;
+	for (int stray = 0; stray < 2; stray++)
+		if (quarantine_table_is_over(&quarantine->table, stray,
+			entries_max(quarantine, stray), bytes_max(quarantine, stray)))
+			return true;
+	return false;
 }
 
 static void
@@ -347,9 +372,9 @@ write_list(struct quarantine *quarantine, struct quarantine_item *list,
 	if (code == SQLITE_OK)
 		code = quarantine_table_expire(
 		    table, quarantine->age_us - options->keep_us, &changes.expired);
-	if (code == SQLITE_OK)
-		code = quarantine_table_evict(
-		    table, options->entries_max, options->bytes_max, &changes.evicted);
+	for (int stray = 0; stray < 2 && code == SQLITE_OK; stray++)
+		code = quarantine_table_evict(table, stray, entries_max(quarantine, stray),
+		    bytes_max(quarantine, stray), &changes.evicted);
 	if (code == SQLITE_OK)
 		code = quarantine_table_save_clock(table, quarantine->age_us, quarantine->seen_us);
 	if (code == SQLITE_OK)

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#define VERSION 2
+#define VERSION 3
 
 static const struct database_owner owner = {
     .name = "quarantine", .application_id = 0x646c7271 /* "dlrq" */, .version = VERSION};
@@ -10,6 +10,7 @@ static const struct database_owner owner = {
 /* From each version to the next. */
 static const char *const steps[VERSION - 1] = {
     "ALTER TABLE request ADD COLUMN settings TEXT",
+    "ALTER TABLE request ADD COLUMN stray INTEGER NOT NULL DEFAULT 0",
 };
 
 /* aged_us is when an entry was kept, by the clock that age is counted by; draw decides who goes
@@ -38,7 +39,8 @@ static const char schema[] =
     " media_type TEXT,"
     " target BLOB,"
     " body BLOB,"
-    " settings TEXT"
+    " settings TEXT,"
+    " stray INTEGER NOT NULL DEFAULT 0"
     ") STRICT;"
     "CREATE INDEX request_group ON request(proven, account, route, cause, from_trusted_proxy,"
     " aged_us, draw, size);"
@@ -52,7 +54,7 @@ static const char schema[] =
 #define COLUMNS                                                                            \
 	"id, first_us, last_us, count, proven, from_trusted_proxy, method, target, route," \
 	" media_type, body, account, signature, host, forwarded_proto, forwarded_host,"    \
-	" original_uri, cause, settings"
+	" original_uri, cause, settings, stray"
 
 static const char *const question_texts[QUARANTINE_QUESTION_COUNT] = {
     [QUESTION_OLDEST] = "SELECT " COLUMNS " FROM request WHERE id > ?1 ORDER BY id LIMIT ?2",
@@ -231,6 +233,7 @@ request_of(sqlite3_stmt *row)
 	    .original_uri = database_column(row, 16),
 	    .cause = database_column(row, 17),
 	    .settings = database_column(row, 18),
+	    .stray = sqlite3_column_int(row, 19) != 0,
 	};
 }
 

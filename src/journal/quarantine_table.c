@@ -11,16 +11,19 @@
  * each step. */
 #define SLACK 64
 
-/* The unproven entries that go for ?1 of weight, which is 1 for entries or size for bytes. level is
- * how far up in its group an entry stands: who stands highest goes first, whatever its group, so
- * the largest groups shrink to the same height. */
-#define EVICT_UNPROVEN(weight)                                                                   \
-	"DELETE FROM request WHERE id IN (SELECT id FROM (SELECT id, sum(w) OVER"                \
-	" (ORDER BY level DESC, draw ROWS UNBOUNDED PRECEDING) - w AS before FROM"               \
-	" (SELECT id, draw, " weight " AS w, sum(" weight ") OVER (PARTITION BY account, route," \
-	" cause, from_trusted_proxy, aged_us / 3600000000 ORDER BY draw DESC ROWS UNBOUNDED "    \
-	"PRECEDING) AS level"                                                                    \
-	" FROM request WHERE proven = 0)) WHERE before < ?1) RETURNING size, proven"
+#define RETURNING " RETURNING size, proven, stray"
+
+/* The unproven entries of a part (?2) that go for ?1 of weight, which is 1 for entries or size for
+ * bytes. level is how far up in its group an entry is: the highest go first, whatever their group,
+ * so the largest groups shrink to the same height. Path and account of strays are made up. */
+#define EVICT_UNPROVEN(weight)                                                                \
+	"DELETE FROM request WHERE id IN (SELECT id FROM (SELECT id, sum(w) OVER"             \
+	" (ORDER BY level DESC, draw ROWS UNBOUNDED PRECEDING) - w AS before FROM"            \
+	" (SELECT id, draw, " weight " AS w, sum(" weight ") OVER (PARTITION BY"              \
+	" iif(stray, NULL, account), iif(stray, NULL, route),"                                \
+	" cause, from_trusted_proxy, aged_us / 3600000000 ORDER BY draw DESC ROWS UNBOUNDED " \
+	"PRECEDING) AS level"                                                                 \
+	" FROM request WHERE proven = 0 AND stray = ?2)) WHERE before < ?1)" RETURNING
 
 static const char *const statement_texts[QUARANTINE_STATEMENT_COUNT] = {
     [QUARANTINE_BEGIN] = "BEGIN IMMEDIATE",
@@ -33,29 +36,29 @@ static const char *const statement_texts[QUARANTINE_STATEMENT_COUNT] = {
     [QUARANTINE_INSERT] =
 	"INSERT INTO request(digest, first_us, last_us, count, proven, from_trusted_proxy, aged_us,"
 	" draw, size, method, route, account, cause, signature, host, forwarded_proto,"
-	" forwarded_host, original_uri, media_type, target, body, settings) VALUES(?1, ?2, ?2, 1, "
-	"?3,"
-	" ?4, ?5, random(), ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
+	" forwarded_host, original_uri, media_type, target, body, settings, stray)"
+	" VALUES(?1, ?2, ?2, 1, ?3, ?4, ?5, random(), ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,"
+	" ?16, ?17, ?18, ?19, ?20)",
     [QUARANTINE_REPEAT] =
 	"UPDATE request SET count = count + 1, last_us = max(last_us, ?2),"
 	" cause = iif(?3 >= proven, ?4, cause), proven = max(proven, ?3) WHERE id = ?1",
-    [QUARANTINE_REMOVE] = "DELETE FROM request WHERE id = ?1 RETURNING size, proven",
+    [QUARANTINE_REMOVE] = "DELETE FROM request WHERE id = ?1" RETURNING,
     [QUARANTINE_OLDEST] = "SELECT min(aged_us) FROM request",
-    [QUARANTINE_EXPIRE] = "DELETE FROM request WHERE aged_us < ?1 RETURNING size, proven",
+    [QUARANTINE_EXPIRE] = "DELETE FROM request WHERE aged_us < ?1" RETURNING,
     [QUARANTINE_EVICT_UNPROVEN_ENTRIES] = EVICT_UNPROVEN("1"),
     [QUARANTINE_EVICT_UNPROVEN_BYTES] = EVICT_UNPROVEN("size"),
     /* The oldest one; by id, since the clock may have jumped. The unproven ones before it are gone,
      * so no index is quicker than the table, but SQLite cannot know (hence the +). */
     [QUARANTINE_EVICT_PROVEN] = "DELETE FROM request WHERE id ="
-				" (SELECT id FROM request WHERE +proven = 1 ORDER BY id LIMIT 1)"
-				" RETURNING size, proven",
+				" (SELECT id FROM request WHERE +proven = 1 AND stray = ?1"
+				" ORDER BY id LIMIT 1)" RETURNING,
     [QUARANTINE_SAVE_CLOCK] = "UPDATE clock SET age_us = ?1, seen_us = ?2",
 };
 
 int
 quarantine_table_open(struct quarantine_table *table, sqlite3 *db)
 {
-	int64_t entries = 0, proven = 0, bytes = 0;
+	int64_t entries = 0, proven = 0, bytes = 0, stray_entries = 0, stray_bytes = 0;
 	int code = SQLITE_OK;
 	for (size_t i = 0; code == SQLITE_OK && i < QUARANTINE_STATEMENT_COUNT; i++)
 		code = database_prepare(db, statement_texts[i], &table->statements[i]);
@@ -67,9 +70,17 @@ quarantine_table_open(struct quarantine_table *table, sqlite3 *db)
 	if (code == SQLITE_OK)
 		code = database_number(db, "SELECT coalesce(sum(size), 0) FROM request", &bytes);
 	if (code == SQLITE_OK)
+		code = database_number(
+		    db, "SELECT count(*) FROM request WHERE stray = 1", &stray_entries);
+	if (code == SQLITE_OK)
+		code = database_number(
+		    db, "SELECT coalesce(sum(size), 0) FROM request WHERE stray = 1", &stray_bytes);
+	if (code == SQLITE_OK)
 		table->size = (struct quarantine_size){.entries = (uint64_t)entries,
 		    .proven = (uint64_t)proven,
-		    .bytes = (uint64_t)bytes};
+		    .bytes = (uint64_t)bytes,
+		    .stray_entries = (uint64_t)stray_entries,
+		    .stray_bytes = (uint64_t)stray_bytes};
 	return code;
 }
 
@@ -154,11 +165,14 @@ quarantine_table_insert(struct quarantine_table *table, const struct quarantined
 	database_bind_bytes(row, 17, request->target);
 	database_bind_bytes(row, 18, request->body);
 	database_bind_text(row, 19, request->settings);
+	sqlite3_bind_int(row, 20, request->stray);
 	int code = database_run(row);
 	if (code == SQLITE_OK) {
 		table->size.entries++;
 		table->size.proven += request->proven;
 		table->size.bytes += size;
+		table->size.stray_entries += request->stray;
+		table->size.stray_bytes += request->stray ? size : 0;
 	}
 	return code;
 }
@@ -178,14 +192,18 @@ quarantine_table_repeat(struct quarantine_table *table, const struct quarantined
 	return code;
 }
 
-/* Runs a statement that gives back the size and the proof of each entry that it deletes. */
+/* Runs a statement that gives back size, proof and part of each entry that it deletes. */
 static int
 delete_entries(struct quarantine_table *table, sqlite3_stmt *statement, size_t *changed)
 {
 	int code;
 	while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
+		uint64_t size = (uint64_t)sqlite3_column_int64(statement, 0);
+		bool stray = sqlite3_column_int(statement, 2) != 0;
 		table->size.entries--;
-		table->size.bytes -= (uint64_t)sqlite3_column_int64(statement, 0);
+		table->size.bytes -= size;
+		table->size.stray_entries -= stray;
+		table->size.stray_bytes -= stray ? size : 0;
 		table->size.proven -= (uint64_t)sqlite3_column_int64(statement, 1);
 		++*changed;
 	}
@@ -211,35 +229,55 @@ quarantine_table_expire(struct quarantine_table *table, int64_t before_us, size_
 	return delete_entries(table, statement, expired);
 }
 
+static uint64_t
+entries_of(const struct quarantine_table *table, bool stray)
+{
+	return stray ? table->size.stray_entries : table->size.entries - table->size.stray_entries;
+}
+
+static uint64_t
+bytes_of(const struct quarantine_table *table, bool stray)
+{
+	return stray ? table->size.stray_bytes : table->size.bytes - table->size.stray_bytes;
+}
+
+bool
+quarantine_table_is_over(
+    const struct quarantine_table *table, bool stray, uint64_t entries_max, uint64_t bytes_max)
+{
+	return entries_of(table, stray) > entries_max || bytes_of(table, stray) > bytes_max;
+}
+
+static int
+evict_unproven(struct quarantine_table *table, enum quarantine_statement kind, bool stray,
+    uint64_t is, uint64_t max, size_t *evicted)
+{
+	sqlite3_stmt *statement = table->statements[kind];
+	if (is <= max)
+		return SQLITE_OK;
+	sqlite3_bind_int64(statement, 1, (sqlite3_int64)(is - max + max / SLACK));
+	sqlite3_bind_int(statement, 2, stray);
+	return delete_entries(table, statement, evicted);
+}
+
 /* Proven entries go when nothing else is left to go, and then exactly as many as must: the slack
  * is the unproven ones' to give. */
 int
-quarantine_table_evict(
-    struct quarantine_table *table, uint64_t entries_max, uint64_t bytes_max, size_t *evicted)
+quarantine_table_evict(struct quarantine_table *table, bool stray, uint64_t entries_max,
+    uint64_t bytes_max, size_t *evicted)
 {
-	const struct {
-		enum quarantine_statement statement;
-		const uint64_t *is;
-		uint64_t max, slack;
-	} rows[] = {
-	    {QUARANTINE_EVICT_UNPROVEN_ENTRIES, &table->size.entries, entries_max,
-		entries_max / SLACK},
-	    {QUARANTINE_EVICT_UNPROVEN_BYTES, &table->size.bytes, bytes_max, bytes_max / SLACK},
-	};
-	int code = SQLITE_OK;
-	for (size_t i = 0; code == SQLITE_OK && i < sizeof rows / sizeof rows[0]; i++) {
-		if (*rows[i].is <= rows[i].max)
-			continue;
-		sqlite3_stmt *statement = table->statements[rows[i].statement];
-		sqlite3_bind_int64(
-		    statement, 1, (sqlite3_int64)(*rows[i].is - rows[i].max + rows[i].slack));
-		code = delete_entries(table, statement, evicted);
-	}
+	sqlite3_stmt *proven = table->statements[QUARANTINE_EVICT_PROVEN];
+	int code = evict_unproven(table, QUARANTINE_EVICT_UNPROVEN_ENTRIES, stray,
+	    entries_of(table, stray), entries_max, evicted);
+	if (code == SQLITE_OK)
+		code = evict_unproven(table, QUARANTINE_EVICT_UNPROVEN_BYTES, stray,
+		    bytes_of(table, stray), bytes_max, evicted);
 	for (size_t before = SIZE_MAX;
 	     code == SQLITE_OK && *evicted != before &&
-	     (table->size.entries > entries_max || table->size.bytes > bytes_max);) {
+	     quarantine_table_is_over(table, stray, entries_max, bytes_max);) {
 		before = *evicted;
-		code = delete_entries(table, table->statements[QUARANTINE_EVICT_PROVEN], evicted);
+		sqlite3_bind_int(proven, 1, stray);
+		code = delete_entries(table, proven, evicted);
 	}
 	return code;
 }

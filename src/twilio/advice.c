@@ -1,6 +1,7 @@
 #include "dlrd/twilio/advice.h"
 
-#define SID_LEN 34 /* "AC" and 32 hexadecimal digits */
+#define PATH_SHOWN_MAX 200 /* bytes */
+#define SID_LEN 34         /* "AC" and 32 hexadecimal digits */
 
 #define PASS_PATH                                                                      \
 	"proxy_pass without a path (nginx), no http-request replace-path or set-path " \
@@ -197,8 +198,9 @@ append_unexplained(const struct advice_facts *facts, struct buffer *out)
 		buffer_append(out, SLICE("the request names an account without a section: add "
 					 "[account "));
 		append_account(out, facts->account, false);
-		buffer_append(out, SLICE("] with its auth_token_file, if it is yours (nothing is "
-					 "kept of what comes for it before)"));
+		buffer_append(
+		    out, SLICE("] with its auth_token_file, if it is yours (what comes for it "
+			       "until then is kept in a small part of the quarantine)"));
 	} else
 		buffer_append(out,
 		    SLICE("not all that is likely could be tried on so large a request, or with so "
@@ -296,4 +298,21 @@ advice_append_headers(enum diagnosis_cause cause, const struct verify_request *r
 	else
 		buffer_append(out, SLICE("the request has no X-Twilio-Signature: it is not "
 					 "Twilio's, or the proxy drops the header"));
+}
+
+void
+advice_append_no_route(struct slice path, struct buffer *out)
+{
+	if (path.ptr == NULL) {
+		buffer_append(out, SLICE("no [callback] section has the path of the request: give "
+					 "Twilio the path of one, let the proxy pass the path as "
+					 "it is, or add a section"));
+		return;
+	}
+	if (path.len > PATH_SHOWN_MAX)
+		path.len = PATH_SHOWN_MAX;
+	buffer_append(out, SLICE("the signature is right, and no [callback] section has this path: "
+				 "add [callback "));
+	buffer_append_visible(out, path);
+	buffer_append(out, SLICE("], or give Twilio the path of one that is there"));
 }

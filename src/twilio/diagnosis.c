@@ -59,6 +59,7 @@ static const char *const cause_names[DIAGNOSIS_CAUSE_COUNT] = {
     [DIAGNOSIS_SHARED_KEY] = "unknown-shared-key",
     [DIAGNOSIS_ALGORITHM] = "unknown-algorithm",
     [DIAGNOSIS_SIGNATURE] = "malformed-signature",
+    [DIAGNOSIS_NO_ROUTE] = "no-route",
 };
 
 /* Which of several causes is told first: what loses most. */
@@ -490,6 +491,18 @@ explain_headers(
 	advice_append_headers(cause, request, claimed_id(request), &advice);
 	put_text(out->advice, sizeof out->advice, buffer_slice(&advice));
 	buffer_done(&advice);
+}
+
+void
+diagnosis_of_no_route(struct slice path, bool verified, struct diagnosis *out_diagnosis)
+{
+	struct buffer advice = BUFFER_EMPTY;
+	struct diagnosis made = {
+	    .cause = DIAGNOSIS_NO_ROUTE, .causes = DIAGNOSIS_BIT(DIAGNOSIS_NO_ROUTE)};
+	advice_append_no_route(verified ? path : SLICE_NONE, &advice);
+	put_text(made.advice, sizeof made.advice, buffer_slice(&advice));
+	buffer_done(&advice);
+	*out_diagnosis = made;
 }
 
 /* What is wrong with the headers; DIAGNOSIS_CAUSE_COUNT: nothing. */

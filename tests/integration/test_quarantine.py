@@ -192,23 +192,80 @@ def test_identical_requests_are_one_entry_with_a_count(make_daemon):
 
 
 def test_what_cannot_be_genuine_is_not_kept(make_daemon):
+    """Twilio sends one signature."""
     daemon = make_daemon(tokens=TOKENS)
-    params = status_params(new_sid(), "sent")
-    stranger = dict(params, AccountSid=OTHER)
-    assert daemon.ask(signed_post(SAMPLE_TARGET, stranger, token=NEW_TOKEN)).status == 403
+    body = urlencode(status_params(new_sid(), "sent")).encode()
     for headers in ([], [("X-Twilio-Signature", sign(PUBLIC_URL, {}))] * 2):
-        data = request_bytes("POST", SAMPLE_TARGET, [("Content-Type", FORM), *headers],
-                             urlencode(params).encode())
-        assert daemon.ask(data).status == 403
-    unknown = signed_post("/nowhere", params, token=NEW_TOKEN)
-    assert daemon.ask(unknown).status == 404
+        for path, status in ((SAMPLE_TARGET, 403), ("/nowhere", 404)):
+            data = request_bytes("POST", path, [("Content-Type", FORM), *headers], body)
+            assert daemon.ask(data).status == status
     post(daemon, token=NEW_TOKEN, count=1)
     kept(daemon, 1)
     assert offered(daemon) == 1
     nothing_is_counted(daemon)
-    advice = {row["account"]: row["advice"]
-              for row in daemon.get("/v1/signature-failures")["failures"]}
-    assert f"[account {OTHER}]" in advice[OTHER], "but it is told of"
+
+
+def test_a_request_for_a_path_without_a_section_waits_until_it_has_one(make_daemon):
+    daemon = make_daemon(tokens=TOKENS)
+    sids = post(daemon, status=404, target="/new/path?account=A&meta=0.1.2.3")
+    get = "/new/path?" + urlencode(status_params(new_sid(), "delivered"))
+    assert daemon.ask(harness.signed_get(get), "GET").status == 404
+    click = {"account_sid": ACCOUNT, "event_type": "click", "sms_sid": new_sid(),
+             "link": "https://example.com/a", "click_time": "2026-11-20T10:00:00Z"}
+    assert daemon.ask(signed_json("/new/path", click)).status == 404
+    rows = kept(daemon, 5)
+    assert {(row["route"], row["cause"], row["account"], row["proven"]) for row in rows} == {
+        ("", "no-route", ACCOUNT, True)}
+    advice = daemon.get("/v1/signature-failures")["failures"][0]["advice"]
+    assert "[callback /new/path]" in advice
+    nothing_is_counted(daemon)
+    assert reverify(daemon)["kept"] == 0
+    mend(daemon, {"callback /new/path": {"kind": "auto"}, "callback /sms/twilio": {"kind": "auto"}})
+    assert reverify(daemon)["kept"] == 5
+    assert entries(daemon) == []
+    events = daemon.events()
+    assert set(sids) < {event["message"] for event in events} and len(events) == 5
+    assert sorted(event["time"] for event in events) == sorted(row["first"] for row in rows)
+    daemon.audit()
+
+
+def test_a_request_for_an_account_without_a_section_waits_until_it_has_one(make_daemon):
+    daemon = make_daemon(tokens=TOKENS)
+    sid = new_sid()
+    data = signed_post(SAMPLE_TARGET, status_params(sid, "delivered", AccountSid=OTHER),
+                       token=OTHER_TOKEN)
+    assert daemon.ask(data).status == 403
+    assert daemon.ask(signed_json("/sms/twilio", {"account_sid": OTHER}, token=OTHER_TOKEN)).status == 403
+    assert {row["account"] for row in kept(daemon, 2)} == {OTHER}
+    assert f"[account {OTHER}]" in daemon.get("/v1/signature-failures")["failures"][0]["advice"]
+    nothing_is_counted(daemon)
+    mend(daemon, {f"account {OTHER}": {"auth_token": OTHER_TOKEN}})
+    assert reverify(daemon)["kept"] == 2
+    assert sid in [event["message"] for event in daemon.events()]
+    assert {event["account"] for event in daemon.events()} == {OTHER}
+    daemon.audit()
+
+
+def test_strays_evict_only_each_other(make_daemon):
+    """Neither entries of the rest, nor their share of the rate."""
+    daemon = make_daemon({"store": {"quarantine_size": "1M"}}, tokens=TOKENS)
+    post(daemon, token=NEW_TOKEN, count=300)
+    before = {row["id"] for row in kept(daemon, 300)}
+    with daemon.connect() as connection:
+        for i in range(1500):
+            params = status_params(new_sid(), "sent", AccountSid=f"AC{i:032x}", Body="x" * 500)
+            path, status = (SAMPLE_TARGET, 403) if i % 2 else (f"/nowhere{i}", 404)
+            assert connection.ask(signed_post(path, params, token="x" * 32)).status == status
+    until(lambda: offered(daemon) == 1800, what="the keeper")
+    rows = entries(daemon)
+    assert before <= {row["id"] for row in rows}
+    strays = [row for row in rows if row["id"] not in before]
+    assert 32 <= len(strays) <= 128 and sum(row["bytes"] for row in strays) <= 128 * 1024
+    post(daemon, token=NEW_TOKEN, count=300)
+    until(lambda: offered(daemon) == 2100, what="the keeper")
+    assert len(entries(daemon)) == len(rows) + 300
+    mend(daemon, {ACCOUNT_SECTION: {"auth_token": NEW_TOKEN}})
+    assert reverify(daemon)["kept"] == 600
 
 
 def test_our_own_token_under_a_wrong_account_loses_nothing(make_daemon):
@@ -250,6 +307,7 @@ def test_a_signed_request_to_a_path_without_a_section_is_told_of(make_daemon):
         assert daemon.ask(signed_post(path + secret, params)).status in (400, 404)
     told = [line for line in daemon.log().splitlines() if "with a signature" in line]
     assert len(told) == 1 and 'answered 404' in told[0] and '"/app/sms/twilio"' in told[0], told
+    assert "into the quarantine" in told[0]
     assert "SECRET" not in daemon.log() and "/stranger" not in daemon.log()
 
 

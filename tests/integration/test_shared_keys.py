@@ -252,7 +252,8 @@ def test_a_quarantine_of_an_earlier_version_is_converted(make_daemon):
     kept(daemon, 1)
     assert daemon.terminate() == 0
     with harness.sqlite3.connect(daemon.store / "quarantine.db") as file:
-        file.execute("ALTER TABLE request DROP COLUMN settings")
+        for column in ("settings", "stray"):
+            file.execute(f"ALTER TABLE request DROP COLUMN {column}")
         file.execute("PRAGMA user_version = 1")
     listed = daemon.cli("quarantine", "list", check=False)
     assert listed.returncode == 1 and "earlier dlrd" in listed.stderr

@@ -364,22 +364,50 @@ time_is_saved_up_however_often_it_is_asked_for(void **state)
 }
 
 static void
-an_unknown_account_is_kept_only_where_one_of_our_tokens_signed(void **state)
+an_unknown_account_is_a_stray_unless_one_of_our_tokens_signed(void **state)
 {
 	(void)state;
 	struct quarantined request = request_for(1, "https://cb.example.com", "/a");
 	assert_true(explainer_examine(explainer, &request)); /* whatever is found */
+	assert_false(request.stray);
 	request.account = SLICE("AC00000000000000000000000000000009");
 	assert_true(explainer_examine(explainer, &request));
 	assert_slice(request.cause, "other-account");
-	assert_true(request.proven);
+	assert_true(request.proven && !request.stray);
 	request.signature = SLICE("AAAAAAAAAAAAAAAAAAAAAAAAAAA=");
-	assert_false(explainer_examine(explainer, &request));
+	assert_true(explainer_examine(explainer, &request));
 	assert_slice(request.cause, "unexplained");
+	assert_true(request.stray);
 	use_up_the_time();
-	assert_false(explainer_examine(explainer, &request));
+	assert_true(explainer_examine(explainer, &request));
+	assert_true(request.stray);
 	request.account = SLICE_NONE; /* it names none: each account's tokens are tried */
 	assert_true(explainer_examine(explainer, &request));
+	assert_false(request.stray);
+}
+
+static void
+a_path_without_a_section_is_a_stray_and_proven_if_its_signature_is_right(void **state)
+{
+	(void)state;
+	struct quarantined request = request_for(1, "https://cb.example.com", "/nowhere");
+	request.route = SLICE("");
+	assert_true(explainer_examine(explainer, &request));
+	assert_true(request.stray && request.proven);
+	assert_slice(request.cause, "no-route");
+	request = request_for(2, "http://cb.example.com", "/nowhere");
+	request.route = SLICE("");
+	assert_true(explainer_examine(explainer, &request));
+	assert_true(request.stray && request.proven);
+	assert_slice(request.cause, "scheme");
+	request.signature = SLICE("AAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+	assert_true(explainer_examine(explainer, &request));
+	assert_true(request.stray && !request.proven);
+	assert_slice(request.cause, "no-route");
+	use_up_the_time();
+	assert_true(explainer_examine(explainer, &request));
+	assert_true(request.stray);
+	assert_slice(request.cause, "undiagnosed");
 }
 
 static void
@@ -426,7 +454,8 @@ main(void)
 	    EACH(what_was_found_once_needs_no_time),
 	    EACH(what_was_found_is_known_after_a_reload_and_no_time_is_won),
 	    EACH(only_the_latest_ways_are_remembered),
-	    EACH(an_unknown_account_is_kept_only_where_one_of_our_tokens_signed),
+	    EACH(an_unknown_account_is_a_stray_unless_one_of_our_tokens_signed),
+	    EACH(a_path_without_a_section_is_a_stray_and_proven_if_its_signature_is_right),
 	    EACH(a_token_that_a_reload_took_away_proves_nothing),
 	    EACH(a_body_that_its_hash_does_not_bind_is_not_proven),
 	    EACH(what_was_wrong_once_is_not_told_of_what_has_it_not),

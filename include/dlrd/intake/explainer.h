@@ -36,9 +36,9 @@ must_check enum result explainer_new(
 void explainer_inherit(struct explainer *explainer, const struct explainer *before);
 
 /* Explains one refusal, and says so in request->cause ("undiagnosed" where there was no time for
- * it) and request->proven. What names an account that is not configured is not to be kept unless it
- * is proven: then one of our tokens stands under a wrong account. context is the struct explainer:
- * a quarantine_examine_fn. */
+ * it) and request->proven. What is for a path or an account without a section is a stray; but a
+ * request for such an account that is proven has one of our tokens under a wrong account. context
+ * is the struct explainer: a quarantine_examine_fn. */
 bool explainer_examine(void *context, struct quarantined *request);
 
 /* The path and query that were signed, where they came as others and one of our tokens tells what

@@ -21,6 +21,11 @@
  * it was first kept, and the lowest goes first: every request of a flooded hour stays with the same
  * chance, however early or late in it it came, and sending the same again draws no new lot.
  *
+ * Requests for a path or an account without a section are strays. They have a part of their own,
+ * with 1/QUARANTINE_STRAY_SHARE of the bounds and of the rate on top, and can push out only each
+ * other: nothing limits the paths and accounts that untrusted clients make up, and for the same
+ * reason they are one group for each cause and hour, whatever their path and account.
+ *
  * Age is counted by a clock of its own, which follows the wall clock but takes at most
  * QUARANTINE_STEP_US at one time and never goes back: a wall clock that jumps by a year expires
  * nothing, and one that jumps back keeps nothing for ever. Time during which nobody calls counts up
@@ -47,6 +52,8 @@
 /* Entries with the same signature that can be proven: one request, through as many ways. */
 #define QUARANTINE_SAME_SIGNATURE_MAX 8
 
+#define QUARANTINE_STRAY_SHARE 8
+
 /* One refused request as it arrived. Slices are borrowed, and absent where nothing was sent. */
 struct quarantined {
 	uint64_t id;                  /* never used twice; set when it is kept */
@@ -55,7 +62,7 @@ struct quarantined {
 	uint64_t count;               /* how often it arrived; set when it is kept */
 	struct slice method;          /* "POST" or "GET" */
 	struct slice target;          /* raw path and query */
-	struct slice route;           /* the path of the route that it was for */
+	struct slice route;           /* the path of the route that it was for; "": it has none */
 	struct slice media_type;      /* the Content-Type header */
 	struct slice body;            /* raw; absent for a GET */
 	struct slice account;         /* the AccountSid that it claims */
@@ -70,6 +77,7 @@ struct quarantined {
 	bool proven;             /* one of our tokens signed a variant of it: it is genuine */
 	bool from_trusted_proxy; /* the X-Forwarded headers could be believed */
 	struct slice settings;   /* the X-Twilio-Webhooks-Signature-Settings header */
+	bool stray;              /* for a path or an account without a section: see above */
 };
 
 /* Requests a second in the long run, and how many at once after a quiet time. */
@@ -132,7 +140,7 @@ void quarantine_wait(struct quarantine *quarantine, int64_t timeout_us);
 void quarantine_wake(struct quarantine *quarantine);
 
 /* Says what is known of a request before it is written: sets cause, whose bytes stay good until it
- * is, and proven; false where it is not to be written at all. Called once for each. */
+ * is, proven and stray; false where it is not to be written at all. Called once for each. */
 typedef bool (*quarantine_examine_fn)(void *context, struct quarantined *request);
 
 /* What a call did to the file. */
@@ -193,9 +201,10 @@ must_check enum result quarantine_checkpoint(struct quarantine *quarantine);
 
 struct quarantine_size {
 	uint64_t entries;
-	uint64_t proven;    /* of the entries */
-	uint64_t bytes;     /* as bytes_max counts them */
-	uint64_t log_bytes; /* the write-ahead log since it was last reset */
+	uint64_t proven;                     /* of the entries */
+	uint64_t bytes;                      /* as bytes_max counts them */
+	uint64_t stray_entries, stray_bytes; /* of these */
+	uint64_t log_bytes;                  /* the write-ahead log since it was last reset */
 };
 
 /* As of the last call that opened or wrote the file. */

@@ -62,8 +62,12 @@ int quarantine_table_repeat(struct quarantine_table *table, const struct quarant
 /* Each adds how many entries it deleted. */
 int quarantine_table_remove(struct quarantine_table *table, uint64_t id, size_t *removed);
 int quarantine_table_expire(struct quarantine_table *table, int64_t before_us, size_t *expired);
-int quarantine_table_evict(
-    struct quarantine_table *table, uint64_t entries_max, uint64_t bytes_max, size_t *evicted);
+int quarantine_table_evict(struct quarantine_table *table, bool stray, uint64_t entries_max,
+    uint64_t bytes_max, size_t *evicted);
+
+/* Whether that part has more than this. */
+bool quarantine_table_is_over(
+    const struct quarantine_table *table, bool stray, uint64_t entries_max, uint64_t bytes_max);
 
 /* When the oldest entry was kept; INT64_MAX where there is none. */
 int quarantine_table_oldest(struct quarantine_table *table, int64_t *out_aged_us);

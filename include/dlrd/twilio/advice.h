@@ -30,6 +30,9 @@ struct advice_facts {
 /* Appends the line for the causes of the diagnosis. */
 void advice_append(const struct advice_facts *facts, struct buffer *out);
 
+/* Appends the line for a path without a [callback] section; absent: it is not to be named. */
+void advice_append_no_route(struct slice path, struct buffer *out);
+
 /* Appends the line for a request whose headers cannot be verified: DIAGNOSIS_SIGNATURE,
  * DIAGNOSIS_ALGORITHM, DIAGNOSIS_SHARED_KEY, or DIAGNOSIS_UNEXPLAINED for no signature at all. */
 void advice_append_headers(enum diagnosis_cause cause, const struct verify_request *request,

@@ -42,6 +42,7 @@ enum diagnosis_cause {
 	DIAGNOSIS_SHARED_KEY, /* it claims a shared key that is not configured */
 	DIAGNOSIS_ALGORITHM,  /* it claims an algorithm that dlrd does not know */
 	DIAGNOSIS_SIGNATURE,  /* a header that is not as Twilio writes it */
+	DIAGNOSIS_NO_ROUTE,   /* no [callback] section has its path */
 	DIAGNOSIS_CAUSE_COUNT,
 };
 
@@ -77,6 +78,10 @@ struct diagnosis {
 /* Explains why verifier_verify refused the request. Where memory is short it is unexplained. */
 void diagnosis_make(const struct verifier *verifier, const struct verify_request *request,
     const struct diagnosis_hints *hints, struct diagnosis *out_diagnosis);
+
+/* The diagnosis of a request for a path without a section; names the path only if the signature is
+ * right, since anybody can make one up. */
+void diagnosis_of_no_route(struct slice path, bool verified, struct diagnosis *out_diagnosis);
 
 /* Whether the request, which verifier_verify refused, too, has a signature for the same reasons as
  * an earlier one for the same path, whose diagnosis fits: one signature tells, instead of hundreds.
