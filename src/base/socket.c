@@ -182,27 +182,63 @@ socket_peer_read(struct slice text, struct socket_peer *out_peer, struct failure
 	return RESULT_OK;
 }
 
-bool
-socket_peer_matches(const struct socket_peer *peer, const struct sockaddr *address)
+struct socket_peer
+socket_peer_of(const struct sockaddr *address)
 {
-	unsigned char bytes[16];
+	struct socket_peer peer = {.bits = 128};
 	if (address == NULL || address->sa_family == AF_UNIX)
-		return peer->bits == SOCKET_PEER_UNIX;
-	if (peer->bits == SOCKET_PEER_UNIX)
-		return false;
-	if (address->sa_family == AF_INET) {
+		peer.bits = SOCKET_PEER_UNIX;
+	else if (address->sa_family == AF_INET) {
 		struct sockaddr_in in;
 		memcpy(&in, address, sizeof in);
-		memcpy(bytes, mapped, sizeof mapped);
-		memcpy(bytes + sizeof mapped, &in.sin_addr, sizeof in.sin_addr);
+		memcpy(peer.bytes, mapped, sizeof mapped);
+		memcpy(peer.bytes + sizeof mapped, &in.sin_addr, sizeof in.sin_addr);
 	} else if (address->sa_family == AF_INET6) {
 		struct sockaddr_in6 in6;
 		memcpy(&in6, address, sizeof in6);
-		memcpy(bytes, &in6.sin6_addr, sizeof in6.sin6_addr);
+		memcpy(peer.bytes, &in6.sin6_addr, sizeof in6.sin6_addr);
 	} else
+		peer.bits = SOCKET_PEER_NONE;
+	return peer;
+}
+
+void
+socket_peer_write(const struct socket_peer *peer, char out_text[SOCKET_PEER_TEXT_SIZE])
+{
+	bool is_4 = memcmp(peer->bytes, mapped, sizeof mapped) == 0;
+	out_text[0] = '\0';
+	if (peer->bits == SOCKET_PEER_UNIX)
+		memcpy(out_text, "unix", sizeof "unix");
+	else if (peer->bits != SOCKET_PEER_NONE)
+		inet_ntop(is_4 ? AF_INET : AF_INET6, peer->bytes + (is_4 ? sizeof mapped : 0),
+		    out_text, SOCKET_PEER_TEXT_SIZE);
+}
+
+static bool
+covers(const struct socket_peer *network, const struct socket_peer *peer)
+{
+	if (peer->bits == SOCKET_PEER_NONE)
 		return false;
-	unsigned whole = peer->bits / 8, rest = peer->bits % 8;
-	if (memcmp(bytes, peer->bytes, whole) != 0)
+	if (network->bits == SOCKET_PEER_UNIX || peer->bits == SOCKET_PEER_UNIX)
+		return network->bits == peer->bits;
+	unsigned whole = network->bits / 8, rest = network->bits % 8;
+	if (memcmp(peer->bytes, network->bytes, whole) != 0)
 		return false;
-	return rest == 0 || ((bytes[whole] ^ peer->bytes[whole]) >> (8 - rest)) == 0;
+	return rest == 0 || ((peer->bytes[whole] ^ network->bytes[whole]) >> (8 - rest)) == 0;
+}
+
+bool
+socket_peer_matches(const struct socket_peer *peer, const struct sockaddr *address)
+{
+	const struct socket_peer other = socket_peer_of(address);
+	return covers(peer, &other);
+}
+
+bool
+socket_peers_cover(const struct socket_peer *networks, size_t count, const struct socket_peer *peer)
+{
+	for (size_t i = 0; i < count; i++)
+		if (covers(&networks[i], peer))
+			return true;
+	return false;
 }

@@ -1,6 +1,7 @@
 #include "dlrd/daemon/generation.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static enum result
 new_explainer(
@@ -10,11 +11,24 @@ new_explainer(
 	const struct explainer_options options = {.handler = generation->handler,
 	    .routes = &settings->routes,
 	    .verifier = settings->verifier,
+	    .proxies = generation->proxies,
+	    .proxy_count = generation->proxy_count,
 	    .fields_max = (size_t)settings->fields_max,
 	    .listen_port = settings_listen_port(settings),
 	    .metrics = metrics,
 	    .failures = failures};
 	return explainer_new(&options, &generation->explainer);
+}
+
+/* They were checked when the settings were read. */
+static void
+read_proxies(struct generation *generation)
+{
+	const struct settings_list *texts = &generation->settings->trusted_proxies;
+	for (size_t i = 0; i < texts->count; i++)
+		if (socket_peer_read(slice_of(texts->items[i]),
+			&generation->proxies[generation->proxy_count], NULL) == RESULT_OK)
+			generation->proxy_count++;
 }
 
 enum result
@@ -38,6 +52,7 @@ generation_new(struct settings *settings, struct metrics *metrics,
 	}
 	generation->settings = settings;
 	generation->users = 1;
+	read_proxies(generation);
 	if (handler_new(&options, &generation->handler) != RESULT_OK ||
 	    new_explainer(generation, metrics, failures) != RESULT_OK) {
 		generation_release(generation);
@@ -65,11 +80,8 @@ generation_intake_config(struct generation *generation, struct intake_config *ou
 	    .commit_timeout_us = settings->commit_timeout_us,
 	    .context = generation,
 	    .on_retired = generation_release};
-	/* They were checked when the settings were read. */
-	for (size_t i = 0; i < settings->trusted_proxies.count; i++)
-		if (socket_peer_read(slice_of(settings->trusted_proxies.items[i]),
-			&out_config->proxies[out_config->proxy_count], NULL) == RESULT_OK)
-			out_config->proxy_count++;
+	memcpy(out_config->proxies, generation->proxies, sizeof generation->proxies);
+	out_config->proxy_count = generation->proxy_count;
 	generation_use(generation);
 }
 

@@ -47,7 +47,7 @@ struct keeper {
 /* One batch: requests that verify now, as writes, and whose they are. */
 struct batch {
 	struct handler *handler;
-	struct explainer *explainer;
+	const struct generation *generation; /* in force */
 	uint64_t ids[BATCH_MAX];
 	struct journal_write *writes[BATCH_MAX]; /* NULL for one that does not verify */
 	size_t count;
@@ -149,11 +149,14 @@ keep(struct keeper *keeper)
 /* The write that the request makes if it came now, to that target and of that type; NULL where it
  * does not verify, or memory is short, which *failed tells. */
 static struct journal_write *
-verify_as(struct handler *handler, const struct quarantined *request, struct slice target,
+verify_as(const struct batch *batch, const struct quarantined *request, struct slice target,
     struct slice media_type, bool *failed)
 {
+	struct handler *handler = batch->handler;
 	struct request_head head = request_head_of(request, target);
 	head.media_type = media_type;
+	head.from_trusted_proxy =
+	    request_is_trusted(request, batch->generation->proxies, batch->generation->proxy_count);
 	bool close;
 	if (handler_head(handler, &head, &close) != 0)
 		return NULL;
@@ -168,12 +171,12 @@ verify_as(struct handler *handler, const struct quarantined *request, struct sli
 /* Also as the form that it is where its type was lost on the way. */
 static struct journal_write *
 verify_at(
-    struct handler *handler, const struct quarantined *request, struct slice target, bool *failed)
+    const struct batch *batch, const struct quarantined *request, struct slice target, bool *failed)
 {
 	struct journal_write *write =
-	    verify_as(handler, request, target, request->media_type, failed);
+	    verify_as(batch, request, target, request->media_type, failed);
 	if (write == NULL && request->proven && !form_is_body(request->media_type, request->body))
-		write = verify_as(handler, request, target, FORM_TYPE, failed);
+		write = verify_as(batch, request, target, FORM_TYPE, failed);
 	return write;
 }
 
@@ -183,8 +186,8 @@ verify_as_signed(struct batch *batch, const struct quarantined *request, bool *f
 {
 	struct buffer target = BUFFER_EMPTY;
 	struct journal_write *write = NULL;
-	if (explainer_signed_target(batch->explainer, request, &target))
-		write = verify_at(batch->handler, request, buffer_slice(&target), failed);
+	if (explainer_signed_target(batch->generation->explainer, request, &target))
+		write = verify_at(batch, request, buffer_slice(&target), failed);
 	buffer_done(&target);
 	return write;
 }
@@ -197,9 +200,9 @@ verify_again(void *context, const struct quarantined *request)
 {
 	struct batch *batch = context;
 	bool failed = false;
-	struct journal_write *write = verify_at(batch->handler, request, request->target, &failed);
+	struct journal_write *write = verify_at(batch, request, request->target, &failed);
 	if (write == NULL && request->original_uri.len > 0)
-		write = verify_at(batch->handler, request, request->original_uri, &failed);
+		write = verify_at(batch, request, request->original_uri, &failed);
 	if (write == NULL && request->proven)
 		write = verify_as_signed(batch, request, &failed);
 	if (failed) {
@@ -299,8 +302,7 @@ reverify_batches(struct keeper *keeper, struct handler *handler, struct reverify
 	uint64_t last = 0;
 	enum result result = quarantine_each(keeper->quarantine, &newest, note_last, &last);
 	while (result == RESULT_OK && page.beyond_id < last) {
-		struct batch batch = {
-		    .handler = handler, .explainer = keeper->generation->explainer};
+		struct batch batch = {.handler = handler, .generation = keeper->generation};
 		result = quarantine_each(keeper->quarantine, &page, verify_again, &batch);
 		if (batch.count == 0)
 			return result;

@@ -95,7 +95,7 @@ static void
 read_request(
     struct explainer *explainer, const struct quarantined *quarantined, struct examination *out)
 {
-	const struct request_head head = request_head_of(quarantined, quarantined->target);
+	struct request_head head = request_head_of(quarantined, quarantined->target);
 	const struct route *route =
 	    routes_find(explainer->options.routes, url_path(quarantined->target));
 	bool is_get = slice_equal(quarantined->method, SLICE("GET"));
@@ -124,6 +124,8 @@ read_request(
 			   is_get ? url_query(quarantined->target) : quarantined->body,
 			   explainer->options.fields_max) == RESULT_OK)
 		out->request.form = &explainer->form;
+	head.from_trusted_proxy = request_is_trusted(
+	    quarantined, explainer->options.proxies, explainer->options.proxy_count);
 	if (verifier_url_count(explainer->options.verifier) == 0 &&
 	    request_head_base(&head, &out->derived))
 		out->request.base = &out->derived;

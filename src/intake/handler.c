@@ -313,7 +313,19 @@ request_head_of(const struct quarantined *quarantined, struct slice target)
 	    .forwarded_proto = quarantined->forwarded_proto,
 	    .forwarded_host = quarantined->forwarded_host,
 	    .content_length = quarantined->body.len,
-	    .from_trusted_proxy = quarantined->from_trusted_proxy};
+	    .from_trusted_proxy = quarantined->from_trusted_proxy,
+	    .peer = quarantined->peer};
+}
+
+bool
+request_is_trusted(
+    const struct quarantined *quarantined, const struct socket_peer *proxies, size_t count)
+{
+	struct socket_peer peer;
+	if (quarantined->peer.len == 0 ||
+	    socket_peer_read(quarantined->peer, &peer, NULL) != RESULT_OK)
+		return quarantined->from_trusted_proxy;
+	return socket_peers_cover(proxies, count, &peer);
 }
 
 static void
@@ -336,7 +348,8 @@ offer(struct handler *handler, const struct request_head *head, const struct rou
 	    .forwarded_port = head->forwarded_port,
 	    .forwarded_prefix = head->forwarded_prefix,
 	    .original_uri = head->original_uri,
-	    .from_trusted_proxy = head->from_trusted_proxy};
+	    .from_trusted_proxy = head->from_trusted_proxy,
+	    .peer = head->peer};
 	enum quarantine_fate fate = quarantine_offer(handler->options.quarantine, &quarantined);
 	if (fate != QUARANTINE_TAKEN)
 		metric_add(handler->fates[fate], 1);

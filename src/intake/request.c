@@ -56,16 +56,6 @@ request_move(struct connection *connection, struct connections *list)
 		TAILQ_INSERT_TAIL(list, connection, entry);
 }
 
-static bool
-is_trusted(const struct intake *intake, const struct sockaddr *peer)
-{
-	const struct intake_config *config = &intake->service->config;
-	for (size_t i = 0; i < config->proxy_count; i++)
-		if (socket_peer_matches(&config->proxies[i], peer))
-			return true;
-	return false;
-}
-
 static void
 open_connection(struct listener *listener, struct MHD_Connection *mhd, void **context)
 {
@@ -79,7 +69,8 @@ open_connection(struct listener *listener, struct MHD_Connection *mhd, void **co
 	connection->fd = info == NULL ? -1 : info->connect_fd;
 	info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
 	first_bytes_watch(connection->fd, info == NULL ? NULL : info->client_addr);
-	connection->trusted = is_trusted(listener->intake, info == NULL ? NULL : info->client_addr);
+	connection->peer = socket_peer_of(info == NULL ? NULL : info->client_addr);
+	socket_peer_write(&connection->peer, connection->peer_text);
 	request_move(connection, &listener->intake->busy);
 	metric_set(
 	    listener->intake->connections_metric, (double)++listener->intake->open_connections);
@@ -302,7 +293,11 @@ take_head(
 	connection->served = true;
 	request->head = head_read(connection->mhd, method, version);
 	request->head.target = buffer_slice(&request->target);
-	request->head.from_trusted_proxy = connection->trusted;
+	request->head.peer = slice_of(connection->peer_text);
+	/* By the request's own configuration: a reload may change it between two on a connection.
+	 */
+	request->head.from_trusted_proxy = socket_peers_cover(request->service->config.proxies,
+	    request->service->config.proxy_count, &connection->peer);
 	request->status = request->target.failed ? 503
 						 : handler_head(request->service->config.handler,
 						       &request->head, &request->close);

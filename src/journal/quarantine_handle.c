@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#define VERSION 3
+#define VERSION 4
 
 static const struct database_owner owner = {
     .name = "quarantine", .application_id = 0x646c7271 /* "dlrq" */, .version = VERSION};
@@ -11,6 +11,7 @@ static const struct database_owner owner = {
 static const char *const steps[VERSION - 1] = {
     "ALTER TABLE request ADD COLUMN settings TEXT",
     "ALTER TABLE request ADD COLUMN stray INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE request ADD COLUMN peer TEXT",
 };
 
 /* aged_us is when an entry was kept, by the clock that age is counted by; draw decides who goes
@@ -40,7 +41,8 @@ static const char schema[] =
     " target BLOB,"
     " body BLOB,"
     " settings TEXT,"
-    " stray INTEGER NOT NULL DEFAULT 0"
+    " stray INTEGER NOT NULL DEFAULT 0,"
+    " peer TEXT"
     ") STRICT;"
     "CREATE INDEX request_group ON request(proven, account, route, cause, from_trusted_proxy,"
     " aged_us, draw, size);"
@@ -54,7 +56,7 @@ static const char schema[] =
 #define COLUMNS                                                                            \
 	"id, first_us, last_us, count, proven, from_trusted_proxy, method, target, route," \
 	" media_type, body, account, signature, host, forwarded_proto, forwarded_host,"    \
-	" original_uri, cause, settings, stray"
+	" original_uri, cause, settings, stray, peer"
 
 static const char *const question_texts[QUARANTINE_QUESTION_COUNT] = {
     [QUESTION_OLDEST] = "SELECT " COLUMNS " FROM request WHERE id > ?1 ORDER BY id LIMIT ?2",
@@ -234,6 +236,7 @@ request_of(sqlite3_stmt *row)
 	    .cause = database_column(row, 17),
 	    .settings = database_column(row, 18),
 	    .stray = sqlite3_column_int(row, 19) != 0,
+	    .peer = database_column(row, 20),
 	};
 }
 

@@ -16,9 +16,10 @@
 		    &(request)->body, &(request)->account, &(request)->signature,                  \
 		    &(request)->host, &(request)->forwarded_proto, &(request)->forwarded_host,     \
 		    &(request)->forwarded_port, &(request)->forwarded_prefix,                      \
-		    &(request)->original_uri, &(request)->cause, &(request)->settings              \
+		    &(request)->original_uri, &(request)->cause, &(request)->settings,             \
+		    &(request)->peer                                                               \
 	}
-#define TEXT_COUNT 15
+#define TEXT_COUNT 16
 
 /* What the copy takes; SIZE_MAX where the sum is beyond max. */
 static size_t

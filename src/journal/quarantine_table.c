@@ -36,9 +36,9 @@ static const char *const statement_texts[QUARANTINE_STATEMENT_COUNT] = {
     [QUARANTINE_INSERT] =
 	"INSERT INTO request(digest, first_us, last_us, count, proven, from_trusted_proxy, aged_us,"
 	" draw, size, method, route, account, cause, signature, host, forwarded_proto,"
-	" forwarded_host, original_uri, media_type, target, body, settings, stray)"
+	" forwarded_host, original_uri, media_type, target, body, settings, stray, peer)"
 	" VALUES(?1, ?2, ?2, 1, ?3, ?4, ?5, random(), ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,"
-	" ?16, ?17, ?18, ?19, ?20)",
+	" ?16, ?17, ?18, ?19, ?20, ?21)",
     [QUARANTINE_REPEAT] =
 	"UPDATE request SET count = count + 1, last_us = max(last_us, ?2),"
 	" cause = iif(?3 >= proven, ?4, cause), proven = max(proven, ?3) WHERE id = ?1",
@@ -136,7 +136,7 @@ size_on_disk(const struct quarantined *request)
 		       request->media_type.len + request->body.len + request->account.len +
 		       request->signature.len + request->host.len + request->forwarded_proto.len +
 		       request->forwarded_host.len + request->original_uri.len +
-		       request->cause.len + request->settings.len + ROW_BYTES;
+		       request->cause.len + request->settings.len + request->peer.len + ROW_BYTES;
 	return len > QUARANTINE_PAGE_SIZE ? len + QUARANTINE_PAGE_SIZE : len;
 }
 
@@ -166,6 +166,7 @@ quarantine_table_insert(struct quarantine_table *table, const struct quarantined
 	database_bind_bytes(row, 18, request->body);
 	database_bind_text(row, 19, request->settings);
 	sqlite3_bind_int(row, 20, request->stray);
+	database_bind_text(row, 21, request->peer);
 	int code = database_run(row);
 	if (code == SQLITE_OK) {
 		table->size.entries++;

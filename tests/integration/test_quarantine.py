@@ -235,7 +235,8 @@ def test_a_request_for_an_account_without_a_section_waits_until_it_has_one(make_
     data = signed_post(SAMPLE_TARGET, status_params(sid, "delivered", AccountSid=OTHER),
                        token=OTHER_TOKEN)
     assert daemon.ask(data).status == 403
-    assert daemon.ask(signed_json("/sms/twilio", {"account_sid": OTHER}, token=OTHER_TOKEN)).status == 403
+    data = signed_json("/sms/twilio", {"account_sid": OTHER}, token=OTHER_TOKEN)
+    assert daemon.ask(data).status == 403
     assert {row["account"] for row in kept(daemon, 2)} == {OTHER}
     assert f"[account {OTHER}]" in daemon.get("/v1/signature-failures")["failures"][0]["advice"]
     nothing_is_counted(daemon)
@@ -244,6 +245,33 @@ def test_a_request_for_an_account_without_a_section_waits_until_it_has_one(make_
     assert sid in [event["message"] for event in daemon.events()]
     assert {event["account"] for event in daemon.events()} == {OTHER}
     daemon.audit()
+
+
+@pytest.mark.parametrize("corrected", ["127.0.0.1", "127.0.0.0/8, 10.0.0.1"])
+def test_requests_refused_before_the_proxy_was_trusted_verify_once_it_is(make_daemon, corrected):
+    """By the configuration in force, and not by that of their arrival."""
+    daemon = make_daemon({"server": {"public_url": None}}, tokens=TOKENS)
+    sids = post(daemon, headers=[("X-Forwarded-Proto", "https")])
+    kept(daemon, 3)
+    assert reverify(daemon)["kept"] == 0
+    for wrong in ("10.0.0.1", "unix"):
+        mend(daemon, {"server": {"public_url": None, "trusted_proxies": wrong}})
+        assert reverify(daemon)["kept"] == 0
+    mend(daemon, {"server": {"public_url": None, "trusted_proxies": corrected}})
+    assert reverify(daemon)["kept"] == 3
+    assert {event["message"] for event in daemon.events()} == set(sids)
+
+
+def test_a_proxy_that_is_no_longer_trusted_is_not_believed_at_a_reverify(make_daemon):
+    """It said https, which is not what was signed; it is believed as long as it is trusted."""
+    daemon = make_daemon({"server": {"public_url": None, "trusted_proxies": "127.0.0.1"}},
+                         tokens=TOKENS)
+    post(daemon, public_url="http://callbacks.example.com",
+         headers=[("X-Forwarded-Proto", "https")])
+    kept(daemon, 3)
+    assert reverify(daemon)["kept"] == 0
+    mend(daemon, {"server": {"public_url": None, "trusted_proxies": None}})
+    assert reverify(daemon)["kept"] == 3
 
 
 def test_strays_evict_only_each_other(make_daemon):

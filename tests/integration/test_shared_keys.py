@@ -252,7 +252,7 @@ def test_a_quarantine_of_an_earlier_version_is_converted(make_daemon):
     kept(daemon, 1)
     assert daemon.terminate() == 0
     with harness.sqlite3.connect(daemon.store / "quarantine.db") as file:
-        for column in ("settings", "stray"):
+        for column in ("settings", "stray", "peer"):
             file.execute(f"ALTER TABLE request DROP COLUMN {column}")
         file.execute("PRAGMA user_version = 1")
     listed = daemon.cli("quarantine", "list", check=False)

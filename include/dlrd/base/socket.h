@@ -34,10 +34,22 @@ struct socket_peer {
 	unsigned bits;           /* leading bits that count; SOCKET_PEER_UNIX for unix sockets */
 };
 #define SOCKET_PEER_UNIX 255u
+#define SOCKET_PEER_NONE 254u /* an address of another family: part of no network */
+#define SOCKET_PEER_TEXT_SIZE 46
 
 must_check enum result socket_peer_read(
     struct slice text, struct socket_peer *out_peer, struct failure *failure);
 
 bool socket_peer_matches(const struct socket_peer *peer, const struct sockaddr *address);
+
+/* The address as a network of one; NULL is a unix socket's. */
+struct socket_peer socket_peer_of(const struct sockaddr *address);
+
+/* Writes a network of one as socket_peer_read reads it; "" for SOCKET_PEER_NONE. */
+void socket_peer_write(const struct socket_peer *peer, char out_text[SOCKET_PEER_TEXT_SIZE]);
+
+/* Whether one of the networks has that address in it. */
+bool socket_peers_cover(
+    const struct socket_peer *networks, size_t count, const struct socket_peer *peer);
 
 #endif

@@ -16,7 +16,9 @@
 struct generation {
 	struct settings *settings;
 	struct handler *handler;
-	struct explainer *explainer; /* the keeper's to use */
+	struct explainer *explainer;                    /* the keeper's to use */
+	struct socket_peer proxies[INTAKE_PROXIES_MAX]; /* [server] trusted_proxies */
+	size_t proxy_count;
 	_Atomic int users;
 };
 

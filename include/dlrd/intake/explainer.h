@@ -21,6 +21,8 @@ struct explainer_options {
 	const struct handler *handler; /* who refuses; with metrics */
 	const struct routes *routes;
 	const struct verifier *verifier;
+	const struct socket_peer *proxies; /* whose X-Forwarded headers are believed */
+	size_t proxy_count;
 	size_t fields_max;    /* as the handler's */
 	unsigned listen_port; /* 0 for none */
 	struct metrics *metrics;

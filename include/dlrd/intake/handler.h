@@ -7,6 +7,7 @@
 #define DLRD_INTAKE_HANDLER_H
 
 #include "dlrd/base/metrics.h"
+#include "dlrd/base/socket.h"
 #include "dlrd/journal/journal.h"
 #include "dlrd/journal/quarantine.h"
 #include "dlrd/projector/route.h"
@@ -49,10 +50,17 @@ struct request_head {
 	uint64_t content_length; /* 0 where there is none */
 	size_t header_bytes;
 	bool from_trusted_proxy; /* the X-Forwarded headers may be believed */
+	struct slice peer;       /* the address that it came from, as socket_peer_write has it */
 };
 
-/* The head that a refused request had, and of what it had been with another target. */
+/* The head that a refused request had, and of what it had been with another target. Trust in its
+ * X-Forwarded headers is as it was when it arrived: see request_is_trusted. */
 struct request_head request_head_of(const struct quarantined *quarantined, struct slice target);
+
+/* Whether a refused request came from one of these proxies, so that its X-Forwarded headers may be
+ * believed. A file of an earlier version only knows whether they were believed when it arrived. */
+bool request_is_trusted(
+    const struct quarantined *quarantined, const struct socket_peer *proxies, size_t count);
 
 /* Where no public URL is configured, it is put together as a trusted proxy tells it, or as it came.
  * False where that is no URL. */

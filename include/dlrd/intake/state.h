@@ -53,7 +53,8 @@ struct connection {
 	struct listener *listener;
 	struct MHD_Connection *mhd;
 	int fd;
-	bool trusted;
+	struct socket_peer peer;
+	char peer_text[SOCKET_PEER_TEXT_SIZE];
 	bool served;     /* a request's head has been read whole */
 	bool in_request; /* between a request's first line and the end of its answer */
 	struct request request;

@@ -75,8 +75,9 @@ struct quarantined {
 	struct slice original_uri;                     /* the X-Original-URI header */
 	struct slice cause;      /* what the diagnosis found, in a word: "scheme", "token" ... */
 	bool proven;             /* one of our tokens signed a variant of it: it is genuine */
-	bool from_trusted_proxy; /* the X-Forwarded headers could be believed */
+	bool from_trusted_proxy; /* the X-Forwarded headers could be believed when it arrived */
 	struct slice settings;   /* the X-Twilio-Webhooks-Signature-Settings header */
+	struct slice peer;       /* the address that it came from; absent: an older file has none */
 	bool stray;              /* for a path or an account without a section: see above */
 };
 
