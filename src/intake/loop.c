@@ -38,12 +38,44 @@ shut(struct connection *connection)
 	shutdown(connection->fd, SHUT_RDWR);
 }
 
+/* The configuration whose deadlines hold for a connection: that of its request. */
+static const struct intake_config *
+config_of(const struct intake *intake, const struct connection *connection)
+{
+	return connection->in_request ? &connection->request.service->config
+				      : &intake->service->config;
+}
+
+/* Whether a connection may be late although one that has waited longer is not: when requests of
+ * more than one configuration are served. */
+static bool
+is_mixed(const struct intake *intake)
+{
+	return intake->replaced_services > 0;
+}
+
 static void
-close_expired(struct intake *intake, struct connections *list, int64_t timeout_us, int64_t now_us)
+close_late_requests(struct intake *intake, int64_t now_us)
+{
+	struct connection *connection, *next;
+	for (connection = TAILQ_FIRST(&intake->busy); connection != NULL; connection = next) {
+		next = TAILQ_NEXT(connection, entry);
+		bool late = now_us - connection->since_us >=
+			    config_of(intake, connection)->request_timeout_us;
+		if (late) {
+			metric_add(intake->deadlines_metric, 1);
+			shut(connection);
+		} else if (!is_mixed(intake))
+			return;
+	}
+}
+
+static void
+close_late_idle(struct intake *intake, int64_t now_us)
 {
 	struct connection *connection;
-	while ((connection = TAILQ_FIRST(list)) != NULL &&
-	       now_us - connection->since_us >= timeout_us) {
+	while ((connection = TAILQ_FIRST(&intake->idle)) != NULL &&
+	       now_us - connection->since_us >= intake->service->config.keepalive_timeout_us) {
 		metric_add(intake->deadlines_metric, 1);
 		shut(connection);
 	}
@@ -80,10 +112,16 @@ close_unused(struct intake *intake, int64_t now_us)
 static void
 give_up_commits(struct intake *intake, int64_t now_us)
 {
-	struct connection *connection;
-	while ((connection = TAILQ_FIRST(&intake->waiting)) != NULL &&
-	       now_us - connection->since_us >= intake->service->config.commit_timeout_us)
-		request_give_up(intake, connection);
+	struct connection *connection, *next;
+	for (connection = TAILQ_FIRST(&intake->waiting); connection != NULL; connection = next) {
+		next = TAILQ_NEXT(connection, entry);
+		bool late = now_us - connection->since_us >=
+			    config_of(intake, connection)->commit_timeout_us;
+		if (late)
+			request_give_up(intake, connection);
+		else if (!is_mixed(intake))
+			return;
+	}
 }
 
 static void
@@ -91,8 +129,8 @@ enforce_deadlines(struct intake *intake)
 {
 	int64_t now_us = clock_monotonic_us();
 	int64_t drain_us = atomic_load(&intake->drain_start_us);
-	close_expired(intake, &intake->busy, intake->service->config.request_timeout_us, now_us);
-	close_expired(intake, &intake->idle, intake->service->config.keepalive_timeout_us, now_us);
+	close_late_requests(intake, now_us);
+	close_late_idle(intake, now_us);
 	if (drain_us != 0 && now_us - drain_us >= DRAIN_GRACE_US)
 		close_unused(intake, now_us);
 	give_up_commits(intake, now_us);

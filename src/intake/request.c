@@ -25,10 +25,12 @@ service_end(struct service *service)
 }
 
 static void
-service_leave(struct service *service)
+service_leave(struct intake *intake, struct service *service)
 {
-	if (--service->requests == 0 && service->replaced)
-		service_end(service);
+	if (--service->requests > 0 || !service->replaced)
+		return;
+	intake->replaced_services--;
+	service_end(service);
 }
 
 void
@@ -41,6 +43,8 @@ request_take_service(struct intake *intake)
 	old->replaced = true;
 	if (old->requests == 0)
 		service_end(old);
+	else
+		intake->replaced_services++;
 }
 
 /* --- connections and their deadlines --- */
@@ -137,7 +141,7 @@ end_request(struct connection *connection)
 		buffer_done(&connection->request.target);
 	connection->in_request = false;
 	intake->in_flight--;
-	service_leave(connection->request.service);
+	service_leave(intake, connection->request.service);
 	connection->request.service = NULL;
 }
 

@@ -326,3 +326,60 @@ def test_dlrd_reload_in_a_directory_with_a_long_name(make_daemon, tmp_path):
     store.mkdir(parents=True)
     daemon = make_daemon(store=store)
     assert ask_reload(daemon).returncode == 0
+
+
+# --- a reload in the middle of a request ---
+
+
+class Half:
+    """A request whose head and half of its body have come in."""
+
+    def __init__(self, daemon, sid, **more):
+        data = signed_post(SAMPLE_TARGET, status_params(sid, "sent", Body="x" * 4000), **more)
+        self.connection, self.rest = daemon.connect(), data[-2000:]
+        self.connection.send(data[:-2000])
+        until(lambda: harness.is_read(self.connection), what="the daemon to have read it")
+        # Read by the kernel is not yet read by the daemon: the next request is behind it.
+        daemon.ask(b"GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n", "GET")
+
+    def end(self):
+        return self.connection.ask(self.rest)
+
+
+@pytest.mark.parametrize("before,after", [("127.0.0.1", None), (None, "127.0.0.1")])
+def test_trust_in_a_proxy_is_that_of_the_configuration_a_request_began_with(
+        make_daemon, before, after):
+    """And of the next one on the same connection that of the configuration then in force."""
+    def told(trusted):
+        return {"server": {"public_url": None, "trusted_proxies": trusted}}
+    daemon = make_daemon(told(before))
+    https = [("X-Forwarded-Proto", "https")]
+    half = Half(daemon, new_sid(), headers=https)
+    reload(daemon, told(after))
+    statuses = {"127.0.0.1": 204, None: 403}
+    assert half.end().status == statuses[before]
+    following = signed_post(SAMPLE_TARGET, status_params(new_sid(), "sent"), headers=https)
+    assert half.connection.ask(following).status == statuses[after]
+
+
+def test_keys_and_limits_are_those_of_the_configuration_a_request_began_with(make_daemon):
+    daemon = make_daemon()
+    half = Half(daemon, new_sid())
+    reload(daemon, {f"account {ACCOUNT}": {"auth_token": NEW_TOKEN},
+                    "server": {"body_limit": "4k", "field_limit": "16"},
+                    "callback /elsewhere": {"kind": "auto"}})
+    assert half.end().status == 204
+    following = signed_post(SAMPLE_TARGET, status_params(new_sid(), "sent"))
+    assert half.connection.ask(following).status == 404
+
+
+def test_a_deadline_is_that_of_the_configuration_a_request_began_with(make_daemon):
+    daemon = make_daemon({"server": {"request_timeout": "60s"}})
+    first = Half(daemon, new_sid())
+    reload(daemon, {"server": {"request_timeout": "500ms"}})
+    second = Half(daemon, new_sid())
+    reload(daemon, {"server": {"request_timeout": "60s"}})
+    third = Half(daemon, new_sid())
+    until(lambda: daemon.metric("dlrd_deadline_closes_total") == 1, what="the second one's end")
+    assert second.connection.at_end()
+    assert first.end().status == 204 and third.end().status == 204

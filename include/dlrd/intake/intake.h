@@ -20,8 +20,10 @@
 #define INTAKE_LISTENERS_MAX 8
 #define INTAKE_PROXIES_MAX 16
 
-/* What may be replaced while the intake runs: a request is served whole with the configuration that
- * it began with. */
+/* What may be replaced while the intake runs. A request is served whole with the configuration that
+ * was in force when its first line came in: trust in its X-Forwarded headers, its limits, keys and
+ * routes, its deadlines and its reply. Between two requests, and before the first, a connection
+ * follows the configuration in force, and memory_max bounds what all requests hold together. */
 struct intake_config {
 	struct handler *handler;                        /* the loop's own until on_retired */
 	struct socket_peer proxies[INTAKE_PROXIES_MAX]; /* whose X-Forwarded headers are believed */

@@ -74,6 +74,7 @@ struct intake {
 	struct answers answers;
 	struct service *service;              /* for requests that begin now */
 	struct service *_Atomic next_service; /* asked for, and not taken yet; or NULL */
+	size_t replaced_services;             /* that requests still use */
 	struct connections busy, idle, waiting;
 	size_t open_connections, in_flight;
 	struct journal_write *outbox, **outbox_end; /* waiting, not yet handed over */
