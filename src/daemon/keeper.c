@@ -11,9 +11,10 @@
 #include <time.h>
 
 #define FORM_TYPE SLICE("application/x-www-form-urlencoded")
-#define TICK_US CLOCK_SECOND_US /* between looks at what is too old */
-#define BURST_SECONDS 50        /* of quarantine_rate, after a quiet time */
-#define BATCH_MAX 64            /* requests verified again in one go */
+#define TICK_US CLOCK_SECOND_US            /* between looks at what is too old */
+#define BURST_SECONDS 50                   /* of quarantine_rate, after a quiet time */
+#define BATCH_MAX 64                       /* requests verified again in one go */
+#define BATCH_BYTES_MAX (4u * 1024 * 1024) /* of their copies, and then one more */
 /* Offered requests may take half of memory_limit: the rest is for callbacks. */
 #define MEMORY_SHARE 2
 #define QUEUE_BYTES_MAX (INT64_C(16) * 1024 * 1024) /* more would not be written any sooner */
@@ -50,7 +51,7 @@ struct batch {
 	const struct generation *generation; /* in force */
 	uint64_t ids[BATCH_MAX];
 	struct journal_write *writes[BATCH_MAX]; /* NULL for one that does not verify */
-	size_t count;
+	size_t count, bytes;                     /* bytes: of the writes */
 };
 
 enum result
@@ -211,7 +212,8 @@ verify_again(void *context, const struct quarantined *request)
 	}
 	batch->ids[batch->count] = request->id;
 	batch->writes[batch->count++] = write;
-	return RESULT_OK;
+	batch->bytes += write == NULL ? 0 : write->size;
+	return batch->bytes < BATCH_BYTES_MAX ? RESULT_OK : RESULT_LIMIT;
 }
 
 /* Under done_lock. What has come back has no owner; the rest is freed when it comes. */
@@ -304,6 +306,8 @@ reverify_batches(struct keeper *keeper, struct handler *handler, struct reverify
 	while (result == RESULT_OK && page.beyond_id < last) {
 		struct batch batch = {.handler = handler, .generation = keeper->generation};
 		result = quarantine_each(keeper->quarantine, &page, verify_again, &batch);
+		if (result == RESULT_LIMIT) /* the rest is the next batch's */
+			result = RESULT_OK;
 		if (batch.count == 0)
 			return result;
 		page.beyond_id = batch.ids[batch.count - 1];

@@ -274,6 +274,22 @@ def test_a_proxy_that_is_no_longer_trusted_is_not_believed_at_a_reverify(make_da
     assert reverify(daemon)["kept"] == 3
 
 
+def test_large_requests_are_verified_again_a_few_at_a_time(make_daemon):
+    """Their copies for the journal are bounded, and none is passed over."""
+    daemon = make_daemon(tokens=TOKENS)
+    sids = [new_sid() for _ in range(45)]
+    for sid in sids:
+        data = signed_post(SAMPLE_TARGET, status_params(sid, "sent", Body="x" * 240_000),
+                           token=NEW_TOKEN)
+        assert daemon.ask(data).status == 403
+        until(lambda: offered(daemon) == sids.index(sid) + 1, what="the keeper")
+    kept(daemon, 45)
+    mend(daemon, {ACCOUNT_SECTION: {"auth_token": NEW_TOKEN}})
+    assert reverify(daemon) == {
+        "state": "done", "tried": 45, "kept": 45, "refused": 0, "error": None}
+    assert {event["message"] for event in daemon.events()} == set(sids)
+
+
 def test_strays_evict_only_each_other(make_daemon):
     """Neither entries of the rest, nor their share of the rate."""
     daemon = make_daemon({"store": {"quarantine_size": "1M"}}, tokens=TOKENS)
