@@ -153,6 +153,59 @@ socket_unlink(struct slice text)
 
 static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
+bool
+socket_is_loopback(const struct sockaddr *address)
+{
+	struct in6_addr in6;
+	if (address->sa_family == AF_UNIX)
+		return true;
+	if (address->sa_family == AF_INET) {
+		struct sockaddr_in in;
+		memcpy(&in, address, sizeof in);
+		return ntohl(in.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	}
+	if (address->sa_family != AF_INET6)
+		return false;
+	memcpy(&in6, &((const struct sockaddr_in6 *)address)->sin6_addr, sizeof in6);
+	if (memcmp(in6.s6_addr, mapped, sizeof mapped) == 0)
+		return in6.s6_addr[sizeof mapped] == IN_LOOPBACKNET;
+	return IN6_IS_ADDR_LOOPBACK(&in6);
+}
+
+/* A port, or nothing behind the colon, as RFC 3986 allows. */
+static bool
+is_port(struct slice text)
+{
+	int64_t port;
+	return text.len == 0 || (slice_to_int(text, &port) == RESULT_OK && text.len <= 5 &&
+				    port >= 0 && port <= 65535);
+}
+
+bool
+socket_host_is_loopback(struct slice host)
+{
+	char text[INET6_ADDRSTRLEN];
+	struct sockaddr_in in = {.sin_family = AF_INET};
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+	bool v6 = host.len > 0 && host.ptr[0] == '[';
+	size_t end = slice_find(host, v6 ? ']' : ':');
+	struct slice name = {host.ptr + (v6 ? 1 : 0), end - (v6 ? 1 : 0)};
+	struct slice port = slice_from(host, end + (v6 ? 1 : 0));
+	if ((v6 && end == host.len) || (port.len > 0 && port.ptr[0] != ':') ||
+	    !is_port(slice_from(port, port.len > 0 ? 1 : 0)))
+		return false;
+	if (!v6 && (slice_equal_nocase(name, SLICE("localhost")) ||
+		       slice_equal_nocase(name, SLICE("localhost."))))
+		return true;
+	if (!copy_text(name, text, sizeof text))
+		return false;
+	if (v6)
+		return inet_pton(AF_INET6, text, &in6.sin6_addr) == 1 &&
+		       socket_is_loopback((const struct sockaddr *)&in6);
+	return inet_pton(AF_INET, text, &in.sin_addr) == 1 &&
+	       socket_is_loopback((const struct sockaddr *)&in);
+}
+
 enum result
 socket_peer_read(struct slice text, struct socket_peer *out_peer, struct failure *failure)
 {

@@ -178,6 +178,46 @@ what_is_no_peer_is_refused(void **state)
 	}
 }
 
+static void
+loopback_is_told_from_other_addresses(void **state)
+{
+	(void)state;
+	static const char *const loopback[] = {"127.0.0.1:1", "127.255.255.255:1", "[::1]:1",
+	    "[::ffff:127.0.0.1]:1", "[::ffff:7f01:203]:1", "unix:/a"};
+	static const char *const others[] = {"0.0.0.0:1", "128.0.0.1:1", "126.255.255.255:1",
+	    "[::]:1", "[::2]:1", "[::ffff:0.0.0.0]:1", "[::ffff:10.0.0.1]:1", "[::127.0.0.1]:1",
+	    "[fe80::1]:1"};
+	struct socket_address address;
+	for (size_t i = 0; i < COUNT_OF(loopback); i++) {
+		assert_ok(socket_address_read(slice_of(loopback[i]), &address, NULL));
+		assert_true(socket_is_loopback((const struct sockaddr *)&address.address));
+	}
+	for (size_t i = 0; i < COUNT_OF(others); i++) {
+		assert_ok(socket_address_read(slice_of(others[i]), &address, NULL));
+		assert_false(socket_is_loopback((const struct sockaddr *)&address.address));
+	}
+}
+
+static void
+a_host_is_loopback_by_what_it_says_alone(void **state)
+{
+	(void)state;
+	static const char *const loopback[] = {"localhost", "LOCALHOST:80", "localhost.:1",
+	    "127.0.0.1", "127.0.0.1:", "127.1.2.3:65535", "[::1]", "[::1]:8081",
+	    "[::ffff:127.0.0.1]"};
+	static const char *const others[] = {"", ":80", "localhosts", "a.localhost",
+	    "localhost.example", "127.0.0.1.example", "127.1", "127.0.0.1:65536", "127.0.0.1:1:1",
+	    "127.0.0.1:x", "127.0.0.1:123456", "[::1", "[::1]x", "[::1]:x", "::1", "[127.0.0.1]",
+	    "[]", "[", "0.0.0.0", "user@127.0.0.1", "127.0.0.1 ", "[::1%1]"};
+	for (size_t i = 0; i < COUNT_OF(loopback); i++)
+		assert_true(socket_host_is_loopback(slice_of(loopback[i])));
+	for (size_t i = 0; i < COUNT_OF(others); i++) {
+		if (socket_host_is_loopback(slice_of(others[i])))
+			print_error("\"%s\" is taken for loopback\n", others[i]);
+		assert_false(socket_host_is_loopback(slice_of(others[i])));
+	}
+}
+
 int
 main(void)
 {
@@ -190,6 +230,8 @@ main(void)
 	    cmocka_unit_test(a_peer_matches_itself_or_its_network_only),
 	    cmocka_unit_test(a_unix_peer_is_no_network_peer),
 	    cmocka_unit_test(what_is_no_peer_is_refused),
+	    cmocka_unit_test(loopback_is_told_from_other_addresses),
+	    cmocka_unit_test(a_host_is_loopback_by_what_it_says_alone),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,6 +28,14 @@ must_check enum result socket_listen(struct slice text, int *out_fd, struct fail
 /* Removes the file of a unix socket; does nothing for other addresses. */
 void socket_unlink(struct slice text);
 
+/* Whether only this machine can connect to the address: 127.0.0.0/8, also as an IPv4-mapped IPv6
+ * address, ::1, or a unix socket. An address of another family is not loopback. */
+bool socket_is_loopback(const struct sockaddr *address);
+
+/* Whether a host as a Host header has it ("localhost:8081", "127.0.0.1", "[::1]:80") is loopback:
+ * an address of which socket_is_loopback holds, or localhost. Other names are not looked up. */
+bool socket_host_is_loopback(struct slice host);
+
 /* One address or network ("10.0.0.0/8", "::1", "unix"), for telling proxies from strangers. */
 struct socket_peer {
 	unsigned char bytes[16]; /* IPv4 as ::ffff:a.b.c.d */
