@@ -26,6 +26,16 @@ buffer_reserve(struct buffer *buffer, size_t extra)
 }
 
 void
+buffer_trim(struct buffer *buffer)
+{
+	char *ptr = buffer->len == 0 ? NULL : realloc(buffer->ptr, buffer->len);
+	if (ptr == NULL)
+		return;
+	buffer->ptr = ptr;
+	buffer->cap = buffer->len;
+}
+
+void
 buffer_append(struct buffer *buffer, struct slice text)
 {
 	if (text.len == 0 || !buffer_reserve(buffer, text.len))

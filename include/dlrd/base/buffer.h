@@ -33,6 +33,9 @@ void buffer_append_repaired(struct buffer *buffer, struct slice text);
 /* Makes room for extra more bytes; false when memory is short. */
 bool buffer_reserve(struct buffer *buffer, size_t extra);
 
+/* Gives back the memory that is not written to. */
+void buffer_trim(struct buffer *buffer);
+
 /* What has been written, borrowed until the next append. */
 struct slice buffer_slice(const struct buffer *buffer);
 
