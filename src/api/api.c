@@ -1,49 +1,43 @@
 #include "dlrd/api/api.h"
 
-#include "dlrd/api/event_stream.h"
-#include "dlrd/api/readers.h"
-#include "dlrd/api/streams.h"
+#include "dlrd/api/exchange.h"
 #include "dlrd/base/clock.h"
+#include "dlrd/base/socket.h"
 #include "dlrd/base/wipe.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <microhttpd.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define QUESTION_MAX_US (10 * CLOCK_SECOND_US)
-/* On each listener: a few people, a scraper, and the event streams. Below 128 for the reason in
- * api.h, with the two descriptors that are the library's own. */
-#define CONNECTIONS_MAX 64u
+#define QUESTION_MAX_US (10 * CLOCK_SECOND_US) /* for one look into the store */
 /* Longer than a stream is silent, so that it cuts only those whose clients do not read. */
 #define CONNECTION_TIMEOUT_S 30u
 _Static_assert(STREAMS_KEEP_ALIVE_S * 2 < CONNECTION_TIMEOUT_S, "a quiet stream would be cut");
-_Static_assert(STREAMS_MAX < CONNECTIONS_MAX, "streams leave room for questions");
+_Static_assert(EXCHANGES_QUESTIONS_MAX + STREAMS_MAX + 2 * CONNECTIONS_RESERVE <= CONNECTIONS_MAX,
+    "questions and streams leave room for health checks");
 
-/* Each thread is a daemon of the library's with a descriptor of its own for the one socket. A pool
- * would be the same, but that MHD_stop_daemon shuts a pool's socket down: also for systemd, which
- * keeps it for the next start. */
 struct listener {
 	struct api *api;
-	struct MHD_Daemon *threads[API_THREADS_MAX];
+	struct MHD_Daemon *daemon;
+	struct connections *connections;
 	struct streams *streams;
+	bool is_unix; /* no browser reaches it, whatever its Host */
 };
 
 struct api {
 	struct api_options options;
 	pthread_mutex_t token_lock; /* guards options.token */
 	struct readers *readers;
+	struct workers *workers;
+	struct exchanges *exchanges;
 	struct listener listeners[API_LISTENERS_MAX];
+	bool needs_token;
 };
 
-static struct slice
-header_of(struct MHD_Connection *mhd, const char *name)
-{
-	return slice_of(MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, name));
-}
+/* --- who may ask --- */
 
 /* header: Authorization. */
 static bool
@@ -76,108 +70,85 @@ static bool
 is_authorised(struct api *api, struct MHD_Connection *mhd, struct slice target)
 {
 	bool authorised = endpoints_is_open(target) ||
-			  is_token(api, header_of(mhd, MHD_HTTP_HEADER_AUTHORIZATION));
+			  is_token(api, slice_of(MHD_lookup_connection_value(
+					    mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION)));
 	MHD_get_connection_values(mhd, MHD_HEADER_KIND, wipe_if_authorization, NULL);
 	return authorised;
 }
 
-/* Every header of every answer of this listener: it is for programs and for its own pages. */
-static const struct {
-	const char *name, *value;
-} headers[] = {
-    {"Cache-Control", "no-store"},
-    {"X-Content-Type-Options", "nosniff"},
-    {"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
-};
+/* context: a bool that becomes false for a Host that is not loopback. */
+static enum MHD_Result
+check_if_host(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	(void)kind;
+	if (slice_equal_nocase(slice_of(name), SLICE(MHD_HTTP_HEADER_HOST)))
+		*(bool *)context &= value != NULL && socket_host_is_loopback(slice_of(value));
+	return MHD_YES;
+}
 
-/* Adds the answer's link, and frees it: the library has a copy. */
+/* A program that speaks HTTP/1.0 may send no Host; a browser always does. */
+static bool
+is_for_loopback(struct listener *listener, struct MHD_Connection *mhd)
+{
+	bool loopback = true;
+	pthread_mutex_lock(&listener->api->token_lock);
+	bool has_token = listener->api->options.token != NULL;
+	pthread_mutex_unlock(&listener->api->token_lock);
+	if (!has_token && !listener->is_unix)
+		MHD_get_connection_values(mhd, MHD_HEADER_KIND, check_if_host, &loopback);
+	return loopback;
+}
+
+static enum MHD_Result
+take_head(struct listener *listener, struct exchange *exchange, struct MHD_Connection *mhd,
+    const char *method, const char *version)
+{
+	if (!is_authorised(listener->api, mhd, exchange_target(exchange)))
+		return exchange_refuse(exchange,
+		    endpoints_error(401,
+			"send the header Authorization: Bearer TOKEN, with the token of [api] "
+			"token_file"));
+	if (!is_for_loopback(listener, mhd))
+		return exchange_refuse(exchange,
+		    endpoints_error(403,
+			"without [api] token_file only requests for 127.0.0.1, [::1] or localhost "
+			"are answered; send that as Host, or set a token"));
+	return exchange_take_head(exchange, method, version);
+}
+
+/* --- what the library calls --- */
+
 static void
-add_link(struct MHD_Response *response, struct buffer *link)
+on_connection(void *context, struct MHD_Connection *mhd, void **socket_context,
+    enum MHD_ConnectionNotificationCode code)
 {
-	buffer_append_byte(link, '\0');
-	if (link->len > 1 && !link->failed)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_LINK, link->ptr);
-	buffer_done(link);
-}
-
-static void
-add_headers(struct MHD_Response *response, struct api_answer *answer)
-{
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->media_type);
-	for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++)
-		MHD_add_response_header(response, headers[i].name, headers[i].value);
-	if (answer->status == 401)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
-	if (answer->allow != NULL)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, answer->allow);
-	if (answer->link.len > 0)
-		add_link(response, &answer->link);
-}
-
-static enum MHD_Result
-queue(struct MHD_Connection *mhd, unsigned status, struct MHD_Response *response)
-{
-	enum MHD_Result queued = MHD_queue_response(mhd, status, response);
-	MHD_destroy_response(response);
-	return queued;
-}
-
-static enum MHD_Result
-send_answer(struct MHD_Connection *mhd, struct api_answer *answer)
-{
-	struct slice body = buffer_slice(&answer->body);
-	struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback(
-	    body.len, (void *)body.ptr, answer->body.ptr == NULL ? NULL : free);
-	if (response == NULL) {
-		endpoints_answer_done(answer);
-		return MHD_NO;
+	struct listener *listener = context;
+	const union MHD_ConnectionInfo *info;
+	switch (code) {
+	case MHD_CONNECTION_NOTIFY_STARTED:
+		info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+		if (info != NULL)
+			*socket_context = connections_open(
+			    listener->connections, info->connect_fd, EXCHANGES_ARRIVAL_US);
+		return;
+	case MHD_CONNECTION_NOTIFY_CLOSED:
+		if (*socket_context != NULL)
+			connections_close(listener->connections, *socket_context);
+		*socket_context = NULL;
+		return;
 	}
-	add_headers(response, answer);
-	return queue(mhd, answer->status, response);
-}
-
-/* A proxy that collects what it passes on (nginx) would keep events back. */
-static enum MHD_Result
-send_stream(struct listener *listener, struct MHD_Connection *mhd, struct api_answer *answer)
-{
-	struct MHD_Response *response = streams_open(listener->streams, mhd, answer->stream);
-	if (response == NULL) {
-		struct api_answer refusal = endpoints_error(503,
-		    "%d event streams are open here, and no more are answered; close one, or ask "
-		    "for /v1/events?after=",
-		    STREAMS_MAX);
-		return send_answer(mhd, &refusal);
-	}
-	add_headers(response, answer);
-	MHD_add_response_header(response, "X-Accel-Buffering", "no");
-	return queue(mhd, answer->status, response);
-}
-
-static struct api_answer
-answer_request(struct api *api, struct MHD_Connection *mhd, const char *method, struct slice target)
-{
-	if (!is_authorised(api, mhd, target))
-		return endpoints_error(401,
-		    "send the header Authorization: Bearer TOKEN, with the token of [api] "
-		    "token_file");
-	struct slice length = header_of(mhd, MHD_HTTP_HEADER_CONTENT_LENGTH);
-	const struct api_request request = {.method = slice_of(method),
-	    .target = target,
-	    .last_event_id = header_of(mhd, "Last-Event-ID"),
-	    .origin = header_of(mhd, MHD_HTTP_HEADER_ORIGIN),
-	    .has_body = header_of(mhd, MHD_HTTP_HEADER_TRANSFER_ENCODING).ptr != NULL ||
-			(length.ptr != NULL && !slice_equal(length, SLICE("0")))};
-	struct store_reader *reader = readers_borrow(api->readers);
-	struct api_answer answer = endpoints_answer(&api->options.state, reader, &request);
-	readers_give_back(api->readers, reader);
-	return answer;
 }
 
 static void *
 on_target(void *context, const char *target, struct MHD_Connection *mhd)
 {
-	(void)context, (void)mhd;
-	return strdup(target);
+	struct listener *listener = context;
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	if (info == NULL || info->socket_context == NULL)
+		return NULL;
+	return exchange_new(
+	    listener->api->exchanges, listener->streams, info->socket_context, mhd, target);
 }
 
 static void
@@ -185,7 +156,7 @@ on_completed(void *context, struct MHD_Connection *mhd, void **request_context,
     enum MHD_RequestTerminationCode code)
 {
 	(void)context, (void)mhd, (void)code;
-	free(*request_context);
+	exchange_free(*request_context);
 	*request_context = NULL;
 }
 
@@ -193,45 +164,94 @@ static enum MHD_Result
 on_request(void *context, struct MHD_Connection *mhd, const char *url, const char *method,
     const char *version, const char *data, size_t *data_size, void **request_context)
 {
-	struct listener *listener = context;
-	(void)url, (void)version, (void)data, (void)data_size;
-	if (*request_context == NULL)
+	struct exchange *exchange = *request_context;
+	(void)url, (void)data;
+	if (exchange == NULL)
 		return MHD_NO;
-	struct api_answer answer =
-	    answer_request(listener->api, mhd, method, slice_of(*request_context));
-	return answer.stream != NULL ? send_stream(listener, mhd, &answer)
-				     : send_answer(mhd, &answer);
+	switch (exchange_stage(exchange)) {
+	case EXCHANGE_HEAD: return take_head(context, exchange, mhd, method, version);
+	case EXCHANGE_BODY:
+		if (*data_size == 0)
+			return exchange_ask(exchange);
+		*data_size = 0;
+		return MHD_YES;
+	case EXCHANGE_ANSWERED: return exchange_send(exchange);
+	}
+	return MHD_NO;
 }
 
-static struct MHD_Daemon *
-start_thread(struct listener *listener, int fd)
+/* --- life --- */
+
+static enum result
+look_at_socket(struct listener *listener, int fd)
 {
-	const struct api_options *options = &listener->api->options;
-	return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL,
-	    NULL, on_request, listener, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-	    CONNECTIONS_MAX / options->threads, MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_TIMEOUT_S,
-	    MHD_OPTION_URI_LOG_CALLBACK, on_target, listener->api, MHD_OPTION_NOTIFY_COMPLETED,
-	    on_completed, listener->api, MHD_OPTION_END);
+	struct sockaddr_storage address;
+	socklen_t len = sizeof address;
+	if (getsockname(fd, (struct sockaddr *)&address, &len) != 0)
+		return RESULT_IO;
+	listener->is_unix = address.ss_family == AF_UNIX;
+	if (!socket_is_loopback((const struct sockaddr *)&address))
+		listener->api->needs_token = true;
+	return RESULT_OK;
 }
 
 static enum result
 start_listener(struct api *api, size_t index)
 {
 	struct listener *listener = &api->listeners[index];
-	listener->api = api;
-	if (streams_new(api->readers, &listener->streams) != RESULT_OK)
+	const struct api_options *options = &api->options;
+	if (streams_new(api->readers, api->workers, &listener->streams) != RESULT_OK ||
+	    connections_new(options->connections_max, &listener->connections) != RESULT_OK)
 		return RESULT_NO_MEMORY;
-	for (unsigned i = 0; i < api->options.threads; i++) {
-		int fd = fcntl(api->options.listen_fds[index], F_DUPFD_CLOEXEC, 0);
-		if (fd < 0)
-			return RESULT_IO;
-		listener->threads[i] = start_thread(listener, fd);
-		if (listener->threads[i] == NULL) {
-			close(fd);
-			return RESULT_IO;
-		}
+	listener->daemon =
+	    MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL,
+		NULL, on_request, listener, MHD_OPTION_LISTEN_SOCKET, options->listen_fds[index],
+		MHD_OPTION_CONNECTION_LIMIT, options->connections_max,
+		MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_TIMEOUT_S, MHD_OPTION_URI_LOG_CALLBACK,
+		on_target, listener, MHD_OPTION_NOTIFY_COMPLETED, on_completed, listener,
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, listener, MHD_OPTION_END);
+	return listener->daemon == NULL ? RESULT_IO : RESULT_OK;
+}
+
+static enum result
+look_at_sockets(struct api *api, struct failure *failure)
+{
+	for (size_t i = 0; i < api->options.listen_count; i++) {
+		api->listeners[i].api = api;
+		if (look_at_socket(&api->listeners[i], api->options.listen_fds[i]) != RESULT_OK)
+			return failure_set(
+			    failure, RESULT_IO, "a socket of the api: %s", strerror(errno));
 	}
+	if (api->needs_token && api->options.token == NULL)
+		return failure_set(failure, RESULT_INVALID,
+		    "a socket of the api is not loopback, and the api would answer every machine "
+		    "that reaches it: set [api] token_file, or have systemd pass one of 127.0.0.1");
 	return RESULT_OK;
+}
+
+/* In the order of need; the listeners last. */
+static enum result
+start_parts(struct api *api, struct failure *failure)
+{
+	const struct api_options *options = &api->options;
+	unsigned questions = options->connections_max * 2 / 5;
+	if (questions > EXCHANGES_QUESTIONS_MAX)
+		questions = EXCHANGES_QUESTIONS_MAX;
+	enum result result = look_at_sockets(api, failure);
+	if (result == RESULT_OK)
+		result = workers_start(options->threads, &api->workers, failure);
+	if (result != RESULT_OK)
+		return result;
+	result = readers_new(options->store_path, QUESTION_MAX_US, &api->readers);
+	if (result == RESULT_OK)
+		result = exchanges_new(&options->state, api->readers, api->workers, questions,
+		    options->request_timeout_us, &api->exchanges);
+	for (size_t i = 0; result == RESULT_OK && i < options->listen_count; i++)
+		result = start_listener(api, i);
+	if (result != RESULT_OK)
+		failure_set(failure, result, "the api's listener does not start: %s",
+		    result == RESULT_IO ? strerror(errno) : result_text(result));
+	return result;
 }
 
 enum result
@@ -242,13 +262,9 @@ api_start(const struct api_options *options, struct api **out_api, struct failur
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
 	api->options = *options;
 	pthread_mutex_init(&api->token_lock, NULL);
-	enum result result = readers_new(options->store_path, QUESTION_MAX_US, &api->readers);
-	for (size_t i = 0; result == RESULT_OK && i < options->listen_count; i++)
-		result = start_listener(api, i);
+	enum result result = start_parts(api, failure);
 	if (result != RESULT_OK) {
-		failure_set(failure, result, "the api's listener does not start: %s",
-		    result == RESULT_IO ? strerror(errno) : result_text(result));
-		api_stop(api);
+		api_stop(api, 0);
 		api_free(api);
 		return result;
 	}
@@ -266,8 +282,16 @@ api_notify(struct api *api)
 void
 api_tick(struct api *api)
 {
-	for (size_t i = 0; i < api->options.listen_count; i++)
+	for (size_t i = 0; i < api->options.listen_count; i++) {
 		streams_tick(api->listeners[i].streams);
+		connections_tick(api->listeners[i].connections);
+	}
+}
+
+bool
+api_needs_token(const struct api *api)
+{
+	return api->needs_token;
 }
 
 bool
@@ -284,31 +308,58 @@ api_set_token(struct api *api, const struct secret *token)
 	pthread_mutex_unlock(&api->token_lock);
 }
 
+/* The library gives a quiesced socket back; it does not shut it down, which would close it for
+ * systemd, too. */
 static void
-stop_listener(struct listener *listener)
+close_listener(struct api *api, size_t index)
+{
+	struct MHD_Daemon *daemon = api->listeners[index].daemon;
+	if (daemon != NULL && MHD_quiesce_daemon(daemon) == MHD_INVALID_SOCKET)
+		return;
+	if (api->options.listen_fds[index] >= 0)
+		close(api->options.listen_fds[index]);
+	api->options.listen_fds[index] = -1;
+}
+
+static void
+end_streams(struct listener *listener)
 {
 	if (listener->streams != NULL)
 		streams_end(listener->streams);
-	for (unsigned i = 0; i < API_THREADS_MAX; i++) {
-		if (listener->threads[i] != NULL)
-			MHD_stop_daemon(listener->threads[i]);
-		listener->threads[i] = NULL;
-	}
+}
+
+static void
+stop_daemon(struct listener *listener)
+{
+	if (listener->daemon != NULL)
+		MHD_stop_daemon(listener->daemon);
+	listener->daemon = NULL;
 }
 
 void
-api_stop(struct api *api)
+api_stop(struct api *api, int64_t until_us)
 {
 	if (api == NULL)
 		return;
-	for (size_t i = 0; i < api->options.listen_count; i++) {
-		stop_listener(&api->listeners[i]);
-		if (api->options.listen_fds[i] >= 0)
-			close(api->options.listen_fds[i]);
-		api->options.listen_fds[i] = -1;
-	}
+	size_t count = api->options.listen_count;
+	for (size_t i = 0; i < count; i++)
+		close_listener(api, i);
+	if (api->exchanges != NULL)
+		exchanges_drain(api->exchanges, until_us);
+	/* The library must not be stopped while connections are suspended: the workers resume them.
+	 */
+	if (api->readers != NULL)
+		readers_stop(api->readers);
+	if (api->workers != NULL)
+		workers_unbound(api->workers);
+	for (size_t i = 0; i < count; i++)
+		end_streams(&api->listeners[i]);
+	workers_stop(api->workers);
+	for (size_t i = 0; i < count; i++)
+		stop_daemon(&api->listeners[i]);
 	/* The projector closes the store's last connection, which leaves no log. */
-	readers_release(api->readers, true, 0);
+	if (api->readers != NULL)
+		readers_release(api->readers, true, 0);
 }
 
 void
@@ -316,9 +367,13 @@ api_free(struct api *api)
 {
 	if (api == NULL)
 		return;
-	for (size_t i = 0; i < api->options.listen_count; i++)
+	for (size_t i = 0; i < api->options.listen_count; i++) {
 		streams_free(api->listeners[i].streams);
+		connections_free(api->listeners[i].connections);
+	}
+	exchanges_free(api->exchanges);
 	readers_free(api->readers);
+	workers_free(api->workers);
 	pthread_mutex_destroy(&api->token_lock);
 	free(api);
 }

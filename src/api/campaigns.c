@@ -16,14 +16,14 @@ campaigns_list(struct question *question)
 	struct list list = {.question = question,
 	    .report = &report_campaigns,
 	    .limit = question_limit(question, false)};
-	struct campaign_filter filter = {.limit = list_rows(&list),
-	    .workspace = question_text(question, "workspace"),
+	struct campaign_filter filter = {.workspace = question_text(question, "workspace"),
 	    .variant = question_text(question, "variant"),
 	    .from_us = question->from_us,
 	    .to_us = question->to_us};
-	if (!question_number(question, "next", 0, 0, INT64_MAX, &filter.before_id))
+	if (!list_place(question, "next", INT64_MAX, &filter.before_id))
 		return;
-	list_begin(&list);
+	filter.limit = list_rows(&list);
+	list_begin(&list, NULL);
 	list_end_page(&list, store_read_campaigns(question->reader, &filter, add_campaign, &list));
 }
 
@@ -136,18 +136,17 @@ campaigns_errors(struct question *question)
 	struct found found = {0};
 	const struct campaign_filter which = filter_of(question);
 	if (find_with(question, &which, &found)) {
-		struct adding adding = {.list = {.question = question, .report = &report_errors},
+		struct adding adding = {
+		    .list = {.question = question, .report = &report_errors, .whole = true},
 		    .failed = found.failed};
 		const struct error_filter filter =
 		    report_error_filter(found.id, which.variant, which.from_us, which.to_us);
-		list_begin(&adding.list);
-		enum result result =
-		    store_read_campaign_errors(question->reader, &filter, add_error, &adding);
 		struct json_t *object = json_new_object();
 		json_put_text(object, "campaign", question->name);
 		json_put_int(object, "failed", found.failed);
-		list_put(&adding.list, object);
-		list_end(&adding.list, object, result);
+		list_begin(&adding.list, object);
+		list_end(&adding.list, NULL,
+		    store_read_campaign_errors(question->reader, &filter, add_error, &adding));
 	}
 	buffer_done(&found.names);
 }

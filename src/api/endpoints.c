@@ -14,8 +14,8 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
-#define PATH_MAX_BYTES 2048
 #define QUERY_FIELDS_MAX 32
 #define SEGMENTS_MAX 4
 #define PARAMETERS_MAX 11
@@ -29,13 +29,14 @@ static const struct endpoint {
 	answer_fn answer;                   /* answers GET; NULL where there is nothing to read */
 	answer_fn act;                      /* answers POST; NULL where nothing can be done */
 	bool needs_store;
-	bool open; /* without the bearer token */
+	bool open;  /* without the bearer token */
+	bool quick; /* answered from memory */
 	/* Of the query; any other would be a filter that does nothing, and is refused. */
 	const char *parameters[PARAMETERS_MAX];
 } endpoints[] = {
-    {{"healthz"}, upkeep_health, .open = true},
-    {{"readyz"}, upkeep_ready, .open = true},
-    {{"metrics"}, upkeep_metrics},
+    {{"healthz"}, upkeep_health, .open = true, .quick = true},
+    {{"readyz"}, upkeep_ready, .open = true, .quick = true},
+    {{"metrics"}, upkeep_metrics, .quick = true},
     {{"v1", "campaigns"}, campaigns_list, .needs_store = true,
 	.parameters = {"workspace", "variant", "from", "to", "format", "limit", "next"}},
     {{"v1", "campaigns", "{campaign}"}, campaigns_one, .needs_store = true,
@@ -102,9 +103,11 @@ void
 endpoints_answer_done(struct api_answer *answer)
 {
 	event_stream_free(answer->stream);
+	question_free(answer->rest);
 	buffer_done(&answer->body);
 	buffer_done(&answer->link);
 	answer->stream = NULL;
+	answer->rest = NULL;
 }
 
 /* Matches a raw path against an endpoint; *out_name is the segment, still escaped, that the braces
@@ -152,6 +155,22 @@ endpoints_is_open(struct slice target)
 	struct slice name;
 	const struct endpoint *endpoint = find_endpoint(target, &name);
 	return endpoint != NULL && endpoint->open;
+}
+
+bool
+endpoints_is_quick(struct slice target)
+{
+	struct slice name;
+	const struct endpoint *endpoint = find_endpoint(target, &name);
+	return endpoint != NULL && endpoint->quick;
+}
+
+bool
+endpoints_needs_store(struct slice target)
+{
+	struct slice name;
+	const struct endpoint *endpoint = find_endpoint(target, &name);
+	return endpoint != NULL && endpoint->needs_store;
 }
 
 static bool
@@ -220,43 +239,114 @@ parameters_are_known(struct question *question, const struct endpoint *endpoint)
 	return true;
 }
 
-/* Answers what fits the table. */
+/* Asks the store until the page is full or the list has ended. */
+static void
+fill_page(struct question *question)
+{
+	struct list_progress *progress = &question->progress;
+	do {
+		progress->unfinished = false;
+		question->act(question);
+		progress->continues = true;
+	} while (progress->unfinished && !question->answer.body.failed &&
+		 question->answer.body.len < question_page_bytes(question));
+}
+
+/* A list in CSV that ends at its limit has a link to its rest among the headers, which go out
+ * before it is read: looks how far it will go. */
+static void
+look_ahead(struct question *question)
+{
+	struct list_progress progress = question->progress;
+	question->progress.only_looks = true;
+	question->act(question);
+	progress.unfinished = question->answer.status == 200;
+	progress.ends = question->progress.ends;
+	progress.end_place = question->progress.place;
+	question->progress = progress;
+}
+
+/* Answers what fits the table; the question's query is decoded. */
+static void
+answer_known(struct question *question)
+{
+	fill_page(question);
+	if (question->progress.unfinished && question->progress.looks_ahead)
+		look_ahead(question);
+	if (question->answer.body.failed) {
+		event_stream_free(question->answer.stream);
+		question->progress.unfinished = false;
+		question_refuse(question, 503, "no memory for this answer");
+	}
+}
+
+/* Answers what fits the table; takes question over. */
 static struct api_answer
 ask(struct question *question, const struct endpoint *endpoint)
 {
-	answer_fn answer = answer_of(endpoint, question->request->method);
-	if (answer == NULL)
-		return refuse_method(endpoint);
-	if (endpoint->needs_store && question->reader == NULL)
-		return endpoints_error(503, "the store cannot be opened");
-	if (form_decode(&question->query, url_query(question->request->target), QUERY_FIELDS_MAX) !=
-	    RESULT_OK)
+	struct slice query = url_query(question->request->target);
+	question->act = answer_of(endpoint, question->request->method);
+	if (question->act == NULL)
+		question->answer = refuse_method(endpoint);
+	else if (endpoint->needs_store && question->reader == NULL)
+		question_refuse(question, 503, "the store cannot be opened");
+	else if (form_decode(&question->query, query, QUERY_FIELDS_MAX) != RESULT_OK)
 		question_refuse(question, 400, "more than %d parameters", QUERY_FIELDS_MAX);
 	else if (parameters_are_known(question, endpoint) && question_common(question))
-		answer(question);
-	form_done(&question->query);
-	if (question->answer.body.failed) {
-		event_stream_free(question->answer.stream);
-		question_refuse(question, 503, "no memory for this answer");
-	}
-	return question->answer;
+		answer_known(question);
+
+	buffer_trim(&question->answer.body);
+	struct api_answer answer = question->answer;
+	question->answer = (struct api_answer){.body = BUFFER_EMPTY};
+	if (question->progress.unfinished)
+		answer.rest = question;
+	else
+		question_free(question);
+	return answer;
 }
 
 struct api_answer
 endpoints_answer(const struct endpoints_state *state, struct store_reader *reader,
     const struct api_request *request)
 {
-	char decoded[PATH_MAX_BYTES];
 	struct slice name = SLICE_NONE;
 	const struct endpoint *endpoint = find_endpoint(request->target, &name);
 	if (endpoint == NULL && !is_question(request->method))
 		return refuse_method(NULL);
-	if (endpoint == NULL || name.len > sizeof decoded)
+	if (endpoint == NULL || name.len > QUESTION_NAME_MAX)
 		return endpoints_error(404, "there is nothing at this path");
-	struct question question = {.state = state,
-	    .request = request,
-	    .reader = reader,
-	    .name = form_unescape(name, decoded),
-	    .answer = {.status = 200, .media_type = "application/json"}};
-	return ask(&question, endpoint);
+	struct question *question = calloc(1, sizeof *question);
+	if (question == NULL)
+		return endpoints_error(503, "no memory for this answer");
+	question->state = state;
+	question->request = request;
+	question->reader = reader;
+	question->name = form_unescape(name, question->name_bytes);
+	question->answer = (struct api_answer){.status = 200, .media_type = "application/json"};
+	return ask(question, endpoint);
+}
+
+enum result
+endpoints_next_page(struct api_answer *answer, struct store_reader *reader, struct buffer *out)
+{
+	struct question *question = answer->rest;
+	struct list_progress *progress = &question->progress;
+	question->reader = reader;
+	question->answer.body = *out;
+	progress->head_is_sent = true;
+	if (reader == NULL && endpoints_needs_store(question->request->target))
+		progress->failed = true;
+	else
+		fill_page(question);
+	buffer_trim(&question->answer.body);
+	*out = question->answer.body;
+	question->answer.body = BUFFER_EMPTY;
+	enum result result = out->failed ? RESULT_NO_MEMORY : RESULT_OK;
+	if (progress->failed)
+		result = RESULT_IO;
+	if (result != RESULT_OK || !progress->unfinished) {
+		question_free(question);
+		answer->rest = NULL;
+	}
+	return result;
 }

@@ -16,9 +16,9 @@ errors_catalogue(struct question *question)
 	    .report = &report_catalogue,
 	    .limit = question_limit(question, true)};
 	int64_t after;
-	if (!question_number(question, "next", 0, 0, INT64_MAX, &after))
+	if (!list_place(question, "next", INT64_MAX, &after))
 		return;
-	list_begin(&list);
+	list_begin(&list, NULL);
 	list_end_page(&list,
 	    store_read_catalogue(question->reader, after, list_rows(&list), add_code, &list));
 }
@@ -39,12 +39,12 @@ errors_alerts(struct question *question)
 	    .limit = question_limit(question, false)};
 	struct alert_filter filter = {.from_us = question->from_us,
 	    .to_us = question->to_us,
-	    .ours_only = question_text(question, "ours").ptr != NULL,
-	    .limit = list_rows(&list)};
+	    .ours_only = question_text(question, "ours").ptr != NULL};
 	size_t ours;
 	if (!question_choice(question, "ours", choices, 0, &ours) ||
-	    !question_number(question, "next", 0, 0, INT64_MAX, &filter.before_seq))
+	    !list_place(question, "next", INT64_MAX, &filter.before_seq))
 		return;
-	list_begin(&list);
+	filter.limit = list_rows(&list);
+	list_begin(&list, NULL);
 	list_end_page(&list, store_read_alerts(question->reader, &filter, add_alert, &list));
 }

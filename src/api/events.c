@@ -2,6 +2,7 @@
 
 #include "dlrd/api/event_stream.h"
 #include "dlrd/api/list.h"
+#include "dlrd/api/report_text.h"
 #include "dlrd/base/clock.h"
 
 /* --- the feed --- */
@@ -41,8 +42,7 @@ events_list(struct question *question)
 {
 	struct event_filter filter;
 	int64_t after;
-	if (!question_number(question, "after", 0, 0, INT64_MAX, &after) ||
-	    !read_filter(question, &filter))
+	if (!list_place(question, "after", INT64_MAX, &after) || !read_filter(question, &filter))
 		return;
 	filter.after_seq = (uint64_t)after;
 	filter.from_us = question->from_us;
@@ -50,14 +50,12 @@ events_list(struct question *question)
 	struct list list = {.question = question,
 	    .report = &report_events,
 	    .limit = (size_t)question->limit,
-	    .follows = true,
-	    .last = after};
+	    .follows = true};
 	filter.limit = list_rows(&list);
-	list_begin(&list);
+	list_begin(&list, NULL);
 	enum result result = store_read_events(question->reader, &filter, add_event, &list);
 	struct json_t *object = json_new_object();
-	list_put(&list, object);
-	json_put_int(object, "next", list.last);
+	json_put_int(object, "next", question->progress.place);
 	list_end(&list, object, result);
 }
 
@@ -96,6 +94,27 @@ events_follow(struct question *question)
 		question->answer.media_type = "text/event-stream";
 }
 
+struct found {
+	struct question *question;
+	uint64_t seq;
+	bool written;
+};
+
+static void
+write_found(void *context, const struct event_row *row)
+{
+	struct found *found = context;
+	struct buffer *body = &found->question->answer.body;
+	if (row->seq != found->seq)
+		return;
+	struct report_row cells = report_receipt_row(row);
+	struct json_t *object = report_json(&report_receipts, &cells);
+	if (json_write(object, body) != RESULT_OK)
+		body->failed = true;
+	json_free(object);
+	found->written = true;
+}
+
 void
 events_one(struct question *question)
 {
@@ -105,18 +124,12 @@ events_one(struct question *question)
 		return;
 	}
 	const struct event_filter filter = {.after_seq = (uint64_t)seq - 1, .limit = 1};
-	struct list list = {.question = question, .report = &report_receipts};
-	question->csv = false;
-	list_begin(&list);
-	enum result result = store_read_events(question->reader, &filter, add_receipt, &list);
-	struct json_t *event = json_first(list.array);
-	if (result == RESULT_OK && (event == NULL || list.last != seq))
-		question_refuse(question, 404, "no event %lld", (long long)seq);
-	else if (result == RESULT_OK)
-		result = json_write(event, &question->answer.body);
-	json_free(list.array);
+	struct found found = {.question = question, .seq = (uint64_t)seq};
+	enum result result = store_read_events(question->reader, &filter, write_found, &found);
 	if (result != RESULT_OK)
 		question_store_failed(question, result);
+	else if (!found.written)
+		question_refuse(question, 404, "no event %lld", (long long)seq);
 }
 
 /* --- a message --- */
@@ -143,31 +156,41 @@ put_message(void *context, const struct message_view *view)
 	json_put_text(object, "last", slice_of(clock_format(view->last_us, time)));
 }
 
+/* The members before the receipts, on the first page. */
+static enum result
+put_head(struct question *question, struct json_t *object, bool *out_known)
+{
+	*out_known = question->progress.continues;
+	if (question->progress.continues)
+		return RESULT_OK;
+	enum result result =
+	    store_read_message(question->reader, question->name, put_message, object);
+	*out_known = result == RESULT_OK;
+	if (result != RESULT_NOT_FOUND)
+		return result;
+	json_put_text(object, "sid", question->name);
+	json_put_null(object, "status");
+	return RESULT_OK;
+}
+
 /* A SID whose receipts could not be read is no message, but what arrived can be shown. */
 void
 events_message(struct question *question)
 {
 	struct json_t *object = json_new_object();
 	struct list list = {.question = question, .report = &report_receipts};
-	const struct event_filter filter = {.message = question->name};
-	enum result result =
-	    store_read_message(question->reader, question->name, put_message, object);
-	bool known = result == RESULT_OK;
-	if (result == RESULT_NOT_FOUND) {
-		json_put_text(object, "sid", question->name);
-		json_put_null(object, "status");
-		result = RESULT_OK;
-	}
-	list_begin(&list);
+	const struct event_filter filter = {.message = question->name,
+	    .after_seq = (uint64_t)question->progress.place,
+	    .limit = list_rows(&list)};
+	bool known;
+	enum result result = put_head(question, object, &known);
+	list_begin(&list, object);
 	if (result == RESULT_OK)
 		result = store_read_events(question->reader, &filter, add_receipt, &list);
-	list_put(&list, object);
-	if (result == RESULT_OK && !known && list.count == 0) {
+	if (result == RESULT_OK && !known && list.count == 0)
 		question_refuse(question, 404, "no message \"%.*s\"", SLICE_ARG(question->name));
-		json_free(object);
-		return;
-	}
-	list_end(&list, object, result);
+	else
+		list_end(&list, NULL, result);
 }
 
 /* --- replies --- */
@@ -209,17 +232,16 @@ events_replies(struct question *question)
 	    .keyword = question_text(question, "keyword"),
 	    .rule = question_text(question, "rule"),
 	    .from_us = question->from_us,
-	    .to_us = question->to_us,
-	    .limit = list_rows(&list)};
+	    .to_us = question->to_us};
 	size_t rule;
 	if (!question_choice(question, "rule", rules, 0, &rule) ||
-	    !question_number(question, "next", 0, 0, INT64_MAX, &filter.after))
+	    !list_place(question, "next", INT64_MAX, &filter.after))
 		return;
-	list_begin(&list);
+	filter.limit = list_rows(&list);
+	list_begin(&list, NULL);
 	enum result result = store_read_replies(question->reader, &filter, add_reply, &list);
 	struct json_t *object = json_new_object();
-	list_put(&list, object);
-	if (result == RESULT_OK)
+	if (result == RESULT_OK && !list.full && !question->csv)
 		result = put_unattributed(question, &filter, object);
 	list_next(&list, object);
 	list_end(&list, object, result);
@@ -239,7 +261,7 @@ events_near_misses(struct question *question)
 	    .report = &report_near_misses,
 	    .limit = question_limit(question, false)};
 	int64_t after;
-	if (!question_number(question, "next", 0, 0, INT64_MAX, &after))
+	if (!list_place(question, "next", INT64_MAX, &after))
 		return;
 	const struct near_miss_filter filter = {.after_seq = (uint64_t)after,
 	    .workspace = question_text(question, "workspace"),
@@ -247,7 +269,7 @@ events_near_misses(struct question *question)
 	    .from_us = question->from_us,
 	    .to_us = question->to_us,
 	    .limit = list_rows(&list)};
-	list_begin(&list);
+	list_begin(&list, NULL);
 	list_end_page(
 	    &list, store_read_near_misses(question->reader, &filter, add_near_miss, &list));
 }

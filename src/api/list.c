@@ -4,70 +4,190 @@
 
 #include <stdio.h>
 
-void
-list_begin(struct list *list)
-{
-	struct api_answer *answer = &list->question->answer;
-	if (list->question->csv) {
-		answer->media_type = "text/csv; charset=utf-8";
-		report_csv_head(list->report, &answer->body);
-	} else
-		list->array = json_new_array();
-}
+/* Rows to ask for at first, and at most. Rows beyond the page's bytes are read in vain, so later
+ * calls ask for as many as are likely to fit. */
+#define FIRST_ROWS 256
+#define ROWS_MAX 2048
 
-void
-list_add(struct list *list, const struct report_row *row, int64_t place)
+bool
+list_place(struct question *question, const char *name, int64_t max, int64_t *out_place)
 {
-	list->more = list->limit > 0 && list->count == list->limit;
-	if (list->more)
-		return;
-	if (list->question->csv)
-		report_csv_row(list->report, row, &list->question->answer.body);
-	else
-		json_push(list->array, report_json(list->report, row));
-	list->count++;
-	list->last = place;
+	struct list_progress *progress = &question->progress;
+	if (!progress->continues && !question_number(question, name, 0, 0, max, &progress->place))
+		return false;
+	*out_place = progress->place;
+	return true;
 }
 
 size_t
 list_rows(const struct list *list)
 {
-	return list->limit == 0 ? 0 : list->limit + 1;
+	const struct list_progress *progress = &list->question->progress;
+	bool is_limited = list->limit > 0 && !progress->ends;
+	size_t left = is_limited ? list->limit - progress->shown : SIZE_MAX;
+	size_t page = progress->rows == 0 ? FIRST_ROWS : progress->rows;
+	bool is_page = !list->whole && !progress->only_looks && page < left;
+	if (list->skips || (!is_page && !is_limited))
+		return 0;
+	return (is_page ? page : left) + 1;
+}
+
+/* Writes object without its last brace, or with a comma in that place. */
+static void
+open_object(const struct json_t *object, struct buffer *out)
+{
+	size_t start = out->len;
+	if (object == NULL)
+		buffer_append_byte(out, '{');
+	else if (json_write(object, out) != RESULT_OK)
+		out->failed = true;
+	else if (out->len == start + sizeof "{}" - 1)
+		out->len--;
+	else if (!out->failed)
+		out->ptr[out->len - 1] = ',';
+}
+
+/* Writes object behind other members: without its first brace, or with a comma in that place. */
+static void
+close_object(const struct json_t *object, struct buffer *out)
+{
+	size_t start = out->len;
+	if (object == NULL)
+		buffer_append_byte(out, '}');
+	else if (json_write(object, out) != RESULT_OK)
+		out->failed = true;
+	else if (!out->failed && out->len == start + sizeof "{}" - 1)
+		out->ptr[--out->len - 1] = '}';
+	else if (!out->failed)
+		out->ptr[start] = ',';
 }
 
 void
-list_put(struct list *list, struct json_t *object)
+list_begin(struct list *list, struct json_t *before)
 {
-	if (!list->question->csv)
-		json_put(object, list->report->list_key, list->array);
+	struct question *question = list->question;
+	struct api_answer *answer = &question->answer;
+	if (!question->progress.continues && question->csv) {
+		answer->media_type = "text/csv; charset=utf-8";
+		report_csv_head(list->report, &answer->body);
+	} else if (!question->progress.continues) {
+		open_object(before, &answer->body);
+		buffer_appendf(&answer->body, "\"%s\":[", list->report->list_key);
+	}
+	json_free(before);
+	list->start = answer->body.len;
+	list->asked = list_rows(list);
+}
+
+static void
+write_row(struct list *list, const struct report_row *row)
+{
+	struct question *question = list->question;
+	struct buffer *body = &question->answer.body;
+	if (question->csv) {
+		report_csv_row(list->report, row, body);
+		return;
+	}
+	struct json_t *object = report_json(list->report, row);
+	if (question->progress.shown > 0)
+		buffer_append_byte(body, ',');
+	if (json_write(object, body) != RESULT_OK)
+		body->failed = true;
+	json_free(object);
+}
+
+/* Whether the list ends before a row at that place. */
+static bool
+ends_before(const struct list *list, int64_t place)
+{
+	const struct list_progress *progress = &list->question->progress;
+	if (!progress->ends)
+		return list->limit > 0 && progress->shown == list->limit;
+	if (progress->place == progress->end_place)
+		return true;
+	return progress->place < progress->end_place ? place > progress->end_place
+						     : place < progress->end_place;
+}
+
+void
+list_add(struct list *list, const struct report_row *row, int64_t place)
+{
+	struct list_progress *progress = &list->question->progress;
+	if (list->more ||
+	    (list->skips && progress->continues && list->count == 0 && place <= progress->place))
+		return;
+	if (ends_before(list, place)) {
+		list->more = true;
+		return;
+	}
+	bool is_full = list->question->answer.body.len >= question_page_bytes(list->question) ||
+		       (list->asked > 0 && list->count + 1 == list->asked);
+	if (!list->whole && !progress->only_looks && list->count > 0 && is_full) {
+		list->more = list->full = true;
+		return;
+	}
+	if (!progress->only_looks)
+		write_row(list, row);
+	list->count++;
+	progress->shown++;
+	progress->place = place;
 }
 
 void
 list_next(const struct list *list, struct json_t *object)
 {
 	char text[32];
-	snprintf(text, sizeof text, "%lld", (long long)list->last);
+	snprintf(text, sizeof text, "%lld", (long long)list->question->progress.place);
 	json_put_text(object, "next", list->more ? slice_of(text) : SLICE_NONE);
+}
+
+/* The page is full: notes what the next one needs. */
+static void
+pause_list(struct list *list)
+{
+	struct question *question = list->question;
+	struct list_progress *progress = &question->progress;
+	size_t row = (question->answer.body.len - list->start) / list->count + 1;
+	size_t page = question_page_bytes(question);
+	size_t rows = (page - question->answer.body.len % page) / row + 1;
+	progress->rows = rows < ROWS_MAX ? rows : ROWS_MAX;
+	progress->unfinished = true;
+	progress->looks_ahead = question->csv && list->limit > 0;
+}
+
+static void
+finish_list(struct list *list, const struct json_t *object)
+{
+	struct question *question = list->question;
+	struct buffer *body = &question->answer.body;
+	question->progress.ends |= list->more;
+	if (question->csv && list->more && !question->progress.head_is_sent)
+		question_link(question, list->follows ? "after" : "next", question->progress.place);
+	if (question->csv || question->progress.only_looks)
+		return;
+	buffer_append_byte(body, ']');
+	close_object(object, body);
 }
 
 void
 list_end(struct list *list, struct json_t *object, enum result result)
 {
-	struct question *question = list->question;
-	if (!question->csv && result == RESULT_OK)
-		result = json_write(object, &question->answer.body);
-	json_free(object);
-	if (question->csv && list->more)
-		question_link(question, list->follows ? "after" : "next", list->last);
 	if (result != RESULT_OK)
-		question_store_failed(question, result);
+		question_store_failed(list->question, result);
+	else if (list->full)
+		pause_list(list);
+	else
+		finish_list(list, object);
+	json_free(object);
 }
 
 void
 list_end_page(struct list *list, enum result result)
 {
-	struct json_t *object = json_new_object();
-	list_put(list, object);
-	list_next(list, object);
+	struct json_t *object = NULL;
+	if (!list->question->csv) {
+		object = json_new_object();
+		list_next(list, object);
+	}
 	list_end(list, object, result);
 }

@@ -21,16 +21,16 @@ optouts_list(struct question *question)
 	    .limit = question_limit(question, false)};
 	struct optout_filter filter = {.scope = question_text(question, "scope"),
 	    .from_us = question->from_us,
-	    .to_us = question->to_us,
-	    .limit = list_rows(&list)};
+	    .to_us = question->to_us};
 	size_t state;
 	if (!question_choice(question, "state", states, 0, &state) ||
 	    !question_time(question, "at", &filter.at_us) ||
-	    !question_number(question, "next", 0, 0, INT64_MAX, &filter.after_seq))
+	    !list_place(question, "next", INT64_MAX, &filter.after_seq))
 		return;
+	filter.limit = list_rows(&list);
 	if (state < 2)
 		filter.state = slice_of(states[state]);
-	list_begin(&list);
+	list_begin(&list, NULL);
 	list_end_page(&list, store_read_optouts(question->reader, &filter, add_optout, &list));
 }
 
@@ -48,14 +48,14 @@ optouts_changes(struct question *question)
 	    .report = &report_consent_changes,
 	    .limit = (size_t)question->limit,
 	    .follows = true};
-	if (!question_number(question, "after", 0, 0, INT64_MAX, &list.last))
+	int64_t after;
+	if (!list_place(question, "after", INT64_MAX, &after))
 		return;
-	list_begin(&list);
+	list_begin(&list, NULL);
 	enum result result = store_read_consent_changes(
-	    question->reader, list.last, list_rows(&list), add_change, &list);
+	    question->reader, after, list_rows(&list), add_change, &list);
 	struct json_t *object = json_new_object();
-	list_put(&list, object);
-	json_put_int(object, "next", list.last);
+	json_put_int(object, "next", question->progress.place);
 	list_end(&list, object, result);
 }
 
@@ -230,7 +230,7 @@ find_number(struct question *question, const struct address_spellings *spellings
 }
 
 struct scopes {
-	struct list list;
+	struct json_t *array;
 	bool out; /* of any */
 };
 
@@ -239,7 +239,7 @@ add_scope(void *context, const struct consent_row *row)
 {
 	struct scopes *scopes = context;
 	struct report_row cells = report_scope_row(row);
-	list_add(&scopes->list, &cells, row->seq);
+	json_push(scopes->array, report_json(&report_scopes, &cells));
 	scopes->out |= slice_equal(row->state, consent_name(CONSENT_OUT));
 }
 
@@ -250,18 +250,17 @@ add_evidence(void *context, const struct consent_row *row)
 	list_add(context, &cells, row->seq);
 }
 
-/* Reads the scopes into object, and in JSON alone. */
+/* Reads the scopes into object, in JSON alone, and on the first page. */
 static enum result
 put_scopes(struct question *question, const struct optout_filter *filter, struct json_t *object)
 {
-	struct scopes scopes = {.list = {.question = question, .report = &report_scopes}};
-	if (question->csv)
+	if (question->csv || question->progress.continues)
 		return RESULT_OK;
-	list_begin(&scopes.list);
+	struct scopes scopes = {.array = json_new_array()};
 	enum result result = store_read_optouts(question->reader, filter, add_scope, &scopes);
 	json_put_text(object, "number", filter->number);
 	json_put_text(object, "state", consent_name(scopes.out ? CONSENT_OUT : CONSENT_IN));
-	list_put(&scopes.list, object);
+	json_put(object, report_scopes.list_key, scopes.array);
 	return result;
 }
 
@@ -277,13 +276,12 @@ optouts_number(struct question *question)
 	if (!question_time(question, "at", &filter.at_us) ||
 	    !find_number(question, &spellings, country_code, filter.at_us, &filter.number))
 		return;
-	struct list history = {.question = question, .report = &report_history};
+	struct list history = {.question = question, .report = &report_history, .skips = true};
 	struct json_t *object = json_new_object();
 	enum result result = put_scopes(question, &filter, object);
-	list_begin(&history);
+	list_begin(&history, object);
 	if (result == RESULT_OK)
 		result = store_read_evidence(
 		    question->reader, filter.number, filter.at_us, add_evidence, &history);
-	list_put(&history, object);
-	list_end(&history, object, result);
+	list_end(&history, NULL, result);
 }

@@ -26,7 +26,8 @@ providers_list(struct question *question)
 	    NULL};
 	struct adding adding = {.list = {.question = question,
 				    .report = &report_providers,
-				    .limit = question_limit(question, false)}};
+				    .limit = question_limit(question, false),
+				    .whole = true}};
 	size_t grouping;
 	if (!question_choice(question, "by", groupings, BY_SENDER, &grouping) ||
 	    !question_number(question, "next", 0, 0, INT32_MAX, &adding.place))
@@ -40,7 +41,7 @@ providers_list(struct question *question)
 	    .to_us = question->to_us,
 	    .offset = (size_t)adding.place,
 	    .limit = list_rows(&adding.list)};
-	list_begin(&adding.list);
+	list_begin(&adding.list, NULL);
 	list_end_page(
 	    &adding.list, store_read_providers(question->reader, &filter, add_provider, &adding));
 }

@@ -4,12 +4,27 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+void
+question_free(struct question *question)
+{
+	if (question == NULL)
+		return;
+	endpoints_answer_done(&question->answer);
+	form_done(&question->query);
+	free(question);
+}
 
 bool
 question_refuse(struct question *question, unsigned status, const char *format, ...)
 {
 	char line[512];
 	va_list arguments;
+	if (question->progress.head_is_sent) {
+		question->progress.failed = true;
+		return false;
+	}
 	va_start(arguments, format);
 	vsnprintf(line, sizeof line, format, arguments);
 	va_end(arguments);
@@ -117,6 +132,12 @@ question_limit(const struct question *question, bool is_short)
 {
 	bool asked = question_text(question, "limit").ptr != NULL;
 	return (question->csv || is_short) && !asked ? 0 : (size_t)question->limit;
+}
+
+size_t
+question_page_bytes(const struct question *question)
+{
+	return question->csv ? ENDPOINTS_CSV_PAGE : ENDPOINTS_JSON_PAGE;
 }
 
 /* A browser sends an Origin with each POST of a page, and a page of anywhere may post to loopback

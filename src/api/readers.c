@@ -4,18 +4,23 @@
 #include "dlrd/base/log.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
-#define READERS_MAX 64 /* kept open: as many as threads that the api can have */
+#define READERS_MAX 16 /* kept open: as many as threads that the api can have */
+#define FAILURE_LOG_US (60 * CLOCK_SECOND_US) /* clients ask again and again */
 
 struct readers {
 	const char *store_path;
 	int64_t limit_us;
-	pthread_mutex_t lock; /* guards the rest */
+	_Atomic bool stopping;
+	pthread_mutex_t lock; /* guards all below */
 	struct store_reader *idle[READERS_MAX];
 	size_t idle_count, borrowed_count;
-	bool released; /* none may be open */
+	bool released;             /* none may be open */
+	int64_t failure_logged_us; /* 0: not since the store could be opened */
+	uint64_t failures;         /* since then */
 };
 
 enum result
@@ -31,6 +36,44 @@ readers_new(const char *store_path, int64_t limit_us, struct readers **out_reade
 	return RESULT_OK;
 }
 
+static void
+log_failure(struct readers *readers, const char *why)
+{
+	int64_t now_us = clock_monotonic_us();
+	pthread_mutex_lock(&readers->lock);
+	int64_t last_us = readers->failure_logged_us;
+	bool is_due = last_us == 0 || now_us - last_us >= FAILURE_LOG_US;
+	uint64_t before = readers->failures++;
+	if (is_due)
+		readers->failure_logged_us = now_us;
+	pthread_mutex_unlock(&readers->lock);
+	if (is_due && before == 0)
+		log_line(LOG_ERROR, "the api cannot open the store: %s", why);
+	else if (is_due)
+		log_line(LOG_ERROR, "the api still cannot open the store (%llu questions): %s",
+		    (unsigned long long)before, why);
+}
+
+static void
+log_success(struct readers *readers)
+{
+	pthread_mutex_lock(&readers->lock);
+	bool had_failed = readers->failures > 0;
+	readers->failures = 0;
+	readers->failure_logged_us = 0;
+	pthread_mutex_unlock(&readers->lock);
+	if (had_failed)
+		log_line(LOG_INFO, "the api can open the store again");
+}
+
+static void
+end_borrowing(struct readers *readers)
+{
+	pthread_mutex_lock(&readers->lock);
+	readers->borrowed_count--;
+	pthread_mutex_unlock(&readers->lock);
+}
+
 struct store_reader *
 readers_borrow(struct readers *readers)
 {
@@ -44,13 +87,14 @@ readers_borrow(struct readers *readers)
 	pthread_mutex_unlock(&readers->lock);
 	if (released)
 		return NULL;
-	if (reader == NULL &&
-	    store_reader_open(readers->store_path, &reader, &failure) != RESULT_OK) {
-		log_line(LOG_ERROR, "the api cannot open the store: %s", failure.text);
-		pthread_mutex_lock(&readers->lock);
-		readers->borrowed_count--;
-		pthread_mutex_unlock(&readers->lock);
-		return NULL;
+	if (reader == NULL) {
+		if (store_reader_open(readers->store_path, &reader, &failure) != RESULT_OK) {
+			log_failure(readers, failure.text);
+			end_borrowing(readers);
+			return NULL;
+		}
+		log_success(readers);
+		store_reader_set_stop(reader, &readers->stopping);
 	}
 	store_reader_set_limit(reader, readers->limit_us);
 	return reader;
@@ -68,10 +112,7 @@ readers_give_back(struct readers *readers, struct store_reader *reader)
 	pthread_mutex_unlock(&readers->lock);
 	if (!kept)
 		store_reader_close(reader);
-	/* Only now: whoever waits for it relies on it that the reader is closed. */
-	pthread_mutex_lock(&readers->lock);
-	readers->borrowed_count--;
-	pthread_mutex_unlock(&readers->lock);
+	end_borrowing(readers); /* only now: a caller of readers_release expects a closed reader */
 }
 
 static bool
@@ -95,6 +136,12 @@ readers_release(struct readers *readers, bool release, int64_t timeout_us)
 	while (release && is_borrowed(readers) && clock_monotonic_us() < end_us)
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 	return !release || !is_borrowed(readers);
+}
+
+void
+readers_stop(struct readers *readers)
+{
+	atomic_store(&readers->stopping, true);
 }
 
 void

@@ -16,13 +16,12 @@ add_failure(void *context, const struct signature_failure *failure)
 void
 refusals_failures(struct question *question)
 {
-	struct list list = {.question = question, .report = &report_signature_failures};
-	list_begin(&list);
+	struct list list = {
+	    .question = question, .report = &report_signature_failures, .whole = true};
+	list_begin(&list, NULL);
 	if (question->state->failures != NULL)
 		signature_failures_each(question->state->failures, add_failure, &list);
-	struct json_t *object = json_new_object();
-	list_put(&list, object);
-	list_end(&list, object, RESULT_OK);
+	list_end(&list, NULL, RESULT_OK);
 }
 
 /* --- the requests --- */
@@ -94,21 +93,17 @@ refusals_list(struct question *question)
 	struct quarantine_reader *reader;
 	enum result result = RESULT_OK;
 	int64_t next;
-	if (!question_number(question, "next", 0, 0, INT64_MAX, &next) ||
-	    !open_reader(question, &reader))
+	if (!list_place(question, "next", INT64_MAX, &next) || !open_reader(question, &reader))
 		return;
-	const struct quarantine_page page = {.beyond_id = (uint64_t)next,
-	    .limit = list.limit == 0 ? SIZE_MAX : list_rows(&list),
-	    .newest_first = true};
-	list_begin(&list);
+	const struct quarantine_page page = {
+	    .beyond_id = (uint64_t)next, .limit = list_rows(&list), .newest_first = true};
+	list_begin(&list, NULL);
 	if (reader != NULL)
 		result = quarantine_reader_each(reader, &page, add_quarantined, &list);
 	if (result == RESULT_OK)
 		list_end_page(&list, RESULT_OK);
-	else {
-		json_free(list.array);
+	else
 		failed(question, result, quarantine_reader_error(reader));
-	}
 	quarantine_reader_close(reader);
 }
 

@@ -12,7 +12,13 @@ static void
 add_point(void *context, int64_t time_us, const int64_t figures[FIGURE_COUNT])
 {
 	struct report_row cells = report_point_row(time_us, figures);
-	list_add(context, &cells, 0);
+	list_add(context, &cells, time_us);
+}
+
+static void
+pass_over(void *context, int64_t time_us, const int64_t figures[FIGURE_COUNT])
+{
+	(void)context, (void)time_us, (void)figures;
 }
 
 static bool
@@ -64,17 +70,23 @@ answer_course(struct question *question, struct course *course, struct slice zon
 	int64_t campaign_id;
 	if (!campaigns_find(question, &campaign_id))
 		return;
-	struct list list = {.question = question, .report = &report_series};
-	list_begin(&list);
-	enum result result = course_read(course, question->reader, campaign_id,
-	    question_text(question, "variant"), add_point, &list);
+	struct list list = {.question = question, .report = &report_series, .whole = true};
+	struct slice variant = question_text(question, "variant");
+	/* Whether the course is exact is known behind its last point, and shown before the first.
+	 */
+	struct course first = *course;
+	enum result result =
+	    course_read(&first, question->reader, campaign_id, variant, pass_over, NULL);
 	struct json_t *object = json_new_object();
 	json_put_text(object, "campaign", question->name);
 	json_put_text(object, "interval", slice_of(intervals[course->interval]));
 	json_put_text(object, "time_zone", zone);
-	json_put_bool(object, "exact", course->exact);
-	list_put(&list, object);
-	list_end(&list, object, result);
+	json_put_bool(object, "exact", first.exact);
+	list_begin(&list, object);
+	if (result == RESULT_OK)
+		result =
+		    course_read(course, question->reader, campaign_id, variant, add_point, &list);
+	list_end(&list, NULL, result);
 }
 
 void

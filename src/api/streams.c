@@ -18,18 +18,23 @@
 
 enum stream_state {
 	STREAM_RUNNING,
-	STREAM_SUSPENDED,
+	STREAM_READING, /* suspended; a worker looks, or will */
+	STREAM_WAITING, /* suspended until there is news */
 	STREAM_RESUMED, /* and the library has not come to it yet */
 };
 
 struct stream {
+	struct job job;
 	struct streams *owner;
 	struct MHD_Connection *mhd;
 	int fd;
-	/* The library's thread alone uses these; last_us is written under the lock. */
+	/* While the stream reads, a worker's; else the library's thread's. last_us is written under
+	 * the lock. */
 	struct event_stream *events;
-	struct buffer text; /* what is to be sent ... */
+	struct buffer text; /* to be sent ... */
 	size_t sent;        /* ... and how much of it has been */
+	size_t held;        /* bytes, as the workers have counted them */
+	bool failed;        /* the store could not be read, or memory is short */
 	int64_t last_us;    /* when something was written last */
 	/* Under the lock. */
 	enum stream_state state;
@@ -38,6 +43,7 @@ struct stream {
 
 struct streams {
 	struct readers *readers;
+	struct workers *workers;
 	pthread_mutex_t lock; /* guards all below */
 	pthread_cond_t ran;   /* a stream has run, or is gone */
 	struct stream *first;
@@ -47,12 +53,13 @@ struct streams {
 };
 
 enum result
-streams_new(struct readers *readers, struct streams **out_streams)
+streams_new(struct readers *readers, struct workers *workers, struct streams **out_streams)
 {
 	struct streams *streams = calloc(1, sizeof *streams);
 	if (streams == NULL)
 		return RESULT_NO_MEMORY;
 	streams->readers = readers;
+	streams->workers = workers;
 	pthread_mutex_init(&streams->lock, NULL);
 	pthread_condattr_t monotonic;
 	pthread_condattr_init(&monotonic);
@@ -69,36 +76,41 @@ streams_new(struct readers *readers, struct streams **out_streams)
 static void
 resume(struct stream *stream)
 {
-	if (stream->state != STREAM_SUSPENDED)
-		return;
 	stream->state = STREAM_RESUMED;
 	MHD_resume_connection(stream->mhd);
 }
 
-/* Suspends the stream unless there is news since `seen`; false where it has to look again. */
+/* Under the lock, for a suspended stream. */
+static void
+look(struct stream *stream)
+{
+	stream->state = STREAM_READING;
+	workers_submit(stream->owner->workers, &stream->job);
+}
+
+/* Suspends the stream, and has a worker look for more; false if it is to end. */
 static bool
-suspend(struct stream *stream, uint64_t seen)
+suspend(struct stream *stream)
 {
 	struct streams *owner = stream->owner;
 	pthread_mutex_lock(&owner->lock);
-	bool quiet = owner->news == seen && !owner->ending;
-	if (quiet) {
-		stream->state = STREAM_SUSPENDED;
+	bool goes_on = !owner->ending;
+	if (goes_on) {
 		MHD_suspend_connection(stream->mhd);
+		look(stream);
 	}
 	pthread_mutex_unlock(&owner->lock);
-	return quiet;
+	return goes_on;
 }
 
-/* Notes that the stream runs; false where it is to end. */
+/* Notes that the stream runs; false if it is to end. */
 static bool
-run(struct stream *stream, uint64_t *out_news)
+run(struct stream *stream)
 {
 	struct streams *owner = stream->owner;
 	pthread_mutex_lock(&owner->lock);
 	stream->state = STREAM_RUNNING;
 	pthread_cond_broadcast(&owner->ran);
-	*out_news = owner->news;
 	bool goes_on = !owner->ending;
 	pthread_mutex_unlock(&owner->lock);
 	return goes_on;
@@ -110,7 +122,8 @@ streams_notify(struct streams *streams)
 	pthread_mutex_lock(&streams->lock);
 	streams->news++;
 	for (struct stream *stream = streams->first; stream != NULL; stream = stream->next)
-		resume(stream);
+		if (stream->state == STREAM_WAITING)
+			look(stream);
 	pthread_mutex_unlock(&streams->lock);
 }
 
@@ -134,33 +147,68 @@ streams_tick(struct streams *streams)
 	int64_t now_us = clock_monotonic_us();
 	pthread_mutex_lock(&streams->lock);
 	for (struct stream *stream = streams->first; stream != NULL; stream = stream->next)
-		if (stream->state == STREAM_SUSPENDED &&
+		if (stream->state == STREAM_WAITING &&
 		    (is_silent(stream, now_us) || is_gone(stream)))
-			resume(stream);
+			look(stream);
 	pthread_mutex_unlock(&streams->lock);
+}
+
+/* --- the worker's part --- */
+
+/* Appends the news to the text, if there are any, or a keep-alive if it is time for one. */
+static void
+read_news(struct stream *stream)
+{
+	static struct log_limit limit;
+	struct store_reader *reader = readers_borrow(stream->owner->readers);
+	enum result result =
+	    reader == NULL ? RESULT_IO : event_stream_read(stream->events, reader, &stream->text);
+	uint64_t swallowed;
+	if (reader != NULL && result != RESULT_OK && log_limit_allows(&limit, 1, &swallowed))
+		log_line(LOG_WARNING, "an event stream is cut; its client may reconnect: %s",
+		    result_text(result));
+	readers_give_back(stream->owner->readers, reader);
+	stream->failed = result != RESULT_OK;
+	if (stream->text.len == 0 && is_silent(stream, clock_monotonic_us()))
+		event_stream_keep_alive(&stream->text);
+	stream->failed |= stream->text.failed;
+	workers_hold(stream->owner->workers, stream->text.cap - stream->held);
+	stream->held = stream->text.cap;
+}
+
+static void
+look_for_news(struct job *job)
+{
+	struct stream *stream = (struct stream *)job;
+	struct streams *owner = stream->owner;
+	pthread_mutex_lock(&owner->lock);
+	uint64_t seen = owner->news;
+	bool ends = owner->ending;
+	pthread_mutex_unlock(&owner->lock);
+	stream->failed = is_gone(stream);
+	if (!stream->failed && !ends)
+		read_news(stream);
+
+	pthread_mutex_lock(&owner->lock);
+	if (stream->failed || stream->text.len > 0 || owner->ending)
+		resume(stream);
+	else if (owner->news != seen)
+		look(stream);
+	else
+		stream->state = STREAM_WAITING;
+	pthread_mutex_unlock(&owner->lock);
 }
 
 /* --- what is sent --- */
 
-static enum result
-read_news(struct stream *stream)
-{
-	struct store_reader *reader = readers_borrow(stream->owner->readers);
-	if (reader == NULL)
-		return RESULT_IO;
-	enum result result = event_stream_read(stream->events, reader, &stream->text);
-	if (result != RESULT_OK)
-		log_line(LOG_WARNING, "an event stream is cut; its client may come back: %s",
-		    result_text(result));
-	readers_give_back(stream->owner->readers, reader);
-	return result;
-}
-
 static void
 forget_sent(struct stream *stream)
 {
-	if (stream->text.cap > KEPT_BYTES)
+	if (stream->text.cap > KEPT_BYTES) {
 		buffer_done(&stream->text);
+		workers_release(stream->owner->workers, stream->held);
+		stream->held = 0;
+	}
 	buffer_clear(&stream->text);
 	stream->sent = 0;
 }
@@ -178,28 +226,20 @@ send_text(struct stream *stream, char *out, size_t max)
 	return (ssize_t)len;
 }
 
-/* The library's content reader: the text that is left, or what is new, or nothing, suspended. */
+/* The library's content reader: the text that is left, or nothing, suspended. */
 static ssize_t
 on_more(void *context, uint64_t position, char *out, size_t max)
 {
 	struct stream *stream = context;
-	uint64_t news;
 	(void)position;
-	for (;;) {
-		if (!run(stream, &news))
-			return MHD_CONTENT_READER_END_OF_STREAM;
-		if (stream->sent < stream->text.len)
-			return send_text(stream, out, max);
-		forget_sent(stream);
-		if (is_gone(stream) || read_news(stream) != RESULT_OK)
-			return MHD_CONTENT_READER_END_WITH_ERROR;
-		if (stream->text.len == 0 && is_silent(stream, clock_monotonic_us()))
-			event_stream_keep_alive(&stream->text);
-		if (stream->text.failed)
-			return MHD_CONTENT_READER_END_WITH_ERROR;
-		if (stream->text.len == 0 && suspend(stream, news))
-			return 0;
-	}
+	if (!run(stream))
+		return MHD_CONTENT_READER_END_OF_STREAM;
+	if (stream->failed)
+		return MHD_CONTENT_READER_END_WITH_ERROR;
+	if (stream->sent < stream->text.len)
+		return send_text(stream, out, max);
+	forget_sent(stream);
+	return suspend(stream) ? 0 : MHD_CONTENT_READER_END_OF_STREAM;
 }
 
 /* --- life --- */
@@ -242,6 +282,7 @@ free_stream(struct stream *stream)
 {
 	event_stream_free(stream->events);
 	buffer_done(&stream->text);
+	workers_release(stream->owner->workers, stream->held);
 	free(stream);
 }
 
@@ -270,6 +311,7 @@ streams_open(struct streams *streams, struct MHD_Connection *mhd, struct event_s
 		event_stream_free(events);
 		return NULL;
 	}
+	stream->job.run = look_for_news;
 	stream->owner = streams;
 	stream->mhd = mhd;
 	stream->fd = socket_of(mhd);
@@ -315,7 +357,8 @@ streams_end(struct streams *streams)
 	pthread_mutex_lock(&streams->lock);
 	streams->ending = true;
 	for (struct stream *stream = streams->first; stream != NULL; stream = stream->next)
-		resume(stream);
+		if (stream->state == STREAM_WAITING)
+			resume(stream);
 	while (any_waits(streams))
 		pthread_cond_wait(&streams->ran, &streams->lock);
 	wait_for_last_words(streams);

@@ -532,6 +532,8 @@ start_api(struct daemon *daemon, struct failure *failure)
 	    .store_path = daemon->store_path,
 	    .token = settings->api_token,
 	    .threads = (unsigned)settings->api_threads,
+	    .connections_max = CONNECTIONS_MAX,
+	    .request_timeout_us = settings->api_request_timeout_us,
 	    .listen_count = daemon->api_fd_count};
 	atomic_store(&daemon->country_code, settings->country_code);
 	memcpy(options.listen_fds, daemon->api_fds, sizeof options.listen_fds);
@@ -621,15 +623,18 @@ unlink_sockets(const struct settings_list *listen)
 static void
 stop(struct daemon *daemon)
 {
+	int64_t drain_us =
+	    daemon->generation == NULL ? 0 : daemon->generation->settings->drain_timeout_us;
+	int64_t until_us = clock_monotonic_us() + drain_us;
 	atomic_store(&daemon->draining, true);
 	if (daemon->intake != NULL)
-		intake_drain(daemon->intake, daemon->generation->settings->drain_timeout_us);
+		intake_drain(daemon->intake, drain_us);
 	/* The writer's thread tells the projector of commits, the projector tells the writer what
 	 * it has synced: the thread ends first, its struct last. So it is with the api, which asks
 	 * the projector about rebuilds and is told of what it has projected. */
 	keeper_stop(daemon->keeper);
 	writer_stop(daemon->writer);
-	api_stop(daemon->api);
+	api_stop(daemon->api, until_us);
 	projector_stop(daemon->projector);
 	api_free(daemon->api);
 	while (daemon->api_fd_count > 0)
@@ -714,6 +719,15 @@ take_generation(struct daemon *daemon, struct generation *generation, struct buf
 	struct failure failure;
 	if (generation_store_config(generation, &store, &failure) != RESULT_OK) {
 		buffer_appendf(lines, "%s\n", failure.text);
+		return RESULT_INVALID;
+	}
+	if (generation->settings->api_token == NULL && api_needs_token(daemon->api)) {
+		error_catalogue_done(store.catalogue);
+		free(store.catalogue);
+		buffer_append(lines,
+		    SLICE(
+			"[api] token_file is empty, but the api listens on an address that is not "
+			"loopback; set it\n"));
 		return RESULT_INVALID;
 	}
 	size_t codes = store.catalogue->count;

@@ -45,6 +45,8 @@ static const struct setting settings_rows[] = {
     {"api", "listen", SETTING_ADDRESSES, FIELD(api_listen), "127.0.0.1:8081", 1, 4, true},
     {"api", "token_file", SETTING_TEXT, FIELD(api_token_file), "", 0, 0},
     {"api", "threads", SETTING_COUNT, FIELD(api_threads), "2", 1, 16, true},
+    {"api", "request_timeout", SETTING_DURATION, FIELD(api_request_timeout_us), "2m",
+	CLOCK_SECOND_US, 24 * CLOCK_HOUR_US, true},
     {"store", "directory", SETTING_PATH, FIELD(directory), "/var/lib/dlrd", 0, 0, true},
     {"store", "journal_keep", SETTING_DURATION, FIELD(journal_keep_us), "7d", 0,
 	3650 * CLOCK_DAY_US},
@@ -464,6 +466,29 @@ check_files(struct loading *loading)
 				    (status.st_mode & S_IROTH) != 0;
 }
 
+/* The api shows phone numbers and texts: what other machines can connect to needs a token. */
+static void
+check_api(struct loading *loading)
+{
+	const struct settings *settings = loading->settings;
+	struct failure why;
+	for (size_t i = 0; i < settings->api_listen.count && settings->api_token_file[0] == '\0';
+	     i++) {
+		const char *address = settings->api_listen.items[i];
+		struct socket_address read;
+		if (socket_address_read(slice_of(address), &read, NULL) != RESULT_OK ||
+		    socket_is_loopback((const struct sockaddr *)&read.address))
+			continue;
+		failure_set(&why, RESULT_INVALID,
+		    "%s is not a loopback address, and the api would answer every machine that "
+		    "reaches it; add [api] token_file, or listen on 127.0.0.1",
+		    address);
+		setting_lines_add_problem(&loading->lines,
+		    setting_line_of(&loading->lines, "api", "listen"), SLICE("api"),
+		    SLICE("listen"), &why);
+	}
+}
+
 static enum result
 load(struct loading *loading)
 {
@@ -485,6 +510,7 @@ load(struct loading *loading)
 		check_keywords(loading);
 		check_providers(loading);
 		check_files(loading);
+		check_api(loading);
 	}
 	if (result == RESULT_OK && !loading->lines.failed)
 		result = add_urls(settings);

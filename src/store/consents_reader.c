@@ -39,18 +39,23 @@ static const char optouts_ending_sql[] = EVIDENCE_COLUMNS
     " ORDER BY number, scope LIMIT :limit) o JOIN consent l ON l.seq = o.consent_seq" EVIDENCE_JOINS
     " ORDER BY o.number, o.scope";
 
-#define PAST_OPTOUTS(number, since)                                                         \
-	EVIDENCE_COLUMNS                                                                    \
-	" FROM (SELECT max(seq) AS last FROM consent WHERE " number                         \
-	" AND changed = 1 AND time_us <= :at" IN_SCOPE(                                     \
-	    "scope") " GROUP BY number, scope) o"                                           \
-		     " JOIN consent l ON l.seq = o.last" EVIDENCE_JOINS                     \
-		     " WHERE l.seq > :after AND (:state IS NULL OR l.state = :state)" since \
-		     " ORDER BY l.seq LIMIT :limit"
+/* Of all numbers, in the order of the ledger, so that a page costs what it shows: what has no later
+ * change before that time. */
+static const char past_optouts_sql[] = EVIDENCE_COLUMNS
+    " FROM consent l" EVIDENCE_JOINS " WHERE l.changed = 1 AND l.seq > :after"
+    " AND l.time_us <= :at" IN_SCOPE("l.scope") " AND (:state IS NULL OR l.state = :state) AND "
+						"l.time_us >= :from AND l.time_us < :to"
+						" AND NOT EXISTS (SELECT 1 FROM consent n WHERE "
+						"n.number = l.number AND n.scope = l.scope"
+						"  AND n.seq > l.seq AND n.changed = 1 AND "
+						"n.time_us <= :at) ORDER BY l.seq LIMIT :limit";
 
-static const char past_optouts_sql[] =
-    PAST_OPTOUTS("1", " AND l.time_us >= :from AND l.time_us < :to");
-static const char past_optouts_of_number_sql[] = PAST_OPTOUTS("number = :number", "");
+static const char past_optouts_of_number_sql[] = EVIDENCE_COLUMNS
+    " FROM (SELECT max(seq) AS last FROM consent WHERE number = :number"
+    " AND changed = 1 AND time_us <= :at" IN_SCOPE(
+	"scope") " GROUP BY number, scope) o JOIN consent l ON l.seq = o.last" EVIDENCE_JOINS
+		 " WHERE l.seq > :after AND (:state IS NULL OR l.state = :state) ORDER BY l.seq "
+		 "LIMIT :limit";
 
 /* A number that the table optout does not have has no evidence either. */
 static const char past_optouts_ending_sql[] = EVIDENCE_COLUMNS

@@ -5,6 +5,7 @@
 #include "dlrd/store/reader_handle.h"
 #include "dlrd/store/schema.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 struct store_reader {
 	sqlite3 *db;
 	int64_t limit_us, start_us; /* of the question that is being asked; start_us 0: none */
+	const _Atomic bool *stop;   /* may be NULL */
 	sqlite3_stmt *statements[QUESTION_COUNT];
 };
 
@@ -147,7 +149,14 @@ is_late(void *context)
 	int64_t now_us = clock_monotonic_us();
 	if (reader->start_us == 0)
 		reader->start_us = now_us;
-	return now_us - reader->start_us > reader->limit_us;
+	return now_us - reader->start_us > reader->limit_us ||
+	       (reader->stop != NULL && atomic_load(reader->stop));
+}
+
+void
+store_reader_set_stop(struct store_reader *reader, const _Atomic bool *stop)
+{
+	reader->stop = stop;
 }
 
 void

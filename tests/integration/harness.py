@@ -186,7 +186,29 @@ class Connection:
                 body += self.pending
                 self.pending = b""
             response.body, self.pending = bytes(body[:int(length)]), bytes(body[int(length):])
+        elif (method != "HEAD" and response.header("Transfer-Encoding") == "chunked"
+              and response.header("Content-Type") != "text/event-stream"):
+            response.body = b"".join(self.chunks())
         return response
+
+    def exactly(self, length):
+        """The next bytes, so many of them."""
+        while len(self.pending) < length:
+            self._more()
+        data, self.pending = self.pending[:length], self.pending[length:]
+        return data
+
+    def chunks(self):
+        """The chunks of a body, to the last; Closed without that."""
+        while True:
+            while b"\r\n" not in self.pending:
+                self._more()
+            size, _, self.pending = self.pending.partition(b"\r\n")
+            data = self.exactly(int(size, 16))
+            assert self.exactly(2) == b"\r\n"
+            if not data:
+                return
+            yield data
 
     def ask(self, data, method="POST"):
         self.send(data)

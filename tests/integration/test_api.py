@@ -191,12 +191,13 @@ def test_an_answer_says_whether_its_connection_stays(daemon):
     for path, status in (("/v1/campaigns", 200), ("/nothing", 404), ("/v1/events?limit=x", 400),
                          ("/readyz", 200)):
         with Connection(("127.0.0.1", daemon.api_port)) as connection:
-            response = connection.ask(request_bytes("GET", path), "GET")
+            request = request_bytes("GET", path, host="localhost")
+            response = connection.ask(request, "GET")
             assert response.status == status
             if response.header("Connection") == "close":
                 assert connection.at_end()
             else:
-                assert connection.ask(request_bytes("GET", path), "GET").status == status
+                assert connection.ask(request, "GET").status == status
 
 
 def test_many_ask_at_once(daemon):
@@ -218,7 +219,8 @@ def test_many_ask_at_once(daemon):
 
 def test_a_request_with_a_body_is_answered_all_the_same(daemon):
     with Connection(("127.0.0.1", daemon.api_port)) as connection:
-        response = connection.ask(request_bytes("POST", "/v1/campaigns", [], b"x" * 100_000))
+        response = connection.ask(request_bytes("POST", "/v1/campaigns", [], b"x" * 100_000,
+                                                host="localhost"))
         assert response.status == 405
 
 

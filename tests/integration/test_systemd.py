@@ -135,7 +135,7 @@ def test_the_api_is_there_after_each_restart(service):
         assert service.api("/readyz").status == 200
     assert service.terminate() == 0
     with Connection(("127.0.0.1", service.api_port)) as question:
-        question.send(request_bytes("GET", "/readyz"))
+        question.send(request_bytes("GET", "/readyz", host="localhost"))
         service.start()
         assert question.read().status == 200
 
@@ -165,7 +165,7 @@ def test_ready_is_told_when_there_is_nothing_left_to_recover(
     sids.append(new_sid())
     with service.connect() as callback, Connection(("127.0.0.1", service.api_port)) as question:
         callback.send(signed_post(SAMPLE_TARGET, status_params(sids[-1], "sent")))
-        question.send(request_bytes("GET", "/readyz"))
+        question.send(request_bytes("GET", "/readyz", host="localhost"))
         service.spawn()
         until(lambda: fault.seen > seen, what="the recovery to sync")
         fault.delay(0)

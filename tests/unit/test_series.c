@@ -84,6 +84,8 @@ ask(const char *campaign, const char *query, unsigned status)
 	if (answer.status != status)
 		print_error("%s: %.*s\n", target, SLICE_ARG(buffer_slice(&answer.body)));
 	assert_int_equal(answer.status, status);
+	while (answer.rest != NULL)
+		assert_ok(endpoints_next_page(&answer, reader, &answer.body));
 	assert_ok(json_parse(buffer_slice(&answer.body), &value));
 	buffer_done(&answer.body);
 	return value;

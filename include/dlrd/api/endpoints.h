@@ -3,7 +3,14 @@
  * Pure but for the store it reads: a request in, an answer out. What the daemon's state has to do
  * with (readiness, metrics, a rebuild) it asks through struct endpoints_state. The answers
  * themselves are in a file for each group of questions: campaigns, series, providers, events,
- * optouts, errors, upkeep. Thread-safe, with a reader for each thread. */
+ * optouts, errors, upkeep. Thread-safe, with a reader for each thread.
+ *
+ * A list is read in pages (ENDPOINTS_CSV_PAGE, ENDPOINTS_JSON_PAGE), and goes on behind the last
+ * row shown. Between two pages nothing of the store is held, so that a client that reads slowly
+ * keeps neither memory nor the store's log. A list of several pages is therefore no snapshot: a row
+ * that is there from the first page to the last, unchanged, is shown once; a row that is added or
+ * changes its place meanwhile may be shown or not, or, in its old and its new state, twice, the
+ * newer one further down. No row is left out because of another one. */
 #ifndef DLRD_API_ENDPOINTS_H
 #define DLRD_API_ENDPOINTS_H
 
@@ -15,6 +22,12 @@
 
 #define ENDPOINTS_LIMIT_DEFAULT 100 /* rows in a list */
 #define ENDPOINTS_LIMIT_MAX 1000
+
+/* Bytes after which a page of a list ends. JSON, which has at most ENDPOINTS_LIMIT_MAX rows, nearly
+ * always fits into one page, and so has a Content-Length; CSV has any number of rows. Every
+ * question in progress may hold a page (WORKERS_HELD_MAX). */
+#define ENDPOINTS_CSV_PAGE ((size_t)256 * 1024)
+#define ENDPOINTS_JSON_PAGE ((size_t)1024 * 1024)
 
 /* The last time that the quarantine was verified again. */
 struct endpoints_reverify {
@@ -59,6 +72,7 @@ struct api_request {
 };
 
 struct event_stream;
+struct question;
 
 struct api_answer {
 	unsigned status;
@@ -69,15 +83,30 @@ struct api_answer {
 	/* The caller's, to be given to event_stream_free: the body goes on with what it reads.
 	 * NULL for an answer that is whole. */
 	struct event_stream *stream;
+	/* The list that goes on behind the body, for endpoints_next_page; NULL if the body is
+	 * whole. Freed by endpoints_answer_done. */
+	struct question *rest;
 };
 
 /* Whether the path of target is open to callers without the bearer token (healthz, readyz). */
 bool endpoints_is_open(struct slice target);
 
+/* Whether the path's questions are answered from memory and wait for nothing: health checks and
+ * metrics, which must not wait for other questions. */
+bool endpoints_is_quick(struct slice target);
+
+bool endpoints_needs_store(struct slice target);
+
 /* Answers a request. reader may be NULL (the store cannot be opened): what needs it is then
- * answered 503. Never fails: what goes wrong is an answer, too. */
+ * answered 503. Never fails: what goes wrong is an answer, too. If the answer has a rest, *request
+ * and its texts must stay as long as that. */
 struct api_answer endpoints_answer(const struct endpoints_state *state, struct store_reader *reader,
     const struct api_request *request);
+
+/* Appends the next page to out, and frees answer->rest behind the last. On failure the list cannot
+ * go on, and its answer must not look complete. */
+must_check enum result endpoints_next_page(
+    struct api_answer *answer, struct store_reader *reader, struct buffer *out);
 
 /* {"error": "..."} with that status. */
 struct api_answer endpoints_error(unsigned status, const char *format, ...) printf_like(2, 3);

@@ -9,18 +9,40 @@
 #include "dlrd/base/json.h"
 #include "dlrd/twilio/form.h"
 
+#define QUESTION_NAME_MAX 2048 /* bytes of a path's {} */
+
+/* How far the question's list has come; list.h. All zero for any other answer. */
+struct list_progress {
+	bool continues;     /* the list was begun by an earlier call */
+	bool head_is_sent;  /* this is not the first page */
+	bool unfinished;    /* the page is full, and there are more rows */
+	bool failed;        /* a later page cannot be read: the answer has to be cut */
+	bool looks_ahead;   /* the first page needs to know where the list ends */
+	bool only_looks;    /* rows are counted, not written */
+	bool ends;          /* the list ends with the row at end_place */
+	size_t shown, rows; /* rows written; rows to ask for in the next call */
+	int64_t place, end_place;
+};
+
 struct question {
 	const struct endpoints_state *state;
 	const struct api_request *request;
 	struct store_reader *reader; /* not NULL where the endpoint needs the store */
-	struct slice name;           /* the decoded {} of the path */
+	struct slice name;           /* the decoded {} of the path, in name_bytes */
+	char name_bytes[QUESTION_NAME_MAX];
+	void (*act)(struct question *question); /* answers it; once for each page */
 	struct form query;
 	struct api_answer answer; /* 200 with an empty body of JSON, to begin with */
 	bool csv;
 	int64_t limit, from_us, to_us; /* 0 where the query has no from or to */
+	struct list_progress progress;
 };
 
-/* Answers with an error. Always false, so that a reader of parameters can end with it. */
+/* Frees a question on the heap, and what is left of its answer. Accepts NULL. */
+void question_free(struct question *question);
+
+/* Answers with an error; behind the first page of a list, whose answer is on its way, marks it as
+ * failed. Always false, so that a reader of parameters can end with it. */
 bool question_refuse(struct question *question, unsigned status, const char *format, ...)
     printf_like(3, 4);
 
@@ -47,6 +69,9 @@ must_check bool question_common(struct question *question);
 /* The limit of a list; 0, for all of it, in CSV, which has no place for a next, and for a list that
  * is short, unless a limit is asked for. */
 size_t question_limit(const struct question *question, bool is_short);
+
+/* After how many bytes a page of its list ends. */
+size_t question_page_bytes(const struct question *question);
 
 /* Whether the request, a POST, may have something done: without a body, and not from a page of a
  * browser. */

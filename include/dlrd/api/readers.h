@@ -12,9 +12,12 @@ struct readers;
 must_check enum result readers_new(
     const char *store_path, int64_t limit_us, struct readers **out_readers);
 
-/* An open connection that nobody uses, or a new one; NULL, and a line in the log, when the store
- * cannot be opened. */
+/* An open connection that is not in use, or a new one; NULL if the store cannot be opened, which is
+ * logged at most once a minute. */
 struct store_reader *readers_borrow(struct readers *readers);
+
+/* Ends all questions in progress, and those to come, with RESULT_LIMIT. */
+void readers_stop(struct readers *readers);
 
 /* Accepts NULL for a reader. */
 void readers_give_back(struct readers *readers, struct store_reader *reader);

@@ -1,10 +1,10 @@
 /* streams: the open event streams of one listener, which wait suspended until there is news.
  *
- * The only place of the api in which a connection is suspended, and the only one in which it is
- * resumed. A stream has no thread of its own: libmicrohttpd asks its content reader for more, that
- * looks into the store and, where there is nothing new, suspends the connection. streams_notify
- * resumes it. No wake-up is lost: each notify has a number, the reader takes it before it looks,
- * and suspends only, under the lock that notify takes, where it is the same still.
+ * A stream has no thread of its own. When libmicrohttpd asks its content reader for more than there
+ * is, the connection is suspended and a worker looks into the store. If there is news, the worker
+ * resumes the connection; if there is none, it stays suspended, and streams_notify submits the next
+ * look. No wake-up is lost: each notify has a number, the worker reads it before it looks, and
+ * looks once more if it has changed since.
  *
  * A suspended connection has no timeout and does not notice that its client has gone; streams_tick
  * looks for that, and lets a keep-alive be sent. A client that does not read is asked nothing more
@@ -17,6 +17,7 @@
 
 #include "dlrd/api/event_stream.h"
 #include "dlrd/api/readers.h"
+#include "dlrd/api/workers.h"
 
 #define STREAMS_MAX 16 /* open at a time: a few pages and programs, and room for questions */
 #define STREAMS_KEEP_ALIVE_S \
@@ -26,8 +27,9 @@ struct MHD_Connection;
 struct MHD_Response;
 struct streams;
 
-/* readers is borrowed. */
-must_check enum result streams_new(struct readers *readers, struct streams **out_streams);
+/* readers and workers are borrowed. */
+must_check enum result streams_new(
+    struct readers *readers, struct workers *workers, struct streams **out_streams);
 
 /* A response that goes on with events, to be queued on that connection; takes events over. NULL
  * where there are STREAMS_MAX streams already, where the streams are ending, or without memory;

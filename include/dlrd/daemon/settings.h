@@ -42,7 +42,7 @@ struct settings {
 	/* [api] */
 	struct settings_list api_listen;
 	char *api_token_file; /* "" for none */
-	int64_t api_threads;
+	int64_t api_threads, api_request_timeout_us;
 
 	/* [store] */
 	char *directory;

@@ -22,6 +22,9 @@ must_check enum result store_reader_open(
  * that none keeps the store's log from being reset. */
 void store_reader_set_limit(struct store_reader *reader, int64_t limit_us);
 
+/* Ends questions with RESULT_LIMIT once *stop is true, if there is a limit; stop is borrowed. */
+void store_reader_set_stop(struct store_reader *reader, const _Atomic bool *stop);
+
 struct catalogue_row {
 	int64_t code;
 	struct slice name, kind, permanence, action;

@@ -1,0 +1,396 @@
+#include "dlrd/api/exchange.h"
+
+#include "dlrd/base/clock.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define BLOCK_BYTES ((size_t)32 * 1024) /* what the library takes at a time */
+
+struct exchanges {
+	const struct endpoints_state *state;
+	struct readers *readers;
+	struct workers *workers;
+	unsigned questions_max;
+	int64_t request_timeout_us;
+	pthread_mutex_t lock;   /* guards all below */
+	pthread_cond_t changed; /* a question has ended; on the monotonic clock */
+	unsigned questions;     /* in progress */
+	bool draining, ended;
+};
+
+struct exchange {
+	struct job job;
+	struct exchanges *owner;
+	struct streams *streams;
+	struct connection *connection;
+	struct MHD_Connection *mhd;
+	char *target;
+	enum exchange_stage stage;
+	struct api_request request; /* its texts are the library's, until the request's end */
+	bool http_1_0;
+	bool counted; /* among the owner's questions */
+	/* While the connection is suspended, a worker's; else the library's thread's. */
+	struct api_answer answer;
+	struct buffer page; /* of a list in pages; sent of it are with the library */
+	size_t sent;
+	size_t held; /* bytes, as the workers have counted them */
+	bool failed; /* the next page could not be read */
+};
+
+/* --- all of them --- */
+
+enum result
+exchanges_new(const struct endpoints_state *state, struct readers *readers, struct workers *workers,
+    unsigned questions_max, int64_t request_timeout_us, struct exchanges **out_exchanges)
+{
+	struct exchanges *exchanges = calloc(1, sizeof *exchanges);
+	if (exchanges == NULL)
+		return RESULT_NO_MEMORY;
+	exchanges->state = state;
+	exchanges->readers = readers;
+	exchanges->workers = workers;
+	exchanges->questions_max = questions_max;
+	exchanges->request_timeout_us = request_timeout_us;
+	pthread_mutex_init(&exchanges->lock, NULL);
+	pthread_condattr_t monotonic;
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&exchanges->changed, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	*out_exchanges = exchanges;
+	return RESULT_OK;
+}
+
+void
+exchanges_drain(struct exchanges *exchanges, int64_t until_us)
+{
+	const struct timespec until = {
+	    .tv_sec = until_us / CLOCK_SECOND_US, .tv_nsec = until_us % CLOCK_SECOND_US * 1000};
+	int code = 0;
+	pthread_mutex_lock(&exchanges->lock);
+	exchanges->draining = true;
+	while (exchanges->questions > 0 && code == 0)
+		code = pthread_cond_timedwait(&exchanges->changed, &exchanges->lock, &until);
+	exchanges->ended = true;
+	pthread_mutex_unlock(&exchanges->lock);
+}
+
+void
+exchanges_free(struct exchanges *exchanges)
+{
+	if (exchanges == NULL)
+		return;
+	pthread_cond_destroy(&exchanges->changed);
+	pthread_mutex_destroy(&exchanges->lock);
+	free(exchanges);
+}
+
+/* Counts the question; false if it has to be refused, with the reason. */
+static bool
+begin_question(struct exchange *exchange, const char **out_why)
+{
+	struct exchanges *owner = exchange->owner;
+	pthread_mutex_lock(&owner->lock);
+	*out_why = owner->draining ? "dlrd is stopping" : "too many questions are in progress";
+	exchange->counted = !owner->draining && owner->questions < owner->questions_max;
+	owner->questions += exchange->counted ? 1 : 0;
+	pthread_mutex_unlock(&owner->lock);
+	return exchange->counted;
+}
+
+static void
+end_question(struct exchange *exchange)
+{
+	struct exchanges *owner = exchange->owner;
+	if (!exchange->counted)
+		return;
+	exchange->counted = false;
+	pthread_mutex_lock(&owner->lock);
+	owner->questions--;
+	pthread_cond_broadcast(&owner->changed);
+	pthread_mutex_unlock(&owner->lock);
+}
+
+/* --- the memory that an answer holds --- */
+
+static void
+hold(struct exchange *exchange, size_t bytes)
+{
+	if (bytes > exchange->held)
+		workers_hold(exchange->owner->workers, bytes - exchange->held);
+	else if (bytes < exchange->held)
+		workers_release(exchange->owner->workers, exchange->held - bytes);
+	exchange->held = bytes;
+}
+
+/* --- jobs --- */
+
+/* Whether nobody waits for the answer any more. */
+static bool
+is_pointless(struct exchange *exchange)
+{
+	struct exchanges *owner = exchange->owner;
+	pthread_mutex_lock(&owner->lock);
+	bool ended = owner->ended;
+	pthread_mutex_unlock(&owner->lock);
+	return ended || connection_is_late(exchange->connection);
+}
+
+static void
+answer_question(struct job *job)
+{
+	struct exchange *exchange = (struct exchange *)job;
+	struct exchanges *owner = exchange->owner;
+	struct store_reader *reader = NULL;
+	if (is_pointless(exchange))
+		exchange->answer = endpoints_error(503, "this took too long");
+	else {
+		if (endpoints_needs_store(exchange->request.target))
+			reader = readers_borrow(owner->readers);
+		exchange->answer = endpoints_answer(owner->state, reader, &exchange->request);
+		readers_give_back(owner->readers, reader);
+	}
+	hold(exchange, exchange->answer.body.cap);
+	MHD_resume_connection(exchange->mhd);
+}
+
+static void
+read_page(struct job *job)
+{
+	struct exchange *exchange = (struct exchange *)job;
+	struct exchanges *owner = exchange->owner;
+	struct store_reader *reader = NULL;
+	bool pointless = is_pointless(exchange);
+	if (!pointless && endpoints_needs_store(exchange->request.target))
+		reader = readers_borrow(owner->readers);
+	exchange->failed = pointless || endpoints_next_page(&exchange->answer, reader,
+					    &exchange->page) != RESULT_OK;
+	readers_give_back(owner->readers, reader);
+	hold(exchange, exchange->page.cap);
+	MHD_resume_connection(exchange->mhd);
+}
+
+/* The connection is suspended first: the job may resume it before this returns. */
+static void
+submit(struct exchange *exchange, void (*run)(struct job *job))
+{
+	exchange->job.run = run;
+	MHD_suspend_connection(exchange->mhd);
+	workers_submit(exchange->owner->workers, &exchange->job);
+}
+
+/* --- answers --- */
+
+/* The library's content reader: the rest of the page, or the next one, once it is there. */
+static ssize_t
+on_more(void *context, uint64_t position, char *out, size_t max)
+{
+	struct exchange *exchange = context;
+	size_t left = exchange->page.len - exchange->sent, len = left < max ? left : max;
+	(void)position;
+	if (exchange->failed) {
+		if (exchange->http_1_0)
+			connection_reset(exchange->connection);
+		return MHD_CONTENT_READER_END_WITH_ERROR;
+	}
+	if (left > 0) {
+		memcpy(out, exchange->page.ptr + exchange->sent, len);
+		exchange->sent += len;
+		return (ssize_t)len;
+	}
+	if (exchange->answer.rest == NULL)
+		return MHD_CONTENT_READER_END_OF_STREAM;
+	buffer_done(&exchange->page);
+	exchange->sent = 0;
+	submit(exchange, read_page);
+	return 0;
+}
+
+static struct MHD_Response *
+make_pages(struct exchange *exchange)
+{
+	exchange->page = exchange->answer.body;
+	exchange->answer.body = BUFFER_EMPTY;
+	return MHD_create_response_from_callback(
+	    MHD_SIZE_UNKNOWN, BLOCK_BYTES, on_more, exchange, NULL);
+}
+
+static struct MHD_Response *
+make_whole(struct exchange *exchange)
+{
+	struct buffer body = exchange->answer.body;
+	struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback(
+	    body.len, (void *)buffer_slice(&body).ptr, body.ptr == NULL ? NULL : free);
+	if (response != NULL)
+		exchange->answer.body = BUFFER_EMPTY; /* the response's now */
+	return response;
+}
+
+/* Every header of every answer of this listener: it is for programs and for its own pages. */
+static const struct {
+	const char *name, *value;
+} headers[] = {
+    {"Cache-Control", "no-store"},
+    {"X-Content-Type-Options", "nosniff"},
+    {"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
+};
+
+/* Adds the answer's link, and frees it: the library has a copy. */
+static void
+add_link(struct MHD_Response *response, struct buffer *link)
+{
+	buffer_append_byte(link, '\0');
+	if (link->len > 1 && !link->failed)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_LINK, link->ptr);
+	buffer_done(link);
+}
+
+static void
+add_headers(struct MHD_Response *response, struct api_answer *answer)
+{
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->media_type);
+	for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++)
+		MHD_add_response_header(response, headers[i].name, headers[i].value);
+	if (answer->status == 401)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
+	if (answer->allow != NULL)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, answer->allow);
+	if (answer->link.len > 0)
+		add_link(response, &answer->link);
+}
+
+/* A proxy that collects what it passes on (nginx) would keep events back. */
+static struct MHD_Response *
+make_stream(struct exchange *exchange)
+{
+	struct event_stream *events = exchange->answer.stream;
+	exchange->answer.stream = NULL;
+	struct MHD_Response *response = streams_open(exchange->streams, exchange->mhd, events);
+	if (response == NULL)
+		return NULL;
+	MHD_add_response_header(response, "X-Accel-Buffering", "no");
+	connection_keep(exchange->connection, 0);
+	end_question(exchange);
+	return response;
+}
+
+static struct api_answer
+refuse_stream(void)
+{
+	return endpoints_error(503,
+	    "%d event streams are open here, and no more are answered; close one, or ask "
+	    "for /v1/events?after=",
+	    STREAMS_MAX);
+}
+
+enum MHD_Result
+exchange_send(struct exchange *exchange)
+{
+	struct MHD_Response *response = NULL;
+	if (exchange->answer.stream != NULL) {
+		response = make_stream(exchange);
+		if (response == NULL)
+			exchange->answer = refuse_stream();
+	}
+	if (response == NULL)
+		response =
+		    exchange->answer.rest != NULL ? make_pages(exchange) : make_whole(exchange);
+	if (response == NULL)
+		return MHD_NO;
+	add_headers(response, &exchange->answer);
+	enum MHD_Result queued =
+	    MHD_queue_response(exchange->mhd, exchange->answer.status, response);
+	MHD_destroy_response(response);
+	return queued;
+}
+
+enum MHD_Result
+exchange_refuse(struct exchange *exchange, struct api_answer answer)
+{
+	exchange->answer = answer;
+	return exchange_send(exchange);
+}
+
+/* --- one request --- */
+
+struct exchange *
+exchange_new(struct exchanges *owner, struct streams *streams, struct connection *connection,
+    struct MHD_Connection *mhd, const char *target)
+{
+	struct exchange *exchange = calloc(1, sizeof *exchange);
+	if (exchange == NULL || (exchange->target = strdup(target)) == NULL) {
+		free(exchange);
+		return NULL;
+	}
+	exchange->owner = owner;
+	exchange->streams = streams;
+	exchange->connection = connection;
+	exchange->mhd = mhd;
+	connection_loosen(connection, EXCHANGES_ARRIVAL_US);
+	return exchange;
+}
+
+enum exchange_stage
+exchange_stage(const struct exchange *exchange)
+{
+	return exchange->stage;
+}
+
+struct slice
+exchange_target(const struct exchange *exchange)
+{
+	return slice_of(exchange->target);
+}
+
+static struct slice
+header_of(const struct exchange *exchange, const char *name)
+{
+	return slice_of(MHD_lookup_connection_value(exchange->mhd, MHD_HEADER_KIND, name));
+}
+
+enum MHD_Result
+exchange_take_head(struct exchange *exchange, const char *method, const char *version)
+{
+	struct slice length = header_of(exchange, MHD_HTTP_HEADER_CONTENT_LENGTH);
+	exchange->http_1_0 = strcmp(version, MHD_HTTP_VERSION_1_0) == 0;
+	exchange->request = (struct api_request){.method = slice_of(method),
+	    .target = exchange_target(exchange),
+	    .last_event_id = header_of(exchange, "Last-Event-ID"),
+	    .origin = header_of(exchange, MHD_HTTP_HEADER_ORIGIN),
+	    .has_body = header_of(exchange, MHD_HTTP_HEADER_TRANSFER_ENCODING).ptr != NULL ||
+			(length.ptr != NULL && !slice_equal(length, SLICE("0")))};
+	exchange->stage = EXCHANGE_BODY;
+	if (!endpoints_is_quick(exchange->request.target))
+		return MHD_YES;
+	return exchange_refuse(
+	    exchange, endpoints_answer(exchange->owner->state, NULL, &exchange->request));
+}
+
+enum MHD_Result
+exchange_ask(struct exchange *exchange)
+{
+	const char *why;
+	if (!begin_question(exchange, &why))
+		return exchange_refuse(exchange, endpoints_error(503, "%s; ask again later", why));
+	connection_keep(exchange->connection, exchange->owner->request_timeout_us);
+	exchange->stage = EXCHANGE_ANSWERED;
+	submit(exchange, answer_question);
+	return MHD_YES;
+}
+
+void
+exchange_free(struct exchange *exchange)
+{
+	if (exchange == NULL)
+		return;
+	connection_loosen(exchange->connection, EXCHANGES_IDLE_US);
+	hold(exchange, 0);
+	end_question(exchange);
+	endpoints_answer_done(&exchange->answer);
+	buffer_done(&exchange->page);
+	free(exchange->target);
+	free(exchange);
+}
