@@ -4,6 +4,7 @@
 #include "dlrd/api/api.h"
 #include "dlrd/base/clock.h"
 #include "dlrd/base/log_queue.h"
+#include "dlrd/daemon/descriptors.h"
 #include "dlrd/daemon/gap_finder.h"
 #include "dlrd/daemon/generation.h"
 #include "dlrd/daemon/keeper.h"
@@ -24,7 +25,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -35,12 +35,12 @@
 	(2 * CLOCK_SECOND_US) /* for the projector to close its reader of the journal \
 			       */
 #define STORE_WAIT_US CLOCK_SECOND_US
-#define SPARE_FDS 64          /* databases, logs, the api */
 #define RELOAD_CLIENTS_MAX 16 /* calls of dlrd reload that one reload answers */
 
 struct daemon {
 	struct generation *generation; /* the configuration in force */
 	char directory[4000], journal_path[4096], store_path[4096], quarantine_path[4096];
+	struct descriptors descriptors;
 	struct lock lock;
 	int signal_fd; /* the handled signals */
 	int reload_fd; /* dlrd reload connects here; -1 if the socket could not be opened */
@@ -341,22 +341,27 @@ drop_quarantined(void *context, uint64_t id, uint64_t *out_dropped)
 
 /* --- starting, in order --- */
 
-/* Files that only this user and group read, room for all connections. */
-static void
-prepare_process(const struct settings *settings)
+static size_t
+count_listeners(const char *name, const struct settings_list *addresses)
 {
-	struct rlimit files;
+	int fds[INTAKE_LISTENERS_MAX];
+	size_t passed = systemd_sockets(name, fds, INTAKE_LISTENERS_MAX);
+	return passed > 0 ? passed : addresses->count;
+}
+
+/* Files that only this user and group read, room for all connections. */
+static enum result
+prepare_process(struct daemon *daemon, const struct settings *settings, struct failure *failure)
+{
+	const struct descriptors_wanted wanted = {
+	    .intake_listeners = count_listeners("intake", &settings->listen),
+	    .intake_connections = (size_t)settings->connections_max,
+	    .api_listeners = count_listeners("api", &settings->api_listen),
+	    .api_connections = CONNECTIONS_MAX,
+	    .api_connections_min = CONNECTIONS_MIN,
+	    .api_threads = (size_t)settings->api_threads};
 	umask(0027);
-	if (getrlimit(RLIMIT_NOFILE, &files) != 0)
-		return;
-	rlim_t wanted = (rlim_t)settings->connections_max * settings->listen.count + SPARE_FDS;
-	if (files.rlim_cur < wanted)
-		files.rlim_cur = wanted < files.rlim_max ? wanted : files.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur < wanted)
-		log_line(LOG_WARNING,
-		    "only %llu file descriptors for %lld connections; raise LimitNOFILE= or lower "
-		    "connection_limit",
-		    (unsigned long long)files.rlim_cur, (long long)settings->connections_max);
+	return descriptors_prepare(&wanted, &daemon->descriptors, failure);
 }
 
 /* Numbers far beyond any cursor, and exact in JSON: no journal has had a million entries a second
@@ -488,7 +493,7 @@ open_intake(struct daemon *daemon, struct failure *failure)
 	struct intake_options options = {.writer = daemon->writer,
 	    .metrics = daemon->metrics,
 	    .head_max = (size_t)(settings->request_line_max + settings->headers_max),
-	    .connections_max = (unsigned)settings->connections_max,
+	    .connections_max = (unsigned)daemon->descriptors.intake_connections,
 	    .connections_per_address = (unsigned)settings->connections_per_address};
 	enum result result = open_sockets("intake", &settings->listen, options.listen_fds,
 	    INTAKE_LISTENERS_MAX, &options.listen_count, failure);
@@ -532,7 +537,7 @@ start_api(struct daemon *daemon, struct failure *failure)
 	    .store_path = daemon->store_path,
 	    .token = settings->api_token,
 	    .threads = (unsigned)settings->api_threads,
-	    .connections_max = CONNECTIONS_MAX,
+	    .connections_max = (unsigned)daemon->descriptors.api_connections,
 	    .request_timeout_us = settings->api_request_timeout_us,
 	    .listen_count = daemon->api_fd_count};
 	atomic_store(&daemon->country_code, settings->country_code);
@@ -850,10 +855,11 @@ daemon_run(struct settings *settings, struct failure *failure)
 	snprintf(daemon->quarantine_path, sizeof daemon->quarantine_path, "%s/" QUARANTINE_FILE,
 	    settings->directory);
 
-	prepare_process(settings);
 	secrets_tell(settings);
 
-	enum result result = signals_open(&daemon->signal_fd, failure);
+	enum result result = prepare_process(daemon, settings, failure);
+	if (result == RESULT_OK)
+		result = signals_open(&daemon->signal_fd, failure);
 	if (result == RESULT_OK)
 		result = start(daemon, settings, failure);
 	else

@@ -361,3 +361,65 @@ def test_an_answer_that_nobody_reads_ends_at_the_drain_timeout(long_list):
         assert 1.5 < time.monotonic() - began < 6 * SLOW
         with pytest.raises((ConnectionError, Closed)):
             connection.read("GET")
+
+
+# --- file descriptors ---
+
+
+def test_a_full_intake_leaves_the_api_its_descriptors(make_daemon):
+    """With fewer descriptors than connection_limit, and no more to be had."""
+    daemon = make_daemon(wrapper=["prlimit", "--nofile=128:128"])
+    log = daemon.log()
+    assert "only 128 file descriptors: connection_limit is " in log and "LimitNOFILE=" in log
+    held = []
+    try:
+        for _ in range(300):
+            held.append(socket.create_connection(daemon.address, 5))
+        for _ in range(3):
+            assert_healthy(daemon)
+            assert daemon.api("/v1/campaigns").status == 200
+            assert daemon.api("/v1/quarantine").status == 200
+            time.sleep(0.3)
+    finally:
+        for connection in held:
+            connection.close()
+    until(lambda: daemon.metric("dlrd_connections") == 0, what="the connections' end")
+    daemon.keep(harness.SAMPLE_TARGET, harness.status_params(harness.new_sid(), "sent"))
+    daemon.settle()
+
+
+def test_too_few_descriptors_are_told_at_the_start(make_daemon):
+    daemon = make_daemon(start=False, wrapper=["prlimit", "--nofile=64:64"])
+    daemon.spawn()
+    assert daemon.process.wait(20 * SLOW) == 1
+    assert "64 file descriptors are too few" in daemon.log()
+
+
+# --- the log ---
+
+
+def test_while_the_store_cannot_be_opened_questions_fill_no_log(make_daemon):
+    daemon = make_daemon(start=False)
+    daemon.spawn()
+
+    def takes_callbacks():
+        try:
+            return daemon.post(harness.SAMPLE_TARGET,
+                               harness.status_params(harness.new_sid(), "sent")).status == 204
+        except OSError:
+            return False
+    until(takes_callbacks, what="the intake")
+    store = daemon.store / "dlrd.db"
+    until(store.exists, what="the store")
+    store.rename(daemon.store / "away.db")
+    before = daemon.log().count("\n")
+    for _ in range(100):
+        assert daemon.api("/healthz").status == 200
+        daemon.api("/readyz")
+        assert daemon.api("/v1/campaigns").status == 503
+    added = daemon.log().splitlines()[before:]
+    assert sum("open the store" in line for line in added) == 1
+    assert len(added) < 10, added
+    (daemon.store / "away.db").rename(store)
+    until(lambda: daemon.api("/v1/campaigns").status == 200, what="the store")
+    assert "the api can open the store again" in daemon.log()

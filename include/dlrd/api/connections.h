@@ -21,7 +21,7 @@
 /* Below 128: libmicrohttpd's epoll threads stall when 128 sockets are ready at once. */
 #define CONNECTIONS_MAX 120u
 /* The fewest that leave room for questions, event streams and health checks. */
-#define CONNECTIONS_MIN 48u
+#define CONNECTIONS_MIN 32u
 /* Kept free for those that connect now: the library accepts up to ten in one go. */
 #define CONNECTIONS_RESERVE 12u
 
