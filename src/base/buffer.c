@@ -65,7 +65,10 @@ buffer_appendf(struct buffer *buffer, const char *format, ...)
 	buffer->len += (size_t)wanted;
 }
 
-/* Whether a well-formed sequence is a C0 or C1 control, DEL, or a line or paragraph separator. */
+/* Whether a well-formed sequence is a C0 or C1 control, DEL, a line or paragraph separator, or one
+ * of the marks that change the direction of the text behind them (U+202A to U+202E, U+2066 to
+ * U+2069).
+ */
 static bool
 is_control(struct slice sequence)
 {
@@ -74,7 +77,10 @@ is_control(struct slice sequence)
 		return at[0] < 0x20 || at[0] == 0x7f;
 	if (sequence.len == 2)
 		return at[0] == 0xc2 && at[1] < 0xa0;
-	return sequence.len == 3 && at[0] == 0xe2 && at[1] == 0x80 && (at[2] | 1) == 0xa9;
+	if (sequence.len != 3 || at[0] != 0xe2)
+		return false;
+	return (at[1] == 0x80 && at[2] >= 0xa8 && at[2] <= 0xae) ||
+	       (at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9);
 }
 
 void

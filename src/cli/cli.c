@@ -16,12 +16,18 @@
 static void say(const struct cli_command *command, const char *format, va_list arguments)
     printf_like(2, 0);
 
+/* What is wrong may quote any bytes: a damaged database's, or a file's name. */
 static void
 say(const struct cli_command *command, const char *format, va_list arguments)
 {
-	fprintf(stderr, "dlrd %s: ", command->name);
-	vfprintf(stderr, format, arguments);
-	fputc('\n', stderr);
+	struct buffer line = BUFFER_EMPTY;
+	char *text;
+	if (vasprintf(&text, format, arguments) < 0)
+		text = NULL;
+	buffer_append_visible(&line, slice_of(text == NULL ? "no memory" : text));
+	fprintf(stderr, "dlrd %s: %.*s\n", command->name, SLICE_ARG(buffer_slice(&line)));
+	buffer_done(&line);
+	free(text);
 }
 
 int

@@ -22,8 +22,8 @@ void buffer_append_byte(struct buffer *buffer, char byte);
 void buffer_appendf(struct buffer *buffer, const char *format, ...) printf_like(2, 3);
 
 /* Appends text so that a terminal or a log shows it on one line and does nothing else: each byte of
- * a C0 or C1 control, of DEL, of Unicode's line and paragraph separators and of what is no UTF-8
- * becomes \xNN. */
+ * a C0 or C1 control, of DEL, of Unicode's line and paragraph separators, of the marks that reverse
+ * the text behind them, and of what is not UTF-8 becomes \xNN. */
 void buffer_append_visible(struct buffer *buffer, struct slice text);
 
 /* Appends text with each byte that is not part of a UTF-8 sequence replaced by U+FFFD. Repairing a
