@@ -17,6 +17,10 @@
 /* How long one may be silent from its start, in a drain: who connects is about to send a request,
  * and none that was accepted is refused. */
 #define DRAIN_NEW_US CLOCK_SECOND_US
+/* How long, in a drain, requests that have begun may take to become whole, from its start or from
+ * the last request that did: a client that has vanished must not hold the stop up for a
+ * request_timeout. Below a second, with what a stop takes besides. */
+#define DRAIN_REST_US (CLOCK_SECOND_US * 3 / 4)
 #define LOOP_MAX_MS 500
 #define LOOP_DRAIN_MS 20
 #define LOOP_RETRY_MS 2
@@ -89,7 +93,19 @@ has_unread(const struct connection *connection)
 	return ioctl(connection->fd, FIONREAD, &bytes) == 0 && bytes > 0;
 }
 
-/* In a drain: connections on which no request is being served. */
+/* Whether the connection is one that a drain need not wait for: without a request, or with one that
+ * does not become whole. */
+static bool
+is_unused(const struct intake *intake, const struct connection *connection, int64_t now_us)
+{
+	int64_t drain_us = atomic_load(&intake->drain_start_us);
+	int64_t last_us = intake->last_whole_us > drain_us ? intake->last_whole_us : drain_us;
+	if (connection->in_request)
+		return connection->request.stage <= STAGE_REFUSED &&
+		       now_us - last_us >= DRAIN_REST_US;
+	return now_us - connection->since_us >= DRAIN_NEW_US && !has_unread(connection);
+}
+
 static void
 close_unused(struct intake *intake, int64_t now_us)
 {
@@ -101,8 +117,7 @@ close_unused(struct intake *intake, int64_t now_us)
 	}
 	for (connection = TAILQ_FIRST(&intake->busy); connection != NULL; connection = next) {
 		next = TAILQ_NEXT(connection, entry);
-		if (!connection->in_request && now_us - connection->since_us >= DRAIN_NEW_US &&
-		    !has_unread(connection))
+		if (is_unused(intake, connection, now_us))
 			shut(connection);
 	}
 }

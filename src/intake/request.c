@@ -359,6 +359,7 @@ take_end(struct intake *intake, struct connection *connection)
 	struct request *request = &connection->request;
 	if (request->stage == STAGE_COMMIT)
 		return MHD_YES; /* not yet */
+	intake->last_whole_us = clock_monotonic_us();
 	if (request->stage != STAGE_BODY)
 		return answer(intake, connection);
 	const struct intake_config *config = &request->service->config;

@@ -668,6 +668,29 @@ def test_a_stop_with_idle_and_half_sent_connections_does_not_wait_for_them_for_e
         connection.close()
 
 
+@pytest.mark.parametrize("sent", [
+    b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", b"Transfer-Encoding: chunked\r\n\r\n5\r\nhe",
+    b"Transfer-Encoding: chunked\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n0\r\nTrailer: x",
+    b"Content-Length: 100\r\n\r\nabc", b"Content-Length: 100\r\n\r\n", b"Content-Le", b""],
+    ids=["chunks", "chunk", "no chunk", "trailer", "body", "no body", "head", "no head"])
+def test_a_client_that_vanishes_in_a_request_does_not_hold_a_stop_up(make_daemon, sent):
+    daemon = make_daemon({"server": {"drain_timeout": "20s", "request_timeout": "20s"}})
+    with daemon.connect() as connection, daemon.connect() as late:
+        head = b"Content-Type: " + FORM.encode() + b"\r\nX-Twilio-Signature: " + b"A" * 27 + b"=\r\n"
+        connection.send(SAMPLE_LINE + HOST + head + sent)
+        until(lambda: harness.is_read(connection), 5, "it to be read")
+        body, signed = signed_parts()
+        late.send(SAMPLE_LINE + HOST + signed + b"Content-Length: %d\r\n\r\n" % len(body) + body[:10])
+        until(lambda: harness.is_read(late), 5, "it to be read")
+        os.kill(daemon.pid, signal.SIGTERM)
+        time.sleep(0.3)
+        late.send(body[10:])
+        assert late.read().status == 204
+        start = time.monotonic()
+        assert daemon.process.wait(30 * SLOW) == 0
+        assert time.monotonic() - start < 1.2 * SLOW
+
+
 def test_while_it_stops_it_is_not_ready_and_takes_no_new_connections(make_daemon):
     daemon = make_daemon({"server": {"drain_timeout": "20s", "request_timeout": "20s"}})
     body, signed = signed_parts()

@@ -87,6 +87,7 @@ struct intake {
 	bool started;
 	_Atomic int64_t heartbeat_us;
 	_Atomic int64_t drain_start_us, drain_end_us; /* monotonic; 0: not draining */
+	int64_t last_whole_us; /* monotonic: when the last byte of a request came in last */
 	bool quiesced;
 	struct metric *connections_metric, *deadlines_metric;
 	struct metric *no_request_metrics[OPENING_COUNT];
