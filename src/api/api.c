@@ -224,8 +224,8 @@ look_at_sockets(struct api *api, struct failure *failure)
 	}
 	if (api->needs_token && api->options.token == NULL)
 		return failure_set(failure, RESULT_INVALID,
-		    "a socket of the api is not loopback, and the api would answer every machine "
-		    "that reaches it: set [api] token_file, or have systemd pass one of 127.0.0.1");
+		    "a socket of the api is not loopback: set [api] token_file, or pass one of "
+		    "127.0.0.1");
 	return RESULT_OK;
 }
 

@@ -156,7 +156,7 @@ static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xf
 bool
 socket_is_loopback(const struct sockaddr *address)
 {
-	struct in6_addr in6;
+	struct sockaddr_in6 in6;
 	if (address->sa_family == AF_UNIX)
 		return true;
 	if (address->sa_family == AF_INET) {
@@ -166,10 +166,11 @@ socket_is_loopback(const struct sockaddr *address)
 	}
 	if (address->sa_family != AF_INET6)
 		return false;
-	memcpy(&in6, &((const struct sockaddr_in6 *)address)->sin6_addr, sizeof in6);
-	if (memcmp(in6.s6_addr, mapped, sizeof mapped) == 0)
-		return in6.s6_addr[sizeof mapped] == IN_LOOPBACKNET;
-	return IN6_IS_ADDR_LOOPBACK(&in6);
+	memcpy(&in6, address, sizeof in6);
+	const unsigned char *bytes = in6.sin6_addr.s6_addr;
+	if (memcmp(bytes, mapped, sizeof mapped) == 0)
+		return bytes[sizeof mapped] == IN_LOOPBACKNET;
+	return IN6_IS_ADDR_LOOPBACK(&in6.sin6_addr);
 }
 
 /* A port, or nothing behind the colon, as RFC 3986 allows. */
@@ -185,8 +186,9 @@ bool
 socket_host_is_loopback(struct slice host)
 {
 	char text[INET6_ADDRSTRLEN];
-	struct sockaddr_in in = {.sin_family = AF_INET};
-	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+	struct socket_address address = {.address = {.ss_family = AF_INET}};
+	struct sockaddr_in *in = (struct sockaddr_in *)&address.address;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&address.address;
 	bool v6 = host.len > 0 && host.ptr[0] == '[';
 	size_t end = slice_find(host, v6 ? ']' : ':');
 	struct slice name = {host.ptr + (v6 ? 1 : 0), end - (v6 ? 1 : 0)};
@@ -200,10 +202,10 @@ socket_host_is_loopback(struct slice host)
 	if (!copy_text(name, text, sizeof text))
 		return false;
 	if (v6)
-		return inet_pton(AF_INET6, text, &in6.sin6_addr) == 1 &&
-		       socket_is_loopback((const struct sockaddr *)&in6);
-	return inet_pton(AF_INET, text, &in.sin_addr) == 1 &&
-	       socket_is_loopback((const struct sockaddr *)&in);
+		address.address.ss_family = AF_INET6;
+	int read = v6 ? inet_pton(AF_INET6, text, &in6->sin6_addr)
+		      : inet_pton(AF_INET, text, &in->sin_addr);
+	return read == 1 && socket_is_loopback((const struct sockaddr *)&address.address);
 }
 
 enum result

@@ -2,6 +2,7 @@
 be a client at all."""
 
 import csv
+import fcntl
 import io
 import os
 import socket
@@ -12,6 +13,7 @@ import time
 import pytest
 
 import harness
+import manager
 from harness import SLOW, Closed, Connection, dlrd, request_bytes, until
 
 ROWS = harness.scaled(180_000, 30_000)  # campaigns with long names: 41 MiB as CSV
@@ -147,6 +149,27 @@ def test_a_unix_socket_s_host_does_not_matter(make_daemon, tmp_path):
     make_daemon(kind=OnUnix)
     with Connection(f"{tmp_path}/api.sock") as connection:
         assert connection.ask(request_bytes("GET", "/v1/campaigns", host="x"), "GET").status == 200
+
+
+def test_a_socket_passed_by_systemd_beyond_loopback_needs_a_token(make_daemon, tmp_path):
+    class Everywhere(manager.Service):
+        @staticmethod
+        def listen():
+            with socket.socket() as first:
+                first.bind(("0.0.0.0", 0))
+                first.listen(16)
+                return socket.socket(fileno=fcntl.fcntl(first, fcntl.F_DUPFD_CLOEXEC, manager.FD_MIN))
+    service = make_daemon(kind=Everywhere, start=False)
+    service.spawn()
+    assert service.process.wait(20 * SLOW) == 1
+    assert "[api] token_file" in service.log()
+    token = tmp_path / "token"
+    token.write_text(API_TOKEN + "\n")
+    service.sections["api"]["token_file"] = str(token)
+    service.secrets.add(API_TOKEN)
+    service.write()
+    service.start()
+    assert service.api("/v1/campaigns").status == 401
 
 
 def test_a_reload_cannot_take_the_token_from_an_api_beyond_loopback(make_daemon, tmp_path):
