@@ -61,6 +61,13 @@ wal_file_look(const struct wal_file *wal, size_t pages, bool closely)
 	return whole && (!closely || is_one_round(wal, pages)) ? WAL_SOUND : WAL_CUT;
 }
 
+uint64_t
+wal_file_bytes(const struct wal_file *wal)
+{
+	struct stat now;
+	return wal->fd >= 0 && fstat(wal->fd, &now) == 0 ? (uint64_t)now.st_size : 0;
+}
+
 void
 wal_file_close(struct wal_file *wal)
 {

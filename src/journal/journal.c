@@ -19,8 +19,11 @@
 
 #define PAGE_SIZE 8192 /* a receipt is half a kilobyte; bigger pages copy less often */
 
-#define BUSY_MS 5000       /* for a lock of another process */
-#define PROBE_PAGES 16     /* of the tree, beside the entries */
+#define BUSY_MS 5000        /* for a lock of another process */
+#define GIVE_BACK_PAGES 256 /* in one step */
+#define GIVE_BACK_PAGES_TEXT "256"
+#define VACUUM_BYTES_MAX (16u * 1024 * 1024) /* in use: writing the file anew takes a moment */
+#define PROBE_PAGES 16                       /* of the tree, beside the entries */
 #define READER_WAIT_MS 500 /* for a reader that keeps the log from beginning anew */
 
 static const struct database_owner owner = {
@@ -91,10 +94,11 @@ static enum result
 set_durable(sqlite3 *db, const char *path, struct failure *failure)
 {
 	int64_t synchronous = 0, wal = 0;
-	char *sql = sqlite3_mprintf("PRAGMA page_size = %d; PRAGMA journal_mode = WAL;"
-				    "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;"
-				    "PRAGMA secure_delete = OFF; PRAGMA mmap_size = 0;"
-				    "PRAGMA cache_size = -2048; PRAGMA trusted_schema = OFF",
+	char *sql = sqlite3_mprintf(
+	    "PRAGMA page_size = %d; PRAGMA auto_vacuum = INCREMENTAL;"
+	    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;"
+	    "PRAGMA secure_delete = OFF; PRAGMA mmap_size = 0;"
+	    "PRAGMA cache_size = -2048; PRAGMA trusted_schema = OFF",
 	    PAGE_SIZE);
 	int code = sql == NULL ? SQLITE_NOMEM : sqlite3_exec(db, sql, NULL, NULL, NULL);
 	sqlite3_free(sql);
@@ -351,7 +355,7 @@ enum result
 journal_open(
     const struct journal_options *options, struct journal **out_journal, struct failure *failure)
 {
-	struct journal *journal;
+	struct journal *journal = NULL;
 	enum result result = journal_new(options, &journal, failure);
 	if (result != RESULT_OK)
 		return result;
@@ -475,6 +479,18 @@ journal_trim(struct journal *journal, uint64_t last_seq, int64_t before_us, size
 	return RESULT_OK;
 }
 
+/* Pages that could not be written are written again by the next checkpoint; a sync that failed ends
+ * them. */
+static enum result
+note_checkpoint(struct journal *journal, int code)
+{
+	enum result result = note_error(journal, code == SQLITE_BUSY ? SQLITE_OK : code);
+	journal->checkpoint_failed = result == RESULT_IO && database_sync_failed(journal->db);
+	if (journal->checkpoint_failed)
+		sqlite3_db_config(journal->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	return result;
+}
+
 enum result
 journal_checkpoint(struct journal *journal)
 {
@@ -482,14 +498,64 @@ journal_checkpoint(struct journal *journal)
 		return note_error(journal, SQLITE_IOERR);
 	if (journal->checkpoint_failed)
 		return RESULT_OK;
+	return note_checkpoint(journal,
+	    sqlite3_wal_checkpoint_v2(journal->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL));
+}
+
+/* The rest of the log is copied, and the file of the log cut; readers are not waited for. */
+static enum result
+empty_log(struct journal *journal)
+{
+	sqlite3_busy_timeout(journal->db, 0);
 	int code =
-	    sqlite3_wal_checkpoint_v2(journal->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-	enum result result = note_error(journal, code == SQLITE_BUSY ? SQLITE_OK : code);
-	/* Pages that could not be written are written again by the next one. */
-	journal->checkpoint_failed = result == RESULT_IO && database_sync_failed(journal->db);
-	if (journal->checkpoint_failed)
-		sqlite3_db_config(journal->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-	return result;
+	    sqlite3_wal_checkpoint_v2(journal->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	sqlite3_busy_timeout(journal->db, BUSY_MS);
+	if (code == SQLITE_OK)
+		journal->wal_pages = 0;
+	return note_checkpoint(journal, code);
+}
+
+/* Free pages in the middle of the file can be given back only if each page's owner is noted, which
+ * is decided when the file is created. An older file is written anew once it is small. */
+static int
+free_pages(struct journal *journal, uint64_t free_bytes, bool *out_more)
+{
+	int64_t mode = 0;
+	int code = database_number(journal->db, "PRAGMA auto_vacuum", &mode);
+	if (code != SQLITE_OK)
+		return code;
+	if (mode == 0)
+		return journal_size(journal).live_bytes > VACUUM_BYTES_MAX
+			   ? SQLITE_OK
+			   : sqlite3_exec(journal->db,
+				 "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA temp_store = MEMORY; "
+				 "VACUUM",
+				 NULL, NULL, NULL);
+	*out_more = free_bytes - JOURNAL_FREE_KEPT > GIVE_BACK_PAGES * PAGE_SIZE;
+	return sqlite3_exec(
+	    journal->db, "PRAGMA incremental_vacuum(" GIVE_BACK_PAGES_TEXT ")", NULL, NULL, NULL);
+}
+
+enum result
+journal_give_back(struct journal *journal, bool *out_more)
+{
+	int64_t free_pages_count = 0;
+	bool more = false;
+	if (journal->db == NULL)
+		return note_error(journal, SQLITE_IOERR);
+	int code = database_number(journal->db, "PRAGMA freelist_count", &free_pages_count);
+	uint64_t free_bytes = (uint64_t)free_pages_count * PAGE_SIZE;
+	if (code == SQLITE_OK && free_bytes > JOURNAL_FREE_KEPT)
+		code = free_pages(journal, free_bytes, &more);
+	if (code != SQLITE_OK)
+		return give_up(journal, code);
+	*out_more = more;
+	if (more || journal->checkpoint_failed)
+		return RESULT_OK;
+	if (wal_file_bytes(&journal->log) > JOURNAL_LOG_KEPT)
+		return empty_log(journal);
+	/* The file gets shorter when the log is copied into it. */
+	return free_bytes > JOURNAL_FREE_KEPT ? journal_checkpoint(journal) : RESULT_OK;
 }
 
 struct journal_found

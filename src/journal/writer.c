@@ -14,9 +14,11 @@
 #define CHECKPOINT_BYTES (4u * 1024 * 1024) /* log size: a stall of some milliseconds */
 #define PROBE_US CLOCK_SECOND_US
 #define FAILED_BYTES_MAX (64u * 1024 * 1024) /* more room is not waited for */
-#define TRIM_ROWS 1000                   /* a few milliseconds of work */
-#define UPKEEP_US (CLOCK_SECOND_US / 10) /* between looks at size and age */
+#define TRIM_ROWS 1000                       /* a few milliseconds of work */
+#define UPKEEP_US (CLOCK_SECOND_US / 10)     /* between looks at size and age */
 #define CLOSE_LOOK_US CLOCK_SECOND_US
+#define QUIET_ENTRIES 200 /* in a second: there is time to give disk space back */
+#define GIVE_BACK_PAUSE_US (CLOCK_SECOND_US / 10)
 #define TRIM_RETRY_US (60 * CLOCK_SECOND_US)
 
 struct writer {
@@ -31,23 +33,27 @@ struct writer {
 	_Atomic bool healthy;
 	/* the thread's own: */
 	struct journal_entry *batch[BATCH_MAX];
-	int64_t probe_us;  /* next try of a journal that failed */
-	int64_t upkeep_us; /* next look at size and age */
-	uint64_t last_wal; /* bytes after the last checkpoint */
-	size_t failed_bytes; /* of the largest batch that found no room since the journal was healthy */
-	bool must_reopen;  /* the handle may not be used again */
-	bool closed;       /* the journal has not been open in this process */
-	bool moved;        /* the journal's file was: no reader may have the old one open */
-	bool must_save;    /* the log was removed: the handle alone has it, and may not be closed */
-	bool log_cut;      /* no other connection may be open when the handle is opened again */
-	bool over_size;    /* the journal is larger than keep_bytes */
+	int64_t probe_us;    /* next try of a journal that failed */
+	int64_t upkeep_us;   /* next look at size and age */
+	uint64_t last_wal;   /* bytes after the last checkpoint */
+	size_t failed_bytes; /* of the largest batch that found no room since the journal was
+				healthy */
+	bool must_reopen;    /* the handle may not be used again */
+	bool closed;         /* the journal has not been open in this process */
+	bool moved;          /* the journal's file was: no reader may have the old one open */
+	bool must_save; /* the log was removed: the handle alone has it, and may not be closed */
+	bool log_cut;   /* no other connection may be open when the handle is opened again */
+	bool over_size; /* the journal is larger than keep_bytes */
 	_Atomic int64_t keep_us;
 	_Atomic uint64_t keep_bytes;
-	bool more_to_trim;     /* the last step left some of it */
-	bool trim_failing;     /* the last step failed */
-	bool unreachable;      /* the journal's path cannot be looked at; logged once */
-	int64_t trim_us;       /* no other one before that */
-	int64_t close_look_us; /* next time that the log is read, not only looked at */
+	uint64_t recent_entries; /* since the last look at whether it is quiet */
+	int64_t give_back_us;    /* next such look */
+	bool more_to_give;       /* the last step left some of it */
+	bool more_to_trim;       /* the last step left some of it */
+	bool trim_failing;       /* the last step failed */
+	bool unreachable;        /* the journal's path cannot be looked at; logged once */
+	int64_t trim_us;         /* no other one before that */
+	int64_t close_look_us;   /* next time that the log is read, not only looked at */
 	struct {
 		struct metric *entries, *full, *io, *checkpoint, *trim, *commit_seconds,
 		    *batch_entries, *bytes, *wal_bytes;
@@ -226,6 +232,7 @@ commit_batch(struct writer *writer, struct journal_write *list)
 	writer->options.on_done(writer->options.context, list);
 	if (result == RESULT_OK) {
 		metric_add(writer->metrics.entries, count);
+		writer->recent_entries += count;
 		writer->options.on_committed(
 		    writer->options.context, journal_last_seq(writer->options.journal));
 	}
@@ -317,6 +324,28 @@ was_moved(struct writer *writer)
 	return place == JOURNAL_MOVED;
 }
 
+/* Between two seconds with few callbacks each. */
+static void
+give_back(struct writer *writer)
+{
+	int64_t now_us = clock_monotonic_us();
+	bool more = false;
+	if (now_us < writer->give_back_us)
+		return;
+	bool quiet = writer->recent_entries < QUIET_ENTRIES;
+	writer->recent_entries = 0;
+	writer->give_back_us = now_us + CLOCK_SECOND_US;
+	writer->more_to_give = false;
+	if (!quiet || !atomic_load(&writer->healthy))
+		return;
+	enum result result = journal_give_back(writer->options.journal, &more);
+	writer->must_reopen =
+	    result == RESULT_IO && !journal_checkpoints_ended(writer->options.journal);
+	writer->more_to_give = more;
+	if (more)
+		writer->give_back_us = now_us + GIVE_BACK_PAUSE_US;
+}
+
 static void
 do_upkeep(struct writer *writer)
 {
@@ -350,16 +379,20 @@ do_upkeep(struct writer *writer)
 	trim(writer);
 	if (!writer->must_reopen)
 		checkpoint(writer, size.wal_bytes);
+	if (!writer->must_reopen)
+		give_back(writer);
 }
 
-/* Waits up to a second for writes, not at all while there is more to trim. False when there are
- * none and the writer is to stop. */
+/* Waits up to a second for writes, less while there is space to give back, and not at all while
+ * there is more to trim. False when there are none and the writer is to stop. */
 static bool
 take_queue(struct writer *writer, struct journal_write **out_list)
 {
 	struct timespec until;
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += 1;
+	until.tv_nsec += writer->more_to_give ? GIVE_BACK_PAUSE_US * 1000 : 0;
+	until.tv_sec += writer->more_to_give ? until.tv_nsec / 1000000000 : 1;
+	until.tv_nsec %= 1000000000;
 	pthread_mutex_lock(&writer->lock);
 	int waited = writer->more_to_trim ? ETIMEDOUT : 0;
 	while (writer->queue == NULL && !writer->stopping && waited == 0)

@@ -136,7 +136,8 @@ note_failure(struct opener *opener, enum result result, const char *why)
 	opener_note(opener, last_write_us(opener->path), why);
 	if (strncmp(opener->failed, why, sizeof opener->failed - 1) == 0)
 		return;
-	snprintf(opener->failed, sizeof opener->failed, "%s", why);
+	snprintf(
+	    opener->failed, sizeof opener->failed, "%.*s", (int)sizeof opener->failed - 1, why);
 	log_line(LOG_ERROR,
 	    "the store cannot be opened: %s%s; callbacks are accepted and stored in journal.db, "
 	    "and counted once it can; dlrd tries again every %lld s",
@@ -352,7 +353,7 @@ opener_note(struct opener *opener, int64_t since_us, const char *why)
 	if (since_us == 0 || counting->not_counted_since_us == 0 ||
 	    since_us < counting->not_counted_since_us)
 		counting->not_counted_since_us = since_us;
-	snprintf(counting->why, sizeof counting->why, "%s", why);
+	snprintf(counting->why, sizeof counting->why, "%.*s", (int)sizeof counting->why - 1, why);
 	pthread_mutex_unlock(&opener->lock);
 }
 

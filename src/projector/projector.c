@@ -28,8 +28,9 @@
 #define MIB (1024u * 1024)
 #define LOG_WARN_PART \
 	8 /* of log_max: several checkpoints that did not let the log begin anew ... */
-#define LOG_WARN_US (10 * CLOCK_SECOND_US) /* ... for at least so long */
-#define NICENESS 10                        /* the intake goes first */
+#define LOG_WARN_US (10 * CLOCK_SECOND_US)                       /* ... for at least so long */
+#define LOG_KEPT_BYTES (CHECKPOINT_BYTES + CHECKPOINT_BYTES / 2) /* of its file, when idle */
+#define NICENESS 10                                              /* the intake goes first */
 /* Between two batches that were not full: a transaction for every few entries would cost more than
  * the entries, and nobody sees a hundredth of a second. */
 #define PAUSE_US (CLOCK_SECOND_US / 50)
@@ -298,6 +299,18 @@ checkpoint_if_due(struct projector *projector)
 		checkpoint(projector);
 }
 
+/* After a flood the file of the log stays as large as it was. Nothing is lost if a reader is in the
+ * way: the next idle second tries again. */
+static void
+give_back(struct projector *projector)
+{
+	struct store *store = projector->opener.store;
+	bool all_copied = projector->dirty_since_us == 0;
+	if (all_copied && !store_checkpoints_ended(store) &&
+	    store_log_bytes(store) > LOG_KEPT_BYTES)
+		(void)!store_save(store);
+}
+
 /* Sleeps until it is rung, at most wait_us. */
 static void
 sleep_until_rung(struct projector *projector, int64_t wait_us)
@@ -449,7 +462,7 @@ note_unreadable(struct projector *projector, const struct failure *failure)
 {
 	const char *trouble = disk_trouble(projector->options.journal_path);
 	char why[256];
-	snprintf(why, sizeof why, "%s%s%s", failure->text, trouble != NULL ? ": " : "",
+	snprintf(why, sizeof why, "%.200s%s%s", failure->text, trouble != NULL ? ": " : "",
 	    trouble != NULL ? trouble : "");
 	opener_note(&projector->opener, clock_wall_us(), why);
 	if (!projector->unreadable)
@@ -579,6 +592,8 @@ run(void *context)
 			projector->dirty_since_us = clock_monotonic_us();
 		measure_lag(projector);
 		checkpoint_if_due(projector);
+		if (idle)
+			give_back(projector);
 	}
 	if (projector->opener.store != NULL)
 		checkpoint(projector);

@@ -578,6 +578,19 @@ store_rollback(struct store *store)
 		names_forget(store->names);
 }
 
+/* A write that failed is done again by the next checkpoint; a sync that failed ends them. */
+static enum result
+note_checkpoint(struct store *store, int code)
+{
+	int extended = sqlite3_extended_errcode(store->db);
+	store->checkpoint_failed =
+	    sql_result(code) == RESULT_IO &&
+	    (extended == SQLITE_IOERR_FSYNC || extended == SQLITE_IOERR_DIR_FSYNC);
+	if (store->checkpoint_failed)
+		sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	return store_note(store, sql_result(code));
+}
+
 enum result
 store_checkpoint(struct store *store, uint64_t *out_synced)
 {
@@ -591,14 +604,7 @@ store_checkpoint(struct store *store, uint64_t *out_synced)
 	/* The file is synced after the last page was copied; a reader may have kept some back. */
 	if (code == SQLITE_OK && pages == copied)
 		*out_synced = store->cursor;
-	/* A write that failed is done again by the next checkpoint; a sync that failed is not. */
-	int extended = sqlite3_extended_errcode(store->db);
-	store->checkpoint_failed =
-	    sql_result(code) == RESULT_IO &&
-	    (extended == SQLITE_IOERR_FSYNC || extended == SQLITE_IOERR_DIR_FSYNC);
-	if (store->checkpoint_failed)
-		sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-	return store_note(store, sql_result(code));
+	return note_checkpoint(store, code);
 }
 
 bool
@@ -642,7 +648,7 @@ store_save(struct store *store)
 	sqlite3_busy_timeout(store->db, BUSY_MS);
 	if (code == SQLITE_OK)
 		store->wal_pages = 0;
-	return store_note(store, sql_result(code));
+	return note_checkpoint(store, code);
 }
 
 void
@@ -656,6 +662,12 @@ enum result
 store_recover_alone(const char *path, struct failure *failure)
 {
 	return sqlite_recover_alone(path, READER_WAIT_MS, failure);
+}
+
+uint64_t
+store_log_bytes(const struct store *store)
+{
+	return wal_file_bytes(&store->log);
 }
 
 uint64_t

@@ -689,3 +689,26 @@ def test_a_second_daemon_is_refused_whatever_becomes_of_the_lock_file(daemon, ma
     assert second.cli("rebuild", check=False).returncode == 1
     daemon.keep(SAMPLE_TARGET, status_params(new_sid(), "sent"))
     daemon.audit()
+
+
+def test_disk_space_that_a_flood_took_is_given_back(make_daemon):
+    daemon = make_daemon({"store": {"journal_keep": "1s", "journal_size": "1M"}})
+    readers = [daemon.database(name) for name in ("journal.db", "dlrd.db")]
+    for reader in readers:  # logs cannot begin anew meanwhile
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+    daemon.keep_all((signed_post(target_for(), status_params(new_sid(), "sent", Body="x" * 40_000, Note="y" * 20_000))
+                     for _ in range(1500)))
+    daemon.settle(60)
+    logs = [daemon.store / "journal.db-wal", daemon.store / "dlrd.db-wal"]
+    assert all(log.stat().st_size > 60 << 20 for log in logs), [log.stat().st_size for log in logs]
+    for reader in readers:
+        reader.close()
+
+    def given_back():
+        sizes = [path.stat().st_size for path in (*logs, daemon.store / "journal.db")]
+        return sizes[0] <= 16 << 20 and sizes[1] <= 48 << 20 and sizes[2] <= 33 << 20
+    until(given_back, 60, "the space")
+    daemon.keep_all([signed_post(target_for(), status_params(new_sid(), "sent"))])
+    daemon.audit()
+    assert daemon.api("/readyz").json()["gap"] is None

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/stat.h>
 
 #define WAL_HEADER_LEN 32
@@ -41,6 +42,9 @@ void wal_file_open(struct wal_file *wal);
 /* pages: frames that the log must hold; 0 if that is not known. Costs a stat(2). closely: also
  * reads the log's header and its last frame, which show that the log was overwritten. */
 enum wal_state wal_file_look(const struct wal_file *wal, size_t pages, bool closely);
+
+/* Bytes that the file of the log has now, however many frames are in use; 0 if there is none. */
+uint64_t wal_file_bytes(const struct wal_file *wal);
 
 /* Forgets the log; wal_file_open remembers another one. */
 void wal_file_close(struct wal_file *wal);

@@ -76,6 +76,13 @@ must_check enum result journal_trim(struct journal *journal, uint64_t last_seq, 
  * then the call does nothing, and closing the journal leaves the log as it is. */
 must_check enum result journal_checkpoint(struct journal *journal);
 
+/* Gives disk space back that a flood has left, one small step of some milliseconds: the log down to
+ * nothing if it has more than JOURNAL_LOG_KEPT bytes, and pages of the file that are free beyond
+ * JOURNAL_FREE_KEPT. *out_more: there is more to give back. A reader in the way is no failure. */
+#define JOURNAL_LOG_KEPT (16u * 1024 * 1024)
+#define JOURNAL_FREE_KEPT (16u * 1024 * 1024)
+must_check enum result journal_give_back(struct journal *journal, bool *out_more);
+
 /* What the last successful open found in the file, before anything was appended. */
 struct journal_found {
 	uint64_t first_seq, last_seq; /* of the entries; 0 if there are none */

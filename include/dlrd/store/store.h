@@ -117,6 +117,9 @@ void store_abandon(struct store *store);
 /* Recovers a store whose log was cut, after store_abandon; RESULT_BUSY while any reader is open. */
 must_check enum result store_recover_alone(const char *path, struct failure *failure);
 
+/* Bytes that the file of the write-ahead log has, in use or not. */
+uint64_t store_log_bytes(const struct store *store);
+
 /* Bytes in the write-ahead log since it was last reset. */
 uint64_t store_wal_bytes(const struct store *store);
 
