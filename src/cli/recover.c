@@ -53,6 +53,9 @@ add_entry(void *context, const struct journal_entry *entry)
 {
 	struct recovery *recovery = context;
 	recovery->batch_last = entry->seq;
+	enum result result = store_begin_lost_request(recovery->store, entry->signature);
+	if (result != RESULT_OK)
+		return result;
 	return decoder_decode(&recovery->decoder, entry, add_event, recovery);
 }
 

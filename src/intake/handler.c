@@ -532,7 +532,8 @@ rule(struct handler *handler, const struct request_head *head, struct slice body
 	    .query = url_query(head->target),
 	    .media_type = head->media_type,
 	    .body = get ? SLICE_NONE : body,
-	    .account = verification.account};
+	    .account = verification.account,
+	    .signature = head->signature};
 	return ruling;
 }
 

@@ -107,7 +107,10 @@ database_check_owner(sqlite3 *db, const char *path, const struct database_owner 
 		return failure_set(
 		    failure, database_result(code), "%s: %s", path, sqlite3_errmsg(db));
 	bool fresh = version == 0 && application == 0 && tables == 0;
-	if (!fresh && (application != owner->application_id || version != owner->version))
+	int64_t oldest = owner->oldest > 0 ? owner->oldest : owner->version;
+	bool is_ours =
+	    application == owner->application_id && version >= oldest && version <= owner->version;
+	if (!fresh && !is_ours)
 		return failure_set(failure, RESULT_CORRUPT,
 		    "%s: not a %s that this dlrd can read (application_id %lld, version %lld)",
 		    path, owner->name, (long long)application, (long long)version);

@@ -27,7 +27,7 @@
 #define READER_WAIT_MS 500 /* for a reader that keeps the log from beginning anew */
 
 static const struct database_owner owner = {
-    .name = "journal", .application_id = 0x646c726a /* "dlrj" */, .version = 1};
+    .name = "journal", .application_id = 0x646c726a /* "dlrj" */, .version = 2, .oldest = 1};
 
 /* opened_us is rewritten when the file is opened, and when it is probed, to prove that it can be.
  */
@@ -40,7 +40,8 @@ static const char schema[] =
     " query BLOB,"
     " media_type TEXT,"
     " body BLOB,"
-    " account TEXT NOT NULL"
+    " account TEXT NOT NULL,"
+    " signature TEXT"
     ") STRICT;"
     "CREATE TABLE proof(id INTEGER PRIMARY KEY CHECK(id = 1), opened_us INTEGER NOT NULL) STRICT;"
     "INSERT INTO proof VALUES(1, 0);";
@@ -119,6 +120,22 @@ set_durable(sqlite3 *db, const char *path, struct failure *failure)
 	return RESULT_OK;
 }
 
+/* Version 1 had no signatures. Its entries stay as they are. */
+static enum result
+bring_up(struct journal *journal)
+{
+	int64_t version = 0;
+	int code = database_number(journal->db, "PRAGMA user_version", &version);
+	if (code == SQLITE_OK && version == 1)
+		code = sqlite3_exec(journal->db,
+		    "BEGIN IMMEDIATE; ALTER TABLE entry ADD COLUMN signature TEXT;"
+		    "PRAGMA user_version = 2; COMMIT",
+		    NULL, NULL, NULL);
+	if (code != SQLITE_OK && sqlite3_get_autocommit(journal->db) == 0)
+		sqlite3_exec(journal->db, "ROLLBACK", NULL, NULL, NULL);
+	return note_error(journal, code);
+}
+
 static int
 prepare_all(struct journal *journal)
 {
@@ -129,7 +146,7 @@ prepare_all(struct journal *journal)
 	    {"BEGIN IMMEDIATE", &journal->begin},
 	    {"COMMIT", &journal->commit},
 	    {"ROLLBACK", &journal->rollback},
-	    {"INSERT INTO entry VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", &journal->insert},
+	    {"INSERT INTO entry VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)", &journal->insert},
 	    {"UPDATE proof SET opened_us = max(opened_us + 1, ?1)", &journal->prove},
 	    {"SELECT seq, received_us FROM entry ORDER BY seq LIMIT 1", &journal->oldest},
 	    {"DELETE FROM entry WHERE seq BETWEEN ?1 AND ?2 AND received_us < ?3", &journal->trim},
@@ -287,6 +304,8 @@ open_handle(struct journal *journal, struct failure *failure)
 		sqlite3_db_config(journal->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	result = settle_found(journal);
 	if (result == RESULT_OK)
+		result = bring_up(journal);
+	if (result == RESULT_OK)
 		result = note_error(journal, prepare_all(journal));
 	if (result == RESULT_OK)
 		result = read_last_seq(journal);
@@ -379,6 +398,7 @@ insert(struct journal *journal, const struct journal_entry *entry, uint64_t seq)
 	database_bind_text(journal->insert, 6, entry->media_type);
 	database_bind_bytes(journal->insert, 7, entry->body);
 	database_bind_text(journal->insert, 8, entry->account);
+	database_bind_text(journal->insert, 9, entry->signature);
 	return database_run(journal->insert);
 }
 
@@ -649,6 +669,10 @@ journal_close(struct journal *journal)
 	free(journal);
 }
 
+#define READ(signature)                                                                        \
+	"SELECT seq, received_us, method, route, query, media_type, body, account, " signature \
+	" FROM entry WHERE seq > ?1 ORDER BY seq LIMIT ?2"
+
 enum result
 journal_reader_open(const char *path, struct journal_reader **out_reader, struct failure *failure)
 {
@@ -664,11 +688,13 @@ journal_reader_open(const char *path, struct journal_reader **out_reader, struct
 		    "PRAGMA cache_size = -1024",
 		    NULL, NULL, NULL);
 	}
+	/* No daemon may have brought the file to this version yet. */
+	int64_t version = 0;
 	if (code == SQLITE_OK)
-		code = database_prepare(reader->db,
-		    "SELECT seq, received_us, method, route, query, media_type, body, account"
-		    " FROM entry WHERE seq > ?1 ORDER BY seq LIMIT ?2",
-		    &reader->read);
+		code = database_number(reader->db, "PRAGMA user_version", &version);
+	if (code == SQLITE_OK)
+		code = database_prepare(
+		    reader->db, version == 1 ? READ("NULL") : READ("signature"), &reader->read);
 	if (code == SQLITE_OK)
 		code = database_prepare(
 		    reader->db, "SELECT coalesce(max(seq), 0) FROM entry", &reader->last);
@@ -704,6 +730,7 @@ journal_reader_read(struct journal_reader *reader, uint64_t after_seq, size_t en
 		    .media_type = database_column(reader->read, 5),
 		    .body = database_column(reader->read, 6),
 		    .account = database_column(reader->read, 7),
+		    .signature = database_column(reader->read, 8),
 		};
 		result = on_entry(context, &entry);
 	}

@@ -77,7 +77,7 @@ journal_write_new(const struct journal_entry *entry)
 {
 	size_t size = sizeof(struct journal_write) + entry->method.len + entry->route.len +
 		      entry->query.len + entry->media_type.len + entry->body.len +
-		      entry->account.len + 1;
+		      entry->account.len + entry->signature.len + 1;
 	struct journal_write *write = malloc(size);
 	if (write == NULL)
 		return NULL;
@@ -89,6 +89,7 @@ journal_write_new(const struct journal_entry *entry)
 	put(&at, &write->entry.media_type);
 	put(&at, &write->entry.body);
 	put(&at, &write->entry.account);
+	put(&at, &write->entry.signature);
 	return write;
 }
 

@@ -3,6 +3,7 @@
 #include "dlrd/base/log.h"
 #include "dlrd/twilio/address.h"
 #include "dlrd/twilio/json_callback.h"
+#include "dlrd/twilio/signature.h"
 #include "dlrd/twilio/url.h"
 
 /* The intake has let no request with more fields in; this only bounds a foreign journal. */
@@ -281,6 +282,7 @@ tell(void *context, const struct callback *callback, struct slice extra, struct 
 	    .link = callback->link,
 	    .occurred = callback->occurred,
 	    .reference = callback->reference,
+	    .signed_text = buffer_slice(&decoding->decoder->signed_text),
 	    .stream = callback->stream,
 	    .extra = extra};
 	const struct route *route;
@@ -299,12 +301,27 @@ tell(void *context, const struct callback *callback, struct slice extra, struct 
 	return decoding->on_event(decoding->context, &event);
 }
 
+/* A GET's parameters are its query. */
+static enum result
+gather_signed_text(struct decoder *decoder, struct slice query, bool is_form)
+{
+	struct buffer *text = &decoder->signed_text;
+	buffer_clear(text);
+	if (!buffer_reserve(text, query.len))
+		return RESULT_NO_MEMORY;
+	if (query.len > 0)
+		text->len = form_unescape(query, text->ptr).len;
+	return is_form ? signature_append_parameters(text, &decoder->parameters) : RESULT_OK;
+}
+
 static enum result
 decode_parameters(struct decoding *decoding, struct slice text, enum route_kind kind)
 {
 	struct decoder *decoder = decoding->decoder;
 	buffer_clear(&decoder->extra);
-	if (form_decode(&decoder->parameters, text, FIELDS_MAX) != RESULT_OK)
+	bool is_get = slice_equal(decoding->entry->method, SLICE("GET"));
+	if (form_decode(&decoder->parameters, text, FIELDS_MAX) != RESULT_OK ||
+	    gather_signed_text(decoder, decoding->entry->query, !is_get) != RESULT_OK)
 		return RESULT_NO_MEMORY;
 	struct callback callback = callback_read(&decoder->parameters, kind);
 	enum result result = callback_extra(&decoder->parameters, &callback, &decoder->extra);
@@ -326,7 +343,9 @@ decoder_decode(
 		return decode_parameters(&decoding, entry->query, kind);
 	if (form_is_body(entry->media_type, entry->body))
 		return decode_parameters(&decoding, entry->body, kind);
-	return callback_read_json(entry->body, kind, tell, &decoding);
+	enum result result = gather_signed_text(decoder, entry->query, false);
+	return result == RESULT_OK ? callback_read_json(entry->body, kind, tell, &decoding)
+				   : result;
 }
 
 void
@@ -336,5 +355,6 @@ decoder_done(struct decoder *decoder)
 	form_done(&decoder->tags);
 	buffer_done(&decoder->names);
 	buffer_done(&decoder->extra);
+	buffer_done(&decoder->signed_text);
 	alert_done(&decoder->alert);
 }

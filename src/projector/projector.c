@@ -108,6 +108,8 @@ project_entry(void *context, const struct journal_entry *entry)
 		result = store_begin(projector->opener.store);
 	projector->in_batch = projector->in_batch || result == RESULT_OK;
 	if (result == RESULT_OK)
+		result = store_begin_request(projector->opener.store, entry->signature);
+	if (result == RESULT_OK)
 		result = decoder_decode(&projector->decoder, entry, project_event, projector);
 	if (result != RESULT_OK) {
 		projector->store_failed = true;

@@ -24,8 +24,8 @@ messages_open(sqlite3 *db, struct messages **out_messages)
 		    &messages->find_id);
 	if (code == SQLITE_OK)
 		code = sql_prepare(db,
-		    "SELECT seq, type, status, error_code, done_date, link, occurred, stream FROM "
-		    "event"
+		    "SELECT seq, type, status, error_code, done_date, link, occurred, stream, "
+		    "signature FROM event"
 		    " WHERE message_id = ?1",
 		    &messages->receipts);
 	/* A link may be opened any number of times. */
@@ -188,7 +188,7 @@ static enum result
 match_click(struct messages *messages, int64_t message_id, const struct event *event,
     struct receipt_match *out_match)
 {
-	struct receipt_match match = {0, false, false};
+	struct receipt_match match = {.duplicate_seq = 0};
 	sqlite3_bind_int64(messages->click, 1, message_id);
 	sql_bind_text(messages->click, 2, event->link);
 	sql_bind_text(messages->click, 3, event->occurred);
@@ -214,11 +214,11 @@ match_click(struct messages *messages, int64_t message_id, const struct event *e
 
 enum result
 messages_match(struct messages *messages, int64_t message_id, const struct event *event,
-    struct receipt_match *out_match)
+    struct slice signature, struct receipt_match *out_match)
 {
 	if (event->type == EVENT_CLICKED && event->link.ptr != NULL)
 		return match_click(messages, message_id, event, out_match);
-	struct receipt_match match = {0, false, false};
+	struct receipt_match match = {.duplicate_seq = 0};
 	bool clicked = event->type == EVENT_CLICKED;
 	int code;
 	sqlite3_bind_int64(messages->receipts, 1, message_id);
@@ -226,11 +226,14 @@ messages_match(struct messages *messages, int64_t message_id, const struct event
 		struct event stored = read_receipt(messages->receipts);
 		if (clicked && stored.type == EVENT_CLICKED)
 			match.link_is_known |= slice_equal(stored.link, event->link);
-		if (receipt_is_duplicate(&stored, event)) {
+		match.has_signature |= signature.ptr != NULL &&
+				       slice_equal(sql_text(messages->receipts, 8), signature);
+		if (match.duplicate_seq == 0 && receipt_is_duplicate(&stored, event)) {
 			match.duplicate_seq = sqlite3_column_int64(messages->receipts, 0);
 			match.is_twin = stored.stream != event->stream;
-			break;
 		}
+		if (match.duplicate_seq != 0 && (match.has_signature || signature.ptr == NULL))
+			break;
 	}
 	sqlite3_reset(messages->receipts);
 	if (code != SQLITE_ROW && code != SQLITE_DONE)

@@ -35,11 +35,11 @@ receipts_open(sqlite3 *db, struct receipts **out_receipts)
 	    {"INSERT INTO event(journal_seq, time_us, type, message_id, campaign_id, tagset_id,"
 	     " provider_id, tagged, stream, status, error_code, done_date, peer, body, keyword,"
 	     " near_miss, consent, cause, link, occurred, sid, reference, extra, raw_query, "
-	     "raw_body, left_us)"
+	     "raw_body, left_us, signature)"
 	     " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,"
-	     " ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)",
+	     " ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27)",
 		&receipts->insert},
-	    {"SELECT 1 FROM event WHERE reference = ?1", &receipts->by_reference},
+	    {"SELECT campaign_id FROM event WHERE reference = ?1", &receipts->by_reference},
 	    {"SELECT e.provider_id, e.tagged, e.time_us, e.peer, e.consent, e.stream, e.body,"
 	     " e.cause, p.service = '' AND p.sender = '', e.left_us FROM event e JOIN provider p"
 	     " ON p.id = e.provider_id WHERE e.seq = ?1",
@@ -103,10 +103,11 @@ bind_id(sqlite3_stmt *statement, int index, int64_t id)
 		sqlite3_bind_int64(statement, index, id);
 }
 
-/* message_id is 0 for an event that no message was folded from. */
+/* message_id is 0 for an event that no message was folded from; signature: a key, or absent. */
 static enum result
 insert_event(struct receipts *receipts, const struct event *event, int64_t message_id,
-    const struct tagset *tagset, const struct place *place, int64_t *out_seq)
+    const struct tagset *tagset, const struct place *place, struct slice signature,
+    int64_t *out_seq)
 {
 	sqlite3_stmt *insert = receipts->insert;
 	const struct slice texts[] = {event->done_date, event_peer(event), event->body,
@@ -131,6 +132,7 @@ insert_event(struct receipts *receipts, const struct event *event, int64_t messa
 	sql_bind_bytes(insert, 24, event->raw_query);
 	sql_bind_bytes(insert, 25, event->raw_body);
 	sqlite3_bind_int64(insert, 26, event->left_us);
+	sql_bind_bytes(insert, 27, signature);
 	int code = sql_run(insert);
 	*out_seq = sqlite3_last_insert_rowid(receipts->db);
 	return sql_result(code);
@@ -626,17 +628,38 @@ check_code(struct receipts *receipts, const struct event *event, bool *out_unkno
 	return sql_result(code);
 }
 
-/* An event without a message is known by its reference. */
+/* An event without a message is known by its reference. *out_campaign_id is that of the stored one;
+ * untouched if there is none. */
 static enum result
-is_known_reference(struct receipts *receipts, struct slice reference, bool *out_known)
+find_reference(struct receipts *receipts, struct slice reference, int64_t *out_campaign_id)
 {
 	if (reference.len == 0)
 		return RESULT_OK;
 	sql_bind_text(receipts->by_reference, 1, reference);
 	int code = sqlite3_step(receipts->by_reference);
-	*out_known = code == SQLITE_ROW;
+	if (code == SQLITE_ROW)
+		*out_campaign_id = sqlite3_column_int64(receipts->by_reference, 0);
 	sqlite3_reset(receipts->by_reference);
 	return sql_result(code);
+}
+
+/* An event of a request that was counted before. Nothing that it says is taken, as it may be made
+ * up: only if it is what the original said, its campaign has one more duplicate. */
+static enum result
+add_replay(struct store *store, const struct event *event, bool folds)
+{
+	struct message_row row = {.message = MESSAGE_EMPTY};
+	struct receipt_match match = {.duplicate_seq = 0};
+	int64_t campaign_id = 0;
+	enum result result = folds
+				 ? messages_find(store->messages, event->message, &row)
+				 : find_reference(store->receipts, event->reference, &campaign_id);
+	if (result == RESULT_OK && row.id != 0)
+		result = messages_match(store->messages, row.id, event, SLICE_NONE, &match);
+	if (result == RESULT_OK && match.duplicate_seq != 0)
+		result = names_campaign_of(store->names, row.tagset_id, &campaign_id);
+	return result == RESULT_OK && campaign_id != 0 ? store_touch(store, campaign_id, 0, 1)
+						       : result;
 }
 
 static enum result
@@ -662,8 +685,14 @@ keep(struct store *store, const struct event *event, const struct message_row *r
 		tagset.id = row->tagset_id;
 		result = names_campaign_of(store->names, tagset.id, &tagset.campaign_id);
 	}
+	struct slice signature = SLICE_NONE;
+	if (row->id != 0 && !store->request.is_noted && signatures_is_reachable(event))
+		signature = request_signature_key(&store->request);
+	else if (result == RESULT_OK)
+		result = signatures_note(store->signatures, &store->request);
 	if (result == RESULT_OK)
-		result = insert_event(store->receipts, event, row->id, &tagset, place, &seq);
+		result =
+		    insert_event(store->receipts, event, row->id, &tagset, place, signature, &seq);
 	if (result == RESULT_OK && event->alert != NULL)
 		result = insert_alert(store->receipts, event->alert, seq);
 	if (result == RESULT_OK && event->consent != CONSENT_SILENT)
@@ -676,30 +705,67 @@ keep(struct store *store, const struct event *event, const struct message_row *r
 	return result;
 }
 
+/* Finds the event's message and what is stored of it, and whether the event's request was counted
+ * before. Nothing is written. */
+static enum result
+look_up(struct store *store, const struct event *event, bool folds, struct message_row *row,
+    struct receipt_match *match)
+{
+	struct request_signature *request = &store->request;
+	bool is_first = !request->is_checked; /* of its request's events */
+	bool scans = event->type != EVENT_CLICKED || event->link.ptr == NULL;
+	enum result result = RESULT_OK;
+	if (is_first)
+		result = signatures_check(store->signatures, event,
+		    folds && scans ? event->message : SLICE_NONE, request);
+	if (result == RESULT_OK && folds)
+		result = messages_find(store->messages, event->message, row);
+	if (result == RESULT_OK && row->id != 0)
+		result = messages_match(store->messages, row->id, event,
+		    is_first ? request_signature_key(request) : SLICE_NONE, match);
+	request->is_replay |= match->has_signature;
+	return result;
+}
+
+/* A duplicate of another request: its own signature counts once as well. */
+static enum result
+add_duplicate_request(struct store *store, const struct event *event, struct message_row *row,
+    const struct receipt_match *match, const struct place *place, struct store_added *out_added)
+{
+	enum result result = signatures_note(store->signatures, &store->request);
+	return result == RESULT_OK ? add_duplicate(store, event, row, match, place, out_added)
+				   : result;
+}
+
 enum result
 receipts_add(struct store *store, const struct event *given, struct store_added *out_added)
 {
 	struct event event = *given;
 	event.left_us = event_left_us(&event);
 	struct message_row row = {.message = MESSAGE_EMPTY};
-	struct receipt_match match = {0, false, false};
+	struct receipt_match match = {.duplicate_seq = 0};
 	struct place place = {0};
 	bool folds = event.folds && event.message.ptr != NULL;
-	enum result result = find_place(store, &event, &place);
-	if (result == RESULT_OK && folds)
-		result = messages_find(store->messages, event.message, &row);
-	else if (result == RESULT_OK)
-		result =
-		    is_known_reference(store->receipts, event.reference, &out_added->duplicate);
-	if (result == RESULT_OK && row.id != 0)
-		result = messages_match(store->messages, row.id, &event, &match);
+	int64_t known_campaign_id = 0;
+	enum result result = look_up(store, &event, folds, &row, &match);
+	if (result == RESULT_OK && store->request.is_replay) {
+		out_added->duplicate = true;
+		return add_replay(store, &event, folds);
+	}
+	if (result == RESULT_OK && !folds)
+		result = find_reference(store->receipts, event.reference, &known_campaign_id);
+	if (result == RESULT_OK)
+		result = find_place(store, &event, &place);
 	if (result != RESULT_OK)
 		return result;
+
+	out_added->duplicate = known_campaign_id != 0 || match.duplicate_seq != 0;
+	if (known_campaign_id != 0) {
+		result = signatures_note(store->signatures, &store->request);
+		return result == RESULT_OK ? store_touch(store, known_campaign_id, 0, 1) : result;
+	}
 	if (out_added->duplicate)
-		return store_touch(store, place.tagset.campaign_id, 0, 1);
-	out_added->duplicate = match.duplicate_seq != 0;
-	if (out_added->duplicate)
-		return add_duplicate(store, &event, &row, &match, &place, out_added);
+		return add_duplicate_request(store, &event, &row, &match, &place, out_added);
 	event.new_link = !match.link_is_known;
 	if (folds)
 		result = fold_event(store, &event, &row, &place, out_added);

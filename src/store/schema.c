@@ -45,7 +45,8 @@
  * consent     the opt-out ledger, append-only: each piece of evidence in the order of arrival
  * optout      what follows from it: the state of each number and scope now
  * alert       what Twilio's debugger told
- * provider_name  the configured nicknames */
+ * provider_name  the configured nicknames
+ * signature   keys of signatures that were counted and no event has (store/signatures.h) */
 static const char *const steps[] = {
     /* Version 1. */
     "CREATE TABLE state("
@@ -393,6 +394,9 @@ static const char *const steps[] = {
     "UPDATE message SET left_us = e.left_us FROM (SELECT message_id, min(left_us) AS left_us"
     " FROM event WHERE left_us > 0 GROUP BY message_id) e WHERE e.message_id = message.id;"
     "UPDATE state SET stale = 2 WHERE stale = 0 AND EXISTS(SELECT 1 FROM reply);"
+
+    "ALTER TABLE event ADD COLUMN signature BLOB;"
+    "CREATE TABLE signature(key BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;"
 
     "CREATE INDEX optout_ending ON optout(substr(number, -7));"
     "INSERT INTO consent(number, scope, state, cause, changed, event_seq, time_us)"

@@ -362,6 +362,8 @@ open_parts(struct store *store)
 		result = replies_open(store->db, &store->replies);
 	if (result == RESULT_OK)
 		result = consents_open(store->db, &store->consents);
+	if (result == RESULT_OK)
+		result = signatures_open(store->db, &store->signatures);
 	return result == RESULT_OK ? read_cursor(store) : result;
 }
 
@@ -457,7 +459,23 @@ store_cursor(const struct store *store)
 enum result
 store_begin(struct store *store)
 {
+	store->request = (struct request_signature){.is_known = false};
 	return store_note(store, sql_result(sql_run(store->begin)));
+}
+
+enum result
+store_begin_request(struct store *store, struct slice signature)
+{
+	return store_note(store, signatures_begin(store->signatures, signature, &store->request));
+}
+
+enum result
+store_begin_lost_request(struct store *store, struct slice signature)
+{
+	enum result result = store_begin_request(store, signature);
+	if (result == RESULT_OK && store->request.is_noted)
+		result = store_begin_request(store, SLICE_NONE);
+	return result;
 }
 
 enum result
@@ -716,6 +734,7 @@ store_close(struct store *store)
 	receipts_close(store->receipts);
 	replies_close(store->replies);
 	consents_close(store->consents);
+	signatures_close(store->signatures);
 	deltas_done(&store->deltas);
 	free(store->touched);
 	sqlite3_close_v2(store->db);

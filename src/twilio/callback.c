@@ -39,11 +39,11 @@ callback_is_sid(struct slice text)
 {
 	for (size_t i = 0; i < text.len; i++) {
 		char byte = text.ptr[i];
-		if (!((byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') ||
-			(byte >= 'a' && byte <= 'z')))
+		bool is_letter = (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z');
+		if (i < 2 ? !is_letter : slice_hex_digit(byte) < 0)
 			return false;
 	}
-	return text.len >= 1 && text.len <= CALLBACK_SID_MAX;
+	return text.len == CALLBACK_SID_LEN;
 }
 
 bool

@@ -348,6 +348,46 @@ a_newer_journal_is_refused(void **state)
 	assert_contains(slice_of(failure.text), "version 99");
 }
 
+static enum result
+note_signature(void *context, const struct journal_entry *entry)
+{
+	buffer_appendf(context, "%llu %.*s;", (unsigned long long)entry->seq,
+	    SLICE_ARG(entry->signature.ptr == NULL ? SLICE("none") : entry->signature));
+	return RESULT_OK;
+}
+
+static void
+assert_signatures(const char *expected)
+{
+	struct journal_reader *reader;
+	struct buffer text = BUFFER_EMPTY;
+	assert_ok(journal_reader_open(file_path(), &reader, &failure));
+	assert_ok(journal_reader_read(reader, 0, 10, note_signature, &text));
+	assert_slice(buffer_slice(&text), expected);
+	buffer_done(&text);
+	journal_reader_close(reader);
+}
+
+/* Entries without a signature stay as they are; a reader may come before any writer. */
+static void
+an_older_journal_is_read_and_brought_up(void **state)
+{
+	(void)state;
+	struct journal_entry entry = entry_at(7), *list[] = {&entry};
+	struct journal *journal = open_from(0);
+	append(journal, 2);
+	journal_close(journal);
+	run_sql(file_path(), "ALTER TABLE entry DROP COLUMN signature; PRAGMA user_version = 1");
+	assert_signatures("1 none;2 none;");
+	entry.signature = SLICE("c2ln");
+	for (int i = 0; i < 2; i++) {
+		journal = open_from(0);
+		assert_ok(journal_append(journal, list, 1));
+		journal_close(journal);
+	}
+	assert_signatures("1 none;2 none;3 c2ln;4 c2ln;");
+}
+
 /* Most programs set neither application_id nor user_version. */
 static void
 a_file_with_another_programs_tables_is_refused(void **state)
@@ -453,6 +493,7 @@ main(void)
 	    EACH(a_checkpoint_empties_the_log_and_loses_nothing),
 	    EACH(a_file_that_another_program_has_signed_is_refused),
 	    EACH(a_newer_journal_is_refused),
+	    EACH(an_older_journal_is_read_and_brought_up),
 	    EACH(a_file_with_another_programs_tables_is_refused),
 	    EACH(a_refused_file_is_not_touched),
 	    EACH(a_file_that_is_no_database_is_refused),

@@ -33,6 +33,9 @@ __wrap_realloc(void *memory, size_t size)
 }
 
 #define SID "SM00000000000000000000000000000001"
+#define NO1 "NO00000000000000000000000000000001"
+#define SM1 SID
+#define SM2 "SM00000000000000000000000000000002"
 #define EVENT(type, data)                                                                \
 	"{\"specversion\":\"1.0\",\"type\":\"com.twilio." type "\",\"source\":\"/src\"," \
 	"\"id\":\"EZ1\",\"datacontenttype\":\"application/json\","                       \
@@ -170,10 +173,10 @@ a_type_stands_in_for_a_missing_status(void **state)
 		char body[256], expected[256];
 		snprintf(body, sizeof body,
 		    "{\"type\":\"com.twilio.messaging.message.%s\",\"data\":{\"messageSid\":"
-		    "\"SM1\"}}",
+		    "\"" SM1 "\"}}",
 		    words[i]);
-		snprintf(expected, sizeof expected, "STATUS message=SM1 status=%s stream=yes \n",
-		    words[i]);
+		snprintf(expected, sizeof expected,
+		    "STATUS message=" SM1 " status=%s stream=yes \n", words[i]);
 		assert_told(body, ROUTE_EVENTS, expected);
 	}
 }
@@ -183,9 +186,9 @@ a_type_that_contradicts_its_data_is_kept_beside(void **state)
 {
 	(void)state;
 	assert_told("{\"type\":\"com.twilio.messaging.message.sent\",\"data\":"
-		    "{\"messageSid\":\"SM1\",\"messageStatus\":\"DELIVERED\"}}",
+		    "{\"messageSid\":\"" SM1 "\",\"messageStatus\":\"DELIVERED\"}}",
 	    ROUTE_AUTO,
-	    "STATUS message=SM1 status=DELIVERED stream=yes "
+	    "STATUS message=" SM1 " status=DELIVERED stream=yes "
 	    "extra={\"type\":\"com.twilio.messaging.message.sent\"} \n");
 }
 
@@ -204,8 +207,8 @@ a_message_that_arrives_is_inbound(void **state)
 	    "extra={\"source\":\"/src\",\"data\":{\"numSegments\":1,\"errorCode\":11200}} \n");
 	/* its body is there, and perhaps empty */
 	assert_told("{\"type\":\"com.twilio.messaging.inbound-message.received\",\"data\":"
-		    "{\"messageSid\":\"SM1\",\"body\":null}}",
-	    ROUTE_AUTO, "INBOUND message=SM1 status=received body= stream=yes \n");
+		    "{\"messageSid\":\"" SM1 "\",\"body\":null}}",
+	    ROUTE_AUTO, "INBOUND message=" SM1 " status=received body= stream=yes \n");
 }
 
 static void
@@ -232,8 +235,8 @@ what_nothing_follows_from_is_a_notice(void **state)
 	    "NOTICE status=test occurred=2026-11-20T10:00:01Z reference=EZ1 stream=yes "
 	    "extra={\"source\":\"/src\",\"data\":{\"test_id\":\"1\"}} \n");
 	assert_told("{\"type\":\"com.twilio.daptbt.link-shortening.link-shortened\",\"data\":"
-		    "{\"message_sid\":\"SM1\",\"link\":\"l\"}}",
-	    ROUTE_EVENTS, "NOTICE message=SM1 status=link-shortened link=l stream=yes \n");
+		    "{\"message_sid\":\"" SM1 "\",\"link\":\"l\"}}",
+	    ROUTE_EVENTS, "NOTICE message=" SM1 " status=link-shortened link=l stream=yes \n");
 	/* without its data it still is one */
 	assert_told("{\"type\":\"com.twilio.eventstreams.test-event\"}", ROUTE_AUTO,
 	    "NOTICE status=test stream=yes \n");
@@ -245,13 +248,13 @@ an_error_log_is_an_alert(void **state)
 	(void)state;
 	/* as docs/events/event-types/errors/error-logs has it */
 	assert_told(EVENT("error-logs.error.logged",
-			"{\"sid\":\"NO1\",\"account_sid\":\"AC1\","
+			"{\"sid\":\"" NO1 "\",\"account_sid\":\"AC1\","
 			"\"date_created\":\"2026-11-20T10:00:00Z\",\"level\":\"ERROR\","
 			"\"error_code\":\"93101\",\"payload\":\"{\\\"a\\\":1}\"}"),
 	    ROUTE_EVENTS,
 	    "ALERT status=error code=93101 account=AC1 occurred=2026-11-20T10:00:00Z "
-	    "reference=NO1 payload={\"a\":1} stream=yes extra={\"source\":\"/src\","
-	    "\"id\":\"EZ1\",\"time\":\"2026-11-20T10:00:01Z\",\"data\":{\"sid\":\"NO1\","
+	    "reference=" NO1 " payload={\"a\":1} stream=yes extra={\"source\":\"/src\","
+	    "\"id\":\"EZ1\",\"time\":\"2026-11-20T10:00:01Z\",\"data\":{\"sid\":\"" NO1 "\","
 	    "\"payload\":\"{\\\"a\\\":1}\"}} \n");
 	/* the other spelling, and a payload that is no text */
 	assert_told("{\"type\":\"com.twilio.error-logs.error.logged\",\"data\":{\"accountSid\":"
@@ -270,13 +273,14 @@ a_reassigned_number_names_both_sides_and_what_twilio_did(void **state)
 {
 	(void)state;
 	/* as docs/events/event-types/messaging/compliance-toolkit has it, without a time */
-	assert_told("{\"type\":\"com.twilio.messaging.reassigned-number.detected\",\"id\":\"NO1\","
+	assert_told("{\"type\":\"com.twilio.messaging.reassigned-number.detected\",\"id\":\"" NO1
+		    "\","
 		    "\"datacontenttype\":\"2025-10-08T07:17:02.363Z\",\"data\":{" REASSIGNED_NUMBER
 		    ",\"to_number\":\"+1\",\"timestamp\":\"2026-09-21T00:00:00Z\","
 		    "\"consent_operation\":\"opt-out-created\"}}",
 	    ROUTE_EVENTS,
 	    "REASSIGNED status=opt-out-created account=AC1 from=+2 to=+1 "
-	    "occurred=2026-09-21T00:00:00Z reference=NO1 stream=yes "
+	    "occurred=2026-09-21T00:00:00Z reference=" NO1 " stream=yes "
 	    "extra={\"datacontenttype\":\"2025-10-08T07:17:02.363Z\",\"data\":{"
 	    "\"is_reassigned\":true,\"last_verified_date\":\"2026-08-01\"}} \n");
 	assert_int_equal(
@@ -290,15 +294,16 @@ an_array_is_told_one_by_one(void **state)
 {
 	(void)state;
 	assert_told("[{\"type\":\"com.twilio.messaging.message.sent\",\"data\":"
-		    "{\"messageSid\":\"SM1\"}}, {\"type\" : \"x\"}, 5, [[]], "
+		    "{\"messageSid\":\"" SM1 "\"}}, {\"type\" : \"x\"}, 5, [[]], "
 		    "{\"type\":\"com.twilio.messaging.message.read\",\"id\":\"E\",\"data\":"
-		    "{\"messageSid\":\"SM2\",\"x\":1}}]",
+		    "{\"messageSid\":\"" SM2 "\",\"x\":1}}]",
 	    ROUTE_EVENTS,
-	    "STATUS message=SM1 status=sent stream=yes \n"
+	    "STATUS message=" SM1 " status=sent stream=yes \n"
 	    "UNRECOGNISED stream=yes raw={\"type\" : \"x\"} \n"
 	    "UNRECOGNISED raw=5 \n"
 	    "UNRECOGNISED raw=[[]] \n"
-	    "STATUS message=SM2 status=read reference=E stream=yes extra={\"data\":{\"x\":1}} \n");
+	    "STATUS message=" SM2
+	    " status=read reference=E stream=yes extra={\"data\":{\"x\":1}} \n");
 }
 
 static void
@@ -337,7 +342,7 @@ static void
 a_route_takes_what_it_is_for(void **state)
 {
 	(void)state;
-	static const char event[] = EVENT("messaging.message.sent", "{\"messageSid\":\"SM1\"}");
+	static const char event[] = EVENT("messaging.message.sent", "{\"messageSid\":\"" SM1 "\"}");
 	for (int kind = ROUTE_AUTO; kind <= ROUTE_DEBUGGER; kind++) {
 		enum route_kind route = (enum route_kind)kind;
 		bool takes_click = route == ROUTE_AUTO || route == ROUTE_CLICK,
@@ -354,7 +359,7 @@ a_sid_is_letters_and_digits_of_bounded_length(void **state)
 {
 	(void)state;
 	static const char *const odd[] = {"\"\"", "\"SM-1\"", "\"SM\\u00001\"", "\"\\u00e4\"", "5",
-	    "null", "[\"SM1\"]", "{}", "true",
+	    "null", "[\"" SM1 "\"]", "{}", "true",
 	    "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\""};
 	for (size_t i = 0; i < COUNT_OF(odd); i++) {
 		char body[256];
@@ -404,10 +409,10 @@ an_error_code_is_a_number_or_its_text(void **state)
 		char body[256], expected[256];
 		snprintf(body, sizeof body,
 		    "{\"type\":\"com.twilio.messaging.message.failed\",\"data\":"
-		    "{\"messageSid\":\"SM1\",\"errorCode\":%s}}",
+		    "{\"messageSid\":\"" SM1 "\",\"errorCode\":%s}}",
 		    rows[i].value);
 		snprintf(expected, sizeof expected,
-		    "STATUS message=SM1 status=failed %sstream=yes %s\n", rows[i].code,
+		    "STATUS message=" SM1 " status=failed %sstream=yes %s\n", rows[i].code,
 		    rows[i].extra);
 		assert_told(body, ROUTE_AUTO, expected);
 	}
@@ -418,15 +423,18 @@ either_spelling_is_understood_and_a_contradiction_is_kept(void **state)
 {
 	(void)state;
 	assert_told("{\"type\":\"com.twilio.messaging.message.sent\",\"data\":"
-		    "{\"message_sid\":\"SM1\",\"ACCOUNT_SID\":\"AC1\",\"statusCallbackUrl\":\"u\","
+		    "{\"message_sid\":\"" SM1
+		    "\",\"ACCOUNT_SID\":\"AC1\",\"statusCallbackUrl\":\"u\","
 		    "\"message_status\":\"sent\"}}",
 	    ROUTE_AUTO,
-	    "STATUS message=SM1 status=sent account=AC1 url=u stream=yes "
+	    "STATUS message=" SM1 " status=sent account=AC1 url=u stream=yes "
 	    "extra={\"data\":{\"statusCallbackUrl\":\"u\"}} \n");
 	assert_told("{\"type\":\"com.twilio.messaging.message.sent\",\"data\":"
-		    "{\"messageSid\":\"SM1\",\"message_sid\":\"SM2\",\"MessageSid\":\"SM1\"}}",
+		    "{\"messageSid\":\"" SM1 "\",\"message_sid\":\"" SM2 "\",\"MessageSid\":\"" SM1
+		    "\"}}",
 	    ROUTE_AUTO,
-	    "STATUS message=SM1 status=sent stream=yes extra={\"data\":{\"message_sid\":\"SM2\"}} "
+	    "STATUS message=" SM1 " status=sent stream=yes extra={\"data\":{\"message_sid\":\"" SM2
+	    "\"}} "
 	    "\n");
 }
 
@@ -435,21 +443,22 @@ what_is_empty_is_absent(void **state)
 {
 	(void)state;
 	assert_told("{\"type\":\"com.twilio.messaging.message.sent\",\"id\":\"\",\"data\":"
-		    "{\"messageSid\":\"SM1\",\"accountSid\":\"\",\"body\":\"\",\"errorCode\":\"\","
+		    "{\"messageSid\":\"" SM1
+		    "\",\"accountSid\":\"\",\"body\":\"\",\"errorCode\":\"\","
 		    "\"messageStatus\":\"\"}}",
-	    ROUTE_AUTO, "STATUS message=SM1 status=sent stream=yes \n");
+	    ROUTE_AUTO, "STATUS message=" SM1 " status=sent stream=yes \n");
 }
 
 static void
 only_what_goes_without_saying_is_left_out(void **state)
 {
 	(void)state;
-	assert_told(
-	    "{\"specversion\":\"2.0\",\"datacontenttype\":\"x\","
-	    "\"type\":\"com.twilio.messaging.message.sent\",\"data\":{\"messageSid\":\"SM1\","
-	    "\"apiVersion\":\"2042\",\"other\":\"2010-04-01\"}}",
+	assert_told("{\"specversion\":\"2.0\",\"datacontenttype\":\"x\","
+		    "\"type\":\"com.twilio.messaging.message.sent\",\"data\":{\"messageSid\":\"" SM1
+		    "\","
+		    "\"apiVersion\":\"2042\",\"other\":\"2010-04-01\"}}",
 	    ROUTE_AUTO,
-	    "STATUS message=SM1 status=sent stream=yes extra={\"specversion\":\"2.0\","
+	    "STATUS message=" SM1 " status=sent stream=yes extra={\"specversion\":\"2.0\","
 	    "\"datacontenttype\":\"x\",\"data\":{\"apiVersion\":\"2042\","
 	    "\"other\":\"2010-04-01\"}} \n");
 }
@@ -459,10 +468,11 @@ what_is_no_text_is_kept_beside(void **state)
 {
 	(void)state;
 	assert_told("{\"type\":\"com.twilio.messaging.message.sent\",\"id\":7,\"time\":[],"
-		    "\"data\":{\"messageSid\":\"SM1\",\"from\":15005550006,\"to\":{\"a\":[null]},"
+		    "\"data\":{\"messageSid\":\"" SM1
+		    "\",\"from\":15005550006,\"to\":{\"a\":[null]},"
 		    "\"body\":false,\"messagingServiceSid\":null,\"payload\":{},\"level\":\"x\"}}",
 	    ROUTE_AUTO,
-	    "STATUS message=SM1 status=sent stream=yes extra={\"id\":7,\"time\":[],\"data\":"
+	    "STATUS message=" SM1 " status=sent stream=yes extra={\"id\":7,\"time\":[],\"data\":"
 	    "{\"from\":15005550006,\"to\":{\"a\":[null]},\"body\":false,\"payload\":{},"
 	    "\"level\":\"x\"}} \n");
 }
@@ -471,8 +481,8 @@ static void
 data_of_an_odd_kind_does_no_harm(void **state)
 {
 	(void)state;
-	static const char *const odd[] = {"null", "[]", "[{\"messageSid\":\"SM1\"}]", "5", "\"x\"",
-	    "{}", "true", "{\"data\":{\"messageSid\":\"SM1\"}}"};
+	static const char *const odd[] = {"null", "[]", "[{\"messageSid\":\"" SM1 "\"}]", "5",
+	    "\"x\"", "{}", "true", "{\"data\":{\"messageSid\":\"" SM1 "\"}}"};
 	for (size_t i = 0; i < COUNT_OF(odd); i++) {
 		char body[256];
 		snprintf(body, sizeof body,
@@ -497,8 +507,8 @@ what_is_no_json_is_one_unrecognised_callback(void **state)
 	assert_told("null", ROUTE_AUTO, "UNRECOGNISED raw=null \n");
 	assert_told("{\"a\\u0000\":1}", ROUTE_AUTO, "UNRECOGNISED raw={\"a\\u0000\":1} \n");
 	/* of a key that stands there twice the last counts, as in every parser Twilio may use */
-	assert_told("{\"event_type\":\"click\",\"sms_sid\":\"SM1\",\"sms_sid\":\"SM2\"}",
-	    ROUTE_AUTO, "CLICK message=SM2 status=click \n");
+	assert_told("{\"event_type\":\"click\",\"sms_sid\":\"" SM1 "\",\"sms_sid\":\"" SM2 "\"}",
+	    ROUTE_AUTO, "CLICK message=" SM2 " status=click \n");
 }
 
 #define FAILED(rest)                                                                        \
@@ -583,7 +593,7 @@ depth_and_size_do_no_harm(void **state)
 	(void)state;
 	struct buffer body = BUFFER_EMPTY;
 	buffer_append(&body, SLICE("{\"type\":\"com.twilio.messaging.message.sent\",\"data\":"
-				   "{\"messageSid\":\"SM1\",\"deep\":"));
+				   "{\"messageSid\":\"" SM1 "\",\"deep\":"));
 	for (int i = 0; i < 2040; i++)
 		buffer_append(&body, SLICE("[{\"a\":"));
 	buffer_append_byte(&body, '1');
@@ -593,7 +603,7 @@ depth_and_size_do_no_harm(void **state)
 	assert_int_equal(kind_of(buffer_slice(&body), ROUTE_AUTO), CALLBACK_STATUS);
 	buffer_clear(&body);
 	buffer_append(&body, SLICE("{\"type\":\"com.twilio.messaging.message.sent\",\"data\":"
-				   "{\"messageSid\":\"SM1\",\"deep\":"));
+				   "{\"messageSid\":\"" SM1 "\",\"deep\":"));
 	for (int i = 0; i < 1000; i++)
 		buffer_append(&body, SLICE("[{\"a\":"));
 	buffer_append_byte(&body, '1');
@@ -648,9 +658,10 @@ damaged_bodies_do_no_harm(void **state)
 	(void)state;
 	static const char *const seeds[] = {CLICK("click"),
 	    "[" EVENT("messaging.message.failed",
-		"{\"messageSid\":\"SM1\",\"errorCode\":30005,\"x\":[1,{\"y\":null}]}") "]",
+		"{\"messageSid\":\"" SM1 "\",\"errorCode\":30005,\"x\":[1,{\"y\":null}]}") "]",
 	    EVENT("error-logs.error.logged", "{\"level\":\"ERROR\",\"payload\":{\"a\":[1]}}"),
-	    EVENT("messaging.inbound-message.received", "{\"messageSid\":\"SM1\",\"body\":\"x\"}")};
+	    EVENT("messaging.inbound-message.received",
+		"{\"messageSid\":\"" SM1 "\",\"body\":\"x\"}")};
 	static const char bytes[] = "{}[]\",:\\0nt1\xff\x80\n";
 	for (int round = 0; round < 20000; round++) {
 		const char *seed = seeds[random_below(COUNT_OF(seeds))];

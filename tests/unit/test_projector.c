@@ -52,13 +52,13 @@ static void
 append(size_t first, size_t count)
 {
 	for (size_t i = first; i < first + count;) {
-		static char bodies[500][64];
+		static char bodies[500][128];
 		static struct journal_entry entries[500];
 		struct journal_entry *list[500];
 		size_t k = 0;
 		for (; k < 500 && i < first + count; k++, i++) {
-			snprintf(
-			    bodies[k], sizeof bodies[k], "MessageSid=SM%zu&MessageStatus=sent", i);
+			snprintf(bodies[k], sizeof bodies[k],
+			    "MessageSid=SM%032zu&MessageStatus=sent", i);
 			entries[k] = (struct journal_entry){.received_us = clock_wall_us(),
 			    .method = SLICE("POST"),
 			    .route = SLICE("/x"),

@@ -37,6 +37,7 @@ struct slice database_column(sqlite3_stmt *statement, int index);
 struct database_owner {
 	const char *name; /* "journal" */
 	int application_id, version;
+	int oldest; /* version that its module can bring to this one; 0: none but version */
 };
 
 /* Looks whose file it is before anything in it is changed. *out_fresh is whether it is empty.

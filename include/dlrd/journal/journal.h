@@ -30,6 +30,9 @@ struct journal_entry {
 	struct slice media_type; /* the Content-Type header; absent where there was none */
 	struct slice body;       /* raw; absent for a GET */
 	struct slice account;    /* the account whose token verified it */
+	/* The X-Twilio-Signature that was verified; it has only one spelling. Absent in entries of
+	 * an older dlrd. */
+	struct slice signature;
 };
 
 struct journal_options {

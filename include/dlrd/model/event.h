@@ -49,8 +49,11 @@ struct event {
 	struct slice original; /* the SID of the message that a reply names as the one it answers */
 	struct slice link;     /* that was clicked */
 	bool new_link;         /* set by the store: the message's first click of that link */
-	struct slice occurred; /* when it happened, as the request says */
-	int64_t left_us;       /* set by the store: event_left_us */
+	/* What its request's signature covers behind the path: the query, without its escapes, and
+	 * a form's parameters, sorted. For finding the SIDs in it, wherever it was divided. */
+	struct slice signed_text;
+	struct slice occurred;  /* when it happened, as the request says */
+	int64_t left_us;        /* set by the store: event_left_us */
 	struct slice reference; /* what tells an event without a message from another */
 	bool stream;            /* told by Event Streams, and perhaps by a callback, too */
 	enum consent consent;

@@ -18,7 +18,7 @@ struct decoder {
 	const struct keywords *keywords;
 	const struct verifier *verifier;
 	struct form parameters, tags;
-	struct buffer names, extra;
+	struct buffer names, extra, signed_text;
 	struct alert alert;
 	struct event_alert event_alert;
 	bool long_tag_logged[ROUTES_MAX]; /* by the route's index */

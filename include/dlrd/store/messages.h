@@ -59,10 +59,13 @@ struct receipt_match {
 	int64_t duplicate_seq; /* the event that is the same receipt; 0: none is */
 	bool is_twin;          /* only one of the two was told by Event Streams */
 	bool link_is_known;    /* one is a click of the same link */
+	bool has_signature;    /* one came with the same signature */
 };
 
+/* signature: the key of the event's request; absent: none is known. It is not looked for if the
+ * event is a click of a link. */
 must_check enum result messages_match(struct messages *messages, int64_t message_id,
-    const struct event *event, struct receipt_match *out_match);
+    const struct event *event, struct slice signature, struct receipt_match *out_match);
 
 /* Inserts a row whose id is 0 (and sets its id), updates any other, which is stored as *before. */
 must_check enum result messages_save(struct messages *messages, struct slice sid,

@@ -66,6 +66,17 @@ uint64_t store_cursor(const struct store *store);
 
 must_check enum result store_begin(struct store *store);
 
+/* The events that are added from here on, until the next call or store_begin, come from one request
+ * with that signature (absent: it is not known). A signature counts once, for all events of the
+ * first request by arrival that has it. Everything that a later request with it says is a
+ * duplicate: it adds no message, event or figure and changes nothing, however the request was
+ * divided into parameters, since Twilio signs names and values without separators. */
+must_check enum result store_begin_request(struct store *store, struct slice signature);
+
+/* The same for a request whose events may be lost, although its signature was noted: such a
+ * signature is passed over, and its events are told from stored ones as if it was not known. */
+must_check enum result store_begin_lost_request(struct store *store, struct slice signature);
+
 /* What became of an event. */
 struct store_added {
 	bool duplicate;    /* it had arrived before: counted as a duplicate, nothing else changed */

@@ -8,6 +8,7 @@
 #include "dlrd/store/messages.h"
 #include "dlrd/store/names.h"
 #include "dlrd/store/replies.h"
+#include "dlrd/store/signatures.h"
 #include "dlrd/store/store.h"
 
 /* What a batch changes in a campaign's own row. */
@@ -26,6 +27,8 @@ struct store {
 	struct receipts *receipts;
 	struct replies *replies;
 	struct consents *consents;
+	struct signatures *signatures;
+	struct request_signature request; /* of the request in hand */
 	struct deltas deltas;
 	struct touched *touched;
 	size_t touched_count, touched_capacity;

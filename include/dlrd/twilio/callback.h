@@ -64,18 +64,19 @@ const char *route_kind_name(enum route_kind kind);
 
 /* Reads what arrived as a form on a route of that kind: a status callback, an inbound message, or
  * an event of the debugger (Sid NO..., with a Level or a Payload). A request that contradicts the
- * route's kind, whose MessageSid is not 1 to CALLBACK_SID_MAX letters and digits, or that is a
+ * route's kind, whose MessageSid is not a SID, or that is a
  * webhook of Conversations (EventType onMessageAdded and the like) is CALLBACK_UNRECOGNISED; a
  * click and a CloudEvent never come as a form. */
 struct callback callback_read(const struct form *form, enum route_kind kind);
 
-#define CALLBACK_SID_MAX 64
+#define CALLBACK_SID_LEN 34
 
 /* Whether a SID is that of a message in a conversation (IM...), which is not one that was sent to a
  * person: those that Conversations sends have a SID and callbacks of their own. */
 bool callback_is_conversation(struct slice sid);
 
-/* What both readers go by. Whether text is 1 to CALLBACK_SID_MAX ASCII letters and digits; the
+/* What both readers go by. Whether text is a SID, two ASCII letters and 32 hexadecimal digits
+ * (docs/glossary/what-is-a-sid); the
  * number of an ErrorCode, -1 where it is 0 or no number of 1 to 9 digits; whether a reply's keyword
  * tells all that its OptOutType does, as it does of a documented one; an alert's level in lower
  * case, from static memory, or as it came where it is none that Twilio is known to send. */

@@ -1,0 +1,58 @@
+/* signatures: which signatures have been counted.
+ *
+ * Inside the store only. Twilio signs the URL and its parameters without separators, so a captured
+ * request can be divided otherwise, sent as GET or as another type, and its signature still
+ * verifies. Only the signature tells that it is the same request. A genuine retry has it, too.
+ *
+ * A signature is kept as a key, the beginning of its hash; the account is not part of it, since
+ * accounts may have the same token. An index of all keys would cost each receipt a write to a page
+ * of its own. But all divisions of a request have the same signed text, and a receipt's MessageSid
+ * is in that. So its key is in its event, which the SIDs of the text lead to, and only these keys
+ * are in the table: of requests whose signed text has no SID of a message that they changed (JSON,
+ * which a hash binds, and what is Unrecognised), and of duplicates with a signature of their own.
+ *
+ * One thread, one connection, inside a transaction. */
+#ifndef DLRD_STORE_SIGNATURES_H
+#define DLRD_STORE_SIGNATURES_H
+
+#include "dlrd/model/event.h"
+#include "dlrd/store/sql.h"
+
+#define SIGNATURE_KEY_SIZE 16 /* of 10^9 signatures two have the same key once in 10^20 times */
+
+/* The request in hand. */
+struct request_signature {
+	char key[SIGNATURE_KEY_SIZE];
+	bool is_known;   /* it has one; without, nothing is looked up or noted */
+	bool is_noted;   /* the key is in the table */
+	bool is_replay;  /* the key was counted before */
+	bool is_checked; /* is_replay is final */
+};
+
+struct signatures;
+
+must_check enum result signatures_open(sqlite3 *db, struct signatures **out_signatures);
+
+/* Makes the key of a signature (absent: none is known) and looks it up in the table. */
+must_check enum result signatures_begin(
+    struct signatures *signatures, struct slice signature, struct request_signature *out_request);
+
+/* Looks for the key in the events of the messages that the signed text names, but for `own`, whose
+ * events the caller looks at (absent: none). */
+must_check enum result signatures_check(struct signatures *signatures, const struct event *event,
+    struct slice own, struct request_signature *request);
+
+/* Whether every division of the event's request leads to the events of its message. */
+bool signatures_is_reachable(const struct event *event);
+
+/* Puts the key into the table, unless it is there. */
+must_check enum result signatures_note(
+    struct signatures *signatures, struct request_signature *request);
+
+/* The key, absent if none is known. */
+struct slice request_signature_key(const struct request_signature *request);
+
+/* Accepts NULL. */
+void signatures_close(struct signatures *signatures);
+
+#endif

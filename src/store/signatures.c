@@ -1,0 +1,161 @@
+#include "dlrd/store/signatures.h"
+
+#include "dlrd/twilio/callback.h"
+#include "dlrd/twilio/signature.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct signatures {
+	sqlite3 *db;
+	sqlite3_stmt *find, *note, *of_message;
+};
+
+enum result
+signatures_open(sqlite3 *db, struct signatures **out_signatures)
+{
+	struct signatures *signatures = calloc(1, sizeof *signatures);
+	if (signatures == NULL)
+		return RESULT_NO_MEMORY;
+	signatures->db = db;
+	int code = sql_prepare(db, "SELECT 1 FROM signature WHERE key = ?1", &signatures->find);
+	if (code == SQLITE_OK)
+		code = sql_prepare(db, "INSERT INTO signature VALUES(?1) ON CONFLICT DO NOTHING",
+		    &signatures->note);
+	if (code == SQLITE_OK)
+		code = sql_prepare(db,
+		    "SELECT 1 FROM message m JOIN event e ON e.message_id = m.id"
+		    " WHERE m.sid = ?1 AND e.signature = ?2 LIMIT 1",
+		    &signatures->of_message);
+	if (code != SQLITE_OK) {
+		signatures_close(signatures);
+		return sql_result(code);
+	}
+	*out_signatures = signatures;
+	return RESULT_OK;
+}
+
+struct slice
+request_signature_key(const struct request_signature *request)
+{
+	return request->is_known ? (struct slice){request->key, SIGNATURE_KEY_SIZE} : SLICE_NONE;
+}
+
+/* Whether the statement, whose values are bound, gives a row. */
+static enum result
+has_row(sqlite3_stmt *statement, bool *out_has)
+{
+	int code = sqlite3_step(statement);
+	*out_has = code == SQLITE_ROW;
+	sqlite3_reset(statement);
+	return sql_result(code);
+}
+
+enum result
+signatures_begin(
+    struct signatures *signatures, struct slice signature, struct request_signature *out_request)
+{
+	struct request_signature request = {.is_known = signature.len > 0};
+	uint8_t hash[SIGNATURE_FINGERPRINT_SIZE];
+	enum result result = RESULT_OK;
+	if (request.is_known) {
+		signature_fingerprint(&signature, 1, hash);
+		memcpy(request.key, hash, sizeof request.key);
+		sql_bind_bytes(signatures->find, 1, request_signature_key(&request));
+		result = has_row(signatures->find, &request.is_noted);
+	}
+	request.is_replay = request.is_noted;
+	request.is_checked = request.is_replay || !request.is_known;
+	if (result == RESULT_OK)
+		*out_request = request;
+	return result;
+}
+
+/* The SIDs of messages begin so. One that does not is not found in a text. */
+static bool
+has_message_prefix(struct slice sid)
+{
+	return slice_starts_with(sid, SLICE("SM")) || slice_starts_with(sid, SLICE("MM"));
+}
+
+/* The next SID of a message in the text, wherever it stands; absent if there is no other. *rest is
+ * what is left to look at. */
+static struct slice
+take_sid(struct slice *rest)
+{
+	while (rest->len >= CALLBACK_SID_LEN) {
+		/* The second letter of both prefixes. */
+		const char *found = memchr(rest->ptr + 1, 'M', rest->len - 1);
+		if (found == NULL)
+			break;
+		struct slice sid = {found - 1, CALLBACK_SID_LEN};
+		bool fits = (size_t)(rest->ptr + rest->len - sid.ptr) >= sid.len;
+		*rest = slice_from(*rest, (size_t)(found - rest->ptr));
+		if (fits && has_message_prefix(sid) && callback_is_sid(sid))
+			return sid;
+	}
+	return SLICE_NONE;
+}
+
+enum result
+signatures_check(struct signatures *signatures, const struct event *event, struct slice own,
+    struct request_signature *request)
+{
+	enum result result = RESULT_OK;
+	struct slice rest = event->signed_text, sid;
+	while (result == RESULT_OK && !request->is_replay && (sid = take_sid(&rest)).ptr != NULL) {
+		if (slice_equal(sid, own))
+			continue;
+		sql_bind_text(signatures->of_message, 1, sid);
+		sql_bind_bytes(signatures->of_message, 2, request_signature_key(request));
+		result = has_row(signatures->of_message, &request->is_replay);
+	}
+	request->is_checked = result == RESULT_OK;
+	return result;
+}
+
+static bool
+contains(struct slice text, struct slice part)
+{
+	for (size_t at = 0; at + part.len <= text.len; at++) {
+		at += slice_find(slice_from(text, at), part.ptr[0]);
+		if (at < text.len && slice_starts_with(slice_from(text, at), part))
+			return true;
+	}
+	return false;
+}
+
+/* With bodySHA256 the signature covers the URL alone, and the hash the rest. */
+bool
+signatures_is_reachable(const struct event *event)
+{
+	struct slice rest = event->signed_text, sid;
+	if (contains(event->signed_text, SLICE("bodySHA256=")))
+		return false;
+	while ((sid = take_sid(&rest)).ptr != NULL)
+		if (slice_equal(sid, event->message))
+			return true;
+	return false;
+}
+
+enum result
+signatures_note(struct signatures *signatures, struct request_signature *request)
+{
+	if (!request->is_known || request->is_noted)
+		return RESULT_OK;
+	sql_bind_bytes(signatures->note, 1, request_signature_key(request));
+	int code = sql_run(signatures->note);
+	request->is_noted = code == SQLITE_OK;
+	return sql_result(code);
+}
+
+void
+signatures_close(struct signatures *signatures)
+{
+	if (signatures == NULL)
+		return;
+	sqlite3_finalize(signatures->find);
+	sqlite3_finalize(signatures->note);
+	sqlite3_finalize(signatures->of_message);
+	free(signatures);
+}
