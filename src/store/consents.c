@@ -1,12 +1,13 @@
 #include "dlrd/store/consents.h"
 
+#include "dlrd/base/buffer.h"
 #include "dlrd/twilio/address.h"
 
 #include <stdlib.h>
 
 struct consents {
 	sqlite3 *db;
-	sqlite3_stmt *state, *has, *append, *set, *of_event, *remove, *move, *mark, *forget,
+	sqlite3_stmt *state, *has, *append, *set, *of_event, *remove, *move, *rename, *scopes, *mark, *forget,
 	    *derive;
 };
 
@@ -35,6 +36,9 @@ consents_open(sqlite3 *db, struct consents **out_consents)
 		&consents->of_event},
 	    {"DELETE FROM consent WHERE seq = ?1", &consents->remove},
 	    {"UPDATE consent SET scope = ?2 WHERE seq = ?1", &consents->move},
+	    {"UPDATE consent SET number = ?2 WHERE number = ?1", &consents->rename},
+	    {"SELECT scope FROM consent WHERE number = ?1 AND scope > ?2 ORDER BY scope LIMIT 1",
+		&consents->scopes},
 	    {"UPDATE consent SET changed = e.changes FROM (SELECT seq, state IS NOT lag(state)"
 	     " OVER (ORDER BY seq) AS changes FROM consent WHERE number = ?1 AND scope = ?2) e"
 	     " WHERE e.seq = consent.seq AND e.changes <> consent.changed",
@@ -85,7 +89,7 @@ scope_of(const struct event *event)
 enum result
 consents_has(struct consents *consents, const struct event *event, int64_t event_seq, bool *out_has)
 {
-	struct slice number = address_of_person(event_peer(event)), scope = scope_of(event);
+	struct slice number = event->person, scope = scope_of(event);
 	*out_has = true;
 	if (number.len == 0 || scope.len == 0)
 		return RESULT_OK;
@@ -101,7 +105,7 @@ enum result
 consents_add(
     struct consents *consents, const struct event *event, int64_t event_seq, bool *out_changed)
 {
-	struct slice number = address_of_person(event_peer(event));
+	struct slice number = event->person;
 	struct slice scope = scope_of(event);
 	struct slice state = consent_name(event->consent);
 	bool changes = false;
@@ -193,6 +197,52 @@ consents_move(struct consents *consents, int64_t event_seq, struct slice scope,
 	return change_all(consents, event_seq, scope, to_scope, out_moved);
 }
 
+/* Derives the number's states, one scope after the other. */
+static enum result
+derive_states(struct consents *consents, struct slice number)
+{
+	struct buffer scope = BUFFER_EMPTY;
+	int code = SQLITE_ROW;
+	while (code == SQLITE_ROW) {
+		sql_bind_text(consents->scopes, 1, number);
+		sql_bind_name(consents->scopes, 2, buffer_slice(&scope));
+		struct buffer next = BUFFER_EMPTY;
+		code = sqlite3_step(consents->scopes);
+		if (code == SQLITE_ROW)
+			buffer_append(&next, sql_text(consents->scopes, 0));
+		sqlite3_reset(consents->scopes);
+		buffer_done(&scope);
+		scope = next;
+		if (scope.failed)
+			code = SQLITE_NOMEM;
+		int derived = code == SQLITE_ROW
+				  ? derive_state(consents, number, buffer_slice(&scope))
+				  : SQLITE_OK;
+		if (derived != SQLITE_OK)
+			code = derived;
+	}
+	buffer_done(&scope);
+	return sql_result(code);
+}
+
+enum result
+consents_rename(struct consents *consents, struct slice number, struct slice to_number)
+{
+	sqlite3_stmt *forget_all = NULL;
+	sql_bind_text(consents->rename, 1, number);
+	sql_bind_text(consents->rename, 2, to_number);
+	int code = sql_run(consents->rename);
+	if (code != SQLITE_OK || sqlite3_changes(consents->db) == 0)
+		return sql_result(code);
+	code = sql_prepare(consents->db, "DELETE FROM optout WHERE number = ?1", &forget_all);
+	if (code == SQLITE_OK) {
+		sql_bind_text(forget_all, 1, number);
+		code = sql_run(forget_all);
+	}
+	sqlite3_finalize(forget_all);
+	return code == SQLITE_OK ? derive_states(consents, to_number) : sql_result(code);
+}
+
 /* Evidence with the state before it; 'changed' should be whether the two differ. */
 #define EVIDENCE                                                   \
 	"(SELECT seq, number, scope, state, changed, state IS NOT" \
@@ -217,7 +267,7 @@ restore_evidence(sqlite3 *db)
 {
 	sqlite3_stmt *untold = NULL, *insert = NULL;
 	int code = sql_prepare(db,
-	    "SELECT e.seq, e.peer, " CONSENT_SCOPE ", e.consent, e.cause, e.time_us" UNTOLD
+	    "SELECT e.seq, " EVENT_PEER ", " CONSENT_SCOPE ", e.consent, e.cause, e.time_us" UNTOLD
 	    " AND e.seq > ?1 ORDER BY e.seq LIMIT 1",
 	    &untold);
 	if (code == SQLITE_OK)
@@ -229,6 +279,7 @@ restore_evidence(sqlite3 *db)
 		    &insert);
 	enum result result = sql_result(code);
 	for (int64_t seq = 0; result == RESULT_OK;) {
+		char made[ADDRESS_MAX];
 		sqlite3_bind_int64(untold, 1, seq);
 		code = sqlite3_step(untold);
 		if (code != SQLITE_ROW) {
@@ -237,7 +288,7 @@ restore_evidence(sqlite3 *db)
 		}
 		seq = sqlite3_column_int64(untold, 0);
 		sqlite3_bind_int64(insert, 1, seq);
-		sql_bind_text(insert, 2, address_of_person(sql_text(untold, 1)));
+		sql_bind_text(insert, 2, address_of_person(sql_text(untold, 1), made));
 		for (int column = 2; column < 5; column++)
 			sql_bind_text(insert, column + 1, sql_text(untold, column));
 		sqlite3_bind_int64(insert, 6, sqlite3_column_int64(untold, 5));
@@ -302,7 +353,7 @@ consents_close(struct consents *consents)
 	if (consents == NULL)
 		return;
 	sqlite3_stmt *statements[] = {consents->state, consents->has, consents->append,
-	    consents->set, consents->of_event, consents->remove, consents->move, consents->mark,
+	    consents->set, consents->of_event, consents->remove, consents->move, consents->rename, consents->scopes, consents->mark,
 	    consents->forget, consents->derive};
 	for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
 		sqlite3_finalize(statements[i]);

@@ -11,6 +11,9 @@
 	" JOIN event e ON e.seq = l.event_seq JOIN campaign c ON c.id = e.campaign_id" \
 	" LEFT JOIN message m ON m.id = e.message_id"
 
+/* The number that is known for an address that is none. */
+#define PERSON "coalesce((SELECT number FROM person WHERE alias = :number), :number)"
+
 /* An opt-out from an account holds for each of its services and senders. */
 #define IN_SCOPE(scope)                                               \
 	" AND (:scope IS NULL OR " scope " = :scope OR " scope        \
@@ -19,7 +22,7 @@
 
 static const char optouts_sql[] = EVIDENCE_COLUMNS
     " FROM optout o JOIN consent l ON l.seq = o.consent_seq" EVIDENCE_JOINS
-    " WHERE o.consent_seq > :after AND (:number IS NULL OR o.number = :number)" IN_SCOPE(
+    " WHERE o.consent_seq > :after AND (:number IS NULL OR o.number = " PERSON ")" IN_SCOPE(
 	"o.scope") " AND (:state IS NULL OR o.state = :state)"
 		   " AND l.time_us >= :from AND l.time_us < :to ORDER BY o.consent_seq LIMIT "
 		   ":limit";
@@ -27,7 +30,7 @@ static const char optouts_sql[] = EVIDENCE_COLUMNS
 /* Of one number the primary key finds it. */
 static const char optouts_of_number_sql[] =
     EVIDENCE_COLUMNS " FROM optout o JOIN consent l ON l.seq = o.consent_seq" EVIDENCE_JOINS
-		     " WHERE o.number = :number AND o.consent_seq > :after" IN_SCOPE(
+		     " WHERE o.number = " PERSON " AND o.consent_seq > :after" IN_SCOPE(
 			 "o.scope") " AND (:state IS NULL OR o.state = :state)"
 				    " ORDER BY o.scope LIMIT :limit";
 
@@ -51,7 +54,7 @@ static const char past_optouts_sql[] = EVIDENCE_COLUMNS
 						"n.time_us <= :at) ORDER BY l.seq LIMIT :limit";
 
 static const char past_optouts_of_number_sql[] = EVIDENCE_COLUMNS
-    " FROM (SELECT max(seq) AS last FROM consent WHERE number = :number"
+    " FROM (SELECT max(seq) AS last FROM consent WHERE number = " PERSON
     " AND changed = 1 AND time_us <= :at" IN_SCOPE(
 	"scope") " GROUP BY number, scope) o JOIN consent l ON l.seq = o.last" EVIDENCE_JOINS
 		 " WHERE l.seq > :after AND (:state IS NULL OR l.state = :state) ORDER BY l.seq "
@@ -66,7 +69,7 @@ static const char past_optouts_ending_sql[] = EVIDENCE_COLUMNS
 
 static const char evidence_sql[] =
     EVIDENCE_COLUMNS " FROM consent l" EVIDENCE_JOINS
-		     " WHERE l.number = :number AND l.time_us <= :at ORDER BY l.seq";
+		     " WHERE l.number = " PERSON " AND l.time_us <= :at ORDER BY l.seq";
 
 static const char changes_sql[] =
     EVIDENCE_COLUMNS " FROM consent l" EVIDENCE_JOINS
@@ -99,7 +102,8 @@ store_read_optouts(struct store_reader *reader, const struct optout_filter *filt
     consent_fn on_row, void *context)
 {
 	sqlite3_stmt *statement;
-	struct slice number = address_of_person(filter->number);
+	char made[ADDRESS_MAX];
+	struct slice number = address_of_person(filter->number, made);
 	bool past = filter->at_us != 0;
 	enum result result =
 	    past && number.ptr != NULL ? reader_ask(reader, QUESTION_PAST_OPTOUTS_OF_NUMBER,
@@ -145,7 +149,8 @@ store_read_evidence(struct store_reader *reader, struct slice number, int64_t at
 	enum result result = reader_ask(reader, QUESTION_EVIDENCE, evidence_sql, &statement);
 	if (result != RESULT_OK)
 		return result;
-	reader_bind_text(statement, ":number", address_of_person(number));
+	char made[ADDRESS_MAX];
+	reader_bind_text(statement, ":number", address_of_person(number, made));
 	reader_bind_number(statement, ":at", at_us == 0 ? INT64_MAX : at_us);
 	return hand_out(reader, statement, on_row, context);
 }

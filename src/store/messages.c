@@ -1,7 +1,5 @@
 #include "dlrd/store/messages.h"
 
-#include "dlrd/twilio/address.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -130,7 +128,7 @@ void
 message_row_fold(struct message_row *row, const struct event *event, enum conflict_policy policy)
 {
 	message_fold(&row->message, event);
-	message_row_add_peer(row, address_of_person(event_peer(event)));
+	message_row_add_peer(row, event->person);
 	if (event->type == EVENT_CLICKED)
 		return;
 	enum message_status status = message_status(&row->message, policy);

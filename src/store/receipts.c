@@ -535,7 +535,12 @@ add_joint_consent(struct store *store, const struct event *event, const struct m
 		joint.service = sql_text(parties, 1);
 		joint.from = sql_text(parties, replied ? 0 : 2);
 		joint.to = sql_text(parties, replied ? 2 : 0);
-		result = add_consent(store, &joint, row->provider_id, seq, out_added);
+		struct person person;
+		result = persons_find(store->persons, event_peer(&joint), &person);
+		joint.person = person.address;
+		if (result == RESULT_OK)
+			result = add_consent(store, &joint, row->provider_id, seq, out_added);
+		person_done(&person);
 	}
 	sqlite3_reset(parties);
 	return result;
@@ -563,7 +568,7 @@ absorb_duplicate(struct store *store, const struct event *event, struct message_
 	if (completion.left && is_earlier(event->left_us, row->message.left_us))
 		row->message.left_us = event->left_us;
 	if (completion.peer)
-		message_row_add_peer(row, address_of_person(event_peer(event)));
+		message_row_add_peer(row, event->person);
 	if (completion.consent)
 		row->message.opted_out |=
 		    event->type == EVENT_REPLIED && event->consent == CONSENT_OUT;
@@ -737,25 +742,25 @@ add_duplicate_request(struct store *store, const struct event *event, struct mes
 				   : result;
 }
 
-enum result
-receipts_add(struct store *store, const struct event *given, struct store_added *out_added)
+static enum result
+add_event(struct store *store, struct event *event, struct store_added *out_added)
 {
-	struct event event = *given;
-	event.left_us = event_left_us(&event);
 	struct message_row row = {.message = MESSAGE_EMPTY};
 	struct receipt_match match = {.duplicate_seq = 0};
 	struct place place = {0};
-	bool folds = event.folds && event.message.ptr != NULL;
+	bool folds = event->folds && event->message.ptr != NULL;
 	int64_t known_campaign_id = 0;
-	enum result result = look_up(store, &event, folds, &row, &match);
+	enum result result = look_up(store, event, folds, &row, &match);
 	if (result == RESULT_OK && store->request.is_replay) {
 		out_added->duplicate = true;
-		return add_replay(store, &event, folds);
+		return add_replay(store, event, folds);
 	}
 	if (result == RESULT_OK && !folds)
-		result = find_reference(store->receipts, event.reference, &known_campaign_id);
+		result = find_reference(store->receipts, event->reference, &known_campaign_id);
 	if (result == RESULT_OK)
-		result = find_place(store, &event, &place);
+		result = persons_learn(store->persons, event, store->replies, store->consents);
+	if (result == RESULT_OK)
+		result = find_place(store, event, &place);
 	if (result != RESULT_OK)
 		return result;
 
@@ -765,11 +770,25 @@ receipts_add(struct store *store, const struct event *given, struct store_added 
 		return result == RESULT_OK ? store_touch(store, known_campaign_id, 0, 1) : result;
 	}
 	if (out_added->duplicate)
-		return add_duplicate_request(store, &event, &row, &match, &place, out_added);
-	event.new_link = !match.link_is_known;
+		return add_duplicate_request(store, event, &row, &match, &place, out_added);
+	event->new_link = !match.link_is_known;
 	if (folds)
-		result = fold_event(store, &event, &row, &place, out_added);
-	return result == RESULT_OK ? keep(store, &event, &row, &place, out_added) : result;
+		result = fold_event(store, event, &row, &place, out_added);
+	return result == RESULT_OK ? keep(store, event, &row, &place, out_added) : result;
+}
+
+enum result
+receipts_add(struct store *store, const struct event *given, struct store_added *out_added)
+{
+	struct event event = *given;
+	struct person person;
+	event.left_us = event_left_us(&event);
+	enum result result = persons_find(store->persons, event_peer(&event), &person);
+	event.person = person.address;
+	if (result == RESULT_OK)
+		result = add_event(store, &event, out_added);
+	person_done(&person);
+	return result;
 }
 
 void

@@ -1,5 +1,7 @@
 #include "dlrd/store/recount.h"
 
+#include "dlrd/twilio/address.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,7 +28,7 @@ recount_open(
 	/* The first click of a link is the one that counts. */
 	if (code == SQLITE_OK)
 		code = sql_prepare(db,
-		    "SELECT e.time_us, e.type, e.status, e.error_code, e.consent, e.peer,"
+		    "SELECT e.time_us, e.type, e.status, e.error_code, e.consent, " EVENT_PEER ","
 		    " e.tagset_id, e.tagged, e.provider_id, CASE WHEN e.type <> 'Clicked' THEN 0"
 		    " WHEN e.link IS NULL THEN NOT EXISTS"
 		    " (SELECT 1 FROM event x WHERE x.message_id = e.message_id AND x.seq < e.seq"
@@ -55,7 +57,7 @@ recount_open(
 }
 
 static struct event
-read_event(sqlite3_stmt *statement)
+read_event(sqlite3_stmt *statement, char made[ADDRESS_MAX])
 {
 	struct event event = {.time_us = sqlite3_column_int64(statement, 0),
 	    .status_text = sql_text(statement, 2),
@@ -71,11 +73,7 @@ read_event(sqlite3_stmt *statement)
 		event.status = status_from_name(event.status_text);
 	if (slice_equal(sql_text(statement, 4), consent_name(CONSENT_OUT)))
 		event.consent = CONSENT_OUT;
-	struct slice peer = sql_text(statement, 5);
-	if (event.type == EVENT_REPLIED)
-		event.from = peer;
-	else
-		event.to = peer;
+	event.person = address_of_person(sql_text(statement, 5), made);
 	return event;
 }
 
@@ -134,7 +132,8 @@ fold_events(struct recount *recount, int64_t message_id, struct message_row *row
 	int code = SQLITE_DONE;
 	sqlite3_bind_int64(events, 1, message_id);
 	while (result == RESULT_OK && (code = sqlite3_step(events)) == SQLITE_ROW) {
-		struct event event = read_event(events);
+		char made[ADDRESS_MAX];
+		struct event event = read_event(events, made);
 		message_row_fold(row, &event, recount->policy);
 		result = add_place(recount, events, &places, row);
 		(*count)++;

@@ -174,6 +174,16 @@ replies_note(struct replies *replies, struct slice peer, int64_t first_us)
 }
 
 enum result
+replies_note_person(struct replies *replies, struct slice peer)
+{
+	sql_bind_text(replies->of_peer, 1, peer);
+	sqlite3_bind_int64(replies->of_peer, 2, INT64_MIN);
+	sqlite3_bind_int64(replies->of_peer, 3, INT64_MAX);
+	sqlite3_bind_int64(replies->of_peer, 4, REPLIES_SETTLED_MAX);
+	return note_found(replies, replies->of_peer);
+}
+
+enum result
 replies_note_all(struct replies *replies)
 {
 	return note_found(replies, replies->all);

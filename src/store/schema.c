@@ -17,6 +17,37 @@
 	    " substr(done_date, 9, 2) || ':' || CASE length(done_date) WHEN 12"                   \
 	    " THEN substr(done_date, 11, 2) ELSE '59' END") " END"
 
+/* address_of_person of a column, but for "rcs:", which the columns do not have, and which columns
+ * it may change. */
+#define DIGITS(column) "substr(" column ", instr(" column ", '+') + 1)"
+#define BEFORE(column) "substr(" column ", 1, instr(" column ", '+'))"
+#define HAS_FORMS(column)                        \
+	"(" column " GLOB '+5[245]*' OR " column \
+	" GLOB 'whatsapp:+5[245]*') AND " DIGITS(column) " NOT GLOB '*[^0-9]*'"
+#define PERSON_OF(column)                                                                                                                             \
+	"CASE WHEN NOT (" HAS_FORMS(                                                                                                                  \
+	    column) ") THEN " column                                                                                                                  \
+		    " WHEN length(" DIGITS(column) ") = 13 AND " DIGITS(                                                                              \
+			column) " GLOB '521[1-9]*'"                                                                                                   \
+				" THEN " BEFORE(column) " || '52' || substr(" DIGITS(                                                                 \
+				    column) ", 4)"                                                                                                    \
+					    " WHEN length(" DIGITS(column) ") = 12 AND " DIGITS(                                                      \
+						column) " GLOB '54[1-8]*'"                                                                            \
+							" THEN " BEFORE(column) " || '549' || "                                                       \
+										"substr(" DIGITS(                                                     \
+										    column) ", 3)"                                                    \
+											    " WHE"                                                    \
+											    "N "                                                      \
+											    "leng"                                                    \
+											    "th"                                                      \
+											    "(" DIGITS(column) ") = 12 AND " DIGITS(                  \
+												column) " GLOB '55??[6-9]*'"                          \
+													" THEN " BEFORE(column) " || substr(" DIGITS( \
+													    column) ", 1, 4) || '9' ||"               \
+														    " substr(" DIGITS(                \
+															column) ", 5) ELSE " column   \
+																" END"
+
 /* The table optout, and which evidence changed a state, from the evidence. */
 #define DERIVE_OPTOUTS                                                                      \
 	"UPDATE consent SET changed = x.changes FROM (SELECT seq, state IS NOT lag(state)"  \
@@ -46,6 +77,7 @@
  * optout      what follows from it: the state of each number and scope now
  * alert       what Twilio's debugger told
  * provider_name  the configured nicknames
+ * person      the number of an address that is none (store/persons.h)
  * signature   keys of signatures that were counted and no event has (store/signatures.h) */
 static const char *const steps[] = {
     /* Version 1. */
@@ -398,13 +430,44 @@ static const char *const steps[] = {
     "ALTER TABLE event ADD COLUMN signature BLOB;"
     "CREATE TABLE signature(key BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;"
 
-    "CREATE INDEX optout_ending ON optout(substr(number, -7));"
-    "INSERT INTO consent(number, scope, state, cause, changed, event_seq, time_us)"
-    " SELECT " PERSON ", " CONSENT_SCOPE ", 'out', coalesce(e.cause, ''), 0, e.seq, e.time_us"
-    " FROM event e" CONSENT_SCOPE_JOINS " WHERE " REFUSAL " AND e.peer <> ''"
-    " AND p.account <> '' AND p.service = '' AND p.sender = ''"
-    " AND NOT EXISTS (SELECT 1 FROM consent l WHERE l.event_seq = e.seq) ORDER BY "
-    "e.seq;" DERIVE_OPTOUTS,
+    "CREATE TABLE person(alias TEXT PRIMARY KEY, number TEXT NOT NULL) STRICT, WITHOUT ROWID;"
+    "INSERT INTO person SELECT 'whatsapp:' || json_extract(extra, '$.ExternalUserId'), " PERSON_OF(
+	"peer") " FROM event WHERE peer LIKE 'whatsapp:+%'"
+		" AND extra LIKE '%ExternalUserId%' AND json_valid(extra)"
+		" AND json_extract(extra, '$.ExternalUserId') <> '' ORDER BY seq ON CONFLICT DO "
+		"NOTHING;"
+		"UPDATE message SET peer = " PERSON_OF("peer") " WHERE " HAS_FORMS(
+		    "peer") ";"
+			    "UPDATE reply SET peer = " PERSON_OF("peer") " WHERE " HAS_FORMS(
+				"peer") ";"
+					"UPDATE message SET peer = p.number FROM person p WHERE "
+					"p.alias = peer;"
+					"UPDATE reply SET peer = p.number FROM person p WHERE "
+					"p.alias = peer;"
+
+					"CREATE INDEX optout_ending ON optout(substr(number, -7));"
+					"INSERT INTO consent(number, scope, state, cause, changed, "
+					"event_seq, time_us)"
+					" SELECT " PERSON ", " CONSENT_SCOPE
+					", 'out', coalesce(e.cause, ''), 0, e.seq, e.time_us"
+					" FROM event e" CONSENT_SCOPE_JOINS " WHERE " REFUSAL
+					" AND e.peer <> ''"
+					" AND p.account <> '' AND p.service = '' AND p.sender = ''"
+					" AND NOT EXISTS (SELECT 1 FROM consent l WHERE "
+					"l.event_seq = e.seq) ORDER BY "
+					"e.seq;"
+					"UPDATE consent SET number = " PERSON_OF(
+					    "number") " WHERE " HAS_FORMS("number") ";"
+										    "UPDATE "
+										    "consent SET "
+										    "number = "
+										    "p.number FROM "
+										    "person p "
+										    "WHERE p.alias "
+										    "= "
+										    "consent."
+										    "number"
+										    ";" DERIVE_OPTOUTS,
 };
 
 #define STEP_COUNT ((int64_t)(sizeof steps / sizeof steps[0]))

@@ -363,6 +363,8 @@ open_parts(struct store *store)
 	if (result == RESULT_OK)
 		result = consents_open(store->db, &store->consents);
 	if (result == RESULT_OK)
+		result = persons_open(store->db, &store->persons);
+	if (result == RESULT_OK)
 		result = signatures_open(store->db, &store->signatures);
 	return result == RESULT_OK ? read_cursor(store) : result;
 }
@@ -734,6 +736,7 @@ store_close(struct store *store)
 	receipts_close(store->receipts);
 	replies_close(store->replies);
 	consents_close(store->consents);
+	persons_close(store->persons);
 	signatures_close(store->signatures);
 	deltas_done(&store->deltas);
 	free(store->touched);

@@ -164,15 +164,75 @@ address_kind_name(enum address_kind kind)
 	return names[kind];
 }
 
-struct slice
-address_of_person(struct slice address)
+/* A channel whose addresses may be telephone numbers, with its colon; empty for a bare address.
+ * False for any other channel. */
+static bool
+take_channel(struct slice address, struct slice *out_channel)
 {
 	size_t colon = slice_find(address, ':');
-	if (colon == address.len ||
-	    kind_of_channel((struct slice){address.ptr, colon}) != ADDRESS_RCS)
+	struct slice name = {address.ptr, colon};
+	if (colon < address.len && kind_of_channel(name) == ADDRESS_OTHER)
+		return false;
+	*out_channel = colon == address.len ? SLICE("") : (struct slice){address.ptr, colon + 1};
+	return true;
+}
+
+bool
+address_is_number(struct slice address)
+{
+	struct slice channel;
+	return take_channel(address, &channel) &&
+	       is_number(slice_from(address, channel.len), false);
+}
+
+/* Forms of numbers that have another one, which keeps the first digits and has `insert` in place of
+ * the skipped ones. */
+static const struct {
+	struct slice start;   /* of the digits */
+	size_t digits;        /* in all */
+	size_t kept, skipped; /* digits */
+	struct slice insert;
+	size_t at;           /* of a digit ... */
+	struct slice one_of; /* ... that must be one of these */
+} forms[] = {
+    {SLICE_INIT("521"), 13, 2, 1, SLICE_INIT(""), 3, SLICE_INIT("123456789")},
+    {SLICE_INIT("54"), 12, 2, 0, SLICE_INIT("9"), 2, SLICE_INIT("12345678")},
+    {SLICE_INIT("55"), 12, 4, 0, SLICE_INIT("9"), 4, SLICE_INIT("6789")},
+};
+
+static size_t
+copy_to(char *made, size_t len, struct slice text)
+{
+	if (text.len > 0)
+		memcpy(made + len, text.ptr, text.len);
+	return len + text.len;
+}
+
+struct slice
+address_of_person(struct slice address, char made[ADDRESS_MAX])
+{
+	struct slice channel;
+	if (!take_channel(address, &channel) || !is_number(slice_from(address, channel.len), false))
 		return address;
-	struct slice number = slice_from(address, colon + 1);
-	return is_number(number, false) ? number : address;
+	struct slice digits = slice_from(address, channel.len + 1), own = address;
+	if (channel.len > 0 &&
+	    kind_of_channel((struct slice){channel.ptr, channel.len - 1}) == ADDRESS_RCS) {
+		own = slice_from(address, channel.len);
+		channel = SLICE("");
+	}
+	for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+		size_t kept = forms[i].kept;
+		if (digits.len != forms[i].digits || !slice_starts_with(digits, forms[i].start) ||
+		    slice_find(forms[i].one_of, digits.ptr[forms[i].at]) == forms[i].one_of.len)
+			continue;
+		size_t len = copy_to(made, 0, channel);
+		len = copy_to(made, len, SLICE("+"));
+		len = copy_to(made, len, (struct slice){digits.ptr, kept});
+		len = copy_to(made, len, forms[i].insert);
+		len = copy_to(made, len, slice_from(digits, kept + forms[i].skipped));
+		return (struct slice){made, len};
+	}
+	return own;
 }
 
 /* --- as people write it --- */
@@ -271,7 +331,8 @@ digits_of(struct slice plain)
 static void
 add_spelling(struct address_spellings *spellings, struct slice address)
 {
-	address = address_of_person(address);
+	if (address_is_number(address) && address_kind(address) == ADDRESS_RCS)
+		address = slice_from(address, sizeof "rcs:" - 1);
 	for (size_t i = 0; i < spellings->count; i++)
 		if (slice_equal(spellings->items[i], address))
 			return;

@@ -105,14 +105,33 @@ consent_is_one_for_rcs_and_sms(void **state)
 	    {"+15005550006", "+15005550006"},
 	    {"whatsapp:+15005550006", "whatsapp:+15005550006"},
 	    {"rcs:acme_agent", "rcs:acme_agent"},
+	    /* Mexico, Argentina, Brazil: two forms of each number */
+	    {"whatsapp:+5215512345678", "whatsapp:+525512345678"},
+	    {"whatsapp:+525512345678", "whatsapp:+525512345678"},
+	    {"+5215512345678", "+525512345678"},
+	    {"rcs:+5215512345678", "+525512345678"},
+	    {"whatsapp:+541123456789", "whatsapp:+5491123456789"},
+	    {"whatsapp:+5491123456789", "whatsapp:+5491123456789"},
+	    {"+541123456789", "+5491123456789"},
+	    {"whatsapp:+551187654321", "whatsapp:+5511987654321"},
+	    {"whatsapp:+5511987654321", "whatsapp:+5511987654321"},
+	    {"+556191234567", "+5561991234567"},
+	    {"+551132345678", "+551132345678"}, /* a landline */
+	    {"+52551234567", "+52551234567"},   /* too short, too long */
+	    {"+55118765432100", "+55118765432100"},
+	    {"messenger:+5215512345678", "messenger:+5215512345678"},
+	    {"whatsapp:US.5215512345678", "whatsapp:US.5215512345678"},
+	    {"+52155123XXXX", "+52155123XXXX"},
 	    {"rcs:+1650380XXXX", "rcs:+1650380XXXX"}, /* a mask is several people's */
 	    {"rcs:", "rcs:"},
 	    {"rcs", "rcs"},
 	    {"", ""},
 	    {NULL, NULL},
 	};
-	for (size_t i = 0; i < COUNT_OF(rows); i++)
-		assert_slice(address_of_person(slice_of(rows[i][0])), rows[i][1]);
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		char made[ADDRESS_MAX];
+		assert_slice(address_of_person(slice_of(rows[i][0]), made), rows[i][1]);
+	}
 }
 
 /* All spellings in their order, as "a|b"; "-" in front for what is no address. */

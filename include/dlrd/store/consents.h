@@ -36,6 +36,10 @@ must_check enum result consents_retract(struct consents *consents, int64_t event
 must_check enum result consents_move(struct consents *consents, int64_t event_seq,
     struct slice scope, struct slice to_scope, bool *out_moved);
 
+/* Evidence on one number is on another from now on: it is the same person's. */
+must_check enum result consents_rename(
+    struct consents *consents, struct slice number, struct slice to_number);
+
 /* Derives the table optout, and which evidence changed a state, anew from the evidence. */
 must_check enum result consents_rebuild(struct consents *consents, uint64_t *out_mended);
 

@@ -52,6 +52,9 @@ must_check enum result replies_note(struct replies *replies, struct slice peer, 
 /* Replies that name this SID as their original are to be settled. */
 must_check enum result replies_note_original(struct replies *replies, struct slice sid);
 
+/* The replies of that person are to be settled, the REPLIES_SETTLED_MAX newest. */
+must_check enum result replies_note_person(struct replies *replies, struct slice peer);
+
 /* Every reply is to be settled. */
 must_check enum result replies_note_all(struct replies *replies);
 

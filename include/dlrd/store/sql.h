@@ -24,6 +24,9 @@
 	" OR n.kind = 'account' AND n.value = p.account OR n.kind = 'default'"               \
 	" ORDER BY n.kind = 'default', n.kind = 'account', n.kind = 'service' LIMIT 1)"
 
+/* The address of the event e's peer, or the number that is known for it (store/persons.h). */
+#define EVENT_PEER "coalesce((SELECT number FROM person WHERE alias = e.peer), e.peer)"
+
 /* The event e says that Twilio refuses to text its person. */
 #define REFUSAL "e.consent = 'out' AND e.type <> 'Replied'"
 

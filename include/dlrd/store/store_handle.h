@@ -7,6 +7,7 @@
 #include "dlrd/store/deltas.h"
 #include "dlrd/store/messages.h"
 #include "dlrd/store/names.h"
+#include "dlrd/store/persons.h"
 #include "dlrd/store/replies.h"
 #include "dlrd/store/signatures.h"
 #include "dlrd/store/store.h"
@@ -27,6 +28,7 @@ struct store {
 	struct receipts *receipts;
 	struct replies *replies;
 	struct consents *consents;
+	struct persons *persons;
 	struct signatures *signatures;
 	struct request_signature request; /* of the request in hand */
 	struct deltas deltas;

@@ -31,13 +31,28 @@ enum address_kind address_kind_of_sender(struct slice sender, struct slice servi
  * "other"; "none" for ADDRESS_NONE. Never absent. */
 struct slice address_kind_name(enum address_kind kind);
 
-/* The address under which consent is kept: without "rcs:" where a telephone number follows, since
- * Twilio shares opt-outs among RCS, SMS and MMS (changelog of 16 March 2026); any other as it is.
- * Borrowed from address. */
-struct slice address_of_person(struct slice address);
+#define ADDRESS_MAX 64 /* bytes of the longest address that is put together here */
+
+/* The one address of a person who has several. Consent and replies are kept under it.
+ *
+ * - "rcs:" is left out in front of a telephone number, since Twilio shares opt-outs among RCS, SMS
+ *   and MMS (changelog of 16 March 2026).
+ * - Mexico: +52 1 and ten digits are +52 and ten digits. The 1 was dialled to mobile phones until
+ *   August 2019, and WhatsApp still has it (Twilio help article 360047436274; IFT numbering plan).
+ * - Argentina: +54 and ten digits are +54 9 and ten digits. The 9 is that of mobile phones called
+ *   from abroad, and a message goes to a mobile phone (ENACOM numbering plan).
+ * - Brazil: +55, an area code and eight digits that begin with 6 to 9 have a 9 in front of those.
+ *   Mobile numbers got it until 2016 (ANATEL resolution 553), and WhatsApp keeps many without.
+ *
+ * The rules hold for bare numbers and behind "whatsapp:" and "rcs:"; any other address is returned
+ * as it is. The result is borrowed from address or from made. */
+struct slice address_of_person(struct slice address, char made[ADDRESS_MAX]);
+
+/* Whether the address is a telephone number, bare or behind "whatsapp:" or "rcs:", and not masked.
+ */
+bool address_is_number(struct slice address);
 
 #define ADDRESS_SPELLINGS_MAX 7
-#define ADDRESS_MAX 64 /* bytes of the longest address that is put together here */
 
 /* The addresses that a person may mean by a text, the likeliest first. */
 struct address_spellings {

@@ -1,0 +1,41 @@
+/* persons: which telephone number an address that is none belongs to.
+ *
+ * Inside the store only. WhatsApp may name a person by a business-scoped user ID (whatsapp:US.1234)
+ * in place of the number. Once a message names both, all that is kept under the ID is kept under
+ * the number, and what comes later goes there. The first number that is named for an ID stays: a
+ * person with another number has another ID. One thread, one connection, inside a transaction. */
+#ifndef DLRD_STORE_PERSONS_H
+#define DLRD_STORE_PERSONS_H
+
+#include "dlrd/base/buffer.h"
+#include "dlrd/model/event.h"
+#include "dlrd/store/consents.h"
+#include "dlrd/store/replies.h"
+#include "dlrd/twilio/address.h"
+
+struct persons;
+
+must_check enum result persons_open(sqlite3 *db, struct persons **out_persons);
+
+/* The address under which a person is kept; for person_done. Do not copy it. */
+struct person {
+	char made[ADDRESS_MAX];
+	struct buffer number;
+	struct slice address; /* borrowed from what was looked up, or from the above */
+};
+
+/* Finds the address under which a peer is kept. To be done with person_done also on failure. */
+must_check enum result persons_find(
+    struct persons *persons, struct slice peer, struct person *out_person);
+
+/* Takes the alias that the event tells of its peer, and moves what is kept under it: messages,
+ * replies (which are noted to be settled) and consents. */
+must_check enum result persons_learn(struct persons *persons, const struct event *event,
+    struct replies *replies, struct consents *consents);
+
+void person_done(struct person *person);
+
+/* Accepts NULL. */
+void persons_close(struct persons *persons);
+
+#endif

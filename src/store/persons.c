@@ -1,0 +1,132 @@
+#include "dlrd/store/persons.h"
+
+#include <stdlib.h>
+
+struct persons {
+	sqlite3 *db;
+	sqlite3_stmt *find, *learn, *move_messages, *move_inbound, *move_replies;
+};
+
+enum result
+persons_open(sqlite3 *db, struct persons **out_persons)
+{
+	struct persons *persons = calloc(1, sizeof *persons);
+	if (persons == NULL)
+		return RESULT_NO_MEMORY;
+	persons->db = db;
+	const struct {
+		const char *sql;
+		sqlite3_stmt **statement;
+	} rows[] = {
+	    {"SELECT number FROM person WHERE alias = ?1", &persons->find},
+	    {"INSERT INTO person VALUES(?1, ?2) ON CONFLICT DO NOTHING", &persons->learn},
+	    {"UPDATE message SET peer = ?2 WHERE peer = ?1 AND peer <> '' AND received_us = 0",
+		&persons->move_messages},
+	    {"UPDATE message SET peer = ?2 WHERE peer = ?1"
+	     " AND id IN (SELECT message_id FROM reply WHERE peer = ?1)",
+		&persons->move_inbound},
+	    {"UPDATE reply SET peer = ?2 WHERE peer = ?1", &persons->move_replies},
+	};
+	int code = SQLITE_OK;
+	for (size_t i = 0; code == SQLITE_OK && i < sizeof rows / sizeof rows[0]; i++)
+		code = sql_prepare(db, rows[i].sql, rows[i].statement);
+	if (code != SQLITE_OK) {
+		persons_close(persons);
+		return sql_result(code);
+	}
+	*out_persons = persons;
+	return RESULT_OK;
+}
+
+/* Only what is behind a channel and not a number may have one. */
+static bool
+may_be_alias(struct slice address)
+{
+	return slice_find(address, ':') < address.len && !address_is_number(address);
+}
+
+enum result
+persons_find(struct persons *persons, struct slice peer, struct person *out_person)
+{
+	*out_person = (struct person){.number = BUFFER_EMPTY};
+	out_person->address = address_of_person(peer, out_person->made);
+	if (!may_be_alias(peer))
+		return RESULT_OK;
+	sql_bind_text(persons->find, 1, peer);
+	int code = sqlite3_step(persons->find);
+	if (code == SQLITE_ROW) {
+		buffer_append(&out_person->number, sql_text(persons->find, 0));
+		out_person->address = buffer_slice(&out_person->number);
+	}
+	sqlite3_reset(persons->find);
+	return out_person->number.failed ? RESULT_NO_MEMORY : sql_result(code);
+}
+
+static enum result
+move_all(struct persons *persons, struct slice alias, struct slice number, struct replies *replies,
+    struct consents *consents)
+{
+	sqlite3_stmt *const moves[] = {
+	    persons->move_messages, persons->move_inbound, persons->move_replies};
+	int code = SQLITE_OK;
+	for (size_t i = 0; code == SQLITE_OK && i < sizeof moves / sizeof moves[0]; i++) {
+		sql_bind_text(moves[i], 1, alias);
+		sql_bind_text(moves[i], 2, number);
+		code = sql_run(moves[i]);
+	}
+	enum result result = sql_result(code);
+	if (result == RESULT_OK)
+		result = replies_note_person(replies, number);
+	return result == RESULT_OK ? consents_rename(consents, alias, number) : result;
+}
+
+/* Writes the event's alias with the channel of its peer. */
+static void
+write_alias(const struct event *event, struct buffer *out)
+{
+	struct slice peer = event_peer(event);
+	size_t colon = slice_find(peer, ':');
+	if (colon < peer.len)
+		buffer_append(out, (struct slice){peer.ptr, colon + 1});
+	buffer_append(out, event->alias);
+}
+
+enum result
+persons_learn(struct persons *persons, const struct event *event, struct replies *replies,
+    struct consents *consents)
+{
+	if (event->alias.len == 0 || !address_is_number(event_peer(event)))
+		return RESULT_OK;
+	struct buffer alias = BUFFER_EMPTY;
+	write_alias(event, &alias);
+	enum result result = alias.failed ? RESULT_NO_MEMORY : RESULT_OK;
+	if (result == RESULT_OK && may_be_alias(buffer_slice(&alias))) {
+		sql_bind_text(persons->learn, 1, buffer_slice(&alias));
+		sql_bind_text(persons->learn, 2, event->person);
+		result = sql_result(sql_run(persons->learn));
+		if (result == RESULT_OK && sqlite3_changes(persons->db) > 0)
+			result = move_all(
+			    persons, buffer_slice(&alias), event->person, replies, consents);
+	}
+	buffer_done(&alias);
+	return result;
+}
+
+void
+person_done(struct person *person)
+{
+	buffer_done(&person->number);
+}
+
+void
+persons_close(struct persons *persons)
+{
+	if (persons == NULL)
+		return;
+	sqlite3_finalize(persons->find);
+	sqlite3_finalize(persons->learn);
+	sqlite3_finalize(persons->move_messages);
+	sqlite3_finalize(persons->move_inbound);
+	sqlite3_finalize(persons->move_replies);
+	free(persons);
+}
