@@ -249,8 +249,11 @@ start_parts(struct api *api, struct failure *failure)
 	for (size_t i = 0; result == RESULT_OK && i < options->listen_count; i++)
 		result = start_listener(api, i);
 	if (result != RESULT_OK)
-		failure_set(failure, result, "the api's listener does not start: %s",
-		    result == RESULT_IO ? strerror(errno) : result_text(result));
+		failure_set(failure, result, "the api's listener does not start: %s%s",
+		    result == RESULT_IO ? strerror(errno) : result_text(result),
+		    result == RESULT_IO && errno == EAGAIN
+			? "; a thread is missing: raise TasksMax= of the unit, or ulimit -u"
+			: "");
 	return result;
 }
 

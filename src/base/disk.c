@@ -9,8 +9,28 @@
 
 #define BLOCKS_MIN 16 /* less is no room for the index of a log, which has 32 KiB */
 
-const char *
-disk_trouble(const char *path)
+static bool
+put(char out_text[DISK_TROUBLE_SIZE], const char *name, int error)
+{
+	snprintf(out_text, DISK_TROUBLE_SIZE, "%.150s%s%s", name, name[0] != '\0' ? ": " : "",
+	    strerrordesc_np(error));
+	return true;
+}
+
+/* A log or an index that was made while the file could not be written keeps its mode. */
+static bool
+is_denied(const char *path, const char *ending, char out_text[DISK_TROUBLE_SIZE])
+{
+	char name[4096];
+	snprintf(name, sizeof name, "%s%s", path, ending);
+	if (access(name, R_OK | W_OK) == 0 || errno == ENOENT)
+		return false;
+	const char *slash = strrchr(name, '/');
+	return put(out_text, slash == NULL ? name : slash + 1, errno);
+}
+
+bool
+disk_trouble(const char *path, char out_text[DISK_TROUBLE_SIZE])
 {
 	char folder[4096];
 	struct statvfs disk;
@@ -19,10 +39,13 @@ disk_trouble(const char *path)
 	if (slash != NULL)
 		slash[slash == folder ? 1 : 0] = '\0';
 	if (statvfs(folder, &disk) != 0)
-		return strerrordesc_np(errno);
+		return put(out_text, "", errno);
 	if (disk.f_flag & ST_RDONLY)
-		return strerrordesc_np(EROFS);
-	if (access(folder, W_OK | X_OK) != 0 || (access(path, W_OK) != 0 && errno != ENOENT))
-		return strerrordesc_np(errno);
-	return disk.f_bavail < BLOCKS_MIN ? strerrordesc_np(ENOSPC) : NULL;
+		return put(out_text, "", EROFS);
+	if (access(folder, W_OK | X_OK) != 0)
+		return put(out_text, folder, errno);
+	if (is_denied(path, "", out_text) || is_denied(path, "-wal", out_text) ||
+	    is_denied(path, "-shm", out_text))
+		return true;
+	return disk.f_bavail < BLOCKS_MIN && put(out_text, "", ENOSPC);
 }

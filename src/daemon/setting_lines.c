@@ -52,6 +52,8 @@ setting_lines_add_problem(struct setting_lines *lines, int line, struct slice se
     struct slice key, const struct failure *failure)
 {
 	lines->failed = true;
+	if (++lines->problem_count > SETTING_PROBLEMS_MAX)
+		return;
 	buffer_appendf(lines->problems, "%s:", lines->path);
 	if (line > 0)
 		buffer_appendf(lines->problems, "%d:", line);
@@ -60,6 +62,14 @@ setting_lines_add_problem(struct setting_lines *lines, int line, struct slice se
 	if (key.ptr != NULL)
 		buffer_appendf(lines->problems, " %.*s:", SLICE_ARG(key));
 	buffer_appendf(lines->problems, " %s\n", failure->text);
+}
+
+void
+setting_lines_end_problems(struct setting_lines *lines)
+{
+	if (lines->problem_count > SETTING_PROBLEMS_MAX)
+		buffer_appendf(lines->problems, "%s: and %zu more of such problems\n", lines->path,
+		    lines->problem_count - SETTING_PROBLEMS_MAX);
 }
 
 struct slice

@@ -293,12 +293,15 @@ take_key(void *context, struct slice section, struct slice key, struct slice val
 	char normal[INI_LINE_MAX + 1];
 	size_t kind = 0;
 	(void)failure;
+	if (loading->lines.ended)
+		return RESULT_OK;
 	name = name.ptr == NULL ? SLICE("") : slice_trim(name);
 	while (kind < NAMED_COUNT && !slice_equal(word, named_sections[kind].word))
 		kind++;
 	bool named = kind < NAMED_COUNT;
 	write_section(normal, word, name, named && named_sections[kind].any_case);
 	enum result result = setting_lines_note(&loading->lines, normal, key, line, &why);
+	bool over_limit = result == RESULT_LIMIT;
 	if (result == RESULT_OK)
 		result = named ? named_sections[kind].take(loading, name, key, value, &why)
 			       : take_plain_key(loading, section, key, value, &why);
@@ -307,6 +310,9 @@ take_key(void *context, struct slice section, struct slice key, struct slice val
 		begun->told |= result != RESULT_OK;
 	if (result != RESULT_OK)
 		setting_lines_add_problem(&loading->lines, line, section, key, &why);
+	/* One key or one section too many: so is everything that follows. */
+	over_limit |= result == RESULT_LIMIT && key.ptr == NULL;
+	loading->lines.ended = over_limit;
 	return RESULT_OK; /* the next key may be wrong, too: tell all */
 }
 
@@ -536,8 +542,10 @@ settings_load(const char *path, enum settings_use use, struct settings **out_set
 	}
 	if (result != RESULT_OK && problems->len == 0)
 		buffer_appendf(problems, "%s: %s\n", path, result_text(result));
-	if (loading != NULL)
+	if (loading != NULL) {
+		setting_lines_end_problems(&loading->lines);
 		setting_lines_done(&loading->lines);
+	}
 	free(loading);
 	if (result != RESULT_OK) {
 		settings_free(settings);

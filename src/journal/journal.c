@@ -271,11 +271,11 @@ settle_found(struct journal *journal)
 static enum result
 explain(const struct journal *journal, enum result result, struct failure *failure)
 {
-	const char *trouble = disk_trouble(journal->path);
+	char trouble[DISK_TROUBLE_SIZE];
 	struct failure told = *failure;
-	if ((result == RESULT_IO || result == RESULT_FULL) && trouble != NULL &&
-	    strstr(told.text, trouble) == NULL)
-		failure_set(failure, result, "%s: %s", told.text, trouble);
+	if ((result == RESULT_IO || result == RESULT_FULL) &&
+	    disk_trouble(journal->path, trouble) && strstr(told.text, trouble) == NULL)
+		failure_set(failure, result, "%.250s: %s", told.text, trouble);
 	return result;
 }
 

@@ -117,10 +117,10 @@ remedy(enum result result)
 static void
 explain(const struct opener *opener, enum result result, struct failure *failure)
 {
-	const char *trouble = disk_trouble(opener->path);
+	char trouble[DISK_TROUBLE_SIZE];
 	struct failure told = *failure;
-	if ((result == RESULT_IO || result == RESULT_FULL) && trouble != NULL)
-		failure_set(failure, result, "%s: %s", told.text, trouble);
+	if ((result == RESULT_IO || result == RESULT_FULL) && disk_trouble(opener->path, trouble))
+		failure_set(failure, result, "%.250s: %s", told.text, trouble);
 }
 
 static void

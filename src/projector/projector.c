@@ -462,10 +462,10 @@ has_work(const struct projector *projector)
 static void
 note_unreadable(struct projector *projector, const struct failure *failure)
 {
-	const char *trouble = disk_trouble(projector->options.journal_path);
-	char why[256];
-	snprintf(why, sizeof why, "%.200s%s%s", failure->text, trouble != NULL ? ": " : "",
-	    trouble != NULL ? trouble : "");
+	char trouble[DISK_TROUBLE_SIZE], why[256];
+	bool seen = disk_trouble(projector->options.journal_path, trouble);
+	snprintf(why, sizeof why, "%.120s%s%.120s", failure->text, seen ? ": " : "",
+	    seen ? trouble : "");
 	opener_note(&projector->opener, clock_wall_us(), why);
 	if (!projector->unreadable)
 		log_line(LOG_ERROR,

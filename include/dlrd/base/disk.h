@@ -1,12 +1,16 @@
-/* disk: why files in a folder cannot be written, in the words of the system.
+/* disk: why files of a database cannot be opened or written, in the words of the system.
  *
- * SQLite reports "disk I/O error" or "unable to open database file" for most of them. */
+ * SQLite reports "disk I/O error" or "unable to open database file" for most reasons. */
 #ifndef DLRD_BASE_DISK_H
 #define DLRD_BASE_DISK_H
 
-/* The reason that can be seen now why the file at path, or a new file next to it, cannot be
- * written: "No space left on device", "Read-only file system", "Permission denied" …; NULL if there
- * is none. Static text. */
-const char *disk_trouble(const char *path);
+#include <stdbool.h>
+
+#define DISK_TROUBLE_SIZE 256
+
+/* Looks for a reason why the database at path, its log or the index of its log cannot be opened for
+ * writing now: "No space left on device", "Read-only file system", "NAME: Permission denied" …
+ * Returns false if none can be seen. */
+bool disk_trouble(const char *path, char out_text[DISK_TROUBLE_SIZE]);
 
 #endif

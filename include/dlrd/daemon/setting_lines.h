@@ -6,7 +6,8 @@
 #include "dlrd/base/buffer.h"
 #include "dlrd/base/result.h"
 
-#define SETTING_LINES_MAX 4096 /* keys and sections in a file */
+#define SETTING_LINES_MAX 4096  /* keys and sections in a file */
+#define SETTING_PROBLEMS_MAX 50 /* a person mends some and looks again */
 
 struct setting_line {
 	char *name; /* "section\nkey"; "section\n" for a section's first line */
@@ -19,6 +20,8 @@ struct setting_lines {
 	const char *path;        /* the file's */
 	struct buffer *problems; /* a line for each */
 	bool failed;             /* there is one */
+	size_t problem_count;    /* how many; the first SETTING_PROBLEMS_MAX are in problems */
+	bool ended; /* a limit of the configuration was reached: nothing more is read */
 	struct setting_line seen[SETTING_LINES_MAX];
 	size_t seen_count;
 };
@@ -39,6 +42,9 @@ must_check enum result setting_lines_note(struct setting_lines *lines, const cha
  * absent key are left out. */
 void setting_lines_add_problem(struct setting_lines *lines, int line, struct slice section,
     struct slice key, const struct failure *failure);
+
+/* Adds how many problems were left out, if any were. */
+void setting_lines_end_problems(struct setting_lines *lines);
 
 /* The next section of that kind in which nothing was told, from *i on; absent after the last. */
 struct slice setting_lines_next_sound(
