@@ -133,7 +133,10 @@ keep(struct keeper *keeper)
 {
 	struct quarantine_changes kept = {0}, trimmed;
 	int64_t now_us = clock_wall_us();
-	enum result result = quarantine_keep_offered(
+	enum result result = quarantine_look(keeper->quarantine);
+	if (result != RESULT_OK)
+		note_failure(keeper, result);
+	result = quarantine_keep_offered(
 	    keeper->quarantine, now_us, explainer_examine, keeper->generation->explainer, &kept);
 	metric_add(keeper->taken, kept.fresh + kept.repeated);
 	metric_add(keeper->passed, kept.passed);

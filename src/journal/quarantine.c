@@ -1,5 +1,7 @@
 #include "dlrd/journal/quarantine.h"
 
+#include "dlrd/base/sqlite_recovery.h"
+#include "dlrd/base/wal_file.h"
 #include "dlrd/journal/quarantine_handle.h"
 #include "dlrd/journal/quarantine_queue.h"
 #include "dlrd/journal/quarantine_table.h"
@@ -9,6 +11,7 @@
 #include <string.h>
 
 #define CHECKPOINT_BYTES (1u * 1024 * 1024) /* log size: some milliseconds of copying */
+#define READER_WAIT_MS 500                  /* for readers to close after the log was cut */
 #define SAVE_US (60 * CLOCK_SECOND_US)      /* of age that a crash may take back */
 #define TOKEN INT64_C(1000000)
 
@@ -31,6 +34,8 @@ struct quarantine {
 	int64_t saved_us;       /* what the file knows of it, */
 	int64_t seen_us;        /* and the wall clock that it followed last */
 	bool checkpoint_failed; /* none may be tried again */
+	struct wal_file log;
+	bool log_cut; /* it is recovered with no other connection open before the next open */
 	char error[512];
 };
 
@@ -70,6 +75,7 @@ read_state(struct quarantine *quarantine)
 static void
 close_handle(struct quarantine *quarantine)
 {
+	wal_file_close(&quarantine->log);
 	quarantine_table_close(&quarantine->table);
 	quarantine_handle_close(&quarantine->handle);
 }
@@ -93,6 +99,8 @@ open_handle(struct quarantine *quarantine, struct failure *failure)
 		quarantine_handle_forbid_checkpoint(handle);
 	if (result != RESULT_OK)
 		close_handle(quarantine);
+	else
+		wal_file_open(&quarantine->log);
 	return result;
 }
 
@@ -136,7 +144,8 @@ quarantine_open(const struct quarantine_options *options, struct quarantine **ou
 	quarantine->path = strdup(options->path);
 	quarantine_queue_init(&quarantine->queue, &quarantine->options);
 	enum result result = RESULT_OK;
-	if (quarantine->path == NULL)
+	if (quarantine->path == NULL ||
+	    wal_file_init(&quarantine->log, options->path, QUARANTINE_PAGE_SIZE) != RESULT_OK)
 		result = failure_set(failure, RESULT_NO_MEMORY, "no memory");
 	else if (!options->open_later)
 		result = open_handle(quarantine, failure);
@@ -155,7 +164,12 @@ ensure_open(struct quarantine *quarantine)
 	struct failure failure;
 	if (quarantine->handle.db != NULL)
 		return RESULT_OK;
-	enum result result = open_handle(quarantine, &failure);
+	enum result result = RESULT_OK;
+	if (quarantine->log_cut)
+		result = sqlite_recover_alone(quarantine->path, READER_WAIT_MS, &failure);
+	quarantine->log_cut = quarantine->log_cut && result != RESULT_OK;
+	if (result == RESULT_OK)
+		result = open_handle(quarantine, &failure);
 	if (result != RESULT_OK)
 		memcpy(quarantine->error, failure.text, sizeof failure.text);
 	return result;
@@ -182,6 +196,44 @@ note_error(struct quarantine *quarantine, int code)
 		close_handle(quarantine);
 	}
 	return result;
+}
+
+/* --- files that another program changed --- */
+
+/* The handle is closed, and the next call opens the file again. */
+static enum result
+leave(struct quarantine *quarantine, const char *why)
+{
+	sqlite3_snprintf(sizeof quarantine->error, quarantine->error,
+	    "%s%s by another program; it is opened again", quarantine->path, why);
+	quarantine_handle_forbid_checkpoint(&quarantine->handle);
+	close_handle(quarantine);
+	return RESULT_IO;
+}
+
+enum result
+quarantine_look(struct quarantine *quarantine)
+{
+	sqlite3 *db = quarantine->handle.db;
+	int moved = 0;
+	if (db == NULL)
+		return RESULT_OK;
+	if (sqlite3_file_control(db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved)
+		return leave(quarantine, " was moved or removed");
+	switch (wal_file_look(&quarantine->log, (size_t)quarantine->wal_pages, true)) {
+	case WAL_SOUND: return RESULT_OK;
+	case WAL_REMOVED:
+		/* The handle alone has it. A reader in the way is soon done. */
+		if (sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) !=
+		    SQLITE_OK)
+			return RESULT_OK;
+		quarantine->wal_pages = 0;
+		return leave(quarantine, "-wal was removed or replaced");
+	case WAL_CUT:
+		quarantine->log_cut = true;
+		return leave(quarantine, "-wal was truncated or overwritten");
+	}
+	return RESULT_OK;
 }
 
 /* --- offering --- */
@@ -568,6 +620,7 @@ quarantine_close(struct quarantine *quarantine)
 		return;
 	close_handle(quarantine);
 	quarantine_queue_done(&quarantine->queue);
+	wal_file_done(&quarantine->log);
 	free(quarantine->path);
 	free(quarantine);
 }

@@ -217,6 +217,33 @@ def test_a_changed_log_of_the_store_is_noticed_and_loses_nothing(make_daemon, ho
     daemon.audit()
 
 
+@pytest.mark.parametrize("how", ["removed", "truncated", "overwritten"])
+def test_a_changed_log_of_the_quarantine_is_noticed_and_it_goes_on(make_daemon, how):
+    daemon = make_daemon()
+
+    def refuse():
+        assert daemon.ask(signed_post(SAMPLE_TARGET, status_params(new_sid(), "sent"), token="f" * 32)).status == 403
+
+    def kept():
+        return daemon.sql("SELECT count(*) FROM request", name="quarantine.db")[0][0]
+    refuse()
+    until(lambda: kept() == 1, 10, "the quarantine")
+    log = daemon.store / "quarantine.db-wal"
+    if how == "removed":
+        log.unlink()
+    elif how == "truncated":
+        os.truncate(log, 0)
+    else:
+        overwrite(log, 0, b"\xa5" * log.stat().st_size)
+    until(lambda: "quarantine.db-wal was" in daemon.log(), 10, "a log line")
+    before = 1 if how == "removed" else 0
+    until(lambda: "the quarantine can be written again" in daemon.log(), 10, "it to go on")
+    refuse()
+    until(lambda: kept() == before + 1, 10, "the quarantine")
+    daemon.restart()
+    assert kept() == before + 1
+
+
 def test_a_reader_that_keeps_the_log_is_reported_and_bounded(make_daemon):
     daemon = make_daemon({"store": {"log_limit": "8M"}})
     post(daemon, 10)

@@ -195,6 +195,11 @@ must_check enum result quarantine_remove(struct quarantine *quarantine, uint64_t
 must_check enum result quarantine_remove_all(
     struct quarantine *quarantine, const uint64_t *ids, size_t count, size_t *out_removed);
 
+/* Whether another program changed the file or its log; what can be saved is saved then, and the
+ * next call opens the file again. RESULT_IO, with quarantine_error, for a change. Costs a few
+ * system calls. */
+must_check enum result quarantine_look(struct quarantine *quarantine);
+
 /* Copies the write-ahead log into the file, where it has grown enough; to be called after the calls
  * that write. RESULT_IO where that could not be synced: from then on the call does nothing, as
  * journal_checkpoint. */
