@@ -274,7 +274,7 @@ def test_answers_that_are_not_read_hold_little_memory(long_list):
         assert_healthy(daemon)
         most = max(most, daemon.rss())
         time.sleep(0.2)
-    assert most <= MEMORY_MAX
+    assert harness.SANITIZER or most <= MEMORY_MAX
     daemon.keep(harness.SAMPLE_TARGET, harness.status_params(harness.new_sid(), "sent"))
     for connection in readers:
         connection.close()
