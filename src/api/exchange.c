@@ -205,6 +205,9 @@ on_more(void *context, uint64_t position, char *out, size_t max)
 		return MHD_CONTENT_READER_END_OF_STREAM;
 	buffer_done(&exchange->page);
 	exchange->sent = 0;
+	/* Or lists that wait for their next pages could hold all that jobs may, and none would
+	 * begin. */
+	hold(exchange, 0);
 	submit(exchange, read_page);
 	return 0;
 }

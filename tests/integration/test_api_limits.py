@@ -22,12 +22,12 @@ MEMORY_MAX = 128 * 1024 * 1024
 API_TOKEN = "a-secret-of-the-api-that-is-long"
 
 
-def fill(store, rows=ROWS):
+def fill(store, rows=ROWS, length=140):
     """Adds campaigns to a store that no daemon holds."""
     connection = sqlite3.connect(store / "dlrd.db")
     connection.executemany(
         "INSERT INTO campaign(id, workspace, name, first_us, last_us) VALUES(?, 'W', ?, ?, ?)",
-        ((i, f"{'c' * 140}{i:07d}", 1_700_000_000_000_000 + i, 1_700_000_000_000_000 + i)
+        ((i, f"{'c' * length}{i:07d}", 1_700_000_000_000_000 + i, 1_700_000_000_000_000 + i)
          for i in range(1000, 1000 + rows)))
     connection.executemany("INSERT INTO tagset(campaign_id, variant) VALUES(?, '')",
                            ((i,) for i in range(1000, 1000 + rows)))
@@ -279,6 +279,20 @@ def test_answers_that_are_not_read_hold_little_memory(long_list):
     for connection in readers:
         connection.close()
     until(lambda: daemon.api("/v1/campaigns?limit=1").status == 200, what="room for a question")
+
+
+def test_as_many_lists_in_pages_as_there_may_be_questions_all_end(make_daemon):
+    """Each waits for its second page, and what the first one held must not keep it from that."""
+    daemon = make_daemon()
+    assert daemon.terminate() == 0
+    fill(daemon.store, 1000, length=2000)
+    daemon.start()
+    lists = [begin(daemon, "/v1/campaigns?limit=1000") for _ in range(48)]
+    for connection in lists:
+        response = connection.read("GET")
+        assert response.status == 200 and len(response.json()["campaigns"]) == 1000
+        connection.close()
+    assert daemon.api("/v1/campaigns?limit=1").status == 200
 
 
 def test_a_list_that_is_not_read_holds_nothing_of_the_store(long_list):
