@@ -27,6 +27,8 @@ struct survey {
 	size_t places[RESPELLED_COUNT]; /* in respelled */
 	bool escaped[RESPELLED_COUNT];  /* by place: somewhere in the query */
 	size_t count;
+	/* Letters or digits are escaped, and may be respelled: not behind a percent sign that
+	 * begins no escape, since they could make it one, and "%%32%36" an ampersand. */
 	bool alphanumeric;
 };
 
@@ -60,7 +62,7 @@ is_alphanumeric(int byte)
 static void
 take_survey(struct slice query, struct survey *survey)
 {
-	bool seen[RESPELLED_COUNT] = {false};
+	bool seen[RESPELLED_COUNT] = {false}, stray_percent = false;
 	*survey = (struct survey){.count = 0};
 	while (query.len > 0) {
 		bool escaped;
@@ -71,8 +73,10 @@ take_survey(struct slice query, struct survey *survey)
 			seen[place] |= escaped || place < RESPELLED_COUNT - PLAIN_COUNT;
 		}
 		survey->alphanumeric |= escaped && is_alphanumeric(byte);
+		stray_percent |= byte < 0;
 		query = slice_from(query, escaped && byte >= 0 ? 3 : 1);
 	}
+	survey->alphanumeric &= !stray_percent;
 	for (size_t place = 0; place < RESPELLED_COUNT; place++)
 		if (seen[place])
 			survey->places[survey->count++] = place;
@@ -183,7 +187,7 @@ query_respellings_write(
 		return;
 
 	for (size_t index = 0; out_found->count < most && !out->failed; index++) {
-		struct plan plan = {.alphanumeric = RAW};
+		struct plan plan = {.alphanumeric = survey.alphanumeric ? RAW : AS_CAME};
 		bool more = survey.count <= COMBINED_MAX ? combine(&survey, index, &plan)
 							 : choose(&survey, index, &plan);
 		if (!more)

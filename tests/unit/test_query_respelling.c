@@ -56,6 +56,21 @@ a_query_without_such_characters_has_no_other_spelling(void **state)
 	}
 }
 
+/* "%%32%36" is a percent sign and "26"; without their escapes it would read as an ampersand. */
+static void
+no_spelling_makes_an_escape_of_a_lone_percent_sign(void **state)
+{
+	(void)state;
+	static const char *const targets[][2] = {{"/p?a=%%32%36b", "/p?a=%26b"},
+	    {"/p?a=%2%36b", "/p?a=%26b"}, {"/p?a=%%326b", "/p?a=%26b"},
+	    {"/p?a=%%32%36:", "/p?a=%26:"}, {"/p?a=%%32%36:", "/p?a=%26%3A"},
+	    {"/p?a=:@,'!%%33%44", "/p?a=:@,'!%3D"}};
+	for (size_t i = 0; i < COUNT_OF(targets); i++)
+		assert_false(finds(targets[i][0], targets[i][1]));
+	assert_true(finds("/p?a=100%&b=%3A", "/p?a=100%&b=:"));
+	assert_true(finds("/p?a=%41", "/p?a=A"));
+}
+
 static void
 never_more_than_asked_for_and_none_twice(void **state)
 {
@@ -80,6 +95,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_combination_of_three_characters_is_found),
 	    cmocka_unit_test(a_query_without_such_characters_has_no_other_spelling),
+	    cmocka_unit_test(no_spelling_makes_an_escape_of_a_lone_percent_sign),
 	    cmocka_unit_test(never_more_than_asked_for_and_none_twice),
 	};
 	return cmocka_run_group_tests(tests, NULL, tear_down);

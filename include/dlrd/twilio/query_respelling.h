@@ -5,7 +5,8 @@
  * the signed one only in that has the same meaning, so it is verified as well.
  *
  * The characters are the unreserved ones (RFC 3986, section 2.3) and : @ / ? ! $ ' ( ) * , ; and
- * never & = + % or #, which divide a query. Each character is taken to be spelled alike throughout.
+ * never & = + % or #, which divide a query; letters and digits keep their escapes beside a percent
+ * sign that begins none. Each character is taken to be spelled alike throughout.
  * With up to three of them in a query every combination is a spelling; with more, the likely ones
  * are. Pure; any thread. */
 #ifndef DLRD_TWILIO_QUERY_RESPELLING_H
