@@ -212,13 +212,25 @@ on_more(void *context, uint64_t position, char *out, size_t max)
 	return 0;
 }
 
+/* The library ends the head of such an answer with a last chunk, which a client would take for the
+ * beginning of the next answer: answers HEAD without chunks, and closes. */
+static void
+leave_out_chunks(const struct exchange *exchange, struct MHD_Response *response)
+{
+	if (slice_equal(exchange->request.method, SLICE("HEAD")))
+		MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
+}
+
 static struct MHD_Response *
 make_pages(struct exchange *exchange)
 {
 	exchange->page = exchange->answer.body;
 	exchange->answer.body = BUFFER_EMPTY;
-	return MHD_create_response_from_callback(
+	struct MHD_Response *response = MHD_create_response_from_callback(
 	    MHD_SIZE_UNKNOWN, BLOCK_BYTES, on_more, exchange, NULL);
+	if (response != NULL)
+		leave_out_chunks(exchange, response);
+	return response;
 }
 
 static struct MHD_Response *
@@ -275,6 +287,7 @@ make_stream(struct exchange *exchange)
 	if (response == NULL)
 		return NULL;
 	MHD_add_response_header(response, "X-Accel-Buffering", "no");
+	leave_out_chunks(exchange, response);
 	connection_keep(exchange->connection, 0);
 	end_question(exchange);
 	return response;

@@ -316,6 +316,17 @@ def test_a_long_list_comes_whole_and_each_row_once(long_list):
     assert len(names) == 40_000
 
 
+@pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0"])
+def test_the_head_of_a_long_list_or_a_stream_is_all_that_comes(long_list, version):
+    daemon = long_list(rows=4000)
+    for path in ("/v1/campaigns?format=csv", "/v1/events/stream?after=0"):
+        with Connection(("127.0.0.1", daemon.api_port)) as connection:
+            connection.send(request_bytes("HEAD", path, host="127.0.0.1", version=version))
+            response = connection.read("HEAD")
+            assert response.status == 200 and response.header("Content-Length") is None
+            assert connection.at_end() and not connection.pending
+
+
 def test_a_long_list_in_csv_has_a_link_to_its_rest(long_list):
     daemon = long_list(rows=3000)
     names, query, pages = [], "?format=csv&limit=1000", 0
