@@ -11,8 +11,9 @@
 #define SIDS_LOOKED_UP_MAX 1024
 
 /* A body costs an untrusted client more to send than a query, so a request with one gets one more
- * spelling: a forged JSON body must not cost dlrd more than twice a forged form. */
-#define BODY_RESPELLINGS_MAX 1
+ * spelling: a forged JSON body must not cost dlrd more than twice a forged form. So does one that
+ * is tried with several accounts, which multiply with the spellings; Twilio's GETs name theirs. */
+#define FEW_RESPELLINGS_MAX 1
 
 struct account {
 	struct slice sid;                         /* owned text */
@@ -449,8 +450,9 @@ try_respelled(struct trial *trial, const struct verify_request *request, struct 
     const struct named_accounts *chosen, struct verification *found)
 {
 	struct query_respellings spellings;
-	query_respellings_write(request->target,
-	    request->is_get ? QUERY_RESPELLINGS_MAX : BODY_RESPELLINGS_MAX, scratch, &spellings);
+	bool few = !request->is_get || (request->settings.ptr == NULL && chosen->count > 1);
+	query_respellings_write(request->target, few ? FEW_RESPELLINGS_MAX : QUERY_RESPELLINGS_MAX,
+	    scratch, &spellings);
 	for (size_t i = 0; i < spellings.count; i++) {
 		trial->target =
 		    (struct slice){scratch->ptr + spellings.starts[i], spellings.lens[i]};

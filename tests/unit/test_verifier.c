@@ -575,6 +575,43 @@ a_get_is_signed_by_its_url_alone(void **state)
 	form_done(&form);
 }
 
+/* Whether the URL on a.example.com is verified with the signature of another spelling of it. */
+static enum verdict
+ask_about_spelling(
+    const struct verifier *verifier, const char *account, const char *target, const char *spelled)
+{
+	char text[SIGNATURE_TEXT_MAX];
+	struct secret *token;
+	assert_ok(secret_new(SLICE(TOKEN), &token));
+	struct signature made = signature_make(token, SIGNATURE_DIGEST_SIZE,
+	    SLICE("https://a.example.com"), slice_of(spelled), SLICE_NONE);
+	secret_free(token);
+	signature_write(&made, text);
+	const struct verify_request request = {.is_get = true,
+	    .target = slice_of(target),
+	    .account = slice_of(account),
+	    .signature = slice_of(text)};
+	return verdict_of(verifier, &request);
+}
+
+/* Accounts and spellings multiply, and untrusted clients choose both. */
+static void
+a_get_that_is_tried_with_several_accounts_has_one_other_spelling(void **state)
+{
+	(void)state;
+	static const char came[] = "/x?a=%3A&b=%40&c='", raw[] = "/x?a=:&b=@&c='",
+			  mixed[] = "/x?a=%3A&b=@&c='";
+	struct verifier *verifier = make_verifier("https://a.example.com", TOKEN);
+	assert_int_equal(ask_about_spelling(verifier, NULL, came, raw), VERDICT_VALID);
+	assert_int_equal(ask_about_spelling(verifier, NULL, came, mixed), VERDICT_VALID);
+	add_token(verifier, OTHER, TOKEN_CURRENT, SLICE("elsewhere"));
+	assert_int_equal(ask_about_spelling(verifier, NULL, came, raw), VERDICT_VALID);
+	assert_int_equal(ask_about_spelling(verifier, NULL, came, mixed), VERDICT_MISMATCH);
+	assert_int_equal(ask_about_spelling(verifier, ACCOUNT, came, mixed), VERDICT_VALID);
+	assert_int_equal(ask_about_spelling(verifier, OTHER, came, raw), VERDICT_MISMATCH);
+	verifier_free(verifier);
+}
+
 /* --- the key ring --- */
 
 static struct verification
@@ -768,6 +805,7 @@ main(void)
 	    cmocka_unit_test(two_body_hashes_must_both_hold),
 	    cmocka_unit_test(a_form_may_be_bound_by_its_hash_too),
 	    cmocka_unit_test(a_get_is_signed_by_its_url_alone),
+	    cmocka_unit_test(a_get_that_is_tried_with_several_accounts_has_one_other_spelling),
 	    cmocka_unit_test(the_token_that_fits_is_told),
 	    cmocka_unit_test(accounts_are_kept_apart),
 	    cmocka_unit_test(a_request_without_account_is_tried_with_each),

@@ -7,10 +7,11 @@
  * VERIFIER_ACCOUNTS_TRIED.
  *
  * The query of a GET or of a body that is not a form may be signed with other escapes than it has:
- * query_respelling.h. Nothing is parsed before it is verified. A body that is not a form is bound
- * by its hash, which is compared before any signature is computed. A request that claims a shared
- * key is tried with that key alone, and no other with it. Its accounts are found in its raw bytes;
- * if none of them is configured, it is tried as a request that names none.
+ * query_respelling.h. Only the likeliest other spelling is tried beside a body, and for a GET that
+ * is tried with several accounts. Nothing is parsed before it is verified. A body that is not a
+ * form is bound by its hash, which is compared before any signature is computed. A request that
+ * claims a shared key is tried with that key alone, and no other with it. Its accounts are found in
+ * its raw bytes; if none of them is configured, it is tried as a request that names none.
  *
  * Built by one thread, then read by any number of them: verify changes nothing in it. */
 #ifndef DLRD_TWILIO_VERIFIER_H
