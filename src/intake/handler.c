@@ -3,6 +3,7 @@
 #include "dlrd/base/clock.h"
 #include "dlrd/base/log.h"
 #include "dlrd/twilio/callback.h"
+#include "dlrd/twilio/query_respelling.h"
 
 #include <stdlib.h>
 
@@ -451,18 +452,21 @@ verify_body(struct handler *handler, const struct request_head *head, const stru
 }
 
 /* The decoded form has at most the text's bytes, and so has what is signed of it, whose order may
- * need a list (signature.h). */
+ * need a list (signature.h). A query that
+ * is signed alone is spelled in other ways, too. */
 size_t
 handler_work(const struct handler *handler, const struct request_head *head, struct slice body)
 {
 	bool get = is_get(head);
 	struct slice text = get ? url_query(head->target) : body;
 	size_t fields = text.len / 2 + 1, most = handler->options.limits.fields_max;
+	size_t spelled = query_respellings_bytes(head->target, QUERY_RESPELLINGS_MAX);
 	if (!get && !form_is_body(head->media_type, body))
-		return 0; /* read where it is */
+		return spelled; /* the body is read where it is */
 	if (fields > most)
 		fields = most;
-	return 2 * text.len + fields * (sizeof(struct form_field) + sizeof(void *));
+	return 2 * text.len + fields * (sizeof(struct form_field) + sizeof(void *)) +
+	       (get ? spelled : 0);
 }
 
 size_t

@@ -173,6 +173,12 @@ is_known(struct slice target, const struct buffer *out, size_t start,
 	return false;
 }
 
+size_t
+query_respellings_bytes(struct slice target, size_t most)
+{
+	return most * (3 * target.len + 1);
+}
+
 void
 query_respellings_write(
     struct slice target, size_t most, struct buffer *out, struct query_respellings *out_found)
@@ -186,6 +192,8 @@ query_respellings_write(
 	if (survey.count == 0 && !survey.alphanumeric)
 		return;
 
+	/* Once, so that it takes no more memory than the text. */
+	buffer_reserve(out, query_respellings_bytes(target, most));
 	for (size_t index = 0; out_found->count < most && !out->failed; index++) {
 		struct plan plan = {.alphanumeric = survey.alphanumeric ? RAW : AS_CAME};
 		bool more = survey.count <= COMBINED_MAX ? combine(&survey, index, &plan)

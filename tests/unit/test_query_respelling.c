@@ -89,6 +89,21 @@ never_more_than_asked_for_and_none_twice(void **state)
 	}
 }
 
+/* All the memory that the intake counts for them. */
+static void
+they_take_no_more_bytes_than_told(void **state)
+{
+	(void)state;
+	struct slice target = SLICE("/p?a=:@',/!();*?$::::::::::::::::::::::::::::::::::::::::::::"
+				    "@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@");
+	for (size_t most = 1; most <= QUERY_RESPELLINGS_MAX; most++) {
+		buffer_done(&out);
+		query_respellings_write(target, most, &out, &found);
+		assert_int_equal(found.count, most);
+		assert_true(out.cap <= query_respellings_bytes(target, most));
+	}
+}
+
 int
 main(void)
 {
@@ -97,6 +112,7 @@ main(void)
 	    cmocka_unit_test(a_query_without_such_characters_has_no_other_spelling),
 	    cmocka_unit_test(no_spelling_makes_an_escape_of_a_lone_percent_sign),
 	    cmocka_unit_test(never_more_than_asked_for_and_none_twice),
+	    cmocka_unit_test(they_take_no_more_bytes_than_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, tear_down);
 }

@@ -22,6 +22,9 @@ struct query_respellings {
 	size_t count;
 };
 
+/* Bytes that so many targets take, at most: each byte may become an escape. */
+size_t query_respellings_bytes(struct slice target, size_t most);
+
 /* Appends the targets (path and query) that differ from target, at most `most` of them and
  * QUERY_RESPELLINGS_MAX, the likeliest first; none if memory is short. */
 void query_respellings_write(
