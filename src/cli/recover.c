@@ -12,8 +12,10 @@
 #include "dlrd/store/store.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -33,6 +35,7 @@ struct recovery {
 	uint64_t journal_first, journal_last;
 	uint64_t counted_again; /* receipts that were lost and are in the journal */
 	struct store_added added;
+	uint64_t hole_last;  /* the last entry of the hole in hand */
 	uint64_t batch_last; /* the last entry that was read */
 };
 
@@ -53,6 +56,9 @@ add_entry(void *context, const struct journal_entry *entry)
 {
 	struct recovery *recovery = context;
 	recovery->batch_last = entry->seq;
+	/* The journal has fewer entries than the hole: those behind it are not lost. */
+	if (entry->seq > recovery->hole_last)
+		return RESULT_OK;
 	enum result result = store_begin_lost_request(recovery->store, entry->signature);
 	if (result != RESULT_OK)
 		return result;
@@ -64,6 +70,7 @@ static enum result
 count_again(struct recovery *recovery, uint64_t after_seq, uint64_t last_seq)
 {
 	enum result result = RESULT_OK;
+	recovery->hole_last = last_seq;
 	while (result == RESULT_OK && after_seq < last_seq) {
 		uint64_t most = last_seq - after_seq;
 		recovery->batch_last = after_seq;
@@ -104,7 +111,7 @@ fill_holes(struct recovery *recovery)
 static int
 fail(const struct recovery *recovery, enum result result, const char *why)
 {
-	unlink(recovery->new_path);
+	recovered_discard(recovery->new_path);
 	return cli_failure(recovery->command, "%s: %s: %s; nothing was changed", recovery->new_path,
 	    result_text(result), why);
 }
@@ -310,21 +317,35 @@ put_in_place(struct recovery *recovery)
 	return CLI_OK;
 }
 
+/* Two that write the same new store would give the daemon a part of one. The file stays open until
+ * the process ends: closing it would take SQLite's own locks on it away. */
+static int
+lock_damaged(const struct recovery *recovery)
+{
+	int fd = open(recovery->path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return cli_failure(recovery->command, "%s: %s; there is nothing to recover",
+		    recovery->path, strerror(errno));
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+		return cli_failure(recovery->command,
+		    "%s: another 'dlrd recover' works on it; wait for that", recovery->path);
+	return CLI_OK;
+}
+
 static int
 recover(struct recovery *recovery, bool force)
 {
 	char error[256];
-	struct stat file;
 	umask(0027);
-	if (stat(recovery->path, &file) != 0)
-		return cli_failure(recovery->command, "%s: %s; there is nothing to recover",
-		    recovery->path, strerror(errno));
+	int status = lock_damaged(recovery);
+	if (status != CLI_OK)
+		return status;
 	if (!force && salvage_is_sound(recovery->path, error))
 		return cli_failure(recovery->command,
 		    "%s is sound, so nothing is done; 'dlrd rebuild' computes its figures again, "
 		    "and --force recovers it all the same",
 		    recovery->path);
-	int status = build(recovery);
+	status = build(recovery);
 	if (status != CLI_OK)
 		return status;
 	note_gaps(recovery);

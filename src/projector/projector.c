@@ -518,6 +518,11 @@ follow_store(struct projector *projector)
 {
 	uint64_t first = 0, last = 0;
 	opener_look(&projector->opener);
+	if (projector->opener.store == NULL && projector->synced != 0) {
+		/* The next store may have counted less: nothing is trimmed before that is known. */
+		projector->synced = 0;
+		projector->options.on_synced(projector->options.context, 0);
+	}
 	if (opener_open(&projector->opener)) {
 		projector->failing = false;
 		projector->synced = 0;

@@ -432,12 +432,11 @@ last_event_of(sqlite3 *old)
 static enum result
 write_state(struct work *work)
 {
-	int64_t cursor = 0, highest = 0;
+	int64_t cursor = (int64_t)work->salvage->cursor, highest = 0;
 	sqlite3_stmt *statement = NULL;
 	int code =
 	    sql_number(work->new, "SELECT coalesce(max(journal_seq), 0) FROM event", &highest);
-	if (sql_number(work->old, "SELECT cursor FROM state", &cursor) != SQLITE_OK ||
-	    cursor < highest)
+	if (cursor < highest)
 		cursor = highest;
 	work->salvage->cursor = (uint64_t)cursor;
 	if (code == SQLITE_OK)
@@ -451,9 +450,20 @@ write_state(struct work *work)
 	return sql_result(code);
 }
 
+/* First of all: a disk that cannot be read ends the transaction, and what a running daemon counts
+ * after that is not copied. */
+static void
+read_cursor(struct work *work)
+{
+	int64_t cursor = 0;
+	if (sql_number(work->old, "SELECT cursor FROM state", &cursor) == SQLITE_OK && cursor > 0)
+		work->salvage->cursor = (uint64_t)cursor;
+}
+
 static enum result
 fill(struct work *work)
 {
+	read_cursor(work);
 	enum result result = copy_tables(work);
 	if (result == RESULT_OK) {
 		work->copied = 0;
@@ -496,6 +506,19 @@ open_old(const char *path, sqlite3 **out_db, struct salvage *salvage)
 	return code == SQLITE_OK && tables == 2;
 }
 
+/* The transaction stays open: what a running daemon counts from now on is not copied into its file,
+ * so the journal keeps it. The log that this handle sees is not its own. */
+static void
+hold(sqlite3 *old, struct salvage *salvage)
+{
+	if (old == NULL)
+		return;
+	sqlite3_db_config(old, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	if (sqlite3_get_autocommit(old) != 0)
+		sqlite3_exec(old, "BEGIN; SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL);
+	salvage->held = old;
+}
+
 enum result
 salvage_store(const char *old_path, const char *new_path, struct salvage *out_salvage,
     struct failure *failure)
@@ -523,7 +546,7 @@ salvage_store(const char *old_path, const char *new_path, struct salvage *out_sa
 	if (result != RESULT_OK)
 		failure_set(failure, result, "%s: %s", new_path,
 		    work.new == NULL ? "no memory" : sqlite3_errmsg(work.new));
-	sqlite3_close_v2(work.old);
+	hold(work.old, &salvage);
 	sqlite3_close_v2(work.new);
 	if (result == RESULT_OK)
 		*out_salvage = salvage;
@@ -560,6 +583,8 @@ salvage_is_sound(const char *path, char out_error[256])
 void
 salvage_done(struct salvage *salvage)
 {
+	sqlite3_close_v2(salvage->held);
+	salvage->held = NULL;
 	free(salvage->holes);
 	salvage->holes = NULL;
 	salvage->hole_count = 0;

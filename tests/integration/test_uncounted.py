@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from harness import (SAMPLE_TARGET, SMALL, Closed, fill, new_sid, scaled, signed_post, status_params, until)
+from harness import (DLRD, SAMPLE_TARGET, SMALL, Closed, fill, new_sid, scaled, signed_post, status_params, until)
 
 SCHEMA_V1 = pathlib.Path(__file__).parent.parent / "unit" / "schema_v1.h"
 
@@ -498,3 +498,31 @@ def test_recover_leaves_a_sound_store_alone(stopped):
     stopped.start()
     assert delivered(stopped) == 300
     stopped.audit()
+
+
+def test_what_is_counted_and_trimmed_during_a_recovery_is_in_the_new_store(old_store):
+    """The new store has what was counted when its building began; the journal keeps the rest for it."""
+    daemon = old_store
+    damage(daemon.store / "dlrd.db", "event", lambda pages: [pages[1], pages[3], pages[4]])
+    daemon.start()
+    new = daemon.store / "dlrd.db.recovering"
+    recovery = subprocess.Popen([DLRD, "recover", "-c", str(daemon.config)], stdout=subprocess.PIPE, text=True)
+    # All that the damaged store has is copied by then; the figures are computed next.
+    until(lambda: new.exists() and new.stat().st_size > 300_000, 20, "the new store to be filled")
+    recovery.send_signal(signal.SIGSTOP)
+    assert new.exists(), "the recovery was too fast to be stopped"
+    sids = post(daemon, 10)
+    daemon.settle()
+    time.sleep(8)  # a checkpoint of the store comes after 5 s, and journal_keep is over
+    sids += post(daemon, 10)
+    daemon.settle()
+    time.sleep(2)
+    result = daemon.cli("recover", check=False)
+    assert result.returncode == 1 and "another 'dlrd recover'" in result.stderr
+    recovery.send_signal(signal.SIGCONT)
+    said, _ = recovery.communicate(timeout=60)
+    assert recovery.returncode == 0 and "works with the new store" in said
+    assert "\n0 of them were counted again" in said, "those that are not counted yet are not lost"
+    until(lambda: not_counted(daemon) is None, 20, "the store to be opened")
+    daemon.settle()
+    assert {event["message"] for event in daemon.events()} >= set(sids)

@@ -26,11 +26,13 @@ struct salvage {
 	struct salvage_hole *holes; /* in the order of their numbers */
 	size_t hole_count;
 	char first_error[256]; /* of the damaged file; empty if all of it could be read */
+	struct sqlite3 *held;  /* the damaged file, in the transaction that was read */
 };
 
 /* Writes a new store at new_path, which must not exist. It has to be opened by store_open, which
  * brings it to this version, and rebuilt. The result is about the new file: damage of the old one
- * is in *out_salvage, to be given to salvage_done. */
+ * is in *out_salvage, to be given to salvage_done. Until then a running daemon trims no entry of
+ * the journal that the new store lacks, if the old one can be read. */
 must_check enum result salvage_store(const char *old_path, const char *new_path,
     struct salvage *out_salvage, struct failure *failure);
 
