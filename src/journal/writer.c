@@ -340,6 +340,9 @@ give_back(struct writer *writer)
 	if (!quiet || !atomic_load(&writer->healthy))
 		return;
 	enum result result = journal_give_back(writer->options.journal, &more);
+	/* It may have written much, and would do so again. */
+	if (result != RESULT_OK)
+		writer->give_back_us = now_us + TRIM_RETRY_US;
 	writer->must_reopen =
 	    result == RESULT_IO && !journal_checkpoints_ended(writer->options.journal);
 	writer->more_to_give = more;
