@@ -172,6 +172,7 @@ take_lookups(struct store *store, const struct projector_store_config *config, c
 static bool
 keep_readers_out(struct opener *opener, bool out)
 {
+	opener->readers_out = out;
 	return opener->release_readers == NULL || opener->release_readers(opener->context, out);
 }
 
@@ -298,7 +299,12 @@ opener_look(struct opener *opener)
 		return;
 	}
 	switch (store_look(opener->store)) {
-	case STORE_IN_PLACE: return;
+	case STORE_IN_PLACE:
+		/* They were to leave files that are in place again. */
+		if (opener->readers_out)
+			keep_readers_out(opener, false);
+		opener->replacing = false;
+		return;
 	case STORE_MOVED:
 		log_replaced(opener, "moved, removed or replaced " STORE_FILE);
 		leave_store(opener, true);

@@ -84,6 +84,17 @@ struct run {
 	struct projector *projector;
 };
 
+/* As the api's readers: asked to leave, they do not while one has a long question. */
+static _Atomic bool asking, readers_out;
+
+static bool
+release_readers(void *context, bool release)
+{
+	(void)context;
+	readers_out = release;
+	return !release || !asking;
+}
+
 static struct run
 start(void)
 {
@@ -95,7 +106,8 @@ start(void)
 	    .log_max = UINT64_MAX,
 	    .config = {.routes = &routes},
 	    .metrics = run.metrics,
-	    .on_synced = note_synced};
+	    .on_synced = note_synced,
+	    .release_readers = release_readers};
 	assert_ok(projector_start(&options, &run.projector, &failure));
 	return run;
 }
@@ -273,6 +285,32 @@ a_journal_that_comes_later_is_projected(void **state)
 	free(aside);
 }
 
+static bool
+readers_become(bool out)
+{
+	for (int i = 0; i < 500 && readers_out != out; i++)
+		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+	return readers_out == out;
+}
+
+static void
+readers_go_on_when_a_moved_store_is_put_back(void **state)
+{
+	(void)state;
+	char aside[300];
+	snprintf(aside, sizeof aside, "%s.aside", store_path);
+	struct run run = start();
+	for (int i = 0; i < 500 && !projector_has_tried(run.projector); i++)
+		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+	asking = true;
+	assert_int_equal(rename(store_path, aside), 0);
+	assert_true(readers_become(true));
+	assert_int_equal(rename(aside, store_path), 0);
+	assert_true(readers_become(false));
+	asking = false;
+	stop(&run);
+}
+
 #define EACH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int
@@ -285,6 +323,7 @@ main(void)
 	    EACH(a_rebuild_is_done_beside_the_daily_work),
 	    EACH(the_configuration_is_replaced_while_it_runs),
 	    EACH(a_journal_that_comes_later_is_projected),
+	    EACH(readers_go_on_when_a_moved_store_is_put_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,6 +24,7 @@ struct opener {
 	int64_t look_us;     /* monotonic time of the next look at the files */
 	bool log_cut;        /* the store is closed, and its log must be recovered first */
 	bool replacing;      /* another program changed the files; logged once */
+	bool readers_out;    /* none may be open */
 	char failed[256];    /* why the last attempt failed; empty: it did not */
 	void *context;
 	bool (*release_readers)(void *context, bool release); /* as in projector_options */
