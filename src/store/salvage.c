@@ -359,23 +359,40 @@ copy_tables(struct work *work)
 	return result == RESULT_OK ? sql_result(code) : result;
 }
 
+static int
+delete_rows(sqlite3 *db, const char *table, const char *condition)
+{
+	char *sql = sqlite3_mprintf("DELETE FROM \"%w\" WHERE %s", table, condition);
+	int code = SQLITE_NOMEM;
+	/* A store of an older version may lack the table. */
+	if (sql != NULL)
+		code = sqlite3_table_column_metadata(
+			   db, "main", table, NULL, NULL, NULL, NULL, NULL, NULL) != SQLITE_OK
+			   ? SQLITE_OK
+			   : sqlite3_exec(db, sql, NULL, NULL, NULL);
+	sqlite3_free(sql);
+	return code;
+}
+
 /* Receipts whose message, campaign or provider is lost cannot be counted: they are lost with it. */
 static enum result
 drop_orphans(struct work *work)
 {
-	int64_t before = 0, after = 0;
-	int code = sql_number(work->new, "SELECT count(*) FROM event", &before);
-	if (code == SQLITE_OK)
-		code = sqlite3_exec(work->new,
-		    "DELETE FROM event WHERE (message_id IS NOT NULL AND message_id NOT IN (SELECT"
-		    " id FROM message)) OR campaign_id NOT IN (SELECT id FROM campaign) OR"
-		    " tagset_id NOT IN (SELECT id FROM tagset) OR"
-		    " provider_id NOT IN (SELECT id FROM provider);"
-		    "DELETE FROM message WHERE id NOT IN (SELECT message_id FROM event WHERE"
-		    " message_id IS NOT NULL);"
-		    "DELETE FROM reply WHERE message_id NOT IN (SELECT id FROM message);"
-		    "DELETE FROM alert WHERE event_seq NOT IN (SELECT seq FROM event)",
-		    NULL, NULL, NULL);
+	static const struct {
+		const char *table, *condition;
+	} rows[] = {
+	    {"event", "(message_id IS NOT NULL AND message_id NOT IN (SELECT id FROM message))"
+		      " OR campaign_id NOT IN (SELECT id FROM campaign)"
+		      " OR tagset_id NOT IN (SELECT id FROM tagset)"
+		      " OR provider_id NOT IN (SELECT id FROM provider)"},
+	    {"message", "id NOT IN (SELECT message_id FROM event WHERE message_id IS NOT NULL)"},
+	    {"reply", "message_id NOT IN (SELECT id FROM message)"},
+	    {"alert", "event_seq NOT IN (SELECT seq FROM event)"},
+	};
+	int64_t after = 0;
+	int code = SQLITE_OK;
+	for (size_t i = 0; code == SQLITE_OK && i < sizeof rows / sizeof rows[0]; i++)
+		code = delete_rows(work->new, rows[i].table, rows[i].condition);
 	if (code == SQLITE_OK)
 		code = sql_number(work->new, "SELECT count(*) FROM event", &after);
 	work->salvage->events = (uint64_t)after;

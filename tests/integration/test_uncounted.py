@@ -526,3 +526,18 @@ def test_what_is_counted_and_trimmed_during_a_recovery_is_in_the_new_store(old_s
     until(lambda: not_counted(daemon) is None, 20, "the store to be opened")
     daemon.settle()
     assert {event["message"] for event in daemon.events()} >= set(sids)
+
+
+def test_recover_reads_a_damaged_store_of_version_1(make_daemon):
+    daemon = make_daemon(start=False)
+    store_of_version_1(daemon.store / "dlrd.db", 3000)
+    damage(daemon.store / "dlrd.db", "event", lambda pages: pages[2:5])
+    daemon.write()
+    said = recover(daemon)
+    read, lost = map(int, re.search(r"^(\d+) receipts were read, (\d+) could not be read", said, re.M).groups())
+    assert read + lost == 6000 and 0 < lost < 1000, said
+    daemon.start()
+    until(lambda: not_counted(daemon) is None, 20, "the migration")
+    assert daemon.sql("SELECT count(*) FROM event")[0][0] == read
+    daemon.cli("gap", "--accept", check=False)
+    daemon.audit()
