@@ -462,12 +462,14 @@ enum result
 store_begin(struct store *store)
 {
 	store->request = (struct request_signature){.is_known = false};
+	store->is_lost_request = false;
 	return store_note(store, sql_result(sql_run(store->begin)));
 }
 
 enum result
 store_begin_request(struct store *store, struct slice signature)
 {
+	store->is_lost_request = false;
 	return store_note(store, signatures_begin(store->signatures, signature, &store->request));
 }
 
@@ -477,6 +479,7 @@ store_begin_lost_request(struct store *store, struct slice signature)
 	enum result result = store_begin_request(store, signature);
 	if (result == RESULT_OK && store->request.is_noted)
 		result = store_begin_request(store, SLICE_NONE);
+	store->is_lost_request = true;
 	return result;
 }
 
@@ -484,6 +487,8 @@ enum result
 store_touch(struct store *store, int64_t campaign_id, int64_t time_us, int64_t duplicates)
 {
 	size_t i = store->touched_count;
+	if (duplicates > 0 && store->is_lost_request)
+		return RESULT_OK; /* it was counted, or is one only now */
 	while (i > 0 && store->touched[i - 1].campaign_id != campaign_id)
 		i--;
 	if (i == 0) {

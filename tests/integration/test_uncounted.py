@@ -476,6 +476,7 @@ def test_recover_takes_from_the_journal_what_it_still_has(make_daemon):
     assert lost > 0 and f"{lost} of them were counted again from journal.db; 0 are missing" in said
     daemon.start()
     assert delivered(daemon) == 2000
+    assert [campaign["duplicates"] for campaign in daemon.get("/v1/campaigns")["campaigns"]] == [0]
     assert ready(daemon)[1]["gap"] is None
     daemon.audit()
 

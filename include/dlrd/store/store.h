@@ -74,7 +74,8 @@ must_check enum result store_begin(struct store *store);
 must_check enum result store_begin_request(struct store *store, struct slice signature);
 
 /* The same for a request whose events may be lost, although its signature was noted: such a
- * signature is passed over, and its events are told from stored ones as if it was not known. */
+ * signature is passed over, and its events are told from stored ones as if it was not known. Those
+ * that are stored are not counted as duplicates. */
 must_check enum result store_begin_lost_request(struct store *store, struct slice signature);
 
 /* What became of an event. */

@@ -31,6 +31,7 @@ struct store {
 	struct persons *persons;
 	struct signatures *signatures;
 	struct request_signature request; /* of the request in hand */
+	bool is_lost_request;             /* its events may be stored, and are no duplicates then */
 	struct deltas deltas;
 	struct touched *touched;
 	size_t touched_count, touched_capacity;
