@@ -44,7 +44,7 @@ receipts_open(sqlite3 *db, struct receipts **out_receipts)
 	     " e.cause, p.service = '' AND p.sender = '', e.left_us FROM event e JOIN provider p"
 	     " ON p.id = e.provider_id WHERE e.seq = ?1",
 		&receipts->read},
-	    {"SELECT e.peer, p.service, p.sender FROM event e JOIN provider p"
+	    {"SELECT e.peer, p.service, p.sender, e.consent, e.cause FROM event e JOIN provider p"
 	     " ON p.id = e.provider_id WHERE e.seq = ?1",
 		&receipts->parties},
 	    {"UPDATE event SET provider_id = ?2, tagset_id = coalesce(?3, tagset_id),"
@@ -519,8 +519,8 @@ give_scope(struct store *store, const struct event *event, int64_t old_provider_
 	return result;
 }
 
-/* What the two tellings say of consent together: one may name the person, and the other the scope.
- */
+/* What the tellings say of consent together: one may name the person, another the scope, and a
+ * third what is said. */
 static enum result
 add_joint_consent(struct store *store, const struct event *event, const struct message_row *row,
     int64_t seq, struct store_added *out_added)
@@ -530,11 +530,15 @@ add_joint_consent(struct store *store, const struct event *event, const struct m
 	sqlite3_bind_int64(parties, 1, seq);
 	int code = sqlite3_step(parties);
 	enum result result = sql_result(code);
-	if (code == SQLITE_ROW) {
+	if (code == SQLITE_ROW && sql_text(parties, 3).len > 0) {
 		bool replied = event->type == EVENT_REPLIED;
 		joint.service = sql_text(parties, 1);
 		joint.from = sql_text(parties, replied ? 0 : 2);
 		joint.to = sql_text(parties, replied ? 2 : 0);
+		joint.consent = slice_equal(sql_text(parties, 3), consent_name(CONSENT_OUT))
+				    ? CONSENT_OUT
+				    : CONSENT_IN;
+		joint.cause = sql_text(parties, 4);
 		struct person person;
 		result = persons_find(store->persons, event_peer(&joint), &person);
 		joint.person = person.address;
@@ -581,7 +585,8 @@ absorb_duplicate(struct store *store, const struct event *event, struct message_
 		result = complete_consent(store, event, seq, out_added);
 	if (result == RESULT_OK && completion.corrects)
 		result = correct_consent(store, event, seq, row, out_added);
-	if (result == RESULT_OK && event->consent != CONSENT_SILENT && completion.agrees)
+	if (result == RESULT_OK && (completion.peer || completion.provider ||
+				       (event->consent != CONSENT_SILENT && completion.agrees)))
 		result = add_joint_consent(store, event, row, seq, out_added);
 	if (result == RESULT_OK)
 		result = store_save_message(store, &before, row, SLICE_NONE);

@@ -247,6 +247,24 @@ two_tellings_may_be_evidence_only_together(void **state)
 	}
 }
 
+/* Twilio's word came without the person, whom a telling without that word names. */
+static void
+a_person_that_is_named_later_is_evidence_with_what_is_stored(void **state)
+{
+	(void)state;
+	for (int order = 0; order < 2; order++) {
+		snprintf(path, sizeof path, "%s/%d.db", directory, order);
+		struct store *store = open_store();
+		struct event plain = reply_from("RE1", "+9", T0), word = stop("RE1", NULL, T0);
+		word.cause = SLICE("opt-out-type");
+		commit_one(store, order == 0 ? word : plain);
+		assert_true(commit_one(store, order == 0 ? plain : word).consent_changed);
+		close_store(store);
+		assert_optouts(any, "+9 at +1: out (opt-out-type)\n");
+		assert_int_equal(differences(POLICY_DELIVERED_WINS, false), 0);
+	}
+}
+
 static void
 an_opt_out_without_a_sender_is_one_from_the_account(void **state)
 {
@@ -409,6 +427,7 @@ main(void)
 	    EACH(a_duplicate_may_bring_the_consent_later),
 	    EACH(a_duplicate_may_bring_the_service_later),
 	    EACH(a_duplicate_may_bring_the_person_later),
+	    EACH(a_person_that_is_named_later_is_evidence_with_what_is_stored),
 	    EACH(two_tellings_may_be_evidence_only_together),
 	    EACH(an_opt_out_without_a_sender_is_one_from_the_account),
 	    EACH(an_opt_out_from_the_account_is_the_senders_once_that_is_known),
