@@ -20,7 +20,6 @@ struct decoding {
 	const struct route *route; /* NULL for one that is no longer configured */
 	decoded_fn on_event;
 	void *context;
-	struct slice alias; /* ExternalUserId */
 };
 
 void
@@ -283,7 +282,7 @@ tell(void *context, const struct callback *callback, struct slice extra, struct 
 	    .link = callback->link,
 	    .occurred = callback->occurred,
 	    .reference = callback->reference,
-	    .alias = decoding->alias,
+	    .alias = callback->alias,
 	    .signed_text = buffer_slice(&decoding->decoder->signed_text),
 	    .stream = callback->stream,
 	    .extra = extra};
@@ -326,7 +325,6 @@ decode_parameters(struct decoding *decoding, struct slice text, enum route_kind 
 	    gather_signed_text(decoder, decoding->entry->query, !is_get) != RESULT_OK)
 		return RESULT_NO_MEMORY;
 	struct callback callback = callback_read(&decoder->parameters, kind);
-	decoding->alias = form_get(&decoder->parameters, SLICE("ExternalUserId"));
 	enum result result = callback_extra(&decoder->parameters, &callback, &decoder->extra);
 	struct slice extra = decoder->extra.len > 0 ? buffer_slice(&decoder->extra) : SLICE_NONE;
 	return result == RESULT_OK ? tell(decoding, &callback, extra, SLICE_NONE) : result;

@@ -7,8 +7,8 @@
 
 struct consents {
 	sqlite3 *db;
-	sqlite3_stmt *state, *has, *append, *set, *of_event, *remove, *move, *rename, *scopes, *mark, *forget,
-	    *derive;
+	sqlite3_stmt *state, *has, *append, *set, *of_event, *remove, *move, *rename, *scopes,
+	    *mark, *forget, *derive;
 };
 
 enum result
@@ -353,8 +353,8 @@ consents_close(struct consents *consents)
 	if (consents == NULL)
 		return;
 	sqlite3_stmt *statements[] = {consents->state, consents->has, consents->append,
-	    consents->set, consents->of_event, consents->remove, consents->move, consents->rename, consents->scopes, consents->mark,
-	    consents->forget, consents->derive};
+	    consents->set, consents->of_event, consents->remove, consents->move, consents->rename,
+	    consents->scopes, consents->mark, consents->forget, consents->derive};
 	for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
 		sqlite3_finalize(statements[i]);
 	free(consents);

@@ -93,8 +93,9 @@ write_alias(const struct event *event, struct buffer *out)
 
 enum result
 persons_learn(struct persons *persons, const struct event *event, struct replies *replies,
-    struct consents *consents)
+    struct consents *consents, bool *out_moved)
 {
+	*out_moved = false;
 	if (event->alias.len == 0 || !address_is_number(event_peer(event)))
 		return RESULT_OK;
 	struct buffer alias = BUFFER_EMPTY;
@@ -104,7 +105,8 @@ persons_learn(struct persons *persons, const struct event *event, struct replies
 		sql_bind_text(persons->learn, 1, buffer_slice(&alias));
 		sql_bind_text(persons->learn, 2, event->person);
 		result = sql_result(sql_run(persons->learn));
-		if (result == RESULT_OK && sqlite3_changes(persons->db) > 0)
+		*out_moved = result == RESULT_OK && sqlite3_changes(persons->db) > 0;
+		if (*out_moved)
 			result = move_all(
 			    persons, buffer_slice(&alias), event->person, replies, consents);
 	}

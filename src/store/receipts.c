@@ -755,6 +755,7 @@ add_event(struct store *store, struct event *event, struct store_added *out_adde
 	struct place place = {0};
 	bool folds = event->folds && event->message.ptr != NULL;
 	int64_t known_campaign_id = 0;
+	bool moved = false;
 	enum result result = look_up(store, event, folds, &row, &match);
 	if (result == RESULT_OK && store->request.is_replay) {
 		out_added->duplicate = true;
@@ -763,7 +764,10 @@ add_event(struct store *store, struct event *event, struct store_added *out_adde
 	if (result == RESULT_OK && !folds)
 		result = find_reference(store->receipts, event->reference, &known_campaign_id);
 	if (result == RESULT_OK)
-		result = persons_learn(store->persons, event, store->replies, store->consents);
+		result =
+		    persons_learn(store->persons, event, store->replies, store->consents, &moved);
+	if (result == RESULT_OK && moved && row.id != 0)
+		result = messages_find(store->messages, event->message, &row);
 	if (result == RESULT_OK)
 		result = find_place(store, event, &place);
 	if (result != RESULT_OK)

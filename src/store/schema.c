@@ -24,29 +24,42 @@
 #define HAS_FORMS(column)                        \
 	"(" column " GLOB '+5[245]*' OR " column \
 	" GLOB 'whatsapp:+5[245]*') AND " DIGITS(column) " NOT GLOB '*[^0-9]*'"
-#define PERSON_OF(column)                                                                                                                             \
-	"CASE WHEN NOT (" HAS_FORMS(                                                                                                                  \
-	    column) ") THEN " column                                                                                                                  \
-		    " WHEN length(" DIGITS(column) ") = 13 AND " DIGITS(                                                                              \
-			column) " GLOB '521[1-9]*'"                                                                                                   \
-				" THEN " BEFORE(column) " || '52' || substr(" DIGITS(                                                                 \
-				    column) ", 4)"                                                                                                    \
-					    " WHEN length(" DIGITS(column) ") = 12 AND " DIGITS(                                                      \
-						column) " GLOB '54[1-8]*'"                                                                            \
-							" THEN " BEFORE(column) " || '549' || "                                                       \
-										"substr(" DIGITS(                                                     \
-										    column) ", 3)"                                                    \
-											    " WHE"                                                    \
-											    "N "                                                      \
-											    "leng"                                                    \
-											    "th"                                                      \
-											    "(" DIGITS(column) ") = 12 AND " DIGITS(                  \
-												column) " GLOB '55??[6-9]*'"                          \
-													" THEN " BEFORE(column) " || substr(" DIGITS( \
-													    column) ", 1, 4) || '9' ||"               \
-														    " substr(" DIGITS(                \
-															column) ", 5) ELSE " column   \
-																" END"
+#define PERSON_OF(column)                                                                                                               \
+	"CASE WHEN NOT (" HAS_FORMS(                                                                                                    \
+	    column) ") THEN " column                                                                                                    \
+		    " WHEN length(" DIGITS(column) ") = 13 AND " DIGITS(                                                                \
+			column) " GLOB '521[1-9]*'"                                                                                     \
+				" THEN " BEFORE(column) " || '52' || substr(" DIGITS(                                                   \
+				    column) ", 4)"                                                                                      \
+					    " WHEN length(" DIGITS(column) ") = 12 AND " DIGITS(                                        \
+						column) " GLOB '54[1-8]*'"                                                              \
+							" THEN " BEFORE(                                                                \
+							    column) " || '549' || "                                                     \
+								    "substr(" DIGITS(                                                   \
+									column) ", 3)"                                                  \
+										" WHE"                                                  \
+										"N "                                                    \
+										"leng"                                                  \
+										"th"                                                    \
+										"(" DIGITS(column) ") = 12 AND " DIGITS(                \
+										    column) " GLO"                                      \
+											    "B "                                        \
+											    "'55?"                                      \
+											    "?[6-"                                      \
+											    "9]*'"                                      \
+											    " THE"                                      \
+											    "N"                                         \
+											    " " BEFORE(column) " || substr(" DIGITS(    \
+												column) ", 1, 4) || '9' ||"             \
+													" substr(" DIGITS(              \
+													    column) ", 5) ELSE " column \
+														    " END"
+
+/* A person's ID, in a form's parameters or in the data of Event Streams. */
+#define ALIAS                                                                 \
+	"coalesce(json_extract(extra, '$.ExternalUserId'),"                   \
+	" json_extract(extra, '$.data.externalUserId'), json_extract(extra, " \
+	"'$.data.external_user_id'))"
 
 /* The table optout, and which evidence changed a state, from the evidence. */
 #define DERIVE_OPTOUTS                                                                      \
@@ -431,11 +444,10 @@ static const char *const steps[] = {
     "CREATE TABLE signature(key BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;"
 
     "CREATE TABLE person(alias TEXT PRIMARY KEY, number TEXT NOT NULL) STRICT, WITHOUT ROWID;"
-    "INSERT INTO person SELECT 'whatsapp:' || json_extract(extra, '$.ExternalUserId'), " PERSON_OF(
+    "INSERT INTO person SELECT 'whatsapp:' || " ALIAS ", " PERSON_OF(
 	"peer") " FROM event WHERE peer LIKE 'whatsapp:+%'"
-		" AND extra LIKE '%ExternalUserId%' AND json_valid(extra)"
-		" AND json_extract(extra, '$.ExternalUserId') <> '' ORDER BY seq ON CONFLICT DO "
-		"NOTHING;"
+		" AND extra LIKE '%External%User%Id%' AND json_valid(extra)"
+		" AND " ALIAS " <> '' ORDER BY seq ON CONFLICT DO NOTHING;"
 		"UPDATE message SET peer = " PERSON_OF("peer") " WHERE " HAS_FORMS(
 		    "peer") ";"
 			    "UPDATE reply SET peer = " PERSON_OF("peer") " WHERE " HAS_FORMS(

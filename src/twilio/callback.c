@@ -247,6 +247,7 @@ callback_read(const struct form *form, enum route_kind route)
 	    .account = filled(values[ACCOUNT]),
 	    .from = filled(values[FROM]),
 	    .to = filled(values[TO]),
+	    .alias = filled(form_get(form, SLICE("ExternalUserId"))),
 	    .service = filled(values[SERVICE]),
 	    .body = values[BODY],
 	    .done_date = filled(values[DONE_DATE]),

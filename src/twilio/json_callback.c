@@ -29,6 +29,7 @@ static const struct {
     {"to", ANY, offsetof(struct callback, to)},
     {"fromnumber", REASSIGNED, offsetof(struct callback, from)},
     {"tonumber", REASSIGNED, offsetof(struct callback, to)},
+    {"externaluserid", MESSAGES, offsetof(struct callback, alias)},
     {"messagingservicesid", ANY, offsetof(struct callback, service)},
     {"messagestatus", MESSAGES, offsetof(struct callback, status)},
     {"eventtype", CLICKS, offsetof(struct callback, status)},
@@ -314,7 +315,8 @@ field_says(struct callback *callback, size_t row, const struct json_t *value)
 	if (text.ptr == NULL)
 		return is_silent(value);
 	/* Of these an event keeps no more than what follows from them. */
-	if (field == &callback->payload || field == &callback->status_url)
+	if (field == &callback->payload || field == &callback->status_url ||
+	    field == &callback->alias)
 		return text.len == 0;
 	bool reply = callback->kind == CALLBACK_INBOUND;
 	if ((field == &callback->opt_out || field == &callback->original) && text.len > 0 && !reply)

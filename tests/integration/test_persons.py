@@ -1,12 +1,13 @@
 """One person has several addresses: two forms of a number in Mexico, Argentina and Brazil, and in
 WhatsApp an ID in place of the number. Replies and opt-outs are the person's."""
 
+import json
 import sqlite3
 from urllib.parse import quote
 
 import pytest
 
-from harness import new_sid, reply_params, status_params, target_for
+from harness import ACCOUNT, new_sid, reply_params, signed_json, status_params, target_for
 
 A = "1700000001_20240101"
 SENDER = "whatsapp:+15017122661"
@@ -78,6 +79,50 @@ def test_an_id_is_its_number_once_a_message_named_both(daemon, order):
     daemon.audit()
     daemon.cli("rebuild")
     daemon.audit()
+
+
+def told_by_stream(daemon, sid, sender, body, **more):
+    """An inbound message as Event Streams tells it."""
+    daemon.ask(signed_json("/sms/twilio", [{
+        "specversion": "1.0", "type": "com.twilio.messaging.inbound-message.received",
+        "source": "/x", "id": f"EZ{sid[2:]}", "time": "2026-11-26T10:00:00Z",
+        "data": {"messageSid": sid, "accountSid": ACCOUNT, "from": sender, "to": SENDER,
+                 "body": body, **more}}]))
+
+
+@pytest.mark.parametrize("name", ["externalUserId", "external_user_id"])
+@pytest.mark.parametrize("order", ["number first", "ID first"])
+def test_an_id_that_event_streams_names_is_its_number(daemon, order, name):
+    number = "whatsapp:+5215512345678"
+    sid = text(daemon, number)
+    named, stopped = new_sid(), new_sid()
+    steps = [lambda: told_by_stream(daemon, named, number, "hello", **{name: ID}),
+             lambda: told_by_stream(daemon, stopped, f"whatsapp:{ID}", "STOP", **{name: ID})]
+    if order == "ID first":
+        steps.reverse()
+    for step in steps:
+        step()
+    for reply in (named, stopped):
+        assert answers(daemon, reply) == [(b"latest", sid.encode())]
+    assert [state(daemon, address) for address in (number, f"whatsapp:{ID}")] == ["out", "out"]
+    assert [json.loads(extra)["data"][name] for extra, in daemon.sql(
+        "SELECT extra FROM event WHERE type = 'Replied'")] == [ID, ID]
+    daemon.audit()
+
+
+def test_a_reply_that_is_told_again_with_the_number_answers_what_the_number_got(daemon):
+    number = "whatsapp:+15551230001"
+    sid = text(daemon, number)
+    reply = new_sid()
+    told_by_stream(daemon, reply, f"whatsapp:{ID}", "STOP")
+    assert answers(daemon, reply) == [(b"none", None)]
+    daemon.keep("/sms/twilio", {**reply_params(reply, "STOP", From=number, To=SENDER),
+                                "ExternalUserId": ID}, 200)
+    assert answers(daemon, reply) == [(b"latest", sid.encode())]
+    assert state(daemon, f"whatsapp:{ID}") == state(daemon, number) == "out"
+    daemon.audit()
+    daemon.cli("rebuild")
+    assert answers(daemon, reply) == [(b"latest", sid.encode())]
 
 
 def test_an_id_that_no_message_named_with_a_number_is_a_person_of_its_own(daemon):

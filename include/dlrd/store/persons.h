@@ -29,9 +29,10 @@ must_check enum result persons_find(
     struct persons *persons, struct slice peer, struct person *out_person);
 
 /* Takes the alias that the event tells of its peer, and moves what is kept under it: messages,
- * replies (which are noted to be settled) and consents. */
+ * replies (which are noted to be settled) and consents. *out_moved: whether it was new, so that a
+ * message that was read before may have another peer. */
 must_check enum result persons_learn(struct persons *persons, const struct event *event,
-    struct replies *replies, struct consents *consents);
+    struct replies *replies, struct consents *consents, bool *out_moved);
 
 void person_done(struct person *person);
 

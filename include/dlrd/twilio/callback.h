@@ -44,6 +44,7 @@ struct callback {
 				 called */
 	struct slice account; /* AccountSid */
 	struct slice from, to;
+	struct slice alias;      /* ExternalUserId: an ID of the person, by a channel */
 	struct slice service;    /* MessagingServiceSid */
 	struct slice body;       /* Body; perhaps present and empty */
 	struct slice done_date;  /* RawDlrDoneDate */
