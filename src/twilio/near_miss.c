@@ -70,6 +70,7 @@ static const struct {
     PHRASE("leave me alone"),
     PHRASE("no more messages"),
     PHRASE("no more texts"),
+    PHRASE_IN("no more", SHORT),
     PHRASE("not interested"),
     {SLICE_INIT("STOP"), L" stop ", SIZE_MAX},
     {SLICE_INIT("STOPALL"), L" stopall ", SIZE_MAX},
@@ -126,6 +127,10 @@ static const struct {
     PHRASE("anular suscripcion"),
     PHRASE("cancelar suscripcion"),
     PHRASE("no mas mensajes"),
+    PHRASE("no me manden"),
+    PHRASE("ya no quiero"),
+    PHRASE_IN("no mas", SHORT),
+    PHRASE_IN("anular", SHORT),
     PHRASE("no quiero mas"),
     PHRASE("no me escriban"),
     PHRASE("no me envien"),
@@ -138,6 +143,7 @@ static const struct {
     PHRASE("quitenme"),
     PHRASE_IN("baja", SHORT),
     PHRASE_IN("parar", SHORT), /* Portuguese, too */
+    PHRASE_IN("para", ALONE),
     PHRASE_IN("paren", SHORT),
     PHRASE_IN("detener", SHORT),
     PHRASE_IN("cancelar", SHORT),
@@ -161,6 +167,7 @@ static const struct {
     PHRASE("me tire"),
     PHRASE("numero errado"),
     PHRASE_IN("pare", ALONE),
+    PHRASE_IN("chega", ALONE),
     PHRASE_IN("sair", SHORT),
     PHRASE_IN("remover", SHORT),
     PHRASE_IN("excluir", SHORT),
@@ -179,6 +186,8 @@ static const struct {
     PHRASE_IN("annulla", SHORT),
     PHRASE_IN("rimuovi", SHORT),
     PHRASE_IN("disdici", SHORT),
+    PHRASE("smettila"),
+    PHRASE("smettetela"),
 
     /* German */
     PHRASE("stopp"),
@@ -198,12 +207,14 @@ static const struct {
     PHRASE_IN("aufhoren", SHORT),
     PHRASE_IN("aufhoeren", SHORT),
     PHRASE_IN("abbrechen", SHORT),
+    PHRASE_IN("nicht mehr", SHORT),
 
     /* Dutch */
     PHRASE("afmelden"),
     PHRASE("uitschrijven"),
     PHRASE("geen berichten"),
     PHRASE("geen sms"),
+    PHRASE("stopzetten"),
     PHRASE("verkeerd nummer"),
     PHRASE_IN("verwijderen", SHORT),
     PHRASE_IN("verwijder", SHORT),
@@ -223,7 +234,9 @@ static const struct {
     PHRASE("lopettakaa"),
     PHRASE("peruuta"),
     PHRASE("vaara numero"),
+    PHRASE("stoppa"),
     PHRASE_IN("sluta", SHORT),
+    PHRASE_IN("slut", ALONE),
     PHRASE_IN("avslutt", SHORT),
     PHRASE_IN("seis", ALONE),
 
@@ -255,6 +268,7 @@ static const struct {
     PHRASE("отписка"),
     PHRASE("отписаться"),
     PHRASE("отпишите"),
+    PHRASE("отпишись"),
     PHRASE("отмена"),
     PHRASE("хватит"),
     PHRASE("не пишите"),
@@ -291,6 +305,7 @@ static const struct {
     PHRASE_IN("huy", ALONE),
 
     /* Chinese, Japanese, Korean, Thai */
+    PHRASE_IN("td", ALONE),
     CHARACTERS("退订"),
     CHARACTERS("退訂"),
     CHARACTERS("停止"),

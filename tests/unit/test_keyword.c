@@ -484,7 +484,8 @@ an_opt_out_in_another_language_is_a_near_miss(void **state)
 	    "Отписаться", "ВІДПИСАТИСЯ", "ΣΤΟΠ", "Διαγραφή", "إيقاف", "הסר", "बंद", "रोकें",
 	    "Berhenti", "TỪ CHỐI", "Dừng", "退订", "请退订谢谢", "停止してください",
 	    "수신거부 부탁", "หยุดส่ง", "Take me off the list", "not interested",
-	    "don't send me these"};
+	    "don't send me these", "no more", "No más", "no me manden más mensajes", "PARA",
+	    "chega", "smettila", "bitte nicht mehr schreiben", "Stoppa", "SLUT", "отпишись", "TD"};
 	for (size_t i = 0; i < COUNT_OF(bodies); i++) {
 		struct slice found = keywords_near_miss(NULL, slice_of(bodies[i]));
 		if (found.len == 0)
@@ -502,7 +503,8 @@ an_ordinary_text_in_another_language_is_none(void **state)
 	    "Palo Alto is where I live", "vamos parar em casa depois do trabalho", "ja bitte",
 	    "Ich komme um acht", "да, спасибо", "はい、お願いします", "好的谢谢", "네 감사합니다",
 	    "نعم شكرا", "how do I remove the cover from it", "subscribe me", "parade", "stoppage",
-	    "arretons"};
+	    "arretons", "is there no more of it in the shop", "para mi hermana y para mí",
+	    "no mas de dos por favor, una azul", "chega que horas o pedido"};
 	for (size_t i = 0; i < COUNT_OF(bodies); i++)
 		assert_near_miss(NULL, bodies[i], NULL);
 }
