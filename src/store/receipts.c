@@ -696,7 +696,8 @@ keep(struct store *store, const struct event *event, const struct message_row *r
 		result = names_campaign_of(store->names, tagset.id, &tagset.campaign_id);
 	}
 	struct slice signature = SLICE_NONE;
-	if (row->id != 0 && !store->request.is_noted && signatures_is_reachable(event))
+	if (row->id != 0 && !store->request.is_noted &&
+	    signatures_is_reachable(event, &store->request))
 		signature = request_signature_key(&store->request);
 	else if (result == RESULT_OK)
 		result = signatures_note(store->signatures, &store->request);

@@ -1,7 +1,6 @@
 #include "dlrd/store/signatures.h"
 
 #include "dlrd/twilio/callback.h"
-#include "dlrd/twilio/signature.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 struct signatures {
 	sqlite3 *db;
 	sqlite3_stmt *find, *note, *of_message;
+	int64_t has_any; /* 0: the table is empty, as where callbacks are forms alone */
 };
 
 enum result
@@ -18,7 +18,9 @@ signatures_open(sqlite3 *db, struct signatures **out_signatures)
 	if (signatures == NULL)
 		return RESULT_NO_MEMORY;
 	signatures->db = db;
-	int code = sql_prepare(db, "SELECT 1 FROM signature WHERE key = ?1", &signatures->find);
+	int code = sql_number(db, "SELECT EXISTS (SELECT 1 FROM signature)", &signatures->has_any);
+	if (code == SQLITE_OK)
+		code = sql_prepare(db, "SELECT 1 FROM signature WHERE key = ?1", &signatures->find);
 	if (code == SQLITE_OK)
 		code = sql_prepare(db, "INSERT INTO signature VALUES(?1) ON CONFLICT DO NOTHING",
 		    &signatures->note);
@@ -56,11 +58,11 @@ signatures_begin(
     struct signatures *signatures, struct slice signature, struct request_signature *out_request)
 {
 	struct request_signature request = {.is_known = signature.len > 0};
-	uint8_t hash[SIGNATURE_FINGERPRINT_SIZE];
 	enum result result = RESULT_OK;
-	if (request.is_known) {
-		signature_fingerprint(&signature, 1, hash);
-		memcpy(request.key, hash, sizeof request.key);
+	if (request.is_known)
+		memcpy(request.key, signature.ptr,
+		    signature.len < sizeof request.key ? signature.len : sizeof request.key);
+	if (request.is_known && signatures->has_any != 0) {
 		sql_bind_bytes(signatures->find, 1, request_signature_key(&request));
 		result = has_row(signatures->find, &request.is_noted);
 	}
@@ -104,8 +106,10 @@ signatures_check(struct signatures *signatures, const struct event *event, struc
 	enum result result = RESULT_OK;
 	struct slice rest = event->signed_text, sid;
 	while (result == RESULT_OK && !request->is_replay && (sid = take_sid(&rest)).ptr != NULL) {
-		if (slice_equal(sid, own))
+		if (slice_equal(sid, own)) {
+			request->names_own = true;
 			continue;
+		}
 		sql_bind_text(signatures->of_message, 1, sid);
 		sql_bind_bytes(signatures->of_message, 2, request_signature_key(request));
 		result = has_row(signatures->of_message, &request->is_replay);
@@ -127,15 +131,9 @@ contains(struct slice text, struct slice part)
 
 /* With bodySHA256 the signature covers the URL alone, and the hash the rest. */
 bool
-signatures_is_reachable(const struct event *event)
+signatures_is_reachable(const struct event *event, const struct request_signature *request)
 {
-	struct slice rest = event->signed_text, sid;
-	if (contains(event->signed_text, SLICE("bodySHA256=")))
-		return false;
-	while ((sid = take_sid(&rest)).ptr != NULL)
-		if (slice_equal(sid, event->message))
-			return true;
-	return false;
+	return request->names_own && !contains(event->signed_text, SLICE("bodySHA256="));
 }
 
 enum result
@@ -145,6 +143,7 @@ signatures_note(struct signatures *signatures, struct request_signature *request
 		return RESULT_OK;
 	sql_bind_bytes(signatures->note, 1, request_signature_key(request));
 	int code = sql_run(signatures->note);
+	signatures->has_any = 1;
 	request->is_noted = code == SQLITE_OK;
 	return sql_result(code);
 }

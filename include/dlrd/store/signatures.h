@@ -4,12 +4,13 @@
  * request can be divided otherwise, sent as GET or as another type, and its signature still
  * verifies. Only the signature tells that it is the same request. A genuine retry has it, too.
  *
- * A signature is kept as a key, the beginning of its hash; the account is not part of it, since
- * accounts may have the same token. An index of all keys would cost each receipt a write to a page
- * of its own. But all divisions of a request have the same signed text, and a receipt's MessageSid
- * is in that. So its key is in its event, which the SIDs of the text lead to, and only these keys
- * are in the table: of requests whose signed text has no SID of a message that they changed (JSON,
- * which a hash binds, and what is Unrecognised), and of duplicates with a signature of their own.
+ * A signature is kept as a key, its beginning: it is a hash itself. The account is not part of the
+ * key, since accounts may have the same token. An index of all keys would cost each receipt a write
+ * to a page of its own. But all divisions of a request have the same signed text, and a receipt's
+ * MessageSid is in that. So its key is in its event, which the SIDs of the text lead to, and only
+ * these keys are in the table: of requests whose signed text has no SID of a message that they
+ * changed (JSON, which a hash binds, and what is Unrecognised), and of duplicates with a signature
+ * of their own.
  *
  * One thread, one connection, inside a transaction. */
 #ifndef DLRD_STORE_SIGNATURES_H
@@ -18,7 +19,8 @@
 #include "dlrd/model/event.h"
 #include "dlrd/store/sql.h"
 
-#define SIGNATURE_KEY_SIZE 16 /* of 10^9 signatures two have the same key once in 10^20 times */
+/* Characters of base64: of 10^9 signatures two have the same key once in 10^11 times. */
+#define SIGNATURE_KEY_SIZE 16
 
 /* The request in hand. */
 struct request_signature {
@@ -27,6 +29,7 @@ struct request_signature {
 	bool is_noted;   /* the key is in the table */
 	bool is_replay;  /* the key was counted before */
 	bool is_checked; /* is_replay is final */
+	bool names_own;  /* the signed text names the message of the event that was checked */
 };
 
 struct signatures;
@@ -42,8 +45,9 @@ must_check enum result signatures_begin(
 must_check enum result signatures_check(struct signatures *signatures, const struct event *event,
     struct slice own, struct request_signature *request);
 
-/* Whether every division of the event's request leads to the events of its message. */
-bool signatures_is_reachable(const struct event *event);
+/* Whether every division of the event's request leads to the events of its message. The event has
+ * been checked. */
+bool signatures_is_reachable(const struct event *event, const struct request_signature *request);
 
 /* Puts the key into the table, unless it is there. */
 must_check enum result signatures_note(
