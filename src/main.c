@@ -1,6 +1,7 @@
 /* main: the table of subcommands. Each is one file in cli/; design and reading order are in
  * README.md. */
 #define _DEFAULT_SOURCE
+#include "dlrd/base/sqlite_recovery.h"
 #include "dlrd/cli/cli.h"
 
 #include <fcntl.h>
@@ -49,6 +50,7 @@ main(int count, char **words)
 	/* Before any token is read: no core dump, and in /proc nothing but for root. */
 	prctl(PR_SET_DUMPABLE, 0);
 	open_standard_files();
+	sqlite_count_no_memory();
 	setlocale(LC_CTYPE, "");
 	if (count < 2) {
 		print_help(stderr);

@@ -30,3 +30,9 @@ sqlite_recover_alone(const char *path, int busy_ms, struct failure *failure)
 	sqlite3_close_v2(db);
 	return result;
 }
+
+void
+sqlite_count_no_memory(void)
+{
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}

@@ -13,4 +13,8 @@
  * is open. */
 must_check enum result sqlite_recover_alone(const char *path, int busy_ms, struct failure *failure);
 
+/* Makes SQLite count none of its memory, which takes a lock at each allocation. Before any other
+ * call of SQLite's; once. */
+void sqlite_count_no_memory(void);
+
 #endif
