@@ -122,6 +122,13 @@ add_candidate(void *context, const struct consent_row *row)
 		candidates->on_row(candidates->context, row);
 }
 
+/* Within a country a 0 may be dialled in front of a number, which does not end in it then. */
+static struct slice
+without_trunk_zero(struct slice digits)
+{
+	return slice_starts_with(digits, SLICE("0")) ? slice_from(digits, 1) : digits;
+}
+
 enum result
 optouts_candidates(struct store_reader *reader, const struct address_spellings *spellings,
     int64_t at_us, consent_fn on_row, void *context, size_t *out_count)
@@ -130,10 +137,13 @@ optouts_candidates(struct store_reader *reader, const struct address_spellings *
 	const struct optout_filter filter = {.at_us = at_us, .limit = OPTOUT_CANDIDATES_MAX * 50};
 	struct candidates candidates = {
 	    .channel = spellings->channel, .on_row = on_row, .context = context};
+	const struct slice endings[] = {
+	    spellings->bare_digits, without_trunk_zero(spellings->bare_digits)};
 	enum result result = RESULT_OK;
-	if (spellings->bare_digits.len >= OPTOUT_ENDING_MIN)
-		result = store_read_optouts_ending(
-		    reader, spellings->bare_digits, &filter, add_candidate, &candidates);
+	for (size_t i = 0; i < 2 && result == RESULT_OK && candidates.count == 0; i++)
+		if (endings[i].len >= OPTOUT_ENDING_MIN)
+			result = store_read_optouts_ending(
+			    reader, endings[i], &filter, add_candidate, &candidates);
 	if (result == RESULT_OK && candidates.number.failed)
 		result = RESULT_NO_MEMORY;
 	buffer_done(&candidates.number);

@@ -219,8 +219,6 @@ show_candidates(struct query *query, const struct cli_command *command,
 		output_free(output);
 	if (result != RESULT_OK)
 		return query_failure(query, command, result);
-	if (count == 0 && !spellings->is_address)
-		return cli_usage_error(command, "give " ADDRESS_EXPECTED);
 	if (count == 0)
 		return cli_failure(command,
 		    OPTOUT_NO_COUNTRY "; no number in the ledger ends in these digits",

@@ -26,7 +26,8 @@ must_check enum result optouts_find(struct store_reader *reader,
 #define OPTOUT_CANDIDATES_MAX 20
 
 /* Reports the states of each number in the ledger that ends in the bare digits of spellings, behind
- * the same channel if there is one, by number. *out_count is how many numbers. */
+ * the same channel if there is one, by number; if none does, in those without a 0 in front, which
+ * is dialled within a country alone. *out_count is how many numbers. */
 must_check enum result optouts_candidates(struct store_reader *reader,
     const struct address_spellings *spellings, int64_t at_us, consent_fn on_row, void *context,
     size_t *out_count);
