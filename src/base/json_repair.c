@@ -390,8 +390,9 @@ skip_separators(struct json_pieces *pieces)
 		pieces->at = BYTE_ORDER_MARK.len;
 	for (; pieces->at < pieces->text.len; pieces->at++) {
 		char byte = pieces->text.ptr[pieces->at];
-		if (byte == '[' && !pieces->in_array)
-			pieces->in_array = true;
+		/* Behind an array that a bracket too many has closed its elements go on. */
+		if ((byte == '[' || (byte == ',' && pieces->had_array)) && !pieces->in_array)
+			pieces->in_array = pieces->had_array = true;
 		else if (byte == ']' && pieces->in_array)
 			pieces->in_array = false;
 		else if (!is_space(byte) && !(byte == ',' && pieces->in_array))
@@ -433,9 +434,10 @@ end_by_brackets(const struct json_pieces *pieces, struct scan scan)
 	return scan.depth == 0 ? scan.text.len : 0;
 }
 
-/* The offset of the comma in "}," that the offset is behind; 0 if it is behind something else. */
+/* The offset of the comma that the offset is behind; 0 if it is behind something else.
+ * after_object: only if an object ends in front of the comma. */
 static size_t
-comma_before(struct slice text, size_t start, size_t at)
+comma_before(struct slice text, size_t start, size_t at, bool after_object)
 {
 	while (at > start && is_space(text.ptr[at - 1]))
 		at--;
@@ -444,7 +446,7 @@ comma_before(struct slice text, size_t start, size_t at)
 	size_t comma = at;
 	while (at > start && is_space(text.ptr[at - 1]))
 		at--;
-	return at > start && text.ptr[at - 1] == '}' ? comma : 0;
+	return at > start && (!after_object || text.ptr[at - 1] == '}') ? comma : 0;
 }
 
 /* Whether an object with members can be read at the offset, as an element of its own. That a text
@@ -467,12 +469,14 @@ object_begins(struct json_pieces *pieces, struct buffer *out, size_t at)
 
 /* The end of the unreadable element if the next one begins from start to end; 0 if none does. */
 static size_t
-end_by_next_object(struct json_pieces *pieces, struct buffer *out, size_t start, size_t end)
+end_by_next_object(
+    struct json_pieces *pieces, struct buffer *out, size_t start, size_t end, bool after_object)
 {
 	uint64_t retried_max = RETRY_FACTOR * (uint64_t)pieces->text.len;
 	for (size_t at = start; at < end && pieces->retried < retried_max; at++) {
-		size_t comma =
-		    pieces->text.ptr[at] == '{' ? comma_before(pieces->text, start, at) : 0;
+		size_t comma = pieces->text.ptr[at] == '{'
+				   ? comma_before(pieces->text, start, at, after_object)
+				   : 0;
 		if (comma > 0 && object_begins(pieces, out, at))
 			return comma;
 	}
@@ -485,15 +489,24 @@ static size_t
 end_of_unreadable(struct json_pieces *pieces, const struct scan *scan, size_t start)
 {
 	size_t len = pieces->text.len, behind = scan->at < len ? scan->at + 1 : len;
+	if (!pieces->in_array && pieces->had_array && pieces->text.ptr[start] == ']') {
+		while (start < len && pieces->text.ptr[start] == ']')
+			start++;
+		return start;
+	}
 	if (!pieces->in_array && pieces->text.ptr[start] != '{')
 		return len;
-	size_t end = end_by_next_object(pieces, scan->out, scan->text_at, behind);
+	/* Where a member's name should be no object stands, and in a text quotes are escaped. */
+	while (behind < len &&
+	       (is_space(pieces->text.ptr[behind - 1]) || pieces->text.ptr[behind - 1] == ','))
+		behind++;
+	size_t end = end_by_next_object(pieces, scan->out, scan->text_at, behind, false);
 	if (end == 0 && pieces->retried < RETRY_FACTOR * (uint64_t)len) {
 		end = end_by_brackets(pieces, *scan);
 		pieces->retried += (end == 0 ? len : end) - scan->at;
 	}
 	if (end == 0)
-		end = end_by_next_object(pieces, scan->out, scan->text_at, len);
+		end = end_by_next_object(pieces, scan->out, scan->text_at, len, true);
 	return end == 0 ? len : end;
 }
 

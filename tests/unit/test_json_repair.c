@@ -208,6 +208,7 @@ assert_pieces(struct slice body, const char *expected)
 #define ONE "{\"a\":\"1\"}"
 #define TWO "{\"b\":{\"c\":[{\"d\":2},{\"e\":3}]}}"
 #define BOTH "+" ONE "\n+" TWO "\n"
+#define BOTH_BACK "+" TWO "\n+" ONE "\n"
 
 static void
 a_body_is_taken_element_by_element(void **state)
@@ -266,7 +267,8 @@ a_missing_quote_or_bracket_does_not_swallow_the_next_element(void **state)
 {
 	(void)state;
 	static const char *const bad[] = {"{\"a\":\"x}", "{\"a\":x\"}", "{\"a:1}", "{a\":1}",
-	    "{\"a\":{\"b\":1}", "{\"a\":[1}", "{\"a\":{\"b\":]}}", "{\"a\":\"x},{\"y\":{}}"};
+	    "{\"a\":{\"b\":1}", "{\"a\":[1}", "{\"a\":{\"b\":]}}", "{\"a\":1", "{\"a\":\"x\"",
+	    "{\"a\":\"x", "{\"a\":1,", "{\"c\":{\"a\":1,\"b\":\"", "{\"a\":\"x},{\"y\":{}}"};
 	for (size_t i = 0; i < COUNT_OF(bad); i++) {
 		char body[256], expected[256];
 		snprintf(body, sizeof body, "[" ONE ",%s , " TWO "," ONE "]", bad[i]);
@@ -279,6 +281,15 @@ a_missing_quote_or_bracket_does_not_swallow_the_next_element(void **state)
 	/* two of them, so that quotes are even again */
 	assert_pieces(SLICE("[{\"a\":\"x}," TWO ",{\"b\":\"y}," ONE "]"),
 	    "-{\"a\":\"x}\n+" TWO "\n-{\"b\":\"y}\n+" ONE "\n");
+}
+
+static void
+a_bracket_too_many_does_not_end_the_elements(void **state)
+{
+	(void)state;
+	assert_pieces(SLICE("[" ONE "]," TWO "," ONE "]"), "+" ONE "\n" BOTH_BACK);
+	assert_pieces(SLICE("[]]," ONE " ,\n" TWO "]"), "-]\n" BOTH);
+	assert_pieces(SLICE("[]," ONE "]," TWO "]"), BOTH);
 }
 
 static void
@@ -450,6 +461,7 @@ main(void)
 	    cmocka_unit_test(whole_elements_count_in_a_body_that_is_cut),
 	    cmocka_unit_test(an_unreadable_element_leaves_its_siblings),
 	    cmocka_unit_test(a_missing_quote_or_bracket_does_not_swallow_the_next_element),
+	    cmocka_unit_test(a_bracket_too_many_does_not_end_the_elements),
 	    cmocka_unit_test(a_persons_text_never_becomes_an_element),
 	    cmocka_unit_test(what_comes_behind_a_body_is_an_element_of_its_own),
 	    cmocka_unit_test(what_is_nested_too_deep_is_kept_as_its_text),

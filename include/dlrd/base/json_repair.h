@@ -42,13 +42,15 @@ struct json_pieces {
 	struct slice text;
 	size_t at;        /* bytes done */
 	bool in_array;    /* the elements of an array at the top are pieces of their own */
+	bool had_array;   /* one has begun, and perhaps closed */
 	uint64_t retried; /* bytes read again in search of the next element */
 };
 
 /* Takes the next element of a body: one of the array that it is, or the body itself, or what comes
  * behind that. The value of a readable one is all that out has then. Elements next to an unreadable
  * one are found: they begin where its brackets close or, if these do not match, with the next
- * object that can be read behind "},". RESULT_NOT_FOUND at the end; RESULT_NO_MEMORY. */
+ * object that can be read, which stands behind a comma where the damage is seen, or behind "},".
+ * RESULT_NOT_FOUND at the end; RESULT_NO_MEMORY. */
 must_check enum result json_pieces_next(
     struct json_pieces *pieces, struct buffer *out, struct json_piece *out_piece);
 
