@@ -28,11 +28,11 @@ static const char optouts_sql[] = EVIDENCE_COLUMNS
 		   ":limit";
 
 /* Of one number the primary key finds it. */
-static const char optouts_of_number_sql[] =
-    EVIDENCE_COLUMNS " FROM optout o JOIN consent l ON l.seq = o.consent_seq" EVIDENCE_JOINS
-		     " WHERE o.number = " PERSON " AND o.consent_seq > :after" IN_SCOPE(
-			 "o.scope") " AND (:state IS NULL OR o.state = :state)"
-				    " ORDER BY o.scope LIMIT :limit";
+static const char optouts_of_number_sql[] = EVIDENCE_COLUMNS
+    " FROM optout o JOIN consent l ON l.seq = o.consent_seq" EVIDENCE_JOINS
+    " WHERE o.number = " PERSON
+    " AND o.consent_seq > :after" IN_SCOPE("o.scope") " AND (:state IS NULL OR o.state = :state)"
+						      " ORDER BY o.scope LIMIT :limit";
 
 #define ENDING "substr(number, -7) = substr(:digits, -7) AND number LIKE '%' || :digits"
 
@@ -68,8 +68,8 @@ static const char past_optouts_ending_sql[] = EVIDENCE_COLUMNS
     " JOIN consent l ON l.seq = o.last" EVIDENCE_JOINS " ORDER BY l.number, l.scope LIMIT :limit";
 
 static const char evidence_sql[] =
-    EVIDENCE_COLUMNS " FROM consent l" EVIDENCE_JOINS
-		     " WHERE l.number = " PERSON " AND l.time_us <= :at ORDER BY l.seq";
+    EVIDENCE_COLUMNS " FROM consent l" EVIDENCE_JOINS " WHERE l.number = " PERSON
+		     " AND l.time_us <= :at ORDER BY l.seq";
 
 static const char changes_sql[] =
     EVIDENCE_COLUMNS " FROM consent l" EVIDENCE_JOINS

@@ -343,8 +343,9 @@ static void
 what_is_no_alert_keeps_an_alerts_parameters_beside(void **state)
 {
 	(void)state;
-	static const char *const odd[] = {("Sid=" NO1), "Sid=NO1&Level=ERROR", "Sid=CA1&Level=ERROR",
-	    "Sid=NO-1&Level=ERROR", "Level=ERROR&Payload=x", "Sid=&Level=ERROR"};
+	static const char *const odd[] = {("Sid=" NO1), "Sid=NO1&Level=ERROR",
+	    "Sid=CA1&Level=ERROR", "Sid=NO-1&Level=ERROR", "Level=ERROR&Payload=x",
+	    "Sid=&Level=ERROR"};
 	for (size_t i = 0; i < COUNT_OF(odd); i++)
 		assert_int_equal(kind_of(odd[i], ROUTE_AUTO), CALLBACK_UNRECOGNISED);
 	assert_int_equal(

@@ -52,9 +52,9 @@ struct event {
 	/* What its request's signature covers behind the path: the query, without its escapes, and
 	 * a form's parameters, sorted. For finding the SIDs in it, wherever it was divided. */
 	struct slice signed_text;
-	struct slice person;   /* set by the store: the peer's address that is kept for the person */
-	struct slice alias;    /* ExternalUserId: another address of the peer, behind its channel */
-	struct slice occurred; /* when it happened, as the request says */
+	struct slice person; /* set by the store: the peer's address that is kept for the person */
+	struct slice alias;  /* ExternalUserId: another address of the peer, behind its channel */
+	struct slice occurred;  /* when it happened, as the request says */
 	int64_t left_us;        /* set by the store: event_left_us */
 	struct slice reference; /* what tells an event without a message from another */
 	bool stream;            /* told by Event Streams, and perhaps by a callback, too */
