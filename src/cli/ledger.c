@@ -1,7 +1,7 @@
 #include "dlrd/cli/ledger.h"
 
 #include "dlrd/base/clock.h"
-#include "dlrd/journal/journal.h"
+#include "dlrd/journal/journal_reader.h"
 #include "dlrd/store/reader.h"
 #include "dlrd/store/store.h"
 

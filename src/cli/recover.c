@@ -5,7 +5,7 @@
 #include "dlrd/daemon/gap.h"
 #include "dlrd/daemon/lock.h"
 #include "dlrd/daemon/settings.h"
-#include "dlrd/journal/journal.h"
+#include "dlrd/journal/journal_reader.h"
 #include "dlrd/projector/decoder.h"
 #include "dlrd/store/recovered.h"
 #include "dlrd/store/salvage.h"

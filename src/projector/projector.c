@@ -4,7 +4,7 @@
 #include "dlrd/base/clock.h"
 #include "dlrd/base/disk.h"
 #include "dlrd/base/log.h"
-#include "dlrd/journal/journal.h"
+#include "dlrd/journal/journal_reader.h"
 #include "dlrd/projector/decoder.h"
 #include "dlrd/projector/opener.h"
 #include "dlrd/projector/tally.h"

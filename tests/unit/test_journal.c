@@ -1,7 +1,7 @@
 /* journal: numbered without gaps, never twice, and never another program's file. */
 #include "testing.h"
 
-#include "dlrd/journal/journal.h"
+#include "dlrd/journal/journal_reader.h"
 
 #include <sqlite3.h>
 #include <sys/stat.h>

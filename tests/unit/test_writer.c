@@ -2,6 +2,7 @@
 #include "testing.h"
 
 #include "dlrd/base/clock.h"
+#include "dlrd/journal/journal_reader.h"
 #include "dlrd/journal/writer.h"
 
 #include <pthread.h>

@@ -9,7 +9,7 @@
  * failed fsync is never tried again on the same handle: after RESULT_IO the entries of that append
  * may or may not exist later, and journal_reopen must be called before the next one.
  *
- * A struct journal belongs to one thread, a struct journal_reader to another. Nothing here logs. */
+ * A struct journal belongs to one thread. Readers: journal_reader.h. Nothing here logs. */
 #ifndef DLRD_JOURNAL_JOURNAL_H
 #define DLRD_JOURNAL_JOURNAL_H
 
@@ -136,32 +136,5 @@ const char *journal_error(const struct journal *journal);
 
 /* Accepts NULL. Readers must be closed before. */
 void journal_close(struct journal *journal);
-
-struct journal_reader;
-
-must_check enum result journal_reader_open(
-    const char *path, struct journal_reader **out_reader, struct failure *failure);
-
-/* Sees one entry, whose slices are good during the call. Not RESULT_OK stops the reading. */
-typedef enum result (*journal_entry_fn)(void *context, const struct journal_entry *entry);
-
-/* Hands out at most entries_max entries after after_seq, in order. Gives the callback's result
- * where that is not RESULT_OK. */
-must_check enum result journal_reader_read(struct journal_reader *reader, uint64_t after_seq,
-    size_t entries_max, journal_entry_fn on_entry, void *context);
-
-/* The oldest and the newest entry's number; 0: none. */
-must_check enum result journal_reader_range(
-    struct journal_reader *reader, uint64_t *out_first_seq, uint64_t *out_last_seq);
-
-/* The newest entry's number (0: none), and the arrival time of the first entry after after_seq (0:
- * none). */
-must_check enum result journal_reader_tail(struct journal_reader *reader, uint64_t after_seq,
-    uint64_t *out_last_seq, int64_t *out_next_us);
-
-/* SQLite's words for the last failure. Borrowed until the next call. */
-const char *journal_reader_error(const struct journal_reader *reader);
-
-void journal_reader_close(struct journal_reader *reader);
 
 #endif
