@@ -302,6 +302,10 @@ take_key(void *context, struct slice section, struct slice key, struct slice val
 	write_section(normal, word, name, named && named_sections[kind].any_case);
 	enum result result = setting_lines_note(&loading->lines, normal, key, line, &why);
 	bool over_limit = result == RESULT_LIMIT;
+	/* Printed after "= " it would be a comment. */
+	if (result == RESULT_OK && key.ptr != NULL && slice_starts_with(value, SLICE(";")))
+		result = failure_set(&why, RESULT_INVALID,
+		    "a value cannot begin with \";\", which begins a comment");
 	if (result == RESULT_OK)
 		result = named ? named_sections[kind].take(loading, name, key, value, &why)
 			       : take_plain_key(loading, section, key, value, &why);

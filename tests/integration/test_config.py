@@ -48,6 +48,7 @@ def test_only_the_token_has_no_default(check):
 
 
 @pytest.mark.parametrize("line,section,key,words", [
+    ("[store]\ndirectory =;/var/lib/dlrd", "store", "directory", ["comment"]),
     ("[server]\nlisten_on = 1", "server", "listen_on", ["unknown key", "listen"]),
     ("[server]\nlisten = nowhere", "server", "listen", ["nowhere", "127.0.0.1:8080"]),
     ("[server]\nlisten = 127.0.0.1", "server", "listen", ["127.0.0.1"]),
@@ -90,7 +91,7 @@ def test_only_the_token_has_no_default(check):
     ("[callback /a]\ncampaign = {}", "callback /a", "campaign", ["{name}"]),
     ("[callback /a]\naccount = AC1", "callback /a", "account", ["32 hexadecimal"]),
     ("[server]\nbody_limit = 64k\nbody_limit = 128k", "server", "body_limit", ["twice"]),
-], ids=range(40))
+], ids=range(41))
 def test_each_mistake_is_told_with_file_line_section_and_key(check, line, section, key, words):
     text = "" if section == f"account {ACCOUNT}" else ACCOUNT_ONLY
     whole = f"{text}\n{line}\n"
