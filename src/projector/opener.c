@@ -14,7 +14,7 @@
 #define RETRY_US CLOCK_SECOND_US /* after an attempt that failed ... */
 #define RETRY_FACTOR 10          /* ... or this many times as long as the attempt took ... */
 #define RETRY_MAX_US (10 * 60 * CLOCK_SECOND_US) /* ... but no longer than this */
-#define QUIET_US (2 * CLOCK_SECOND_US)           /* shorter work is not reported */
+#define QUIET_US (CLOCK_SECOND_US / 2)           /* shorter work is not reported */
 #define REPORT_US (30 * CLOCK_SECOND_US)
 
 static void

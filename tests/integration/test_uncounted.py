@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from harness import (DLRD, SAMPLE_TARGET, SMALL, Closed, fill, new_sid, scaled, signed_post, status_params, until)
+from harness import (DLRD, SAMPLE_TARGET, SMALL, Closed, fill, new_sid, signed_post, status_params, until)
 
 SCHEMA_V1 = pathlib.Path(__file__).parent.parent / "unit" / "schema_v1.h"
 
@@ -366,7 +366,7 @@ def store_of_version_1(path, messages):
 @pytest.mark.skipif(SMALL, reason="needs work of some seconds")
 def test_a_migration_goes_on_behind_an_open_intake(make_daemon):
     daemon = make_daemon(start=False)
-    store_of_version_1(daemon.store / "dlrd.db", scaled(150_000, 150_000))
+    store_of_version_1(daemon.store / "dlrd.db", 300_000)
     daemon.spawn()
     until(lambda: accepts(daemon), 5, "the intake")
     until(lambda: answers(daemon), 5, "/readyz")
@@ -389,7 +389,7 @@ def test_a_migration_goes_on_behind_an_open_intake(make_daemon):
     until(lambda: answers(daemon), 5, "/readyz")
     until(lambda: daemon.api("/v1/campaigns").status == 200, 120, "the migration to end")
     daemon.settle()
-    assert delivered(daemon) >= 150_000
+    assert delivered(daemon) >= 300_000
 
 
 # --- dlrd recover ---
