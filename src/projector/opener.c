@@ -168,7 +168,7 @@ take_lookups(struct store *store, const struct projector_store_config *config, c
 		   : failure_set(failure, result, "%s: %s", path, store_error(store));
 }
 
-/* Readers share the index of the log, so they are closed before it is made anew. */
+/* Readers share the index of the log, so they are closed before it is rebuilt. */
 static bool
 keep_readers_out(struct opener *opener, bool out)
 {
@@ -183,7 +183,7 @@ take_recovered(struct opener *opener, struct failure *failure)
 	if (result == RESULT_OK)
 		log_line(LOG_INFO, "the store that 'dlrd recover' has built is in use; the damaged "
 				   "one is " STORE_FILE ".damaged");
-	opener->replacing = true; /* its cursor is another one */
+	opener->replacing = true; /* its cursor differs */
 	return result;
 }
 
@@ -221,8 +221,8 @@ opener_open(struct opener *opener)
 	if (opener->store != NULL || stopping || clock_monotonic_us() < opener->open_us)
 		return false;
 
-	/* They may have another file open, or this one without its log. A question in progress is
-	 * waited for. */
+	/* Readers may have another file open, or this one without its log. The next round tries
+	 * again if a question is in progress. */
 	if (!keep_readers_out(opener, true))
 		return false;
 	begin_progress(opener);
@@ -276,7 +276,7 @@ static void
 leave_store(struct opener *opener, bool moved)
 {
 	if (!keep_readers_out(opener, true))
-		return; /* they are asked for an answer at the moment: a second later, then */
+		return; /* a question is in progress: opener_look tries again in a second */
 	if (moved)
 		set_log_aside(opener);
 	store_abandon(opener->store);
@@ -300,7 +300,7 @@ opener_look(struct opener *opener)
 	}
 	switch (store_look(opener->store)) {
 	case STORE_IN_PLACE:
-		/* They were to leave files that are in place again. */
+		/* The files are in place again before the readers had left them. */
 		if (opener->readers_out)
 			keep_readers_out(opener, false);
 		opener->replacing = false;
