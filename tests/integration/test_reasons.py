@@ -77,7 +77,7 @@ def test_a_file_that_may_not_be_written_is_named(as_other_user, name):
 
 
 @needs_root
-@pytest.mark.skipif(SANITIZER, reason="a sanitizer has threads of its own")
+@pytest.mark.skipif(SANITIZER is not None, reason="a sanitizer has threads of its own")
 @pytest.mark.parametrize("threads", range(2, 9))
 def test_too_few_threads_are_named_as_that(as_other_user, threads):
     daemon, _ = as_other_user("prlimit", f"--nproc={threads}")
