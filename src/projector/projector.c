@@ -41,6 +41,7 @@
 #define FLOOD_PART 3
 #define REST_FACTOR 16
 #define REST_STEP_US (CLOCK_SECOND_US / 200)
+#define REST_QUIET_STEPS 6 /* without a callback: the flood has ended */
 #define CPUS_ENOUGH 4
 #define SLEEP_STEP_US (CLOCK_SECOND_US / 20)
 #define RETRY_US CLOCK_SECOND_US /* after a failure */
@@ -437,18 +438,22 @@ count_cpus(void)
 	return sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : CPUS_ENOUGH;
 }
 
-/* Rests after a full batch, as long as callbacks go on coming in. */
+/* Rests after a full batch, as long as callbacks arrive. The writer commits nothing during a
+ * checkpoint of the journal: that is not yet the end of a flood. */
 static void
 rest(struct projector *projector, int64_t worked_us)
 {
-	uint64_t seen = 0, last = atomic_load(&projector->journal_last);
-	for (int64_t rest_us = worked_us * REST_FACTOR; rest_us > 0 && last != seen;
-	     rest_us -= REST_STEP_US) {
+	uint64_t last = atomic_load(&projector->journal_last);
+	int quiet_steps = 0;
+
+	for (int64_t rest_us = worked_us * REST_FACTOR;
+	     rest_us > 0 && quiet_steps < REST_QUIET_STEPS; rest_us -= REST_STEP_US) {
 		if (atomic_load(&projector->stop_us) != 0)
 			return;
 		sleep_for(projector, REST_STEP_US);
-		seen = last;
-		last = atomic_load(&projector->journal_last);
+		uint64_t now = atomic_load(&projector->journal_last);
+		quiet_steps = now == last ? quiet_steps + 1 : 0;
+		last = now;
 	}
 }
 
