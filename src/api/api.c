@@ -1,9 +1,9 @@
 #include "dlrd/api/api.h"
 
-#include "dlrd/api/exchange.h"
 #include "dlrd/base/clock.h"
 #include "dlrd/base/socket.h"
 #include "dlrd/base/wipe.h"
+#include "exchange.h"
 
 #include <errno.h>
 #include <microhttpd.h>

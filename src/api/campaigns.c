@@ -1,7 +1,7 @@
-#include "dlrd/api/campaigns.h"
+#include "campaigns.h"
 
-#include "dlrd/api/list.h"
 #include "dlrd/api/report_text.h"
+#include "list.h"
 
 static void
 add_campaign(void *context, const struct campaign_row *row)

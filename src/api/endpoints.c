@@ -1,16 +1,16 @@
 #include "dlrd/api/endpoints.h"
 
-#include "dlrd/api/campaigns.h"
-#include "dlrd/api/errors.h"
-#include "dlrd/api/event_stream.h"
-#include "dlrd/api/events.h"
+#include "campaigns.h"
 #include "dlrd/api/optouts.h"
-#include "dlrd/api/providers.h"
 #include "dlrd/api/question.h"
 #include "dlrd/api/refusals.h"
-#include "dlrd/api/series.h"
-#include "dlrd/api/upkeep.h"
 #include "dlrd/twilio/url.h"
+#include "errors.h"
+#include "event_stream.h"
+#include "events.h"
+#include "providers.h"
+#include "series.h"
+#include "upkeep.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
-#include "dlrd/api/errors.h"
+#include "errors.h"
 
-#include "dlrd/api/list.h"
+#include "list.h"
 
 static void
 add_code(void *context, const struct catalogue_row *row)

@@ -1,4 +1,4 @@
-#include "dlrd/api/event_stream.h"
+#include "event_stream.h"
 
 #include "dlrd/api/report.h"
 #include "dlrd/api/report_text.h"

@@ -1,9 +1,9 @@
-#include "dlrd/api/events.h"
+#include "events.h"
 
-#include "dlrd/api/event_stream.h"
-#include "dlrd/api/list.h"
 #include "dlrd/api/report_text.h"
 #include "dlrd/base/clock.h"
+#include "event_stream.h"
+#include "list.h"
 
 /* --- the feed --- */
 

@@ -1,4 +1,4 @@
-#include "dlrd/api/exchange.h"
+#include "exchange.h"
 
 #include "dlrd/base/clock.h"
 

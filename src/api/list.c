@@ -1,4 +1,4 @@
-#include "dlrd/api/list.h"
+#include "list.h"
 
 #include "dlrd/api/report_text.h"
 

@@ -1,7 +1,7 @@
 #include "dlrd/api/optouts.h"
 
-#include "dlrd/api/list.h"
 #include "dlrd/api/report_text.h"
+#include "list.h"
 
 #include <stdio.h>
 

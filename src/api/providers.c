@@ -1,6 +1,6 @@
-#include "dlrd/api/providers.h"
+#include "providers.h"
 
-#include "dlrd/api/list.h"
+#include "list.h"
 
 struct adding {
 	struct list list;

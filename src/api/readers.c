@@ -1,4 +1,4 @@
-#include "dlrd/api/readers.h"
+#include "readers.h"
 
 #include "dlrd/base/clock.h"
 #include "dlrd/base/log.h"

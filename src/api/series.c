@@ -1,8 +1,8 @@
-#include "dlrd/api/series.h"
+#include "series.h"
 
-#include "dlrd/api/campaigns.h"
+#include "campaigns.h"
 #include "dlrd/api/course.h"
-#include "dlrd/api/list.h"
+#include "list.h"
 
 #define ZONE_MAX_BYTES 64 /* of a name in an error */
 

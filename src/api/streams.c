@@ -1,5 +1,5 @@
 #define _GNU_SOURCE /* POLLRDHUP */
-#include "dlrd/api/streams.h"
+#include "streams.h"
 
 #include "dlrd/base/clock.h"
 #include "dlrd/base/log.h"

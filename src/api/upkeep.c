@@ -1,4 +1,4 @@
-#include "dlrd/api/upkeep.h"
+#include "upkeep.h"
 
 /* src/api/openapi.json, put in by scripts/embed.py. */
 extern const char built_in_openapi[];

@@ -1,4 +1,4 @@
-#include "dlrd/base/json_number.h"
+#include "json_number.h"
 
 /* Doubles reach from about 1e-308 to 1.8e308. Those from 1e-307 to 1e308, with both, stay in this
  * range when they are rounded to the digits that json_write gives them. */

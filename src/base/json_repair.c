@@ -1,6 +1,6 @@
 #include "dlrd/base/json_repair.h"
 
-#include "dlrd/base/json_number.h"
+#include "json_number.h"
 
 #define REPLACEMENT SLICE("\xef\xbf\xbd") /* U+FFFD */
 #define BYTE_ORDER_MARK SLICE("\xef\xbb\xbf")

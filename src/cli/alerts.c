@@ -1,4 +1,4 @@
-#include "dlrd/cli/query.h"
+#include "query.h"
 
 static const char *const table_columns[] = {
     "seq", "time", "level", "error_code", "name", "ours", "request_url", "response_status", NULL};

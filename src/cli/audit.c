@@ -1,4 +1,4 @@
-#include "dlrd/cli/query.h"
+#include "query.h"
 
 #include "dlrd/daemon/gap.h"
 #include "dlrd/store/audit.h"

@@ -1,4 +1,4 @@
-#include "dlrd/cli/query.h"
+#include "query.h"
 
 static const char *const table_columns[] = {"code", "name", "kind", "permanence", "action", NULL};
 

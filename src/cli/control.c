@@ -1,4 +1,4 @@
-#include "dlrd/cli/control.h"
+#include "control.h"
 
 #include "dlrd/base/clock.h"
 #include "dlrd/base/wipe.h"

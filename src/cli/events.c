@@ -1,4 +1,4 @@
-#include "dlrd/cli/query.h"
+#include "query.h"
 
 static const char *const table_columns[] = {
     "seq", "time", "type", "campaign", "message", "status", "error_code", "to", "keyword", NULL};

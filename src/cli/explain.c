@@ -1,9 +1,9 @@
+#include "cli.h"
 #include "dlrd/base/json.h"
-#include "dlrd/cli/cli.h"
-#include "dlrd/cli/saved_request.h"
 #include "dlrd/daemon/settings.h"
 #include "dlrd/intake/handler.h"
 #include "dlrd/twilio/diagnosis.h"
+#include "saved_request.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "dlrd/cli/ledger.h"
+#include "ledger.h"
 
 #include "dlrd/base/clock.h"
 #include "dlrd/journal/journal_reader.h"

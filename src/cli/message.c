@@ -1,5 +1,5 @@
 #include "dlrd/api/report_text.h"
-#include "dlrd/cli/query.h"
+#include "query.h"
 
 #include "dlrd/base/clock.h"
 

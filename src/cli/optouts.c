@@ -1,6 +1,6 @@
 #include "dlrd/api/optouts.h"
 #include "dlrd/api/report_text.h"
-#include "dlrd/cli/query.h"
+#include "query.h"
 
 #include <stdio.h>
 

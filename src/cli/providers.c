@@ -1,4 +1,4 @@
-#include "dlrd/cli/query.h"
+#include "query.h"
 
 #define FIGURES "sent", "delivered", "failed", "pending", "delivery_rate", NULL
 

@@ -1,4 +1,4 @@
-#include "dlrd/cli/query.h"
+#include "query.h"
 
 #include "dlrd/base/clock.h"
 

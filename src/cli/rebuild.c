@@ -1,6 +1,6 @@
 #define _DEFAULT_SOURCE
-#include "dlrd/cli/cli.h"
-#include "dlrd/cli/control.h"
+#include "cli.h"
+#include "control.h"
 
 #include "dlrd/base/clock.h"
 #include "dlrd/daemon/lock.h"

@@ -1,4 +1,4 @@
-#include "dlrd/cli/cli.h"
+#include "cli.h"
 
 #include "dlrd/base/clock.h"
 #include "dlrd/base/log.h"

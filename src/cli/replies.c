@@ -1,4 +1,4 @@
-#include "dlrd/cli/query.h"
+#include "query.h"
 
 static const char *const table_columns[] = {
     "time", "campaign", "from", "keyword", "rule", "candidates", "body", NULL};

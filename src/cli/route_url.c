@@ -1,4 +1,4 @@
-#include "dlrd/cli/route_url.h"
+#include "route_url.h"
 
 #include "dlrd/twilio/callback_url.h"
 

@@ -1,4 +1,4 @@
-#include "dlrd/cli/saved_request.h"
+#include "saved_request.h"
 
 #include "dlrd/twilio/shared_keys.h"
 

@@ -1,6 +1,6 @@
 #include "dlrd/api/course.h"
 #include "dlrd/base/clock.h"
-#include "dlrd/cli/query.h"
+#include "query.h"
 
 static const char *const table_columns[] = {"time", "messages", "sent", "delivered", "failed",
     "read", "replied", "clicked", "opted_out", "pending", NULL};

@@ -1,4 +1,4 @@
-#include "dlrd/cli/signed_request.h"
+#include "signed_request.h"
 
 #include "dlrd/daemon/token_file.h"
 

@@ -1,10 +1,10 @@
-#include "dlrd/cli/cli.h"
+#include "cli.h"
 
 #include "dlrd/base/clock.h"
-#include "dlrd/cli/simulate_client.h"
-#include "dlrd/cli/simulate_report.h"
-#include "dlrd/cli/simulate_request.h"
 #include "dlrd/daemon/settings.h"
+#include "simulate_client.h"
+#include "simulate_report.h"
+#include "simulate_request.h"
 
 #include <errno.h>
 #include <signal.h>

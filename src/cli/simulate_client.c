@@ -1,5 +1,5 @@
 #define _GNU_SOURCE /* memmem, epoll_pwait2 */
-#include "dlrd/cli/simulate_client.h"
+#include "simulate_client.h"
 
 #include "dlrd/base/clock.h"
 

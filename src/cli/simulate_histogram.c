@@ -1,4 +1,4 @@
-#include "dlrd/cli/simulate_histogram.h"
+#include "simulate_histogram.h"
 
 #include <stddef.h>
 

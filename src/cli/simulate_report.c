@@ -1,4 +1,4 @@
-#include "dlrd/cli/simulate_report.h"
+#include "simulate_report.h"
 
 #include "dlrd/base/clock.h"
 

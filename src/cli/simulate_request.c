@@ -1,4 +1,4 @@
-#include "dlrd/cli/simulate_request.h"
+#include "simulate_request.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "dlrd/cli/simulate_traffic.h"
+#include "simulate_traffic.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "dlrd/cli/query.h"
+#include "query.h"
 
 /* As many as stand side by side in 120 columns. */
 static const char *const table_columns[] = {"workspace", "campaign", "messages", "sent",

@@ -1,7 +1,7 @@
-#include "dlrd/cli/cli.h"
-#include "dlrd/cli/output.h"
-#include "dlrd/cli/route_url.h"
-#include "dlrd/cli/url_judgement.h"
+#include "cli.h"
+#include "output.h"
+#include "route_url.h"
+#include "url_judgement.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "dlrd/cli/url_judgement.h"
+#include "url_judgement.h"
 
 #include "dlrd/base/clock.h"
 #include "dlrd/twilio/form.h"

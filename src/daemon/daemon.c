@@ -1,21 +1,21 @@
 #define _DEFAULT_SOURCE
 #include "dlrd/daemon/daemon.h"
 
+#include "descriptors.h"
 #include "dlrd/api/api.h"
 #include "dlrd/base/clock.h"
 #include "dlrd/base/log_queue.h"
-#include "dlrd/daemon/descriptors.h"
-#include "dlrd/daemon/gap_finder.h"
-#include "dlrd/daemon/generation.h"
-#include "dlrd/daemon/keeper.h"
 #include "dlrd/daemon/lock.h"
 #include "dlrd/daemon/reload_socket.h"
-#include "dlrd/daemon/secrets.h"
 #include "dlrd/daemon/signals.h"
-#include "dlrd/daemon/systemd.h"
 #include "dlrd/intake/intake.h"
 #include "dlrd/journal/writer.h"
 #include "dlrd/projector/projector.h"
+#include "gap_finder.h"
+#include "generation.h"
+#include "keeper.h"
+#include "secrets.h"
+#include "systemd.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -1,4 +1,4 @@
-#include "dlrd/daemon/descriptors.h"
+#include "descriptors.h"
 
 #include "dlrd/base/log.h"
 

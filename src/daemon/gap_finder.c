@@ -1,4 +1,4 @@
-#include "dlrd/daemon/gap_finder.h"
+#include "gap_finder.h"
 
 #include "dlrd/base/clock.h"
 #include "dlrd/base/log.h"

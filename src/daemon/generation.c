@@ -1,4 +1,4 @@
-#include "dlrd/daemon/generation.h"
+#include "generation.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE /* pthread_setname_np */
-#include "dlrd/daemon/keeper.h"
+#include "keeper.h"
 
 #include "dlrd/base/clock.h"
 

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "dlrd/daemon/secrets.h"
+#include "secrets.h"
 
 #include "dlrd/base/wipe.h"
 

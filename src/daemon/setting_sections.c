@@ -1,6 +1,6 @@
-#include "dlrd/daemon/setting_sections.h"
+#include "setting_sections.h"
 
-#include "dlrd/daemon/setting_types.h"
+#include "setting_types.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 #include "dlrd/daemon/setting_shared_keys.h"
 
-#include "dlrd/daemon/setting_sections.h"
+#include "setting_sections.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "dlrd/daemon/setting_types.h"
+#include "setting_types.h"
 
 #include "dlrd/base/clock.h"
 #include "dlrd/daemon/settings.h"

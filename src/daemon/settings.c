@@ -3,10 +3,10 @@
 #include "dlrd/base/clock.h"
 #include "dlrd/base/ini.h"
 #include "dlrd/daemon/setting_lines.h"
-#include "dlrd/daemon/setting_sections.h"
-#include "dlrd/daemon/setting_types.h"
 #include "dlrd/daemon/token_file.h"
 #include "dlrd/twilio/error_catalogue.h"
+#include "setting_sections.h"
+#include "setting_types.h"
 
 #include <stdio.h>
 #include <stdlib.h>

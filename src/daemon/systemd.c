@@ -1,4 +1,4 @@
-#include "dlrd/daemon/systemd.h"
+#include "systemd.h"
 
 #include "dlrd/base/clock.h"
 

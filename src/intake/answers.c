@@ -1,4 +1,4 @@
-#include "dlrd/intake/answers.h"
+#include "answers.h"
 
 #include "dlrd/twilio/twiml.h"
 

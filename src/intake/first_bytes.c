@@ -1,5 +1,5 @@
 #define _DEFAULT_SOURCE /* NI_MAXHOST */
-#include "dlrd/intake/first_bytes.h"
+#include "first_bytes.h"
 
 #include "dlrd/base/buffer.h"
 #include "dlrd/base/log.h"

@@ -1,4 +1,4 @@
-#include "dlrd/intake/head_reader.h"
+#include "head_reader.h"
 
 #include <microhttpd.h>
 

@@ -3,8 +3,8 @@
 #include "dlrd/base/clock.h"
 #include "dlrd/base/log.h"
 #include "dlrd/base/log_queue.h"
-#include "dlrd/intake/loop.h"
-#include "dlrd/intake/request.h"
+#include "loop.h"
+#include "request.h"
 
 #include <errno.h>
 #include <microhttpd.h>

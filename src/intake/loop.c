@@ -1,9 +1,9 @@
 #define _GNU_SOURCE /* pthread_setname_np */
-#include "dlrd/intake/loop.h"
+#include "loop.h"
 
 #include "dlrd/base/clock.h"
 #include "dlrd/base/log.h"
-#include "dlrd/intake/request.h"
+#include "request.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -7,7 +7,7 @@
 #define _GNU_SOURCE
 /* A fortified header defines recv itself, inline. */
 #undef _FORTIFY_SOURCE
-#include "dlrd/intake/first_bytes.h"
+#include "first_bytes.h"
 
 #include <sys/socket.h>
 

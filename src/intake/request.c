@@ -1,7 +1,7 @@
-#include "dlrd/intake/request.h"
+#include "request.h"
 
 #include "dlrd/base/clock.h"
-#include "dlrd/intake/head_reader.h"
+#include "head_reader.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "dlrd/journal/database.h"
+#include "database.h"
 
 #include <string.h>
 

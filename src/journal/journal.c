@@ -1,12 +1,12 @@
 #define _GNU_SOURCE /* fallocate */
 #include "dlrd/journal/journal.h"
 
+#include "database.h"
 #include "dlrd/base/clock.h"
 #include "dlrd/base/disk.h"
 #include "dlrd/base/sqlite_recovery.h"
-#include "dlrd/journal/database.h"
-#include "dlrd/journal/log_check.h"
-#include "dlrd/journal/timed_vfs.h"
+#include "log_check.h"
+#include "timed_vfs.h"
 
 #include <errno.h>
 #include <fcntl.h>

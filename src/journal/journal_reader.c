@@ -1,6 +1,6 @@
 #include "dlrd/journal/journal_reader.h"
 
-#include "dlrd/journal/database.h"
+#include "database.h"
 
 #include <stdlib.h>
 

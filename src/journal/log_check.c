@@ -1,5 +1,5 @@
 #define _DEFAULT_SOURCE /* be32toh */
-#include "dlrd/journal/log_check.h"
+#include "log_check.h"
 
 #include <endian.h>
 #include <errno.h>

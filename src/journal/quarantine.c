@@ -2,10 +2,10 @@
 
 #include "dlrd/base/sqlite_recovery.h"
 #include "dlrd/base/wal_file.h"
-#include "dlrd/journal/quarantine_handle.h"
-#include "dlrd/journal/quarantine_queue.h"
-#include "dlrd/journal/quarantine_table.h"
 #include "dlrd/twilio/signature.h"
+#include "quarantine_handle.h"
+#include "quarantine_queue.h"
+#include "quarantine_table.h"
 
 #include <stdlib.h>
 #include <string.h>

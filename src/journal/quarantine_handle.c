@@ -1,4 +1,4 @@
-#include "dlrd/journal/quarantine_handle.h"
+#include "quarantine_handle.h"
 
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-#include "dlrd/journal/quarantine_queue.h"
+#include "quarantine_queue.h"
 
 #include <stdlib.h>
 #include <string.h>

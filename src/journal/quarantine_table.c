@@ -1,8 +1,8 @@
-#include "dlrd/journal/quarantine_table.h"
+#include "quarantine_table.h"
 
-#include "dlrd/journal/database.h"
-#include "dlrd/journal/quarantine_handle.h"
+#include "database.h"
 #include "dlrd/twilio/signature.h"
+#include "quarantine_handle.h"
 
 /* What a row takes besides the request: its columns, and its place in five indexes. A request that
  * does not fit into a page has its last one to itself. */

@@ -1,4 +1,4 @@
-#include "dlrd/journal/timed_vfs.h"
+#include "timed_vfs.h"
 
 #include "dlrd/base/clock.h"
 

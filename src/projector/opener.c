@@ -1,4 +1,4 @@
-#include "dlrd/projector/opener.h"
+#include "opener.h"
 
 #include "dlrd/base/disk.h"
 #include "dlrd/base/log.h"

@@ -6,8 +6,8 @@
 #include "dlrd/base/log.h"
 #include "dlrd/journal/journal_reader.h"
 #include "dlrd/projector/decoder.h"
-#include "dlrd/projector/opener.h"
-#include "dlrd/projector/tally.h"
+#include "opener.h"
+#include "tally.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -1,4 +1,4 @@
-#include "dlrd/projector/tally.h"
+#include "tally.h"
 
 void
 tally_init(struct tally *tally, struct metrics *metrics)

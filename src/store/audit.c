@@ -1,10 +1,10 @@
 #include "dlrd/store/audit.h"
 
-#include "dlrd/store/consents.h"
-#include "dlrd/store/deltas.h"
-#include "dlrd/store/reader_handle.h"
-#include "dlrd/store/recount.h"
-#include "dlrd/store/replies.h"
+#include "consents.h"
+#include "deltas.h"
+#include "reader_handle.h"
+#include "recount.h"
+#include "replies.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "dlrd/store/consents.h"
+#include "consents.h"
 
 #include "dlrd/base/buffer.h"
 #include "dlrd/twilio/address.h"

@@ -1,7 +1,7 @@
 #include "dlrd/store/consents_reader.h"
 
-#include "dlrd/store/reader_handle.h"
 #include "dlrd/twilio/address.h"
+#include "reader_handle.h"
 
 /* A piece of evidence, l, with the event that it came from. */
 #define EVIDENCE_COLUMNS                                                           \

@@ -1,6 +1,6 @@
-#include "dlrd/store/deltas.h"
+#include "deltas.h"
 
-#include "dlrd/store/sql.h"
+#include "sql.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 #include "dlrd/store/events_reader.h"
 
-#include "dlrd/store/reader_handle.h"
+#include "reader_handle.h"
 
 #define EVENT_COLUMNS                                                                              \
 	"SELECT e.seq, e.journal_seq, e.time_us, e.type, c.workspace, c.name, t.variant,"          \

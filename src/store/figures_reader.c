@@ -1,7 +1,7 @@
 #include "dlrd/store/figures_reader.h"
 
 #include "dlrd/base/clock.h"
-#include "dlrd/store/reader_handle.h"
+#include "reader_handle.h"
 
 /* The whole hours between the last moment of an hour and now, at least 0. */
 #define AGE "max(0, :now - h.hour - 1)"

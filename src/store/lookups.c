@@ -1,7 +1,7 @@
 #include "dlrd/store/lookups.h"
 
-#include "dlrd/store/sql.h"
-#include "dlrd/store/store_handle.h"
+#include "sql.h"
+#include "store_handle.h"
 
 static int
 insert_catalogue(struct store *store, const struct error_catalogue *catalogue)

@@ -1,4 +1,4 @@
-#include "dlrd/store/messages.h"
+#include "messages.h"
 
 #include <stdlib.h>
 #include <string.h>

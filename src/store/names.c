@@ -1,4 +1,4 @@
-#include "dlrd/store/names.h"
+#include "names.h"
 
 #include "dlrd/base/buffer.h"
 

@@ -1,4 +1,4 @@
-#include "dlrd/store/persons.h"
+#include "persons.h"
 
 #include <stdlib.h>
 

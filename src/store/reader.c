@@ -2,8 +2,8 @@
 
 #include "dlrd/base/buffer.h"
 #include "dlrd/base/clock.h"
-#include "dlrd/store/reader_handle.h"
-#include "dlrd/store/schema.h"
+#include "reader_handle.h"
+#include "schema.h"
 
 #include <stdatomic.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
-#include "dlrd/store/rebuild.h"
+#include "rebuild.h"
 
-#include "dlrd/store/receipts.h"
-#include "dlrd/store/recount.h"
+#include "receipts.h"
+#include "recount.h"
 
 /* Writes each message that is not as its receipts say. The figures of all of them are collected in
  * the store's deltas; what is written to the hourly tables is settled afterwards. */

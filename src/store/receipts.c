@@ -1,4 +1,4 @@
-#include "dlrd/store/receipts.h"
+#include "receipts.h"
 
 #include "dlrd/base/buffer.h"
 #include "dlrd/twilio/address.h"

@@ -1,4 +1,4 @@
-#include "dlrd/store/recount.h"
+#include "recount.h"
 
 #include "dlrd/twilio/address.h"
 

@@ -1,7 +1,7 @@
-#include "dlrd/store/replies.h"
+#include "replies.h"
 
 #include "dlrd/model/status.h"
-#include "dlrd/store/names.h"
+#include "names.h"
 
 #include <stdlib.h>
 

@@ -1,8 +1,8 @@
 #include "dlrd/store/salvage.h"
 
 #include "dlrd/base/buffer.h"
-#include "dlrd/store/schema.h"
-#include "dlrd/store/sql.h"
+#include "schema.h"
+#include "sql.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
-#include "dlrd/store/schema.h"
+#include "schema.h"
 
-#include "dlrd/store/sql.h"
+#include "sql.h"
 
 /* address_of_person of the event e's peer, as far as SQL can tell. */
 #define PERSON                                                                     \

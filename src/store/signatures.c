@@ -1,4 +1,4 @@
-#include "dlrd/store/signatures.h"
+#include "signatures.h"
 
 #include "dlrd/twilio/callback.h"
 

@@ -1,4 +1,4 @@
-#include "dlrd/store/sql.h"
+#include "sql.h"
 
 enum result
 sql_result(int code)

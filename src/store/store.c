@@ -2,10 +2,10 @@
 
 #include "dlrd/base/buffer.h"
 #include "dlrd/base/sqlite_recovery.h"
-#include "dlrd/store/rebuild.h"
-#include "dlrd/store/receipts.h"
-#include "dlrd/store/schema.h"
-#include "dlrd/store/store_handle.h"
+#include "rebuild.h"
+#include "receipts.h"
+#include "schema.h"
+#include "store_handle.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "dlrd/twilio/account_sids.h"
+#include "account_sids.h"
 
 /* For a loop that sees each byte of a body: a table is quicker than comparisons. */
 static const bool is_digit[256] = {

@@ -1,4 +1,4 @@
-#include "dlrd/twilio/advice.h"
+#include "advice.h"
 
 #define PATH_SHOWN_MAX 200 /* bytes */
 #define SID_LEN 34         /* "AC" and 32 hexadecimal digits */

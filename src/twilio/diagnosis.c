@@ -1,9 +1,9 @@
 #include "dlrd/twilio/diagnosis.h"
 
-#include "dlrd/twilio/advice.h"
+#include "advice.h"
 #include "dlrd/twilio/parameter_variants.h"
 #include "dlrd/twilio/query_variants.h"
-#include "dlrd/twilio/request_changes.h"
+#include "request_changes.h"
 
 #include <stdlib.h>
 #include <string.h>

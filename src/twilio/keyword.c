@@ -1,8 +1,8 @@
 #include "dlrd/twilio/keyword.h"
 
 #include "dlrd/base/buffer.h"
-#include "dlrd/twilio/near_miss.h"
-#include "dlrd/twilio/words.h"
+#include "near_miss.h"
+#include "words.h"
 
 #include <stdlib.h>
 #include <string.h>

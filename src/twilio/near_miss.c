@@ -1,6 +1,6 @@
-#include "dlrd/twilio/near_miss.h"
+#include "near_miss.h"
 
-#include "dlrd/twilio/words.h"
+#include "words.h"
 
 #include <stdint.h>
 

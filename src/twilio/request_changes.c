@@ -1,4 +1,4 @@
-#include "dlrd/twilio/request_changes.h"
+#include "request_changes.h"
 
 #include "dlrd/twilio/diagnosis.h"
 #include "dlrd/twilio/parameter_variants.h"

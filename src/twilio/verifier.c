@@ -1,6 +1,6 @@
 #include "dlrd/twilio/verifier.h"
 
-#include "dlrd/twilio/account_sids.h"
+#include "account_sids.h"
 #include "dlrd/twilio/query_respelling.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "dlrd/twilio/words.h"
+#include "words.h"
 
 #include <locale.h>
 #include <pthread.h>

@@ -1,6 +1,6 @@
 /* account_sids: the account SIDs in a body of any bytes, found without parsing it. They are those
  * that a search byte for byte finds. */
-#include "dlrd/twilio/account_sids.h"
+#include "twilio/account_sids.h"
 
 #include "fuzz.h"
 

@@ -1,5 +1,5 @@
 /* first_bytes: the beginning of a connection. The pieces that it arrives in change nothing. */
-#include "dlrd/intake/first_bytes.h"
+#include "intake/first_bytes.h"
 
 #include "fuzz.h"
 

@@ -1,5 +1,5 @@
 /* saved_request: a request as dlrd explain reads it from a file. */
-#include "dlrd/cli/saved_request.h"
+#include "cli/saved_request.h"
 
 #include "fuzz.h"
 

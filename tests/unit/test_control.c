@@ -1,7 +1,7 @@
 /* How an answer of the daemon's is read: whole, in pieces, and not at all. */
 #include "testing.h"
 
-#include "dlrd/cli/control.h"
+#include "cli/control.h"
 
 #include <poll.h>
 #include <pthread.h>

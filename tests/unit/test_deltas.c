@@ -1,7 +1,7 @@
 /* deltas: changes to the figures, summed up before they are written. */
 #include "testing.h"
 
-#include "dlrd/store/deltas.h"
+#include "store/deltas.h"
 
 static void
 a_row_is_zero_when_it_is_new_and_keeps_what_is_added(void **state)

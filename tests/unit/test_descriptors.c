@@ -1,7 +1,7 @@
 /* descriptors: whatever the limit, databases and the api have theirs. */
 #include "testing.h"
 
-#include "dlrd/daemon/descriptors.h"
+#include "daemon/descriptors.h"
 
 static const struct descriptors_wanted wanted = {.intake_listeners = 2,
     .api_listeners = 2,

@@ -1,8 +1,8 @@
 /* endpoints: each question, over a store made for it. */
 #include "testing.h"
 
+#include "api/event_stream.h"
 #include "dlrd/api/endpoints.h"
-#include "dlrd/api/event_stream.h"
 #include "dlrd/base/clock.h"
 #include "dlrd/base/json.h"
 #include "dlrd/store/lookups.h"

@@ -1,7 +1,7 @@
 /* event_stream: what is new, once, in the form of server-sent events. */
 #include "testing.h"
 
-#include "dlrd/api/event_stream.h"
+#include "api/event_stream.h"
 #include "dlrd/base/clock.h"
 #include "dlrd/store/store.h"
 

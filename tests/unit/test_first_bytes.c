@@ -1,5 +1,5 @@
 /* What the first bytes of a connection say about who sends them. */
-#include "dlrd/intake/first_bytes.h"
+#include "intake/first_bytes.h"
 
 #include "testing.h"
 

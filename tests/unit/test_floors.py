@@ -3,7 +3,9 @@
 
 Folders are floors: an include points down or sideways within its folder, never up. Each foreign
 library has one door. Every src/FOLDER/x.c has its header. The headers through which the store and
-the journal are used know no SQL. Whether the checks can fail at all is tested on made-up trees.
+the journal are used know no SQL. A header that only its own folder includes lies beside its sources
+in src/FOLDER/ and is included by its name alone; include/dlrd/FOLDER/ has those that other folders
+include. Two modules that include each other are a cycle. Whether the checks can fail at all is tested on made-up trees.
 """
 import pathlib
 import re
@@ -37,6 +39,21 @@ DOORS = [
 # stand in for functions of libraries.
 HEADERLESS = re.compile(r'cli/[a-z_]+|main|intake/(error_pages|received)')
 
+# Two modules that include each other, each with the reason. No other pair may.
+CYCLES = {
+    ('api/endpoints', 'api/question'): 'a route names its function, which takes the question',
+    ('base/log', 'base/log_queue'): 'the queue is the thread of the log',
+    ('daemon/setting_types', 'daemon/settings'): 'a type reads into the settings',
+    ('journal/quarantine', 'journal/quarantine_handle'): 'private state of quarantine',
+    ('journal/quarantine', 'journal/quarantine_queue'): 'private state of quarantine',
+    ('journal/quarantine', 'journal/quarantine_table'): 'private state of quarantine',
+    ('projector/opener', 'projector/projector'): 'private state of projector',
+    ('store/reader', 'store/reader_handle'): 'private state of reader',
+    ('store/store', 'store/store_handle'): 'private state of store',
+    ('twilio/advice', 'twilio/diagnosis'): 'advice is a part of the diagnosis',
+    ('twilio/diagnosis', 'twilio/request_changes'): 'what a diagnosis changed in a request',
+}
+
 VAGUE_NAMES = {'common', 'util', 'utils', 'misc', 'helper', 'helpers'}
 
 # Headers that a second engine would implement, too.
@@ -68,6 +85,52 @@ def sources(root):
                    *(root / 'include').rglob('*.h')])
 
 
+def is_private(root, module):
+    return (root / 'src' / f'{module}.h').exists()
+
+
+def target_of(root, path, header):
+    """The module whose header an include names, as module_of returns it; None if not of this tree."""
+    if header.startswith('dlrd/'):
+        return header[len('dlrd/'):].removesuffix('.h')
+    beside = path.parent / header
+    return module_of(root, beside) if beside.exists() else None
+
+
+def check_private(root):
+    """A header is public if another folder includes it, or a public header does."""
+    included_by = {}
+    for path in sources(root):
+        for _, header in INCLUDE.findall(path.read_text()):
+            target = target_of(root, path, header)
+            if target is not None:
+                included_by.setdefault(target, set()).add(path)
+    public, changed = set(), True
+    while changed:
+        before = len(public)
+        public |= {target for target, paths in included_by.items()
+                   if any(folder_of(module_of(root, path)) != folder_of(target) or
+                          (path.suffix == '.h' and module_of(root, path) in public)
+                          for path in paths)}
+        changed = len(public) > before
+    for path in sorted((root / 'include' / 'dlrd').rglob('*.h')):
+        if module_of(root, path) not in public and included_by:
+            yield f'{module_of(root, path)}: no other folder includes it: it belongs to src/'
+
+
+def cycles(root):
+    """Pairs of modules that reach each other by includes, each only once, in alphabetical order."""
+    uses = {}
+    for path in sources(root):
+        module = module_of(root, path)
+        for _, header in INCLUDE.findall(path.read_text()):
+            target = target_of(root, path, header)
+            if target is not None and target != module:
+                uses.setdefault(module, set()).add(target)
+    return sorted({tuple(sorted((a, b))) for a, targets in uses.items() for b in targets
+                   if a in uses.get(b, ())})
+
+
 def check_include(module, kind, header):
     if header.startswith('dlrd/'):
         target = header[len('dlrd/'):].removesuffix('.h')
@@ -75,8 +138,8 @@ def check_include(module, kind, header):
             yield f'{module}: {header} is in no known folder'
         elif folder_of(target) != folder_of(module) and floor_of(target) >= floor_of(module):
             yield f'{module}: {header} is not on a lower floor'
-    elif kind == '"':
-        yield f'{module}: "{header}" is not named from the top of include/'
+    elif kind == '"' and '/' in header and module != 'main':
+        yield f'{module}: "{header}" is a private header of another folder'
     for pattern, allowed in DOORS:
         if re.fullmatch(pattern, header) and not any(
                 module.startswith(door) if door.endswith('/') else module == door
@@ -94,7 +157,8 @@ def check_file(root, path):
     if path.stem in VAGUE_NAMES:
         yield f'{module}: a name that says nothing'
     header = root / 'include' / 'dlrd' / f'{module}.h'
-    if path.suffix == '.c' and not HEADERLESS.fullmatch(module) and not header.exists():
+    if (path.suffix == '.c' and not HEADERLESS.fullmatch(module) and not header.exists() and
+            not is_private(root, module)):
         yield f'{module}: has no header'
 
 
@@ -103,6 +167,8 @@ def problems(root):
     found = []
     for path in sources(root):
         found += check_file(root, path)
+    found += check_private(root)
+    found += [f'{a}, {b}: include each other' for a, b in cycles(root) if (a, b) not in CYCLES]
     for pattern in NO_SQL:
         for path in sorted((root / 'include' / 'dlrd').glob(pattern)):
             found += [f'{path.relative_to(root)}: speaks SQL: {word}'
@@ -118,6 +184,9 @@ class Tree(unittest.TestCase):
 
     def test_the_tree_holds(self):
         self.assertEqual(problems(ROOT), [])
+
+    def test_each_cycle_that_is_allowed_is_there(self):
+        self.assertEqual(cycles(ROOT), sorted(CYCLES))
 
     def test_each_door_is_used(self):
         """A door that nobody uses is a rule that tests nothing."""
@@ -146,26 +215,27 @@ class MadeUpTrees(unittest.TestCase):
 
     def test_a_good_tree_passes(self):
         self.assertEqual([], self.problems_of({
-            'include/dlrd/base/a.h': '#include <stddef.h>\n',
+            'src/base/a.h': '#include <stddef.h>\n',
             'include/dlrd/store/b.h': '#include "dlrd/base/a.h"\n#include <sqlite3.h>\n',
-            'include/dlrd/store/c.h': '#include "dlrd/store/b.h"\n',
-            'src/store/b.c': '#include "dlrd/store/b.h"\n#include "dlrd/store/c.h"\n',
+            'src/store/c.h': '#include "dlrd/store/b.h"\n',
+            'src/store/d.h': '',
+            'src/store/d.c': '#include "d.h"\n#include "c.h"\n',
             'src/base/a.c': '#include "dlrd/base/a.h"\n',
             'src/cli/sub.c': '#include "dlrd/store/b.h"\n',
-            'include/dlrd/cli/cli.h': '',
-            'src/main.c': '#include "dlrd/base/a.h"\n#include "dlrd/cli/cli.h"\n',
+            'src/cli/cli.h': '',
+            'src/main.c': '#include "dlrd/base/a.h"\n#include "cli/cli.h"\n',
         }))
 
     def test_an_include_that_points_up_is_seen(self):
-        self.assert_one({'include/dlrd/base/a.h': '#include "dlrd/store/b.h"\n'}, 'lower floor')
+        self.assert_one({'src/base/a.h': '#include "dlrd/store/b.h"\n'}, 'lower floor')
 
     def test_an_include_sideways_into_another_folder_is_seen(self):
-        self.assert_one({'include/dlrd/store/a.h': '# include "dlrd/journal/b.h"\n'},
+        self.assert_one({'src/store/a.h': '# include "dlrd/journal/b.h"\n'},
                         'lower floor')
-        self.assert_one({'include/dlrd/api/a.h': '#include "dlrd/intake/b.h"\n'}, 'lower floor')
+        self.assert_one({'src/api/a.h': '#include "dlrd/intake/b.h"\n'}, 'lower floor')
 
     def test_an_include_in_a_source_counts_too(self):
-        self.assert_one({'include/dlrd/model/a.h': '',
+        self.assert_one({'src/model/a.h': '',
                          'src/model/a.c': '#include "dlrd/twilio/b.h"\n'}, 'lower floor')
 
     def test_a_library_beside_its_door_is_seen(self):
@@ -184,10 +254,20 @@ class MadeUpTrees(unittest.TestCase):
 
     def test_an_unknown_folder_is_seen(self):
         self.assert_one({'src/extra/a.c': ''}, 'no floor')
-        self.assert_one({'include/dlrd/cli/a.h': '#include "dlrd/extra/b.h"\n'}, 'no known folder')
+        self.assert_one({'src/cli/a.h': '#include "dlrd/extra/b.h"\n'}, 'no known folder')
 
-    def test_an_include_without_its_folder_is_seen(self):
-        self.assert_one({'include/dlrd/base/a.h': '#include "b.h"\n'}, 'top of include')
+    def test_a_private_header_of_another_folder_is_seen(self):
+        self.assert_one({'src/base/b.h': '', 'src/store/a.c': '#include "base/b.h"\n',
+                         'src/store/a.h': ''}, 'private header')
+
+    def test_a_public_header_that_no_other_folder_includes_is_seen(self):
+        self.assert_one({'include/dlrd/store/a.h': '',
+                         'src/store/a.c': '#include "dlrd/store/a.h"\n'}, 'belongs to src')
+
+    def test_modules_that_include_each_other_are_seen(self):
+        self.assert_one({'src/store/a.h': '#include "b.h"\n', 'src/store/b.h': '',
+                         'src/store/b.c': '#include "b.h"\n#include "a.h"\n'},
+                        'include each other')
 
     def test_sql_in_the_engines_interface_is_seen(self):
         self.assert_one({'include/dlrd/store/store.h': '/* SELECT */\n'}, 'SQL')

@@ -15,9 +15,9 @@
 #ifndef DLRD_API_STREAMS_H
 #define DLRD_API_STREAMS_H
 
-#include "dlrd/api/event_stream.h"
-#include "dlrd/api/readers.h"
 #include "dlrd/api/workers.h"
+#include "event_stream.h"
+#include "readers.h"
 
 #define STREAMS_MAX 16 /* open at a time: a few pages and programs, and room for questions */
 #define STREAMS_KEEP_ALIVE_S \

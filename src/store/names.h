@@ -7,7 +7,7 @@
 #ifndef DLRD_STORE_NAMES_H
 #define DLRD_STORE_NAMES_H
 
-#include "dlrd/store/sql.h"
+#include "sql.h"
 
 struct names;
 

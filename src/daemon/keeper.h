@@ -12,9 +12,9 @@
 #ifndef DLRD_DAEMON_KEEPER_H
 #define DLRD_DAEMON_KEEPER_H
 
-#include "dlrd/daemon/generation.h"
 #include "dlrd/journal/quarantine.h"
 #include "dlrd/journal/writer.h"
+#include "generation.h"
 
 struct keeper;
 

@@ -11,7 +11,7 @@
 #define DLRD_STORE_CONSENTS_H
 
 #include "dlrd/model/event.h"
-#include "dlrd/store/sql.h"
+#include "sql.h"
 
 struct consents;
 

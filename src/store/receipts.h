@@ -4,7 +4,7 @@
 #ifndef DLRD_STORE_RECEIPTS_H
 #define DLRD_STORE_RECEIPTS_H
 
-#include "dlrd/store/store_handle.h"
+#include "store_handle.h"
 
 struct receipts;
 

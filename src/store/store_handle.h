@@ -2,15 +2,15 @@
 #ifndef DLRD_STORE_STORE_HANDLE_H
 #define DLRD_STORE_STORE_HANDLE_H
 
+#include "consents.h"
+#include "deltas.h"
 #include "dlrd/base/wal_file.h"
-#include "dlrd/store/consents.h"
-#include "dlrd/store/deltas.h"
-#include "dlrd/store/messages.h"
-#include "dlrd/store/names.h"
-#include "dlrd/store/persons.h"
-#include "dlrd/store/replies.h"
-#include "dlrd/store/signatures.h"
 #include "dlrd/store/store.h"
+#include "messages.h"
+#include "names.h"
+#include "persons.h"
+#include "replies.h"
+#include "signatures.h"
 
 /* What a batch changes in a campaign's own row. */
 struct touched {

@@ -10,7 +10,7 @@
 #define DLRD_STORE_REPLIES_H
 
 #include "dlrd/model/attribution.h"
-#include "dlrd/store/sql.h"
+#include "sql.h"
 
 #define REPLIES_SETTLED_MAX 2048
 #define REPLIES_CANDIDATES_MAX 64

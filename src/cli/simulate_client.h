@@ -13,7 +13,7 @@
 #define DLRD_CLI_SIMULATE_CLIENT_H
 
 #include "dlrd/base/socket.h"
-#include "dlrd/cli/simulate_traffic.h"
+#include "simulate_traffic.h"
 
 #define SIMULATE_CONNECTIONS_MAX 4096
 #define SIMULATE_ANSWER_US INT64_C(30000000) /* a later answer is none */

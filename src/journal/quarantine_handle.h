@@ -3,7 +3,7 @@
 #ifndef DLRD_JOURNAL_QUARANTINE_HANDLE_H
 #define DLRD_JOURNAL_QUARANTINE_HANDLE_H
 
-#include "dlrd/journal/database.h"
+#include "database.h"
 #include "dlrd/journal/quarantine.h"
 
 /* The file's, so that pages of its log can be counted as bytes. */

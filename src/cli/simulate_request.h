@@ -6,8 +6,8 @@
 #ifndef DLRD_CLI_SIMULATE_REQUEST_H
 #define DLRD_CLI_SIMULATE_REQUEST_H
 
-#include "dlrd/cli/simulate_traffic.h"
 #include "dlrd/twilio/verifier.h"
+#include "simulate_traffic.h"
 
 /* Everything is borrowed for the writer's life. */
 struct simulate_request_options {

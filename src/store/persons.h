@@ -7,11 +7,11 @@
 #ifndef DLRD_STORE_PERSONS_H
 #define DLRD_STORE_PERSONS_H
 
+#include "consents.h"
 #include "dlrd/base/buffer.h"
 #include "dlrd/model/event.h"
-#include "dlrd/store/consents.h"
-#include "dlrd/store/replies.h"
 #include "dlrd/twilio/address.h"
+#include "replies.h"
 
 struct persons;
 

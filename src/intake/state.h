@@ -4,9 +4,9 @@
 #ifndef DLRD_INTAKE_STATE_H
 #define DLRD_INTAKE_STATE_H
 
-#include "dlrd/intake/answers.h"
-#include "dlrd/intake/first_bytes.h"
+#include "answers.h"
 #include "dlrd/intake/intake.h"
+#include "first_bytes.h"
 
 #include <pthread.h>
 #include <sys/queue.h>

@@ -13,9 +13,9 @@
 
 #include "dlrd/api/connections.h"
 #include "dlrd/api/endpoints.h"
-#include "dlrd/api/readers.h"
-#include "dlrd/api/streams.h"
 #include "dlrd/api/workers.h"
+#include "readers.h"
+#include "streams.h"
 
 #include <microhttpd.h>
 

@@ -5,8 +5,8 @@
 #ifndef DLRD_STORE_RECOUNT_H
 #define DLRD_STORE_RECOUNT_H
 
-#include "dlrd/store/messages.h"
-#include "dlrd/store/names.h"
+#include "messages.h"
+#include "names.h"
 
 struct recount;
 

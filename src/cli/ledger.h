@@ -12,7 +12,7 @@
 #ifndef DLRD_CLI_LEDGER_H
 #define DLRD_CLI_LEDGER_H
 
-#include "dlrd/cli/simulate_traffic.h"
+#include "simulate_traffic.h"
 
 struct ledger;
 

@@ -7,7 +7,7 @@
 #ifndef DLRD_INTAKE_REQUEST_H
 #define DLRD_INTAKE_REQUEST_H
 
-#include "dlrd/intake/state.h"
+#include "state.h"
 
 #include <microhttpd.h>
 

@@ -3,7 +3,7 @@
 #define DLRD_STORE_READER_HANDLE_H
 
 #include "dlrd/store/reader.h"
-#include "dlrd/store/sql.h"
+#include "sql.h"
 
 /* Each question has one statement, prepared when it is asked for the first time. */
 enum question {

@@ -5,7 +5,7 @@
 #ifndef DLRD_STORE_REBUILD_H
 #define DLRD_STORE_REBUILD_H
 
-#include "dlrd/store/store_handle.h"
+#include "store_handle.h"
 
 must_check enum result rebuild_all(struct store *store, struct store_rebuilt *out_rebuilt);
 

@@ -5,7 +5,7 @@
 #define DLRD_STORE_MESSAGES_H
 
 #include "dlrd/model/fold.h"
-#include "dlrd/store/sql.h"
+#include "sql.h"
 
 #define MESSAGE_STATUS_MAX 64 /* an unknown status is cut to this many bytes */
 #define MESSAGE_PEER_MAX 128  /* and so is an address */

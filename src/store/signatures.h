@@ -17,7 +17,7 @@
 #define DLRD_STORE_SIGNATURES_H
 
 #include "dlrd/model/event.h"
-#include "dlrd/store/sql.h"
+#include "sql.h"
 
 /* Characters of base64: of 10^9 signatures two have the same key once in 10^11 times. */
 #define SIGNATURE_KEY_SIZE 16

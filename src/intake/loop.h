@@ -5,7 +5,7 @@
 #ifndef DLRD_INTAKE_LOOP_H
 #define DLRD_INTAKE_LOOP_H
 
-#include "dlrd/intake/state.h"
+#include "state.h"
 
 /* The thread's function; context is the struct intake. Returns when a drain has come to its end. */
 void *loop_run(void *context);

@@ -5,8 +5,8 @@
 #define DLRD_CLI_SIMULATE_REPORT_H
 
 #include "dlrd/base/json.h"
-#include "dlrd/cli/ledger.h"
-#include "dlrd/cli/simulate_histogram.h"
+#include "ledger.h"
+#include "simulate_histogram.h"
 
 #define SIMULATE_SHOWN_MAX 20 /* differences told one by one */
 
