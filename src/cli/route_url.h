@@ -6,7 +6,7 @@
 #ifndef DLRD_CLI_ROUTE_URL_H
 #define DLRD_CLI_ROUTE_URL_H
 
-#include "dlrd/projector/route.h"
+#include "dlrd/request/route.h"
 
 #define ROUTE_VALUES_MAX 96
 

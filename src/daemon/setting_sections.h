@@ -8,7 +8,7 @@
 
 #include "dlrd/base/buffer.h"
 #include "dlrd/model/provider_names.h"
-#include "dlrd/projector/route.h"
+#include "dlrd/request/route.h"
 #include "dlrd/twilio/keyword.h"
 
 /* AC and 32 hexadecimal digits, and the message about what is not. */

@@ -17,11 +17,12 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 FLOORS = {
     'base': 0,
     'twilio': 1, 'model': 1,
-    'journal': 2, 'store': 2,
-    'projector': 3,
-    'intake': 4, 'api': 4,
-    'daemon': 5,
-    'cli': 6,  # and main.c
+    'request': 2,
+    'journal': 3, 'store': 3,
+    'projector': 4,
+    'intake': 5, 'api': 5,
+    'daemon': 6,
+    'cli': 7,  # and main.c
 }
 
 # Header of a library, and the files (without their ending) or folders that may include it.

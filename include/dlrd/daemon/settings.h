@@ -17,7 +17,7 @@
 #include "dlrd/daemon/setting_shared_keys.h"
 #include "dlrd/model/fold.h"
 #include "dlrd/model/provider_names.h"
-#include "dlrd/projector/route.h"
+#include "dlrd/request/route.h"
 #include "dlrd/twilio/keyword.h"
 #include "dlrd/twilio/verifier.h"
 

@@ -10,7 +10,7 @@
 #include "dlrd/base/socket.h"
 #include "dlrd/journal/journal.h"
 #include "dlrd/journal/quarantine.h"
-#include "dlrd/projector/route.h"
+#include "dlrd/request/route.h"
 #include "dlrd/twilio/keyword.h"
 #include "dlrd/twilio/verifier.h"
 

@@ -8,7 +8,7 @@
 
 #include "dlrd/journal/journal.h"
 #include "dlrd/model/event.h"
-#include "dlrd/projector/route.h"
+#include "dlrd/request/route.h"
 #include "dlrd/twilio/alert.h"
 #include "dlrd/twilio/keyword.h"
 #include "dlrd/twilio/verifier.h"

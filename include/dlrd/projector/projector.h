@@ -13,7 +13,7 @@
 #define DLRD_PROJECTOR_PROJECTOR_H
 
 #include "dlrd/base/metrics.h"
-#include "dlrd/projector/route.h"
+#include "dlrd/request/route.h"
 #include "dlrd/store/lookups.h"
 
 /* What may be replaced while the projector runs. Everything is borrowed until on_retired. */

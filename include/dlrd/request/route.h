@@ -2,8 +2,8 @@
  *
  * A route is matched by its whole path, byte for byte. The table is built once and then read by the
  * intake and the projector; nothing in it changes. */
-#ifndef DLRD_PROJECTOR_ROUTE_H
-#define DLRD_PROJECTOR_ROUTE_H
+#ifndef DLRD_REQUEST_ROUTE_H
+#define DLRD_REQUEST_ROUTE_H
 
 #include "dlrd/model/tags.h"
 #include "dlrd/twilio/callback.h"

@@ -1,4 +1,4 @@
-#include "dlrd/projector/route.h"
+#include "dlrd/request/route.h"
 
 #include <stdlib.h>
 
