@@ -36,21 +36,21 @@ append_header(struct buffer *out, const char *name, struct slice value)
 void
 refusals_append_request(const struct quarantined *request, struct buffer *out)
 {
-	buffer_append(out, request->method);
+	buffer_append(out, request->incoming.method);
 	buffer_append_byte(out, ' ');
-	buffer_append(out, request->target);
+	buffer_append(out, request->incoming.target);
 	buffer_append(out, SLICE(" HTTP/1.1\r\n"));
-	append_header(out, "Host", request->host);
-	append_header(out, "Content-Type", request->media_type);
-	append_header(out, "X-Twilio-Signature", request->signature);
-	append_header(out, "X-Twilio-Webhooks-Signature-Settings", request->settings);
-	append_header(out, "X-Forwarded-Proto", request->forwarded_proto);
-	append_header(out, "X-Forwarded-Host", request->forwarded_host);
-	append_header(out, "X-Original-URI", request->original_uri);
-	if (request->body.ptr != NULL)
-		buffer_appendf(out, "Content-Length: %zu\r\n", request->body.len);
+	append_header(out, "Host", request->incoming.host);
+	append_header(out, "Content-Type", request->incoming.media_type);
+	append_header(out, "X-Twilio-Signature", request->incoming.signature);
+	append_header(out, "X-Twilio-Webhooks-Signature-Settings", request->incoming.settings);
+	append_header(out, "X-Forwarded-Proto", request->incoming.forwarded_proto);
+	append_header(out, "X-Forwarded-Host", request->incoming.forwarded_host);
+	append_header(out, "X-Original-URI", request->incoming.original_uri);
+	if (request->incoming.body.ptr != NULL)
+		buffer_appendf(out, "Content-Length: %zu\r\n", request->incoming.body.len);
 	buffer_append(out, SLICE("\r\n"));
-	buffer_append(out, request->body);
+	buffer_append(out, request->incoming.body);
 }
 
 static void

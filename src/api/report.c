@@ -370,11 +370,12 @@ report_signature_failure_row(const struct signature_failure *failure)
 struct report_row
 report_quarantine_row(const struct quarantined *request)
 {
-	return (struct report_row){{integer((int64_t)request->id), time_cell(request->first_us),
-	    time_cell(request->last_us), integer((int64_t)request->count), text(request->method),
-	    text(request->target), text(request->route), text_or_null(request->account),
-	    text(request->cause), boolean(request->proven), text(request->media_type),
-	    integer((int64_t)request->body.len)}};
+	return (struct report_row){{integer((int64_t)request->id),
+	    time_cell(request->incoming.arrived_us), time_cell(request->last_us),
+	    integer((int64_t)request->count), text(request->incoming.method),
+	    text(request->incoming.target), text(request->route), text_or_null(request->account),
+	    text(request->cause), boolean(request->proven), text(request->incoming.media_type),
+	    integer((int64_t)request->incoming.body.len)}};
 }
 
 struct report_row
@@ -382,12 +383,12 @@ report_quarantined_row(const struct quarantined *request, struct slice raw)
 {
 	struct report_row out = report_quarantine_row(request);
 	struct cell *cell = &out.cells[report_quarantine.count];
-	*cell++ = text(request->signature);
-	*cell++ = text(request->host);
-	*cell++ = text(request->forwarded_proto);
-	*cell++ = text(request->forwarded_host);
-	*cell++ = text(request->original_uri);
-	*cell++ = text(request->body);
+	*cell++ = text(request->incoming.signature);
+	*cell++ = text(request->incoming.host);
+	*cell++ = text(request->incoming.forwarded_proto);
+	*cell++ = text(request->incoming.forwarded_host);
+	*cell++ = text(request->incoming.original_uri);
+	*cell++ = text(request->incoming.body);
 	*cell++ = text(raw);
 	return out;
 }

@@ -1,7 +1,7 @@
 #include "cli.h"
 #include "dlrd/base/json.h"
 #include "dlrd/daemon/settings.h"
-#include "dlrd/intake/handler.h"
+#include "dlrd/request/admission.h"
 #include "dlrd/twilio/diagnosis.h"
 #include "saved_request.h"
 
@@ -9,76 +9,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What was asked for, and what is known. */
+/* The request, and what is known of it. */
 struct explanation {
 	const struct settings *settings;
 	const struct saved_request *saved;
-	struct form form;
-	struct named_accounts named; /* by a body that is not a form */
-	struct url_base base;        /* where no public URL is configured */
-	struct verify_request request;
+	struct admission admission;
+	struct admission_reading reading;
 	struct verification verification;
 	struct diagnosis diagnosis;
-	struct buffer scratch;
-	struct buffer url; /* the whole URL that was signed; empty where that is not known */
-	bool routed;       /* a [callback] section has this path */
+	struct buffer url; /* the whole URL that was signed; empty if that is not known */
 };
 
-/* As the intake puts it together; whoever has trusted proxies sends everything through them. */
-static void
-derive_base(struct explanation *explanation)
-{
-	const struct url_hints *hints = &explanation->saved->hints;
-	const struct request_head head = {.host = hints->host,
-	    .forwarded_proto = hints->forwarded_proto,
-	    .forwarded_host = hints->forwarded_host,
-	    .from_trusted_proxy = explanation->settings->trusted_proxies.count > 0};
-	if (request_head_base(&head, &explanation->base))
-		explanation->request.base = &explanation->base;
-}
-
-/* The parameters and the account, as the intake reads them. */
-static enum result
-read_body(struct explanation *explanation)
-{
-	struct verify_request *request = &explanation->request;
-	struct slice body = explanation->saved->body;
-	bool is_form =
-	    request->is_get || form_is_body(explanation->saved->media_type, request->body);
-	if (!is_form) {
-		verifier_name_accounts(explanation->settings->verifier, body, &explanation->named);
-		request->named = &explanation->named;
-	} else {
-		enum result result = form_decode(&explanation->form,
-		    request->is_get ? url_query(request->target) : body,
-		    (size_t)explanation->settings->fields_max);
-		if (result != RESULT_OK)
-			return result;
-		request->form = &explanation->form;
-		request->account = form_get(&explanation->form, SLICE("AccountSid"));
-	}
-	if (request->account.len == 0)
-		request->account = SLICE_NONE;
-	return RESULT_OK;
-}
-
+/* With trusted proxies configured, every request comes through one of them. */
 static enum result
 prepare(struct explanation *explanation)
 {
-	const struct saved_request *saved = explanation->saved;
-	struct verify_request *request = &explanation->request;
-	const struct route *route =
-	    routes_find(&explanation->settings->routes, url_path(saved->target));
-	request->is_get = slice_equal(saved->method, SLICE("GET"));
-	request->target = saved->target;
-	request->body = saved->body;
-	request->signature = saved->signatures > 1 ? SLICE("two headers") : saved->signature;
-	request->settings = saved->settings_count > 1 ? SLICE("two headers") : saved->settings;
-	request->route_account = route == NULL ? SLICE_NONE : slice_of(route->account);
-	explanation->routed = route != NULL;
-	if (verifier_url_count(explanation->settings->verifier) == 0)
-		derive_base(explanation);
-	return read_body(explanation);
+	const struct settings *settings = explanation->settings;
+	struct incoming incoming = explanation->saved->incoming;
+
+	incoming.from_trusted_proxy = settings->trusted_proxies.count > 0;
+	admission_init(&explanation->admission, &settings->routes, settings->verifier, NULL,
+	    (size_t)settings->fields_max);
+	return admission_read(&explanation->admission, &incoming, &explanation->reading);
 }
 
 /* Which spelling of which base it is that a valid request was signed with. */
@@ -104,7 +56,7 @@ find_url(struct explanation *explanation, const struct url_base *base, struct sl
 static void
 find_valid_url(struct explanation *explanation)
 {
-	const struct verify_request *request = &explanation->request;
+	const struct verify_request *request = &explanation->reading.request;
 	const struct verifier *verifier = explanation->settings->verifier;
 	struct buffer parameters = BUFFER_EMPTY;
 	if (!request->is_get && request->form != NULL &&
@@ -137,16 +89,22 @@ note_shared_key(struct explanation *explanation)
 static void
 judge(struct explanation *explanation, unsigned listen_port)
 {
-	struct diagnosis_hints hints = {.url = explanation->saved->hints};
-	hints.url.listen_port = listen_port;
+	const struct incoming *incoming = &explanation->saved->incoming;
+	const struct diagnosis_hints hints = {.url = {.host = incoming->host,
+						  .forwarded_proto = incoming->forwarded_proto,
+						  .forwarded_host = incoming->forwarded_host,
+						  .forwarded_port = incoming->forwarded_port,
+						  .forwarded_prefix = incoming->forwarded_prefix,
+						  .original = incoming->original_uri,
+						  .listen_port = listen_port}};
 	const struct verifier *verifier = explanation->settings->verifier;
-	verifier_verify(
-	    verifier, &explanation->request, &explanation->scratch, &explanation->verification);
+	verifier_verify(verifier, &explanation->reading.request, &explanation->admission.scratch,
+	    &explanation->verification);
 	if (explanation->verification.verdict == VERDICT_VALID) {
 		find_valid_url(explanation);
 		return;
 	}
-	diagnosis_make(verifier, &explanation->request, &hints, &explanation->diagnosis);
+	diagnosis_make(verifier, &explanation->reading.request, &hints, &explanation->diagnosis);
 	if (explanation->diagnosis.fits) {
 		explanation->verification.account =
 		    verifier_account(verifier, explanation->diagnosis.account_index);
@@ -226,7 +184,7 @@ print_json(const struct explanation *explanation)
 	}
 	json_put_text(
 	    object, "url", explanation->url.len > 0 ? buffer_slice(&explanation->url) : SLICE_NONE);
-	json_put_bool(object, "routed", explanation->routed);
+	json_put_bool(object, "routed", explanation->reading.route != NULL);
 	if (!valid)
 		put_diagnosis(object, &explanation->diagnosis);
 	bool written = json_write(object, &text) == RESULT_OK;
@@ -244,12 +202,12 @@ print_notes(const struct cli_command *command, const struct explanation *explana
 	if (explanation->saved->body_is_short)
 		fprintf(stderr, "dlrd %s: the body is shorter than its Content-Length\n",
 		    command->name);
-	if (explanation->saved->body.len == 0 &&
-	    slice_equal(explanation->saved->method, SLICE("POST")))
+	if (explanation->saved->incoming.body.len == 0 &&
+	    slice_equal(explanation->saved->incoming.method, SLICE("POST")))
 		fprintf(stderr,
 		    "dlrd %s: a POST without a body: is it the head alone that was saved?\n",
 		    command->name);
-	if (!explanation->routed)
+	if (explanation->reading.route == NULL)
 		fprintf(stderr,
 		    "dlrd %s: no [callback] section has this path: it is answered 404\n",
 		    command->name);
@@ -260,7 +218,7 @@ explain(const struct cli_command *command, const struct settings *settings,
     const struct saved_request *saved, int64_t listen_port, bool json)
 {
 	struct explanation explanation = {
-	    .settings = settings, .saved = saved, .form = FORM_EMPTY, .url = BUFFER_EMPTY};
+	    .settings = settings, .saved = saved, .url = BUFFER_EMPTY};
 	int status = CLI_FAILED;
 	if (prepare(&explanation) != RESULT_OK)
 		status = cli_failure(
@@ -276,9 +234,8 @@ explain(const struct cli_command *command, const struct settings *settings,
 		if (explanation.verification.verdict == VERDICT_VALID)
 			status = CLI_OK;
 	}
-	form_done(&explanation.form);
-	url_base_done(&explanation.base);
-	buffer_done(&explanation.scratch);
+	admission_reading_done(&explanation.reading);
+	admission_done(&explanation.admission);
 	buffer_done(&explanation.url);
 	return status;
 }

@@ -26,27 +26,27 @@ static bool
 read_target(struct slice target, struct saved_request *request)
 {
 	struct slice base;
-	request->target = target;
+	request->incoming.target = target;
 	if (target.len > 0 && target.ptr[0] == '/')
 		return true;
-	if (url_split(target, &base, &request->target) != RESULT_OK)
+	if (url_split(target, &base, &request->incoming.target) != RESULT_OK)
 		return false;
-	request->hints.original = target; /* tells scheme and host, too */
-	if (request->target.len == 0)
-		request->target = SLICE("/");
+	request->incoming.original_uri = target; /* tells scheme and host, too */
+	if (request->incoming.target.len == 0)
+		request->incoming.target = SLICE("/");
 	return true;
 }
 
 static bool
 read_request_line(struct slice line, struct saved_request *request)
 {
-	request->method = slice_take(&line, ' ');
+	request->incoming.method = slice_take(&line, ' ');
 	struct slice target = line.ptr == NULL ? SLICE("") : slice_take(&line, ' ');
 	bool versioned = line.ptr != NULL && slice_starts_with(line, SLICE("HTTP/"));
-	for (size_t i = 0; i < request->method.len; i++)
-		if (request->method.ptr[i] < 'A' || request->method.ptr[i] > 'Z')
+	for (size_t i = 0; i < request->incoming.method.len; i++)
+		if (request->incoming.method.ptr[i] < 'A' || request->incoming.method.ptr[i] > 'Z')
 			return false;
-	return versioned && request->method.len > 0 && read_target(target, request);
+	return versioned && request->incoming.method.len > 0 && read_target(target, request);
 }
 
 static void
@@ -57,24 +57,24 @@ read_header(
 		struct slice name;
 		struct slice *value;
 	} wanted[] = {
-	    {SLICE("X-Twilio-Signature"), &request->signature},
-	    {SLICE(SHARED_KEYS_HEADER), &request->settings},
-	    {SLICE("Content-Type"), &request->media_type},
-	    {SLICE("Host"), &request->hints.host},
-	    {SLICE("X-Forwarded-Proto"), &request->hints.forwarded_proto},
-	    {SLICE("X-Forwarded-Host"), &request->hints.forwarded_host},
-	    {SLICE("X-Forwarded-Port"), &request->hints.forwarded_port},
-	    {SLICE("X-Forwarded-Prefix"), &request->hints.forwarded_prefix},
-	    {SLICE("X-Original-URI"), &request->hints.original},
-	    {SLICE("X-Original-URL"), &request->hints.original},
+	    {SLICE("X-Twilio-Signature"), &request->incoming.signature},
+	    {SLICE(SHARED_KEYS_HEADER), &request->incoming.settings},
+	    {SLICE("Content-Type"), &request->incoming.media_type},
+	    {SLICE("Host"), &request->incoming.host},
+	    {SLICE("X-Forwarded-Proto"), &request->incoming.forwarded_proto},
+	    {SLICE("X-Forwarded-Host"), &request->incoming.forwarded_host},
+	    {SLICE("X-Forwarded-Port"), &request->incoming.forwarded_port},
+	    {SLICE("X-Forwarded-Prefix"), &request->incoming.forwarded_prefix},
+	    {SLICE("X-Original-URI"), &request->incoming.original_uri},
+	    {SLICE("X-Original-URL"), &request->incoming.original_uri},
 	    {SLICE("Content-Length"), &framing->length},
 	    {SLICE("Transfer-Encoding"), &framing->encoding},
 	};
 	for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
 		if (slice_equal_nocase(name, wanted[i].name) && wanted[i].value->ptr == NULL)
 			*wanted[i].value = value;
-	request->signatures += slice_equal_nocase(name, SLICE("X-Twilio-Signature"));
-	request->settings_count += slice_equal_nocase(name, SLICE(SHARED_KEYS_HEADER));
+	request->incoming.signatures += slice_equal_nocase(name, SLICE("X-Twilio-Signature"));
+	request->incoming.settings_count += slice_equal_nocase(name, SLICE(SHARED_KEYS_HEADER));
 }
 
 static enum result
@@ -130,18 +130,18 @@ read_body(struct slice rest, const struct framing *framing, struct saved_request
     struct failure *failure)
 {
 	int64_t length;
-	request->body = rest.len == 0 ? SLICE("") : rest;
+	request->incoming.body = rest.len == 0 ? SLICE("") : rest;
 	if (framing->encoding.ptr != NULL) {
 		if (!slice_equal_nocase(framing->encoding, SLICE("chunked")) ||
 		    !unchunk(rest, &request->unchunked))
 			return failure_set(failure, RESULT_INVALID,
 			    "the body is not in whole chunks, as its Transfer-Encoding says");
-		request->body =
+		request->incoming.body =
 		    request->unchunked.len == 0 ? SLICE("") : buffer_slice(&request->unchunked);
 	} else if (slice_to_int(framing->length, &length) == RESULT_OK) {
 		request->body_is_short = (uint64_t)length > rest.len;
 		if ((uint64_t)length < rest.len) /* a line break that an editor has added */
-			request->body.len = (size_t)length;
+			request->incoming.body.len = (size_t)length;
 	}
 	return RESULT_OK;
 }

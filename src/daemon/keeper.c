@@ -47,7 +47,7 @@ struct keeper {
 
 /* One batch: requests that verify now, as writes, and whose they are. */
 struct batch {
-	struct handler *handler;
+	struct admission *admission;
 	const struct generation *generation; /* in force */
 	uint64_t ids[BATCH_MAX];
 	struct journal_write *writes[BATCH_MAX]; /* NULL for one that does not verify */
@@ -150,37 +150,45 @@ keep(struct keeper *keeper)
 
 /* --- verifying again --- */
 
-/* The write that the request makes if it came now, to that target and of that type; NULL where it
- * does not verify, or memory is short, which *failed tells. */
+/* Returns the write that stores the request as if it came now, to that target and of that type;
+ * NULL if it does not verify, or if memory is short, which sets *failed. */
 static struct journal_write *
-verify_as(const struct batch *batch, const struct quarantined *request, struct slice target,
+verify_as(const struct batch *batch, const struct incoming *request, struct slice target,
     struct slice media_type, bool *failed)
 {
-	struct handler *handler = batch->handler;
-	struct request_head head = request_head_of(request, target);
-	head.media_type = media_type;
-	head.from_trusted_proxy =
-	    request_is_trusted(request, batch->generation->proxies, batch->generation->proxy_count);
-	bool close;
-	if (handler_head(handler, &head, &close) != 0)
+	const struct generation *generation = batch->generation;
+	struct incoming incoming = *request;
+	struct admission_decision decision;
+
+	incoming.target = target;
+	incoming.media_type = media_type;
+	incoming.from_trusted_proxy =
+	    incoming_is_trusted(request, generation->proxies, generation->proxy_count);
+	if (!incoming_target_is_readable(&incoming))
 		return NULL;
-	struct ruling ruling = handler_body(handler, &head, request->body, request->first_us);
-	if (ruling.status != 0)
+
+	admission_check(batch->admission, &incoming, &decision);
+	*failed |= decision.outcome == ADMISSION_UNDECIDED;
+	if (decision.outcome != ADMISSION_ADMITTED)
 		return NULL;
-	struct journal_write *write = journal_write_new(&ruling.entry);
+
+	const struct journal_entry entry = handler_entry(&incoming, &decision);
+	struct journal_write *write = journal_write_new(&entry);
 	*failed |= write == NULL;
 	return write;
 }
 
-/* Also as the form that it is where its type was lost on the way. */
+/* A proven request whose Content-Type was lost on the way is verified as a form, too. */
 static struct journal_write *
 verify_at(
     const struct batch *batch, const struct quarantined *request, struct slice target, bool *failed)
 {
+	const struct incoming *incoming = &request->incoming;
 	struct journal_write *write =
-	    verify_as(batch, request, target, request->media_type, failed);
-	if (write == NULL && request->proven && !form_is_body(request->media_type, request->body))
-		write = verify_as(batch, request, target, FORM_TYPE, failed);
+	    verify_as(batch, incoming, target, incoming->media_type, failed);
+
+	if (write == NULL && request->proven && !form_is_body(incoming->media_type, incoming->body))
+		write = verify_as(batch, incoming, target, FORM_TYPE, failed);
 	return write;
 }
 
@@ -190,6 +198,7 @@ verify_as_signed(struct batch *batch, const struct quarantined *request, bool *f
 {
 	struct buffer target = BUFFER_EMPTY;
 	struct journal_write *write = NULL;
+
 	if (explainer_signed_target(batch->generation->explainer, request, &target))
 		write = verify_at(batch, request, buffer_slice(&target), failed);
 	buffer_done(&target);
@@ -204,9 +213,9 @@ verify_again(void *context, const struct quarantined *request)
 {
 	struct batch *batch = context;
 	bool failed = false;
-	struct journal_write *write = verify_at(batch, request, request->target, &failed);
-	if (write == NULL && request->original_uri.len > 0)
-		write = verify_at(batch, request, request->original_uri, &failed);
+	struct journal_write *write = verify_at(batch, request, request->incoming.target, &failed);
+	if (write == NULL && request->incoming.original_uri.len > 0)
+		write = verify_at(batch, request, request->incoming.original_uri, &failed);
 	if (write == NULL && request->proven)
 		write = verify_as_signed(batch, request, &failed);
 	if (failed) {
@@ -300,14 +309,14 @@ note_last(void *context, const struct quarantined *request)
  * offered meanwhile is kept, but not verified in this turn. The quarantine's log is copied before
  * there is much of it. */
 static enum result
-reverify_batches(struct keeper *keeper, struct handler *handler, struct reverify *reverify)
+reverify_batches(struct keeper *keeper, struct admission *admission, struct reverify *reverify)
 {
 	const struct quarantine_page newest = {.limit = 1, .newest_first = true};
 	struct quarantine_page page = {.limit = BATCH_MAX};
 	uint64_t last = 0;
 	enum result result = quarantine_each(keeper->quarantine, &newest, note_last, &last);
 	while (result == RESULT_OK && page.beyond_id < last) {
-		struct batch batch = {.handler = handler, .generation = keeper->generation};
+		struct batch batch = {.admission = admission, .generation = keeper->generation};
 		result = quarantine_each(keeper->quarantine, &page, verify_again, &batch);
 		if (result == RESULT_LIMIT) /* the rest is the next batch's */
 			result = RESULT_OK;
@@ -332,25 +341,18 @@ reverify_batches(struct keeper *keeper, struct handler *handler, struct reverify
 	return result;
 }
 
-/* Under the lock. With a handler of its own, which counts and tells nothing. */
+/* Under the lock. */
 static void
 reverify(struct keeper *keeper)
 {
 	const struct settings *settings = keeper->generation->settings;
-	const struct handler_options options = {.routes = &settings->routes,
-	    .verifier = settings->verifier,
-	    .keywords = settings->keywords,
-	    .limits = {.target_max = SIZE_MAX,
-		.headers_max = SIZE_MAX,
-		.body_max = SIZE_MAX,
-		.fields_max = (size_t)settings->fields_max}};
 	struct reverify found = {.state = REVERIFY_DONE};
-	struct handler *handler;
-	enum result result = handler_new(&options, &handler);
-	if (result == RESULT_OK) {
-		result = reverify_batches(keeper, handler, &found);
-		handler_free(handler);
-	}
+	struct admission admission;
+
+	admission_init(&admission, &settings->routes, settings->verifier, settings->keywords,
+	    (size_t)settings->fields_max);
+	enum result result = reverify_batches(keeper, &admission, &found);
+	admission_done(&admission);
 	if (result != RESULT_OK) {
 		found.state = REVERIFY_FAILED;
 		if (result == RESULT_BUSY)

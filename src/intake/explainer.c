@@ -19,9 +19,6 @@
 /* A larger body is not looked into: variants.h has no room for it, and Twilio's have a few KiB. */
 #define EXPLAINED_BODY_MAX VARIANTS_FIRST_MAX
 
-/* The form and its signed text keep their memory for the next request up to this size each. */
-#define KEEP_BYTES 65536
-
 /* What the handler offers. */
 static const enum verdict explained[] = {VERDICT_MALFORMED_SIGNATURE, VERDICT_MALFORMED_SETTINGS,
     VERDICT_UNKNOWN_ALGORITHM, VERDICT_UNKNOWN_KEY, VERDICT_MISMATCH, VERDICT_BODY_MISMATCH,
@@ -43,16 +40,13 @@ struct explainer {
 	struct log_limit logs[2]; /* of what is not proven, and of what is: no flood hides it */
 	int64_t time_us, seen_us; /* that diagnoses may take now, and when that was worked out */
 	struct precedent *precedents[PRECEDENTS_MAX]; /* the last one that was right first */
-	struct form form;
-	struct buffer scratch;
+	struct admission admission;
 };
 
 /* One request under examination. */
 struct examination {
-	struct verify_request request;
-	struct named_accounts named; /* by a body that is not a form */
+	struct admission_reading reading;
 	struct diagnosis_hints hints;
-	struct url_base derived;
 };
 
 /* All that could be examined since the start. */
@@ -72,6 +66,8 @@ explainer_new(const struct explainer_options *options, struct explainer **out_ex
 	if (explainer == NULL)
 		return RESULT_NO_MEMORY;
 	explainer->options = *options;
+	admission_init(
+	    &explainer->admission, options->routes, options->verifier, NULL, options->fields_max);
 	for (int i = 0; i < DIAGNOSIS_CAUSE_COUNT; i++) {
 		struct buffer label = BUFFER_EMPTY;
 		metrics_label(
@@ -91,44 +87,25 @@ explainer_new(const struct explainer_options *options, struct explainer **out_ex
 	return RESULT_OK;
 }
 
+/* A form with too many fields is examined without one: then nothing fits. */
 static void
 read_request(
     struct explainer *explainer, const struct quarantined *quarantined, struct examination *out)
 {
-	struct request_head head = request_head_of(quarantined, quarantined->target);
-	const struct route *route =
-	    routes_find(explainer->options.routes, url_path(quarantined->target));
-	bool is_get = slice_equal(quarantined->method, SLICE("GET"));
-	bool is_form = is_get || form_is_body(quarantined->media_type, quarantined->body);
-	*out = (struct examination){.request = {.is_get = is_get,
-					.target = quarantined->target,
-					.body = quarantined->body,
-					.signature = quarantined->signature,
-					.settings = quarantined->settings},
-	    .hints = {.url = {.host = quarantined->host,
-			  .forwarded_proto = quarantined->forwarded_proto,
-			  .forwarded_host = quarantined->forwarded_host,
-			  .forwarded_port = quarantined->forwarded_port,
-			  .forwarded_prefix = quarantined->forwarded_prefix,
-			  .original = quarantined->original_uri,
-			  .listen_port = explainer->options.listen_port}}};
-	if (route != NULL)
-		out->request.route_account = slice_of(route->account);
-	if (is_form)
-		out->request.account = quarantined->account;
-	else {
-		verifier_name_accounts(explainer->options.verifier, quarantined->body, &out->named);
-		out->request.named = &out->named;
-	}
-	if (is_form && form_decode(&explainer->form,
-			   is_get ? url_query(quarantined->target) : quarantined->body,
-			   explainer->options.fields_max) == RESULT_OK)
-		out->request.form = &explainer->form;
-	head.from_trusted_proxy = request_is_trusted(
-	    quarantined, explainer->options.proxies, explainer->options.proxy_count);
-	if (verifier_url_count(explainer->options.verifier) == 0 &&
-	    request_head_base(&head, &out->derived))
-		out->request.base = &out->derived;
+	const struct explainer_options *options = &explainer->options;
+	struct incoming incoming = quarantined->incoming;
+
+	incoming.from_trusted_proxy =
+	    incoming_is_trusted(&incoming, options->proxies, options->proxy_count);
+	if (admission_read(&explainer->admission, &incoming, &out->reading) != RESULT_OK)
+		out->reading.request.account = quarantined->account;
+	out->hints = (struct diagnosis_hints){.url = {.host = incoming.host,
+						  .forwarded_proto = incoming.forwarded_proto,
+						  .forwarded_host = incoming.forwarded_host,
+						  .forwarded_port = incoming.forwarded_port,
+						  .forwarded_prefix = incoming.forwarded_prefix,
+						  .original = incoming.original_uri,
+						  .listen_port = options->listen_port}};
 }
 
 /* --- precedents --- */
@@ -149,7 +126,7 @@ is_of_account(const struct precedent *precedent, const struct examination *exami
 {
 	return (precedent->diagnosis.causes & DIAGNOSIS_BIT(DIAGNOSIS_OTHER_ACCOUNT)) == 0 ||
 	       slice_equal(buffer_slice(&precedent->account),
-		   verify_request_account(&examination->request));
+		   verify_request_account(&examination->reading.request));
 }
 
 static struct precedent *
@@ -157,11 +134,12 @@ find_precedent(struct explainer *explainer, const struct examination *examinatio
 {
 	for (size_t i = 0; i < PRECEDENTS_MAX && explainer->precedents[i] != NULL; i++) {
 		struct precedent *precedent = explainer->precedents[i];
-		if (!slice_equal(
-			buffer_slice(&precedent->path), url_path(examination->request.target)) ||
+		if (!slice_equal(buffer_slice(&precedent->path),
+			url_path(examination->reading.request.target)) ||
 		    !is_of_account(precedent, examination) ||
 		    !diagnosis_repeats(&precedent->diagnosis, explainer->options.verifier,
-			&examination->request, &examination->hints, &explainer->scratch))
+			&examination->reading.request, &examination->hints,
+			&explainer->admission.scratch))
 			continue;
 		move_to_front(explainer, i);
 		return precedent;
@@ -241,15 +219,15 @@ diagnose(struct explainer *explainer, struct examination *examination, struct pr
 	if (!has_time(explainer))
 		return false;
 	examination->hints.account_verified_before = handler_has_verified(
-	    explainer->options.handler, verify_request_account(&examination->request));
-	diagnosis_make(
-	    explainer->options.verifier, &examination->request, &examination->hints, out_diagnosis);
+	    explainer->options.handler, verify_request_account(&examination->reading.request));
+	diagnosis_make(explainer->options.verifier, &examination->reading.request,
+	    &examination->hints, out_diagnosis);
 	explainer->time_us -= clock_processor_us() - start_us;
 	if (out_diagnosis->fits && inherited != NULL) {
 		inherited->diagnosis = *out_diagnosis;
 		inherited->inherited = false;
 	} else if (out_diagnosis->fits)
-		add_precedent(explainer, &examination->request, out_diagnosis);
+		add_precedent(explainer, &examination->reading.request, out_diagnosis);
 	return true;
 }
 
@@ -263,7 +241,7 @@ tell(struct explainer *explainer, const struct quarantined *request,
 	metric_add(explainer->causes[diagnosis->cause], 1);
 	if (explainer->options.failures != NULL)
 		signature_failures_note(explainer->options.failures, request->route,
-		    request->account, diagnosis, request->first_us);
+		    request->account, diagnosis, request->incoming.arrived_us);
 	/* The handler has logged a path without a section. */
 	if (request->route.len == 0 ||
 	    !log_limit_allows(&explainer->logs[diagnosis->fits], 1, &swallowed))
@@ -296,8 +274,8 @@ static bool
 verifies(struct explainer *explainer, const struct examination *examination)
 {
 	struct verification verification;
-	verifier_verify(
-	    explainer->options.verifier, &examination->request, &explainer->scratch, &verification);
+	verifier_verify(explainer->options.verifier, &examination->reading.request,
+	    &explainer->admission.scratch, &verification);
 	return verification.verdict == VERDICT_VALID;
 }
 
@@ -316,12 +294,12 @@ examine_unrouted(struct explainer *explainer, struct quarantined *request)
 	explainer->time_us -= clock_processor_us() - start_us;
 	if (!verified)
 		diagnose(explainer, &examination, NULL, &made);
-	request->proven = verified || is_proven(&examination.request, &made);
+	request->proven = verified || is_proven(&examination.reading.request, &made);
 	if (!made.fits)
-		diagnosis_of_no_route(url_path(request->target), verified, &made);
+		diagnosis_of_no_route(url_path(request->incoming.target), verified, &made);
 	request->cause = slice_of(diagnosis_cause_name(made.cause));
 	tell(explainer, request, &made);
-	url_base_done(&examination.derived);
+	admission_reading_done(&examination.reading);
 }
 
 static void
@@ -337,19 +315,10 @@ examine(struct explainer *explainer, struct quarantined *request)
 		diagnosis = &made;
 	if (diagnosis != NULL) {
 		request->cause = slice_of(diagnosis_cause_name(diagnosis->cause));
-		request->proven = is_proven(&examination.request, diagnosis);
+		request->proven = is_proven(&examination.reading.request, diagnosis);
 		tell(explainer, request, diagnosis);
 	}
-	url_base_done(&examination.derived);
-}
-
-static void
-release_work(struct explainer *explainer)
-{
-	if (explainer->form.text_capacity > KEEP_BYTES)
-		form_done(&explainer->form);
-	if (explainer->scratch.cap > KEEP_BYTES)
-		buffer_done(&explainer->scratch);
+	admission_reading_done(&examination.reading);
 }
 
 bool
@@ -359,12 +328,12 @@ explainer_examine(void *context, struct quarantined *request)
 	size_t index;
 	request->cause = SLICE("undiagnosed");
 	request->proven = false;
-	if (request->body.len <= EXPLAINED_BODY_MAX && request->route.len == 0)
+	if (request->incoming.body.len <= EXPLAINED_BODY_MAX && request->route.len == 0)
 		examine_unrouted(explainer, request);
-	else if (request->body.len <= EXPLAINED_BODY_MAX &&
+	else if (request->incoming.body.len <= EXPLAINED_BODY_MAX &&
 		 (explainer->precedents[0] != NULL || has_time(explainer)))
 		examine(explainer, request);
-	release_work(explainer);
+	admission_release(&explainer->admission);
 
 	bool is_known =
 	    request->account.ptr == NULL ||
@@ -387,7 +356,7 @@ write_signed_target(const struct explainer *explainer, const struct examination 
 	if (found) {
 		struct buffer query = BUFFER_EMPTY;
 		found = query_variants_write(&query, &parameters,
-		    url_query(examination->request.target),
+		    url_query(examination->reading.request.target),
 		    url_hints_target(&examination->hints.url), diagnosis->query_rule);
 		buffer_append(&url, buffer_slice(&query));
 		buffer_done(&query);
@@ -415,14 +384,14 @@ explainer_signed_target(
 	const struct precedent *precedent = find_precedent(explainer, &examination);
 	const struct diagnosis *diagnosis = precedent != NULL ? &precedent->diagnosis : &made;
 	if (precedent == NULL) {
-		diagnosis_make(
-		    explainer->options.verifier, &examination.request, &examination.hints, &made);
+		diagnosis_make(explainer->options.verifier, &examination.reading.request,
+		    &examination.hints, &made);
 		if (made.fits)
-			add_precedent(explainer, &examination.request, &made);
+			add_precedent(explainer, &examination.reading.request, &made);
 	}
 	bool found =
 	    diagnosis->fits && write_signed_target(explainer, &examination, diagnosis, out_target);
-	url_base_done(&examination.derived);
+	admission_reading_done(&examination.reading);
 	return found;
 }
 
@@ -438,7 +407,6 @@ explainer_free(struct explainer *explainer)
 		}
 		free(explainer->precedents[i]);
 	}
-	form_done(&explainer->form);
-	buffer_done(&explainer->scratch);
+	admission_done(&explainer->admission);
 	free(explainer);
 }

@@ -2,19 +2,14 @@
 
 #include "dlrd/base/clock.h"
 #include "dlrd/base/log.h"
-#include "dlrd/twilio/callback.h"
-#include "dlrd/twilio/query_respelling.h"
 
 #include <stdlib.h>
 
 #define SHOWN_PATH_MAX 200 /* bytes of a stranger's path in the log */
-/* The form and its signed text keep their memory for the next request up to this size each. */
-#define KEEP_BYTES 65536
 
 struct handler {
 	struct handler_options options;
-	struct form form;
-	struct buffer scratch;
+	struct admission admission;
 	struct metric *outcomes[ROUTES_MAX + 1][OUTCOME_LABEL_COUNT]; /* the last: no route */
 	struct metric *verdicts[VERDICT_COUNT];
 	struct token_metrics {
@@ -116,6 +111,8 @@ handler_new(const struct handler_options *options, struct handler **out_handler)
 	}
 	handler->options = *options;
 	handler->tokens = token_metrics;
+	admission_init(&handler->admission, options->routes, options->verifier, options->keywords,
+	    options->limits.fields_max);
 	add_metrics(handler);
 	*out_handler = handler;
 	return RESULT_OK;
@@ -145,45 +142,23 @@ framing_is_ambiguous(const struct request_head *head)
 	       (head->hosts == 0 && !slice_equal(head->version, SLICE("HTTP/1.0")));
 }
 
-/* Path and query, of visible bytes. A target in absolute form is meant for a proxy. */
-static bool
-target_is_readable(struct slice target)
-{
-	for (size_t i = 0; i < target.len; i++)
-		if ((unsigned char)target.ptr[i] <= ' ' || target.ptr[i] == 0x7f)
-			return false;
-	return target.len > 0 && target.ptr[0] == '/';
-}
-
-/* A list's first value is the one that the first proxy saw. */
-static struct slice
-leftmost(struct slice list)
-{
-	return slice_trim((struct slice){list.ptr, slice_find(list, ',')});
-}
-
 /* Without a public URL the host becomes part of the URL that is verified. "name/evil" or
  * "user@name" would make another URL of it. What a trusted proxy forwards is its operator's to
- * correct: see request_head_base. */
+ * correct: see incoming_base. */
 static bool
 host_is_bad(const struct handler *handler, const struct request_head *head)
 {
-	bool forwarded = head->from_trusted_proxy && head->forwarded_host.len > 0;
+	const struct incoming *incoming = &head->incoming;
+	bool forwarded = incoming->from_trusted_proxy && incoming->forwarded_host.len > 0;
 	return verifier_url_count(handler->options.verifier) == 0 && !forwarded &&
-	       head->host.len > 0 && !url_is_authority(head->host);
-}
-
-static bool
-is_get(const struct request_head *head)
-{
-	return slice_equal(head->method, SLICE("GET"));
+	       incoming->host.len > 0 && !url_is_authority(incoming->host);
 }
 
 /* Twilio alone sends a signature: what is refused by its head is then most probably a receipt that
  * a wrong setting loses. Without the query, which names campaigns and people. */
 static void
-tell_refused_head(
-    struct handler *handler, const struct request_head *head, unsigned status, bool kept)
+log_refused_head(
+    struct handler *handler, const struct incoming *incoming, unsigned status, bool kept)
 {
 	static const struct {
 		unsigned status;
@@ -205,10 +180,10 @@ tell_refused_head(
 		if (reasons[i].status == status)
 			why = reasons[i].why;
 	if (handler->options.metrics == NULL || why == NULL ||
-	    signature_read(head->signature, &signature) != RESULT_OK ||
+	    signature_read(incoming->signature, &signature) != RESULT_OK ||
 	    !log_limit_allows(&handler->head_log, 1, &swallowed))
 		return;
-	struct slice path = url_path(head->target);
+	struct slice path = url_path(incoming->target);
 	struct buffer shown = BUFFER_EMPTY;
 	buffer_append_visible(&shown,
 	    (struct slice){path.ptr, path.len < SHOWN_PATH_MAX ? path.len : SHOWN_PATH_MAX});
@@ -221,57 +196,60 @@ tell_refused_head(
 	buffer_done(&shown);
 }
 
-/* Twilio alone sends a signature, so a path without a section is most probably our own mistake: its
- * body is wanted before it is answered 404. */
+/* Only Twilio sends a signature, so a request for a path without a section is most probably a
+ * mistake in the configuration: its body is read before it is answered 404. */
 static bool
-is_kept_without_route(const struct handler *handler, const struct request_head *head)
+is_kept_without_route(const struct handler *handler, const struct incoming *incoming)
 {
-	return handler->options.quarantine != NULL && handler->options.metrics != NULL &&
-	       head->signatures == 1 && (is_get(head) || slice_equal(head->method, SLICE("POST")));
+	return handler->options.quarantine != NULL && incoming->signatures == 1 &&
+	       (incoming_is_get(incoming) || slice_equal(incoming->method, SLICE("POST")));
+}
+
+/* The status that refuses the request by its head, or 0. */
+static unsigned
+refuse_head(const struct handler *handler, const struct request_head *head,
+    const struct route *route, enum outcome_label *out_outcome)
+{
+	const struct handler_limits *limits = &handler->options.limits;
+	const struct incoming *incoming = &head->incoming;
+
+	*out_outcome = OUTCOME_MALFORMED;
+	if (!incoming_target_is_readable(incoming) || host_is_bad(handler, head))
+		return 400;
+
+	*out_outcome = OUTCOME_TOO_LARGE;
+	if (incoming->target.len > limits->target_max)
+		return 414;
+	if (head->header_bytes > limits->headers_max)
+		return 431;
+
+	*out_outcome = OUTCOME_NO_ROUTE;
+	if (route == NULL && !is_kept_without_route(handler, incoming))
+		return 404;
+
+	*out_outcome = OUTCOME_METHOD;
+	if (!incoming_is_get(incoming) && !slice_equal(incoming->method, SLICE("POST")))
+		return 405;
+
+	*out_outcome = OUTCOME_TOO_LARGE;
+	return head->content_length > limits->body_max ? 413 : 0;
 }
 
 unsigned
 handler_head(struct handler *handler, const struct request_head *head, bool *out_close)
 {
-	const struct handler_limits *limits = &handler->options.limits;
-	const struct route *route = routes_find(handler->options.routes, url_path(head->target));
+	const struct incoming *incoming = &head->incoming;
+	const struct route *route =
+	    routes_find(handler->options.routes, url_path(incoming->target));
 	enum outcome_label outcome = OUTCOME_MALFORMED;
-	unsigned status = 0;
+
 	*out_close = framing_is_ambiguous(head);
-	if (*out_close || !target_is_readable(head->target) || host_is_bad(handler, head))
-		status = 400;
-	else if (head->target.len > limits->target_max)
-		status = 414, outcome = OUTCOME_TOO_LARGE;
-	else if (head->header_bytes > limits->headers_max)
-		status = 431, outcome = OUTCOME_TOO_LARGE;
-	else if (route == NULL && !is_kept_without_route(handler, head))
-		status = 404, outcome = OUTCOME_NO_ROUTE;
-	else if (!is_get(head) && !slice_equal(head->method, SLICE("POST")))
-		status = 405, outcome = OUTCOME_METHOD;
-	else if (head->content_length > limits->body_max)
-		status = 413, outcome = OUTCOME_TOO_LARGE;
+	unsigned status = *out_close ? 400 : refuse_head(handler, head, route, &outcome);
 	if (status != 0) {
 		count(handler, route, outcome);
-		tell_refused_head(handler, head, status, false);
+		log_refused_head(handler, incoming, status, false);
 	}
 	return status;
-}
-
-bool
-request_head_base(const struct request_head *head, struct url_base *out_base)
-{
-	struct slice scheme = SLICE("http"), host = head->host;
-	if (head->from_trusted_proxy) {
-		struct slice told_scheme = leftmost(head->forwarded_proto);
-		struct slice told_host = leftmost(head->forwarded_host);
-		if (slice_equal_nocase(told_scheme, SLICE("https")))
-			scheme = SLICE("https");
-		else if (told_scheme.len > 0 && !slice_equal_nocase(told_scheme, SLICE("http")))
-			scheme = told_scheme; /* makes no URL, and is refused */
-		if (told_host.len > 0)
-			host = told_host;
-	}
-	return url_is_authority(host) && url_base_derive(out_base, scheme, host) == RESULT_OK;
 }
 
 bool
@@ -299,255 +277,139 @@ handler_verdict_metric(const struct handler *handler, enum verdict verdict)
 	return handler->verdicts[verdict];
 }
 
-struct request_head
-request_head_of(const struct quarantined *quarantined, struct slice target)
-{
-	return (struct request_head){.method = quarantined->method,
-	    .target = target,
-	    .version = SLICE("HTTP/1.1"),
-	    .media_type = quarantined->media_type,
-	    .signature = quarantined->signature,
-	    .signatures = 1,
-	    .settings = quarantined->settings,
-	    .host = quarantined->host,
-	    .hosts = 1,
-	    .forwarded_proto = quarantined->forwarded_proto,
-	    .forwarded_host = quarantined->forwarded_host,
-	    .content_length = quarantined->body.len,
-	    .from_trusted_proxy = quarantined->from_trusted_proxy,
-	    .peer = quarantined->peer};
-}
-
-bool
-request_is_trusted(
-    const struct quarantined *quarantined, const struct socket_peer *proxies, size_t count)
-{
-	struct socket_peer peer;
-	if (quarantined->peer.len == 0 ||
-	    socket_peer_read(quarantined->peer, &peer, NULL) != RESULT_OK)
-		return quarantined->from_trusted_proxy;
-	return socket_peers_cover(proxies, count, &peer);
-}
-
 static void
-offer(struct handler *handler, const struct request_head *head, const struct route *route,
-    const struct verify_request *request, int64_t now_us)
+offer(struct handler *handler, const struct incoming *incoming,
+    const struct admission_decision *decision)
 {
-	const struct quarantined quarantined = {.first_us = now_us,
-	    .method = head->method,
-	    .target = head->target,
+	const struct route *route = decision->route;
+	struct quarantined quarantined = {.incoming = *incoming,
 	    .route = route == NULL ? SLICE("") : slice_of(route->path),
 	    .stray = route == NULL,
-	    .media_type = head->media_type,
-	    .body = request->is_get ? SLICE_NONE : request->body,
-	    .account = verify_request_account(request),
-	    .signature = head->signature,
-	    .settings = request->settings,
-	    .host = head->host,
-	    .forwarded_proto = head->forwarded_proto,
-	    .forwarded_host = head->forwarded_host,
-	    .forwarded_port = head->forwarded_port,
-	    .forwarded_prefix = head->forwarded_prefix,
-	    .original_uri = head->original_uri,
-	    .from_trusted_proxy = head->from_trusted_proxy,
-	    .peer = head->peer};
+	    .account = decision->account};
+
+	/* Two headers stay two when the file is read, which has one value. */
+	quarantined.incoming.settings = incoming_settings(incoming);
+	if (incoming_is_get(incoming))
+		quarantined.incoming.body = SLICE_NONE;
+
 	enum quarantine_fate fate = quarantine_offer(handler->options.quarantine, &quarantined);
 	if (fate != QUARANTINE_TAKEN)
 		metric_add(handler->fates[fate], 1);
 }
 
-/* Twilio alone sends a signature: whatever has one waits in the quarantine, and there is time to
- * find out why it was refused (explainer.h). So does what names an unknown account, or the time of
- * the answer would tell which accounts there are. Without one, or with several, it is not Twilio's.
- */
+/* Only Twilio sends a signature: a request with one is kept in the quarantine, where there is time
+ * to find out why it was refused (explainer.h). So is one that names an unknown account, or the
+ * time of the answer would show which accounts are configured. A request without a signature, or
+ * with several, is not Twilio's. */
 static void
-note_refusal(struct handler *handler, const struct request_head *head, const struct route *route,
-    const struct verify_request *request, enum verdict verdict, int64_t now_us)
+note_refusal(struct handler *handler, const struct incoming *incoming,
+    const struct admission_decision *decision)
 {
+	enum verdict verdict = decision->verification.verdict;
 	uint64_t swallowed = 0;
-	if (handler->options.metrics == NULL)
-		return;
+
 	metric_add(handler->verdicts[verdict], 1);
-	if (head->signatures == 1) {
+	if (incoming->signatures == 1) {
 		if (handler->options.quarantine != NULL)
-			offer(handler, head, route, request, now_us);
+			offer(handler, incoming, decision);
 	} else if (log_limit_allows(&handler->refused_log, 1, &swallowed))
 		log_line(LOG_WARNING,
 		    "refused a request on %s: %s (%llu more refusals since the last such line)",
-		    route->path, verdict_name(verdict), (unsigned long long)swallowed);
+		    decision->route->path, verdict_name(verdict), (unsigned long long)swallowed);
+}
+
+/* A request for a path without a section is kept for the time when it has one. */
+static void
+note_no_route(struct handler *handler, const struct incoming *incoming,
+    const struct admission_decision *decision)
+{
+	if (handler->options.quarantine != NULL)
+		offer(handler, incoming, decision);
+	log_refused_head(handler, incoming, 404, true);
 }
 
 static void
-verify(struct handler *handler, const struct request_head *head, const struct route *route,
-    struct verify_request *request, int64_t now_us, struct verification *out_verification)
+note_token(struct handler *handler, const struct verification *verification, int64_t now_us)
 {
-	struct url_base derived = {{NULL}};
-	request->is_get = is_get(head);
-	request->target = head->target;
-	request->signature = head->signature;
-	request->route_account = slice_of(route->account);
-	request->settings = head->settings;
-	if (head->signatures > 1) /* two of them: neither */
-		request->signature = SLICE("two headers");
-	if (head->settings_count > 1)
-		request->settings = SLICE("two headers");
-	if (verifier_url_count(handler->options.verifier) == 0 && request_head_base(head, &derived))
-		request->base = &derived;
-	verifier_verify(handler->options.verifier, request, &handler->scratch, out_verification);
-	enum verdict verdict = out_verification->verdict;
-	if (verdict != VERDICT_VALID && verdict != VERDICT_UNDECIDED)
-		note_refusal(handler, head, route, request, verdict, now_us);
-	url_base_done(&derived);
+	const struct token_metrics *token =
+	    verification->shared_key.ptr != NULL
+		? shared_key_metrics(handler, verification->shared_key_index)
+		: &handler->tokens[verification->account_index * TOKEN_LABEL_COUNT +
+				   (size_t)verification->label];
+
+	metric_add(token->used, 1);
+	metric_set(token->last_used, (double)(now_us / CLOCK_SECOND_US));
 }
 
-/* What a verified request is answered once it is kept. The same message gets the same answer each
- * time: which delivery of it reaches Twilio is not known here. */
-static void
-rule_answer(
-    const struct handler *handler, const struct route *route, bool is_form, struct ruling *ruling)
+struct journal_entry
+handler_entry(const struct incoming *incoming, const struct admission_decision *decision)
 {
-	ruling->kept_status = route->kind == ROUTE_INBOUND ? 200 : 204;
-	if (!is_form || (route->kind != ROUTE_INBOUND && route->kind != ROUTE_AUTO))
-		return;
-	struct callback callback = callback_read(&handler->form, route->kind);
-	if (callback.kind != CALLBACK_INBOUND)
-		return;
-	ruling->kept_status = 200;
-	ruling->reply =
-	    keywords_match(handler->options.keywords, callback.body, callback.opt_out).reply;
+	return (struct journal_entry){.received_us = incoming->arrived_us,
+	    .method = incoming->method,
+	    .route = slice_of(decision->route->path),
+	    .query = url_query(incoming->target),
+	    .media_type = incoming->media_type,
+	    .body = incoming_is_get(incoming) ? SLICE_NONE : incoming->body,
+	    .account = decision->verification.account,
+	    .signature = incoming->signature};
 }
 
-/* Verifies with the account that the request names. Gives the status that refuses it, or 0. */
-static unsigned
-verify_body(struct handler *handler, const struct request_head *head, const struct route *route,
-    struct slice body, bool is_form, int64_t now_us, struct verification *out_verification)
+/* The answer of a request that is not stored. */
+static struct decision
+refuse(struct handler *handler, const struct admission_decision *decision, unsigned status,
+    enum outcome_label outcome)
 {
-	struct verify_request request = {.body = body, .form = is_form ? &handler->form : NULL};
-	struct named_accounts named;
-	if (is_form) {
-		struct slice text = is_get(head) ? url_query(head->target) : body;
-		enum result result =
-		    form_decode(&handler->form, text, handler->options.limits.fields_max);
-		if (result != RESULT_OK) {
-			count(handler, route,
-			    result == RESULT_LIMIT ? OUTCOME_TOO_LARGE : OUTCOME_UNAVAILABLE);
-			return result == RESULT_LIMIT ? 413 : 503;
-		}
-		request.account = form_get(&handler->form, SLICE("AccountSid"));
-	} else {
-		verifier_name_accounts(handler->options.verifier, body, &named);
-		request.named = &named;
+	count(handler, decision->route, outcome);
+	return (struct decision){.status = status};
+}
+
+static struct decision
+decide(struct handler *handler, const struct incoming *incoming)
+{
+	struct admission_decision decision;
+
+	admission_check(&handler->admission, incoming, &decision);
+	switch (decision.outcome) {
+	case ADMISSION_ADMITTED: break;
+	case ADMISSION_NO_ROUTE:
+		note_no_route(handler, incoming, &decision);
+		return refuse(handler, &decision, 404, OUTCOME_NO_ROUTE);
+	case ADMISSION_UNVERIFIED:
+		note_refusal(handler, incoming, &decision);
+		return refuse(handler, &decision, 403, OUTCOME_UNVERIFIED);
+	case ADMISSION_TOO_MANY_FIELDS: return refuse(handler, &decision, 413, OUTCOME_TOO_LARGE);
+	case ADMISSION_UNDECIDED: return refuse(handler, &decision, 503, OUTCOME_UNAVAILABLE);
 	}
-	if (request.account.len == 0)
-		request.account = SLICE_NONE;
-	verify(handler, head, route, &request, now_us, out_verification);
-	if (out_verification->verdict == VERDICT_VALID)
-		return 0;
-	if (out_verification->verdict == VERDICT_UNDECIDED) {
-		count(handler, route, OUTCOME_UNAVAILABLE);
-		return 503;
-	}
-	count(handler, route, OUTCOME_UNVERIFIED);
-	return 403;
+
+	note_token(handler, &decision.verification, incoming->arrived_us);
+	return (struct decision){.kept_status = decision.status,
+	    .reply = decision.reply,
+	    .entry = handler_entry(incoming, &decision)};
 }
 
-/* The decoded form has at most the text's bytes, and so has what is signed of it, whose order may
- * need a list (signature.h). A query that
- * is signed alone is spelled in other ways, too. */
+struct decision
+handler_body(struct handler *handler, const struct incoming *incoming)
+{
+	struct decision decision = decide(handler, incoming);
+
+	admission_release(&handler->admission);
+	return decision;
+}
+
 size_t
-handler_work(const struct handler *handler, const struct request_head *head, struct slice body)
+handler_work(const struct handler *handler, const struct incoming *incoming)
 {
-	bool get = is_get(head);
-	struct slice text = get ? url_query(head->target) : body;
-	size_t fields = text.len / 2 + 1, most = handler->options.limits.fields_max;
-	size_t spelled = query_respellings_bytes(head->target, QUERY_RESPELLINGS_MAX);
-	if (!get && !form_is_body(head->media_type, body))
-		return spelled; /* the body is read where it is */
-	if (fields > most)
-		fields = most;
-	return 2 * text.len + fields * (sizeof(struct form_field) + sizeof(void *)) +
-	       (get ? spelled : 0);
+	return admission_work(&handler->admission, incoming);
 }
 
 size_t
 handler_memory(const struct handler *handler)
 {
-	const struct form *form = &handler->form;
 	size_t queued = handler->options.quarantine == NULL
 			    ? 0
 			    : quarantine_memory(handler->options.quarantine);
-	return form->text_capacity + form->capacity * sizeof(struct form_field) +
-	       handler->scratch.cap + queued;
-}
 
-static void
-release_work(struct handler *handler)
-{
-	struct form *form = &handler->form;
-	if (form->text_capacity > KEEP_BYTES ||
-	    form->capacity * sizeof(struct form_field) > KEEP_BYTES)
-		form_done(form);
-	if (handler->scratch.cap > KEEP_BYTES)
-		buffer_done(&handler->scratch);
-}
-
-/* A path without a section: 404, and kept for when it has one. */
-static struct ruling
-rule_without_route(
-    struct handler *handler, const struct request_head *head, struct slice body, int64_t now_us)
-{
-	struct named_accounts named;
-	bool get = is_get(head);
-	verifier_name_accounts(
-	    handler->options.verifier, get ? url_query(head->target) : body, &named);
-	const struct verify_request request = {
-	    .is_get = get, .body = body, .named = &named, .settings = head->settings};
-	if (handler->options.quarantine != NULL)
-		offer(handler, head, NULL, &request, now_us);
-	count(handler, NULL, OUTCOME_NO_ROUTE);
-	tell_refused_head(handler, head, 404, true);
-	return (struct ruling){.status = 404};
-}
-
-static struct ruling
-rule(struct handler *handler, const struct request_head *head, struct slice body, int64_t now_us)
-{
-	const struct route *route = routes_find(handler->options.routes, url_path(head->target));
-	if (route == NULL)
-		return rule_without_route(handler, head, body, now_us);
-
-	struct verification verification = {.verdict = VERDICT_MISMATCH};
-	bool get = is_get(head), is_form = get || form_is_body(head->media_type, body);
-	struct ruling ruling = {
-	    .status = verify_body(handler, head, route, body, is_form, now_us, &verification)};
-	if (ruling.status != 0)
-		return ruling;
-	const struct token_metrics *token =
-	    verification.shared_key.ptr != NULL
-		? shared_key_metrics(handler, verification.shared_key_index)
-		: &handler->tokens[verification.account_index * TOKEN_LABEL_COUNT +
-				   (size_t)verification.label];
-	metric_add(token->used, 1);
-	metric_set(token->last_used, (double)(now_us / CLOCK_SECOND_US));
-	rule_answer(handler, route, is_form, &ruling);
-	ruling.entry = (struct journal_entry){.received_us = now_us,
-	    .method = head->method,
-	    .route = slice_of(route->path),
-	    .query = url_query(head->target),
-	    .media_type = head->media_type,
-	    .body = get ? SLICE_NONE : body,
-	    .account = verification.account,
-	    .signature = head->signature};
-	return ruling;
-}
-
-struct ruling
-handler_body(
-    struct handler *handler, const struct request_head *head, struct slice body, int64_t now_us)
-{
-	struct ruling ruling = rule(handler, head, body, now_us);
-	release_work(handler);
-	return ruling;
+	return admission_memory(&handler->admission) + queued;
 }
 
 void
@@ -555,8 +417,7 @@ handler_free(struct handler *handler)
 {
 	if (handler == NULL)
 		return;
-	form_done(&handler->form);
-	buffer_done(&handler->scratch);
+	admission_done(&handler->admission);
 	free(handler->tokens);
 	free(handler);
 }

@@ -30,6 +30,7 @@ read_header(void *context, enum MHD_ValueKind kind, const char *name_text, size_
     const char *value_text, size_t value_len)
 {
 	struct request_head *head = context;
+	struct incoming *incoming = &head->incoming;
 	struct slice name = {name_text, name_len};
 	struct slice value = {value_text == NULL ? "" : value_text, value_len};
 	const struct {
@@ -37,16 +38,16 @@ read_header(void *context, enum MHD_ValueKind kind, const char *name_text, size_
 		struct slice *value;
 		unsigned *count; /* NULL: the first one counts, more of them do no harm */
 	} wanted[] = {
-	    {SLICE("X-Twilio-Signature"), &head->signature, &head->signatures},
-	    {SLICE(SHARED_KEYS_HEADER), &head->settings, &head->settings_count},
-	    {SLICE("Host"), &head->host, &head->hosts},
-	    {SLICE("Content-Type"), &head->media_type, NULL},
-	    {SLICE("X-Forwarded-Proto"), &head->forwarded_proto, NULL},
-	    {SLICE("X-Forwarded-Host"), &head->forwarded_host, NULL},
-	    {SLICE("X-Forwarded-Port"), &head->forwarded_port, NULL},
-	    {SLICE("X-Forwarded-Prefix"), &head->forwarded_prefix, NULL},
-	    {SLICE("X-Original-URI"), &head->original_uri, NULL},
-	    {SLICE("X-Original-URL"), &head->original_uri, NULL},
+	    {SLICE("X-Twilio-Signature"), &incoming->signature, &incoming->signatures},
+	    {SLICE(SHARED_KEYS_HEADER), &incoming->settings, &incoming->settings_count},
+	    {SLICE("Host"), &incoming->host, &head->hosts},
+	    {SLICE("Content-Type"), &incoming->media_type, NULL},
+	    {SLICE("X-Forwarded-Proto"), &incoming->forwarded_proto, NULL},
+	    {SLICE("X-Forwarded-Host"), &incoming->forwarded_host, NULL},
+	    {SLICE("X-Forwarded-Port"), &incoming->forwarded_port, NULL},
+	    {SLICE("X-Forwarded-Prefix"), &incoming->forwarded_prefix, NULL},
+	    {SLICE("X-Original-URI"), &incoming->original_uri, NULL},
+	    {SLICE("X-Original-URL"), &incoming->original_uri, NULL},
 	};
 	(void)kind;
 	head->header_bytes += name_len + value_len + 4;
@@ -72,7 +73,8 @@ read_header(void *context, enum MHD_ValueKind kind, const char *name_text, size_
 struct request_head
 head_read(struct MHD_Connection *connection, const char *method, const char *version)
 {
-	struct request_head head = {.method = slice_of(method), .version = slice_of(version)};
+	struct request_head head = {
+	    .incoming.method = slice_of(method), .version = slice_of(version)};
 	MHD_get_connection_values_n(connection, MHD_HEADER_KIND, read_header, &head);
 	return head;
 }

@@ -1,4 +1,4 @@
-/* head_reader: from libmicrohttpd's headers to the facts that handler.h judges by. */
+/* head_reader: reads libmicrohttpd's headers into a request_head. */
 #ifndef DLRD_INTAKE_HEAD_READER_H
 #define DLRD_INTAKE_HEAD_READER_H
 

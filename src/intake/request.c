@@ -296,12 +296,13 @@ take_head(
 	struct request *request = &connection->request;
 	connection->served = true;
 	request->head = head_read(connection->mhd, method, version);
-	request->head.target = buffer_slice(&request->target);
-	request->head.peer = slice_of(connection->peer_text);
+	request->head.incoming.target = buffer_slice(&request->target);
+	request->head.incoming.peer = slice_of(connection->peer_text);
 	/* By the request's own configuration: a reload may change it between two on a connection.
 	 */
-	request->head.from_trusted_proxy = socket_peers_cover(request->service->config.proxies,
-	    request->service->config.proxy_count, &connection->peer);
+	request->head.incoming.from_trusted_proxy =
+	    socket_peers_cover(request->service->config.proxies,
+		request->service->config.proxy_count, &connection->peer);
 	request->status = request->target.failed ? 503
 						 : handler_head(request->service->config.handler,
 						       &request->head, &request->close);
@@ -363,19 +364,22 @@ take_end(struct intake *intake, struct connection *connection)
 	if (request->stage != STAGE_BODY)
 		return answer(intake, connection);
 	const struct intake_config *config = &request->service->config;
-	struct slice body = buffer_slice(&request->body);
-	struct ruling ruling = {.status = 503};
-	if (has_room(intake, request, handler_work(config->handler, &request->head, body)))
-		ruling = handler_body(config->handler, &request->head, body, clock_wall_us());
+	struct incoming *incoming = &request->head.incoming;
+	struct decision decision = {.status = 503};
+
+	incoming->body = buffer_slice(&request->body);
+	incoming->arrived_us = clock_wall_us();
+	if (has_room(intake, request, handler_work(config->handler, incoming)))
+		decision = handler_body(config->handler, incoming);
 	else
 		handler_count(config->handler, buffer_slice(&request->target), OUTCOME_UNAVAILABLE);
-	request->status = ruling.status;
-	if (ruling.status == 0) {
+	request->status = decision.status;
+	if (decision.status == 0) {
 		struct journal_write *write = NULL;
-		if (has_room(intake, request, request->target.len + body.len))
-			write = journal_write_new(&ruling.entry);
-		request->kept_status = ruling.kept_status;
-		request->reply = ruling.reply;
+		if (has_room(intake, request, request->target.len + incoming->body.len))
+			write = journal_write_new(&decision.entry);
+		request->kept_status = decision.kept_status;
+		request->reply = decision.reply;
 		if (write != NULL)
 			return wait_for_commit(intake, connection, write);
 		handler_count(config->handler, buffer_slice(&request->target), OUTCOME_UNAVAILABLE);

@@ -338,7 +338,7 @@ doubt_many_of_one_signature(
 {
 	int count;
 	int code = quarantine_table_count_signature(
-	    &quarantine->table, request->signature, QUARANTINE_SAME_SIGNATURE_MAX, &count);
+	    &quarantine->table, request->incoming.signature, QUARANTINE_SAME_SIGNATURE_MAX, &count);
 	request->proven = count < QUARANTINE_SAME_SIGNATURE_MAX;
 	*out_passed = !request->proven && !take_token(bucket_of(quarantine, request));
 	return code;
@@ -347,10 +347,12 @@ doubt_many_of_one_signature(
 static int
 keep(struct quarantine *quarantine, struct quarantined *request, struct quarantine_changes *changes)
 {
-	const struct slice identity[] = {request->method, request->target, request->media_type,
-	    request->body, request->signature, request->settings};
+	const struct slice identity[] = {request->incoming.method, request->incoming.target,
+	    request->incoming.media_type, request->incoming.body, request->incoming.signature,
+	    request->incoming.settings};
 	/* As before there were signature settings, where there are none. */
-	size_t pieces = sizeof identity / sizeof identity[0] - (request->settings.ptr == NULL);
+	size_t pieces =
+	    sizeof identity / sizeof identity[0] - (request->incoming.settings.ptr == NULL);
 	uint8_t digest[SIGNATURE_FINGERPRINT_SIZE];
 	signature_fingerprint(identity, pieces, digest);
 	struct quarantine_found found;

@@ -10,14 +10,15 @@
 #define EXAMINED_TIMES 3
 
 /* The slices of a request, all of which are copied. */
-#define TEXTS(request)                                                                             \
-	{                                                                                          \
-		&(request)->method, &(request)->target, &(request)->route, &(request)->media_type, \
-		    &(request)->body, &(request)->account, &(request)->signature,                  \
-		    &(request)->host, &(request)->forwarded_proto, &(request)->forwarded_host,     \
-		    &(request)->forwarded_port, &(request)->forwarded_prefix,                      \
-		    &(request)->original_uri, &(request)->cause, &(request)->settings,             \
-		    &(request)->peer                                                               \
+#define TEXTS(request)                                                                          \
+	{                                                                                       \
+		&(request)->incoming.method, &(request)->incoming.target, &(request)->route,    \
+		    &(request)->incoming.media_type, &(request)->incoming.body,                 \
+		    &(request)->account, &(request)->incoming.signature,                        \
+		    &(request)->incoming.host, &(request)->incoming.forwarded_proto,            \
+		    &(request)->incoming.forwarded_host, &(request)->incoming.forwarded_port,   \
+		    &(request)->incoming.forwarded_prefix, &(request)->incoming.original_uri,   \
+		    &(request)->cause, &(request)->incoming.settings, &(request)->incoming.peer \
 	}
 #define TEXT_COUNT 16
 

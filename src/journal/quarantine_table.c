@@ -132,11 +132,13 @@ quarantine_table_count_signature(
 static uint64_t
 size_on_disk(const struct quarantined *request)
 {
-	uint64_t len = request->method.len + request->target.len + request->route.len +
-		       request->media_type.len + request->body.len + request->account.len +
-		       request->signature.len + request->host.len + request->forwarded_proto.len +
-		       request->forwarded_host.len + request->original_uri.len +
-		       request->cause.len + request->settings.len + request->peer.len + ROW_BYTES;
+	uint64_t len =
+	    request->incoming.method.len + request->incoming.target.len + request->route.len +
+	    request->incoming.media_type.len + request->incoming.body.len + request->account.len +
+	    request->incoming.signature.len + request->incoming.host.len +
+	    request->incoming.forwarded_proto.len + request->incoming.forwarded_host.len +
+	    request->incoming.original_uri.len + request->cause.len +
+	    request->incoming.settings.len + request->incoming.peer.len + ROW_BYTES;
 	return len > QUARANTINE_PAGE_SIZE ? len + QUARANTINE_PAGE_SIZE : len;
 }
 
@@ -147,26 +149,26 @@ quarantine_table_insert(struct quarantine_table *table, const struct quarantined
 	sqlite3_stmt *row = table->statements[QUARANTINE_INSERT];
 	uint64_t size = size_on_disk(request);
 	sqlite3_bind_blob(row, 1, digest, SIGNATURE_FINGERPRINT_SIZE, SQLITE_STATIC);
-	sqlite3_bind_int64(row, 2, request->first_us);
+	sqlite3_bind_int64(row, 2, request->incoming.arrived_us);
 	sqlite3_bind_int(row, 3, request->proven);
-	sqlite3_bind_int(row, 4, request->from_trusted_proxy);
+	sqlite3_bind_int(row, 4, request->incoming.from_trusted_proxy);
 	sqlite3_bind_int64(row, 5, aged_us);
 	sqlite3_bind_int64(row, 6, (sqlite3_int64)size);
-	database_bind_text(row, 7, request->method);
+	database_bind_text(row, 7, request->incoming.method);
 	database_bind_text(row, 8, request->route);
 	database_bind_text(row, 9, request->account);
 	database_bind_text(row, 10, request->cause);
-	database_bind_text(row, 11, request->signature);
-	database_bind_text(row, 12, request->host);
-	database_bind_text(row, 13, request->forwarded_proto);
-	database_bind_text(row, 14, request->forwarded_host);
-	database_bind_bytes(row, 15, request->original_uri);
-	database_bind_text(row, 16, request->media_type);
-	database_bind_bytes(row, 17, request->target);
-	database_bind_bytes(row, 18, request->body);
-	database_bind_text(row, 19, request->settings);
+	database_bind_text(row, 11, request->incoming.signature);
+	database_bind_text(row, 12, request->incoming.host);
+	database_bind_text(row, 13, request->incoming.forwarded_proto);
+	database_bind_text(row, 14, request->incoming.forwarded_host);
+	database_bind_bytes(row, 15, request->incoming.original_uri);
+	database_bind_text(row, 16, request->incoming.media_type);
+	database_bind_bytes(row, 17, request->incoming.target);
+	database_bind_bytes(row, 18, request->incoming.body);
+	database_bind_text(row, 19, request->incoming.settings);
 	sqlite3_bind_int(row, 20, request->stray);
-	database_bind_text(row, 21, request->peer);
+	database_bind_text(row, 21, request->incoming.peer);
 	int code = database_run(row);
 	if (code == SQLITE_OK) {
 		table->size.entries++;
@@ -184,7 +186,7 @@ quarantine_table_repeat(struct quarantine_table *table, const struct quarantined
 {
 	sqlite3_stmt *row = table->statements[QUARANTINE_REPEAT];
 	sqlite3_bind_int64(row, 1, found->id);
-	sqlite3_bind_int64(row, 2, request->first_us);
+	sqlite3_bind_int64(row, 2, request->incoming.arrived_us);
 	sqlite3_bind_int(row, 3, request->proven);
 	database_bind_text(row, 4, request->cause);
 	int code = database_run(row);

@@ -96,7 +96,7 @@ def test_too_few_threads_are_named_as_that(as_other_user, threads):
 def ready(daemon):
     try:
         return daemon.api("/readyz").status == 200
-    except OSError:
+    except (OSError, harness.Closed):
         return False
 
 

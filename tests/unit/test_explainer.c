@@ -75,16 +75,17 @@ tear_down(void **state)
 	return 0;
 }
 
-/* A request of that number as it came, and what Twilio signed instead. Good until the next call. */
+/* A request of that number which names that account, or none if it is "". It is signed with the
+ * token of ACCOUNT, for another URL than the one it came to. Good until the next call. */
 static struct quarantined
-request_for(unsigned number, const char *signed_base, const char *target)
+request_naming(const char *account, unsigned number, const char *signed_base, const char *target)
 {
 	static char body[256], url[512], signature[SIGNATURE_TEXT_SIZE];
 	struct secret *secret;
 	struct form form = FORM_EMPTY;
 	struct buffer text = BUFFER_EMPTY;
 	uint8_t digest[SIGNATURE_DIGEST_SIZE];
-	snprintf(body, sizeof body, "AccountSid=" ACCOUNT "&MessageSid=SM%032u", number);
+	snprintf(body, sizeof body, "AccountSid=%s&MessageSid=SM%032u", account, number);
 	snprintf(url, sizeof url, "%s%s", signed_base, target);
 	assert_ok(secret_new(SLICE(TOKEN), &secret));
 	assert_ok(form_decode(&form, slice_of(body), 64));
@@ -94,15 +95,21 @@ request_for(unsigned number, const char *signed_base, const char *target)
 	secret_free(secret);
 	form_done(&form);
 	buffer_done(&text);
-	return (struct quarantined){.first_us = number,
-	    .method = SLICE("POST"),
-	    .target = slice_of(target),
+	return (struct quarantined){.incoming.arrived_us = number,
+	    .incoming.method = SLICE("POST"),
+	    .incoming.target = slice_of(target),
 	    .route = url_path(slice_of(target)),
-	    .media_type = SLICE(FORM_TYPE),
-	    .body = slice_of(body),
-	    .account = SLICE(ACCOUNT),
-	    .signature = slice_of(signature),
-	    .host = SLICE("cb.example.com")};
+	    .incoming.media_type = SLICE(FORM_TYPE),
+	    .incoming.body = slice_of(body),
+	    .account = account[0] == '\0' ? SLICE_NONE : slice_of(account),
+	    .incoming.signature = slice_of(signature),
+	    .incoming.host = SLICE("cb.example.com")};
+}
+
+static struct quarantined
+request_for(unsigned number, const char *signed_base, const char *target)
+{
+	return request_naming(ACCOUNT, number, signed_base, target);
 }
 
 static void
@@ -122,7 +129,7 @@ use_up_the_time(void)
 	int64_t until_us = clock_monotonic_us() + 60 * CLOCK_SECOND_US;
 	for (unsigned i = 0;; i++) {
 		struct quarantined request = request_for(i, "https://cb.example.com", "/b");
-		request.signature = SLICE("AAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+		request.incoming.signature = SLICE("AAAAAAAAAAAAAAAAAAAAAAAAAAA=");
 		explainer_examine(explainer, &request);
 		assert_false(request.proven);
 		if (slice_equal(request.cause, SLICE("undiagnosed")))
@@ -210,7 +217,8 @@ only_the_latest_ways_are_remembered(void **state)
 		struct quarantined request = request_for(port, base, "/a");
 		char number[8];
 		snprintf(number, sizeof number, "%u", port);
-		request.forwarded_port = slice_of(number); /* or it would not be thought of */
+		request.incoming.forwarded_port =
+		    slice_of(number); /* or it would not be thought of */
 		explain_in_time(&request);
 		assert_slice(request.cause, "port");
 	}
@@ -240,16 +248,16 @@ a_body_that_its_hash_does_not_bind_is_not_proven(void **state)
 	signature_digest(secret, slice_of(url), SLICE_NONE, SLICE(""), digest);
 	signature_to_text(digest, signature);
 	secret_free(secret);
-	request.media_type = SLICE("application/json");
-	request.target = slice_of(target);
-	request.signature = slice_of(signature);
+	request.incoming.media_type = SLICE("application/json");
+	request.incoming.target = slice_of(target);
+	request.incoming.signature = slice_of(signature);
 	for (int i = 0; i < 2; i++) { /* found, and then repeated */
-		request.body = SLICE("{}");
+		request.incoming.body = SLICE("{}");
 		explainer_examine(explainer, &request);
 		assert_slice(request.cause, "body-changed");
 		assert_false(request.proven);
 	}
-	request.body = SLICE("");
+	request.incoming.body = SLICE("");
 	explainer_examine(explainer, &request);
 	assert_slice(request.cause, "scheme"); /* and no more: this body was not changed */
 	assert_true(request.proven);
@@ -263,8 +271,8 @@ what_was_wrong_once_is_not_told_of_what_has_it_not(void **state)
 	(void)state;
 	struct quarantined request = request_for(1, "http://cb.example.com", "/a?b=2&c=3");
 	char body[256];
-	snprintf(body, sizeof body, "%.*s\r\n", SLICE_ARG(request.body));
-	request.body = slice_of(body);
+	snprintf(body, sizeof body, "%.*s\r\n", SLICE_ARG(request.incoming.body));
+	request.incoming.body = slice_of(body);
 	explainer_examine(explainer, &request);
 	assert_slice(request.cause, "body-changed");
 	assert_explained("http://cb.example.com", "/a?b=2&c=3", 2, "scheme");
@@ -293,16 +301,17 @@ static void
 a_wrong_account_is_not_told_of_another(void **state)
 {
 	(void)state;
-	struct quarantined request = request_for(1, "https://cb.example.com", "/a");
-	request.account = SLICE("AC00000000000000000000000000000009");
+	struct quarantined request =
+	    request_naming("AC00000000000000000000000000000009", 1, "https://cb.example.com", "/a");
 	explainer_examine(explainer, &request);
 	assert_slice(request.cause, "other-account");
 	use_up_the_time();
-	request = request_for(2, "https://cb.example.com", "/a");
-	request.account = SLICE("AC00000000000000000000000000000009");
+	request =
+	    request_naming("AC00000000000000000000000000000009", 2, "https://cb.example.com", "/a");
 	explainer_examine(explainer, &request);
 	assert_slice(request.cause, "other-account");
-	request.account = SLICE("AC00000000000000000000000000000008");
+	request =
+	    request_naming("AC00000000000000000000000000000008", 3, "https://cb.example.com", "/a");
 	explain_in_time(&request);
 	assert_slice(request.cause, "other-account");
 	signature_failures_each(failures, check_account_of_advice, NULL);
@@ -321,7 +330,7 @@ a_form_beside_what_was_signed_is_not_proven(void **state)
 	    secret, SLICE("https://cb.example.com/a?b=1"), SLICE_NONE, SLICE_NONE, digest);
 	signature_to_text(digest, signature);
 	secret_free(secret);
-	request.signature = slice_of(signature);
+	request.incoming.signature = slice_of(signature);
 	for (int i = 0; i < 2; i++) {
 		explainer_examine(explainer, &request);
 		assert_slice(request.cause, "method");
@@ -339,8 +348,8 @@ no_request_takes_long(void **state)
 	for (size_t i = 0; i < sizeof target; i++)
 		target[i] = "&b"[i % 2];
 	memcpy(target, "/a?", 3);
-	request.body = (struct slice){body, sizeof body};
-	request.target = (struct slice){target, sizeof target};
+	request.incoming.body = (struct slice){body, sizeof body};
+	request.incoming.target = (struct slice){target, sizeof target};
 	int64_t start_us = clock_processor_us();
 	explainer_examine(explainer, &request);
 	assert_slice(request.cause, "token");
@@ -352,7 +361,7 @@ time_is_saved_up_however_often_it_is_asked_for(void **state)
 {
 	(void)state;
 	struct quarantined request = request_for(1, "https://cb.example.com", "/b");
-	request.signature = SLICE("AAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+	request.incoming.signature = SLICE("AAAAAAAAAAAAAAAAAAAAAAAAAAA=");
 	use_up_the_time();
 	int64_t until_us = clock_monotonic_us() + CLOCK_SECOND_US / 2;
 	unsigned diagnosed = 0;
@@ -370,18 +379,21 @@ an_unknown_account_is_a_stray_unless_one_of_our_tokens_signed(void **state)
 	struct quarantined request = request_for(1, "https://cb.example.com", "/a");
 	assert_true(explainer_examine(explainer, &request)); /* whatever is found */
 	assert_false(request.stray);
-	request.account = SLICE("AC00000000000000000000000000000009");
+	request =
+	    request_naming("AC00000000000000000000000000000009", 1, "https://cb.example.com", "/a");
 	assert_true(explainer_examine(explainer, &request));
 	assert_slice(request.cause, "other-account");
 	assert_true(request.proven && !request.stray);
-	request.signature = SLICE("AAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+	request.incoming.signature = SLICE("AAAAAAAAAAAAAAAAAAAAAAAAAAA=");
 	assert_true(explainer_examine(explainer, &request));
 	assert_slice(request.cause, "unexplained");
 	assert_true(request.stray);
 	use_up_the_time();
 	assert_true(explainer_examine(explainer, &request));
 	assert_true(request.stray);
-	request.account = SLICE_NONE; /* it names none: each account's tokens are tried */
+	request = request_naming("", 1, "https://cb.example.com", "/a");
+	request.incoming.signature = SLICE("AAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+	/* it names none: each account's tokens are tried */
 	assert_true(explainer_examine(explainer, &request));
 	assert_false(request.stray);
 }
@@ -400,7 +412,7 @@ a_path_without_a_section_is_a_stray_and_proven_if_its_signature_is_right(void **
 	assert_true(explainer_examine(explainer, &request));
 	assert_true(request.stray && request.proven);
 	assert_slice(request.cause, "scheme");
-	request.signature = SLICE("AAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+	request.incoming.signature = SLICE("AAAAAAAAAAAAAAAAAAAAAAAAAAA=");
 	assert_true(explainer_examine(explainer, &request));
 	assert_true(request.stray && !request.proven);
 	assert_slice(request.cause, "no-route");

@@ -111,11 +111,11 @@ is_counted(const char *series)
 static struct request_head
 good_head(void)
 {
-	return (struct request_head){.method = SLICE("POST"),
-	    .target = SLICE("/auto?x=1"),
+	return (struct request_head){.incoming.method = SLICE("POST"),
+	    .incoming.target = SLICE("/auto?x=1"),
 	    .version = SLICE("HTTP/1.1"),
-	    .media_type = SLICE(FORM_TYPE),
-	    .host = SLICE("a.example.com"),
+	    .incoming.media_type = SLICE(FORM_TYPE),
+	    .incoming.host = SLICE("a.example.com"),
 	    .hosts = 1,
 	    .lengths = 1,
 	    .content_length = 10,
@@ -136,7 +136,7 @@ a_good_head_asks_for_its_body(void **state)
 	(void)state;
 	struct request_head head = good_head();
 	assert_head(head, 0, false);
-	head.method = SLICE("GET");
+	head.incoming.method = SLICE("GET");
 	head.lengths = 0;
 	head.content_length = 0;
 	assert_head(head, 0, false);
@@ -148,7 +148,7 @@ a_good_head_asks_for_its_body(void **state)
 	head = good_head();
 	head.version = SLICE("HTTP/1.0");
 	head.hosts = 0;
-	head.host = SLICE_NONE;
+	head.incoming.host = SLICE_NONE;
 	assert_head(head, 0, false);
 }
 
@@ -174,7 +174,7 @@ framing_that_can_be_read_in_two_ways_is_refused_and_closed(void **state)
 	heads[8].hosts = 2;
 	heads[8].version = SLICE("HTTP/1.0");
 	heads[9].lengths = 2; /* also where nothing is at the path */
-	heads[9].target = SLICE("/nothing");
+	heads[9].incoming.target = SLICE("/nothing");
 	for (size_t i = 0; i < COUNT_OF(heads); i++)
 		assert_head(heads[i], 400, true);
 	assert_true(is_counted("dlrd_callbacks_total{route=\"/auto\",outcome=\"malformed\"} 9\n"));
@@ -189,11 +189,11 @@ a_target_that_is_no_path_is_refused(void **state)
 	    "/auto?a b", "/auto?\x7f", "/auto?\t", "a.example.com:443"};
 	for (size_t i = 0; i < COUNT_OF(targets); i++) {
 		struct request_head head = good_head();
-		head.target = slice_of(targets[i]);
+		head.incoming.target = slice_of(targets[i]);
 		assert_head(head, 400, false);
 	}
 	struct request_head head = good_head();
-	head.target = SLICE("/auto?\0");
+	head.incoming.target = SLICE("/auto?\0");
 	assert_head(head, 400, false);
 }
 
@@ -204,9 +204,9 @@ what_is_too_large_is_refused(void **state)
 	char target[4098] = "/auto?";
 	memset(target + 6, 'x', sizeof target - 7);
 	struct request_head head = good_head();
-	head.target = (struct slice){target, 4096};
+	head.incoming.target = (struct slice){target, 4096};
 	assert_head(head, 0, false);
-	head.target.len = 4097;
+	head.incoming.target.len = 4097;
 	assert_head(head, 414, false);
 	head = good_head();
 	head.header_bytes = 8192;
@@ -231,7 +231,7 @@ a_path_is_matched_whole_and_byte_for_byte(void **state)
 	    "/autos", "/x/../auto", "/auto;x", "/?/auto", "/auto#x"};
 	for (size_t i = 0; i < COUNT_OF(targets); i++) {
 		struct request_head head = good_head();
-		head.target = slice_of(targets[i]);
+		head.incoming.target = slice_of(targets[i]);
 		assert_head(head, 404, false);
 	}
 	assert_true(is_counted("dlrd_callbacks_total{route=\"\",outcome=\"no_route\"} 11\n"));
@@ -245,7 +245,7 @@ only_get_and_post_are_taken(void **state)
 	    "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PATCH", "get", "", "POSTS"};
 	for (size_t i = 0; i < COUNT_OF(methods); i++) {
 		struct request_head head = good_head();
-		head.method = slice_of(methods[i]);
+		head.incoming.method = slice_of(methods[i]);
 		assert_head(head, 405, false);
 	}
 	assert_true(is_counted("dlrd_callbacks_total{route=\"/auto\",outcome=\"method\"} 10\n"));
@@ -260,6 +260,14 @@ struct asked {
 };
 
 static char signature[SIGNATURE_TEXT_SIZE];
+
+static struct decision
+decide(struct handler *asked_handler, struct request_head *head, struct slice body, int64_t now_us)
+{
+	head->incoming.body = body;
+	head->incoming.arrived_us = now_us;
+	return handler_body(asked_handler, &head->incoming);
+}
 
 /* A head whose signature fits what is asked. */
 static struct request_head
@@ -284,19 +292,19 @@ signed_head(const struct asked *asked)
 	form_done(&form);
 	buffer_done(&parameters);
 	struct request_head head = good_head();
-	head.method = slice_of(asked->method);
-	head.target = slice_of(asked->target);
-	head.media_type = slice_of(asked->type);
-	head.signature = slice_of(signature);
-	head.signatures = 1;
+	head.incoming.method = slice_of(asked->method);
+	head.incoming.target = slice_of(asked->target);
+	head.incoming.media_type = slice_of(asked->type);
+	head.incoming.signature = slice_of(signature);
+	head.incoming.signatures = 1;
 	return head;
 }
 
-static struct ruling
+static struct decision
 ask(const struct asked *asked)
 {
 	struct request_head head = signed_head(asked);
-	return handler_body(handler, &head, slice_of(asked->body), 77);
+	return decide(handler, &head, slice_of(asked->body), 77);
 }
 
 static void
@@ -304,7 +312,7 @@ a_status_callback_is_kept_and_then_answered_204(void **state)
 {
 	(void)state;
 	struct asked asked = {"POST", "/auto?x=1", FORM_TYPE, STATUS_BODY, NULL, NULL};
-	struct ruling ruling = ask(&asked);
+	struct decision ruling = ask(&asked);
 	assert_int_equal(ruling.status, 0);
 	assert_int_equal(ruling.kept_status, 204);
 	assert_true(ruling.entry.received_us == 77);
@@ -335,7 +343,7 @@ an_inbound_message_is_answered_200(void **state)
 	    {{"POST", "/auto", FORM_TYPE, "", NULL, NULL}, 204},
 	};
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		struct ruling ruling = ask(&rows[i].asked);
+		struct decision ruling = ask(&rows[i].asked);
 		assert_int_equal(ruling.status, 0);
 		assert_int_equal(ruling.kept_status, rows[i].status);
 	}
@@ -377,7 +385,7 @@ a_keyword_with_a_reply_is_answered_with_it(void **state)
 			struct asked asked = {get ? "GET" : "POST", target, get ? "" : FORM_TYPE,
 			    get ? NULL : body, NULL, NULL};
 			for (int round = 0; round < 2; round++) { /* the second time, too */
-				struct ruling ruling = ask(&asked);
+				struct decision ruling = ask(&asked);
 				assert_int_equal(ruling.status, 0);
 				assert_int_equal(ruling.kept_status, rows[i].status);
 				assert_slice(ruling.reply, rows[i].reply);
@@ -392,7 +400,7 @@ without_configured_keywords_nothing_is_replied(void **state)
 	struct asked asked = {"POST", "/auto", FORM_TYPE,
 	    "AccountSid=" ACCOUNT "&MessageSid=" SID "&Body=help", NULL, "http://a.example.com"};
 	struct request_head head = signed_head(&asked);
-	struct ruling ruling = handler_body(open_handler, &head, slice_of(asked.body), 1);
+	struct decision ruling = decide(open_handler, &head, slice_of(asked.body), 1);
 	assert_int_equal(ruling.kept_status, 200);
 	assert_slice(ruling.reply, NULL);
 }
@@ -403,7 +411,7 @@ a_refused_message_has_no_reply(void **state)
 	(void)state;
 	struct asked asked = {"POST", "/auto", FORM_TYPE,
 	    "AccountSid=" ACCOUNT "&MessageSid=" SID "&Body=join", OTHER, NULL};
-	struct ruling ruling = ask(&asked);
+	struct decision ruling = ask(&asked);
 	assert_int_equal(ruling.status, 403);
 	assert_slice(ruling.reply, NULL);
 }
@@ -414,7 +422,7 @@ a_get_keeps_its_query_and_no_body(void **state)
 	(void)state;
 	struct asked asked = {"GET", "/inbound?" INBOUND_BODY, "", NULL, NULL, NULL};
 	struct request_head head = signed_head(&asked);
-	struct ruling ruling = handler_body(handler, &head, SLICE("ignored"), 1);
+	struct decision ruling = decide(handler, &head, SLICE("ignored"), 1);
 	assert_int_equal(ruling.status, 0);
 	assert_slice(ruling.entry.query, INBOUND_BODY);
 	assert_slice(ruling.entry.body, NULL);
@@ -440,18 +448,18 @@ each_cause_of_distrust_is_answered_403_and_counted(void **state)
 				       : i == 6 ? &bound
 						: &asked);
 		memcpy(texts[i], signature, sizeof signature);
-		heads[i].signature = slice_of(texts[i]);
+		heads[i].incoming.signature = slice_of(texts[i]);
 	}
-	heads[0].signature = SLICE_NONE;
-	heads[0].signatures = 0;
-	heads[1].signature = SLICE("short");
-	heads[2].signatures = 2; /* two headers: neither counts, though this one fits */
+	heads[0].incoming.signature = SLICE_NONE;
+	heads[0].incoming.signatures = 0;
+	heads[1].incoming.signature = SLICE("short");
+	heads[2].incoming.signatures = 2; /* two headers: neither counts, though this one fits */
 	bodies[3] = STATUS_BODY "&x=1";
 	bodies[4] = "AccountSid=AC3";
 	bodies[5] = bodies[6] = "{}";
-	heads[7].target = SLICE("/status?x");
+	heads[7].incoming.target = SLICE("/status?x");
 	for (size_t i = 0; i < 8; i++) {
-		struct ruling ruling = handler_body(handler, &heads[i], slice_of(bodies[i]), 1);
+		struct decision ruling = decide(handler, &heads[i], slice_of(bodies[i]), 1);
 		assert_int_equal(ruling.status, 403);
 	}
 	assert_true(is_counted("dlrd_signature_failures_total{cause=\"no-signature\"} 1\n"));
@@ -491,7 +499,7 @@ a_json_body_names_its_account(void **state)
 		signature_body_hash(slice_of(bodies[i]), hash);
 		snprintf(target, sizeof target, "/auto?bodySHA256=%s", hash);
 		struct asked asked = {"POST", target, "application/json", bodies[i], OTHER, NULL};
-		struct ruling ruling = ask(&asked);
+		struct decision ruling = ask(&asked);
 		assert_int_equal(ruling.status, 0);
 		assert_int_equal(ruling.kept_status, 204);
 		assert_slice(ruling.entry.account, OTHER);
@@ -520,10 +528,10 @@ ask_open(struct handler *asked_handler, const char *base, bool trusted, const ch
 {
 	struct asked asked = {"POST", "/auto", FORM_TYPE, STATUS_BODY, NULL, base};
 	struct request_head head = signed_head(&asked);
-	head.from_trusted_proxy = trusted;
-	head.forwarded_proto = slice_of(proto);
-	head.forwarded_host = slice_of(forwarded_host);
-	return handler_body(asked_handler, &head, SLICE(STATUS_BODY), 1).status;
+	head.incoming.from_trusted_proxy = trusted;
+	head.incoming.forwarded_proto = slice_of(proto);
+	head.incoming.forwarded_host = slice_of(forwarded_host);
+	return decide(asked_handler, &head, SLICE(STATUS_BODY), 1).status;
 }
 
 static void

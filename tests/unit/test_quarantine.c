@@ -151,15 +151,15 @@ numbered(unsigned number)
 	static char body[64], signature[64];
 	snprintf(body, sizeof body, "MessageSid=SM%08u", number);
 	snprintf(signature, sizeof signature, "AAAAAAAAAAAAAAAAA%010u=", number);
-	return (struct quarantined){.first_us = NOW + number,
-	    .method = SLICE("POST"),
-	    .target = SLICE("/sms/twilio?a=1"),
+	return (struct quarantined){.incoming.arrived_us = NOW + number,
+	    .incoming.method = SLICE("POST"),
+	    .incoming.target = SLICE("/sms/twilio?a=1"),
 	    .route = SLICE("/sms/twilio"),
-	    .media_type = SLICE("application/x-www-form-urlencoded"),
-	    .body = slice_of(body),
+	    .incoming.media_type = SLICE("application/x-www-form-urlencoded"),
+	    .incoming.body = slice_of(body),
 	    .account = SLICE("AC1"),
-	    .signature = slice_of(signature),
-	    .host = SLICE("callbacks.example.com"),
+	    .incoming.signature = slice_of(signature),
+	    .incoming.host = SLICE("callbacks.example.com"),
 	    .cause = SLICE("token")};
 }
 
@@ -230,16 +230,16 @@ note(void *context, const struct quarantined *request)
 	struct seen *seen = context;
 	if (seen->count++ == 0) {
 		seen->first_id = request->id;
-		seen->smallest_us = seen->largest_us = request->first_us;
+		seen->smallest_us = seen->largest_us = request->incoming.arrived_us;
 	}
 	seen->last_id = request->id;
 	seen->arrivals += request->count;
 	seen->proven += request->proven;
-	seen->low += request->first_us < NOW + 1000;
-	if (request->first_us < seen->smallest_us)
-		seen->smallest_us = request->first_us;
-	if (request->first_us > seen->largest_us)
-		seen->largest_us = request->first_us;
+	seen->low += request->incoming.arrived_us < NOW + 1000;
+	if (request->incoming.arrived_us < seen->smallest_us)
+		seen->smallest_us = request->incoming.arrived_us;
+	if (request->incoming.arrived_us > seen->largest_us)
+		seen->largest_us = request->incoming.arrived_us;
 	return seen->count == seen->stop_after ? RESULT_LIMIT : RESULT_OK;
 }
 
@@ -302,28 +302,28 @@ compare(void *context, const struct quarantined *request)
 	struct expected *expected = context;
 	const struct quarantined *wanted = &expected->requests[expected->count++];
 	const struct slice pairs[][2] = {
-	    {request->method, wanted->method},
-	    {request->target, wanted->target},
+	    {request->incoming.method, wanted->incoming.method},
+	    {request->incoming.target, wanted->incoming.target},
 	    {request->route, wanted->route},
-	    {request->media_type, wanted->media_type},
-	    {request->body, wanted->body},
+	    {request->incoming.media_type, wanted->incoming.media_type},
+	    {request->incoming.body, wanted->incoming.body},
 	    {request->account, wanted->account},
-	    {request->signature, wanted->signature},
-	    {request->host, wanted->host},
-	    {request->forwarded_proto, wanted->forwarded_proto},
-	    {request->forwarded_host, wanted->forwarded_host},
-	    {request->original_uri, wanted->original_uri},
+	    {request->incoming.signature, wanted->incoming.signature},
+	    {request->incoming.host, wanted->incoming.host},
+	    {request->incoming.forwarded_proto, wanted->incoming.forwarded_proto},
+	    {request->incoming.forwarded_host, wanted->incoming.forwarded_host},
+	    {request->incoming.original_uri, wanted->incoming.original_uri},
 	    {request->cause, wanted->cause},
 	};
 	for (size_t i = 0; i < COUNT_OF(pairs); i++) {
 		assert_int_equal(pairs[i][0].ptr == NULL, pairs[i][1].ptr == NULL);
 		assert_true(slice_equal(pairs[i][0], pairs[i][1]));
 	}
-	assert_true(request->first_us == wanted->first_us);
-	assert_true(request->last_us == wanted->first_us);
+	assert_true(request->incoming.arrived_us == wanted->incoming.arrived_us);
+	assert_true(request->last_us == wanted->incoming.arrived_us);
 	assert_int_equal(request->count, 1);
 	assert_int_equal(request->proven, wanted->proven);
-	assert_int_equal(request->from_trusted_proxy, wanted->from_trusted_proxy);
+	assert_int_equal(request->incoming.from_trusted_proxy, wanted->incoming.from_trusted_proxy);
 	return RESULT_OK;
 }
 
@@ -335,14 +335,45 @@ every_byte_comes_back_and_absent_is_not_empty(void **state)
 	for (size_t i = 0; i < sizeof all_bytes; i++)
 		all_bytes[i] = (char)i;
 	const struct slice all = {all_bytes, sizeof all_bytes}, few = {all_bytes, 256};
-	const struct slice empty = SLICE(""), none = SLICE_NONE;
+	const struct slice empty = SLICE("");
 	const struct quarantined requests[] = {
-	    {0, 5, 0, 0, few, all, few, few, all, few, few, few, few, few, all, all, all, few, true,
-		false},
-	    {0, -3, 0, 0, empty, empty, empty, empty, empty, empty, empty, empty, empty, empty,
-		empty, empty, empty, empty, false, true},
-	    {0, INT64_MAX, 0, 0, none, none, none, none, none, none, none, none, none, none, none,
-		none, none, none, false, false},
+	    {.incoming = {.arrived_us = 5,
+		 .method = few,
+		 .target = all,
+		 .media_type = few,
+		 .body = all,
+		 .signature = few,
+		 .settings = all,
+		 .host = few,
+		 .forwarded_proto = few,
+		 .forwarded_host = few,
+		 .forwarded_port = few,
+		 .forwarded_prefix = all,
+		 .original_uri = all,
+		 .peer = few},
+		.route = few,
+		.account = few,
+		.cause = all,
+		.proven = true},
+	    {.incoming = {.arrived_us = -3,
+		 .method = empty,
+		 .target = empty,
+		 .media_type = empty,
+		 .body = empty,
+		 .signature = empty,
+		 .settings = empty,
+		 .host = empty,
+		 .forwarded_proto = empty,
+		 .forwarded_host = empty,
+		 .forwarded_port = empty,
+		 .forwarded_prefix = empty,
+		 .original_uri = empty,
+		 .peer = empty,
+		 .from_trusted_proxy = true},
+		.route = empty,
+		.account = empty,
+		.cause = empty},
+	    {.incoming = {.arrived_us = INT64_MAX}},
 	};
 	struct quarantine *quarantine = open_for(0);
 	for (size_t i = 0; i < COUNT_OF(requests); i++)
@@ -382,18 +413,18 @@ the_same_request_again_only_raises_its_count(void **state)
 	(void)state;
 	struct quarantine *quarantine = open_for(0);
 	struct quarantined request = numbered(1);
-	request.first_us = 1000;
+	request.incoming.arrived_us = 1000;
 	offer(quarantine, request);
-	request.first_us = 3000;
+	request.incoming.arrived_us = 3000;
 	offer(quarantine, request); /* in the same transaction, and below in later ones */
 	struct quarantine_changes changes = keep(quarantine);
 	assert_int_equal(changes.fresh, 1);
 	assert_int_equal(changes.repeated, 1);
-	request.first_us = 2000; /* the clock went back */
+	request.incoming.arrived_us = 2000; /* the clock went back */
 	offer(quarantine, request);
 	keep(quarantine);
 	struct quarantined kept = get(quarantine, 1);
-	assert_true(kept.first_us == 1000 && kept.last_us == 3000 && kept.count == 3);
+	assert_true(kept.incoming.arrived_us == 1000 && kept.last_us == 3000 && kept.count == 3);
 	assert_int_equal(quarantine_size(quarantine).entries, 1);
 	quarantine_close(quarantine);
 }
@@ -427,16 +458,16 @@ requests_are_the_same_by_what_was_signed(void **state)
 	struct quarantined variants[10];
 	for (size_t i = 0; i < COUNT_OF(variants); i++)
 		variants[i] = numbered(1);
-	variants[1].method = SLICE("GET");
-	variants[2].target = SLICE("/sms/twilio?a=2");
-	variants[3].media_type = SLICE("application/json");
-	variants[4].body = SLICE_NONE;
-	variants[5].signature = SLICE("BBBBBBBBBBBBBBBBBBBBBBBBBBB=");
-	variants[6].target = SLICE("/sms/twilio?a=1a"); /* the same bytes, cut elsewhere */
-	variants[6].media_type = SLICE("pplication/x-www-form-urlencoded");
-	variants[7].host = SLICE("other"); /* from here on as the first */
+	variants[1].incoming.method = SLICE("GET");
+	variants[2].incoming.target = SLICE("/sms/twilio?a=2");
+	variants[3].incoming.media_type = SLICE("application/json");
+	variants[4].incoming.body = SLICE_NONE;
+	variants[5].incoming.signature = SLICE("BBBBBBBBBBBBBBBBBBBBBBBBBBB=");
+	variants[6].incoming.target = SLICE("/sms/twilio?a=1a"); /* the same bytes, cut elsewhere */
+	variants[6].incoming.media_type = SLICE("pplication/x-www-form-urlencoded");
+	variants[7].incoming.host = SLICE("other"); /* from here on as the first */
 	variants[8].account = SLICE("AC2");
-	variants[9].from_trusted_proxy = true;
+	variants[9].incoming.from_trusted_proxy = true;
 	for (size_t i = 0; i < COUNT_OF(variants); i++)
 		offer(quarantine, variants[i]);
 	struct quarantine_changes changes = keep(quarantine);
@@ -547,7 +578,7 @@ bytes_are_bounded(void **state)
 	keep_many(quarantine, 0, 50, NULL);
 	for (unsigned i = 0; i < 60; i++) {
 		struct quarantined request = numbered(1000 + i);
-		request.body = (struct slice){large, sizeof large - i};
+		request.incoming.body = (struct slice){large, sizeof large - i};
 		request.route = SLICE("/other");
 		offer(quarantine, request);
 		keep(quarantine);
@@ -620,7 +651,7 @@ as_other_cause(struct quarantined *request)
 static void
 through_a_trusted_proxy(struct quarantined *request)
 {
-	request->from_trusted_proxy = true;
+	request->incoming.from_trusted_proxy = true;
 }
 
 static void
@@ -906,7 +937,7 @@ the_queue_is_bounded_by_bytes(void **state)
 	options.queue_bytes_max = 100000;
 	struct quarantine *quarantine = open_with(options);
 	struct quarantined request = numbered(1);
-	request.body = (struct slice){large, sizeof large};
+	request.incoming.body = (struct slice){large, sizeof large};
 	for (unsigned i = 0; i < 3; i++)
 		offer(quarantine, request);
 	assert_int_equal(quarantine_offer(quarantine, &request), QUARANTINE_FULL);
@@ -924,13 +955,15 @@ a_request_beyond_its_bound_is_too_large(void **state)
 	struct quarantine_options options = options_for(0);
 	options.request_max = 1000;
 	struct quarantine *quarantine = open_with(options);
-	struct quarantined request = {.body = {large, 600}, .target = {large, 400}};
+	struct quarantined request = {
+	    .incoming.body = {large, 600}, .incoming.target = {large, 400}};
 	offer(quarantine, request);
 	request.cause = SLICE("x");
 	assert_int_equal(quarantine_offer(quarantine, &request), QUARANTINE_TOO_LARGE);
-	request = (struct quarantined){.original_uri = {large, 1001}};
+	request = (struct quarantined){.incoming.original_uri = {large, 1001}};
 	assert_int_equal(quarantine_offer(quarantine, &request), QUARANTINE_TOO_LARGE);
-	request = (struct quarantined){.body = {large, SIZE_MAX}, .target = {large, 2}};
+	request =
+	    (struct quarantined){.incoming.body = {large, SIZE_MAX}, .incoming.target = {large, 2}};
 	assert_int_equal(quarantine_offer(quarantine, &request), QUARANTINE_TOO_LARGE);
 	assert_int_equal(keep(quarantine).fresh, 1);
 	quarantine_close(quarantine);
@@ -972,7 +1005,7 @@ one_signature_proves_a_few_entries_and_no_more(void **state)
 		char target[64];
 		snprintf(target, sizeof target, "/sms/twilio?a=1&x=%u", i);
 		struct quarantined request = numbered(1);
-		request.target = slice_of(target);
+		request.incoming.target = slice_of(target);
 		request.proven = true;
 		offer(quarantine, request);
 	}
@@ -988,7 +1021,7 @@ static bool
 prove_odd_ones(void *context, struct quarantined *request)
 {
 	++*(unsigned *)context;
-	request->proven = request->first_us % 2 != 0;
+	request->proven = request->incoming.arrived_us % 2 != 0;
 	request->cause = SLICE("scheme");
 	return true;
 }
@@ -997,7 +1030,7 @@ static bool
 want_odd_ones(void *context, struct quarantined *request)
 {
 	(void)context;
-	return request->first_us % 2 != 0;
+	return request->incoming.arrived_us % 2 != 0;
 }
 
 static void
@@ -1038,7 +1071,7 @@ each_request_is_examined_once_before_it_is_written(void **state)
 	for (uint64_t id = 1; id <= 10; id++) {
 		struct quarantined request = get(quarantine, id);
 		assert_slice(request.cause, "scheme");
-		assert_int_equal(request.proven, request.first_us % 2);
+		assert_int_equal(request.proven, request.incoming.arrived_us % 2);
 	}
 	quarantine_close(quarantine);
 }
@@ -1099,7 +1132,7 @@ the_defaults_are_what_the_header_says(void **state)
 	(void)state;
 	struct quarantine *quarantine = open_with((struct quarantine_options){0});
 	static char large[512 * 1024 + 1];
-	struct quarantined request = {.body = {large, sizeof large}};
+	struct quarantined request = {.incoming.body = {large, sizeof large}};
 	assert_int_equal(quarantine_offer(quarantine, &request), QUARANTINE_TOO_LARGE);
 	int64_t start_us = clock_monotonic_us();
 	for (unsigned i = 0; i < 8192; i++)
@@ -1140,8 +1173,9 @@ offer_from_thread(void *context)
 	for (unsigned i = 0; i < OFFERS; i++) {
 		char body[32];
 		snprintf(body, sizeof body, "SM%u", first + i);
-		struct quarantined request = {
-		    .first_us = NOW, .body = slice_of(body), .proven = i % 4 == 0};
+		struct quarantined request = {.incoming.arrived_us = NOW,
+		    .incoming.body = slice_of(body),
+		    .proven = i % 4 == 0};
 		enum quarantine_fate fate = quarantine_offer(together.quarantine, &request);
 		if (fate == QUARANTINE_TAKEN)
 			together.taken++;
@@ -1243,9 +1277,9 @@ a_full_disk_loses_nothing_that_is_queued(void **state)
 	struct seen seen = read_all();
 	assert_int_equal(seen.count, 12);
 	assert_int_equal(seen.arrivals, 12);
-	assert_int_equal(get(quarantine, 3).first_us, NOW + 10);
-	assert_int_equal(get(quarantine, 9).first_us, NOW + 16);
-	assert_int_equal(get(quarantine, 12).first_us, NOW + 22);
+	assert_int_equal(get(quarantine, 3).incoming.arrived_us, NOW + 10);
+	assert_int_equal(get(quarantine, 9).incoming.arrived_us, NOW + 16);
+	assert_int_equal(get(quarantine, 12).incoming.arrived_us, NOW + 22);
 	assert_adds_up(quarantine);
 	quarantine_close(quarantine);
 }

@@ -1,8 +1,9 @@
-/* handler: from the bytes of one request to a ruling: answer it now, or keep it first.
+/* handler: what the intake does with one request: answer it now, or store it first.
  *
- * Pure but for its counters and what it tells of refusals: it owns no socket, waits for nothing and
- * keeps nothing between requests. The listener asks twice: handler_head when the headers are in,
- * before any body is read, and handler_body when the request is whole. One thread. */
+ * The listener asks twice: handler_head when the headers are in, before any body is read, and
+ * handler_body when the request is whole. The decision itself is admission's; the handler counts
+ * it, logs it, and offers refused requests to the quarantine. It owns no socket, waits for nothing
+ * and keeps nothing of a request. One thread. */
 #ifndef DLRD_INTAKE_HANDLER_H
 #define DLRD_INTAKE_HANDLER_H
 
@@ -10,9 +11,7 @@
 #include "dlrd/base/socket.h"
 #include "dlrd/journal/journal.h"
 #include "dlrd/journal/quarantine.h"
-#include "dlrd/request/route.h"
-#include "dlrd/twilio/keyword.h"
-#include "dlrd/twilio/verifier.h"
+#include "dlrd/request/admission.h"
 
 /* What a stranger may send. Configurable within bounds; the defaults stand in daemon/settings.c. */
 struct handler_limits {
@@ -34,37 +33,17 @@ enum outcome_label {
 	OUTCOME_LABEL_COUNT,
 };
 
-/* The facts of a request's head, as the listener found them. */
+/* The head of a request, as the listener found it: the request, and how HTTP framed it. */
 struct request_head {
-	struct slice method, target, version;
-	struct slice media_type;
-	struct slice signature; /* absent: no header */
-	struct slice settings;  /* SHARED_KEYS_HEADER; absent: no header */
-	struct slice host, forwarded_proto, forwarded_host;
-	struct slice forwarded_port, forwarded_prefix, original_uri; /* only for explaining */
-	/* how many headers of that name */
-	unsigned hosts, signatures, settings_count, lengths, encodings;
-	bool chunked;            /* Transfer-Encoding is exactly "chunked" */
-	bool bad_header;         /* a header name that is no token (RFC 9110, section 5.6.2) */
-	bool bad_length;         /* Content-Length that is no plain number */
-	uint64_t content_length; /* 0 where there is none */
+	struct incoming incoming; /* without a body */
+	struct slice version;
+	unsigned hosts, lengths, encodings; /* how many headers of that name */
+	bool chunked;                       /* Transfer-Encoding is exactly "chunked" */
+	bool bad_header;         /* a header name that is not a token (RFC 9110, section 5.6.2) */
+	bool bad_length;         /* Content-Length that is not a plain number */
+	uint64_t content_length; /* 0 without the header */
 	size_t header_bytes;
-	bool from_trusted_proxy; /* the X-Forwarded headers may be believed */
-	struct slice peer;       /* the address that it came from, as socket_peer_write has it */
 };
-
-/* The head that a refused request had, and of what it had been with another target. Trust in its
- * X-Forwarded headers is as it was when it arrived: see request_is_trusted. */
-struct request_head request_head_of(const struct quarantined *quarantined, struct slice target);
-
-/* Whether a refused request came from one of these proxies, so that its X-Forwarded headers may be
- * believed. A file of an earlier version only knows whether they were believed when it arrived. */
-bool request_is_trusted(
-    const struct quarantined *quarantined, const struct socket_peer *proxies, size_t count);
-
-/* Where no public URL is configured, it is put together as a trusted proxy tells it, or as it came.
- * False where that is no URL. */
-bool request_head_base(const struct request_head *head, struct url_base *out_base);
 
 struct handler;
 
@@ -80,31 +59,32 @@ struct handler_options {
 must_check enum result handler_new(
     const struct handler_options *options, struct handler **out_handler);
 
-/* The answer's status where the request is refused by its head alone, 0 where its body is wanted. A
+/* Returns the status that refuses the request by its head alone, and 0 if its body is to be read. A
  * refusal has been counted. *out_close is whether the connection must not be used again, because
- * nobody can tell where the next request would begin. */
+ * the next request could begin anywhere. */
 unsigned handler_head(struct handler *handler, const struct request_head *head, bool *out_close);
 
-struct ruling {
-	unsigned status;      /* answer now, where it is not 0; it has been counted */
-	unsigned kept_status; /* otherwise: keep entry, and then answer this: 204, or 200 with
-				 TwiML for an inbound message */
-	struct slice reply;   /* what the TwiML sends to the person, borrowed from the keywords;
-				 absent   for nothing */
-	struct journal_entry entry; /* borrows from the head, the body and the handler */
+struct decision {
+	unsigned status;      /* if not 0: answer this now; it has been counted */
+	unsigned kept_status; /* otherwise store entry, then answer this: 204, or 200 with TwiML
+				 for an inbound message */
+	struct slice reply;   /* that the TwiML sends to the person, borrowed from the keywords;
+				 absent for none */
+	struct journal_entry entry; /* borrows from the incoming and the handler */
 };
 
-/* The ruling on a whole request whose head has passed. */
-struct ruling handler_body(
-    struct handler *handler, const struct request_head *head, struct slice body, int64_t now_us);
+/* Decides about a whole request whose head was not refused. */
+struct decision handler_body(struct handler *handler, const struct incoming *incoming);
 
-/* Bytes that handler_body allocates for a request, at most; freed when it returns, but for a few
- * KiB that are counted by handler_memory. */
-size_t handler_work(
-    const struct handler *handler, const struct request_head *head, struct slice body);
+/* What the journal stores of an admitted request. Borrows from both. */
+struct journal_entry handler_entry(
+    const struct incoming *incoming, const struct admission_decision *decision);
 
-/* Bytes that requests have made the handler and the quarantine's queue allocate, and that they hold
- * now. */
+/* The most that handler_body allocates for a request, in bytes. It is freed when handler_body
+ * returns, but for a few KiB that handler_memory counts. */
+size_t handler_work(const struct handler *handler, const struct incoming *incoming);
+
+/* Bytes that the handler and the quarantine's queue hold now, for requests. */
 size_t handler_memory(const struct handler *handler);
 
 /* Counts what became of a request that the listener decided itself, on the route of that target. */

@@ -41,7 +41,7 @@
 #define DLRD_JOURNAL_QUARANTINE_H
 
 #include "dlrd/base/clock.h"
-#include "dlrd/base/slice.h"
+#include "dlrd/twilio/incoming.h"
 
 /* The file's name in the store's directory. */
 #define QUARANTINE_FILE "quarantine.db"
@@ -54,31 +54,18 @@
 
 #define QUARANTINE_STRAY_SHARE 8
 
-/* One refused request as it arrived. Slices are borrowed, and absent where nothing was sent. */
+/* One refused request. Slices are borrowed. */
 struct quarantined {
-	uint64_t id;                  /* never used twice; set when it is kept */
-	int64_t first_us;             /* wall clock of the first arrival */
-	int64_t last_us;              /* of the last one; set when it is kept */
-	uint64_t count;               /* how often it arrived; set when it is kept */
-	struct slice method;          /* "POST" or "GET" */
-	struct slice target;          /* raw path and query */
-	struct slice route;           /* the path of the route that it was for; "": it has none */
-	struct slice media_type;      /* the Content-Type header */
-	struct slice body;            /* raw; absent for a GET */
-	struct slice account;         /* the AccountSid that it claims */
-	struct slice signature;       /* the X-Twilio-Signature header */
-	struct slice host;            /* the Host header */
-	struct slice forwarded_proto; /* the X-Forwarded-Proto header */
-	struct slice forwarded_host;  /* the X-Forwarded-Host header */
-	struct slice forwarded_port, forwarded_prefix; /* X-Forwarded-... for the examination: not
-							  in the file */
-	struct slice original_uri;                     /* the X-Original-URI header */
-	struct slice cause;      /* what the diagnosis found, in a word: "scheme", "token" ... */
-	bool proven;             /* one of our tokens signed a variant of it: it is genuine */
-	bool from_trusted_proxy; /* the X-Forwarded headers could be believed when it arrived */
-	struct slice settings;   /* the X-Twilio-Webhooks-Signature-Settings header */
-	struct slice peer;       /* the address that it came from; absent: an older file has none */
-	bool stray;              /* for a path or an account without a section: see above */
+	uint64_t id;              /* never used twice; set when it is kept */
+	struct incoming incoming; /* arrived_us: of the first arrival. X-Forwarded-Port and -Prefix
+				     are for the examination and not in the file */
+	int64_t last_us;          /* wall clock of the last arrival; set when it is kept */
+	uint64_t count;           /* how often it arrived; set when it is kept */
+	struct slice route;       /* the path of the route that it was for; "": it has none */
+	struct slice account;     /* the AccountSid that it claims */
+	struct slice cause;       /* what the diagnosis found, in a word: "scheme", "token" ... */
+	bool proven;              /* one of our tokens signed a variant of it: it is genuine */
+	bool stray;               /* for a path or an account without a section: see above */
 };
 
 /* Requests a second in the long run, and how many at once after a quiet time. */

@@ -1,0 +1,209 @@
+#include "dlrd/request/admission.h"
+
+#include "dlrd/twilio/callback.h"
+#include "dlrd/twilio/query_respelling.h"
+
+/* The form and its signed text keep their memory for the next request up to this size each. */
+#define KEEP_BYTES 65536
+
+void
+admission_init(struct admission *admission, const struct routes *routes,
+    const struct verifier *verifier, const struct keywords *keywords, size_t fields_max)
+{
+	*admission = (struct admission){.routes = routes,
+	    .verifier = verifier,
+	    .keywords = keywords,
+	    .fields_max = fields_max,
+	    .form = FORM_EMPTY,
+	    .scratch = BUFFER_EMPTY};
+}
+
+/* A form names its account in AccountSid; any other body somewhere in its bytes. */
+static enum result
+read_parameters(
+    struct admission *admission, const struct incoming *incoming, struct admission_reading *reading)
+{
+	struct verify_request *request = &reading->request;
+
+	if (!reading->has_form) {
+		verifier_name_accounts(admission->verifier, incoming->body, &reading->named);
+		request->named = &reading->named;
+		return RESULT_OK;
+	}
+
+	enum result result =
+	    form_decode(&admission->form, incoming_form(incoming), admission->fields_max);
+	if (result != RESULT_OK)
+		return result;
+
+	struct slice account = form_get(&admission->form, SLICE("AccountSid"));
+	request->form = &admission->form;
+	request->account = account.len == 0 ? SLICE_NONE : account;
+	return RESULT_OK;
+}
+
+static enum result
+read_on_route(struct admission *admission, const struct incoming *incoming,
+    const struct route *route, struct admission_reading *out_reading)
+{
+	out_reading->route = route;
+	out_reading->has_form = incoming_has_form(incoming);
+	out_reading->base = (struct url_base){{NULL}};
+	out_reading->request = (struct verify_request){.is_get = incoming_is_get(incoming),
+	    .target = incoming->target,
+	    .body = incoming->body,
+	    .signature = incoming_signature(incoming),
+	    .settings = incoming_settings(incoming),
+	    .route_account = route == NULL ? SLICE_NONE : slice_of(route->account)};
+	if (verifier_url_count(admission->verifier) == 0 &&
+	    incoming_base(incoming, &out_reading->base))
+		out_reading->request.base = &out_reading->base;
+
+	return read_parameters(admission, incoming, out_reading);
+}
+
+enum result
+admission_read(struct admission *admission, const struct incoming *incoming,
+    struct admission_reading *out_reading)
+{
+	const struct route *route = routes_find(admission->routes, url_path(incoming->target));
+
+	return read_on_route(admission, incoming, route, out_reading);
+}
+
+void
+admission_reading_done(struct admission_reading *reading)
+{
+	url_base_done(&reading->base);
+}
+
+/* The same message gets the same answer each time: dlrd does not know which delivery of it reaches
+ * Twilio. */
+static void
+decide_answer(const struct admission *admission, const struct admission_reading *reading,
+    struct admission_decision *decision)
+{
+	enum route_kind kind = reading->route->kind;
+
+	decision->status = kind == ROUTE_INBOUND ? 200 : 204;
+	if (!reading->has_form || (kind != ROUTE_INBOUND && kind != ROUTE_AUTO))
+		return;
+
+	struct callback callback = callback_read(&admission->form, kind);
+	if (callback.kind != CALLBACK_INBOUND)
+		return;
+	decision->status = 200;
+	decision->reply =
+	    keywords_match(admission->keywords, callback.body, callback.opt_out).reply;
+}
+
+static void
+verify(struct admission *admission, const struct admission_reading *reading,
+    struct admission_decision *decision)
+{
+	verifier_verify(
+	    admission->verifier, &reading->request, &admission->scratch, &decision->verification);
+	decision->account = verify_request_account(&reading->request);
+
+	switch (decision->verification.verdict) {
+	case VERDICT_VALID:
+		decision->outcome = ADMISSION_ADMITTED;
+		decide_answer(admission, reading, decision);
+		return;
+	case VERDICT_UNDECIDED: decision->outcome = ADMISSION_UNDECIDED; return;
+	case VERDICT_NO_SIGNATURE:
+	case VERDICT_MALFORMED_SIGNATURE:
+	case VERDICT_MALFORMED_SETTINGS:
+	case VERDICT_UNKNOWN_ALGORITHM:
+	case VERDICT_UNKNOWN_KEY:
+	case VERDICT_UNKNOWN_ACCOUNT:
+	case VERDICT_MISMATCH:
+	case VERDICT_BODY_UNBOUND:
+	case VERDICT_BODY_MISMATCH:
+	case VERDICT_COUNT: decision->outcome = ADMISSION_UNVERIFIED; return;
+	}
+}
+
+/* Its account is only looked for in its bytes: nothing verifies it. */
+static void
+decide_without_route(const struct admission *admission, const struct incoming *incoming,
+    struct admission_decision *decision)
+{
+	struct named_accounts named;
+
+	verifier_name_accounts(admission->verifier, incoming_form(incoming), &named);
+	decision->outcome = ADMISSION_NO_ROUTE;
+	decision->account = named.account;
+}
+
+void
+admission_check(struct admission *admission, const struct incoming *incoming,
+    struct admission_decision *out_decision)
+{
+	struct admission_reading reading;
+	const struct route *route = routes_find(admission->routes, url_path(incoming->target));
+
+	*out_decision = (struct admission_decision){
+	    .route = route, .verification = {.verdict = VERDICT_MISMATCH}};
+	if (route == NULL) {
+		decide_without_route(admission, incoming, out_decision);
+		return;
+	}
+
+	enum result result = read_on_route(admission, incoming, route, &reading);
+	if (result == RESULT_OK)
+		verify(admission, &reading, out_decision);
+	else
+		out_decision->outcome =
+		    result == RESULT_LIMIT ? ADMISSION_TOO_MANY_FIELDS : ADMISSION_UNDECIDED;
+	admission_reading_done(&reading);
+}
+
+/* The decoded form has at most the text's bytes, and so has what is signed of it, whose order may
+ * need a list (signature.h). A query that is signed alone is spelled in other ways, too. */
+size_t
+admission_work(const struct admission *admission, const struct incoming *incoming)
+{
+	bool is_get = incoming_is_get(incoming);
+	struct slice text = incoming_form(incoming);
+	size_t fields = text.len / 2 + 1;
+	size_t spelled = query_respellings_bytes(incoming->target, QUERY_RESPELLINGS_MAX);
+
+	if (!incoming_has_form(incoming))
+		return spelled; /* the body is read where it is */
+
+	if (fields > admission->fields_max)
+		fields = admission->fields_max;
+	return 2 * text.len + fields * (sizeof(struct form_field) + sizeof(void *)) +
+	       (is_get ? spelled : 0);
+}
+
+static size_t
+fields_bytes(const struct form *form)
+{
+	return form->capacity * sizeof(struct form_field);
+}
+
+size_t
+admission_memory(const struct admission *admission)
+{
+	return admission->form.text_capacity + fields_bytes(&admission->form) +
+	       admission->scratch.cap;
+}
+
+void
+admission_release(struct admission *admission)
+{
+	if (admission->form.text_capacity > KEEP_BYTES ||
+	    fields_bytes(&admission->form) > KEEP_BYTES)
+		form_done(&admission->form);
+	if (admission->scratch.cap > KEEP_BYTES)
+		buffer_done(&admission->scratch);
+}
+
+void
+admission_done(struct admission *admission)
+{
+	form_done(&admission->form);
+	buffer_done(&admission->scratch);
+}
