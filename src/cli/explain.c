@@ -195,7 +195,7 @@ print_json(const struct explanation *explanation)
 	return written;
 }
 
-/* What the daemon would say beside the signature. */
+/* Prints what is wrong apart from the signature. */
 static void
 print_notes(const struct cli_command *command, const struct explanation *explanation)
 {

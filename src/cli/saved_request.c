@@ -2,11 +2,11 @@
 
 #include "dlrd/twilio/shared_keys.h"
 
-#define SHOWN_MAX 60 /* bytes of a line that is no header */
+#define SHOWN_MAX 60 /* bytes of a line that is not a header */
 
-/* What the headers say of the body. */
+/* The headers about the body. */
 struct framing {
-	struct slice length, encoding; /* absent where there is none */
+	struct slice length, encoding; /* absent if not sent */
 };
 
 /* The next line without its end, taken off *rest. */
@@ -31,7 +31,7 @@ read_target(struct slice target, struct saved_request *request)
 		return true;
 	if (url_split(target, &base, &request->incoming.target) != RESULT_OK)
 		return false;
-	request->incoming.original_uri = target; /* tells scheme and host, too */
+	request->incoming.original_uri = target; /* has scheme and host, too */
 	if (request->incoming.target.len == 0)
 		request->incoming.target = SLICE("/");
 	return true;

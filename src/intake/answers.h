@@ -1,8 +1,8 @@
-/* answers: the few answers of the intake, made once and queued many times.
+/* answers: the responses of the intake, made once and queued many times.
  *
- * What is answered is fixed: nothing, but for an inbound message's TwiML, which is empty unless its
- * keyword has a reply; no cookie, no redirect, no word in an error. Only a reply is made for each
- * request. A struct answers belongs to the intake's loop. */
+ * Every response is empty but that to an inbound message, which is TwiML; the TwiML is empty unless
+ * a keyword has a reply. There is no cookie, no redirect and no text in an error. Only a keyword's
+ * reply is made for each request. A struct answers belongs to the intake's loop. */
 #ifndef DLRD_INTAKE_ANSWERS_H
 #define DLRD_INTAKE_ANSWERS_H
 
@@ -16,15 +16,15 @@ struct answers {
 	struct MHD_Response *made[ANSWER_KINDS][2]; /* [1]: with Connection: close */
 };
 
-/* RESULT_NO_MEMORY; what was made is then still answers_done's. */
+/* RESULT_NO_MEMORY; call answers_done in that case, too. */
 must_check enum result answers_init(struct answers *answers);
 
-/* The answer that goes with a status: TwiML with 200, Allow with 405, Retry-After with 503.
+/* Returns the response of a status: TwiML with 200, Allow with 405, Retry-After with 503.
  * Borrowed. */
 struct MHD_Response *answers_get(const struct answers *answers, unsigned status, int close);
 
-/* TwiML that sends text to the person, to go with 200; for MHD_destroy_response. NULL when memory
- * is short. */
+/* Returns TwiML that sends text to the person, for a 200, or NULL if memory is short. The caller
+ * ends it with MHD_destroy_response. */
 struct MHD_Response *answers_make_reply(struct slice text, int close);
 
 void answers_done(struct answers *answers);

@@ -1,20 +1,22 @@
-/* error_pages: libmicrohttpd's own refusals, in our words.
+/* error_pages: replaces libmicrohttpd's error pages by empty responses.
  *
- * Every error answer of the intake is empty, since the body of an answer may end up as a text
- * message. What the library refuses by itself (an unreadable header line, a request that outgrows
- * its memory, a Content-Length that is no number) it answers with a page of HTML, the last of these
- * even with two heads, and it has no option against that. It makes the page and queues it through
- * its own exported functions; dynamic linking lets the executable have those names first. dlrd
- * itself makes responses with ..._with_free_callback, so every response that is made through
- * MHD_create_response_from_buffer (0.9.75) or MHD_create_response_from_buffer_static (1.0) is such
- * a page. The refusal is then written here, once and empty, and the library learns that it could
- * not be queued, upon which it closes the connection. Both functions are replaced whatever the
- * version of the headers: the two libraries have one soname. A test sends requests that only the
- * library can refuse and looks at the answers byte by byte.
+ * Every error response of the intake is empty, since Twilio may send the body of a response to a
+ * person as a text message. The library itself refuses some requests: an unreadable header line, a
+ * request that outgrows its memory, a Content-Length that is not a number. It answers those with a
+ * page of HTML, the last one even with two heads, and no option changes that.
  *
- * One of its refusals must never come: a query with more parameters than its memory holds. 0.9.75
- * goes on with such a request after it has closed the connection, and crashes. Nobody here asks it
- * for parameters, so in the same way it is kept from noting any. */
+ * The library makes such a page, and queues it, through its own exported functions. Dynamic linking
+ * resolves those names in the executable first. dlrd makes its own responses with
+ * ..._with_free_callback, so every response made through MHD_create_response_from_buffer (0.9.75)
+ * or MHD_create_response_from_buffer_static (1.0) is an error page. This file then writes an empty
+ * refusal to the socket and reports to the library that the page could not be queued. The library
+ * closes the connection upon that. Both functions are replaced with either version of the headers,
+ * because both versions of the library have the same soname. A test sends requests that only the
+ * library can refuse and compares the responses byte by byte.
+ *
+ * One of its refusals must never happen: a query with more parameters than its memory holds. 0.9.75
+ * continues with such a request after it has closed the connection, and crashes. dlrd does not use
+ * the library's parameters, so MHD_set_connection_value_n stores none. */
 #define _GNU_SOURCE /* RTLD_NEXT */
 #include <dlfcn.h>
 #include <microhttpd.h>
@@ -24,8 +26,8 @@
 
 #define EXPORTED __attribute__((visibility("default"), used))
 
-/* Bytes read away before the connection is closed: closing on unread ones would reset it, and the
- * refusal might never be seen. */
+/* Bytes that are read and dropped before the connection is closed. If bytes were left unread, the
+ * kernel would reset the connection and the client might never read the refusal. */
 #define READ_AWAY_MAX (256 * 1024)
 
 static _Thread_local struct MHD_Response *page; /* made by the library, not queued yet */

@@ -8,18 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of the time, a diagnosis may take one part in so many; what was not taken is saved up. */
+/* Diagnoses may use 1/TIME_SHARE of one CPU; unused time accumulates up to TIME_MAX_US. */
 #define TIME_SHARE 20
 #define TIME_MAX_US (CLOCK_SECOND_US / 10)
 
-/* Ways in which requests were found to be wrong that are tried first on further ones. Each costs a
- * stranger's request a signature. */
+/* Earlier results that are tried first on a request. Each costs one signature, for forged requests,
+ * too. */
 #define PRECEDENTS_MAX 4
 
-/* A larger body is not looked into: variants.h has no room for it, and Twilio's have a few KiB. */
+/* A larger body is not examined: variants.h has no room for it, and Twilio's have a few KiB. */
 #define EXPLAINED_BODY_MAX VARIANTS_FIRST_MAX
 
-/* What the handler offers. */
+/* The verdicts of requests that the handler offers to the quarantine. */
 static const enum verdict explained[] = {VERDICT_MALFORMED_SIGNATURE, VERDICT_MALFORMED_SETTINGS,
     VERDICT_UNKNOWN_ALGORITHM, VERDICT_UNKNOWN_KEY, VERDICT_MISMATCH, VERDICT_BODY_MISMATCH,
     VERDICT_BODY_UNBOUND, VERDICT_UNKNOWN_ACCOUNT};
@@ -29,17 +29,17 @@ static const enum verdict explained[] = {VERDICT_MALFORMED_SIGNATURE, VERDICT_MA
 struct precedent {
 	struct buffer path, account; /* of the request */
 	struct diagnosis diagnosis;
-	bool inherited; /* from another configuration: it proves, but may name what is mended */
+	bool inherited; /* from before a reload: it proves, but its cause may be fixed by now */
 };
 
 struct explainer {
 	struct explainer_options options;
 	struct metric *causes[DIAGNOSIS_CAUSE_COUNT];
 	struct metric *refused[EXPLAINED_COUNT];
-	double told;              /* of them, when the last line was logged */
-	struct log_limit logs[2]; /* of what is not proven, and of what is: no flood hides it */
-	int64_t time_us, seen_us; /* that diagnoses may take now, and when that was worked out */
-	struct precedent *precedents[PRECEDENTS_MAX]; /* the last one that was right first */
+	double refused_at_last_log; /* of them, when the last line was logged */
+	struct log_limit logs[2];   /* of what is not proven, and of what is: no flood hides it */
+	int64_t time_us, seen_us;   /* that diagnoses may take now, and when that was computed */
+	struct precedent *precedents[PRECEDENTS_MAX]; /* the most recently confirmed first */
 	struct admission admission;
 };
 
@@ -49,7 +49,7 @@ struct examination {
 	struct diagnosis_hints hints;
 };
 
-/* All that could be examined since the start. */
+/* All refusals since the start that could be examined. */
 static double
 count_refused(const struct explainer *explainer)
 {
@@ -80,7 +80,7 @@ explainer_new(const struct explainer_options *options, struct explainer **out_ex
 	}
 	for (size_t i = 0; i < EXPLAINED_COUNT; i++)
 		explainer->refused[i] = handler_verdict_metric(options->handler, explained[i]);
-	explainer->told = count_refused(explainer);
+	explainer->refused_at_last_log = count_refused(explainer);
 	explainer->time_us = TIME_MAX_US;
 	explainer->seen_us = clock_monotonic_us();
 	*out_explainer = explainer;
@@ -120,7 +120,7 @@ move_to_front(struct explainer *explainer, size_t index)
 	explainer->precedents[0] = moved;
 }
 
-/* Where another account's token signed, the diagnosis names the one that should have. */
+/* If another account's token signed, the diagnosis names the account whose token should have. */
 static bool
 is_of_account(const struct precedent *precedent, const struct examination *examination)
 {
@@ -147,7 +147,7 @@ find_precedent(struct explainer *explainer, const struct examination *examinatio
 	return NULL;
 }
 
-/* In place of the one that was right longest ago. */
+/* Replaces the one that was confirmed longest ago. */
 static void
 add_precedent(struct explainer *explainer, const struct verify_request *request,
     const struct diagnosis *found)
@@ -175,7 +175,7 @@ explainer_inherit(struct explainer *explainer, const struct explainer *before)
 	size_t count = 0;
 	explainer->time_us = before->time_us;
 	explainer->seen_us = before->seen_us;
-	explainer->told = before->told;
+	explainer->refused_at_last_log = before->refused_at_last_log;
 	for (size_t i = 0; i < sizeof explainer->logs / sizeof explainer->logs[0]; i++) {
 		explainer->logs[i].second = before->logs[i].second;
 		explainer->logs[i].count = before->logs[i].count;
@@ -184,7 +184,7 @@ explainer_inherit(struct explainer *explainer, const struct explainer *before)
 		count++;
 	while (count-- > 0) {
 		const struct precedent *old = before->precedents[count];
-		/* Whose index may be another account's now, or none. */
+		/* The index may be another account's now, or unused. */
 		if ((old->diagnosis.causes & DIAGNOSIS_BIT(DIAGNOSIS_OTHER_ACCOUNT)) != 0)
 			continue;
 		const struct verify_request request = {
@@ -200,7 +200,7 @@ explainer_inherit(struct explainer *explainer, const struct explainer *before)
 static bool
 has_time(struct explainer *explainer)
 {
-	/* What is less than one microsecond's worth counts the next time. */
+	/* The remainder below one microsecond counts the next time. */
 	int64_t more_us = (clock_monotonic_us() - explainer->seen_us) / TIME_SHARE;
 	explainer->time_us += more_us;
 	explainer->seen_us += more_us * TIME_SHARE;
@@ -209,8 +209,8 @@ has_time(struct explainer *explainer)
 	return explainer->time_us > 0;
 }
 
-/* What it finds is a precedent, in place of the inherited one that fits as well, if there is one.
- * False where there is no time for it. */
+/* Its result becomes a precedent, in place of the inherited one that fits as well, if any. Returns
+ * false if there is no time for it. */
 static bool
 diagnose(struct explainer *explainer, struct examination *examination, struct precedent *inherited,
     struct diagnosis *out_diagnosis)
@@ -231,10 +231,10 @@ diagnose(struct explainer *explainer, struct examination *examination, struct pr
 	return true;
 }
 
-/* --- telling --- */
+/* --- reporting --- */
 
 static void
-tell(struct explainer *explainer, const struct quarantined *request,
+report(struct explainer *explainer, const struct quarantined *request,
     const struct diagnosis *diagnosis)
 {
 	uint64_t swallowed;
@@ -246,8 +246,9 @@ tell(struct explainer *explainer, const struct quarantined *request,
 	if (request->route.len == 0 ||
 	    !log_limit_allows(&explainer->logs[diagnosis->fits], 1, &swallowed))
 		return;
-	double refused = count_refused(explainer), others = refused - explainer->told - 1;
-	explainer->told = refused;
+	double refused = count_refused(explainer),
+	       others = refused - explainer->refused_at_last_log - 1;
+	explainer->refused_at_last_log = refused;
 	log_line(LOG_WARNING,
 	    "refused a request on %.*s: its signature is not right (%s): %s (%.0f more refusals "
 	    "since the last such line)",
@@ -255,7 +256,7 @@ tell(struct explainer *explainer, const struct quarantined *request,
 	    others > 0 ? others : 0);
 }
 
-/* What one of our tokens signed, body and all, was not made up by a stranger. */
+/* A request that one of our tokens signed, with its body, was not forged. */
 static bool
 is_proven(const struct verify_request *request, const struct diagnosis *diagnosis)
 {
@@ -279,8 +280,8 @@ verifies(struct explainer *explainer, const struct examination *examination)
 	return verification.verdict == VERDICT_VALID;
 }
 
-/* A request for a path without a section. Its signature may be right, or explained as any other's;
- * otherwise the path is what is known to be wrong. */
+/* A request for a path without a section. Its signature may be valid, or invalid for a reason that
+ * a diagnosis finds; otherwise the path is the cause. */
 static void
 examine_unrouted(struct explainer *explainer, struct quarantined *request)
 {
@@ -298,7 +299,7 @@ examine_unrouted(struct explainer *explainer, struct quarantined *request)
 	if (!made.fits)
 		diagnosis_of_no_route(url_path(request->incoming.target), verified, &made);
 	request->cause = slice_of(diagnosis_cause_name(made.cause));
-	tell(explainer, request, &made);
+	report(explainer, request, &made);
 	admission_reading_done(&examination.reading);
 }
 
@@ -316,7 +317,7 @@ examine(struct explainer *explainer, struct quarantined *request)
 	if (diagnosis != NULL) {
 		request->cause = slice_of(diagnosis_cause_name(diagnosis->cause));
 		request->proven = is_proven(&examination.reading.request, diagnosis);
-		tell(explainer, request, diagnosis);
+		report(explainer, request, diagnosis);
 	}
 	admission_reading_done(&examination.reading);
 }
@@ -342,7 +343,7 @@ explainer_examine(void *context, struct quarantined *request)
 	return true;
 }
 
-/* --- what was signed --- */
+/* --- the signed URL --- */
 
 static bool
 write_signed_target(const struct explainer *explainer, const struct examination *examination,

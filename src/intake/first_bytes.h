@@ -1,4 +1,4 @@
-/* first_bytes: what the other end of a connection speaks, by the first bytes that it sends.
+/* first_bytes: recognises the protocol that a client speaks by the first bytes it sends.
  *
  * A proxy that is set up to send a PROXY header, TLS or HTTP/2 reaches dlrd, and no request ever
  * does. libmicrohttpd reads from its sockets itself and reports nothing of such a connection, so

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-#define SHOWN_PATH_MAX 200 /* bytes of a stranger's path in the log */
+#define SHOWN_PATH_MAX 200 /* bytes of an untrusted client's path in the log */
 
 struct handler {
 	struct handler_options options;
@@ -132,7 +132,7 @@ handler_count(struct handler *handler, struct slice target, enum outcome_label o
 	count(handler, routes_find(handler->options.routes, url_path(target)), outcome);
 }
 
-/* libmicrohttpd lets these through, and each reads differently in some proxy (request smuggling,
+/* libmicrohttpd accepts these, and some proxy reads each of them differently (request smuggling,
  * CWE-444; RFC 9112, section 6.3). */
 static bool
 framing_is_ambiguous(const struct request_head *head)
@@ -143,8 +143,8 @@ framing_is_ambiguous(const struct request_head *head)
 }
 
 /* Without a public URL the host becomes part of the URL that is verified. "name/evil" or
- * "user@name" would make another URL of it. What a trusted proxy forwards is its operator's to
- * correct: see incoming_base. */
+ * "user@name" would make another URL of it. A host that a trusted proxy forwards is checked in
+ * incoming_base. */
 static bool
 host_is_bad(const struct handler *handler, const struct request_head *head)
 {
@@ -154,8 +154,9 @@ host_is_bad(const struct handler *handler, const struct request_head *head)
 	       incoming->host.len > 0 && !url_is_authority(incoming->host);
 }
 
-/* Twilio alone sends a signature: what is refused by its head is then most probably a receipt that
- * a wrong setting loses. Without the query, which names campaigns and people. */
+/* Only Twilio sends a signature: a request with one that is refused by its head is most probably a
+ * receipt that a wrong setting loses. Logged without the query, which names campaigns and people.
+ */
 static void
 log_refused_head(
     struct handler *handler, const struct incoming *incoming, unsigned status, bool kept)

@@ -15,8 +15,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* libmicrohttpd's memory for one connection: the request line, the headers and its own tables. It
- * zeroes what is unused after each request, so more of it costs time. */
+/* Added to head_max for libmicrohttpd's own tables of a connection. The library zeroes the unused
+ * memory after each request, so more of it costs time. */
 #define CONNECTION_MEMORY_SPARE 6144
 
 /* How strictly libmicrohttpd 1.0 reads requests. 3 is its strictest level: it rejects what RFC 9112
@@ -27,8 +27,8 @@
 static void
 log_library(void *context, const char *format, va_list arguments)
 {
-	/* The library logs a line for each unreadable request, with the stranger's bytes; the
-	 * counters say as much. */
+	/* The library logs a line for each unreadable request, with the bytes of an untrusted
+	 * client. The counters show as much. */
 	(void)context, (void)format, (void)arguments;
 }
 

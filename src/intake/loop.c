@@ -50,8 +50,8 @@ config_of(const struct intake *intake, const struct connection *connection)
 				      : &intake->service->config;
 }
 
-/* Whether a connection may be late although one that has waited longer is not: when requests of
- * more than one configuration are served. */
+/* Whether a connection may exceed its deadline before one that waits longer: if requests of more
+ * than one configuration are served. */
 static bool
 is_mixed(const struct intake *intake)
 {
@@ -85,7 +85,7 @@ close_late_idle(struct intake *intake, int64_t now_us)
 	}
 }
 
-/* Whether something has come in that the library has not read: it will, in its next run. */
+/* Whether bytes have arrived that the library will read in its next run. */
 static bool
 has_unread(const struct connection *connection)
 {
@@ -93,8 +93,8 @@ has_unread(const struct connection *connection)
 	return ioctl(connection->fd, FIONREAD, &bytes) == 0 && bytes > 0;
 }
 
-/* Whether the connection is one that a drain need not wait for: without a request, or with one that
- * does not become whole. */
+/* Whether a drain need not wait for the connection: it has no request, or one that does not
+ * complete. */
 static bool
 is_unused(const struct intake *intake, const struct connection *connection, int64_t now_us)
 {
@@ -122,7 +122,7 @@ close_unused(struct intake *intake, int64_t now_us)
 	}
 }
 
-/* A journal that does not come back in time: better a 503 now than silence until Twilio gives up.
+/* If the journal does not commit in time, a 503 now is better than silence until Twilio gives up.
  */
 static void
 give_up_commits(struct intake *intake, int64_t now_us)
@@ -151,11 +151,11 @@ enforce_deadlines(struct intake *intake)
 	give_up_commits(intake, now_us);
 }
 
-/* Milliseconds after which the library wants to run without an event, as it says itself; -1 for
- * never. It says "at once" of each request that waits for its commit, too; those are the writer's
- * to ring for. And it says so, for as long as the peer likes, of a chunk's line that has outgrown
- * its memory: where the last run called none of our functions, it is not believed, but tried again
- * after a while. */
+/* Returns the milliseconds after which the library wants to run without an event, or -1 for never.
+ * The library wants to run at once while a request waits for its commit; the loop waits for the
+ * writer instead. It also wants to run at once, for as long as the peer likes, if the line of a
+ * chunk has outgrown its memory. So if its last run called none of our functions, it runs again
+ * only after a while. */
 static int
 library_timeout(const struct listener *listener)
 {
@@ -167,7 +167,7 @@ library_timeout(const struct listener *listener)
 	return wanted < LOOP_MAX_MS ? (int)wanted : LOOP_MAX_MS;
 }
 
-/* Milliseconds until the loop has something to do by itself. */
+/* Milliseconds until the loop has to run without an event. */
 static int
 loop_timeout(const struct intake *intake)
 {
@@ -181,8 +181,8 @@ loop_timeout(const struct intake *intake)
 	return timeout_ms;
 }
 
-/* Lets the library read, call the handlers and write: for a listener with an event, and as long as
- * its requests get on; for all of them when the wait ran out. */
+/* Lets the library read, call the handlers and write: for a listener with an event, while its
+ * requests progress; for all listeners after a timeout. */
 static void
 run_listeners(struct intake *intake, const struct pollfd *polled, bool timed_out)
 {
@@ -194,7 +194,7 @@ run_listeners(struct intake *intake, const struct pollfd *polled, bool timed_out
 		for (int run = 0; run == 0 || (listener->must_run && run < RUNS_MAX); run++) {
 			listener->must_run = false;
 			MHD_run(listener->daemon);
-			/* What was committed meanwhile goes out with the rest. */
+			/* Requests committed meanwhile are answered in the same run. */
 			request_take_done(intake);
 		}
 		listener->called |= listener->must_run;
@@ -212,8 +212,8 @@ quiesce(struct intake *intake)
 	intake->quiesced = true;
 }
 
-/* Whether the loop has nothing left to do: every request answered and every connection closed, or
- * the drain's time is over. */
+/* Whether the loop may end: every request is answered and every connection closed, or the drain's
+ * time is over. */
 static bool
 is_drained(struct intake *intake)
 {
@@ -254,7 +254,8 @@ loop_run(void *context)
 		request_hand_over(intake);
 		enforce_deadlines(intake);
 	}
-	/* What was given up just now is answered: one run makes the heads, another sends them. */
+	/* Answers requests that were just given up: one run makes the heads, the next sends them.
+	 */
 	for (size_t i = 0; i < 2 * count; i++)
 		MHD_run(intake->listeners[i % count].daemon);
 	request_hand_over(intake);

@@ -1,13 +1,13 @@
 /* loop: the one thread that serves all callback listeners.
  *
  * It polls libmicrohttpd's epoll descriptors and the eventfd that the journal's writer rings, lets
- * the library run, and closes what has passed its deadline. */
+ * the library run, and closes connections that exceeded their deadline. */
 #ifndef DLRD_INTAKE_LOOP_H
 #define DLRD_INTAKE_LOOP_H
 
 #include "state.h"
 
-/* The thread's function; context is the struct intake. Returns when a drain has come to its end. */
+/* The thread's function; context is the struct intake. Returns at the end of a drain. */
 void *loop_run(void *context);
 
 #endif

@@ -6,8 +6,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-/* Requests that are handed to the writer in one go, while the loop is still reading others: the
- * writer need not wait for the whole turn. */
+/* Requests that are handed to the writer at a time, while the loop still reads others. The writer
+ * can begin before the loop's turn ends. */
 #define HANDOVER_REQUESTS 32
 /* A request's buffers are kept for the next one on its connection up to this size. */
 #define KEEP_BUFFER_BYTES 8192
@@ -94,8 +94,8 @@ release_body(struct intake *intake, struct request *request)
 		buffer_done(&request->body);
 }
 
-/* The library's first word of a request: its raw target, which the signature covers byte for byte.
- */
+/* The library calls this first for a request, with the raw target, which the signature covers byte
+ * for byte. */
 void *
 request_on_target(void *context, const char *target, struct MHD_Connection *mhd)
 {
@@ -120,7 +120,7 @@ request_on_target(void *context, const char *target, struct MHD_Connection *mhd)
 	return connection;
 }
 
-/* Parts a request from its write, which goes its own way. */
+/* Detaches the request from its journal write; the write still completes. */
 static void
 forget_write(struct connection *connection)
 {
@@ -135,7 +135,7 @@ static void
 end_request(struct connection *connection)
 {
 	struct intake *intake = connection->listener->intake;
-	forget_write(connection); /* the peer went away while it waited */
+	forget_write(connection); /* the peer closed the connection while it waited */
 	release_body(intake, &connection->request);
 	if (connection->request.target.cap > KEEP_BUFFER_BYTES)
 		buffer_done(&connection->request.target);
@@ -204,7 +204,7 @@ answer(struct intake *intake, struct connection *connection)
 	connection->listener->must_run = true; /* this run makes the head, the next one sends it */
 	if (request->status == 200 && request->reply.len > 0)
 		reply = answers_make_reply(request->reply, close);
-	if (reply == NULL) /* also where memory is short: the message is kept, nobody is texted */
+	if (reply == NULL) /* or memory is short: the message is stored, and no reply is sent */
 		return MHD_queue_response(connection->mhd, request->status,
 		    answers_get(&intake->answers, request->status, close));
 	enum MHD_Result queued = MHD_queue_response(connection->mhd, request->status, reply);
@@ -212,7 +212,7 @@ answer(struct intake *intake, struct connection *connection)
 	return queued;
 }
 
-/* --- the way into the journal and back --- */
+/* --- waiting for the commit --- */
 
 void
 request_hand_over(struct intake *intake)
@@ -226,10 +226,10 @@ request_hand_over(struct intake *intake)
 	writer_submit(intake->options.writer, list);
 }
 
-/* Lets the request wait for its write. It is not suspended: libmicrohttpd calls the handler of a
- * whole request without an answer again in each MHD_run (microhttpd.h, MHD_AccessHandlerCallback),
- * and this loop decides when that is. Suspending takes the socket out of epoll and puts it back,
- * which cost a quarter of the intake's processor time. */
+/* Lets the request wait for its write. It is not suspended: in each MHD_run libmicrohttpd calls the
+ * handler of a whole request that has no response yet (microhttpd.h, MHD_AccessHandlerCallback),
+ * and this loop decides when that is. Suspending removes the socket from epoll and adds it back,
+ * which took a quarter of the intake's processor time. */
 static enum MHD_Result
 wait_for_commit(struct intake *intake, struct connection *connection, struct journal_write *write)
 {
@@ -321,8 +321,8 @@ refuse_body(
 	handler_count(request->service->config.handler, buffer_slice(&request->target), outcome);
 }
 
-/* Whether extra more bytes fit into memory_max. Beside no other request they always do: a limit
- * that is too low for a callback must not refuse it each time. */
+/* Whether extra more bytes fit into memory_max. A request that is alone always fits: otherwise a
+ * limit that is too low for a callback would refuse it each time. */
 static bool
 has_room(const struct intake *intake, const struct request *request, size_t extra)
 {

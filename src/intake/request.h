@@ -1,9 +1,9 @@
-/* request: the library's calls about one connection and one request, and the way into the journal
- * and back.
+/* request: libmicrohttpd's callbacks for connections and requests, and the hand-over to the
+ * journal.
  *
- * The four callbacks are libmicrohttpd's (microhttpd.h says when each comes); their context is the
- * struct listener. A request that waits for its commit, and the end of that wait, stand next to
- * each other in request.c (wait_for_commit, end_wait). The loop's thread only. */
+ * The four callbacks are documented in microhttpd.h; their context is the struct listener. The
+ * start and the end of the wait for a commit are next to each other in request.c (wait_for_commit,
+ * end_wait). The loop's thread only. */
 #ifndef DLRD_INTAKE_REQUEST_H
 #define DLRD_INTAKE_REQUEST_H
 
@@ -23,22 +23,22 @@ enum MHD_Result request_on_call(void *context, struct MHD_Connection *mhd, const
 void request_on_completed(void *context, struct MHD_Connection *mhd, void **request_context,
     enum MHD_RequestTerminationCode code);
 
-/* Puts the connection at the end of a list of deadlines; NULL for none of them. */
+/* Moves the connection to the end of a list of deadlines; NULL takes it out of all lists. */
 void request_move(struct connection *connection, struct connections *list);
 
-/* Takes the configuration that was asked for, for requests that begin from now on. */
+/* Puts a configuration of intake_configure into force, for requests that begin from now on. */
 void request_take_service(struct intake *intake);
 
-/* Tells that nobody uses a configuration any more, and frees it. Accepts NULL. */
+/* Reports that no request uses a configuration any more, and frees it. Accepts NULL. */
 void service_end(struct service *service);
 
-/* Gives what waits for its commit to the writer. */
+/* Hands the requests that wait for their commit to the writer. */
 void request_hand_over(struct intake *intake);
 
 /* Answers the requests whose writes the writer has handed back. */
 void request_take_done(struct intake *intake);
 
-/* Answers a waiting request 503; its write goes its own way. */
+/* Answers a waiting request 503. Its write may still complete. */
 void request_give_up(struct intake *intake, struct connection *connection);
 
 #endif

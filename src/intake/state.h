@@ -1,6 +1,6 @@
-/* state: what the intake's own files share: a request, its connection, its listener, and the whole.
+/* state: the structs that the files of the intake share: request, connection, listener, intake.
  *
- * Inside the intake only. Everything belongs to the loop's thread, but for what says otherwise. */
+ * Everything belongs to the loop's thread unless a comment says otherwise. */
 #ifndef DLRD_INTAKE_STATE_H
 #define DLRD_INTAKE_STATE_H
 
@@ -22,20 +22,20 @@ enum stage {
 	STAGE_ANSWER,  /* status is decided; to be answered now */
 };
 
-/* A configuration, and how many requests use it: the loop's thread alone counts. */
+/* A configuration, and how many requests use it. */
 struct service {
 	struct intake_config config;
 	size_t requests;
-	bool replaced; /* it goes with its last request */
+	bool replaced; /* it is freed with its last request */
 };
 
-/* One request on its way down: head, body, commit, answer. It lives in its connection. */
+/* One request in its phases: head, body, commit, answer. It is part of its connection. */
 struct request {
 	enum stage stage;
 	struct service *service; /* from its first line to its end */
 	unsigned status;
-	unsigned kept_status; /* the answer once it is kept */
-	struct slice reply;   /* what goes with a 200; absent for nothing */
+	unsigned kept_status; /* of the answer once it is stored */
+	struct slice reply;   /* text that goes with a 200; absent for none */
 	bool close;           /* the connection ends with the answer */
 	struct request_head head;
 	struct buffer target, body;
@@ -45,7 +45,7 @@ struct request {
 
 TAILQ_HEAD(connections, connection);
 
-/* Each open connection stands in one list, in the order of its deadline. */
+/* Each open connection is in one list, in the order of deadlines. */
 struct connection {
 	TAILQ_ENTRY(connection) entry;
 	struct connections *list; /* which, or NULL: it is being closed */

@@ -170,7 +170,7 @@ admission_work(const struct admission *admission, const struct incoming *incomin
 	size_t spelled = query_respellings_bytes(incoming->target, QUERY_RESPELLINGS_MAX);
 
 	if (!incoming_has_form(incoming))
-		return spelled; /* the body is read where it is */
+		return spelled; /* the body is not copied */
 
 	if (fields > admission->fields_max)
 		fields = admission->fields_max;

@@ -1,13 +1,13 @@
-/* explainer: says why refused requests were refused: to the log, the metrics and the api, and to
- * the quarantine, which keeps what is proven genuine.
+/* explainer: finds out why requests were refused, and reports it to the log, the metrics, the api
+ * and the quarantine, which keeps requests that are proven genuine.
  *
- * A diagnosis is some hundred signatures, and strangers may ask for as many as they like: all of
- * them together get a twentieth of one processor. What a diagnosis found is tried on the requests
- * after it first, with one signature each and without a bound, so on a setting that is wrong for
- * all of our traffic every request of it is told from a stranger's.
+ * A diagnosis computes some hundred signatures, and an untrusted client can cause any number of
+ * them. So all diagnoses together get a twentieth of one processor. The result of a diagnosis is
+ * tried first on later requests, with one signature each and without a bound. If a wrong setting
+ * refuses all genuine traffic, each genuine request is thus recognised.
  *
- * It works apart from the intake: nobody waits for it, and how long it takes tells a stranger
- * nothing. One thread. */
+ * It works apart from the intake: no request waits for it, so its duration reveals nothing. One
+ * thread. */
 #ifndef DLRD_INTAKE_EXPLAINER_H
 #define DLRD_INTAKE_EXPLAINER_H
 
@@ -16,9 +16,9 @@
 
 struct explainer;
 
-/* All is borrowed, and the handler is asked only what handler_has_verified answers. */
+/* All is borrowed. Of the handler, only handler_has_verified is called. */
 struct explainer_options {
-	const struct handler *handler; /* who refuses; with metrics */
+	const struct handler *handler; /* that refuses the requests */
 	const struct routes *routes;
 	const struct verifier *verifier;
 	const struct socket_peer *proxies; /* whose X-Forwarded headers are believed */
@@ -32,20 +32,20 @@ struct explainer_options {
 must_check enum result explainer_new(
     const struct explainer_options *options, struct explainer **out_explainer);
 
-/* Takes over what the one before found, and the time and log lines that it had left: a reload in a
- * flood neither forgets what our own traffic looks like nor gives strangers more of either. Before
- * the first request. */
+/* Takes over the results of the explainer before a reload, and its remaining time and log lines. So
+ * a reload in a flood neither forgets how genuine traffic was changed nor allows untrusted clients
+ * more of either. Before the first request. */
 void explainer_inherit(struct explainer *explainer, const struct explainer *before);
 
-/* Explains one refusal, and says so in request->cause ("undiagnosed" where there was no time for
- * it) and request->proven. What is for a path or an account without a section is a stray; but a
- * request for such an account that is proven has one of our tokens under a wrong account. context
+/* Explains one refusal: sets request->cause ("undiagnosed" if there was no time for it) and
+ * request->proven. A request for a path or an account without a section is a stray, unless it is
+ * for such an account and proven: then one of our tokens signed it under a wrong account. context
  * is the struct explainer: a quarantine_examine_fn. */
 bool explainer_examine(void *context, struct quarantined *request);
 
-/* The path and query that were signed, where they came as others and one of our tokens tells what
- * they were: of a proven request, since it may cost a whole diagnosis. Only a guess: the signature
- * has to be verified for it. */
+/* Finds the path and query that were signed, if the request has others and one of our tokens proves
+ * them. Only for proven requests, since it may take a whole diagnosis. The result is a guess:
+ * verify the signature for it. */
 bool explainer_signed_target(
     struct explainer *explainer, const struct quarantined *request, struct buffer *out_target);
 

@@ -1,4 +1,4 @@
-/* handler: what the intake does with one request: answer it now, or store it first.
+/* handler: decides whether the intake answers a request now or stores it first.
  *
  * The listener asks twice: handler_head when the headers are in, before any body is read, and
  * handler_body when the request is whole. The decision itself is admission's; the handler counts
@@ -13,7 +13,7 @@
 #include "dlrd/journal/quarantine.h"
 #include "dlrd/request/admission.h"
 
-/* What a stranger may send. Configurable within bounds; the defaults stand in daemon/settings.c. */
+/* Bounds of a request. Configurable; the defaults are in daemon/settings.c. */
 struct handler_limits {
 	size_t target_max;  /* bytes of path and query: Twilio's URLs have up to 4,000 */
 	size_t headers_max; /* bytes of all header names and values */
@@ -21,11 +21,11 @@ struct handler_limits {
 	size_t fields_max;  /* form fields; Twilio sends up to about a hundred */
 };
 
-/* What became of a request, for the counters. */
+/* How a request ended, for the counters. */
 enum outcome_label {
 	OUTCOME_KEPT,
 	OUTCOME_UNVERIFIED,
-	OUTCOME_UNAVAILABLE, /* it could not be kept right now */
+	OUTCOME_UNAVAILABLE, /* it could not be stored now */
 	OUTCOME_MALFORMED,
 	OUTCOME_NO_ROUTE,
 	OUTCOME_METHOD,
@@ -52,7 +52,7 @@ struct handler_options {
 	const struct verifier *verifier;
 	const struct keywords *keywords; /* whose replies are given; NULL for none */
 	struct handler_limits limits;
-	struct metrics *metrics;       /* NULL: nothing is counted, told or offered */
+	struct metrics *metrics;       /* of counts; required */
 	struct quarantine *quarantine; /* offered what has one signature header; may be NULL */
 };
 
@@ -87,13 +87,13 @@ size_t handler_work(const struct handler *handler, const struct incoming *incomi
 /* Bytes that the handler and the quarantine's queue hold now, for requests. */
 size_t handler_memory(const struct handler *handler);
 
-/* Counts what became of a request that the listener decided itself, on the route of that target. */
+/* Counts a request that the listener answered itself, on the route of that target. */
 void handler_count(struct handler *handler, struct slice target, enum outcome_label outcome);
 
 /* Whether a request of that account was verified since the start. Any thread. */
 bool handler_has_verified(const struct handler *handler, struct slice account);
 
-/* The count of refusals with that verdict; NULL where nothing is counted. */
+/* The count of refusals with that verdict. */
 struct metric *handler_verdict_metric(const struct handler *handler, enum verdict verdict);
 
 void handler_free(struct handler *handler);

@@ -1,15 +1,15 @@
-/* intake: the listeners that Twilio's requests come in on, and the one loop that serves them.
+/* intake: the listeners for Twilio's requests, and the one loop that serves them.
  *
- * It owns sockets, requests in progress and answers, and nothing else: what a request means is
- * handler.h's, keeping it is journal/writer.h's. A request that waits for its commit, and the end
- * of that wait, stand next to each other in request.c (wait_for_commit, end_wait).
+ * It owns sockets, requests in progress and responses, and nothing else: handler.h decides about a
+ * request, journal/writer.h stores it. The start and the end of the wait for a commit are next to
+ * each other in request.c (wait_for_commit, end_wait).
  *
- * libmicrohttpd runs in external epoll mode, one daemon a listening socket, all of them polled by
- * one thread beside an eventfd that the journal's writer rings. Its own epoll threads stall when a
- * multiple of 128 sockets is ready (it asks epoll_wait again, with the first timeout, before it
- * serves a full block of events).
+ * libmicrohttpd runs in external epoll mode, with one daemon for each listening socket. One thread
+ * polls all of them, and an eventfd that the journal's writer rings. The library's own epoll
+ * threads stall when a multiple of 128 sockets is ready: they call epoll_wait a second time, with
+ * the first timeout, before they serve a full block of events.
  *
- * Threads: intake_done may be called from any; open, start, drain and free from one. */
+ * Threads: intake_done from any; open, start, drain and free from one. */
 #ifndef DLRD_INTAKE_INTAKE_H
 #define DLRD_INTAKE_INTAKE_H
 
@@ -20,15 +20,16 @@
 #define INTAKE_LISTENERS_MAX 8
 #define INTAKE_PROXIES_MAX 16
 
-/* What may be replaced while the intake runs. A request is served whole with the configuration that
- * was in force when its first line came in: trust in its X-Forwarded headers, its limits, keys and
- * routes, its deadlines and its reply. Between two requests, and before the first, a connection
- * follows the configuration in force, and memory_max bounds what all requests hold together. */
+/* The part of the configuration that can be replaced while the intake runs. A request is served to
+ * its end with the configuration in force when its first line arrived: trust in its X-Forwarded
+ * headers, its limits, keys and routes, its deadlines and its reply. Between two requests, and
+ * before the first, a connection follows the configuration in force. memory_max bounds all requests
+ * together. */
 struct intake_config {
 	struct handler *handler;                        /* the loop's own until on_retired */
 	struct socket_peer proxies[INTAKE_PROXIES_MAX]; /* whose X-Forwarded headers are believed */
 	size_t proxy_count;
-	size_t body_max;   /* bytes; what is longer is read away, unkept, and refused */
+	size_t body_max;   /* bytes; a longer body is read, dropped and refused */
 	size_t memory_max; /* bytes that requests make dlrd allocate: bodies, decoded forms, copies
 			      for the writer and the quarantine; beyond: 503 */
 	int64_t request_timeout_us;   /* from a request's first line, or the connection's start, to
@@ -54,8 +55,8 @@ struct intake_options {
 
 struct intake;
 
-/* Makes an intake that is not running yet, so that the writer can be told of it before the first
- * request comes in. On failure the listening sockets are closed. */
+/* Makes an intake that does not run yet, so that the writer can have it before the first request
+ * arrives. On failure the listening sockets are closed. */
 must_check enum result intake_open(
     const struct intake_options *options, struct intake **out_intake, struct failure *failure);
 
@@ -69,9 +70,9 @@ must_check enum result intake_configure(struct intake *intake, const struct inta
 /* Takes finished writes back: the writer's on_done. */
 void intake_done(struct intake *intake, struct journal_write *list);
 
-/* Stops accepting, lets what is in flight be committed and answered, and new connections send a
- * request, then closes every connection and ends the loop, after at most deadline_us. The writer
- * must still be running. Also for an intake that never started. */
+/* Stops accepting connections; lets requests in flight be committed and answered, and new
+ * connections send a request; then closes every connection and ends the loop, after at most
+ * deadline_us. The writer must still run. Also for an intake that never started. */
 void intake_drain(struct intake *intake, int64_t deadline_us);
 
 /* Monotonic time at which the loop last showed that it is not stuck. */

@@ -3,7 +3,7 @@
  * The only reading of a request for verification: the intake, the diagnosis, re-verification and
  * `dlrd explain` use it. It logs, counts and stores nothing and waits for nothing.
  *
- * One admission belongs to one thread; what it is given in admission_init is borrowed, only read,
+ * One admission belongs to one thread; the arguments of admission_init are borrowed, only read,
  * and may be shared. It keeps its form and the signed text for the next request, to save
  * allocations: admission_memory counts them, admission_release bounds them. */
 #ifndef DLRD_REQUEST_ADMISSION_H
@@ -63,7 +63,7 @@ must_check enum result admission_read(struct admission *admission, const struct 
 
 void admission_reading_done(struct admission_reading *reading);
 
-/* Decides about a whole request. What the decision borrows is good until the next call. */
+/* Decides about a whole request. Slices of the decision are good until the next call. */
 void admission_check(struct admission *admission, const struct incoming *incoming,
     struct admission_decision *out_decision);
 

@@ -1,4 +1,4 @@
-/* route: the paths that callbacks arrive on, what each receives, and how its tags are read.
+/* route: the paths that callbacks arrive on, the kind of each, and the templates of its tags.
  *
  * A route is matched by its whole path, byte for byte. The table is built once and then read by the
  * intake and the projector; nothing in it changes. */
@@ -8,7 +8,7 @@
 #include "dlrd/model/tags.h"
 #include "dlrd/twilio/callback.h"
 
-/* More than anybody has; a stranger's path is compared with each. */
+/* Few, because the path of each request is compared with each. */
 #define ROUTES_MAX 64
 
 struct route {
@@ -23,7 +23,7 @@ struct routes {
 	size_t count;
 };
 
-/* NULL where no route has that path. */
+/* Returns NULL if no route has that path. */
 const struct route *routes_find(const struct routes *routes, struct slice path);
 
 void route_done(struct route *route);
