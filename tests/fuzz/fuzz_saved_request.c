@@ -8,12 +8,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_input input = fuzz_begin(data, size);
 	struct slice text = fuzz_rest(&input);
-	struct saved_request request = {.signatures = 0};
+	struct saved_request request = {.incoming.signatures = 0};
 	struct failure failure = {""};
 	if (saved_request_read(text, &request, &failure) == RESULT_OK) {
-		CHECK(request.method.len > 0);
-		CHECK(request.body.len <= text.len && request.target.len <= text.len);
-		CHECK((request.signature.ptr != NULL) == (request.signatures > 0));
+		CHECK(request.incoming.method.len > 0);
+		CHECK(request.incoming.body.len <= text.len &&
+		      request.incoming.target.len <= text.len);
+		CHECK(
+		    (request.incoming.signature.ptr != NULL) == (request.incoming.signatures > 0));
 		saved_request_done(&request);
 	} else
 		CHECK(failure.text[0] != '\0');
