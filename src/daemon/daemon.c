@@ -12,9 +12,9 @@
 #include "dlrd/journal/writer.h"
 #include "dlrd/projector/projector.h"
 #include "gap_finder.h"
-#include "generation.h"
-#include "keeper.h"
+#include "quarantine_worker.h"
 #include "secrets.h"
+#include "snapshot.h"
 #include "systemd.h"
 
 #include <errno.h>
@@ -38,7 +38,7 @@
 #define RELOAD_CLIENTS_MAX 16 /* calls of dlrd reload that one reload answers */
 
 struct daemon {
-	struct generation *generation; /* the configuration in force */
+	struct snapshot *snapshot; /* the configuration in force */
 	char directory[4000], journal_path[4096], store_path[4096], quarantine_path[4096];
 	struct descriptors descriptors;
 	struct lock lock;
@@ -46,7 +46,7 @@ struct daemon {
 	int reload_fd; /* dlrd reload connects here; -1 if the socket could not be opened */
 	struct metrics *metrics;
 	struct signature_failures *failures;
-	struct keeper *keeper;
+	struct quarantine_worker *quarantine_worker;
 	struct journal *journal;
 	struct writer *writer;
 	struct projector *projector;
@@ -105,7 +105,7 @@ static void
 on_done(void *context, struct journal_write *list)
 {
 	struct daemon *daemon = context;
-	list = keeper_take_done(daemon->keeper, list);
+	list = quarantine_worker_take_done(daemon->quarantine_worker, list);
 	if (list != NULL)
 		intake_done(daemon->intake, list);
 }
@@ -305,16 +305,16 @@ read_rebuild(void *context, struct projector_rebuild *out_rebuild)
 	projector_read_rebuild(daemon->projector, out_rebuild);
 }
 
-static struct keeper *
-keeper_of(void *context)
+static struct quarantine_worker *
+worker_of(void *context)
 {
-	return ((struct daemon *)context)->keeper;
+	return ((struct daemon *)context)->quarantine_worker;
 }
 
 static bool
 ask_reverify(void *context)
 {
-	return keeper_ask_reverify(keeper_of(context));
+	return quarantine_worker_ask_reverify(worker_of(context));
 }
 
 static void
@@ -325,7 +325,7 @@ read_reverify(void *context, struct endpoints_reverify *out)
 	    [REVERIFY_DONE] = "done",
 	    [REVERIFY_FAILED] = "failed"};
 	struct reverify reverify;
-	keeper_read_reverify(keeper_of(context), &reverify);
+	quarantine_worker_read_reverify(worker_of(context), &reverify);
 	*out = (struct endpoints_reverify){.state = states[reverify.state],
 	    .tried = reverify.tried,
 	    .kept = reverify.kept,
@@ -336,7 +336,7 @@ read_reverify(void *context, struct endpoints_reverify *out)
 static enum result
 drop_quarantined(void *context, uint64_t id, uint64_t *out_dropped)
 {
-	return keeper_drop(keeper_of(context), id, out_dropped);
+	return quarantine_worker_drop(worker_of(context), id, out_dropped);
 }
 
 /* --- starting, in order --- */
@@ -418,7 +418,7 @@ start_writer(struct daemon *daemon, struct failure *failure)
 		*failure = closed;
 		return result;
 	}
-	const struct settings *settings = daemon->generation->settings;
+	const struct settings *settings = daemon->snapshot->settings;
 	struct writer_options writer = {.journal = daemon->journal,
 	    .closed_why = daemon->journal_opened ? NULL : closed.text,
 	    .metrics = daemon->metrics,
@@ -442,7 +442,7 @@ start_projector(struct daemon *daemon, struct failure *failure)
 {
 	struct projector_options options = {.journal_path = daemon->journal_path,
 	    .store_path = daemon->store_path,
-	    .log_max = (uint64_t)daemon->generation->settings->log_limit,
+	    .log_max = (uint64_t)daemon->snapshot->settings->log_limit,
 	    .metrics = daemon->metrics,
 	    .context = daemon,
 	    .on_projected = on_projected,
@@ -450,13 +450,13 @@ start_projector(struct daemon *daemon, struct failure *failure)
 	    .on_opened = on_store_opened,
 	    .release_readers = release_store_readers};
 	enum result result =
-	    generation_store_config(daemon->generation, &options.store_config, failure);
+	    snapshot_store_config(daemon->snapshot, &options.store_config, failure);
 	if (result != RESULT_OK)
 		return result;
-	generation_projector_config(daemon->generation, &options.config);
+	snapshot_projector_config(daemon->snapshot, &options.config);
 	result = projector_start(&options, &daemon->projector, failure);
 	if (result != RESULT_OK)
-		generation_release(daemon->generation);
+		snapshot_release(daemon->snapshot);
 	atomic_store(&daemon->projector_running, daemon->projector);
 	return result;
 }
@@ -489,7 +489,7 @@ open_sockets(const char *name, const struct settings_list *addresses, int *out_f
 static enum result
 open_intake(struct daemon *daemon, struct failure *failure)
 {
-	const struct settings *settings = daemon->generation->settings;
+	const struct settings *settings = daemon->snapshot->settings;
 	struct intake_options options = {.writer = daemon->writer,
 	    .metrics = daemon->metrics,
 	    .head_max = (size_t)(settings->request_line_max + settings->headers_max),
@@ -500,7 +500,7 @@ open_intake(struct daemon *daemon, struct failure *failure)
 	daemon->own_sockets = result == RESULT_OK && systemd_socket_count() == 0;
 	if (result != RESULT_OK)
 		return result;
-	generation_intake_config(daemon->generation, &options.config);
+	snapshot_intake_config(daemon->snapshot, &options.config);
 	return intake_open(&options, &daemon->intake, failure);
 }
 
@@ -513,14 +513,14 @@ read_country_code(void *context)
 static enum result
 open_api(struct daemon *daemon, struct failure *failure)
 {
-	return open_sockets("api", &daemon->generation->settings->api_listen, daemon->api_fds,
+	return open_sockets("api", &daemon->snapshot->settings->api_listen, daemon->api_fds,
 	    API_LISTENERS_MAX, &daemon->api_fd_count, failure);
 }
 
 static enum result
 start_api(struct daemon *daemon, struct failure *failure)
 {
-	const struct settings *settings = daemon->generation->settings;
+	const struct settings *settings = daemon->snapshot->settings;
 	struct api_options options = {.state = {.metrics = daemon->metrics,
 					  .failures = daemon->failures,
 					  .context = daemon,
@@ -553,7 +553,7 @@ static enum result
 open_reload_socket(struct daemon *daemon, struct failure *failure)
 {
 	if (reload_socket_open(
-		daemon->generation->settings->directory, &daemon->reload_fd, failure) != RESULT_OK)
+		daemon->snapshot->settings->directory, &daemon->reload_fd, failure) != RESULT_OK)
 		log_line(LOG_WARNING, "%s; dlrd reload does not work, SIGHUP does", failure->text);
 	return RESULT_OK;
 }
@@ -565,9 +565,10 @@ start_intake(struct daemon *daemon, struct failure *failure)
 }
 
 static enum result
-start_keeper(struct daemon *daemon, struct failure *failure)
+start_quarantine_worker(struct daemon *daemon, struct failure *failure)
 {
-	return keeper_start(daemon->keeper, daemon->generation, daemon->writer, failure);
+	return quarantine_worker_start(
+	    daemon->quarantine_worker, daemon->snapshot, daemon->writer, failure);
 }
 
 /* Most stores open within milliseconds: then the first question finds it open. A migration goes on
@@ -591,13 +592,14 @@ start(struct daemon *daemon, struct settings *settings, struct failure *failure)
 		settings_free(settings);
 		return result;
 	}
-	result = keeper_new(settings, daemon->metrics, &daemon->keeper, failure);
+	result =
+	    quarantine_worker_new(settings, daemon->metrics, &daemon->quarantine_worker, failure);
 	if (result != RESULT_OK) {
 		settings_free(settings);
 		return result;
 	}
-	result = generation_new(settings, daemon->metrics, daemon->failures,
-	    keeper_quarantine(daemon->keeper), &daemon->generation, failure);
+	result = snapshot_new(settings, daemon->metrics, daemon->failures,
+	    quarantine_worker_quarantine(daemon->quarantine_worker), &daemon->snapshot, failure);
 	if (result != RESULT_OK)
 		return result;
 	daemon->ready = metrics_add(daemon->metrics, METRIC_READY, "");
@@ -606,8 +608,8 @@ start(struct daemon *daemon, struct settings *settings, struct failure *failure)
 	/* All metrics are added before the api starts to show them, and every socket is open before
 	 * the first callback is taken. Callbacks do not wait for the store. */
 	enum result (*const steps[])(struct daemon *, struct failure *) = {start_writer,
-	    look_for_gaps, start_projector, start_keeper, open_intake, open_api, open_reload_socket,
-	    start_intake, wait_for_store, start_api};
+	    look_for_gaps, start_projector, start_quarantine_worker, open_intake, open_api,
+	    open_reload_socket, start_intake, wait_for_store, start_api};
 	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
 		result = steps[i](daemon, failure);
 		if (result != RESULT_OK)
@@ -629,7 +631,7 @@ static void
 stop(struct daemon *daemon)
 {
 	int64_t drain_us =
-	    daemon->generation == NULL ? 0 : daemon->generation->settings->drain_timeout_us;
+	    daemon->snapshot == NULL ? 0 : daemon->snapshot->settings->drain_timeout_us;
 	int64_t until_us = clock_monotonic_us() + drain_us;
 	atomic_store(&daemon->draining, true);
 	if (daemon->intake != NULL)
@@ -637,7 +639,7 @@ stop(struct daemon *daemon)
 	/* The writer's thread tells the projector of commits, the projector tells the writer what
 	 * it has synced: the thread ends first, its struct last. So it is with the api, which asks
 	 * the projector about rebuilds and is told of what it has projected. */
-	keeper_stop(daemon->keeper);
+	quarantine_worker_stop(daemon->quarantine_worker);
 	writer_stop(daemon->writer);
 	api_stop(daemon->api, until_us);
 	projector_stop(daemon->projector);
@@ -648,9 +650,9 @@ stop(struct daemon *daemon)
 	intake_free(daemon->intake);
 	journal_close(daemon->journal);
 	if (daemon->own_sockets)
-		unlink_sockets(&daemon->generation->settings->listen);
-	keeper_free(daemon->keeper);
-	generation_release(daemon->generation);
+		unlink_sockets(&daemon->snapshot->settings->listen);
+	quarantine_worker_free(daemon->quarantine_worker);
+	snapshot_release(daemon->snapshot);
 	signature_failures_free(daemon->failures);
 	metrics_free(daemon->metrics);
 	lock_release(&daemon->lock);
@@ -698,17 +700,17 @@ report_fixed(void *context, const char *section, const char *key)
 
 /* Appends the reason of a failure to lines, and the settings that only a restart changes. */
 static enum result
-read_generation(struct daemon *daemon, struct generation **out_generation, struct buffer *lines)
+read_snapshot(struct daemon *daemon, struct snapshot **out_snapshot, struct buffer *lines)
 {
-	const struct settings *old = daemon->generation->settings;
+	const struct settings *old = daemon->snapshot->settings;
 	struct settings *settings;
 	struct failure failure;
 	enum result result = settings_load(old->path, SETTINGS_SERVE, &settings, lines);
 	if (result != RESULT_OK)
 		return result;
 	settings_keep_fixed(settings, old, report_fixed, lines);
-	result = generation_new(settings, daemon->metrics, daemon->failures,
-	    keeper_quarantine(daemon->keeper), out_generation, &failure);
+	result = snapshot_new(settings, daemon->metrics, daemon->failures,
+	    quarantine_worker_quarantine(daemon->quarantine_worker), out_snapshot, &failure);
 	if (result != RESULT_OK)
 		buffer_appendf(lines, "%s\n", failure.text);
 	return result;
@@ -716,17 +718,17 @@ read_generation(struct daemon *daemon, struct generation **out_generation, struc
 
 /* Everything that can fail comes first: then nothing has changed, and the reason is in lines. */
 static enum result
-take_generation(struct daemon *daemon, struct generation *generation, struct buffer *lines)
+take_snapshot(struct daemon *daemon, struct snapshot *snapshot, struct buffer *lines)
 {
 	struct projector_store_config store;
 	struct projector_config projector;
 	struct intake_config intake;
 	struct failure failure;
-	if (generation_store_config(generation, &store, &failure) != RESULT_OK) {
+	if (snapshot_store_config(snapshot, &store, &failure) != RESULT_OK) {
 		buffer_appendf(lines, "%s\n", failure.text);
 		return RESULT_INVALID;
 	}
-	if (generation->settings->api_token == NULL && api_needs_token(daemon->api)) {
+	if (snapshot->settings->api_token == NULL && api_needs_token(daemon->api)) {
 		error_catalogue_done(store.catalogue);
 		free(store.catalogue);
 		buffer_append(lines,
@@ -736,23 +738,23 @@ take_generation(struct daemon *daemon, struct generation *generation, struct buf
 		return RESULT_INVALID;
 	}
 	size_t codes = store.catalogue->count;
-	generation_intake_config(generation, &intake);
+	snapshot_intake_config(snapshot, &intake);
 	if (intake_configure(daemon->intake, &intake) != RESULT_OK) {
-		generation_release(generation);
+		snapshot_release(snapshot);
 		error_catalogue_done(store.catalogue);
 		free(store.catalogue);
 		buffer_append(lines, SLICE("no memory\n"));
 		return RESULT_NO_MEMORY;
 	}
-	generation_projector_config(generation, &projector);
+	snapshot_projector_config(snapshot, &projector);
 	projector_configure(daemon->projector, &projector, &store);
-	keeper_configure(daemon->keeper, generation);
-	writer_set_keep(daemon->writer, generation->settings->journal_keep_us,
-	    (uint64_t)generation->settings->journal_size);
-	api_set_token(daemon->api, generation->settings->api_token);
-	atomic_store(&daemon->country_code, generation->settings->country_code);
-	log_set_level(generation->settings->log_level);
-	secrets_tell(generation->settings);
+	quarantine_worker_configure(daemon->quarantine_worker, snapshot);
+	writer_set_keep(daemon->writer, snapshot->settings->journal_keep_us,
+	    (uint64_t)snapshot->settings->journal_size);
+	api_set_token(daemon->api, snapshot->settings->api_token);
+	atomic_store(&daemon->country_code, snapshot->settings->country_code);
+	log_set_level(snapshot->settings->log_level);
+	secrets_tell(snapshot->settings);
 	log_line(LOG_INFO, "reload: the configuration was read again, with %zu error codes", codes);
 	return RESULT_OK;
 }
@@ -761,14 +763,14 @@ take_generation(struct daemon *daemon, struct generation *generation, struct buf
 static bool
 reload(struct daemon *daemon, struct buffer *lines)
 {
-	struct generation *next;
+	struct snapshot *next;
 	systemd_notify_reloading();
-	bool taken = read_generation(daemon, &next, lines) == RESULT_OK;
+	bool taken = read_snapshot(daemon, &next, lines) == RESULT_OK;
 	if (taken) {
-		struct generation *old = daemon->generation;
-		taken = take_generation(daemon, next, lines) == RESULT_OK;
-		daemon->generation = taken ? next : old;
-		generation_release(taken ? old : next);
+		struct snapshot *old = daemon->snapshot;
+		taken = take_snapshot(daemon, next, lines) == RESULT_OK;
+		daemon->snapshot = taken ? next : old;
+		snapshot_release(taken ? old : next);
 	}
 	if (!taken)
 		log_problems(buffer_slice(lines));

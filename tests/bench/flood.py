@@ -59,7 +59,7 @@ def fates(api_port):
 
 
 def settle(api_port):
-    """Until the projector has done all, and the keeper, which rests for moments only."""
+    """Until the projector has done all, and the quarantine worker, which pauses only briefly."""
     while True:
         if re.search(r"^dlrd_projector_lag_entries 0$", metrics(api_port), re.M):
             return

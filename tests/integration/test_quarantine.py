@@ -282,7 +282,7 @@ def test_large_requests_are_verified_again_a_few_at_a_time(make_daemon):
         data = signed_post(SAMPLE_TARGET, status_params(sid, "sent", Body="x" * 240_000),
                            token=NEW_TOKEN)
         assert daemon.ask(data).status == 403
-        until(lambda: offered(daemon) == sids.index(sid) + 1, what="the keeper")
+        until(lambda: offered(daemon) == sids.index(sid) + 1, what="the quarantine worker")
     kept(daemon, 45)
     mend(daemon, {ACCOUNT_SECTION: {"auth_token": NEW_TOKEN}})
     assert reverify(daemon) == {
@@ -300,13 +300,13 @@ def test_strays_evict_only_each_other(make_daemon):
             params = status_params(new_sid(), "sent", AccountSid=f"AC{i:032x}", Body="x" * 500)
             path, status = (SAMPLE_TARGET, 403) if i % 2 else (f"/nowhere{i}", 404)
             assert connection.ask(signed_post(path, params, token="x" * 32)).status == status
-    until(lambda: offered(daemon) == 1800, what="the keeper")
+    until(lambda: offered(daemon) == 1800, what="the quarantine worker")
     rows = entries(daemon)
     assert before <= {row["id"] for row in rows}
     strays = [row for row in rows if row["id"] not in before]
     assert 32 <= len(strays) <= 128 and sum(row["bytes"] for row in strays) <= 128 * 1024
     post(daemon, token=NEW_TOKEN, count=300)
-    until(lambda: offered(daemon) == 2100, what="the keeper")
+    until(lambda: offered(daemon) == 2100, what="the quarantine worker")
     assert len(entries(daemon)) == len(rows) + 300
     mend(daemon, {ACCOUNT_SECTION: {"auth_token": NEW_TOKEN}})
     assert reverify(daemon)["kept"] == 600
@@ -518,7 +518,7 @@ def test_a_flood_costs_no_receipt_and_is_bounded(make_daemon, tmp_path):
     acknowledged, stored = check_ledger(daemon, tmp_path / "ledger")
     assert acknowledged == stored
     assert len(daemon.events()) == stored
-    until(lambda: offered(daemon) >= count, what="the keeper")
+    until(lambda: offered(daemon) >= count, what="the quarantine worker")
     # 5000 at once, then 100 a second; and one for each KiB of quarantine_size at most.
     written = daemon.metric("dlrd_quarantine_offered_total", '{fate="taken"}')
     assert written <= 5000 + 100 * (took + 5 * SLOW)
@@ -537,7 +537,7 @@ def test_a_flood_costs_no_receipt_and_is_bounded(make_daemon, tmp_path):
 def test_the_rate_of_what_nothing_proves_is_configurable(make_daemon):
     daemon = make_daemon({"store": {"quarantine_rate": "1"}}, tokens=TOKENS)
     flood(daemon, 100)
-    until(lambda: offered(daemon) == 100, what="the keeper")
+    until(lambda: offered(daemon) == 100, what="the quarantine worker")
     assert 50 <= daemon.metric("dlrd_quarantine_offered_total", '{fate="taken"}') < 100
 
 
@@ -562,7 +562,7 @@ def test_all_our_traffic_at_full_speed_waits_to_be_mended(make_daemon, wrong, si
         for done in [pool.submit(send_all, daemon, sids[i::threads], 403, **signed)
                      for i in range(threads)]:
             done.result()
-    until(lambda: offered(daemon) == count, what="the keeper")
+    until(lambda: offered(daemon) == count, what="the quarantine worker")
     assert daemon.metric("dlrd_quarantine_offered_total", '{fate="taken"}') == count
     if wrong:  # each of them, though there is time to diagnose a few only
         until(lambda: daemon.metric("dlrd_quarantine_entries", '{proven="yes"}') == count,
@@ -581,7 +581,7 @@ def test_reloads_in_a_flood_give_it_no_more_log_lines(make_daemon):
     for _ in range(20):
         flood(daemon, 20)
         hang_up(daemon)
-    until(lambda: offered(daemon) == 400, what="the keeper")
+    until(lambda: offered(daemon) == 400, what="the quarantine worker")
     lines = daemon.log().count("refused a request")
     assert 1 <= lines <= time.monotonic() - started + 2, lines
 
@@ -647,7 +647,7 @@ def test_forged_json_does_not_delay_a_genuine_callback(make_daemon):
 
 
 def test_memory_limit_counts_what_is_queued_for_the_quarantine(make_daemon, tmp_path):
-    """The keeper stands still, so forged bodies pile up: half of the limit stays for callbacks."""
+    """The quarantine worker is paused, so forged bodies pile up: half of the limit stays for callbacks."""
     daemon = make_daemon({"server": {"memory_limit": "4M"}}, tokens=TOKENS)
     daemon.keep(SAMPLE_TARGET, status_params(new_sid(), "sent"))
     before = daemon.rss()

@@ -208,7 +208,7 @@ def test_reloads_ten_times_a_second_under_load_fail_no_request(make_daemon, tmp_
         hang_up(daemon)
         assert post(daemon) == 204
     assert phone(1) not in daemon.log()
-    assert daemon.rss() < rss + scaled(20, 60) * 1024 * 1024, "old generations are let go of"
+    assert daemon.rss() < rss + scaled(20, 60) * 1024 * 1024, "old snapshots are freed"
 
 
 # --- dlrd reload ---

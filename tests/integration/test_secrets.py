@@ -252,7 +252,7 @@ def test_a_token_that_is_taken_away_is_nowhere(ringed):
                        f"account {FROM_FILE}": None, f"account {FROM_CREDENTIAL}": None,
                        "api": {"token_file": None}})
         reload(ringed, "the configuration was read again")
-        until(lambda: look_for(ringed.pid, old)[0] == {"new"}, what="the old generation's end")
+        until(lambda: look_for(ringed.pid, old)[0] == {"new"}, what="the the end of the old snapshot")
         assert look_for(ringed.pid, old) == ({"new"}, [])
         ringed.secrets.update(new.values())
 

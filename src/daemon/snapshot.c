@@ -1,40 +1,40 @@
-#include "generation.h"
+#include "snapshot.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static enum result
 new_explainer(
-    struct generation *generation, struct metrics *metrics, struct signature_failures *failures)
+    struct snapshot *snapshot, struct metrics *metrics, struct signature_failures *failures)
 {
-	const struct settings *settings = generation->settings;
-	const struct explainer_options options = {.handler = generation->handler,
+	const struct settings *settings = snapshot->settings;
+	const struct explainer_options options = {.handler = snapshot->handler,
 	    .routes = &settings->routes,
 	    .verifier = settings->verifier,
-	    .proxies = generation->proxies,
-	    .proxy_count = generation->proxy_count,
+	    .proxies = snapshot->proxies,
+	    .proxy_count = snapshot->proxy_count,
 	    .fields_max = (size_t)settings->fields_max,
 	    .listen_port = settings_listen_port(settings),
 	    .metrics = metrics,
 	    .failures = failures};
-	return explainer_new(&options, &generation->explainer);
+	return explainer_new(&options, &snapshot->explainer);
 }
 
-/* They were checked when the settings were read. */
+/* The addresses were checked when the settings were read, so none fails here. */
 static void
-read_proxies(struct generation *generation)
+read_proxies(struct snapshot *snapshot)
 {
-	const struct settings_list *texts = &generation->settings->trusted_proxies;
+	const struct settings_list *texts = &snapshot->settings->trusted_proxies;
 	for (size_t i = 0; i < texts->count; i++)
 		if (socket_peer_read(slice_of(texts->items[i]),
-			&generation->proxies[generation->proxy_count], NULL) == RESULT_OK)
-			generation->proxy_count++;
+			&snapshot->proxies[snapshot->proxy_count], NULL) == RESULT_OK)
+			snapshot->proxy_count++;
 }
 
 enum result
-generation_new(struct settings *settings, struct metrics *metrics,
+snapshot_new(struct settings *settings, struct metrics *metrics,
     struct signature_failures *failures, struct quarantine *quarantine,
-    struct generation **out_generation, struct failure *failure)
+    struct snapshot **out_snapshot, struct failure *failure)
 {
 	const struct handler_options options = {.routes = &settings->routes,
 	    .verifier = settings->verifier,
@@ -45,56 +45,56 @@ generation_new(struct settings *settings, struct metrics *metrics,
 		.fields_max = (size_t)settings->fields_max},
 	    .metrics = metrics,
 	    .quarantine = quarantine};
-	struct generation *generation = calloc(1, sizeof *generation);
-	if (generation == NULL) {
+	struct snapshot *snapshot = calloc(1, sizeof *snapshot);
+	if (snapshot == NULL) {
 		settings_free(settings);
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
 	}
-	generation->settings = settings;
-	generation->users = 1;
-	read_proxies(generation);
-	if (handler_new(&options, &generation->handler) != RESULT_OK ||
-	    new_explainer(generation, metrics, failures) != RESULT_OK) {
-		generation_release(generation);
+	snapshot->settings = settings;
+	snapshot->users = 1;
+	read_proxies(snapshot);
+	if (handler_new(&options, &snapshot->handler) != RESULT_OK ||
+	    new_explainer(snapshot, metrics, failures) != RESULT_OK) {
+		snapshot_release(snapshot);
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
 	}
-	*out_generation = generation;
+	*out_snapshot = snapshot;
 	return RESULT_OK;
 }
 
 void
-generation_use(struct generation *generation)
+snapshot_use(struct snapshot *snapshot)
 {
-	atomic_fetch_add(&generation->users, 1);
+	atomic_fetch_add(&snapshot->users, 1);
 }
 
 void
-generation_intake_config(struct generation *generation, struct intake_config *out_config)
+snapshot_intake_config(struct snapshot *snapshot, struct intake_config *out_config)
 {
-	const struct settings *settings = generation->settings;
-	*out_config = (struct intake_config){.handler = generation->handler,
+	const struct settings *settings = snapshot->settings;
+	*out_config = (struct intake_config){.handler = snapshot->handler,
 	    .body_max = (size_t)settings->body_max,
 	    .memory_max = (size_t)settings->memory_max,
 	    .request_timeout_us = settings->request_timeout_us,
 	    .keepalive_timeout_us = settings->keepalive_timeout_us,
 	    .commit_timeout_us = settings->commit_timeout_us,
-	    .context = generation,
-	    .on_retired = generation_release};
-	memcpy(out_config->proxies, generation->proxies, sizeof generation->proxies);
-	out_config->proxy_count = generation->proxy_count;
-	generation_use(generation);
+	    .context = snapshot,
+	    .on_retired = snapshot_release};
+	memcpy(out_config->proxies, snapshot->proxies, sizeof snapshot->proxies);
+	out_config->proxy_count = snapshot->proxy_count;
+	snapshot_use(snapshot);
 }
 
 void
-generation_projector_config(struct generation *generation, struct projector_config *out_config)
+snapshot_projector_config(struct snapshot *snapshot, struct projector_config *out_config)
 {
-	const struct settings *settings = generation->settings;
+	const struct settings *settings = snapshot->settings;
 	*out_config = (struct projector_config){.routes = &settings->routes,
 	    .keywords = settings->keywords,
 	    .verifier = settings->verifier,
-	    .context = generation,
-	    .on_retired = generation_release};
-	generation_use(generation);
+	    .context = snapshot,
+	    .on_retired = snapshot_release};
+	snapshot_use(snapshot);
 }
 
 static enum result
@@ -114,10 +114,10 @@ load_catalogue(
 }
 
 enum result
-generation_store_config(const struct generation *generation,
-    struct projector_store_config *out_config, struct failure *failure)
+snapshot_store_config(const struct snapshot *snapshot, struct projector_store_config *out_config,
+    struct failure *failure)
 {
-	const struct settings *settings = generation->settings;
+	const struct settings *settings = snapshot->settings;
 	struct error_catalogue *catalogue = malloc(sizeof *catalogue);
 	if (catalogue == NULL)
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
@@ -136,13 +136,13 @@ generation_store_config(const struct generation *generation,
 }
 
 void
-generation_release(void *context)
+snapshot_release(void *context)
 {
-	struct generation *generation = context;
-	if (generation == NULL || atomic_fetch_sub(&generation->users, 1) > 1)
+	struct snapshot *snapshot = context;
+	if (snapshot == NULL || atomic_fetch_sub(&snapshot->users, 1) > 1)
 		return;
-	explainer_free(generation->explainer);
-	handler_free(generation->handler);
-	settings_free(generation->settings);
-	free(generation);
+	explainer_free(snapshot->explainer);
+	handler_free(snapshot->handler);
+	settings_free(snapshot->settings);
+	free(snapshot);
 }

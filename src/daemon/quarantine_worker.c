@@ -1,0 +1,579 @@
+#define _GNU_SOURCE /* pthread_setname_np */
+#include "quarantine_worker.h"
+
+#include "dlrd/base/clock.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define FORM_TYPE SLICE("application/x-www-form-urlencoded")
+#define TICK_US CLOCK_SECOND_US            /* between searches for expired requests */
+#define BURST_SECONDS 50                   /* of quarantine_rate, after a quiet time */
+#define BATCH_MAX 64                       /* requests that are re-verified together */
+#define BATCH_BYTES_MAX (4u * 1024 * 1024) /* the batch ends with the write that exceeds it */
+/* Offered requests may use half of memory_limit; the rest is for callbacks. */
+#define MEMORY_SHARE 2
+#define QUEUE_BYTES_MAX (INT64_C(16) * 1024 * 1024) /* a longer queue is not written sooner */
+#define WAIT_US (10 * CLOCK_SECOND_US) /* for the journal's sync; shorter than the watchdog's */
+
+struct quarantine_worker {
+	struct quarantine *quarantine;
+	struct writer *writer;
+	struct metric *unproven, *proven, *bytes, *taken, *passed;
+	pthread_t thread;
+	bool started;
+	pthread_mutex_t lock; /* guards the quarantine, except its queue of offered requests */
+
+	/* used by the worker's thread alone */
+	struct snapshot *snapshot; /* the configuration in use */
+	bool failing;              /* the failure is logged already */
+
+	pthread_mutex_t state_lock; /* guards the next three; held briefly */
+	struct reverify reverify;
+	bool reverify_asked;
+	struct snapshot *next; /* replaces snapshot at the next turn; NULL for no change */
+	_Atomic bool stopping;
+
+	pthread_mutex_t done_lock; /* guards the next four */
+	pthread_cond_t came_back;
+	size_t out;             /* writes that the journal has not returned */
+	size_t given_up;        /* earlier writes, for which the worker stopped waiting */
+	_Atomic bool expecting; /* writes of the worker may come back */
+};
+
+/* Requests that are re-verified together. */
+struct batch {
+	struct admission *admission;
+	const struct snapshot *snapshot;
+	uint64_t ids[BATCH_MAX];
+	struct journal_write *writes[BATCH_MAX]; /* NULL for a request that does not verify */
+	size_t count;                            /* of ids and writes */
+	size_t bytes;                            /* of all writes together */
+};
+
+enum result
+quarantine_worker_new(const struct settings *settings, struct metrics *metrics,
+    struct quarantine_worker **out_worker, struct failure *failure)
+{
+	char path[4096];
+	struct quarantine_worker *worker = calloc(1, sizeof *worker);
+	if (worker == NULL)
+		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
+	snprintf(path, sizeof path, "%s/" QUARANTINE_FILE, settings->directory);
+	int64_t queue_max = settings->memory_max / MEMORY_SHARE;
+	const struct quarantine_options options = {.path = path,
+	    .open_later = true,
+	    .bytes_max = (uint64_t)settings->quarantine_size,
+	    .keep_us = settings->quarantine_keep_us,
+	    .queue_bytes_max = (size_t)(queue_max < QUEUE_BYTES_MAX ? queue_max : QUEUE_BYTES_MAX),
+	    .unproven = {(uint32_t)settings->quarantine_rate,
+		(uint32_t)settings->quarantine_rate * BURST_SECONDS},
+	    .request_max =
+		(size_t)(settings->body_max + settings->request_line_max + settings->headers_max)};
+	enum result result = quarantine_open(&options, &worker->quarantine, failure);
+	if (result != RESULT_OK) {
+		free(worker);
+		return result;
+	}
+	pthread_mutex_init(&worker->lock, NULL);
+	pthread_mutex_init(&worker->state_lock, NULL);
+	pthread_mutex_init(&worker->done_lock, NULL);
+	pthread_condattr_t monotonic;
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&worker->came_back, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	worker->unproven = metrics_add(metrics, METRIC_QUARANTINE_ENTRIES, "proven=\"no\"");
+	worker->proven = metrics_add(metrics, METRIC_QUARANTINE_ENTRIES, "proven=\"yes\"");
+	worker->bytes = metrics_add(metrics, METRIC_QUARANTINE_BYTES, "");
+	worker->taken = metrics_add(metrics, METRIC_QUARANTINE_OFFERED, "fate=\"taken\"");
+	worker->passed = metrics_add(metrics, METRIC_QUARANTINE_OFFERED, "fate=\"rate\"");
+	*out_worker = worker;
+	return RESULT_OK;
+}
+
+struct quarantine *
+quarantine_worker_quarantine(struct quarantine_worker *worker)
+{
+	return worker->quarantine;
+}
+
+/* --- quarantining --- */
+
+/* Under the lock. */
+static void
+note_failure(struct quarantine_worker *worker, enum result result)
+{
+	if (result != RESULT_OK && !worker->failing)
+		log_line(LOG_ERROR,
+		    "the quarantine cannot be written: %s: %s; refused requests are not kept until "
+		    "it can",
+		    result_text(result), quarantine_error(worker->quarantine));
+	if (result == RESULT_OK && worker->failing)
+		log_line(LOG_INFO, "the quarantine can be written again");
+	worker->failing = result != RESULT_OK;
+}
+
+/* Under the lock. */
+static void
+publish_size(struct quarantine_worker *worker)
+{
+	struct quarantine_size size = quarantine_size(worker->quarantine);
+	metric_set(worker->unproven, (double)(size.entries - size.proven));
+	metric_set(worker->proven, (double)size.proven);
+	metric_set(worker->bytes, (double)size.bytes);
+}
+
+/* Under the lock. */
+static void
+process_offered(struct quarantine_worker *worker)
+{
+	struct quarantine_changes kept = {0}, trimmed;
+	int64_t now_us = clock_wall_us();
+	enum result result = quarantine_look(worker->quarantine);
+	if (result != RESULT_OK)
+		note_failure(worker, result);
+	result = quarantine_keep_offered(
+	    worker->quarantine, now_us, explainer_examine, worker->snapshot->explainer, &kept);
+	metric_add(worker->taken, kept.fresh + kept.repeated);
+	metric_add(worker->passed, kept.passed);
+	if (result == RESULT_OK)
+		result = quarantine_trim(worker->quarantine, now_us, &trimmed);
+	if (result == RESULT_OK)
+		result = quarantine_checkpoint(worker->quarantine);
+	note_failure(worker, result);
+	publish_size(worker);
+}
+
+/* --- re-verification --- */
+
+/* Returns the journal write of the request as if it arrived now, with this target and media type.
+ * Returns NULL if the request does not verify, or if there is no memory: then *failed is set. */
+static struct journal_write *
+verify_as(const struct batch *batch, const struct incoming *request, struct slice target,
+    struct slice media_type, bool *failed)
+{
+	const struct snapshot *snapshot = batch->snapshot;
+	struct incoming incoming = *request;
+	struct admission_decision decision;
+
+	incoming.target = target;
+	incoming.media_type = media_type;
+	incoming.from_trusted_proxy =
+	    incoming_is_trusted(request, snapshot->proxies, snapshot->proxy_count);
+	if (!incoming_target_is_readable(&incoming))
+		return NULL;
+
+	admission_check(batch->admission, &incoming, &decision);
+	*failed |= decision.outcome == ADMISSION_UNDECIDED;
+	if (decision.outcome != ADMISSION_ADMITTED)
+		return NULL;
+
+	const struct journal_entry entry = handler_entry(&incoming, &decision);
+	struct journal_write *write = journal_write_new(&entry);
+	*failed |= write == NULL;
+	return write;
+}
+
+/* A proxy may have removed the Content-Type of a form, so a request that is proven genuine is also
+ * tried as a form. */
+static struct journal_write *
+verify_at(
+    const struct batch *batch, const struct quarantined *request, struct slice target, bool *failed)
+{
+	const struct incoming *incoming = &request->incoming;
+	struct journal_write *write =
+	    verify_as(batch, incoming, target, incoming->media_type, failed);
+
+	if (write == NULL && request->proven && !form_is_body(incoming->media_type, incoming->body))
+		write = verify_as(batch, incoming, target, FORM_TYPE, failed);
+	return write;
+}
+
+/* Tries the target that a diagnosis found to be the signed one. */
+static struct journal_write *
+verify_as_signed(struct batch *batch, const struct quarantined *request, bool *failed)
+{
+	struct buffer target = BUFFER_EMPTY;
+	struct journal_write *write = NULL;
+
+	if (explainer_signed_target(batch->snapshot->explainer, request, &target))
+		write = verify_at(batch, request, buffer_slice(&target), failed);
+	buffer_done(&target);
+	return write;
+}
+
+/* Tries the request's own target first. A proxy that rewrote it may have sent the original in
+ * X-Original-URI; if it did not, a diagnosis may find it. Neither source has to be trusted: a
+ * target for which the signature is valid is the one that Twilio called. */
+static enum result
+reverify_one(void *context, const struct quarantined *request)
+{
+	struct batch *batch = context;
+	bool failed = false;
+	struct journal_write *write = verify_at(batch, request, request->incoming.target, &failed);
+	if (write == NULL && request->incoming.original_uri.len > 0)
+		write = verify_at(batch, request, request->incoming.original_uri, &failed);
+	if (write == NULL && request->proven)
+		write = verify_as_signed(batch, request, &failed);
+	if (failed) {
+		free(write);
+		return RESULT_NO_MEMORY;
+	}
+	batch->ids[batch->count] = request->id;
+	batch->writes[batch->count++] = write;
+	batch->bytes += write == NULL ? 0 : write->size;
+	return batch->bytes < BATCH_BYTES_MAX ? RESULT_OK : RESULT_LIMIT;
+}
+
+/* Under done_lock. Writes that came back have no owner and are freed here; the others are freed by
+ * quarantine_worker_take_done. */
+static void
+give_up(struct quarantine_worker *worker, struct batch *batch)
+{
+	for (size_t i = 0; i < batch->count; i++)
+		if (batch->writes[i] != NULL && batch->writes[i]->owner == NULL)
+			free(batch->writes[i]);
+	worker->given_up += worker->out;
+	worker->out = 0;
+}
+
+/* Submits the batch's writes to the journal and waits for them. Returns false if they do not come
+ * back in time. */
+static bool
+submit_batch(struct quarantine_worker *worker, struct batch *batch)
+{
+	struct journal_write *list = NULL, **end = &list;
+	int64_t until_us = clock_monotonic_us() + WAIT_US;
+	const struct timespec until = {
+	    .tv_sec = until_us / CLOCK_SECOND_US, .tv_nsec = until_us % CLOCK_SECOND_US * 1000};
+	int code = 0;
+	pthread_mutex_lock(&worker->done_lock);
+	for (size_t i = 0; i < batch->count; i++)
+		if (batch->writes[i] != NULL) {
+			batch->writes[i]->owner = worker;
+			*end = batch->writes[i];
+			end = &batch->writes[i]->next;
+			worker->out++;
+		}
+	atomic_store(&worker->expecting, true);
+	pthread_mutex_unlock(&worker->done_lock);
+	if (list != NULL)
+		writer_submit(worker->writer, list);
+	pthread_mutex_lock(&worker->done_lock);
+	while (worker->out > 0 && code == 0 && !atomic_load(&worker->stopping))
+		code = pthread_cond_timedwait(&worker->came_back, &worker->done_lock, &until);
+	bool back = worker->out == 0;
+	if (!back)
+		give_up(worker, batch);
+	atomic_store(&worker->expecting, worker->given_up > 0);
+	pthread_mutex_unlock(&worker->done_lock);
+	return back;
+}
+
+/* Under the lock. Removes the requests that the journal has synced. */
+static enum result
+finish_batch(struct quarantine_worker *worker, struct batch *batch, struct reverify *reverify)
+{
+	enum result result = RESULT_OK;
+	uint64_t kept[BATCH_MAX];
+	size_t kept_count = 0, removed;
+	for (size_t i = 0; i < batch->count; i++) {
+		struct journal_write *write = batch->writes[i];
+		reverify->tried++;
+		reverify->refused += write == NULL;
+		if (write != NULL && result == RESULT_OK)
+			result = write->result;
+		if (write != NULL && write->result == RESULT_OK)
+			kept[kept_count++] = batch->ids[i];
+		free(write);
+	}
+	reverify->kept += kept_count;
+	if (kept_count == 0)
+		return result;
+	enum result removal = quarantine_remove_all(worker->quarantine, kept, kept_count, &removed);
+	if (removal == RESULT_OK)
+		removal = quarantine_checkpoint(worker->quarantine);
+	return result == RESULT_OK ? removal : result;
+}
+
+static enum result
+note_last(void *context, const struct quarantined *request)
+{
+	*(uint64_t *)context = request->id;
+	return RESULT_OK;
+}
+
+/* Under the lock, which is released while the journal syncs: requests may be dropped meanwhile.
+ * Requests that are offered meanwhile are written, but re-verified only by the next run. Each batch
+ * ends with a checkpoint, which keeps the quarantine's write-ahead log short. */
+static enum result
+reverify_batches(
+    struct quarantine_worker *worker, struct admission *admission, struct reverify *reverify)
+{
+	const struct quarantine_page newest = {.limit = 1, .newest_first = true};
+	struct quarantine_page page = {.limit = BATCH_MAX};
+	uint64_t last = 0;
+	enum result result = quarantine_each(worker->quarantine, &newest, note_last, &last);
+	while (result == RESULT_OK && page.beyond_id < last) {
+		struct batch batch = {.admission = admission, .snapshot = worker->snapshot};
+		result = quarantine_each(worker->quarantine, &page, reverify_one, &batch);
+		if (result == RESULT_LIMIT) /* the next batch has the rest */
+			result = RESULT_OK;
+		if (batch.count == 0)
+			return result;
+		page.beyond_id = batch.ids[batch.count - 1];
+		pthread_mutex_unlock(&worker->lock);
+		bool back = submit_batch(worker, &batch);
+		pthread_mutex_lock(&worker->lock);
+		/* The journal may store the writes later. Requests in both files do no harm: each
+		 * callback counts once. */
+		if (!back)
+			return RESULT_BUSY;
+		enum result finished = finish_batch(worker, &batch, reverify);
+		if (result == RESULT_OK)
+			result = finished;
+		if (result == RESULT_OK && atomic_load(&worker->stopping))
+			result = RESULT_BUSY;
+		if (result == RESULT_OK)
+			process_offered(worker);
+	}
+	return result;
+}
+
+/* Under the lock. */
+static void
+reverify(struct quarantine_worker *worker)
+{
+	const struct settings *settings = worker->snapshot->settings;
+	struct reverify found = {.state = REVERIFY_DONE};
+	struct admission admission;
+
+	admission_init(&admission, &settings->routes, settings->verifier, settings->keywords,
+	    (size_t)settings->fields_max);
+	enum result result = reverify_batches(worker, &admission, &found);
+	admission_done(&admission);
+	if (result != RESULT_OK) {
+		found.state = REVERIFY_FAILED;
+		if (result == RESULT_BUSY)
+			snprintf(found.why, sizeof found.why,
+			    "the journal or the quarantine did not answer in time; try again");
+		else
+			snprintf(found.why, sizeof found.why, "%s: %s", result_text(result),
+			    quarantine_error(worker->quarantine));
+	}
+	log_line(result == RESULT_OK ? LOG_INFO : LOG_ERROR,
+	    "the quarantine was verified again: %llu requests, %llu of them kept now%s%s",
+	    (unsigned long long)found.tried, (unsigned long long)found.kept,
+	    result == RESULT_OK ? "" : "; then it failed: ", found.why);
+	pthread_mutex_lock(&worker->state_lock);
+	worker->reverify = found;
+	pthread_mutex_unlock(&worker->state_lock);
+}
+
+/* --- the thread --- */
+
+/* Takes the newest snapshot and returns whether a re-verification was requested. Both are read
+ * under one lock, so a re-verification never uses an older snapshot than its caller had seen. */
+static bool
+take_changes(struct quarantine_worker *worker)
+{
+	pthread_mutex_lock(&worker->state_lock);
+	bool asked = worker->reverify_asked;
+	struct snapshot *next = worker->next;
+	worker->reverify_asked = false;
+	worker->next = NULL;
+	pthread_mutex_unlock(&worker->state_lock);
+	if (next != NULL) {
+		explainer_inherit(next->explainer, worker->snapshot->explainer);
+		snapshot_release(worker->snapshot);
+		worker->snapshot = next;
+	}
+	return asked;
+}
+
+static void *
+run(void *context)
+{
+	struct quarantine_worker *worker = context;
+	pthread_setname_np(pthread_self(), "dlrd-quarantine");
+	while (!atomic_load(&worker->stopping)) {
+		bool asked = take_changes(worker);
+		pthread_mutex_lock(&worker->lock);
+		process_offered(worker);
+		if (asked) {
+			reverify(worker);
+			publish_size(worker);
+		}
+		pthread_mutex_unlock(&worker->lock);
+		quarantine_wait(worker->quarantine, TICK_US);
+	}
+	return NULL;
+}
+
+enum result
+quarantine_worker_start(struct quarantine_worker *worker, struct snapshot *snapshot,
+    struct writer *writer, struct failure *failure)
+{
+	snapshot_use(snapshot);
+	worker->snapshot = snapshot;
+	worker->writer = writer;
+	/* Creates a missing quarantine.db, so that it can be read once the daemon is ready. If it
+	 * cannot be opened, this logs the reason and the thread retries. */
+	pthread_mutex_lock(&worker->lock);
+	process_offered(worker);
+	pthread_mutex_unlock(&worker->lock);
+	int error = pthread_create(&worker->thread, NULL, run, worker);
+	worker->started = error == 0;
+	if (error != 0)
+		return failure_set(failure, RESULT_IO,
+		    "cannot start the quarantine worker's thread: %s", strerror(error));
+	return RESULT_OK;
+}
+
+void
+quarantine_worker_configure(struct quarantine_worker *worker, struct snapshot *snapshot)
+{
+	snapshot_use(snapshot);
+	pthread_mutex_lock(&worker->state_lock);
+	struct snapshot *overtaken = worker->next;
+	worker->next = snapshot;
+	pthread_mutex_unlock(&worker->state_lock);
+	snapshot_release(overtaken);
+	quarantine_wake(worker->quarantine);
+}
+
+void
+quarantine_worker_stop(struct quarantine_worker *worker)
+{
+	if (worker == NULL || !worker->started)
+		return;
+	pthread_mutex_lock(&worker->done_lock);
+	atomic_store(&worker->stopping, true);
+	pthread_cond_signal(&worker->came_back);
+	pthread_mutex_unlock(&worker->done_lock);
+	quarantine_wake(worker->quarantine);
+	pthread_join(worker->thread, NULL);
+	worker->started = false;
+}
+
+bool
+quarantine_worker_ask_reverify(struct quarantine_worker *worker)
+{
+	pthread_mutex_lock(&worker->state_lock);
+	bool idle = worker->reverify.state != REVERIFY_RUNNING;
+	if (idle) {
+		worker->reverify_asked = true;
+		worker->reverify = (struct reverify){.state = REVERIFY_RUNNING};
+	}
+	pthread_mutex_unlock(&worker->state_lock);
+	quarantine_wake(worker->quarantine);
+	return idle;
+}
+
+void
+quarantine_worker_read_reverify(struct quarantine_worker *worker, struct reverify *out_reverify)
+{
+	pthread_mutex_lock(&worker->state_lock);
+	*out_reverify = worker->reverify;
+	pthread_mutex_unlock(&worker->state_lock);
+}
+
+struct dropping {
+	uint64_t ids[BATCH_MAX];
+	size_t count;
+};
+
+static enum result
+note_id(void *context, const struct quarantined *request)
+{
+	struct dropping *dropping = context;
+	dropping->ids[dropping->count++] = request->id;
+	return RESULT_OK;
+}
+
+/* Under the lock. */
+static enum result
+drop_all(struct quarantine_worker *worker, uint64_t *out_dropped)
+{
+	const struct quarantine_page page = {.limit = BATCH_MAX};
+	while (!atomic_load(&worker->stopping)) {
+		struct dropping dropping = {.count = 0};
+		size_t removed = 0;
+		enum result result = quarantine_each(worker->quarantine, &page, note_id, &dropping);
+		if (result == RESULT_OK && dropping.count > 0)
+			result = quarantine_remove_all(
+			    worker->quarantine, dropping.ids, dropping.count, &removed);
+		*out_dropped += removed;
+		if (result == RESULT_OK)
+			result = quarantine_checkpoint(worker->quarantine);
+		if (result != RESULT_OK || dropping.count == 0)
+			return result;
+	}
+	return RESULT_BUSY;
+}
+
+enum result
+quarantine_worker_drop(struct quarantine_worker *worker, uint64_t id, uint64_t *out_dropped)
+{
+	*out_dropped = 0;
+	pthread_mutex_lock(&worker->lock);
+	enum result result =
+	    id == 0 ? drop_all(worker, out_dropped) : quarantine_remove(worker->quarantine, id);
+	if (id != 0 && result == RESULT_OK)
+		*out_dropped = 1;
+	publish_size(worker);
+	pthread_mutex_unlock(&worker->lock);
+	return result;
+}
+
+/* --- writes that come back --- */
+
+struct journal_write *
+quarantine_worker_take_done(struct quarantine_worker *worker, struct journal_write *list)
+{
+	struct journal_write *rest = NULL, **end = &rest;
+	if (!atomic_load(&worker->expecting))
+		return list;
+	pthread_mutex_lock(&worker->done_lock);
+	for (struct journal_write *write = list, *next; write != NULL; write = next) {
+		next = write->next;
+		if (write->owner == worker && worker->given_up > 0) { /* they come back in order */
+			worker->given_up--;
+			free(write);
+			continue;
+		}
+		if (write->owner == worker) {
+			write->owner = NULL;
+			worker->out--;
+			continue;
+		}
+		*end = write;
+		end = &write->next;
+	}
+	*end = NULL;
+	pthread_cond_signal(&worker->came_back);
+	pthread_mutex_unlock(&worker->done_lock);
+	return rest;
+}
+
+void
+quarantine_worker_free(struct quarantine_worker *worker)
+{
+	if (worker == NULL)
+		return;
+	if (worker->snapshot != NULL) /* requests that were refused after the last turn */
+		process_offered(worker);
+	snapshot_release(worker->snapshot);
+	snapshot_release(worker->next);
+	quarantine_close(worker->quarantine);
+	pthread_cond_destroy(&worker->came_back);
+	pthread_mutex_destroy(&worker->done_lock);
+	pthread_mutex_destroy(&worker->state_lock);
+	pthread_mutex_destroy(&worker->lock);
+	free(worker);
+}
