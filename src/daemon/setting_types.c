@@ -1,7 +1,11 @@
 #include "setting_types.h"
 
 #include "dlrd/base/clock.h"
-#include "dlrd/daemon/settings.h"
+#include "dlrd/base/log.h"
+#include "dlrd/base/socket.h"
+#include "dlrd/daemon/setting_list.h"
+#include "dlrd/model/fold.h"
+#include "dlrd/twilio/url.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -5,6 +5,7 @@
 #include "dlrd/daemon/setting_lines.h"
 #include "dlrd/daemon/token_file.h"
 #include "dlrd/twilio/error_catalogue.h"
+#include "setting_accounts.h"
 #include "setting_sections.h"
 #include "setting_types.h"
 
@@ -68,30 +69,12 @@ static const struct setting settings_rows[] = {
 
 #define ROW_COUNT (sizeof settings_rows / sizeof settings_rows[0])
 
-static const struct {
-	const char *key;
-	enum token_label label;
-	bool file; /* the value names a file that holds the token */
-} token_keys[] = {
-    {"auth_token", TOKEN_CURRENT, false},
-    {"auth_token_file", TOKEN_CURRENT, true},
-    {"next_auth_token", TOKEN_NEXT, false},
-    {"next_auth_token_file", TOKEN_NEXT, true},
-    {"previous_auth_token", TOKEN_PREVIOUS, false},
-    {"previous_auth_token_file", TOKEN_PREVIOUS, true},
-};
-
-static const struct token_words token_words = {
-    "the account's Auth Token, 32 characters", "auth_token_file"};
 static const struct token_words secret_words = {"the shared key's secret", "secret_file"};
-
-#define TOKEN_KEY_COUNT (sizeof token_keys / sizeof token_keys[0])
 
 struct loading {
 	struct settings *settings;
 	struct setting_lines lines;
-	bool token_in_file;  /* a token stands in the configuration itself */
-	bool without_tokens; /* nobody will verify or sign */
+	struct setting_secrets secrets;
 };
 
 static void *
@@ -100,74 +83,14 @@ field_of(struct settings *settings, const struct setting *row)
 	return (char *)settings + row->offset;
 }
 
-/* --- accounts --- */
-
-static enum result
-read_token_file(const struct loading *loading, const struct token_words *words, struct slice name,
-    struct secret **out_secret, struct failure *failure)
-{
-	struct secret *secret;
-	struct failure why;
-	enum result result = token_file_read(name, loading->settings->path, &secret, failure);
-	if (result != RESULT_OK)
-		return result;
-	result = token_check(secret_text(secret), words, &why);
-	if (result != RESULT_OK) {
-		secret_free(secret);
-		return failure_set(
-		    failure, result, "what %.*s holds %s", SLICE_ARG(name), why.text);
-	}
-	*out_secret = secret;
-	return RESULT_OK;
-}
-
-static enum result
-read_token(const struct loading *loading, const struct token_words *words, struct slice text,
-    bool file, struct secret **out_secret, struct failure *failure)
-{
-	if (file)
-		return read_token_file(loading, words, text, out_secret, failure);
-	if (text.len == 0)
-		return failure_set(failure, RESULT_INVALID,
-		    "is empty; write %s, from the Twilio console", words->what);
-	enum result result = token_check(text, words, failure);
-	if (result == RESULT_OK && (result = secret_new(text, out_secret)) != RESULT_OK)
-		failure_set(failure, result, "no memory for it");
-	return result;
-}
+/* --- accounts and shared keys --- */
 
 static enum result
 take_account_key(struct loading *loading, struct slice sid, struct slice key, struct slice value,
     struct failure *failure)
 {
-	struct secret *token;
-	size_t i = 0, index;
-	if (key.ptr == NULL) { /* the section begins */
-		if (!setting_is_account_sid(sid))
-			return failure_set(
-			    failure, RESULT_INVALID, SETTING_BAD_ACCOUNT, SLICE_ARG(sid));
-		return verifier_add_account(loading->settings->verifier, sid);
-	}
-	if (!setting_is_account_sid(sid))
-		return RESULT_OK; /* told where the section began */
-	while (i < TOKEN_KEY_COUNT && !slice_equal(key, slice_of(token_keys[i].key)))
-		i++;
-	if (i == TOKEN_KEY_COUNT)
-		return failure_set(failure, RESULT_INVALID,
-		    "unknown key; an account has auth_token, next_auth_token and "
-		    "previous_auth_token, each also with _file");
-	if (verifier_find_account(loading->settings->verifier, sid, &index) &&
-	    verifier_has_token(loading->settings->verifier, index, token_keys[i].label))
-		return failure_set(failure, RESULT_INVALID,
-		    "the token stands here and in a file; keep one of the two");
-	if (loading->without_tokens)
-		return RESULT_OK;
-	enum result result =
-	    read_token(loading, &token_words, value, token_keys[i].file, &token, failure);
-	if (result != RESULT_OK)
-		return result;
-	loading->token_in_file |= !token_keys[i].file;
-	return verifier_add_token(loading->settings->verifier, sid, token_keys[i].label, token);
+	return setting_account_key(
+	    loading->settings->verifier, &loading->secrets, sid, key, value, failure);
 }
 
 static enum result
@@ -187,12 +110,12 @@ take_shared_key_key(struct loading *loading, struct slice id, struct slice key, 
 	if (!file && !slice_equal(key, SLICE("secret")))
 		return failure_set(failure, RESULT_INVALID,
 		    "unknown key; a shared key has account, and secret or secret_file");
-	if (loading->without_tokens)
+	if (loading->secrets.skipped)
 		return RESULT_OK;
-	enum result result = read_token(loading, &secret_words, value, file, &secret, failure);
+	enum result result =
+	    setting_secret_read(&loading->secrets, &secret_words, value, file, &secret, failure);
 	if (result != RESULT_OK)
 		return result;
-	loading->token_in_file |= !file;
 	return setting_shared_key_set_secret(found, secret, failure);
 }
 
@@ -349,34 +272,7 @@ add_urls(struct settings *settings)
 	return result;
 }
 
-/* What no single key can tell: one function for each kind of section. */
-static void
-check_accounts(struct loading *loading)
-{
-	const struct verifier *verifier = loading->settings->verifier;
-	struct failure why;
-	char section[64];
-	size_t accounts = verifier_account_count(verifier);
-	if (accounts == 0 && !loading->lines.failed) {
-		failure_set(&why, RESULT_INVALID,
-		    "no account; add a section [account AC...] with auth_token or auth_token_file");
-		setting_lines_add_problem(&loading->lines, 0, SLICE_NONE, SLICE_NONE, &why);
-	}
-	for (size_t i = 0; i < accounts && !loading->without_tokens; i++) {
-		if (verifier_has_token(verifier, i, TOKEN_CURRENT))
-			continue;
-		snprintf(section, sizeof section, "account %.*s",
-		    SLICE_ARG(verifier_account(verifier, i)));
-		if (setting_line_of(&loading->lines, section, "auth_token") != 0 ||
-		    setting_line_of(&loading->lines, section, "auth_token_file") != 0)
-			continue; /* told where it stands */
-		failure_set(&why, RESULT_INVALID, "is missing; add it, or auth_token_file");
-		setting_lines_add_problem(&loading->lines,
-		    setting_line_of(&loading->lines, section, ""), slice_of(section),
-		    SLICE("auth_token"), &why);
-	}
-}
-
+/* Checks that concern more than one key: one function for each kind of section. */
 static void
 check_callbacks(struct loading *loading)
 {
@@ -465,14 +361,15 @@ check_files(struct loading *loading)
 	struct slice token_file = slice_of(settings->api_token_file);
 	struct failure why;
 	struct stat status;
-	if (token_file.len > 0 && !loading->without_tokens &&
+	if (token_file.len > 0 && !loading->secrets.skipped &&
 	    token_file_read(token_file, settings->path, &settings->api_token, &why) != RESULT_OK)
 		setting_lines_add_problem(&loading->lines,
 		    setting_line_of(&loading->lines, "api", "token_file"), SLICE("api"),
 		    SLICE("token_file"), &why);
 	check_error_codes(loading, settings->error_codes, "error_codes");
 	check_error_codes(loading, settings->error_codes_site, "error_codes_site");
-	settings->secrets_exposed = loading->token_in_file && stat(settings->path, &status) == 0 &&
+	settings->secrets_exposed = loading->secrets.in_configuration &&
+				    stat(settings->path, &status) == 0 &&
 				    (status.st_mode & S_IROTH) != 0;
 }
 
@@ -513,9 +410,9 @@ load(struct loading *loading)
 	if (result == RESULT_OK && settings->routes.count == 0)
 		result = setting_default_callbacks(&settings->routes);
 	if (result == RESULT_OK) {
-		check_accounts(loading);
+		setting_accounts_check(settings->verifier, &loading->secrets, &loading->lines);
 		setting_shared_keys_check(&settings->shared_keys, settings->verifier,
-		    loading->without_tokens, &loading->lines);
+		    loading->secrets.skipped, &loading->lines);
 		check_callbacks(loading);
 		check_keywords(loading);
 		check_providers(loading);
@@ -538,10 +435,11 @@ settings_load(const char *path, enum settings_use use, struct settings **out_set
 	enum result result = RESULT_NO_MEMORY;
 	if (loading != NULL && settings != NULL && signature_init() == RESULT_OK) {
 		settings->path = strdup(path);
+		loading->secrets.config_path = settings->path;
 		loading->settings = settings;
 		loading->lines.path = settings->path;
 		loading->lines.problems = problems;
-		loading->without_tokens = use == SETTINGS_QUERY;
+		loading->secrets.skipped = use == SETTINGS_QUERY;
 		result = settings->path == NULL ? RESULT_NO_MEMORY : load(loading);
 	}
 	if (result != RESULT_OK && problems->len == 0)
@@ -572,14 +470,7 @@ settings_print(const struct settings *settings, struct buffer *out)
 		setting_write(row, (const char *)settings + row->offset, out);
 		buffer_append_byte(out, '\n');
 	}
-	for (size_t i = 0; i < verifier_account_count(settings->verifier); i++) {
-		buffer_appendf(
-		    out, "\n[account %.*s]\n", SLICE_ARG(verifier_account(settings->verifier, i)));
-		for (size_t k = 0; k < TOKEN_KEY_COUNT; k++)
-			if (!token_keys[k].file &&
-			    verifier_has_token(settings->verifier, i, token_keys[k].label))
-				buffer_appendf(out, "%s = (set, not shown)\n", token_keys[k].key);
-	}
+	setting_accounts_print(settings->verifier, out);
 	setting_shared_keys_print(&settings->shared_keys, out);
 	setting_callbacks_print(&settings->routes, out);
 	setting_keywords_print(settings->keywords, out);
@@ -618,8 +509,7 @@ settings_each_key(
 	for (size_t i = 0; i < ROW_COUNT; i++)
 		on_key(context, settings_rows[i].section, settings_rows[i].key,
 		    settings_rows[i].fallback);
-	for (size_t i = 0; i < TOKEN_KEY_COUNT; i++)
-		on_key(context, "account", token_keys[i].key, NULL);
+	setting_accounts_each_key(on_key, context);
 	on_key(context, "shared_key", "account", NULL);
 	on_key(context, "shared_key", "secret", NULL);
 	on_key(context, "shared_key", "secret_file", NULL);

@@ -44,7 +44,6 @@ HEADERLESS = re.compile(r'cli/[a-z_]+|main|intake/(error_pages|received)')
 CYCLES = {
     ('api/endpoints', 'api/question'): 'a route names its function, which takes the question',
     ('base/log', 'base/log_queue'): 'the queue is the thread of the log',
-    ('daemon/setting_types', 'daemon/settings'): 'a type reads into the settings',
     ('journal/quarantine', 'journal/quarantine_handle'): 'private state of quarantine',
     ('journal/quarantine', 'journal/quarantine_queue'): 'private state of quarantine',
     ('journal/quarantine', 'journal/quarantine_table'): 'private state of quarantine',

@@ -14,6 +14,7 @@
 #include "dlrd/base/buffer.h"
 #include "dlrd/base/log.h"
 #include "dlrd/base/socket.h"
+#include "dlrd/daemon/setting_list.h"
 #include "dlrd/daemon/setting_shared_keys.h"
 #include "dlrd/model/fold.h"
 #include "dlrd/model/provider_names.h"
@@ -21,14 +22,7 @@
 #include "dlrd/twilio/keyword.h"
 #include "dlrd/twilio/verifier.h"
 
-#define SETTINGS_LIST_MAX 16
 #define SETTINGS_DEFAULT_PATH "/etc/dlrd/dlrd.ini"
-
-/* Comma-separated values, each checked. */
-struct settings_list {
-	char *items[SETTINGS_LIST_MAX]; /* owned */
-	size_t count;
-};
 
 struct settings {
 	char *path; /* the file it was read from */

@@ -1,0 +1,142 @@
+#include "setting_accounts.h"
+
+#include "setting_sections.h"
+
+#include <stdio.h>
+
+static const struct {
+	const char *key;
+	enum token_label label;
+	bool is_file; /* the value names a file that holds the token */
+} token_keys[] = {
+    {"auth_token", TOKEN_CURRENT, false},
+    {"auth_token_file", TOKEN_CURRENT, true},
+    {"next_auth_token", TOKEN_NEXT, false},
+    {"next_auth_token_file", TOKEN_NEXT, true},
+    {"previous_auth_token", TOKEN_PREVIOUS, false},
+    {"previous_auth_token_file", TOKEN_PREVIOUS, true},
+};
+
+#define TOKEN_KEY_COUNT (sizeof token_keys / sizeof token_keys[0])
+
+static const struct token_words token_words = {
+    "the account's Auth Token, 32 characters", "auth_token_file"};
+
+static enum result
+read_file(const char *config_path, const struct token_words *words, struct slice name,
+    struct secret **out_secret, struct failure *failure)
+{
+	struct secret *secret;
+	struct failure why;
+	enum result result = token_file_read(name, config_path, &secret, failure);
+	if (result != RESULT_OK)
+		return result;
+
+	result = token_check(secret_text(secret), words, &why);
+	if (result != RESULT_OK) {
+		secret_free(secret);
+		return failure_set(
+		    failure, result, "what %.*s holds %s", SLICE_ARG(name), why.text);
+	}
+	*out_secret = secret;
+	return RESULT_OK;
+}
+
+enum result
+setting_secret_read(struct setting_secrets *secrets, const struct token_words *words,
+    struct slice value, bool is_file, struct secret **out_secret, struct failure *failure)
+{
+	if (is_file)
+		return read_file(secrets->config_path, words, value, out_secret, failure);
+	if (value.len == 0)
+		return failure_set(failure, RESULT_INVALID,
+		    "is empty; write %s, from the Twilio console", words->what);
+
+	enum result result = token_check(value, words, failure);
+	if (result == RESULT_OK && (result = secret_new(value, out_secret)) != RESULT_OK)
+		failure_set(failure, result, "no memory for it");
+	secrets->in_configuration |= result == RESULT_OK;
+	return result;
+}
+
+enum result
+setting_account_key(struct verifier *verifier, struct setting_secrets *secrets, struct slice sid,
+    struct slice key, struct slice value, struct failure *failure)
+{
+	struct secret *token;
+	size_t i = 0, index;
+	if (key.ptr == NULL) { /* the section begins */
+		if (!setting_is_account_sid(sid))
+			return failure_set(
+			    failure, RESULT_INVALID, SETTING_BAD_ACCOUNT, SLICE_ARG(sid));
+		return verifier_add_account(verifier, sid);
+	}
+	if (!setting_is_account_sid(sid))
+		return RESULT_OK; /* reported when the section began */
+
+	while (i < TOKEN_KEY_COUNT && !slice_equal(key, slice_of(token_keys[i].key)))
+		i++;
+	if (i == TOKEN_KEY_COUNT)
+		return failure_set(failure, RESULT_INVALID,
+		    "unknown key; an account has auth_token, next_auth_token and "
+		    "previous_auth_token, each also with _file");
+	if (verifier_find_account(verifier, sid, &index) &&
+	    verifier_has_token(verifier, index, token_keys[i].label))
+		return failure_set(failure, RESULT_INVALID,
+		    "the token stands here and in a file; keep one of the two");
+	if (secrets->skipped)
+		return RESULT_OK;
+
+	enum result result = setting_secret_read(
+	    secrets, &token_words, value, token_keys[i].is_file, &token, failure);
+	return result == RESULT_OK ? verifier_add_token(verifier, sid, token_keys[i].label, token)
+				   : result;
+}
+
+void
+setting_accounts_check(const struct verifier *verifier, const struct setting_secrets *secrets,
+    struct setting_lines *lines)
+{
+	struct failure why;
+	char section[64];
+	size_t accounts = verifier_account_count(verifier);
+	if (accounts == 0 && !lines->failed) {
+		failure_set(&why, RESULT_INVALID,
+		    "no account; add a section [account AC...] with auth_token or auth_token_file");
+		setting_lines_add_problem(lines, 0, SLICE_NONE, SLICE_NONE, &why);
+	}
+
+	for (size_t i = 0; i < accounts && !secrets->skipped; i++) {
+		if (verifier_has_token(verifier, i, TOKEN_CURRENT))
+			continue;
+		snprintf(section, sizeof section, "account %.*s",
+		    SLICE_ARG(verifier_account(verifier, i)));
+		if (setting_line_of(lines, section, "auth_token") != 0 ||
+		    setting_line_of(lines, section, "auth_token_file") != 0)
+			continue; /* reported with the key */
+		failure_set(&why, RESULT_INVALID, "is missing; add it, or auth_token_file");
+		setting_lines_add_problem(lines, setting_line_of(lines, section, ""),
+		    slice_of(section), SLICE("auth_token"), &why);
+	}
+}
+
+void
+setting_accounts_print(const struct verifier *verifier, struct buffer *out)
+{
+	for (size_t i = 0; i < verifier_account_count(verifier); i++) {
+		buffer_appendf(out, "\n[account %.*s]\n", SLICE_ARG(verifier_account(verifier, i)));
+		for (size_t k = 0; k < TOKEN_KEY_COUNT; k++)
+			if (!token_keys[k].is_file &&
+			    verifier_has_token(verifier, i, token_keys[k].label))
+				buffer_appendf(out, "%s = (set, not shown)\n", token_keys[k].key);
+	}
+}
+
+void
+setting_accounts_each_key(
+    void (*on_key)(void *context, const char *section, const char *key, const char *fallback),
+    void *context)
+{
+	for (size_t i = 0; i < TOKEN_KEY_COUNT; i++)
+		on_key(context, "account", token_keys[i].key, NULL);
+}
