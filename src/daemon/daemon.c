@@ -12,7 +12,9 @@
 #include "dlrd/journal/writer.h"
 #include "dlrd/projector/projector.h"
 #include "gap_finder.h"
+#include "listeners.h"
 #include "quarantine_worker.h"
+#include "reload.h"
 #include "secrets.h"
 #include "snapshot.h"
 #include "systemd.h"
@@ -35,7 +37,6 @@
 	(2 * CLOCK_SECOND_US) /* for the projector to close its reader of the journal \
 			       */
 #define STORE_WAIT_US CLOCK_SECOND_US
-#define RELOAD_CLIENTS_MAX 16 /* calls of dlrd reload that one reload answers */
 
 struct daemon {
 	struct snapshot *snapshot; /* the configuration in force */
@@ -341,22 +342,14 @@ drop_quarantined(void *context, uint64_t id, uint64_t *out_dropped)
 
 /* --- starting, in order --- */
 
-static size_t
-count_listeners(const char *name, const struct settings_list *addresses)
-{
-	int fds[INTAKE_LISTENERS_MAX];
-	size_t passed = systemd_sockets(name, fds, INTAKE_LISTENERS_MAX);
-	return passed > 0 ? passed : addresses->count;
-}
-
 /* Files that only this user and group read, room for all connections. */
 static enum result
 prepare_process(struct daemon *daemon, const struct settings *settings, struct failure *failure)
 {
 	const struct descriptors_wanted wanted = {
-	    .intake_listeners = count_listeners("intake", &settings->listen),
+	    .intake_listeners = listeners_count("intake", &settings->listen),
 	    .intake_connections = (size_t)settings->connections_max,
-	    .api_listeners = count_listeners("api", &settings->api_listen),
+	    .api_listeners = listeners_count("api", &settings->api_listen),
 	    .api_connections = CONNECTIONS_MAX,
 	    .api_connections_min = CONNECTIONS_MIN,
 	    .api_threads = (size_t)settings->api_threads};
@@ -461,31 +454,6 @@ start_projector(struct daemon *daemon, struct failure *failure)
 	return result;
 }
 
-/* Sockets passed by systemd win over the configured addresses. */
-static enum result
-open_sockets(const char *name, const struct settings_list *addresses, int *out_fds, size_t fds_max,
-    size_t *out_count, struct failure *failure)
-{
-	size_t count = systemd_sockets(name, out_fds, fds_max);
-	if (count > 0) {
-		log_line(LOG_INFO, "%s: %zu sockets passed by systemd", name, count);
-		*out_count = count;
-		return RESULT_OK;
-	}
-	for (; count < addresses->count && count < fds_max; count++) {
-		enum result result =
-		    socket_listen(slice_of(addresses->items[count]), &out_fds[count], failure);
-		if (result != RESULT_OK) {
-			while (count > 0)
-				close(out_fds[--count]);
-			return result;
-		}
-		log_line(LOG_INFO, "%s: listening on %s", name, addresses->items[count]);
-	}
-	*out_count = count;
-	return RESULT_OK;
-}
-
 static enum result
 open_intake(struct daemon *daemon, struct failure *failure)
 {
@@ -495,7 +463,7 @@ open_intake(struct daemon *daemon, struct failure *failure)
 	    .head_max = (size_t)(settings->request_line_max + settings->headers_max),
 	    .connections_max = (unsigned)daemon->descriptors.intake_connections,
 	    .connections_per_address = (unsigned)settings->connections_per_address};
-	enum result result = open_sockets("intake", &settings->listen, options.listen_fds,
+	enum result result = listeners_open("intake", &settings->listen, options.listen_fds,
 	    INTAKE_LISTENERS_MAX, &options.listen_count, failure);
 	daemon->own_sockets = result == RESULT_OK && systemd_socket_count() == 0;
 	if (result != RESULT_OK)
@@ -513,7 +481,7 @@ read_country_code(void *context)
 static enum result
 open_api(struct daemon *daemon, struct failure *failure)
 {
-	return open_sockets("api", &daemon->snapshot->settings->api_listen, daemon->api_fds,
+	return listeners_open("api", &daemon->snapshot->settings->api_listen, daemon->api_fds,
 	    API_LISTENERS_MAX, &daemon->api_fd_count, failure);
 }
 
@@ -621,13 +589,6 @@ start(struct daemon *daemon, struct settings *settings, struct failure *failure)
 /* --- stopping, in reverse --- */
 
 static void
-unlink_sockets(const struct settings_list *listen)
-{
-	for (size_t i = 0; i < listen->count; i++)
-		socket_unlink(slice_of(listen->items[i]));
-}
-
-static void
 stop(struct daemon *daemon)
 {
 	int64_t drain_us =
@@ -650,7 +611,7 @@ stop(struct daemon *daemon)
 	intake_free(daemon->intake);
 	journal_close(daemon->journal);
 	if (daemon->own_sockets)
-		unlink_sockets(&daemon->snapshot->settings->listen);
+		listeners_unlink(&daemon->snapshot->settings->listen);
 	quarantine_worker_free(daemon->quarantine_worker);
 	snapshot_release(daemon->snapshot);
 	signature_failures_free(daemon->failures);
@@ -673,139 +634,11 @@ is_alive(const struct daemon *daemon)
 	       now_us - intake_heartbeat_us(daemon->intake) < HEARTBEAT_MAX_US;
 }
 
-/* --- a new configuration, on SIGHUP or for `dlrd reload` --- */
-
-/* Logs each line of problems. */
 static void
-log_problems(struct slice problems)
-{
-	while (problems.len > 0) {
-		struct slice line = slice_take(&problems, '\n');
-		log_line(
-		    LOG_ERROR, "reload: the configuration stays as it was: %.*s", SLICE_ARG(line));
-	}
-}
-
-/* context: lines for whoever asked. */
-static void
-report_fixed(void *context, const char *section, const char *key)
-{
-	log_line(LOG_WARNING,
-	    "reload: [%s] %s has changed, which needs a restart of dlrd; the old value stays until "
-	    "then",
-	    section, key);
-	buffer_appendf(
-	    context, "[%s] %s has changed; that takes effect with a restart\n", section, key);
-}
-
-/* Appends the reason of a failure to lines, and the settings that only a restart changes. */
-static enum result
-read_snapshot(struct daemon *daemon, struct snapshot **out_snapshot, struct buffer *lines)
-{
-	const struct settings *old = daemon->snapshot->settings;
-	struct settings *settings;
-	struct failure failure;
-	enum result result = settings_load(old->path, SETTINGS_SERVE, &settings, lines);
-	if (result != RESULT_OK)
-		return result;
-	settings_keep_fixed(settings, old, report_fixed, lines);
-	result = snapshot_new(settings, daemon->metrics, daemon->failures,
-	    quarantine_worker_quarantine(daemon->quarantine_worker), out_snapshot, &failure);
-	if (result != RESULT_OK)
-		buffer_appendf(lines, "%s\n", failure.text);
-	return result;
-}
-
-/* Everything that can fail comes first: then nothing has changed, and the reason is in lines. */
-static enum result
-take_snapshot(struct daemon *daemon, struct snapshot *snapshot, struct buffer *lines)
-{
-	struct projector_store_config store;
-	struct projector_config projector;
-	struct intake_config intake;
-	struct failure failure;
-	if (snapshot_store_config(snapshot, &store, &failure) != RESULT_OK) {
-		buffer_appendf(lines, "%s\n", failure.text);
-		return RESULT_INVALID;
-	}
-	if (snapshot->settings->api_token == NULL && api_needs_token(daemon->api)) {
-		error_catalogue_done(store.catalogue);
-		free(store.catalogue);
-		buffer_append(lines,
-		    SLICE(
-			"[api] token_file is empty, but the api listens on an address that is not "
-			"loopback; set it\n"));
-		return RESULT_INVALID;
-	}
-	size_t codes = store.catalogue->count;
-	snapshot_intake_config(snapshot, &intake);
-	if (intake_configure(daemon->intake, &intake) != RESULT_OK) {
-		snapshot_release(snapshot);
-		error_catalogue_done(store.catalogue);
-		free(store.catalogue);
-		buffer_append(lines, SLICE("no memory\n"));
-		return RESULT_NO_MEMORY;
-	}
-	snapshot_projector_config(snapshot, &projector);
-	projector_configure(daemon->projector, &projector, &store);
-	quarantine_worker_configure(daemon->quarantine_worker, snapshot);
-	writer_set_keep(daemon->writer, snapshot->settings->journal_keep_us,
-	    (uint64_t)snapshot->settings->journal_size);
-	api_set_token(daemon->api, snapshot->settings->api_token);
-	atomic_store(&daemon->country_code, snapshot->settings->country_code);
-	log_set_level(snapshot->settings->log_level);
-	secrets_tell(snapshot->settings);
-	log_line(LOG_INFO, "reload: the configuration was read again, with %zu error codes", codes);
-	return RESULT_OK;
-}
-
-/* Returns whether the new configuration is in force. lines: what the caller should know. */
-static bool
-reload(struct daemon *daemon, struct buffer *lines)
-{
-	struct snapshot *next;
-	systemd_notify_reloading();
-	bool taken = read_snapshot(daemon, &next, lines) == RESULT_OK;
-	if (taken) {
-		struct snapshot *old = daemon->snapshot;
-		taken = take_snapshot(daemon, next, lines) == RESULT_OK;
-		daemon->snapshot = taken ? next : old;
-		snapshot_release(taken ? old : next);
-	}
-	if (!taken)
-		log_problems(buffer_slice(lines));
-	systemd_notify("READY=1");
-	return taken;
-}
-
-static void
-reload_on_signal(struct daemon *daemon)
+reload_on_signal(struct daemon *daemon, const struct reload_parts *parts)
 {
 	struct buffer lines = BUFFER_EMPTY;
-	reload(daemon, &lines);
-	buffer_done(&lines);
-}
-
-/* One reload serves all that ask at this moment: each of them connected after its file was written.
- */
-static void
-reload_for_clients(struct daemon *daemon)
-{
-	int clients[RELOAD_CLIENTS_MAX];
-	size_t count = 0;
-	while (count < RELOAD_CLIENTS_MAX) {
-		clients[count] = reload_socket_accept(daemon->reload_fd);
-		if (clients[count] < 0)
-			break;
-		count++;
-	}
-	if (count == 0)
-		return;
-
-	struct buffer lines = BUFFER_EMPTY;
-	bool reloaded = reload(daemon, &lines);
-	for (size_t i = 0; i < count; i++)
-		reload_socket_answer(clients[i], reloaded, buffer_slice(&lines));
+	reload(parts, &daemon->snapshot, &lines);
 	buffer_done(&lines);
 }
 
@@ -815,6 +648,14 @@ run(struct daemon *daemon)
 {
 	int64_t watchdog_us = systemd_watchdog_us();
 	int64_t tick_us = watchdog_us > 0 && watchdog_us < TICK_US ? watchdog_us : TICK_US;
+	const struct reload_parts parts = {.metrics = daemon->metrics,
+	    .failures = daemon->failures,
+	    .quarantine_worker = daemon->quarantine_worker,
+	    .writer = daemon->writer,
+	    .projector = daemon->projector,
+	    .intake = daemon->intake,
+	    .api = daemon->api,
+	    .country_code = &daemon->country_code};
 	struct pollfd events[] = {{.fd = daemon->signal_fd, .events = POLLIN},
 	    {.fd = daemon->reload_fd, .events = POLLIN}};
 	for (;;) {
@@ -822,10 +663,10 @@ run(struct daemon *daemon)
 		(void)!poll(events, 2, (int)(tick_us / 1000));
 		int signal = signals_take(daemon->signal_fd);
 		if (signal == SIGHUP)
-			reload_on_signal(daemon);
+			reload_on_signal(daemon, &parts);
 		else if (signal > 0)
 			return signal;
-		reload_for_clients(daemon);
+		reload_for_clients(&parts, &daemon->snapshot, daemon->reload_fd);
 		follow_gaps(daemon);
 		metric_set(daemon->log_dropped, (double)log_queue_dropped());
 		api_tick(daemon->api);

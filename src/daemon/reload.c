@@ -1,0 +1,154 @@
+#include "reload.h"
+
+#include "dlrd/base/log.h"
+#include "dlrd/daemon/reload_socket.h"
+#include "secrets.h"
+#include "systemd.h"
+
+#include <stdlib.h>
+
+#define CLIENTS_MAX 16 /* calls of `dlrd reload` that one reload answers */
+
+/* Logs each line of problems. */
+static void
+log_problems(struct slice problems)
+{
+	while (problems.len > 0) {
+		struct slice line = slice_take(&problems, '\n');
+		log_line(
+		    LOG_ERROR, "reload: the configuration stays as it was: %.*s", SLICE_ARG(line));
+	}
+}
+
+/* context: the buffer of lines for the caller. */
+static void
+report_fixed(void *context, const char *section, const char *key)
+{
+	log_line(LOG_WARNING,
+	    "reload: [%s] %s has changed, which needs a restart of dlrd; the old value stays until "
+	    "then",
+	    section, key);
+	buffer_appendf(
+	    context, "[%s] %s has changed; that takes effect with a restart\n", section, key);
+}
+
+/* Appends to lines the reason of a failure, and the settings that only a restart changes. */
+static enum result
+read_snapshot(const struct reload_parts *parts, const struct settings *old,
+    struct snapshot **out_snapshot, struct buffer *lines)
+{
+	struct settings *settings;
+	struct failure failure;
+	enum result result = settings_load(old->path, SETTINGS_SERVE, &settings, lines);
+	if (result != RESULT_OK)
+		return result;
+
+	settings_keep_fixed(settings, old, report_fixed, lines);
+	result = snapshot_new(settings, parts->metrics, parts->failures,
+	    quarantine_worker_quarantine(parts->quarantine_worker), out_snapshot, &failure);
+	if (result != RESULT_OK)
+		buffer_appendf(lines, "%s\n", failure.text);
+	return result;
+}
+
+/* Frees the store's configuration, which nothing has taken over. */
+static void
+drop_store_config(struct projector_store_config *store)
+{
+	error_catalogue_done(store->catalogue);
+	free(store->catalogue);
+}
+
+/* Returns RESULT_OK with the intake configured, or an error with nothing changed and the reason in
+ * lines. The intake is the last step that can fail. */
+static enum result
+prepare(const struct reload_parts *parts, struct snapshot *snapshot,
+    struct projector_store_config *out_store, struct buffer *lines)
+{
+	struct intake_config intake;
+	struct failure failure;
+	if (snapshot_store_config(snapshot, out_store, &failure) != RESULT_OK) {
+		buffer_appendf(lines, "%s\n", failure.text);
+		return RESULT_INVALID;
+	}
+	if (snapshot->settings->api_token == NULL && api_needs_token(parts->api)) {
+		drop_store_config(out_store);
+		buffer_append(lines,
+		    SLICE("[api] token_file is empty, but the api listens on an address that is "
+			  "not loopback; set it\n"));
+		return RESULT_INVALID;
+	}
+
+	snapshot_intake_config(snapshot, &intake);
+	if (intake_configure(parts->intake, &intake) != RESULT_OK) {
+		snapshot_release(snapshot); /* the intake's use */
+		drop_store_config(out_store);
+		buffer_append(lines, SLICE("no memory\n"));
+		return RESULT_NO_MEMORY;
+	}
+	return RESULT_OK;
+}
+
+static enum result
+apply(const struct reload_parts *parts, struct snapshot *snapshot, struct buffer *lines)
+{
+	const struct settings *settings = snapshot->settings;
+	struct projector_store_config store;
+	struct projector_config projector;
+	enum result result = prepare(parts, snapshot, &store, lines);
+	if (result != RESULT_OK)
+		return result;
+
+	size_t codes = store.catalogue->count; /* the projector takes the catalogue over */
+	snapshot_projector_config(snapshot, &projector);
+	projector_configure(parts->projector, &projector, &store);
+	quarantine_worker_configure(parts->quarantine_worker, snapshot);
+	writer_set_keep(parts->writer, settings->journal_keep_us, (uint64_t)settings->journal_size);
+	api_set_token(parts->api, settings->api_token);
+	atomic_store(parts->country_code, settings->country_code);
+	log_set_level(settings->log_level);
+	secrets_tell(settings);
+
+	log_line(LOG_INFO, "reload: the configuration was read again, with %zu error codes", codes);
+	return RESULT_OK;
+}
+
+bool
+reload(const struct reload_parts *parts, struct snapshot **snapshot, struct buffer *lines)
+{
+	struct snapshot *old = *snapshot, *next;
+	systemd_notify_reloading();
+
+	bool applied = read_snapshot(parts, old->settings, &next, lines) == RESULT_OK;
+	if (applied) {
+		applied = apply(parts, next, lines) == RESULT_OK;
+		*snapshot = applied ? next : old;
+		snapshot_release(applied ? old : next);
+	}
+	if (!applied)
+		log_problems(buffer_slice(lines));
+
+	systemd_notify("READY=1");
+	return applied;
+}
+
+void
+reload_for_clients(const struct reload_parts *parts, struct snapshot **snapshot, int socket_fd)
+{
+	int clients[CLIENTS_MAX];
+	size_t count = 0;
+	while (count < CLIENTS_MAX) {
+		clients[count] = reload_socket_accept(socket_fd);
+		if (clients[count] < 0)
+			break;
+		count++;
+	}
+	if (count == 0)
+		return;
+
+	struct buffer lines = BUFFER_EMPTY;
+	bool reloaded = reload(parts, snapshot, &lines);
+	for (size_t i = 0; i < count; i++)
+		reload_socket_answer(clients[i], reloaded, buffer_slice(&lines));
+	buffer_done(&lines);
+}
