@@ -23,16 +23,54 @@ print_help(FILE *out)
 {
 	fputs("Usage: dlrd COMMAND [OPTIONS]\n"
 	      "\n"
-	      "Receives Twilio's status callbacks and replies, keeps them, and counts them.\n"
+	      "Receives Twilio's status callbacks and replies, stores them, and counts them.\n"
 	      "\n",
 	    out);
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		fprintf(out, "  %-13s %s\n", commands[i]->name, commands[i]->summary);
-	fputs("\nEach command has --help. See dlrd(8).\n", out);
+	fputs("\n'dlrd help COMMAND' describes a command, 'dlrd -V' prints the version. See "
+	      "dlrd(8).\n",
+	    out);
 }
 
-/* A file that opens as descriptor 0, 1 or 2 would be written to by whoever means stdout or stderr,
- * a database among them. */
+/* Returns NULL after reporting an unknown name. */
+static const struct cli_command *
+find_command(const char *name)
+{
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		if (strcmp(name, commands[i]->name) == 0)
+			return commands[i];
+	fprintf(stderr, "dlrd: unknown command \"%s\"; 'dlrd --help' lists the commands\n", name);
+	return NULL;
+}
+
+static bool
+is_one_of(const char *word, const char *one, const char *other)
+{
+	return strcmp(word, one) == 0 || strcmp(word, other) == 0;
+}
+
+/* dlrd help [COMMAND] */
+static int
+help(int count, char **words)
+{
+	if (count > 1) {
+		fprintf(stderr, "dlrd help: unexpected \"%s\"\n", words[1]);
+		return CLI_USAGE;
+	}
+	if (count == 0) {
+		print_help(stdout);
+		return CLI_OK;
+	}
+	const struct cli_command *command = find_command(words[0]);
+	if (command == NULL)
+		return CLI_USAGE;
+	fputs(command->usage, stdout);
+	return CLI_OK;
+}
+
+/* Opens /dev/null for each standard stream that is closed. Otherwise a database could be opened as
+ * descriptor 1 or 2, and output would be written into it. */
 static void
 open_standard_files(void)
 {
@@ -47,7 +85,7 @@ open_standard_files(void)
 int
 main(int count, char **words)
 {
-	/* Before any token is read: no core dump, and in /proc nothing but for root. */
+	/* Before any token is read: no core dumps, and /proc/PID is readable by root alone. */
 	prctl(PR_SET_DUMPABLE, 0);
 	open_standard_files();
 	sqlite_count_no_memory();
@@ -56,18 +94,16 @@ main(int count, char **words)
 		print_help(stderr);
 		return CLI_USAGE;
 	}
-	if (strcmp(words[1], "--help") == 0 || strcmp(words[1], "-h") == 0 ||
-	    strcmp(words[1], "help") == 0) {
-		print_help(stdout);
-		return CLI_OK;
-	}
-	if (strcmp(words[1], "--version") == 0) {
+
+	if (is_one_of(words[1], "-h", "--help"))
+		return help(0, NULL);
+	if (strcmp(words[1], "help") == 0)
+		return help(count - 2, words + 2);
+	if (is_one_of(words[1], "-V", "--version")) {
 		puts("dlrd " DLRD_VERSION);
 		return CLI_OK;
 	}
-	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		if (strcmp(words[1], commands[i]->name) == 0)
-			return commands[i]->run(commands[i], count - 1, words + 1);
-	fprintf(stderr, "dlrd: there is no command \"%s\"; 'dlrd --help' lists them\n", words[1]);
-	return CLI_USAGE;
+
+	const struct cli_command *command = find_command(words[1]);
+	return command == NULL ? CLI_USAGE : command->run(command, count - 1, words + 1);
 }

@@ -107,27 +107,42 @@ cli_read_options(const struct cli_command *command, int count, char **words,
 	return true;
 }
 
+/* hint: completes "name another with -c". */
+static struct settings *
+load_settings(const struct cli_command *command, const char *config_path, const char *hint)
+{
+	struct settings *settings = NULL;
+	struct buffer problems = BUFFER_EMPTY;
+	if (settings_load(config_path, SETTINGS_QUERY, &settings, &problems) != RESULT_OK) {
+		fprintf(stderr, "%.*s", SLICE_ARG(buffer_slice(&problems)));
+		cli_failure(command, "cannot read the configuration; name another with -c%s", hint);
+	}
+	buffer_done(&problems);
+	return settings;
+}
+
+struct settings *
+cli_load_settings(const struct cli_command *command, const char *config_path)
+{
+	return load_settings(command, config_path, "");
+}
+
 bool
 cli_store_file(const struct cli_command *command, const char *config_path, const char *directory,
     const char *file, char *path, size_t size)
 {
-	struct settings *settings = NULL;
-	struct buffer problems = BUFFER_EMPTY;
-	bool found = directory != NULL ||
-		     settings_load(config_path, SETTINGS_QUERY, &settings, &problems) == RESULT_OK;
-	if (found)
-		snprintf(
-		    path, size, "%s/%s", directory != NULL ? directory : settings->directory, file);
-	else {
-		fprintf(stderr, "%.*s", SLICE_ARG(buffer_slice(&problems)));
-		cli_failure(command,
-		    "cannot read the configuration; name another with -c, or the store's folder "
-		    "with --store");
+	if (directory != NULL) {
+		snprintf(path, size, "%s/%s", directory, file);
+		return true;
 	}
-	if (found)
-		settings_free(settings);
-	buffer_done(&problems);
-	return found;
+	struct settings *settings =
+	    load_settings(command, config_path, ", or the store's folder with --store");
+	if (settings == NULL)
+		return false;
+
+	snprintf(path, size, "%s/%s", settings->directory, file);
+	settings_free(settings);
+	return true;
 }
 
 struct store_reader *

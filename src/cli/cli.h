@@ -1,7 +1,7 @@
-/* cli: what the subcommands share: their table, their options, their exit statuses.
+/* cli: the table of subcommands, their options and their exit statuses.
  *
- * Each subcommand is one file with one function, and a row in main.c. What a command was asked for
- * goes to stdout; whatever else it has to say goes to stderr. */
+ * Each subcommand is one file with one function, and a row in main.c. The result of a command goes
+ * to stdout, all other messages to stderr. */
 #ifndef DLRD_CLI_CLI_H
 #define DLRD_CLI_CLI_H
 
@@ -10,14 +10,14 @@
 
 enum cli_status {
 	CLI_OK = 0,
-	CLI_FAILED = 1, /* the answer is no, or it could not be had */
+	CLI_FAILED = 1, /* the answer is no, or the command failed */
 	CLI_USAGE = 2,  /* the command line is wrong */
 };
 
 struct cli_command {
 	const char *name;
 	const char *summary; /* one line for the list of commands */
-	const char *usage;   /* the whole of --help */
+	const char *usage;   /* the text of --help */
 	int (*run)(const struct cli_command *command, int count, char **words);
 };
 
@@ -38,30 +38,37 @@ struct cli_option {
 #define CLI_OPTIONS_MAX 32
 
 /* Reads the options of a command. --help prints the usage and ends with CLI_OK. *out_operands is
- * the index of the first word that is no option. Returns false when the command must end at once,
- * with *out_status; every mistake has then been told on stderr. */
+ * the index of the first word that is not an option. Returns false if the command must end with
+ * *out_status: after --help, or after a mistake that is reported on stderr. */
 bool cli_read_options(const struct cli_command *command, int count, char **words,
     const struct cli_option *options, size_t option_count, int *out_operands, int *out_status);
 
-/* Says "dlrd COMMAND: ..." on stderr. Returns CLI_USAGE, with a hint at --help, or CLI_FAILED. */
+/* Write "dlrd COMMAND: ..." to stderr. Return CLI_USAGE, with a hint at --help, or CLI_FAILED. */
 int cli_usage_error(const struct cli_command *command, const char *format, ...) printf_like(2, 3);
 int cli_failure(const struct cli_command *command, const char *format, ...) printf_like(2, 3);
 
-/* Writes the path of a file in the store's folder: of directory, or, where that is NULL, of the
- * configuration at config_path. False, having told why. */
+struct settings;
+
+/* Reads the configuration at config_path without its secrets. Returns NULL after reporting why not.
+ * The caller frees it with settings_free. */
+struct settings *cli_load_settings(const struct cli_command *command, const char *config_path);
+
+/* Writes the path of a file in the store's folder: directory, or if that is NULL the one that the
+ * configuration at config_path names. Returns false after reporting why not. */
 bool cli_store_file(const struct cli_command *command, const char *config_path,
     const char *directory, const char *file, char *path, size_t size);
 
-/* Opens the store of the configuration at config_path, or of directory where that is not NULL.
- * NULL, having told why. The caller closes it with store_reader_close. */
+/* Opens the store in directory, or if that is NULL in the folder that the configuration at
+ * config_path names. Returns NULL after reporting why not. The caller closes it with
+ * store_reader_close. */
 struct store_reader *cli_open_store(
     const struct cli_command *command, const char *config_path, const char *directory);
 
-/* [numbers] country_code of the configuration at config_path; 0 if it has none, if it cannot be
- * read, or if directory is not NULL, which stands in its place. */
+/* Returns [numbers] country_code of the configuration at config_path; 0 if it has none or cannot be
+ * read, or if directory is not NULL and the configuration therefore not used. */
 int64_t cli_country_code(const char *config_path, const char *directory);
 
-/* Reads a whole file, or standard input for "-"; RESULT_LIMIT over 64 MiB. The caller frees
+/* Reads a whole file, or standard input for "-". RESULT_LIMIT above 64 MiB. The caller frees
  * *out_text. */
 must_check enum result cli_read_file(
     const char *path, char **out_text, size_t *out_len, struct failure *failure);

@@ -296,19 +296,15 @@ run(const struct cli_command *command, int count, char **words)
 	bool json = false;
 	const struct cli_option options[] = {
 	    {"config", 'c', .text = &path}, {"json", 0, .flag = &json}};
-	struct settings *settings;
-	struct buffer problems = BUFFER_EMPTY;
 	int operands, status;
 	if (!cli_read_options(command, count, words, options, 2, &operands, &status))
 		return status;
 	if (operands < count)
 		return cli_usage_error(command, "unexpected \"%s\"", words[operands]);
-	if (settings_load(path, SETTINGS_QUERY, &settings, &problems) != RESULT_OK) {
-		fprintf(stderr, "%.*s", SLICE_ARG(buffer_slice(&problems)));
-		buffer_done(&problems);
-		return cli_failure(command, "cannot read the configuration; name another with -c");
-	}
-	buffer_done(&problems);
+	struct settings *settings = cli_load_settings(command, path);
+	if (settings == NULL)
+		return CLI_FAILED;
+
 	struct rebuilding rebuilding = {.command = command, .settings = settings};
 	name_findings(&rebuilding);
 	status = rebuild(&rebuilding);

@@ -360,19 +360,15 @@ run(const struct cli_command *command, int count, char **words)
 	bool force = false;
 	const struct cli_option options[] = {
 	    {"config", 'c', .text = &path}, {"force", 0, .flag = &force}};
-	struct settings *settings;
-	struct buffer problems = BUFFER_EMPTY;
 	int operands, status;
 	if (!cli_read_options(command, count, words, options, 2, &operands, &status))
 		return status;
 	if (operands < count)
 		return cli_usage_error(command, "unexpected \"%s\"", words[operands]);
-	if (settings_load(path, SETTINGS_QUERY, &settings, &problems) != RESULT_OK) {
-		fprintf(stderr, "%.*s", SLICE_ARG(buffer_slice(&problems)));
-		buffer_done(&problems);
-		return cli_failure(command, "cannot read the configuration; name another with -c");
-	}
-	buffer_done(&problems);
+	struct settings *settings = cli_load_settings(command, path);
+	if (settings == NULL)
+		return CLI_FAILED;
+
 	struct recovery recovery = {.command = command, .settings = settings};
 	snprintf(recovery.path, sizeof recovery.path, "%s/" STORE_FILE, settings->directory);
 	snprintf(recovery.new_path, sizeof recovery.new_path, "%s/" STORE_FILE ".recovering",

@@ -1,0 +1,47 @@
+"""The command line as a whole: its version, its help, and the exit status of a wrong one."""
+import re
+
+import pytest
+
+import harness
+
+COMMANDS = re.findall(r"^  ([a-z-]+) +\S", harness.dlrd("--help").stdout, re.M)
+
+
+def test_the_list_of_commands_was_read():
+    assert {"serve", "check-config", "stats", "audit", "quarantine"} <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("word", ["-V", "--version"])
+def test_the_version(word):
+    result = harness.dlrd(word)
+    assert result.returncode == 0 and not result.stderr
+    assert re.fullmatch(r"dlrd \d+\.\d+(\.\d+)?\S*\n", result.stdout)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command_is_its_help_option(command):
+    result = harness.dlrd("help", command)
+    assert result.returncode == 0 and not result.stderr
+    assert result.stdout == harness.dlrd(command, "--help").stdout
+    assert result.stdout.startswith(f"Usage: dlrd {command}")
+
+
+def test_help_alone_lists_the_commands():
+    result = harness.dlrd("help")
+    assert result.returncode == 0
+    assert result.stdout == harness.dlrd("--help").stdout == harness.dlrd("-h").stdout
+    assert "dlrd help COMMAND" in result.stdout and "dlrd -V" in result.stdout
+
+
+@pytest.mark.parametrize("words", [["help", "nonsense"], ["nonsense"], ["help", "stats", "more"]])
+def test_a_wrong_command_is_a_usage_error(words):
+    result = harness.dlrd(*words)
+    assert result.returncode == 2 and not result.stdout
+    assert words[-1] in result.stderr
+
+
+def test_no_command_prints_the_list_and_is_a_usage_error():
+    result = harness.dlrd()
+    assert result.returncode == 2 and not result.stdout
+    assert result.stderr == harness.dlrd("--help").stdout
