@@ -2,8 +2,9 @@
 #ifndef DLRD_STORE_READER_HANDLE_H
 #define DLRD_STORE_READER_HANDLE_H
 
-#include "dlrd/store/reader.h"
 #include "sql.h"
+
+struct store_reader;
 
 /* Each question has one statement, prepared when it is asked for the first time. */
 enum question {

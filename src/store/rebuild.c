@@ -1,5 +1,6 @@
 #include "rebuild.h"
 
+#include "batch.h"
 #include "receipts.h"
 #include "recount.h"
 
@@ -75,7 +76,7 @@ rebuild_all(struct store *store, struct store_rebuilt *out_rebuilt)
 	if (result == RESULT_OK)
 		result = replies_note_all(store->replies);
 	if (result == RESULT_OK)
-		result = store_settle_replies(store, &rebuilt.replies);
+		result = batch_settle_replies(store, &rebuilt.replies);
 	if (result == RESULT_OK)
 		result = rebuild_campaigns(store, &rebuilt);
 	if (result == RESULT_OK)

@@ -1,11 +1,13 @@
 #include "dlrd/store/store.h"
 
+#include "batch.h"
 #include "dlrd/base/buffer.h"
 #include "dlrd/base/sqlite_recovery.h"
 #include "rebuild.h"
 #include "receipts.h"
 #include "schema.h"
 #include "store_handle.h"
+#include "store_parameters.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -18,15 +20,6 @@
 #define BUSY_MS 5000          /* for a lock of another process */
 #define READER_WAIT_MS 500    /* for readers that keep the log */
 #define PROGRESS_STEPS 100000 /* of SQLite's machine, some milliseconds */
-
-enum result
-store_note(struct store *store, enum result result)
-{
-	if (result != RESULT_OK && store->db != NULL)
-		sqlite3_snprintf(
-		    sizeof store->error, store->error, "%s", sqlite3_errmsg(store->db));
-	return result;
-}
 
 /* --- long work --- */
 
@@ -168,151 +161,8 @@ read_cursor(struct store *store)
 }
 
 static enum result
-flush_row(struct store *store, const struct delta *row)
-{
-	sqlite3_stmt *statement = NULL;
-	switch (row->table) {
-	case DELTA_CAMPAIGN: statement = store->change_campaign_hour; break;
-	case DELTA_PROVIDER: statement = store->change_provider_hour; break;
-	case DELTA_ERROR:
-		statement = store->change_campaign_error;
-		sqlite3_bind_int64(statement, 1, row->id);
-		sqlite3_bind_int64(statement, 2, row->code);
-		sqlite3_bind_int64(statement, 3, row->hour);
-		sqlite3_bind_int64(statement, 4, row->figures[FIGURE_FAILED]);
-		return sql_result(sql_run(statement));
-	}
-	sqlite3_bind_int64(statement, 1, row->id);
-	sqlite3_bind_int64(statement, 2, row->hour);
-	for (int i = 0; i < FIGURE_COUNT; i++)
-		sqlite3_bind_int64(statement, 3 + i, row->figures[i]);
-	return sql_result(sql_run(statement));
-}
-
-static enum result
-flush_campaigns(struct store *store)
-{
-	enum result result = RESULT_OK;
-	for (size_t i = 0; result == RESULT_OK && i < store->touched_count; i++) {
-		const struct touched *touched = &store->touched[i];
-		sqlite3_bind_int64(store->touch_campaign, 1, touched->campaign_id);
-		sqlite3_bind_int64(store->touch_campaign, 2, touched->first_us);
-		sqlite3_bind_int64(store->touch_campaign, 3, touched->last_us);
-		sqlite3_bind_int64(store->touch_campaign, 4, touched->duplicates);
-		result = sql_result(sql_run(store->touch_campaign));
-	}
-	return result;
-}
-
-/* Writes what the batch has collected: its replies, which change figures, too, the figures, and its
- * campaigns' own rows. */
-static enum result
-flush(struct store *store)
-{
-	uint64_t moved = 0;
-	enum result result = store_settle_replies(store, &moved);
-	for (size_t i = 0; result == RESULT_OK && i < store->deltas.capacity; i++)
-		if (store->deltas.used[i] && !delta_is_zero(&store->deltas.rows[i]))
-			result = flush_row(store, &store->deltas.rows[i]);
-	return result == RESULT_OK ? flush_campaigns(store) : result;
-}
-
-static void
-forget_batch(struct store *store)
-{
-	deltas_clear(&store->deltas);
-	store->touched_count = 0;
-	if (store->replies != NULL)
-		replies_forget(store->replies);
-}
-
-/* Takes the old policy's contributions of one message away and adds the new policy's. */
-static enum result
-refold_row(struct store *store, struct message_row *row, enum conflict_policy old_policy)
-{
-	struct rollup before = rollup_of(&row->message, old_policy);
-	struct rollup after = rollup_of(&row->message, store->policy);
-	struct slice status = status_name(message_status(&row->message, store->policy));
-	enum result result =
-	    deltas_add(&store->deltas, &before, -1, row->tagset_id, row->provider_id);
-	if (result == RESULT_OK)
-		result = deltas_add(&store->deltas, &after, 1, row->tagset_id, row->provider_id);
-	if (result != RESULT_OK)
-		return result;
-	row->status_len = status.len;
-	memcpy(row->status, status.ptr, status.len);
-	return messages_save(store->messages, SLICE_NONE, row, row, store->policy);
-}
-
-static enum result
-refold_conflicts(struct store *store, enum conflict_policy old_policy)
-{
-	sqlite3_stmt *conflicts;
-	enum result result = sql_result(sql_prepare(store->db,
-	    "SELECT " MESSAGE_COLUMNS " FROM message m WHERE m.conflict = 1 AND m.id > ?1"
-	    " ORDER BY m.id LIMIT 1",
-	    &conflicts));
-	int64_t after_id = 0;
-	while (result == RESULT_OK) {
-		sqlite3_bind_int64(conflicts, 1, after_id);
-		int code = sqlite3_step(conflicts);
-		struct message_row row = {0};
-		if (code == SQLITE_ROW)
-			row = message_row_read(conflicts, 0);
-		sqlite3_reset(conflicts);
-		result = sql_result(code);
-		if (code != SQLITE_ROW)
-			break;
-		result = refold_row(store, &row, old_policy);
-		after_id = row.id;
-	}
-	sqlite3_finalize(conflicts);
-	return result;
-}
-
-/* How the stored figures were made. */
-struct making {
-	enum conflict_policy policy;
-	int64_t reply_window_us, reply_late_us;
-	int stale; /* SCHEMA_STALE_...: what an older dlrd's rows need */
-};
-
-static enum result
-read_making(struct store *store, struct making *out_making)
-{
-	sqlite3_stmt *statement = NULL;
-	int code = sql_prepare(store->db,
-	    "SELECT policy, reply_window_us, reply_late_us, stale FROM state", &statement);
-	if (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
-		out_making->reply_window_us = sqlite3_column_int64(statement, 1);
-		out_making->reply_late_us = sqlite3_column_int64(statement, 2);
-		out_making->stale = sqlite3_column_int(statement, 3);
-		if (!conflict_policy_from_name(sql_text(statement, 0), &out_making->policy))
-			code = SQLITE_CORRUPT;
-	}
-	sqlite3_finalize(statement);
-	return sql_result(code);
-}
-
-static enum result
-write_making(struct store *store, const struct store_options *options)
-{
-	sqlite3_stmt *statement = NULL;
-	int code = sql_prepare(store->db,
-	    "UPDATE state SET policy = ?1, reply_window_us = ?2, reply_late_us = ?3, stale = 0",
-	    &statement);
-	if (code == SQLITE_OK) {
-		sql_bind_text(statement, 1, conflict_policy_name(options->policy));
-		sqlite3_bind_int64(statement, 2, options->reply_window_us);
-		sqlite3_bind_int64(statement, 3, options->reply_late_us);
-		code = sql_run(statement);
-	}
-	sqlite3_finalize(statement);
-	return sql_result(code);
-}
-
-static enum result
-make_anew(struct store *store, const struct store_options *options, const struct making *old)
+recompute(
+    struct store *store, const struct store_options *options, const struct store_parameters *old)
 {
 	struct store_rebuilt rebuilt;
 	if (old->stale == SCHEMA_STALE_ALL)
@@ -320,7 +170,7 @@ make_anew(struct store *store, const struct store_options *options, const struct
 	/* Only messages with different final statuses depend on the policy, and an index finds
 	 * them. */
 	enum result result =
-	    old->policy == options->policy ? RESULT_OK : refold_conflicts(store, old->policy);
+	    old->policy == options->policy ? RESULT_OK : store_refold_conflicts(store, old->policy);
 	return result == RESULT_OK ? replies_note_all(store->replies) : result;
 }
 
@@ -328,8 +178,8 @@ make_anew(struct store *store, const struct store_options *options, const struct
 static enum result
 follow_options(struct store *store, const struct store_options *options)
 {
-	struct making old = {.stale = SCHEMA_STALE_NONE};
-	enum result result = read_making(store, &old);
+	struct store_parameters old = {.stale = SCHEMA_STALE_NONE};
+	enum result result = store_parameters_read(store->db, &old);
 	if (result != RESULT_OK ||
 	    (old.stale == SCHEMA_STALE_NONE && old.policy == options->policy &&
 		old.reply_window_us == options->reply_window_us &&
@@ -337,9 +187,9 @@ follow_options(struct store *store, const struct store_options *options)
 		return result;
 	result = store_begin(store);
 	if (result == RESULT_OK)
-		result = make_anew(store, options, &old);
+		result = recompute(store, options, &old);
 	if (result == RESULT_OK)
-		result = write_making(store, options);
+		result = store_parameters_write(store->db, options);
 	if (result == RESULT_OK)
 		return store_commit(store, store->cursor);
 	store_rollback(store);
@@ -429,8 +279,8 @@ enum result
 store_reconfigure(struct store *store, const struct store_options *options)
 {
 	const enum conflict_policy old_policy = store->policy;
-	struct making old = {.stale = SCHEMA_STALE_NONE};
-	enum result result = read_making(store, &old);
+	struct store_parameters old = {.stale = SCHEMA_STALE_NONE};
+	enum result result = store_parameters_read(store->db, &old);
 	if (result != RESULT_OK)
 		return store_note(store, result);
 	store->policy = options->policy;
@@ -484,87 +334,6 @@ store_begin_lost_request(struct store *store, struct slice signature)
 }
 
 enum result
-store_touch(struct store *store, int64_t campaign_id, int64_t time_us, int64_t duplicates)
-{
-	size_t i = store->touched_count;
-	if (duplicates > 0 && store->is_lost_request)
-		return RESULT_OK; /* it was counted, or is one only now */
-	while (i > 0 && store->touched[i - 1].campaign_id != campaign_id)
-		i--;
-	if (i == 0) {
-		if (store->touched_count == store->touched_capacity) {
-			size_t capacity = store->touched_capacity * 2 + 16;
-			struct touched *more = realloc(store->touched, capacity * sizeof *more);
-			if (more == NULL)
-				return RESULT_NO_MEMORY;
-			store->touched = more;
-			store->touched_capacity = capacity;
-		}
-		i = ++store->touched_count;
-		store->touched[i - 1] = (struct touched){.campaign_id = campaign_id};
-	}
-	struct touched *touched = &store->touched[i - 1];
-	touched->duplicates += duplicates;
-	if (duplicates > 0)
-		return RESULT_OK;
-	if (touched->last_us == 0 || time_us < touched->first_us)
-		touched->first_us = time_us;
-	if (time_us > touched->last_us)
-		touched->last_us = time_us;
-	return RESULT_OK;
-}
-
-enum result
-store_save_message(struct store *store, const struct message_row *before, struct message_row *row,
-    struct slice sid)
-{
-	struct rollup old = rollup_of(&before->message, store->policy);
-	struct rollup new = rollup_of(&row->message, store->policy);
-	enum result result =
-	    deltas_add(&store->deltas, &old, -1, before->tagset_id, before->provider_id);
-	if (result == RESULT_OK)
-		result = deltas_add(&store->deltas, &new, 1, row->tagset_id, row->provider_id);
-	return result == RESULT_OK ? messages_save(store->messages, sid, before, row, store->policy)
-				   : result;
-}
-
-struct settling {
-	struct store *store;
-	uint64_t moved;
-};
-
-/* A reply's message stands in the campaign that it answers. */
-static enum result
-move_reply(void *context, const struct reply_row *row, const struct attribution *attribution,
-    bool right, int64_t tagset_id)
-{
-	struct settling *settling = context;
-	struct store *store = settling->store;
-	struct message_row before;
-	(void)attribution;
-	enum result result = messages_find_id(store->messages, row->message_id, &before);
-	if (result != RESULT_OK)
-		return result;
-	bool moves = before.id != 0 && before.tagset_id != tagset_id;
-	settling->moved += !right || moves;
-	if (!moves)
-		return RESULT_OK;
-	struct message_row after = before;
-	after.tagset_id = tagset_id;
-	result = store_save_message(store, &before, &after, SLICE_NONE);
-	return result == RESULT_OK ? receipts_move(store, after.id, tagset_id) : result;
-}
-
-enum result
-store_settle_replies(struct store *store, uint64_t *moved)
-{
-	struct settling settling = {.store = store};
-	enum result result = replies_settle(store->replies, true, move_reply, &settling);
-	*moved += settling.moved;
-	return result;
-}
-
-enum result
 store_add(struct store *store, const struct event *event, struct store_added *out_added)
 {
 	struct store_added added = {0};
@@ -578,7 +347,7 @@ enum result
 store_commit(struct store *store, uint64_t journal_seq)
 {
 	sqlite3_bind_int64(store->move_cursor, 1, (sqlite3_int64)journal_seq);
-	enum result result = flush(store);
+	enum result result = batch_flush(store);
 	if (result == RESULT_OK)
 		result = sql_result(sql_run(store->move_cursor));
 	if (result == RESULT_OK)
@@ -587,7 +356,7 @@ store_commit(struct store *store, uint64_t journal_seq)
 		store_rollback(store);
 		return result;
 	}
-	forget_batch(store);
+	batch_forget(store);
 	store->cursor = journal_seq;
 	return RESULT_OK;
 }
@@ -598,7 +367,7 @@ store_rollback(struct store *store)
 	if (sqlite3_get_autocommit(store->db) == 0)
 		sql_run(store->rollback);
 	store->wal_known = false; /* the log may have begun anew */
-	forget_batch(store);
+	batch_forget(store);
 	if (store->names != NULL)
 		names_forget(store->names);
 }

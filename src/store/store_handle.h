@@ -1,11 +1,13 @@
-/* store_handle: what is inside a struct store, for the store's own files. */
+/* store_handle: the struct store, and the changes that a batch collects until it is committed.
+ *
+ * Inside the store only. One thread, one connection, inside a transaction. */
 #ifndef DLRD_STORE_STORE_HANDLE_H
 #define DLRD_STORE_STORE_HANDLE_H
 
 #include "consents.h"
 #include "deltas.h"
 #include "dlrd/base/wal_file.h"
-#include "dlrd/store/store.h"
+#include "dlrd/store/store_values.h"
 #include "messages.h"
 #include "names.h"
 #include "persons.h"
@@ -58,9 +60,5 @@ must_check enum result store_save_message(struct store *store, const struct mess
 
 /* Keeps SQLite's words for a failure, for store_error; gives the result on. */
 enum result store_note(struct store *store, enum result result);
-
-/* Settles the replies that were noted, and moves each to the campaign it belongs to. *moved grows
- * by those that were not settled rightly. */
-must_check enum result store_settle_replies(struct store *store, uint64_t *moved);
 
 #endif

@@ -14,34 +14,12 @@
 #ifndef DLRD_STORE_STORE_H
 #define DLRD_STORE_STORE_H
 
-#include "dlrd/base/clock.h"
-#include "dlrd/model/fold.h"
+#include "dlrd/store/store_values.h"
 
 /* The file's name in the store's directory. */
 #define STORE_FILE "dlrd.db"
 
 struct store;
-
-/* How far long work on the store is: a migration, or figures that are computed again. */
-struct store_progress {
-	int64_t from_version, to_version; /* of the schema; equal: no migration */
-	uint64_t done, total;             /* messages; total is 0 while it is not known */
-};
-
-struct store_options {
-	const char *path;
-	/* Called every few milliseconds of long work, on the store's thread. If it returns false,
-	 * the work fails at once, and is rolled back. May be NULL. */
-	bool (*on_progress)(void *context, const struct store_progress *progress);
-	void *context;
-	enum conflict_policy policy;
-	int64_t reply_window_us; /* how long after a message an answer to it is taken for one */
-	int64_t reply_late_us;   /* how much later than the reply a message may become known */
-};
-
-/* The windows as they are without configuration. */
-#define STORE_REPLY_WINDOW_US (7 * CLOCK_DAY_US)
-#define STORE_REPLY_LATE_US (15 * 60 * CLOCK_SECOND_US)
 
 /* Reads the cursor of the file at path, which may have any version of the schema, and changes
  * nothing. RESULT_NOT_FOUND if there is no file. */
@@ -77,14 +55,6 @@ must_check enum result store_begin_request(struct store *store, struct slice sig
  * signature is passed over, and its events are told from stored ones as if it was not known. Those
  * that are stored are not counted as duplicates. */
 must_check enum result store_begin_lost_request(struct store *store, struct slice signature);
-
-/* What became of an event. */
-struct store_added {
-	bool duplicate;    /* it had arrived before: counted as a duplicate, nothing else changed */
-	bool conflict;     /* with it, its message has two different final statuses */
-	bool unknown_code; /* a failure whose code the catalogue does not know */
-	bool consent_changed; /* with it, somebody must not be texted any more, or may be again */
-};
 
 /* Adds one event: keeps it, folds its message, changes the figures. After any failure the whole
  * transaction must be rolled back and may be tried again. */
@@ -134,16 +104,6 @@ uint64_t store_log_bytes(const struct store *store);
 
 /* Bytes in the write-ahead log since it was last reset. */
 uint64_t store_wal_bytes(const struct store *store);
-
-/* What store_rebuild found. */
-struct store_rebuilt {
-	uint64_t messages;  /* folded anew */
-	uint64_t mended;    /* of them not as stored */
-	uint64_t replies;   /* that belong to another message or campaign than was stored */
-	uint64_t figures;   /* hourly rows that were wrong */
-	uint64_t campaigns; /* whose first or last time was wrong */
-	uint64_t optouts;   /* states and marks that do not follow from the evidence */
-};
 
 /* Folds every message anew from its stored receipts, settles every reply, adds up all figures and
  * derives the opt-out list from its evidence, all in one transaction. Nothing is read from the

@@ -1,0 +1,49 @@
+/* store_values: plain values that the store takes and returns (store.h).
+ *
+ * Modules inside the store need them as well, without the functions of store.h. */
+#ifndef DLRD_STORE_STORE_VALUES_H
+#define DLRD_STORE_STORE_VALUES_H
+
+#include "dlrd/base/clock.h"
+#include "dlrd/model/fold.h"
+
+/* Progress of long work on the store: a migration, or figures that are recomputed. */
+struct store_progress {
+	int64_t from_version, to_version; /* of the schema; equal: no migration */
+	uint64_t done, total;             /* messages; total is 0 while it is not known */
+};
+
+/* The windows without configuration. */
+#define STORE_REPLY_WINDOW_US (7 * CLOCK_DAY_US)
+#define STORE_REPLY_LATE_US (15 * 60 * CLOCK_SECOND_US)
+
+struct store_options {
+	const char *path;
+	/* Called every few milliseconds of long work, on the store's thread. If it returns false,
+	 * the work fails at once and is rolled back. May be NULL. */
+	bool (*on_progress)(void *context, const struct store_progress *progress);
+	void *context;
+	enum conflict_policy policy;
+	int64_t reply_window_us; /* how long after a message a text may count as a reply to it */
+	int64_t reply_late_us;   /* how much later than the reply a message may become known */
+};
+
+/* What store_add did with an event. */
+struct store_added {
+	bool duplicate;       /* it had arrived before; it may complete the stored event */
+	bool conflict;        /* its message now has two different final statuses */
+	bool unknown_code;    /* a failure whose code is not in the catalogue */
+	bool consent_changed; /* a person opted out, or opted in again */
+};
+
+/* Result of store_rebuild. */
+struct store_rebuilt {
+	uint64_t messages;  /* refolded */
+	uint64_t mended;    /* of them, those that differed from the stored row */
+	uint64_t replies;   /* that belong to another message or campaign than was stored */
+	uint64_t figures;   /* hourly rows that were wrong */
+	uint64_t campaigns; /* whose first or last time was wrong */
+	uint64_t optouts;   /* states and marks that do not follow from the evidence */
+};
+
+#endif

@@ -1,0 +1,96 @@
+#include "batch.h"
+
+#include "receipts.h"
+
+struct settling {
+	struct store *store;
+	uint64_t moved;
+};
+
+/* Moves a reply's message to the campaign that it answers. */
+static enum result
+move_reply(void *context, const struct reply_row *row, const struct attribution *attribution,
+    bool right, int64_t tagset_id)
+{
+	struct settling *settling = context;
+	struct store *store = settling->store;
+	struct message_row before;
+	(void)attribution;
+	enum result result = messages_find_id(store->messages, row->message_id, &before);
+	if (result != RESULT_OK)
+		return result;
+	bool moves = before.id != 0 && before.tagset_id != tagset_id;
+	settling->moved += !right || moves;
+	if (!moves)
+		return RESULT_OK;
+	struct message_row after = before;
+	after.tagset_id = tagset_id;
+	result = store_save_message(store, &before, &after, SLICE_NONE);
+	return result == RESULT_OK ? receipts_move(store, after.id, tagset_id) : result;
+}
+
+enum result
+batch_settle_replies(struct store *store, uint64_t *moved)
+{
+	struct settling settling = {.store = store};
+	enum result result = replies_settle(store->replies, true, move_reply, &settling);
+	*moved += settling.moved;
+	return result;
+}
+
+static enum result
+flush_row(struct store *store, const struct delta *row)
+{
+	sqlite3_stmt *statement = NULL;
+	switch (row->table) {
+	case DELTA_CAMPAIGN: statement = store->change_campaign_hour; break;
+	case DELTA_PROVIDER: statement = store->change_provider_hour; break;
+	case DELTA_ERROR:
+		statement = store->change_campaign_error;
+		sqlite3_bind_int64(statement, 1, row->id);
+		sqlite3_bind_int64(statement, 2, row->code);
+		sqlite3_bind_int64(statement, 3, row->hour);
+		sqlite3_bind_int64(statement, 4, row->figures[FIGURE_FAILED]);
+		return sql_result(sql_run(statement));
+	}
+	sqlite3_bind_int64(statement, 1, row->id);
+	sqlite3_bind_int64(statement, 2, row->hour);
+	for (int i = 0; i < FIGURE_COUNT; i++)
+		sqlite3_bind_int64(statement, 3 + i, row->figures[i]);
+	return sql_result(sql_run(statement));
+}
+
+static enum result
+flush_campaigns(struct store *store)
+{
+	enum result result = RESULT_OK;
+	for (size_t i = 0; result == RESULT_OK && i < store->touched_count; i++) {
+		const struct touched *touched = &store->touched[i];
+		sqlite3_bind_int64(store->touch_campaign, 1, touched->campaign_id);
+		sqlite3_bind_int64(store->touch_campaign, 2, touched->first_us);
+		sqlite3_bind_int64(store->touch_campaign, 3, touched->last_us);
+		sqlite3_bind_int64(store->touch_campaign, 4, touched->duplicates);
+		result = sql_result(sql_run(store->touch_campaign));
+	}
+	return result;
+}
+
+enum result
+batch_flush(struct store *store)
+{
+	uint64_t moved = 0;
+	enum result result = batch_settle_replies(store, &moved);
+	for (size_t i = 0; result == RESULT_OK && i < store->deltas.capacity; i++)
+		if (store->deltas.used[i] && !delta_is_zero(&store->deltas.rows[i]))
+			result = flush_row(store, &store->deltas.rows[i]);
+	return result == RESULT_OK ? flush_campaigns(store) : result;
+}
+
+void
+batch_forget(struct store *store)
+{
+	deltas_clear(&store->deltas);
+	store->touched_count = 0;
+	if (store->replies != NULL)
+		replies_forget(store->replies);
+}

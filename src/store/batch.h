@@ -1,0 +1,20 @@
+/* batch: writes the changes that the events of a transaction collected in the store.
+ *
+ * Inside the store only. One thread, one connection, inside a transaction. */
+#ifndef DLRD_STORE_BATCH_H
+#define DLRD_STORE_BATCH_H
+
+#include "store_handle.h"
+
+/* Settles the replies that were noted, and moves each to the campaign it belongs to. *moved grows
+ * by those that were not settled rightly. */
+must_check enum result batch_settle_replies(struct store *store, uint64_t *moved);
+
+/* Writes the changes that the batch collected: its replies, which change figures as well, the
+ * figures, and the rows of its campaigns. */
+must_check enum result batch_flush(struct store *store);
+
+/* Drops the collected changes, after they were committed or rolled back. */
+void batch_forget(struct store *store);
+
+#endif

@@ -1,0 +1,57 @@
+#include "store_handle.h"
+
+#include <stdlib.h>
+
+enum result
+store_note(struct store *store, enum result result)
+{
+	if (result != RESULT_OK && store->db != NULL)
+		sqlite3_snprintf(
+		    sizeof store->error, store->error, "%s", sqlite3_errmsg(store->db));
+	return result;
+}
+
+enum result
+store_touch(struct store *store, int64_t campaign_id, int64_t time_us, int64_t duplicates)
+{
+	size_t i = store->touched_count;
+	if (duplicates > 0 && store->is_lost_request)
+		return RESULT_OK; /* it was counted, or is one only now */
+	while (i > 0 && store->touched[i - 1].campaign_id != campaign_id)
+		i--;
+	if (i == 0) {
+		if (store->touched_count == store->touched_capacity) {
+			size_t capacity = store->touched_capacity * 2 + 16;
+			struct touched *more = realloc(store->touched, capacity * sizeof *more);
+			if (more == NULL)
+				return RESULT_NO_MEMORY;
+			store->touched = more;
+			store->touched_capacity = capacity;
+		}
+		i = ++store->touched_count;
+		store->touched[i - 1] = (struct touched){.campaign_id = campaign_id};
+	}
+	struct touched *touched = &store->touched[i - 1];
+	touched->duplicates += duplicates;
+	if (duplicates > 0)
+		return RESULT_OK;
+	if (touched->last_us == 0 || time_us < touched->first_us)
+		touched->first_us = time_us;
+	if (time_us > touched->last_us)
+		touched->last_us = time_us;
+	return RESULT_OK;
+}
+
+enum result
+store_save_message(struct store *store, const struct message_row *before, struct message_row *row,
+    struct slice sid)
+{
+	struct rollup old = rollup_of(&before->message, store->policy);
+	struct rollup new = rollup_of(&row->message, store->policy);
+	enum result result =
+	    deltas_add(&store->deltas, &old, -1, before->tagset_id, before->provider_id);
+	if (result == RESULT_OK)
+		result = deltas_add(&store->deltas, &new, 1, row->tagset_id, row->provider_id);
+	return result == RESULT_OK ? messages_save(store->messages, sid, before, row, store->policy)
+				   : result;
+}
