@@ -9,7 +9,7 @@
 #define DLRD_PROJECTOR_OPENER_H
 
 #include "dlrd/base/clock.h"
-#include "dlrd/projector/projector.h"
+#include "dlrd/projector/projector_values.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -47,7 +47,6 @@ CYCLES = {
     ('journal/quarantine', 'journal/quarantine_handle'): 'private state of quarantine',
     ('journal/quarantine', 'journal/quarantine_queue'): 'private state of quarantine',
     ('journal/quarantine', 'journal/quarantine_table'): 'private state of quarantine',
-    ('projector/opener', 'projector/projector'): 'private state of projector',
     ('twilio/advice', 'twilio/diagnosis'): 'advice is a part of the diagnosis',
     ('twilio/diagnosis', 'twilio/request_changes'): 'what a diagnosis changed in a request',
 }

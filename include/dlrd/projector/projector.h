@@ -13,8 +13,8 @@
 #define DLRD_PROJECTOR_PROJECTOR_H
 
 #include "dlrd/base/metrics.h"
+#include "dlrd/projector/projector_values.h"
 #include "dlrd/request/route.h"
-#include "dlrd/store/lookups.h"
 
 /* What may be replaced while the projector runs. Everything is borrowed until on_retired. */
 struct projector_config {
@@ -24,14 +24,6 @@ struct projector_config {
 	void *context;
 	/* The projector does not use this configuration any more. May be NULL. */
 	void (*on_retired)(void *context);
-};
-
-/* What the store itself depends on. */
-struct projector_store_config {
-	struct store_options options;           /* path and progress aside */
-	struct error_catalogue *catalogue;      /* from malloc, and the projector's from then on;
-						 * NULL: the store's own stays */
-	const struct provider_names *providers; /* borrowed as the rest is */
 };
 
 struct projector_options {
@@ -74,15 +66,6 @@ bool projector_release_reader(struct projector *projector, bool release, int64_t
  * its part, tries again each second. */
 void projector_configure(struct projector *projector, const struct projector_config *config,
     const struct projector_store_config *store_config);
-
-/* Whether callbacks are counted. */
-struct projector_counting {
-	int64_t not_counted_since_us;   /* wall clock; 0: they are, but for what is in hand */
-	char why[256];                  /* why they are not; empty for long work */
-	bool working;                   /* a migration, or figures that are computed again */
-	int64_t worked_us;              /* since it began */
-	struct store_progress progress; /* of that work */
-};
 
 void projector_read_counting(struct projector *projector, struct projector_counting *out_counting);
 
