@@ -6,14 +6,13 @@
 #include "dlrd/twilio/signature.h"
 #include "dlrd/twilio/url.h"
 
-/* The intake has let no request with more fields in; this only bounds a foreign journal. */
+/* The intake accepts no request with more fields; this bounds entries of other origin. */
 #define FIELDS_MAX 65536
 
-/* A failing receipt with this code says that the person has opted out (twilio.com/docs/api/errors/
- * 21610). */
+/* Code of a failed message whose recipient has opted out (twilio.com/docs/api/errors/21610). */
 #define CODE_OPTED_OUT 21610
 
-/* One entry on its way. */
+/* One entry that is being decoded. */
 struct decoding {
 	struct decoder *decoder;
 	const struct journal_entry *entry;
@@ -37,19 +36,19 @@ look_up_tag(const void *context, struct slice name)
 	return form_get(context, name);
 }
 
-/* How well a query fitted its route's templates. A route that is no longer configured fits nothing.
- */
+/* Which of the route's templates the query fitted. If the route is no longer configured, none. */
 struct fit {
 	bool campaign, all;
 };
 
-/* Once for each route: the callbacks of a whole campaign would say the same. */
+/* Logs a long tag once for each route, since all callbacks of a campaign may have it. */
 static void
 log_long_tag(struct decoder *decoder, const struct route *route, const char *name)
 {
 	size_t index = (size_t)(route - decoder->routes->items);
 	if (decoder->long_tag_logged[index])
 		return;
+
 	decoder->long_tag_logged[index] = true;
 	log_line(LOG_WARNING,
 	    "on %s, the %s in the query of a callback is longer than %d bytes: such callbacks are "
@@ -64,6 +63,7 @@ fill_tags(struct decoder *decoder, const struct route *route, struct event *even
 	buffer_clear(names);
 	if (route == NULL)
 		return (struct fit){false, false};
+
 	const struct {
 		const struct tags_template *template;
 		const char *name;
@@ -71,12 +71,14 @@ fill_tags(struct decoder *decoder, const struct route *route, struct event *even
 	    {&route->variant, "variant"}};
 	size_t ends[3];
 	enum tags_fit fits[3];
+
 	for (size_t i = 0; i < 3; i++) {
 		fits[i] = tags_template_fill(tags[i].template, look_up_tag, &decoder->tags, names);
 		ends[i] = names->len;
 		if (fits[i] == TAGS_TOO_LONG)
 			log_long_tag(decoder, route, tags[i].name);
 	}
+
 	struct slice text = buffer_slice(names);
 	event->workspace = (struct slice){text.ptr, ends[0]};
 	event->campaign = (struct slice){text.ptr + ends[0], ends[1] - ends[0]};
@@ -85,7 +87,7 @@ fill_tags(struct decoder *decoder, const struct route *route, struct event *even
 	    .all = fits[0] == TAGS_FIT && fits[1] == TAGS_FIT && fits[2] == TAGS_FIT};
 }
 
-/* A reply, a click or an event of a stream is seldom tagged, and nobody expects it to be. */
+/* Whether the event should have tags. Replies, clicks and events of a stream seldom have them. */
 static bool
 wants_tags(const struct event *event)
 {
@@ -93,14 +95,15 @@ wants_tags(const struct event *event)
 	       event->type != EVENT_CLICKED;
 }
 
-/* Event Streams posts to one URL for all messages, but tells the callback URL that each of them was
- * sent with: that has the campaign's tags. */
+/* Decodes the query that has the tags. Event Streams posts to one URL for all messages, but names
+ * the callback URL that each message was sent with, whose query has the campaign's tags. */
 static enum result
 decode_tags(
     struct decoding *decoding, const struct callback *callback, const struct route **out_route)
 {
 	struct slice base, target = SLICE_NONE, query = decoding->entry->query;
 	*out_route = decoding->route;
+
 	if (callback->status_url.len > 0 &&
 	    url_split(callback->status_url, &base, &target) == RESULT_OK) {
 		if (decoding->decoder->verifier != NULL)
@@ -112,10 +115,11 @@ decode_tags(
 		if (named != NULL)
 			*out_route = named;
 	}
+
 	return form_decode(&decoding->decoder->tags, query, FIELDS_MAX);
 }
 
-/* Whether the query says something that an event's fields do not. */
+/* Whether the query has information that the event's fields lack. */
 static bool
 query_is_worth_keeping(struct slice query, const struct fit *fit)
 {
@@ -135,6 +139,7 @@ fill_status(struct event *event, const struct callback *callback)
 	event->type = event_type_of_status(event->status);
 	event->body = callback->body;
 	event->folds = true;
+
 	if (event->type == EVENT_FAILED && event->error_code == CODE_OPTED_OUT) {
 		event->consent = CONSENT_OUT;
 		event->cause = SLICE("error-21610");
@@ -153,8 +158,8 @@ cause_of(const struct keyword_match *match)
 	return tolerated ? SLICE("keyword-tolerated") : SLICE("keyword");
 }
 
-/* A toll-free number's opt-outs are kept by the network, which knows STOP, START and UNSTOP, but
- * not YES (help article 360058144374). */
+/* Whether the keyword does not opt the person in after all. The network handles opt-outs from
+ * toll-free numbers, and knows STOP, START and UNSTOP, but not YES (help article 360058144374). */
 static bool
 is_no_start(const struct keyword_match *match, struct slice sender)
 {
@@ -166,6 +171,7 @@ static void
 fill_reply(struct event *event, const struct callback *callback, const struct keywords *keywords)
 {
 	struct keyword_match match = keywords_match(keywords, callback->body, callback->opt_out);
+
 	event->type = EVENT_REPLIED;
 	event->status = STATUS_RECEIVED;
 	event->status_text = status_name(STATUS_RECEIVED);
@@ -173,8 +179,9 @@ fill_reply(struct event *event, const struct callback *callback, const struct ke
 	event->original = callback->original;
 	event->folds = true;
 	event->keyword = match.name;
-	if (match.rule ==
-	    KEYWORD_RULE_OPT_OUT_TYPE) /* also of HELP, which says nothing of consent */
+
+	/* HELP has a cause as well, although it does not change consent. */
+	if (match.rule == KEYWORD_RULE_OPT_OUT_TYPE)
 		event->cause = cause_of(&match);
 	if (match.keyword == KEYWORD_NONE)
 		event->near_miss = keywords_near_miss(keywords, callback->body);
@@ -186,12 +193,14 @@ fill_reply(struct event *event, const struct callback *callback, const struct ke
 	}
 }
 
-/* One of our routes below one of our public URLs; below any, where none is configured. */
+/* Whether the URL is one of our routes below one of our public URLs; below any URL if none is
+ * configured. */
 static bool
 is_ours(const struct decoder *decoder, struct slice url)
 {
 	const struct verifier *verifier = decoder->verifier;
 	struct slice base, target = SLICE_NONE;
+
 	if (verifier != NULL && verifier_url_count(verifier) > 0)
 		return verifier_find_target(verifier, url, &target) &&
 		       routes_find(decoder->routes, url_path(target)) != NULL;
@@ -205,6 +214,7 @@ fill_alert(struct decoder *decoder, struct event *event, const struct callback *
 	struct alert *alert = &decoder->alert;
 	alert_done(alert);
 	alert_read(callback->payload, alert);
+
 	decoder->event_alert = (struct event_alert){.level = callback->status,
 	    .resource = alert->resource,
 	    .request_url = alert->request_url,
@@ -212,24 +222,27 @@ fill_alert(struct decoder *decoder, struct event *event, const struct callback *
 	    .text = alert->text,
 	    .response_status = alert->response_status,
 	    .ours = is_ours(decoder, alert->request_url)};
+
 	event->alert = &decoder->event_alert;
 	event->type = EVENT_PROGRESS;
 	if (event->error_code < 0)
 		event->error_code = alert->error_code;
 }
 
-/* Whether Twilio has opted the number out (docs/events/event-types/messaging/compliance-toolkit).
- * The documentation has one word for it, in one spelling. */
+/* Whether Twilio opted the number out (docs/events/event-types/messaging/compliance-toolkit). The
+ * documentation has one spelling of the word; case and underscores are accepted. */
 static bool
 creates_opt_out(struct slice operation)
 {
 	const struct slice word = SLICE("opt-out-created");
 	bool same = operation.len == word.len;
+
 	for (size_t i = 0; same && i < word.len; i++) {
 		char byte = operation.ptr[i] == '_' ? '-' : operation.ptr[i];
 		same =
 		    slice_equal_nocase((struct slice){&byte, 1}, (struct slice){&word.ptr[i], 1});
 	}
+
 	return same;
 }
 
@@ -237,6 +250,7 @@ static void
 fill_meaning(struct decoding *decoding, struct event *event, const struct callback *callback)
 {
 	event->status_text = callback->status;
+
 	switch (callback->kind) {
 	case CALLBACK_STATUS: fill_status(event, callback); return;
 	case CALLBACK_INBOUND: fill_reply(event, callback, decoding->decoder->keywords); return;
@@ -255,17 +269,18 @@ fill_meaning(struct decoding *decoding, struct event *event, const struct callba
 	case CALLBACK_NOTICE: event->type = EVENT_PROGRESS; return;
 	case CALLBACK_ALERT: fill_alert(decoding->decoder, event, callback); return;
 	case CALLBACK_UNRECOGNISED:
-		/* A person's message on a route that takes none: who sent it is no sender of ours.
-		 * The raw body still has both. */
+		/* An inbound message on a route for receipts. Its From is a person and not a
+		 * sender of ours; the raw body still has both addresses. */
 		if (status_from_name(callback->status) == STATUS_RECEIVED)
 			event->from = event->to = SLICE_NONE;
 		return;
 	}
 }
 
-/* raw is the callback's own part of a body with several. */
+/* Builds the event of a callback and passes it on. raw is the callback's own part of a body with
+ * several. */
 static enum result
-tell(void *context, const struct callback *callback, struct slice extra, struct slice raw)
+pass_event(void *context, const struct callback *callback, struct slice extra, struct slice raw)
 {
 	struct decoding *decoding = context;
 	const struct journal_entry *entry = decoding->entry;
@@ -288,21 +303,24 @@ tell(void *context, const struct callback *callback, struct slice extra, struct 
 	    .extra = extra};
 	const struct route *route;
 	fill_meaning(decoding, &event, callback);
+
 	if (decode_tags(decoding, callback, &route) != RESULT_OK)
 		return RESULT_NO_MEMORY;
 	struct fit fit = fill_tags(decoding->decoder, route, &event);
 	if (decoding->decoder->names.failed)
 		return RESULT_NO_MEMORY;
+
 	bool unrecognised = callback->kind == CALLBACK_UNRECOGNISED;
 	event.tags_fit = fit.campaign || !wants_tags(&event);
 	if (unrecognised)
 		event.raw_body = raw.ptr != NULL ? raw : entry->body;
 	if (unrecognised || query_is_worth_keeping(entry->query, &fit))
 		event.raw_query = entry->query;
+
 	return decoding->on_event(decoding->context, &event);
 }
 
-/* A GET's parameters are its query. */
+/* Collects the text that Twilio signed. The parameters of a GET are its query. */
 static enum result
 gather_signed_text(struct decoder *decoder, struct slice query, bool is_form)
 {
@@ -310,6 +328,7 @@ gather_signed_text(struct decoder *decoder, struct slice query, bool is_form)
 	buffer_clear(text);
 	if (!buffer_reserve(text, query.len))
 		return RESULT_NO_MEMORY;
+
 	if (query.len > 0)
 		text->len = form_unescape(query, text->ptr).len;
 	return is_form ? signature_append_parameters(text, &decoder->parameters) : RESULT_OK;
@@ -321,13 +340,15 @@ decode_parameters(struct decoding *decoding, struct slice text, enum route_kind 
 	struct decoder *decoder = decoding->decoder;
 	buffer_clear(&decoder->extra);
 	bool is_get = slice_equal(decoding->entry->method, SLICE("GET"));
+
 	if (form_decode(&decoder->parameters, text, FIELDS_MAX) != RESULT_OK ||
 	    gather_signed_text(decoder, decoding->entry->query, !is_get) != RESULT_OK)
 		return RESULT_NO_MEMORY;
+
 	struct callback callback = callback_read(&decoder->parameters, kind);
 	enum result result = callback_extra(&decoder->parameters, &callback, &decoder->extra);
 	struct slice extra = decoder->extra.len > 0 ? buffer_slice(&decoder->extra) : SLICE_NONE;
-	return result == RESULT_OK ? tell(decoding, &callback, extra, SLICE_NONE) : result;
+	return result == RESULT_OK ? pass_event(decoding, &callback, extra, SLICE_NONE) : result;
 }
 
 enum result
@@ -340,12 +361,14 @@ decoder_decode(
 	    .on_event = on_event,
 	    .context = context};
 	enum route_kind kind = decoding.route == NULL ? ROUTE_AUTO : decoding.route->kind;
+
 	if (slice_equal(entry->method, SLICE("GET")))
 		return decode_parameters(&decoding, entry->query, kind);
 	if (form_is_body(entry->media_type, entry->body))
 		return decode_parameters(&decoding, entry->body, kind);
+
 	enum result result = gather_signed_text(decoder, entry->query, false);
-	return result == RESULT_OK ? callback_read_json(entry->body, kind, tell, &decoding)
+	return result == RESULT_OK ? callback_read_json(entry->body, kind, pass_event, &decoding)
 				   : result;
 }
 

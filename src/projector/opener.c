@@ -42,7 +42,7 @@ log_progress(const struct store_progress *progress, int64_t worked_us)
 		    (long long)(worked_us / CLOCK_SECOND_US), share);
 	else
 		log_line(LOG_INFO,
-		    STORE_FILE ": computing the figures again for %lld s%s; callbacks are stored, "
+		    STORE_FILE ": recomputing the figures for %lld s%s; callbacks are stored, "
 			       "and counted afterwards",
 		    (long long)(worked_us / CLOCK_SECOND_US), share);
 }
@@ -52,6 +52,7 @@ on_progress(void *context, const struct store_progress *progress)
 {
 	struct opener *opener = context;
 	int64_t now_us = clock_monotonic_us(), worked_us = now_us - opener->start_us;
+
 	if (worked_us >= QUIET_US) {
 		pthread_mutex_lock(&opener->lock);
 		opener->counting.working = true;
@@ -61,11 +62,13 @@ on_progress(void *context, const struct store_progress *progress)
 			opener->counting.not_counted_since_us = clock_wall_us() - worked_us;
 		pthread_mutex_unlock(&opener->lock);
 	}
+
 	if (worked_us >= QUIET_US &&
 	    (opener->reported_us < opener->start_us || now_us - opener->reported_us >= REPORT_US)) {
 		opener->reported_us = now_us;
 		log_progress(progress, worked_us);
 	}
+
 	return !atomic_load(&opener->stopping);
 }
 
@@ -79,6 +82,7 @@ static void
 end_progress(struct opener *opener)
 {
 	struct projector_counting *counting = &opener->counting;
+
 	pthread_mutex_lock(&opener->lock);
 	if (counting->working && counting->why[0] == '\0')
 		counting->not_counted_since_us = 0;
@@ -88,18 +92,21 @@ end_progress(struct opener *opener)
 
 /* --- opening --- */
 
-/* While the cursor is not known: nothing was counted after the last write to the file. */
+/* Returns the time of the last write to the store. While its cursor is not known, callbacks that
+ * arrived later are not counted. */
 static int64_t
 last_write_us(const char *path)
 {
 	char log_path[4096];
 	struct stat file;
 	int64_t last_us = 0;
+
 	snprintf(log_path, sizeof log_path, "%s-wal", path);
 	const char *const paths[] = {path, log_path};
 	for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
 		if (stat(paths[i], &file) != 0)
 			continue;
+
 		int64_t write_us =
 		    (int64_t)file.st_mtim.tv_sec * CLOCK_SECOND_US + file.st_mtim.tv_nsec / 1000;
 		last_us = write_us > last_us ? write_us : last_us;
@@ -113,14 +120,15 @@ remedy(enum result result)
 	return result == RESULT_CORRUPT ? "; restore a backup, or run 'dlrd recover'" : "";
 }
 
-/* SQLite's words for a disk that cannot be written name neither the disk nor the reason. */
+/* Adds the disk and the reason, which SQLite's message for an I/O error does not name. */
 static void
 explain(const struct opener *opener, enum result result, struct failure *failure)
 {
 	char trouble[DISK_TROUBLE_SIZE];
-	struct failure told = *failure;
+	struct failure reported = *failure;
+
 	if ((result == RESULT_IO || result == RESULT_FULL) && disk_trouble(opener->path, trouble))
-		failure_set(failure, result, "%.250s: %s", told.text, trouble);
+		failure_set(failure, result, "%.250s: %s", reported.text, trouble);
 }
 
 static void
@@ -129,10 +137,12 @@ note_failure(struct opener *opener, enum result result, const char *why)
 	int64_t worked_us = clock_monotonic_us() - opener->start_us;
 	int64_t wait_us = worked_us * RETRY_FACTOR;
 	wait_us = wait_us < RETRY_US ? RETRY_US : wait_us > RETRY_MAX_US ? RETRY_MAX_US : wait_us;
+
 	opener->open_us = clock_monotonic_us() + wait_us;
 	atomic_store(&opener->tried, true);
 	if (atomic_load(&opener->stopping))
 		return;
+
 	opener_note(opener, last_write_us(opener->path), why);
 	if (strncmp(opener->failed, why, sizeof opener->failed - 1) == 0)
 		return;
@@ -140,7 +150,7 @@ note_failure(struct opener *opener, enum result result, const char *why)
 	    opener->failed, sizeof opener->failed, "%.*s", (int)sizeof opener->failed - 1, why);
 	log_line(LOG_ERROR,
 	    "the store cannot be opened: %s%s; callbacks are accepted and stored in journal.db, "
-	    "and counted once it can; dlrd tries again every %lld s",
+	    "and counted once it can be opened; dlrd tries again every %lld s",
 	    why, remedy(result), (long long)(wait_us / CLOCK_SECOND_US));
 }
 
@@ -148,6 +158,7 @@ static void
 note_success(struct opener *opener, int64_t from_version, int64_t to_version)
 {
 	int64_t worked_us = clock_monotonic_us() - opener->start_us;
+
 	if (from_version != to_version)
 		log_line(LOG_INFO, STORE_FILE ": migrated from version %lld to %lld in %.1f s",
 		    (long long)from_version, (long long)to_version, (double)worked_us / 1e6);
@@ -162,13 +173,15 @@ take_lookups(struct store *store, const struct projector_store_config *config, c
 {
 	if (config->catalogue == NULL)
 		return RESULT_OK;
+
 	enum result result = store_set_lookups(store, config->catalogue, config->providers);
 	return result == RESULT_OK
 		   ? result
 		   : failure_set(failure, result, "%s: %s", path, store_error(store));
 }
 
-/* Readers share the index of the log, so they are closed before it is rebuilt. */
+/* Closes the readers, or allows them. They share the index of the log, so they must be closed
+ * before it is rebuilt. Returns false if one is still open. */
 static bool
 keep_readers_out(struct opener *opener, bool out)
 {
@@ -181,7 +194,7 @@ take_recovered(struct opener *opener, struct failure *failure)
 {
 	enum result result = recovered_take(opener->path, failure);
 	if (result == RESULT_OK)
-		log_line(LOG_INFO, "the store that 'dlrd recover' has built is in use; the damaged "
+		log_line(LOG_INFO, "the store that 'dlrd recover' built is in use; the damaged "
 				   "one is " STORE_FILE ".damaged");
 	opener->replacing = true; /* its cursor differs */
 	return result;
@@ -195,6 +208,7 @@ attempt(struct opener *opener, struct store **out_store, struct failure *failure
 	options.on_progress = on_progress;
 	options.context = opener;
 	enum result result = RESULT_OK;
+
 	if (recovered_waits(opener->path))
 		result = take_recovered(opener, failure);
 	else if (opener->log_cut)
@@ -215,14 +229,14 @@ opener_open(struct opener *opener)
 {
 	struct failure failure;
 	struct store *store = NULL;
-	/* At a stop one attempt is made, too: what is in the journal is counted before the end if
-	 * that does not take long work. */
+	/* One attempt is made even while dlrd stops: entries in the journal are counted before the
+	 * end unless that takes long work. */
 	bool stopping = atomic_load(&opener->stopping) && opener->start_us != 0;
 	if (opener->store != NULL || stopping || clock_monotonic_us() < opener->open_us)
 		return false;
 
-	/* Readers may have another file open, or this one without its log. The next round tries
-	 * again if a question is in progress. */
+	/* Readers may have another file open, or this one without its log. If a question is in
+	 * progress, the next round tries again. */
 	if (!keep_readers_out(opener, true))
 		return false;
 	begin_progress(opener);
@@ -251,22 +265,25 @@ log_replaced(struct opener *opener, const char *what)
 {
 	if (!opener->replacing)
 		log_line(LOG_ERROR,
-		    "another program %s; dlrd opens the store again, and counts what it lacks from "
+		    "another program %s; dlrd reopens the store, and counts the missing callbacks "
+		    "from "
 		    "journal.db",
 		    what);
 	opener->replacing = true;
 }
 
-/* The log and its index belong to the file that was open; SQLite would apply the log to the new
- * one. */
+/* Renames the log and removes its index. Both belong to the file that was open, and SQLite would
+ * apply them to the new file. */
 static void
 set_log_aside(struct opener *opener)
 {
 	char path[4096], aside[4096];
+
 	snprintf(path, sizeof path, "%s-wal", opener->path);
 	snprintf(aside, sizeof aside, "%s-wal.replaced", opener->path);
 	if (store_owns_log(opener->store) && rename(path, aside) != 0)
 		log_line(LOG_WARNING, "cannot rename %s: %s", path, strerror(errno));
+
 	snprintf(path, sizeof path, "%s-shm", opener->path);
 	if (unlink(path) != 0 && errno != ENOENT)
 		log_line(LOG_WARNING, "cannot remove %s: %s", path, strerror(errno));
@@ -277,6 +294,7 @@ leave_store(struct opener *opener, bool moved)
 {
 	if (!keep_readers_out(opener, true))
 		return; /* a question is in progress: opener_look tries again in a second */
+
 	if (moved)
 		set_log_aside(opener);
 	store_abandon(opener->store);
@@ -291,6 +309,7 @@ opener_look(struct opener *opener)
 	int64_t now_us = clock_monotonic_us();
 	if (opener->store == NULL || now_us < opener->look_us)
 		return;
+
 	opener->look_us = now_us + CLOCK_SECOND_US;
 	if (recovered_waits(opener->path) && keep_readers_out(opener, true)) {
 		store_close(opener->store);
@@ -298,9 +317,10 @@ opener_look(struct opener *opener)
 		opener->open_us = 0;
 		return;
 	}
+
 	switch (store_look(opener->store)) {
 	case STORE_IN_PLACE:
-		/* The files are in place again before the readers had left them. */
+		/* The files are in place again, and some readers had already been closed. */
 		if (opener->readers_out)
 			keep_readers_out(opener, false);
 		opener->replacing = false;
@@ -315,7 +335,7 @@ opener_look(struct opener *opener)
 		return;
 	case STORE_LOG_REMOVED:
 		log_replaced(opener, "removed or replaced " STORE_FILE "-wal");
-		/* The handle alone has the log: it stays until all of it is in the file. */
+		/* Only the handle has the log: it stays open until all of it is in the file. */
 		if (store_save(opener->store) == RESULT_OK)
 			leave_store(opener, false);
 		return;
@@ -335,6 +355,7 @@ enum result
 opener_configure(struct opener *opener, const struct projector_store_config *config)
 {
 	enum result result = RESULT_OK;
+
 	if (opener->store != NULL) {
 		begin_progress(opener);
 		result = store_reconfigure(opener->store, &config->options);
@@ -344,17 +365,19 @@ opener_configure(struct opener *opener, const struct projector_store_config *con
 		result = store_set_lookups(opener->store, config->catalogue, config->providers);
 	if (result != RESULT_OK)
 		return result;
+
 	free_catalogue(opener->config.catalogue);
 	opener->config = *config;
 	return RESULT_OK;
 }
 
-/* --- what other threads see --- */
+/* --- for other threads --- */
 
 void
 opener_note(struct opener *opener, int64_t since_us, const char *why)
 {
 	struct projector_counting *counting = &opener->counting;
+
 	pthread_mutex_lock(&opener->lock);
 	if (since_us == 0 || counting->not_counted_since_us == 0 ||
 	    since_us < counting->not_counted_since_us)

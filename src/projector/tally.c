@@ -26,16 +26,16 @@ tally_begin(struct tally *tally)
 	tally->batch = (struct tally_batch){.duplicates = 0};
 }
 
-/* Each unknown code once, while dlrd runs. */
+/* Logs each unknown code once while dlrd runs. */
 static void
-tell_code(struct tally *tally, int64_t error_code)
+report_code(struct tally *tally, int64_t error_code)
 {
-	for (size_t i = 0; i < tally->told_code_count; i++)
-		if (tally->told_codes[i] == error_code)
+	for (size_t i = 0; i < tally->reported_code_count; i++)
+		if (tally->reported_codes[i] == error_code)
 			return;
-	if (tally->told_code_count == TALLY_CODES_TOLD_MAX)
+	if (tally->reported_code_count == TALLY_CODES_REPORTED_MAX)
 		return;
-	tally->told_codes[tally->told_code_count++] = error_code;
+	tally->reported_codes[tally->reported_code_count++] = error_code;
 	log_line(LOG_WARNING,
 	    "error code %lld is not in the catalogue; it is counted under its number, and a row in "
 	    "error_codes_site gives it a name",
@@ -43,18 +43,18 @@ tell_code(struct tally *tally, int64_t error_code)
 }
 
 static void
-tell_alert(struct tally *tally, const struct event *event)
+report_alert(struct tally *tally, const struct event *event)
 {
-	uint64_t swallowed = 0;
-	if (event->alert->ours && log_limit_allows(&tally->alert_log, 1, &swallowed))
+	uint64_t suppressed = 0;
+
+	if (event->alert->ours && log_limit_allows(&tally->alert_log, 1, &suppressed))
 		log_line(LOG_WARNING,
 		    "Twilio reports a problem with a request to dlrd (error %lld, answered %lld; 0 "
-		    "for what it does not say); see /v1/alerts (%llu more alerts since the last "
-		    "such line)",
+		    "if not reported); see /v1/alerts (%llu more alerts since the last such line)",
 		    (long long)(event->error_code < 0 ? 0 : event->error_code),
 		    (long long)(event->alert->response_status < 0 ? 0
 								  : event->alert->response_status),
-		    (unsigned long long)swallowed);
+		    (unsigned long long)suppressed);
 }
 
 void
@@ -71,9 +71,9 @@ tally_add(struct tally *tally, const struct event *event, struct store_added add
 	tally->batch.consents += added.consent_changed;
 	tally->batch.alerts += event->alert != NULL;
 	if (added.unknown_code)
-		tell_code(tally, event->error_code);
+		report_code(tally, event->error_code);
 	if (event->alert != NULL)
-		tell_alert(tally, event);
+		report_alert(tally, event);
 }
 
 void

@@ -1,5 +1,5 @@
-/* tally: counts what a batch of events was, for the metrics, and tells the log what a person should
- * know of. One thread. */
+/* tally: counts the events of a batch for the metrics, and logs unknown error codes and alerts. One
+ * thread. */
 #ifndef DLRD_PROJECTOR_TALLY_H
 #define DLRD_PROJECTOR_TALLY_H
 
@@ -7,7 +7,7 @@
 #include "dlrd/base/metrics.h"
 #include "dlrd/store/store.h"
 
-#define TALLY_CODES_TOLD_MAX 256
+#define TALLY_CODES_REPORTED_MAX 256
 
 struct tally_batch {
 	uint64_t events[EVENT_TYPE_COUNT], duplicates, conflicts, misfits, unknown_codes, consents,
@@ -16,25 +16,25 @@ struct tally_batch {
 
 /* Zero-initialise. */
 struct tally {
-	struct tally_batch batch; /* not published yet */
+	struct tally_batch batch; /* not yet published */
 	struct {
 		struct metric *events[EVENT_TYPE_COUNT];
 		struct metric *duplicates, *conflicts, *misfits, *unknown_codes, *consents, *alerts;
 	} metrics;
-	int64_t told_codes[TALLY_CODES_TOLD_MAX]; /* unknown ones that the log has named */
-	size_t told_code_count;
+	int64_t reported_codes[TALLY_CODES_REPORTED_MAX]; /* unknown codes that were logged */
+	size_t reported_code_count;
 	struct log_limit alert_log;
 };
 
 void tally_init(struct tally *tally, struct metrics *metrics);
 
-/* A batch begins: what was not published is forgotten. */
+/* Begins a batch, and drops counts that were not published. */
 void tally_begin(struct tally *tally);
 
-/* An event that the store took. */
+/* Counts an event that was added to the store. */
 void tally_add(struct tally *tally, const struct event *event, struct store_added added);
 
-/* The batch was committed. */
+/* Publishes the counts of a batch that was committed. */
 void tally_publish(struct tally *tally);
 
 #endif

@@ -1,8 +1,8 @@
-/* decoder: from a journal entry to the events it tells of.
+/* decoder: decodes journal entries into events.
  *
- * Whatever a genuine request holds gives at least one event; what cannot be read is Unrecognised
- * and keeps its raw query and body. A request of Event Streams may hold several. A decoder owns
- * scratch memory and belongs to one thread. */
+ * Every entry yields at least one event. A callback that cannot be interpreted is an Unrecognised
+ * event, which keeps the raw query and body. A request of Event Streams may contain several events.
+ * A decoder owns scratch memory and belongs to one thread. */
 #ifndef DLRD_PROJECTOR_DECODER_H
 #define DLRD_PROJECTOR_DECODER_H
 
@@ -24,16 +24,17 @@ struct decoder {
 	bool long_tag_logged[ROUTES_MAX]; /* by the route's index */
 };
 
-/* All are borrowed for the decoder's life. keywords may be NULL: Twilio's own alone. verifier knows
- * the public URLs, by which an alert about our own endpoint is told from another's; NULL: none. */
+/* The arguments are borrowed for the decoder's life. keywords may be NULL for Twilio's own alone.
+ * verifier has the public URLs, by which alerts about our own endpoint are recognised; NULL: none.
+ */
 void decoder_init(struct decoder *decoder, const struct routes *routes,
     const struct keywords *keywords, const struct verifier *verifier);
 
-/* Told each event; its slices point into the entry and the decoder, and are good during the call.
- * Not RESULT_OK ends the decoding. */
+/* Receives each event. Its slices point into the entry and the decoder, and are valid during the
+ * call. Any result but RESULT_OK ends the decoding. */
 typedef enum result (*decoded_fn)(void *context, const struct event *event);
 
-/* Decodes entry. Gives on_event's result where that is not RESULT_OK, or RESULT_NO_MEMORY. */
+/* Decodes entry. Returns on_event's result if that is not RESULT_OK, or RESULT_NO_MEMORY. */
 must_check enum result decoder_decode(
     struct decoder *decoder, const struct journal_entry *entry, decoded_fn on_event, void *context);
 

@@ -4,7 +4,22 @@
 #ifndef DLRD_PROJECTOR_PROJECTOR_VALUES_H
 #define DLRD_PROJECTOR_PROJECTOR_VALUES_H
 
+#include "dlrd/projector/route.h"
 #include "dlrd/store/lookups.h"
+
+struct keywords;
+struct verifier;
+
+/* Configuration that may be replaced while the projector runs. Everything is borrowed until
+ * on_retired. */
+struct projector_config {
+	const struct routes *routes;
+	const struct keywords *keywords; /* NULL for Twilio's own alone */
+	const struct verifier *verifier; /* for its public URLs; may be NULL */
+	void *context;
+	/* The projector does not use this configuration any more. May be NULL. */
+	void (*on_retired)(void *context);
+};
 
 /* Configuration of the store. */
 struct projector_store_config {
@@ -21,6 +36,15 @@ struct projector_counting {
 	bool working;                   /* a migration, or figures that are recomputed */
 	int64_t worked_us;              /* since that work began */
 	struct store_progress progress; /* of that work */
+};
+
+enum rebuild_state { REBUILD_NONE, REBUILD_RUNNING, REBUILD_DONE, REBUILD_FAILED };
+
+/* The last rebuild that was requested. */
+struct projector_rebuild {
+	enum rebuild_state state;
+	struct store_rebuilt rebuilt; /* of REBUILD_DONE */
+	char why[256];                /* of REBUILD_FAILED */
 };
 
 #endif

@@ -1,4 +1,4 @@
-/* route: the paths that callbacks arrive on, the kind of each, and the templates of its tags.
+/* route: the paths on which callbacks arrive, the kind of callback on each, and its tag templates.
  *
  * A route is matched by its whole path, byte for byte. The table is built once and then read by the
  * intake and the projector; nothing in it changes. */
@@ -8,14 +8,14 @@
 #include "dlrd/model/tags.h"
 #include "dlrd/twilio/callback.h"
 
-/* Few, because the path of each request is compared with each. */
+/* More than a configuration needs. The path of every request is compared with each route. */
 #define ROUTES_MAX 64
 
 struct route {
 	char *path; /* owned; begins with / */
 	enum route_kind kind;
 	struct tags_template workspace, campaign, variant;
-	char *account; /* owned; whose tokens verify a request that names no account; or NULL */
+	char *account; /* owned; its tokens verify a request that names no account; or NULL */
 };
 
 struct routes {

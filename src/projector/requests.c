@@ -1,0 +1,113 @@
+#include "requests.h"
+
+#include <stdlib.h>
+
+void
+requests_init(struct requests *requests)
+{
+	*requests = (struct requests){.rebuild = {.state = REBUILD_NONE}};
+	pthread_mutex_init(&requests->lock, NULL);
+}
+
+void
+requests_retire(const struct projector_config *config)
+{
+	if (config->on_retired != NULL)
+		config->on_retired(config->context);
+}
+
+/* Releases a configuration that was requested and not taken. */
+static void
+drop_configuration(struct pending_requests *dropped)
+{
+	if (!dropped->reconfigure)
+		return;
+
+	error_catalogue_done(dropped->store_config.catalogue);
+	free(dropped->store_config.catalogue);
+	requests_retire(&dropped->config);
+	dropped->reconfigure = false;
+}
+
+void
+requests_configure(struct requests *requests, const struct projector_config *config,
+    const struct projector_store_config *store_config)
+{
+	pthread_mutex_lock(&requests->lock);
+	struct pending_requests overtaken = requests->pending;
+	requests->pending.reconfigure = true;
+	requests->pending.config = *config;
+	requests->pending.store_config = *store_config;
+	pthread_mutex_unlock(&requests->lock);
+
+	drop_configuration(&overtaken);
+}
+
+bool
+requests_ask_rebuild(struct requests *requests)
+{
+	pthread_mutex_lock(&requests->lock);
+	bool accepted = requests->rebuild.state != REBUILD_RUNNING;
+	if (accepted) {
+		requests->pending.rebuild = true;
+		requests->rebuild = (struct projector_rebuild){.state = REBUILD_RUNNING};
+	}
+	pthread_mutex_unlock(&requests->lock);
+
+	return accepted;
+}
+
+void
+requests_read_rebuild(struct requests *requests, struct projector_rebuild *out_rebuild)
+{
+	pthread_mutex_lock(&requests->lock);
+	*out_rebuild = requests->rebuild;
+	pthread_mutex_unlock(&requests->lock);
+}
+
+struct pending_requests
+requests_take(struct requests *requests, bool store_is_open)
+{
+	pthread_mutex_lock(&requests->lock);
+	struct pending_requests taken = requests->pending;
+	requests->pending = (struct pending_requests){.reconfigure = false};
+	if (!store_is_open) {
+		requests->pending.rebuild = taken.rebuild;
+		taken.rebuild = false;
+	}
+	pthread_mutex_unlock(&requests->lock);
+
+	return taken;
+}
+
+void
+requests_put_back(struct requests *requests, struct pending_requests *taken)
+{
+	pthread_mutex_lock(&requests->lock);
+	bool is_overtaken = requests->pending.reconfigure;
+	taken->rebuild |= requests->pending.rebuild;
+	if (is_overtaken)
+		requests->pending.rebuild = taken->rebuild;
+	else
+		requests->pending = *taken;
+	pthread_mutex_unlock(&requests->lock);
+
+	if (is_overtaken)
+		drop_configuration(taken);
+	*taken = (struct pending_requests){.reconfigure = false};
+}
+
+void
+requests_note_rebuild(struct requests *requests, const struct projector_rebuild *rebuild)
+{
+	pthread_mutex_lock(&requests->lock);
+	requests->rebuild = *rebuild;
+	pthread_mutex_unlock(&requests->lock);
+}
+
+void
+requests_done(struct requests *requests)
+{
+	drop_configuration(&requests->pending);
+	pthread_mutex_destroy(&requests->lock);
+}
