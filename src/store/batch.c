@@ -1,6 +1,6 @@
 #include "batch.h"
 
-#include "receipts.h"
+#include "message_change.h"
 
 struct settling {
 	struct store *store;
@@ -26,7 +26,7 @@ move_reply(void *context, const struct reply_row *row, const struct attribution 
 	struct message_row after = before;
 	after.tagset_id = tagset_id;
 	result = store_save_message(store, &before, &after, SLICE_NONE);
-	return result == RESULT_OK ? receipts_move(store, after.id, tagset_id) : result;
+	return result == RESULT_OK ? message_move_receipts(store, after.id, tagset_id) : result;
 }
 
 enum result

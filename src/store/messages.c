@@ -194,7 +194,8 @@ match_click(struct messages *messages, int64_t message_id, const struct event *e
 	int code = sqlite3_step(messages->click);
 	if (code == SQLITE_ROW) {
 		match.duplicate_seq = sqlite3_column_int64(messages->click, 0);
-		match.is_twin = (sqlite3_column_int(messages->click, 1) != 0) != event->stream;
+		match.is_stream_duplicate =
+		    (sqlite3_column_int(messages->click, 1) != 0) != event->stream;
 	}
 	sqlite3_reset(messages->click);
 	if (code == SQLITE_DONE) {
@@ -228,7 +229,7 @@ messages_match(struct messages *messages, int64_t message_id, const struct event
 				       slice_equal(sql_text(messages->receipts, 8), signature);
 		if (match.duplicate_seq == 0 && receipt_is_duplicate(&stored, event)) {
 			match.duplicate_seq = sqlite3_column_int64(messages->receipts, 0);
-			match.is_twin = stored.stream != event->stream;
+			match.is_stream_duplicate = stored.stream != event->stream;
 		}
 		if (match.duplicate_seq != 0 && (match.has_signature || signature.ptr == NULL))
 			break;

@@ -56,10 +56,10 @@ must_check enum result messages_find_id(
 
 /* What the stored events of a message say of a new one. */
 struct receipt_match {
-	int64_t duplicate_seq; /* the event that is the same receipt; 0: none is */
-	bool is_twin;          /* only one of the two was told by Event Streams */
-	bool link_is_known;    /* one is a click of the same link */
-	bool has_signature;    /* one came with the same signature */
+	int64_t duplicate_seq;    /* the event that is the same receipt; 0: none is */
+	bool is_stream_duplicate; /* only one of the two was told by Event Streams */
+	bool link_is_known;       /* one is a click of the same link */
+	bool has_signature;       /* one came with the same signature */
 };
 
 /* signature: the key of the event's request; absent: none is known. It is not looked for if the

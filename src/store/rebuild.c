@@ -1,7 +1,7 @@
 #include "rebuild.h"
 
 #include "batch.h"
-#include "receipts.h"
+#include "message_change.h"
 #include "recount.h"
 
 /* Writes each message that is not as its receipts say. The figures of all of them are collected in
@@ -26,7 +26,7 @@ rebuild_messages(struct store *store, struct recount *recount, struct store_rebu
 			result = messages_save(
 			    store->messages, SLICE_NONE, &stored, &row, store->policy);
 			if (result == RESULT_OK && stored.tagset_id != row.tagset_id)
-				result = receipts_move(store, row.id, row.tagset_id);
+				result = message_move_receipts(store, row.id, row.tagset_id);
 		}
 		if (result == RESULT_OK)
 			result =

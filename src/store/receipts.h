@@ -13,9 +13,6 @@ must_check enum result receipts_open(sqlite3 *db, struct receipts **out_receipts
 must_check enum result receipts_add(
     struct store *store, const struct event *event, struct store_added *out_added);
 
-/* Gives the events of a message that have no tags of their own to a tagset. */
-must_check enum result receipts_move(struct store *store, int64_t message_id, int64_t tagset_id);
-
 void receipts_close(struct receipts *receipts);
 
 #endif

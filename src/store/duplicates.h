@@ -1,0 +1,19 @@
+/* duplicates: receipts that arrived before.
+ *
+ * A duplicate may know more than the stored receipt: Event Streams and a callback report the same
+ * fact, and only one of them has the campaign's tags. The additional facts complete the stored
+ * receipt and its message, so that the order of arrival does not matter.
+ *
+ * Inside the store only. One thread, one connection, inside a transaction. */
+#ifndef DLRD_STORE_DUPLICATES_H
+#define DLRD_STORE_DUPLICATES_H
+
+#include "receipts_handle.h"
+#include "store_handle.h"
+
+/* Adds a duplicate of the stored event that match names. row is its message. */
+must_check enum result duplicates_add(struct store *store, const struct event *event,
+    struct message_row *row, const struct receipt_match *match, const struct event_ids *ids,
+    struct store_added *out_added);
+
+#endif
