@@ -4,7 +4,7 @@
 #ifndef DLRD_PROJECTOR_PROJECTOR_VALUES_H
 #define DLRD_PROJECTOR_PROJECTOR_VALUES_H
 
-#include "dlrd/projector/route.h"
+#include "dlrd/request/route.h"
 #include "dlrd/store/lookups.h"
 
 struct keywords;
