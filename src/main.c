@@ -1,8 +1,8 @@
 /* main: the table of subcommands. Each is one file in cli/; design and reading order are in
  * README.md. */
 #define _DEFAULT_SOURCE
-#include "cli/cli.h"
 #include "dlrd/base/sqlite_recovery.h"
+#include "dlrd/cli/cli.h"
 
 #include <fcntl.h>
 #include <locale.h>

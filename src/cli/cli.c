@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "cli.h"
+#include "dlrd/cli/cli.h"
 
 #include "dlrd/daemon/settings.h"
 #include "dlrd/store/store.h"

@@ -1,5 +1,5 @@
-#include "cli.h"
 #include "dlrd/base/json.h"
+#include "dlrd/cli/cli.h"
 #include "dlrd/daemon/settings.h"
 #include "dlrd/request/admission.h"
 #include "dlrd/twilio/diagnosis.h"

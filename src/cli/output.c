@@ -1,5 +1,5 @@
 #define _GNU_SOURCE /* wcwidth */
-#include "output.h"
+#include "dlrd/cli/output.h"
 #include "dlrd/api/report_text.h"
 
 #include <stdio.h>

@@ -1,10 +1,10 @@
 #define _DEFAULT_SOURCE
-#include "cli.h"
 #include "control.h"
 #include "dlrd/api/refusals.h"
 #include "dlrd/api/report_text.h"
 #include "dlrd/base/clock.h"
-#include "output.h"
+#include "dlrd/cli/cli.h"
+#include "dlrd/cli/output.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -2,9 +2,9 @@
 #ifndef DLRD_CLI_QUERY_H
 #define DLRD_CLI_QUERY_H
 
-#include "cli.h"
+#include "dlrd/cli/cli.h"
+#include "dlrd/cli/output.h"
 #include "dlrd/daemon/settings.h"
-#include "output.h"
 
 struct query {
 	const char *config, *directory; /* -c, --store */

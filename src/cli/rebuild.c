@@ -1,6 +1,6 @@
 #define _DEFAULT_SOURCE
-#include "cli.h"
 #include "control.h"
+#include "dlrd/cli/cli.h"
 
 #include "dlrd/base/clock.h"
 #include "dlrd/daemon/lock.h"

@@ -1,5 +1,5 @@
 #define _DEFAULT_SOURCE
-#include "cli.h"
+#include "dlrd/cli/cli.h"
 
 #include "dlrd/base/clock.h"
 #include "dlrd/daemon/gap.h"

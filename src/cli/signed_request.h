@@ -2,7 +2,7 @@
 #ifndef DLRD_CLI_SIGNED_REQUEST_H
 #define DLRD_CLI_SIGNED_REQUEST_H
 
-#include "cli.h"
+#include "dlrd/cli/cli.h"
 #include "dlrd/twilio/signature.h"
 #include "dlrd/twilio/url.h"
 

@@ -9,8 +9,8 @@
  * line break was never counted, and is passed over.
  *
  * The check reads journal and store beside a running daemon, and changes nothing. One thread. */
-#ifndef DLRD_CLI_LEDGER_H
-#define DLRD_CLI_LEDGER_H
+#ifndef DLRD_SIMULATE_LEDGER_H
+#define DLRD_SIMULATE_LEDGER_H
 
 #include "simulate_traffic.h"
 

@@ -1,8 +1,8 @@
 /* url_judgement: what a callback URL means with a configuration, and what is to be said of it.
  *
  * Nothing is asked of the network. One thread. */
-#ifndef DLRD_CLI_URL_JUDGEMENT_H
-#define DLRD_CLI_URL_JUDGEMENT_H
+#ifndef DLRD_URL_URL_JUDGEMENT_H
+#define DLRD_URL_URL_JUDGEMENT_H
 
 #include "dlrd/daemon/settings.h"
 #include "dlrd/twilio/callback_url.h"

@@ -2,8 +2,8 @@
  *
  * Log-linear: each power of two of microseconds is cut into 64 equal steps, so a percentile is
  * exact below 128 us and at most 1/64 too high above. A plain value; zero-initialise. */
-#ifndef DLRD_CLI_SIMULATE_HISTOGRAM_H
-#define DLRD_CLI_SIMULATE_HISTOGRAM_H
+#ifndef DLRD_SIMULATE_SIMULATE_HISTOGRAM_H
+#define DLRD_SIMULATE_SIMULATE_HISTOGRAM_H
 
 #include <stdint.h>
 

@@ -9,8 +9,8 @@
  *
  * A SID is "SM", the run's 12 hexadecimal digits, 4 digits for the kind, 16 for the number. Pure:
  * no sockets, no clock, no files. */
-#ifndef DLRD_CLI_SIMULATE_TRAFFIC_H
-#define DLRD_CLI_SIMULATE_TRAFFIC_H
+#ifndef DLRD_SIMULATE_SIMULATE_TRAFFIC_H
+#define DLRD_SIMULATE_SIMULATE_TRAFFIC_H
 
 #include "dlrd/base/buffer.h"
 

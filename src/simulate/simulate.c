@@ -1,4 +1,4 @@
-#include "cli.h"
+#include "dlrd/cli/cli.h"
 
 #include "dlrd/base/clock.h"
 #include "dlrd/daemon/settings.h"

@@ -3,8 +3,8 @@
  * A value is a parameter's, or that of one of its fields between dots, named as in a template:
  * "account", "meta.3". Where a template wants one that is not known, the query holds its
  * placeholder, {meta.3}; a field that no template reads is 0. One thread. */
-#ifndef DLRD_CLI_ROUTE_URL_H
-#define DLRD_CLI_ROUTE_URL_H
+#ifndef DLRD_URL_ROUTE_URL_H
+#define DLRD_URL_ROUTE_URL_H
 
 #include "dlrd/request/route.h"
 

@@ -1,8 +1,8 @@
 /* simulate_report: what a simulation found, for a person or for a program.
  *
  * Plain values and their printing; one thread. */
-#ifndef DLRD_CLI_SIMULATE_REPORT_H
-#define DLRD_CLI_SIMULATE_REPORT_H
+#ifndef DLRD_SIMULATE_SIMULATE_REPORT_H
+#define DLRD_SIMULATE_SIMULATE_REPORT_H
 
 #include "dlrd/base/json.h"
 #include "ledger.h"

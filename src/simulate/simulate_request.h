@@ -3,8 +3,8 @@
  * The body is written as Twilio writes it (twilio.com/docs/messaging/guides/
  * track-outbound-message-status, and captures of real ones), decoded again, and signed over the
  * decoded form. Telephone numbers are in the 500 range, which belongs to no place. One thread. */
-#ifndef DLRD_CLI_SIMULATE_REQUEST_H
-#define DLRD_CLI_SIMULATE_REQUEST_H
+#ifndef DLRD_SIMULATE_SIMULATE_REQUEST_H
+#define DLRD_SIMULATE_SIMULATE_REQUEST_H
 
 #include "dlrd/twilio/verifier.h"
 #include "simulate_traffic.h"

@@ -1,5 +1,5 @@
-#include "cli.h"
-#include "output.h"
+#include "dlrd/cli/cli.h"
+#include "dlrd/cli/output.h"
 #include "route_url.h"
 #include "url_judgement.h"
 

@@ -9,8 +9,8 @@
  *
  * A request whose connection breaks before the answer has failed, and is not sent again: nobody
  * knows whether it was kept. All times are in microseconds. */
-#ifndef DLRD_CLI_SIMULATE_CLIENT_H
-#define DLRD_CLI_SIMULATE_CLIENT_H
+#ifndef DLRD_SIMULATE_SIMULATE_CLIENT_H
+#define DLRD_SIMULATE_SIMULATE_CLIENT_H
 
 #include "dlrd/base/socket.h"
 #include "simulate_traffic.h"
