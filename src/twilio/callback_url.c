@@ -102,8 +102,7 @@ lint_address(struct slice host, struct url_findings *findings)
 {
 	struct socket_peer peer;
 	struct slice address = host;
-	bool v6 = host.len > 2 && host.ptr[0] == '[';
-	if (v6)
+	if (host.len > 2 && host.ptr[0] == '[')
 		address = (struct slice){host.ptr + 1, host.len - 2};
 	if (slice_find(address, '/') < address.len || slice_equal(address, SLICE("unix")) ||
 	    socket_peer_read(address, &peer, NULL) != RESULT_OK)
@@ -116,11 +115,6 @@ lint_address(struct slice host, struct url_findings *findings)
 			    SLICE_ARG(url_quote(host)));
 			return true;
 		}
-	if (v6)
-		url_findings_add(findings, URL_HOST_IPV6,
-		    "%.*s is an IPv6 address: nothing says that Twilio calls over IPv6; give a "
-		    "name that has an IPv4 address",
-		    SLICE_ARG(url_quote(host)));
 	return true;
 }
 
@@ -159,11 +153,6 @@ lint_origin(const struct callback_url *url, struct url_findings *findings)
 		url_findings_add(findings, URL_SCHEME_HTTP,
 		    "http is not encrypted: phone numbers and texts can be read on the way; give "
 		    "the proxy a certificate, and write https");
-	if (has_upper_case(parts->scheme))
-		url_findings_add(findings, URL_SCHEME_CASE,
-		    "the scheme %.*s is signed as it is written or in lower case, depending on who "
-		    "signs; write it in lower case",
-		    SLICE_ARG(parts->scheme));
 	if (has_upper_case(parts->host))
 		url_findings_add(findings, URL_HOST_CASE,
 		    "the host %.*s is signed as it is written or in lower case, depending on who "
@@ -293,7 +282,7 @@ lint_spelling(struct slice query, struct url_findings *findings)
 }
 
 static void
-lint_name_of_parameter(struct slice name, struct slice value, struct url_findings *findings)
+lint_name_of_parameter(struct slice name, struct url_findings *findings)
 {
 	if (slice_equal(name, SLICE("bodySHA256")))
 		url_findings_add(findings, URL_BODY_HASH,
@@ -304,11 +293,6 @@ lint_name_of_parameter(struct slice name, struct slice value, struct url_finding
 		    "\"%.*s\" begins with a capital letter, as Twilio's own parameters do "
 		    "(AccountSid, MessageSid), with which it shares the query of a GET; write it "
 		    "in lower case",
-		    SLICE_ARG(url_quote(name)));
-	else if (connection_overrides_is_key(name) && name.len > 1 && value.len > 0)
-		url_findings_add(findings, URL_OVERRIDE_IN_QUERY,
-		    "\"%.*s\" is a connection override only behind #; in the query it is a "
-		    "parameter like any other",
 		    SLICE_ARG(url_quote(name)));
 }
 
@@ -322,7 +306,7 @@ lint_parameters(struct slice query, struct url_findings *findings)
 		struct slice value = slice_take(&rest, '&'), name = slice_take(&value, '=');
 		if (name.len == 0)
 			continue;
-		lint_name_of_parameter(name, value, findings);
+		lint_name_of_parameter(name, findings);
 		for (size_t i = 0; i < count && !repeated; i++)
 			if ((repeated = slice_equal(names[i], name)))
 				url_findings_add(findings, URL_PARAMETER_REPEATED,

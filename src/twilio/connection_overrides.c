@@ -132,12 +132,6 @@ read_pair(struct connection_overrides *overrides, struct slice pair, struct url_
 {
 	struct slice value = pair, name = slice_take(&value, '=');
 	enum override_key key = key_of(name);
-	if (key < OVERRIDE_KEY_COUNT && overrides->given[key]) {
-		url_findings_add(findings, URL_OVERRIDE_REPEATED,
-		    "#%s stands twice, and Twilio does not say which counts; keep one",
-		    keys[key].name);
-		return;
-	}
 	if (key < OVERRIDE_KEY_COUNT)
 		overrides->given[key] = true;
 	switch (key) {
@@ -232,12 +226,6 @@ connection_overrides_judge(const struct connection_overrides *overrides, int64_t
 		    "and uses up the time for other tries; write #rp=ct,rt,5xx");
 	judge_times(overrides, findings);
 	judge_patience(overrides, commit_timeout_ms, findings);
-}
-
-bool
-connection_overrides_is_key(struct slice text)
-{
-	return key_of(text) < OVERRIDE_KEY_COUNT;
 }
 
 const char *

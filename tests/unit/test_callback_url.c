@@ -85,7 +85,6 @@ hosts_that_twilio_does_not_call_are_problems(void **state)
 	    "https://[fe80::1]/x", "https://[fd00::1]/x"};
 	for (size_t i = 0; i < COUNT_OF(hidden); i++)
 		assert_finds_only(hidden[i], URL_HOST_NOT_PUBLIC, "public name");
-	assert_finds_only("https://[2600::1]/x", URL_HOST_IPV6, "IPv4");
 }
 
 static void
@@ -93,7 +92,6 @@ origins_that_are_spelled_otherwise_are_warned_of(void **state)
 {
 	(void)state;
 	assert_finds_only("http://a.example/x", URL_SCHEME_HTTP, "https");
-	assert_finds_only("HTTPS://a.example/x", URL_SCHEME_CASE, "lower case");
 	assert_finds_only("https://A.example/x", URL_HOST_CASE, "A.example");
 	assert_finds_only("https://a.example:443/x", URL_STANDARD_PORT, ":443");
 	assert_finds("http://a.example:80/x", URL_STANDARD_PORT, ":80");
@@ -143,9 +141,6 @@ parameters_are_looked_at(void **state)
 	assert_finds_only("https://a.example/x?a=1&a=2", URL_PARAMETER_REPEATED, "\"a\"");
 	assert_finds_only("https://a.example/x?MessageSid=1", URL_PARAMETER_OF_TWILIO, "GET");
 	assert_finds_only("https://a.example/x?bodySHA256=1", URL_BODY_HASH, "leave it out");
-	assert_finds_only("https://a.example/x?rc=3", URL_OVERRIDE_IN_QUERY, "#");
-	lint(SLICE("https://a.example/x?e=1&rc"));
-	assert_int_equal(findings.count, 0);
 }
 
 static void

@@ -76,8 +76,6 @@ what_is_not_well_formed_is_named(void **state)
 	assert_only("e=moon", URL_OVERRIDE_INVALID, "11240");
 	assert_only("e=dublin-ix", URL_OVERRIDE_INTERCONNECT, "11242");
 	assert_only("RC=3", URL_OVERRIDE_UNKNOWN, "RC=3");
-	assert_only("rc=3&rc=4", URL_OVERRIDE_REPEATED, "rc");
-	assert_int_equal(overrides.values[OVERRIDE_RC], 3);
 	assert_only("rc=3&&rp=5xx", URL_OVERRIDE_UNKNOWN, "#");
 }
 

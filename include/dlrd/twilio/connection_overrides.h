@@ -45,9 +45,6 @@ void connection_overrides_read(struct slice fragment, struct connection_override
 void connection_overrides_judge(const struct connection_overrides *overrides,
     int64_t commit_timeout_ms, struct url_findings *findings);
 
-/* Whether text is one of the keys ("rc"). */
-bool connection_overrides_is_key(struct slice text);
-
 /* "rc", in static memory. */
 const char *connection_overrides_key_name(enum override_key key);
 
