@@ -1,6 +1,7 @@
 #include "dlrd/twilio/verifier.h"
 
 #include "account_sids.h"
+#include "accounts.h"
 #include "dlrd/twilio/query_respelling.h"
 
 #include <stdlib.h>
@@ -15,14 +16,10 @@
  * is tried with several accounts, which multiply with the spellings; Twilio's GETs name theirs. */
 #define FEW_RESPELLINGS_MAX 1
 
-struct account {
-	struct slice sid;                         /* owned text */
-	struct secret *tokens[TOKEN_LABEL_COUNT]; /* NULL where there is none */
-};
+_Static_assert(ACCOUNT_TOKENS == TOKEN_LABEL_COUNT, "a place for each label");
 
 struct verifier {
-	struct account *accounts; /* sorted by sid */
-	size_t account_count;
+	struct accounts accounts;
 	struct url_base urls[VERIFIER_PUBLIC_URLS_MAX];
 	size_t url_count;
 	struct shared_keys keys;
@@ -54,59 +51,16 @@ verifier_add_url(struct verifier *verifier, struct url_base *base)
 	return RESULT_OK;
 }
 
-/* The account, or the place where it would stand: *out_index. */
-static struct account *
-find_account(const struct verifier *verifier, struct slice sid, size_t *out_index)
-{
-	size_t low = 0, high = verifier->account_count;
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-		int order = slice_compare(verifier->accounts[middle].sid, sid);
-		if (order == 0) {
-			*out_index = middle;
-			return &verifier->accounts[middle];
-		}
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	*out_index = low;
-	return NULL;
-}
-
-static struct account *
-insert_account(struct verifier *verifier, struct slice sid, size_t index)
-{
-	size_t count = verifier->account_count;
-	struct account *more = realloc(verifier->accounts, (count + 1) * sizeof *more);
-	if (more == NULL)
-		return NULL;
-	verifier->accounts = more;
-	char *text = malloc(sid.len + 1);
-	if (text == NULL)
-		return NULL;
-	memcpy(text, sid.ptr, sid.len);
-	text[sid.len] = '\0';
-	memmove(more + index + 1, more + index, (count - index) * sizeof *more);
-	more[index] = (struct account){.sid = {text, sid.len}};
-	verifier->account_count++;
-	return &more[index];
-}
-
 enum result
 verifier_add_account(struct verifier *verifier, struct slice account)
 {
-	size_t index;
-	if (find_account(verifier, account, &index) != NULL)
-		return RESULT_OK;
-	return insert_account(verifier, account, index) == NULL ? RESULT_NO_MEMORY : RESULT_OK;
+	return accounts_add(&verifier->accounts, account);
 }
 
 bool
 verifier_find_account(const struct verifier *verifier, struct slice account, size_t *out_index)
 {
-	return find_account(verifier, account, out_index) != NULL;
+	return accounts_find(&verifier->accounts, account, out_index) != NULL;
 }
 
 static void
@@ -140,7 +94,7 @@ verifier_name_accounts(
 		lookups++;
 		if (named.account.ptr == NULL)
 			named.account = sid;
-		if (find_account(verifier, sid, &index) != NULL)
+		if (accounts_find(&verifier->accounts, sid, &index) != NULL)
 			name_account(&named, sid, index);
 	}
 	*out_named = named;
@@ -150,20 +104,7 @@ enum result
 verifier_add_token(
     struct verifier *verifier, struct slice account, enum token_label label, struct secret *token)
 {
-	size_t index;
-	enum result result = verifier_add_account(verifier, account);
-	if (result != RESULT_OK) {
-		secret_free(token);
-		return result;
-	}
-	struct account *found = find_account(verifier, account, &index);
-	if (found == NULL) { /* it has just been added */
-		secret_free(token);
-		return RESULT_NO_MEMORY;
-	}
-	secret_free(found->tokens[label]);
-	found->tokens[label] = token;
-	return RESULT_OK;
+	return accounts_set_token(&verifier->accounts, account, (unsigned)label, token);
 }
 
 enum result
@@ -233,30 +174,26 @@ verifier_find_target(const struct verifier *verifier, struct slice url, struct s
 size_t
 verifier_account_count(const struct verifier *verifier)
 {
-	return verifier->account_count;
+	return verifier->accounts.count;
 }
 
 struct slice
 verifier_account(const struct verifier *verifier, size_t index)
 {
-	return verifier->accounts[index].sid;
+	return verifier->accounts.items[index].sid;
 }
 
 bool
 verifier_has_token(const struct verifier *verifier, size_t index, enum token_label label)
 {
-	return verifier->accounts[index].tokens[label] != NULL;
+	return verifier->accounts.items[index].tokens[label] != NULL;
 }
 
 bool
 verifier_holds_token(const struct verifier *verifier, struct slice text)
 {
-	for (size_t i = 0; i < verifier->account_count; i++)
-		for (int label = 0; label < TOKEN_LABEL_COUNT; label++) {
-			const struct secret *token = verifier->accounts[i].tokens[label];
-			if (token != NULL && secret_equal(token, text))
-				return true;
-		}
+	if (accounts_hold_token(&verifier->accounts, text))
+		return true;
 	for (size_t i = 0; i < verifier->keys.count; i++)
 		if (secret_equal(verifier->keys.items[i].readings[SECRET_AS_TEXT], text))
 			return true;
@@ -266,12 +203,8 @@ verifier_holds_token(const struct verifier *verifier, struct slice text)
 bool
 verifier_is_locked(const struct verifier *verifier)
 {
-	for (size_t i = 0; i < verifier->account_count; i++)
-		for (int label = 0; label < TOKEN_LABEL_COUNT; label++) {
-			const struct secret *token = verifier->accounts[i].tokens[label];
-			if (token != NULL && !secret_is_locked(token))
-				return false;
-		}
+	if (!accounts_are_locked(&verifier->accounts))
+		return false;
 	for (size_t i = 0; i < verifier->keys.count; i++)
 		for (int reading = 0; reading < SECRET_READING_COUNT; reading++) {
 			const struct secret *secret = verifier->keys.items[i].readings[reading];
@@ -286,9 +219,9 @@ secret_of(const struct verifier *verifier, const struct verifier_key *key)
 {
 	if (key->shared)
 		return verifier->keys.items[key->index].readings[key->which];
-	return key->index == verifier->account_count
+	return key->index == verifier->accounts.count
 		   ? verifier->nobody
-		   : verifier->accounts[key->index].tokens[key->which];
+		   : verifier->accounts.items[key->index].tokens[key->which];
 }
 
 bool
@@ -357,11 +290,11 @@ choose_accounts(const struct verifier *verifier, const struct verify_request *re
 	if (chosen.account.ptr == NULL)
 		chosen.account = request->route_account;
 	if (chosen.account.ptr != NULL) {
-		if (find_account(verifier, chosen.account, &index) != NULL)
+		if (accounts_find(&verifier->accounts, chosen.account, &index) != NULL)
 			chosen.indexes[chosen.count++] = index;
 		return chosen;
 	}
-	while (chosen.count < verifier->account_count && chosen.count < VERIFIER_ACCOUNTS_TRIED) {
+	while (chosen.count < verifier->accounts.count && chosen.count < VERIFIER_ACCOUNTS_TRIED) {
 		chosen.indexes[chosen.count] = chosen.count;
 		chosen.count++;
 	}
@@ -377,9 +310,9 @@ try_accounts(
 		return account_fits(trial, NULL, &out->label);
 	for (size_t i = 0; i < chosen->count; i++) {
 		size_t index = chosen->indexes[i];
-		if (!account_fits(trial, &verifier->accounts[index], &out->label))
+		if (!account_fits(trial, &verifier->accounts.items[index], &out->label))
 			continue;
-		out->account = verifier->accounts[index].sid;
+		out->account = verifier->accounts.items[index].sid;
 		out->account_index = index;
 		return true;
 	}
@@ -402,7 +335,8 @@ try_shared_key(const struct trial *trial, size_t index, struct verification *out
 		out->shared_key = slice_of(key->id);
 		out->shared_key_index = index;
 		out->reading = (enum secret_reading)reading;
-		return find_account(verifier, out->account, &out->account_index) != NULL;
+		return accounts_find(&verifier->accounts, out->account, &out->account_index) !=
+		       NULL;
 	}
 	return false;
 }
@@ -549,7 +483,7 @@ verifier_sign(const struct verifier *verifier, struct slice account, struct slic
     const struct form *form, char out_text[SIGNATURE_TEXT_SIZE])
 {
 	size_t index;
-	const struct account *found = find_account(verifier, account, &index);
+	const struct account *found = accounts_find(&verifier->accounts, account, &index);
 	if (found == NULL || found->tokens[TOKEN_CURRENT] == NULL || verifier->url_count == 0)
 		return RESULT_NOT_FOUND;
 	struct buffer parameters = BUFFER_EMPTY;
@@ -597,14 +531,9 @@ verifier_free(struct verifier *verifier)
 {
 	if (verifier == NULL)
 		return;
-	for (size_t i = 0; i < verifier->account_count; i++) {
-		free((char *)verifier->accounts[i].sid.ptr);
-		for (int label = 0; label < TOKEN_LABEL_COUNT; label++)
-			secret_free(verifier->accounts[i].tokens[label]);
-	}
+	accounts_done(&verifier->accounts);
 	for (size_t i = 0; i < verifier->url_count; i++)
 		url_base_done(&verifier->urls[i]);
-	free(verifier->accounts);
 	shared_keys_done(&verifier->keys);
 	secret_free(verifier->nobody);
 	free(verifier);
