@@ -44,7 +44,7 @@ static const struct slice sentences[DIAGNOSIS_CAUSE_COUNT] = {
 static bool
 has(const struct advice_facts *facts, unsigned causes)
 {
-	return (facts->diagnosis->causes & causes) != 0;
+	return (facts->causes & causes) != 0;
 }
 
 static void
@@ -214,7 +214,7 @@ append_unexplained(const struct advice_facts *facts, struct buffer *out)
 static void
 append_lost_form(const struct advice_facts *facts, struct buffer *out)
 {
-	if (!facts->is_get || facts->has_form || facts->diagnosis->fits)
+	if (!facts->is_get || facts->has_form || facts->fits)
 		return;
 	begin_sentence(out);
 	buffer_append(out,
@@ -226,11 +226,11 @@ void
 advice_append(const struct advice_facts *facts, struct buffer *out)
 {
 	append_lost_form(facts, out);
-	if (facts->diagnosis->cause == DIAGNOSIS_TOKEN)
+	if (facts->cause == DIAGNOSIS_TOKEN)
 		append_token(facts, out);
-	else if (!facts->diagnosis->fits)
+	else if (!facts->fits)
 		append_unexplained(facts, out);
-	else if (facts->diagnosis->causes == 0)
+	else if (facts->causes == 0)
 		buffer_append(out, SLICE("the signature is right"));
 	append_other_account(facts, out);
 	if (has(facts, URL_CAUSES))

@@ -6,11 +6,14 @@
 #ifndef DLRD_TWILIO_ADVICE_H
 #define DLRD_TWILIO_ADVICE_H
 
-#include "dlrd/twilio/diagnosis.h"
+#include "dlrd/twilio/diagnosis_cause.h"
+#include "dlrd/twilio/verifier.h"
 
 /* What a line is made from; all borrowed, all but diagnosis may be absent. */
 struct advice_facts {
-	const struct diagnosis *diagnosis;
+	enum diagnosis_cause cause;  /* the one to fix first */
+	unsigned causes;             /* DIAGNOSIS_BIT of all */
+	bool fits;                   /* a variant was found: the causes are proven */
 	struct slice public_url;     /* what [server] public_url should say; absent: no such one */
 	size_t public_url_count;     /* how many are configured */
 	struct slice prefix;         /* the path that a public URL should have */

@@ -4,237 +4,16 @@
 #include "dlrd/twilio/parameter_variants.h"
 #include "dlrd/twilio/query_variants.h"
 #include "request_changes.h"
+#include "variant_search.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define ACCOUNTS_MAX VERIFIER_ACCOUNTS_TRIED /* of others than the one that is named */
-#define KEYS_MAX (ACCOUNTS_MAX * TOKEN_LABEL_COUNT)
-#define OTHERS_TRIALS_MAX \
-	80 /* on single deviations, so that the account's own are not crowded out */
-#define HEAVIEST (VARIANT_WEIGHTS + VARIANT_DEVIATION)
-
-struct keys {
-	struct verifier_key items[KEYS_MAX];
-	size_t count;
-};
-
-/* One diagnosis on its way. */
+/* One diagnosis in progress. */
 struct search {
-	const struct verifier *verifier;
-	const struct verify_request *request;
-	struct slice account; /* that the request or its route names */
+	struct variant_search found;
 	struct url_parts bases[VERIFIER_PUBLIC_URLS_MAX];
-	size_t base_count;
-	struct variants variants;
-	struct keys own, others;
-	struct signature wanted;
-	struct buffer url; /* under trial */
-	unsigned trials, trials_max;
-	size_t hashed;
-	bool stopped; /* a bound was reached */
-
-	/* What is under trial, and what fits once one is found. */
-	const struct variant *choice[VARIANT_PARTS];
-	struct verifier_key key;
 };
-
-static const char *const cause_names[DIAGNOSIS_CAUSE_COUNT] = {
-    [DIAGNOSIS_UNEXPLAINED] = "unexplained",
-    [DIAGNOSIS_SCHEME] = "scheme",
-    [DIAGNOSIS_HOST] = "host",
-    [DIAGNOSIS_PORT] = "port",
-    [DIAGNOSIS_PREFIX_STRIPPED] = "prefix-stripped",
-    [DIAGNOSIS_PREFIX_ADDED] = "prefix-added",
-    [DIAGNOSIS_TRAILING_SLASH] = "trailing-slash",
-    [DIAGNOSIS_PATH] = "path",
-    [DIAGNOSIS_QUERY_ORDER] = "query-order",
-    [DIAGNOSIS_QUERY_ENCODING] = "query-encoding",
-    [DIAGNOSIS_QUERY_LOST] = "query-lost",
-    [DIAGNOSIS_QUERY_ADDED] = "query-added",
-    [DIAGNOSIS_METHOD] = "method",
-    [DIAGNOSIS_BODY_CHANGED] = "body-changed",
-    [DIAGNOSIS_OTHER_ACCOUNT] = "other-account",
-    [DIAGNOSIS_TOKEN] = "token",
-    [DIAGNOSIS_SHARED_KEY] = "unknown-shared-key",
-    [DIAGNOSIS_ALGORITHM] = "unknown-algorithm",
-    [DIAGNOSIS_SIGNATURE] = "malformed-signature",
-    [DIAGNOSIS_NO_ROUTE] = "no-route",
-};
-
-/* Which of several causes is told first: what loses most. */
-static const enum diagnosis_cause by_importance[] = {DIAGNOSIS_OTHER_ACCOUNT, DIAGNOSIS_METHOD,
-    DIAGNOSIS_BODY_CHANGED, DIAGNOSIS_PREFIX_STRIPPED, DIAGNOSIS_PREFIX_ADDED, DIAGNOSIS_HOST,
-    DIAGNOSIS_SCHEME, DIAGNOSIS_PORT, DIAGNOSIS_PATH, DIAGNOSIS_TRAILING_SLASH,
-    DIAGNOSIS_QUERY_LOST, DIAGNOSIS_QUERY_ADDED, DIAGNOSIS_QUERY_ENCODING, DIAGNOSIS_QUERY_ORDER};
-
-#define IMPORTANCE_COUNT (sizeof by_importance / sizeof by_importance[0])
-
-/* --- whose tokens --- */
-
-static void
-add_keys(struct keys *keys, const struct verifier *verifier, size_t account_index)
-{
-	for (int label = 0; label < TOKEN_LABEL_COUNT; label++)
-		if (keys->count < KEYS_MAX &&
-		    verifier_has_token(verifier, account_index, (enum token_label)label))
-			keys->items[keys->count++] =
-			    (struct verifier_key){.index = account_index, .which = (unsigned)label};
-}
-
-/* Whether the request names the account at index, perhaps as one of several. */
-static bool
-is_named(const struct search *search, size_t index)
-{
-	const struct named_accounts *named = search->request->named;
-	if (named == NULL || named->count == 0)
-		return slice_equal(search->account, verifier_account(search->verifier, index));
-	for (size_t i = 0; i < named->count; i++)
-		if (named->indexes[i] == index)
-			return true;
-	return false;
-}
-
-/* A request that names no account is tried with those that verifier_verify tried; others are the
- * next ones. */
-static void
-choose_keys(struct search *search)
-{
-	size_t count = verifier_account_count(search->verifier), index = 0, others = 0;
-	if (verifier_claimed_key(search->verifier, search->request, &index)) {
-		for (unsigned reading = 0; reading < SECRET_READING_COUNT; reading++)
-			search->own.items[search->own.count++] =
-			    (struct verifier_key){.shared = true, .index = index, .which = reading};
-		return;
-	}
-	bool known = search->account.ptr != NULL &&
-		     verifier_find_account(search->verifier, search->account, &index);
-	if (search->account.ptr != NULL && !known) /* as long a search as for one that is known */
-		search->own.items[search->own.count++] =
-		    (struct verifier_key){.index = count, .which = TOKEN_CURRENT};
-	for (size_t i = 0; i < count; i++) {
-		bool own = search->account.ptr != NULL ? known && is_named(search, i)
-						       : i < VERIFIER_ACCOUNTS_TRIED;
-		if (own)
-			add_keys(&search->own, search->verifier, i);
-		else if (others++ < ACCOUNTS_MAX)
-			add_keys(&search->others, search->verifier, i);
-	}
-}
-
-/* --- trials --- */
-
-static struct slice
-text_of(const struct search *search, enum variant_part part)
-{
-	return variant_text(&search->variants, search->choice[part]);
-}
-
-static struct slice
-parameters_of(const struct search *search)
-{
-	const struct variant *query = search->choice[VARIANT_QUERY];
-	return query->has_parameters ? variant_parameters(&search->variants, query)
-				     : text_of(search, VARIANT_PARAMETERS);
-}
-
-/* Every key on the chosen variant; true when one fits. */
-static bool
-try_keys(struct search *search, const struct keys *keys)
-{
-	struct slice parameters = parameters_of(search);
-	buffer_clear(&search->url);
-	for (int part = VARIANT_ORIGIN; part <= VARIANT_QUERY; part++)
-		buffer_append(&search->url, text_of(search, (enum variant_part)part));
-	size_t len = search->url.len + parameters.len;
-	search->stopped |= search->url.failed;
-	for (size_t i = 0; i < keys->count && !search->stopped; i++) {
-		if (search->trials >= search->trials_max ||
-		    search->hashed + len > DIAGNOSIS_BYTES_MAX) {
-			search->stopped = true;
-			return false;
-		}
-		search->trials++;
-		search->hashed += len;
-		if (verifier_key_signs(search->verifier, &keys->items[i],
-			buffer_slice(&search->url), parameters, &search->wanted)) {
-			search->key = keys->items[i];
-			return true;
-		}
-	}
-	return false;
-}
-
-/* Goes through the candidates of part and those behind it whose weights add up to rest, the
- * heaviest of the first part first: scheme, host and port are wrong more often than a query is. */
-static bool
-try_parts(struct search *search, const struct keys *keys, int part, unsigned rest)
-{
-	const struct variant_list *list = &search->variants.lists[part];
-	unsigned least = part == VARIANT_PARAMETERS ? rest : 0;
-	if (least >= VARIANT_WEIGHTS)
-		return false;
-	for (unsigned weight = rest < VARIANT_WEIGHTS ? rest : VARIANT_WEIGHTS - 1;; weight--) {
-		for (size_t i = list->first[weight]; i < list->first[weight + 1]; i++) {
-			search->choice[part] = &list->items[i];
-			bool fits = part == VARIANT_PARAMETERS
-					? try_keys(search, keys)
-					: try_parts(search, keys, part + 1, rest - weight);
-			if (fits)
-				return true;
-			if (search->stopped)
-				return false;
-		}
-		if (weight == least)
-			return false;
-	}
-}
-
-static bool
-try_weights(struct search *search, const struct keys *keys, unsigned first, unsigned last)
-{
-	for (unsigned weight = first; weight <= last && !search->stopped; weight++)
-		if (try_parts(search, keys, VARIANT_ORIGIN, weight))
-			return true;
-	return false;
-}
-
-static bool
-try_others(struct search *search)
-{
-	bool fits = false;
-	unsigned end = search->trials + OTHERS_TRIALS_MAX;
-	search->trials_max = end < DIAGNOSIS_TRIALS_MAX ? end : DIAGNOSIS_TRIALS_MAX;
-	fits = try_weights(search, &search->others, VARIANT_TOLD, VARIANT_GUESS);
-	search->trials_max = DIAGNOSIS_TRIALS_MAX;
-	if (search->trials < search->trials_max && search->hashed < DIAGNOSIS_BYTES_MAX / 2)
-		search->stopped = false; /* only the others' share was used up */
-	return fits;
-}
-
-/* Whether the request as it came may fit all the same: its body is bound by a hash that differs, or
- * it is below two public URLs by half. Otherwise verifier_verify has tried that. */
-static bool
-may_fit_as_it_came(const struct search *search)
-{
-	return search->base_count > 1 ||
-	       (search->request->form == NULL && !search->request->is_get);
-}
-
-/* *out_complete: every single deviation was tried with every token of the account. */
-static bool
-find_fit(struct search *search, bool *out_complete)
-{
-	*out_complete = false;
-	if (may_fit_as_it_came(search) && try_weights(search, &search->own, 0, 0))
-		return true;
-	if (try_weights(search, &search->others, 0, 0) ||
-	    try_weights(search, &search->own, VARIANT_TOLD, VARIANT_GUESS))
-		return true;
-	*out_complete = !search->stopped && search->own.count > 0;
-	return (!search->stopped && try_others(search)) ||
-	       try_weights(search, &search->own, VARIANT_PAIR, HEAVIEST);
-}
 
 /* --- what a fit says --- */
 
@@ -283,13 +62,14 @@ bits_of(unsigned set)
 static unsigned
 compare_urls(const struct search *search, struct advice_facts *facts)
 {
-	struct slice path = url_path(search->request->target), none = SLICE("");
-	struct slice signed_path = text_of(search, VARIANT_PATH);
+	struct slice path = url_path(search->found.request->target), none = SLICE("");
+	struct slice signed_path = variant_search_text(&search->found, VARIANT_PATH);
 	struct url_parts signed_url;
 	unsigned least = ~0u;
-	if (url_read_parts(text_of(search, VARIANT_ORIGIN), &signed_url) != RESULT_OK)
+	if (url_read_parts(variant_search_text(&search->found, VARIANT_ORIGIN), &signed_url) !=
+	    RESULT_OK)
 		return 0;
-	for (size_t i = 0; i < search->base_count; i++) {
+	for (size_t i = 0; i < search->found.base_count; i++) {
 		struct advice_facts seen = *facts;
 		unsigned causes = compare_origins(&search->bases[i], &signed_url) |
 				  compare_paths(signed_path, search->bases[i].path, path, &seen);
@@ -298,7 +78,7 @@ compare_urls(const struct search *search, struct advice_facts *facts)
 			*facts = seen;
 		}
 	}
-	if (search->base_count == 0)
+	if (search->found.base_count == 0)
 		least =
 		    DIAGNOSIS_BIT(DIAGNOSIS_HOST) | compare_paths(signed_path, none, path, facts);
 	return least;
@@ -307,8 +87,8 @@ compare_urls(const struct search *search, struct advice_facts *facts)
 static bool
 is_other_account(const struct search *search)
 {
-	return !search->key.shared && search->account.ptr != NULL &&
-	       !is_named(search, search->key.index);
+	return !search->found.key.shared && search->found.account.ptr != NULL &&
+	       !variant_search_is_named(&search->found, search->found.key.index);
 }
 
 /* Visible text, cut to the room that there is. */
@@ -333,10 +113,10 @@ static void
 put_urls(const struct search *search, struct buffer *scratch, struct diagnosis *out)
 {
 	buffer_clear(scratch);
-	buffer_append(scratch, text_of(search, VARIANT_ORIGIN));
-	buffer_append(scratch, text_of(search, VARIANT_PATH));
+	buffer_append(scratch, variant_search_text(&search->found, VARIANT_ORIGIN));
+	buffer_append(scratch, variant_search_text(&search->found, VARIANT_PATH));
 	put_text(out->url, sizeof out->url, buffer_slice(scratch));
-	put_text(out->query, sizeof out->query, text_of(search, VARIANT_QUERY));
+	put_text(out->query, sizeof out->query, variant_search_text(&search->found, VARIANT_QUERY));
 }
 
 /* The public URL below which the request is what was signed; absent where none has to change, as
@@ -351,45 +131,37 @@ put_public_url(const struct search *search, unsigned causes, struct buffer *scra
 	if ((causes & origin_causes) == 0 && !facts->prefix_differs)
 		return;
 	buffer_clear(scratch);
-	buffer_append(scratch, text_of(search, VARIANT_ORIGIN));
+	buffer_append(scratch, variant_search_text(&search->found, VARIANT_ORIGIN));
 	buffer_append(scratch, facts->prefix);
 	if (!scratch->failed)
 		facts->public_url = buffer_slice(scratch);
-}
-
-static enum diagnosis_cause
-most_important(unsigned causes)
-{
-	for (size_t i = 0; i < IMPORTANCE_COUNT; i++)
-		if ((causes & DIAGNOSIS_BIT(by_importance[i])) != 0)
-			return by_importance[i];
-	return DIAGNOSIS_UNEXPLAINED;
 }
 
 static void
 explain_fit(const struct search *search, struct advice_facts *facts, struct diagnosis *out)
 {
 	out->fits = true;
-	out->key = search->key;
-	out->account_index = search->key.index;
-	if (search->key.shared &&
-	    !verifier_find_account(search->verifier,
-		verifier_shared_key_account(search->verifier, search->key.index),
+	out->key = search->found.key;
+	out->account_index = search->found.key.index;
+	if (search->found.key.shared &&
+	    !verifier_find_account(search->found.verifier,
+		verifier_shared_key_account(search->found.verifier, search->found.key.index),
 		&out->account_index))
 		out->account_index = 0; /* settings.h lets no such key in */
-	if (!search->key.shared)
-		out->label = (enum token_label)search->key.which;
-	out->query_rule = search->choice[VARIANT_QUERY]->rule;
-	out->parameters_rule = search->choice[VARIANT_PARAMETERS]->rule;
-	facts->signed_account = verifier_account(search->verifier, out->account_index);
-	out->causes = compare_urls(search, facts) |
-		      request_changes(search->request, text_of(search, VARIANT_QUERY),
-			  out->query_rule, out->parameters_rule);
+	if (!search->found.key.shared)
+		out->label = (enum token_label)search->found.key.which;
+	out->query_rule = search->found.choice[VARIANT_QUERY]->rule;
+	out->parameters_rule = search->found.choice[VARIANT_PARAMETERS]->rule;
+	facts->signed_account = verifier_account(search->found.verifier, out->account_index);
+	out->causes =
+	    compare_urls(search, facts) | request_changes(search->found.request,
+					      variant_search_text(&search->found, VARIANT_QUERY),
+					      out->query_rule, out->parameters_rule);
 	facts->type_lost = !facts->is_form && !facts->is_get &&
-			   search->choice[VARIANT_PARAMETERS]->body == VARIANT_BODY_CHANGED;
+			   search->found.choice[VARIANT_PARAMETERS]->body == VARIANT_BODY_CHANGED;
 	if (is_other_account(search))
 		out->causes |= DIAGNOSIS_BIT(DIAGNOSIS_OTHER_ACCOUNT);
-	out->cause = most_important(out->causes);
+	out->cause = diagnosis_cause_first(out->causes);
 }
 
 /* --- a diagnosis --- */
@@ -397,27 +169,29 @@ explain_fit(const struct search *search, struct advice_facts *facts, struct diag
 static void
 read_bases(struct search *search)
 {
-	size_t count = verifier_url_count(search->verifier);
+	size_t count = verifier_url_count(search->found.verifier);
 	for (size_t i = 0; i < count; i++)
-		search->base_count += url_read_parts(verifier_public_url(search->verifier, i),
-					  &search->bases[search->base_count]) == RESULT_OK;
-	if (count == 0 && search->request->base != NULL)
-		search->base_count = url_read_parts(slice_of(search->request->base->spelling[0]),
-					 &search->bases[0]) == RESULT_OK;
+		search->found.base_count +=
+		    url_read_parts(verifier_public_url(search->found.verifier, i),
+			&search->bases[search->found.base_count]) == RESULT_OK;
+	if (count == 0 && search->found.request->base != NULL)
+		search->found.base_count =
+		    url_read_parts(slice_of(search->found.request->base->spelling[0]),
+			&search->bases[0]) == RESULT_OK;
 }
 
 static enum result
 collect_variants(struct search *search, const struct diagnosis_hints *hints)
 {
-	const struct verify_request *request = search->request;
-	struct variants *variants = &search->variants;
+	const struct verify_request *request = search->found.request;
+	struct variants *variants = &search->found.variants;
 	struct slice query = url_query(request->target);
 	enum result result = parameter_variants_add(variants, request);
 	if (result != RESULT_OK)
 		return result;
-	url_variants_add_origins(variants, search->bases, search->base_count, &hints->url);
-	url_variants_add_paths(
-	    variants, search->bases, search->base_count, url_path(request->target), &hints->url);
+	url_variants_add_origins(variants, search->bases, search->found.base_count, &hints->url);
+	url_variants_add_paths(variants, search->bases, search->found.base_count,
+	    url_path(request->target), &hints->url);
 	if (request->is_get) /* before the many others, which may take all the room */
 		query_variants_add_split(variants, query);
 	query_variants_add(variants, query, url_hints_target(&hints->url));
@@ -448,32 +222,36 @@ search_and_explain(
     struct search *search, const struct diagnosis_hints *hints, struct diagnosis *out)
 {
 	struct buffer advice = BUFFER_EMPTY, public_url = BUFFER_EMPTY;
-	const struct verify_request *request = search->request;
+	const struct verify_request *request = search->found.request;
 	bool complete = false;
 	size_t index;
-	struct advice_facts facts = {.diagnosis = out,
-	    .public_url_count = verifier_url_count(search->verifier),
+	struct advice_facts facts = {.public_url_count = verifier_url_count(search->found.verifier),
 	    .path = url_path(request->target),
-	    .account = search->account,
+	    .account = search->found.account,
 	    .account_is_routes = verify_request_account(request).ptr == NULL,
-	    .account_is_known = verifier_find_account(search->verifier, search->account, &index),
+	    .account_is_known =
+		verifier_find_account(search->found.verifier, search->found.account, &index),
 	    .is_get = request->is_get,
 	    .is_form = request->form != NULL,
 	    .has_form = has_twilios_parameters(request),
 	    .verified_before = hints->account_verified_before,
 	    .shared_key = claimed_id(request)};
 	read_bases(search);
-	choose_keys(search);
-	if (collect_variants(search, hints) == RESULT_OK && find_fit(search, &complete)) {
+	variant_search_choose_keys(&search->found);
+	if (collect_variants(search, hints) == RESULT_OK &&
+	    variant_search_run(&search->found, &complete)) {
 		explain_fit(search, &facts, out);
 		put_urls(search, &public_url, out);
 		put_public_url(search, out->causes, &public_url, &facts);
-	} else if (complete && !search->variants.cut &&
-		   (search->account.ptr == NULL || facts.account_is_known ||
+	} else if (complete && !search->found.variants.cut &&
+		   (search->found.account.ptr == NULL || facts.account_is_known ||
 		       facts.shared_key.ptr != NULL))
 		out->cause = DIAGNOSIS_TOKEN;
 	if (!out->fits)
 		out->causes = DIAGNOSIS_BIT(out->cause);
+	facts.cause = out->cause;
+	facts.causes = out->causes;
+	facts.fits = out->fits;
 	advice_append(&facts, &advice);
 	put_text(out->advice, sizeof out->advice, buffer_slice(&advice));
 	buffer_done(&advice);
@@ -509,7 +287,7 @@ diagnosis_of_no_route(struct slice path, bool verified, struct diagnosis *out_di
 static enum diagnosis_cause
 judge_headers(const struct search *search, struct signature *out_wanted)
 {
-	const struct verify_request *request = search->request;
+	const struct verify_request *request = search->found.request;
 	bool has_settings = request->settings.ptr != NULL;
 	struct slice id;
 	size_t index;
@@ -524,8 +302,8 @@ judge_headers(const struct search *search, struct signature *out_wanted)
 	if (signature_read(request->signature, out_wanted) != RESULT_OK ||
 	    out_wanted->len != (has_settings ? SIGNATURE_DIGEST_MAX : SIGNATURE_DIGEST_SIZE))
 		return DIAGNOSIS_SIGNATURE;
-	if (verifier_claimed_key(search->verifier, request, &index) &&
-	    index == verifier_shared_key_count(search->verifier))
+	if (verifier_claimed_key(search->found.verifier, request, &index) &&
+	    index == verifier_shared_key_count(search->found.verifier))
 		return DIAGNOSIS_SHARED_KEY;
 	return DIAGNOSIS_CAUSE_COUNT;
 }
@@ -538,21 +316,21 @@ diagnosis_make(const struct verifier *verifier, const struct verify_request *req
 	    .cause = DIAGNOSIS_UNEXPLAINED, .causes = DIAGNOSIS_BIT(DIAGNOSIS_UNEXPLAINED)};
 	struct search *search = calloc(1, sizeof *search);
 	if (search != NULL) {
-		search->verifier = verifier;
-		search->request = request;
-		search->account = verify_request_account(request);
-		if (search->account.ptr == NULL)
-			search->account = request->route_account;
-		search->trials_max = DIAGNOSIS_TRIALS_MAX;
-		enum diagnosis_cause cause = judge_headers(search, &search->wanted);
+		search->found.verifier = verifier;
+		search->found.request = request;
+		search->found.account = verify_request_account(request);
+		if (search->found.account.ptr == NULL)
+			search->found.account = request->route_account;
+		search->found.trials_max = DIAGNOSIS_TRIALS_MAX;
+		search->found.bytes_max = DIAGNOSIS_BYTES_MAX;
+		enum diagnosis_cause cause = judge_headers(search, &search->found.wanted);
 		if (cause != DIAGNOSIS_CAUSE_COUNT)
 			explain_headers(cause, request, &made);
 		else
 			search_and_explain(search, hints, &made);
-		made.trials = search->trials;
-		made.hashed = search->hashed;
-		variants_done(&search->variants);
-		buffer_done(&search->url);
+		made.trials = search->found.trials;
+		made.hashed = search->found.hashed;
+		variant_search_done(&search->found);
 	}
 	free(search);
 	*out_diagnosis = made;
@@ -648,18 +426,13 @@ diagnosis_signs_form(const struct diagnosis *diagnosis)
 	       parameter_variants_body(diagnosis->parameters_rule) != VARIANT_BODY_ALONE;
 }
 
-const char *
-diagnosis_cause_name(enum diagnosis_cause cause)
-{
-	return cause_names[cause];
-}
-
 void
 diagnosis_append_causes(const struct diagnosis *diagnosis, struct buffer *out)
 {
-	buffer_append(out, slice_of(cause_names[diagnosis->cause]));
+	buffer_append(out, slice_of(diagnosis_cause_name(diagnosis->cause)));
 	for (int cause = 0; cause < DIAGNOSIS_CAUSE_COUNT; cause++)
 		if ((diagnosis->causes & DIAGNOSIS_BIT(cause)) != 0 &&
 		    cause != (int)diagnosis->cause)
-			buffer_appendf(out, ", %s", cause_names[cause]);
+			buffer_appendf(
+			    out, ", %s", diagnosis_cause_name((enum diagnosis_cause)cause));
 }

@@ -1,6 +1,6 @@
 #include "request_changes.h"
 
-#include "dlrd/twilio/diagnosis.h"
+#include "dlrd/twilio/diagnosis_cause.h"
 #include "dlrd/twilio/parameter_variants.h"
 #include "dlrd/twilio/query_variants.h"
 

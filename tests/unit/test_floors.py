@@ -49,8 +49,6 @@ CYCLES = {
     ('journal/quarantine', 'journal/quarantine_handle'): 'private state of quarantine',
     ('journal/quarantine', 'journal/quarantine_queue'): 'private state of quarantine',
     ('journal/quarantine', 'journal/quarantine_table'): 'private state of quarantine',
-    ('twilio/advice', 'twilio/diagnosis'): 'advice is a part of the diagnosis',
-    ('twilio/diagnosis', 'twilio/request_changes'): 'what a diagnosis changed in a request',
 }
 
 VAGUE_NAMES = {'common', 'util', 'utils', 'misc', 'helper', 'helpers'}

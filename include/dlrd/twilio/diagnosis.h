@@ -13,6 +13,7 @@
 #ifndef DLRD_TWILIO_DIAGNOSIS_H
 #define DLRD_TWILIO_DIAGNOSIS_H
 
+#include "dlrd/twilio/diagnosis_cause.h"
 #include "dlrd/twilio/url_variants.h"
 #include "dlrd/twilio/verifier.h"
 
@@ -20,33 +21,6 @@
 #define DIAGNOSIS_BYTES_MAX (1024 * 1024)
 #define DIAGNOSIS_URL_SIZE 1024 /* with its NUL; longer ones are cut, and end with three dots */
 #define DIAGNOSIS_ADVICE_SIZE 1024
-
-enum diagnosis_cause {
-	DIAGNOSIS_UNEXPLAINED,     /* nothing fits, and not all that is likely could be tried */
-	DIAGNOSIS_SCHEME,          /* http for https, or the other way round */
-	DIAGNOSIS_HOST,            /* another host name */
-	DIAGNOSIS_PORT,            /* another port, or one that should not be there */
-	DIAGNOSIS_PREFIX_STRIPPED, /* the path that was signed begins with more */
-	DIAGNOSIS_PREFIX_ADDED,    /* ... with less */
-	DIAGNOSIS_TRAILING_SLASH,
-	DIAGNOSIS_PATH, /* rewritten in another way: a double slash merged, another path */
-	DIAGNOSIS_QUERY_ORDER,
-	DIAGNOSIS_QUERY_ENCODING,
-	DIAGNOSIS_QUERY_LOST,  /* some of it, or all */
-	DIAGNOSIS_QUERY_ADDED, /* there was none, or less */
-	DIAGNOSIS_METHOD,      /* a GET became a POST, or the other way round */
-	DIAGNOSIS_BODY_CHANGED,
-	DIAGNOSIS_OTHER_ACCOUNT, /* the token of another account than the one it names */
-	DIAGNOSIS_TOKEN, /* nothing fits though all that is likely was tried: most probably another
-			    token. An inference: a made-up signature looks the same */
-	DIAGNOSIS_SHARED_KEY, /* it claims a shared key that is not configured */
-	DIAGNOSIS_ALGORITHM,  /* it claims an algorithm that dlrd does not know */
-	DIAGNOSIS_SIGNATURE,  /* a header that is not as Twilio writes it */
-	DIAGNOSIS_NO_ROUTE,   /* no [callback] section has its path */
-	DIAGNOSIS_CAUSE_COUNT,
-};
-
-#define DIAGNOSIS_BIT(cause) (1u << (cause))
 
 /* What is known beside the request. Zero-initialise; all may be absent. */
 struct diagnosis_hints {
@@ -94,9 +68,6 @@ bool diagnosis_repeats(const struct diagnosis *earlier, const struct verifier *v
 /* Whether what was signed has the parameters of a POST's form in it, where there is one; otherwise
  * the form may hold anything. */
 bool diagnosis_signs_form(const struct diagnosis *diagnosis);
-
-/* "prefix-stripped" ...: for metrics and messages. */
-const char *diagnosis_cause_name(enum diagnosis_cause cause);
 
 /* Appends the names of all causes, with commas between them; the one to mend first is first. */
 void diagnosis_append_causes(const struct diagnosis *diagnosis, struct buffer *out);
