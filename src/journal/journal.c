@@ -1,9 +1,9 @@
 #define _GNU_SOURCE /* fallocate */
 #include "dlrd/journal/journal.h"
 
-#include "database.h"
 #include "dlrd/base/clock.h"
 #include "dlrd/base/disk.h"
+#include "dlrd/base/sqlite.h"
 #include "dlrd/base/sqlite_recovery.h"
 #include "log_check.h"
 #include "timed_vfs.h"
@@ -19,14 +19,19 @@
 
 #define PAGE_SIZE 8192 /* a receipt is half a kilobyte; bigger pages copy less often */
 
-#define BUSY_MS 5000        /* for a lock of another process */
 #define GIVE_BACK_PAGES 256 /* in one step */
 #define GIVE_BACK_PAGES_TEXT "256"
 #define VACUUM_BYTES_MAX (16u * 1024 * 1024) /* in use: writing the file anew takes a moment */
 #define PROBE_PAGES 16                       /* of the tree, beside the entries */
 #define READER_WAIT_MS 500 /* for a reader that keeps the log from beginning anew */
 
-static const struct database_owner owner = {
+/* The promise "2xx means durable" needs synced commits; sqlite_configure reads the setting back. */
+static const struct sqlite_settings settings = {.page_size = PAGE_SIZE,
+    .synced = true,
+    .cache_kib = 2048,
+    .pragmas = "PRAGMA auto_vacuum = INCREMENTAL;"};
+
+static const struct sqlite_owner owner = {
     .name = "journal", .application_id = 0x646c726a /* "dlrj" */, .version = 2, .oldest = 1};
 
 /* opened_us is rewritten when the file is opened, and when it is probed, to prove that it can be.
@@ -55,10 +60,7 @@ struct journal {
 	uint64_t restart_seq; /* of the options */
 	bool opened;          /* at least once */
 	struct journal_found found;
-	struct wal_file log;
-	bool checkpoint_failed; /* none may be tried again */
-	int wal_pages;          /* in the log, as of the last commit */
-	bool wal_known;         /* nothing was written to the log since that commit */
+	struct sqlite_log log;
 	char error[256];
 };
 
@@ -70,49 +72,9 @@ note_error(struct journal *journal, int code)
 	if (journal->db == NULL)
 		sqlite3_snprintf(sizeof journal->error, journal->error, "closed");
 	else
-		database_describe(
+		sqlite_describe(
 		    journal->db, timed_vfs_errno(), journal->error, sizeof journal->error);
-	return database_result(code);
-}
-
-static int
-note_wal_pages(void *context, sqlite3 *db, const char *name, int pages)
-{
-	(void)db, (void)name;
-	struct journal *journal = context;
-	journal->wal_pages = pages;
-	journal->wal_known = true;
-	return SQLITE_OK;
-}
-
-/* Durability is what this file is for: set, read back, refused otherwise. */
-static enum result
-set_durable(sqlite3 *db, const char *path, struct failure *failure)
-{
-	int64_t synchronous = 0, wal = 0;
-	char *sql = sqlite3_mprintf(
-	    "PRAGMA page_size = %d; PRAGMA auto_vacuum = INCREMENTAL;"
-	    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;"
-	    "PRAGMA secure_delete = OFF; PRAGMA mmap_size = 0;"
-	    "PRAGMA cache_size = -2048; PRAGMA trusted_schema = OFF",
-	    PAGE_SIZE);
-	int code = sql == NULL ? SQLITE_NOMEM : sqlite3_exec(db, sql, NULL, NULL, NULL);
-	sqlite3_free(sql);
-	if (code == SQLITE_OK)
-		code = database_number(db, "PRAGMA synchronous", &synchronous);
-	if (code == SQLITE_OK)
-		code = database_number(
-		    db, "SELECT journal_mode = 'wal' FROM pragma_journal_mode", &wal);
-	if (code != SQLITE_OK)
-		return failure_set(
-		    failure, database_result(code), "%s: %s", path, sqlite3_errmsg(db));
-	if (synchronous != 2 || wal != 1)
-		return failure_set(failure, RESULT_IO,
-		    "%s: SQLite refused journal_mode=WAL with synchronous=FULL; is the directory "
-		    "on "
-		    "a local disk?",
-		    path);
-	return RESULT_OK;
+	return sqlite_result(code);
 }
 
 /* Version 1 had no signatures. Its entries stay as they are. */
@@ -120,14 +82,14 @@ static enum result
 bring_up(struct journal *journal)
 {
 	int64_t version = 0;
-	int code = database_number(journal->db, "PRAGMA user_version", &version);
+	int code = sqlite_number(journal->db, "PRAGMA user_version", &version);
 	if (code == SQLITE_OK && version == 1)
 		code = sqlite3_exec(journal->db,
 		    "BEGIN IMMEDIATE; ALTER TABLE entry ADD COLUMN signature TEXT;"
 		    "PRAGMA user_version = 2; COMMIT",
 		    NULL, NULL, NULL);
-	if (code != SQLITE_OK && sqlite3_get_autocommit(journal->db) == 0)
-		sqlite3_exec(journal->db, "ROLLBACK", NULL, NULL, NULL);
+	if (code != SQLITE_OK)
+		sqlite_roll_back(journal->db);
 	return note_error(journal, code);
 }
 
@@ -151,14 +113,14 @@ prepare_all(struct journal *journal)
 	};
 	int code = SQLITE_OK;
 	for (size_t i = 0; code == SQLITE_OK && i < sizeof rows / sizeof rows[0]; i++)
-		code = database_prepare(journal->db, rows[i].sql, rows[i].statement);
+		code = sqlite_prepare(journal->db, rows[i].sql, rows[i].statement);
 	return code;
 }
 
 static void
 close_handle(struct journal *journal)
 {
-	wal_file_close(&journal->log);
+	wal_file_close(&journal->log.file);
 	sqlite3_stmt **statements[] = {&journal->begin, &journal->commit, &journal->rollback,
 	    &journal->insert, &journal->prove, &journal->oldest, &journal->trim, &journal->pages};
 	for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++) {
@@ -173,7 +135,7 @@ static enum result
 read_last_seq(struct journal *journal)
 {
 	int64_t last = 0;
-	int code = database_number(journal->db, "SELECT coalesce(max(seq), 0) FROM entry", &last);
+	int code = sqlite_number(journal->db, "SELECT coalesce(max(seq), 0) FROM entry", &last);
 	if (code == SQLITE_OK && (uint64_t)last > journal->last_seq)
 		journal->last_seq = (uint64_t)last;
 	return note_error(journal, code);
@@ -183,10 +145,9 @@ static enum result
 look_at_entries(struct journal *journal)
 {
 	int64_t first = 0, last = 0;
-	int code = database_number(journal->db, "SELECT coalesce(min(seq), 0) FROM entry", &first);
+	int code = sqlite_number(journal->db, "SELECT coalesce(min(seq), 0) FROM entry", &first);
 	if (code == SQLITE_OK)
-		code =
-		    database_number(journal->db, "SELECT coalesce(max(seq), 0) FROM entry", &last);
+		code = sqlite_number(journal->db, "SELECT coalesce(max(seq), 0) FROM entry", &last);
 	journal->found.first_seq = (uint64_t)first;
 	journal->found.last_seq = (uint64_t)last;
 	return note_error(journal, code);
@@ -197,14 +158,11 @@ look_at_entries(struct journal *journal)
  * is synced, and the log begins anew: frames that are appended to it later do not follow frames
  * that a power cut takes. */
 static enum result
-settle_log(struct journal *journal)
+settle_log(struct journal *journal, int wait_ms)
 {
-	int code =
-	    sqlite3_wal_checkpoint_v2(journal->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-	if (code == SQLITE_OK) {
-		journal->checkpoint_failed = false;
-		journal->wal_pages = 0;
-	}
+	int code = sqlite_log_empty(&journal->log, journal->db, wait_ms);
+	if (code == SQLITE_OK)
+		journal->log.checkpoint_failed = false;
 	return note_error(journal, code);
 }
 
@@ -234,14 +192,14 @@ static enum result
 write_log_again(struct journal *journal)
 {
 	int frames = 0;
-	int code =
-	    sqlite3_wal_checkpoint_v2(journal->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, NULL);
+	int code = sqlite_checkpoint(journal->db, &frames, NULL);
 	if (code == SQLITE_OK)
 		code = sqlite3_exec(journal->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
 	if (code != SQLITE_OK)
 		return note_error(journal, code);
-	int fd = open(journal->log.path, O_RDWR | O_CLOEXEC);
-	bool written = fd >= 0 && write_again(fd, wal_file_size(&journal->log, (size_t)frames));
+	int fd = open(journal->log.file.path, O_RDWR | O_CLOEXEC);
+	bool written =
+	    fd >= 0 && write_again(fd, wal_file_size(&journal->log.file, (size_t)frames));
 	if (fd >= 0)
 		close(fd);
 	sqlite3_exec(journal->db, "ROLLBACK", NULL, NULL, NULL);
@@ -256,9 +214,7 @@ write_log_again(struct journal *journal)
 static enum result
 settle_found(struct journal *journal)
 {
-	sqlite3_busy_timeout(journal->db, READER_WAIT_MS);
-	enum result result = settle_log(journal);
-	sqlite3_busy_timeout(journal->db, BUSY_MS);
+	enum result result = settle_log(journal, READER_WAIT_MS);
 	return result == RESULT_BUSY ? write_log_again(journal) : result;
 }
 
@@ -278,25 +234,23 @@ static enum result
 open_handle(struct journal *journal, struct failure *failure)
 {
 	const char *vfs = timed_vfs_register(journal->fsync_seconds);
-	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-	int code = sqlite3_open_v2(journal->path, &journal->db, flags, vfs);
+	int code = sqlite_open(journal->path, vfs, &journal->db);
 	if (code != SQLITE_OK)
-		return failure_set(failure, database_result(code), "%s: %s", journal->path,
-		    journal->db == NULL ? "no memory" : sqlite3_errmsg(journal->db));
-	sqlite3_busy_timeout(journal->db, BUSY_MS);
+		return sqlite_fail(journal->db, journal->path, code, failure);
+
 	bool fresh = false;
 	enum result result =
-	    database_check_owner(journal->db, journal->path, &owner, &fresh, failure);
+	    sqlite_check_owner(journal->db, journal->path, &owner, &fresh, failure);
 	if (result == RESULT_OK)
-		result = set_durable(journal->db, journal->path, failure);
+		result = sqlite_configure(journal->db, journal->path, &settings, failure);
 	if (result == RESULT_OK && fresh)
-		result = database_create(journal->db, journal->path, &owner, schema, failure);
+		result = sqlite_create(journal->db, journal->path, &owner, schema, failure);
 	if (result != RESULT_OK)
 		return result;
-	/* After PRAGMA wal_autocheckpoint, which has a hook of its own. */
-	sqlite3_wal_hook(journal->db, note_wal_pages, journal);
-	if (journal->checkpoint_failed)
-		sqlite3_db_config(journal->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+
+	sqlite_log_follow(&journal->log, journal->db);
+	if (journal->log.checkpoint_failed)
+		sqlite_forbid_checkpoint_on_close(journal->db);
 	result = settle_found(journal);
 	if (result == RESULT_OK)
 		result = bring_up(journal);
@@ -313,7 +267,7 @@ open_handle(struct journal *journal, struct failure *failure)
 		result = journal_probe(journal, 0);
 	if (result != RESULT_OK)
 		return failure_set(failure, result, "%s: %s", journal->path, journal->error);
-	wal_file_open(&journal->log);
+	wal_file_open(&journal->log.file);
 	return RESULT_OK;
 }
 
@@ -322,11 +276,13 @@ static enum result
 look_at_log(struct journal *journal, struct failure *failure)
 {
 	struct log_check check;
-	enum result result = log_check(journal->log.path, &check);
+	enum result result = log_check(journal->log.file.path, &check);
 	if (result != RESULT_OK)
-		return failure_set(failure, result, "%s: %s", journal->log.path, strerror(errno));
+		return failure_set(
+		    failure, result, "%s: %s", journal->log.file.path, strerror(errno));
 	journal->found.log_damaged = check.damaged;
-	journal->found.log_kept = check.damaged && log_check_keep(journal->log.path) == RESULT_OK;
+	journal->found.log_kept =
+	    check.damaged && log_check_keep(journal->log.file.path) == RESULT_OK;
 	return RESULT_OK;
 }
 
@@ -342,7 +298,7 @@ journal_new(
 	journal->last_seq = options->min_seq;
 	journal->restart_seq = options->restart_seq;
 	if (journal->path == NULL ||
-	    wal_file_init(&journal->log, options->path, PAGE_SIZE) != RESULT_OK) {
+	    sqlite_log_init(&journal->log, options->path, PAGE_SIZE) != RESULT_OK) {
 		journal_close(journal);
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
 	}
@@ -387,14 +343,14 @@ insert(struct journal *journal, const struct journal_entry *entry, uint64_t seq)
 {
 	sqlite3_bind_int64(journal->insert, 1, (sqlite3_int64)seq);
 	sqlite3_bind_int64(journal->insert, 2, entry->received_us);
-	database_bind_text(journal->insert, 3, entry->method);
-	database_bind_text(journal->insert, 4, entry->route);
-	database_bind_bytes(journal->insert, 5, entry->query);
-	database_bind_text(journal->insert, 6, entry->media_type);
-	database_bind_bytes(journal->insert, 7, entry->body);
-	database_bind_text(journal->insert, 8, entry->account);
-	database_bind_text(journal->insert, 9, entry->signature);
-	return database_run(journal->insert);
+	sqlite_bind_text(journal->insert, 3, entry->method);
+	sqlite_bind_text(journal->insert, 4, entry->route);
+	sqlite_bind_bytes(journal->insert, 5, entry->query);
+	sqlite_bind_text(journal->insert, 6, entry->media_type);
+	sqlite_bind_bytes(journal->insert, 7, entry->body);
+	sqlite_bind_text(journal->insert, 8, entry->account);
+	sqlite_bind_text(journal->insert, 9, entry->signature);
+	return sqlite_run(journal->insert);
 }
 
 /* SQLite may or may not have rolled back by itself (sqlite.org/lang_transaction.html, "Response To
@@ -403,9 +359,9 @@ static enum result
 give_up(struct journal *journal, int code)
 {
 	enum result result = note_error(journal, code);
-	journal->wal_known = false; /* it may have begun anew */
+	journal->log.known = false; /* it may have begun anew */
 	if (sqlite3_get_autocommit(journal->db) == 0)
-		database_run(journal->rollback);
+		sqlite_run(journal->rollback);
 	return result;
 }
 
@@ -414,13 +370,13 @@ journal_append(struct journal *journal, struct journal_entry *const *entries, si
 {
 	if (journal->db == NULL)
 		return note_error(journal, SQLITE_IOERR);
-	int code = database_run(journal->begin);
+	int code = sqlite_run(journal->begin);
 	for (size_t i = 0; code == SQLITE_OK && i < count; i++)
 		code = insert(journal, entries[i], journal->last_seq + 1 + i);
 	/* The promise "2xx means durable" is kept here: with synchronous=FULL, COMMIT returns after
 	 * the fsync of the log. */
 	if (code == SQLITE_OK)
-		code = database_run(journal->commit);
+		code = sqlite_run(journal->commit);
 	if (code != SQLITE_OK)
 		return give_up(journal, code);
 	for (size_t i = 0; i < count; i++)
@@ -434,15 +390,16 @@ journal_append(struct journal *journal, struct journal_entry *const *entries, si
 static int
 reserve(const struct journal *journal, size_t bytes)
 {
-	off_t start = wal_file_size(&journal->log, (size_t)journal->wal_pages);
-	off_t wanted = wal_file_size(&journal->log, bytes / PAGE_SIZE * 5 / 4 + PROBE_PAGES);
+	const struct wal_file *log = &journal->log.file;
+	off_t start = wal_file_size(log, (size_t)journal->log.pages);
+	off_t wanted = wal_file_size(log, bytes / PAGE_SIZE * 5 / 4 + PROBE_PAGES);
 	struct statvfs disk;
-	if (journal->log.fd < 0 ||
-	    fallocate(journal->log.fd, FALLOC_FL_KEEP_SIZE, start, wanted) == 0)
+
+	if (log->fd < 0 || fallocate(log->fd, FALLOC_FL_KEEP_SIZE, start, wanted) == 0)
 		return 0;
 	if (errno != EOPNOTSUPP && errno != ENOSYS)
 		return errno;
-	if (fstatvfs(journal->log.fd, &disk) != 0)
+	if (fstatvfs(log->fd, &disk) != 0)
 		return errno;
 	return (off_t)(disk.f_bavail * disk.f_frsize) < wanted ? ENOSPC : 0;
 }
@@ -453,7 +410,7 @@ journal_probe(struct journal *journal, size_t bytes)
 	if (journal->db == NULL)
 		return note_error(journal, SQLITE_IOERR);
 	sqlite3_bind_int64(journal->prove, 1, clock_wall_us());
-	int code = database_run(journal->prove);
+	int code = sqlite_run(journal->prove);
 	if (code != SQLITE_OK)
 		return give_up(journal, code);
 	int error = bytes > 0 ? reserve(journal, bytes) : 0;
@@ -487,7 +444,7 @@ journal_trim(struct journal *journal, uint64_t last_seq, int64_t before_us, size
 	sqlite3_bind_int64(journal->trim, 1, (sqlite3_int64)first);
 	sqlite3_bind_int64(journal->trim, 2, (sqlite3_int64)last);
 	sqlite3_bind_int64(journal->trim, 3, before_us);
-	code = database_run(journal->trim);
+	code = sqlite_run(journal->trim);
 	if (code != SQLITE_OK)
 		return give_up(journal, code);
 	*out_removed = (size_t)sqlite3_changes(journal->db);
@@ -500,9 +457,7 @@ static enum result
 note_checkpoint(struct journal *journal, int code)
 {
 	enum result result = note_error(journal, code == SQLITE_BUSY ? SQLITE_OK : code);
-	journal->checkpoint_failed = result == RESULT_IO && database_sync_failed(journal->db);
-	if (journal->checkpoint_failed)
-		sqlite3_db_config(journal->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	sqlite_log_note_checkpoint(&journal->log, journal->db, code);
 	return result;
 }
 
@@ -511,23 +466,16 @@ journal_checkpoint(struct journal *journal)
 {
 	if (journal->db == NULL)
 		return note_error(journal, SQLITE_IOERR);
-	if (journal->checkpoint_failed)
+	if (journal->log.checkpoint_failed)
 		return RESULT_OK;
-	return note_checkpoint(journal,
-	    sqlite3_wal_checkpoint_v2(journal->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL));
+	return note_checkpoint(journal, sqlite_checkpoint(journal->db, NULL, NULL));
 }
 
 /* The rest of the log is copied, and the file of the log cut; readers are not waited for. */
 static enum result
 empty_log(struct journal *journal)
 {
-	sqlite3_busy_timeout(journal->db, 0);
-	int code =
-	    sqlite3_wal_checkpoint_v2(journal->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-	sqlite3_busy_timeout(journal->db, BUSY_MS);
-	if (code == SQLITE_OK)
-		journal->wal_pages = 0;
-	return note_checkpoint(journal, code);
+	return note_checkpoint(journal, sqlite_log_empty(&journal->log, journal->db, 0));
 }
 
 /* Free pages in the middle of the file can be given back only if each page's owner is noted, which
@@ -536,7 +484,7 @@ static int
 free_pages(struct journal *journal, uint64_t free_bytes, bool *out_more)
 {
 	int64_t mode = 0;
-	int code = database_number(journal->db, "PRAGMA auto_vacuum", &mode);
+	int code = sqlite_number(journal->db, "PRAGMA auto_vacuum", &mode);
 	if (code != SQLITE_OK)
 		return code;
 	if (mode == 0)
@@ -558,16 +506,16 @@ journal_give_back(struct journal *journal, bool *out_more)
 	bool more = false;
 	if (journal->db == NULL)
 		return note_error(journal, SQLITE_IOERR);
-	int code = database_number(journal->db, "PRAGMA freelist_count", &free_pages_count);
+	int code = sqlite_number(journal->db, "PRAGMA freelist_count", &free_pages_count);
 	uint64_t free_bytes = (uint64_t)free_pages_count * PAGE_SIZE;
 	if (code == SQLITE_OK && free_bytes > JOURNAL_FREE_KEPT)
 		code = free_pages(journal, free_bytes, &more);
 	if (code != SQLITE_OK)
 		return give_up(journal, code);
 	*out_more = more;
-	if (more || journal->checkpoint_failed)
+	if (more || journal->log.checkpoint_failed)
 		return RESULT_OK;
-	if (wal_file_bytes(&journal->log) > JOURNAL_LOG_KEPT)
+	if (wal_file_bytes(&journal->log.file) > JOURNAL_LOG_KEPT)
 		return empty_log(journal);
 	/* The file gets shorter when the log is copied into it. */
 	return free_bytes > JOURNAL_FREE_KEPT ? journal_checkpoint(journal) : RESULT_OK;
@@ -582,20 +530,18 @@ journal_found(const struct journal *journal)
 bool
 journal_checkpoints_ended(const struct journal *journal)
 {
-	return journal->checkpoint_failed;
+	return journal->log.checkpoint_failed;
 }
 
 enum journal_place
 journal_look_at_place(struct journal *journal)
 {
-	int moved = 0;
 	struct stat now;
-	if (journal->db == NULL ||
-	    sqlite3_file_control(journal->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) != SQLITE_OK)
+	if (journal->db == NULL || !sqlite_has_moved(journal->db))
 		return JOURNAL_IN_PLACE;
-	/* SQLite counts each failure of stat as a move, also a folder that may not be searched. */
-	if (moved == 0 || stat(journal->path, &now) == 0 || errno == ENOENT || errno == ENOTDIR)
-		return moved == 0 ? JOURNAL_IN_PLACE : JOURNAL_MOVED;
+	if (stat(journal->path, &now) == 0 || errno == ENOENT || errno == ENOTDIR)
+		return JOURNAL_MOVED;
+
 	sqlite3_snprintf(
 	    sizeof journal->error, journal->error, "%s: %s", journal->path, strerror(errno));
 	return JOURNAL_UNREACHABLE;
@@ -606,25 +552,26 @@ journal_look_at_log(struct journal *journal, bool closely)
 {
 	if (journal->db == NULL)
 		return WAL_SOUND;
-	size_t pages = journal->wal_known ? (size_t)journal->wal_pages : 0;
-	enum wal_state state = wal_file_look(&journal->log, pages, closely);
+
+	enum wal_state state = sqlite_log_look(&journal->log, closely);
 	/* A checkpoint does not look at checksums: closing must not copy what the log holds now. */
 	if (state == WAL_CUT)
-		sqlite3_db_config(journal->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+		sqlite_forbid_checkpoint_on_close(journal->db);
 	return state;
 }
 
 enum result
 journal_save(struct journal *journal)
 {
-	return journal->db == NULL ? note_error(journal, SQLITE_IOERR) : settle_log(journal);
+	if (journal->db == NULL)
+		return note_error(journal, SQLITE_IOERR);
+	return settle_log(journal, SQLITE_BUSY_MS);
 }
 
 enum result
 journal_recover_alone(struct journal *journal, struct failure *failure)
 {
-	if (journal->db != NULL)
-		sqlite3_db_config(journal->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	sqlite_forbid_checkpoint_on_close(journal->db);
 	close_handle(journal);
 	return sqlite_recover_alone(journal->path, READER_WAIT_MS, failure);
 }
@@ -632,7 +579,7 @@ journal_recover_alone(struct journal *journal, struct failure *failure)
 struct journal_size
 journal_size(struct journal *journal)
 {
-	struct journal_size size = {0, (uint64_t)journal->wal_pages * PAGE_SIZE};
+	struct journal_size size = {0, sqlite_log_bytes(&journal->log)};
 	if (journal->db != NULL && sqlite3_step(journal->pages) == SQLITE_ROW)
 		size.live_bytes = (uint64_t)sqlite3_column_int64(journal->pages, 0);
 	if (journal->db != NULL)
@@ -660,6 +607,6 @@ journal_close(struct journal *journal)
 	if (journal->db != NULL)
 		close_handle(journal);
 	free(journal->path);
-	wal_file_done(&journal->log);
+	sqlite_log_done(&journal->log);
 	free(journal);
 }

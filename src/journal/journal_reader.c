@@ -1,6 +1,6 @@
 #include "dlrd/journal/journal_reader.h"
 
-#include "database.h"
+#include "dlrd/base/sqlite.h"
 
 #include <stdlib.h>
 
@@ -19,32 +19,23 @@ journal_reader_open(const char *path, struct journal_reader **out_reader, struct
 	struct journal_reader *reader = calloc(1, sizeof *reader);
 	if (reader == NULL)
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
-	int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX;
-	int code = sqlite3_open_v2(path, &reader->db, flags, NULL);
-	if (code == SQLITE_OK) {
-		sqlite3_busy_timeout(reader->db, 5000);
-		code = sqlite3_exec(reader->db,
-		    "PRAGMA query_only = ON; PRAGMA wal_autocheckpoint = 0; PRAGMA mmap_size = 0;"
-		    "PRAGMA cache_size = -1024",
-		    NULL, NULL, NULL);
-	}
+	int code = sqlite_open_to_read(path, &reader->db);
 	/* No daemon may have brought the file to this version yet. */
 	int64_t version = 0;
 	if (code == SQLITE_OK)
-		code = database_number(reader->db, "PRAGMA user_version", &version);
+		code = sqlite_number(reader->db, "PRAGMA user_version", &version);
 	if (code == SQLITE_OK)
-		code = database_prepare(
+		code = sqlite_prepare(
 		    reader->db, version == 1 ? READ("NULL") : READ("signature"), &reader->read);
 	if (code == SQLITE_OK)
-		code = database_prepare(
+		code = sqlite_prepare(
 		    reader->db, "SELECT coalesce(max(seq), 0) FROM entry", &reader->last);
 	if (code == SQLITE_OK)
-		code = database_prepare(reader->db,
+		code = sqlite_prepare(reader->db,
 		    "SELECT received_us FROM entry WHERE seq > ?1 ORDER BY seq LIMIT 1",
 		    &reader->next);
 	if (code != SQLITE_OK) {
-		enum result result = failure_set(failure, database_result(code), "%s: %s", path,
-		    reader->db == NULL ? "no memory" : sqlite3_errmsg(reader->db));
+		enum result result = sqlite_fail(reader->db, path, code, failure);
 		journal_reader_close(reader);
 		return result;
 	}
@@ -64,30 +55,29 @@ journal_reader_read(struct journal_reader *reader, uint64_t after_seq, size_t en
 		struct journal_entry entry = {
 		    .seq = (uint64_t)sqlite3_column_int64(reader->read, 0),
 		    .received_us = sqlite3_column_int64(reader->read, 1),
-		    .method = database_column(reader->read, 2),
-		    .route = database_column(reader->read, 3),
-		    .query = database_column(reader->read, 4),
-		    .media_type = database_column(reader->read, 5),
-		    .body = database_column(reader->read, 6),
-		    .account = database_column(reader->read, 7),
-		    .signature = database_column(reader->read, 8),
+		    .method = sqlite_column(reader->read, 2),
+		    .route = sqlite_column(reader->read, 3),
+		    .query = sqlite_column(reader->read, 4),
+		    .media_type = sqlite_column(reader->read, 5),
+		    .body = sqlite_column(reader->read, 6),
+		    .account = sqlite_column(reader->read, 7),
+		    .signature = sqlite_column(reader->read, 8),
 		};
 		result = on_entry(context, &entry);
 	}
 	sqlite3_reset(reader->read);
-	return result != RESULT_OK ? result : database_result(code);
+	return result != RESULT_OK ? result : sqlite_result(code);
 }
 
 enum result
 journal_reader_range(struct journal_reader *reader, uint64_t *out_first_seq, uint64_t *out_last_seq)
 {
 	int64_t first = 0, last = 0;
-	int code = database_number(reader->db, "SELECT coalesce(min(seq), 0) FROM entry", &first);
+	int code = sqlite_number(reader->db, "SELECT coalesce(min(seq), 0) FROM entry", &first);
 	if (code == SQLITE_OK)
-		code =
-		    database_number(reader->db, "SELECT coalesce(max(seq), 0) FROM entry", &last);
+		code = sqlite_number(reader->db, "SELECT coalesce(max(seq), 0) FROM entry", &last);
 	if (code != SQLITE_OK)
-		return database_result(code);
+		return sqlite_result(code);
 	*out_first_seq = (uint64_t)first;
 	*out_last_seq = (uint64_t)last;
 	return RESULT_OK;
@@ -101,13 +91,13 @@ journal_reader_tail(
 	uint64_t last = code == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(reader->last, 0) : 0;
 	sqlite3_reset(reader->last);
 	if (code != SQLITE_ROW)
-		return database_result(code);
+		return sqlite_result(code);
 	sqlite3_bind_int64(reader->next, 1, (sqlite3_int64)after_seq);
 	code = sqlite3_step(reader->next);
 	int64_t next_us = code == SQLITE_ROW ? sqlite3_column_int64(reader->next, 0) : 0;
 	sqlite3_reset(reader->next);
 	if (code != SQLITE_ROW && code != SQLITE_DONE)
-		return database_result(code);
+		return sqlite_result(code);
 	*out_last_seq = last;
 	*out_next_us = next_us;
 	return RESULT_OK;

@@ -1,7 +1,6 @@
 #include "dlrd/journal/quarantine.h"
 
 #include "dlrd/base/sqlite_recovery.h"
-#include "dlrd/base/wal_file.h"
 #include "dlrd/twilio/signature.h"
 #include "quarantine_handle.h"
 #include "quarantine_queue.h"
@@ -29,25 +28,15 @@ struct quarantine {
 	struct quarantine_handle handle;
 	struct quarantine_table table;
 	struct bucket unproven, stray;
-	int wal_pages;          /* in the log, as of the last commit */
-	int64_t age_us;         /* the clock that age is counted by, */
-	int64_t saved_us;       /* what the file knows of it, */
-	int64_t seen_us;        /* and the wall clock that it followed last */
-	bool checkpoint_failed; /* none may be tried again */
-	struct wal_file log;
+	int64_t age_us;   /* the clock that age is counted by, */
+	int64_t saved_us; /* what the file knows of it, */
+	int64_t seen_us;  /* and the wall clock that it followed last */
+	struct sqlite_log log;
 	bool log_cut; /* it is recovered with no other connection open before the next open */
 	char error[512];
 };
 
 /* --- opening --- */
-
-static int
-note_wal_pages(void *context, sqlite3 *db, const char *name, int pages)
-{
-	(void)db, (void)name;
-	((struct quarantine *)context)->wal_pages = pages;
-	return SQLITE_OK;
-}
 
 static int
 read_state(struct quarantine *quarantine)
@@ -56,9 +45,9 @@ read_state(struct quarantine *quarantine)
 	int64_t age_us = 0, seen_us = 0;
 	int code = quarantine_table_open(&quarantine->table, db);
 	if (code == SQLITE_OK)
-		code = database_number(db, "SELECT age_us FROM clock", &age_us);
+		code = sqlite_number(db, "SELECT age_us FROM clock", &age_us);
 	if (code == SQLITE_OK)
-		code = database_number(db, "SELECT seen_us FROM clock", &seen_us);
+		code = sqlite_number(db, "SELECT seen_us FROM clock", &seen_us);
 	if (code == SQLITE_OK)
 		code = sqlite3_exec(db, "UPDATE clock SET opened = opened + 1", NULL, NULL, NULL);
 	if (code != SQLITE_OK)
@@ -75,7 +64,7 @@ read_state(struct quarantine *quarantine)
 static void
 close_handle(struct quarantine *quarantine)
 {
-	wal_file_close(&quarantine->log);
+	wal_file_close(&quarantine->log.file);
 	quarantine_table_close(&quarantine->table);
 	quarantine_handle_close(&quarantine->handle);
 }
@@ -88,19 +77,17 @@ open_handle(struct quarantine *quarantine, struct failure *failure)
 	int code = SQLITE_OK;
 	enum result result = quarantine_handle_open(handle, quarantine->path, failure);
 	if (result == RESULT_OK) {
-		/* After PRAGMA wal_autocheckpoint, which has a hook of its own. */
-		sqlite3_wal_hook(handle->db, note_wal_pages, quarantine);
+		sqlite_log_follow(&quarantine->log, handle->db);
 		code = read_state(quarantine);
 	}
 	if (code != SQLITE_OK)
-		result = failure_set(failure, database_result(code), "%s: %s", quarantine->path,
-		    sqlite3_errmsg(handle->db));
-	if (result != RESULT_OK || quarantine->checkpoint_failed)
-		quarantine_handle_forbid_checkpoint(handle);
+		result = sqlite_fail(handle->db, quarantine->path, code, failure);
+	if (result != RESULT_OK || quarantine->log.checkpoint_failed)
+		sqlite_forbid_checkpoint_on_close(handle->db);
 	if (result != RESULT_OK)
 		close_handle(quarantine);
 	else
-		wal_file_open(&quarantine->log);
+		wal_file_open(&quarantine->log.file);
 	return result;
 }
 
@@ -145,7 +132,7 @@ quarantine_open(const struct quarantine_options *options, struct quarantine **ou
 	quarantine_queue_init(&quarantine->queue, &quarantine->options);
 	enum result result = RESULT_OK;
 	if (quarantine->path == NULL ||
-	    wal_file_init(&quarantine->log, options->path, QUARANTINE_PAGE_SIZE) != RESULT_OK)
+	    sqlite_log_init(&quarantine->log, options->path, QUARANTINE_PAGE_SIZE) != RESULT_OK)
 		result = failure_set(failure, RESULT_NO_MEMORY, "no memory");
 	else if (!options->open_later)
 		result = open_handle(quarantine, failure);
@@ -181,10 +168,10 @@ static enum result
 note_error(struct quarantine *quarantine, int code)
 {
 	char text[256];
-	enum result result = database_result(code);
+	enum result result = sqlite_result(code);
 	if (result == RESULT_OK)
 		return RESULT_OK;
-	database_describe(
+	sqlite_describe(
 	    quarantine->handle.db, sqlite3_system_errno(quarantine->handle.db), text, sizeof text);
 	sqlite3_snprintf(
 	    sizeof quarantine->error, quarantine->error, "%s: %s", quarantine->path, text);
@@ -192,7 +179,7 @@ note_error(struct quarantine *quarantine, int code)
 	if (sqlite3_get_autocommit(quarantine->handle.db) == 0)
 		quarantine_table_run(&quarantine->table, QUARANTINE_ROLLBACK);
 	if (result == RESULT_IO || result == RESULT_CORRUPT) {
-		quarantine_handle_forbid_checkpoint(&quarantine->handle);
+		sqlite_forbid_checkpoint_on_close(quarantine->handle.db);
 		close_handle(quarantine);
 	}
 	return result;
@@ -206,7 +193,7 @@ leave(struct quarantine *quarantine, const char *why)
 {
 	sqlite3_snprintf(sizeof quarantine->error, quarantine->error,
 	    "%s%s by another program; it is opened again", quarantine->path, why);
-	quarantine_handle_forbid_checkpoint(&quarantine->handle);
+	sqlite_forbid_checkpoint_on_close(quarantine->handle.db);
 	close_handle(quarantine);
 	return RESULT_IO;
 }
@@ -215,19 +202,17 @@ enum result
 quarantine_look(struct quarantine *quarantine)
 {
 	sqlite3 *db = quarantine->handle.db;
-	int moved = 0;
 	if (db == NULL)
 		return RESULT_OK;
-	if (sqlite3_file_control(db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved)
+
+	if (sqlite_has_moved(db))
 		return leave(quarantine, " was moved or removed");
-	switch (wal_file_look(&quarantine->log, (size_t)quarantine->wal_pages, true)) {
+	switch (sqlite_log_look(&quarantine->log, true)) {
 	case WAL_SOUND: return RESULT_OK;
 	case WAL_REMOVED:
 		/* The handle alone has it. A reader in the way is soon done. */
-		if (sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) !=
-		    SQLITE_OK)
+		if (sqlite_log_empty(&quarantine->log, db, SQLITE_BUSY_MS) != SQLITE_OK)
 			return RESULT_OK;
-		quarantine->wal_pages = 0;
 		return leave(quarantine, "-wal was removed or replaced");
 	case WAL_CUT:
 		quarantine->log_cut = true;
@@ -444,30 +429,24 @@ write_list(struct quarantine *quarantine, struct quarantine_item *list,
 
 /* --- the owner's calls --- */
 
-static uint64_t
-log_bytes(const struct quarantine *quarantine)
-{
-	return (uint64_t)quarantine->wal_pages * QUARANTINE_PAGE_SIZE;
-}
-
 enum result
 quarantine_checkpoint(struct quarantine *quarantine)
 {
 	int in_log = 0, copied = 0;
-	if (quarantine->checkpoint_failed || log_bytes(quarantine) < CHECKPOINT_BYTES)
+	struct sqlite_log *log = &quarantine->log;
+	if (log->checkpoint_failed || sqlite_log_bytes(log) < CHECKPOINT_BYTES)
 		return RESULT_OK;
 	enum result result = ensure_open(quarantine);
 	if (result != RESULT_OK)
 		return result;
-	int code = sqlite3_wal_checkpoint_v2(
-	    quarantine->handle.db, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_log, &copied);
+
+	int code = sqlite_checkpoint(quarantine->handle.db, &in_log, &copied);
 	if (code == SQLITE_BUSY)
 		return RESULT_OK;
 	/* Copied whole, the log begins anew with the next write. */
 	if (code == SQLITE_OK && in_log == copied)
-		quarantine->wal_pages = 0;
-	quarantine->checkpoint_failed =
-	    database_result(code) == RESULT_IO && database_sync_failed(quarantine->handle.db);
+		log->pages = 0;
+	sqlite_log_note_checkpoint(log, quarantine->handle.db, code);
 	return note_error(quarantine, code);
 }
 
@@ -477,10 +456,10 @@ static enum result
 check_log(struct quarantine *quarantine)
 {
 	const uint64_t most = quarantine->options.bytes_max + CHECKPOINT_BYTES;
-	if (log_bytes(quarantine) <= most)
+	if (sqlite_log_bytes(&quarantine->log) <= most)
 		return RESULT_OK;
 	enum result result = quarantine_checkpoint(quarantine);
-	if (result != RESULT_OK || log_bytes(quarantine) <= most)
+	if (result != RESULT_OK || sqlite_log_bytes(&quarantine->log) <= most)
 		return result;
 	sqlite3_snprintf(sizeof quarantine->error, quarantine->error,
 	    "%s-wal: as large as it may be, because no checkpoint gets through", quarantine->path);
@@ -605,7 +584,7 @@ struct quarantine_size
 quarantine_size(const struct quarantine *quarantine)
 {
 	struct quarantine_size size = quarantine->table.size;
-	size.log_bytes = log_bytes(quarantine);
+	size.log_bytes = sqlite_log_bytes(&quarantine->log);
 	return size;
 }
 
@@ -622,7 +601,7 @@ quarantine_close(struct quarantine *quarantine)
 		return;
 	close_handle(quarantine);
 	quarantine_queue_done(&quarantine->queue);
-	wal_file_done(&quarantine->log);
+	sqlite_log_done(&quarantine->log);
 	free(quarantine->path);
 	free(quarantine);
 }

@@ -4,7 +4,13 @@
 
 #define VERSION 4
 
-static const struct database_owner owner = {
+/* Commits need no sync: the requests were answered 403, so nothing promises that they are kept. */
+static const struct sqlite_settings settings = {.page_size = QUARANTINE_PAGE_SIZE,
+    .synced = false,
+    .cache_kib = 2048,
+    .pragmas = "PRAGMA journal_size_limit = 1048576; PRAGMA temp_store = MEMORY;"};
+
+static const struct sqlite_owner owner = {
     .name = "quarantine", .application_id = 0x646c7271 /* "dlrq" */, .version = VERSION};
 
 /* From each version to the next. */
@@ -66,44 +72,14 @@ static const char *const question_texts[QUARANTINE_QUESTION_COUNT] = {
 
 /* --- opening and closing --- */
 
-static enum result
-fail(struct quarantine_handle *handle, const char *path, int code, struct failure *failure)
-{
-	return failure_set(failure, database_result(code), "%s: %s", path,
-	    handle->db == NULL ? "no memory" : sqlite3_errmsg(handle->db));
-}
-
-static enum result
-set_up(struct quarantine_handle *handle, const char *path, struct failure *failure)
-{
-	int64_t wal = 0;
-	/* NORMAL will do: the requests were answered 403, nobody was promised that they are here.
-	 */
-	int code = sqlite3_exec(handle->db,
-	    "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
-	    "PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 1048576;"
-	    "PRAGMA secure_delete = OFF; PRAGMA mmap_size = 0; PRAGMA cache_size = -2048;"
-	    "PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF",
-	    NULL, NULL, NULL);
-	if (code == SQLITE_OK)
-		code = database_number(
-		    handle->db, "SELECT journal_mode = 'wal' FROM pragma_journal_mode", &wal);
-	if (code != SQLITE_OK)
-		return fail(handle, path, code, failure);
-	if (wal != 1)
-		return failure_set(failure, RESULT_IO,
-		    "%s: SQLite refused journal_mode=WAL; is the directory on a local disk?", path);
-	return RESULT_OK;
-}
-
 /* The version of a file that an earlier dlrd has written; 0: it is another, or not ours. */
 static int64_t
 older_version(sqlite3 *db)
 {
 	int64_t application = 0, version = 0;
-	if (database_number(db, "PRAGMA application_id", &application) != SQLITE_OK ||
-	    database_number(db, "PRAGMA user_version", &version) != SQLITE_OK)
-		return 0; /* database_check_owner says why */
+	if (sqlite_number(db, "PRAGMA application_id", &application) != SQLITE_OK ||
+	    sqlite_number(db, "PRAGMA user_version", &version) != SQLITE_OK)
+		return 0; /* sqlite_check_owner says why */
 	return application == owner.application_id && version < VERSION ? version : 0;
 }
 
@@ -117,8 +93,8 @@ migrate(sqlite3 *db)
 			steps[version - 1], (long long)version + 1);
 		code = sql == NULL ? SQLITE_NOMEM : sqlite3_exec(db, sql, NULL, NULL, NULL);
 		sqlite3_free(sql);
-		if (code != SQLITE_OK && sqlite3_get_autocommit(db) == 0)
-			sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+		if (code != SQLITE_OK)
+			sqlite_roll_back(db);
 	}
 	return code;
 }
@@ -128,75 +104,62 @@ prepare_questions(struct quarantine_handle *handle)
 {
 	int code = SQLITE_OK;
 	for (size_t i = 0; code == SQLITE_OK && i < QUARANTINE_QUESTION_COUNT; i++)
-		code = database_prepare(handle->db, question_texts[i], &handle->questions[i]);
+		code = sqlite_prepare(handle->db, question_texts[i], &handle->questions[i]);
 	return code;
 }
 
 enum result
 quarantine_handle_open(struct quarantine_handle *handle, const char *path, struct failure *failure)
 {
-	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-	int code = sqlite3_open_v2(path, &handle->db, flags, NULL);
+	int code = sqlite_open(path, NULL, &handle->db);
+	if (code == SQLITE_OK)
+		code = migrate(handle->db);
 	if (code != SQLITE_OK)
-		return fail(handle, path, code, failure);
-	sqlite3_busy_timeout(handle->db, 5000);
-	if ((code = migrate(handle->db)) != SQLITE_OK)
-		return fail(handle, path, code, failure);
+		return sqlite_fail(handle->db, path, code, failure);
+
 	bool fresh = false;
-	enum result result = database_check_owner(handle->db, path, &owner, &fresh, failure);
+	enum result result = sqlite_check_owner(handle->db, path, &owner, &fresh, failure);
 	if (result == RESULT_OK)
-		result = set_up(handle, path, failure);
+		result = sqlite_configure(handle->db, path, &settings, failure);
 	if (result == RESULT_OK && fresh)
-		result = database_create(handle->db, path, &owner, schema, failure);
-	/* Files of the first versions have none. */
-	if (result == RESULT_OK &&
-	    (code = sqlite3_exec(handle->db,
-		 "CREATE INDEX IF NOT EXISTS request_signature ON request(signature)", NULL, NULL,
-		 NULL)) != SQLITE_OK)
-		result = fail(handle, path, code, failure);
-	if (result == RESULT_OK && (code = prepare_questions(handle)) != SQLITE_OK)
-		result = fail(handle, path, code, failure);
-	return result;
+		result = sqlite_create(handle->db, path, &owner, schema, failure);
+	if (result != RESULT_OK)
+		return result;
+
+	/* Files of the first versions have no such index. */
+	code = sqlite3_exec(handle->db,
+	    "CREATE INDEX IF NOT EXISTS request_signature ON request(signature)", NULL, NULL, NULL);
+	if (code == SQLITE_OK)
+		code = prepare_questions(handle);
+	return code == SQLITE_OK ? RESULT_OK : sqlite_fail(handle->db, path, code, failure);
 }
 
 enum result
 quarantine_handle_open_to_read(
     struct quarantine_handle *handle, const char *path, struct failure *failure)
 {
-	int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX;
-	int code = sqlite3_open_v2(path, &handle->db, flags, NULL);
+	int code = sqlite_open_to_read(path, &handle->db);
 	if (code == SQLITE_CANTOPEN)
 		return failure_set(failure, RESULT_NOT_FOUND,
 		    "%s: there is no quarantine here that can be read; does [store] directory name "
 		    "the daemon's, and may this user read it?",
 		    path);
-	if (code == SQLITE_OK) {
-		sqlite3_busy_timeout(handle->db, 5000);
-		code = sqlite3_exec(handle->db,
-		    "PRAGMA query_only = ON; PRAGMA wal_autocheckpoint = 0; PRAGMA mmap_size = 0;"
-		    "PRAGMA cache_size = -1024; PRAGMA trusted_schema = OFF",
-		    NULL, NULL, NULL);
-	}
 	if (code != SQLITE_OK)
-		return fail(handle, path, code, failure);
+		return sqlite_fail(handle->db, path, code, failure);
+
 	if (older_version(handle->db) > 0)
 		return failure_set(failure, RESULT_CORRUPT,
 		    "%s: was written by an earlier dlrd; start the daemon once, which converts it",
 		    path);
 	bool fresh = false;
-	enum result result = database_check_owner(handle->db, path, &owner, &fresh, failure);
+	enum result result = sqlite_check_owner(handle->db, path, &owner, &fresh, failure);
 	if (result == RESULT_OK && fresh)
 		return failure_set(failure, RESULT_NOT_FOUND, "%s: is empty", path);
-	if (result == RESULT_OK && (code = prepare_questions(handle)) != SQLITE_OK)
-		result = fail(handle, path, code, failure);
-	return result;
-}
+	if (result != RESULT_OK)
+		return result;
 
-void
-quarantine_handle_forbid_checkpoint(struct quarantine_handle *handle)
-{
-	if (handle->db != NULL)
-		sqlite3_db_config(handle->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	code = prepare_questions(handle);
+	return code == SQLITE_OK ? RESULT_OK : sqlite_fail(handle->db, path, code, failure);
 }
 
 void
@@ -222,22 +185,22 @@ request_of(sqlite3_stmt *row)
 	    .count = (uint64_t)sqlite3_column_int64(row, 3),
 	    .proven = sqlite3_column_int(row, 4) != 0,
 	    .incoming.from_trusted_proxy = sqlite3_column_int(row, 5) != 0,
-	    .incoming.method = database_column(row, 6),
-	    .incoming.target = database_column(row, 7),
-	    .route = database_column(row, 8),
-	    .incoming.media_type = database_column(row, 9),
-	    .incoming.body = database_column(row, 10),
-	    .account = database_column(row, 11),
-	    .incoming.signature = database_column(row, 12),
-	    .incoming.host = database_column(row, 13),
-	    .incoming.forwarded_proto = database_column(row, 14),
-	    .incoming.forwarded_host = database_column(row, 15),
-	    .incoming.original_uri = database_column(row, 16),
-	    .cause = database_column(row, 17),
+	    .incoming.method = sqlite_column(row, 6),
+	    .incoming.target = sqlite_column(row, 7),
+	    .route = sqlite_column(row, 8),
+	    .incoming.media_type = sqlite_column(row, 9),
+	    .incoming.body = sqlite_column(row, 10),
+	    .account = sqlite_column(row, 11),
+	    .incoming.signature = sqlite_column(row, 12),
+	    .incoming.host = sqlite_column(row, 13),
+	    .incoming.forwarded_proto = sqlite_column(row, 14),
+	    .incoming.forwarded_host = sqlite_column(row, 15),
+	    .incoming.original_uri = sqlite_column(row, 16),
+	    .cause = sqlite_column(row, 17),
 	    .incoming.signatures = 1, /* or it is not kept */
-	    .incoming.settings = database_column(row, 18),
+	    .incoming.settings = sqlite_column(row, 18),
 	    .stray = sqlite3_column_int(row, 19) != 0,
-	    .incoming.peer = database_column(row, 20),
+	    .incoming.peer = sqlite_column(row, 20),
 	};
 }
 
@@ -321,7 +284,7 @@ quarantine_reader_each(struct quarantine_reader *reader, const struct quarantine
 	int code = SQLITE_OK;
 	enum result result =
 	    quarantine_handle_each(&reader->handle, page, on_request, context, &code);
-	return result != RESULT_OK ? result : database_result(code);
+	return result != RESULT_OK ? result : sqlite_result(code);
 }
 
 enum result
@@ -330,7 +293,7 @@ quarantine_reader_get(
 {
 	int code = SQLITE_OK;
 	enum result result = quarantine_handle_get(&reader->handle, id, on_request, context, &code);
-	return result != RESULT_OK ? result : database_result(code);
+	return result != RESULT_OK ? result : sqlite_result(code);
 }
 
 const char *

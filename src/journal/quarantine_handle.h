@@ -3,7 +3,7 @@
 #ifndef DLRD_JOURNAL_QUARANTINE_HANDLE_H
 #define DLRD_JOURNAL_QUARANTINE_HANDLE_H
 
-#include "database.h"
+#include "dlrd/base/sqlite.h"
 #include "dlrd/journal/quarantine.h"
 
 /* The file's, so that pages of its log can be counted as bytes. */
@@ -26,10 +26,6 @@ must_check enum result quarantine_handle_open(
     struct quarantine_handle *handle, const char *path, struct failure *failure);
 must_check enum result quarantine_handle_open_to_read(
     struct quarantine_handle *handle, const char *path, struct failure *failure);
-
-/* Closing the last connection is a checkpoint, which would try a failed sync again. After this it
- * is none. */
-void quarantine_handle_forbid_checkpoint(struct quarantine_handle *handle);
 
 /* As quarantine_each and quarantine_get, with SQLite's code apart. */
 must_check enum result quarantine_handle_each(struct quarantine_handle *handle,

@@ -1,6 +1,6 @@
 #include "quarantine_table.h"
 
-#include "database.h"
+#include "dlrd/base/sqlite.h"
 #include "dlrd/twilio/signature.h"
 #include "quarantine_handle.h"
 
@@ -61,19 +61,18 @@ quarantine_table_open(struct quarantine_table *table, sqlite3 *db)
 	int64_t entries = 0, proven = 0, bytes = 0, stray_entries = 0, stray_bytes = 0;
 	int code = SQLITE_OK;
 	for (size_t i = 0; code == SQLITE_OK && i < QUARANTINE_STATEMENT_COUNT; i++)
-		code = database_prepare(db, statement_texts[i], &table->statements[i]);
+		code = sqlite_prepare(db, statement_texts[i], &table->statements[i]);
 	if (code == SQLITE_OK)
-		code = database_number(db, "SELECT count(*) FROM request", &entries);
+		code = sqlite_number(db, "SELECT count(*) FROM request", &entries);
 	if (code == SQLITE_OK)
-		code =
-		    database_number(db, "SELECT count(*) FROM request WHERE proven = 1", &proven);
+		code = sqlite_number(db, "SELECT count(*) FROM request WHERE proven = 1", &proven);
 	if (code == SQLITE_OK)
-		code = database_number(db, "SELECT coalesce(sum(size), 0) FROM request", &bytes);
+		code = sqlite_number(db, "SELECT coalesce(sum(size), 0) FROM request", &bytes);
 	if (code == SQLITE_OK)
-		code = database_number(
+		code = sqlite_number(
 		    db, "SELECT count(*) FROM request WHERE stray = 1", &stray_entries);
 	if (code == SQLITE_OK)
-		code = database_number(
+		code = sqlite_number(
 		    db, "SELECT coalesce(sum(size), 0) FROM request WHERE stray = 1", &stray_bytes);
 	if (code == SQLITE_OK)
 		table->size = (struct quarantine_size){.entries = (uint64_t)entries,
@@ -96,7 +95,7 @@ quarantine_table_close(struct quarantine_table *table)
 int
 quarantine_table_run(struct quarantine_table *table, enum quarantine_statement statement)
 {
-	return database_run(table->statements[statement]);
+	return sqlite_run(table->statements[statement]);
 }
 
 /* --- rows --- */
@@ -121,7 +120,7 @@ quarantine_table_count_signature(
     struct quarantine_table *table, struct slice signature, int most, int *out_count)
 {
 	sqlite3_stmt *count = table->statements[QUARANTINE_COUNT_SIGNATURE];
-	database_bind_text(count, 1, signature);
+	sqlite_bind_text(count, 1, signature);
 	sqlite3_bind_int(count, 2, most);
 	int code = sqlite3_step(count);
 	*out_count = code == SQLITE_ROW ? sqlite3_column_int(count, 0) : 0;
@@ -154,22 +153,22 @@ quarantine_table_insert(struct quarantine_table *table, const struct quarantined
 	sqlite3_bind_int(row, 4, request->incoming.from_trusted_proxy);
 	sqlite3_bind_int64(row, 5, aged_us);
 	sqlite3_bind_int64(row, 6, (sqlite3_int64)size);
-	database_bind_text(row, 7, request->incoming.method);
-	database_bind_text(row, 8, request->route);
-	database_bind_text(row, 9, request->account);
-	database_bind_text(row, 10, request->cause);
-	database_bind_text(row, 11, request->incoming.signature);
-	database_bind_text(row, 12, request->incoming.host);
-	database_bind_text(row, 13, request->incoming.forwarded_proto);
-	database_bind_text(row, 14, request->incoming.forwarded_host);
-	database_bind_bytes(row, 15, request->incoming.original_uri);
-	database_bind_text(row, 16, request->incoming.media_type);
-	database_bind_bytes(row, 17, request->incoming.target);
-	database_bind_bytes(row, 18, request->incoming.body);
-	database_bind_text(row, 19, request->incoming.settings);
+	sqlite_bind_text(row, 7, request->incoming.method);
+	sqlite_bind_text(row, 8, request->route);
+	sqlite_bind_text(row, 9, request->account);
+	sqlite_bind_text(row, 10, request->cause);
+	sqlite_bind_text(row, 11, request->incoming.signature);
+	sqlite_bind_text(row, 12, request->incoming.host);
+	sqlite_bind_text(row, 13, request->incoming.forwarded_proto);
+	sqlite_bind_text(row, 14, request->incoming.forwarded_host);
+	sqlite_bind_bytes(row, 15, request->incoming.original_uri);
+	sqlite_bind_text(row, 16, request->incoming.media_type);
+	sqlite_bind_bytes(row, 17, request->incoming.target);
+	sqlite_bind_bytes(row, 18, request->incoming.body);
+	sqlite_bind_text(row, 19, request->incoming.settings);
 	sqlite3_bind_int(row, 20, request->stray);
-	database_bind_text(row, 21, request->incoming.peer);
-	int code = database_run(row);
+	sqlite_bind_text(row, 21, request->incoming.peer);
+	int code = sqlite_run(row);
 	if (code == SQLITE_OK) {
 		table->size.entries++;
 		table->size.proven += request->proven;
@@ -188,8 +187,8 @@ quarantine_table_repeat(struct quarantine_table *table, const struct quarantined
 	sqlite3_bind_int64(row, 1, found->id);
 	sqlite3_bind_int64(row, 2, request->incoming.arrived_us);
 	sqlite3_bind_int(row, 3, request->proven);
-	database_bind_text(row, 4, request->cause);
-	int code = database_run(row);
+	sqlite_bind_text(row, 4, request->cause);
+	int code = sqlite_run(row);
 	if (code == SQLITE_OK)
 		table->size.proven += request->proven && !found->proven;
 	return code;
@@ -302,5 +301,5 @@ quarantine_table_save_clock(struct quarantine_table *table, int64_t age_us, int6
 	sqlite3_stmt *statement = table->statements[QUARANTINE_SAVE_CLOCK];
 	sqlite3_bind_int64(statement, 1, age_us);
 	sqlite3_bind_int64(statement, 2, seen_us);
-	return database_run(statement);
+	return sqlite_run(statement);
 }

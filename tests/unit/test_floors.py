@@ -29,7 +29,8 @@ FLOORS = {
 # Header of a library, and the files (without their ending) or folders that may include it.
 DOORS = [
     (r'microhttpd\.h', ['intake/', 'api/']),
-    (r'sqlite3\.h', ['base/sqlite_recovery', 'journal/', 'store/']),
+    (r'sqlite3\.h', ['base/sqlite', 'base/sqlite_recovery', 'journal/', 'store/']),
+    (r'dlrd/base/sqlite\.h', ['base/sqlite', 'journal/', 'store/']),
     (r'sodium(/.*)?\.h', ['twilio/signature']),
     (r'nettle/.*', ['twilio/signature']),
     (r'ini\.h', ['base/ini']),
