@@ -496,7 +496,7 @@ refuse(sqlite3 *db, const char *path, int code, int64_t version, int64_t applica
     struct failure *failure)
 {
 	if (code != SQLITE_OK)
-		return failure_set(failure, sql_result(code), "%s: %s", path, sqlite3_errmsg(db));
+		return sqlite_fail(db, path, code, failure);
 	if (application != SCHEMA_APPLICATION_ID)
 		return failure_set(failure, RESULT_CORRUPT,
 		    "%s: is a database of another program; dlrd will not touch it", path);
@@ -552,7 +552,7 @@ schema_versions(
 	int64_t version = 0, application = 0;
 	int code = read_version(db, &version, &application);
 	if (code != SQLITE_OK)
-		return failure_set(failure, sql_result(code), "%s: %s", path, sqlite3_errmsg(db));
+		return sqlite_fail(db, path, code, failure);
 	*out_from = application == 0 ? STEP_COUNT : version;
 	*out_to = STEP_COUNT;
 	return RESULT_OK;
@@ -563,9 +563,7 @@ schema_create(sqlite3 *db, const char *path, int64_t version, struct failure *fa
 {
 	bool known = version >= 1 && version <= STEP_COUNT;
 	int code = take_steps(db, 0, known ? version : STEP_COUNT);
-	return code == SQLITE_OK
-		   ? RESULT_OK
-		   : failure_set(failure, sql_result(code), "%s: %s", path, sqlite3_errmsg(db));
+	return code == SQLITE_OK ? RESULT_OK : sqlite_fail(db, path, code, failure);
 }
 
 enum result
@@ -580,8 +578,7 @@ schema_bring_up(sqlite3 *db, const char *path, struct failure *failure)
 		code = take_steps(db, version, STEP_COUNT);
 	if (code == SQLITE_OK)
 		return RESULT_OK;
-	result = failure_set(failure, sql_result(code), "%s: %s", path, sqlite3_errmsg(db));
-	if (sqlite3_get_autocommit(db) == 0)
-		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	result = sqlite_fail(db, path, code, failure);
+	sqlite_roll_back(db);
 	return result;
 }

@@ -1,10 +1,8 @@
-/* sql: what the store's own files share of SQLite. No other folder includes it. */
+/* sql: SQL texts that several of the store's queries share. */
 #ifndef DLRD_STORE_SQL_H
 #define DLRD_STORE_SQL_H
 
-#include "dlrd/base/slice.h"
-
-#include <sqlite3.h>
+#include "dlrd/base/sqlite.h"
 
 /* All figures of campaign_hour or provider_hour, which is h, in the order of enum figure. */
 #define FIGURE_SUMS                                                                               \
@@ -17,7 +15,7 @@
 	"messages, sent, delivered, failed, canceled, pending, read, replied, clicked," \
 	" clicked_messages, opted_out, conflicts"
 
-/* The nickname of a row of the table provider, which is p; NULL where it has none. */
+/* The nickname of a row of the table provider, which is p; NULL if it has no nickname. */
 #define PROVIDER_NAME                                                                        \
 	"(SELECT n.name FROM provider_name n WHERE n.kind = 'sender' AND n.value = p.sender" \
 	" OR n.kind = 'service' AND n.value = p.service"                                     \
@@ -39,31 +37,15 @@
 	" JOIN provider p ON p.id = e.provider_id LEFT JOIN message em" \
 	" ON em.id = e.message_id LEFT JOIN provider mp ON mp.id = em.provider_id"
 
-/* SQLite's result code as ours. */
-enum result sql_result(int code);
-
-/* Prepares a statement that lives as long as its connection. Returns SQLite's code. */
-int sql_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **out_statement);
-
-/* Runs a statement that gives no rows and leaves it ready to run again. Returns SQLite's code. */
-int sql_run(sqlite3_stmt *statement);
-
-/* Runs sql, the first column of whose first row is a number. Untouched where there is no row. */
-int sql_number(sqlite3 *db, const char *sql, int64_t *out_number);
-
-/* Binds text that stays good until the statement is reset; absent text is NULL. */
-void sql_bind_text(sqlite3_stmt *statement, int index, struct slice text);
-
-/* The same, as bytes. */
-void sql_bind_bytes(sqlite3_stmt *statement, int index, struct slice bytes);
-
-/* The same as sql_bind_text, with absent text as an empty one. */
-void sql_bind_name(sqlite3_stmt *statement, int index, struct slice text);
-
-/* A column's number, or fallback for NULL. */
-int64_t sql_number_or(sqlite3_stmt *statement, int column, int64_t fallback);
-
-/* A column's text, good until the next step; absent for NULL. */
-struct slice sql_text(sqlite3_stmt *statement, int column);
+/* Functions of base/sqlite, under the names that the store's files use. */
+#define sql_result sqlite_result
+#define sql_prepare sqlite_prepare
+#define sql_run sqlite_run
+#define sql_number sqlite_number
+#define sql_bind_text sqlite_bind_text
+#define sql_bind_bytes sqlite_bind_bytes
+#define sql_bind_name sqlite_bind_name
+#define sql_text sqlite_column
+#define sql_number_or sqlite_column_or
 
 #endif

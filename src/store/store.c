@@ -17,7 +17,6 @@
 
 #define PAGE_SIZE 4096
 #define CACHE_KIB 16384       /* the inner pages of the SID index of ten million messages */
-#define BUSY_MS 5000          /* for a lock of another process */
 #define READER_WAIT_MS 500    /* for readers that keep the log */
 #define PROGRESS_STEPS 100000 /* of SQLite's machine, some milliseconds */
 
@@ -38,16 +37,6 @@ watch_progress(struct store *store, bool on)
 	sqlite3_progress_handler(
 	    store->db, watched ? PROGRESS_STEPS : 0, watched ? report_progress : NULL, store);
 	store->progress.done = store->progress.total = 0;
-}
-
-static int
-note_wal_pages(void *context, sqlite3 *db, const char *name, int pages)
-{
-	(void)db, (void)name;
-	struct store *store = context;
-	store->wal_pages = pages;
-	store->wal_known = true;
-	return SQLITE_OK;
 }
 
 /* "INSERT ... ON CONFLICT ... DO UPDATE" over all figures, whose values are bound from 3 on. */
@@ -104,47 +93,27 @@ prepare_all(struct store *store)
 	return code;
 }
 
-static int
-open_database(struct store *store, const char *path)
-{
-	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-	int code = sqlite3_open_v2(path, &store->db, flags, NULL);
-	if (code == SQLITE_OK)
-		sqlite3_busy_timeout(store->db, BUSY_MS);
-	return code;
-}
+/* Commits need no sync, since the journal keeps what is not yet in the synced part of the store. */
+static const struct sqlite_settings settings = {.page_size = PAGE_SIZE,
+    .synced = false,
+    .cache_kib = CACHE_KIB,
+    .pragmas = "PRAGMA foreign_keys = OFF;"};
 
-static int
-configure(struct store *store)
-{
-	char *sql = sqlite3_mprintf("PRAGMA page_size = %d; PRAGMA journal_mode = WAL;"
-				    "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0;"
-				    "PRAGMA secure_delete = OFF; PRAGMA mmap_size = 0;"
-				    "PRAGMA foreign_keys = OFF; PRAGMA cache_size = -%d;"
-				    "PRAGMA trusted_schema = OFF",
-	    PAGE_SIZE, CACHE_KIB);
-	int code = sql == NULL ? SQLITE_NOMEM : sqlite3_exec(store->db, sql, NULL, NULL, NULL);
-	sqlite3_free(sql);
-	sqlite3_wal_hook(store->db, note_wal_pages, store);
-	return code;
-}
-
-/* Whose file it is comes before anything in it is changed. */
+/* Checks the owner before anything in the file is changed. */
 static enum result
 prepare_file(struct store *store, const char *path, struct failure *failure)
 {
-	int code = open_database(store, path);
-	enum result result = sql_result(code);
-	if (code == SQLITE_OK) {
-		result = schema_check_owner(store->db, path, failure);
-		if (result != RESULT_OK)
-			return result;
-		code = configure(store);
-		result = sql_result(code);
-	}
+	int code = sqlite_open(path, NULL, &store->db);
 	if (code != SQLITE_OK)
-		return failure_set(failure, result, "%s: %s", path,
-		    store->db == NULL ? "no memory" : sqlite3_errmsg(store->db));
+		return sqlite_fail(store->db, path, code, failure);
+
+	enum result result = schema_check_owner(store->db, path, failure);
+	if (result == RESULT_OK)
+		result = sqlite_configure(store->db, path, &settings, failure);
+	if (result != RESULT_OK)
+		return result;
+
+	sqlite_log_follow(&store->log, store->db);
 	watch_progress(store, true);
 	result = schema_versions(
 	    store->db, path, &store->progress.from_version, &store->progress.to_version, failure);
@@ -228,7 +197,7 @@ store_open(const struct store_options *options, struct store **out_store, struct
 	store->policy = options->policy;
 	store->on_progress = options->on_progress;
 	store->context = options->context;
-	enum result result = wal_file_init(&store->log, options->path, PAGE_SIZE);
+	enum result result = sqlite_log_init(&store->log, options->path, PAGE_SIZE);
 	if (result != RESULT_OK) {
 		free(store);
 		return failure_set(failure, result, "no memory");
@@ -250,7 +219,7 @@ store_open(const struct store_options *options, struct store **out_store, struct
 		return result;
 	}
 	watch_progress(store, false);
-	wal_file_open(&store->log);
+	wal_file_open(&store->log.file);
 	*out_store = store;
 	return RESULT_OK;
 }
@@ -366,7 +335,7 @@ store_rollback(struct store *store)
 {
 	if (sqlite3_get_autocommit(store->db) == 0)
 		sql_run(store->rollback);
-	store->wal_known = false; /* the log may have begun anew */
+	store->log.known = false; /* the log may have begun anew */
 	batch_forget(store);
 	if (store->names != NULL)
 		names_forget(store->names);
@@ -376,12 +345,7 @@ store_rollback(struct store *store)
 static enum result
 note_checkpoint(struct store *store, int code)
 {
-	int extended = sqlite3_extended_errcode(store->db);
-	store->checkpoint_failed =
-	    sql_result(code) == RESULT_IO &&
-	    (extended == SQLITE_IOERR_FSYNC || extended == SQLITE_IOERR_DIR_FSYNC);
-	if (store->checkpoint_failed)
-		sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	sqlite_log_note_checkpoint(&store->log, store->db, code);
 	return store_note(store, sql_result(code));
 }
 
@@ -389,10 +353,9 @@ enum result
 store_checkpoint(struct store *store, uint64_t *out_synced)
 {
 	int pages = 0, copied = 0;
-	if (store->checkpoint_failed)
+	if (store->log.checkpoint_failed)
 		return RESULT_OK;
-	int code =
-	    sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages, &copied);
+	int code = sqlite_checkpoint(store->db, &pages, &copied);
 	if (code == SQLITE_BUSY)
 		return RESULT_OK;
 	/* The file is synced after the last page was copied; a reader may have kept some back. */
@@ -404,21 +367,18 @@ store_checkpoint(struct store *store, uint64_t *out_synced)
 bool
 store_checkpoints_ended(const struct store *store)
 {
-	return store->checkpoint_failed;
+	return store->log.checkpoint_failed;
 }
 
 enum store_place
 store_look(struct store *store)
 {
-	int moved = 0;
 	struct stat now;
 	const char *path = sqlite3_db_filename(store->db, "main");
-	/* SQLite counts each failure of stat as a move, also a folder that may not be searched. */
-	if (sqlite3_file_control(store->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
-	    moved != 0 && (stat(path, &now) == 0 || errno == ENOENT))
+	if (sqlite_has_moved(store->db) && (stat(path, &now) == 0 || errno == ENOENT))
 		return STORE_MOVED;
-	size_t pages = store->wal_known ? (size_t)store->wal_pages : 0;
-	switch (wal_file_look(&store->log, pages, true)) {
+
+	switch (sqlite_log_look(&store->log, true)) {
 	case WAL_SOUND: return STORE_IN_PLACE;
 	case WAL_REMOVED: return STORE_LOG_REMOVED;
 	case WAL_CUT: return STORE_LOG_CUT;
@@ -429,26 +389,20 @@ store_look(struct store *store)
 bool
 store_owns_log(const struct store *store)
 {
-	return access(store->log.path, F_OK) == 0 &&
-	       wal_file_look(&store->log, 0, false) == WAL_SOUND;
+	return access(store->log.file.path, F_OK) == 0 &&
+	       wal_file_look(&store->log.file, 0, false) == WAL_SOUND;
 }
 
 enum result
 store_save(struct store *store)
 {
-	sqlite3_busy_timeout(store->db, READER_WAIT_MS);
-	int code =
-	    sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-	sqlite3_busy_timeout(store->db, BUSY_MS);
-	if (code == SQLITE_OK)
-		store->wal_pages = 0;
-	return note_checkpoint(store, code);
+	return note_checkpoint(store, sqlite_log_empty(&store->log, store->db, READER_WAIT_MS));
 }
 
 void
 store_abandon(struct store *store)
 {
-	sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	sqlite_forbid_checkpoint_on_close(store->db);
 	store_close(store);
 }
 
@@ -461,13 +415,13 @@ store_recover_alone(const char *path, struct failure *failure)
 uint64_t
 store_log_bytes(const struct store *store)
 {
-	return wal_file_bytes(&store->log);
+	return wal_file_bytes(&store->log.file);
 }
 
 uint64_t
 store_wal_bytes(const struct store *store)
 {
-	return (uint64_t)store->wal_pages * PAGE_SIZE;
+	return sqlite_log_bytes(&store->log);
 }
 
 enum result
@@ -515,6 +469,6 @@ store_close(struct store *store)
 	deltas_done(&store->deltas);
 	free(store->touched);
 	sqlite3_close_v2(store->db);
-	wal_file_done(&store->log);
+	sqlite_log_done(&store->log);
 	free(store);
 }

@@ -6,7 +6,7 @@
 
 #include "consents.h"
 #include "deltas.h"
-#include "dlrd/base/wal_file.h"
+#include "dlrd/base/sqlite.h"
 #include "dlrd/store/store_values.h"
 #include "messages.h"
 #include "names.h"
@@ -39,10 +39,7 @@ struct store {
 	size_t touched_count, touched_capacity;
 	enum conflict_policy policy;
 	uint64_t cursor;
-	bool checkpoint_failed; /* none may be tried again */
-	struct wal_file log;
-	int wal_pages;  /* in the log, as of the last commit */
-	bool wal_known; /* nothing was written to the log since that commit */
+	struct sqlite_log log;
 	bool (*on_progress)(void *context, const struct store_progress *progress); /* or NULL */
 	void *context;
 	struct store_progress progress; /* of the long work in hand */
