@@ -1,5 +1,5 @@
-"""The units under a real systemd, as README installs them: start, stop, reload, restart under load, the
-sandbox, credentials, the watchdog, and what reaches the journal."""
+"""The units under a real systemd, as docs/getting-started.md installs them: start, stop, reload, restart
+under load, the sandbox, credentials, the watchdog, and what reaches the journal."""
 
 import json
 import os
@@ -7,6 +7,7 @@ import pathlib
 import random
 import re
 import signal
+import textwrap
 import time
 
 import pytest
@@ -51,18 +52,20 @@ def test_enable_starts_both_units_at_boot(unit):
     systemctl("disable", "dlrd")
 
 
-def test_the_installation_as_readme_describes_it(unit):
+def test_the_installation_as_the_guide_describes_it(unit):
     """Its steps, with its own lines, upon the configuration that was installed."""
     systemctl("stop", "dlrd.socket", "dlrd.service")
-    readme = (units.ROOT / "README.md").read_text()
-    block = re.search(r"add a section for your account:\n\n((?: {7}.*\n|\n)+)", readme).group(1)
+    guide = units.GUIDE.read_text()
+    block = textwrap.dedent(re.search(r"add a section for your account:\n\n +```ini\n(.*?)\n +```", guide, re.S)[1])
     public_url = re.search(r"public_url = (\S+)", block).group(1)
-    account = re.search(r"\[account .*", block, re.S).group(0).replace(" " * 7, "")
+    account = re.search(r"\[account .*", block, re.S).group(0) + "\n"
     text = pathlib.Path("/usr/share/doc/dlrd/examples/dlrd.ini").read_text()
     assert text.count("\n;public_url =\n") == 1
     CONFIG.write_text(text.replace("\n;public_url =\n", f"\npublic_url = {public_url}\n") + "\n" + account)
     TOKEN_FILE.write_text(TOKEN + "\n")
-    for command in re.findall(r"`(chmod [^`]+|dlrd check-config|systemctl enable [^`]+)`", readme):
+    commands = re.findall(r"^ +(chmod .*|dlrd check-config|systemctl enable .*)$", guide, re.M)
+    assert [command.split()[0] for command in commands] == ["chmod", "dlrd", "systemctl"]
+    for command in commands:
         found = run("sh", "-ec", command)
         assert "check-config" not in command or found.stdout + found.stderr == ""
     assert TOKEN_FILE.stat().st_mode & 0o777 == 0o600
@@ -395,7 +398,7 @@ def test_the_reason_why_it_does_not_start_is_an_error_in_the_journal(unit):
 
 
 def test_a_missing_token_file_is_a_failure_of_its_own(unit):
-    """systemd's status for it is 243/CREDENTIALS, as README says."""
+    """systemd's status for it is 243/CREDENTIALS, as the guide says."""
     TOKEN_FILE.unlink()
     systemctl("restart", "dlrd", check=False)
     assert value("ExecMainStatus") == "243"

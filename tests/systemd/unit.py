@@ -1,4 +1,4 @@
-"""dlrd as the unit runs it: installed by the words of README, started and stopped by systemctl."""
+"""dlrd as the unit runs it: installed as docs/getting-started.md says, started and stopped by systemctl."""
 
 import fcntl
 import json
@@ -39,15 +39,18 @@ def systemctl(*words, check=True):
     return run("systemctl", *words, check=check)
 
 
-def readme_commands():
-    """The line of README that installs dlrd."""
-    found = re.findall(r"^    (meson setup .*)$", (ROOT / "README.md").read_text(), re.M)
+GUIDE = ROOT / "docs" / "getting-started.md"
+
+
+def documented_command():
+    """The line of the guide that installs dlrd."""
+    found = re.findall(r"^(meson setup .*)$", GUIDE.read_text(), re.M)
     assert len(found) == 1, found
     return found[0]
 
 
 def install():
-    run("sh", "-ec", readme_commands(), cwd=ROOT)
+    run("sh", "-ec", documented_command(), cwd=ROOT)
     CONFIG.chmod(0o644)
 
 
