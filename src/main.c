@@ -3,6 +3,7 @@
 #define _DEFAULT_SOURCE
 #include "dlrd/base/sqlite_recovery.h"
 #include "dlrd/cli/cli.h"
+#include "dlrd/query/table.h"
 
 #include <fcntl.h>
 #include <locale.h>
@@ -12,15 +13,16 @@
 #include <unistd.h>
 
 static const struct cli_command *const commands[] = {&cli_serve, &cli_check_config, &cli_reload,
-    &cli_sign, &cli_verify, &cli_explain, &cli_url, &cli_simulate, &cli_stats, &cli_series,
-    &cli_errors, &cli_catalogue, &cli_events, &cli_message, &cli_replies, &cli_optouts,
-    &cli_providers, &cli_alerts, &cli_audit, &cli_rebuild, &cli_recover, &cli_gap, &cli_quarantine};
+    &cli_sign, &cli_verify, &cli_explain, &cli_url, &cli_simulate, &cli_series, &cli_errors,
+    &cli_events, &cli_message, &cli_optouts, &cli_audit, &cli_rebuild, &cli_recover, &cli_gap,
+    &cli_quarantine};
 
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
 
 static void
 print_help(FILE *out)
 {
+	const struct query *row;
 	fputs("Usage: dlrd COMMAND [OPTIONS]\n"
 	      "\n"
 	      "Receives Twilio's status callbacks and replies, stores them, and counts them.\n"
@@ -28,20 +30,26 @@ print_help(FILE *out)
 	    out);
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		fprintf(out, "  %-13s %s\n", commands[i]->name, commands[i]->summary);
+	for (size_t i = 0; (row = query_at(i)) != NULL; i++)
+		if (row->command != NULL)
+			fprintf(out, "  %-13s %s\n", row->command, row->summary);
 	fputs("\n'dlrd help COMMAND' describes a command, 'dlrd -V' prints the version. See "
 	      "dlrd(8).\n",
 	    out);
 }
 
-/* Returns NULL after reporting an unknown name. */
-static const struct cli_command *
-find_command(const char *name)
+/* Runs a command of the table above, or of the table of questions. */
+static int
+run(const char *name, int count, char **words)
 {
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		if (strcmp(name, commands[i]->name) == 0)
-			return commands[i];
+			return commands[i]->run(commands[i], count, words);
+	const struct query *row = cli_find_question(name);
+	if (row != NULL)
+		return cli_run_question(row, count, words);
 	fprintf(stderr, "dlrd: unknown command \"%s\"; 'dlrd --help' lists the commands\n", name);
-	return NULL;
+	return CLI_USAGE;
 }
 
 static bool
@@ -62,11 +70,8 @@ help(int count, char **words)
 		print_help(stdout);
 		return CLI_OK;
 	}
-	const struct cli_command *command = find_command(words[0]);
-	if (command == NULL)
-		return CLI_USAGE;
-	fputs(command->usage, stdout);
-	return CLI_OK;
+	char option[] = "--help";
+	return run(words[0], 2, (char *[]){words[0], option, NULL});
 }
 
 /* Opens /dev/null for each standard stream that is closed. Otherwise a database could be opened as
@@ -104,6 +109,5 @@ main(int count, char **words)
 		return CLI_OK;
 	}
 
-	const struct cli_command *command = find_command(words[1]);
-	return command == NULL ? CLI_USAGE : command->run(command, count - 1, words + 1);
+	return run(words[1], count - 1, words + 1);
 }

@@ -6,9 +6,6 @@
 
 #include "dlrd/api/question.h"
 
-/* GET /v1/campaigns: workspace, variant, from, to, limit, next. */
-void campaigns_list(struct question *question);
-
 /* GET /v1/campaigns/{campaign}: workspace, variant, from, to. */
 void campaigns_one(struct question *question);
 

@@ -1,14 +1,13 @@
 #include "dlrd/api/endpoints.h"
 
+#include "ask.h"
 #include "campaigns.h"
 #include "dlrd/api/optouts.h"
 #include "dlrd/api/question.h"
 #include "dlrd/api/refusals.h"
 #include "dlrd/twilio/url.h"
-#include "errors.h"
 #include "event_stream.h"
 #include "events.h"
-#include "providers.h"
 #include "series.h"
 #include "upkeep.h"
 
@@ -17,67 +16,49 @@
 #include <stdlib.h>
 
 #define QUERY_FIELDS_MAX 32
-#define SEGMENTS_MAX 4
 #define PARAMETERS_MAX 11
 #define NAME_SHOWN_MAX 64 /* bytes of a name in an error */
 
 typedef void (*answer_fn)(struct question *question);
 
-/* The first row that fits is taken. */
-static const struct endpoint {
-	const char *segments[SEGMENTS_MAX]; /* one in braces takes any segment */
-	answer_fn answer;                   /* answers GET; NULL where there is nothing to read */
-	answer_fn act;                      /* answers POST; NULL where nothing can be done */
+/* Paths that are not questions of query/table.h. The first row that fits is taken. */
+struct endpoint {
+	const char *path; /* a segment in braces takes any */
+	answer_fn answer; /* answers GET; NULL: there is nothing to read */
+	answer_fn act;    /* answers POST; NULL: nothing can be done */
 	bool needs_store;
 	bool open;  /* without the bearer token */
 	bool quick; /* answered from memory */
 	/* Of the query; any other would be a filter that does nothing, and is refused. */
 	const char *parameters[PARAMETERS_MAX];
-} endpoints[] = {
-    {{"healthz"}, upkeep_health, .open = true, .quick = true},
-    {{"readyz"}, upkeep_ready, .open = true, .quick = true},
-    {{"metrics"}, upkeep_metrics, .quick = true},
-    {{"v1", "campaigns"}, campaigns_list, .needs_store = true,
-	.parameters = {"workspace", "variant", "from", "to", "format", "limit", "next"}},
-    {{"v1", "campaigns", "{campaign}"}, campaigns_one, .needs_store = true,
+};
+
+static const struct endpoint endpoints[] = {
+    {"/healthz", upkeep_health, .open = true, .quick = true},
+    {"/readyz", upkeep_ready, .open = true, .quick = true},
+    {"/metrics", upkeep_metrics, .quick = true},
+    {"/v1/campaigns/{campaign}", campaigns_one, .needs_store = true,
 	.parameters = {"workspace", "variant", "from", "to", "format"}},
-    {{"v1", "campaigns", "{campaign}", "errors"}, campaigns_errors, .needs_store = true,
+    {"/v1/campaigns/{campaign}/errors", campaigns_errors, .needs_store = true,
 	.parameters = {"workspace", "variant", "from", "to", "format"}},
-    {{"v1", "campaigns", "{campaign}", "series"}, series_answer, .needs_store = true,
+    {"/v1/campaigns/{campaign}/series", series_answer, .needs_store = true,
 	.parameters = {"workspace", "variant", "interval", "tz", "from", "to", "format"}},
-    {{"v1", "providers"}, providers_list, .needs_store = true,
-	.parameters = {"by", "provider", "account", "service", "sender", "from", "to", "format",
-	    "limit", "next"}},
-    {{"v1", "events"}, events_list, .needs_store = true,
+    {"/v1/events", events_list, .needs_store = true,
 	.parameters = {"after", "type", "campaign", "workspace", "variant", "from", "to", "format",
 	    "limit"}},
-    {{"v1", "events", "stream"}, events_follow, .needs_store = true,
+    {"/v1/events/stream", events_follow, .needs_store = true,
 	.parameters = {"after", "type", "campaign", "workspace", "variant"}},
-    {{"v1", "events", "{seq}"}, events_one, .needs_store = true},
-    {{"v1", "messages", "{sid}"}, events_message, .needs_store = true, .parameters = {"format"}},
-    {{"v1", "replies"}, events_replies, .needs_store = true,
-	.parameters = {"campaign", "workspace", "variant", "keyword", "rule", "from", "to",
-	    "format", "limit", "next"}},
-    {{"v1", "near-misses"}, events_near_misses, .needs_store = true,
-	.parameters = {"campaign", "workspace", "from", "to", "format", "limit", "next"}},
-    {{"v1", "optouts"}, optouts_list, .needs_store = true,
-	.parameters = {"state", "scope", "at", "from", "to", "format", "limit", "next"}},
-    {{"v1", "optouts", "changes"}, optouts_changes, .needs_store = true,
-	.parameters = {"after", "format", "limit"}},
-    {{"v1", "optouts", "{number}"}, optouts_number, .needs_store = true,
-	.parameters = {"at", "format"}},
-    {{"v1", "errors"}, errors_catalogue, .needs_store = true,
-	.parameters = {"format", "limit", "next"}},
-    {{"v1", "alerts"}, errors_alerts, .needs_store = true,
-	.parameters = {"ours", "from", "to", "format", "limit", "next"}},
-    {{"v1", "signature-failures"}, refusals_failures, .parameters = {"format"}},
-    {{"v1", "quarantine"}, refusals_list, .parameters = {"format", "limit", "next"}},
-    {{"v1", "quarantine", "reverify"}, refusals_reverify, .act = refusals_ask_reverify},
-    {{"v1", "quarantine", "all", "drop"}, .act = refusals_drop_all},
-    {{"v1", "quarantine", "{id}"}, refusals_one},
-    {{"v1", "quarantine", "{id}", "drop"}, .act = refusals_drop},
-    {{"v1", "rebuild"}, upkeep_rebuild, .act = upkeep_ask_rebuild},
-    {{"v1", "openapi.json"}, upkeep_openapi},
+    {"/v1/events/{seq}", events_one, .needs_store = true},
+    {"/v1/messages/{sid}", events_message, .needs_store = true, .parameters = {"format"}},
+    {"/v1/optouts/{number}", optouts_number, .needs_store = true, .parameters = {"at", "format"}},
+    {"/v1/signature-failures", refusals_failures, .parameters = {"format"}},
+    {"/v1/quarantine", refusals_list, .parameters = {"format", "limit", "next"}},
+    {"/v1/quarantine/reverify", refusals_reverify, .act = refusals_ask_reverify},
+    {"/v1/quarantine/all/drop", .act = refusals_drop_all},
+    {"/v1/quarantine/{id}", refusals_one},
+    {"/v1/quarantine/{id}/drop", .act = refusals_drop},
+    {"/v1/rebuild", upkeep_rebuild, .act = upkeep_ask_rebuild},
+    {"/v1/openapi.json", upkeep_openapi},
 };
 
 #define ENDPOINT_COUNT (sizeof endpoints / sizeof endpoints[0])
@@ -110,67 +91,91 @@ endpoints_answer_done(struct api_answer *answer)
 	answer->rest = NULL;
 }
 
-/* Matches a raw path against an endpoint; *out_name is the segment, still escaped, that the braces
- * took. */
+/* What a path names: an endpoint or a question of the table; neither: nothing. */
+struct destination {
+	const struct endpoint *endpoint;
+	const struct query *query;
+	struct slice name; /* the segment, still escaped, that the braces took */
+};
+
 static bool
-endpoint_matches(const struct endpoint *endpoint, struct slice path, struct slice *out_name)
+path_matches(const char *described, struct slice path, struct slice *out_name)
 {
-	struct slice rest = path;
-	if (slice_take(&rest, '/').len != 0) /* what is before the first slash */
-		return false;
-	for (size_t i = 0; i < SEGMENTS_MAX && endpoint->segments[i] != NULL; i++) {
-		if (rest.ptr == NULL)
-			return false;
-		struct slice segment = slice_take(&rest, '/');
-		if (endpoint->segments[i][0] == '{')
+	struct slice known = slice_of(described), rest = path;
+	while (known.ptr != NULL && rest.ptr != NULL) {
+		struct slice wanted = slice_take(&known, '/'), segment = slice_take(&rest, '/');
+		if (slice_starts_with(wanted, SLICE("{")))
 			*out_name = segment;
-		else if (!slice_equal(segment, slice_of(endpoint->segments[i])))
+		else if (!slice_equal(wanted, segment))
 			return false;
 	}
-	return rest.ptr == NULL;
+	return known.ptr == NULL && rest.ptr == NULL;
 }
 
-static const struct endpoint *
-find_endpoint(struct slice target, struct slice *out_name)
+static struct destination
+find_route(struct slice target)
 {
+	struct destination route = {.name = SLICE_NONE};
+	struct slice path = url_path(target);
+	const struct query *query;
+	for (size_t i = 0; (query = query_at(i)) != NULL; i++)
+		if (path_matches(query->path, path, &route.name)) {
+			route.query = query;
+			return route;
+		}
 	for (size_t i = 0; i < ENDPOINT_COUNT; i++)
-		if (endpoint_matches(&endpoints[i], url_path(target), out_name))
-			return &endpoints[i];
-	return NULL;
+		if (path_matches(endpoints[i].path, path, &route.name)) {
+			route.endpoint = &endpoints[i];
+			return route;
+		}
+	return route;
+}
+
+static bool
+is_known(const struct destination *route)
+{
+	return route->endpoint != NULL || route->query != NULL;
 }
 
 bool
 endpoints_path(size_t index, struct buffer *out)
 {
-	if (index >= ENDPOINT_COUNT)
-		return false;
-	for (size_t i = 0; i < SEGMENTS_MAX && endpoints[index].segments[i] != NULL; i++)
-		buffer_appendf(out, "/%s", endpoints[index].segments[i]);
-	return true;
+	const struct query *query = NULL;
+	size_t queries = 0;
+	while ((query = query_at(queries)) != NULL && queries < index)
+		queries++;
+	const char *path = query != NULL ? query->path : NULL;
+	if (query == NULL && index - queries < ENDPOINT_COUNT)
+		path = endpoints[index - queries].path;
+	buffer_append(out, slice_of(path));
+	return query != NULL || path != NULL;
 }
 
 bool
 endpoints_is_open(struct slice target)
 {
-	struct slice name;
-	const struct endpoint *endpoint = find_endpoint(target, &name);
-	return endpoint != NULL && endpoint->open;
+	struct destination route = find_route(target);
+	return route.endpoint != NULL && route.endpoint->open;
 }
 
 bool
 endpoints_is_quick(struct slice target)
 {
-	struct slice name;
-	const struct endpoint *endpoint = find_endpoint(target, &name);
-	return endpoint != NULL && endpoint->quick;
+	struct destination route = find_route(target);
+	return route.endpoint != NULL && route.endpoint->quick;
+}
+
+static bool
+needs_store(const struct destination *route)
+{
+	return route->query != NULL || (route->endpoint != NULL && route->endpoint->needs_store);
 }
 
 bool
 endpoints_needs_store(struct slice target)
 {
-	struct slice name;
-	const struct endpoint *endpoint = find_endpoint(target, &name);
-	return endpoint != NULL && endpoint->needs_store;
+	struct destination route = find_route(target);
+	return needs_store(&route);
 }
 
 static bool
@@ -179,18 +184,22 @@ is_question(struct slice method)
 	return slice_equal(method, SLICE("GET")) || slice_equal(method, SLICE("HEAD"));
 }
 
-/* What answers the method there; NULL where nothing does. */
+/* The function that answers the method there; NULL: none does. */
 static answer_fn
-answer_of(const struct endpoint *endpoint, struct slice method)
+answer_of(const struct destination *route, struct slice method)
 {
+	bool is_post = slice_equal(method, SLICE("POST"));
+	if (route->query != NULL)
+		return is_question(method) ? ask_query : NULL;
 	if (is_question(method))
-		return endpoint->answer;
-	return slice_equal(method, SLICE("POST")) ? endpoint->act : NULL;
+		return route->endpoint->answer;
+	return is_post ? route->endpoint->act : NULL;
 }
 
 static struct api_answer
-refuse_method(const struct endpoint *endpoint)
+refuse_method(const struct destination *route)
 {
+	const struct endpoint *endpoint = route->endpoint;
 	bool acts = endpoint != NULL && endpoint->act != NULL;
 	bool tells = endpoint == NULL || endpoint->answer != NULL;
 	struct api_answer answer = endpoints_error(405, "only %s is answered here",
@@ -201,41 +210,53 @@ refuse_method(const struct endpoint *endpoint)
 	return answer;
 }
 
-static bool
-knows(const struct endpoint *endpoint, struct slice name)
+/* The name of the route's next parameter of a URL from *index on; NULL: there are no more. */
+static const char *
+next_parameter(const struct destination *route, size_t *index)
 {
-	for (size_t i = 0; i < PARAMETERS_MAX && endpoint->parameters[i] != NULL; i++)
-		if (slice_equal(name, slice_of(endpoint->parameters[i])))
+	if (route->query == NULL)
+		return *index < PARAMETERS_MAX ? route->endpoint->parameters[(*index)++] : NULL;
+	while (*index < query_parameter_count(route->query)) {
+		const struct query_parameter *parameter = &route->query->parameters[(*index)++];
+		if (!parameter->command_only)
+			return parameter->name;
+	}
+	return NULL;
+}
+
+static bool
+knows(const struct destination *route, struct slice name)
+{
+	const char *known;
+	for (size_t i = 0; (known = next_parameter(route, &i)) != NULL;)
+		if (slice_equal(name, slice_of(known)))
 			return true;
 	return false;
 }
 
 static bool
-refuse_parameter(
-    struct question *question, const struct endpoint *endpoint, size_t index, struct slice name)
+refuse_parameter(struct question *question, const struct destination *route, struct slice name)
 {
-	struct buffer path = BUFFER_EMPTY, known = BUFFER_EMPTY;
-	endpoints_path(index, &path);
-	for (size_t i = 0; i < PARAMETERS_MAX && endpoint->parameters[i] != NULL; i++)
-		buffer_appendf(
-		    &known, "%s%s", i == 0 ? "; it has " : ", ", endpoint->parameters[i]);
+	struct buffer known = BUFFER_EMPTY;
+	const char *path = route->query != NULL ? route->query->path : route->endpoint->path;
+	const char *parameter;
+	for (size_t i = 0; (parameter = next_parameter(route, &i)) != NULL;)
+		buffer_appendf(&known, "%s%s", known.len == 0 ? "; it has " : ", ", parameter);
 	if (name.len > NAME_SHOWN_MAX)
 		name.len = NAME_SHOWN_MAX;
-	question_refuse(question, 400, "%.*s has no parameter \"%.*s\"%.*s",
-	    SLICE_ARG(buffer_slice(&path)), SLICE_ARG(name), SLICE_ARG(buffer_slice(&known)));
-	buffer_done(&path);
+	question_refuse(question, 400, "%s has no parameter \"%.*s\"%.*s", path, SLICE_ARG(name),
+	    SLICE_ARG(buffer_slice(&known)));
 	buffer_done(&known);
 	return false;
 }
 
-/* Whether the endpoint knows all parameters of the query; a request that acts has none. */
+/* Whether the route knows all parameters of the query; a request that acts has none. */
 static bool
-parameters_are_known(struct question *question, const struct endpoint *endpoint)
+parameters_are_known(struct question *question, const struct destination *route)
 {
 	for (size_t i = 0; i < question->query.count; i++)
-		if (!knows(endpoint, question->query.fields[i].name))
-			return refuse_parameter(question, endpoint, (size_t)(endpoint - endpoints),
-			    question->query.fields[i].name);
+		if (!knows(route, question->query.fields[i].name))
+			return refuse_parameter(question, route, question->query.fields[i].name);
 	return true;
 }
 
@@ -282,17 +303,17 @@ answer_known(struct question *question)
 
 /* Answers what fits the table; takes question over. */
 static struct api_answer
-ask(struct question *question, const struct endpoint *endpoint)
+ask(struct question *question, const struct destination *route)
 {
 	struct slice query = url_query(question->request->target);
-	question->act = answer_of(endpoint, question->request->method);
+	question->act = answer_of(route, question->request->method);
 	if (question->act == NULL)
-		question->answer = refuse_method(endpoint);
-	else if (endpoint->needs_store && question->reader == NULL)
+		question->answer = refuse_method(route);
+	else if (needs_store(route) && question->reader == NULL)
 		question_refuse(question, 503, "the store cannot be opened");
 	else if (form_decode(&question->query, query, QUERY_FIELDS_MAX) != RESULT_OK)
 		question_refuse(question, 400, "more than %d parameters", QUERY_FIELDS_MAX);
-	else if (parameters_are_known(question, endpoint) && question_common(question))
+	else if (parameters_are_known(question, route) && question_common(question))
 		answer_known(question);
 
 	buffer_trim(&question->answer.body);
@@ -309,11 +330,10 @@ struct api_answer
 endpoints_answer(const struct endpoints_state *state, struct store_reader *reader,
     const struct api_request *request)
 {
-	struct slice name = SLICE_NONE;
-	const struct endpoint *endpoint = find_endpoint(request->target, &name);
-	if (endpoint == NULL && !is_question(request->method))
-		return refuse_method(NULL);
-	if (endpoint == NULL || name.len > QUESTION_NAME_MAX)
+	struct destination route = find_route(request->target);
+	if (!is_known(&route) && !is_question(request->method))
+		return refuse_method(&route);
+	if (!is_known(&route) || route.name.len > QUESTION_NAME_MAX)
 		return endpoints_error(404, "there is nothing at this path");
 	struct question *question = calloc(1, sizeof *question);
 	if (question == NULL)
@@ -321,9 +341,10 @@ endpoints_answer(const struct endpoints_state *state, struct store_reader *reade
 	question->state = state;
 	question->request = request;
 	question->reader = reader;
-	question->name = form_unescape(name, question->name_bytes);
+	question->name = form_unescape(route.name, question->name_bytes);
+	question->row = route.query;
 	question->answer = (struct api_answer){.status = 200, .media_type = "application/json"};
-	return ask(question, endpoint);
+	return ask(question, &route);
 }
 
 enum result

@@ -1,7 +1,6 @@
 #include "event_stream.h"
 
 #include "dlrd/api/report.h"
-#include "dlrd/api/report_text.h"
 
 #include <stdlib.h>
 

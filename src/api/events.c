@@ -1,6 +1,6 @@
 #include "events.h"
+#include "dlrd/api/report.h"
 
-#include "dlrd/api/report_text.h"
 #include "dlrd/base/clock.h"
 #include "event_stream.h"
 #include "list.h"
@@ -25,10 +25,9 @@ add_receipt(void *context, const struct event_row *row)
 static bool
 read_filter(struct question *question, struct event_filter *out_filter)
 {
-	static const char *const types[] = {"Sent", "Delivered", "Failed", "Read", "Replied",
-	    "Clicked", "Progress", "Unrecognised", NULL};
 	size_t type;
-	if (!question_choice(question, "type", types, 0, &type))
+	if (!question_choice(question, "type",
+		"Sent|Delivered|Failed|Read|Replied|Clicked|Progress|Unrecognised", 0, &type))
 		return false;
 	*out_filter = (struct event_filter){.type = question_text(question, "type"),
 	    .campaign = question_text(question, "campaign"),
@@ -191,85 +190,4 @@ events_message(struct question *question)
 		question_refuse(question, 404, "no message \"%.*s\"", SLICE_ARG(question->name));
 	else
 		list_end(&list, NULL, result);
-}
-
-/* --- replies --- */
-
-static void
-add_reply(void *context, const struct event_row *row)
-{
-	struct report_row cells = report_reply_row(row);
-	list_add(context, &cells, row->place);
-}
-
-/* Puts how many replies belong to no campaign; null where only those of one are asked for. */
-static enum result
-put_unattributed(
-    struct question *question, const struct reply_filter *filter, struct json_t *object)
-{
-	int64_t count = 0;
-	if (filter->workspace.ptr != NULL || filter->campaign.ptr != NULL ||
-	    filter->variant.ptr != NULL) {
-		json_put_null(object, "unattributed");
-		return RESULT_OK;
-	}
-	enum result result =
-	    store_count_unattributed(question->reader, filter->from_us, filter->to_us, &count);
-	json_put_int(object, "unattributed", count);
-	return result;
-}
-
-void
-events_replies(struct question *question)
-{
-	static const char *const rules[] = {"none", "original", "tags", "latest", "late", NULL};
-	struct list list = {.question = question,
-	    .report = &report_replies,
-	    .limit = question_limit(question, false)};
-	struct reply_filter filter = {.workspace = question_text(question, "workspace"),
-	    .campaign = question_text(question, "campaign"),
-	    .variant = question_text(question, "variant"),
-	    .keyword = question_text(question, "keyword"),
-	    .rule = question_text(question, "rule"),
-	    .from_us = question->from_us,
-	    .to_us = question->to_us};
-	size_t rule;
-	if (!question_choice(question, "rule", rules, 0, &rule) ||
-	    !list_place(question, "next", INT64_MAX, &filter.after))
-		return;
-	filter.limit = list_rows(&list);
-	list_begin(&list, NULL);
-	enum result result = store_read_replies(question->reader, &filter, add_reply, &list);
-	struct json_t *object = json_new_object();
-	if (result == RESULT_OK && !list.full && !question->csv)
-		result = put_unattributed(question, &filter, object);
-	list_next(&list, object);
-	list_end(&list, object, result);
-}
-
-static void
-add_near_miss(void *context, const struct event_row *row)
-{
-	struct report_row cells = report_near_miss_row(row);
-	list_add(context, &cells, row->place);
-}
-
-void
-events_near_misses(struct question *question)
-{
-	struct list list = {.question = question,
-	    .report = &report_near_misses,
-	    .limit = question_limit(question, false)};
-	int64_t after;
-	if (!list_place(question, "next", INT64_MAX, &after))
-		return;
-	const struct near_miss_filter filter = {.after_seq = (uint64_t)after,
-	    .workspace = question_text(question, "workspace"),
-	    .campaign = question_text(question, "campaign"),
-	    .from_us = question->from_us,
-	    .to_us = question->to_us,
-	    .limit = list_rows(&list)};
-	list_begin(&list, NULL);
-	list_end_page(
-	    &list, store_read_near_misses(question->reader, &filter, add_near_miss, &list));
 }

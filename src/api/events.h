@@ -19,10 +19,4 @@ void events_one(struct question *question);
 /* GET /v1/messages/{sid}. */
 void events_message(struct question *question);
 
-/* GET /v1/replies: campaign, workspace, variant, keyword, rule, from, to, limit, next. */
-void events_replies(struct question *question);
-
-/* GET /v1/near-misses: campaign, workspace, from, to, limit, next. */
-void events_near_misses(struct question *question);
-
 #endif

@@ -1,7 +1,5 @@
 #include "list.h"
 
-#include "dlrd/api/report_text.h"
-
 #include <stdio.h>
 
 /* Rows to ask for at first, and at most. Rows beyond the page's bytes are read in vain, so later

@@ -1,63 +1,9 @@
 #include "dlrd/api/optouts.h"
+#include "dlrd/api/report.h"
 
-#include "dlrd/api/report_text.h"
 #include "list.h"
 
 #include <stdio.h>
-
-static void
-add_optout(void *context, const struct consent_row *row)
-{
-	struct report_row cells = report_optout_row(row);
-	list_add(context, &cells, row->seq);
-}
-
-void
-optouts_list(struct question *question)
-{
-	static const char *const states[] = {"out", "in", "any", NULL};
-	struct list list = {.question = question,
-	    .report = &report_optouts,
-	    .limit = question_limit(question, false)};
-	struct optout_filter filter = {.scope = question_text(question, "scope"),
-	    .from_us = question->from_us,
-	    .to_us = question->to_us};
-	size_t state;
-	if (!question_choice(question, "state", states, 0, &state) ||
-	    !question_time(question, "at", &filter.at_us) ||
-	    !list_place(question, "next", INT64_MAX, &filter.after_seq))
-		return;
-	filter.limit = list_rows(&list);
-	if (state < 2)
-		filter.state = slice_of(states[state]);
-	list_begin(&list, NULL);
-	list_end_page(&list, store_read_optouts(question->reader, &filter, add_optout, &list));
-}
-
-static void
-add_change(void *context, const struct consent_row *row)
-{
-	struct report_row cells = report_consent_change_row(row);
-	list_add(context, &cells, row->seq);
-}
-
-void
-optouts_changes(struct question *question)
-{
-	struct list list = {.question = question,
-	    .report = &report_consent_changes,
-	    .limit = (size_t)question->limit,
-	    .follows = true};
-	int64_t after;
-	if (!list_place(question, "after", INT64_MAX, &after))
-		return;
-	list_begin(&list, NULL);
-	enum result result = store_read_consent_changes(
-	    question->reader, after, list_rows(&list), add_change, &list);
-	struct json_t *object = json_new_object();
-	json_put_int(object, "next", question->progress.place);
-	list_end(&list, object, result);
-}
 
 /* --- one number --- */
 

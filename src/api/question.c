@@ -83,42 +83,45 @@ question_time(struct question *question, const char *name, int64_t *out_us)
 
 /* "a, b or c". */
 static void
-append_choices(const char *const choices[], struct buffer *out)
+append_choices(const char *words, struct buffer *out)
 {
-	for (size_t i = 0; choices[i] != NULL; i++) {
-		const char *before = i == 0 ? "" : choices[i + 1] == NULL ? " or " : ", ";
-		buffer_appendf(out, "%s%s", before, choices[i]);
+	struct slice rest = slice_of(words);
+	bool is_first = true;
+	while (rest.ptr != NULL) {
+		struct slice word = slice_take(&rest, '|');
+		const char *before = is_first ? "" : rest.ptr == NULL ? " or " : ", ";
+		buffer_appendf(out, "%s%.*s", before, SLICE_ARG(word));
+		is_first = false;
 	}
 }
 
 bool
-question_choice(struct question *question, const char *name, const char *const choices[],
-    size_t fallback, size_t *out_choice)
+question_choice(struct question *question, const char *name, const char *words, size_t fallback,
+    size_t *out_choice)
 {
-	struct slice text = question_text(question, name);
-	size_t choice = fallback;
-	if (text.ptr != NULL)
-		for (choice = 0; choices[choice] != NULL; choice++)
-			if (slice_equal(text, slice_of(choices[choice])))
-				break;
-	if (text.ptr != NULL && choices[choice] == NULL) {
-		struct buffer words = BUFFER_EMPTY;
-		append_choices(choices, &words);
-		question_refuse(
-		    question, 400, "%s must be %.*s", name, SLICE_ARG(buffer_slice(&words)));
-		buffer_done(&words);
-		return false;
+	struct slice text = question_text(question, name), rest = slice_of(words);
+	if (text.ptr == NULL) {
+		*out_choice = fallback;
+		return true;
 	}
-	*out_choice = choice;
-	return true;
+	for (size_t i = 0; rest.ptr != NULL; i++)
+		if (slice_equal(slice_take(&rest, '|'), text)) {
+			*out_choice = i;
+			return true;
+		}
+
+	struct buffer choices = BUFFER_EMPTY;
+	append_choices(words, &choices);
+	question_refuse(question, 400, "%s must be %.*s", name, SLICE_ARG(buffer_slice(&choices)));
+	buffer_done(&choices);
+	return false;
 }
 
 bool
 question_common(struct question *question)
 {
-	static const char *const formats[] = {"json", "csv", NULL};
 	size_t format = 0;
-	bool fine = question_choice(question, "format", formats, 0, &format) &&
+	bool fine = question_choice(question, "format", "json|csv", 0, &format) &&
 		    question_number(question, "limit", ENDPOINTS_LIMIT_DEFAULT, 1,
 			ENDPOINTS_LIMIT_MAX, &question->limit) &&
 		    question_time(question, "from", &question->from_us) &&

@@ -1,6 +1,6 @@
 #include "dlrd/api/refusals.h"
+#include "dlrd/api/report.h"
 
-#include "dlrd/api/report_text.h"
 #include "list.h"
 
 /* --- why --- */

@@ -5,78 +5,59 @@
 
 #include <string.h>
 
-const struct report report_campaigns = {"campaigns", 26,
-    {"workspace", "campaign", "messages", "sent", "delivered", "failed", "read", "replied",
-	"clicked", "opted_out", "pending", "delivery_rate", "first", "last", "canceled",
-	"conflicts", "duplicates", "clicked_messages", "click_rate", "delivery_rate_low",
-	"delivery_rate_high", "pending_under_1h", "pending_under_6h", "pending_under_24h",
-	"pending_under_72h", "pending_older"},
-    "pending_", "pending_ages"};
-
-#define ERROR_COLUMNS                                                                      \
-	"code", "name", "kind", "permanence", "action", "count", "share", "first", "last", \
-	    "recent", "previous", "trend", "samples"
+#define ERROR_COLUMNS                                                                              \
+	{"code"}, {"name"}, {"kind"}, {"permanence"}, {"action"}, {"count"}, {"share"}, {"first"}, \
+	    {"last"}, {"recent"}, {"previous"}, {"trend"},                                         \
+	{                                                                                          \
+		"samples"                                                                          \
+	}
 
 const struct report report_errors = {"errors", 13, {ERROR_COLUMNS}};
 
-const struct report report_all_errors = {"errors", 15, {"workspace", "campaign", ERROR_COLUMNS}};
+const struct report report_all_errors = {
+    "errors", 15, {{"workspace"}, {"campaign"}, ERROR_COLUMNS}};
 
 const struct report report_series = {"points", 13,
-    {"time", "messages", "sent", "delivered", "failed", "read", "replied", "clicked", "opted_out",
-	"pending", "canceled", "conflicts", "clicked_messages"}};
+    {{"time"}, {"messages"}, {"sent"}, {"delivered"}, {"failed"}, {"read"}, {"replied"},
+	{"clicked"}, {"opted_out"}, {"pending"}, {"canceled"}, {"conflicts"},
+	{"clicked_messages"}}};
 
-const struct report report_providers = {"providers", 21,
-    {"provider", "kind", "account", "service", "sender", "messages", "sent", "delivered", "failed",
-	"read", "replied", "clicked", "opted_out", "pending", "delivery_rate", "delivery_rate_low",
-	"delivery_rate_high", "canceled", "conflicts", "clicked_messages", "click_rate"}};
-
-#define EVENT_COLUMNS                                                                              \
-	"seq", "time", "type", "workspace", "campaign", "variant", "account", "message", "status", \
-	    "error_code", "from", "to", "service", "body", "keyword"
+#define EVENT_COLUMNS                                                                         \
+	{"seq"}, {"time"}, {"type"}, {"workspace"}, {"campaign"}, {"variant"}, {"account"},   \
+	    {"message"}, {"status"}, {"error_code"}, {"from"}, {"to"}, {"service"}, {"body"}, \
+	{                                                                                     \
+		"keyword"                                                                     \
+	}
 
 const struct report report_events = {"events", 15, {EVENT_COLUMNS}};
 
 const struct report report_receipts = {"receipts", 28,
-    {EVENT_COLUMNS, "done_date", "parameters", "raw_query", "raw_body", "stream", "link",
-	"occurred", "near_miss", "consent", "cause", "rule", "candidates", "answers"}};
+    {EVENT_COLUMNS, {"done_date"}, {"parameters"}, {"raw_query"}, {"raw_body"}, {"stream"},
+	{"link"}, {"occurred"}, {"near_miss"}, {"consent"}, {"cause"}, {"rule"}, {"candidates"},
+	{"answers"}}};
 
-const struct report report_replies = {"replies", 15,
-    {"seq", "time", "workspace", "campaign", "variant", "account", "message", "from", "to",
-	"service", "body", "keyword", "rule", "candidates", "answers"}};
+const struct report report_scopes = {
+    "scopes", 5, {{"scope"}, {"state"}, {"since"}, {"cause"}, {"message"}}};
 
-const struct report report_near_misses = {"near_misses", 9,
-    {"seq", "time", "number", "to", "service", "message", "body", "near_miss", "state"}};
-
-const struct report report_optouts = {"optouts", 8,
-    {"number", "scope", "state", "since", "cause", "message", "workspace", "campaign"}};
-
-const struct report report_scopes = {"scopes", 5, {"scope", "state", "since", "cause", "message"}};
-
-const struct report report_history = {
-    "history", 8, {"time", "state", "cause", "scope", "message", "changed", "body", "seq"}};
-
-const struct report report_consent_changes = {"changes", 9,
-    {"seq", "time", "number", "scope", "state", "cause", "message", "workspace", "campaign"}};
-
-const struct report report_alerts = {"alerts", 15,
-    {"seq", "time", "sid", "level", "account", "error_code", "name", "action", "ours", "resource",
-	"request_url", "method", "response_status", "text", "occurred"}};
-
-const struct report report_catalogue = {
-    "errors", 5, {"code", "name", "kind", "permanence", "action"}};
+const struct report report_history = {"history", 8,
+    {{"time"}, {"state"}, {"cause"}, {"scope"}, {"message"}, {"changed"}, {"body"}, {"seq"}}};
 
 const struct report report_signature_failures = {"failures", 9,
-    {"route", "account", "causes", "proven", "url", "advice", "count", "first", "last"}};
+    {{"route"}, {"account"}, {"causes"}, {"proven"}, {"url"}, {"advice"}, {"count"}, {"first"},
+	{"last"}}};
 
-#define QUARANTINE_COLUMNS                                                                         \
-	"id", "first", "last", "count", "method", "target", "route", "account", "cause", "proven", \
-	    "media_type", "bytes"
+#define QUARANTINE_COLUMNS                                                                      \
+	{"id"}, {"first"}, {"last"}, {"count"}, {"method"}, {"target"}, {"route"}, {"account"}, \
+	    {"cause"}, {"proven"}, {"media_type"},                                              \
+	{                                                                                       \
+		"bytes"                                                                         \
+	}
 
 const struct report report_quarantine = {"quarantine", 12, {QUARANTINE_COLUMNS}};
 
 const struct report report_quarantined = {"quarantine", 19,
-    {QUARANTINE_COLUMNS, "signature", "host", "forwarded_proto", "forwarded_host", "original_uri",
-	"body", "request"}};
+    {QUARANTINE_COLUMNS, {"signature"}, {"host"}, {"forwarded_proto"}, {"forwarded_host"},
+	{"original_uri"}, {"body"}, {"request"}}};
 
 static struct cell
 text(struct slice value)
@@ -132,47 +113,6 @@ put_first_figures(struct cell *cell, const int64_t figures[FIGURE_COUNT])
 	return cell;
 }
 
-static struct cell
-delivery_rate(const int64_t figures[FIGURE_COUNT])
-{
-	return ratio(figures[FIGURE_DELIVERED], figures[FIGURE_DELIVERED] + figures[FIGURE_FAILED]);
-}
-
-/* The rate as it would be if all that is pending failed, or if good of it were delivered. */
-static struct cell
-delivery_rate_with(const int64_t figures[FIGURE_COUNT], int64_t good)
-{
-	return ratio(figures[FIGURE_DELIVERED] + good,
-	    figures[FIGURE_DELIVERED] + figures[FIGURE_FAILED] + figures[FIGURE_PENDING]);
-}
-
-static struct cell
-click_rate(const int64_t figures[FIGURE_COUNT])
-{
-	return ratio(figures[FIGURE_CLICKED_MESSAGES], figures[FIGURE_DELIVERED]);
-}
-
-struct report_row
-report_campaign_row(const struct campaign_row *row)
-{
-	const int64_t *figures = row->figures;
-	struct report_row out = {{text(row->workspace), text(row->campaign)}};
-	struct cell *cell = put_first_figures(&out.cells[2], figures);
-	*cell++ = delivery_rate(figures);
-	*cell++ = time_cell(row->first_us);
-	*cell++ = time_cell(row->last_us);
-	*cell++ = integer(figures[FIGURE_CANCELED]);
-	*cell++ = integer(figures[FIGURE_CONFLICTS]);
-	*cell++ = integer(row->duplicates);
-	*cell++ = integer(figures[FIGURE_CLICKED_MESSAGES]);
-	*cell++ = click_rate(figures);
-	*cell++ = delivery_rate_with(figures, 0);
-	*cell++ = delivery_rate_with(figures, figures[FIGURE_PENDING]);
-	for (size_t i = 0; i < PENDING_AGE_COUNT; i++)
-		*cell++ = integer(row->pending_ages[i]);
-	return out;
-}
-
 struct report_row
 report_point_row(int64_t time_us, const int64_t figures[FIGURE_COUNT])
 {
@@ -181,25 +121,6 @@ report_point_row(int64_t time_us, const int64_t figures[FIGURE_COUNT])
 	*cell++ = integer(figures[FIGURE_CANCELED]);
 	*cell++ = integer(figures[FIGURE_CONFLICTS]);
 	*cell++ = integer(figures[FIGURE_CLICKED_MESSAGES]);
-	return out;
-}
-
-struct report_row
-report_provider_row(const struct provider_row *row)
-{
-	const int64_t *figures = row->figures;
-	enum address_kind kind = address_kind_of_sender(row->sender, row->service);
-	struct report_row out = {
-	    {text(row->name), text(kind == ADDRESS_NONE ? SLICE_NONE : address_kind_name(kind)),
-		text(row->account), text(row->service), text(row->sender)}};
-	struct cell *cell = put_first_figures(&out.cells[5], figures);
-	*cell++ = delivery_rate(figures);
-	*cell++ = delivery_rate_with(figures, 0);
-	*cell++ = delivery_rate_with(figures, figures[FIGURE_PENDING]);
-	*cell++ = integer(figures[FIGURE_CANCELED]);
-	*cell++ = integer(figures[FIGURE_CONFLICTS]);
-	*cell++ = integer(figures[FIGURE_CLICKED_MESSAGES]);
-	*cell++ = click_rate(figures);
 	return out;
 }
 
@@ -280,36 +201,6 @@ report_receipt_row(const struct event_row *row)
 	return out;
 }
 
-struct report_row
-report_reply_row(const struct event_row *row)
-{
-	const struct event *event = &row->event;
-	return (struct report_row){{integer((int64_t)row->seq), time_cell(event->time_us),
-	    text(event->workspace), text(event->campaign), text(event->variant),
-	    text(event->account), text(event->message), text(event->from), text(event->to),
-	    text(event->service), text(event->body), text(event->keyword), text(row->rule),
-	    candidates(row), text(row->answers)}};
-}
-
-struct report_row
-report_near_miss_row(const struct event_row *row)
-{
-	const struct event *event = &row->event;
-	return (struct report_row){{integer((int64_t)row->seq), time_cell(event->time_us),
-	    text(event->from), text(event->to), text(event->service), text(event->message),
-	    text(event->body), text(event->near_miss), text(row->consent_state)}};
-}
-
-struct report_row
-report_alert_row(const struct alert_row *row)
-{
-	return (struct report_row){
-	    {integer(row->seq), time_cell(row->time_us), text(row->sid), text(row->level),
-		text(row->account), code_cell(row->error_code), text(row->name), text(row->action),
-		boolean(row->ours), text(row->resource), text(row->request_url), text(row->method),
-		code_cell(row->response_status), text(row->text), text(row->occurred)}};
-}
-
 /* --- the opt-out ledger --- */
 
 struct report_row
@@ -333,21 +224,6 @@ report_history_row(const struct consent_row *row)
 	return (struct report_row){{time_cell(row->time_us), text(row->state), text(row->cause),
 	    text(row->scope), text(row->message), boolean(row->changed), text(row->body),
 	    integer(row->event_seq)}};
-}
-
-struct report_row
-report_consent_change_row(const struct consent_row *row)
-{
-	return (struct report_row){{integer(row->seq), time_cell(row->time_us), text(row->number),
-	    text(row->scope), text(row->state), text(row->cause), text(row->message),
-	    text(row->workspace), text(row->campaign)}};
-}
-
-struct report_row
-report_catalogue_row(const struct catalogue_row *row)
-{
-	return (struct report_row){{integer(row->code), text(row->name), text(row->kind),
-	    text(row->permanence), text(row->action)}};
 }
 
 /* --- what was refused --- */

@@ -51,7 +51,7 @@ open_course(struct question *question, struct slice zone, struct course *out_cou
 {
 	size_t interval;
 	struct failure failure;
-	if (!question_choice(question, "interval", intervals, COURSE_HOUR, &interval))
+	if (!question_choice(question, "interval", "hour|day", COURSE_HOUR, &interval))
 		return false;
 	enum result result =
 	    course_open((enum course_interval)interval, zone, out_course, &failure);

@@ -1,6 +1,8 @@
 #include "upkeep.h"
+#include "dlrd/query/openapi.h"
 
-/* src/api/openapi.json, put in by scripts/embed.py. */
+/* src/api/openapi.json, the part of the description that is written by hand; embedded by
+ * scripts/embed.py. */
 extern const char built_in_openapi[];
 extern const size_t built_in_openapi_size;
 
@@ -130,6 +132,6 @@ upkeep_ask_rebuild(struct question *question)
 void
 upkeep_openapi(struct question *question)
 {
-	buffer_append(
-	    &question->answer.body, (struct slice){built_in_openapi, built_in_openapi_size});
+	query_openapi(
+	    (struct slice){built_in_openapi, built_in_openapi_size}, &question->answer.body);
 }

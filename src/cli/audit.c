@@ -30,7 +30,7 @@ tell(void *context, const char *line)
 /* Entries that are missing are not in the store, so the store cannot know that its figures lack
  * them. */
 static enum result
-tell_gaps(const struct cli_command *command, const struct query *query, struct telling *telling,
+tell_gaps(const struct cli_command *command, const struct cli_query *query, struct telling *telling,
     struct audit *audit)
 {
 	char directory[4096];
@@ -103,7 +103,7 @@ print_text(const struct audit *audit)
 static int
 run(const struct cli_command *command, int count, char **words)
 {
-	struct query query = {0};
+	struct cli_query query = {0};
 	const struct cli_option options[] = {QUERY_OPTIONS(query)};
 	struct audit audit;
 	enum conflict_policy policy;

@@ -1,4 +1,5 @@
-#include "dlrd/api/report_text.h"
+#include "dlrd/api/report.h"
+#include "dlrd/query/ask.h"
 #include "query.h"
 
 #include <stdio.h>
@@ -7,6 +8,12 @@
 
 static const char *const table_columns[] = {
     "code", "name", "kind", "permanence", "action", "count", "share", "recent", NULL};
+
+/* What the command line said. */
+struct wanted {
+	struct slice workspace, campaign, variant;
+	int64_t from_us, to_us;
+};
 
 /* The campaigns to show, read before their errors are. */
 struct chosen {
@@ -19,11 +26,20 @@ struct chosen {
 	bool failed;
 };
 
+static char *
+copy_cell(struct report_row *row, const char *name)
+{
+	struct slice text = report_cell(&query_find("/v1/campaigns")->report, row, name)->text;
+	return strndup(text.ptr, text.len);
+}
+
 static void
-choose(void *context, const struct campaign_row *row)
+choose(void *context, const struct report_row *row, int64_t id)
 {
 	struct chosen *chosen = context;
-	if (chosen->all && row->figures[FIGURE_FAILED] == 0)
+	struct report_row copy = *row;
+	int64_t failed = report_cell(&query_find("/v1/campaigns")->report, &copy, "failed")->number;
+	if (chosen->all && failed == 0)
 		return;
 	void *more = realloc(chosen->items, (chosen->count + 1) * sizeof *chosen->items);
 	if (more == NULL) {
@@ -31,10 +47,10 @@ choose(void *context, const struct campaign_row *row)
 		return;
 	}
 	chosen->items = more;
-	chosen->items[chosen->count].id = row->id;
-	chosen->items[chosen->count].failed = row->figures[FIGURE_FAILED];
-	chosen->items[chosen->count].workspace = strndup(row->workspace.ptr, row->workspace.len);
-	chosen->items[chosen->count].campaign = strndup(row->campaign.ptr, row->campaign.len);
+	chosen->items[chosen->count].id = id;
+	chosen->items[chosen->count].failed = failed;
+	chosen->items[chosen->count].workspace = copy_cell(&copy, "workspace");
+	chosen->items[chosen->count].campaign = copy_cell(&copy, "campaign");
 	chosen->count++;
 }
 
@@ -80,7 +96,8 @@ print_heading(const struct adding *adding, bool first)
 /* One campaign: a table with its heading, a JSON object as the api's, or CSV with the columns of
  * all campaigns. */
 static enum result
-show_one(struct query *query, const struct chosen *chosen, size_t i, struct error_filter *filter)
+show_one(
+    struct cli_query *query, const struct chosen *chosen, size_t i, struct error_filter *filter)
 {
 	bool named = query->format == OUTPUT_CSV;
 	struct adding adding = {.output = output_new(query->format,
@@ -100,7 +117,7 @@ show_one(struct query *query, const struct chosen *chosen, size_t i, struct erro
 
 /* Several campaigns in one JSON value or one CSV table, with the campaign's names in each row. */
 static enum result
-show_list(struct query *query, const struct chosen *chosen, struct error_filter *filter)
+show_list(struct cli_query *query, const struct chosen *chosen, struct error_filter *filter)
 {
 	struct adding adding = {
 	    .output = output_new(query->format, &report_all_errors, NULL), .named = true};
@@ -117,7 +134,7 @@ show_list(struct query *query, const struct chosen *chosen, struct error_filter 
 }
 
 static enum result
-show_chosen(struct query *query, const struct campaign_filter *campaigns, struct chosen *chosen)
+show_chosen(struct cli_query *query, const struct wanted *campaigns, struct chosen *chosen)
 {
 	struct error_filter filter =
 	    report_error_filter(0, campaigns->variant, campaigns->from_us, campaigns->to_us);
@@ -131,11 +148,17 @@ show_chosen(struct query *query, const struct campaign_filter *campaigns, struct
 }
 
 static int
-show_all(
-    struct query *query, const struct cli_command *command, const struct campaign_filter *filter)
+show_all(struct cli_query *query, const struct cli_command *command, const struct wanted *filter)
 {
 	struct chosen chosen = {.all = filter->campaign.ptr == NULL};
-	enum result result = store_read_campaigns(query->reader, filter, choose, &chosen);
+	const struct query *row = query_find("/v1/campaigns");
+	struct query_values values = query_values(row);
+	query_give(row, &values, "workspace", filter->workspace, 0);
+	query_give(row, &values, "campaign", filter->campaign, 0);
+	query_give(row, &values, "variant", filter->variant, 0);
+	query_give(row, &values, "from", SLICE_NONE, filter->from_us);
+	query_give(row, &values, "to", SLICE_NONE, filter->to_us);
+	enum result result = query_ask(query->reader, row, &values, choose, &chosen);
 	bool narrowed = filter->variant.ptr != NULL || filter->from_us != 0 || filter->to_us != 0;
 	int status = CLI_OK;
 	if (result == RESULT_OK && chosen.failed)
@@ -157,12 +180,12 @@ show_all(
 static int
 run(const struct cli_command *command, int count, char **words)
 {
-	struct query query = {0};
+	struct cli_query query = {0};
 	const char *workspace = NULL, *campaign = NULL, *variant = NULL, *from = NULL, *to = NULL;
 	const struct cli_option options[] = {QUERY_OPTIONS(query),
 	    {"workspace", 0, .text = &workspace}, {"campaign", 0, .text = &campaign},
 	    {"variant", 0, .text = &variant}, {"from", 0, .text = &from}, {"to", 0, .text = &to}};
-	struct campaign_filter filter = {0};
+	struct wanted filter = {0};
 	int operands, status;
 	if (!query_begin(&query, command, count, words, options, sizeof options / sizeof options[0],
 		0, &operands, &status))

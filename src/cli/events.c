@@ -1,3 +1,4 @@
+#include "dlrd/api/report.h"
 #include "query.h"
 
 static const char *const table_columns[] = {
@@ -18,7 +19,7 @@ add_event(void *context, const struct event_row *row)
 }
 
 static int
-show(struct query *query, const struct cli_command *command, const struct event_filter *filter)
+show(struct cli_query *query, const struct cli_command *command, const struct event_filter *filter)
 {
 	struct adding adding = {.output = output_new(query->format, &report_events, table_columns),
 	    .last_seq = filter->after_seq};
@@ -34,7 +35,7 @@ show(struct query *query, const struct cli_command *command, const struct event_
 static int
 run(const struct cli_command *command, int count, char **words)
 {
-	struct query query = {0};
+	struct cli_query query = {0};
 	const char *workspace = NULL, *campaign = NULL, *variant = NULL, *type = NULL;
 	const char *from = NULL, *to = NULL;
 	int64_t after = 0, limit = 100;

@@ -1,4 +1,4 @@
-#include "dlrd/api/report_text.h"
+#include "dlrd/api/report.h"
 #include "query.h"
 
 #include "dlrd/base/clock.h"
@@ -93,7 +93,7 @@ add_receipt(void *context, const struct event_row *row)
 }
 
 static int
-show(struct query *query, const struct cli_command *command, const char *sid)
+show(struct cli_query *query, const struct cli_command *command, const char *sid)
 {
 	struct adding adding = {.facts = {.format = query->format},
 	    .output = output_new(query->format, &report_receipts, table_columns)};
@@ -124,7 +124,7 @@ show(struct query *query, const struct cli_command *command, const char *sid)
 static int
 run(const struct cli_command *command, int count, char **words)
 {
-	struct query query = {0};
+	struct cli_query query = {0};
 	const struct cli_option options[] = {QUERY_OPTIONS(query)};
 	int operands, status;
 	if (!query_begin(

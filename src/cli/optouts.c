@@ -1,13 +1,9 @@
 #include "dlrd/api/optouts.h"
-#include "dlrd/api/report_text.h"
-#include "query.h"
+#include "ask.h"
+#include "dlrd/api/report.h"
 
 #include <stdio.h>
 
-static const char *const change_columns[] = {
-    "seq", "time", "number", "scope", "state", "cause", "campaign", NULL};
-static const char *const near_miss_columns[] = {
-    "seq", "time", "number", "near_miss", "state", "body", NULL};
 static const char *const candidate_columns[] = {"number", "scope", "state", "since", "cause", NULL};
 static const char *const history_columns[] = {
     "time", "state", "cause", "scope", "message", "changed", "body", NULL};
@@ -19,90 +15,46 @@ struct wanted {
 	int64_t after, limit, at_us, from_us, to_us;
 };
 
-struct adding {
-	struct output *output;
-	int64_t last_seq;
-};
+/* --- questions of the table --- */
 
-/* {"next":SEQ}, for JSON, to be asked after. */
-static struct json_t *
-next_of(const struct query *query, int64_t seq)
+static int
+show_list(struct cli_query *query, const struct cli_command *command, const struct wanted *wanted)
 {
-	if (query->format != OUTPUT_JSON)
-		return NULL;
-	struct json_t *object = json_new_object();
-	json_put_int(object, "next", seq);
-	return object;
-}
-
-/* --- the list --- */
-
-static void
-add_optout(void *context, const struct consent_row *row)
-{
-	struct report_row cells = report_optout_row(row);
-	output_add(context, &cells);
+	const struct query *row = query_find("/v1/optouts");
+	struct query_values values = query_values(row);
+	query_give(row, &values, "state", slice_of(wanted->state), 0);
+	query_give(row, &values, "scope", slice_of(wanted->scope), 0);
+	query_give(row, &values, "at", SLICE_NONE, wanted->at_us);
+	query_give(row, &values, "from", SLICE_NONE, wanted->from_us);
+	query_give(row, &values, "to", SLICE_NONE, wanted->to_us);
+	query_give(row, &values, "limit", SLICE_NONE, wanted->limit);
+	return ask_show(query, command, row, &values);
 }
 
 static int
-show_list(struct query *query, const struct cli_command *command, const struct wanted *wanted)
+show_changes(
+    struct cli_query *query, const struct cli_command *command, const struct wanted *wanted)
 {
-	struct slice state = slice_of(wanted->state);
-	const struct optout_filter filter = {.scope = slice_of(wanted->scope),
-	    .state = slice_equal(state, SLICE("any")) ? SLICE_NONE : state,
-	    .at_us = wanted->at_us,
-	    .from_us = wanted->from_us,
-	    .to_us = wanted->to_us,
-	    .limit = (size_t)wanted->limit};
-	struct output *output = output_new(query->format, &report_optouts, NULL);
-	enum result result = store_read_optouts(query->reader, &filter, add_optout, output);
-	return query_end(query, command, result, output, NULL);
-}
-
-/* --- what changed --- */
-
-static void
-add_change(void *context, const struct consent_row *row)
-{
-	struct adding *adding = context;
-	struct report_row cells = report_consent_change_row(row);
-	output_add(adding->output, &cells);
-	adding->last_seq = row->seq;
-}
-
-static int
-show_changes(struct query *query, const struct cli_command *command, const struct wanted *wanted)
-{
-	struct adding adding = {
-	    output_new(query->format, &report_consent_changes, change_columns), wanted->after};
-	enum result result = store_read_consent_changes(
-	    query->reader, wanted->after, (size_t)wanted->limit, add_change, &adding);
-	return query_end(query, command, result, adding.output, next_of(query, adding.last_seq));
-}
-
-static void
-add_near_miss(void *context, const struct event_row *row)
-{
-	struct adding *adding = context;
-	struct report_row cells = report_near_miss_row(row);
-	output_add(adding->output, &cells);
-	adding->last_seq = (int64_t)row->seq;
+	const struct query *row = query_find("/v1/optouts/changes");
+	struct query_values values = query_values(row);
+	query_give(row, &values, "after", SLICE_NONE, wanted->after);
+	query_give(row, &values, "limit", SLICE_NONE, wanted->limit);
+	return ask_show(query, command, row, &values);
 }
 
 static int
 show_near_misses(
-    struct query *query, const struct cli_command *command, const struct wanted *wanted)
+    struct cli_query *query, const struct cli_command *command, const struct wanted *wanted)
 {
-	struct adding adding = {
-	    output_new(query->format, &report_near_misses, near_miss_columns), wanted->after};
-	const struct near_miss_filter filter = {.after_seq = (uint64_t)wanted->after,
-	    .workspace = slice_of(wanted->workspace),
-	    .campaign = slice_of(wanted->campaign),
-	    .from_us = wanted->from_us,
-	    .to_us = wanted->to_us,
-	    .limit = (size_t)wanted->limit};
-	enum result result = store_read_near_misses(query->reader, &filter, add_near_miss, &adding);
-	return query_end(query, command, result, adding.output, next_of(query, adding.last_seq));
+	const struct query *row = query_find("/v1/near-misses");
+	struct query_values values = query_values(row);
+	query_give(row, &values, "workspace", slice_of(wanted->workspace), 0);
+	query_give(row, &values, "campaign", slice_of(wanted->campaign), 0);
+	query_give(row, &values, "from", SLICE_NONE, wanted->from_us);
+	query_give(row, &values, "to", SLICE_NONE, wanted->to_us);
+	query_give(row, &values, "next", SLICE_NONE, wanted->after);
+	query_give(row, &values, "limit", SLICE_NONE, wanted->limit);
+	return ask_show(query, command, row, &values);
 }
 
 /* --- one number --- */
@@ -161,7 +113,7 @@ show_scopes(struct scopes *scopes)
 
 static int
 show_found(
-    struct query *query, const struct cli_command *command, const struct optout_filter *filter)
+    struct cli_query *query, const struct cli_command *command, const struct optout_filter *filter)
 {
 	struct scopes scopes = {.format = query->format, .number = filter->number};
 	if (query->format == OUTPUT_JSON)
@@ -189,7 +141,7 @@ add_candidate(void *context, const struct consent_row *row)
 }
 
 static bool
-write_candidates(struct query *query, const struct address_spellings *spellings, int64_t at_us,
+write_candidates(struct cli_query *query, const struct address_spellings *spellings, int64_t at_us,
     struct output *output)
 {
 	struct json_t *object, *array = NULL;
@@ -208,11 +160,12 @@ write_candidates(struct query *query, const struct address_spellings *spellings,
 
 /* Shows the numbers that may be meant by one whose country code is missing. */
 static int
-show_candidates(struct query *query, const struct cli_command *command,
+show_candidates(struct cli_query *query, const struct cli_command *command,
     const struct address_spellings *spellings, int64_t at_us)
 {
 	size_t count = 0;
-	struct output *output = output_new(query->format, &report_optouts, candidate_columns);
+	struct output *output =
+	    output_new(query->format, &query_find("/v1/optouts")->report, candidate_columns);
 	enum result result =
 	    optouts_candidates(query->reader, spellings, at_us, add_candidate, output, &count);
 	if (result != RESULT_OK || count == 0)
@@ -232,7 +185,7 @@ show_candidates(struct query *query, const struct cli_command *command,
 }
 
 static int
-show_number(struct query *query, const struct cli_command *command, const struct wanted *wanted,
+show_number(struct cli_query *query, const struct cli_command *command, const struct wanted *wanted,
     const char *word)
 {
 	struct address_spellings spellings;
@@ -282,7 +235,7 @@ check(const struct cli_command *command, const struct wanted *wanted, bool numbe
 }
 
 static int
-answer(struct query *query, const struct cli_command *command, struct wanted *wanted,
+answer(struct cli_query *query, const struct cli_command *command, struct wanted *wanted,
     const char *number)
 {
 	int status = check(command, wanted, number != NULL);
@@ -303,7 +256,7 @@ answer(struct query *query, const struct cli_command *command, struct wanted *wa
 static int
 run(const struct cli_command *command, int count, char **words)
 {
-	struct query query = {0};
+	struct cli_query query = {0};
 	struct wanted wanted = {0};
 	const struct cli_option options[] = {QUERY_OPTIONS(query),
 	    {"scope", 0, .text = &wanted.scope}, {"state", 0, .text = &wanted.state},

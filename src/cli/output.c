@@ -1,6 +1,5 @@
 #define _GNU_SOURCE /* wcwidth */
 #include "dlrd/cli/output.h"
-#include "dlrd/api/report_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,8 +67,9 @@ add_text(struct output *output, struct slice value, bool right)
 	output->cells[output->cell_count++] = cell;
 }
 
-struct output *
-output_new(enum output_format format, const struct report *report, const char *const *only)
+/* Begins the output of a report; the columns in shown are those of a table. */
+static struct output *
+begin(enum output_format format, const struct report *report, const bool shown[])
 {
 	struct output *output = calloc(1, sizeof *output);
 	if (output == NULL)
@@ -81,13 +81,42 @@ output_new(enum output_format format, const struct report *report, const char *c
 	if (format == OUTPUT_CSV)
 		report_csv_head(report, &output->text);
 	for (size_t i = 0; i < report->count; i++) {
-		output->shown[i] = only == NULL;
-		for (size_t k = 0; only != NULL && only[k] != NULL; k++)
-			output->shown[i] |= strcmp(only[k], report->columns[i]) == 0;
-		if (format == OUTPUT_TABLE && output->shown[i])
-			add_text(output, slice_of(report->columns[i]), false);
+		output->shown[i] = shown[i];
+		if (format == OUTPUT_TABLE && shown[i])
+			add_text(output, slice_of(report->columns[i].name), false);
 	}
 	return output;
+}
+
+struct output *
+output_new(enum output_format format, const struct report *report, const char *const *only)
+{
+	bool shown[REPORT_COLUMNS_MAX];
+	for (size_t i = 0; i < report->count; i++) {
+		shown[i] = only == NULL;
+		for (size_t k = 0; only != NULL && only[k] != NULL; k++)
+			shown[i] |= strcmp(only[k], report->columns[i].name) == 0;
+	}
+	return begin(format, report, shown);
+}
+
+static bool
+has_word(const char *words, struct slice word)
+{
+	struct slice rest = slice_of(words);
+	while (rest.ptr != NULL)
+		if (slice_equal(slice_take(&rest, '|'), word))
+			return true;
+	return words == NULL;
+}
+
+struct output *
+output_new_shown(enum output_format format, const struct report *report, struct slice word)
+{
+	bool shown[REPORT_COLUMNS_MAX];
+	for (size_t i = 0; i < report->count; i++)
+		shown[i] = report->columns[i].shown && has_word(report->columns[i].shown_if, word);
+	return begin(format, report, shown);
 }
 
 void

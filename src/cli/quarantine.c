@@ -1,7 +1,7 @@
 #define _DEFAULT_SOURCE
 #include "control.h"
 #include "dlrd/api/refusals.h"
-#include "dlrd/api/report_text.h"
+#include "dlrd/api/report.h"
 #include "dlrd/base/clock.h"
 #include "dlrd/cli/cli.h"
 #include "dlrd/cli/output.h"
@@ -95,7 +95,7 @@ print_row(const struct report_row *row)
 	for (size_t i = 0; i + 1 < report_quarantined.count; i++) {
 		if (row->cells[i].kind == CELL_NULL)
 			continue;
-		buffer_appendf(&text, "%s: ", report_quarantined.columns[i]);
+		buffer_appendf(&text, "%s: ", report_quarantined.columns[i].name);
 		report_cell_text(&row->cells[i], &text);
 		buffer_append_byte(&text, '\n');
 	}

@@ -3,7 +3,7 @@
 #include "dlrd/base/clock.h"
 
 bool
-query_begin(struct query *query, const struct cli_command *command, int count, char **words,
+query_begin(struct cli_query *query, const struct cli_command *command, int count, char **words,
     const struct cli_option *options, size_t option_count, int operands_max, int *out_operands,
     int *out_status)
 {
@@ -27,7 +27,7 @@ query_begin(struct query *query, const struct cli_command *command, int count, c
 }
 
 int
-query_end(const struct query *query, const struct cli_command *command, enum result result,
+query_end(const struct cli_query *query, const struct cli_command *command, enum result result,
     struct output *output, struct json_t *object)
 {
 	bool written = output_finish(output, object);
@@ -37,7 +37,7 @@ query_end(const struct query *query, const struct cli_command *command, enum res
 }
 
 int
-query_failure(const struct query *query, const struct cli_command *command, enum result result)
+query_failure(const struct cli_query *query, const struct cli_command *command, enum result result)
 {
 	return cli_failure(
 	    command, "the store: %s: %s", result_text(result), store_reader_error(query->reader));

@@ -6,7 +6,7 @@
 #include "dlrd/cli/output.h"
 #include "dlrd/daemon/settings.h"
 
-struct query {
+struct cli_query {
 	const char *config, *directory; /* -c, --store */
 	bool json, csv;
 	struct store_reader *reader;
@@ -31,17 +31,18 @@ struct query {
 
 /* Reads the options, opens the store. False when the command must end with *out_status. The caller
  * closes query->reader. */
-bool query_begin(struct query *query, const struct cli_command *command, int count, char **words,
-    const struct cli_option *options, size_t option_count, int operands_max, int *out_operands,
-    int *out_status);
+bool query_begin(struct cli_query *query, const struct cli_command *command, int count,
+    char **words, const struct cli_option *options, size_t option_count, int operands_max,
+    int *out_operands, int *out_status);
 
 /* Writes what was asked for and says what went wrong, with the question's result or with the
  * writing. Frees output and object (output_finish). The command's exit status. */
-int query_end(const struct query *query, const struct cli_command *command, enum result result,
+int query_end(const struct cli_query *query, const struct cli_command *command, enum result result,
     struct output *output, struct json_t *object);
 
 /* What a failed question to the store is told as; CLI_FAILED. */
-int query_failure(const struct query *query, const struct cli_command *command, enum result result);
+int query_failure(
+    const struct cli_query *query, const struct cli_command *command, enum result result);
 
 /* Reads a time as the api does; text may be NULL. False, having told why, for no time. */
 bool query_time(

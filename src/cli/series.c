@@ -1,5 +1,7 @@
 #include "dlrd/api/course.h"
+#include "dlrd/api/report.h"
 #include "dlrd/base/clock.h"
+#include "dlrd/query/ask.h"
 #include "query.h"
 
 static const char *const table_columns[] = {"time", "messages", "sent", "delivered", "failed",
@@ -16,11 +18,12 @@ struct found {
 };
 
 static void
-find_campaign(void *context, const struct campaign_row *row)
+find_campaign(void *context, const struct report_row *row, int64_t id)
 {
+	(void)row;
 	struct found *found = context;
 	if (found->count++ == 0)
-		found->id = row->id;
+		found->id = id;
 }
 
 static void
@@ -37,13 +40,15 @@ is_day(const char *text)
 }
 
 static int
-show(struct query *query, const struct cli_command *command, const struct wanted *wanted,
+show(struct cli_query *query, const struct cli_command *command, const struct wanted *wanted,
     struct course *course)
 {
 	struct found found = {0};
-	const struct campaign_filter filter = {
-	    .workspace = slice_of(wanted->workspace), .campaign = slice_of(wanted->campaign)};
-	enum result result = store_read_campaigns(query->reader, &filter, find_campaign, &found);
+	const struct query *row = query_find("/v1/campaigns");
+	struct query_values values = query_values(row);
+	query_give(row, &values, "workspace", slice_of(wanted->workspace), 0);
+	query_give(row, &values, "campaign", slice_of(wanted->campaign), 0);
+	enum result result = query_ask(query->reader, row, &values, find_campaign, &found);
 	if (result != RESULT_OK)
 		return query_failure(query, command, result);
 	if (found.count == 0)
@@ -68,7 +73,7 @@ show(struct query *query, const struct cli_command *command, const struct wanted
 }
 
 static int
-answer(struct query *query, const struct cli_command *command, const struct wanted *wanted)
+answer(struct cli_query *query, const struct cli_command *command, const struct wanted *wanted)
 {
 	struct course course;
 	struct failure failure;
@@ -96,7 +101,7 @@ answer(struct query *query, const struct cli_command *command, const struct want
 static int
 run(const struct cli_command *command, int count, char **words)
 {
-	struct query query = {0};
+	struct cli_query query = {0};
 	struct wanted wanted = {.zone = "UTC"};
 	const struct cli_option options[] = {QUERY_OPTIONS(query),
 	    {"workspace", 0, .text = &wanted.workspace}, {"campaign", 0, .text = &wanted.campaign},

@@ -71,10 +71,6 @@ static const char evidence_sql[] =
     EVIDENCE_COLUMNS " FROM consent l" EVIDENCE_JOINS " WHERE l.number = " PERSON
 		     " AND l.time_us <= :at ORDER BY l.seq";
 
-static const char changes_sql[] =
-    EVIDENCE_COLUMNS " FROM consent l" EVIDENCE_JOINS
-		     " WHERE l.changed = 1 AND l.seq > :after ORDER BY l.seq LIMIT :limit";
-
 static enum result
 hand_out(struct store_reader *reader, sqlite3_stmt *statement, consent_fn on_row, void *context)
 {
@@ -152,18 +148,5 @@ store_read_evidence(struct store_reader *reader, struct slice number, int64_t at
 	char made[ADDRESS_MAX];
 	reader_bind_text(statement, ":number", address_of_person(number, made));
 	reader_bind_number(statement, ":at", at_us == 0 ? INT64_MAX : at_us);
-	return hand_out(reader, statement, on_row, context);
-}
-
-enum result
-store_read_consent_changes(
-    struct store_reader *reader, int64_t after_seq, size_t limit, consent_fn on_row, void *context)
-{
-	sqlite3_stmt *statement;
-	enum result result = reader_ask(reader, QUESTION_CONSENT_CHANGES, changes_sql, &statement);
-	if (result != RESULT_OK)
-		return result;
-	reader_bind_number(statement, ":after", after_seq);
-	reader_bind_limit(statement, limit);
 	return hand_out(reader, statement, on_row, context);
 }

@@ -6,13 +6,13 @@
 	"SELECT e.seq, e.journal_seq, e.time_us, e.type, c.workspace, c.name, t.variant,"          \
 	" p.account, coalesce(m.sid, e.sid), e.status, e.error_code, p.sender, e.peer, p.service," \
 	" e.body, e.keyword, e.done_date, e.extra, e.raw_query, e.raw_body, e.stream, e.link,"     \
-	" e.occurred, e.near_miss, e.consent, e.cause, r.rule, r.candidates, a.sid, "
+	" e.occurred, e.near_miss, e.consent, e.cause, r.rule, r.candidates, a.sid"
 #define EVENT_JOINS                                                                           \
 	" JOIN tagset t ON t.id = e.tagset_id JOIN campaign c ON c.id = e.campaign_id"        \
 	" JOIN provider p ON p.id = e.provider_id LEFT JOIN message m ON m.id = e.message_id" \
 	" LEFT JOIN reply r ON r.message_id = e.message_id AND e.type = 'Replied'"            \
 	" LEFT JOIN message a ON a.id = r.answers"
-#define EVENTS EVENT_COLUMNS "e.seq, NULL FROM event e" EVENT_JOINS
+#define EVENTS EVENT_COLUMNS " FROM event e" EVENT_JOINS
 
 #define TAGS                                                    \
 	" AND (:workspace IS NULL OR c.workspace = :workspace)" \
@@ -41,44 +41,11 @@ static const char message_events_sql[] =
     EVENTS " WHERE (e.message_id = (SELECT id FROM message WHERE sid = :message)"
 	   " OR e.sid = :message) AND e.seq > :after" EVENT_REST;
 
-/* From the replies to their events: there are few of them among all events. SQLite keeps the order
- * of a CROSS JOIN; left to itself it would go through all events first, and sort. The campaign is
- * the one that the reply counts in. */
-static const char replies_sql[] = EVENT_COLUMNS
-    "r.message_id, NULL FROM reply r"
-    " CROSS JOIN event e ON e.message_id = r.message_id AND e.type = 'Replied'"
-    " JOIN message m ON m.id = r.message_id JOIN tagset t ON t.id = m.tagset_id"
-    " JOIN campaign c ON c.id = t.campaign_id JOIN provider p ON p.id = e.provider_id"
-    " LEFT JOIN message a ON a.id = r.answers WHERE r.message_id > :after"
-    " AND (:campaign IS NULL OR c.name = :campaign)"
-    " AND (:keyword IS NULL OR e.keyword = :keyword)"
-    " AND (:rule IS NULL OR r.rule = :rule)" TAGS " ORDER BY r.message_id LIMIT :limit";
-
-/* Filtered by the campaign that the reply counts in, too. */
-static const char near_misses_sql[] = EVENT_COLUMNS
-    "e.seq, (SELECT max(o.state) FROM optout o"
-    "  WHERE o.number = coalesce(nullif(m.peer, ''), e.peer) AND o.scope IN (p.account,"
-    "  CASE p.service WHEN '' THEN p.sender ELSE p.service END)) FROM event e"
-    " JOIN provider p ON p.id = e.provider_id LEFT JOIN message m ON m.id = e.message_id"
-    " JOIN tagset t ON t.id = coalesce(m.tagset_id, e.tagset_id)"
-    " JOIN campaign c ON c.id = t.campaign_id"
-    " LEFT JOIN reply r ON r.message_id = e.message_id AND e.type = 'Replied'"
-    " LEFT JOIN message a ON a.id = r.answers WHERE e.near_miss IS NOT NULL AND e.seq > :after"
-    " AND (:campaign IS NULL OR c.name = :campaign)" TAGS " ORDER BY e.seq LIMIT :limit";
-
 static const char message_sql[] =
     "SELECT m.sid, m.status, c.workspace, c.name, t.variant, p.account, p.service, p.sender,"
     " m.conflict, m.error_code, m.first_us, m.last_us FROM message m"
     " JOIN tagset t ON t.id = m.tagset_id JOIN campaign c ON c.id = t.campaign_id"
     " JOIN provider p ON p.id = m.provider_id WHERE m.sid = :message";
-
-static const char alerts_sql[] =
-    "SELECT e.seq, e.time_us, e.reference, a.level, p.account, e.error_code, k.name, k.action,"
-    " a.resource, a.request_url, a.method, a.text, e.occurred, a.response_status, a.ours"
-    " FROM alert a JOIN event e ON e.seq = a.event_seq JOIN provider p ON p.id = e.provider_id"
-    " LEFT JOIN error_catalogue k ON k.code = e.error_code WHERE a.event_seq < :before"
-    " AND e.time_us >= :from AND e.time_us < :to AND (NOT :ours OR a.ours = 1)"
-    " ORDER BY a.event_seq DESC LIMIT :limit";
 
 static struct event_row
 read_event(sqlite3_stmt *statement)
@@ -118,8 +85,6 @@ read_event(sqlite3_stmt *statement)
 	row.rule = sql_text(statement, 26);
 	row.candidates = sqlite3_column_int64(statement, 27);
 	row.answers = sql_text(statement, 28);
-	row.place = sqlite3_column_int64(statement, 29);
-	row.consent_state = sql_text(statement, 30);
 	return row;
 }
 
@@ -213,58 +178,6 @@ store_read_last_event(struct store_reader *reader, uint64_t *out_seq)
 }
 
 enum result
-store_read_replies(
-    struct store_reader *reader, const struct reply_filter *filter, event_fn on_row, void *context)
-{
-	sqlite3_stmt *statement;
-	enum result result = reader_ask(reader, QUESTION_REPLIES, replies_sql, &statement);
-	if (result != RESULT_OK)
-		return result;
-	reader_bind_number(statement, ":after", filter->after);
-	reader_bind_text(statement, ":workspace", filter->workspace);
-	reader_bind_text(statement, ":campaign", filter->campaign);
-	reader_bind_text(statement, ":variant", filter->variant);
-	reader_bind_text(statement, ":keyword", filter->keyword);
-	reader_bind_text(statement, ":rule", filter->rule);
-	reader_bind_times(statement, filter->from_us, filter->to_us);
-	reader_bind_limit(statement, filter->limit);
-	return hand_out(reader, statement, on_row, context);
-}
-
-enum result
-store_count_unattributed(
-    struct store_reader *reader, int64_t from_us, int64_t to_us, int64_t *out_count)
-{
-	sqlite3_stmt *statement;
-	enum result result = reader_ask(reader, QUESTION_UNATTRIBUTED,
-	    "SELECT count(*) FROM reply WHERE rule = 'none' AND time_us >= :from AND time_us < :to",
-	    &statement);
-	if (result != RESULT_OK)
-		return result;
-	reader_bind_times(statement, from_us, to_us);
-	int code = sqlite3_step(statement);
-	if (code == SQLITE_ROW)
-		*out_count = sqlite3_column_int64(statement, 0);
-	return reader_finish(reader, statement, code);
-}
-
-enum result
-store_read_near_misses(struct store_reader *reader, const struct near_miss_filter *filter,
-    event_fn on_row, void *context)
-{
-	sqlite3_stmt *statement;
-	enum result result = reader_ask(reader, QUESTION_NEAR_MISSES, near_misses_sql, &statement);
-	if (result != RESULT_OK)
-		return result;
-	reader_bind_number(statement, ":after", (int64_t)filter->after_seq);
-	reader_bind_text(statement, ":workspace", filter->workspace);
-	reader_bind_text(statement, ":campaign", filter->campaign);
-	reader_bind_times(statement, filter->from_us, filter->to_us);
-	reader_bind_limit(statement, filter->limit);
-	return hand_out(reader, statement, on_row, context);
-}
-
-enum result
 store_read_message(struct store_reader *reader, struct slice sid, message_fn on_view, void *context)
 {
 	sqlite3_stmt *statement;
@@ -290,45 +203,4 @@ store_read_message(struct store_reader *reader, struct slice sid, message_fn on_
 	}
 	result = reader_finish(reader, statement, code);
 	return code == SQLITE_DONE ? RESULT_NOT_FOUND : result;
-}
-
-static struct alert_row
-read_alert(sqlite3_stmt *statement)
-{
-	return (struct alert_row){.seq = sqlite3_column_int64(statement, 0),
-	    .time_us = sqlite3_column_int64(statement, 1),
-	    .sid = sql_text(statement, 2),
-	    .level = sql_text(statement, 3),
-	    .account = reader_filled(statement, 4),
-	    .error_code = sql_number_or(statement, 5, -1),
-	    .name = sql_text(statement, 6),
-	    .action = sql_text(statement, 7),
-	    .resource = sql_text(statement, 8),
-	    .request_url = sql_text(statement, 9),
-	    .method = sql_text(statement, 10),
-	    .text = sql_text(statement, 11),
-	    .occurred = sql_text(statement, 12),
-	    .response_status = sql_number_or(statement, 13, -1),
-	    .ours = sqlite3_column_int(statement, 14) != 0};
-}
-
-enum result
-store_read_alerts(
-    struct store_reader *reader, const struct alert_filter *filter, alert_fn on_row, void *context)
-{
-	sqlite3_stmt *statement;
-	enum result result = reader_ask(reader, QUESTION_ALERTS, alerts_sql, &statement);
-	int code;
-	if (result != RESULT_OK)
-		return result;
-	reader_bind_number(
-	    statement, ":before", filter->before_seq == 0 ? INT64_MAX : filter->before_seq);
-	reader_bind_times(statement, filter->from_us, filter->to_us);
-	reader_bind_number(statement, ":ours", filter->ours_only);
-	reader_bind_limit(statement, filter->limit);
-	while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
-		struct alert_row row = read_alert(statement);
-		on_row(context, &row);
-	}
-	return reader_finish(reader, statement, code);
 }

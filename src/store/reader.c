@@ -5,6 +5,7 @@
 #include "reader_handle.h"
 #include "schema.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #define INDEX_SIZE_MIN 32768 /* of a log; sqlite.org/walformat.html */
+#define ASKED_MAX 64         /* statements of the table of questions; more are our own bug */
 #define PROGRESS_STEPS 20000 /* of SQLite's machine between two looks at the clock */
 
 struct store_reader {
@@ -20,6 +22,10 @@ struct store_reader {
 	int64_t limit_us, start_us; /* of the question that is being asked; start_us 0: none */
 	const _Atomic bool *stop;   /* may be NULL */
 	sqlite3_stmt *statements[QUESTION_COUNT];
+	struct {
+		const char *sql;
+		sqlite3_stmt *statement;
+	} asked[ASKED_MAX]; /* questions of the table, in the order they were first asked */
 };
 
 /* Reads something, so that the log and its index are opened, too. */
@@ -253,27 +259,113 @@ reader_finish(struct store_reader *reader, sqlite3_stmt *statement, int code)
 	return (code & 0xff) == SQLITE_INTERRUPT ? RESULT_LIMIT : sql_result(code);
 }
 
-enum result
-store_read_catalogue(struct store_reader *reader, int64_t after_code, size_t limit,
-    catalogue_fn on_row, void *context)
+/* --- questions of the table --- */
+
+/* The statement for sql, prepared when it is asked for the first time. */
+static enum result
+statement_of(struct store_reader *reader, const char *sql, sqlite3_stmt **out_statement)
 {
+	size_t i = 0;
+	while (i < ASKED_MAX && reader->asked[i].sql != NULL && reader->asked[i].sql != sql)
+		i++;
+	assert(i < ASKED_MAX);
+
+	int code = SQLITE_OK;
+	if (reader->asked[i].statement == NULL)
+		code = sql_prepare(reader->db, sql, &reader->asked[i].statement);
+	if (code == SQLITE_OK)
+		reader->asked[i].sql = sql;
+	*out_statement = reader->asked[i].statement;
+	return sql_result(code);
+}
+
+static void
+bind_value(sqlite3_stmt *statement, int index, const struct store_value *value)
+{
+	switch (value->kind) {
+	case STORE_NULL: return;
+	case STORE_INT: sqlite3_bind_int64(statement, index, value->number); return;
+	case STORE_REAL: sqlite3_bind_double(statement, index, value->real); return;
+	case STORE_TEXT: sql_bind_text(statement, index, value->text); return;
+	case STORE_TAG:
+		if (slice_is_utf8(value->text))
+			sql_bind_text(statement, index, value->text);
+		else
+			bind_repaired(statement, index, value->text);
+		return;
+	}
+}
+
+static void
+bind_values(sqlite3_stmt *statement, const struct store_question *question)
+{
+	for (size_t i = 0; i < question->parameter_count; i++) {
+		char name[24];
+		snprintf(name, sizeof name, "$%zu", i + 1);
+		int index = sqlite3_bind_parameter_index(statement, name);
+		if (index > 0)
+			bind_value(statement, index, &question->parameters[i]);
+	}
+}
+
+/* The number of the statement's column called name; -1: it has none. */
+static int
+column_of(sqlite3_stmt *statement, const char *name)
+{
+	int column = sqlite3_column_count(statement) - 1;
+	while (column >= 0 && strcmp(sqlite3_column_name(statement, column), name) != 0)
+		column--;
+	return column;
+}
+
+static bool
+find_columns(sqlite3_stmt *statement, const struct store_question *question, int *out_columns)
+{
+	assert(question->column_count <= STORE_COLUMNS_MAX);
+	for (size_t i = 0; i < question->column_count; i++) {
+		const char *name = question->columns[i];
+		out_columns[i] = name == NULL ? -1 : column_of(statement, name);
+		if (name != NULL && out_columns[i] < 0)
+			return false;
+	}
+	return true;
+}
+
+static struct store_value
+value_of(sqlite3_stmt *statement, int column)
+{
+	switch (column < 0 ? SQLITE_NULL : sqlite3_column_type(statement, column)) {
+	case SQLITE_NULL: return (struct store_value){.kind = STORE_NULL};
+	case SQLITE_INTEGER:
+		return (struct store_value){
+		    .kind = STORE_INT, .number = sqlite3_column_int64(statement, column)};
+	case SQLITE_FLOAT:
+		return (struct store_value){
+		    .kind = STORE_REAL, .real = sqlite3_column_double(statement, column)};
+	default:
+		return (struct store_value){
+		    .kind = STORE_TEXT, .text = sql_text(statement, column)};
+	}
+}
+
+enum result
+store_ask(struct store_reader *reader, const struct store_question *question,
+    store_values_fn on_row, void *context)
+{
+	int columns[STORE_COLUMNS_MAX], code;
+	struct store_value values[STORE_COLUMNS_MAX];
 	sqlite3_stmt *statement;
-	int code;
-	enum result result = reader_ask(reader, QUESTION_CATALOGUE,
-	    "SELECT code, name, kind, permanence, action FROM error_catalogue"
-	    " WHERE code > :after ORDER BY code LIMIT :limit",
-	    &statement);
+	enum result result = statement_of(reader, question->sql, &statement);
 	if (result != RESULT_OK)
 		return result;
-	reader_bind_number(statement, ":after", after_code);
-	reader_bind_limit(statement, limit);
+	if (!find_columns(statement, question, columns))
+		return RESULT_INVALID;
+
+	bind_values(statement, question);
 	while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
-		struct catalogue_row row = {.code = sqlite3_column_int64(statement, 0),
-		    .name = sql_text(statement, 1),
-		    .kind = sql_text(statement, 2),
-		    .permanence = sql_text(statement, 3),
-		    .action = sql_text(statement, 4)};
-		on_row(context, &row);
+		for (size_t i = 0; i < question->column_count; i++)
+			values[i] = value_of(statement, columns[i]);
+		on_row(context, values);
 	}
 	return reader_finish(reader, statement, code);
 }
@@ -311,6 +403,8 @@ store_reader_close(struct store_reader *reader)
 		return;
 	for (size_t i = 0; i < QUESTION_COUNT; i++)
 		sqlite3_finalize(reader->statements[i]);
+	for (size_t i = 0; i < ASKED_MAX; i++)
+		sqlite3_finalize(reader->asked[i].statement);
 	sqlite3_close_v2(reader->db);
 	free(reader);
 }

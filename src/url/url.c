@@ -7,10 +7,10 @@
 #include <string.h>
 
 static const struct report report_urls = {"urls", 11,
-    {"public_url", "route", "kind", "purpose", "url", "missing", "workspace", "campaign", "variant",
-	"problems", "warnings"}};
+    {{"public_url"}, {"route"}, {"kind"}, {"purpose"}, {"url"}, {"missing"}, {"workspace"},
+	{"campaign"}, {"variant"}, {"problems"}, {"warnings"}}};
 
-static const struct report report_findings = {"findings", 3, {"severity", "name", "text"}};
+static const struct report report_findings = {"findings", 3, {{"severity"}, {"name"}, {"text"}}};
 
 /* What is given to Twilio, and where. */
 static const struct {

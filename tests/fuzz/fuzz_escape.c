@@ -1,7 +1,7 @@
 /* escape: text of any bytes on its way to a log, a terminal, a CSV cell, a metric's label, a JSON
  * string and a TwiML document. None of them lets a control through. */
-#include "dlrd/api/report_text.h"
 #include "dlrd/base/metrics.h"
+#include "dlrd/query/report.h"
 #include "dlrd/twilio/twiml.h"
 
 #include "fuzz.h"
@@ -34,7 +34,7 @@ static void
 check_cell(struct slice text)
 {
 	struct buffer out = BUFFER_EMPTY, shown = BUFFER_EMPTY;
-	const struct report report = {.list_key = "list", .count = 1, .columns = {"a"}};
+	const struct report report = {.list_key = "list", .count = 1, .columns = {{"a"}}};
 	const struct report_row row = {.cells = {{.kind = CELL_TEXT, .text = text}}};
 	report_csv_row(&report, &row, &out);
 	CHECK(slice_is_utf8(buffer_slice(&out)));

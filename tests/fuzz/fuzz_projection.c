@@ -3,6 +3,7 @@
  *
  * The input is the policy for conflicts, then one or more entries, divided by a line "%%": the
  * route; the query; the media type; the body. */
+#include "../unit/campaigns.h"
 #include "dlrd/store/audit.h"
 #include "dlrd/store/store.h"
 
@@ -133,7 +134,7 @@ check_store(const char *path, enum conflict_policy policy, int64_t figures[FIGUR
 	CHECK_OK(store_reader_open(path, &reader, &failure));
 	CHECK_OK(store_audit(reader, policy, on_difference, NULL, &audit));
 	CHECK(audit.differences == 0);
-	CHECK_OK(store_read_campaigns(reader, &all, add_figures, figures));
+	CHECK_OK(read_campaigns(reader, &all, add_figures, figures));
 	store_reader_close(reader);
 }
 

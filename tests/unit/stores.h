@@ -3,8 +3,10 @@
 #ifndef DLRD_TESTS_STORES_H
 #define DLRD_TESTS_STORES_H
 
+#include "campaigns.h"
 #include "receipts.h"
 
+#include "dlrd/query/ask.h"
 #include "dlrd/store/audit.h"
 #include "dlrd/store/lookups.h"
 #include "dlrd/store/reader.h"
@@ -247,13 +249,13 @@ whole_picture(const char *const *campaigns, size_t count)
 	struct store_reader *reader = open_reader();
 	struct campaign_filter all = {.limit = 0};
 	lines = (struct lines){.text = BUFFER_EMPTY};
-	assert_ok(store_read_campaigns(reader, &all, note_campaign, &lines));
+	assert_ok(read_campaigns(reader, &all, note_campaign, &lines));
 	put_sorted(&lines);
 	for (size_t i = 0; i < 2 * count; i++) {
 		struct campaign_filter filter = {.workspace = i % 2 ? SLICE("v") : SLICE("w"),
 		    .campaign = slice_of(campaigns[i / 2])};
 		int64_t id = 0; /* no campaign has it */
-		assert_ok(store_read_campaigns(reader, &filter, note_id, &id));
+		assert_ok(read_campaigns(reader, &filter, note_id, &id));
 		buffer_appendf(&lines.text, "errors of %.*s/%s\n", SLICE_ARG(filter.workspace),
 		    campaigns[i / 2]);
 		const struct error_filter errors = {.campaign_id = id};
@@ -272,7 +274,7 @@ assert_figures(const char *campaign, const char *expected)
 	struct store_reader *reader = open_reader();
 	struct campaign_filter filter = {.campaign = slice_of(campaign)};
 	lines = (struct lines){.text = BUFFER_EMPTY};
-	assert_ok(store_read_campaigns(reader, &filter, note_campaign, &lines));
+	assert_ok(read_campaigns(reader, &filter, note_campaign, &lines));
 	put_sorted(&lines);
 	struct slice text = buffer_slice(&lines.text);
 	slice_take(&text, ' ');
@@ -285,12 +287,43 @@ assert_figures(const char *campaign, const char *expected)
 	store_reader_close(reader);
 }
 
+struct given {
+	const char *name, *text;
+	int64_t number;
+};
+
+/* Asks the question at target with what is given, which ends with a name of NULL. */
 static inline void
-note_reply(void *context, const struct event_row *row)
+ask_given(struct store_reader *reader, const char *target, const struct given given[],
+    query_row_fn on_row, void *context)
 {
-	buffer_appendf(context, "%.*s %.*s %.*s %lld %.*s\n", SLICE_ARG(row->event.message),
-	    SLICE_ARG(row->rule), SLICE_ARG(row->answers), (long long)row->candidates,
-	    SLICE_ARG(row->event.campaign));
+	const struct query *query = query_find(target);
+	struct query_values values = query_values(query);
+	for (; given != NULL && given->name != NULL; given++)
+		query_give(query, &values, given->name, slice_of(given->text), given->number);
+	assert_ok(query_ask(reader, query, &values, on_row, context));
+}
+
+/* Appends the cells of these columns, which have a space between. */
+static inline void
+note_cells(struct buffer *out, const char *target, const struct report_row *row, const char *names)
+{
+	struct report_row copy = *row;
+	struct slice rest = slice_of(names);
+	while (rest.ptr != NULL) {
+		char name[32];
+		struct slice word = slice_take(&rest, ' ');
+		snprintf(name, sizeof name, "%.*s", SLICE_ARG(word));
+		report_cell_text(report_cell(&query_find(target)->report, &copy, name), out);
+		buffer_append_byte(out, rest.ptr == NULL ? '\n' : ' ');
+	}
+}
+
+static inline void
+note_reply(void *context, const struct report_row *row, int64_t place)
+{
+	(void)place;
+	note_cells(context, "/v1/replies", row, "message rule answers candidates campaign");
 }
 
 /* Each reply: its SID, the rule, the SID it answers, how many campaigns, its own campaign; for
@@ -300,8 +333,7 @@ all_replies(void)
 {
 	struct buffer text = BUFFER_EMPTY;
 	struct store_reader *reader = open_reader();
-	assert_ok(
-	    store_read_replies(reader, &(struct reply_filter){.limit = 0}, note_reply, &text));
+	ask_given(reader, "/v1/replies", NULL, note_reply, &text);
 	store_reader_close(reader);
 	return text;
 }

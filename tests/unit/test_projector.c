@@ -1,4 +1,5 @@
 /* projector: what is in the journal comes into the store, each entry once. */
+#include "campaigns.h"
 #include "testing.h"
 
 #include "dlrd/base/clock.h"
@@ -134,7 +135,7 @@ sent_in_store(uint64_t *out_cursor)
 	struct campaign_filter all = {.limit = 0};
 	int64_t sent = 0;
 	assert_ok(store_reader_open(store_path, &reader, &failure));
-	assert_ok(store_read_campaigns(reader, &all, note_sent, &sent));
+	assert_ok(read_campaigns(reader, &all, note_sent, &sent));
 	assert_ok(store_read_cursor(reader, out_cursor));
 	store_reader_close(reader);
 	return sent;

@@ -2,12 +2,12 @@
 #include "testing.h"
 
 #include "dlrd/api/report.h"
-#include "dlrd/api/report_text.h"
 #include "dlrd/base/clock.h"
+#include "dlrd/query/table.h"
 
 #define T0 (INT64_C(1795183522) * CLOCK_SECOND_US) /* 2026-11-20T14:05:22Z */
 
-static const struct report one_cell = {"rows", 1, {"x"}};
+static const struct report one_cell = {"rows", 1, {{"x"}}};
 
 static void
 assert_csv(struct slice text, const char *expected)
@@ -117,22 +117,6 @@ a_telephone_number_keeps_its_plus(void **state)
 	assert_csv(SLICE("whatsapp:+15005550006"), "whatsapp:+15005550006");
 }
 
-static struct campaign_row
-sample_campaign(void)
-{
-	struct campaign_row row = {.id = 1,
-	    .workspace = SLICE("w"),
-	    .campaign = SLICE("c"),
-	    .first_us = T0,
-	    .last_us = T0 + 1000};
-	for (int i = 0; i < FIGURE_COUNT; i++)
-		row.figures[i] = i + 1;
-	for (int i = 0; i < PENDING_AGE_COUNT; i++)
-		row.pending_ages[i] = 20 + i;
-	row.duplicates = 30;
-	return row;
-}
-
 static void
 assert_json(const struct report *report, const struct report_row *row, const char *expected)
 {
@@ -144,48 +128,37 @@ assert_json(const struct report *report, const struct report_row *row, const cha
 	buffer_done(&out);
 }
 
+/* Each integer is the number of its column. */
 static void
 a_campaign_has_its_fixed_members(void **state)
 {
 	(void)state;
-	struct campaign_row campaign = sample_campaign();
-	struct report_row row = report_campaign_row(&campaign);
+	const struct report *report = &query_find("/v1/campaigns")->report;
+	struct report_row row;
 	struct buffer out = BUFFER_EMPTY;
-	assert_json(&report_campaigns, &row,
-	    "{\"workspace\":\"w\",\"campaign\":\"c\",\"messages\":1,\"sent\":2,\"delivered\":3,"
-	    "\"failed\":4,\"read\":7,\"replied\":8,\"clicked\":9,\"opted_out\":11,\"pending\":6,"
+	for (size_t i = 0; i < report->count; i++)
+		row.cells[i] = (struct cell){.kind = report->columns[i].kind,
+		    .text = SLICE("x"),
+		    .number = report->columns[i].kind == CELL_TIME ? T0 : (int64_t)i,
+		    .real = 3.0 / 7};
+	assert_json(report, &row,
+	    "{\"workspace\":\"x\",\"campaign\":\"x\",\"messages\":2,\"sent\":3,\"delivered\":4,"
+	    "\"failed\":5,\"read\":6,\"replied\":7,\"clicked\":8,\"opted_out\":9,\"pending\":10,"
 	    "\"delivery_rate\":0.428571428571429,\"first\":\"2026-11-20T14:05:22.000Z\","
-	    "\"last\":\"2026-11-20T14:05:22.001Z\",\"canceled\":5,\"conflicts\":12,"
-	    "\"duplicates\":30,\"clicked_messages\":10,\"click_rate\":3.33333333333333,"
-	    "\"delivery_rate_low\":0.230769230769231,\"delivery_rate_high\":0.692307692307692,"
-	    "\"pending_ages\":{\"under_1h\":20,\"under_6h\":21,\"under_24h\":22,"
-	    "\"under_72h\":23,\"older\":24}}");
-	report_csv_head(&report_campaigns, &out);
-	report_csv_row(&report_campaigns, &row, &out);
+	    "\"last\":\"2026-11-20T14:05:22.000Z\",\"canceled\":14,\"conflicts\":15,"
+	    "\"duplicates\":16,\"clicked_messages\":17,\"click_rate\":0.428571428571429,"
+	    "\"delivery_rate_low\":0.428571428571429,\"delivery_rate_high\":0.428571428571429,"
+	    "\"pending_ages\":{\"under_1h\":21,\"under_6h\":22,\"under_24h\":23,"
+	    "\"under_72h\":24,\"older\":25}}");
+	report_csv_head(report, &out);
+	report_csv_row(report, &row, &out);
 	assert_slice(buffer_slice(&out),
 	    "workspace,campaign,messages,sent,delivered,failed,read,replied,clicked,opted_out,"
 	    "pending,delivery_rate,first,last,canceled,conflicts,duplicates,clicked_messages,"
 	    "click_rate,delivery_rate_low,delivery_rate_high,pending_under_1h,pending_under_6h,"
 	    "pending_under_24h,pending_under_72h,pending_older\r\n"
-	    "w,c,1,2,3,4,7,8,9,11,6,0.4286,2026-11-20T14:05:22.000Z,2026-11-20T14:05:22.001Z,"
-	    "5,12,30,10,3.3333,0.2308,0.6923,20,21,22,23,24\r\n");
-	buffer_done(&out);
-}
-
-static void
-a_rate_over_nothing_is_null(void **state)
-{
-	(void)state;
-	struct campaign_row campaign = sample_campaign();
-	struct buffer out = BUFFER_EMPTY;
-	memset(campaign.figures, 0, sizeof campaign.figures);
-	struct report_row row = report_campaign_row(&campaign);
-	struct json_t *object = report_json(&report_campaigns, &row);
-	assert_ok(json_write(object, &out));
-	assert_contains(buffer_slice(&out), "\"delivery_rate\":null");
-	assert_contains(buffer_slice(&out),
-	    "\"click_rate\":null,\"delivery_rate_low\":null,\"delivery_rate_high\":null");
-	json_free(object);
+	    "x,x,2,3,4,5,6,7,8,9,10,0.4286,2026-11-20T14:05:22.000Z,2026-11-20T14:05:22.000Z,"
+	    "14,15,16,17,0.4286,0.4286,0.4286,21,22,23,24,25\r\n");
 	buffer_done(&out);
 }
 
@@ -258,40 +231,24 @@ static void
 a_report_has_as_many_cells_as_columns(void **state)
 {
 	(void)state;
-	static const struct report *const reports[] = {&report_campaigns, &report_errors,
-	    &report_all_errors, &report_series, &report_providers, &report_events, &report_receipts,
-	    &report_replies, &report_near_misses, &report_optouts, &report_scopes, &report_history,
-	    &report_consent_changes, &report_alerts, &report_catalogue};
+	static const struct report *const reports[] = {&report_errors, &report_all_errors,
+	    &report_series, &report_events, &report_receipts, &report_scopes, &report_history};
 	for (size_t i = 0; i < COUNT_OF(reports); i++) {
 		assert_in_range(reports[i]->count, 1, REPORT_COLUMNS_MAX);
 		for (size_t k = 0; k < REPORT_COLUMNS_MAX; k++)
-			assert_int_equal(reports[i]->columns[k] != NULL, k < reports[i]->count);
+			assert_int_equal(
+			    reports[i]->columns[k].name != NULL, k < reports[i]->count);
 	}
-}
-
-static void
-a_provider_is_of_its_senders_kind(void **state)
-{
-	(void)state;
-	struct provider_row provider = {
-	    .account = SLICE("AC1"), .sender = SLICE("whatsapp:+15005550006")};
-	struct report_row row = report_provider_row(&provider);
-	assert_slice(row.cells[1].text, "whatsapp");
-	provider.sender = SLICE_NONE;
-	provider.service = SLICE("MG1");
-	row = report_provider_row(&provider);
-	assert_slice(row.cells[1].text, "messaging_service");
-	provider.service = SLICE_NONE;
-	row = report_provider_row(&provider);
-	assert_int_equal(row.cells[1].kind, CELL_NULL);
 }
 
 static void
 a_point_has_its_time_and_all_figures(void **state)
 {
 	(void)state;
-	struct campaign_row campaign = sample_campaign();
-	struct report_row row = report_point_row(0, campaign.figures);
+	int64_t figures[FIGURE_COUNT];
+	for (int i = 0; i < FIGURE_COUNT; i++)
+		figures[i] = i + 1;
+	struct report_row row = report_point_row(0, figures);
 	assert_json(&report_series, &row,
 	    "{\"time\":\"1970-01-01T00:00:00.000Z\",\"messages\":1,\"sent\":2,\"delivered\":3,"
 	    "\"failed\":4,\"read\":7,\"replied\":8,\"clicked\":9,\"opted_out\":11,\"pending\":6,"
@@ -352,10 +309,8 @@ main(void)
 	    cmocka_unit_test(a_cell_is_utf8_without_controls),
 	    cmocka_unit_test(a_telephone_number_keeps_its_plus),
 	    cmocka_unit_test(a_campaign_has_its_fixed_members),
-	    cmocka_unit_test(a_rate_over_nothing_is_null),
 	    cmocka_unit_test(a_failure_has_its_share_and_a_missing_code_is_null),
 	    cmocka_unit_test(an_event_shows_null_for_what_it_lacks),
-	    cmocka_unit_test(a_provider_is_of_its_senders_kind),
 	    cmocka_unit_test(a_point_has_its_time_and_all_figures),
 	    cmocka_unit_test(a_report_has_as_many_cells_as_columns),
 	    cmocka_unit_test(a_terminal_sees_no_control_bytes),

@@ -129,7 +129,7 @@ duplicates_are_counted(void **state)
 	commit(store, events, 3);
 	struct store_reader *reader = open_reader();
 	struct campaign_filter all = {.limit = 0};
-	assert_ok(store_read_campaigns(reader, &all, add_duplicates_of, &duplicates));
+	assert_ok(read_campaigns(reader, &all, add_duplicates_of, &duplicates));
 	assert_int_equal(duplicates, 2);
 	store_reader_close(reader);
 	store_close(store);
@@ -709,7 +709,7 @@ campaigns_in(struct campaign_filter filter)
 {
 	size_t count = 0;
 	struct store_reader *reader = open_reader();
-	assert_ok(store_read_campaigns(reader, &filter, count_campaign, &count));
+	assert_ok(read_campaigns(reader, &filter, count_campaign, &count));
 	store_reader_close(reader);
 	return count;
 }
@@ -823,9 +823,9 @@ errors_of_a_campaign_are_told_by_code(void **state)
 }
 
 static void
-count_code(void *context, const struct catalogue_row *row)
+count_code(void *context, const struct report_row *row, int64_t place)
 {
-	(void)row;
+	(void)row, (void)place;
 	++*(size_t *)context;
 }
 
@@ -839,9 +839,11 @@ the_catalogue_is_read_in_pages(void **state)
 	assert_ok(store_set_lookups(store, &catalogue, &(struct provider_names){0}));
 	size_t all = 0, page = 0, rest = 0;
 	struct store_reader *reader = open_reader();
-	assert_ok(store_read_catalogue(reader, 0, 0, count_code, &all));
-	assert_ok(store_read_catalogue(reader, 0, 10, count_code, &page));
-	assert_ok(store_read_catalogue(reader, catalogue.entries[9].code, 0, count_code, &rest));
+	ask_given(reader, "/v1/errors", NULL, count_code, &all);
+	ask_given(
+	    reader, "/v1/errors", (struct given[]){{"limit", NULL, 10}, {NULL}}, count_code, &page);
+	ask_given(reader, "/v1/errors",
+	    (struct given[]){{"next", NULL, catalogue.entries[9].code}, {NULL}}, count_code, &rest);
 	assert_int_equal(all, 761);
 	assert_int_equal(page, 10);
 	assert_int_equal(rest, 751);

@@ -336,6 +336,13 @@ the_past_state_is_known(void **state)
 }
 
 static void
+note_change(void *context, const struct report_row *row, int64_t place)
+{
+	(void)place;
+	note_cells(context, "/v1/optouts/changes", row, "number scope state cause");
+}
+
+static void
 lists_are_paged_by_their_changes(void **state)
 {
 	(void)state;
@@ -350,21 +357,22 @@ lists_are_paged_by_their_changes(void **state)
 	assert_optouts((struct optout_filter){.limit = 1}, "+8 at +1: out (keyword)\n");
 	assert_optouts((struct optout_filter){.after_seq = 2}, "+7 at +1: in (keyword)\n");
 	struct store_reader *reader = open_reader();
-	assert_ok(store_read_consent_changes(reader, 0, 0, note_optout, &text));
-	assert_slice(buffer_slice(&text),
-	    "+7 at +1: out (keyword)\n+8 at +1: out (keyword)\n+7 at +1: in (keyword)\n");
+	ask_given(reader, "/v1/optouts/changes", NULL, note_change, &text);
+	assert_slice(
+	    buffer_slice(&text), "+7 +1 out keyword\n+8 +1 out keyword\n+7 +1 in keyword\n");
 	buffer_clear(&text);
-	assert_ok(store_read_consent_changes(reader, 1, 1, note_optout, &text));
-	assert_slice(buffer_slice(&text), "+8 at +1: out (keyword)\n");
+	ask_given(reader, "/v1/optouts/changes",
+	    (struct given[]){{"after", NULL, 1}, {"limit", NULL, 1}, {NULL}}, note_change, &text);
+	assert_slice(buffer_slice(&text), "+8 +1 out keyword\n");
 	buffer_done(&text);
 	store_reader_close(reader);
 }
 
 static void
-note_near_miss(void *context, const struct event_row *row)
+note_near_miss(void *context, const struct report_row *row, int64_t place)
 {
-	buffer_appendf(context, "%.*s \"%.*s\" %.*s; ", SLICE_ARG(row->event.message),
-	    SLICE_ARG(row->event.near_miss), SLICE_ARG(row->consent_state));
+	(void)place;
+	note_cells(context, "/v1/near-misses", row, "message near_miss state");
 }
 
 static void
@@ -385,14 +393,13 @@ near_misses_are_listed_with_the_state_of_the_person(void **state)
 	commit_one(store, stop("RE9", "+15005550002", T0 + 1));
 	close_store(store);
 	struct store_reader *reader = open_reader();
-	assert_ok(
-	    store_read_near_misses(reader, &(struct near_miss_filter){0}, note_near_miss, &text));
-	assert_slice(buffer_slice(&text),
-	    "RE0 \"please stop\" out; RE1 \"please stop\" out; RE2 \"please stop\" ; ");
+	ask_given(reader, "/v1/near-misses", NULL, note_near_miss, &text);
+	assert_slice(
+	    buffer_slice(&text), "RE0 please stop out\nRE1 please stop out\nRE2 please stop \n");
 	buffer_clear(&text);
-	assert_ok(store_read_near_misses(
-	    reader, &(struct near_miss_filter){.after_seq = 1, .limit = 1}, note_near_miss, &text));
-	assert_slice(buffer_slice(&text), "RE1 \"please stop\" out; ");
+	ask_given(reader, "/v1/near-misses",
+	    (struct given[]){{"next", NULL, 1}, {"limit", NULL, 1}, {NULL}}, note_near_miss, &text);
+	assert_slice(buffer_slice(&text), "RE1 please stop out\n");
 	buffer_done(&text);
 	store_reader_close(reader);
 }

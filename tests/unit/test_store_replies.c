@@ -23,15 +23,20 @@ static void
 a_reply_to_nothing_belongs_to_no_campaign(void **state)
 {
 	(void)state;
-	int64_t count = 0;
 	struct store *store = open_store();
 	commit_one(store, reply_from("RE1", "+9", T0));
 	close_store(store);
 	assert_replies("RE1 none  0 \n");
 	assert_figures("", "0 0 0 0 0 0 0 1 0 0 0 0");
+	const struct query *query = query_find("/v1/replies");
+	struct query_values values = query_values(query);
+	struct json_t *object = json_new_object();
 	struct store_reader *reader = open_reader();
-	assert_ok(store_count_unattributed(reader, 0, 0, &count));
+	int64_t count = 0;
+	assert_ok(query_ask_beside(reader, query, &values, object));
+	assert_true(json_int(json_get(object, "unattributed"), &count));
 	assert_int_equal(count, 1);
+	json_free(object);
 	store_reader_close(reader);
 }
 
@@ -468,22 +473,22 @@ replies_are_filtered_and_paged(void **state)
 	}
 	close_store(store);
 	const struct {
-		struct reply_filter filter;
+		struct given given[3];
 		const char *expected;
 	} rows[] = {
-	    {{.campaign = SLICE("c")},
+	    {{{"campaign", "c", 0}},
 		"RE1 latest SM1 1 c\nRE3 latest SM1 1 c\nRE5 latest SM1 1 c\n"},
-	    {{.rule = SLICE("none"), .limit = 2}, "RE0 none  0 \nRE2 none  0 \n"},
-	    {{.rule = SLICE("none"), .after = 4}, "RE4 none  0 \n"},
-	    {{.keyword = SLICE("stop")}, "RE5 latest SM1 1 c\n"},
-	    {{.from_us = T0 + 4}, "RE4 none  0 \nRE5 latest SM1 1 c\n"},
-	    {{.to_us = T0 + 1}, "RE0 none  0 \n"},
-	    {{.workspace = SLICE("v")}, ""},
+	    {{{"rule", "none", 0}, {"limit", NULL, 2}}, "RE0 none  0 \nRE2 none  0 \n"},
+	    {{{"rule", "none", 0}, {"next", NULL, 4}}, "RE4 none  0 \n"},
+	    {{{"keyword", "stop", 0}}, "RE5 latest SM1 1 c\n"},
+	    {{{"from", NULL, T0 + 4}}, "RE4 none  0 \nRE5 latest SM1 1 c\n"},
+	    {{{"to", NULL, T0 + 1}}, "RE0 none  0 \n"},
+	    {{{"workspace", "v", 0}}, ""},
 	};
 	struct store_reader *reader = open_reader();
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		struct buffer text = BUFFER_EMPTY;
-		assert_ok(store_read_replies(reader, &rows[i].filter, note_reply, &text));
+		ask_given(reader, "/v1/replies", rows[i].given, note_reply, &text);
 		assert_slice(buffer_slice(&text), rows[i].expected);
 		buffer_done(&text);
 	}

@@ -243,7 +243,7 @@ a_campaign_that_only_a_duplicate_names_begins_with_its_first_event(void **state)
 	commit_one(store, receipt("SM1", "c", STATUS_SENT, T0));
 	assert_true(commit_one(store, receipt("SM1", "d", STATUS_SENT, T0)).duplicate);
 	struct store_reader *reader = open_reader();
-	assert_ok(store_read_campaigns(reader, &all, note_name, &names));
+	assert_ok(read_campaigns(reader, &all, note_name, &names));
 	assert_slice(buffer_slice(&names), "c;");
 	buffer_done(&names);
 	store_reader_close(reader);
@@ -293,12 +293,11 @@ without_message(enum event_type type, const char *status, const char *reference)
 }
 
 static void
-note_alert(void *context, const struct alert_row *row)
+note_alert(void *context, const struct report_row *row, int64_t place)
 {
-	buffer_appendf(context, "%.*s %.*s %lld %.*s %.*s %.*s %.*s %lld%s; ", SLICE_ARG(row->sid),
-	    SLICE_ARG(row->level), (long long)row->error_code, SLICE_ARG(row->resource),
-	    SLICE_ARG(row->request_url), SLICE_ARG(row->method), SLICE_ARG(row->text),
-	    (long long)row->response_status, row->ours ? " ours" : "");
+	(void)place;
+	note_cells(context, "/v1/alerts", row,
+	    "sid level error_code resource request_url method text response_status ours");
 }
 
 static void
@@ -327,17 +326,17 @@ an_alert_counts_once_by_its_reference(void **state)
 	close_store(store);
 	struct buffer text = BUFFER_EMPTY;
 	struct store_reader *reader = open_reader();
-	assert_ok(store_read_alerts(reader, &(struct alert_filter){.limit = 0}, note_alert, &text));
+	ask_given(reader, "/v1/alerts", NULL, note_alert, &text);
 	assert_slice(buffer_slice(&text),
-	    "NO2 warning -1     -1; NO1 error 11200 SM9 https://h/x POST t 503 ours; ");
+	    "NO2 warning       no\nNO1 error 11200 SM9 https://h/x POST t 503 yes\n");
 	buffer_clear(&text);
-	assert_ok(store_read_alerts(
-	    reader, &(struct alert_filter){.ours_only = true}, note_alert, &text));
-	assert_slice(buffer_slice(&text), "NO1 error 11200 SM9 https://h/x POST t 503 ours; ");
+	ask_given(
+	    reader, "/v1/alerts", (struct given[]){{"ours", NULL, 1}, {NULL}}, note_alert, &text);
+	assert_slice(buffer_slice(&text), "NO1 error 11200 SM9 https://h/x POST t 503 yes\n");
 	buffer_clear(&text);
-	assert_ok(
-	    store_read_alerts(reader, &(struct alert_filter){.before_seq = 2}, note_alert, &text));
-	assert_slice(buffer_slice(&text), "NO1 error 11200 SM9 https://h/x POST t 503 ours; ");
+	ask_given(
+	    reader, "/v1/alerts", (struct given[]){{"next", NULL, 2}, {NULL}}, note_alert, &text);
+	assert_slice(buffer_slice(&text), "NO1 error 11200 SM9 https://h/x POST t 503 yes\n");
 	buffer_done(&text);
 	store_reader_close(reader);
 }

@@ -7,6 +7,7 @@
 
 #include "dlrd/api/endpoints.h"
 #include "dlrd/base/json.h"
+#include "dlrd/query/table.h"
 #include "dlrd/twilio/form.h"
 
 #define QUESTION_NAME_MAX 2048 /* bytes of a path's {} */
@@ -30,6 +31,8 @@ struct question {
 	struct store_reader *reader; /* not NULL where the endpoint needs the store */
 	struct slice name;           /* the decoded {} of the path, in name_bytes */
 	char name_bytes[QUESTION_NAME_MAX];
+	const struct query
+	    *row; /* of the table of questions; NULL: the path has a file of its own */
 	void (*act)(struct question *question); /* answers it; once for each page */
 	struct form query;
 	struct api_answer answer; /* 200 with an empty body of JSON, to begin with */
@@ -59,9 +62,9 @@ must_check bool question_number(struct question *question, const char *name, int
 /* A time, RFC 3339 or a day; 0 where the query does not have it, and never 0 where it has. */
 must_check bool question_time(struct question *question, const char *name, int64_t *out_us);
 
-/* The index of one of choices, which ends with NULL; fallback where the query does not have it. */
-must_check bool question_choice(struct question *question, const char *name,
-    const char *const choices[], size_t fallback, size_t *out_choice);
+/* The index of one of the words, which have "|" between; fallback if the query does not have it. */
+must_check bool question_choice(struct question *question, const char *name, const char *words,
+    size_t fallback, size_t *out_choice);
 
 /* What all questions have in common: format, limit, from, to. */
 must_check bool question_common(struct question *question);

@@ -22,9 +22,16 @@ struct cli_command {
 };
 
 extern const struct cli_command cli_serve, cli_check_config, cli_sign, cli_verify, cli_explain,
-    cli_stats, cli_series, cli_errors, cli_catalogue, cli_events, cli_message, cli_replies,
-    cli_optouts, cli_providers, cli_alerts, cli_audit, cli_rebuild, cli_simulate, cli_quarantine,
-    cli_url, cli_reload, cli_gap, cli_recover;
+    cli_series, cli_errors, cli_events, cli_message, cli_optouts, cli_audit, cli_rebuild,
+    cli_simulate, cli_quarantine, cli_url, cli_reload, cli_gap, cli_recover;
+
+struct query;
+
+/* The question of the table (query/table.h) with this command; NULL: there is none. */
+const struct query *cli_find_question(const char *command);
+
+/* Runs the question's command. Its exit status. */
+int cli_run_question(const struct query *row, int count, char **words);
 
 /* An option of a command, all of them long. Exactly one of text, number and flag is set. */
 struct cli_option {

@@ -1,11 +1,12 @@
 /* output: rows as a table on a terminal, as JSON or as CSV.
  *
- * Columns and names are those of api/report.h, so that the command line and the api never disagree.
+ * Columns and names are those of query/report.h, so that the command line and the api never
+ * disagree.
  */
 #ifndef DLRD_CLI_OUTPUT_H
 #define DLRD_CLI_OUTPUT_H
 
-#include "dlrd/api/report.h"
+#include "dlrd/query/report.h"
 
 enum output_format { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_CSV };
 
@@ -16,6 +17,11 @@ struct output;
  * all. */
 struct output *output_new(
     enum output_format format, const struct report *report, const char *const *only);
+
+/* The same with the columns that the report itself shows in a table; word is that of the question's
+ * QUERY_CHOICE, for shown_if. */
+struct output *output_new_shown(
+    enum output_format format, const struct report *report, struct slice word);
 
 void output_add(struct output *output, const struct report_row *row);
 

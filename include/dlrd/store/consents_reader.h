@@ -44,8 +44,4 @@ must_check enum result store_read_optouts_ending(struct store_reader *reader, st
 must_check enum result store_read_evidence(struct store_reader *reader, struct slice number,
     int64_t at_us, consent_fn on_row, void *context);
 
-/* Changes of state after a seq, oldest first. */
-must_check enum result store_read_consent_changes(
-    struct store_reader *reader, int64_t after_seq, size_t limit, consent_fn on_row, void *context);
-
 #endif

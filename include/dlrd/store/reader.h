@@ -25,16 +25,40 @@ void store_reader_set_limit(struct store_reader *reader, int64_t limit_us);
 /* Ends questions with RESULT_LIMIT once *stop is true, if there is a limit; stop is borrowed. */
 void store_reader_set_stop(struct store_reader *reader, const _Atomic bool *stop);
 
-struct catalogue_row {
-	int64_t code;
-	struct slice name, kind, permanence, action;
+enum store_kind {
+	STORE_NULL,
+	STORE_INT,
+	STORE_REAL,
+	STORE_TEXT,
+	STORE_TAG, /* of a parameter: text that is repaired as stored tags are, if it is not UTF-8
+		    */
 };
 
-typedef void (*catalogue_fn)(void *context, const struct catalogue_row *row);
+struct store_value {
+	enum store_kind kind;
+	int64_t number;
+	double real;
+	struct slice text; /* borrowed */
+};
 
-/* By code, from after_code on; limit 0 for all. */
-must_check enum result store_read_catalogue(struct store_reader *reader, int64_t after_code,
-    size_t limit, catalogue_fn on_row, void *context);
+typedef void (*store_values_fn)(void *context, const struct store_value *values);
+
+/* A question of the table in query/table.h. sql is a text of the program: its statement is prepared
+ * once for its address. */
+struct store_question {
+	const char *sql;
+	const struct store_value *parameters; /* $1 is the first */
+	size_t parameter_count;
+	const char *const *columns; /* by name; NULL: no column, the value is null */
+	size_t column_count;
+};
+
+#define STORE_COLUMNS_MAX 32
+
+/* Calls on_row for each row, with one value for each of the question's columns. RESULT_INVALID if
+ * the answer has no column of such a name. */
+must_check enum result store_ask(struct store_reader *reader, const struct store_question *question,
+    store_values_fn on_row, void *context);
 
 /* The last journal entry that has been projected. */
 must_check enum result store_read_cursor(struct store_reader *reader, uint64_t *out_cursor);

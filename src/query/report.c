@@ -1,8 +1,19 @@
-#include "dlrd/api/report_text.h"
+#include "dlrd/query/report.h"
 
 #include "dlrd/base/clock.h"
 
+#include <assert.h>
 #include <string.h>
+
+struct cell *
+report_cell(const struct report *report, struct report_row *row, const char *name)
+{
+	size_t i = 0;
+	while (i < report->count && strcmp(report->columns[i].name, name) != 0)
+		i++;
+	assert(i < report->count);
+	return &row->cells[i];
+}
 
 /* --- as JSON --- */
 
@@ -54,16 +65,23 @@ place_of(
 	return json_get(object, report->group_key);
 }
 
+void
+report_put(const struct report *report, const struct report_row *row, struct json_t *object)
+{
+	for (size_t i = 0; i < report->count; i++) {
+		const char *key;
+		struct json_t *place = place_of(report, object, report->columns[i].name, &key);
+		if (place != NULL)
+			put_cell(place, key, &row->cells[i]);
+	}
+}
+
 struct json_t *
 report_json(const struct report *report, const struct report_row *row)
 {
 	struct json_t *object = json_new_object();
-	for (size_t i = 0; object != NULL && i < report->count; i++) {
-		const char *key;
-		struct json_t *place = place_of(report, object, report->columns[i], &key);
-		if (place != NULL)
-			put_cell(place, key, &row->cells[i]);
-	}
+	if (object != NULL)
+		report_put(report, row, object);
 	return object;
 }
 
@@ -176,7 +194,7 @@ void
 report_csv_head(const struct report *report, struct buffer *out)
 {
 	for (size_t i = 0; i < report->count; i++)
-		buffer_appendf(out, "%s%s", i > 0 ? "," : "", report->columns[i]);
+		buffer_appendf(out, "%s%s", i > 0 ? "," : "", report->columns[i].name);
 	buffer_append(out, SLICE("\r\n"));
 }
 

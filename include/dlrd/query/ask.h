@@ -1,0 +1,39 @@
+/* ask: a question of the table, put to the store.
+ *
+ * query_value makes the values of the parameters from what was given; query_ask hands out the rows.
+ * One thread at a time for each reader. */
+#ifndef DLRD_QUERY_ASK_H
+#define DLRD_QUERY_ASK_H
+
+#include "dlrd/query/table.h"
+#include "dlrd/store/reader.h"
+
+struct query_values {
+	struct store_value items[QUERY_PARAMETERS_MAX]; /* one for each parameter of the row */
+	bool past;                                      /* a time is given for QUERY_AT */
+};
+
+/* The values with no parameter given. */
+struct query_values query_values(const struct query *query);
+
+/* Sets a parameter from what was given: a text (absent: not given) for texts and choices, else a
+ * number: a time in microseconds (0: not given), a place, a limit (0: all), 1 for a flag. The text
+ * is borrowed. */
+void query_set(const struct query *query, struct query_values *values, size_t index,
+    struct slice text, int64_t number);
+
+/* The same for the parameter called name; the row must have it. */
+void query_give(const struct query *query, struct query_values *values, const char *name,
+    struct slice text, int64_t number);
+
+/* place: where the list goes on behind the row. */
+typedef void (*query_row_fn)(void *context, const struct report_row *row, int64_t place);
+
+must_check enum result query_ask(struct store_reader *reader, const struct query *query,
+    const struct query_values *values, query_row_fn on_row, void *context);
+
+/* Puts the members beside the list into object. */
+must_check enum result query_ask_beside(struct store_reader *reader, const struct query *query,
+    const struct query_values *values, struct json_t *object);
+
+#endif

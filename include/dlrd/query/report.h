@@ -1,0 +1,75 @@
+/* report: rows of answers and the columns that describe them, written as JSON, as CSV and for a
+ * terminal.
+ *
+ * A report is a list of columns; a row has one cell for each column, in the same order. The api,
+ * the command line's --json and --csv, its tables and the OpenAPI schemas all use the same columns,
+ * so their names always agree. Pure. */
+#ifndef DLRD_QUERY_REPORT_H
+#define DLRD_QUERY_REPORT_H
+
+#include "dlrd/base/json.h"
+
+#define REPORT_COLUMNS_MAX 28
+
+enum cell_kind {
+	CELL_NULL,
+	CELL_TEXT,
+	CELL_INT,
+	CELL_REAL,
+	CELL_TIME,
+	CELL_BOOL,
+	CELL_LIST, /* text is words with a space between: in JSON an array of them */
+};
+
+struct cell {
+	enum cell_kind kind;
+	struct slice text; /* borrowed */
+	int64_t number;    /* CELL_INT; CELL_TIME in microseconds; CELL_BOOL 0 or 1 */
+	double real;
+};
+
+struct report_column {
+	const char *name;
+	enum cell_kind kind;     /* of its cells, unless they are null */
+	bool nullable;           /* cells may be null */
+	bool counts;             /* CELL_INT: never below 0 */
+	bool shown;              /* in a table on a terminal, too; JSON and CSV have all columns */
+	const char *shown_if;    /* then only for these words of the question's QUERY_CHOICE */
+	bool derived;            /* the SQL does not have it: query.derive makes it */
+	const char *words;       /* CELL_TEXT: one of these, with "|" between; NULL: any text */
+	const char *description; /* NULL: the name says it all */
+};
+
+struct report {
+	const char *list_key; /* the JSON array's name: "campaigns" */
+	size_t count;
+	struct report_column columns[REPORT_COLUMNS_MAX];
+	/* In JSON the columns whose names start with group_prefix are members of one object,
+	 * group_key, under the rest of their names. NULL: no columns are grouped. */
+	const char *group_prefix, *group_key, *group_description;
+};
+
+struct report_row {
+	struct cell cells[REPORT_COLUMNS_MAX];
+};
+
+/* The row's cell of the column called name, which the report must have. Borrowed from row. */
+struct cell *report_cell(const struct report *report, struct report_row *row, const char *name);
+
+/* A new JSON object; NULL when memory is short. */
+struct json_t *report_json(const struct report *report, const struct report_row *row);
+
+/* Puts the row's cells into object, which may have other members. */
+void report_put(const struct report *report, const struct report_row *row, struct json_t *object);
+
+/* Append a CSV line (RFC 4180), ended by CR LF. A text that a spreadsheet would run as a formula
+ * gets an apostrophe in front (OWASP, "CSV Injection"); a telephone number keeps its plus. Each
+ * cell is UTF-8: an invalid byte, and a control but TAB, LF and CR, which are quoted, becomes
+ * U+FFFD. */
+void report_csv_head(const struct report *report, struct buffer *out);
+void report_csv_row(const struct report *report, const struct report_row *row, struct buffer *out);
+
+/* Appends the cell as a person reads it, control bytes escaped; nothing for null. */
+void report_cell_text(const struct cell *cell, struct buffer *out);
+
+#endif

@@ -1,0 +1,98 @@
+#include "ask.h"
+
+#include "dlrd/query/ask.h"
+#include "list.h"
+
+/* Reads a parameter other than the limit and the place; false: it is wrong, and the question is
+ * answered. */
+static bool
+read_parameter(struct question *question, size_t index, struct query_values *values)
+{
+	const struct query_parameter *parameter = &question->row->parameters[index];
+	struct slice text = question_text(question, parameter->name);
+	int64_t number = 0;
+	size_t choice;
+	bool fine = true;
+	switch (parameter->kind) {
+	case QUERY_CHOICE:
+		fine = question_choice(question, parameter->name, parameter->words, 0, &choice);
+		break;
+	case QUERY_FLAG:
+		fine = question_choice(question, parameter->name, "yes", 0, &choice);
+		number = text.ptr != NULL;
+		break;
+	case QUERY_AT:
+	case QUERY_FROM:
+	case QUERY_TO:
+	case QUERY_FROM_HOUR:
+	case QUERY_TO_HOUR: fine = question_time(question, parameter->name, &number); break;
+	case QUERY_AFTER:
+	case QUERY_BEFORE: fine = list_place(question, parameter->name, INT64_MAX, &number); break;
+	case QUERY_SKIP: fine = list_place(question, parameter->name, INT32_MAX, &number); break;
+	case QUERY_TEXT:
+	case QUERY_TAG:
+	case QUERY_FORMAT:
+	case QUERY_LIMIT:
+	case QUERY_HOUR: break;
+	}
+	if (fine)
+		query_set(question->row, values, index, text, number);
+	return fine;
+}
+
+static bool
+read_values(struct question *question, struct query_values *out_values)
+{
+	*out_values = query_values(question->row);
+	for (size_t i = 0; i < query_parameter_count(question->row); i++)
+		if (!question->row->parameters[i].command_only &&
+		    !read_parameter(question, i, out_values))
+			return false;
+	return true;
+}
+
+static void
+add_row(void *context, const struct report_row *row, int64_t place)
+{
+	list_add(context, row, place);
+}
+
+/* Ends the page; behind the last row, with the members beside the list. */
+static void
+end_page(struct list *list, const struct query_values *values, enum result result)
+{
+	struct question *question = list->question;
+	if (question->csv) {
+		list_end(list, NULL, result);
+		return;
+	}
+	struct json_t *object = json_new_object();
+	if (result == RESULT_OK && !list->full)
+		result = query_ask_beside(question->reader, question->row, values, object);
+	if (list->follows)
+		json_put_int(object, "next", question->progress.place);
+	else
+		list_next(list, object);
+	list_end(list, object, result);
+}
+
+void
+ask_query(struct question *question)
+{
+	const struct query *row = question->row;
+	size_t limit = query_find_kind(row, QUERY_LIMIT);
+	struct query_values values;
+	struct list list = {.question = question,
+	    .report = &row->report,
+	    .follows = query_follows(row),
+	    .whole = row->page_by == NULL};
+	list.limit =
+	    list.follows ? (size_t)question->limit : question_limit(question, row->is_short);
+	if (!read_values(question, &values))
+		return;
+	if (limit < query_parameter_count(row))
+		query_set(row, &values, limit, SLICE_NONE, (int64_t)list_rows(&list));
+
+	list_begin(&list, NULL);
+	end_page(&list, &values, query_ask(question->reader, row, &values, add_row, &list));
+}

@@ -1,0 +1,398 @@
+#include "dlrd/query/openapi.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define TIME_EXAMPLE "2026-11-20T14:05:22.000Z"
+
+/* Examples of texts by the name of their column; any other text is its column's name. */
+static const struct {
+	const char *column, *text;
+} examples[] = {
+    {"workspace", "YOUR_ACCOUNT_ID"},
+    {"campaign", "1691686363_20230810"},
+    {"variant", "wzrk_default"},
+    {"account", "AC0123456789abcdef0123456789abcdef"},
+    {"service", "MG0123456789abcdef0123456789abcdef"},
+    {"scope", "MG0123456789abcdef0123456789abcdef"},
+    {"message", "SM0123456789abcdef0123456789abcdef"},
+    {"answers", "SMfedcba9876543210fedcba9876543210"},
+    {"from", "+15005550009"},
+    {"to", "+15005550006"},
+    {"number", "+15005550009"},
+    {"sender", "+15005550006"},
+    {"body", "Stop please"},
+    {"near_miss", "stop"},
+    {"keyword", "stop"},
+};
+
+/* --- parts --- */
+
+static void
+put_reference(struct json_t *object, const char *key, const char *kind, const char *name)
+{
+	char reference[128];
+	struct json_t *part = json_new_object();
+	snprintf(reference, sizeof reference, "#/components/%s/%s", kind, name);
+	json_put_text(part, "$ref", slice_of(reference));
+	if (key == NULL)
+		json_push(object, part);
+	else
+		json_put(object, key, part);
+}
+
+static void
+put_texts(struct json_t *object, const char *key, const char *words, bool nullable)
+{
+	struct slice rest = slice_of(words);
+	struct json_t *array = json_new_array();
+	while (rest.ptr != NULL)
+		json_push_text(array, slice_take(&rest, '|'));
+	if (nullable)
+		json_push_text(array, SLICE_NONE);
+	json_put(object, key, array);
+}
+
+static void
+put_if(struct json_t *object, const char *key, const char *text)
+{
+	if (text != NULL)
+		json_put_text(object, key, slice_of(text));
+}
+
+static void
+put_type(struct json_t *object, const char *type, bool nullable)
+{
+	char words[32];
+	snprintf(words, sizeof words, "%s|null", type);
+	if (nullable)
+		put_texts(object, "type", words, false);
+	else
+		json_put_text(object, "type", slice_of(type));
+}
+
+/* --- schemas --- */
+
+static void
+put_time(struct json_t *schema, bool nullable)
+{
+	if (!nullable) {
+		json_put_text(schema, "$ref", SLICE("#/components/schemas/Time"));
+		return;
+	}
+	struct json_t *any = json_new_array(), *null = json_new_object();
+	put_reference(any, NULL, "schemas", "Time");
+	json_put_text(null, "type", SLICE("null"));
+	json_push(any, null);
+	json_put(schema, "anyOf", any);
+}
+
+static struct json_t *
+column_schema(const struct report_column *column)
+{
+	struct json_t *schema = json_new_object(), *items;
+	switch (column->kind) {
+	case CELL_NULL: break;
+	case CELL_TEXT:
+		if (column->words != NULL)
+			put_texts(schema, "enum", column->words, column->nullable);
+		else
+			put_type(schema, "string", column->nullable);
+		break;
+	case CELL_INT: put_type(schema, "integer", column->nullable); break;
+	case CELL_REAL: put_type(schema, "number", column->nullable); break;
+	case CELL_BOOL: put_type(schema, "boolean", column->nullable); break;
+	case CELL_TIME: put_time(schema, column->nullable); break;
+	case CELL_LIST:
+		items = json_new_object();
+		json_put_text(items, "type", SLICE("string"));
+		json_put_text(schema, "type", SLICE("array"));
+		json_put(schema, "items", items);
+		break;
+	}
+	if (column->counts)
+		json_put_int(schema, "minimum", 0);
+	put_if(schema, "description", column->description);
+	return schema;
+}
+
+/* An object whose members are all required, and added with add_member. */
+static struct json_t *
+object_schema(const char *description)
+{
+	struct json_t *schema = json_new_object();
+	json_put_text(schema, "type", SLICE("object"));
+	put_if(schema, "description", description);
+	json_put_bool(schema, "additionalProperties", false);
+	json_put(schema, "required", json_new_array());
+	json_put(schema, "properties", json_new_object());
+	return schema;
+}
+
+static void
+add_member(struct json_t *schema, const char *name, struct json_t *member)
+{
+	json_push_text(json_get(schema, "required"), slice_of(name));
+	json_put(json_get(schema, "properties"), name, member);
+}
+
+/* Adds the report's columns; those of its group are members of one object. */
+static void
+add_columns(struct json_t *schema, const struct report *report)
+{
+	const char *prefix = report->group_prefix;
+	for (size_t i = 0; i < report->count; i++) {
+		const struct report_column *column = &report->columns[i];
+		struct json_t *member = column_schema(column);
+		if (prefix == NULL || strncmp(column->name, prefix, strlen(prefix)) != 0) {
+			add_member(schema, column->name, member);
+			continue;
+		}
+		if (json_get(json_get(schema, "properties"), report->group_key) == NULL)
+			add_member(
+			    schema, report->group_key, object_schema(report->group_description));
+		struct json_t *group = json_get(json_get(schema, "properties"), report->group_key);
+		add_member(group, column->name + strlen(prefix), member);
+	}
+}
+
+static struct json_t *
+row_schema(const struct query *query)
+{
+	struct json_t *schema = object_schema(query->row_description);
+	add_columns(schema, &query->report);
+	return schema;
+}
+
+static struct json_t *
+next_schema(const struct query *query)
+{
+	struct json_t *schema = json_new_object();
+	bool follows = query_follows(query);
+	put_type(schema, follows ? "integer" : "string", !follows);
+	json_put_text(schema, "description",
+	    follows ? SLICE("Give it as after, to go on behind what has been told.")
+		    : SLICE("Give it as next for the rest of the list; null at its end."));
+	return schema;
+}
+
+static struct json_t *
+list_schema(const struct query *query)
+{
+	struct json_t *schema = object_schema(query->answer), *list = json_new_object();
+	json_put_text(list, "type", SLICE("array"));
+	put_reference(list, "items", "schemas", query->row_schema);
+	add_member(schema, query->report.list_key, list);
+	add_columns(schema, &query->beside);
+	add_member(schema, "next", next_schema(query));
+	return schema;
+}
+
+/* --- examples --- */
+
+static struct slice
+text_example(const struct report_column *column)
+{
+	struct slice words = slice_of(column->words);
+	if (words.ptr != NULL)
+		return slice_take(&words, '|');
+	for (size_t i = 0; i < sizeof examples / sizeof examples[0]; i++)
+		if (strcmp(examples[i].column, column->name) == 0)
+			return slice_of(examples[i].text);
+	return slice_of(column->name);
+}
+
+static struct report_row
+row_example(const struct report *report)
+{
+	struct report_row row = {0};
+	for (size_t i = 0; i < report->count; i++) {
+		const struct report_column *column = &report->columns[i];
+		row.cells[i] = (struct cell){.kind = column->kind, .number = 1, .real = 0.5};
+		if (column->kind == CELL_TEXT || column->kind == CELL_LIST)
+			row.cells[i].text = text_example(column);
+		if (column->kind == CELL_TIME)
+			row.cells[i] =
+			    (struct cell){.kind = CELL_TEXT, .text = SLICE(TIME_EXAMPLE)};
+	}
+	return row;
+}
+
+static struct json_t *
+list_example(const struct query *query)
+{
+	struct report_row row = row_example(&query->report);
+	struct report_row beside = row_example(&query->beside);
+	struct json_t *example = json_new_object(), *list = json_new_array();
+	json_push(list, report_json(&query->report, &row));
+	json_put(example, query->report.list_key, list);
+	report_put(&query->beside, &beside, example);
+	if (query_follows(query))
+		json_put_int(example, "next", 1);
+	else
+		json_put_null(example, "next");
+	return example;
+}
+
+/* --- parameters --- */
+
+static struct json_t *
+time_schema(void)
+{
+	static const char *const formats[] = {"date-time", "date"};
+	struct json_t *schema = json_new_object(), *any = json_new_array();
+	for (size_t i = 0; i < 2; i++) {
+		struct json_t *one = json_new_object();
+		json_put_text(one, "type", SLICE("string"));
+		json_put_text(one, "format", slice_of(formats[i]));
+		json_push(any, one);
+	}
+	json_put(schema, "anyOf", any);
+	return schema;
+}
+
+static struct json_t *
+parameter_schema(const struct query_parameter *parameter)
+{
+	struct json_t *schema = json_new_object();
+	switch (parameter->kind) {
+	case QUERY_CHOICE:
+		put_texts(schema, "enum", parameter->words, false);
+		put_if(schema, "default", parameter->usual);
+		return schema;
+	case QUERY_FLAG: put_texts(schema, "enum", "yes", false); return schema;
+	case QUERY_AT:
+	case QUERY_FROM:
+	case QUERY_TO:
+	case QUERY_FROM_HOUR:
+	case QUERY_TO_HOUR: json_free(schema); return time_schema();
+	case QUERY_TEXT:
+	case QUERY_TAG:
+	case QUERY_FORMAT:
+	case QUERY_LIMIT:
+	case QUERY_AFTER:
+	case QUERY_BEFORE:
+	case QUERY_SKIP:
+	case QUERY_HOUR: break;
+	}
+	json_put_text(schema, "type", SLICE("string"));
+	return schema;
+}
+
+/* Parameters that all lists share are in the part that is written by hand. */
+static bool
+is_shared(const struct query_parameter *parameter)
+{
+	return parameter->kind == QUERY_FORMAT || parameter->kind == QUERY_LIMIT ||
+	       query_is_place(parameter);
+}
+
+static void
+push_parameter(struct json_t *array, const struct query_parameter *parameter)
+{
+	if (parameter->command_only)
+		return;
+	if (is_shared(parameter)) {
+		put_reference(array, NULL, "parameters", parameter->name);
+		return;
+	}
+	struct json_t *object = json_new_object();
+	json_put_text(object, "name", slice_of(parameter->name));
+	json_put_text(object, "in", SLICE("query"));
+	json_put_text(object, "description",
+	    slice_of(parameter->description != NULL ? parameter->description : parameter->help));
+	json_put(object, "schema", parameter_schema(parameter));
+	json_push(array, object);
+}
+
+/* --- paths --- */
+
+static struct json_t *
+answer_of(const struct query *query)
+{
+	struct json_t *answer = json_new_object(), *headers = json_new_object();
+	struct json_t *content = json_new_object(), *json = json_new_object();
+	struct json_t *csv = json_new_object(), *text = json_new_object();
+	json_put_text(answer, "description", slice_of(query->answer));
+	put_reference(headers, "Link", "headers", "Link");
+	json_put(answer, "headers", headers);
+	put_reference(json, "schema", "schemas", query->list_schema);
+	json_put(json, "example", list_example(query));
+	json_put(content, "application/json", json);
+	json_put_text(text, "type", SLICE("string"));
+	json_put(csv, "schema", text);
+	json_put(content, "text/csv", csv);
+	json_put(answer, "content", content);
+	return answer;
+}
+
+static struct json_t *
+responses_of(const struct query *query)
+{
+	static const struct {
+		const char *status, *name;
+	} errors[] = {{"400", "BadRequest"}, {"401", "Unauthorised"}, {"403", "Forbidden"},
+	    {"500", "Internal"}, {"503", "Unavailable"}};
+	struct json_t *responses = json_new_object();
+	json_put(responses, "200", answer_of(query));
+	for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++)
+		put_reference(responses, errors[i].status, "responses", errors[i].name);
+	return responses;
+}
+
+static struct json_t *
+path_of(const struct query *query)
+{
+	struct json_t *path = json_new_object(), *get = json_new_object();
+	struct json_t *parameters = json_new_array();
+	for (size_t i = 0; i < query_parameter_count(query); i++)
+		push_parameter(parameters, &query->parameters[i]);
+	json_put_text(get, "operationId", slice_of(query->operation));
+	put_texts(get, "tags", "questions", false);
+	json_put_text(get, "summary", slice_of(query->title));
+	put_if(get, "description", query->note);
+	json_put(get, "parameters", parameters);
+	json_put(get, "responses", responses_of(query));
+	json_put(path, "get", get);
+	return path;
+}
+
+/* --- the document --- */
+
+/* Appends the document up to and with the brace that opens the object called name, and what members
+ * has, without its braces. */
+static void
+splice(struct slice *rest, const char *name, struct json_t *members, struct buffer *out)
+{
+	size_t at = 0;
+	while (at < rest->len && !slice_starts_with(slice_from(*rest, at), slice_of(name)))
+		at++;
+	at += strlen(name);
+	buffer_append(out, (struct slice){rest->ptr, at});
+	*rest = slice_from(*rest, at);
+
+	struct buffer text = BUFFER_EMPTY;
+	if (json_write(members, &text) != RESULT_OK)
+		out->failed = true;
+	else if (text.len > 2) {
+		buffer_append(out, (struct slice){text.ptr + 1, text.len - 2});
+		buffer_append_byte(out, ',');
+	}
+	buffer_done(&text);
+	json_free(members);
+}
+
+void
+query_openapi(struct slice by_hand, struct buffer *out)
+{
+	struct json_t *paths = json_new_object(), *schemas = json_new_object();
+	const struct query *query;
+	for (size_t i = 0; (query = query_at(i)) != NULL; i++) {
+		json_put(paths, query->path, path_of(query));
+		json_put(schemas, query->row_schema, row_schema(query));
+		json_put(schemas, query->list_schema, list_schema(query));
+	}
+	splice(&by_hand, "\"paths\": {", paths, out);
+	splice(&by_hand, "\"schemas\": {", schemas, out);
+	buffer_append(out, by_hand);
+}
