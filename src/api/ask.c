@@ -57,7 +57,7 @@ add_row(void *context, const struct report_row *row, int64_t place)
 	list_add(context, row, place);
 }
 
-/* Ends the page; behind the last row, with the members beside the list. */
+/* Ends the page; behind the last row, with the members next to the list. */
 static void
 end_page(struct list *list, const struct query_values *values, enum result result)
 {

@@ -27,7 +27,7 @@ extern const struct cli_command cli_serve, cli_check_config, cli_sign, cli_verif
 
 struct query;
 
-/* The question of the table (query/table.h) with this command; NULL: there is none. */
+/* The question of the table (query/table.h) with this command; NULL: the table has none. */
 const struct query *cli_find_question(const char *command);
 
 /* Runs the question's command. Its exit status. */

@@ -32,7 +32,7 @@ typedef void (*query_row_fn)(void *context, const struct report_row *row, int64_
 must_check enum result query_ask(struct store_reader *reader, const struct query *query,
     const struct query_values *values, query_row_fn on_row, void *context);
 
-/* Puts the members beside the list into object. */
+/* Puts the members next to the list into object. */
 must_check enum result query_ask_beside(struct store_reader *reader, const struct query *query,
     const struct query_values *values, struct json_t *object);
 

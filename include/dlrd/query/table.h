@@ -63,7 +63,7 @@ struct query {
 	struct report report;
 	void (*derive)(const struct query *query, struct report_row *row); /* may be NULL */
 
-	/* Members beside the list: one row of its own SQL with the same parameters, or NULL. */
+	/* Members next to the list: one row of its own SQL with the same parameters, or NULL. */
 	const char *beside_sql;
 	struct report beside;
 };
@@ -74,12 +74,12 @@ const struct query *query_at(size_t index);
 /* Adds a row behind the last one, for tests; NULL: takes it away. Borrowed. */
 void query_add(const struct query *query);
 
-/* The row with that path; NULL: there is none. */
+/* The row with that path; NULL: the table has none. */
 const struct query *query_find(const char *path);
 
 size_t query_parameter_count(const struct query *query);
 
-/* The index of the first parameter of that kind; query_parameter_count if there is none. */
+/* The index of the first parameter of that kind; query_parameter_count if no parameter has it. */
 size_t query_find_kind(const struct query *query, enum query_kind kind);
 
 /* Whether it is the parameter with which a list goes on. */
