@@ -42,7 +42,7 @@ put_cell(struct json_t *object, const char *key, const struct cell *cell)
 	case CELL_LIST: json_put(object, key, list_json(cell->text)); return;
 	case CELL_TEXT: break;
 	}
-	/* What was stored as JSON is shown as JSON. */
+	/* Text that was stored as JSON is shown as JSON. */
 	if (slice_equal(slice_of(key), SLICE("parameters")) &&
 	    json_parse(cell->text, &parameters) == RESULT_OK)
 		json_put(object, key, parameters);
@@ -50,7 +50,8 @@ put_cell(struct json_t *object, const char *key, const struct cell *cell)
 		json_put_text(object, key, cell->text);
 }
 
-/* Where a column goes: *out_key is its name there. A group's object is made by its first column. */
+/* The object that a column belongs to; *out_key is its name there. The first column of a group
+ * creates the group's object. */
 static struct json_t *
 place_of(
     const struct report *report, struct json_t *object, const char *column, const char **out_key)
@@ -128,8 +129,8 @@ start_of(struct slice value, const struct slice *items, size_t count)
 	return 0;
 }
 
-/* The length of what value starts with: a character, or a byte that is none. *out_fits: it may
- * stand in a cell, as controls may not but for three. */
+/* The length of the first character of value, or 1 for an invalid byte. *out_fits: a cell may have
+ * it; of the controls, only TAB, LF and CR. */
 static size_t
 cell_character(struct slice value, bool *out_fits)
 {
@@ -141,7 +142,7 @@ cell_character(struct slice value, bool *out_fits)
 	return len > 0 ? len : 1;
 }
 
-/* Without what stands before the first character that shows. */
+/* value from its first visible character on. */
 static struct slice
 without_blanks(struct slice value)
 {

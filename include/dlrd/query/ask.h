@@ -26,7 +26,7 @@ void query_set(const struct query *query, struct query_values *values, size_t in
 void query_give(const struct query *query, struct query_values *values, const char *name,
     struct slice text, int64_t number);
 
-/* place: where the list goes on behind the row. */
+/* place: the list goes on behind the row if it is given for the place parameter. */
 typedef void (*query_row_fn)(void *context, const struct report_row *row, int64_t place);
 
 must_check enum result query_ask(struct store_reader *reader, const struct query *query,

@@ -51,7 +51,7 @@ struct query {
 	const char *help;    /* a paragraph of the command's --help */
 
 	const char *operation, *title; /* OpenAPI: operationId and summary */
-	const char *answer, *note;     /* OpenAPI: what the answer is; a description or NULL */
+	const char *answer, *note;     /* OpenAPI: the answer in words; a description or NULL */
 	const char *list_schema, *row_schema, *row_description;
 
 	struct query_parameter parameters[QUERY_PARAMETERS_MAX];
