@@ -1,8 +1,8 @@
-/* salvage: builds a new store from what can be read of a damaged one.
+/* salvage: builds a new store from the readable rows of a damaged one.
  *
  * Only `dlrd recover` uses it. The damaged file is read and not changed. Receipts (events) are
- * numbered without holes, so what could not be read is known exactly; figures and states are not
- * copied but computed again (store_rebuild). One thread. Nothing here logs. */
+ * numbered without holes, so the lost ones are known exactly. Figures and states are not copied but
+ * recomputed (store_rebuild). One thread. Nothing here logs. */
 #ifndef DLRD_STORE_SALVAGE_H
 #define DLRD_STORE_SALVAGE_H
 
@@ -20,7 +20,7 @@ struct salvage_hole {
 };
 
 struct salvage {
-	bool readable; /* false: not even the list of tables; everything else is 0 then */
+	bool readable; /* false: not even the list of tables; all other fields are 0 then */
 	uint64_t events, events_lost;
 	uint64_t cursor;            /* of the new store */
 	struct salvage_hole *holes; /* in the order of their numbers */
@@ -30,13 +30,13 @@ struct salvage {
 };
 
 /* Writes a new store at new_path, which must not exist. It has to be opened by store_open, which
- * brings it to this version, and rebuilt. The result is about the new file: damage of the old one
- * is in *out_salvage, to be given to salvage_done. Until then a running daemon trims no entry of
- * the journal that the new store lacks, if the old one can be read. */
+ * migrates it to this version, and rebuilt. The result is that of the new file; damage of the old
+ * one is in *out_salvage, to be released with salvage_done. Until then a running daemon trims no
+ * entry of the journal that the new store lacks, if the old one can be read. */
 must_check enum result salvage_store(const char *old_path, const char *new_path,
     struct salvage *out_salvage, struct failure *failure);
 
-/* Whether every page of the store at path is sound. *out_error gets SQLite's words if not. Takes
+/* Whether every page of the store at path is sound. If not, *out_error has SQLite's message. Takes
  * about as long as reading the file. */
 bool salvage_is_sound(const char *path, char out_error[256]);
 
