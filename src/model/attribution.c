@@ -20,7 +20,7 @@ compare_numbers(int64_t a, int64_t b)
 }
 
 /* Whether a is the likelier of two: before the reply rather than after it, not failed, near to it.
- * Of two in the same microsecond the one that was stored last. */
+ * Of two in the same microsecond the one stored last is. */
 static bool
 is_likelier(const struct candidate *a, const struct candidate *b, int64_t time_us)
 {
@@ -29,6 +29,7 @@ is_likelier(const struct candidate *a, const struct candidate *b, int64_t time_u
 		return b_late;
 	if (a->failed != b->failed)
 		return b->failed;
+
 	int order = compare_numbers(a->first_us, b->first_us);
 	if (order != 0)
 		return a_late ? order < 0 : order > 0;
@@ -53,7 +54,9 @@ attribution_choose(const struct candidate *candidates, size_t count, int64_t tim
 {
 	if (count == 0)
 		return (struct attribution){.rule = ATTRIBUTION_NONE};
+
 	const struct candidate *best = &candidates[0];
+
 	for (size_t i = 1; i < count; i++)
 		if (is_likelier(&candidates[i], best, time_us))
 			best = &candidates[i];

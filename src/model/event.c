@@ -73,6 +73,7 @@ event_type_of_status(enum message_status status)
 	case STATUS_UNKNOWN:
 	case STATUS_COUNT: break;
 	}
+
 	return EVENT_UNRECOGNISED;
 }
 
@@ -85,8 +86,10 @@ end_of_done_date(struct slice text)
 	char time[32];
 	const char *digits = text.ptr;
 	int64_t number, time_us;
+
 	if ((text.len != 10 && text.len != 12) || slice_to_int(text, &number) != RESULT_OK)
 		return 0;
+
 	int len = snprintf(time, sizeof time, "20%.2s-%.2s-%.2sT%.2s:%.2s:%.2sZ", digits,
 	    digits + 2, digits + 4, digits + 6, digits + 8, text.len == 12 ? digits + 10 : "59");
 	return clock_parse((struct slice){time, (size_t)len}, &time_us) == RESULT_OK
@@ -100,6 +103,7 @@ event_left_us(const struct event *event)
 	bool has_left =
 	    event->type == EVENT_CLICKED || (STATUS_BIT(event->status) & STATUS_LEFT) != 0;
 	int64_t occurred_us = 0;
+
 	if (!has_left)
 		return 0;
 	if (event->occurred.len <= DATE_LEN ||

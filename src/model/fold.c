@@ -39,9 +39,10 @@ keep_earliest(int64_t *known_us, int64_t time_us)
 void
 message_fold(struct message *message, const struct event *event)
 {
-	/* A click tells nothing of a status; bit 0 says that the message is known. */
+	/* A click has no status; bit 0 records that the message is known. */
 	uint32_t bit = event->type == EVENT_CLICKED ? 1 : STATUS_BIT(event->status);
 	bool final = (bit & STATUS_FINALS) != 0;
+
 	keep_earliest(&message->first_us, event->time_us);
 	if (event->time_us > message->last_us)
 		message->last_us = event->time_us;
@@ -59,11 +60,13 @@ message_fold(struct message *message, const struct event *event)
 		if (event->error_code >= 0)
 			message->error_code = event->error_code;
 	}
+
 	if (event->type == EVENT_CLICKED) {
 		keep_earliest(&message->clicked_us, event->time_us);
 		message->links += event->new_link;
 		return;
 	}
+
 	if (event->status == STATUS_CANCELED)
 		keep_earliest(&message->canceled_us, event->time_us);
 	if (event->status == STATUS_READ)
@@ -104,8 +107,8 @@ message_conflicts(const struct message *message)
 	return (seen & (seen - 1)) != 0;
 }
 
-/* The final statuses in the order in which each policy prefers them. Carrier's words count more
- * than Twilio's own, a cancellation least. */
+/* The final statuses in each policy's order of preference. The carrier's statuses rank above
+ * Twilio's own; a cancellation ranks lowest. */
 static const enum message_status preferences[][4] = {
     [POLICY_DELIVERED_WINS] = {STATUS_DELIVERED, STATUS_UNDELIVERED, STATUS_FAILED,
 	STATUS_CANCELED},
@@ -124,6 +127,7 @@ message_status(const struct message *message, enum conflict_policy policy)
 			if (has_any(message, STATUS_BIT(preferences[policy][i])))
 				return preferences[policy][i];
 	}
+
 	for (int status = STATUS_RECEIVED; status > STATUS_UNKNOWN; status--)
 		if (has_any(message, STATUS_BIT(status)))
 			return (enum message_status)status;
@@ -148,5 +152,6 @@ message_outcome(const struct message *message, enum conflict_policy policy)
 	case STATUS_RECEIVED:
 	case STATUS_COUNT: break;
 	}
+
 	return OUTCOME_NONE;
 }

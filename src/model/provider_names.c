@@ -54,6 +54,7 @@ append(struct provider_names *names, struct provider_name made)
 		free(made.value);
 		return RESULT_NO_MEMORY;
 	}
+
 	names->items = more;
 	names->items[names->count++] = made;
 	return RESULT_OK;

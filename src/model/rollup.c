@@ -19,6 +19,7 @@ figure_name(enum figure figure)
 	    [FIGURE_OPTED_OUT] = "opted_out",
 	    [FIGURE_CONFLICTS] = "conflicts",
 	};
+
 	return names[figure];
 }
 
@@ -42,6 +43,7 @@ count_outbound(struct rollup *rollup, const struct message *message, enum confli
 		count(rollup, FIGURE_CLICKED, message->clicked_us);
 		rollup->items[rollup->count - 1].count = message->links;
 	}
+
 	if (message_conflicts(message))
 		count(rollup, FIGURE_CONFLICTS, message->first_us);
 	switch (outcome) {
@@ -71,6 +73,7 @@ rollup_of(const struct message *message, enum conflict_policy policy)
 		if (message->opted_out)
 			count(&rollup, FIGURE_OPTED_OUT, message->received_us);
 	}
+
 	/* A SID that was only ever received is the person's message, not the campaign's. */
 	if ((message->seen & ~STATUS_BIT(STATUS_RECEIVED)) != 0)
 		count_outbound(&rollup, message, policy);

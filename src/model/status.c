@@ -14,7 +14,7 @@ static const struct slice names[STATUS_COUNT] = {
     [STATUS_RECEIVED] = SLICE_INIT("received"),
 };
 
-/* Other words for the same stage. */
+/* Other names of the same stage. */
 static const struct {
 	struct slice name;
 	enum message_status status;

@@ -10,6 +10,7 @@ read_parameter(struct slice inside, struct tags_piece *out_piece, struct failure
 	struct slice rest = inside;
 	struct tags_piece piece = {.is_parameter = true, .text = slice_take(&rest, '.')};
 	int64_t field = 0;
+
 	if (rest.ptr != NULL &&
 	    (slice_to_int(rest, &field) != RESULT_OK || field < 1 || field > 999))
 		return failure_set(failure, RESULT_INVALID,
@@ -48,6 +49,7 @@ read_pieces(struct tags_template *template, struct slice rest, struct failure *f
 			return result;
 		rest = slice_from(rest, close + 1);
 	}
+
 	return RESULT_OK;
 }
 
@@ -65,6 +67,7 @@ tags_template_init(struct tags_template *template, struct slice text, struct fai
 		tags_template_done(&made);
 		return result;
 	}
+
 	*template = made;
 	return RESULT_OK;
 }
@@ -90,7 +93,7 @@ is_printable(struct slice text)
 	return true;
 }
 
-/* Appends the values as they came. False if one is missing or empty. */
+/* Appends the values unchanged. Returns false if one is missing or empty. */
 static bool
 append_values(const struct tags_template *template, tags_lookup_fn lookup, const void *context,
     struct buffer *out)
@@ -105,10 +108,11 @@ append_values(const struct tags_template *template, tags_lookup_fn lookup, const
 		}
 		buffer_append(out, value);
 	}
+
 	return true;
 }
 
-/* Repairs what out holds from start on. */
+/* Repairs the bytes of out from start on. */
 static void
 repair(struct buffer *out, size_t start)
 {
@@ -128,6 +132,7 @@ tags_template_fill(const struct tags_template *template, tags_lookup_fn lookup, 
 {
 	size_t start = out->len;
 	enum tags_fit fit = TAGS_FIT;
+
 	if (!append_values(template, lookup, context, out))
 		fit = TAGS_MISSING;
 	else if (out->len - start > TAGS_VALUE_MAX)
@@ -139,12 +144,13 @@ tags_template_fill(const struct tags_template *template, tags_lookup_fn lookup, 
 		else if (!is_printable(slice_from(buffer_slice(out), start)))
 			fit = TAGS_UNPRINTABLE;
 	}
+
 	if (fit != TAGS_FIT)
 		out->len = start;
 	return fit;
 }
 
-/* ways[i][at]: in how many ways, 2 for more, the pieces from i on give the value from at on. */
+/* ways[i][at]: in how many ways, 2 for more, the pieces from i on produce the value from at on. */
 struct division {
 	const struct tags_template *template;
 	struct slice value;
@@ -198,6 +204,7 @@ tags_template_divide(const struct tags_template *template, struct slice value,
 		out_texts[i] = (struct slice){value.ptr + at, end - at};
 		at = end;
 	}
+
 	return RESULT_OK;
 }
 

@@ -16,7 +16,7 @@ struct auditing {
 	audit_difference_fn on_difference;
 	void *context;
 	struct audit audit;
-	struct deltas deltas;    /* recounted minus stored: zero where both agree */
+	struct deltas deltas;    /* recounted minus stored; zero if both agree */
 	sqlite3_stmt *tagset_of; /* a message's */
 };
 
@@ -40,6 +40,7 @@ compare_messages(struct auditing *auditing, struct recount *recount)
 	struct message_row stored, row;
 	uint64_t events;
 	enum result result = recount_next(recount, 0, &stored, &row, &events);
+
 	while (result == RESULT_OK && stored.id != 0) {
 		struct rollup rollup = rollup_of(&row.message, auditing->policy);
 		auditing->audit.messages++;
@@ -54,10 +55,11 @@ compare_messages(struct auditing *auditing, struct recount *recount)
 		if (result == RESULT_OK)
 			result = recount_next(recount, stored.id, &stored, &row, &events);
 	}
+
 	return result;
 }
 
-/* Receipts whose message is not there are counted nowhere. */
+/* Finds receipts without a stored message, which are counted nowhere. */
 static enum result
 count_orphans(struct auditing *auditing)
 {
@@ -87,6 +89,7 @@ compare_reply(void *context, const struct reply_row *row, const struct attributi
 {
 	struct auditing *auditing = context;
 	int64_t stored_id = 0;
+
 	sqlite3_bind_int64(auditing->tagset_of, 1, row->message_id);
 	int code = sqlite3_step(auditing->tagset_of);
 	if (code == SQLITE_ROW)
@@ -149,6 +152,7 @@ report_figures(struct auditing *auditing)
 	static const char *const tables[] = {[DELTA_CAMPAIGN] = "campaign_hour of tagset",
 	    [DELTA_PROVIDER] = "provider_hour of provider",
 	    [DELTA_ERROR] = "campaign_error of tagset"};
+
 	for (size_t i = 0; i < auditing->deltas.capacity; i++) {
 		if (!auditing->deltas.used[i])
 			continue;
@@ -174,11 +178,13 @@ compare_times(struct auditing *auditing)
 	    " WHERE c.first_us <> e.first OR c.last_us <> e.last",
 	    &statement);
 	enum result result = sql_result(code);
+
 	while (result == RESULT_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
 		struct slice name = sql_text(statement, 0);
 		differ(auditing, "campaign \"%.*s\": first or last is not that of its events",
 		    SLICE_ARG(name));
 	}
+
 	sqlite3_finalize(statement);
 	return result != RESULT_OK ? result : sql_result(code);
 }
@@ -210,7 +216,7 @@ store_audit(struct store_reader *reader, enum conflict_policy policy,
 	    .context = context};
 	struct names *names = NULL;
 	enum result result =
-	    sql_result(sqlite3_exec(auditing.db, "BEGIN", NULL, NULL, NULL)); /* one moment */
+	    sql_result(sqlite3_exec(auditing.db, "BEGIN", NULL, NULL, NULL)); /* one snapshot */
 	if (result == RESULT_OK)
 		result = names_open(auditing.db, &names);
 	if (result == RESULT_OK)

@@ -15,14 +15,17 @@ move_reply(void *context, const struct reply_row *row, const struct attribution 
 	struct settling *settling = context;
 	struct store *store = settling->store;
 	struct message_row before;
+
 	(void)attribution;
 	enum result result = messages_find_id(store->messages, row->message_id, &before);
 	if (result != RESULT_OK)
 		return result;
+
 	bool moves = before.id != 0 && before.tagset_id != tagset_id;
 	settling->moved += !right || moves;
 	if (!moves)
 		return RESULT_OK;
+
 	struct message_row after = before;
 	after.tagset_id = tagset_id;
 	result = store_save_message(store, &before, &after, SLICE_NONE);
@@ -53,6 +56,7 @@ flush_row(struct store *store, const struct delta *row)
 		sqlite3_bind_int64(statement, 4, row->figures[FIGURE_FAILED]);
 		return sql_result(sql_run(statement));
 	}
+
 	sqlite3_bind_int64(statement, 1, row->id);
 	sqlite3_bind_int64(statement, 2, row->hour);
 	for (int i = 0; i < FIGURE_COUNT; i++)
@@ -72,6 +76,7 @@ flush_campaigns(struct store *store)
 		sqlite3_bind_int64(store->touch_campaign, 4, touched->duplicates);
 		result = sql_result(sql_run(store->touch_campaign));
 	}
+
 	return result;
 }
 

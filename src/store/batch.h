@@ -6,8 +6,8 @@
 
 #include "store_handle.h"
 
-/* Settles the replies that were noted, and moves each to the campaign it belongs to. *moved grows
- * by those that were not settled rightly. */
+/* Settles the noted replies, and moves each to its campaign. Adds to *moved the replies that were
+ * not settled correctly. */
 must_check enum result batch_settle_replies(struct store *store, uint64_t *moved);
 
 /* Writes the changes that the batch collected: its replies, which change figures as well, the

@@ -17,6 +17,7 @@ consents_open(sqlite3 *db, struct consents **out_consents)
 	struct consents *consents = calloc(1, sizeof *consents);
 	if (consents == NULL)
 		return RESULT_NO_MEMORY;
+
 	consents->db = db;
 	const struct {
 		const char *sql;
@@ -55,6 +56,7 @@ consents_open(sqlite3 *db, struct consents **out_consents)
 		consents_close(consents);
 		return sql_result(code);
 	}
+
 	*out_consents = consents;
 	return RESULT_OK;
 }
@@ -93,6 +95,7 @@ consents_has(struct consents *consents, const struct event *event, int64_t event
 	*out_has = true;
 	if (number.len == 0 || scope.len == 0)
 		return RESULT_OK;
+
 	bind_key(consents->has, number, scope, SLICE_NONE);
 	sqlite3_bind_int64(consents->has, 3, event_seq);
 	int code = sqlite3_step(consents->has);
@@ -109,12 +112,15 @@ consents_add(
 	struct slice scope = scope_of(event);
 	struct slice state = consent_name(event->consent);
 	bool changes = false;
+
 	*out_changed = false;
 	if (number.len == 0 || scope.len == 0)
 		return RESULT_OK;
+
 	enum result result = would_change(consents, number, scope, state, &changes);
 	if (result != RESULT_OK)
 		return result;
+
 	bind_key(consents->append, number, scope, state);
 	sql_bind_name(consents->append, 4, event->cause);
 	sqlite3_bind_int(consents->append, 5, changes);
@@ -126,6 +132,7 @@ consents_add(
 		sqlite3_bind_int64(consents->set, 4, sqlite3_last_insert_rowid(consents->db));
 		code = sql_run(consents->set);
 	}
+
 	*out_changed = changes;
 	return sql_result(code);
 }
@@ -150,6 +157,7 @@ change_evidence(struct consents *consents, struct slice to_scope)
 	sqlite3_stmt *row = consents->of_event;
 	sqlite3_stmt *change = to_scope.ptr == NULL ? consents->remove : consents->move;
 	struct slice number = sql_text(row, 1);
+
 	sqlite3_bind_int64(change, 1, sqlite3_column_int64(row, 0));
 	if (to_scope.ptr != NULL)
 		sql_bind_text(change, 2, to_scope);
@@ -168,6 +176,7 @@ change_all(struct consents *consents, int64_t event_seq, struct slice scope, str
 {
 	bool any = false;
 	int code = SQLITE_DONE, changed = SQLITE_OK;
+
 	sqlite3_bind_int64(consents->of_event, 1, event_seq);
 	sql_bind_text(consents->of_event, 2, scope);
 	while (changed == SQLITE_OK && (code = sqlite3_step(consents->of_event)) == SQLITE_ROW) {
@@ -175,6 +184,7 @@ change_all(struct consents *consents, int64_t event_seq, struct slice scope, str
 		any = true;
 		sqlite3_reset(consents->of_event);
 	}
+
 	sqlite3_reset(consents->of_event);
 	*out_changed = any;
 	return sql_result(changed != SQLITE_OK ? changed : code);
@@ -203,6 +213,7 @@ derive_states(struct consents *consents, struct slice number)
 {
 	struct buffer scope = BUFFER_EMPTY;
 	int code = SQLITE_ROW;
+
 	while (code == SQLITE_ROW) {
 		sql_bind_text(consents->scopes, 1, number);
 		sql_bind_name(consents->scopes, 2, buffer_slice(&scope));
@@ -221,6 +232,7 @@ derive_states(struct consents *consents, struct slice number)
 		if (derived != SQLITE_OK)
 			code = derived;
 	}
+
 	buffer_done(&scope);
 	return sql_result(code);
 }
@@ -234,11 +246,13 @@ consents_rename(struct consents *consents, struct slice number, struct slice to_
 	int code = sql_run(consents->rename);
 	if (code != SQLITE_OK || sqlite3_changes(consents->db) == 0)
 		return sql_result(code);
+
 	code = sql_prepare(consents->db, "DELETE FROM optout WHERE number = ?1", &forget_all);
 	if (code == SQLITE_OK) {
 		sql_bind_text(forget_all, 1, number);
 		code = sql_run(forget_all);
 	}
+
 	sqlite3_finalize(forget_all);
 	return code == SQLITE_OK ? derive_states(consents, to_number) : sql_result(code);
 }
@@ -254,22 +268,22 @@ consents_rename(struct consents *consents, struct slice number, struct slice to_
 	" GROUP BY number, scope)"
 
 /* Events whose evidence is not in the ledger. */
-#define UNTOLD                                                                              \
+#define UNRECORDED                                                                          \
 	" FROM event e" CONSENT_SCOPE_JOINS " WHERE e.consent IS NOT NULL AND e.peer <> ''" \
 	" AND (p.service <> '' OR p.sender <> ''"                                           \
 	"  OR " REFUSAL " AND p.account <> '')"                                             \
 	" AND NOT EXISTS (SELECT 1 FROM consent l WHERE l.event_seq = e.seq)"
 
-/* Puts evidence back that only an event still holds: in its old place where that is free, which is
- * behind that of the events before it, else at the end. */
+/* Restores evidence that only an event still has: at its old position if that is free, which
+ * follows that of earlier events, else at the end. */
 static enum result
 restore_evidence(sqlite3 *db)
 {
-	sqlite3_stmt *untold = NULL, *insert = NULL;
+	sqlite3_stmt *unrecorded = NULL, *insert = NULL;
 	int code = sql_prepare(db,
-	    "SELECT e.seq, " EVENT_PEER ", " CONSENT_SCOPE ", e.consent, e.cause, e.time_us" UNTOLD
-	    " AND e.seq > ?1 ORDER BY e.seq LIMIT 1",
-	    &untold);
+	    "SELECT e.seq, " EVENT_PEER ", " CONSENT_SCOPE
+	    ", e.consent, e.cause, e.time_us" UNRECORDED " AND e.seq > ?1 ORDER BY e.seq LIMIT 1",
+	    &unrecorded);
 	if (code == SQLITE_OK)
 		code = sql_prepare(db,
 		    "INSERT INTO consent(seq, number, scope, state, cause, changed, event_seq,"
@@ -280,22 +294,23 @@ restore_evidence(sqlite3 *db)
 	enum result result = sql_result(code);
 	for (int64_t seq = 0; result == RESULT_OK;) {
 		char made[ADDRESS_MAX];
-		sqlite3_bind_int64(untold, 1, seq);
-		code = sqlite3_step(untold);
+		sqlite3_bind_int64(unrecorded, 1, seq);
+		code = sqlite3_step(unrecorded);
 		if (code != SQLITE_ROW) {
 			result = sql_result(code);
 			break;
 		}
-		seq = sqlite3_column_int64(untold, 0);
+		seq = sqlite3_column_int64(unrecorded, 0);
 		sqlite3_bind_int64(insert, 1, seq);
-		sql_bind_text(insert, 2, address_of_person(sql_text(untold, 1), made));
+		sql_bind_text(insert, 2, address_of_person(sql_text(unrecorded, 1), made));
 		for (int column = 2; column < 5; column++)
-			sql_bind_text(insert, column + 1, sql_text(untold, column));
-		sqlite3_bind_int64(insert, 6, sqlite3_column_int64(untold, 5));
+			sql_bind_text(insert, column + 1, sql_text(unrecorded, column));
+		sqlite3_bind_int64(insert, 6, sqlite3_column_int64(unrecorded, 5));
 		result = sql_result(sql_run(insert));
-		sqlite3_reset(untold);
+		sqlite3_reset(unrecorded);
 	}
-	sqlite3_finalize(untold);
+
+	sqlite3_finalize(unrecorded);
 	sqlite3_finalize(insert);
 	return result;
 }
@@ -309,9 +324,11 @@ consents_rebuild(struct consents *consents, uint64_t *out_mended)
 		*out_mended = 0;
 		return result;
 	}
+
 	result = restore_evidence(consents->db);
 	if (result != RESULT_OK)
 		return result;
+
 	int code = sqlite3_exec(consents->db,
 	    "UPDATE consent SET changed = e.changes FROM " EVIDENCE " e"
 	    " WHERE e.seq = consent.seq AND e.changes <> consent.changed;"
@@ -339,9 +356,10 @@ consents_audit(sqlite3 *db, uint64_t *out_states, uint64_t *out_wrong)
 		    " WHERE o.state IS NOT a.state OR o.consent_seq IS NOT a.seq",
 		    &rows);
 	if (code == SQLITE_OK)
-		code = sql_number(db, "SELECT count(*)" UNTOLD, &events);
+		code = sql_number(db, "SELECT count(*)" UNRECORDED, &events);
 	if (code != SQLITE_OK)
 		return sql_result(code);
+
 	*out_states = (uint64_t)states;
 	*out_wrong = (uint64_t)(flags + rows + events);
 	return RESULT_OK;

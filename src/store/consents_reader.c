@@ -11,7 +11,7 @@
 	" JOIN event e ON e.seq = l.event_seq JOIN campaign c ON c.id = e.campaign_id" \
 	" LEFT JOIN message m ON m.id = e.message_id"
 
-/* The number that is known for an address that is none. */
+/* The number that is known for an address that is not a number. */
 #define PERSON "coalesce((SELECT number FROM person WHERE alias = :number), :number)"
 
 /* An opt-out from an account holds for each of its services and senders. */
@@ -27,7 +27,7 @@ static const char optouts_sql[] = EVIDENCE_COLUMNS
 		   " AND l.time_us >= :from AND l.time_us < :to ORDER BY o.consent_seq LIMIT "
 		   ":limit";
 
-/* Of one number the primary key finds it. */
+/* For one number the primary key finds it. */
 static const char optouts_of_number_sql[] = EVIDENCE_COLUMNS
     " FROM optout o JOIN consent l ON l.seq = o.consent_seq" EVIDENCE_JOINS
     " WHERE o.number = " PERSON
@@ -42,8 +42,8 @@ static const char optouts_ending_sql[] = EVIDENCE_COLUMNS
     " ORDER BY number, scope LIMIT :limit) o JOIN consent l ON l.seq = o.consent_seq" EVIDENCE_JOINS
     " ORDER BY o.number, o.scope";
 
-/* Of all numbers, in the order of the ledger, so that a page costs what it shows: what has no later
- * change before that time. */
+/* All numbers in the order of the ledger, so that a page costs only the rows it shows. Selects
+ * changes without a later change before that time. */
 static const char past_optouts_sql[] = EVIDENCE_COLUMNS
     " FROM consent l" EVIDENCE_JOINS " WHERE l.changed = 1 AND l.seq > :after"
     " AND l.time_us <= :at" IN_SCOPE("l.scope") " AND (:state IS NULL OR l.state = :state) AND "
@@ -60,7 +60,7 @@ static const char past_optouts_of_number_sql[] = EVIDENCE_COLUMNS
 		 " WHERE l.seq > :after AND (:state IS NULL OR l.state = :state) ORDER BY l.seq "
 		 "LIMIT :limit";
 
-/* A number that the table optout does not have has no evidence either. */
+/* A number that is not in the table optout has no evidence either. */
 static const char past_optouts_ending_sql[] = EVIDENCE_COLUMNS
     " FROM (SELECT max(seq) AS last FROM consent"
     " WHERE number IN (SELECT number FROM optout WHERE " ENDING
@@ -90,6 +90,7 @@ hand_out(struct store_reader *reader, sqlite3_stmt *statement, consent_fn on_row
 		    .event_seq = sqlite3_column_int64(statement, 11)};
 		on_row(context, &row);
 	}
+
 	return reader_finish(reader, statement, code);
 }
 
@@ -110,6 +111,7 @@ store_read_optouts(struct store_reader *reader, const struct optout_filter *filt
 		: reader_ask(reader, QUESTION_OPTOUTS, optouts_sql, &statement);
 	if (result != RESULT_OK)
 		return result;
+
 	reader_bind_text(statement, ":number", number);
 	reader_bind_text(statement, ":scope", filter->scope);
 	reader_bind_text(statement, ":state", filter->state);
@@ -131,6 +133,7 @@ store_read_optouts_ending(struct store_reader *reader, struct slice digits,
 						      optouts_ending_sql, &statement);
 	if (result != RESULT_OK)
 		return result;
+
 	reader_bind_text(statement, ":digits", digits);
 	reader_bind_number(statement, ":at", filter->at_us);
 	reader_bind_limit(statement, filter->limit);

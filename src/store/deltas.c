@@ -12,10 +12,12 @@ slot_of(const struct deltas *deltas, const struct delta *key)
 {
 	uint64_t hash = (uint64_t)key->table;
 	const uint64_t parts[] = {(uint64_t)key->id, (uint64_t)key->code, (uint64_t)key->hour};
+
 	for (size_t i = 0; i < 3; i++) { /* a 64-bit mix with odd multipliers */
 		hash = (hash ^ parts[i]) * UINT64_C(0x9e3779b97f4a7c15);
 		hash ^= hash >> 29;
 	}
+
 	size_t slot = hash & (deltas->capacity - 1);
 	for (; deltas->used[slot]; slot = (slot + 1) & (deltas->capacity - 1)) {
 		const struct delta *row = &deltas->rows[slot];
@@ -23,6 +25,7 @@ slot_of(const struct deltas *deltas, const struct delta *key)
 		    row->hour == key->hour)
 			break;
 	}
+
 	return slot;
 }
 
@@ -36,6 +39,7 @@ grow(struct deltas *deltas)
 		deltas_done(&larger);
 		return false;
 	}
+
 	for (size_t i = 0; i < deltas->capacity; i++) {
 		if (!deltas->used[i])
 			continue;
@@ -43,6 +47,7 @@ grow(struct deltas *deltas)
 		larger.rows[slot] = deltas->rows[i];
 		larger.used[slot] = true;
 	}
+
 	larger.count = deltas->count;
 	deltas_done(deltas);
 	*deltas = larger;
@@ -55,12 +60,14 @@ deltas_row(struct deltas *deltas, enum delta_table table, int64_t id, int64_t co
 	struct delta key = {.table = table, .id = id, .code = code, .hour = hour};
 	if (deltas->count * 2 >= deltas->capacity && !grow(deltas))
 		return NULL;
+
 	size_t slot = slot_of(deltas, &key);
 	if (!deltas->used[slot]) {
 		deltas->rows[slot] = key;
 		deltas->used[slot] = true;
 		deltas->count++;
 	}
+
 	return &deltas->rows[slot];
 }
 
@@ -80,11 +87,14 @@ deltas_add(struct deltas *deltas, const struct rollup *rollup, int sign, int64_t
 			return RESULT_NO_MEMORY;
 		row->figures[item->figure] += sign * item->count;
 	}
+
 	if (!rollup->failed)
 		return RESULT_OK;
+
 	row = deltas_row(deltas, DELTA_ERROR, tagset_id, rollup->error_code, rollup->error_hour);
 	if (row == NULL)
 		return RESULT_NO_MEMORY;
+
 	row->figures[FIGURE_FAILED] += sign;
 	return RESULT_OK;
 }
@@ -96,6 +106,7 @@ subtract_table(struct deltas *deltas, sqlite3 *db, enum delta_table table, const
 	sqlite3_stmt *statement = NULL;
 	int code = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
 	enum result result = sql_result(code);
+
 	while (result == RESULT_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
 		struct delta *row = deltas_row(deltas, table, sqlite3_column_int64(statement, 0),
 		    sqlite3_column_int64(statement, 1), sqlite3_column_int64(statement, 2));
@@ -107,6 +118,7 @@ subtract_table(struct deltas *deltas, sqlite3 *db, enum delta_table table, const
 			for (int i = 0; i < FIGURE_COUNT; i++)
 				row->figures[i] -= sqlite3_column_int64(statement, 3 + i);
 	}
+
 	sqlite3_finalize(statement);
 	return result != RESULT_OK ? result : sql_result(code);
 }

@@ -3,19 +3,20 @@
 #include "event_consents.h"
 #include "message_change.h"
 
-#define OPT_OUT_TYPE SLICE("opt-out-type") /* the decoder's word for that cause */
+#define OPT_OUT_TYPE SLICE("opt-out-type") /* the decoder's name of that cause */
 
-/* What the stored event does not say, and its duplicate does. */
+/* Facts that the stored event lacks and its duplicate has. */
 struct completion {
-	int64_t provider_id; /* of both */
+	int64_t provider_id; /* merged from both */
 	bool provider, tags, peer, consent, body, reply;
 	bool sender;     /* service or sender, and so the scope of an opt-out */
 	bool workspace;  /* of a message without a campaign */
 	bool left;       /* an earlier time by which the message had left */
-	bool agrees;     /* both say the same of consent */
-	bool corrects;   /* Twilio's own word on it (OptOutType) comes after our reading */
-	bool callback;   /* only Event Streams has told of it so far: it is the callback's from now
-			    on, so that the next one is told from it as if that had come first */
+	bool agrees;     /* both report the same consent */
+	bool corrects;   /* Twilio's own decision (OptOutType) replaces our reading of the text */
+	bool callback;   /* only Event Streams has reported it so far. The stored event becomes the
+			    callback's, so that the next duplicate is matched as if the callback had
+			    come first */
 	int64_t time_us; /* when the stored one arrived */
 };
 
@@ -51,19 +52,20 @@ compare_with_stored(struct store *store, const struct event *event, const struct
 			result = names_merge_providers(store->names, stored_provider,
 			    ids->provider_id, &out_completion->provider_id);
 	}
+
 	bool stored_word = slice_equal(sql_text(read, 7), OPT_OUT_TYPE);
 	bool own_word = slice_equal(event->cause, OPT_OUT_TYPE);
-	/* Of the same consent each scope that it is told of counts. */
+	/* Each scope that is reported for the same consent counts. */
 	bool has = true, same = !out_completion->consent &&
 				slice_equal(sql_text(read, 4), consent_name(event->consent));
 	sqlite3_reset(read);
-	/* If it does not name the sender, add_joint_consent looks for what both say together. */
+	/* If it does not name the sender, add_joint_consent combines the facts of both. */
 	if (result == RESULT_OK && same && event_names_sender(event) &&
 	    event->consent != CONSENT_SILENT)
 		result = consents_has(store->consents, event, seq, &has);
 	out_completion->agrees = out_completion->consent || same;
 	out_completion->consent = out_completion->consent || !has;
-	/* OptOutType wins over what the text says, in whichever order they come. */
+	/* OptOutType overrides our reading of the text, in either order of arrival. */
 	out_completion->corrects = own_word && !stored_word;
 	if (own_word != stored_word)
 		out_completion->consent = false;
@@ -107,6 +109,7 @@ complete_event(struct store *store, const struct event *event, int64_t seq,
 		sql_bind_text(body, 4, event->near_miss);
 		result = sql_result(sql_run(body));
 	}
+
 	if (result == RESULT_OK && completion->tags)
 		result = store_touch(store, ids->tagset.campaign_id, completion->time_us, 0);
 	return result;
@@ -145,7 +148,7 @@ correct_consent(struct store *store, const struct event *event, int64_t seq,
 	return result;
 }
 
-/* The parameters that have no column, of both. */
+/* Merges the parameters without a column of both events. */
 static enum result
 complete_extra(struct store *store, const struct event *event, int64_t seq)
 {
@@ -157,14 +160,15 @@ complete_extra(struct store *store, const struct event *event, int64_t seq)
 	return sql_result(sql_run(complete));
 }
 
-/* What the tellings say of consent together: one may name the person, another the scope, and a
- * third what is said. */
+/* Adds the consent that several reports state together: one may name the person, another the scope,
+ * and a third the consent. */
 static enum result
 add_joint_consent(struct store *store, const struct event *event, const struct message_row *row,
     int64_t seq, struct store_added *out_added)
 {
 	sqlite3_stmt *parties = store->receipts->parties;
 	struct event joint = *event;
+
 	sqlite3_bind_int64(parties, 1, seq);
 	int code = sqlite3_step(parties);
 	enum result result = sql_result(code);
@@ -185,13 +189,14 @@ add_joint_consent(struct store *store, const struct event *event, const struct m
 			    event_consents_add(store, &joint, row->provider_id, seq, out_added);
 		person_done(&person);
 	}
+
 	sqlite3_reset(parties);
 	return result;
 }
 
-/* The receipt is known. What it knows beyond the one that came first (Event Streams and a callback
- * tell the same fact, and only one of them has the campaign's tags) is added to that and to the
- * message, so that it does not matter which came first. */
+/* Completes a known receipt and its message with the facts that only the duplicate has. Event
+ * Streams and a callback report the same fact, and only one of them has the campaign's tags. The
+ * result does not depend on which came first. */
 static enum result
 absorb_duplicate(struct store *store, const struct event *event, struct message_row *row,
     int64_t seq, const struct event_ids *ids, struct store_added *out_added)
@@ -201,6 +206,7 @@ absorb_duplicate(struct store *store, const struct event *event, struct message_
 	enum result result = compare_with_stored(store, event, row, seq, ids, &completion);
 	if (result != RESULT_OK || !says_more(&completion))
 		return result;
+
 	struct event_ids added = *ids;
 	added.provider_id = completion.provider_id;
 	if (!completion.tags && !completion.workspace)
@@ -237,12 +243,13 @@ absorb_duplicate(struct store *store, const struct event *event, struct message_
 		const struct reply reply = message_reply_of(event, row, ids);
 		result = replies_complete(store->replies, &reply);
 	}
+
 	if (result == RESULT_OK && before.tagset_id != row->tagset_id)
 		result = message_move_receipts(store, row->id, row->tagset_id);
 	return result;
 }
 
-/* Nearly every duplicate says nothing new: then nothing is written but its count. */
+/* Nearly every duplicate has no new facts: then only its count is written. */
 enum result
 duplicates_add(struct store *store, const struct event *event, struct message_row *row,
     const struct receipt_match *match, const struct event_ids *ids, struct store_added *out_added)
@@ -253,6 +260,7 @@ duplicates_add(struct store *store, const struct event *event, struct message_ro
 		    ids->tagset.id != row->tagset_id || event->consent != CONSENT_SILENT ||
 		    event->type == EVENT_REPLIED || row->peer_len == 0 ||
 		    is_earlier(event->left_us, row->message.left_us);
+
 	if (match->is_stream_duplicate)
 		result = complete_extra(store, event, match->duplicate_seq);
 	if (result == RESULT_OK && news)

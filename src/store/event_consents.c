@@ -9,7 +9,7 @@ event_names_sender(const struct event *event)
 	return event->service.len > 0 || event_sender(event).len > 0;
 }
 
-/* Writes the provider's scope: its service, else its sender, else the account. */
+/* Reads the provider's scope: its service, else its sender, else the account. */
 static enum result
 read_scope(struct receipts *receipts, int64_t provider_id, struct buffer *out_scope)
 {
@@ -31,11 +31,13 @@ event_consents_add(struct store *store, const struct event *event, int64_t provi
 	struct buffer scope = BUFFER_EMPTY;
 	bool has = false, changed = false;
 	enum result result = RESULT_OK;
+
 	if (event->consent == CONSENT_OUT && event->type != EVENT_REPLIED &&
 	    !event_names_sender(event)) {
 		result = read_scope(store->receipts, provider_id, &scope);
 		reported.service = buffer_slice(&scope);
 	}
+
 	if (result == RESULT_OK)
 		result = consents_has(store->consents, &reported, seq, &has);
 	if (result == RESULT_OK && !has)
@@ -45,8 +47,7 @@ event_consents_add(struct store *store, const struct event *event, int64_t provi
 	return result;
 }
 
-/* The message's sender is another one than before, or is known now: the opt-outs that name none
- * follow it. */
+/* Follows a change of the message's sender only if a refusal may exist: the message failed. */
 enum result
 event_consents_follow_message(struct store *store, const struct message_row *before,
     const struct message_row *row, struct store_added *out_added)
@@ -74,6 +75,7 @@ event_consents_follow_message(struct store *store, const struct message_row *bef
 		    store->consents, seq, buffer_slice(&old), buffer_slice(&new), &moved);
 		out_added->consent_changed |= moved;
 	}
+
 	buffer_done(&old);
 	buffer_done(&new);
 	return result;

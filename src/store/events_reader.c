@@ -52,6 +52,7 @@ read_event(sqlite3_stmt *statement)
 {
 	struct event_row row = {.seq = (uint64_t)sqlite3_column_int64(statement, 0)};
 	struct event *event = &row.event;
+
 	event->journal_seq = (uint64_t)sqlite3_column_int64(statement, 1);
 	event->time_us = sqlite3_column_int64(statement, 2);
 	if (!event_type_from_name(sql_text(statement, 3), &event->type))
@@ -109,6 +110,7 @@ find_campaigns(struct store_reader *reader, const struct event_filter *filter, i
 	    reader_ask(reader, QUESTION_CAMPAIGNS_NAMED, campaigns_named_sql, &statement);
 	if (result != RESULT_OK)
 		return result;
+
 	reader_bind_text(statement, ":campaign", filter->campaign);
 	reader_bind_text(statement, ":workspace", filter->workspace);
 	int code = sqlite3_step(statement);
@@ -116,6 +118,7 @@ find_campaigns(struct store_reader *reader, const struct event_filter *filter, i
 		*out_count = sqlite3_column_int64(statement, 0);
 		*out_id = sqlite3_column_int64(statement, 1);
 	}
+
 	return reader_finish(reader, statement, code);
 }
 
@@ -129,6 +132,7 @@ ask_for_events(
 		    reader, QUESTION_MESSAGE_EVENTS, message_events_sql, out_statement);
 	if (filter->campaign.ptr == NULL)
 		return reader_ask(reader, QUESTION_EVENTS, events_sql, out_statement);
+
 	enum result result = find_campaigns(reader, filter, &count, &id);
 	if (result != RESULT_OK)
 		return result;
@@ -150,6 +154,7 @@ store_read_events(
 	enum result result = ask_for_events(reader, filter, &statement);
 	if (result != RESULT_OK)
 		return result;
+
 	reader_bind_number(statement, ":after", (int64_t)filter->after_seq);
 	reader_bind_number(
 	    statement, ":until", filter->until_seq == 0 ? INT64_MAX : (int64_t)filter->until_seq);
@@ -171,6 +176,7 @@ store_read_last_event(struct store_reader *reader, uint64_t *out_seq)
 	    reader, QUESTION_LAST_EVENT, "SELECT coalesce(max(seq), 0) FROM event", &statement);
 	if (result != RESULT_OK)
 		return result;
+
 	int code = sqlite3_step(statement);
 	if (code == SQLITE_ROW)
 		*out_seq = (uint64_t)sqlite3_column_int64(statement, 0);
@@ -184,6 +190,7 @@ store_read_message(struct store_reader *reader, struct slice sid, message_fn on_
 	enum result result = reader_ask(reader, QUESTION_MESSAGE, message_sql, &statement);
 	if (result != RESULT_OK)
 		return result;
+
 	reader_bind_text(statement, ":message", sid);
 	int code = sqlite3_step(statement);
 	if (code == SQLITE_ROW) {
@@ -201,6 +208,7 @@ store_read_message(struct store_reader *reader, struct slice sid, message_fn on_
 		    .last_us = sqlite3_column_int64(statement, 11)};
 		on_view(context, &view);
 	}
+
 	result = reader_finish(reader, statement, code);
 	return code == SQLITE_DONE ? RESULT_NOT_FOUND : result;
 }

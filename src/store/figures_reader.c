@@ -46,8 +46,10 @@ store_read_campaign_errors(struct store_reader *reader, const struct error_filte
 	sqlite3_stmt *statement;
 	enum result result = reader_ask(reader, QUESTION_ERRORS, errors_sql, &statement);
 	int code;
+
 	if (result != RESULT_OK)
 		return result;
+
 	reader_bind_number(statement, ":campaign", filter->campaign_id);
 	reader_bind_text(statement, ":variant", filter->variant);
 	reader_bind_hours(statement, filter->from_us, filter->to_us);
@@ -68,6 +70,7 @@ store_read_campaign_errors(struct store_reader *reader, const struct error_filte
 		    .samples = sql_text(statement, 10)};
 		on_row(context, &row);
 	}
+
 	return reader_finish(reader, statement, code);
 }
 
@@ -78,8 +81,10 @@ store_read_series(struct store_reader *reader, int64_t campaign_id, struct slice
 	sqlite3_stmt *statement;
 	enum result result = reader_ask(reader, QUESTION_SERIES, series_sql, &statement);
 	int code;
+
 	if (result != RESULT_OK)
 		return result;
+
 	reader_bind_number(statement, ":campaign", campaign_id);
 	reader_bind_text(statement, ":variant", variant);
 	reader_bind_hours(statement, from_us, to_us);
@@ -88,5 +93,6 @@ store_read_series(struct store_reader *reader, int64_t campaign_id, struct slice
 		read_figures(statement, 1, figures);
 		on_hour(context, sqlite3_column_int64(statement, 0), figures);
 	}
+
 	return reader_finish(reader, statement, code);
 }

@@ -20,6 +20,7 @@ insert_catalogue(struct store *store, const struct error_catalogue *catalogue)
 		sql_bind_name(insert, 5, entry->action);
 		code = sql_run(insert);
 	}
+
 	sqlite3_finalize(insert);
 	return code;
 }
@@ -42,6 +43,7 @@ insert_provider_names(struct store *store, const struct provider_names *names)
 		sql_bind_text(insert, 3, slice_of(names->items[i].nickname));
 		code = sql_run(insert);
 	}
+
 	sqlite3_finalize(insert);
 	return code;
 }
@@ -53,11 +55,13 @@ store_set_lookups(struct store *store, const struct error_catalogue *catalogue,
 	enum result result = store_begin(store);
 	if (result != RESULT_OK)
 		return result;
+
 	int code = insert_catalogue(store, catalogue);
 	if (code == SQLITE_OK)
 		code = insert_provider_names(store, names);
 	if (code == SQLITE_OK)
 		return store_commit(store, store_cursor(store));
+
 	result = store_note(store, sql_result(code));
 	store_rollback(store);
 	return result;

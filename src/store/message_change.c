@@ -1,7 +1,6 @@
 #include "message_change.h"
 
-/* Our own side of a message: what its tags and its sender say, each part of which a receipt may
- * lack. A person's own message has no tags but the reply table's. */
+/* An event may lack tags or a sender. A person's own message has no tags but the reply table's. */
 enum result
 message_merge_ids(struct store *store, struct message_row *row, const struct event_ids *ids)
 {
@@ -10,6 +9,7 @@ message_merge_ids(struct store *store, struct message_row *row, const struct eve
 		row->tagset_id = ids->tagset.id;
 		row->provider_id = ids->provider_id;
 	}
+
 	if (row->tagset_id != ids->tagset.id && row->message.received_us == 0)
 		result = names_choose_tagset(
 		    store->names, row->tagset_id, ids->tagset.id, &row->tagset_id);
@@ -27,7 +27,7 @@ is_failed(const struct message *message, enum conflict_policy policy)
 	return outcome == OUTCOME_FAILED || outcome == OUTCOME_CANCELED || message->sent_us == 0;
 }
 
-/* Whether a reply may be taken to answer the message: it is not a person's own. */
+/* Whether a reply may answer the message: it is not an inbound message. */
 static bool
 is_answerable(const struct message_row *row)
 {
@@ -40,7 +40,7 @@ was_scheduled(const struct message_row *row)
 	return (row->message.seen & STATUS_BIT(STATUS_SCHEDULED)) != 0;
 }
 
-/* Which replies a changed message may have won or lost. */
+/* Most changes leave the attribution of every reply as it is. */
 enum result
 message_note_replies(struct store *store, const struct event *event,
     const struct message_row *before, const struct message_row *row)
@@ -53,6 +53,7 @@ message_note_replies(struct store *store, const struct event *event,
 			  before->message.sent_us == row->message.sent_us &&
 			  before->message.left_us == row->message.left_us &&
 			  slice_equal(message_row_peer(before), message_row_peer(row));
+
 	if ((!was && !is) || (same_tags && same_reach && before->provider_id == row->provider_id &&
 				 is_failed(&before->message, store->policy) ==
 				     is_failed(&row->message, store->policy)))

@@ -14,6 +14,7 @@ messages_open(sqlite3 *db, struct messages **out_messages)
 	struct messages *messages = calloc(1, sizeof *messages);
 	if (messages == NULL)
 		return RESULT_NO_MEMORY;
+
 	messages->db = db;
 	int code = sql_prepare(
 	    db, "SELECT " MESSAGE_COLUMNS " FROM message m WHERE m.sid = ?1", &messages->find);
@@ -64,6 +65,7 @@ messages_open(sqlite3 *db, struct messages **out_messages)
 		messages_close(messages);
 		return sql_result(code);
 	}
+
 	*out_messages = messages;
 	return RESULT_OK;
 }
@@ -104,6 +106,7 @@ message_row_read(sqlite3_stmt *statement, int first)
 {
 	int at = first;
 	struct message_row row = {.id = sqlite3_column_int64(statement, at++)};
+
 	row.tagset_id = sqlite3_column_int64(statement, at++);
 	row.provider_id = sqlite3_column_int64(statement, at++);
 	set_status(&row, sql_text(statement, at++));
@@ -131,12 +134,13 @@ message_row_fold(struct message_row *row, const struct event *event, enum confli
 	message_row_add_peer(row, event->person);
 	if (event->type == EVENT_CLICKED)
 		return;
+
 	enum message_status status = message_status(&row->message, policy);
 	struct slice shown = {row->status, row->status_len};
 	if (status != STATUS_UNKNOWN)
 		set_status(row, status_name(status));
-	/* Of several unknown ones the greatest in byte order, so that their order does not matter.
-	 */
+	/* Of several unknown statuses the greatest in byte order counts, so that their order does
+	 * not matter. */
 	else if (slice_compare(event->status_text, shown) > 0)
 		set_status(row, event->status_text);
 }
@@ -177,8 +181,9 @@ read_receipt(sqlite3_stmt *statement)
 	    .link = sql_text(statement, 5),
 	    .occurred = sql_text(statement, 6),
 	    .stream = sqlite3_column_int(statement, 7) != 0};
+
 	if (!event_type_from_name(sql_text(statement, 1), &event.type))
-		event.type = EVENT_UNRECOGNISED; /* a newer dlrd's */
+		event.type = EVENT_UNRECOGNISED; /* of a newer dlrd */
 	return event;
 }
 
@@ -197,6 +202,7 @@ match_click(struct messages *messages, int64_t message_id, const struct event *e
 		match.is_stream_duplicate =
 		    (sqlite3_column_int(messages->click, 1) != 0) != event->stream;
 	}
+
 	sqlite3_reset(messages->click);
 	if (code == SQLITE_DONE) {
 		sqlite3_bind_int64(messages->link, 1, message_id);
@@ -205,6 +211,7 @@ match_click(struct messages *messages, int64_t message_id, const struct event *e
 		match.link_is_known = code == SQLITE_ROW;
 		sqlite3_reset(messages->link);
 	}
+
 	enum result result = sql_result(code);
 	if (result == RESULT_OK)
 		*out_match = match;
@@ -217,9 +224,11 @@ messages_match(struct messages *messages, int64_t message_id, const struct event
 {
 	if (event->type == EVENT_CLICKED && event->link.ptr != NULL)
 		return match_click(messages, message_id, event, out_match);
+
 	struct receipt_match match = {.duplicate_seq = 0};
 	bool clicked = event->type == EVENT_CLICKED;
 	int code;
+
 	sqlite3_bind_int64(messages->receipts, 1, message_id);
 	while ((code = sqlite3_step(messages->receipts)) == SQLITE_ROW) {
 		struct event stored = read_receipt(messages->receipts);
@@ -234,9 +243,11 @@ messages_match(struct messages *messages, int64_t message_id, const struct event
 		if (match.duplicate_seq != 0 && (match.has_signature || signature.ptr == NULL))
 			break;
 	}
+
 	sqlite3_reset(messages->receipts);
 	if (code != SQLITE_ROW && code != SQLITE_DONE)
 		return sql_result(code);
+
 	*out_match = match;
 	return RESULT_OK;
 }
@@ -262,6 +273,7 @@ messages_save(struct messages *messages, struct slice sid, const struct message_
 	    message->failed_us, message->canceled_us, message->read_us, message->received_us,
 	    message->clicked_us, message->links, message->left_us};
 	const int count = sizeof numbers / sizeof numbers[0];
+
 	sqlite3_bind_int64(statement, 1, row->tagset_id);
 	sqlite3_bind_int64(statement, 2, row->provider_id);
 	sql_bind_name(statement, 3, (struct slice){row->status, row->status_len});
@@ -282,6 +294,7 @@ messages_save(struct messages *messages, struct slice sid, const struct message_
 		sqlite3_bind_int64(messages->update_peer, 4, message->received_us);
 		code = sql_run(messages->update_peer);
 	}
+
 	return sql_result(code);
 }
 
@@ -290,6 +303,7 @@ messages_close(struct messages *messages)
 {
 	if (messages == NULL)
 		return;
+
 	sqlite3_finalize(messages->find);
 	sqlite3_finalize(messages->find_id);
 	sqlite3_finalize(messages->receipts);

@@ -15,7 +15,7 @@ struct message_row {
 	int64_t tagset_id, provider_id;
 	char status[MESSAGE_STATUS_MAX]; /* as it is shown */
 	size_t status_len;
-	char peer[MESSAGE_PEER_MAX]; /* the person's address; "" where no receipt names it */
+	char peer[MESSAGE_PEER_MAX]; /* the person's address; "" if no receipt names it */
 	size_t peer_len;
 	int64_t outcome, conflict; /* as stored, for the indexes; message_row_read only */
 	struct message message;
@@ -28,25 +28,25 @@ struct message_row {
 	" m.canceled_us, m.read_us, m.received_us, m.clicked_us, m.links, m.outcome,"     \
 	" m.conflict, m.peer, m.left_us"
 
-/* Reads a row from a statement that stands on one, from column first on. */
+/* Reads a row from the current row of a statement, from column first on. */
 struct message_row message_row_read(sqlite3_stmt *statement, int first);
 
 /* The person's address, borrowed from the row. */
 struct slice message_row_peer(const struct message_row *row);
 
-/* Adds a receipt to the row's message, and renews the status that is shown and the address. */
+/* Adds a receipt to the row's message, and updates the status that is shown and the address. */
 void message_row_fold(
     struct message_row *row, const struct event *event, enum conflict_policy policy);
 
-/* Takes the address over where the row has none; of two different ones the least in byte order, so
- * that the order of arrival does not matter. */
+/* Sets the address if the row has none. Of two different addresses the least in byte order counts,
+ * so that the order of arrival does not matter. */
 void message_row_add_peer(struct message_row *row, struct slice peer);
 
 struct messages;
 
 must_check enum result messages_open(sqlite3 *db, struct messages **out_messages);
 
-/* The row of a SID; one with id 0 and MESSAGE_EMPTY where there is none. */
+/* Finds the row of a SID; *out_row has id 0 and MESSAGE_EMPTY if there is no row. */
 must_check enum result messages_find(
     struct messages *messages, struct slice sid, struct message_row *out_row);
 
@@ -57,7 +57,7 @@ must_check enum result messages_find_id(
 /* What the stored events of a message say of a new one. */
 struct receipt_match {
 	int64_t duplicate_seq;    /* the event that is the same receipt; 0: none is */
-	bool is_stream_duplicate; /* only one of the two was told by Event Streams */
+	bool is_stream_duplicate; /* only one of the two was reported by Event Streams */
 	bool link_is_known;       /* one is a click of the same link */
 	bool has_signature;       /* one came with the same signature */
 };

@@ -27,6 +27,7 @@ names_open(sqlite3 *db, struct names **out_names)
 	struct names *names = calloc(1, sizeof *names);
 	if (names == NULL)
 		return RESULT_NO_MEMORY;
+
 	names->db = db;
 	const struct {
 		const char *sql;
@@ -56,6 +57,7 @@ names_open(sqlite3 *db, struct names **out_names)
 		names_close(names);
 		return sql_result(code);
 	}
+
 	*out_names = names;
 	return RESULT_OK;
 }
@@ -66,6 +68,7 @@ repaired(sqlite3_context *context, int count, sqlite3_value **values)
 	struct buffer text = BUFFER_EMPTY;
 	const char *bytes = sqlite3_value_blob(values[0]);
 	size_t len = (size_t)sqlite3_value_bytes(values[0]);
+
 	(void)count;
 	buffer_append_repaired(&text, (struct slice){bytes, bytes == NULL ? 0 : len});
 	if (text.failed)
@@ -94,8 +97,8 @@ names_repair(sqlite3 *db)
 		sqlite3_exec(db, repair, NULL, NULL, NULL);
 }
 
-/* The slot for three texts; *out_hit is whether it holds them. NULL when they are too long. Where
- * it does not hold them, the caller fills value and then calls keep. */
+/* Finds the slot for three texts; *out_hit is whether it holds them. Returns NULL if they are too
+ * long. If the slot does not hold them, the caller sets its value and then calls keep. */
 static struct slot *
 find_slot(struct slot *slots, const struct slice parts[3], bool *out_hit)
 {
@@ -111,6 +114,7 @@ find_slot(struct slot *slots, const struct slice parts[3], bool *out_hit)
 			memcpy(key + len, parts[part].ptr, parts[part].len);
 		len += parts[part].len;
 	}
+
 	for (size_t i = 0; i < len; i++)
 		hash = (hash ^ (unsigned char)key[i]) * UINT64_C(1099511628211);
 	struct slot *slot = &slots[(hash ^ hash >> 32) % SLOTS];
@@ -120,11 +124,12 @@ find_slot(struct slot *slots, const struct slice parts[3], bool *out_hit)
 		slot->len = len;
 		slot->value.id = 0; /* not known yet */
 	}
+
 	*out_hit = *out_hit && slot->value.id != 0;
 	return slot;
 }
 
-/* The id in the first row of a statement whose values are bound, 0 where there is no row. */
+/* Returns the id in the first row of a statement whose values are bound; 0 if there is no row. */
 static int
 find_id(sqlite3_stmt *statement, int64_t *out_id)
 {
@@ -134,7 +139,7 @@ find_id(sqlite3_stmt *statement, int64_t *out_id)
 	return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : reset;
 }
 
-/* Finds the row, or adds it and gives its new id. Values 1 and up are bound to both. */
+/* Finds the row, or adds it and returns its new id. Values 1 and up are bound to both. */
 static int
 find_or_add(struct names *names, sqlite3_stmt *find, sqlite3_stmt *add, int64_t *out_id)
 {
@@ -153,10 +158,12 @@ look_up_tagset(struct names *names, const struct slice parts[3], struct tagset *
 		sql_bind_name(names->find_campaign, part + 1, parts[part]);
 		sql_bind_name(names->add_campaign, part + 1, parts[part]);
 	}
+
 	int code =
 	    find_or_add(names, names->find_campaign, names->add_campaign, &out_tagset->campaign_id);
 	if (code != SQLITE_OK)
 		return code;
+
 	sqlite3_bind_int64(names->find_tagset, 1, out_tagset->campaign_id);
 	sqlite3_bind_int64(names->add_tagset, 1, out_tagset->campaign_id);
 	sql_bind_name(names->find_tagset, 2, parts[2]);
@@ -171,10 +178,12 @@ names_tagset(struct names *names, struct slice workspace, struct slice campaign,
 	const struct slice parts[3] = {workspace, campaign, variant};
 	bool hit = false;
 	struct slot *slot = find_slot(names->tagsets, parts, &hit);
+
 	if (hit) {
 		*out_tagset = slot->value;
 		return RESULT_OK;
 	}
+
 	struct tagset found;
 	int code = look_up_tagset(names, parts, &found);
 	if (code != SQLITE_OK)
@@ -207,14 +216,17 @@ names_provider(struct names *names, struct slice account, struct slice service, 
 	const struct slice parts[3] = {account, service, sender};
 	bool hit = false;
 	struct slot *slot = find_slot(names->providers, parts, &hit);
+
 	if (hit) {
 		*out_id = slot->value.id;
 		return RESULT_OK;
 	}
+
 	for (int part = 0; part < 3; part++) {
 		sql_bind_name(names->find_provider, part + 1, parts[part]);
 		sql_bind_name(names->add_provider, part + 1, parts[part]);
 	}
+
 	int64_t id;
 	int code = find_or_add(names, names->find_provider, names->add_provider, &id);
 	if (code != SQLITE_OK)

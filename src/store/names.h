@@ -23,14 +23,14 @@ void names_repair(sqlite3 *db);
 
 must_check enum result names_open(sqlite3 *db, struct names **out_names);
 
-/* The tagset with these texts (absent counts as empty), made where it is missing; a campaign that
- * is made has no first and last time (0) yet. */
+/* Finds the tagset with these texts (absent counts as empty), and creates it if it is missing. A
+ * new campaign has no first and last time (0) yet. */
 must_check enum result names_tagset(struct names *names, struct slice workspace,
     struct slice campaign, struct slice variant, struct tagset *out_tagset);
 
-/* Which of two tagsets a message belongs to when its receipts disagree: the one with a campaign,
- * else the least in byte order of which anything is known, so that the order of arrival does not
- * matter. t and c name the tagset and its campaign. */
+/* Chooses the tagset of a message whose receipts disagree: the one with a campaign, else the least
+ * in byte order of which anything is known. The order of arrival does not matter. t and c name the
+ * tagset and its campaign. */
 #define TAGSET_PREFERENCE                                               \
 	" ORDER BY c.name = '', c.name, c.workspace = '', c.workspace," \
 	" t.variant = '', t.variant LIMIT 1"
@@ -44,8 +44,8 @@ must_check enum result names_campaign_of(
 must_check enum result names_provider(struct names *names, struct slice account,
     struct slice service, struct slice sender, int64_t *out_id);
 
-/* The provider that says what both say: each part that only one of them has, and of two different
- * ones the least. */
+/* Merges two providers: takes each part that only one of them has, and of two different ones the
+ * least. */
 must_check enum result names_merge_providers(
     struct names *names, int64_t a_id, int64_t b_id, int64_t *out_id);
 

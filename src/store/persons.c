@@ -13,6 +13,7 @@ persons_open(sqlite3 *db, struct persons **out_persons)
 	struct persons *persons = calloc(1, sizeof *persons);
 	if (persons == NULL)
 		return RESULT_NO_MEMORY;
+
 	persons->db = db;
 	const struct {
 		const char *sql;
@@ -34,11 +35,12 @@ persons_open(sqlite3 *db, struct persons **out_persons)
 		persons_close(persons);
 		return sql_result(code);
 	}
+
 	*out_persons = persons;
 	return RESULT_OK;
 }
 
-/* Only what is behind a channel and not a number may have one. */
+/* Whether the address may have a number: it has a channel, and is not a number itself. */
 static bool
 may_be_alias(struct slice address)
 {
@@ -52,12 +54,14 @@ persons_find(struct persons *persons, struct slice peer, struct person *out_pers
 	out_person->address = address_of_person(peer, out_person->made);
 	if (!may_be_alias(peer))
 		return RESULT_OK;
+
 	sql_bind_text(persons->find, 1, peer);
 	int code = sqlite3_step(persons->find);
 	if (code == SQLITE_ROW) {
 		buffer_append(&out_person->number, sql_text(persons->find, 0));
 		out_person->address = buffer_slice(&out_person->number);
 	}
+
 	sqlite3_reset(persons->find);
 	return out_person->number.failed ? RESULT_NO_MEMORY : sql_result(code);
 }
@@ -69,11 +73,13 @@ move_all(struct persons *persons, struct slice alias, struct slice number, struc
 	sqlite3_stmt *const moves[] = {
 	    persons->move_messages, persons->move_inbound, persons->move_replies};
 	int code = SQLITE_OK;
+
 	for (size_t i = 0; code == SQLITE_OK && i < sizeof moves / sizeof moves[0]; i++) {
 		sql_bind_text(moves[i], 1, alias);
 		sql_bind_text(moves[i], 2, number);
 		code = sql_run(moves[i]);
 	}
+
 	enum result result = sql_result(code);
 	if (result == RESULT_OK)
 		result = replies_note_person(replies, number);
@@ -98,6 +104,7 @@ persons_learn(struct persons *persons, const struct event *event, struct replies
 	*out_moved = false;
 	if (event->alias.len == 0 || !address_is_number(event_peer(event)))
 		return RESULT_OK;
+
 	struct buffer alias = BUFFER_EMPTY;
 	write_alias(event, &alias);
 	enum result result = alias.failed ? RESULT_NO_MEMORY : RESULT_OK;
@@ -110,6 +117,7 @@ persons_learn(struct persons *persons, const struct event *event, struct replies
 			result = move_all(
 			    persons, buffer_slice(&alias), event->person, replies, consents);
 	}
+
 	buffer_done(&alias);
 	return result;
 }

@@ -1,9 +1,9 @@
-/* persons: which telephone number an address that is none belongs to.
+/* persons: the telephone number of an address that is not a number.
  *
  * Inside the store only. WhatsApp may name a person by a business-scoped user ID (whatsapp:US.1234)
- * in place of the number. Once a message names both, all that is kept under the ID is kept under
- * the number, and what comes later goes there. The first number that is named for an ID stays: a
- * person with another number has another ID. One thread, one connection, inside a transaction. */
+ * in place of the number. Once a message names both, everything stored under the ID moves to the
+ * number, and later events use the number. The first number that is named for an ID stays: a person
+ * with another number has another ID. One thread, one connection, inside a transaction. */
 #ifndef DLRD_STORE_PERSONS_H
 #define DLRD_STORE_PERSONS_H
 
@@ -17,19 +17,19 @@ struct persons;
 
 must_check enum result persons_open(sqlite3 *db, struct persons **out_persons);
 
-/* The address under which a person is kept; for person_done. Do not copy it. */
+/* The address under which a person is stored; release it with person_done. Do not copy it. */
 struct person {
 	char made[ADDRESS_MAX];
 	struct buffer number;
 	struct slice address; /* borrowed from what was looked up, or from the above */
 };
 
-/* Finds the address under which a peer is kept. To be done with person_done also on failure. */
+/* Finds the address under which a peer is stored. Release *out_person also on failure. */
 must_check enum result persons_find(
     struct persons *persons, struct slice peer, struct person *out_person);
 
-/* Takes the alias that the event tells of its peer, and moves what is kept under it: messages,
- * replies (which are noted to be settled) and consents. *out_moved: whether it was new, so that a
+/* Learns the alias of the event's peer, and moves the rows stored under it: messages, replies
+ * (which are noted to be settled) and consents. *out_moved is whether the alias was new, so that a
  * message that was read before may have another peer. */
 must_check enum result persons_learn(struct persons *persons, const struct event *event,
     struct replies *replies, struct consents *consents, bool *out_moved);

@@ -15,11 +15,11 @@
 
 #define INDEX_SIZE_MIN 32768 /* of a log; sqlite.org/walformat.html */
 #define ASKED_MAX 64         /* statements of the table of questions; more are our own bug */
-#define PROGRESS_STEPS 20000 /* of SQLite's machine between two looks at the clock */
+#define PROGRESS_STEPS 20000 /* of SQLite's virtual machine between two checks of the clock */
 
 struct store_reader {
 	sqlite3 *db;
-	int64_t limit_us, start_us; /* of the question that is being asked; start_us 0: none */
+	int64_t limit_us, start_us; /* of the current question; start_us 0: none */
 	const _Atomic bool *stop;   /* may be NULL */
 	sqlite3_stmt *statements[QUESTION_COUNT];
 	struct {
@@ -28,7 +28,7 @@ struct store_reader {
 	} asked[ASKED_MAX]; /* questions of the table, in the order they were first asked */
 };
 
-/* Reads something, so that the log and its index are opened, too. */
+/* Reads from the file, so that the log and its index are opened as well. */
 static int
 prepare_connection(struct store_reader *reader)
 {
@@ -60,14 +60,15 @@ uri_of(const char *path)
 	return uri.ptr;
 }
 
-/* On a disk that is full or cannot be written the index of the log cannot be created. No daemon has
- * the store open then, or the index would be there; so no lock is needed, and the index is kept in
- * memory. Without a log there is nothing to index. */
+/* Opens a store whose log index cannot be created, since the disk is full or cannot be written. No
+ * daemon has the store open then, or the index would exist. So no lock is needed, and the index is
+ * kept in memory. Without a log there is nothing to index. */
 static int
 open_without_files(struct store_reader *reader, const char *path)
 {
 	char log_path[4096];
 	struct stat log;
+
 	snprintf(log_path, sizeof log_path, "%s-wal", path);
 	bool has_log = stat(log_path, &log) == 0 && log.st_size > 0;
 	int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX;
@@ -94,7 +95,7 @@ may_lack_room(int code)
 	       kind == SQLITE_READONLY;
 }
 
-/* An index that could not get its size is of no use to anybody. */
+/* Removes an index that did not reach its minimum size and so is useless. */
 static void
 remove_stub(const char *index_path)
 {
@@ -115,6 +116,7 @@ open_database(struct store_reader *reader, const char *path)
 		code = prepare_connection(reader);
 	if (!may_lack_room(code) || access(path, R_OK) != 0)
 		return code;
+
 	sqlite3_close_v2(reader->db);
 	reader->db = NULL;
 	if (!had_index)
@@ -128,6 +130,7 @@ store_reader_open(const char *path, struct store_reader **out_reader, struct fai
 	struct store_reader *reader = calloc(1, sizeof *reader);
 	if (reader == NULL)
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
+
 	int code = open_database(reader, path);
 	enum result result;
 	if (code == SQLITE_CANTOPEN)
@@ -144,6 +147,7 @@ store_reader_open(const char *path, struct store_reader **out_reader, struct fai
 		store_reader_close(reader);
 		return result;
 	}
+
 	*out_reader = reader;
 	return RESULT_OK;
 }
@@ -189,13 +193,14 @@ is_tag(const char *name)
 	       strcmp(name, ":variant") == 0;
 }
 
-/* Stored tags are UTF-8. A caller who copied one from a callback's URL means the repaired name. */
+/* Stored tags are UTF-8. A caller who copied a tag from a callback's URL means the repaired
+ * name. */
 static void
 bind_repaired(sqlite3_stmt *statement, int index, struct slice text)
 {
 	struct buffer repaired = BUFFER_EMPTY;
 	buffer_append_repaired(&repaired, text);
-	/* If memory is short, NULL would be no filter at all. */
+	/* If memory is short, the text is bound unrepaired: NULL would mean no filter. */
 	struct slice bound = repaired.failed ? text : buffer_slice(&repaired);
 	sqlite3_bind_text(statement, index, bound.ptr, (int)bound.len, SQLITE_TRANSIENT);
 	buffer_done(&repaired);
@@ -249,7 +254,7 @@ reader_filled(sqlite3_stmt *statement, int column)
 	return text.len == 0 ? SLICE_NONE : text;
 }
 
-/* The statement's values go, too, since they point to the caller's. */
+/* The bound values are cleared as well, since they point to the caller's memory. */
 enum result
 reader_finish(struct store_reader *reader, sqlite3_stmt *statement, int code)
 {
@@ -378,6 +383,7 @@ store_read_cursor(struct store_reader *reader, uint64_t *out_cursor)
 	    reader_ask(reader, QUESTION_CURSOR, "SELECT cursor FROM state", &statement);
 	if (result != RESULT_OK)
 		return result;
+
 	int code = sqlite3_step(statement);
 	if (code == SQLITE_ROW)
 		*out_cursor = (uint64_t)sqlite3_column_int64(statement, 0);

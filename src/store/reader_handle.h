@@ -1,4 +1,4 @@
-/* reader_handle: what is inside a reader, for the store's own files. */
+/* reader_handle: statements and bound values of questions, for the readers inside the store. */
 #ifndef DLRD_STORE_READER_HANDLE_H
 #define DLRD_STORE_READER_HANDLE_H
 
@@ -30,25 +30,26 @@ enum question {
 
 sqlite3 *store_reader_handle(struct store_reader *reader);
 
-/* The question's statement, ready to be bound. Returns RESULT_OK, or why it cannot be had. */
+/* Prepares the question's statement, ready to be bound. Returns RESULT_OK, or the reason of a
+ * failure. */
 must_check enum result reader_ask(struct store_reader *reader, enum question question,
     const char *sql, sqlite3_stmt **out_statement);
 
-/* Bind a value by its name (":workspace"); one that the statement does not have is passed over. A
- * tag that is not UTF-8 is repaired, as it was when it was stored. */
+/* Bind a value by its name (":workspace"). A name that the statement lacks is ignored. A tag that
+ * is not UTF-8 is repaired, as it was when it was stored. */
 void reader_bind_text(sqlite3_stmt *statement, const char *name, struct slice text);
 void reader_bind_number(sqlite3_stmt *statement, const char *name, int64_t number);
 
-/* ":limit", without which there is none (0). */
+/* Binds ":limit"; 0 means no limit. */
 void reader_bind_limit(sqlite3_stmt *statement, size_t limit);
 
-/* ":from" and ":to" in hours; those that the stretch of time touches. */
+/* Binds ":from" and ":to" in hours: those that the range of time touches. */
 void reader_bind_hours(sqlite3_stmt *statement, int64_t from_us, int64_t to_us);
 
-/* ":from" and ":to" in microseconds; to_us 0 is no end. */
+/* Binds ":from" and ":to" in microseconds; to_us 0 means no end. */
 void reader_bind_times(sqlite3_stmt *statement, int64_t from_us, int64_t to_us);
 
-/* A column's text, absent where it is empty. */
+/* A column's text, absent if it is empty. */
 struct slice reader_filled(sqlite3_stmt *statement, int column);
 
 /* Ends a question that stepped to `code`. */

@@ -4,8 +4,8 @@
 #include "message_change.h"
 #include "recount.h"
 
-/* Writes each message that is not as its receipts say. The figures of all of them are collected in
- * the store's deltas; what is written to the hourly tables is settled afterwards. */
+/* Writes each message that differs from its receipts. The figures of all messages are summed in the
+ * store's deltas; the hourly tables are corrected afterwards. */
 static enum result
 rebuild_messages(struct store *store, struct recount *recount, struct store_rebuilt *rebuilt)
 {
@@ -14,6 +14,7 @@ rebuild_messages(struct store *store, struct recount *recount, struct store_rebu
 	int64_t last_id = 0;
 	enum result result =
 	    sql_result(sql_number(store->db, "SELECT coalesce(max(id), 0) FROM message", &last_id));
+
 	store->progress.total = (uint64_t)last_id;
 	if (result == RESULT_OK)
 		result = recount_next(recount, 0, &stored, &row, &events);
@@ -34,11 +35,12 @@ rebuild_messages(struct store *store, struct recount *recount, struct store_rebu
 		if (result == RESULT_OK)
 			result = recount_next(recount, row.id, &stored, &row, &events);
 	}
+
 	return result;
 }
 
-/* Takes what is stored away from what was counted: what is left over is the difference, which the
- * flush adds to the stored rows. */
+/* Subtracts the stored figures from the recomputed ones. The flush adds the remaining differences
+ * to the stored rows. */
 static enum result
 subtract_figures(struct store *store, struct store_rebuilt *rebuilt)
 {
@@ -72,7 +74,7 @@ rebuild_all(struct store *store, struct store_rebuilt *out_rebuilt)
 	recount_close(recount);
 	if (result == RESULT_OK)
 		result = subtract_figures(store, &rebuilt);
-	/* Replies change the figures as they always do, once those are right. */
+	/* Once the figures are right, replies change them as usual. */
 	if (result == RESULT_OK)
 		result = replies_note_all(store->replies);
 	if (result == RESULT_OK)

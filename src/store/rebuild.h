@@ -1,7 +1,7 @@
-/* rebuild: everything that is derived, derived anew from the stored receipts (store.h).
+/* rebuild: recomputes all derived rows from the stored receipts (store.h).
  *
- * Inside the store only; the door is store_rebuild. One thread, one connection, inside a
- * transaction. */
+ * Inside the store only; store_rebuild calls it. One thread, one connection, inside a transaction.
+ */
 #ifndef DLRD_STORE_REBUILD_H
 #define DLRD_STORE_REBUILD_H
 

@@ -13,6 +13,7 @@ receipts_open(sqlite3 *db, struct receipts **out_receipts)
 	struct receipts *receipts = calloc(1, sizeof *receipts);
 	if (receipts == NULL)
 		return RESULT_NO_MEMORY;
+
 	receipts->db = db;
 	const struct {
 		const char *sql;
@@ -50,7 +51,7 @@ receipts_open(sqlite3 *db, struct receipts **out_receipts)
 	    {"UPDATE event SET keyword = ?2, consent = ?3, cause = ?4, near_miss = NULL"
 	     " WHERE seq = ?1",
 		&receipts->correct_consent},
-	    /* Deeper JSON than SQLite reads is left as it is. */
+	    /* JSON that is nested too deeply for SQLite is left as it is. */
 	    {"UPDATE event SET extra = CASE WHEN extra IS NULL THEN ?2"
 	     " WHEN json_valid(extra) AND json_valid(?2) THEN json_patch(?2, extra)"
 	     " ELSE extra END WHERE seq = ?1",
@@ -76,6 +77,7 @@ receipts_open(sqlite3 *db, struct receipts **out_receipts)
 		receipts_close(receipts);
 		return sql_result(code);
 	}
+
 	*out_receipts = receipts;
 	return RESULT_OK;
 }
@@ -91,6 +93,7 @@ insert_event(struct receipts *receipts, const struct event *event, int64_t messa
 	    event->keyword, event->near_miss, consent_name(event->consent), event->cause,
 	    event->link, event->occurred, message_id != 0 ? SLICE_NONE : event->message,
 	    message_id != 0 ? SLICE_NONE : event->reference, event->extra};
+
 	sqlite3_bind_int64(insert, 1, (sqlite3_int64)event->journal_seq);
 	sqlite3_bind_int64(insert, 2, event->time_us);
 	sql_bind_text(insert, 3, event_type_name(event->type));
@@ -140,7 +143,7 @@ add_reply(struct store *store, const struct event *event, const struct message_r
 	return replies_add(store->replies, &reply);
 }
 
-/* The row's message as it will be with the event, and the figures changed by the difference. */
+/* Folds the event into the row's message, and changes the figures by the difference. */
 static enum result
 fold_event(struct store *store, const struct event *event, struct message_row *row,
     const struct event_ids *ids, struct store_added *out_added)
@@ -149,6 +152,7 @@ fold_event(struct store *store, const struct event *event, struct message_row *r
 	enum result result = message_merge_ids(store, row, ids);
 	if (result != RESULT_OK)
 		return result;
+
 	message_row_fold(row, event, store->policy);
 	out_added->conflict =
 	    message_conflicts(&row->message) && !message_conflicts(&before.message);
@@ -176,8 +180,8 @@ check_code(struct receipts *receipts, const struct event *event, bool *out_unkno
 	return sql_result(code);
 }
 
-/* An event without a message is known by its reference. *out_campaign_id is that of the stored one;
- * untouched if there is none. */
+/* Finds an event without a message by its reference. *out_campaign_id is that of the stored one;
+ * untouched if there is no such event. */
 static enum result
 find_reference(struct receipts *receipts, struct slice reference, int64_t *out_campaign_id)
 {
@@ -191,8 +195,8 @@ find_reference(struct receipts *receipts, struct slice reference, int64_t *out_c
 	return sql_result(code);
 }
 
-/* An event of a request that was counted before. Nothing that it says is taken, as it may be made
- * up: only if it is what the original said, its campaign has one more duplicate. */
+/* Adds an event of a request that was counted before. Its facts are ignored, since they may be made
+ * up. If they are the original's, its campaign has one more duplicate. */
 static enum result
 add_replay(struct store *store, const struct event *event, bool folds)
 {
@@ -221,18 +225,20 @@ find_ids(struct store *store, const struct event *event, struct event_ids *out_i
 					 event_sender(event), &out_ids->provider_id);
 }
 
-/* Everything that follows once the event's message is folded. row->id is 0 for none. */
+/* Stores the event once its message is folded. row->id is 0 if it has no message. */
 static enum result
 keep(struct store *store, const struct event *event, const struct message_row *row,
     const struct event_ids *ids, struct store_added *out_added)
 {
 	int64_t seq = 0;
-	struct tagset tagset = ids->tagset; /* that it is shown under */
+	struct tagset tagset = ids->tagset; /* under which it is shown */
 	enum result result = RESULT_OK;
+
 	if (row->id != 0 && !ids->tagged) {
 		tagset.id = row->tagset_id;
 		result = names_campaign_of(store->names, tagset.id, &tagset.campaign_id);
 	}
+
 	struct slice signature = SLICE_NONE;
 	if (row->id != 0 && !store->request.is_noted &&
 	    signatures_is_reachable(event, &store->request))
@@ -254,7 +260,7 @@ keep(struct store *store, const struct event *event, const struct message_row *r
 	return result;
 }
 
-/* Finds the event's message and what is stored of it, and whether the event's request was counted
+/* Finds the event's message and its stored receipt, and whether the event's request was counted
  * before. Nothing is written. */
 static enum result
 look_up(struct store *store, const struct event *event, bool folds, struct message_row *row,
@@ -264,6 +270,7 @@ look_up(struct store *store, const struct event *event, bool folds, struct messa
 	bool is_first = !request->is_checked; /* of its request's events */
 	bool scans = event->type != EVENT_CLICKED || event->link.ptr == NULL;
 	enum result result = RESULT_OK;
+
 	if (is_first)
 		result = signatures_check(store->signatures, event,
 		    folds && scans ? event->message : SLICE_NONE, request);
@@ -276,7 +283,7 @@ look_up(struct store *store, const struct event *event, bool folds, struct messa
 	return result;
 }
 
-/* A duplicate of another request: its own signature counts once as well. */
+/* Adds a duplicate of another request, whose own signature counts once as well. */
 static enum result
 add_duplicate_request(struct store *store, const struct event *event, struct message_row *row,
     const struct receipt_match *match, const struct event_ids *ids, struct store_added *out_added)
@@ -330,6 +337,7 @@ receipts_add(struct store *store, const struct event *given, struct store_added 
 {
 	struct event event = *given;
 	struct person person;
+
 	event.left_us = event_left_us(&event);
 	enum result result = persons_find(store->persons, event_peer(&event), &person);
 	event.person = person.address;
@@ -344,11 +352,13 @@ receipts_close(struct receipts *receipts)
 {
 	if (receipts == NULL)
 		return;
+
 	sqlite3_stmt *statements[] = {receipts->insert, receipts->by_reference, receipts->read,
 	    receipts->parties, receipts->complete, receipts->complete_body,
 	    receipts->complete_consent, receipts->correct_consent, receipts->complete_extra,
 	    receipts->move, receipts->known_code, receipts->insert_alert, receipts->scope,
 	    receipts->nameless};
+
 	for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
 		sqlite3_finalize(statements[i]);
 	free(receipts);

@@ -19,6 +19,7 @@ recount_open(
 	struct recount *recount = calloc(1, sizeof *recount);
 	if (recount == NULL)
 		return RESULT_NO_MEMORY;
+
 	recount->names = names;
 	recount->policy = policy;
 	recount->may_add = sqlite3_db_readonly(db, "main") == 0;
@@ -37,7 +38,8 @@ recount_open(
 		    "  AND x.seq < e.seq AND x.type = 'Clicked') END, e.left_us FROM event e WHERE "
 		    "e.message_id = ?1 ORDER BY e.seq",
 		    &recount->events);
-	/* What all of them say together (names_merge_providers); it need not stand in the table. */
+	/* The provider merged from all events (names_merge_providers); it need not be in the
+	 * table. */
 	if (code == SQLITE_OK)
 		code = sql_prepare(db,
 		    "SELECT x.account, x.service, x.sender, p.id FROM"
@@ -52,6 +54,7 @@ recount_open(
 		recount_close(recount);
 		return sql_result(code);
 	}
+
 	*out_recount = recount;
 	return RESULT_OK;
 }
@@ -64,8 +67,9 @@ read_event(sqlite3_stmt *statement, char made[ADDRESS_MAX])
 	    .error_code = sql_number_or(statement, 3, -1),
 	    .new_link = sqlite3_column_int(statement, 9) != 0,
 	    .left_us = sqlite3_column_int64(statement, 10)};
+
 	if (!event_type_from_name(sql_text(statement, 1), &event.type))
-		event.type = EVENT_UNRECOGNISED; /* a newer dlrd's */
+		event.type = EVENT_UNRECOGNISED; /* of a newer dlrd */
 	/* Unrecognised: an older dlrd did not know the status. */
 	if (event.type == EVENT_REPLIED)
 		event.status = STATUS_RECEIVED;
@@ -97,28 +101,29 @@ merge_providers(struct recount *recount, int64_t message_id, int64_t *out_id)
 	return result;
 }
 
-/* What the events of a message say of their places. */
-struct places {
+/* Tags and providers of a message's events. */
+struct merged {
 	bool tagged;       /* one's own tags name a campaign */
 	bool of_providers; /* of more than one */
 };
 
 /* Tags of an event's own come before those it has from its message. */
 static enum result
-add_place(struct recount *recount, sqlite3_stmt *statement, struct places *places,
+merge_event(struct recount *recount, sqlite3_stmt *statement, struct merged *merged,
     struct message_row *row)
 {
 	int64_t tagset_id = sqlite3_column_int64(statement, 6);
 	int64_t provider_id = sqlite3_column_int64(statement, 8);
 	bool event_tagged = sqlite3_column_int(statement, 7) != 0;
 	enum result result = RESULT_OK;
-	if (row->tagset_id == 0 || (event_tagged && !places->tagged))
+
+	if (row->tagset_id == 0 || (event_tagged && !merged->tagged))
 		row->tagset_id = tagset_id;
-	else if (event_tagged == places->tagged && tagset_id != row->tagset_id)
+	else if (event_tagged == merged->tagged && tagset_id != row->tagset_id)
 		result =
 		    names_choose_tagset(recount->names, row->tagset_id, tagset_id, &row->tagset_id);
-	places->tagged |= event_tagged;
-	places->of_providers |= row->provider_id != 0 && provider_id != row->provider_id;
+	merged->tagged |= event_tagged;
+	merged->of_providers |= row->provider_id != 0 && provider_id != row->provider_id;
 	row->provider_id = provider_id;
 	return result;
 }
@@ -128,20 +133,22 @@ fold_events(struct recount *recount, int64_t message_id, struct message_row *row
 {
 	sqlite3_stmt *events = recount->events;
 	enum result result = RESULT_OK;
-	struct places places = {false, false};
+	struct merged merged = {false, false};
 	int code = SQLITE_DONE;
+
 	sqlite3_bind_int64(events, 1, message_id);
 	while (result == RESULT_OK && (code = sqlite3_step(events)) == SQLITE_ROW) {
 		char made[ADDRESS_MAX];
 		struct event event = read_event(events, made);
 		message_row_fold(row, &event, recount->policy);
-		result = add_place(recount, events, &places, row);
+		result = merge_event(recount, events, &merged, row);
 		(*count)++;
 	}
+
 	sqlite3_reset(events);
 	if (result == RESULT_OK)
 		result = sql_result(code);
-	if (result == RESULT_OK && places.of_providers)
+	if (result == RESULT_OK && merged.of_providers)
 		result = merge_providers(recount, message_id, &row->provider_id);
 	return result;
 }
@@ -162,6 +169,7 @@ recount_next(struct recount *recount, int64_t after_id, struct message_row *out_
 		result = fold_events(recount, stored.id, &row, &events);
 	if (result != RESULT_OK)
 		return result;
+
 	row.id = stored.id;
 	if (row.message.received_us != 0 || row.tagset_id == 0)
 		row.tagset_id = stored.tagset_id;

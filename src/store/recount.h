@@ -1,6 +1,6 @@
-/* recount: messages folded anew from their stored events, one after the other.
+/* recount: refolds messages from their stored events, one after the other.
  *
- * Inside the store only; the audit compares what it gives, the rebuild writes it. One thread, one
+ * Inside the store only; the audit compares the results, the rebuild writes them. One thread, one
  * connection, inside a transaction. */
 #ifndef DLRD_STORE_RECOUNT_H
 #define DLRD_STORE_RECOUNT_H
@@ -14,13 +14,13 @@ struct recount;
 must_check enum result recount_open(
     sqlite3 *db, struct names *names, enum conflict_policy policy, struct recount **out_recount);
 
-/* The message after the one with id after_id: as it is stored, and as its events say. stored->id is
- * 0 where there is none. The tagset of a reply is not recounted: it is the stored one (replies.h).
- */
+/* Reads the message after the one with id after_id: as it is stored, and as its events say.
+ * stored->id is 0 if there is no further message. The tagset of a reply is not recounted: it is the
+ * stored one (replies.h). */
 must_check enum result recount_next(struct recount *recount, int64_t after_id,
     struct message_row *out_stored, struct message_row *out_recounted, uint64_t *out_events);
 
-/* Whether both say the same. */
+/* Whether both have the same state. */
 bool message_row_equal(const struct message_row *stored, const struct message_row *recounted,
     enum conflict_policy policy);
 

@@ -46,11 +46,13 @@ sync_folder(const char *path)
 	int fd = open(slash != NULL ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return;
+
 	(void)!fsync(fd);
 	close(fd);
 }
 
-/* The log goes first: it must never be next to the new file. The index of a log is made anew. */
+/* The log is removed first: it must never be next to the new file. SQLite rebuilds the index of a
+ * log. */
 enum result
 recovered_take(const char *path, struct failure *failure)
 {
@@ -61,6 +63,7 @@ recovered_take(const char *path, struct failure *failure)
 		     move(path, ".recovered", "");
 	if (!moved)
 		return failure_set(failure, RESULT_IO, "%s.recovered: %s", path, strerror(errno));
+
 	sync_folder(path);
 	return RESULT_OK;
 }

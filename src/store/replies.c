@@ -16,7 +16,7 @@ struct replies {
 	size_t noted_count, noted_capacity;
 };
 
-/* A reply that is being judged; its texts belong to the statement `read`. */
+/* A reply that is being settled; its texts belong to the statement `read`. */
 struct judged {
 	struct reply reply;
 	bool tagged; /* its own URL named a campaign */
@@ -26,8 +26,8 @@ struct judged {
 /* As in the index message_peer: a person may have sent far more messages than were sent to them. */
 #define OURS "received_us = 0"
 
-/* Only messages that had left before the reply arrived can be answered: one that is first heard of
- * later must be said by Twilio to have left by then (?7), and so must one that was scheduled. */
+/* Only messages that had left before the reply arrived can be answered. For a message that became
+ * known later, or was scheduled, Twilio must report that it had left by then (?7). */
 #define HAD_LEFT "left_us BETWEEN 1 AND ?7"
 #define NOT_SCHEDULED "(seen & ?8 = 0 OR sent_us BETWEEN 1 AND ?7 OR " HAD_LEFT ")"
 
@@ -47,6 +47,7 @@ replies_open(sqlite3 *db, struct replies **out_replies)
 	struct replies *replies = calloc(1, sizeof *replies);
 	if (replies == NULL)
 		return RESULT_NO_MEMORY;
+
 	replies->db = db;
 	const struct {
 		const char *sql;
@@ -87,6 +88,7 @@ replies_open(sqlite3 *db, struct replies **out_replies)
 		replies_close(replies);
 		return sql_result(code);
 	}
+
 	*out_replies = replies;
 	return RESULT_OK;
 }
@@ -109,11 +111,12 @@ note(struct replies *replies, int64_t message_id)
 		replies->noted = more;
 		replies->noted_capacity = capacity;
 	}
+
 	replies->noted[replies->noted_count++] = message_id;
 	return RESULT_OK;
 }
 
-/* Notes each id that the statement gives. */
+/* Notes each id that the statement returns. */
 static enum result
 note_found(struct replies *replies, sqlite3_stmt *statement)
 {
@@ -234,6 +237,7 @@ judge(struct replies *replies, const struct judged *judged, struct attribution *
 	struct candidate candidates[2 * REPLIES_CANDIDATES_MAX];
 	size_t count = 0;
 	enum result result = RESULT_OK;
+
 	*out_attribution = (struct attribution){.rule = ATTRIBUTION_NONE};
 	if (reply->original.len > 0)
 		result = find_original(replies, reply->original, out_attribution);
@@ -243,6 +247,7 @@ judge(struct replies *replies, const struct judged *judged, struct attribution *
 		*out_attribution = (struct attribution){.rule = ATTRIBUTION_TAGS, .campaigns = 1};
 		return RESULT_OK;
 	}
+
 	result = find_candidates(replies->before, reply, reply->time_us - replies->window_us,
 	    reply->time_us, candidates, &count);
 	if (result == RESULT_OK && count == 0)
@@ -304,6 +309,7 @@ settle_one(
 			    attribution.message_id != 0 ? attribution.tagset_id
 							: judged.reply.tagset_id);
 	}
+
 	sqlite3_reset(replies->read);
 	return result == RESULT_OK && !right && correct
 		   ? write_row(replies, message_id, &attribution)
@@ -347,9 +353,11 @@ replies_close(struct replies *replies)
 {
 	if (replies == NULL)
 		return;
+
 	sqlite3_stmt *statements[] = {replies->insert, replies->complete, replies->of_peer,
 	    replies->of_original, replies->all, replies->read, replies->by_sid, replies->before,
 	    replies->after, replies->correct};
+
 	for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
 		sqlite3_finalize(statements[i]);
 	free(replies->noted);

@@ -1,11 +1,12 @@
-/* replies: the reply table, and which message each reply is taken to answer (model/attribution.h).
+/* replies: the reply table, and the message that each reply answers (model/attribution.h).
  *
- * Inside the store only. An attribution is a function of what is stored, so it must be made anew
- * when a message that a reply may answer appears or changes. replies_note collects the addresses of
- * such messages; replies_settle goes through their replies once, at the end of a batch. Bounded:
- * the REPLIES_SETTLED_MAX newest replies that a message may have won or lost are looked at, and for
- * each of them the REPLIES_CANDIDATES_MAX nearest messages before and after it. One thread, one
- * connection. */
+ * Inside the store only. An attribution is a function of the stored rows, so it is repeated when a
+ * message that a reply may answer appears or changes. replies_note collects the addresses of such
+ * messages; replies_settle settles their replies once, at the end of a batch.
+ *
+ * The work is bounded. The REPLIES_SETTLED_MAX newest replies whose attribution may change are
+ * settled, and for each of them the REPLIES_CANDIDATES_MAX nearest messages before and after it are
+ * considered. One thread, one connection. */
 #ifndef DLRD_STORE_REPLIES_H
 #define DLRD_STORE_REPLIES_H
 
@@ -25,7 +26,7 @@ struct reply {
 	int64_t time_us;
 };
 
-/* What the reply table says of it. */
+/* A row of the reply table. */
 struct reply_row {
 	int64_t message_id;
 	struct slice rule;           /* a name of attribution_rule_name */
@@ -34,41 +35,40 @@ struct reply_row {
 
 must_check enum result replies_open(sqlite3 *db, struct replies **out_replies);
 
-/* How long after a message an answer is taken for one, and how much later than the reply the
- * message may become known. */
+/* Sets how long after a message a text counts as a reply to it, and how much later than the reply
+ * the message may become known. */
 void replies_set_window(struct replies *replies, int64_t window_us, int64_t late_us);
 
-/* Adds a reply, which is to be settled, unless the message is there already. */
+/* Adds a reply and notes it, unless the message is in the table already. */
 must_check enum result replies_add(struct replies *replies, const struct reply *reply);
 
-/* The same reply again: adds what the first one did not say (of two different tagsets or senders
- * the one that names.h prefers stays). It is to be settled anew. */
+/* Completes a known reply with facts that it lacks (of two different tagsets or senders the one
+ * that names.h prefers stays), and notes it. */
 must_check enum result replies_complete(struct replies *replies, const struct reply *reply);
 
-/* A message to peer whose earliest receipt is of first_us: the replies that may answer it are to be
- * settled. */
+/* Notes the replies that may answer a message to peer whose earliest receipt is of first_us. */
 must_check enum result replies_note(struct replies *replies, struct slice peer, int64_t first_us);
 
-/* Replies that name this SID as their original are to be settled. */
+/* Notes the replies that name this SID as their original. */
 must_check enum result replies_note_original(struct replies *replies, struct slice sid);
 
-/* The replies of that person are to be settled, the REPLIES_SETTLED_MAX newest. */
+/* Notes the replies of that person, the REPLIES_SETTLED_MAX newest. */
 must_check enum result replies_note_person(struct replies *replies, struct slice peer);
 
-/* Every reply is to be settled. */
+/* Notes every reply. */
 must_check enum result replies_note_all(struct replies *replies);
 
-/* Told what each reply is judged to answer, whether that is what its row says, and the tagset in
- * which it belongs. */
+/* Receives the attribution of each reply, whether it is the stored one, and the tagset to which the
+ * reply belongs. */
 typedef enum result (*reply_fn)(void *context, const struct reply_row *row,
     const struct attribution *attribution, bool right, int64_t tagset_id);
 
-/* Judges each noted reply once, and forgets them. A row that is not right is corrected, where
- * `correct` says so, after on_judged was told and gave RESULT_OK. */
+/* Settles each noted reply once, and drops the notes. With `correct`, a row that is not right is
+ * corrected after on_judged returned RESULT_OK. */
 must_check enum result replies_settle(
     struct replies *replies, bool correct, reply_fn on_judged, void *context);
 
-/* Forgets what was noted: the transaction was rolled back. */
+/* Drops the notes, after the transaction was rolled back. */
 void replies_forget(struct replies *replies);
 
 void replies_close(struct replies *replies);

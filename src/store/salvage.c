@@ -27,11 +27,13 @@ copy_tables(struct salvage_work *work)
 	    " ORDER BY name = 'event', name",
 	    -1, &tables, NULL));
 	int code = SQLITE_DONE;
+
 	while (result == RESULT_OK && (code = sqlite3_step(tables)) == SQLITE_ROW) {
 		const char *name = (const char *)sqlite3_column_text(tables, 0);
 		if (!is_derived(name))
 			result = salvage_copy_table(work, name, sqlite3_column_int(tables, 1) == 0);
 	}
+
 	sqlite3_finalize(tables);
 	return result == RESULT_OK ? sql_result(code) : result;
 }
@@ -68,6 +70,7 @@ drop_orphans(struct salvage *salvage, sqlite3 *db)
 	};
 	int64_t after = 0;
 	int code = SQLITE_OK;
+
 	for (size_t i = 0; code == SQLITE_OK && i < sizeof rows / sizeof rows[0]; i++)
 		code = delete_rows(db, rows[i].table, rows[i].condition);
 	if (code == SQLITE_OK)
@@ -90,8 +93,8 @@ add_hole(struct salvage *salvage, const struct salvage_hole *hole)
 	return RESULT_OK;
 }
 
-/* Finds the holes in the new store, where rows that were dropped are missing as well. Events are
- * numbered from 1 without holes, so numbers between two events are lost. */
+/* Finds the holes in the new store, including rows that were dropped. Events are numbered from 1
+ * without holes, so the numbers between two events are lost. */
 static enum result
 find_holes(struct salvage *salvage, sqlite3 *db, int64_t last_event)
 {
@@ -133,11 +136,13 @@ last_event_of(sqlite3 *old)
 	    "SELECT max(event_seq) FROM consent", "SELECT max(event_seq) FROM alert",
 	    "SELECT max(rowid) FROM event INDEXED BY event_message"};
 	int64_t last = 0;
+
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
 		int64_t number = 0;
 		if (sql_number(old, texts[i], &number) == SQLITE_OK && number > last)
 			last = number;
 	}
+
 	return last;
 }
 
@@ -147,6 +152,7 @@ write_state(struct salvage *salvage, sqlite3 *db)
 	int64_t cursor = (int64_t)salvage->cursor, highest = 0;
 	sqlite3_stmt *statement = NULL;
 	int code = sql_number(db, "SELECT coalesce(max(journal_seq), 0) FROM event", &highest);
+
 	if (cursor < highest)
 		cursor = highest;
 	salvage->cursor = (uint64_t)cursor;
@@ -156,6 +162,7 @@ write_state(struct salvage *salvage, sqlite3 *db)
 		sqlite3_bind_int64(statement, 1, cursor);
 		code = sql_run(statement);
 	}
+
 	sqlite3_finalize(statement);
 	return sql_result(code);
 }
@@ -234,6 +241,7 @@ salvage_store(const char *old_path, const char *new_path, struct salvage *out_sa
 {
 	struct salvage salvage = {.readable = false};
 	struct salvage_work work = {.old = NULL};
+
 	salvage.readable = open_old(old_path, &work.old, &salvage);
 	int code = sqlite3_open_v2(new_path, &work.new,
 	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
@@ -252,6 +260,7 @@ salvage_store(const char *old_path, const char *new_path, struct salvage *out_sa
 		if (result == RESULT_OK)
 			result = sql_result(sqlite3_exec(work.new, "COMMIT", NULL, NULL, NULL));
 	}
+
 	if (result != RESULT_OK)
 		failure_set(failure, result, "%s: %s", new_path,
 		    work.new == NULL ? "no memory" : sqlite3_errmsg(work.new));

@@ -32,10 +32,12 @@ list_columns(struct salvage_work *work)
 	int code = sqlite3_prepare_v2(
 	    work->new, "SELECT name FROM pragma_table_info(?1)", -1, &statement, NULL);
 	size_t len = 0;
+
 	work->column_count = 0;
 	work->columns[0] = '\0';
 	if (code != SQLITE_OK)
 		return code;
+
 	sqlite3_bind_text(statement, 1, work->table, -1, SQLITE_STATIC);
 	while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
 		const char *name = (const char *)sqlite3_column_text(statement, 0);
@@ -46,6 +48,7 @@ list_columns(struct salvage_work *work)
 		if (len >= sizeof work->columns)
 			code = SQLITE_NOMEM;
 	}
+
 	sqlite3_finalize(statement);
 	return code == SQLITE_DONE ? SQLITE_OK : code;
 }
@@ -110,11 +113,13 @@ skip_far(struct salvage_work *work, int64_t failed)
 {
 	int64_t low = failed, high = failed, found = 0, at;
 	bool readable = false;
+
 	for (int i = 0; i < DOUBLINGS_MAX && !readable; i++) {
 		low = high;
 		high = failed + (INT64_C(1) << i);
 		readable = try_from(work, high, &found);
 	}
+
 	while (readable && high - low > 1) {
 		int64_t middle = low + (high - low) / 2;
 		if (try_from(work, middle, &at)) {
@@ -123,6 +128,7 @@ skip_far(struct salvage_work *work, int64_t failed)
 		} else
 			low = middle;
 	}
+
 	return readable ? found : 0;
 }
 
@@ -172,6 +178,7 @@ copy_from_one_end(struct salvage_work *work, const char *read_format)
 		finish_copy(work);
 		return;
 	}
+
 	while ((code = sqlite3_step(work->read)) == SQLITE_ROW)
 		copy_row(work, 0);
 	if (code != SQLITE_DONE)
@@ -190,6 +197,7 @@ salvage_copy_table(struct salvage_work *work, const char *table, bool numbered)
 		copy_from_one_end(work, "SELECT %s FROM \"%w\" ORDER BY 1 DESC");
 		return RESULT_OK;
 	}
+
 	int code =
 	    prepare_copy(work, "SELECT rowid, %s FROM \"%w\" WHERE rowid >= ?1 ORDER BY rowid",
 		"INSERT INTO \"%w\"(%s) VALUES(%s)");
@@ -207,12 +215,14 @@ run_each(struct salvage_work *work, const char *read, const char *write)
 	int code = sqlite3_prepare_v2(work->new, write, -1, &work->write, NULL);
 	if (code != SQLITE_OK)
 		return code;
+
 	/* A statement that the damaged schema does not allow recovers nothing. */
 	if (sqlite3_prepare_v2(work->old, read, -1, &work->read, NULL) == SQLITE_OK) {
 		work->column_count = sqlite3_column_count(work->read);
 		while (sqlite3_step(work->read) == SQLITE_ROW)
 			copy_row(work, 0);
 	}
+
 	finish_copy(work);
 	return SQLITE_OK;
 }
@@ -244,6 +254,7 @@ salvage_recover_from_indexes(struct salvage_work *work)
 		" 0, 0 FROM event WHERE message_id = ?1 LIMIT 1"},
 	};
 	int code = SQLITE_OK;
+
 	for (size_t i = 0; code == SQLITE_OK && i < 2 * sizeof rows / sizeof rows[0]; i++) {
 		const char *way = i % 2 == 0 ? "ASC" : "DESC";
 		char *read = sqlite3_mprintf(rows[i / 2].read, way, way);
@@ -251,5 +262,6 @@ salvage_recover_from_indexes(struct salvage_work *work)
 		code = read == NULL ? SQLITE_NOMEM : run_each(work, read, rows[i / 2].write);
 		sqlite3_free(read);
 	}
+
 	return code;
 }

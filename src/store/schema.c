@@ -2,12 +2,12 @@
 
 #include "sql.h"
 
-/* address_of_person of the event e's peer, as far as SQL can tell. */
+/* address_of_person of the event e's peer, as far as SQL can derive it. */
 #define PERSON                                                                     \
 	"CASE WHEN e.peer LIKE 'rcs:+%' AND substr(e.peer, 6) NOT GLOB '*[^0-9]*'" \
 	" THEN substr(e.peer, 5) ELSE coalesce(e.peer, '') END"
 
-/* event_left_us as SQL can tell it: the end of the second, or of the minute. */
+/* event_left_us as SQL can derive it: the end of the second, or of the minute. */
 #define END_OF(time) "CAST(strftime('%s', " time ") AS INTEGER) * 1000000 + 999999"
 #define OCCURRED_US "CASE WHEN length(occurred) > 10 THEN " END_OF("occurred") " END"
 #define DONE_US                                                                                   \
@@ -71,27 +71,27 @@
 	" AS seq FROM consent WHERE changed = 1 GROUP BY number, scope) s"                  \
 	" JOIN consent l ON l.seq = s.seq;"
 
-/* Each step is run whole, inside the migration's transaction.
+/* Each step is executed as one text, inside the migration's transaction.
  *
  * state       one row: the cursor into the journal, the conflict policy the figures follow
- * campaign    workspace and campaign as the tags named them; '' where they did not fit
- * tagset      a campaign's variants; what messages and figures hang on
+ * campaign    workspace and campaign as the tags named them; '' if they did not fit
+ * tagset      a campaign's variants; messages and figures refer to them
  * provider    account, messaging service and our own side's address
  * message     one row a MessageSid: the folded state (model/fold.h); error_code -1 for none,
  *             times 0 for never, outcome 0 none, 1 delivered, 2 failed, 3 canceled
- * event       one row a receipt that is no duplicate; peer is the person's address; message_id is
- *             NULL and sid set for one that no message was folded from; tagged is whether its own
- *             tags named a campaign (else it has its message's); reference tells one that has no
- *             message from another
+ * event       one row a receipt that is not a duplicate; peer is the person's address; message_id
+ *             is NULL and sid set if no message was folded from it; tagged is whether its own tags
+ *             named a campaign (else it has its message's); reference identifies an event without
+ *             a message
  * campaign_hour, provider_hour, campaign_error: the sums of model/rollup.h
- * reply       one row an inbound message: whom it is from, which campaign it is taken to answer
- *             and why (store/replies.h); tagset_id is what its own URL said
+ * reply       one row an inbound message: its sender, the campaign that it answers, and by which
+ *             rule (store/replies.h); tagset_id is from its own URL
  * consent     the opt-out ledger, append-only: each piece of evidence in the order of arrival
- * optout      what follows from it: the state of each number and scope now
- * alert       what Twilio's debugger told
+ * optout      derived from it: the current state of each number and scope
+ * alert       reports of Twilio's debugger
  * provider_name  the configured nicknames
- * person      the number of an address that is none (store/persons.h)
- * signature   keys of signatures that were counted and no event has (store/signatures.h) */
+ * person      the number of an address that is not a number (store/persons.h)
+ * signature   keys of counted signatures that no event has (store/signatures.h) */
 static const char *const steps[] = {
     /* Version 1. */
     "CREATE TABLE state("
@@ -252,7 +252,7 @@ static const char *const steps[] = {
     " sum(h.delivered) * 1.0 / nullif(sum(h.delivered) + sum(h.failed), 0) AS delivery_rate"
     " FROM provider p LEFT JOIN provider_hour h ON h.provider_id = p.id GROUP BY p.id;",
 
-    /* Version 2: what replies, clicks, opt-outs and alerts mean. */
+    /* Version 2: meaning of replies, clicks, opt-outs and alerts. */
     "DROP VIEW events; DROP VIEW campaign_stats; DROP VIEW provider_stats;"
 
     "ALTER TABLE state ADD COLUMN reply_window_us INTEGER NOT NULL DEFAULT 604800000000;"
@@ -336,8 +336,8 @@ static const char *const steps[] = {
     " PRIMARY KEY(kind, value)"
     ") STRICT, WITHOUT ROWID;"
 
-    /* What the first version had stored of all this, as far as it can be told; the rest follows
-     * when the daemon counts everything anew. */
+    /* Fills the new columns from the rows of version 1 as far as possible; the rest follows when
+     * the daemon recomputes everything. */
     "UPDATE event SET tagged = 1"
     " WHERE campaign_id IN (SELECT id FROM campaign WHERE name <> '');"
     "UPDATE event SET consent = CASE keyword WHEN 'stop' THEN 'out' ELSE 'in' END,"

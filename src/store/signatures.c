@@ -8,7 +8,7 @@
 struct signatures {
 	sqlite3 *db;
 	sqlite3_stmt *find, *note, *of_message;
-	int64_t has_any; /* 0: the table is empty, as where callbacks are forms alone */
+	int64_t has_any; /* 0: the table is empty, as it is if all callbacks are forms */
 };
 
 enum result
@@ -17,6 +17,7 @@ signatures_open(sqlite3 *db, struct signatures **out_signatures)
 	struct signatures *signatures = calloc(1, sizeof *signatures);
 	if (signatures == NULL)
 		return RESULT_NO_MEMORY;
+
 	signatures->db = db;
 	int code = sql_number(db, "SELECT EXISTS (SELECT 1 FROM signature)", &signatures->has_any);
 	if (code == SQLITE_OK)
@@ -33,6 +34,7 @@ signatures_open(sqlite3 *db, struct signatures **out_signatures)
 		signatures_close(signatures);
 		return sql_result(code);
 	}
+
 	*out_signatures = signatures;
 	return RESULT_OK;
 }
@@ -43,7 +45,7 @@ request_signature_key(const struct request_signature *request)
 	return request->is_known ? (struct slice){request->key, SIGNATURE_KEY_SIZE} : SLICE_NONE;
 }
 
-/* Whether the statement, whose values are bound, gives a row. */
+/* Whether the statement, whose values are bound, returns a row. */
 static enum result
 has_row(sqlite3_stmt *statement, bool *out_has)
 {
@@ -59,6 +61,7 @@ signatures_begin(
 {
 	struct request_signature request = {.is_known = signature.len > 0};
 	enum result result = RESULT_OK;
+
 	if (request.is_known)
 		memcpy(request.key, signature.ptr,
 		    signature.len < sizeof request.key ? signature.len : sizeof request.key);
@@ -66,6 +69,7 @@ signatures_begin(
 		sql_bind_bytes(signatures->find, 1, request_signature_key(&request));
 		result = has_row(signatures->find, &request.is_noted);
 	}
+
 	request.is_replay = request.is_noted;
 	request.is_checked = request.is_replay || !request.is_known;
 	if (result == RESULT_OK)
@@ -80,8 +84,8 @@ has_message_prefix(struct slice sid)
 	return slice_starts_with(sid, SLICE("SM")) || slice_starts_with(sid, SLICE("MM"));
 }
 
-/* The next SID of a message in the text, wherever it stands; absent if there is no other. *rest is
- * what is left to look at. */
+/* Returns the next SID of a message in the text, at any position; absent if there is no other.
+ * *rest is the text after it. */
 static struct slice
 take_sid(struct slice *rest)
 {
@@ -96,6 +100,7 @@ take_sid(struct slice *rest)
 		if (fits && has_message_prefix(sid) && callback_is_sid(sid))
 			return sid;
 	}
+
 	return SLICE_NONE;
 }
 
@@ -105,6 +110,7 @@ signatures_check(struct signatures *signatures, const struct event *event, struc
 {
 	enum result result = RESULT_OK;
 	struct slice rest = event->signed_text, sid;
+
 	while (result == RESULT_OK && !request->is_replay && (sid = take_sid(&rest)).ptr != NULL) {
 		if (slice_equal(sid, own)) {
 			request->names_own = true;
@@ -114,6 +120,7 @@ signatures_check(struct signatures *signatures, const struct event *event, struc
 		sql_bind_bytes(signatures->of_message, 2, request_signature_key(request));
 		result = has_row(signatures->of_message, &request->is_replay);
 	}
+
 	request->is_checked = result == RESULT_OK;
 	return result;
 }

@@ -1,16 +1,19 @@
-/* signatures: which signatures have been counted.
+/* signatures: the signatures that were counted.
  *
- * Inside the store only. Twilio signs the URL and its parameters without separators, so a captured
- * request can be divided otherwise, sent as GET or as another type, and its signature still
- * verifies. Only the signature tells that it is the same request. A genuine retry has it, too.
+ * Inside the store only. Twilio signs the URL and its parameters without separators. A captured
+ * request can therefore be divided otherwise, sent as GET or as another type, and its signature
+ * still verifies. Only the signature shows that it is the same request. A genuine retry has it as
+ * well.
  *
- * A signature is kept as a key, its beginning: it is a hash itself. The account is not part of the
- * key, since accounts may have the same token. An index of all keys would cost each receipt a write
- * to a page of its own. But all divisions of a request have the same signed text, and a receipt's
- * MessageSid is in that. So its key is in its event, which the SIDs of the text lead to, and only
- * these keys are in the table: of requests whose signed text has no SID of a message that they
- * changed (JSON, which a hash binds, and what is Unrecognised), and of duplicates with a signature
- * of their own.
+ * A signature is stored as a key, its beginning: it is a hash itself. The account is not part of
+ * the key, since accounts may have the same token. An index of all keys would cost each receipt a
+ * write to a page of its own. But all divisions of a request have the same signed text, which
+ * contains a receipt's MessageSid. So the key is stored in the event, which is found by the SIDs in
+ * the text.
+ *
+ * Only the other keys are in the table. They belong to requests whose signed text has no SID of a
+ * message that they changed (JSON, which a hash binds, and Unrecognised events), and to duplicates
+ * with a signature of their own.
  *
  * One thread, one connection, inside a transaction. */
 #ifndef DLRD_STORE_SIGNATURES_H
@@ -22,7 +25,7 @@
 /* Characters of base64: of 10^9 signatures two have the same key once in 10^11 times. */
 #define SIGNATURE_KEY_SIZE 16
 
-/* The request in hand. */
+/* The current request. */
 struct request_signature {
 	char key[SIGNATURE_KEY_SIZE];
 	bool is_known;   /* it has one; without, nothing is looked up or noted */

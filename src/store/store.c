@@ -18,7 +18,7 @@
 #define PAGE_SIZE 4096
 #define CACHE_KIB 16384       /* the inner pages of the SID index of ten million messages */
 #define READER_WAIT_MS 500    /* for readers that keep the log */
-#define PROGRESS_STEPS 100000 /* of SQLite's machine, some milliseconds */
+#define PROGRESS_STEPS 100000 /* of SQLite's virtual machine, some milliseconds */
 
 /* --- long work --- */
 
@@ -29,7 +29,7 @@ report_progress(void *context)
 	return store->on_progress(store->context, &store->progress) ? 0 : 1;
 }
 
-/* on: until the call with false, SQLite reports progress, and can be ended by it. */
+/* With on, SQLite reports progress and can be interrupted, until the call with false. */
 static void
 watch_progress(struct store *store, bool on)
 {
@@ -56,6 +56,7 @@ prepare_figures(sqlite3 *db, const char *table, const char *id, sqlite3_stmt **o
 		buffer_appendf(
 		    &sql, "%s%s = %s + excluded.%s", i > 0 ? ", " : "", name, name, name);
 	}
+
 	buffer_append_byte(&sql, '\0');
 	int code = sql.failed ? SQLITE_NOMEM : sql_prepare(db, sql.ptr, out_statement);
 	buffer_done(&sql);
@@ -82,6 +83,7 @@ prepare_all(struct store *store)
 		&store->change_campaign_error},
 	};
 	int code = SQLITE_OK;
+
 	for (size_t i = 0; code == SQLITE_OK && i < sizeof rows / sizeof rows[0]; i++)
 		code = sql_prepare(store->db, rows[i].sql, rows[i].statement);
 	if (code == SQLITE_OK)
@@ -143,7 +145,7 @@ recompute(
 	return result == RESULT_OK ? replies_note_all(store->replies) : result;
 }
 
-/* Brings the figures to this configuration, in one transaction. */
+/* Recomputes the figures for these options, in one transaction. */
 static enum result
 follow_options(struct store *store, const struct store_options *options)
 {
@@ -161,6 +163,7 @@ follow_options(struct store *store, const struct store_options *options)
 		result = store_parameters_write(store->db, options);
 	if (result == RESULT_OK)
 		return store_commit(store, store->cursor);
+
 	store_rollback(store);
 	return result;
 }
@@ -173,6 +176,7 @@ open_parts(struct store *store)
 		names_repair(store->db);
 		result = names_open(store->db, &store->names);
 	}
+
 	if (result == RESULT_OK)
 		result = messages_open(store->db, &store->messages);
 	if (result == RESULT_OK)
@@ -194,6 +198,7 @@ store_open(const struct store_options *options, struct store **out_store, struct
 	struct store *store = calloc(1, sizeof *store);
 	if (store == NULL)
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
+
 	store->policy = options->policy;
 	store->on_progress = options->on_progress;
 	store->context = options->context;
@@ -202,22 +207,26 @@ store_open(const struct store_options *options, struct store **out_store, struct
 		free(store);
 		return failure_set(failure, result, "no memory");
 	}
+
 	result = prepare_file(store, options->path, failure);
 	if (result != RESULT_OK) {
 		store_close(store);
 		return result;
 	}
+
 	result = open_parts(store);
 	if (result == RESULT_OK) {
 		replies_set_window(
 		    store->replies, options->reply_window_us, options->reply_late_us);
 		result = follow_options(store, options);
 	}
+
 	if (result != RESULT_OK) {
 		failure_set(failure, result, "%s: %s", options->path, sqlite3_errmsg(store->db));
 		store_close(store);
 		return result;
 	}
+
 	watch_progress(store, false);
 	wal_file_open(&store->log.file);
 	*out_store = store;
@@ -229,8 +238,10 @@ store_peek_cursor(const char *path, uint64_t *out_cursor)
 {
 	sqlite3 *db = NULL;
 	int64_t application = 0, cursor = 0;
+
 	if (access(path, F_OK) != 0 && errno == ENOENT)
 		return RESULT_NOT_FOUND;
+
 	int code = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
 	if (code == SQLITE_OK)
 		code = sql_number(db, "PRAGMA application_id", &application);
@@ -252,6 +263,7 @@ store_reconfigure(struct store *store, const struct store_options *options)
 	enum result result = store_parameters_read(store->db, &old);
 	if (result != RESULT_OK)
 		return store_note(store, result);
+
 	store->policy = options->policy;
 	replies_set_window(store->replies, options->reply_window_us, options->reply_late_us);
 	watch_progress(store, true);
@@ -261,6 +273,7 @@ store_reconfigure(struct store *store, const struct store_options *options)
 		store->policy = old_policy;
 		replies_set_window(store->replies, old.reply_window_us, old.reply_late_us);
 	}
+
 	return result;
 }
 
@@ -325,6 +338,7 @@ store_commit(struct store *store, uint64_t journal_seq)
 		store_rollback(store);
 		return result;
 	}
+
 	batch_forget(store);
 	store->cursor = journal_seq;
 	return RESULT_OK;
@@ -335,13 +349,13 @@ store_rollback(struct store *store)
 {
 	if (sqlite3_get_autocommit(store->db) == 0)
 		sql_run(store->rollback);
-	store->log.known = false; /* the log may have begun anew */
+	store->log.known = false; /* the log may have restarted */
 	batch_forget(store);
 	if (store->names != NULL)
 		names_forget(store->names);
 }
 
-/* A write that failed is done again by the next checkpoint; a sync that failed ends them. */
+/* A failed write is repeated by the next checkpoint; a failed sync ends the checkpoints. */
 static enum result
 note_checkpoint(struct store *store, int code)
 {
@@ -355,10 +369,13 @@ store_checkpoint(struct store *store, uint64_t *out_synced)
 	int pages = 0, copied = 0;
 	if (store->log.checkpoint_failed)
 		return RESULT_OK;
+
 	int code = sqlite_checkpoint(store->db, &pages, &copied);
 	if (code == SQLITE_BUSY)
 		return RESULT_OK;
-	/* The file is synced after the last page was copied; a reader may have kept some back. */
+
+	/* The file is synced after its last page was copied; a reader may have held some pages
+	 * back. */
 	if (code == SQLITE_OK && pages == copied)
 		*out_synced = store->cursor;
 	return note_checkpoint(store, code);
@@ -431,6 +448,7 @@ store_rebuild(struct store *store, struct store_rebuilt *out_rebuilt)
 	enum result result = store_begin(store);
 	if (result != RESULT_OK)
 		return result;
+
 	watch_progress(store, true);
 	result = store_note(store, rebuild_all(store, &rebuilt));
 	watch_progress(store, false);
@@ -454,9 +472,11 @@ store_close(struct store *store)
 {
 	if (store == NULL)
 		return;
+
 	sqlite3_stmt *statements[] = {store->begin, store->commit, store->rollback,
 	    store->move_cursor, store->touch_campaign, store->change_campaign_hour,
 	    store->change_provider_hour, store->change_campaign_error};
+
 	for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
 		sqlite3_finalize(statements[i]);
 	names_close(store->names);

@@ -17,6 +17,7 @@ store_touch(struct store *store, int64_t campaign_id, int64_t time_us, int64_t d
 	size_t i = store->touched_count;
 	if (duplicates > 0 && store->is_lost_request)
 		return RESULT_OK; /* it was counted, or is one only now */
+
 	while (i > 0 && store->touched[i - 1].campaign_id != campaign_id)
 		i--;
 	if (i == 0) {
@@ -31,6 +32,7 @@ store_touch(struct store *store, int64_t campaign_id, int64_t time_us, int64_t d
 		i = ++store->touched_count;
 		store->touched[i - 1] = (struct touched){.campaign_id = campaign_id};
 	}
+
 	struct touched *touched = &store->touched[i - 1];
 	touched->duplicates += duplicates;
 	if (duplicates > 0)

@@ -32,8 +32,8 @@ struct store {
 	struct consents *consents;
 	struct persons *persons;
 	struct signatures *signatures;
-	struct request_signature request; /* of the request in hand */
-	bool is_lost_request;             /* its events may be stored, and are no duplicates then */
+	struct request_signature request; /* of the current request */
+	bool is_lost_request; /* its events may be stored, and are not duplicates then */
 	struct deltas deltas;
 	struct touched *touched;
 	size_t touched_count, touched_capacity;
@@ -42,11 +42,11 @@ struct store {
 	struct sqlite_log log;
 	bool (*on_progress)(void *context, const struct store_progress *progress); /* or NULL */
 	void *context;
-	struct store_progress progress; /* of the long work in hand */
+	struct store_progress progress; /* of the current long work */
 	char error[256];
 };
 
-/* A campaign has an event at time_us, or as many duplicates more. */
+/* Records an event of a campaign at time_us, or that many more duplicates. */
 must_check enum result store_touch(
     struct store *store, int64_t campaign_id, int64_t time_us, int64_t duplicates);
 
@@ -55,7 +55,7 @@ must_check enum result store_touch(
 must_check enum result store_save_message(struct store *store, const struct message_row *before,
     struct message_row *row, struct slice sid);
 
-/* Keeps SQLite's words for a failure, for store_error; gives the result on. */
+/* Keeps SQLite's message for a failure, for store_error. Returns result. */
 enum result store_note(struct store *store, enum result result);
 
 #endif

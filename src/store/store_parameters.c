@@ -17,6 +17,7 @@ store_parameters_read(sqlite3 *db, struct store_parameters *out_parameters)
 		if (!conflict_policy_from_name(sql_text(statement, 0), &out_parameters->policy))
 			code = SQLITE_CORRUPT;
 	}
+
 	sqlite3_finalize(statement);
 	return sql_result(code);
 }
@@ -34,11 +35,12 @@ store_parameters_write(sqlite3 *db, const struct store_options *options)
 		sqlite3_bind_int64(statement, 3, options->reply_late_us);
 		code = sql_run(statement);
 	}
+
 	sqlite3_finalize(statement);
 	return sql_result(code);
 }
 
-/* Takes the old policy's contributions of one message away and adds the new policy's. */
+/* Replaces the old policy's contributions of one message with the new policy's. */
 static enum result
 refold_row(struct store *store, struct message_row *row, enum conflict_policy old_policy)
 {
@@ -51,6 +53,7 @@ refold_row(struct store *store, struct message_row *row, enum conflict_policy ol
 		result = deltas_add(&store->deltas, &after, 1, row->tagset_id, row->provider_id);
 	if (result != RESULT_OK)
 		return result;
+
 	row->status_len = status.len;
 	memcpy(row->status, status.ptr, status.len);
 	return messages_save(store->messages, SLICE_NONE, row, row, store->policy);
@@ -65,6 +68,7 @@ store_refold_conflicts(struct store *store, enum conflict_policy old_policy)
 	    " ORDER BY m.id LIMIT 1",
 	    &conflicts));
 	int64_t after_id = 0;
+
 	while (result == RESULT_OK) {
 		sqlite3_bind_int64(conflicts, 1, after_id);
 		int code = sqlite3_step(conflicts);
@@ -78,6 +82,7 @@ store_refold_conflicts(struct store *store, enum conflict_policy old_policy)
 		result = refold_row(store, &row, old_policy);
 		after_id = row.id;
 	}
+
 	sqlite3_finalize(conflicts);
 	return result;
 }

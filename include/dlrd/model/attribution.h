@@ -1,13 +1,15 @@
-/* attribution: which message, and so which campaign, a reply is taken to answer.
+/* attribution: the message, and so the campaign, that a reply answers.
  *
- * A reply names its person and our side, and seldom more. In this order: the message that Twilio
- * says it answers (OriginalRepliedMessageSid); the tags of the reply's own URL; the latest message
- * known to that person from that sender or messaging service within a window before the reply; and
- * where there is none, the first that became known within a shorter time after it, since receipts
- * may be slower than people. A message cannot be answered before it was sent: one that became known
- * after the reply is a candidate only if a time by Twilio or the carrier shows that it had left by
- * then (event_left_us). Of those before, a message that failed, or is not known to have left,
- * is chosen only where there is no other, and likewise of those after. Pure. */
+ * A reply names its person and our sender, and seldom more. These are tried in order: the message
+ * that Twilio names as answered (OriginalRepliedMessageSid); the tags of the reply's own URL; the
+ * latest message known to that person from that sender or messaging service within a window before
+ * the reply. If there is no such message, the first that became known within a shorter time after
+ * the reply counts, since receipts may be slower than people.
+ *
+ * A message cannot be answered before it was sent. One that became known after the reply is a
+ * candidate only if a time by Twilio or the carrier shows that it had left by then (event_left_us).
+ * Among the messages before the reply, one that failed, or is not known to have left, is chosen
+ * only if there is no other; likewise among those after it. Pure. */
 #ifndef DLRD_MODEL_ATTRIBUTION_H
 #define DLRD_MODEL_ATTRIBUTION_H
 
@@ -15,8 +17,8 @@
 
 enum attribution_rule {
 	ATTRIBUTION_NONE,
-	ATTRIBUTION_ORIGINAL, /* Twilio says so */
-	ATTRIBUTION_TAGS,     /* the reply's own URL says so */
+	ATTRIBUTION_ORIGINAL, /* named by Twilio */
+	ATTRIBUTION_TAGS,     /* tags of the reply's own URL */
 	ATTRIBUTION_LATEST,   /* the latest message before it */
 	ATTRIBUTION_LATE,     /* the first message whose receipts came after it */
 };
@@ -30,12 +32,12 @@ struct candidate {
 
 struct attribution {
 	enum attribution_rule rule;
-	int64_t message_id, tagset_id; /* 0 where no message was found */
+	int64_t message_id, tagset_id; /* 0 if no message was found */
 	int64_t campaigns;             /* different campaigns among the candidates */
 };
 
-/* LATEST, LATE or NONE. The candidates are all those within the window before and after time_us, in
- * any order. */
+/* Returns LATEST, LATE or NONE. The candidates are all messages within the window before and after
+ * time_us, in any order. */
 struct attribution attribution_choose(
     const struct candidate *candidates, size_t count, int64_t time_us);
 

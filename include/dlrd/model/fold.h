@@ -1,16 +1,15 @@
-/* fold: what is known of one message, folded from its receipts.
+/* fold: the state of one message, folded from its receipts.
  *
- * Twilio promises no order and no single delivery, so the state is a set: which statuses were seen,
- * and the earliest and latest time of each fact. Adding a receipt again, or in another order, gives
- * the same state, with two exceptions that are defined by arrival: which error code was the last
- * one seen on a failing receipt, and which final status came first. Pure; a struct message is a
- * plain value. */
+ * Twilio promises no order and no single delivery. So the state is a set: the statuses that were
+ * seen, and the earliest and latest time of each fact. Adding a receipt twice, or in another order,
+ * gives the same state, with two exceptions that are defined by arrival: the last error code of a
+ * failing receipt, and the first final status. Pure; a struct message is a plain value. */
 #ifndef DLRD_MODEL_FOLD_H
 #define DLRD_MODEL_FOLD_H
 
 #include "dlrd/model/event.h"
 
-/* Two different final statuses for one message are settled by this. */
+/* Decides between two different final statuses of one message. */
 enum conflict_policy { POLICY_DELIVERED_WINS, POLICY_FAILURE_WINS, POLICY_FIRST_FINAL };
 
 enum outcome { OUTCOME_NONE, OUTCOME_DELIVERED, OUTCOME_FAILED, OUTCOME_CANCELED };
@@ -28,32 +27,32 @@ struct message {
 	int64_t delivered_us, failed_us, canceled_us, read_us, received_us,
 	    clicked_us;  /* earliest of each */
 	int64_t links;   /* different links that were clicked */
-	int64_t left_us; /* the earliest time by which Twilio says that it had left */
+	int64_t left_us; /* the earliest time by which it had left, as Twilio reports */
 };
 
 #define MESSAGE_EMPTY ((struct message){.error_code = -1})
 
-/* false for a name that is no policy: delivered-wins, failure-wins, first-final. */
+/* Returns false unless name is a policy: delivered-wins, failure-wins, first-final. */
 bool conflict_policy_from_name(struct slice name, enum conflict_policy *out_policy);
 struct slice conflict_policy_name(enum conflict_policy policy);
 
-/* Adds a receipt, or a click, of which only the first of a link (new_link) counts. Events must come
+/* Adds a receipt or a click. Only the first click of a link (new_link) counts. Events must be added
  * in the order of arrival. */
 void message_fold(struct message *message, const struct event *event);
 
-/* Whether both are the same receipt again: the same status, error code and RawDlrDoneDate; for an
- * inbound message, the message alone; for a click, the link and its time. Event Streams does not
- * always carry the RawDlrDoneDate, so between it and a callback an absent one is the same as any.
- * The caller has matched the message already. */
+/* Whether both are the same receipt: the same status, error code and RawDlrDoneDate; for an inbound
+ * message, the message alone; for a click, the link and its time. Event Streams does not always
+ * carry the RawDlrDoneDate, so between it and a callback an absent one matches any. The caller has
+ * matched the message already. */
 bool receipt_is_duplicate(const struct event *a, const struct event *b);
 
-/* Delivered, failed or canceled, as the policy settles it; read implies delivered. */
+/* Delivered, failed or canceled, as the policy decides; read implies delivered. */
 enum outcome message_outcome(const struct message *message, enum conflict_policy policy);
 
 /* The status to show: read, else the final one the policy chooses, else the highest seen. */
 enum message_status message_status(const struct message *message, enum conflict_policy policy);
 
-/* Two different final statuses were seen. */
+/* Whether two different final statuses were seen. */
 bool message_conflicts(const struct message *message);
 
 #endif

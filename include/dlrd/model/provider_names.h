@@ -1,8 +1,8 @@
-/* provider_names: nicknames for those who send: accounts, messaging services and senders.
+/* provider_names: nicknames of accounts, messaging services and senders.
  *
- * A nickname may stand for any number of them, and one nickname may be for whatever has none. Which
- * of them counts where several fit is for who shows the figures to say. The list is filled while
- * the configuration is read and read-only then: any thread. It owns its texts. */
+ * A nickname may be given to any number of them, and one nickname may be the default for all
+ * others. If several fit, the caller that shows the figures decides. The list is filled while the
+ * configuration is read and read-only then: any thread. It owns its texts. */
 #ifndef DLRD_MODEL_PROVIDER_NAMES_H
 #define DLRD_MODEL_PROVIDER_NAMES_H
 
@@ -15,8 +15,8 @@
 enum provider_kind {
 	PROVIDER_ACCOUNT, /* AC... */
 	PROVIDER_SERVICE, /* MG... */
-	PROVIDER_SENDER,  /* a number, a short code or a name, as it stands in From or To */
-	PROVIDER_DEFAULT, /* whatever no other entry names */
+	PROVIDER_SENDER,  /* a number, a short code or a name, as in From or To */
+	PROVIDER_DEFAULT, /* every provider that no other entry names */
 };
 
 struct provider_name {
@@ -35,17 +35,17 @@ struct provider_names {
 must_check enum result provider_nickname_check(struct slice nickname, struct failure *failure);
 
 /* Adds an entry. RESULT_INVALID, with failure, for a value that is empty, not printable or named
- * already, and for a second default; RESULT_LIMIT for too many. value is passed over for
+ * already, and for a second default; RESULT_LIMIT for too many. value is ignored for
  * PROVIDER_DEFAULT. */
 must_check enum result provider_names_add(struct provider_names *names, struct slice nickname,
     enum provider_kind kind, struct slice value, struct failure *failure);
 
-/* The entry of that kind and value, compared byte for byte; NULL for none. value is passed over for
- * PROVIDER_DEFAULT. */
+/* Returns the entry of that kind and value, compared byte for byte; NULL if there is no such entry.
+ * value is ignored for PROVIDER_DEFAULT. */
 const struct provider_name *provider_names_find(
     const struct provider_names *names, enum provider_kind kind, struct slice value);
 
-/* How many entries the nickname has, the default aside. */
+/* Returns the number of entries of the nickname, the default aside. */
 size_t provider_names_count(const struct provider_names *names, struct slice nickname);
 
 void provider_names_done(struct provider_names *names);

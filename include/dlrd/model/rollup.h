@@ -1,9 +1,9 @@
-/* rollup: what one message adds to the hourly figures.
+/* rollup: contributions of one message to the hourly figures.
  *
- * The figures are never counted up by hand: each is the sum, over all messages, of what rollup_of
- * gives for the message's present state. When a receipt changes a message, the store takes the old
- * state's contributions away and adds the new one's; an audit adds them all up again. Each fact
- * counts in the hour of its earliest receipt. Pure. */
+ * The figures are never incremented directly: each is the sum, over all messages, of the
+ * contributions that rollup_of returns for the message's state. When a receipt changes a message,
+ * the store subtracts the old state's contributions and adds the new one's; an audit sums all of
+ * them. Each fact counts in the hour of its earliest receipt. Pure. */
 #ifndef DLRD_MODEL_ROLLUP_H
 #define DLRD_MODEL_ROLLUP_H
 
@@ -12,14 +12,14 @@
 enum figure {
 	FIGURE_MESSAGES,
 	FIGURE_SENT,      /* known to have left */
-	FIGURE_DELIVERED, /* as the conflict policy settles it */
+	FIGURE_DELIVERED, /* as the conflict policy decides */
 	FIGURE_FAILED,
 	FIGURE_CANCELED,
-	FIGURE_PENDING, /* sent, without a final word */
+	FIGURE_PENDING, /* sent, without a final status */
 	FIGURE_READ,
 	FIGURE_REPLIED,          /* inbound messages */
 	FIGURE_CLICKED,          /* different links of each message, previews not at all */
-	FIGURE_CLICKED_MESSAGES, /* messages of which any link was */
+	FIGURE_CLICKED_MESSAGES, /* messages with a clicked link */
 	FIGURE_OPTED_OUT,        /* replies that say STOP */
 	FIGURE_CONFLICTS,
 	FIGURE_COUNT,

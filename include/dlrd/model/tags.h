@@ -9,7 +9,7 @@
 
 #include "dlrd/base/buffer.h"
 
-/* Pieces of a template: more than any sane one has. */
+/* Pieces of a template: more than any reasonable one has. */
 #define TAGS_PIECES_MAX 16
 
 /* Bytes of a tag: several times the longest names in use. A longer one does not fit its template.
@@ -35,24 +35,24 @@ struct tags_template {
 	size_t count; /* 0: a template that is always empty */
 };
 
-/* Finds a parameter's decoded value; absent where there is none. */
+/* Finds a parameter's decoded value; absent if there is no such parameter. */
 typedef struct slice (*tags_lookup_fn)(const void *context, struct slice name);
 
-/* Reads a template; failure names what is wrong in it. */
+/* Reads a template. failure names the error in it. */
 must_check enum result tags_template_init(
     struct tags_template *template, struct slice text, struct failure *failure);
 
-/* Appends the filled template to out, unless it does not fit; out is then as it was. Bytes that are
- * not UTF-8 become U+FFFD here and nowhere else, so that a name is the same in the store, in lists
- * and in filters; TAGS_VALUE_MAX holds before and after. An empty template fits and adds nothing.
- */
+/* Appends the filled template to out. If it does not fit, out is unchanged. Bytes that are not
+ * UTF-8 become U+FFFD here and nowhere else, so that a name is the same in the store, in lists and
+ * in filters. TAGS_VALUE_MAX applies before and after that. An empty template fits and adds
+ * nothing. */
 enum tags_fit tags_template_fill(const struct tags_template *template, tags_lookup_fn lookup,
     const void *context, struct buffer *out);
 
-/* The other way round: which text each piece has where the filled template is value; a literal has
- * its own, a piece behind template->count is left as it is. What it gives is borrowed from value.
- * Untouched, and failure says why, where value is none that the template gives (RESULT_INVALID) or
- * could be divided in several ways (RESULT_LIMIT). */
+/* Divides a value into the texts of the template's pieces; a literal has its own text, and texts
+ * after template->count are left unchanged. The texts are borrowed from value. Untouched, with the
+ * reason in failure, if the template cannot produce value (RESULT_INVALID) or value could be
+ * divided in several ways (RESULT_LIMIT). */
 must_check enum result tags_template_divide(const struct tags_template *template,
     struct slice value, struct slice out_texts[TAGS_PIECES_MAX], struct failure *failure);
 

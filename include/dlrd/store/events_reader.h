@@ -1,6 +1,6 @@
-/* events_reader: questions about what happened: events, messages, replies, alerts.
+/* events_reader: questions about single facts: events, messages, replies, alerts.
  *
- * Part of reader.h, which says what holds for all questions. */
+ * Part of reader.h, which describes all questions. */
 #ifndef DLRD_STORE_EVENTS_READER_H
 #define DLRD_STORE_EVENTS_READER_H
 
@@ -11,14 +11,14 @@ struct store_reader;
 struct event_row {
 	uint64_t seq;
 	struct event event; /* journal_seq, time_us, type, texts; status and folds are not filled */
-	/* Of a reply: how it was taken to answer whom (model/attribution.h). */
+	/* Of a reply: the rule by which its message was found (model/attribution.h). */
 	struct slice rule, answers;
 	int64_t candidates;
 };
 
 struct event_filter {
 	uint64_t after_seq;
-	uint64_t until_seq;                              /* the last one to look at; 0: all */
+	uint64_t until_seq;                              /* the last one to read; 0: no end */
 	struct slice type, workspace, campaign, variant; /* absent: any; "" is one, too */
 	struct slice message; /* only events of this SID, folded or not */
 	int64_t from_us, to_us;
@@ -31,7 +31,7 @@ typedef void (*event_fn)(void *context, const struct event_row *row);
 must_check enum result store_read_events(
     struct store_reader *reader, const struct event_filter *filter, event_fn on_row, void *context);
 
-/* The seq of the latest event; 0 where there is none. */
+/* Reads the seq of the latest event; 0 if there is no event. */
 must_check enum result store_read_last_event(struct store_reader *reader, uint64_t *out_seq);
 
 struct message_view {
@@ -43,7 +43,7 @@ struct message_view {
 
 typedef void (*message_fn)(void *context, const struct message_view *view);
 
-/* RESULT_NOT_FOUND, without a call, for a SID that no message is known by. */
+/* Returns RESULT_NOT_FOUND, without a call, for an unknown SID. */
 must_check enum result store_read_message(
     struct store_reader *reader, struct slice sid, message_fn on_view, void *context);
 

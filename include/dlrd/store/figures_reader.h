@@ -1,6 +1,6 @@
-/* figures_reader: questions about figures: a campaign's errors, its course.
+/* figures_reader: questions about figures: campaigns, their errors, their time series, providers.
  *
- * Part of reader.h, which says what holds for all questions. */
+ * Part of reader.h, which describes all questions. */
 #ifndef DLRD_STORE_FIGURES_READER_H
 #define DLRD_STORE_FIGURES_READER_H
 
@@ -8,10 +8,11 @@
 
 struct store_reader;
 
-/* Why messages of a campaign failed, one row a code. */
+/* Reasons why messages of a campaign failed, one row a code. */
 struct campaign_error_row {
-	int64_t code;                                /* -1: a failure without a code */
-	struct slice name, kind, permanence, action; /* absent for a code that nobody knows */
+	int64_t code; /* -1: a failure without a code */
+	struct slice name, kind, permanence,
+	    action; /* absent for a code that is not in the catalogue */
 	int64_t count;
 	int64_t first_us, last_us; /* earliest and latest failure under that code */
 	int64_t recent, previous;  /* failures in the period, and in the one before it */

@@ -1,5 +1,5 @@
-/* lookups: what the store's answers look up beside the receipts, and the configuration gives: the
- * error catalogue and the nicknames of providers. */
+/* lookups: configuration that the store's answers use with the receipts: the error catalogue and
+ * the nicknames of providers. */
 #ifndef DLRD_STORE_LOOKUPS_H
 #define DLRD_STORE_LOOKUPS_H
 

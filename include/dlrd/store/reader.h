@@ -1,9 +1,9 @@
-/* reader: questions to the store, asked over a connection that cannot write.
+/* reader: questions to the store, over a connection that cannot write.
  *
- * Like store.h this header knows no SQL. Each answer is a consistent moment of the store; lists are
- * handed out row by row to a callback, whose slices are good during the call. A reader belongs to
- * one thread at a time; any number of them may be open beside the writer, in this process or
- * another. */
+ * Like store.h this header has no SQL. Each answer is a consistent snapshot of the store. Lists are
+ * passed row by row to a callback, whose slices are valid during the call. A reader belongs to one
+ * thread at a time; any number of them may be open next to the writer, in this process or another.
+ */
 #ifndef DLRD_STORE_READER_H
 #define DLRD_STORE_READER_H
 
@@ -13,13 +13,13 @@
 
 struct store_reader;
 
-/* Opens the store at path. RESULT_NOT_FOUND where there is none, RESULT_CORRUPT where another
- * version wrote it. */
+/* Opens the store at path. RESULT_NOT_FOUND if there is no store that can be read, RESULT_CORRUPT
+ * if another version wrote it. */
 must_check enum result store_reader_open(
     const char *path, struct store_reader **out_reader, struct failure *failure);
 
-/* Ends each question that takes longer than limit_us with RESULT_LIMIT (0: none, the default), so
- * that none keeps the store's log from being reset. */
+/* Ends each question that takes longer than limit_us with RESULT_LIMIT (0: no limit, the default),
+ * so that no question keeps the store's log from being reset. */
 void store_reader_set_limit(struct store_reader *reader, int64_t limit_us);
 
 /* Ends questions with RESULT_LIMIT once *stop is true, if there is a limit; stop is borrowed. */
@@ -60,10 +60,10 @@ struct store_question {
 must_check enum result store_ask(struct store_reader *reader, const struct store_question *question,
     store_values_fn on_row, void *context);
 
-/* The last journal entry that has been projected. */
+/* Reads the number of the last journal entry that was projected. */
 must_check enum result store_read_cursor(struct store_reader *reader, uint64_t *out_cursor);
 
-/* The engine's words for the last failure. Borrowed until the next call. */
+/* The engine's message for the last failure. Borrowed until the next call. */
 const char *store_reader_error(const struct store_reader *reader);
 
 /* Accepts NULL. */

@@ -1,7 +1,7 @@
-/* recovered: a new store that `dlrd recover` has built, and how it takes the damaged one's place.
+/* recovered: a new store that `dlrd recover` built, and how it replaces the damaged one.
  *
- * The new store waits as dlrd.db.recovered until whoever alone may open the store takes it: the
- * daemon's projector, or `dlrd recover` under the lock. Nothing here logs. */
+ * The new store waits as dlrd.db.recovered until the process that alone may open the store takes
+ * it: the daemon's projector, or `dlrd recover` under the lock. Nothing here logs. */
 #ifndef DLRD_STORE_RECOVERED_H
 #define DLRD_STORE_RECOVERED_H
 
@@ -14,8 +14,8 @@ void recovered_path(const char *path, char out_path[4096]);
 
 bool recovered_waits(const char *path);
 
-/* Puts it in the place of the store at path, which becomes path.damaged, with its log. No
- * connection of this process may be open to either. */
+/* Replaces the store at path, which becomes path.damaged, with its log. No connection of this
+ * process may be open to either. */
 must_check enum result recovered_take(const char *path, struct failure *failure);
 
 /* Removes a store that is not complete, with its log. */
