@@ -1,11 +1,11 @@
 /* form: decodes application/x-www-form-urlencoded, from a body or from a query.
  *
  * The signature covers the decoded pairs exactly, so the decoder loses nothing: order, empty
- * values, repeated names and bytes of any value (NUL, CR, LF, what is not UTF-8) are kept. + is a
- * space, %XX a byte, and a malformed escape stays as it stands, as Python's and Node's decoders
- * have it. A piece without = is a name with an empty value; an empty piece (&&) is none.
+ * values, repeated names and bytes of any value (NUL, CR, LF, invalid UTF-8) are kept. + is a
+ * space, %XX a byte, and a malformed escape stays unchanged, as in Python's and Node's decoders. A
+ * piece without = is a name with an empty value; an empty piece (&&) is skipped.
  *
- * A struct form owns its memory and may be decoded into again and again; what it holds is good
+ * A struct form owns its memory and can be reused for any number of texts; its content is valid
  * until the next form_decode or form_done. One thread at a time. */
 #ifndef DLRD_TWILIO_FORM_H
 #define DLRD_TWILIO_FORM_H
@@ -26,19 +26,19 @@ struct form {
 
 #define FORM_EMPTY ((struct form){NULL, 0, 0, NULL, 0})
 
-/* Decodes text into form, replacing what it held. RESULT_LIMIT when there are more than fields_max
+/* Decodes text into form, replacing its content. RESULT_LIMIT for more than fields_max
  * fields (the form is then empty), RESULT_NO_MEMORY. */
 must_check enum result form_decode(struct form *form, struct slice text, size_t fields_max);
 
-/* The value of the first field of that name, absent where there is none. */
+/* Returns the value of the first field of that name; absent if there is none. */
 struct slice form_get(const struct form *form, struct slice name);
 
 /* Decodes the percent escapes of raw (not its plus signs) into out, which has room for raw.len
  * bytes: for the segments of a path. */
 struct slice form_unescape(struct slice raw, char *out);
 
-/* Whether a body with this Content-Type is to be read as a form: the type says so, whatever
- * parameters follow it ("; charset=UTF-8"), or there is neither type nor
+/* Returns whether a body with this Content-Type is read as a form: the type is a form's, with any
+ * parameters ("; charset=UTF-8"), or there is neither type nor
  * body. */
 bool form_is_body(struct slice media_type, struct slice body);
 

@@ -2,15 +2,15 @@
  *
  * The rule is Twilio's (twilio.com/docs/usage/security): HMAC-SHA1, keyed with the account's Auth
  * Token, over the URL as Twilio was given it and, for a form POST, every parameter sorted by name,
- * name and value joined without a separator; the result in base64. Where a name repeats, the
- * official Python, Node and PHP validators sort its values, drop repeated ones, and write the name
- * before each. A request signed with a shared key differs in two things: the key is that key's
- * secret, and the hash is SHA-256.
+ * name and value joined without a separator; the result in base64. If a name repeats, the official
+ * Python, Node and PHP validators sort its values, drop repeated ones, and write the name before
+ * each. A request signed with a shared key differs in two things: the key is that key's secret, and
+ * the hash is SHA-256.
  *
  * This module is the project's only door to libsodium (comparison in constant time, base64,
  * SHA-256, locked and wiped memory) and to nettle (HMAC-SHA1, which libsodium does not have, and
  * HMAC-SHA256). It
- * knows the arithmetic; which URL and which token to try is verifier.h's. Call signature_init
+ * knows the arithmetic; verifier.h chooses the URLs and tokens to try. Call signature_init
  * first; after that all functions are thread-safe, and secrets may be shared between threads. */
 #ifndef DLRD_TWILIO_SIGNATURE_H
 #define DLRD_TWILIO_SIGNATURE_H
@@ -25,37 +25,37 @@
 #define SIGNATURE_BODY_HASH_SIZE 65 /* lower-case hex of SHA-256, with a NUL */
 #define SIGNATURE_FINGERPRINT_SIZE 32
 
-/* A token, in memory that is kept out of core dumps, wiped when freed, and locked against swapping
+/* A token in memory that is excluded from core dumps, wiped when freed, and locked against swapping
  * as far as the process may lock memory. */
 struct secret;
 
-/* RESULT_IO when the system gives no randomness. Safe to call again. */
+/* RESULT_IO if the system has no randomness. May be called repeatedly. */
 must_check enum result signature_init(void);
 
 /* Copies text, which the caller should wipe (wipe.h); no other copy is left. RESULT_NO_MEMORY. */
 must_check enum result secret_new(struct slice text, struct secret **out_secret);
 
-/* How the text of a shared key's secret becomes a key: Twilio does not say. */
+/* Ways to make a key from the text of a shared key's secret; Twilio documents none. */
 enum secret_reading { SECRET_AS_TEXT, SECRET_FROM_HEX, SECRET_FROM_BASE64, SECRET_READING_COUNT };
 
 /* "text", "hex-decoded", "base64-decoded". */
 const char *secret_reading_name(enum secret_reading reading);
 
-/* The bytes that text stands for: hexadecimal digits, or base64 in either alphabet, padded or not.
- * RESULT_INVALID for a text that is neither, and for SECRET_AS_TEXT. */
+/* Decodes text to bytes: hexadecimal digits, or base64 in either alphabet, padded or not.
+ * RESULT_INVALID if text is neither, and for SECRET_AS_TEXT. */
 must_check enum result secret_decode(
     const struct secret *text, enum secret_reading reading, struct secret **out_secret);
 
-/* False where the limit of locked memory (RLIMIT_MEMLOCK) did not allow it. */
+/* Returns false if the limit of locked memory (RLIMIT_MEMLOCK) did not allow it. */
 bool secret_is_locked(const struct secret *secret);
 
-/* A secret that nobody knows, to spend the same time on an unknown account as on a known one. */
+/* A random secret, to spend the same time on an unknown account as on a known one. */
 must_check enum result secret_new_random(struct secret **out_secret);
 
 /* Whether text is the secret, in time that depends on the lengths only. */
 bool secret_equal(const struct secret *secret, struct slice text);
 
-/* The text of the secret, borrowed: for whoever has to send it. Copies are to be wiped. */
+/* Returns the text of the secret, borrowed, for callers that send it. They wipe their copies. */
 struct slice secret_text(const struct secret *secret);
 
 void secret_free(struct secret *secret);
@@ -67,7 +67,7 @@ must_check enum result signature_append_parameters(struct buffer *text, const st
 void signature_digest(const struct secret *token, struct slice base, struct slice target,
     struct slice parameters, uint8_t out_digest[SIGNATURE_DIGEST_SIZE]);
 
-/* The digest as it stands in the header. */
+/* Writes the digest as the header has it. */
 void signature_to_text(
     const uint8_t digest[SIGNATURE_DIGEST_SIZE], char out_text[SIGNATURE_TEXT_SIZE]);
 
@@ -105,8 +105,8 @@ bool signature_equal(
 void signature_body_hash(struct slice body, char out_text[SIGNATURE_BODY_HASH_SIZE]);
 
 /* The SHA-256 over pieces, each with its length before it, so that no two lists of pieces share
- * one; absent differs from empty. Not part of Twilio's scheme: it tells whether two requests are
- * the same, which only a hash that nobody can find collisions for may tell of a stranger's. */
+ * one; absent differs from empty. Not part of Twilio's scheme: it identifies equal requests.
+ * Untrusted clients choose the requests, so the hash must be collision-resistant. */
 void signature_fingerprint(
     const struct slice *pieces, size_t count, uint8_t out_fingerprint[SIGNATURE_FINGERPRINT_SIZE]);
 

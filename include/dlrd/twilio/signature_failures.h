@@ -1,8 +1,8 @@
-/* signature_failures: what was refused lately for its signature, and why, summed up for a person.
+/* signature_failures: recent refused requests and their causes, summarised for the operator.
  *
  * A fixed table in memory: refusals with the same route, account and advice are one row with a
- * count. Where it is full, the row that has been quiet for longest goes. Nothing of a request but
- * its route is kept in it; advice and URL are the diagnosis's visible texts. Thread-safe. */
+ * count. A full table drops the row with the oldest last refusal. Of a request only its route is
+ * kept; advice and URL are the diagnosis's visible texts. Thread-safe. */
 #ifndef DLRD_TWILIO_SIGNATURE_FAILURES_H
 #define DLRD_TWILIO_SIGNATURE_FAILURES_H
 
@@ -11,11 +11,11 @@
 #define SIGNATURE_FAILURES_MAX 64
 
 struct signature_failure {
-	struct slice route, account; /* account: as the request claims; "" where it names none */
+	struct slice route, account; /* account: as the request claims; "" if it names none */
 	struct slice causes;         /* names with commas between */
-	struct slice url;            /* that was signed, up to the path; "" where none fits */
+	struct slice url;            /* the signed URL up to the path; "" if no variant fits */
 	struct slice advice;
-	bool proven; /* one of our tokens signed it */
+	bool proven; /* a configured token signed it */
 	uint64_t count;
 	int64_t first_us, last_us; /* wall clock */
 };

@@ -1,17 +1,15 @@
-/* url_findings: what is to be said of a callback URL, before it is given to Twilio.
+/* url_findings: problems and warnings of a callback URL, before it is given to Twilio.
  *
- * A finding is a problem, with which callbacks do not arrive or are refused, or a warning, with
- * which they may be some day. Each kind of finding has a name for programs and, each time that it
- * is found, a sentence for a person: what is wrong, and what to change. Sentences hold pieces of
- * the URL as they stand there: whoever shows them on a terminal makes them visible. Pure; any
- * thread. */
+ * With a problem, callbacks do not arrive or are refused; with a warning, this may happen later.
+ * Each kind of finding has a name for programs; each finding has a sentence for people that names
+ * the mistake and the change. Sentences quote raw bytes of the URL: callers make them visible
+ * before they print them on a terminal. Pure; any thread. */
 #ifndef DLRD_TWILIO_URL_FINDINGS_H
 #define DLRD_TWILIO_URL_FINDINGS_H
 
 #include "dlrd/base/slice.h"
 
-/* Findings of one kind that are kept, so that a flood of one does not hide another; and room for
- * all that can be: few kinds are found more than once. */
+/* Limits for one kind, so that many findings of one do not hide another, and for all of them. */
 #define URL_FINDINGS_OF_A_KIND 8
 #define URL_FINDINGS_MAX 128
 
@@ -71,15 +69,15 @@ struct url_findings {
 const char *url_finding_name(enum url_finding_kind kind);
 bool url_finding_is_problem(enum url_finding_kind kind);
 
-/* What is beyond the bounds is dropped. */
+/* Adds a finding; drops it beyond the limits. */
 void url_findings_add(struct url_findings *findings, enum url_finding_kind kind, const char *format,
     ...) printf_like(3, 4);
 
-/* Whether one of that kind, or any problem, was found. */
+/* Return whether one of that kind, or any problem, was found. */
 bool url_findings_have(const struct url_findings *findings, enum url_finding_kind kind);
 bool url_findings_have_problem(const struct url_findings *findings);
 
-/* For a sentence that quotes a stranger's text: enough of it to know it again. */
+/* Cuts untrusted text for a quotation, long enough to recognise it. */
 #define URL_QUOTE_MAX 80
 struct slice url_quote(struct slice text);
 

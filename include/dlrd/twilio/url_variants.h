@@ -1,30 +1,30 @@
 /* url_variants: other schemes, hosts, ports and paths under which Twilio may have called.
  *
- * Proxies end TLS, listen on other ports, pass another Host on, take a prefix off the path or put
- * one before it, merge double slashes. The candidates come from the public URLs, from what the head
- * tells about the proxy, and from what is usual. Pure; any thread. */
+ * Proxies end TLS, listen on other ports, send another Host, strip a prefix from the path or add
+ * one, and merge double slashes. The candidates come from the public URLs, from the request's
+ * forwarded headers, and from common set-ups. Pure; any thread. */
 #ifndef DLRD_TWILIO_URL_VARIANTS_H
 #define DLRD_TWILIO_URL_VARIANTS_H
 
 #include "dlrd/twilio/url.h"
 #include "dlrd/twilio/variants.h"
 
-/* What a request's head tells about the URL it was sent to. All of it is a stranger's word: good
- * for guessing, never for judging. Any of it may be absent; what is no host, port or path is passed
- * over, and of a comma-separated list the first is taken. */
+/* Headers that describe the URL to which the request was sent. Untrusted clients can forge all of
+ * them: they are good for guessing, never for a decision. Any may be absent. Values that are not a
+ * valid host, port or path are ignored; of a comma-separated list the first is used. */
 struct url_hints {
 	struct slice host;                                            /* Host */
 	struct slice forwarded_proto, forwarded_host, forwarded_port; /* X-Forwarded-... */
 	struct slice forwarded_prefix;                                /* X-Forwarded-Prefix */
 	struct slice original; /* X-Original-URI or X-Original-URL: the target before the proxy */
-	unsigned listen_port;  /* where the request arrived, 0 for unknown */
+	unsigned listen_port;  /* port on which the request arrived; 0: unknown */
 };
 
-/* The target that hints->original tells of, absent where it tells none. */
+/* Returns the target in hints->original; absent if it has none. */
 struct slice url_hints_target(const struct url_hints *hints);
 
-/* Whether Twilio may spell this scheme and port for a public URL: it takes the port off, and adds
- * the standard one where there is none. */
+/* Returns whether Twilio may write this scheme and port for a public URL: Twilio removes the port,
+ * or adds the standard one if there is none (rule of all official SDKs). */
 bool url_port_is_expected(const struct url_parts *base, const struct url_parts *signed_url);
 
 /* Adds the origins, those of the bases first. */
@@ -36,21 +36,21 @@ void url_variants_add_paths(struct variants *variants, const struct url_parts *b
     size_t base_count, struct slice path, const struct url_hints *hints);
 
 enum path_change {
-	PATH_SAME,            /* but perhaps for the slash at its end */
-	PATH_PREFIX_STRIPPED, /* what was signed begins with more */
-	PATH_PREFIX_ADDED,    /* ... with less */
-	PATH_REWRITTEN,       /* otherwise, as where a double slash was merged */
+	PATH_SAME,            /* except for a slash at the end */
+	PATH_PREFIX_STRIPPED, /* the signed path begins with more */
+	PATH_PREFIX_ADDED,    /* the signed path begins with less */
+	PATH_REWRITTEN,       /* changed otherwise, such as a merged double slash */
 };
 
 struct path_difference {
 	enum path_change change;
 	bool slash;          /* at the end of only one of them */
-	struct slice prefix; /* the path that the base should have; its own where none helps */
-	struct slice added;  /* what was put before the path; absent where that is not the change */
+	struct slice prefix; /* the path that the base should have; its own if none helps */
+	struct slice added;  /* added before the path; absent for another change */
 };
 
-/* How the path that was signed differs from that of a request below a base's path. What it gives is
- * borrowed from the three. */
+/* Compares the signed path with that of a request below a base's path. The slices of the result are
+ * borrowed from the three arguments. */
 struct path_difference url_compare_paths(
     struct slice signed_path, struct slice base, struct slice path);
 

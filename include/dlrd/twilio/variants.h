@@ -1,10 +1,10 @@
 /* variants: the texts that a request may have had when it was signed, as diagnosis.h tries them.
  *
- * A request is cut into four parts: what stands before the path, the path, the query, and the
- * parameters of its body. Each part has a list of candidates, every one with the weight of how far
- * it is from the request as it came; url_variants.h, query_variants.h and parameter_variants.h make
- * them. Strangers choose what is in a request, so their number and their text are bounded. The
- * caller's memory; one thread at a time. */
+ * A request is cut into four parts: the origin, the path, the query, and the parameters of its
+ * body. Each part has a list of candidates, every one with the weight of how far it is from the
+ * request as it came; url_variants.h, query_variants.h and parameter_variants.h make them.
+ * Untrusted clients choose the content of a request, so number and size are bounded. The caller's
+ * memory; one thread at a time. */
 #ifndef DLRD_TWILIO_VARIANTS_H
 #define DLRD_TWILIO_VARIANTS_H
 
@@ -72,7 +72,7 @@ struct variants {
 void variants_add(struct variants *variants, enum variant_part part, struct slice text,
     enum variant_weight weight, enum variant_body body, unsigned rule);
 
-/* Adds a query whose other half was signed as parameters. */
+/* Adds a query of which a part was signed as parameters. */
 void variants_add_split_query(struct variants *variants, struct slice query,
     struct slice parameters, enum variant_weight weight, unsigned rule);
 

@@ -1,19 +1,19 @@
-/* verifier: decides whether a request is Twilio's: which token, which URL, which body rule.
+/* verifier: decides whether a request is Twilio's, and with which token, URL and body rule.
  *
  * It holds the key ring (accounts with up to three tokens each, shared keys) and the public URLs.
- * An AccountSid in a request only chooses the key; an unknown one is worked on with a secret nobody
- * knows, so that it takes the same time as a wrong signature. A request that names no account is
- * tried with the route's account or else with every configured one, at most
- * VERIFIER_ACCOUNTS_TRIED.
+ * An AccountSid in a request only chooses the key; an unknown one is tried with a random secret, so
+ * that it takes the same time as a wrong signature. A request that names no account is tried with
+ * the route's account, or else with up to VERIFIER_ACCOUNTS_TRIED configured ones.
  *
- * The query of a GET or of a body that is not a form may be signed with other escapes than it has:
- * query_respelling.h. Only the likeliest other spelling is tried beside a body, and for a GET that
- * is tried with several accounts. Nothing is parsed before it is verified. A body that is not a
+ * The query of a GET or of a body that is not a form may be signed with other escapes
+ * (query_respelling.h). With a body, or for a GET that is tried with several accounts, only the
+ * likeliest other spelling is tried. Nothing is parsed before it is verified. A body that is not a
  * form is bound by its hash, which is compared before any signature is computed. A request that
- * claims a shared key is tried with that key alone, and no other with it. Its accounts are found in
- * its raw bytes; if none of them is configured, it is tried as a request that names none.
+ * claims a shared key is tried with that key alone. The accounts of a body that is not a form are
+ * found in its raw bytes; if none of them is configured, it is tried as a request that names no
+ * account.
  *
- * Built by one thread, then read by any number of them: verify changes nothing in it. */
+ * Built by one thread, then read by any number of them: verifier_verify does not change it. */
 #ifndef DLRD_TWILIO_VERIFIER_H
 #define DLRD_TWILIO_VERIFIER_H
 
@@ -21,11 +21,11 @@
 #include "dlrd/twilio/signature.h"
 #include "dlrd/twilio/url.h"
 
-/* Each costs an HMAC for each spelling of each public URL, on behalf of a stranger. */
+/* Each costs an HMAC for each spelling of each public URL, for any untrusted client. */
 #define VERIFIER_ACCOUNTS_TRIED 16
 #define VERIFIER_PUBLIC_URLS_MAX 8
 
-/* The tokens an account may have at one time, in the order they are tried. */
+/* The tokens that an account may have at one time, in the order of trial. */
 enum token_label { TOKEN_CURRENT, TOKEN_NEXT, TOKEN_PREVIOUS, TOKEN_LABEL_COUNT };
 
 enum verdict {
@@ -33,13 +33,13 @@ enum verdict {
 	VERDICT_NO_SIGNATURE,        /* no X-Twilio-Signature, or an empty one */
 	VERDICT_MALFORMED_SIGNATURE, /* not 28 characters of base64, 44 with a shared key */
 	VERDICT_MALFORMED_SETTINGS,  /* not key=ID,algorithm=NAME, or two headers */
-	VERDICT_UNKNOWN_ALGORITHM,   /* another than SHARED_KEYS_ALGORITHM */
-	VERDICT_UNKNOWN_KEY,         /* the shared key has no secret here */
-	VERDICT_UNKNOWN_ACCOUNT,     /* the AccountSid has no token here */
+	VERDICT_UNKNOWN_ALGORITHM,   /* not SHARED_KEYS_ALGORITHM */
+	VERDICT_UNKNOWN_KEY,         /* the shared key is not configured */
+	VERDICT_UNKNOWN_ACCOUNT,     /* the AccountSid is not configured */
 	VERDICT_MISMATCH,            /* no spelling and no token gives this signature */
 	VERDICT_BODY_UNBOUND,        /* not a form, and no bodySHA256 in the query */
-	VERDICT_BODY_MISMATCH,       /* not a form, and a bodySHA256 in the query is not its own */
-	VERDICT_UNDECIDED,           /* no memory to find out: the request may be tried again */
+	VERDICT_BODY_MISMATCH, /* not a form, and a bodySHA256 in the query differs from its hash */
+	VERDICT_UNDECIDED,     /* memory is short: the request may be tried again */
 	VERDICT_COUNT,
 };
 
@@ -47,38 +47,39 @@ struct verifier;
 
 /* The accounts whose SIDs are in the bytes of a body that is not a form. */
 struct named_accounts {
-	struct slice account; /* the first configured one, else the first of all; absent: none.
-				 Borrowed from the body */
-	size_t indexes[VERIFIER_ACCOUNTS_TRIED]; /* the configured ones' places, each once */
+	struct slice account; /* the first configured one, else the first; absent: none. Borrowed
+				 from the body */
+	size_t indexes[VERIFIER_ACCOUNTS_TRIED]; /* indexes of the configured ones, each once */
 	size_t count;
 };
 
-/* What is signed, as it came over the wire. Everything is borrowed for the call. */
+/* The signed parts of a request, as received. Everything is borrowed for the call. */
 struct verify_request {
-	bool is_get;             /* the parameters stand in the query: the URL alone is signed */
+	bool is_get;             /* the parameters are in the query: the URL alone is signed */
 	struct slice target;     /* path and query, raw bytes */
-	const struct form *form; /* the body's parameters; NULL where the body is not a form */
+	const struct form *form; /* the body's parameters; NULL if the body is not a form */
 	struct slice body;       /* raw bytes */
-	struct slice signature;  /* the header's value; absent where there is none */
-	struct slice settings;   /* SHARED_KEYS_HEADER's value; absent where there is none */
-	struct slice account;    /* AccountSid; absent where the request names none */
+	struct slice signature;  /* the header's value; absent without the header */
+	struct slice settings;   /* SHARED_KEYS_HEADER's value; absent without the header */
+	struct slice account;    /* AccountSid; absent if the request names none */
 	const struct named_accounts *named; /* of a body that is not a form; NULL: none */
 	struct slice
 	    route_account; /* the account that the route names, for requests that name none */
-	const struct url_base *base; /* used where no public URL is configured; may be NULL */
+	const struct url_base *base; /* used if no public URL is configured; may be NULL */
 };
 
-/* What verify found. Untouched but for verdict unless that is VERDICT_VALID. */
+/* The result of verifier_verify. Fields other than verdict are set only if it is VERDICT_VALID. */
 struct verification {
 	enum verdict verdict;
-	struct slice account;    /* whose token fits; borrowed from the verifier */
-	size_t account_index;    /* its place, 0 to verifier_account_count - 1 */
-	enum token_label label;  /* which token */
-	struct slice shared_key; /* the ID of the key that fits in place of a token; absent: none */
-	size_t shared_key_index; /* its place, 0 to verifier_shared_key_count - 1 */
+	struct slice account;   /* the account whose token fits; borrowed from the verifier */
+	size_t account_index;   /* its index, 0 to verifier_account_count - 1 */
+	enum token_label label; /* which token */
+	struct slice
+	    shared_key; /* the ID of the shared key that fits instead of a token; absent: none */
+	size_t shared_key_index;     /* its index, 0 to verifier_shared_key_count - 1 */
 	enum secret_reading reading; /* how its secret was used */
 	struct signature signature;  /* the header's value */
-	struct slice target; /* as it was signed: the request's, or another spelling in scratch */
+	struct slice target;         /* as signed: the request's, or another spelling, in scratch */
 };
 
 /* One of the key ring's secrets. */
@@ -88,33 +89,33 @@ struct verifier_key {
 	unsigned which; /* an enum token_label, or an enum secret_reading */
 };
 
-/* The account that the request names, known or not; absent: none. */
+/* Returns the account that the request names, configured or not; absent: none. */
 struct slice verify_request_account(const struct verify_request *request);
 
 must_check enum result verifier_new(struct verifier **out_verifier);
 
-/* Adds one more public URL; base's text moves into the verifier. RESULT_LIMIT beyond
+/* Adds a public URL; takes the text of base. RESULT_LIMIT beyond
  * VERIFIER_PUBLIC_URLS_MAX. */
 must_check enum result verifier_add_url(struct verifier *verifier, struct url_base *base);
 
-/* Adds an account that has no token yet; nothing where it is there. */
+/* Adds an account without a token; does nothing if the account exists. */
 must_check enum result verifier_add_account(struct verifier *verifier, struct slice account);
 
-/* Whether the account is there; *out_index is its place. */
+/* Returns whether the account is configured; *out_index is its index. */
 bool verifier_find_account(
     const struct verifier *verifier, struct slice account, size_t *out_index);
 
-/* Finds the accounts that a body names. What is beyond VERIFIER_ACCOUNTS_TRIED configured ones is
- * left out. */
+/* Finds the accounts that a body names. Configured ones beyond VERIFIER_ACCOUNTS_TRIED are left
+ * out. */
 void verifier_name_accounts(
     const struct verifier *verifier, struct slice body, struct named_accounts *out_named);
 
-/* Sets a token of an account, adding the account where it is new. The verifier owns token from now
- * on, also on failure. */
+/* Sets a token of an account and adds the account if it is new. Takes ownership of token, also on
+ * failure. */
 must_check enum result verifier_add_token(
     struct verifier *verifier, struct slice account, enum token_label label, struct secret *token);
 
-/* Adds a shared key. The verifier owns secret from now on, also on failure. RESULT_LIMIT beyond
+/* Adds a shared key. Takes ownership of secret, also on failure. RESULT_LIMIT beyond
  * SHARED_KEYS_MAX. */
 must_check enum result verifier_add_shared_key(
     struct verifier *verifier, struct slice id, struct slice account, struct secret *secret);
@@ -123,42 +124,45 @@ size_t verifier_shared_key_count(const struct verifier *verifier);
 struct slice verifier_shared_key(const struct verifier *verifier, size_t index);
 struct slice verifier_shared_key_account(const struct verifier *verifier, size_t index);
 
-/* The place of the shared key that a request claims, verifier_shared_key_count if it is not here.
- * False if the request claims none, or what is not one. */
+/* Finds the shared key that a request claims. *out_index is its index, or
+ * verifier_shared_key_count if it is not configured. Returns false if the request claims none, or
+ * if its claim is malformed. */
 bool verifier_claimed_key(
     const struct verifier *verifier, const struct verify_request *request, size_t *out_index);
 
 size_t verifier_url_count(const struct verifier *verifier);
 
-/* A public URL as configured, without a trailing slash; index is below verifier_url_count. */
+/* Returns a public URL as configured, without a trailing slash; index is below verifier_url_count.
+ */
 struct slice verifier_public_url(const struct verifier *verifier, size_t index);
 
-/* Whether url lies below one of the public URLs, in any of their spellings; *out_target is then the
- * rest of it, as a request would have it, and otherwise untouched. */
+/* Returns whether url is below one of the public URLs, in any of their spellings. *out_target is
+ * then the rest of it, the target of such a request; otherwise it does not change. */
 bool verifier_find_target(
     const struct verifier *verifier, struct slice url, struct slice *out_target);
 size_t verifier_account_count(const struct verifier *verifier);
 struct slice verifier_account(const struct verifier *verifier, size_t index);
 bool verifier_has_token(const struct verifier *verifier, size_t index, enum token_label label);
 
-/* Whether text is any account's token, or a shared key's secret. */
+/* Returns whether text is a token of any account, or a shared key's secret. */
 bool verifier_holds_token(const struct verifier *verifier, struct slice text);
 
-/* Whether all tokens and secrets are in locked memory. */
+/* Returns whether all tokens and secrets are in locked memory. */
 bool verifier_is_locked(const struct verifier *verifier);
 
-/* Whether that key makes this signature of url and parameters; false if it is not there. The index
- * behind the last account is one that nobody has the token of, to spend the same time on. For
- * explaining a refusal: url is anybody's guess, so the answer must never let a request in. */
+/* Returns whether the key makes this signature of url and parameters; false if there is no such
+ * key. The index after the last account means a random secret, which takes the same time. For
+ * explaining refused requests only: url is a guess, so the result must never admit a request. */
 bool verifier_key_signs(const struct verifier *verifier, const struct verifier_key *key,
     struct slice url, struct slice parameters, const struct signature *wanted);
 
-/* Signs as Twilio would: with the account's current token and the first public URL. For traffic of
- * our own making. RESULT_NOT_FOUND for an unknown account. */
+/* Signs as Twilio would: with the account's current token and the first public URL. For simulated
+ * traffic. RESULT_NOT_FOUND for an unknown account. */
 must_check enum result verifier_sign(const struct verifier *verifier, struct slice account,
     struct slice target, const struct form *form, char out_text[SIGNATURE_TEXT_SIZE]);
 
-/* scratch is the caller's, cleared and filled here, so that no request needs an allocation. */
+/* Verifies a request. scratch is the caller's buffer, cleared and filled here, so that no request
+ * needs an allocation. */
 void verifier_verify(const struct verifier *verifier, const struct verify_request *request,
     struct buffer *scratch, struct verification *out_verification);
 
