@@ -39,7 +39,7 @@
 #define STORE_WAIT_US CLOCK_SECOND_US
 
 struct daemon {
-	struct snapshot *snapshot; /* the configuration in force */
+	struct snapshot *snapshot; /* the configuration in use */
 	char directory[4000], journal_path[4096], store_path[4096], quarantine_path[4096];
 	struct descriptors descriptors;
 	struct lock lock;
@@ -55,13 +55,13 @@ struct daemon {
 	struct api *api;
 	struct metric *ready, *log_dropped, *gap_entries;
 	pthread_mutex_t state_lock;                  /* guards the next four */
-	char unhealthy_why[256];                     /* since the journal cannot be written */
+	char unhealthy_why[256];                     /* why the journal cannot be written */
 	struct gap_summary gap;                      /* of the file, as of the last tick */
 	struct journal_found found;                  /* when the journal was first opened */
 	bool journal_opened;                         /* found is known */
 	bool store_opened;                           /* at least once; the projector's thread */
-	struct projector *_Atomic projector_running; /* whom on_committed may tell */
-	struct api *_Atomic api_running;             /* whom on_projected may tell */
+	struct projector *_Atomic projector_running; /* notified by on_committed; NULL before */
+	struct api *_Atomic api_running;             /* notified by on_projected; NULL before */
 	_Atomic int64_t country_code; /* of the configuration in force, for the api's threads */
 	_Atomic bool draining;
 	int api_fds[API_LISTENERS_MAX]; /* until the api takes them over */
@@ -80,7 +80,7 @@ set_gap(struct daemon *daemon, struct gap_summary gap)
 	metric_set(daemon->gap_entries, (double)gap.entries);
 }
 
-/* `dlrd gap --accept` replaces the file. */
+/* Re-reads the file of gaps, which `dlrd gap --accept` replaces. */
 static void
 follow_gaps(struct daemon *daemon)
 {
@@ -100,7 +100,7 @@ look_for_gaps(struct daemon *daemon, struct failure *failure)
 	return RESULT_OK;
 }
 
-/* --- what the parts tell each other --- */
+/* --- calls between the parts --- */
 
 static void
 on_done(void *context, struct journal_write *list)
@@ -191,7 +191,7 @@ on_unreachable(void *context, const char *why)
 	    why);
 }
 
-/* After a start on a disk that could not be written. */
+/* Called if the disk could not be written at the start, and the journal is open now. */
 static void
 on_journal_opened(void *context)
 {
@@ -203,8 +203,8 @@ on_journal_opened(void *context)
 	set_gap(daemon, gap_find_damage(daemon->directory, &daemon->found));
 }
 
-/* What the journal had at its start says more than what it has now, unless the store was opened
- * before. */
+/* The first time, the store is compared with the journal as it was at the start: entries that have
+ * arrived since then would hide a gap. */
 static void
 on_store_opened(void *context, uint64_t cursor, uint64_t first, uint64_t last)
 {
@@ -261,7 +261,7 @@ is_ready(void *context, const char **out_why)
 		return false;
 	}
 	if (!writer_healthy(daemon->writer)) {
-		/* The caller's thread has a text of its own. */
+		/* One text for each calling thread. */
 		static _Thread_local char text[sizeof daemon->unhealthy_why + 64];
 		pthread_mutex_lock(&daemon->state_lock);
 		snprintf(
@@ -342,7 +342,7 @@ drop_quarantined(void *context, uint64_t id, uint64_t *out_dropped)
 
 /* --- starting, in order --- */
 
-/* Files that only this user and group read, room for all connections. */
+/* Makes new files unreadable for others, and reserves file descriptors for all connections. */
 static enum result
 prepare_process(struct daemon *daemon, const struct settings *settings, struct failure *failure)
 {
@@ -357,15 +357,15 @@ prepare_process(struct daemon *daemon, const struct settings *settings, struct f
 	return descriptors_prepare(&wanted, &daemon->descriptors, failure);
 }
 
-/* Numbers far beyond any cursor, and exact in JSON: no journal has had a million entries a second
- * since 1970. */
+/* Returns a number beyond every cursor, and exact in JSON: no journal has stored a million entries
+ * a second since 1970. */
 static uint64_t
 restart_seq(void)
 {
 	return (uint64_t)(clock_wall_us() / CLOCK_SECOND_US) << 20;
 }
 
-/* The store is opened later, but no entry may get a number that it has counted. */
+/* The store is opened later, but a new entry must not get a number that it has already counted. */
 static struct journal_options
 journal_options(const struct daemon *daemon)
 {
@@ -377,8 +377,8 @@ journal_options(const struct daemon *daemon)
 	return options;
 }
 
-/* A disk that is full or cannot be written for the moment: callbacks are answered 503, and the rest
- * works. A file that this user may not write is a mistake to be told at once. */
+/* If the disk is full or temporarily read-only, dlrd starts and answers callbacks 503. If this user
+ * has no permission to write the file, the start fails: that is a mistake of the installation. */
 static bool
 may_start_closed(const struct daemon *daemon, enum result result)
 {
@@ -516,7 +516,7 @@ start_api(struct daemon *daemon, struct failure *failure)
 	return result;
 }
 
-/* Without the socket everything but `dlrd reload` works. */
+/* Without the socket only `dlrd reload` fails, so this is not fatal. */
 static enum result
 open_reload_socket(struct daemon *daemon, struct failure *failure)
 {
@@ -539,8 +539,8 @@ start_quarantine_worker(struct daemon *daemon, struct failure *failure)
 	    daemon->quarantine_worker, daemon->snapshot, daemon->writer, failure);
 }
 
-/* Most stores open within milliseconds: then the first question finds it open. A migration goes on
- * behind. */
+/* Most stores open within milliseconds, so that the first question finds the store open. A longer
+ * migration continues in the projector's thread. */
 static enum result
 wait_for_store(struct daemon *daemon, struct failure *failure)
 {
@@ -597,9 +597,9 @@ stop(struct daemon *daemon)
 	atomic_store(&daemon->draining, true);
 	if (daemon->intake != NULL)
 		intake_drain(daemon->intake, drain_us);
-	/* The writer's thread tells the projector of commits, the projector tells the writer what
-	 * it has synced: the thread ends first, its struct last. So it is with the api, which asks
-	 * the projector about rebuilds and is told of what it has projected. */
+	/* The writer notifies the projector of commits, and the projector notifies the writer of
+	 * what it has synced: each thread ends before the other's struct is freed. The same holds
+	 * for the api and the projector. */
 	quarantine_worker_stop(daemon->quarantine_worker);
 	writer_stop(daemon->writer);
 	api_stop(daemon->api, until_us);
@@ -625,7 +625,7 @@ stop(struct daemon *daemon)
 
 /* --- running --- */
 
-/* A thread that hangs (an fsync that never returns) must not look alive. */
+/* Returns false if a thread hangs, for example in an fsync that never returns. */
 static bool
 is_alive(const struct daemon *daemon)
 {
@@ -659,7 +659,7 @@ run(struct daemon *daemon)
 	struct pollfd events[] = {{.fd = daemon->signal_fd, .events = POLLIN},
 	    {.fd = daemon->reload_fd, .events = POLLIN}};
 	for (;;) {
-		/* Woken early or by an error of poll, this loop does what it does at each tick. */
+		/* A poll that ends early, or with an error, is one more tick. */
 		(void)!poll(events, 2, (int)(tick_us / 1000));
 		int signal = signals_take(daemon->signal_fd);
 		if (signal == SIGHUP)
@@ -698,7 +698,7 @@ daemon_run(struct settings *settings, struct failure *failure)
 	snprintf(daemon->quarantine_path, sizeof daemon->quarantine_path, "%s/" QUARANTINE_FILE,
 	    settings->directory);
 
-	secrets_tell(settings);
+	secrets_warn(settings);
 
 	enum result result = prepare_process(daemon, settings, failure);
 	if (result == RESULT_OK)

@@ -26,10 +26,9 @@ find_gap(struct gaps *gaps, uint64_t first, uint64_t last, const char *reason)
 }
 
 /* Numbers have no holes: the store has counted all entries up to its cursor, and the journal holds
- * all from its first to its last. What lies between the two is missing. A journal that was created
- * while the store could not be read begins at a number far beyond its cursor: how many entries are
- * missing is not known then.
- * Returns whether a gap is new. */
+ * all from its first to its last. Numbers between the two are missing entries. A journal that was
+ * created while the store could not be read begins at a number far beyond its cursor: how many
+ * entries are missing is not known then. Returns whether a gap is new. */
 static bool
 compare(struct gaps *gaps, const struct journal_found *found, uint64_t cursor)
 {

@@ -1,7 +1,8 @@
-/* gap_finder: compares, at a start, what the store has counted with what the journal holds.
+/* gap_finder: compares the entries that the store has counted with those in the journal, at a
+ * start.
  *
  * Logs each gap that is new, and notes it in the file of gaps (gap.h). A file that cannot be read
- * or written must not keep callbacks out: then the log alone has it. */
+ * or written does not stop callbacks: then only the log has the gap. */
 #ifndef DLRD_DAEMON_GAP_FINDER_H
 #define DLRD_DAEMON_GAP_FINDER_H
 

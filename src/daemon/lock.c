@@ -32,8 +32,8 @@ lock_fd(int fd, const char *path, const char *directory, struct failure *failure
 		   : failure_set(failure, RESULT_IO, "cannot lock %s: %s", path, strerror(errno));
 }
 
-/* On a disk that is full or cannot be written the directory's lock alone has to do: the file only
- * names the holder. */
+/* On a full or read-only disk the directory's lock is sufficient: the file only names the holder.
+ */
 static bool
 is_unwritable_disk(int error)
 {
@@ -61,7 +61,7 @@ lock_acquire(const char *directory, struct lock *out_lock, struct failure *failu
 	lock.directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (lock.directory_fd >= 0)
 		result = lock_fd(lock.directory_fd, directory, directory, failure);
-	/* Only now: a process that is refused must not create the file anew. */
+	/* Opened after the directory is locked: a refused process must not create the file. */
 	if (lock.directory_fd >= 0 && result == RESULT_OK)
 		lock.file_fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
 	bool without_file = result == RESULT_OK && lock.directory_fd >= 0 && lock.file_fd < 0 &&

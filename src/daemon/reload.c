@@ -107,7 +107,7 @@ apply(const struct reload_parts *parts, struct snapshot *snapshot, struct buffer
 	api_set_token(parts->api, settings->api_token);
 	atomic_store(parts->country_code, settings->country_code);
 	log_set_level(settings->log_level);
-	secrets_tell(settings);
+	secrets_warn(settings);
 
 	log_line(LOG_INFO, "reload: the configuration was read again, with %zu error codes", codes);
 	return RESULT_OK;

@@ -48,7 +48,7 @@ look_into_memory(const struct settings *settings)
 }
 
 void
-secrets_tell(const struct settings *settings)
+secrets_warn(const struct settings *settings)
 {
 	if (settings->secrets_exposed)
 		log_line(LOG_WARNING,

@@ -1,6 +1,5 @@
-/* secrets: looks where the tokens in force are, and warns in the log of places where they should
- * not be: a configuration that everybody may read, memory that may be swapped out, and the
- * environment, from which dlrd reads no token.
+/* secrets: logs a warning for each unsafe place of a token in use: a configuration that every user
+ * may read, memory that may be swapped out, and the environment, from which dlrd reads no token.
  *
  * A token in the environment is overwritten there, so that /proc/PID/environ no longer shows it;
  * its variable is then empty. For the daemon's main thread, while no other thread reads the
@@ -11,6 +10,6 @@
 #include "dlrd/daemon/settings.h"
 
 /* Logs a line for each such place. No line holds a token. */
-void secrets_tell(const struct settings *settings);
+void secrets_warn(const struct settings *settings);
 
 #endif

@@ -79,7 +79,7 @@ setting_lines_next_sound(const struct setting_lines *lines, struct slice word, s
 		const struct setting_line *seen = &lines->seen[(*i)++];
 		struct slice key = slice_of(seen->name), section = slice_take(&key, '\n');
 		struct slice name = section;
-		if (key.len == 0 && !seen->told && slice_equal(slice_take(&name, ' '), word))
+		if (key.len == 0 && !seen->has_problem && slice_equal(slice_take(&name, ' '), word))
 			return section;
 	}
 	return SLICE_NONE;

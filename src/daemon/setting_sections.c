@@ -21,7 +21,7 @@ static const struct {
     [KEY_ACCOUNT] = {"account", ""},
 };
 
-/* The routes that stand where no [callback ...] section does. */
+/* The routes of a configuration without a [callback ...] section. */
 static const struct {
 	const char *path, *kind;
 } default_routes[] = {
@@ -62,7 +62,7 @@ set_callback_key(
 	return tags_template_init(templates[key], value, failure);
 }
 
-/* The route of that path, made with its defaults where it is new; NULL with failure set. */
+/* Returns the route of the path; a new one is created with its defaults. NULL with failure set. */
 static struct route *
 route_for(struct routes *routes, struct slice path, struct failure *failure)
 {
@@ -88,7 +88,7 @@ setting_callback_key(struct routes *routes, struct slice path, struct slice key,
     struct failure *failure)
 {
 	bool readable = path.len > 0 && path.ptr[0] == '/' && slice_find(path, '?') == path.len;
-	if (key.ptr == NULL) { /* the section begins: the route stands, with its defaults */
+	if (key.ptr == NULL) { /* the section begins: creates the route with its defaults */
 		if (!readable)
 			return failure_set(failure, RESULT_INVALID,
 			    "\"%.*s\" is no path; write [callback /sms/twilio], without a query",
@@ -96,7 +96,7 @@ setting_callback_key(struct routes *routes, struct slice path, struct slice key,
 		return route_for(routes, path, failure) == NULL ? RESULT_LIMIT : RESULT_OK;
 	}
 	if (!readable)
-		return RESULT_OK; /* told where the section began */
+		return RESULT_OK; /* reported when the section began */
 	for (int i = 0; i < KEY_COUNT; i++)
 		if (slice_equal(key, slice_of(callback_keys[i].key))) {
 			struct route *route = route_for(routes, path, failure);
@@ -186,7 +186,7 @@ setting_keyword_key(struct keywords *keywords, struct slice name, struct slice k
 		    "_",
 		    SLICE_ARG(name), KEYWORD_NAME_MAX);
 	if (key.ptr == NULL || !setting_is_keyword_name(name))
-		return RESULT_OK; /* the section begins, or told where it began */
+		return RESULT_OK; /* the section begins, or was reported then */
 	if (slice_equal(key, SLICE("words")))
 		return add_words(keywords, name, value, failure);
 	if (slice_equal(key, SLICE("reply")))
@@ -252,7 +252,7 @@ setting_provider_key(struct provider_names *providers, struct slice name, struct
 	if (key.ptr == NULL)
 		return provider_nickname_check(name, failure);
 	if (provider_nickname_check(name, NULL) != RESULT_OK)
-		return RESULT_OK; /* told where the section began */
+		return RESULT_OK; /* reported when the section began */
 	for (size_t i = 0; i < LIST_COUNT; i++)
 		if (slice_equal(key, slice_of(provider_lists[i].key)))
 			return add_providers(providers, name, i, value, failure);

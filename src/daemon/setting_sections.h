@@ -1,8 +1,8 @@
-/* setting_sections: the keys of [callback /path], [keyword NAME] and [provider NAME], of which
- * there may be any number of sections.
+/* setting_sections: the keys of [callback /path], [keyword NAME] and [provider NAME]. There may be
+ * any number of such sections.
  *
- * Where a key stands, and that it stands once, is settings.c's. Each function that takes a key gets
- * an absent key and value where the section begins. One thread. */
+ * settings.c records the line of each key and rejects duplicates. Each function that takes a key is
+ * called with an absent key and value when the section begins. One thread. */
 #ifndef DLRD_DAEMON_SETTING_SECTIONS_H
 #define DLRD_DAEMON_SETTING_SECTIONS_H
 
@@ -11,14 +11,14 @@
 #include "dlrd/request/route.h"
 #include "dlrd/twilio/keyword.h"
 
-/* AC and 32 hexadecimal digits, and the message about what is not. */
+/* AC and 32 hexadecimal digits; the message is for any other text. */
 bool setting_is_account_sid(struct slice sid);
 #define SETTING_BAD_ACCOUNT "\"%.*s\" is no account SID; it is AC and 32 hexadecimal digits"
 
 must_check enum result setting_callback_key(struct routes *routes, struct slice path,
     struct slice key, struct slice value, struct failure *failure);
 
-/* The routes that stand where no section does. */
+/* Adds the routes of a configuration without a [callback ...] section. */
 must_check enum result setting_default_callbacks(struct routes *routes);
 
 /* 1 to 32 letters, digits, - or _. */

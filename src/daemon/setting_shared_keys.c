@@ -129,7 +129,7 @@ setting_shared_keys_add(struct setting_shared_keys *keys, struct verifier *verif
 	for (size_t i = 0; i < keys->count && result == RESULT_OK; i++) {
 		struct setting_shared_key *key = &keys->items[i];
 		if (key->secret == NULL)
-			continue; /* nobody will verify or sign */
+			continue; /* the caller neither verifies nor signs */
 		result = verifier_add_shared_key(
 		    verifier, slice_of(key->id), slice_of(key->account), key->secret);
 		key->secret = NULL;

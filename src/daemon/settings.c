@@ -35,7 +35,8 @@ static const struct setting settings_rows[] = {
 	0, 65536, true},
     {"server", "request_timeout", SETTING_DURATION, FIELD(request_timeout_us), "10s",
 	CLOCK_SECOND_US / 10, CLOCK_HOUR_US},
-    /* Longer than a proxy keeps its side open (nginx: 60 s), or it sends into a closing door. */
+    /* Longer than a proxy keeps its side open (nginx: 60 s), or it may send into a connection
+     * that is being closed. */
     {"server", "keepalive_timeout", SETTING_DURATION, FIELD(keepalive_timeout_us), "75s",
 	CLOCK_SECOND_US / 10, CLOCK_HOUR_US},
     /* Twilio gives up after 15 s; a 503 before that may be tried again, if its URL says so. */
@@ -104,7 +105,7 @@ take_shared_key_key(struct loading *loading, struct slice id, struct slice key, 
 		return setting_shared_key_begin(keys, id, failure);
 	struct setting_shared_key *found = setting_shared_key_of(keys, id);
 	if (found == NULL)
-		return RESULT_OK; /* told where the section began */
+		return RESULT_OK; /* reported when the section began */
 	if (slice_equal(key, SLICE("account")))
 		return setting_shared_key_set_account(found, value, failure);
 	if (!file && !slice_equal(key, SLICE("secret")))
@@ -161,8 +162,8 @@ take_plain_key(struct loading *loading, struct slice section, struct slice key, 
 		buffer_appendf(&keys, "%s%s", known_section ? ", " : "", row->key);
 		known_section = true;
 	}
-	bool begun = section.len > 0; /* else a key stands before any section */
-	if (begun && known_section == (key.ptr == NULL)) { /* all well, or told where it began */
+	bool begun = section.len > 0; /* else a key comes before the first section */
+	if (begun && known_section == (key.ptr == NULL)) { /* correct, or reported when it began */
 		buffer_done(&keys);
 		return RESULT_OK;
 	}
@@ -178,7 +179,7 @@ take_plain_key(struct loading *loading, struct slice section, struct slice key, 
 	return RESULT_INVALID;
 }
 
-/* The sections that have a name behind their word. */
+/* The sections whose heading is a word and a name. */
 static const struct {
 	struct slice word;
 	enum result (*take)(struct loading *, struct slice name, struct slice key,
@@ -225,7 +226,7 @@ take_key(void *context, struct slice section, struct slice key, struct slice val
 	write_section(normal, word, name, named && named_sections[kind].any_case);
 	enum result result = setting_lines_note(&loading->lines, normal, key, line, &why);
 	bool over_limit = result == RESULT_LIMIT;
-	/* Printed after "= " it would be a comment. */
+	/* --print would write it as a comment. */
 	if (result == RESULT_OK && key.ptr != NULL && slice_starts_with(value, SLICE(";")))
 		result = failure_set(&why, RESULT_INVALID,
 		    "a value cannot begin with \";\", which begins a comment");
@@ -234,13 +235,13 @@ take_key(void *context, struct slice section, struct slice key, struct slice val
 			       : take_plain_key(loading, section, key, value, &why);
 	struct setting_line *begun = setting_lines_find(&loading->lines, normal, "");
 	if (begun != NULL)
-		begun->told |= result != RESULT_OK;
+		begun->has_problem |= result != RESULT_OK;
 	if (result != RESULT_OK)
 		setting_lines_add_problem(&loading->lines, line, section, key, &why);
-	/* One key or one section too many: so is everything that follows. */
+	/* After one key or section too many, the rest of the file exceeds the limit, too. */
 	over_limit |= result == RESULT_LIMIT && key.ptr == NULL;
 	loading->lines.ended = over_limit;
-	return RESULT_OK; /* the next key may be wrong, too: tell all */
+	return RESULT_OK; /* continues, to report all mistakes */
 }
 
 /* --- the whole --- */
@@ -373,7 +374,7 @@ check_files(struct loading *loading)
 				    (status.st_mode & S_IROTH) != 0;
 }
 
-/* The api shows phone numbers and texts: what other machines can connect to needs a token. */
+/* The api shows phone numbers and texts, so an address that other machines reach needs a token. */
 static void
 check_api(struct loading *loading)
 {

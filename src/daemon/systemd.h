@@ -1,6 +1,6 @@
-/* systemd: readiness, the watchdog and passed sockets; the only door to libsystemd.
+/* systemd: readiness, the watchdog and passed sockets; the only module that uses libsystemd.
  *
- * Does nothing where systemd did not start the process. One thread. */
+ * Does nothing if systemd did not start the process. One thread. */
 #ifndef DLRD_DAEMON_SYSTEMD_H
 #define DLRD_DAEMON_SYSTEMD_H
 
@@ -13,7 +13,7 @@ void systemd_notify(const char *state);
  * systemd 253 asks for. */
 void systemd_notify_reloading(void);
 
-/* Half the time in which the watchdog wants to hear of us, in microseconds; 0 for no watchdog. */
+/* Half of the watchdog's interval, in microseconds; 0 without a watchdog. */
 int64_t systemd_watchdog_us(void);
 
 /* The sockets passed under that name (FileDescriptorName=); those without a name of "intake" or

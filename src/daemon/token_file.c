@@ -110,7 +110,8 @@ looks_like_token(struct slice name)
 	return name.len == 32;
 }
 
-/* Why the file cannot be opened. What may be a token is not told again. */
+/* Sets failure to the reason why the file cannot be opened. A name that may be a token is left out.
+ */
 static enum result
 tell_closed(struct slice name, const char *path, int error, struct failure *failure)
 {

@@ -1,9 +1,9 @@
-/* daemon: builds the parts in order, waits for a signal, takes them down in reverse.
+/* daemon: starts the parts in order, waits for a signal, and stops them in reverse order.
  *
  * Order of life: lock, store, journal, writer, projector, api, intake; then READY. On SIGTERM or
- * SIGINT the intake stops accepting, what is in flight is committed and answered, the projector
- * catches up for a few seconds, and all is closed. On SIGHUP, or asked by `dlrd reload`, the
- * configuration is re-read: all of it takes effect or, if anything in it is wrong, nothing. */
+ * SIGINT the intake stops accepting, requests in flight are committed and answered, the projector
+ * catches up for a few seconds, and all files are closed. On SIGHUP or `dlrd reload` the
+ * configuration is re-read: all of it takes effect or, if any part of it is wrong, nothing. */
 #ifndef DLRD_DAEMON_DAEMON_H
 #define DLRD_DAEMON_DAEMON_H
 

@@ -1,10 +1,11 @@
 /* gap: journal entries that are missing, so that no loss is silent.
  *
- * An older dlrd.db may be put back, a file may be damaged or removed: then numbers lie between what
- * the store has counted and what the journal holds. Such a gap is found at a start and noted in the
- * file dlrd.gaps in the store's directory, where it stays until a person accepts it. The daemon
- * adds to the file at its start, before it is ready, and when another program has cut the journal's
- * log; `dlrd gap --accept` replaces it. Both write it whole, under another name, and rename it.
+ * If an older dlrd.db is restored, or a file is damaged or removed, numbers may be missing between
+ * the last entry that the store has counted and the first one in the journal. Such a gap is found
+ * at a start and noted in the file dlrd.gaps in the store's directory until the operator accepts
+ * it. The daemon adds to the file at its start, before it is ready, and when another program has
+ * cut the journal's log; `dlrd gap --accept` replaces it. Both write it whole, under another name,
+ * and rename it.
  *
  * One thread at a time may use a struct gaps. */
 #ifndef DLRD_DAEMON_GAP_H

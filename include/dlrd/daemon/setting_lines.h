@@ -1,5 +1,5 @@
-/* setting_lines: where each key of the configuration stood, and the list of what is wrong with it.
- * Inside settings only. One thread. */
+/* setting_lines: the line of each key of the configuration, and the list of mistakes in it. Part of
+ * settings. One thread. */
 #ifndef DLRD_DAEMON_SETTING_LINES_H
 #define DLRD_DAEMON_SETTING_LINES_H
 
@@ -7,12 +7,12 @@
 #include "dlrd/base/result.h"
 
 #define SETTING_LINES_MAX 4096  /* keys and sections in a file */
-#define SETTING_PROBLEMS_MAX 50 /* a person mends some and looks again */
+#define SETTING_PROBLEMS_MAX 50 /* more are not useful at once */
 
 struct setting_line {
 	char *name; /* "section\nkey"; "section\n" for a section's first line */
 	int line;
-	bool told; /* of a section: a mistake in it was told */
+	bool has_problem; /* of a section: a mistake in it was reported */
 };
 
 /* Zero-initialise but for path and problems, which are borrowed. */
@@ -26,27 +26,28 @@ struct setting_lines {
 	size_t seen_count;
 };
 
-/* Where a key stood, or its section began (key ""); NULL for neither. Good until the next note. */
+/* Returns the line of a key, or of its section (key ""); NULL if it is not noted. Valid until the
+ * next setting_lines_note. */
 struct setting_line *setting_lines_find(
     struct setting_lines *lines, const char *section, const char *key);
 
-/* Its line; 0 where it did not stand. */
+/* Returns its number; 0 if it is not noted. */
 int setting_line_of(struct setting_lines *lines, const char *section, const char *key);
 
-/* Notes a key, or where key is absent the beginning of its section. RESULT_INVALID for a key that
- * stands twice. */
+/* Notes a key, or if key is absent the beginning of its section. RESULT_INVALID for a duplicate
+ * key. */
 must_check enum result setting_lines_note(struct setting_lines *lines, const char *section,
     struct slice key, int line, struct failure *failure);
 
-/* Tells what is wrong, as FILE:LINE: [section] key: failure; line 0, an absent section and an
- * absent key are left out. */
+/* Appends a line FILE:LINE: [section] key: failure. Line 0, an absent section and an absent key are
+ * left out. */
 void setting_lines_add_problem(struct setting_lines *lines, int line, struct slice section,
     struct slice key, const struct failure *failure);
 
 /* Adds how many problems were left out, if any were. */
 void setting_lines_end_problems(struct setting_lines *lines);
 
-/* The next section of that kind in which nothing was told, from *i on; absent after the last. */
+/* Returns the next section of that kind without a mistake, from *i on; absent after the last. */
 struct slice setting_lines_next_sound(
     const struct setting_lines *lines, struct slice word, size_t *i);
 

@@ -1,4 +1,4 @@
-/* setting_shared_keys: the sections [shared_key ID] of the configuration. Inside settings only. One
+/* setting_shared_keys: the sections [shared_key ID] of the configuration. Part of settings. One
  * thread. */
 #ifndef DLRD_DAEMON_SETTING_SHARED_KEYS_H
 #define DLRD_DAEMON_SETTING_SHARED_KEYS_H
@@ -19,21 +19,22 @@ struct setting_shared_keys {
 	size_t count;
 };
 
-/* A section begins. A name that is no ID and a second section of one are told. */
+/* Begins a section. RESULT_INVALID for a name that is not an ID, and for a second section of one.
+ */
 must_check enum result setting_shared_key_begin(
     struct setting_shared_keys *keys, struct slice id, struct failure *failure);
 
-/* The key of that section; NULL: a mistake in its name was told. */
+/* Returns the key of that section; NULL if its name was reported as a mistake. */
 struct setting_shared_key *setting_shared_key_of(struct setting_shared_keys *keys, struct slice id);
 
 must_check enum result setting_shared_key_set_account(
     struct setting_shared_key *key, struct slice account, struct failure *failure);
 
-/* Takes secret over, also on failure: one in the file and one in another file are one too many. */
+/* Takes secret over, also on failure. RESULT_INVALID if the key has a secret already. */
 must_check enum result setting_shared_key_set_secret(
     struct setting_shared_key *key, struct secret *secret, struct failure *failure);
 
-/* Tells what is missing, and of accounts without a section. */
+/* Reports missing keys, and accounts without a section. */
 void setting_shared_keys_check(const struct setting_shared_keys *keys,
     const struct verifier *verifier, bool without_secrets, struct setting_lines *lines);
 

@@ -6,8 +6,8 @@
  * [callback /path], [keyword NAME] and [provider NAME] may be there any number of times, one for
  * each account, key, path and name.
  *
- * Reading goes on after a mistake, so that all of them are told at once, each as
- * "FILE:LINE: [section] key: what is wrong and what would be right". One thread. */
+ * Reading continues after a mistake, so that all of them are reported at once, each as
+ * "FILE:LINE: [section] key: the mistake; the correct form". One thread. */
 #ifndef DLRD_DAEMON_SETTINGS_H
 #define DLRD_DAEMON_SETTINGS_H
 
@@ -40,8 +40,8 @@ struct settings {
 
 	/* [store] */
 	char *directory;
-	char *error_codes;                     /* "" for the catalogue that is built in */
-	char *error_codes_site;                /* laid over that; "" for none */
+	char *error_codes;      /* "" for the catalogue that is built in */
+	char *error_codes_site; /* its rows are added to, or replace, those; "" for none */
 	int64_t journal_keep_us, journal_size; /* microseconds, bytes */
 	int64_t log_limit;                     /* bytes of dlrd.db-wal */
 	int64_t quarantine_keep_us, quarantine_size, quarantine_rate;
@@ -67,11 +67,11 @@ struct settings {
 	struct keywords *keywords;
 	struct provider_names providers;
 
-	bool secrets_exposed; /* a secret is in a file that everybody may read */
+	bool secrets_exposed; /* every user may read a file that holds a secret */
 };
 
-/* Who reads: the daemon needs the tokens, whoever asks the store does not, and may not be allowed
- * to read the files they stand in. */
+/* The daemon needs the tokens. A question to the store does not, and its user may have no
+ * permission to read their files. */
 enum settings_use { SETTINGS_SERVE, SETTINGS_QUERY };
 
 /* Reads and checks the file. On failure problems holds one line for each mistake, each ended by a
@@ -82,8 +82,8 @@ must_check enum result settings_load(const char *path, enum settings_use use,
 /* Appends the settings in force as an INI file, with secrets left out. */
 void settings_print(const struct settings *settings, struct buffer *out);
 
-/* Settings that are only taken at a start: puts the values of *old* into *settings* where they
- * differ, and tells of each. */
+/* For settings that only a restart changes: copies each different value of *old* to *settings* and
+ * calls on_change. */
 void settings_keep_fixed(struct settings *settings, const struct settings *old,
     void (*on_change)(void *context, const char *section, const char *key), void *context);
 
@@ -93,7 +93,7 @@ void settings_each_key(
     void (*on_key)(void *context, const char *section, const char *key, const char *fallback),
     void *context);
 
-/* The port of the first address in [server] listen, 0 where that is none. */
+/* The port of the first address in [server] listen; 0 for a unix socket. */
 unsigned settings_listen_port(const struct settings *settings);
 
 /* Accepts NULL; wipes the secrets. */

@@ -1,8 +1,8 @@
-/* token_file: reads a secret from a file, and knows what is no token.
+/* token_file: reads a secret from a file, and rejects texts that cannot be a token.
  *
  * An absolute path is taken as it is. A bare name is one of systemd's credentials
- * ($CREDENTIALS_DIRECTORY, systemd.exec(5)), or, for a command that is run by hand, a file beside
- * the configuration. No copy of what was read is left but the secret, and no failure repeats it.
+ * ($CREDENTIALS_DIRECTORY, systemd.exec(5)), or, for a command that is run by hand, a file next
+ * to the configuration. No copy but the secret is left, and no failure contains any part of it.
  * Any thread. */
 #ifndef DLRD_DAEMON_TOKEN_FILE_H
 #define DLRD_DAEMON_TOKEN_FILE_H
@@ -15,9 +15,10 @@ struct token_words {
 	const char *file_key; /* the key that names a file which holds it */
 };
 
-/* RESULT_INVALID for what is surely no such secret: a reference to an environment variable, which
- * nobody resolves, quotes, NAME=VALUE, white space or bytes beyond ASCII in it. Else anything goes:
- * what a token looks like is Twilio's to say. failure goes on from the name of a key or file. */
+/* RESULT_INVALID for a text that cannot be such a secret: a reference to an environment variable,
+ * which dlrd does not resolve; quotes; NAME=VALUE; white space; bytes beyond ASCII. Any other text
+ * is accepted, since Twilio may change the form of its tokens. failure continues a sentence that
+ * begins with the name of a key or file. */
 must_check enum result token_check(
     struct slice text, const struct token_words *words, struct failure *failure);
 
