@@ -171,7 +171,7 @@ next_schema(const struct query *query)
 	bool follows = query_follows(query);
 	put_type(schema, follows ? "integer" : "string", !follows);
 	json_put_text(schema, "description",
-	    follows ? SLICE("Give it as after, to go on behind what has been told.")
+	    follows ? SLICE("The value of after for the next request.")
 		    : SLICE("Give it as next for the rest of the list; null at its end."));
 	return schema;
 }

@@ -40,7 +40,7 @@
 		"limit", QUERY_LIMIT, .value = "N", .help = "at most so many (default: all)", \
 				      .description = "Rows of a page."                        \
 	}
-#define NEXT_HELP "Where to go on, as the page before told."
+#define NEXT_HELP "The value of next in the previous page."
 #define NEXT                                                                          \
 	{                                                                             \
 		"next", QUERY_AFTER,                                                  \
@@ -140,7 +140,7 @@ static const char unattributed_sql[] =
 	.path = "/v1/replies", .command = "replies",                                             \
 	.summary = "who answered, what, and which campaign they are taken to answer",            \
 	.help = "Shows replies in the order they arrived.", .operation = "listReplies",          \
-	.title = "What people answered, and to which campaign.",                                 \
+	.title = "Replies of people, and the campaigns they answer.",                            \
 	.answer = "A page of replies, in the order of their arrival.", .list_schema = "Replies", \
 	.row_schema = "Reply",                                                                   \
 	.row_description = "An inbound message, with the campaign that it is taken to answer."
@@ -304,8 +304,7 @@ static const struct query queries[] = {
 		{"conflicts", CELL_INT, .counts = true,
 		    .description = "Messages with two different final statuses."},
 		{"duplicates", CELL_INT, .counts = true,
-		    .description = "Receipts that had arrived before; whatever the time or variant "
-				   "asked for."},
+		    .description = "Receipts that had arrived before, of any time and variant."},
 		{"clicked_messages", CELL_INT, .counts = true,
 		    .description = "Messages of which any link was clicked."},
 		{"click_rate", CELL_REAL, .nullable = true,
@@ -357,16 +356,16 @@ static const struct query queries[] = {
 	.beside_sql = unattributed_sql,
 	.beside = {NULL, 1,
 	    {{"unattributed", CELL_INT, .nullable = true, .counts = true,
-		.description = "Replies of from..to that belong to no campaign, whatever keyword "
-			       "and rule were asked for; null where a workspace, campaign or "
-			       "variant was, since they have none."}}}},
+		.description = "Replies of from..to that belong to no campaign, with any keyword "
+			       "and rule; null with the parameter workspace, campaign or "
+			       "variant, since these replies have none."}}}},
     {.path = "/v1/near-misses",
 	.operation = "listNearMisses",
-	.title = "Replies that sound like an opt-out, and are none.",
+	.title = "Replies that sound like an opt-out and are not one.",
 	.answer = "A page of near misses, in the order of their arrival.",
 	.list_schema = "NearMisses",
 	.row_schema = "NearMiss",
-	.row_description = "A reply that sounds like an opt-out, and is none.",
+	.row_description = "A reply that sounds like an opt-out and is not one.",
 	.parameters = {CAMPAIGN, WORKSPACE, FROM(QUERY_FROM), TO(QUERY_TO), FORMAT, LIMIT, NEXT},
 	.sql = near_misses_sql,
 	.page_by = "seq",
@@ -378,11 +377,11 @@ static const struct query queries[] = {
 		{"body", CELL_TEXT, .nullable = true, .shown = true},
 		{"near_miss", CELL_TEXT, .shown = true, .description = "The words."},
 		{"state", CELL_TEXT, .nullable = true, .shown = true, .words = "out|in",
-		    .description = "What the ledger says of number and scope now; null where it "
+		    .description = "The state of number and scope in the ledger now; null if it "
 				   "has no entry."}}}},
     {.path = "/v1/optouts",
 	.operation = "listOptouts",
-	.title = "Who may not be texted.",
+	.title = "Numbers that must not be texted.",
 	.answer = "A page of the opt-out list, the least recently changed first.",
 	.list_schema = "Optouts",
 	.row_schema = "Optout",
@@ -437,7 +436,8 @@ static const struct query queries[] = {
 		"or campaign.",
 	.list_schema = "Providers",
 	.row_schema = "Provider",
-	.row_description = "Figures by who sent. What the grouping does not tell apart is null.",
+	.row_description =
+	    "Figures by sender. Columns that the grouping does not distinguish are null.",
 	.parameters = {{"by", QUERY_CHOICE, .words = "sender|service|account|provider",
 			   .usual = "sender", .value = "GROUPING",
 			   .help = "sender (the default), service, account, or provider: the "
@@ -456,7 +456,7 @@ static const struct query queries[] = {
 	.report = {"providers", 21,
 	    {{"provider", CELL_TEXT, .nullable = true, .shown = true,
 		 .description = "The nickname: the sender's, else the messaging service's, else "
-				"the account's, else the default; null where there is none."},
+				"the account's, else the default; null if there is no nickname."},
 		{"kind", CELL_TEXT, .derived = true, .nullable = true, .shown = true,
 		    .shown_if = "sender",
 		    .words = "long_code|short_code|toll_free|alphanumeric|whatsapp|rcs|messaging_"
@@ -501,11 +501,11 @@ static const struct query queries[] = {
 	.help = "Shows the errors and warnings that Twilio's debugger reported to a route of the "
 		"kind debugger, newest first.",
 	.operation = "listAlerts",
-	.title = "What Twilio's debugger told.",
+	.title = "Errors and warnings of Twilio's debugger.",
 	.answer = "A page of alerts, the newest first.",
 	.list_schema = "Alerts",
 	.row_schema = "Alert",
-	.row_description = "What Twilio's debugger told.",
+	.row_description = "Errors and warnings of Twilio's debugger.",
 	.parameters =
 	    {{"ours", QUERY_FLAG, .help = "only those about requests to this daemon's own routes",
 		 .description = "Only alerts about requests to dlrd."},
@@ -522,7 +522,7 @@ static const struct query queries[] = {
 		{"level", CELL_TEXT, .shown = true}, {"account", CELL_TEXT, .nullable = true},
 		{"error_code", CELL_INT, .nullable = true, .shown = true},
 		{"name", CELL_TEXT, .nullable = true, .shown = true,
-		    .description = "Of the code, where the catalogue knows it."},
+		    .description = "Of the code, if the catalogue has it."},
 		{"action", CELL_TEXT, .nullable = true},
 		{"ours", CELL_BOOL, .shown = true,
 		    .description = "The request was to one of dlrd's routes."},
