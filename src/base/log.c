@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+_Static_assert(LOG_LINE_MAX == LOG_QUEUE_LINE_MAX, "the queue takes each line whole");
+
 static _Atomic int level_shown = LOG_INFO;
 
 static const struct {
@@ -74,6 +76,13 @@ log_line(enum log_level level, const char *format, ...)
 	else if (write(STDERR_FILENO, line.ptr, line.len) < 0)
 		line.failed = true; /* nowhere left to report it */
 	buffer_done(&line);
+}
+
+void
+log_dropped(uint64_t count)
+{
+	log_line(LOG_WARNING, "%llu log lines were dropped: standard error was not read",
+	    (unsigned long long)count);
 }
 
 bool

@@ -2,7 +2,6 @@
 #include "dlrd/base/log_queue.h"
 
 #include "dlrd/base/clock.h"
-#include "dlrd/base/log.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -13,7 +12,7 @@
 
 struct line {
 	size_t len;
-	char text[LOG_LINE_MAX];
+	char text[LOG_QUEUE_LINE_MAX];
 };
 
 static struct {
@@ -23,6 +22,7 @@ static struct {
 	    count; /* lines that wait; the first of them may be in the middle of its write */
 	bool stopping;
 	uint64_t dropped, reported; /* lines, and how many of them the log has reported */
+	log_dropped_fn on_dropped;  /* never changes after the start */
 	pthread_t thread;
 	_Atomic bool runs;
 	struct line lines[LOG_QUEUE_LINES];
@@ -70,9 +70,7 @@ run(void *context)
 		pthread_cond_broadcast(&queue.emptied);
 		if (dropped > 0) {
 			pthread_mutex_unlock(&queue.lock);
-			log_line(LOG_WARNING,
-			    "%llu log lines were dropped: standard error was not read",
-			    (unsigned long long)dropped);
+			queue.on_dropped(dropped);
 			pthread_mutex_lock(&queue.lock);
 		}
 	}
@@ -81,13 +79,15 @@ run(void *context)
 }
 
 enum result
-log_queue_start(struct failure *failure)
+log_queue_start(log_dropped_fn on_dropped, struct failure *failure)
 {
 	pthread_condattr_t monotonic;
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&queue.emptied, &monotonic);
 	pthread_condattr_destroy(&monotonic);
+
+	queue.on_dropped = on_dropped;
 	int error = pthread_create(&queue.thread, NULL, run, NULL);
 	if (error != 0)
 		return failure_set(
@@ -106,7 +106,7 @@ void
 log_queue_put(struct slice text)
 {
 	pthread_mutex_lock(&queue.lock);
-	if (queue.count == LOG_QUEUE_LINES || text.len > LOG_LINE_MAX) {
+	if (queue.count == LOG_QUEUE_LINES || text.len > LOG_QUEUE_LINE_MAX) {
 		queue.dropped++;
 	} else {
 		struct line *line = &queue.lines[(queue.first + queue.count) % LOG_QUEUE_LINES];

@@ -53,7 +53,7 @@ run(const struct cli_command *command, int count, char **words)
 
 	/* Signals first: until they are blocked they end the process as they find it. */
 	signals_block();
-	if (log_queue_start(&failure) != RESULT_OK)
+	if (log_queue_start(log_dropped, &failure) != RESULT_OK)
 		return cli_failure(command, "%s", failure.text);
 	enum result result = serve(path);
 	log_queue_stop(LOG_STOP_US);

@@ -4,7 +4,7 @@
 #define DLRD_JOURNAL_QUARANTINE_HANDLE_H
 
 #include "dlrd/base/sqlite.h"
-#include "dlrd/journal/quarantine.h"
+#include "dlrd/journal/quarantine_values.h"
 
 /* The file's, so that pages of its log can be counted as bytes. */
 #define QUARANTINE_PAGE_SIZE 4096

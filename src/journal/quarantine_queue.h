@@ -8,7 +8,7 @@
 #ifndef DLRD_JOURNAL_QUARANTINE_QUEUE_H
 #define DLRD_JOURNAL_QUARANTINE_QUEUE_H
 
-#include "dlrd/journal/quarantine.h"
+#include "dlrd/journal/quarantine_values.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

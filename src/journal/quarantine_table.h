@@ -6,7 +6,7 @@
 #ifndef DLRD_JOURNAL_QUARANTINE_TABLE_H
 #define DLRD_JOURNAL_QUARANTINE_TABLE_H
 
-#include "dlrd/journal/quarantine.h"
+#include "dlrd/journal/quarantine_values.h"
 
 #include <sqlite3.h>
 

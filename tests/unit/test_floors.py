@@ -46,10 +46,6 @@ HEADERLESS = re.compile(
 # Two modules that include each other, each with the reason. No other pair may.
 CYCLES = {
     ('api/endpoints', 'api/question'): 'a route names its function, which takes the question',
-    ('base/log', 'base/log_queue'): 'the queue is the thread of the log',
-    ('journal/quarantine', 'journal/quarantine_handle'): 'private state of quarantine',
-    ('journal/quarantine', 'journal/quarantine_queue'): 'private state of quarantine',
-    ('journal/quarantine', 'journal/quarantine_table'): 'private state of quarantine',
 }
 
 VAGUE_NAMES = {'common', 'util', 'utils', 'misc', 'helper', 'helpers'}

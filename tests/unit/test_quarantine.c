@@ -2,6 +2,7 @@
 #include "testing.h"
 
 #include "dlrd/journal/quarantine.h"
+#include "dlrd/journal/quarantine_reader.h"
 
 #include <pthread.h>
 #include <sqlite3.h>

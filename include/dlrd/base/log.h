@@ -29,6 +29,9 @@ struct slice log_level_name(enum log_level level);
 
 void log_line(enum log_level level, const char *format, ...) printf_like(2, 3);
 
+/* Logs how many lines were dropped; for log_queue_start. */
+void log_dropped(uint64_t count);
+
 /* Lets `per_second` lines through each second and counts the rest. Zero-initialise; thread-safe. */
 struct log_limit {
 	_Atomic int64_t second;     /* the monotonic second the count belongs to */

@@ -3,8 +3,8 @@
  * The reader of the log may stop: a full pipe, a hung log shipper, a stuck journald. A write to
  * standard error then blocks, and clients that are not trusted can cause as many lines as it takes.
  * So lines go into a ring of LOG_QUEUE_LINES, and a thread of its own writes them. If the ring is
- * full, new lines are dropped and counted, and the count is logged as soon as lines can be written
- * again.
+ * full, new lines are dropped and counted, and the count is reported as soon as lines can be
+ * written again.
  *
  * One for the process; all functions but start and stop are for any thread. */
 #ifndef DLRD_BASE_LOG_QUEUE_H
@@ -15,13 +15,20 @@
 /* A burst of some seconds at the rates that the callers' limits allow; 256 KiB. */
 #define LOG_QUEUE_LINES 256
 
+/* Bytes of a line, with its '\n'. */
+#define LOG_QUEUE_LINE_MAX 1024
+
+/* Called by the thread, count lines having been dropped, as soon as lines can be written again. It
+ * may queue a line. */
+typedef void (*log_dropped_fn)(uint64_t count);
+
 /* Starts the thread, which inherits the caller's signal mask. */
-must_check enum result log_queue_start(struct failure *failure);
+must_check enum result log_queue_start(log_dropped_fn on_dropped, struct failure *failure);
 
 /* Whether the thread runs. If not, the thread that logs a line writes it. */
 bool log_queue_runs(void);
 
-/* Queues a line, at most LOG_LINE_MAX bytes with its '\n', or drops it. Never waits. */
+/* Queues a line, at most LOG_QUEUE_LINE_MAX bytes, or drops it. Never waits. */
 void log_queue_put(struct slice line);
 
 /* Lines dropped since the start of the process. */
