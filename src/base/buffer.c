@@ -65,10 +65,9 @@ buffer_appendf(struct buffer *buffer, const char *format, ...)
 	buffer->len += (size_t)wanted;
 }
 
-/* Whether a well-formed sequence is a C0 or C1 control, DEL, a line or paragraph separator, or one
- * of the marks that change the direction of the text behind them (U+202A to U+202E, U+2066 to
- * U+2069).
- */
+/* Returns whether a well-formed sequence is a C0 or C1 control, DEL, a line or paragraph separator,
+ * or one of the marks that change the direction of the text after them (U+202A to U+202E, U+2066 to
+ * U+2069). */
 static bool
 is_control(struct slice sequence)
 {
@@ -90,7 +89,7 @@ buffer_append_visible(struct buffer *buffer, struct slice text)
 		struct slice sequence = {text.ptr, slice_utf8_len(text)};
 		bool plain = sequence.len > 0 && !is_control(sequence);
 		if (sequence.len == 0)
-			sequence.len = 1; /* a byte that is no UTF-8 */
+			sequence.len = 1; /* a byte that is not UTF-8 */
 		if (plain)
 			buffer_append(buffer, sequence);
 		for (size_t i = 0; i < sequence.len && !plain; i++)

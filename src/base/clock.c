@@ -50,7 +50,7 @@ clock_format(int64_t wall_us, char out_text[CLOCK_TEXT_SIZE])
 	return out_text;
 }
 
-/* Reads exactly `digits` digits off the front of *text, at most max. */
+/* Reads exactly `digits` digits from the front of *text; the number may be at most max. */
 static bool
 take_number(struct slice *text, size_t digits, int max, int *out_value)
 {
@@ -72,7 +72,7 @@ take_byte(struct slice *text, const char *allowed)
 	return true;
 }
 
-/* ".5", ".123456789": microseconds; what is finer is dropped. */
+/* Reads ".5" or ".123456789" as microseconds; further digits are dropped. */
 static bool
 take_fraction(struct slice *text, int64_t *out_us)
 {
@@ -125,7 +125,8 @@ clock_parse(struct slice text, int64_t *out_wall_us)
 		text.len > 0))
 		return RESULT_INVALID;
 	int month = parts.tm_mon, leap = parts.tm_sec == 60;
-	parts.tm_sec -= leap; /* a leap second must not carry into the next month before the look */
+	parts.tm_sec -=
+	    leap; /* a leap second must not carry into the next month before the check below */
 	int64_t seconds = (int64_t)timegm(&parts) + leap;
 	if (parts.tm_mon != month) /* the 30th of February */
 		return RESULT_INVALID;

@@ -7,7 +7,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define BLOCKS_MIN 16 /* less is no room for the index of a log, which has 32 KiB */
+#define BLOCKS_MIN 16 /* the index of a log needs 32 KiB */
 
 static bool
 put(char out_text[DISK_TROUBLE_SIZE], const char *name, int error)
@@ -17,7 +17,7 @@ put(char out_text[DISK_TROUBLE_SIZE], const char *name, int error)
 	return true;
 }
 
-/* A log or an index that was made while the file could not be written keeps its mode. */
+/* A log or an index that was created while the file could not be written keeps that mode. */
 static bool
 is_denied(const char *path, const char *ending, char out_text[DISK_TROUBLE_SIZE])
 {

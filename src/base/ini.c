@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* inih hands over neither line numbers nor section names longer than 49 bytes (a callback's path is
- * easily longer), so both are noted here, where the lines pass on their way to inih. */
+/* inih passes neither line numbers nor section names longer than 49 bytes to its handler, and a
+ * callback's path may be longer. So the reader of lines notes both before inih sees the line. */
 struct reading {
 	FILE *file;
 	const char *path;
@@ -18,7 +18,7 @@ struct reading {
 	void *context;
 	enum result result;
 	struct failure *failure;
-	struct failure why; /* the callback's own words */
+	struct failure why; /* text of the callback */
 };
 
 static void
@@ -51,10 +51,10 @@ note_section(struct reading *reading, const char *line)
 	tell(reading, SLICE_NONE, SLICE_NONE);
 }
 
-#define LINE_MAX_BYTES 1024 /* with the white space at its ends */
+#define LINE_MAX_BYTES 1024 /* including white space at its ends */
 
-/* Reads a line without its break into line; false at the end of the file. *out_len is its whole
- * length, of which only the first LINE_MAX_BYTES are there. */
+/* Reads a line without its break into line. *out_len is its full length; line has at most the first
+ * LINE_MAX_BYTES of it. Returns false at the end of the file. */
 static bool
 get_line(FILE *file, char line[LINE_MAX_BYTES], size_t *out_len)
 {
@@ -71,8 +71,8 @@ get_line(FILE *file, char line[LINE_MAX_BYTES], size_t *out_len)
 	return true;
 }
 
-/* inih's reader: one line a call, as fgets. Leading white space is dropped, so that an indented key
- * is a key and not, as inih has it, more text for the value above. */
+/* The reader for inih: one line per call, as fgets. Drops leading white space, so that an indented
+ * key is a key; inih would take it as a continuation of the value above. */
 static char *
 read_line(char *out, int size, void *stream)
 {
@@ -128,7 +128,7 @@ ini_read_file(const char *path, ini_key_fn on_key, void *context, struct failure
 		reading.result = failure_set(failure, RESULT_IO, "%s: cannot be read", path);
 	fclose(reading.file);
 	wipe(buffer, sizeof buffer);
-	wipe_stack(); /* where inih and the functions above had their lines */
+	wipe_stack(); /* the stack of inih and of the functions above, which had the lines */
 	if (reading.result == RESULT_OK && bad_line != 0) {
 		reading.line = bad_line;
 		fail_line(&reading, RESULT_INVALID,

@@ -8,8 +8,8 @@
 
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
 
-/* When memory is short jansson's parser speaks of an invalid token. A text that is good must not be
- * taken for a bad one, so this file sees for itself whether an allocation failed. */
+/* jansson's parser reports an invalid token if memory is short. A valid text must not be taken for
+ * an invalid one, so this file notes whether an allocation failed. */
 static _Thread_local bool memory_was_short;
 
 static void *
@@ -141,7 +141,7 @@ append_chunk(const char *bytes, size_t len, void *out)
 enum result
 json_write(const struct json_t *value, struct buffer *out)
 {
-	/* 15 digits: what is written is what was meant, 0.93 and not 0.93000000000000005. */
+	/* 15 digits, so that 0.93 is written as 0.93 and not as 0.93000000000000005. */
 	size_t flags = JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15);
 	if (value == NULL || json_dump_callback(value, append_chunk, out, flags) != 0)
 		return RESULT_NO_MEMORY;
@@ -232,7 +232,7 @@ bool
 json_next(
     const struct json_t *object, void **cursor, const char **out_key, struct json_t **out_value)
 {
-	/* jansson's iterators can change an object too, so they want one that is not const. */
+	/* jansson's iterators can also change an object, so they take one that is not const. */
 	json_t *changeable = (json_t *)object;
 	*cursor = *cursor == NULL ? json_object_iter(changeable)
 				  : json_object_iter_next(changeable, *cursor);

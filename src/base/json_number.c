@@ -1,18 +1,18 @@
 #include "json_number.h"
 
-/* Doubles reach from about 1e-308 to 1.8e308. Those from 1e-307 to 1e308, with both, stay in this
- * range when they are rounded to the digits that json_write gives them. */
+/* Doubles reach from about 1e-308 to 1.8e308. Numbers from 1e-307 to 1e308 stay within that range
+ * when they are rounded to the number of digits that json_write writes. */
 #define MAGNITUDE_MAX 309
 #define MAGNITUDE_MIN (-306)
 
-#define INT64_DIGITS 19     /* of the largest one */
-#define EXPONENT_MAX 999999 /* larger ones are beyond a double whatever the digits */
+#define INT64_DIGITS 19     /* digits of the largest one */
+#define EXPONENT_MAX 999999 /* larger ones are beyond a double for any digits */
 
-/* A number in JSON's spelling: 0.digits * 10^magnitude, without zeros at both ends of the digits.
+/* A number in JSON's spelling: 0.digits * 10^magnitude, without zeros at either end of the digits.
  */
 struct number {
-	bool negative, plain; /* plain: it has neither a point nor an exponent */
-	struct slice digits;  /* with the point among them, perhaps */
+	bool negative, plain; /* it has neither a point nor an exponent */
+	struct slice digits;  /* may include the point */
 	int64_t magnitude;
 };
 
@@ -27,7 +27,8 @@ take_digits(struct slice *rest)
 	return digits;
 }
 
-/* Takes an exponent; false if what begins as one is none. */
+/* Takes an exponent, if there is one. Returns false if it begins as an exponent but is not valid.
+ */
 static bool
 take_exponent(struct slice *rest, int64_t *out_exponent)
 {
@@ -47,7 +48,7 @@ take_exponent(struct slice *rest, int64_t *out_exponent)
 	return digits.len > 0;
 }
 
-/* Leaves out the zeros at both ends, which say nothing but how large the rest is. */
+/* Removes the zeros at both ends and adjusts the magnitude. */
 static void
 strip_zeros(struct number *number)
 {
@@ -56,13 +57,13 @@ strip_zeros(struct number *number)
 		number->magnitude -= digits->ptr[0] == '0';
 		*digits = slice_from(*digits, 1);
 	}
-	/* A point in front: the zeros behind it went, and were counted like those before it. */
+	/* A leading point: the zeros after it were removed and counted, as those before it. */
 	while (digits->len > 0 &&
 	       (digits->ptr[digits->len - 1] == '0' || digits->ptr[digits->len - 1] == '.'))
 		digits->len--;
 }
 
-/* false if text is not a number in JSON's spelling. */
+/* Returns false if text is not a number in JSON's spelling. */
 static bool
 read_number(struct slice text, struct number *out_number)
 {
@@ -89,12 +90,12 @@ read_number(struct slice text, struct number *out_number)
 	return true;
 }
 
-/* The number as an integer of 64 bits, exactly; false if it is not one. */
+/* Converts to an integer of 64 bits. Returns false if the number is not exactly one. */
 static bool
 number_to_int(const struct number *number, int64_t *out_value)
 {
 	uint64_t value = 0, limit = (uint64_t)INT64_MAX + number->negative;
-	int64_t left = number->magnitude; /* places before the point */
+	int64_t left = number->magnitude; /* digits before the point */
 	if (number->digits.len == 0) {    /* zero */
 		*out_value = 0;
 		return true;

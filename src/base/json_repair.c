@@ -5,19 +5,19 @@
 #define REPLACEMENT SLICE("\xef\xbf\xbd") /* U+FFFD */
 #define BYTE_ORDER_MARK SLICE("\xef\xbb\xbf")
 
-/* Searching behind an unreadable element reads bytes again: at most so many times the body, so that
- * a body of nothing but damage takes time in proportion to its size. */
+/* The search for the element after an unreadable one re-reads bytes: at most this many times the
+ * body, so that a completely damaged body takes time in proportion to its size. */
 #define RETRY_FACTOR 8
 
-/* A text that is read, and what of it is repaired into out. */
+/* A text that is being read and repaired into out. */
 struct scan {
 	struct slice text;
 	struct buffer *out;
 	size_t at;      /* the next byte */
-	size_t text_at; /* where the last text begins: damage is seen only behind it */
+	size_t text_at; /* offset of the last string; damage in it is noticed only after it */
 	size_t depth;   /* open containers */
-	char closers[JSON_DEPTH_MAX + 1]; /* and a value that stands for what was too deep */
-	size_t good_len, good_depth;      /* out and depth behind the last member that is whole */
+	char closers[JSON_DEPTH_MAX + 1]; /* and a value in place of one nested too deep */
+	size_t good_len, good_depth;      /* out and depth after the last complete member */
 };
 
 /* --- bytes --- */
@@ -28,7 +28,7 @@ is_space(char byte)
 	return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
 }
 
-/* The next byte, -1 at the end. */
+/* Returns the next byte, -1 at the end. */
 static int
 peek(const struct scan *scan)
 {
@@ -60,7 +60,7 @@ without_space(struct slice text)
 
 /* --- texts --- */
 
-/* Appends the character at the start of text as JSON has it in a text, and returns its length. */
+/* Appends the character at the start of text, escaped for JSON, and returns its length. */
 static size_t
 append_character(struct buffer *out, struct slice text)
 {
@@ -73,7 +73,7 @@ append_character(struct buffer *out, struct slice text)
 	return len == 0 ? 1 : len;
 }
 
-/* Appends bytes that are no JSON text as one. */
+/* Appends bytes that are not a JSON string as a string. */
 static void
 append_as_text(struct buffer *out, struct slice bytes)
 {
@@ -86,7 +86,9 @@ append_as_text(struct buffer *out, struct slice bytes)
 	buffer_append_byte(out, '"');
 }
 
-/* The code unit of the escape \uXXXX at the start of text, -1 if there is none. */
+/* Returns the code unit of the escape \uXXXX at the start of text, -1 if text does not begin with
+ * one.
+ */
 static int
 unicode_escape(struct slice text)
 {
@@ -102,8 +104,8 @@ unicode_escape(struct slice text)
 	return unit;
 }
 
-/* Appends the escape at the start of text, and returns its length. Of one that JSON does not know
- * only the backslash is replaced. */
+/* Appends the escape at the start of text and returns its length. If JSON does not have the escape,
+ * only its backslash is replaced. */
 static size_t
 append_escape(struct buffer *out, struct slice text, bool is_key)
 {
@@ -132,7 +134,7 @@ append_escape(struct buffer *out, struct slice text, bool is_key)
 	return len;
 }
 
-/* Whether a byte is the same in a JSON text as it is here. */
+/* Returns whether a byte needs no escape in a JSON string. */
 static bool
 is_plain(char byte)
 {
@@ -180,7 +182,7 @@ append_raw(struct buffer *out, struct slice bytes)
 	buffer_append_byte(out, '}');
 }
 
-/* Appends a number; false if text is not one. */
+/* Appends a number. Returns false if text is not a number. */
 static bool
 append_number(struct buffer *out, struct slice text)
 {
@@ -194,8 +196,8 @@ append_number(struct buffer *out, struct slice text)
 	return false;
 }
 
-/* A value without quotes or brackets: JSON's words and numbers, nothing at all, or what is not
- * JSON. At the top only the first is a value. */
+/* Reads a value without quotes or brackets: a word or number of JSON, no bytes at all, or text that
+ * is not JSON. At the top level only a word or number is a value. */
 static bool
 read_bare(struct scan *scan)
 {
@@ -223,7 +225,8 @@ read_bare(struct scan *scan)
 
 /* --- containers --- */
 
-/* The offset behind the text that begins with the quote at the offset; 0 if it does not end. */
+/* Returns the offset after the string that begins with the quote at the offset; 0 if the string
+ * does not end. */
 static size_t
 text_end(struct slice text, size_t at)
 {
@@ -237,7 +240,7 @@ text_end(struct slice text, size_t at)
 
 #define RAW_BEGIN SLICE("{\"raw\":\"")
 
-/* Whether text begins with what append_raw writes, which is not repaired again. */
+/* Returns whether text begins with an object of append_raw, which is not repaired again. */
 static bool
 is_raw(struct slice text)
 {
@@ -264,8 +267,8 @@ read_too_deep(struct scan *scan)
 	return depth == 0;
 }
 
-/* Notes that what has been read so far would be JSON if its containers were closed, and that no
- * cut has shortened it: something comes behind it. */
+/* Notes that the text so far would be JSON if its containers were closed. A cut has not shortened
+ * the last value, since more text follows it. */
 static void
 note_good(struct scan *scan)
 {
@@ -322,8 +325,8 @@ read_container(struct scan *scan)
 	return true;
 }
 
-/* Calls itself through read_container, JSON_DEPTH_MAX deep at most. On failure the scan is where
- * the damage was seen. */
+/* Calls itself through read_container, at most JSON_DEPTH_MAX times. On failure the scan is at the
+ * place of the damage. */
 static bool
 read_value(struct scan *scan)
 {
@@ -336,7 +339,7 @@ read_value(struct scan *scan)
 	}
 }
 
-/* Reads a value at the scan's place; what an unreadable one has left in out goes. */
+/* Reads a value at the scan's offset. Removes the rest of an unreadable one from out. */
 static enum result
 repair(struct scan *scan)
 {
@@ -382,7 +385,7 @@ json_repair_start(struct slice text, struct buffer *out)
 
 /* --- elements --- */
 
-/* Skips white space and what stands between elements. */
+/* Skips white space and separators between elements. */
 static void
 skip_separators(struct json_pieces *pieces)
 {
@@ -390,7 +393,7 @@ skip_separators(struct json_pieces *pieces)
 		pieces->at = BYTE_ORDER_MARK.len;
 	for (; pieces->at < pieces->text.len; pieces->at++) {
 		char byte = pieces->text.ptr[pieces->at];
-		/* Behind an array that a bracket too many has closed its elements go on. */
+		/* An extra bracket may have closed the array; its elements continue after it. */
 		if ((byte == '[' || (byte == ',' && pieces->had_array)) && !pieces->in_array)
 			pieces->in_array = pieces->had_array = true;
 		else if (byte == ']' && pieces->in_array)
@@ -400,7 +403,7 @@ skip_separators(struct json_pieces *pieces)
 	}
 }
 
-/* Whether an element may end in front of the byte at the offset. */
+/* Returns whether an element may end before the byte at the offset. */
 static bool
 is_boundary(const struct json_pieces *pieces, size_t at)
 {
@@ -410,8 +413,7 @@ is_boundary(const struct json_pieces *pieces, size_t at)
 	return byte == '{' || (pieces->in_array && (byte == ',' || byte == ']'));
 }
 
-/* The end of the unreadable element if, from the damage on, all brackets close as they should; 0 if
- * they do not. */
+/* Returns the end of the unreadable element if all brackets match from the damage on, else 0. */
 static size_t
 end_by_brackets(const struct json_pieces *pieces, struct scan scan)
 {
@@ -434,8 +436,8 @@ end_by_brackets(const struct json_pieces *pieces, struct scan scan)
 	return scan.depth == 0 ? scan.text.len : 0;
 }
 
-/* The offset of the comma that the offset is behind; 0 if it is behind something else.
- * after_object: only if an object ends in front of the comma. */
+/* Returns the offset of the comma before the offset; 0 if another byte is before it. after_object:
+ * only if an object ends before the comma. */
 static size_t
 comma_before(struct slice text, size_t start, size_t at, bool after_object)
 {
@@ -449,8 +451,8 @@ comma_before(struct slice text, size_t start, size_t at, bool after_object)
 	return at > start && (!after_object || text.ptr[at - 1] == '}') ? comma : 0;
 }
 
-/* Whether an object with members can be read at the offset, as an element of its own. That a text
- * is taken for one is not to be feared: its quotes are escaped. */
+/* Returns whether an object with members can be read at the offset, as an element of its own. A
+ * string cannot be mistaken for one, since its quotes are escaped. */
 static bool
 object_begins(struct json_pieces *pieces, struct buffer *out, size_t at)
 {
@@ -467,7 +469,8 @@ object_begins(struct json_pieces *pieces, struct buffer *out, size_t at)
 	return read && is_boundary(pieces, scan.at);
 }
 
-/* The end of the unreadable element if the next one begins from start to end; 0 if none does. */
+/* Returns the end of the unreadable element if the next one begins between start and end, else 0.
+ */
 static size_t
 end_by_next_object(
     struct json_pieces *pieces, struct buffer *out, size_t start, size_t end, bool after_object)
@@ -483,8 +486,8 @@ end_by_next_object(
 	return 0;
 }
 
-/* Where an unreadable element ends. scan is at its damage, of which a missing quote is seen only
- * behind the next one: the text between the two may have swallowed the next element's beginning. */
+/* Returns the end of an unreadable element. scan is at the damage. A missing quote is noticed only
+ * after the next quote, and the string between them may include the start of the next element. */
 static size_t
 end_of_unreadable(struct json_pieces *pieces, const struct scan *scan, size_t start)
 {
@@ -496,7 +499,7 @@ end_of_unreadable(struct json_pieces *pieces, const struct scan *scan, size_t st
 	}
 	if (!pieces->in_array && pieces->text.ptr[start] != '{')
 		return len;
-	/* Where a member's name should be no object stands, and in a text quotes are escaped. */
+	/* No object is valid in place of a member's name, and quotes in a string are escaped. */
 	while (behind < len &&
 	       (is_space(pieces->text.ptr[behind - 1]) || pieces->text.ptr[behind - 1] == ','))
 		behind++;

@@ -16,7 +16,7 @@ static _Atomic int level_shown = LOG_INFO;
 
 static const struct {
 	struct slice name;
-	int syslog_level; /* sd-daemon(3): "<N>" in front of the line */
+	int syslog_level; /* sd-daemon(3): "<N>" before the line */
 } levels[] = {
     [LOG_ERROR] = {SLICE_INIT("error"), 3},
     [LOG_WARNING] = {SLICE_INIT("warning"), 4},
@@ -74,7 +74,7 @@ log_line(enum log_level level, const char *format, ...)
 	if (log_queue_runs())
 		log_queue_put(buffer_slice(&line));
 	else if (write(STDERR_FILENO, line.ptr, line.len) < 0)
-		line.failed = true; /* nowhere left to report it */
+		line.failed = true; /* there is no place to report it */
 	buffer_done(&line);
 }
 

@@ -16,12 +16,11 @@ struct line {
 };
 
 static struct {
-	pthread_mutex_t lock;           /* guards first to reported; held for a copy of one line */
+	pthread_mutex_t lock;           /* guards first to reported; held only to copy one line */
 	pthread_cond_t filled, emptied; /* emptied is on the monotonic clock */
-	size_t first,
-	    count; /* lines that wait; the first of them may be in the middle of its write */
+	size_t first, count;            /* waiting lines; the first one may be partly written */
 	bool stopping;
-	uint64_t dropped, reported; /* lines, and how many of them the log has reported */
+	uint64_t dropped, reported; /* lines; those that were reported */
 	log_dropped_fn on_dropped;  /* never changes after the start */
 	pthread_t thread;
 	_Atomic bool runs;
@@ -31,13 +30,13 @@ static struct {
 static void
 write_all(const char *text, size_t len)
 {
-	/* An error cannot be reported anywhere; SIGPIPE is ignored, and the line is lost. */
+	/* There is no place to report an error; SIGPIPE is ignored, and the line is lost. */
 	for (ssize_t done; len > 0; text += done, len -= (size_t)done)
 		if ((done = write(STDERR_FILENO, text, len)) <= 0)
 			return;
 }
 
-/* Under the lock: how many lines were dropped that no line has reported yet. */
+/* With the lock held: returns the number of dropped lines that were not yet reported. */
 static uint64_t
 take_unreported(void)
 {
@@ -58,7 +57,7 @@ run(void *context)
 		if (queue.count == 0)
 			break;
 
-		/* The slot is not written to before it is given up below. */
+		/* No other thread writes to the slot before it is released below. */
 		struct line *line = &queue.lines[queue.first];
 		pthread_mutex_unlock(&queue.lock);
 		write_all(line->text, line->len);
@@ -127,7 +126,7 @@ log_queue_dropped(void)
 	return dropped;
 }
 
-/* Under the lock. Returns whether all lines are written. */
+/* With the lock held. Returns whether all lines are written. */
 static bool
 wait_until_empty(int64_t timeout_us)
 {

@@ -84,10 +84,10 @@ static const double entry_bounds[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 102
 
 /* value: a counter's count, or the bits of a gauge's double. Histograms use the other fields. */
 struct metric {
-	struct metric *_Atomic next; /* in the family, in the order they were added */
+	struct metric *_Atomic next; /* of the family, in the order they were added */
 	enum metric_family family;
 	_Atomic uint64_t value;
-	_Atomic uint64_t buckets[BOUNDS_MAX + 1]; /* observations by bound, not cumulated */
+	_Atomic uint64_t buckets[BOUNDS_MAX + 1]; /* observations by bound, not cumulative */
 	_Atomic uint64_t sum_millionths;
 	char labels[];
 };

@@ -90,7 +90,7 @@ socket_address_read(struct slice text, struct socket_address *out_address, struc
 	return result;
 }
 
-/* A socket file whose owner was killed refuses connections; one that answers is in use. */
+/* A socket file refuses connections if its owner was killed. If it accepts one, it is in use. */
 static bool
 is_stale(const struct socket_address *address)
 {
@@ -111,7 +111,8 @@ bind_and_listen(int fd, const struct socket_address *address)
 	if (name->sa_family == AF_UNIX) {
 		if (is_stale(address))
 			unlink(((const struct sockaddr_un *)name)->sun_path);
-		mode_t old = umask(0117); /* rw for owner and group: the proxy's */
+		mode_t old =
+		    umask(0117); /* read and write for owner and group, which is the proxy's */
 		int code = bind(fd, name, address->len);
 		umask(old);
 		return code != 0 ? code : listen(fd, SOCKET_BACKLOG);
@@ -173,7 +174,7 @@ socket_is_loopback(const struct sockaddr *address)
 	return IN6_IS_ADDR_LOOPBACK(&in6.sin6_addr);
 }
 
-/* A port, or nothing behind the colon, as RFC 3986 allows. */
+/* A port, or no digits after the colon, as RFC 3986 allows. */
 static bool
 is_port(struct slice text)
 {

@@ -11,8 +11,8 @@ sqlite_recover_alone(const char *path, int busy_ms, struct failure *failure)
 	int code = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 	if (code == SQLITE_OK) {
 		sqlite3_busy_timeout(db, busy_ms);
-		/* Exclusive from the first access on: BUSY while any other connection is open, and
-		 * no index of the log that others have left. */
+		/* The lock is exclusive from the first access on: BUSY while another connection is
+		 * open, and the index that others left is not used. */
 		code = sqlite3_exec(db,
 		    "PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL;"
 		    "PRAGMA wal_autocheckpoint = 0; SELECT count(*) FROM sqlite_schema",

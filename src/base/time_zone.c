@@ -12,19 +12,19 @@
 #include <unistd.h>
 
 #define ZONE_FOLDER "/usr/share/zoneinfo"
-#define NAME_MAX_LEN 64          /* the longest of IANA's has 32 bytes */
+#define NAME_MAX_LEN 64          /* IANA's longest name has 32 bytes */
 #define FILE_MAX (1024 * 1024)   /* the largest zone has 4 KiB */
 #define HEADER_LEN 44            /* RFC 9636, section 3.1 */
 #define TYPE_LEN 6               /* a local time type record: offset, is DST, name (section 3.2) */
 #define OFFSET_MAX_S (26 * 3600) /* section 3.2: more than -25 and less than 26 hours */
 
-/* From at_s (seconds since 1970) on local time is offset_s ahead of UTC. */
+/* From at_s (seconds since 1970) on, local time is offset_s ahead of UTC. */
 struct transition {
 	int64_t at_s;
 	int64_t offset_s;
 };
 
-/* A day and time of each year at which a rule changes the offset, as the POSIX TZ text has it. */
+/* A day and time of each year at which a rule changes the offset, as in a POSIX TZ text. */
 struct change {
 	enum {
 		CHANGE_DAY,       /* n: day 0 to 365 of the year */
@@ -33,10 +33,10 @@ struct change {
 				 */
 	} form;
 	int64_t month, week, day;
-	int64_t time_s; /* after midnight, by the offset that the change ends */
+	int64_t time_s; /* after midnight, in the offset before the change */
 };
 
-/* What holds after the last transition. */
+/* The rule after the last transition. */
 struct rule {
 	bool is_known, has_summer;
 	int64_t standard_s, summer_s; /* offsets */
@@ -79,7 +79,7 @@ read_fixed(struct slice name, int64_t *out_offset_s)
 	return true;
 }
 
-/* No dot is among the bytes, so no name can climb out of the folder. */
+/* A dot is not allowed, so a name cannot leave the folder. */
 static bool
 is_zone_name(struct slice name)
 {
@@ -93,7 +93,7 @@ is_zone_name(struct slice name)
 	return name.len >= 1 && name.len <= NAME_MAX_LEN;
 }
 
-/* A big-endian two's-complement number of width bytes. */
+/* Reads a big-endian two's-complement number of width bytes. */
 static int64_t
 number_at(const char *bytes, size_t width)
 {
@@ -103,7 +103,7 @@ number_at(const char *bytes, size_t width)
 	return (int64_t)value;
 }
 
-/* One data block of a file, and where its parts begin. */
+/* One data block of a file, and the start of its parts. */
 struct block {
 	size_t time_count, type_count;
 	size_t time_len; /* bytes of a transition time: 4 in the first block, 8 in the second */
@@ -111,7 +111,7 @@ struct block {
 	char version;
 };
 
-/* Takes a header and its block off the front of *rest (RFC 9636, sections 3.1 and 3.2). */
+/* Removes a header and its block from the front of *rest (RFC 9636, sections 3.1 and 3.2). */
 static bool
 take_block(struct slice *rest, size_t time_len, struct block *out_block)
 {
@@ -128,7 +128,7 @@ take_block(struct slice *rest, size_t time_len, struct block *out_block)
 	size_t times_len = counts[3] * time_len, types_len = counts[4] * TYPE_LEN,
 	       len = times_len + counts[3] + types_len + counts[5] + counts[2] * (time_len + 4) +
 		     counts[1] + counts[0];
-	/* A zone of the "right/" kind counts leap seconds, which a wall clock does not. */
+	/* A zone below right/ counts leap seconds, which a wall clock does not. */
 	if (rest->len - HEADER_LEN < len || counts[4] == 0 || counts[2] > 0)
 		return false;
 	const char *times = rest->ptr + HEADER_LEN;
@@ -186,7 +186,7 @@ take_number(struct slice *rest, int64_t min, int64_t max, int64_t *out_number)
 	return *out_number >= min && *out_number <= max;
 }
 
-/* An abbreviation, CET or <+0330>, which nobody here asks for. */
+/* Skips an abbreviation, CET or <+0330>, which is not used. */
 static bool
 take_name(struct slice *rest)
 {
@@ -241,8 +241,8 @@ take_change(struct slice *rest, struct change *out_change)
 	return true;
 }
 
-/* The TZ text between line feeds at a file's end: none, "IST-5:30" or "CET-1CEST,M3.5.0,M10.5.0/3".
- * Its offsets are those that lead from local time to UTC. */
+/* Reads the TZ text between line feeds at the end of a file: empty, "IST-5:30" or
+ * "CET-1CEST,M3.5.0,M10.5.0/3". Its offsets are added to local time to get UTC. */
 static bool
 read_rule(struct slice footer, struct rule *out_rule)
 {
@@ -321,7 +321,7 @@ read_named(struct slice name, struct time_zone **out_zone)
 {
 	char path[sizeof ZONE_FOLDER + 1 + NAME_MAX_LEN];
 	snprintf(path, sizeof path, ZONE_FOLDER "/%.*s", SLICE_ARG(name));
-	/* O_NONBLOCK: a name that leads to a FIFO must not hold up the start. */
+	/* O_NONBLOCK, so that the name of a FIFO does not block the start. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return errno == ENOENT || errno == ENOTDIR ? RESULT_NOT_FOUND : RESULT_IO;
@@ -371,11 +371,11 @@ is_leap(int64_t year)
 	return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
 }
 
-/* Days from 1970-01-01 to the 1st of January of year. */
+/* Returns the days from 1970-01-01 to the 1st of January of year. */
 static int64_t
 days_to_year(int64_t year)
 {
-	int64_t before = year - 1; /* the leap days of the years up to that one */
+	int64_t before = year - 1; /* leap days up to that year */
 	return 365 * (year - 1970) + floor_div(before, 4) - floor_div(before, 100) +
 	       floor_div(before, 400) - 477; /* 477 of them were before 1970 */
 }
@@ -384,7 +384,8 @@ static int64_t
 year_of(int64_t wall_s)
 {
 	int64_t days = floor_div(wall_s, DAY_S);
-	int64_t year = 1970 + floor_div(days * 400, 146097); /* 400 years' days; may be one off */
+	int64_t year =
+	    1970 + floor_div(days * 400, 146097); /* days of 400 years; may be wrong by one */
 	while (days_to_year(year) > days)
 		year--;
 	while (days_to_year(year + 1) <= days)
@@ -392,7 +393,7 @@ year_of(int64_t wall_s)
 	return year;
 }
 
-/* The day of the year, from 0, that a change is on. */
+/* Returns the day of the year, from 0, of a change. */
 static int64_t
 day_of_change(const struct change *change, int64_t year)
 {

@@ -33,8 +33,8 @@ wal_file_size(const struct wal_file *wal, size_t pages)
 	return WAL_HEADER_LEN + (off_t)(pages * (WAL_FRAME_HEADER_LEN + wal->page_size));
 }
 
-/* The header and the last frame name the round of the log that they belong to (its salts); an
- * overwritten log has other bytes there. */
+/* The header and the last frame have the salts of the current round of the log; an overwritten log
+ * has other bytes there. */
 static bool
 is_one_round(const struct wal_file *wal, size_t pages)
 {

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define STACK_BYTES 32768 /* deeper than anything goes that handles a secret */
+#define STACK_BYTES 32768 /* deeper than the stack of any function that handles a secret */
 
 void
 wipe(void *bytes, size_t len)
@@ -11,11 +11,13 @@ wipe(void *bytes, size_t len)
 	explicit_bzero(bytes, len);
 }
 
-/* Of its own frame, which must not be one with the caller's: there nothing was left. */
+/* Not inlined: the array must be below the caller's frame, where the called functions had theirs.
+ */
 __attribute__((noinline)) void
 wipe_stack(void)
 {
-	/* memmove takes other registers for each of these; unknown here, so that it is called. */
+	/* memmove uses different registers for each of these lengths. The compiler must not know
+	 * them, or it would not call memmove. */
 	static const volatile size_t sizes[] = {16, 32, 64, 128, 256, 512};
 	char below[STACK_BYTES];
 	explicit_bzero(below, sizeof below);

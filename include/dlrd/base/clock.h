@@ -1,7 +1,7 @@
 /* clock: the clocks, and times as text.
  *
- * All times are int64_t microseconds: wall times since 1970-01-01 UTC, for people and for the
- * store; monotonic times for every deadline and every latency, since the wall clock may jump.
+ * All times are int64_t microseconds. Wall times count from 1970-01-01 UTC; people and the store
+ * use them. Deadlines and latencies use monotonic times, since the wall clock may jump.
  * Thread-safe. */
 #ifndef DLRD_BASE_CLOCK_H
 #define DLRD_BASE_CLOCK_H
@@ -18,7 +18,7 @@
 int64_t clock_wall_us(void);
 int64_t clock_monotonic_us(void);
 
-/* What the calling thread has had of a processor. */
+/* CPU time of the calling thread. */
 int64_t clock_processor_us(void);
 
 /* Writes wall_us as RFC 3339 in UTC with milliseconds, "2026-11-20T14:05:22.123Z", into out_text
@@ -26,7 +26,7 @@ int64_t clock_processor_us(void);
 const char *clock_format(int64_t wall_us, char out_text[CLOCK_TEXT_SIZE]);
 
 /* Reads RFC 3339: a date and time with Z or an offset and an optional fraction, or a date alone
- * ("2026-11-20"), which means its first moment in UTC. RESULT_INVALID for anything else. */
+ * ("2026-11-20"), which is its first moment in UTC. Returns RESULT_INVALID for other text. */
 must_check enum result clock_parse(struct slice text, int64_t *out_wall_us);
 
 #endif

@@ -1,6 +1,6 @@
-/* disk: why files of a database cannot be opened or written, in the words of the system.
+/* disk: the system's reason why the files of a database cannot be opened or written.
  *
- * SQLite reports "disk I/O error" or "unable to open database file" for most reasons. */
+ * SQLite reports only "disk I/O error" or "unable to open database file" for most reasons. */
 #ifndef DLRD_BASE_DISK_H
 #define DLRD_BASE_DISK_H
 
@@ -10,7 +10,7 @@
 
 /* Looks for a reason why the database at path, its log or the index of its log cannot be opened for
  * writing now: "No space left on device", "Read-only file system", "NAME: Permission denied" …
- * Returns false if none can be seen. */
+ * Returns false if it finds no reason. */
 bool disk_trouble(const char *path, char out_text[DISK_TROUBLE_SIZE]);
 
 #endif

@@ -1,10 +1,10 @@
 /* ini: reads an INI file, line by line, through inih; the project's only door to it.
  *
- * It knows nothing of what sections and keys mean. Comments start with ; or # at the start of a
- * line, or with ; after white space behind a value. It is stricter than inih alone, which silently
- * cuts what is too long: a line of more than INI_LINE_MAX bytes, a NUL byte or a line that is
- * neither section, comment nor key = value is an error with its line number. A value may be a
- * secret, so no copy of one is left behind. One thread. */
+ * The meaning of sections and keys is the caller's. Comments start with ; or # at the start of a
+ * line, or with ; after a value and white space. The module is stricter than inih, which silently
+ * cuts long lines. A line of more than INI_LINE_MAX bytes, a NUL byte, and a line that is neither
+ * section, comment nor key = value are errors, reported with their line number. Values may be
+ * secrets, so all copies are wiped. One thread. */
 #ifndef DLRD_BASE_INI_H
 #define DLRD_BASE_INI_H
 
@@ -14,13 +14,13 @@
 #define INI_LINE_MAX 197
 
 /* Called for each [section] line, with an absent key and value, and for each key, in the file's
- * order. All three slices are good only during the call. Not RESULT_OK stops the reading; the
- * callback has then filled failure, without file and line. */
+ * order. All three slices are valid only during the call. Any result but RESULT_OK ends the
+ * reading; the callback has then filled failure, without file and line. */
 typedef enum result (*ini_key_fn)(void *context, struct slice section, struct slice key,
     struct slice value, int line, struct failure *failure);
 
-/* Reads the file at path. failure->text comes back as "PATH:LINE: what is wrong", or "PATH: ..."
- * where the file cannot be read (RESULT_NOT_FOUND or RESULT_IO). */
+/* Reads the file at path. Fills failure with "PATH:LINE: reason", or with "PATH: ..." if the file
+ * cannot be read (RESULT_NOT_FOUND or RESULT_IO). */
 must_check enum result ini_read_file(
     const char *path, ini_key_fn on_key, void *context, struct failure *failure);
 

@@ -1,10 +1,10 @@
 /* json: building, writing and reading JSON; the project's only door to jansson.
  *
- * A struct json_t is a value with one owner. json_put and json_push take over the child that they
- * are given, also when they fail, and whoever made the outermost value frees it with json_free.
- * Text of any bytes may be put: what is not UTF-8 is replaced by U+FFFD, since JSON cannot carry
- * it. Failures while building (no memory) are silent; json_write then reports that memory was
- * short. A value belongs to one thread at a time. */
+ * A struct json_t is a value with one owner. json_put and json_push take over their child, also
+ * when they fail. The caller that created the outermost value frees it with json_free. Text may
+ * have any bytes: those that are not UTF-8 become U+FFFD, since JSON cannot carry them. Building
+ * does not report failures (no memory); json_write reports them at the end. A value belongs to one
+ * thread at a time. */
 #ifndef DLRD_BASE_JSON_H
 #define DLRD_BASE_JSON_H
 
@@ -25,45 +25,46 @@ void json_put_copy(struct json_t *object, const char *key, const struct json_t *
 void json_push(struct json_t *array, struct json_t *child);
 void json_push_text(struct json_t *array, struct slice text); /* absent: null */
 
-/* Puts text under a key (cut at its first NUL byte); a key that is there already becomes an array
- * of its values.
- */
+/* Puts text under a key (cut at its first NUL byte). If the key exists already, it becomes an array
+ * of its values. */
 void json_add_text(struct json_t *object, struct slice key, struct slice text);
 
-/* Appends the value as compact JSON in insertion order. RESULT_NO_MEMORY when it could not. */
+/* Appends the value as compact JSON in insertion order. Returns RESULT_NO_MEMORY if memory
+ * is or was short. */
 must_check enum result json_write(const struct json_t *value, struct buffer *out);
 
-/* Reads one JSON object or array from text, which must be it and nothing else, but for a byte order
- * mark; odd values in it are repaired (json_repair.h). Of a key that an object has twice the last
- * value counts. RESULT_INVALID for anything else; RESULT_NO_MEMORY. */
+/* Reads one JSON object or array. text must have nothing else, except a byte order mark. Invalid
+ * values in it are repaired (json_repair.h). If an object has a key twice, the last value counts.
+ * Returns RESULT_INVALID for other text, or RESULT_NO_MEMORY. */
 must_check enum result json_parse(struct slice text, struct json_t **out_value);
 
-/* Reads what a text that is cut or damaged has before the damage (json_repair_start). */
+/* Reads the part of a cut or damaged text before the damage (json_repair_start). */
 must_check enum result json_parse_start(struct slice text, struct json_t **out_value);
 
 /* Reads a value of any kind that json_repair.h has written. */
 must_check enum result json_load(struct slice text, struct json_t **out_value);
 
-/* What an object holds under key, borrowed; NULL where there is none or value is no object. */
+/* Returns an object's value for key, borrowed; NULL if it has none or value is not an object. */
 struct json_t *json_get(const struct json_t *value, const char *key);
 
-/* The first element of an array, borrowed; NULL where value is no array or is empty. */
+/* Returns the first element of an array, borrowed; NULL if value is not an array or is empty. */
 struct json_t *json_first(const struct json_t *value);
 
-/* How many elements an array has, 0 for what is no array; and one of them, borrowed, NULL where
- * index is not below that. */
+/* Return the number of an array's elements (0 if value is not an array), and one of them, borrowed
+ * (NULL if index is too large). */
 size_t json_count(const struct json_t *value);
 struct json_t *json_at(const struct json_t *value, size_t index);
 
-/* Goes through an object's members in their order: start with *cursor NULL, go on while it is true.
- * What it gives is borrowed; the object must not change meanwhile. What is no object has none. */
+/* Iterates over an object's members in their order: start with *cursor NULL and call it as long as
+ * it returns true. Key and value are borrowed; the object must not change meanwhile. A value that
+ * is not an object has no members. */
 bool json_next(
     const struct json_t *object, void **cursor, const char **out_key, struct json_t **out_value);
 
-/* The text of a string value, borrowed from it; absent where value is no string or NULL. */
+/* Returns the text of a string, borrowed; absent if value is not a string, or NULL. */
 struct slice json_text(const struct json_t *value);
 
-/* false unless value is a whole number of 64 bits (5.0 is one; a text of digits is not). */
+/* Returns false unless value is a whole number of 64 bits (5.0 is one; a text of digits is not). */
 bool json_int(const struct json_t *value, int64_t *out_number);
 
 enum json_kind {

@@ -1,10 +1,10 @@
 /* log: one event, one line, on stderr.
  *
- * Only program code (floors 3 and up) logs, and only the one who decides what is done about a
- * thing. A line never holds a token, a whole telephone number or a message's text.
- * Control bytes and Unicode line separators, wherever they come from, are escaped, and lines are
- * cut at LOG_LINE_MAX bytes. Under systemd each line carries its syslog level. Thread-safe. In the
- * daemon no call waits for the reader of the log: see log_queue.h. */
+ * Only program code (floors 3 and up) logs: the caller that handles a failure logs it, once. A line
+ * never has a token, a complete telephone number or a message's text. Control bytes and Unicode
+ * line separators are escaped, and lines are cut at LOG_LINE_MAX bytes. Under systemd each line
+ * carries its syslog level. Thread-safe. In the daemon no call waits for the reader of the log: see
+ * log_queue.h. */
 #ifndef DLRD_BASE_LOG_H
 #define DLRD_BASE_LOG_H
 
@@ -13,16 +13,16 @@
 #define LOG_LINE_MAX 1024
 
 enum log_level {
-	LOG_ERROR,   /* something was refused or lost its function; a person must look */
-	LOG_WARNING, /* works, but not as it should */
+	LOG_ERROR,   /* something was refused or does not work; a person must look */
+	LOG_WARNING, /* it works, but not as it should */
 	LOG_INFO,    /* life cycle: started, listening, stopped */
 	LOG_DEBUG,
 };
 
-/* Lines above this level are dropped; LOG_INFO until it is called. */
+/* Drops lines above this level. The default is LOG_INFO. */
 void log_set_level(enum log_level level);
 
-/* false for a name that is none of error, warning, info, debug. */
+/* Returns false unless name is error, warning, info or debug. */
 bool log_level_from_name(struct slice name, enum log_level *out_level);
 
 struct slice log_level_name(enum log_level level);
@@ -32,14 +32,15 @@ void log_line(enum log_level level, const char *format, ...) printf_like(2, 3);
 /* Logs how many lines were dropped; for log_queue_start. */
 void log_dropped(uint64_t count);
 
-/* Lets `per_second` lines through each second and counts the rest. Zero-initialise; thread-safe. */
+/* Allows per_second lines each second and counts the other ones. Zero-initialise. Thread-safe. */
 struct log_limit {
 	_Atomic int64_t second;     /* the monotonic second the count belongs to */
 	_Atomic uint64_t count;     /* lines asked for in that second */
 	_Atomic uint64_t swallowed; /* lines dropped since the last one let through */
 };
 
-/* Whether a line may be written now; *out_swallowed is how many were dropped since the last. */
+/* Returns whether a line may be written now. *out_swallowed is how many were dropped since the last
+ * one. */
 bool log_limit_allows(struct log_limit *limit, unsigned per_second, uint64_t *out_swallowed);
 
 #endif

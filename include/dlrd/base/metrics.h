@@ -1,9 +1,9 @@
 /* metrics: the counters, gauges and histograms of the daemon, and their Prometheus text.
  *
- * What can be measured is a row in the table of families in metrics.c: name, type, help. A family
- * has one series per set of labels; series are added by one thread, at the start and at a reload,
- * and live as long as the struct metrics that owns them. Changing a series' value is
- * thread-safe and takes no lock; writing the text may run beside it. */
+ * Each family is a row of a table in metrics.c: name, type, help. A family has one series per set
+ * of labels. One thread adds series, at the start and at a reload; they live as long as the struct
+ * metrics that owns them. Changing a series' value is thread-safe and takes no lock; the text may
+ * be written meanwhile. */
 #ifndef DLRD_BASE_METRICS_H
 #define DLRD_BASE_METRICS_H
 
@@ -13,10 +13,10 @@ enum metric_family {
 	METRIC_CALLBACKS,          /* requests by route and outcome */
 	METRIC_SIGNATURE_FAILURES, /* refused requests by cause */
 	METRIC_SIGNATURE_CAUSES,   /* diagnosed refusals by cause */
-	METRIC_QUARANTINE_OFFERED, /* refused requests by what became of them */
+	METRIC_QUARANTINE_OFFERED, /* refused requests by what was done with them */
 	METRIC_QUARANTINE_ENTRIES, /* in the quarantine, by whether they are proven genuine */
 	METRIC_QUARANTINE_BYTES,
-	METRIC_TOKEN_LAST_USED,       /* when that was last */
+	METRIC_TOKEN_LAST_USED,       /* the time of a token's last use */
 	METRIC_TOKEN_USED,            /* verified requests by account and token label */
 	METRIC_CONNECTIONS,           /* open connections on the intake listeners */
 	METRIC_DEADLINES,             /* connections closed at a deadline */
@@ -35,12 +35,12 @@ enum metric_family {
 	METRIC_PROJECTOR_LAG_SECONDS, /* age of the oldest of them */
 	METRIC_PROJECTOR_FAILURES,    /* batches that the store refused */
 	METRIC_EVENTS,                /* events by type */
-	METRIC_DUPLICATES,            /* receipts that were counted only as duplicates */
+	METRIC_DUPLICATES,            /* receipts counted only as duplicates */
 	METRIC_CONFLICTS,             /* messages with two different final statuses */
 	METRIC_TAG_MISFITS,           /* receipts whose tags did not fit the route's template */
 	METRIC_UNKNOWN_CODES,         /* failing receipts whose code the catalogue does not know */
 	METRIC_CONSENT_CHANGES,       /* people who opted out, or in again */
-	METRIC_ALERTS,                /* what Twilio's debugger told */
+	METRIC_ALERTS,                /* alerts of Twilio's debugger */
 	METRIC_GAP_ENTRIES,           /* journal entries that are missing and not accepted */
 	METRIC_LOG_DROPPED,           /* log lines that standard error did not take in time */
 	METRIC_READY,                 /* 1 while readyz is green */
@@ -54,15 +54,15 @@ struct metric; /* one series */
 struct metrics *metrics_new(void);
 
 /* Adds a series. labels is the text between the braces, such as route="/sms/twilio",outcome="kept",
- * or "" for none; it is copied. Write values with metrics_label. The series that has these labels
- * already is given again. NULL when memory is short. By one thread at a time; the text may be
- * written meanwhile. */
+ * or "" for none; it is copied. Write values with metrics_label. Returns the existing series if one
+ * has these labels, and NULL if memory is short. One thread at a time; the text may be written
+ * meanwhile. */
 struct metric *metrics_add(struct metrics *metrics, enum metric_family family, const char *labels);
 
-/* Appends name="value" with the value escaped, and a comma first where buffer holds something. */
+/* Appends name="value" with the value escaped, after a comma if labels is not empty. */
 void metrics_label(struct buffer *labels, const char *name, struct slice value);
 
-/* For counters. metric may be NULL (nothing is counted), here and below. */
+/* For counters. If metric is NULL, this function and the ones below do nothing. */
 void metric_add(struct metric *metric, uint64_t count);
 
 /* For gauges. */
@@ -71,10 +71,10 @@ void metric_set(struct metric *metric, double value);
 /* For histograms: one observation, in the family's unit (seconds, entries). */
 void metric_observe(struct metric *metric, double value);
 
-/* The value of a counter or gauge, for tests and for readyz. */
+/* Returns the value of a counter or gauge, for tests and for readyz. */
 double metric_value(const struct metric *metric);
 
-/* Appends every series in Prometheus' text format 0.0.4, with HELP and TYPE. */
+/* Appends all series in Prometheus' text format 0.0.4, with HELP and TYPE. */
 void metrics_write(const struct metrics *metrics, struct buffer *out);
 
 void metrics_free(struct metrics *metrics);

@@ -1,10 +1,10 @@
-/* result: how a function says that it failed, and in what way.
+/* result: the result of a function that can fail.
  *
- * Every function of the lower floors that can fail returns an enum result, marked must_check; its
- * outputs come last and are untouched on failure. Nothing on floors 0 to 2 logs: whoever decides
- * what to do about a failure says so, once. A function whose failure a person will read also fills
- * a struct failure with one line of text that names what is wrong and, where it can, what would be
- * right. Any thread may use these; nothing here is shared. */
+ * Functions of the lower floors that can fail return an enum result and are marked must_check.
+ * Their outputs come last and are unchanged on failure. Floors 0 to 2 do not log: the caller that
+ * handles a failure logs it, once. If a person will read about the failure, the function also fills
+ * a struct failure with one line of text: the mistake and, if known, its correction. Any thread may
+ * use these; nothing here is shared. */
 #ifndef DLRD_BASE_RESULT_H
 #define DLRD_BASE_RESULT_H
 
@@ -14,21 +14,21 @@
 enum result {
 	RESULT_OK = 0,
 	RESULT_NO_MEMORY, /* an allocation failed; the request can be tried again later */
-	RESULT_INVALID,   /* the input breaks a rule; it will break it next time, too */
+	RESULT_INVALID,   /* the input breaks a rule; it will do so next time, too */
 	RESULT_LIMIT,     /* the input is well formed but larger than a named limit */
-	RESULT_NOT_FOUND, /* what was asked for is not there */
-	RESULT_BUSY,      /* somebody else holds it */
-	RESULT_FULL,      /* no space on the device; may mend itself */
+	RESULT_NOT_FOUND, /* the requested item does not exist */
+	RESULT_BUSY,      /* another thread or process is using it */
+	RESULT_FULL,      /* no space on the device; it may recover by itself */
 	RESULT_IO,        /* the system refused to read or write */
 	RESULT_CORRUPT,   /* stored data contradicts itself or another version wrote it */
 };
 
-/* One line of English for a person, without a line break at its end. */
+/* One line of English text, without a line break at its end. */
 struct failure {
 	char text[512];
 };
 
-/* The name of a result, for messages ("no memory", "input/output error"). Never NULL. */
+/* Returns the name of a result, for messages ("no memory", "input/output error"). Never NULL. */
 const char *result_text(enum result result);
 
 /* Writes the formatted line into failure (which may be NULL) and returns result, so that a function

@@ -1,7 +1,7 @@
 /* socket: listening sockets from their text in the configuration.
  *
  * An address is HOST:PORT with a numeric IPv4 address, [HOST]:PORT with a numeric IPv6 one, or
- * unix:/path. No name is ever looked up. Thread-safe. */
+ * unix:/path. Names are never looked up. Thread-safe. */
 #ifndef DLRD_BASE_SOCKET_H
 #define DLRD_BASE_SOCKET_H
 
@@ -17,26 +17,27 @@ struct socket_address {
 	socklen_t len;
 };
 
-/* Reads an address; failure says what would be right. */
+/* Reads an address. failure names the valid forms. */
 must_check enum result socket_address_read(
     struct slice text, struct socket_address *out_address, struct failure *failure);
 
-/* Opens a non-blocking listening socket. A unix socket that nobody listens on any more is removed
- * first; a new one may be connected to by its owner and group. The caller closes *out_fd. */
+/* Opens a non-blocking listening socket. Removes a unix socket first if no process listens on it;
+ * owner and group may connect to the new one. The caller closes *out_fd. */
 must_check enum result socket_listen(struct slice text, int *out_fd, struct failure *failure);
 
 /* Removes the file of a unix socket; does nothing for other addresses. */
 void socket_unlink(struct slice text);
 
-/* Whether only this machine can connect to the address: 127.0.0.0/8, also as an IPv4-mapped IPv6
- * address, ::1, or a unix socket. An address of another family is not loopback. */
+/* Returns whether only this machine can connect to the address: 127.0.0.0/8, also as an IPv4-mapped
+ * IPv6 address, ::1, or a unix socket. An address of another family is not loopback. */
 bool socket_is_loopback(const struct sockaddr *address);
 
-/* Whether a host as a Host header has it ("localhost:8081", "127.0.0.1", "[::1]:80") is loopback:
- * an address of which socket_is_loopback holds, or localhost. Other names are not looked up. */
+/* Returns whether a host, as in a Host header ("localhost:8081", "127.0.0.1", "[::1]:80"), is
+ * localhost or an address for which socket_is_loopback returns true. */
 bool socket_host_is_loopback(struct slice host);
 
-/* One address or network ("10.0.0.0/8", "::1", "unix"), for telling proxies from strangers. */
+/* One address or network ("10.0.0.0/8", "::1", "unix"), to distinguish trusted proxies from
+ * untrusted clients. */
 struct socket_peer {
 	unsigned char bytes[16]; /* IPv4 as ::ffff:a.b.c.d */
 	unsigned bits;           /* leading bits that count; SOCKET_PEER_UNIX for unix sockets */
@@ -50,13 +51,13 @@ must_check enum result socket_peer_read(
 
 bool socket_peer_matches(const struct socket_peer *peer, const struct sockaddr *address);
 
-/* The address as a network of one; NULL is a unix socket's. */
+/* Returns the address as a network of one address. NULL is the address of a unix socket. */
 struct socket_peer socket_peer_of(const struct sockaddr *address);
 
-/* Writes a network of one as socket_peer_read reads it; "" for SOCKET_PEER_NONE. */
+/* Writes a network of one address as socket_peer_read reads it; "" for SOCKET_PEER_NONE. */
 void socket_peer_write(const struct socket_peer *peer, char out_text[SOCKET_PEER_TEXT_SIZE]);
 
-/* Whether one of the networks has that address in it. */
+/* Returns whether one of the networks contains the address. */
 bool socket_peers_cover(
     const struct socket_peer *networks, size_t count, const struct socket_peer *peer);
 
