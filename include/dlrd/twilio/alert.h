@@ -17,7 +17,7 @@ struct alert {
 	struct slice method;      /* webhook.request.method */
 	int64_t response_status;  /* webhook.response.status_code; -1 for none */
 	struct slice text;        /* more_info's message: Msg, msg, message or error_message; else
-				     more_info itself if it is a text; else the payload's own        message or
+				     more_info itself if it is a text; else the payload's own	message or
 				     error_message, as Event Streams has it */
 	struct json_t *payload;   /* owned */
 };
