@@ -291,6 +291,16 @@ trim(struct writer *writer)
 		writer->upkeep_us = 0;
 }
 
+/* After a failed sync no checkpoint may be tried until the journal is opened again. */
+static void
+note_failed_checkpoint(struct writer *writer)
+{
+	if (journal_checkpoints_ended(writer->options.journal))
+		writer->options.on_checkpoint_failed(
+		    writer->options.context, journal_error(writer->options.journal));
+	metric_add(writer->metrics.checkpoint, 1);
+}
+
 static void
 checkpoint(struct writer *writer, uint64_t wal_bytes)
 {
@@ -304,11 +314,8 @@ checkpoint(struct writer *writer, uint64_t wal_bytes)
 	if (writer->must_reopen)
 		return;
 	enum result result = journal_checkpoint(writer->options.journal);
-	if (result != RESULT_OK && journal_checkpoints_ended(writer->options.journal))
-		writer->options.on_checkpoint_failed(
-		    writer->options.context, journal_error(writer->options.journal));
 	if (result != RESULT_OK)
-		metric_add(writer->metrics.checkpoint, 1);
+		note_failed_checkpoint(writer);
 	writer->last_wal = wal_bytes;
 }
 
@@ -325,12 +332,14 @@ was_moved(struct writer *writer)
 	return place == JOURNAL_MOVED;
 }
 
-/* Between two seconds with few callbacks each. */
+/* Gives disk space back in a second with few callbacks. Its last step is a checkpoint. */
 static void
 give_back(struct writer *writer)
 {
+	struct journal *journal = writer->options.journal;
 	int64_t now_us = clock_monotonic_us();
-	bool more = false;
+	bool more = false, had_ended = journal_checkpoints_ended(journal);
+
 	if (now_us < writer->give_back_us)
 		return;
 	bool quiet = writer->recent_entries < QUIET_ENTRIES;
@@ -339,12 +348,15 @@ give_back(struct writer *writer)
 	writer->more_to_give = false;
 	if (!quiet || !atomic_load(&writer->healthy))
 		return;
-	enum result result = journal_give_back(writer->options.journal, &more);
+
+	enum result result = journal_give_back(journal, &more);
 	/* It may have written much, and would do so again. */
 	if (result != RESULT_OK)
 		writer->give_back_us = now_us + TRIM_RETRY_US;
-	writer->must_reopen =
-	    result == RESULT_IO && !journal_checkpoints_ended(writer->options.journal);
+	bool has_ended = journal_checkpoints_ended(journal);
+	if (has_ended && !had_ended)
+		note_failed_checkpoint(writer);
+	writer->must_reopen = result == RESULT_IO && !has_ended;
 	writer->more_to_give = more;
 	if (more)
 		writer->give_back_us = now_us + GIVE_BACK_PAUSE_US;

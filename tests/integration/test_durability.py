@@ -537,6 +537,29 @@ def test_a_checkpoint_of_the_journal_that_fails_is_counted_and_loses_nothing(
     daemon.audit()
 
 
+def test_a_sync_that_fails_while_space_is_given_back_is_counted_and_logged(make_daemon, shim, tmp_path):
+    """A quiet second ends with a checkpoint of its own; that it was the last one must not stay unknown."""
+    daemon, fault = faulty(make_daemon, shim, tmp_path, "/journal.db")
+    reader = daemon.database("journal.db")
+    reader.execute("BEGIN")  # the log cannot begin anew, and grows beyond what is kept of it
+    reader.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+    sids = [new_sid() for _ in range(400)]
+    daemon.keep_all(signed_post(target_for(), status_params(sid, "sent", Note="x" * 60_000)) for sid in sids)
+    assert (daemon.store / "journal.db-wal").stat().st_size > 17 << 20
+    time.sleep(0.5)  # for the checkpoint that is due by the log's size
+    fault.fail(-1)
+    reader.close()
+    until(lambda: daemon.metric("dlrd_checkpoint_failures_total", '{file="journal.db"}') > 0, 20, "the failure")
+    until(lambda: "a checkpoint of journal.db could not be synced" in daemon.log(), 5, "its log line")
+    fault.stop()
+    sids.append(new_sid())
+    daemon.keep(target_for(), status_params(sids[-1], "sent"))
+    daemon.kill()
+    daemon.start()
+    daemon.settle(60)
+    assert {event["message"] for event in daemon.events()} == set(sids)
+
+
 # --- the harness itself ---
 
 
