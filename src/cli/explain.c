@@ -89,14 +89,8 @@ note_shared_key(struct explanation *explanation)
 static void
 judge(struct explanation *explanation, unsigned listen_port)
 {
-	const struct incoming *incoming = &explanation->saved->incoming;
-	const struct diagnosis_hints hints = {.url = {.host = incoming->host,
-						  .forwarded_proto = incoming->forwarded_proto,
-						  .forwarded_host = incoming->forwarded_host,
-						  .forwarded_port = incoming->forwarded_port,
-						  .forwarded_prefix = incoming->forwarded_prefix,
-						  .original = incoming->original_uri,
-						  .listen_port = listen_port}};
+	const struct diagnosis_hints hints = {
+	    .url = {.incoming = explanation->saved->incoming, .listen_port = listen_port}};
 	const struct verifier *verifier = explanation->settings->verifier;
 	verifier_verify(verifier, &explanation->reading.request, &explanation->admission.scratch,
 	    &explanation->verification);

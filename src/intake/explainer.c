@@ -99,13 +99,8 @@ read_request(
 	    incoming_is_trusted(&incoming, options->proxies, options->proxy_count);
 	if (admission_read(&explainer->admission, &incoming, &out->reading) != RESULT_OK)
 		out->reading.request.account = quarantined->account;
-	out->hints = (struct diagnosis_hints){.url = {.host = incoming.host,
-						  .forwarded_proto = incoming.forwarded_proto,
-						  .forwarded_host = incoming.forwarded_host,
-						  .forwarded_port = incoming.forwarded_port,
-						  .forwarded_prefix = incoming.forwarded_prefix,
-						  .original = incoming.original_uri,
-						  .listen_port = options->listen_port}};
+	out->hints = (struct diagnosis_hints){
+	    .url = {.incoming = incoming, .listen_port = options->listen_port}};
 }
 
 /* --- precedents --- */

@@ -57,9 +57,9 @@ read_host(struct slice header, struct url_parts *out_parts)
 struct slice
 url_hints_target(const struct url_hints *hints)
 {
-	struct slice base, target = hints->original;
+	struct slice base, target = hints->incoming.original_uri;
 	if (target.len > 0 && target.ptr[0] != '/' &&
-	    url_split(hints->original, &base, &target) != RESULT_OK)
+	    url_split(hints->incoming.original_uri, &base, &target) != RESULT_OK)
 		return SLICE_NONE;
 	return is_visible(target, TARGET_LEN_MAX) ? target : SLICE_NONE;
 }
@@ -121,10 +121,11 @@ static void
 read_told(struct origins *origins, const struct url_hints *hints)
 {
 	struct url_parts parts = {.secure = false};
-	bool named = read_host(hints->forwarded_host, &parts) || read_host(hints->host, &parts);
-	origins->told_scheme = first_of(hints->forwarded_proto);
+	bool named = read_host(hints->incoming.forwarded_host, &parts) ||
+		     read_host(hints->incoming.host, &parts);
+	origins->told_scheme = first_of(hints->incoming.forwarded_proto);
 	origins->told_host = named ? parts.host : SLICE_NONE;
-	origins->told_port = first_of(hints->forwarded_port);
+	origins->told_port = first_of(hints->incoming.forwarded_port);
 	if (origins->told_port.len == 0)
 		origins->told_port = parts.port;
 }
@@ -138,15 +139,16 @@ collect(struct origins *origins, const struct url_hints *hints)
 		add_port(origins, origins->bases[i].port);
 	}
 	add_lower_hosts(origins);
-	add_header_host(origins, hints->forwarded_host);
-	add_header_host(origins, hints->host);
-	if (hints->original.len <= TARGET_LEN_MAX && is_visible(hints->original, TARGET_LEN_MAX) &&
-	    url_read_parts(hints->original, &parts) == RESULT_OK &&
+	add_header_host(origins, hints->incoming.forwarded_host);
+	add_header_host(origins, hints->incoming.host);
+	if (hints->incoming.original_uri.len <= TARGET_LEN_MAX &&
+	    is_visible(hints->incoming.original_uri, TARGET_LEN_MAX) &&
+	    url_read_parts(hints->incoming.original_uri, &parts) == RESULT_OK &&
 	    is_visible(parts.host, HOST_LEN_MAX)) {
 		add_host(origins, parts.host);
 		add_port(origins, parts.port);
 	}
-	add_port(origins, first_of(hints->forwarded_port));
+	add_port(origins, first_of(hints->incoming.forwarded_port));
 	snprintf(origins->listen_port, sizeof origins->listen_port, "%u", hints->listen_port);
 	add_port(origins, slice_of(origins->listen_port));
 	add_port(origins, SLICE("8443"));
@@ -332,7 +334,8 @@ url_variants_add_paths(struct variants *variants, const struct url_parts *bases,
 {
 	struct buffer scratch = BUFFER_EMPTY;
 	struct slice own = base_count > 0 ? bases[0].path : SLICE("");
-	struct slice original = url_hints_target(hints), told = first_of(hints->forwarded_prefix);
+	struct slice original = url_hints_target(hints),
+		     told = first_of(hints->incoming.forwarded_prefix);
 	for (size_t i = 0; i < base_count; i++)
 		add_joined(variants, &scratch, bases[i].path, path,
 		    i == 0 ? VARIANT_AS_CAME : VARIANT_TOLD);

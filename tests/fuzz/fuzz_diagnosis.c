@@ -55,12 +55,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct verify_request request = {
 	    .is_get = slice_equal(fuzz_line(&input), SLICE("GET")), .target = fuzz_line(&input)};
 	struct slice signed_url = fuzz_line(&input);
-	struct diagnosis_hints hints = {.url = {.host = fuzz_optional(&input),
-					    .forwarded_proto = fuzz_optional(&input),
-					    .forwarded_host = fuzz_optional(&input),
-					    .forwarded_port = fuzz_optional(&input),
-					    .forwarded_prefix = fuzz_optional(&input),
-					    .original = fuzz_optional(&input),
+	struct diagnosis_hints hints = {.url = {.incoming.host = fuzz_optional(&input),
+					    .incoming.forwarded_proto = fuzz_optional(&input),
+					    .incoming.forwarded_host = fuzz_optional(&input),
+					    .incoming.forwarded_port = fuzz_optional(&input),
+					    .incoming.forwarded_prefix = fuzz_optional(&input),
+					    .incoming.original_uri = fuzz_optional(&input),
 					    .listen_port = 8080}};
 	request.account = fuzz_optional(&input);
 	request.body = fuzz_rest(&input);
@@ -80,7 +80,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			request.signature = slice_of(made);
 		}
 		check_request(with_url, &request, &hints);
-		if (url_base_derive(&derived, SLICE("http"), hints.url.host) == RESULT_OK)
+		if (url_base_derive(&derived, SLICE("http"), hints.url.incoming.host) == RESULT_OK)
 			request.base = &derived;
 		check_request(without_url, &request, &hints);
 	}

@@ -223,14 +223,14 @@ another_scheme_host_or_port_is_found(void **state)
 		.signed_url = "https://other.example.com" PATH,
 		.signed_form = FORM,
 		.target = PATH,
-		.hints = {.host = SLICE("other.example.com")},
+		.hints = {.incoming.host = SLICE("other.example.com")},
 		.cause = DIAGNOSIS_HOST,
 		.advice = {"[server] public_url = https://other.example.com"}},
 	    {.bases = {BASE},
 		.signed_url = "https://other.example.com" PATH,
 		.signed_form = FORM,
 		.target = PATH,
-		.hints = {.forwarded_host = SLICE("other.example.com, inner:80")},
+		.hints = {.incoming.forwarded_host = SLICE("other.example.com, inner:80")},
 		.cause = DIAGNOSIS_HOST},
 	    {.bases = {"https://CB.example.com"},
 		.signed_url = BASE PATH,
@@ -254,7 +254,7 @@ another_scheme_host_or_port_is_found(void **state)
 		.signed_url = "https://cb.example.com:9124" PATH,
 		.signed_form = FORM,
 		.target = PATH,
-		.hints = {.forwarded_port = SLICE("9124")},
+		.hints = {.incoming.forwarded_port = SLICE("9124")},
 		.cause = DIAGNOSIS_PORT},
 	    {.bases = {"https://cb.example.com:8443"},
 		.signed_url = "https://cb.example.com:443" PATH,
@@ -282,7 +282,7 @@ a_stripped_or_added_prefix_is_found(void **state)
 		.signed_url = BASE "/deep/edge" PATH QUERY,
 		.signed_form = FORM,
 		.target = PATH QUERY,
-		.hints = {.forwarded_prefix = SLICE("/deep/edge/")},
+		.hints = {.incoming.forwarded_prefix = SLICE("/deep/edge/")},
 		.cause = DIAGNOSIS_PREFIX_STRIPPED,
 		.advice = {"[server] public_url = https://cb.example.com/deep/edge",
 		    "the proxy strips /deep/edge"}},
@@ -290,14 +290,14 @@ a_stripped_or_added_prefix_is_found(void **state)
 		.signed_url = BASE "/edge" PATH QUERY,
 		.signed_form = FORM,
 		.target = PATH QUERY,
-		.hints = {.original = SLICE("/edge" PATH QUERY)},
+		.hints = {.incoming.original_uri = SLICE("/edge" PATH QUERY)},
 		.cause = DIAGNOSIS_PREFIX_STRIPPED,
 		.advice = {"[server] public_url = https://cb.example.com/edge"}},
 	    {.bases = {BASE},
 		.signed_url = BASE "/edge" PATH,
 		.signed_form = FORM,
 		.target = PATH,
-		.hints = {.original = SLICE("https://cb.example.com/edge" PATH)},
+		.hints = {.incoming.original_uri = SLICE("https://cb.example.com/edge" PATH)},
 		.cause = DIAGNOSIS_PREFIX_STRIPPED},
 	    {.bases = {BASE},
 		.signed_url = BASE "/hooks" PATH,
@@ -372,7 +372,7 @@ slashes_are_found(void **state)
 		.signed_url = BASE "/elsewhere/x",
 		.signed_form = FORM,
 		.target = PATH,
-		.hints = {.original = SLICE("/elsewhere/x")},
+		.hints = {.incoming.original_uri = SLICE("/elsewhere/x")},
 		.cause = DIAGNOSIS_PATH},
 	};
 	check_all(samples, COUNT_OF(samples));
@@ -452,7 +452,7 @@ another_spelling_of_the_query_is_found(void **state)
 	    .signed_url = BASE PATH "?b=x%20y&a=1",
 	    .signed_form = FORM,
 	    .target = PATH "?a=1&b=x+y",
-	    .hints = {.original = SLICE(PATH "?b=x%20y&a=1")},
+	    .hints = {.incoming.original_uri = SLICE(PATH "?b=x%20y&a=1")},
 	    .cause = DIAGNOSIS_QUERY_ENCODING,
 	    .causes = BIT(QUERY_ORDER)});
 }
@@ -466,7 +466,7 @@ a_lost_or_added_query_is_found(void **state)
 		.signed_url = BASE PATH QUERY,
 		.signed_form = FORM,
 		.target = PATH,
-		.hints = {.original = SLICE(PATH QUERY)},
+		.hints = {.incoming.original_uri = SLICE(PATH QUERY)},
 		.cause = DIAGNOSIS_QUERY_LOST,
 		.advice = {"was lost on the way"}},
 	    {.bases = {BASE},
@@ -752,7 +752,7 @@ several_causes_are_put_together(void **state)
 		.signed_url = "https://cb.example.com:8443/edge" PATH QUERY,
 		.signed_form = FORM,
 		.target = PATH QUERY,
-		.hints = {.forwarded_prefix = SLICE("/edge")},
+		.hints = {.incoming.forwarded_prefix = SLICE("/edge")},
 		.cause = DIAGNOSIS_PREFIX_STRIPPED,
 		.causes = BIT(PORT) | BIT(SCHEME),
 		.advice = {"[server] public_url = https://cb.example.com:8443/edge"}},
@@ -760,10 +760,10 @@ several_causes_are_put_together(void **state)
 		.signed_url = "https://cb.example.com:8443/edge" PATH QUERY,
 		.signed_form = FORM,
 		.target = PATH QUERY,
-		.hints = {.forwarded_prefix = SLICE("/edge"),
-		    .forwarded_proto = SLICE("https"),
-		    .forwarded_host = SLICE("cb.example.com"),
-		    .forwarded_port = SLICE("8443")},
+		.hints = {.incoming.forwarded_prefix = SLICE("/edge"),
+		    .incoming.forwarded_proto = SLICE("https"),
+		    .incoming.forwarded_host = SLICE("cb.example.com"),
+		    .incoming.forwarded_port = SLICE("8443")},
 		.cause = DIAGNOSIS_PREFIX_STRIPPED,
 		.causes = BIT(PORT) | BIT(SCHEME) | BIT(HOST),
 		.advice = {"[server] public_url = https://cb.example.com:8443/edge"}},
@@ -783,9 +783,9 @@ several_causes_are_put_together(void **state)
 		.signed_url = BASE PATH "/?b=1&a=x%20y",
 		.signed_form = FORM,
 		.target = PATH "?b=1&a=x+y",
-		.hints = {.original = SLICE(PATH "/?b=1&a=x%20y"),
-		    .forwarded_proto = SLICE("https"),
-		    .host = SLICE("cb.example.com")},
+		.hints = {.incoming.original_uri = SLICE(PATH "/?b=1&a=x%20y"),
+		    .incoming.forwarded_proto = SLICE("https"),
+		    .incoming.host = SLICE("cb.example.com")},
 		.cause = DIAGNOSIS_SCHEME,
 		.causes = BIT(TRAILING_SLASH) | BIT(QUERY_ENCODING)},
 	    {.bases = {BASE},
@@ -837,7 +837,7 @@ made_up_signatures_fit_nothing(void **state)
 	    .signature = {signature, SIGNATURE_TEXT_SIZE - 1},
 	    .account = SLICE(ACCOUNT)};
 	struct diagnosis_hints hints = {
-	    .url = {.host = SLICE("cb.example.com"), .listen_port = 8080}};
+	    .url = {.incoming.host = SLICE("cb.example.com"), .listen_port = 8080}};
 	int64_t start_us = clock_monotonic_us();
 	for (int i = 0; i < 10000; i++) {
 		make_signature(signature);
@@ -948,12 +948,12 @@ hostile_headers_do_no_harm(void **state)
 	    SLICE("a@b:1"), SLICE("https://\x01x:1/y")};
 	for (size_t i = 0; i < COUNT_OF(texts); i++)
 		diagnose_hostile((struct sample){.target = PATH QUERY,
-		    .hints = {.host = texts[i],
-			.forwarded_proto = texts[i],
-			.forwarded_host = texts[i],
-			.forwarded_port = texts[i],
-			.forwarded_prefix = texts[i],
-			.original = texts[i],
+		    .hints = {.incoming.host = texts[i],
+			.incoming.forwarded_proto = texts[i],
+			.incoming.forwarded_host = texts[i],
+			.incoming.forwarded_port = texts[i],
+			.incoming.forwarded_prefix = texts[i],
+			.incoming.original_uri = texts[i],
 			.listen_port = ~0u}});
 	buffer_done(&many);
 }

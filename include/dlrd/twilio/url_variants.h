@@ -6,21 +6,18 @@
 #ifndef DLRD_TWILIO_URL_VARIANTS_H
 #define DLRD_TWILIO_URL_VARIANTS_H
 
-#include "dlrd/twilio/url.h"
+#include "dlrd/twilio/incoming.h"
 #include "dlrd/twilio/variants.h"
 
 /* Headers that describe the URL to which the request was sent. Untrusted clients can forge all of
  * them: they are good for guessing, never for a decision. Any may be absent. Values that are not a
  * valid host, port or path are ignored; of a comma-separated list the first is used. */
 struct url_hints {
-	struct slice host;                                            /* Host */
-	struct slice forwarded_proto, forwarded_host, forwarded_port; /* X-Forwarded-... */
-	struct slice forwarded_prefix;                                /* X-Forwarded-Prefix */
-	struct slice original; /* X-Original-URI or X-Original-URL: the target before the proxy */
-	unsigned listen_port;  /* port on which the request arrived; 0: unknown */
+	struct incoming incoming; /* its Host, X-Forwarded- and X-Original-URI headers */
+	unsigned listen_port;     /* the port on which the request arrived; 0: unknown */
 };
 
-/* Returns the target in hints->original; absent if it has none. */
+/* Returns the target in hints->incoming.original_uri; absent if it has none. */
 struct slice url_hints_target(const struct url_hints *hints);
 
 /* Returns whether Twilio may write this scheme and port for a public URL: Twilio removes the port,
