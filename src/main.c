@@ -1,5 +1,5 @@
-/* main: the table of subcommands. Each is one file in cli/; design and reading order are in
- * README.md. */
+/* main: the table of commands. Each is a file in cli/, simulate/ or url/, or a row of
+ * query/table.h; docs/architecture.md has the reading order. */
 #define _DEFAULT_SOURCE
 #include "dlrd/base/sqlite_recovery.h"
 #include "dlrd/cli/cli.h"

@@ -7,14 +7,9 @@
 
 #include <stdlib.h>
 
-enum result
-receipts_open(sqlite3 *db, struct receipts **out_receipts)
+static int
+prepare(struct receipts *receipts)
 {
-	struct receipts *receipts = calloc(1, sizeof *receipts);
-	if (receipts == NULL)
-		return RESULT_NO_MEMORY;
-
-	receipts->db = db;
 	const struct {
 		const char *sql;
 		sqlite3_stmt **statement;
@@ -72,7 +67,19 @@ receipts_open(sqlite3 *db, struct receipts **out_receipts)
 	};
 	int code = SQLITE_OK;
 	for (size_t i = 0; code == SQLITE_OK && i < sizeof rows / sizeof rows[0]; i++)
-		code = sql_prepare(db, rows[i].sql, rows[i].statement);
+		code = sql_prepare(receipts->db, rows[i].sql, rows[i].statement);
+	return code;
+}
+
+enum result
+receipts_open(sqlite3 *db, struct receipts **out_receipts)
+{
+	struct receipts *receipts = calloc(1, sizeof *receipts);
+	if (receipts == NULL)
+		return RESULT_NO_MEMORY;
+
+	receipts->db = db;
+	int code = prepare(receipts);
 	if (code != SQLITE_OK) {
 		receipts_close(receipts);
 		return sql_result(code);

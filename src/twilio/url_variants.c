@@ -18,7 +18,7 @@ struct origins {
 	size_t port_count;
 	const struct url_parts *bases;
 	size_t base_count;
-	struct slice told_scheme, told_host, told_port; /* by the proxy */
+	struct slice forwarded_scheme, forwarded_host, forwarded_port;
 	char listen_port[12];
 	struct buffer lower; /* the bases' hosts in lower case */
 };
@@ -123,11 +123,11 @@ read_told(struct origins *origins, const struct url_hints *hints)
 	struct url_parts parts = {.secure = false};
 	bool named = read_host(hints->incoming.forwarded_host, &parts) ||
 		     read_host(hints->incoming.host, &parts);
-	origins->told_scheme = first_of(hints->incoming.forwarded_proto);
-	origins->told_host = named ? parts.host : SLICE_NONE;
-	origins->told_port = first_of(hints->incoming.forwarded_port);
-	if (origins->told_port.len == 0)
-		origins->told_port = parts.port;
+	origins->forwarded_scheme = first_of(hints->incoming.forwarded_proto);
+	origins->forwarded_host = named ? parts.host : SLICE_NONE;
+	origins->forwarded_port = first_of(hints->incoming.forwarded_port);
+	if (origins->forwarded_port.len == 0)
+		origins->forwarded_port = parts.port;
 }
 
 static void
@@ -184,9 +184,9 @@ weigh(const struct origins *origins, const struct url_parts *parts)
 		unsigned weight = VARIANT_DEVIATION * deviations;
 		least = weight < least ? weight : least;
 	}
-	bool told = slice_equal_nocase(origins->told_scheme, parts->scheme) &&
-		    slice_equal_nocase(origins->told_host, parts->host) &&
-		    (parts->port.ptr == NULL || slice_equal(parts->port, origins->told_port) ||
+	bool told = slice_equal_nocase(origins->forwarded_scheme, parts->scheme) &&
+		    slice_equal_nocase(origins->forwarded_host, parts->host) &&
+		    (parts->port.ptr == NULL || slice_equal(parts->port, origins->forwarded_port) ||
 			slice_equal(parts->port, standard_port(parts->secure)));
 	if (told && least > VARIANT_TOLD)
 		return VARIANT_TOLD;
