@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <microhttpd.h>
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,7 +26,9 @@ struct listener {
 	struct MHD_Daemon *daemon;
 	struct connections *connections;
 	struct streams *streams;
-	bool is_unix; /* no browser reaches it, whatever its Host */
+	bool is_unix; /* no browser reaches it, so its Host is not checked */
+	_Atomic bool is_starting;
+	char start_failure[256]; /* the last line that the library logged meanwhile */
 };
 
 struct api {
@@ -195,6 +199,18 @@ look_at_socket(struct listener *listener, int fd)
 	return RESULT_OK;
 }
 
+/* libmicrohttpd overwrites errno after a failed start, but logs the cause. While it runs it logs
+ * unreadable requests, with their bytes: those are ignored. */
+static void
+note_start_failure(void *context, const char *format, va_list arguments)
+{
+	struct listener *listener = context;
+
+	if (atomic_load(&listener->is_starting))
+		vsnprintf(
+		    listener->start_failure, sizeof listener->start_failure, format, arguments);
+}
+
 static enum result
 start_listener(struct api *api, size_t index)
 {
@@ -203,14 +219,32 @@ start_listener(struct api *api, size_t index)
 	if (streams_new(api->readers, api->workers, &listener->streams) != RESULT_OK ||
 	    connections_new(options->connections_max, &listener->connections) != RESULT_OK)
 		return RESULT_NO_MEMORY;
-	listener->daemon =
-	    MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL,
-		NULL, on_request, listener, MHD_OPTION_LISTEN_SOCKET, options->listen_fds[index],
-		MHD_OPTION_CONNECTION_LIMIT, options->connections_max,
-		MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_TIMEOUT_S, MHD_OPTION_URI_LOG_CALLBACK,
-		on_target, listener, MHD_OPTION_NOTIFY_COMPLETED, on_completed, listener,
-		MHD_OPTION_NOTIFY_CONNECTION, on_connection, listener, MHD_OPTION_END);
-	return listener->daemon == NULL ? RESULT_IO : RESULT_OK;
+
+	atomic_store(&listener->is_starting, true);
+	listener->daemon = MHD_start_daemon(
+	    MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL,
+	    NULL, on_request, listener, MHD_OPTION_EXTERNAL_LOGGER, note_start_failure, listener,
+	    MHD_OPTION_LISTEN_SOCKET, options->listen_fds[index], MHD_OPTION_CONNECTION_LIMIT,
+	    options->connections_max, MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_TIMEOUT_S,
+	    MHD_OPTION_URI_LOG_CALLBACK, on_target, listener, MHD_OPTION_NOTIFY_COMPLETED,
+	    on_completed, listener, MHD_OPTION_NOTIFY_CONNECTION, on_connection, listener,
+	    MHD_OPTION_END);
+	atomic_store(&listener->is_starting, false);
+	if (listener->daemon != NULL)
+		return RESULT_OK;
+
+	listener->start_failure[strcspn(listener->start_failure, "\n")] = '\0';
+	return RESULT_IO;
+}
+
+/* Returns the cause that the library has logged, of the listener that did not start. */
+static const char *
+start_failure_of(const struct api *api)
+{
+	for (size_t i = 0; i < api->options.listen_count; i++)
+		if (api->listeners[i].daemon == NULL && api->listeners[i].start_failure[0] != '\0')
+			return api->listeners[i].start_failure;
+	return "libmicrohttpd names no cause";
 }
 
 static enum result
@@ -248,13 +282,13 @@ start_parts(struct api *api, struct failure *failure)
 		    options->request_timeout_us, &api->exchanges);
 	for (size_t i = 0; result == RESULT_OK && i < options->listen_count; i++)
 		result = start_listener(api, i);
-	if (result != RESULT_OK)
-		failure_set(failure, result, "the api's listener does not start: %s%s",
-		    result == RESULT_IO ? strerror(errno) : result_text(result),
-		    result == RESULT_IO && errno == EAGAIN
-			? "; a thread is missing: raise TasksMax= of the unit, or ulimit -u"
-			: "");
-	return result;
+	if (result == RESULT_OK)
+		return RESULT_OK;
+
+	const char *why = result == RESULT_IO ? start_failure_of(api) : result_text(result);
+	bool needs_thread = strstr(why, "thread") != NULL;
+	return failure_set(failure, result, "the api's listener does not start: %s%s", why,
+	    needs_thread ? " Raise TasksMax= of the unit, or ulimit -u" : "");
 }
 
 enum result

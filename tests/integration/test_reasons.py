@@ -90,7 +90,8 @@ def test_too_few_threads_are_named_as_that(as_other_user, threads):
     log = daemon.log()
     assert daemon.process.returncode == 1
     assert "Bad file descriptor" not in log
-    assert "thread" in log and "Resource temporarily unavailable" in log
+    assert "thread" in log
+    assert "Resource temporarily unavailable" in log or "Raise TasksMax=" in log
 
 
 def ready(daemon):
