@@ -199,6 +199,9 @@ look_at_socket(struct listener *listener, int fd)
 	return RESULT_OK;
 }
 
+static void note_start_failure(void *context, const char *format, va_list arguments)
+    printf_like(2, 0);
+
 /* libmicrohttpd overwrites errno after a failed start, but logs the cause. While it runs it logs
  * unreadable requests, with their bytes: those are ignored. */
 static void
