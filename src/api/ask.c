@@ -1,5 +1,6 @@
 #include "ask.h"
 
+#include "campaigns.h"
 #include "dlrd/query/ask.h"
 #include "list.h"
 
@@ -9,7 +10,8 @@ static bool
 read_parameter(struct question *question, size_t index, struct query_values *values)
 {
 	const struct query_parameter *parameter = &question->row->parameters[index];
-	struct slice text = question_text(question, parameter->name);
+	bool in_path = parameter->kind == QUERY_CAMPAIGN;
+	struct slice text = in_path ? question->name : question_text(question, parameter->name);
 	int64_t number = 0;
 	size_t choice;
 	bool fine = true;
@@ -31,6 +33,7 @@ read_parameter(struct question *question, size_t index, struct query_values *val
 	case QUERY_SKIP: fine = list_place(question, parameter->name, INT32_MAX, &number); break;
 	case QUERY_TEXT:
 	case QUERY_TAG:
+	case QUERY_CAMPAIGN:
 	case QUERY_FORMAT:
 	case QUERY_LIMIT:
 	case QUERY_HOUR: break;
@@ -57,12 +60,26 @@ add_row(void *context, const struct report_row *row, int64_t place)
 	list_add(context, row, place);
 }
 
-/* Ends the page; behind the last row, with the members next to the list. */
+/* Begins the page; a list that is one page begins with the members next to it. */
+static enum result
+begin_page(struct list *list, const struct query_values *values)
+{
+	struct question *question = list->question;
+	struct json_t *object = list->whole && !question->csv ? json_new_object() : NULL;
+	enum result result = RESULT_OK;
+
+	if (object != NULL)
+		result = query_ask_beside(question->reader, question->row, values, object);
+	list_begin(list, object);
+	return result;
+}
+
+/* Ends the page; after the last row of several pages, with the members next to the list. */
 static void
 end_page(struct list *list, const struct query_values *values, enum result result)
 {
 	struct question *question = list->question;
-	if (question->csv) {
+	if (question->csv || list->whole) {
 		list_end(list, NULL, result);
 		return;
 	}
@@ -83,16 +100,20 @@ ask_query(struct question *question)
 	size_t limit = query_find_kind(row, QUERY_LIMIT);
 	struct query_values values;
 	struct list list = {.question = question,
-	    .report = &row->report,
+	    .report = query_http_report(row),
 	    .follows = query_follows(row),
-	    .whole = row->page_by == NULL};
+	    .whole = row->page_by == NULL && !query_has_kind(row, QUERY_SKIP)};
 	list.limit =
 	    list.follows ? (size_t)question->limit : question_limit(question, row->is_short);
 	if (!read_values(question, &values))
 		return;
+	if (query_has_kind(row, QUERY_CAMPAIGN) && !campaigns_check(question))
+		return;
 	if (limit < query_parameter_count(row))
 		query_set(row, &values, limit, SLICE_NONE, (int64_t)list_rows(&list));
 
-	list_begin(&list, NULL);
-	end_page(&list, &values, query_ask(question->reader, row, &values, add_row, &list));
+	enum result result = begin_page(&list, &values);
+	if (result == RESULT_OK)
+		result = query_ask(question->reader, row, &values, add_row, &list);
+	end_page(&list, &values, result);
 }

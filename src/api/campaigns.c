@@ -1,14 +1,12 @@
 #include "campaigns.h"
-#include "dlrd/api/report.h"
 
 #include "dlrd/query/ask.h"
-#include "list.h"
 
 struct found {
 	struct question *question;
 	bool shows; /* the first row is written as the answer */
 	size_t count;
-	int64_t id, failed;
+	int64_t id;
 };
 
 static void
@@ -27,11 +25,9 @@ note_campaign(void *context, const struct report_row *row, int64_t place)
 {
 	struct found *found = context;
 	const struct report *report = &query_find("/v1/campaigns")->report;
-	struct report_row copy = *row;
 	if (found->count++ > 0)
 		return;
 	found->id = place;
-	found->failed = report_cell(report, &copy, "failed")->number;
 	if (found->shows)
 		write_campaign(found->question, report, row);
 }
@@ -79,44 +75,16 @@ campaigns_find(struct question *question, int64_t *out_id)
 	return one;
 }
 
+bool
+campaigns_check(struct question *question)
+{
+	struct found found = {0};
+	return find_campaign(question, true, &found);
+}
+
 void
 campaigns_one(struct question *question)
 {
 	struct found found = {.shows = true};
 	find_campaign(question, true, &found);
-}
-
-/* --- its errors --- */
-
-struct adding {
-	struct list list;
-	int64_t failed; /* the campaign's failures in all */
-};
-
-static void
-add_error(void *context, const struct campaign_error_row *row)
-{
-	struct adding *adding = context;
-	struct report_row cells = report_error_row(row, adding->failed);
-	list_add(&adding->list, &cells, row->code);
-}
-
-void
-campaigns_errors(struct question *question)
-{
-	struct found found = {0};
-	if (!find_campaign(question, true, &found))
-		return;
-	struct adding adding = {
-	    .list = {.question = question, .report = &report_errors, .whole = true},
-	    .failed = found.failed};
-	const struct error_filter filter = report_error_filter(
-	    found.id, question_text(question, "variant"), question->from_us, question->to_us);
-
-	struct json_t *object = json_new_object();
-	json_put_text(object, "campaign", question->name);
-	json_put_int(object, "failed", found.failed);
-	list_begin(&adding.list, object);
-	list_end(&adding.list, NULL,
-	    store_read_campaign_errors(question->reader, &filter, add_error, &adding));
 }

@@ -1,6 +1,6 @@
-/* campaigns: answers about campaigns: the list of them, one of them, why its messages failed.
+/* campaigns: the campaign that a path names.
  *
- * Rows of the table in endpoints.c; what holds for all of them stands in question.h. */
+ * Functions answer as question.h describes. */
 #ifndef DLRD_API_CAMPAIGNS_H
 #define DLRD_API_CAMPAIGNS_H
 
@@ -9,12 +9,11 @@
 /* GET /v1/campaigns/{campaign}: workspace, variant, from, to. */
 void campaigns_one(struct question *question);
 
-/* GET /v1/campaigns/{campaign}/errors: workspace, variant, from, to; recent and previous as
- * report_error_filter says. */
-void campaigns_errors(struct question *question);
+/* Whether the path and the query's workspace name one campaign, of which there is something in the
+ * query's variant and time; false, with an answer, if they name none or several. */
+must_check bool campaigns_check(struct question *question);
 
-/* The one campaign that the path and the query's workspace name, whatever happened to it when.
- * false, with an answer, where there is none or are several. */
+/* The id of that campaign, in any variant and time. */
 must_check bool campaigns_find(struct question *question, int64_t *out_id);
 
 #endif

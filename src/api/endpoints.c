@@ -39,8 +39,6 @@ static const struct endpoint endpoints[] = {
     {"/metrics", upkeep_metrics, .quick = true},
     {"/v1/campaigns/{campaign}", campaigns_one, .needs_store = true,
 	.parameters = {"workspace", "variant", "from", "to", "format"}},
-    {"/v1/campaigns/{campaign}/errors", campaigns_errors, .needs_store = true,
-	.parameters = {"workspace", "variant", "from", "to", "format"}},
     {"/v1/campaigns/{campaign}/series", series_answer, .needs_store = true,
 	.parameters = {"workspace", "variant", "interval", "tz", "from", "to", "format"}},
     {"/v1/events", events_list, .needs_store = true,
@@ -218,7 +216,7 @@ next_parameter(const struct destination *route, size_t *index)
 		return *index < PARAMETERS_MAX ? route->endpoint->parameters[(*index)++] : NULL;
 	while (*index < query_parameter_count(route->query)) {
 		const struct query_parameter *parameter = &route->query->parameters[(*index)++];
-		if (!parameter->command_only)
+		if (!parameter->command_only && parameter->kind != QUERY_CAMPAIGN)
 			return parameter->name;
 	}
 	return NULL;

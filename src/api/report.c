@@ -5,18 +5,6 @@
 
 #include <string.h>
 
-#define ERROR_COLUMNS                                                                              \
-	{"code"}, {"name"}, {"kind"}, {"permanence"}, {"action"}, {"count"}, {"share"}, {"first"}, \
-	    {"last"}, {"recent"}, {"previous"}, {"trend"},                                         \
-	{                                                                                          \
-		"samples"                                                                          \
-	}
-
-const struct report report_errors = {"errors", 13, {ERROR_COLUMNS}};
-
-const struct report report_all_errors = {
-    "errors", 15, {{"workspace"}, {"campaign"}, ERROR_COLUMNS}};
-
 const struct report report_series = {"points", 13,
     {{"time"}, {"messages"}, {"sent"}, {"delivered"}, {"failed"}, {"read"}, {"replied"},
 	{"clicked"}, {"opted_out"}, {"pending"}, {"canceled"}, {"conflicts"},
@@ -84,14 +72,6 @@ time_cell(int64_t time_us)
 }
 
 static struct cell
-ratio(int64_t part, int64_t whole)
-{
-	if (whole == 0)
-		return (struct cell){.kind = CELL_NULL};
-	return (struct cell){.kind = CELL_REAL, .real = (double)part / (double)whole};
-}
-
-static struct cell
 boolean(bool value)
 {
 	return (struct cell){.kind = CELL_BOOL, .number = value};
@@ -121,41 +101,6 @@ report_point_row(int64_t time_us, const int64_t figures[FIGURE_COUNT])
 	*cell++ = integer(figures[FIGURE_CANCELED]);
 	*cell++ = integer(figures[FIGURE_CONFLICTS]);
 	*cell++ = integer(figures[FIGURE_CLICKED_MESSAGES]);
-	return out;
-}
-
-struct error_filter
-report_error_filter(int64_t campaign_id, struct slice variant, int64_t from_us, int64_t to_us)
-{
-	int64_t now_us = clock_wall_us();
-	bool bounded = from_us != 0 || to_us != 0;
-	return (struct error_filter){.campaign_id = campaign_id,
-	    .variant = variant,
-	    .from_us = from_us,
-	    .to_us = to_us,
-	    .recent_us = bounded ? from_us : now_us - CLOCK_DAY_US,
-	    .until_us = to_us != 0 ? to_us : now_us};
-}
-
-struct report_row
-report_error_row(const struct campaign_error_row *row, int64_t failed)
-{
-	struct cell samples = {.kind = CELL_LIST, .text = row->samples};
-	return (struct report_row){{code_cell(row->code), text(row->name), text(row->kind),
-	    text(row->permanence), text(row->action), integer(row->count),
-	    ratio(row->count, failed), time_cell(row->first_us), time_cell(row->last_us),
-	    integer(row->recent), integer(row->previous),
-	    ratio(row->recent - row->previous, row->previous), samples}};
-}
-
-struct report_row
-report_all_errors_row(struct slice workspace, struct slice campaign,
-    const struct campaign_error_row *row, int64_t failed)
-{
-	struct report_row out = {{text(workspace), text(campaign)}};
-	struct report_row cells = report_error_row(row, failed);
-	for (size_t i = 0; i < report_errors.count; i++)
-		out.cells[2 + i] = cells.cells[i];
 	return out;
 }
 

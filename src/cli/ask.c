@@ -2,6 +2,8 @@
  * row. */
 #include "ask.h"
 
+#include "by_campaign.h"
+
 #include <string.h>
 
 #define HELP_COLUMN 24
@@ -184,6 +186,9 @@ int
 ask_show(struct cli_query *query, const struct cli_command *command, const struct query *row,
     const struct query_values *values)
 {
+	if (query_has_kind(row, QUERY_CAMPAIGN))
+		return by_campaign_show(query, command, row, values);
+
 	size_t after = query_find_kind(row, QUERY_AFTER),
 	       choice = query_find_kind(row, QUERY_CHOICE);
 	size_t count = query_parameter_count(row);

@@ -30,6 +30,7 @@ value_of(const struct query_parameter *parameter, struct slice text, int64_t num
 {
 	switch (parameter->kind) {
 	case QUERY_TEXT: return text_value(STORE_TEXT, text);
+	case QUERY_CAMPAIGN:
 	case QUERY_TAG: return text_value(STORE_TAG, text);
 	case QUERY_CHOICE:
 		return text_value(STORE_TEXT, text.ptr == NULL ? slice_of(parameter->usual) : text);
@@ -58,6 +59,8 @@ query_set(const struct query *query, struct query_values *values, size_t index, 
 	values->items[index] = value_of(parameter, text, number);
 	if (parameter->kind == QUERY_AT)
 		values->past = number != 0;
+	if (parameter->kind == QUERY_CAMPAIGN)
+		values->one = text.ptr != NULL;
 }
 
 void
@@ -78,6 +81,12 @@ query_values(const struct query *query)
 	for (size_t i = 0; i < query_parameter_count(query); i++)
 		query_set(query, &values, i, SLICE_NONE, 0);
 	return values;
+}
+
+const struct report *
+query_report(const struct query *query, const struct query_values *values)
+{
+	return values->one && query->one.count > 0 ? &query->one : &query->report;
 }
 
 /* --- rows --- */
@@ -113,6 +122,7 @@ name_columns(const struct report *report, const char **out_names)
 
 struct asking {
 	const struct query *query;
+	const struct report *report;
 	query_row_fn on_row;
 	void *context;
 	int64_t skipped; /* rows before this one, if the list goes on by their number */
@@ -123,14 +133,14 @@ hand_out(void *context, const struct store_value *values)
 {
 	struct asking *asking = context;
 	const struct query *query = asking->query;
-	struct report_row row = row_of(&query->report, values);
+	struct report_row row = row_of(asking->report, values);
 	if (query->derive != NULL)
 		query->derive(query, &row);
 
 	asking->skipped++;
 	bool has_place = query->page_by != NULL;
 	asking->on_row(asking->context, &row,
-	    has_place ? values[query->report.count].number : asking->skipped);
+	    has_place ? values[asking->report->count].number : asking->skipped);
 }
 
 enum result
@@ -139,18 +149,20 @@ query_ask(struct store_reader *reader, const struct query *query, const struct q
 {
 	const char *names[STORE_COLUMNS_MAX];
 	size_t skip = query_find_kind(query, QUERY_SKIP), count = query_parameter_count(query);
-	struct asking asking = {.query = query, .on_row = on_row, .context = context};
+	const struct report *report = query_report(query, values);
+	struct asking asking = {
+	    .query = query, .report = report, .on_row = on_row, .context = context};
 	if (skip < count)
 		asking.skipped = values->items[skip].number;
-	name_columns(&query->report, names);
-	names[query->report.count] = query->page_by;
+	name_columns(report, names);
+	names[report->count] = query->page_by;
 
 	const struct store_question question = {
 	    .sql = values->past && query->sql_at != NULL ? query->sql_at : query->sql,
 	    .parameters = values->items,
 	    .parameter_count = count,
 	    .columns = names,
-	    .column_count = query->report.count + 1};
+	    .column_count = report->count + 1};
 	return store_ask(reader, &question, hand_out, &asking);
 }
 

@@ -160,8 +160,14 @@ static struct json_t *
 row_schema(const struct query *query)
 {
 	struct json_t *schema = object_schema(query->row_description);
-	add_columns(schema, &query->report);
+	add_columns(schema, query_http_report(query));
 	return schema;
+}
+
+static bool
+is_paged(const struct query *query)
+{
+	return query->page_by != NULL || query_has_kind(query, QUERY_SKIP);
 }
 
 static struct json_t *
@@ -184,7 +190,8 @@ list_schema(const struct query *query)
 	put_reference(list, "items", "schemas", query->row_schema);
 	add_member(schema, query->report.list_key, list);
 	add_columns(schema, &query->beside);
-	add_member(schema, "next", next_schema(query));
+	if (is_paged(query))
+		add_member(schema, "next", next_schema(query));
 	return schema;
 }
 
@@ -221,15 +228,16 @@ row_example(const struct report *report)
 static struct json_t *
 list_example(const struct query *query)
 {
-	struct report_row row = row_example(&query->report);
+	const struct report *report = query_http_report(query);
+	struct report_row row = row_example(report);
 	struct report_row beside = row_example(&query->beside);
 	struct json_t *example = json_new_object(), *list = json_new_array();
-	json_push(list, report_json(&query->report, &row));
+	json_push(list, report_json(report, &row));
 	json_put(example, query->report.list_key, list);
 	report_put(&query->beside, &beside, example);
 	if (query_follows(query))
 		json_put_int(example, "next", 1);
-	else
+	else if (is_paged(query))
 		json_put_null(example, "next");
 	return example;
 }
@@ -273,6 +281,7 @@ parameter_schema(const struct query_parameter *parameter)
 	case QUERY_AFTER:
 	case QUERY_BEFORE:
 	case QUERY_SKIP:
+	case QUERY_CAMPAIGN:
 	case QUERY_HOUR: break;
 	}
 	json_put_text(schema, "type", SLICE("string"));
@@ -298,7 +307,10 @@ push_parameter(struct json_t *array, const struct query_parameter *parameter)
 	}
 	struct json_t *object = json_new_object();
 	json_put_text(object, "name", slice_of(parameter->name));
-	json_put_text(object, "in", SLICE("query"));
+	bool in_path = parameter->kind == QUERY_CAMPAIGN;
+	json_put_text(object, "in", in_path ? SLICE("path") : SLICE("query"));
+	if (in_path)
+		json_put_bool(object, "required", true);
 	json_put_text(object, "description",
 	    slice_of(parameter->description != NULL ? parameter->description : parameter->help));
 	json_put(object, "schema", parameter_schema(parameter));
@@ -310,12 +322,15 @@ push_parameter(struct json_t *array, const struct query_parameter *parameter)
 static struct json_t *
 answer_of(const struct query *query)
 {
-	struct json_t *answer = json_new_object(), *headers = json_new_object();
+	struct json_t *answer = json_new_object();
 	struct json_t *content = json_new_object(), *json = json_new_object();
 	struct json_t *csv = json_new_object(), *text = json_new_object();
 	json_put_text(answer, "description", slice_of(query->answer));
-	put_reference(headers, "Link", "headers", "Link");
-	json_put(answer, "headers", headers);
+	if (is_paged(query)) {
+		struct json_t *headers = json_new_object();
+		put_reference(headers, "Link", "headers", "Link");
+		json_put(answer, "headers", headers);
+	}
 	put_reference(json, "schema", "schemas", query->list_schema);
 	json_put(json, "example", list_example(query));
 	json_put(content, "application/json", json);
@@ -331,12 +346,15 @@ responses_of(const struct query *query)
 {
 	static const struct {
 		const char *status, *name;
+		bool of_campaign;
 	} errors[] = {{"400", "BadRequest"}, {"401", "Unauthorised"}, {"403", "Forbidden"},
-	    {"500", "Internal"}, {"503", "Unavailable"}};
+	    {"404", "NotFound", true}, {"409", "Ambiguous", true}, {"500", "Internal"},
+	    {"503", "Unavailable"}};
 	struct json_t *responses = json_new_object();
 	json_put(responses, "200", answer_of(query));
 	for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++)
-		put_reference(responses, errors[i].status, "responses", errors[i].name);
+		if (!errors[i].of_campaign || query_has_kind(query, QUERY_CAMPAIGN))
+			put_reference(responses, errors[i].status, "responses", errors[i].name);
 	return responses;
 }
 

@@ -109,6 +109,117 @@ static const char campaigns_sql[] =
 			 "  AND c.last_us > 0 OR " ANY_FIGURE
 			 " ORDER BY c.id DESC LIMIT $6) g ORDER BY g.id DESC";
 
+/* --- errors of campaigns --- */
+
+/* The time that counts as recent: from..to if any of them is given, else the last 24 hours. */
+#define RECENT                                                                                \
+	"r AS (SELECT CASE WHEN $4 = 0 AND $5 = 9223372036854775807 THEN $7 - 24 ELSE $4 END" \
+	" AS since, CASE WHEN $5 = 9223372036854775807 THEN $7 + 1 ELSE $5 END AS until)"
+
+/* The campaigns, with all their failures. */
+#define FAILURES                                                                          \
+	"f AS (SELECT c.id, c.workspace, c.name, (SELECT coalesce(sum(h.failed), 0)"      \
+	" FROM tagset t JOIN campaign_hour h ON h.tagset_id = t.id"                       \
+	" WHERE t.campaign_id = c.id AND ($3 IS NULL OR t.variant = $3) AND h.hour >= $4" \
+	" AND h.hour < $5) AS failed FROM campaign c WHERE ($1 IS NULL OR c.name = $1)"   \
+	" AND ($2 IS NULL OR c.workspace = $2))"
+
+/* The latest failed messages of a campaign f under a code x. */
+#define SAMPLES                                                                             \
+	"(SELECT max(CASE WHEN s.place = 1 THEN s.sid END)"                                 \
+	" || coalesce(' ' || max(CASE WHEN s.place = 2 THEN s.sid END), '')"                \
+	" || coalesce(' ' || max(CASE WHEN s.place = 3 THEN s.sid END), '')"                \
+	" FROM (SELECT m.sid, row_number() OVER (ORDER BY m.failed_us DESC) AS place"       \
+	"  FROM tagset t JOIN message m ON m.id IN"                                         \
+	"   (SELECT l.id FROM message l WHERE l.tagset_id = t.id AND l.error_code = x.code" \
+	"    AND l.outcome = 2 ORDER BY l.failed_us DESC LIMIT 3)"                          \
+	"  WHERE t.campaign_id = f.id AND ($3 IS NULL OR t.variant = $3)) s)"
+
+#define FAILED_OF_HOURS(from, to) \
+	"sum(CASE WHEN e.hour >= " from " AND e.hour < " to " THEN e.failed ELSE 0 END)"
+#define TIME_OF_FAILURE(which)                                 \
+	"(SELECT " which "(m.failed_us) FROM message m"        \
+	" WHERE m.tagset_id = t.id AND m.error_code = e.code " \
+	"AND m.outcome = 2)"
+
+/* The times and the samples come from the ends of an index, one look-up each, not from all failed
+ * messages. */
+static const char errors_sql[] =
+    "WITH " RECENT ", " FAILURES " SELECT f.workspace AS workspace, f.name AS campaign,"
+    " CASE WHEN x.code >= 0 THEN x.code END AS code, k.name AS name, k.kind AS kind,"
+    " k.permanence AS permanence, k.action AS action, x.count AS count" RATIO("x.count", "f.failed",
+	"share") ", x.first AS first, x.last AS last, x.recent AS recent, x.previous AS "
+		 "previous" RATIO("(x.recent - x.previous)", "x.previous",
+		     "trend") ", " SAMPLES " AS samples FROM f JOIN (SELECT y.campaign_id, y.code, "
+					   "sum(y.n) AS count,"
+			      "  min(y.first) AS first, max(y.last) AS last, sum(y.recent) AS "
+			      "recent,"
+			      "  sum(y.previous) AS previous FROM (SELECT t.campaign_id, e.code AS "
+			      "code,"
+			      "  " FAILED_OF_HOURS("$4",
+				  "$5") " AS n,"
+					"  " FAILED_OF_HOURS("r.since",
+					    "r.until") " AS recent,"
+						       "  " FAILED_OF_HOURS("2 * r.since - r.until",
+							   "r.since") " AS previous,"
+								      "  " TIME_OF_FAILURE("min") " AS first, " TIME_OF_FAILURE(
+									  "max") " AS last"
+										 "  FROM f JOIN "
+										 "tagset t ON "
+										 "t.campaign_id = "
+										 "f.id"
+										 "  JOIN "
+										 "campaign_error e "
+										 "ON e.tagset_id = "
+										 "t.id CROSS JOIN r"
+										 "  WHERE ($3 IS "
+										 "NULL OR "
+										 "t.variant = $3)"
+										 "  GROUP BY "
+										 "t.campaign_id, "
+										 "t.id, e.code, "
+										 "r.since, "
+										 "r.until) y WHERE "
+										 "y.n > 0"
+										 "  GROUP BY "
+										 "y.campaign_id, "
+										 "y.code) x ON "
+										 "x.campaign_id = "
+										 "f.id"
+										 " LEFT JOIN "
+										 "error_catalogue "
+										 "k ON k.code = "
+										 "x.code"
+										 " ORDER BY f.id "
+										 "DESC, x.count "
+										 "DESC, x.code";
+
+static const char errors_beside_sql[] =
+    "WITH " FAILURES " SELECT min(name) AS campaign, sum(failed) AS failed FROM f";
+
+#define ERROR_COLUMNS                                                                          \
+	{"code", CELL_INT, .nullable = true, .shown = true,                                    \
+	    .description = "null: failures without a code."},                                  \
+	    {"name", CELL_TEXT, .nullable = true, .shown = true,                               \
+		.description =                                                                 \
+		    "null, as are the next three, for a code that is not in the catalogue."},  \
+	    {"kind", CELL_TEXT, .nullable = true, .shown = true},                              \
+	    {"permanence", CELL_TEXT, .nullable = true, .shown = true},                        \
+	    {"action", CELL_TEXT, .nullable = true, .shown = true},                            \
+	    {"count", CELL_INT, .counts = true, .shown = true},                                \
+	    {"share", CELL_REAL, .nullable = true, .shown = true,                              \
+		.description = "Of all that failed."},                                         \
+	    {"first", CELL_TIME, .nullable = true}, {"last", CELL_TIME, .nullable = true},     \
+	    {"recent", CELL_INT, .counts = true, .shown = true,                                \
+		.description = "Failures in from..to; without either, in the last 24 hours."}, \
+	    {"previous", CELL_INT, .counts = true,                                             \
+		.description = "Failures in as long a time before."},                          \
+	    {"trend", CELL_REAL, .nullable = true,                                             \
+		.description = "(recent - previous) / previous; null when previous is 0."},    \
+	{                                                                                      \
+		"samples", CELL_LIST, .description = "SIDs of the latest, at most 3."          \
+	}
+
 /* --- replies --- */
 
 /* From the replies to their events: there are few of them among all events. SQLite keeps the order
@@ -323,6 +434,34 @@ static const struct query queries[] = {
 	    .group_description =
 		"How long pending messages have been so, by the hour in which they were sent; a "
 		"message may be up to an hour older than its band says."}},
+    {.path = "/v1/campaigns/{campaign}/errors",
+	.command = "errors",
+	.summary = "why messages failed, by campaign",
+	.help = "Shows the error codes of a campaign's failed messages, the most frequent first, "
+		"with their kind, whether a later try could succeed, what to do, and how many of "
+		"them are recent: of the last 24 hours, or from T to T. --json and --csv add how "
+		"many there were in the same time before, the trend, and the latest messages. "
+		"Without --campaign, of all campaigns with failures, in one list.",
+	.operation = "getCampaignErrors",
+	.title = "Why messages of a campaign failed.",
+	.answer = "Why messages of a campaign failed, the most frequent code first.",
+	.list_schema = "CampaignErrors",
+	.row_schema = "CampaignError",
+	.row_description = "Failures under one code.",
+	.parameters = {{"campaign", QUERY_CAMPAIGN, .value = "C", .help = "only this campaign",
+			   .description = "The campaign's name, escaped as a segment of a path."},
+	    {"workspace", QUERY_TAG, .value = "W", .help = "only this workspace",
+		.description = "Only this workspace."},
+	    {"variant", QUERY_TAG, .value = "V", .help = "only messages of this variant",
+		.description = "Only this variant; empty is one, too."},
+	    FROM(QUERY_FROM_HOUR), TO(QUERY_TO_HOUR), FORMAT,
+	    {"hour", QUERY_HOUR, .command_only = true}},
+	.sql = errors_sql,
+	.report = {"errors", 15,
+	    {{"workspace", CELL_TEXT}, {"campaign", CELL_TEXT}, ERROR_COLUMNS}},
+	.one = {"errors", 13, {ERROR_COLUMNS}},
+	.beside_sql = errors_beside_sql,
+	.beside = {NULL, 2, {{"campaign", CELL_TEXT}, {"failed", CELL_INT, .counts = true}}}},
     {REPLIES,
 	.parameters = {CAMPAIGN, WORKSPACE,
 	    {"variant", QUERY_TAG, .value = "V", .help = "only answers to this variant",
@@ -596,6 +735,18 @@ query_find_kind(const struct query *query, enum query_kind kind)
 	while (i < count && query->parameters[i].kind != kind)
 		i++;
 	return i;
+}
+
+bool
+query_has_kind(const struct query *query, enum query_kind kind)
+{
+	return query_find_kind(query, kind) < query_parameter_count(query);
+}
+
+const struct report *
+query_http_report(const struct query *query)
+{
+	return query->one.count > 0 ? &query->one : &query->report;
 }
 
 bool

@@ -206,87 +206,6 @@ note_campaign(void *context, const struct campaign_row *row)
 	lines->sorted[lines->count++] = line.ptr;
 }
 
-static inline void
-note_error(void *context, const struct campaign_error_row *row)
-{
-	struct lines *lines = context;
-	struct buffer line = BUFFER_EMPTY;
-	buffer_appendf(&line, "  code %lld: %lld from %lld to %lld\n", (long long)row->code,
-	    (long long)row->count, (long long)(row->first_us - T0), (long long)(row->last_us - T0));
-	buffer_append_byte(&line, '\0');
-	lines->sorted[lines->count++] = line.ptr;
-}
-
-static inline int
-compare_lines(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Moves the lines noted so far into the text, in order of their bytes. */
-static inline void
-put_sorted(struct lines *lines)
-{
-	qsort(lines->sorted, lines->count, sizeof lines->sorted[0], compare_lines);
-	for (size_t i = 0; i < lines->count; i++) {
-		buffer_append(&lines->text, slice_of(lines->sorted[i]));
-		free(lines->sorted[i]);
-	}
-	lines->count = 0;
-}
-
-static inline void
-note_id(void *context, const struct campaign_row *row)
-{
-	*(int64_t *)context = row->id;
-}
-
-/* All campaigns with their figures and times, and each one's errors; for buffer_done. */
-static inline struct buffer
-whole_picture(const char *const *campaigns, size_t count)
-{
-	static struct lines lines;
-	struct store_reader *reader = open_reader();
-	struct campaign_filter all = {.limit = 0};
-	lines = (struct lines){.text = BUFFER_EMPTY};
-	assert_ok(read_campaigns(reader, &all, note_campaign, &lines));
-	put_sorted(&lines);
-	for (size_t i = 0; i < 2 * count; i++) {
-		struct campaign_filter filter = {.workspace = i % 2 ? SLICE("v") : SLICE("w"),
-		    .campaign = slice_of(campaigns[i / 2])};
-		int64_t id = 0; /* no campaign has it */
-		assert_ok(read_campaigns(reader, &filter, note_id, &id));
-		buffer_appendf(&lines.text, "errors of %.*s/%s\n", SLICE_ARG(filter.workspace),
-		    campaigns[i / 2]);
-		const struct error_filter errors = {.campaign_id = id};
-		assert_ok(store_read_campaign_errors(reader, &errors, note_error, &lines));
-		put_sorted(&lines);
-	}
-	store_reader_close(reader);
-	return lines.text;
-}
-
-/* The figures of one campaign, by order of enum figure, as text. */
-static inline void
-assert_figures(const char *campaign, const char *expected)
-{
-	static struct lines lines;
-	struct store_reader *reader = open_reader();
-	struct campaign_filter filter = {.campaign = slice_of(campaign)};
-	lines = (struct lines){.text = BUFFER_EMPTY};
-	assert_ok(read_campaigns(reader, &filter, note_campaign, &lines));
-	put_sorted(&lines);
-	struct slice text = buffer_slice(&lines.text);
-	slice_take(&text, ' ');
-	size_t len = 0;
-	for (int blanks = 0; len < text.len && blanks < FIGURE_COUNT; len++)
-		blanks += text.ptr[len] == ' ' || text.ptr[len] == '\n';
-	text.len = len == 0 ? 0 : len - 1;
-	assert_slice(text, expected);
-	buffer_done(&lines.text);
-	store_reader_close(reader);
-}
-
 struct given {
 	const char *name, *text;
 	int64_t number;
@@ -314,9 +233,87 @@ note_cells(struct buffer *out, const char *target, const struct report_row *row,
 		char name[32];
 		struct slice word = slice_take(&rest, ' ');
 		snprintf(name, sizeof name, "%.*s", SLICE_ARG(word));
-		report_cell_text(report_cell(&query_find(target)->report, &copy, name), out);
+		report_cell_text(
+		    report_cell(query_http_report(query_find(target)), &copy, name), out);
 		buffer_append_byte(out, rest.ptr == NULL ? '\n' : ' ');
 	}
+}
+
+#define ERRORS "/v1/campaigns/{campaign}/errors"
+
+static inline void
+note_error(void *context, const struct report_row *row, int64_t place)
+{
+	(void)place;
+	struct lines *lines = context;
+	struct buffer line = BUFFER_EMPTY;
+	buffer_append(&line, SLICE("  code "));
+	note_cells(&line, ERRORS, row, "code count first last");
+	buffer_append_byte(&line, '\0');
+	lines->sorted[lines->count++] = line.ptr;
+}
+
+static inline int
+compare_lines(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Moves the lines noted so far into the text, in order of their bytes. */
+static inline void
+put_sorted(struct lines *lines)
+{
+	qsort(lines->sorted, lines->count, sizeof lines->sorted[0], compare_lines);
+	for (size_t i = 0; i < lines->count; i++) {
+		buffer_append(&lines->text, slice_of(lines->sorted[i]));
+		free(lines->sorted[i]);
+	}
+	lines->count = 0;
+}
+
+/* All campaigns with their figures and times, and each one's errors; for buffer_done. */
+static inline struct buffer
+whole_picture(const char *const *campaigns, size_t count)
+{
+	static struct lines lines;
+	struct store_reader *reader = open_reader();
+	struct campaign_filter all = {.limit = 0};
+	lines = (struct lines){.text = BUFFER_EMPTY};
+	assert_ok(read_campaigns(reader, &all, note_campaign, &lines));
+	put_sorted(&lines);
+	for (size_t i = 0; i < 2 * count; i++) {
+		struct campaign_filter filter = {.workspace = i % 2 ? SLICE("v") : SLICE("w"),
+		    .campaign = slice_of(campaigns[i / 2])};
+		buffer_appendf(&lines.text, "errors of %.*s/%s\n", SLICE_ARG(filter.workspace),
+		    campaigns[i / 2]);
+		const struct given errors[] = {{"campaign", .text = campaigns[i / 2]},
+		    {"workspace", .text = i % 2 ? "v" : "w"}, {0}};
+		ask_given(reader, ERRORS, errors, note_error, &lines);
+		put_sorted(&lines);
+	}
+	store_reader_close(reader);
+	return lines.text;
+}
+
+/* The figures of one campaign, by order of enum figure, as text. */
+static inline void
+assert_figures(const char *campaign, const char *expected)
+{
+	static struct lines lines;
+	struct store_reader *reader = open_reader();
+	struct campaign_filter filter = {.campaign = slice_of(campaign)};
+	lines = (struct lines){.text = BUFFER_EMPTY};
+	assert_ok(read_campaigns(reader, &filter, note_campaign, &lines));
+	put_sorted(&lines);
+	struct slice text = buffer_slice(&lines.text);
+	slice_take(&text, ' ');
+	size_t len = 0;
+	for (int blanks = 0; len < text.len && blanks < FIGURE_COUNT; len++)
+		blanks += text.ptr[len] == ' ' || text.ptr[len] == '\n';
+	text.len = len == 0 ? 0 : len - 1;
+	assert_slice(text, expected);
+	buffer_done(&lines.text);
+	store_reader_close(reader);
 }
 
 static inline void

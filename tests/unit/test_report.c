@@ -163,36 +163,6 @@ a_campaign_has_its_fixed_members(void **state)
 }
 
 static void
-a_failure_has_its_share_and_a_missing_code_is_null(void **state)
-{
-	(void)state;
-	struct campaign_error_row error = {.code = 30005,
-	    .name = SLICE("n"),
-	    .count = 1,
-	    .first_us = T0,
-	    .last_us = T0,
-	    .recent = 1,
-	    .previous = 4,
-	    .samples = SLICE("SM1 SM2")};
-	struct report_row row = report_error_row(&error, 4);
-	assert_json(&report_errors, &row,
-	    "{\"code\":30005,\"name\":\"n\",\"kind\":null,\"permanence\":null,\"action\":null,"
-	    "\"count\":1,\"share\":0.25,\"first\":\"2026-11-20T14:05:22.000Z\","
-	    "\"last\":\"2026-11-20T14:05:22.000Z\",\"recent\":1,\"previous\":4,"
-	    "\"trend\":-0.75,\"samples\":[\"SM1\",\"SM2\"]}");
-	struct buffer out = BUFFER_EMPTY;
-	report_csv_row(&report_errors, &row, &out);
-	assert_contains(buffer_slice(&out), ",1,4,-0.7500,SM1 SM2\r\n");
-	buffer_done(&out);
-	error = (struct campaign_error_row){.code = -1, .count = 3};
-	row = report_error_row(&error, 3);
-	assert_json(&report_errors, &row,
-	    "{\"code\":null,\"name\":null,\"kind\":null,\"permanence\":null,\"action\":null,"
-	    "\"count\":3,\"share\":1.0,\"first\":null,\"last\":null,\"recent\":0,\"previous\":0,"
-	    "\"trend\":null,\"samples\":[]}");
-}
-
-static void
 an_event_shows_null_for_what_it_lacks(void **state)
 {
 	(void)state;
@@ -231,7 +201,7 @@ static void
 a_report_has_as_many_cells_as_columns(void **state)
 {
 	(void)state;
-	static const struct report *const reports[] = {&report_errors, &report_all_errors,
+	static const struct report *const reports[] = {
 	    &report_series, &report_events, &report_receipts, &report_scopes, &report_history};
 	for (size_t i = 0; i < COUNT_OF(reports); i++) {
 		assert_in_range(reports[i]->count, 1, REPORT_COLUMNS_MAX);
@@ -309,7 +279,6 @@ main(void)
 	    cmocka_unit_test(a_cell_is_utf8_without_controls),
 	    cmocka_unit_test(a_telephone_number_keeps_its_plus),
 	    cmocka_unit_test(a_campaign_has_its_fixed_members),
-	    cmocka_unit_test(a_failure_has_its_share_and_a_missing_code_is_null),
 	    cmocka_unit_test(an_event_shows_null_for_what_it_lacks),
 	    cmocka_unit_test(a_point_has_its_time_and_all_figures),
 	    cmocka_unit_test(a_report_has_as_many_cells_as_columns),

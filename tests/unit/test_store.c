@@ -760,13 +760,26 @@ a_campaign_without_a_fact_in_the_window_is_left_out(void **state)
 }
 
 static void
-note_code(void *context, const struct campaign_error_row *row)
+note_code(void *context, const struct report_row *row, int64_t place)
 {
-	struct buffer *text = context;
-	buffer_appendf(text, "%lld %.*s %lld %lld..%lld; ", (long long)row->code,
-	    SLICE_ARG(row->name), (long long)row->count, (long long)(row->first_us - T0),
-	    (long long)(row->last_us - T0));
-	assert_int_equal(row->name.ptr == NULL, row->code != 30005);
+	(void)place;
+	note_cells(context, ERRORS, row, "code name count share trend samples");
+	const struct report *report = query_http_report(query_find(ERRORS));
+	struct report_row copy = *row;
+	buffer_appendf(context, "%lld..%lld; ",
+	    (long long)(report_cell(report, &copy, "first")->number - T0),
+	    (long long)(report_cell(report, &copy, "last")->number - T0));
+}
+
+static void
+note_errors(struct buffer *text, int64_t from_us, int64_t to_us, const char *campaign)
+{
+	struct store_reader *reader = open_reader();
+	const struct given given[] = {{"campaign", .text = campaign}, {"from", .number = from_us},
+	    {"to", .number = to_us}, {0}};
+	buffer_clear(text);
+	ask_given(reader, ERRORS, given, note_code, text);
+	store_reader_close(reader);
 }
 
 static void
@@ -796,30 +809,20 @@ errors_of_a_campaign_are_told_by_code(void **state)
 	commit(store, &delivered, 1);
 	store_close(store);
 	struct buffer text = BUFFER_EMPTY;
-	struct store_reader *reader = open_reader();
-	assert_ok(store_read_campaign_errors(
-	    reader, &(struct error_filter){.campaign_id = 1}, note_code, &text));
-	assert_slice(buffer_slice(&text),
-	    "30005 Unknown destination handset 3 1..5; 39999  2 3..6; -1  1 4..4; ");
-	buffer_clear(&text);
-	/* all of them lie in the hour that begins at T0 */
-	assert_ok(store_read_campaign_errors(reader,
-	    &(struct error_filter){.campaign_id = 1, .from_us = T0, .to_us = T0 + CLOCK_HOUR_US},
-	    note_code, &text));
-	assert_slice(buffer_slice(&text),
-	    "30005 Unknown destination handset 3 1..5; 39999  2 3..6; -1  1 4..4; ");
-	buffer_clear(&text);
-	assert_ok(store_read_campaign_errors(reader,
-	    &(struct error_filter){.campaign_id = 1, .from_us = T0 + CLOCK_HOUR_US}, note_code,
-	    &text));
-	assert_ok(store_read_campaign_errors(
-	    reader, &(struct error_filter){.campaign_id = 1, .to_us = T0}, note_code, &text));
+	static const char all[] = "30005 Unknown destination handset 3 0.5000  SM4 SM1 SM0\n1..5; "
+				  "39999  2 0.3333  SM5 SM2\n3..6;   1 0.1667  SM3\n4..4; ";
+	note_errors(&text, 0, 0, "c");
+	assert_slice(buffer_slice(&text), all);
+	/* All of them are in the hour that begins at T0. */
+	note_errors(&text, T0, T0 + CLOCK_HOUR_US, "c");
+	assert_slice(buffer_slice(&text), all);
+	note_errors(&text, T0 + CLOCK_HOUR_US, 0, "c");
 	assert_slice(buffer_slice(&text), "");
-	assert_ok(store_read_campaign_errors(
-	    reader, &(struct error_filter){.campaign_id = 999}, note_code, &text));
+	note_errors(&text, 0, T0, "c");
+	assert_slice(buffer_slice(&text), "");
+	note_errors(&text, 0, 0, "nothing");
 	assert_slice(buffer_slice(&text), "");
 	buffer_done(&text);
-	store_reader_close(reader);
 }
 
 static void

@@ -7,22 +7,8 @@
 #include "dlrd/store/reader.h"
 #include "dlrd/twilio/signature_failures.h"
 
-extern const struct report report_errors, report_all_errors, report_series, report_events,
-    report_receipts, report_scopes, report_history, report_signature_failures, report_quarantine,
-    report_quarantined;
-
-/* What to ask for the errors of a campaign: recent counts the failures in from..to and previous
- * those in as long a time before. Without either (0), recent is of the last 24 hours; without
- * from_us it is all before to_us, without to_us it goes on until now. */
-struct error_filter report_error_filter(
-    int64_t campaign_id, struct slice variant, int64_t from_us, int64_t to_us);
-
-/* failed is the campaign's failures in all, for the share. */
-struct report_row report_error_row(const struct campaign_error_row *row, int64_t failed);
-
-/* The same behind its campaign's names, for the errors of several campaigns in one list. */
-struct report_row report_all_errors_row(struct slice workspace, struct slice campaign,
-    const struct campaign_error_row *row, int64_t failed);
+extern const struct report report_series, report_events, report_receipts, report_scopes,
+    report_history, report_signature_failures, report_quarantine, report_quarantined;
 
 /* The figures of an hour or a day that begins at time_us. */
 struct report_row report_point_row(int64_t time_us, const int64_t figures[FIGURE_COUNT]);

@@ -11,6 +11,7 @@
 struct query_values {
 	struct store_value items[QUERY_PARAMETERS_MAX]; /* one for each parameter of the row */
 	bool past;                                      /* a time is given for QUERY_AT */
+	bool one; /* of one campaign: the rows have the columns of query.one, if there are any */
 };
 
 /* The values with no parameter given. */
@@ -25,6 +26,9 @@ void query_set(const struct query *query, struct query_values *values, size_t in
 /* The same for the parameter called name; the row must have it. */
 void query_give(const struct query *query, struct query_values *values, const char *name,
     struct slice text, int64_t number);
+
+/* The columns of the rows that query_ask hands out for these values. */
+const struct report *query_report(const struct query *query, const struct query_values *values);
 
 /* place: the list goes on behind the row if it is given for the place parameter. */
 typedef void (*query_row_fn)(void *context, const struct report_row *row, int64_t place);

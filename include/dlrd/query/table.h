@@ -28,6 +28,8 @@ enum query_kind {
 	QUERY_BEFORE,    /* likewise, but page_by descends; the largest number if absent */
 	QUERY_SKIP,      /* the list goes on behind so many rows */
 	QUERY_HOUR,      /* never given: the hour since 1970 that it is now */
+	QUERY_CAMPAIGN,  /* HTTP: the path's {}, a campaign that must exist; NULL, in a command: all
+			  */
 };
 
 struct query_parameter {
@@ -61,9 +63,11 @@ struct query {
 	const char *sql_at;  /* in place of sql if the parameter of the kind QUERY_AT is given */
 	const char *page_by; /* the SQL's column with a row's place; NULL: the list is one page */
 	struct report report;
+	struct report one; /* in place of report if QUERY_CAMPAIGN is given; count 0: the same */
 	void (*derive)(const struct query *query, struct report_row *row); /* may be NULL */
 
-	/* Members next to the list: one row of its own SQL with the same parameters, or NULL. */
+	/* Members next to the list, before it if it is one page: one row of its own SQL with the
+	 * same parameters, or NULL. */
 	const char *beside_sql;
 	struct report beside;
 };
@@ -78,6 +82,12 @@ void query_add(const struct query *query);
 const struct query *query_find(const char *path);
 
 size_t query_parameter_count(const struct query *query);
+
+/* Whether the question has a parameter of that kind. */
+bool query_has_kind(const struct query *query, enum query_kind kind);
+
+/* The columns of its answers over HTTP. */
+const struct report *query_http_report(const struct query *query);
 
 /* The index of the first parameter of that kind; query_parameter_count if no parameter has it. */
 size_t query_find_kind(const struct query *query, enum query_kind kind);

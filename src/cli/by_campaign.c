@@ -1,0 +1,193 @@
+#include "by_campaign.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct slice *
+text_of(const struct query *row, struct report_row *cells, const char *column)
+{
+	return &report_cell(&row->report, cells, column)->text;
+}
+
+/* --- the campaigns with the name of the command line --- */
+
+struct found {
+	size_t count;
+	char *workspace; /* of the last one */
+};
+
+static void
+note_campaign(void *context, const struct report_row *cells, int64_t id)
+{
+	(void)id;
+	struct found *found = context;
+	struct report_row copy = *cells;
+	struct slice workspace = *text_of(query_find("/v1/campaigns"), &copy, "workspace");
+
+	free(found->workspace);
+	found->workspace = strndup(workspace.ptr, workspace.len);
+	found->count++;
+}
+
+/* Gives the list of campaigns the parameters that both questions have. */
+static enum result
+find_campaigns(struct cli_query *query, const struct query *row, const struct query_values *values,
+    struct found *found)
+{
+	const struct query *campaigns = query_find("/v1/campaigns");
+	struct query_values asked = query_values(campaigns);
+
+	for (size_t i = 0; i < query_parameter_count(campaigns); i++)
+		for (size_t k = 0; k < query_parameter_count(row); k++)
+			if (strcmp(campaigns->parameters[i].name, row->parameters[k].name) == 0)
+				asked.items[i] = values->items[k];
+	return query_ask(query->reader, campaigns, &asked, note_campaign, found);
+}
+
+/* --- a table: a part for each campaign --- */
+
+struct part {
+	char *workspace, *campaign;
+	struct output *output;
+};
+
+struct parts {
+	const struct query *row;
+	struct part *items;
+	size_t count;
+};
+
+static bool
+is_of(const struct part *part, struct slice workspace, struct slice campaign)
+{
+	return slice_equal(slice_of(part->workspace), workspace) &&
+	       slice_equal(slice_of(part->campaign), campaign);
+}
+
+static void
+begin_part(struct parts *parts, struct slice workspace, struct slice campaign)
+{
+	void *more = realloc(parts->items, (parts->count + 1) * sizeof *parts->items);
+	if (more == NULL)
+		abort();
+	parts->items = more;
+	parts->items[parts->count++] =
+	    (struct part){.workspace = strndup(workspace.ptr, workspace.len),
+		.campaign = strndup(campaign.ptr, campaign.len),
+		.output = output_new_shown(OUTPUT_TABLE, &parts->row->report, SLICE_NONE)};
+}
+
+static void
+add_to_part(void *context, const struct report_row *cells, int64_t place)
+{
+	(void)place;
+	struct parts *parts = context;
+	struct report_row copy = *cells;
+	struct slice workspace = *text_of(parts->row, &copy, "workspace");
+	struct slice campaign = *text_of(parts->row, &copy, "campaign");
+
+	if (parts->count == 0 || !is_of(&parts->items[parts->count - 1], workspace, campaign))
+		begin_part(parts, workspace, campaign);
+	output_add(parts->items[parts->count - 1].output, cells);
+}
+
+static enum result
+print_heading(struct cli_query *query, const struct query *row, const struct query_values *values,
+    const struct part *part)
+{
+	struct query_values of_part = *values;
+	struct json_t *object = json_new_object();
+	struct buffer text = BUFFER_EMPTY;
+	int64_t failed = 0;
+
+	query_give(row, &of_part, "campaign", slice_of(part->campaign), 0);
+	query_give(row, &of_part, "workspace", slice_of(part->workspace), 0);
+	enum result result = query_ask_beside(query->reader, row, &of_part, object);
+	json_int(json_get(object, "failed"), &failed);
+	buffer_append_visible(&text, slice_of(part->campaign));
+	printf("campaign %.*s: %lld failed\n", SLICE_ARG(buffer_slice(&text)), (long long)failed);
+	buffer_done(&text);
+	json_free(object);
+	return result;
+}
+
+static enum result
+show_table(struct cli_query *query, const struct query *row, const struct query_values *values,
+    const struct found *found, struct slice campaign)
+{
+	struct query_values all = *values;
+	struct parts parts = {.row = row};
+	all.one = false;
+	enum result result = query_ask(query->reader, row, &all, add_to_part, &parts);
+
+	if (parts.count == 0 && found->count == 1)
+		begin_part(&parts, slice_of(found->workspace), campaign);
+	for (size_t i = 0; i < parts.count; i++) {
+		struct part *part = &parts.items[i];
+		if (i > 0)
+			putchar('\n');
+		if (result == RESULT_OK)
+			result = print_heading(query, row, &all, part);
+		if (!output_finish(part->output, NULL) && result == RESULT_OK)
+			result = RESULT_IO;
+		free(part->workspace);
+		free(part->campaign);
+	}
+	free(parts.items);
+	return result;
+}
+
+/* --- JSON and CSV --- */
+
+static void
+add_row(void *context, const struct report_row *cells, int64_t place)
+{
+	(void)place;
+	output_add(context, cells);
+}
+
+static enum result
+show_list(struct cli_query *query, const struct query *row, const struct query_values *values,
+    const struct found *found)
+{
+	struct query_values asked = *values;
+	struct json_t *object = NULL;
+	enum result result = RESULT_OK;
+
+	asked.one = query->format == OUTPUT_JSON && found->count == 1;
+	if (asked.one) {
+		object = json_new_object();
+		json_put_text(object, "workspace", slice_of(found->workspace));
+		result = query_ask_beside(query->reader, row, &asked, object);
+	}
+	struct output *output = output_new(query->format, query_report(row, &asked), NULL);
+	if (result == RESULT_OK)
+		result = query_ask(query->reader, row, &asked, add_row, output);
+	bool written = output_finish(output, object);
+	return result == RESULT_OK && !written ? RESULT_IO : result;
+}
+
+int
+by_campaign_show(struct cli_query *query, const struct cli_command *command,
+    const struct query *row, const struct query_values *values)
+{
+	struct slice campaign = values->items[query_find_kind(row, QUERY_CAMPAIGN)].text;
+	struct found found = {0};
+	enum result result = RESULT_OK;
+
+	if (campaign.ptr != NULL)
+		result = find_campaigns(query, row, values, &found);
+	bool missing = result == RESULT_OK && campaign.ptr != NULL && found.count == 0;
+	if (result == RESULT_OK && !missing)
+		result = query->format == OUTPUT_TABLE
+			     ? show_table(query, row, values, &found, campaign)
+			     : show_list(query, row, values, &found);
+	free(found.workspace);
+	if (missing)
+		return cli_failure(command,
+		    "there is no campaign \"%.*s\", or nothing is known of it in that workspace, "
+		    "variant and time",
+		    SLICE_ARG(campaign));
+	return result == RESULT_OK ? CLI_OK : query_failure(query, command, result);
+}
