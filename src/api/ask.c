@@ -27,7 +27,10 @@ read_parameter(struct question *question, size_t index, struct query_values *val
 	case QUERY_FROM:
 	case QUERY_TO:
 	case QUERY_FROM_HOUR:
+	case QUERY_LOCAL_FROM:
+	case QUERY_LOCAL_TO:
 	case QUERY_TO_HOUR: fine = question_time(question, parameter->name, &number); break;
+	case QUERY_ZONE: fine = question_zone(question, parameter->name); break;
 	case QUERY_AFTER:
 	case QUERY_BEFORE: fine = list_place(question, parameter->name, INT64_MAX, &number); break;
 	case QUERY_SKIP: fine = list_place(question, parameter->name, INT32_MAX, &number); break;
@@ -69,7 +72,7 @@ begin_page(struct list *list, const struct query_values *values)
 	enum result result = RESULT_OK;
 
 	if (object != NULL)
-		result = query_ask_beside(question->reader, question->row, values, object);
+		result = query_ask_members(question->reader, question->row, values, object);
 	list_begin(list, object);
 	return result;
 }
@@ -85,7 +88,7 @@ end_page(struct list *list, const struct query_values *values, enum result resul
 	}
 	struct json_t *object = json_new_object();
 	if (result == RESULT_OK && !list->full)
-		result = query_ask_beside(question->reader, question->row, values, object);
+		result = query_ask_members(question->reader, question->row, values, object);
 	if (list->follows)
 		json_put_int(object, "next", question->progress.place);
 	else
@@ -103,13 +106,15 @@ ask_query(struct question *question)
 	    .report = query_http_report(row),
 	    .follows = query_follows(row),
 	    .whole = row->page_by == NULL && !query_has_kind(row, QUERY_SKIP)};
-	list.limit =
-	    list.follows ? (size_t)question->limit : question_limit(question, row->is_short);
+	bool is_limited = limit < query_parameter_count(row);
+	if (is_limited)
+		list.limit = list.follows ? (size_t)question->limit
+					  : question_limit(question, row->is_short);
 	if (!read_values(question, &values))
 		return;
 	if (query_has_kind(row, QUERY_CAMPAIGN) && !campaigns_check(question))
 		return;
-	if (limit < query_parameter_count(row))
+	if (is_limited)
 		query_set(row, &values, limit, SLICE_NONE, (int64_t)list_rows(&list));
 
 	enum result result = begin_page(&list, &values);

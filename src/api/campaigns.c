@@ -6,7 +6,6 @@ struct found {
 	struct question *question;
 	bool shows; /* the first row is written as the answer */
 	size_t count;
-	int64_t id;
 };
 
 static void
@@ -27,7 +26,7 @@ note_campaign(void *context, const struct report_row *row, int64_t place)
 	const struct report *report = &query_find("/v1/campaigns")->report;
 	if (found->count++ > 0)
 		return;
-	found->id = place;
+	(void)place;
 	if (found->shows)
 		write_campaign(found->question, report, row);
 }
@@ -66,20 +65,11 @@ find_campaign(struct question *question, bool narrowed, struct found *found)
 }
 
 bool
-campaigns_find(struct question *question, int64_t *out_id)
-{
-	struct found found = {0};
-	bool one = find_campaign(question, false, &found);
-	if (one)
-		*out_id = found.id;
-	return one;
-}
-
-bool
 campaigns_check(struct question *question)
 {
 	struct found found = {0};
-	return find_campaign(question, true, &found);
+	bool narrowed = query_has_kind(question->row, QUERY_FROM_HOUR);
+	return find_campaign(question, narrowed, &found);
 }
 
 void

@@ -9,11 +9,9 @@
 /* GET /v1/campaigns/{campaign}: workspace, variant, from, to. */
 void campaigns_one(struct question *question);
 
-/* Whether the path and the query's workspace name one campaign, of which there is something in the
- * query's variant and time; false, with an answer, if they name none or several. */
+/* Whether the path and the query's workspace name one campaign; false, with an answer, if they name
+ * none or several. If the question counts hours, the campaign needs a fact in the query's variant
+ * and time. */
 must_check bool campaigns_check(struct question *question);
-
-/* The id of that campaign, in any variant and time. */
-must_check bool campaigns_find(struct question *question, int64_t *out_id);
 
 #endif

@@ -8,7 +8,6 @@
 #include "dlrd/twilio/url.h"
 #include "event_stream.h"
 #include "events.h"
-#include "series.h"
 #include "upkeep.h"
 
 #include <stdarg.h>
@@ -39,11 +38,6 @@ static const struct endpoint endpoints[] = {
     {"/metrics", upkeep_metrics, .quick = true},
     {"/v1/campaigns/{campaign}", campaigns_one, .needs_store = true,
 	.parameters = {"workspace", "variant", "from", "to", "format"}},
-    {"/v1/campaigns/{campaign}/series", series_answer, .needs_store = true,
-	.parameters = {"workspace", "variant", "interval", "tz", "from", "to", "format"}},
-    {"/v1/events", events_list, .needs_store = true,
-	.parameters = {"after", "type", "campaign", "workspace", "variant", "from", "to", "format",
-	    "limit"}},
     {"/v1/events/stream", events_follow, .needs_store = true,
 	.parameters = {"after", "type", "campaign", "workspace", "variant"}},
     {"/v1/events/{seq}", events_one, .needs_store = true},

@@ -1,61 +1,31 @@
 #include "events.h"
-#include "dlrd/api/report.h"
 
 #include "dlrd/base/clock.h"
+#include "dlrd/query/events.h"
 #include "event_stream.h"
 #include "list.h"
 
 /* --- the feed --- */
 
 static void
-add_event(void *context, const struct event_row *row)
-{
-	struct report_row cells = report_event_row(row);
-	list_add(context, &cells, (int64_t)row->seq);
-}
-
-static void
 add_receipt(void *context, const struct event_row *row)
 {
-	struct report_row cells = report_receipt_row(row);
+	struct report_row cells = query_receipt_row(row);
 	list_add(context, &cells, (int64_t)row->seq);
 }
 
-/* The filters that the list and the stream share. */
+/* The filters of the stream. */
 static bool
 read_filter(struct question *question, struct event_filter *out_filter)
 {
 	size_t type;
-	if (!question_choice(question, "type",
-		"Sent|Delivered|Failed|Read|Replied|Clicked|Progress|Unrecognised", 0, &type))
+	if (!question_choice(question, "type", EVENT_TYPES, 0, &type))
 		return false;
 	*out_filter = (struct event_filter){.type = question_text(question, "type"),
 	    .campaign = question_text(question, "campaign"),
 	    .workspace = question_text(question, "workspace"),
 	    .variant = question_text(question, "variant")};
 	return true;
-}
-
-void
-events_list(struct question *question)
-{
-	struct event_filter filter;
-	int64_t after;
-	if (!list_place(question, "after", INT64_MAX, &after) || !read_filter(question, &filter))
-		return;
-	filter.after_seq = (uint64_t)after;
-	filter.from_us = question->from_us;
-	filter.to_us = question->to_us;
-	struct list list = {.question = question,
-	    .report = &report_events,
-	    .limit = (size_t)question->limit,
-	    .follows = true};
-	filter.limit = list_rows(&list);
-	list_begin(&list, NULL);
-	enum result result = store_read_events(question->reader, &filter, add_event, &list);
-	struct json_t *object = json_new_object();
-	json_put_int(object, "next", question->progress.place);
-	list_end(&list, object, result);
 }
 
 /* Where the stream begins: a client that comes back says in a header what it saw last. */
@@ -106,8 +76,8 @@ write_found(void *context, const struct event_row *row)
 	struct buffer *body = &found->question->answer.body;
 	if (row->seq != found->seq)
 		return;
-	struct report_row cells = report_receipt_row(row);
-	struct json_t *object = report_json(&report_receipts, &cells);
+	struct report_row cells = query_receipt_row(row);
+	struct json_t *object = report_json(&query_receipts, &cells);
 	if (json_write(object, body) != RESULT_OK)
 		body->failed = true;
 	json_free(object);
@@ -177,7 +147,7 @@ void
 events_message(struct question *question)
 {
 	struct json_t *object = json_new_object();
-	struct list list = {.question = question, .report = &report_receipts};
+	struct list list = {.question = question, .report = &query_receipts};
 	const struct event_filter filter = {.message = question->name,
 	    .after_seq = (uint64_t)question->progress.place,
 	    .limit = list_rows(&list)};

@@ -1,10 +1,13 @@
 #include "dlrd/api/question.h"
 
 #include "dlrd/base/clock.h"
+#include "dlrd/base/time_zone.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#define ZONE_SHOWN_MAX 64 /* bytes of a name in an error */
 
 void
 question_free(struct question *question)
@@ -79,6 +82,27 @@ question_time(struct question *question, const char *name, int64_t *out_us)
 	/* To the store 0 is no time at all; nothing has happened in that microsecond. */
 	*out_us = text.ptr != NULL && time_us == 0 ? -1 : time_us;
 	return true;
+}
+
+bool
+question_zone(struct question *question, const char *name)
+{
+	struct slice text = question_text(question, name);
+	struct time_zone *zone = NULL;
+	struct failure failure;
+	if (text.ptr == NULL)
+		return true;
+
+	enum result result = time_zone_open(text, &zone, &failure);
+	time_zone_close(zone);
+	if (result == RESULT_NO_MEMORY || result == RESULT_IO)
+		return question_refuse(question, 503, "%s: %s", name, failure.text);
+	if (result == RESULT_OK)
+		return true;
+	return question_refuse(question, 400,
+	    "%s must be UTC, an offset like +05:30 (in a URL, a plus sign is written %%2B) or a "
+	    "name like Europe/Berlin, not \"%.*s\"",
+	    name, (int)(text.len < ZONE_SHOWN_MAX ? text.len : ZONE_SHOWN_MAX), text.ptr);
 }
 
 /* "a, b or c". */

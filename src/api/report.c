@@ -5,25 +5,6 @@
 
 #include <string.h>
 
-const struct report report_series = {"points", 13,
-    {{"time"}, {"messages"}, {"sent"}, {"delivered"}, {"failed"}, {"read"}, {"replied"},
-	{"clicked"}, {"opted_out"}, {"pending"}, {"canceled"}, {"conflicts"},
-	{"clicked_messages"}}};
-
-#define EVENT_COLUMNS                                                                         \
-	{"seq"}, {"time"}, {"type"}, {"workspace"}, {"campaign"}, {"variant"}, {"account"},   \
-	    {"message"}, {"status"}, {"error_code"}, {"from"}, {"to"}, {"service"}, {"body"}, \
-	{                                                                                     \
-		"keyword"                                                                     \
-	}
-
-const struct report report_events = {"events", 15, {EVENT_COLUMNS}};
-
-const struct report report_receipts = {"receipts", 28,
-    {EVENT_COLUMNS, {"done_date"}, {"parameters"}, {"raw_query"}, {"raw_body"}, {"stream"},
-	{"link"}, {"occurred"}, {"near_miss"}, {"consent"}, {"cause"}, {"rule"}, {"candidates"},
-	{"answers"}}};
-
 const struct report report_scopes = {
     "scopes", 5, {{"scope"}, {"state"}, {"since"}, {"cause"}, {"message"}}};
 
@@ -60,12 +41,6 @@ integer(int64_t value)
 }
 
 static struct cell
-code_cell(int64_t code)
-{
-	return code < 0 ? (struct cell){.kind = CELL_NULL} : integer(code);
-}
-
-static struct cell
 time_cell(int64_t time_us)
 {
 	return (struct cell){.kind = time_us == 0 ? CELL_NULL : CELL_TIME, .number = time_us};
@@ -75,75 +50,6 @@ static struct cell
 boolean(bool value)
 {
 	return (struct cell){.kind = CELL_BOOL, .number = value};
-}
-
-/* --- figures --- */
-
-/* The figures that every row has, in the order of the columns. */
-static const enum figure first_figures[] = {FIGURE_MESSAGES, FIGURE_SENT, FIGURE_DELIVERED,
-    FIGURE_FAILED, FIGURE_READ, FIGURE_REPLIED, FIGURE_CLICKED, FIGURE_OPTED_OUT, FIGURE_PENDING};
-
-#define FIRST_FIGURES (sizeof first_figures / sizeof first_figures[0])
-
-static struct cell *
-put_first_figures(struct cell *cell, const int64_t figures[FIGURE_COUNT])
-{
-	for (size_t i = 0; i < FIRST_FIGURES; i++)
-		*cell++ = integer(figures[first_figures[i]]);
-	return cell;
-}
-
-struct report_row
-report_point_row(int64_t time_us, const int64_t figures[FIGURE_COUNT])
-{
-	struct report_row out = {{{.kind = CELL_TIME, .number = time_us}}};
-	struct cell *cell = put_first_figures(&out.cells[1], figures);
-	*cell++ = integer(figures[FIGURE_CANCELED]);
-	*cell++ = integer(figures[FIGURE_CONFLICTS]);
-	*cell++ = integer(figures[FIGURE_CLICKED_MESSAGES]);
-	return out;
-}
-
-/* --- events --- */
-
-struct report_row
-report_event_row(const struct event_row *row)
-{
-	const struct event *event = &row->event;
-	return (struct report_row){{integer((int64_t)row->seq), time_cell(event->time_us),
-	    text(event_type_name(event->type)), text(event->workspace), text(event->campaign),
-	    text(event->variant), text(event->account), text(event->message),
-	    text(event->status_text), code_cell(event->error_code), text(event->from),
-	    text(event->to), text(event->service), text(event->body), text(event->keyword)}};
-}
-
-/* Only a reply has any. */
-static struct cell
-candidates(const struct event_row *row)
-{
-	return row->rule.ptr == NULL ? (struct cell){.kind = CELL_NULL} : integer(row->candidates);
-}
-
-struct report_row
-report_receipt_row(const struct event_row *row)
-{
-	const struct event *event = &row->event;
-	struct report_row out = report_event_row(row);
-	struct cell *cell = &out.cells[report_events.count];
-	*cell++ = text(event->done_date);
-	*cell++ = text(event->extra);
-	*cell++ = text(event->raw_query);
-	*cell++ = text(event->raw_body);
-	*cell++ = boolean(event->stream);
-	*cell++ = text(event->link);
-	*cell++ = text(event->occurred);
-	*cell++ = text(event->near_miss);
-	*cell++ = text(consent_name(event->consent));
-	*cell++ = text(event->cause);
-	*cell++ = text(row->rule);
-	*cell++ = candidates(row);
-	*cell++ = text(row->answers);
-	return out;
 }
 
 /* --- the opt-out ledger --- */

@@ -1,5 +1,8 @@
 #include "by_campaign.h"
 
+#include "ask.h"
+#include "dlrd/query/table.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,17 +33,26 @@ note_campaign(void *context, const struct report_row *cells, int64_t id)
 	found->count++;
 }
 
-/* Gives the list of campaigns the parameters that both questions have. */
+static bool
+is_name(const char *parameter)
+{
+	return strcmp(parameter, "campaign") == 0 || strcmp(parameter, "workspace") == 0;
+}
+
+/* Asks for the campaigns with the parameters that both questions have: of hours, or of names alone
+ * if the question does not count hours. */
 static enum result
 find_campaigns(struct cli_query *query, const struct query *row, const struct query_values *values,
     struct found *found)
 {
 	const struct query *campaigns = query_find("/v1/campaigns");
 	struct query_values asked = query_values(campaigns);
+	bool by_hours = query_has_kind(row, QUERY_FROM_HOUR);
 
 	for (size_t i = 0; i < query_parameter_count(campaigns); i++)
 		for (size_t k = 0; k < query_parameter_count(row); k++)
-			if (strcmp(campaigns->parameters[i].name, row->parameters[k].name) == 0)
+			if (strcmp(campaigns->parameters[i].name, row->parameters[k].name) == 0 &&
+			    (by_hours || is_name(campaigns->parameters[i].name)))
 				asked.items[i] = values->items[k];
 	return query_ask(query->reader, campaigns, &asked, note_campaign, found);
 }
@@ -103,7 +115,7 @@ print_heading(struct cli_query *query, const struct query *row, const struct que
 
 	query_give(row, &of_part, "campaign", slice_of(part->campaign), 0);
 	query_give(row, &of_part, "workspace", slice_of(part->workspace), 0);
-	enum result result = query_ask_beside(query->reader, row, &of_part, object);
+	enum result result = query_ask_members(query->reader, row, &of_part, object);
 	json_int(json_get(object, "failed"), &failed);
 	buffer_append_visible(&text, slice_of(part->campaign));
 	printf("campaign %.*s: %lld failed\n", SLICE_ARG(buffer_slice(&text)), (long long)failed);
@@ -159,7 +171,7 @@ show_list(struct cli_query *query, const struct query *row, const struct query_v
 	if (asked.one) {
 		object = json_new_object();
 		json_put_text(object, "workspace", slice_of(found->workspace));
-		result = query_ask_beside(query->reader, row, &asked, object);
+		result = query_ask_members(query->reader, row, &asked, object);
 	}
 	struct output *output = output_new(query->format, query_report(row, &asked), NULL);
 	if (result == RESULT_OK)
@@ -179,15 +191,21 @@ by_campaign_show(struct cli_query *query, const struct cli_command *command,
 	if (campaign.ptr != NULL)
 		result = find_campaigns(query, row, values, &found);
 	bool missing = result == RESULT_OK && campaign.ptr != NULL && found.count == 0;
-	if (result == RESULT_OK && !missing)
+	bool of_one = row->one.count == 0; /* its answers are of one campaign only */
+	if (result == RESULT_OK && !missing && !of_one)
 		result = query->format == OUTPUT_TABLE
 			     ? show_table(query, row, values, &found, campaign)
 			     : show_list(query, row, values, &found);
 	free(found.workspace);
 	if (missing)
 		return cli_failure(command,
-		    "there is no campaign \"%.*s\", or nothing is known of it in that workspace, "
-		    "variant and time",
+		    "there is no campaign \"%.*s\", or there is nothing of it in that workspace%s",
+		    SLICE_ARG(campaign), of_one ? "" : ", variant and time");
+	if (result != RESULT_OK)
+		return query_failure(query, command, result);
+	if (of_one && found.count > 1)
+		return cli_failure(command,
+		    "%zu workspaces have a campaign \"%.*s\"; add --workspace", found.count,
 		    SLICE_ARG(campaign));
-	return result == RESULT_OK ? CLI_OK : query_failure(query, command, result);
+	return of_one ? ask_show(query, command, row, values) : CLI_OK;
 }

@@ -1,4 +1,5 @@
-#include "dlrd/api/report.h"
+#include "dlrd/query/events.h"
+#include "dlrd/store/reader.h"
 #include "query.h"
 
 #include "dlrd/base/clock.h"
@@ -75,7 +76,7 @@ static void
 add_receipt(void *context, const struct event_row *row)
 {
 	struct adding *adding = context;
-	struct report_row cells = report_receipt_row(row);
+	struct report_row cells = query_receipt_row(row);
 	output_add(adding->output, &cells);
 	adding->count++;
 	if (adding->facts.format != OUTPUT_TABLE)
@@ -96,7 +97,7 @@ static int
 show(struct cli_query *query, const struct cli_command *command, const char *sid)
 {
 	struct adding adding = {.facts = {.format = query->format},
-	    .output = output_new(query->format, &report_receipts, table_columns)};
+	    .output = output_new(query->format, &query_receipts, table_columns)};
 	const struct event_filter filter = {.message = slice_of(sid)};
 	if (query->format == OUTPUT_JSON)
 		adding.facts.object = json_new_object();

@@ -1,5 +1,7 @@
 #include "query.h"
 
+#include "dlrd/base/time_zone.h"
+
 #include "dlrd/base/clock.h"
 
 bool
@@ -62,6 +64,23 @@ query_times(const struct cli_command *command, const char *from, const char *to,
 {
 	return query_time(command, "from", from, out_from_us) &&
 	       query_time(command, "to", to, out_to_us);
+}
+
+bool
+query_zone(const struct cli_command *command, const char *option, const char *text)
+{
+	struct time_zone *zone = NULL;
+	struct failure failure;
+	enum result result = RESULT_OK;
+
+	if (text != NULL)
+		result = time_zone_open(slice_of(text), &zone, &failure);
+	time_zone_close(zone);
+	if (result != RESULT_OK)
+		cli_usage_error(command,
+		    "--%s takes UTC, an offset like +05:30 or a name like Europe/Berlin: %s",
+		    option, failure.text);
+	return result == RESULT_OK;
 }
 
 bool

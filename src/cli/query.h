@@ -52,6 +52,9 @@ bool query_time(
 bool query_times(const struct cli_command *command, const char *from, const char *to,
     int64_t *out_from_us, int64_t *out_to_us);
 
+/* Whether text names a time zone; reports an error if it does not. NULL is fine. */
+bool query_zone(const struct cli_command *command, const char *option, const char *text);
+
 /* Whether text is one of the words, separated by "|"; says which would be right where it is not.
  * NULL, for an option that was not given, is fine. */
 bool query_word(

@@ -25,6 +25,17 @@ hour_of(int64_t time_us)
 	return time_us % CLOCK_HOUR_US < 0 ? hour - 1 : hour;
 }
 
+/* A time with its text, which shows whether it is a day. Readers of parameters move 1970-01-01 by a
+ * microsecond, since 0 is no time to them. */
+static struct store_value
+local_value(struct slice text, int64_t time_us)
+{
+	if (text.ptr == NULL)
+		return (struct store_value){.kind = STORE_NULL};
+	return (struct store_value){
+	    .kind = STORE_INT, .text = text, .number = time_us == -1 ? 0 : time_us};
+}
+
 static struct store_value
 value_of(const struct query_parameter *parameter, struct slice text, int64_t number)
 {
@@ -32,6 +43,9 @@ value_of(const struct query_parameter *parameter, struct slice text, int64_t num
 	case QUERY_TEXT: return text_value(STORE_TEXT, text);
 	case QUERY_CAMPAIGN:
 	case QUERY_TAG: return text_value(STORE_TAG, text);
+	case QUERY_LOCAL_FROM:
+	case QUERY_LOCAL_TO: return local_value(text, number);
+	case QUERY_ZONE:
 	case QUERY_CHOICE:
 		return text_value(STORE_TEXT, text.ptr == NULL ? slice_of(parameter->usual) : text);
 	case QUERY_FORMAT: return (struct store_value){.kind = STORE_NULL};
@@ -148,6 +162,9 @@ query_ask(struct store_reader *reader, const struct query *query, const struct q
     query_row_fn on_row, void *context)
 {
 	const char *names[STORE_COLUMNS_MAX];
+	if (query->source != NULL)
+		return query->source(reader, query, values, on_row, context);
+
 	size_t skip = query_find_kind(query, QUERY_SKIP), count = query_parameter_count(query);
 	const struct report *report = query_report(query, values);
 	struct asking asking = {
@@ -166,33 +183,35 @@ query_ask(struct store_reader *reader, const struct query *query, const struct q
 	return store_ask(reader, &question, hand_out, &asking);
 }
 
-struct beside {
+struct adding_members {
 	const struct report *report;
 	struct json_t *object;
 };
 
 static void
-put_beside(void *context, const struct store_value *values)
+put_members(void *context, const struct store_value *values)
 {
-	struct beside *beside = context;
-	struct report_row row = row_of(beside->report, values);
-	report_put(beside->report, &row, beside->object);
+	struct adding_members *members = context;
+	struct report_row row = row_of(members->report, values);
+	report_put(members->report, &row, members->object);
 }
 
 enum result
-query_ask_beside(struct store_reader *reader, const struct query *query,
+query_ask_members(struct store_reader *reader, const struct query *query,
     const struct query_values *values, struct json_t *object)
 {
 	const char *names[STORE_COLUMNS_MAX];
-	struct beside beside = {.report = &query->beside, .object = object};
-	if (query->beside_sql == NULL)
+	struct adding_members members = {.report = &query->members, .object = object};
+	if (query->members_source != NULL)
+		return query->members_source(reader, query, values, object);
+	if (query->members_sql == NULL)
 		return RESULT_OK;
-	name_columns(&query->beside, names);
+	name_columns(&query->members, names);
 
-	const struct store_question question = {.sql = query->beside_sql,
+	const struct store_question question = {.sql = query->members_sql,
 	    .parameters = values->items,
 	    .parameter_count = query_parameter_count(query),
 	    .columns = names,
-	    .column_count = query->beside.count};
-	return store_ask(reader, &question, put_beside, &beside);
+	    .column_count = query->members.count};
+	return store_ask(reader, &question, put_members, &members);
 }

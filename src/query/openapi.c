@@ -188,10 +188,14 @@ list_schema(const struct query *query)
 	struct json_t *schema = object_schema(query->answer), *list = json_new_object();
 	json_put_text(list, "type", SLICE("array"));
 	put_reference(list, "items", "schemas", query->row_schema);
+	/* The order is that of the answer. */
+	if (!is_paged(query))
+		add_columns(schema, &query->members);
 	add_member(schema, query->report.list_key, list);
-	add_columns(schema, &query->beside);
-	if (is_paged(query))
-		add_member(schema, "next", next_schema(query));
+	if (!is_paged(query))
+		return schema;
+	add_columns(schema, &query->members);
+	add_member(schema, "next", next_schema(query));
 	return schema;
 }
 
@@ -230,11 +234,14 @@ list_example(const struct query *query)
 {
 	const struct report *report = query_http_report(query);
 	struct report_row row = row_example(report);
-	struct report_row beside = row_example(&query->beside);
+	struct report_row members = row_example(&query->members);
 	struct json_t *example = json_new_object(), *list = json_new_array();
 	json_push(list, report_json(report, &row));
+	if (!is_paged(query))
+		report_put(&query->members, &members, example);
 	json_put(example, query->report.list_key, list);
-	report_put(&query->beside, &beside, example);
+	if (is_paged(query))
+		report_put(&query->members, &members, example);
 	if (query_follows(query))
 		json_put_int(example, "next", 1);
 	else if (is_paged(query))
@@ -273,6 +280,8 @@ parameter_schema(const struct query_parameter *parameter)
 	case QUERY_FROM:
 	case QUERY_TO:
 	case QUERY_FROM_HOUR:
+	case QUERY_LOCAL_FROM:
+	case QUERY_LOCAL_TO:
 	case QUERY_TO_HOUR: json_free(schema); return time_schema();
 	case QUERY_TEXT:
 	case QUERY_TAG:
@@ -281,6 +290,7 @@ parameter_schema(const struct query_parameter *parameter)
 	case QUERY_AFTER:
 	case QUERY_BEFORE:
 	case QUERY_SKIP:
+	case QUERY_ZONE:
 	case QUERY_CAMPAIGN:
 	case QUERY_HOUR: break;
 	}
@@ -314,6 +324,7 @@ push_parameter(struct json_t *array, const struct query_parameter *parameter)
 	json_put_text(object, "description",
 	    slice_of(parameter->description != NULL ? parameter->description : parameter->help));
 	json_put(object, "schema", parameter_schema(parameter));
+	put_if(object, "example", parameter->example);
 	json_push(array, object);
 }
 

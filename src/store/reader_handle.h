@@ -8,7 +8,6 @@ struct store_reader;
 
 /* Each question has one statement, prepared when it is asked for the first time. */
 enum question {
-	QUESTION_SERIES,
 	QUESTION_EVENTS,
 	QUESTION_CAMPAIGN_EVENTS,
 	QUESTION_CAMPAIGNS_NAMED,

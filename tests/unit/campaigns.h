@@ -4,6 +4,7 @@
 
 #include "dlrd/model/rollup.h"
 #include "dlrd/query/ask.h"
+#include "dlrd/query/table.h"
 
 struct campaign_row {
 	int64_t id;

@@ -7,6 +7,7 @@
 #include "receipts.h"
 
 #include "dlrd/query/ask.h"
+#include "dlrd/query/table.h"
 #include "dlrd/store/audit.h"
 #include "dlrd/store/lookups.h"
 #include "dlrd/store/reader.h"

@@ -3,6 +3,7 @@
 
 #include "dlrd/api/report.h"
 #include "dlrd/base/clock.h"
+#include "dlrd/query/events.h"
 #include "dlrd/query/table.h"
 
 #define T0 (INT64_C(1795183522) * CLOCK_SECOND_US) /* 2026-11-20T14:05:22Z */
@@ -177,15 +178,15 @@ an_event_shows_null_for_what_it_lacks(void **state)
 		.status_text = SLICE("sent"),
 		.extra = SLICE("{\"a\":[\"1\"]}"),
 		.raw_query = SLICE("not json")}};
-	struct report_row row = report_event_row(&event);
-	assert_json(&report_events, &row,
+	struct report_row row = query_event_row(&event);
+	assert_json(&query_events.report, &row,
 	    "{\"seq\":7,\"time\":\"2026-11-20T14:05:22.000Z\",\"type\":\"Sent\",\"workspace\":\"\","
 	    "\"campaign\":\"\",\"variant\":\"\",\"account\":null,\"message\":\"SM1\","
 	    "\"status\":\"sent\",\"error_code\":null,\"from\":null,\"to\":null,\"service\":null,"
 	    "\"body\":null,\"keyword\":null}");
-	row = report_receipt_row(&event);
+	row = query_receipt_row(&event);
 	struct buffer out = BUFFER_EMPTY;
-	struct json_t *object = report_json(&report_receipts, &row);
+	struct json_t *object = report_json(&query_receipts, &row);
 	assert_ok(json_write(object, &out));
 	/* what was stored as JSON is shown as JSON */
 	assert_contains(buffer_slice(&out), "\"done_date\":null,\"parameters\":{\"a\":[\"1\"]},"
@@ -202,27 +203,13 @@ a_report_has_as_many_cells_as_columns(void **state)
 {
 	(void)state;
 	static const struct report *const reports[] = {
-	    &report_series, &report_events, &report_receipts, &report_scopes, &report_history};
+	    &query_events.report, &query_receipts, &report_scopes, &report_history};
 	for (size_t i = 0; i < COUNT_OF(reports); i++) {
 		assert_in_range(reports[i]->count, 1, REPORT_COLUMNS_MAX);
 		for (size_t k = 0; k < REPORT_COLUMNS_MAX; k++)
 			assert_int_equal(
 			    reports[i]->columns[k].name != NULL, k < reports[i]->count);
 	}
-}
-
-static void
-a_point_has_its_time_and_all_figures(void **state)
-{
-	(void)state;
-	int64_t figures[FIGURE_COUNT];
-	for (int i = 0; i < FIGURE_COUNT; i++)
-		figures[i] = i + 1;
-	struct report_row row = report_point_row(0, figures);
-	assert_json(&report_series, &row,
-	    "{\"time\":\"1970-01-01T00:00:00.000Z\",\"messages\":1,\"sent\":2,\"delivered\":3,"
-	    "\"failed\":4,\"read\":7,\"replied\":8,\"clicked\":9,\"opted_out\":11,\"pending\":6,"
-	    "\"canceled\":5,\"conflicts\":12,\"clicked_messages\":10}");
 }
 
 static void
@@ -280,7 +267,6 @@ main(void)
 	    cmocka_unit_test(a_telephone_number_keeps_its_plus),
 	    cmocka_unit_test(a_campaign_has_its_fixed_members),
 	    cmocka_unit_test(an_event_shows_null_for_what_it_lacks),
-	    cmocka_unit_test(a_point_has_its_time_and_all_figures),
 	    cmocka_unit_test(a_report_has_as_many_cells_as_columns),
 	    cmocka_unit_test(a_terminal_sees_no_control_bytes),
 	    cmocka_unit_test(a_terminal_sees_nothing_of_a_c1_control),

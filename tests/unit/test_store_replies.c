@@ -33,7 +33,7 @@ a_reply_to_nothing_belongs_to_no_campaign(void **state)
 	struct json_t *object = json_new_object();
 	struct store_reader *reader = open_reader();
 	int64_t count = 0;
-	assert_ok(query_ask_beside(reader, query, &values, object));
+	assert_ok(query_ask_members(reader, query, &values, object));
 	assert_true(json_int(json_get(object, "unattributed"), &count));
 	assert_int_equal(count, 1);
 	json_free(object);

@@ -62,6 +62,9 @@ must_check bool question_number(struct question *question, const char *name, int
 /* A time, RFC 3339 or a day; 0 where the query does not have it, and never 0 where it has. */
 must_check bool question_time(struct question *question, const char *name, int64_t *out_us);
 
+/* Whether it is the name of a time zone, or the query does not have it. */
+must_check bool question_zone(struct question *question, const char *name);
+
 /* The index of one of the words, which have "|" between; fallback if the query does not have it. */
 must_check bool question_choice(struct question *question, const char *name, const char *words,
     size_t fallback, size_t *out_choice);

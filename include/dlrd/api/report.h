@@ -7,16 +7,8 @@
 #include "dlrd/store/reader.h"
 #include "dlrd/twilio/signature_failures.h"
 
-extern const struct report report_series, report_events, report_receipts, report_scopes,
-    report_history, report_signature_failures, report_quarantine, report_quarantined;
-
-/* The figures of an hour or a day that begins at time_us. */
-struct report_row report_point_row(int64_t time_us, const int64_t figures[FIGURE_COUNT]);
-
-struct report_row report_event_row(const struct event_row *row);
-
-/* An event as one of its message's receipts, with what has no column of its own. */
-struct report_row report_receipt_row(const struct event_row *row);
+extern const struct report report_scopes, report_history, report_signature_failures,
+    report_quarantine, report_quarantined;
 
 /* One entry of the opt-out ledger: as a row of the list, as one of a number's scopes, as a piece of
  * a number's history, and as a change to be followed. */

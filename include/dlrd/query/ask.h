@@ -5,7 +5,7 @@
 #ifndef DLRD_QUERY_ASK_H
 #define DLRD_QUERY_ASK_H
 
-#include "dlrd/query/table.h"
+#include "dlrd/query/row.h"
 #include "dlrd/store/reader.h"
 
 struct query_values {
@@ -30,14 +30,11 @@ void query_give(const struct query *query, struct query_values *values, const ch
 /* The columns of the rows that query_ask hands out for these values. */
 const struct report *query_report(const struct query *query, const struct query_values *values);
 
-/* place: the list goes on behind the row if it is given for the place parameter. */
-typedef void (*query_row_fn)(void *context, const struct report_row *row, int64_t place);
-
 must_check enum result query_ask(struct store_reader *reader, const struct query *query,
     const struct query_values *values, query_row_fn on_row, void *context);
 
 /* Puts the members next to the list into object. */
-must_check enum result query_ask_beside(struct store_reader *reader, const struct query *query,
+must_check enum result query_ask_members(struct store_reader *reader, const struct query *query,
     const struct query_values *values, struct json_t *object);
 
 #endif

@@ -1,76 +1,8 @@
-/* table: the questions, one row each.
- *
- * From a row come the HTTP route and its errors for wrong and unknown parameters, the command with
- * its options and --help, JSON, CSV, the table on a terminal, and the OpenAPI path and schemas. The
- * SQL is in the common subset of SQLite and PostgreSQL: $1 is the row's first parameter, and each
- * column of the row has its name in the SQL. To add a question, add a row. Pure. */
+/* table: the questions, one row each. To add a question, add a row. Pure. */
 #ifndef DLRD_QUERY_TABLE_H
 #define DLRD_QUERY_TABLE_H
 
-#include "dlrd/query/report.h"
-
-#define QUERY_PARAMETERS_MAX 12
-
-/* How a parameter is written, and what the SQL gets for it. Times are in microseconds. */
-enum query_kind {
-	QUERY_TEXT = 1,  /* any text; NULL if absent */
-	QUERY_TAG,       /* a workspace, campaign or variant; NULL if absent */
-	QUERY_CHOICE,    /* one of words; usual or NULL if absent */
-	QUERY_FLAG,      /* HTTP: name=yes; 1 or 0 */
-	QUERY_AT,        /* a time; 0 if absent */
-	QUERY_FROM,      /* a time; 0 if absent */
-	QUERY_TO,        /* a time; the largest number if absent */
-	QUERY_FROM_HOUR, /* a time, as the hour since 1970 that it is in; 0 if absent */
-	QUERY_TO_HOUR,   /* a time, as the first hour that begins then or later; likewise */
-	QUERY_FORMAT,    /* json or csv; not for the SQL */
-	QUERY_LIMIT,     /* rows; the largest number for all */
-	QUERY_AFTER,     /* the list goes on behind this page_by, which ascends; 0 if absent */
-	QUERY_BEFORE,    /* likewise, but page_by descends; the largest number if absent */
-	QUERY_SKIP,      /* the list goes on behind so many rows */
-	QUERY_HOUR,      /* never given: the hour since 1970 that it is now */
-	QUERY_CAMPAIGN,  /* HTTP: the path's {}, a campaign that must exist; NULL, in a command: all
-			  */
-};
-
-struct query_parameter {
-	const char *name; /* in a URL, and of an option of the command */
-	enum query_kind kind;
-	const char *words;    /* QUERY_CHOICE: with "|" between */
-	const char *usual;    /* QUERY_CHOICE: the word if none is given; NULL: any */
-	const char *option;   /* the option's name if it is another one */
-	const char *value;    /* what the option's value is called in --help */
-	int64_t option_limit; /* QUERY_LIMIT: rows that the command shows at most; 0: all */
-	bool http_only, command_only;
-	const char *help; /* of the option, and of the URL's parameter if description is NULL */
-	const char *description; /* of the URL's parameter */
-	const char *example;
-};
-
-struct query {
-	const char *path;    /* as OpenAPI writes it */
-	const char *command; /* NULL: no command of its own */
-	const char *summary; /* of the command */
-	const char *help;    /* a paragraph of the command's --help */
-
-	const char *operation, *title; /* OpenAPI: operationId and summary */
-	const char *answer, *note;     /* OpenAPI: the answer in words; a description or NULL */
-	const char *list_schema, *row_schema, *row_description;
-
-	struct query_parameter parameters[QUERY_PARAMETERS_MAX];
-	bool is_short; /* the list is whole unless a limit is given */
-
-	const char *sql;
-	const char *sql_at;  /* in place of sql if the parameter of the kind QUERY_AT is given */
-	const char *page_by; /* the SQL's column with a row's place; NULL: the list is one page */
-	struct report report;
-	struct report one; /* in place of report if QUERY_CAMPAIGN is given; count 0: the same */
-	void (*derive)(const struct query *query, struct report_row *row); /* may be NULL */
-
-	/* Members next to the list, before it if it is one page: one row of its own SQL with the
-	 * same parameters, or NULL. */
-	const char *beside_sql;
-	struct report beside;
-};
+#include "dlrd/query/row.h"
 
 /* Row number index; NULL behind the last one. */
 const struct query *query_at(size_t index);
@@ -80,22 +12,5 @@ void query_add(const struct query *query);
 
 /* The row with that path; NULL: the table has none. */
 const struct query *query_find(const char *path);
-
-size_t query_parameter_count(const struct query *query);
-
-/* Whether the question has a parameter of that kind. */
-bool query_has_kind(const struct query *query, enum query_kind kind);
-
-/* The columns of its answers over HTTP. */
-const struct report *query_http_report(const struct query *query);
-
-/* The index of the first parameter of that kind; query_parameter_count if no parameter has it. */
-size_t query_find_kind(const struct query *query, enum query_kind kind);
-
-/* Whether it is the parameter with which a list goes on. */
-bool query_is_place(const struct query_parameter *parameter);
-
-/* Whether the list is followed: its next is always a number, to be given as after=. */
-bool query_follows(const struct query *query);
 
 #endif

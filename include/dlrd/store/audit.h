@@ -8,6 +8,7 @@
 #ifndef DLRD_STORE_AUDIT_H
 #define DLRD_STORE_AUDIT_H
 
+#include "dlrd/model/fold.h"
 #include "dlrd/store/reader.h"
 
 struct audit {

@@ -9,7 +9,6 @@
 
 #include "dlrd/store/consents_reader.h"
 #include "dlrd/store/events_reader.h"
-#include "dlrd/store/figures_reader.h"
 
 struct store_reader;
 

@@ -1,0 +1,326 @@
+#include "campaigns.h"
+
+#include "figures.h"
+#include "parameters.h"
+#include "series.h"
+
+/* --- campaigns --- */
+
+/* The whole hours between the last moment of an hour and now, at least 0. */
+#define AGE "CASE WHEN h.hour < $9 THEN $9 - h.hour - 1 ELSE 0 END"
+#define PENDING_OF_AGE(condition, name) \
+	", coalesce(sum(h.pending) FILTER (WHERE " condition "), 0) AS " name
+
+/* Without a variant or a time, campaigns that have no fact any more are shown, too. */
+static const char campaigns_sql[] =
+    "SELECT g.*" RATES " FROM (SELECT c.id AS id, c.workspace AS workspace, c.name AS campaign,"
+    "  c.duplicates AS duplicates, c.first_us AS first, c.last_us AS last, " FIGURES PENDING_OF_AGE(
+	AGE " < 1", "pending_under_1h") PENDING_OF_AGE(AGE " >= 1 AND " AGE " < 6",
+	"pending_under_6h") PENDING_OF_AGE(AGE " >= 6 AND " AGE " < 24",
+	"pending_under_24h") PENDING_OF_AGE(AGE " >= 24 AND " AGE " < 72",
+	"pending_under_72h") PENDING_OF_AGE(AGE " >= 72",
+	"pending_older") "  FROM campaign c JOIN tagset t ON t.campaign_id = c.id"
+			 "  LEFT JOIN campaign_hour h ON h.tagset_id = t.id AND h.hour >= $3 AND "
+			 "h.hour < $4"
+			 "  WHERE ($1 IS NULL OR c.workspace = $1) AND ($8 IS NULL OR c.name = $8)"
+			 "  AND ($2 IS NULL OR t.variant = $2) AND c.id < $7 GROUP BY c.id"
+			 "  HAVING $2 IS NULL AND $3 = 0 AND $4 = 9223372036854775807 AND c.name "
+			 "<> ''"
+			 "  AND c.last_us > 0 OR " ANY_FIGURE
+			 " ORDER BY c.id DESC LIMIT $6) g ORDER BY g.id DESC";
+
+const struct query query_campaigns = {.path = "/v1/campaigns",
+    .command = "stats",
+    .summary = "figures of all campaigns, or of one",
+    .help = "Shows each campaign's figures, newest first; --json and --csv have more of them "
+	    "than the table. It only reads, also while the daemon runs.",
+    .operation = "listCampaigns",
+    .title = "All campaigns.",
+    .answer = "A page of campaigns, the newest first.",
+    .list_schema = "Campaigns",
+    .row_schema = "Campaign",
+    .row_description =
+	"A campaign's figures: of all messages, or of those that the question asks for.",
+    .parameters = {{"workspace", QUERY_TAG, .value = "W", .help = "only this workspace",
+		       .description = "Only this workspace."},
+	{"variant", QUERY_TAG, .value = "V", .help = "count only messages of this variant",
+	    .description = "Only this variant; empty is one, too."},
+	FROM(QUERY_FROM_HOUR), TO(QUERY_TO_HOUR), FORMAT, {"limit", QUERY_LIMIT, .http_only = true},
+	{"next", QUERY_BEFORE, .http_only = true},
+	{"campaign", QUERY_TAG, .command_only = true, .value = "C",
+	    .help = "only this campaign (\"\" for what had no fitting tags)"},
+	{"hour", QUERY_HOUR, .command_only = true}},
+    .sql = campaigns_sql,
+    .page_by = "id",
+    .report = {"campaigns", 26,
+	{{"workspace", CELL_TEXT, .shown = true},
+	    {"campaign", CELL_TEXT, .shown = true,
+		.description = "Empty for what had no fitting tags."},
+	    {"messages", CELL_INT, .counts = true, .shown = true,
+		.description = "Different messages."},
+	    {"sent", CELL_INT, .counts = true, .shown = true,
+		.description = "Messages known to have left."},
+	    {"delivered", CELL_INT, .counts = true, .shown = true},
+	    {"failed", CELL_INT, .counts = true, .shown = true,
+		.description = "Failed or undelivered, by status alone."},
+	    {"read", CELL_INT, .counts = true, .shown = true},
+	    {"replied", CELL_INT, .counts = true, .shown = true, .description = "Replies."},
+	    {"clicked", CELL_INT, .counts = true,
+		.description =
+		    "Different links of each message that were clicked; previews not at all."},
+	    {"opted_out", CELL_INT, .counts = true, .shown = true,
+		.description = "Replies that say STOP."},
+	    {"pending", CELL_INT, .counts = true, .shown = true,
+		.description = "Sent, without a final word."},
+	    {"delivery_rate", CELL_REAL, .nullable = true, .shown = true,
+		.description = "delivered / (delivered + failed); null when both are 0."},
+	    {"first", CELL_TIME, .nullable = true,
+		.description = "The earliest event that carried its tags."},
+	    {"last", CELL_TIME, .nullable = true}, {"canceled", CELL_INT, .counts = true},
+	    {"conflicts", CELL_INT, .counts = true,
+		.description = "Messages with two different final statuses."},
+	    {"duplicates", CELL_INT, .counts = true,
+		.description = "Receipts that had arrived before, of any time and variant."},
+	    {"clicked_messages", CELL_INT, .counts = true,
+		.description = "Messages of which any link was clicked."},
+	    {"click_rate", CELL_REAL, .nullable = true,
+		.description = "clicked_messages / delivered; null when nothing was delivered."},
+	    {"delivery_rate_low", CELL_REAL, .nullable = true,
+		.description = "The rate if all that is pending failed."},
+	    {"delivery_rate_high", CELL_REAL, .nullable = true,
+		.description = "The rate if all that is pending were delivered."},
+	    {"pending_under_1h", CELL_INT, .counts = true},
+	    {"pending_under_6h", CELL_INT, .counts = true},
+	    {"pending_under_24h", CELL_INT, .counts = true},
+	    {"pending_under_72h", CELL_INT, .counts = true},
+	    {"pending_older", CELL_INT, .counts = true}},
+	.group_prefix = "pending_", .group_key = "pending_ages",
+	.group_description =
+	    "How long pending messages have been so, by the hour in which they were sent; a "
+	    "message may be up to an hour older than its band says."}};
+
+/* --- errors of campaigns --- */
+
+/* The time that counts as recent: from..to if any of them is given, else the last 24 hours. */
+#define RECENT                                                                                \
+	"r AS (SELECT CASE WHEN $4 = 0 AND $5 = 9223372036854775807 THEN $7 - 24 ELSE $4 END" \
+	" AS since, CASE WHEN $5 = 9223372036854775807 THEN $7 + 1 ELSE $5 END AS until)"
+
+/* The campaigns, with all their failures. */
+#define FAILURES                                                                          \
+	"f AS (SELECT c.id, c.workspace, c.name, (SELECT coalesce(sum(h.failed), 0)"      \
+	" FROM tagset t JOIN campaign_hour h ON h.tagset_id = t.id"                       \
+	" WHERE t.campaign_id = c.id AND ($3 IS NULL OR t.variant = $3) AND h.hour >= $4" \
+	" AND h.hour < $5) AS failed FROM campaign c WHERE ($1 IS NULL OR c.name = $1)"   \
+	" AND ($2 IS NULL OR c.workspace = $2))"
+
+/* The latest failed messages of a campaign f under a code x. */
+#define SAMPLES                                                                             \
+	"(SELECT max(CASE WHEN s.place = 1 THEN s.sid END)"                                 \
+	" || coalesce(' ' || max(CASE WHEN s.place = 2 THEN s.sid END), '')"                \
+	" || coalesce(' ' || max(CASE WHEN s.place = 3 THEN s.sid END), '')"                \
+	" FROM (SELECT m.sid, row_number() OVER (ORDER BY m.failed_us DESC) AS place"       \
+	"  FROM tagset t JOIN message m ON m.id IN"                                         \
+	"   (SELECT l.id FROM message l WHERE l.tagset_id = t.id AND l.error_code = x.code" \
+	"    AND l.outcome = 2 ORDER BY l.failed_us DESC LIMIT 3)"                          \
+	"  WHERE t.campaign_id = f.id AND ($3 IS NULL OR t.variant = $3)) s)"
+
+#define FAILED_OF_HOURS(from, to) \
+	"sum(CASE WHEN e.hour >= " from " AND e.hour < " to " THEN e.failed ELSE 0 END)"
+#define TIME_OF_FAILURE(which)                                 \
+	"(SELECT " which "(m.failed_us) FROM message m"        \
+	" WHERE m.tagset_id = t.id AND m.error_code = e.code " \
+	"AND m.outcome = 2)"
+
+/* The times and the samples come from the ends of an index, one look-up each, not from all failed
+ * messages. */
+static const char errors_sql[] =
+    "WITH " RECENT ", " FAILURES " SELECT f.workspace AS workspace, f.name AS campaign,"
+    " CASE WHEN x.code >= 0 THEN x.code END AS code, k.name AS name, k.kind AS kind,"
+    " k.permanence AS permanence, k.action AS action, x.count AS count" RATIO("x.count", "f.failed",
+	"share") ", x.first AS first, x.last AS last, x.recent AS recent, x.previous AS "
+		 "previous" RATIO("(x.recent - x.previous)", "x.previous",
+		     "trend") ", " SAMPLES " AS samples FROM f JOIN (SELECT y.campaign_id, y.code, "
+			      "sum(y.n) AS count,"
+			      "  min(y.first) AS first, max(y.last) AS last, sum(y.recent) AS "
+			      "recent,"
+			      "  sum(y.previous) AS previous FROM (SELECT t.campaign_id, e.code AS "
+			      "code,"
+			      "  " FAILED_OF_HOURS("$4",
+				  "$5") " AS n,"
+					"  " FAILED_OF_HOURS("r.since",
+					    "r.until") " AS recent,"
+						       "  " FAILED_OF_HOURS("2 * r.since - r.until",
+							   "r.since") " AS previous,"
+								      "  " TIME_OF_FAILURE("min") " AS first, " TIME_OF_FAILURE(
+									  "max") " AS last"
+										 "  FROM f JOIN "
+										 "tagset t ON "
+										 "t.campaign_id = "
+										 "f.id"
+										 "  JOIN "
+										 "campaign_error e "
+										 "ON e.tagset_id = "
+										 "t.id CROSS JOIN r"
+										 "  WHERE ($3 IS "
+										 "NULL OR "
+										 "t.variant = $3)"
+										 "  GROUP BY "
+										 "t.campaign_id, "
+										 "t.id, e.code, "
+										 "r.since, "
+										 "r.until) y WHERE "
+										 "y.n > 0"
+										 "  GROUP BY "
+										 "y.campaign_id, "
+										 "y.code) x ON "
+										 "x.campaign_id = "
+										 "f.id"
+										 " LEFT JOIN "
+										 "error_catalogue "
+										 "k ON k.code = "
+										 "x.code"
+										 " ORDER BY f.id "
+										 "DESC, x.count "
+										 "DESC, x.code";
+
+static const char errors_members_sql[] =
+    "WITH " FAILURES " SELECT min(name) AS campaign, sum(failed) AS failed FROM f";
+
+#define ERROR_COLUMNS                                                                          \
+	{"code", CELL_INT, .nullable = true, .shown = true,                                    \
+	    .description = "null: failures without a code."},                                  \
+	    {"name", CELL_TEXT, .nullable = true, .shown = true,                               \
+		.description =                                                                 \
+		    "null, as are the next three, for a code that is not in the catalogue."},  \
+	    {"kind", CELL_TEXT, .nullable = true, .shown = true},                              \
+	    {"permanence", CELL_TEXT, .nullable = true, .shown = true},                        \
+	    {"action", CELL_TEXT, .nullable = true, .shown = true},                            \
+	    {"count", CELL_INT, .counts = true, .shown = true},                                \
+	    {"share", CELL_REAL, .nullable = true, .shown = true,                              \
+		.description = "Of all that failed."},                                         \
+	    {"first", CELL_TIME, .nullable = true}, {"last", CELL_TIME, .nullable = true},     \
+	    {"recent", CELL_INT, .counts = true, .shown = true,                                \
+		.description = "Failures in from..to; without either, in the last 24 hours."}, \
+	    {"previous", CELL_INT, .counts = true,                                             \
+		.description = "Failures in as long a time before."},                          \
+	    {"trend", CELL_REAL, .nullable = true,                                             \
+		.description = "(recent - previous) / previous; null when previous is 0."},    \
+	{                                                                                      \
+		"samples", CELL_LIST, .description = "SIDs of the latest, at most 3."          \
+	}
+
+const struct query query_campaign_errors = {.path = "/v1/campaigns/{campaign}/errors",
+    .command = "errors",
+    .summary = "why messages failed, by campaign",
+    .help = "Shows the error codes of a campaign's failed messages, the most frequent first, "
+	    "with their kind, whether a later try could succeed, what to do, and how many of "
+	    "them are recent: of the last 24 hours, or from T to T. --json and --csv add how "
+	    "many there were in the same time before, the trend, and the latest messages. "
+	    "Without --campaign, of all campaigns with failures, in one list.",
+    .operation = "getCampaignErrors",
+    .title = "Why messages of a campaign failed.",
+    .answer = "Why messages of a campaign failed, the most frequent code first.",
+    .list_schema = "CampaignErrors",
+    .row_schema = "CampaignError",
+    .row_description = "Failures under one code.",
+    .parameters = {{"campaign", QUERY_CAMPAIGN, .value = "C", .help = "only this campaign",
+		       .description = "The campaign's name, escaped as a segment of a path."},
+	{"workspace", QUERY_TAG, .value = "W", .help = "only this workspace",
+	    .description = "Only this workspace."},
+	{"variant", QUERY_TAG, .value = "V", .help = "only messages of this variant",
+	    .description = "Only this variant; empty is one, too."},
+	FROM(QUERY_FROM_HOUR), TO(QUERY_TO_HOUR), FORMAT,
+	{"hour", QUERY_HOUR, .command_only = true}},
+    .sql = errors_sql,
+    .report = {"errors", 15, {{"workspace", CELL_TEXT}, {"campaign", CELL_TEXT}, ERROR_COLUMNS}},
+    .one = {"errors", 13, {ERROR_COLUMNS}},
+    .members_sql = errors_members_sql,
+    .members = {NULL, 2, {{"campaign", CELL_TEXT}, {"failed", CELL_INT, .counts = true}}}};
+
+/* --- time series --- */
+
+static const char series_sql[] =
+    "SELECT h.hour AS hour, " FIGURES " FROM campaign c JOIN tagset t ON t.campaign_id = c.id"
+    " JOIN campaign_hour h ON h.tagset_id = t.id WHERE c.name = $1"
+    " AND ($2 IS NULL OR c.workspace = $2) AND ($3 IS NULL OR t.variant = $3)"
+    " AND h.hour >= $6 AND h.hour < $7 GROUP BY h.hour ORDER BY h.hour";
+
+const struct query query_series = {.path = "/v1/campaigns/{campaign}/series",
+    .command = "series",
+    .summary = "a campaign's figures by hour or by day",
+    .help = "Shows the figures of each hour or day, including empty ones. Times are UTC, and "
+	    "figures are stored by the hour of UTC: a day of a zone whose offset is not a whole "
+	    "number of hours, like Asia/Kolkata, is the sum of the hours that begin in it "
+	    "(\"exact\":false in JSON).",
+    .operation = "getCampaignSeries",
+    .title = "A campaign's figures by hour or by day.",
+    .answer = "A campaign as a time series. Points without a fact are filled in, from `from` (or "
+	      "the first fact) to `to` (or the last), if there are at most 10,000 points; in a "
+	      "longer time only points with facts are listed.",
+    .list_schema = "Series",
+    .row_schema = "Point",
+    .row_description = "The figures of one hour or day.",
+    .parameters = {{"campaign", QUERY_CAMPAIGN, .required = true, .value = "C",
+		       .help = "this campaign (\"\" for receipts without fitting tags)",
+		       .description = "The campaign's name, escaped as a segment of a path."},
+	{"workspace", QUERY_TAG, .value = "W",
+	    .help = "needed if several workspaces have a campaign of that name",
+	    .description = "Only this workspace."},
+	{"variant", QUERY_TAG, .value = "V", .help = "count only messages of this variant",
+	    .description = "Only this variant; empty is one, too."},
+	{"interval", QUERY_CHOICE, .words = "hour|day", .usual = "hour",
+	    .help = "hour (the default) or day", .description = "One point for each."},
+	{"tz", QUERY_ZONE, .usual = "UTC", .value = "ZONE",
+	    .help = "the time zone of the days: UTC (the default), +05:30, Europe/Berlin",
+	    .description =
+		"The time zone of the hours and days: UTC, an offset like +05:30, or an IANA "
+		"name. An hour of UTC belongs to the local hour or day in which it begins; exact "
+		"is false if that makes a difference.",
+	    .example = "Europe/Berlin"},
+	{"from", QUERY_LOCAL_FROM, .value = "T",
+	    .help = "only from this time on; a bare day is one of the zone",
+	    .description =
+		"As elsewhere, but that a day without a time begins when it does in tz."},
+	{"to", QUERY_LOCAL_TO, .value = "T",
+	    .help = "only before this time; a bare day is one of the zone",
+	    .description =
+		"As elsewhere, but that a day without a time begins when it does in tz."},
+	FORMAT},
+    .sql = series_sql,
+    .source = series_points,
+    .report = {"points", 13,
+	{{"time", CELL_TIME, .shown = true,
+	     .description = "Its first moment: the beginning of the first hour of UTC that is "
+			    "summed in it."},
+	    {"messages", CELL_INT, .counts = true, .shown = true,
+		.description = "Different messages."},
+	    {"sent", CELL_INT, .counts = true, .shown = true,
+		.description = "Messages known to have left."},
+	    {"delivered", CELL_INT, .counts = true, .shown = true},
+	    {"failed", CELL_INT, .counts = true, .shown = true,
+		.description = "Failed or undelivered, by status alone."},
+	    {"read", CELL_INT, .counts = true, .shown = true},
+	    {"replied", CELL_INT, .counts = true, .shown = true, .description = "Replies."},
+	    {"clicked", CELL_INT, .counts = true, .shown = true,
+		.description =
+		    "Different links of each message that were clicked; previews not at all."},
+	    {"opted_out", CELL_INT, .counts = true, .shown = true,
+		.description = "Replies that say STOP."},
+	    {"pending", CELL_INT, .counts = true, .shown = true,
+		.description = "Sent, without a final word."},
+	    {"canceled", CELL_INT, .counts = true},
+	    {"conflicts", CELL_INT, .counts = true,
+		.description = "Messages with two different final statuses."},
+	    {"clicked_messages", CELL_INT, .counts = true,
+		.description = "Messages of which any link was clicked."}}},
+    .members_source = series_members,
+    .members = {NULL, 4,
+	{{"campaign", CELL_TEXT}, {"interval", CELL_TEXT, .words = "hour|day"},
+	    {"time_zone", CELL_TEXT},
+	    {"exact", CELL_BOOL,
+		.description =
+		    "Whether each point is its whole local hour or day and no more. false if the "
+		    "zone's offset is not a whole number of hours (Asia/Kolkata): a point then "
+		    "sums the hours of UTC that begin in it, and of the hour that a day's edge "
+		    "falls in all counts for the day before."}}}};

@@ -1,0 +1,173 @@
+#include "dlrd/query/events.h"
+
+#include "dlrd/query/ask.h"
+#include "parameters.h"
+
+/* --- rows --- */
+
+static struct cell
+text(struct slice value)
+{
+	return (struct cell){.kind = value.ptr == NULL ? CELL_NULL : CELL_TEXT, .text = value};
+}
+
+static struct cell
+integer(int64_t value)
+{
+	return (struct cell){.kind = CELL_INT, .number = value};
+}
+
+static struct cell
+code_cell(int64_t code)
+{
+	return code < 0 ? (struct cell){.kind = CELL_NULL} : integer(code);
+}
+
+static struct cell
+time_cell(int64_t time_us)
+{
+	return (struct cell){.kind = time_us == 0 ? CELL_NULL : CELL_TIME, .number = time_us};
+}
+
+static struct cell
+boolean(bool value)
+{
+	return (struct cell){.kind = CELL_BOOL, .number = value};
+}
+
+struct report_row
+query_event_row(const struct event_row *row)
+{
+	const struct event *event = &row->event;
+	return (struct report_row){{integer((int64_t)row->seq), time_cell(event->time_us),
+	    text(event_type_name(event->type)), text(event->workspace), text(event->campaign),
+	    text(event->variant), text(event->account), text(event->message),
+	    text(event->status_text), code_cell(event->error_code), text(event->from),
+	    text(event->to), text(event->service), text(event->body), text(event->keyword)}};
+}
+
+/* Only a reply has any. */
+static struct cell
+candidates(const struct event_row *row)
+{
+	return row->rule.ptr == NULL ? (struct cell){.kind = CELL_NULL} : integer(row->candidates);
+}
+
+struct report_row
+query_receipt_row(const struct event_row *row)
+{
+	const struct event *event = &row->event;
+	struct report_row out = query_event_row(row);
+	struct cell *cell = &out.cells[query_events.report.count];
+	*cell++ = text(event->done_date);
+	*cell++ = text(event->extra);
+	*cell++ = text(event->raw_query);
+	*cell++ = text(event->raw_body);
+	*cell++ = boolean(event->stream);
+	*cell++ = text(event->link);
+	*cell++ = text(event->occurred);
+	*cell++ = text(event->near_miss);
+	*cell++ = text(consent_name(event->consent));
+	*cell++ = text(event->cause);
+	*cell++ = text(row->rule);
+	*cell++ = candidates(row);
+	*cell++ = text(row->answers);
+	return out;
+}
+
+/* --- the feed --- */
+
+/* The values' indexes. */
+enum {
+	AFTER,
+	TYPE,
+	CAMPAIGN_TAG,
+	WORKSPACE_TAG,
+	VARIANT_TAG,
+	FROM_TIME,
+	TO_TIME,
+	FORMAT_WORD,
+	ROWS
+};
+
+struct handing {
+	query_row_fn on_row;
+	void *context;
+};
+
+static void
+hand_out(void *context, const struct event_row *row)
+{
+	const struct handing *handing = context;
+	struct report_row cells = query_event_row(row);
+	handing->on_row(handing->context, &cells, (int64_t)row->seq);
+}
+
+/* The store chooses the SQL by the filter, and the stream of the api uses the same reader. */
+static enum result
+read_events(struct store_reader *reader, const struct query *query,
+    const struct query_values *values, query_row_fn on_row, void *context)
+{
+	(void)query;
+	const struct store_value *items = values->items;
+	const struct event_filter filter = {.after_seq = (uint64_t)items[AFTER].number,
+	    .type = items[TYPE].text,
+	    .campaign = items[CAMPAIGN_TAG].text,
+	    .workspace = items[WORKSPACE_TAG].text,
+	    .variant = items[VARIANT_TAG].text,
+	    .from_us = items[FROM_TIME].number,
+	    .to_us = items[TO_TIME].number,
+	    .limit = (size_t)items[ROWS].number};
+	struct handing handing = {.on_row = on_row, .context = context};
+	return store_read_events(reader, &filter, hand_out, &handing);
+}
+
+#define EVENT_COLUMNS                                                                           \
+	{"seq", CELL_INT, .shown = true,                                                        \
+	    .description = "Counts up; no event ever gets a smaller one."},                     \
+	    {"time", CELL_TIME, .shown = true, .description = "When its request arrived."},     \
+	    {"type", CELL_TEXT, .shown = true, .words = EVENT_TYPES}, {"workspace", CELL_TEXT}, \
+	    {"campaign", CELL_TEXT, .shown = true}, {"variant", CELL_TEXT},                     \
+	    {"account", CELL_TEXT, .nullable = true},                                           \
+	    {"message", CELL_TEXT, .nullable = true, .shown = true,                             \
+		.description = "The MessageSid."},                                              \
+	    {"status", CELL_TEXT, .nullable = true, .shown = true},                             \
+	    {"error_code", CELL_INT, .nullable = true, .shown = true},                          \
+	    {"from", CELL_TEXT, .nullable = true},                                              \
+	    {"to", CELL_TEXT, .nullable = true, .shown = true},                                 \
+	    {"service", CELL_TEXT, .nullable = true},                                           \
+	    {"body", CELL_TEXT, .nullable = true, .description = "The text of a reply."},       \
+	{                                                                                       \
+		"keyword", CELL_TEXT, .nullable = true, .shown = true,                          \
+				      .description = "\"stop\", \"start\", \"help\"."           \
+	}
+
+const struct query query_events = {.path = "/v1/events",
+    .command = "events",
+    .summary = "what happened, one line an event",
+    .help = "Shows events in the order they arrived. To follow them, ask again after the last seq.",
+    .operation = "listEvents",
+    .title = "All that happened, to be followed by seq.",
+    .answer = "A page of events, in the order of seq.",
+    .list_schema = "Events",
+    .row_schema = "Event",
+    .row_description = "One thing that happened to one message.",
+    .parameters = {{"after", QUERY_AFTER, .value = "SEQ", .help = "only events after this one"},
+	{"type", QUERY_CHOICE, .words = EVENT_TYPES, .value = "T",
+	    .help = "only Sent, Delivered, Failed, Read, Replied, Clicked, Progress or "
+		    "Unrecognised events",
+	    .description = "Only events of this type."},
+	CAMPAIGN, WORKSPACE,
+	{"variant", QUERY_TAG, .value = "V", .help = "only events whose tags name this variant",
+	    .description = "Only this variant; empty is one, too."},
+	FROM(QUERY_FROM), TO(QUERY_TO), FORMAT,
+	{"limit", QUERY_LIMIT, .value = "N", .option_limit = 100,
+	    .help = "at most so many (default 100; 0 for all)"}},
+    .source = read_events,
+    .page_by = "seq",
+    .report = {"events", 15, {EVENT_COLUMNS}}};
+
+const struct report query_receipts = {"receipts", 28,
+    {EVENT_COLUMNS, {"done_date"}, {"parameters"}, {"raw_query"}, {"raw_body"}, {"stream"},
+	{"link"}, {"occurred"}, {"near_miss"}, {"consent"}, {"cause"}, {"rule"}, {"candidates"},
+	{"answers"}}};

@@ -1,0 +1,196 @@
+#include "people.h"
+
+#include "parameters.h"
+
+/* --- replies --- */
+
+/* From the replies to their events: there are few of them among all events. SQLite keeps the order
+ * of a CROSS JOIN; left to itself it would go through all events first, and sort. The campaign is
+ * the one that the reply counts in. */
+static const char replies_sql[] =
+    "SELECT e.seq AS seq, e.time_us AS time, c.workspace AS workspace, c.name AS campaign,"
+    " t.variant AS variant, nullif(p.account, '') AS account, coalesce(m.sid, e.sid) AS message,"
+    " e.peer AS \"from\", nullif(p.sender, '') AS \"to\", nullif(p.service, '') AS service,"
+    " e.body AS body, e.keyword AS keyword, r.rule AS rule, r.candidates AS candidates,"
+    " a.sid AS answers, r.message_id AS place"
+    " FROM reply r CROSS JOIN event e"
+    " JOIN message m ON m.id = r.message_id JOIN tagset t ON t.id = m.tagset_id"
+    " JOIN campaign c ON c.id = t.campaign_id JOIN provider p ON p.id = e.provider_id"
+    " LEFT JOIN message a ON a.id = r.answers"
+    " WHERE e.message_id = r.message_id AND e.type = 'Replied' AND r.message_id > $10"
+    " AND ($1 IS NULL OR c.name = $1) AND ($2 IS NULL OR c.workspace = $2)"
+    " AND ($3 IS NULL OR t.variant = $3) AND ($4 IS NULL OR e.keyword = $4)"
+    " AND ($5 IS NULL OR r.rule = $5) AND e.time_us >= $6 AND e.time_us < $7"
+    " ORDER BY r.message_id LIMIT $9";
+
+/* Replies of a campaign belong to it: how many belong to none is asked of all only. */
+static const char unattributed_sql[] =
+    "SELECT CASE WHEN $1 IS NULL AND $2 IS NULL AND $3 IS NULL THEN"
+    " (SELECT count(*) FROM reply WHERE rule = 'none' AND time_us >= $6 AND time_us < $7) END"
+    " AS unattributed";
+
+const struct query query_replies = {.path = "/v1/replies",
+    .command = "replies",
+    .summary = "who answered, what, and which campaign they are taken to answer",
+    .help = "Shows replies in the order they arrived.",
+    .operation = "listReplies",
+    .title = "Replies of people, and the campaigns they answer.",
+    .answer = "A page of replies, in the order of their arrival.",
+    .list_schema = "Replies",
+    .row_schema = "Reply",
+    .row_description = "An inbound message, with the campaign that it is taken to answer.",
+    .parameters = {CAMPAIGN, WORKSPACE,
+	{"variant", QUERY_TAG, .value = "V", .help = "only answers to this variant",
+	    .description = "Only this variant; empty is one, too."},
+	{"keyword", QUERY_TEXT, .value = "K",
+	    .help = "only stop, start, help, or a keyword of the configuration",
+	    .description = "Only replies with this keyword (stop, start, help)."},
+	{"rule", QUERY_CHOICE, .words = "none|original|tags|latest|late", .value = "R",
+	    .help = "only those that were attributed so: original (Twilio says which message "
+		    "is answered), tags (the URL does), latest (the last message before), late "
+		    "(the first one after), none",
+	    .description = "Only replies attributed by this rule."},
+	FROM(QUERY_FROM), TO(QUERY_TO), FORMAT, LIMIT, NEXT},
+    .sql = replies_sql,
+    .page_by = "place",
+    .report = {"replies", 15,
+	{{"seq", CELL_INT, .description = "Counts up; no event ever gets a smaller one."},
+	    {"time", CELL_TIME, .shown = true, .description = "When its request arrived."},
+	    {"workspace", CELL_TEXT}, {"campaign", CELL_TEXT, .shown = true},
+	    {"variant", CELL_TEXT}, {"account", CELL_TEXT, .nullable = true},
+	    {"message", CELL_TEXT, .nullable = true, .description = "The MessageSid."},
+	    {"from", CELL_TEXT, .nullable = true, .shown = true},
+	    {"to", CELL_TEXT, .nullable = true}, {"service", CELL_TEXT, .nullable = true},
+	    {"body", CELL_TEXT, .nullable = true, .shown = true,
+		.description = "The text of a reply."},
+	    {"keyword", CELL_TEXT, .nullable = true, .shown = true,
+		.description = "\"stop\", \"start\", \"help\"."},
+	    {"rule", CELL_TEXT, .shown = true, .words = "none|original|tags|latest|late"},
+	    {"candidates", CELL_INT, .counts = true, .shown = true},
+	    {"answers", CELL_TEXT, .nullable = true,
+		.description = "The SID of the message that it answers."}}},
+    .members_sql = unattributed_sql,
+    .members = {NULL, 1,
+	{{"unattributed", CELL_INT, .nullable = true, .counts = true,
+	    .description = "Replies of from..to that belong to no campaign, with any keyword "
+			   "and rule; null with the parameter workspace, campaign or "
+			   "variant, since these replies have none."}}}};
+
+/* --- near misses --- */
+
+/* Filtered by the campaign that the reply counts in, too. */
+static const char near_misses_sql[] =
+    "SELECT e.seq AS seq, e.time_us AS time,"
+    " CASE e.type WHEN 'Replied' THEN e.peer ELSE nullif(p.sender, '') END AS number,"
+    " CASE e.type WHEN 'Replied' THEN nullif(p.sender, '') ELSE e.peer END AS \"to\","
+    " nullif(p.service, '') AS service, coalesce(m.sid, e.sid) AS message, e.body AS body,"
+    " e.near_miss AS near_miss, (SELECT max(o.state) FROM optout o"
+    "  WHERE o.number = coalesce(nullif(m.peer, ''), e.peer) AND o.scope IN (p.account,"
+    "  CASE p.service WHEN '' THEN p.sender ELSE p.service END)) AS state FROM event e"
+    " JOIN provider p ON p.id = e.provider_id LEFT JOIN message m ON m.id = e.message_id"
+    " JOIN tagset t ON t.id = coalesce(m.tagset_id, e.tagset_id)"
+    " JOIN campaign c ON c.id = t.campaign_id"
+    " WHERE e.near_miss IS NOT NULL AND e.seq > $7 AND ($1 IS NULL OR c.name = $1)"
+    " AND ($2 IS NULL OR c.workspace = $2) AND e.time_us >= $3 AND e.time_us < $4"
+    " ORDER BY e.seq LIMIT $6";
+
+const struct query query_near_misses = {.path = "/v1/near-misses",
+    .operation = "listNearMisses",
+    .title = "Replies that sound like an opt-out and are not one.",
+    .answer = "A page of near misses, in the order of their arrival.",
+    .list_schema = "NearMisses",
+    .row_schema = "NearMiss",
+    .row_description = "A reply that sounds like an opt-out and is not one.",
+    .parameters = {CAMPAIGN, WORKSPACE, FROM(QUERY_FROM), TO(QUERY_TO), FORMAT, LIMIT, NEXT},
+    .sql = near_misses_sql,
+    .page_by = "seq",
+    .report = {"near_misses", 9,
+	{{"seq", CELL_INT, .shown = true}, {"time", CELL_TIME, .shown = true},
+	    {"number", CELL_TEXT, .nullable = true, .shown = true},
+	    {"to", CELL_TEXT, .nullable = true}, {"service", CELL_TEXT, .nullable = true},
+	    {"message", CELL_TEXT, .nullable = true},
+	    {"body", CELL_TEXT, .nullable = true, .shown = true},
+	    {"near_miss", CELL_TEXT, .shown = true, .description = "The words."},
+	    {"state", CELL_TEXT, .nullable = true, .shown = true, .words = "out|in",
+		.description = "The state of number and scope in the ledger now; null if it "
+			       "has no entry."}}}};
+
+/* --- the opt-out ledger --- */
+
+/* A piece of evidence, l, with the event that it came from. */
+#define EVIDENCE                                                                               \
+	"SELECT l.seq AS seq, l.number AS number, l.scope AS scope, l.state AS state,"         \
+	" l.cause AS cause, l.time_us AS time, l.time_us AS since, coalesce(m.sid, e.sid) AS " \
+	"message,"                                                                             \
+	" c.workspace AS workspace, c.name AS campaign"
+#define EVIDENCE_JOINS                                                                 \
+	" JOIN event e ON e.seq = l.event_seq JOIN campaign c ON c.id = e.campaign_id" \
+	" LEFT JOIN message m ON m.id = e.message_id"
+
+static const char consent_changes_sql[] = EVIDENCE
+    " FROM consent l" EVIDENCE_JOINS " WHERE l.changed = 1 AND l.seq > $1 ORDER BY l.seq LIMIT $3";
+
+/* An opt-out from an account holds for each of its services and senders. */
+#define OPTOUT_FILTERS(row)                                            \
+	" AND ($2 IS NULL OR " row ".scope = $2 OR " row ".scope"      \
+	"  IN (SELECT p.account FROM provider p WHERE p.account <> ''" \
+	"  AND (p.service = $2 OR p.sender = $2)))"                    \
+	" AND ($1 = 'any' OR " row ".state = $1) AND l.time_us >= $4 AND l.time_us < $5"
+
+static const char optouts_sql[] =
+    EVIDENCE " FROM optout o JOIN consent l ON l.seq = o.consent_seq" EVIDENCE_JOINS
+	     " WHERE o.consent_seq > $8" OPTOUT_FILTERS("o") " ORDER BY o.consent_seq LIMIT $7";
+
+/* In the order of the ledger, so that a page costs what it shows: the changes that have no later
+ * one before that time. */
+static const char past_optouts_sql[] = EVIDENCE
+    " FROM consent l" EVIDENCE_JOINS
+    " WHERE l.changed = 1 AND l.seq > $8 AND l.time_us <= $3" OPTOUT_FILTERS(
+	"l") " AND NOT EXISTS (SELECT 1 FROM consent n WHERE n.number = l.number AND n.scope = "
+	     "l.scope"
+	     "  AND n.seq > l.seq AND n.changed = 1 AND n.time_us <= $3) ORDER BY l.seq LIMIT $7";
+
+const struct query query_optouts = {.path = "/v1/optouts",
+    .operation = "listOptouts",
+    .title = "Numbers that must not be texted.",
+    .answer = "A page of the opt-out list, the least recently changed first.",
+    .list_schema = "Optouts",
+    .row_schema = "Optout",
+    .row_description = "The state of a number towards a messaging service or sender.",
+    .parameters = {{"state", QUERY_CHOICE, .words = "out|in|any", .usual = "out",
+		       .description = "any is both."},
+	{"scope", QUERY_TEXT,
+	    .description = "Only this messaging service or sender, or the whole account that "
+			   "it belongs to."},
+	{"at", QUERY_AT, .description = "As it was then; now, without it."},
+	{"from", QUERY_FROM,
+	    .description = "Only states since then or later. A day means its first moment in UTC."},
+	{"to", QUERY_TO, .description = "Only states since before then; as with from."}, FORMAT,
+	LIMIT, HTTP_NEXT},
+    .sql = optouts_sql,
+    .page_by = "seq",
+    .sql_at = past_optouts_sql,
+    .report = {"optouts", 8,
+	{{"number", CELL_TEXT, .shown = true}, {"scope", CELL_TEXT, .shown = true},
+	    {"state", CELL_TEXT, .shown = true, .words = "out|in"},
+	    {"since", CELL_TIME, .shown = true}, {"cause", CELL_TEXT, .shown = true},
+	    {"message", CELL_TEXT, .nullable = true, .shown = true},
+	    {"workspace", CELL_TEXT, .shown = true}, {"campaign", CELL_TEXT, .shown = true}}}};
+
+const struct query query_consent_changes = {.path = "/v1/optouts/changes",
+    .operation = "listConsentChanges",
+    .title = "Changes of the opt-out list, to be followed by seq.",
+    .answer = "A page of changes, the oldest first.",
+    .list_schema = "ConsentChanges",
+    .row_schema = "ConsentChange",
+    .row_description = "A change of state.",
+    .parameters = {{"after", QUERY_AFTER}, FORMAT, LIMIT},
+    .sql = consent_changes_sql,
+    .page_by = "seq",
+    .report = {"changes", 9,
+	{{"seq", CELL_INT, .shown = true, .description = "Of the ledger."},
+	    {"time", CELL_TIME, .shown = true}, {"number", CELL_TEXT, .shown = true},
+	    {"scope", CELL_TEXT, .shown = true},
+	    {"state", CELL_TEXT, .shown = true, .words = "out|in"},
+	    {"cause", CELL_TEXT, .shown = true}, {"message", CELL_TEXT, .nullable = true},
+	    {"workspace", CELL_TEXT}, {"campaign", CELL_TEXT, .shown = true}}}};

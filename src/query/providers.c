@@ -1,0 +1,106 @@
+#include "providers.h"
+
+#include "dlrd/twilio/address.h"
+#include "figures.h"
+#include "parameters.h"
+
+/* Each provider's name is looked up once, and then its hours. */
+static const char providers_sql[] =
+    "WITH x AS MATERIALIZED (SELECT p.id, p.account, p.service, p.sender,"
+    "  (SELECT n.name FROM provider_name n WHERE n.kind = 'sender' AND n.value = p.sender"
+    "  OR n.kind = 'service' AND n.value = p.service"
+    "  OR n.kind = 'account' AND n.value = p.account OR n.kind = 'default'"
+    "  ORDER BY n.kind = 'default', n.kind = 'account', n.kind = 'service' LIMIT 1) AS name"
+    "  FROM provider p)"
+    " SELECT g.name AS provider, nullif(g.by_account, '') AS account,"
+    " nullif(g.by_service, '') AS service, nullif(g.by_sender, '') AS sender, g.*" RATES
+    " FROM (SELECT x.name, CASE WHEN $1 <> 'provider' THEN x.account END AS by_account,"
+    "  CASE WHEN $1 IN ('service', 'sender') THEN x.service END AS by_service,"
+    "  CASE WHEN $1 = 'sender' THEN x.sender END AS by_sender, " FIGURES
+    "  FROM x CROSS JOIN provider_hour h WHERE h.provider_id = x.id"
+    "  AND h.hour >= $6 AND h.hour < $7 AND ($2 IS NULL OR x.name = $2)"
+    "  AND ($3 IS NULL OR x.account = $3) AND ($4 IS NULL OR x.service = $4)"
+    "  AND ($5 IS NULL OR x.sender = $5) GROUP BY 1, 2, 3, 4 HAVING " ANY_FIGURE ") g"
+    " ORDER BY g.name NULLS FIRST, g.by_account NULLS FIRST, g.by_service NULLS FIRST,"
+    " g.by_sender NULLS FIRST LIMIT $9 OFFSET $10";
+
+static void
+name_kind(const struct query *query, struct report_row *row)
+{
+	struct slice sender = report_cell(&query->report, row, "sender")->text;
+	struct slice service = report_cell(&query->report, row, "service")->text;
+	enum address_kind kind = address_kind_of_sender(sender, service);
+	if (kind != ADDRESS_NONE)
+		*report_cell(&query->report, row, "kind") =
+		    (struct cell){.kind = CELL_TEXT, .text = address_kind_name(kind)};
+}
+
+const struct query query_providers = {.path = "/v1/providers",
+    .command = "providers",
+    .summary = "figures by sender, messaging service, account or nickname",
+    .help = "Shows what became of the messages that each of our senders sent; --json and --csv "
+	    "have more figures than the table. The nickname is that of the sender, else of the "
+	    "messaging service, else of the account, else the default one.",
+    .operation = "listProviders",
+    .title = "Figures by who sent.",
+    .answer = "A page of providers.",
+    .note = "They are kept by sender and hour, not by campaign: there is no filter workspace "
+	    "or campaign.",
+    .list_schema = "Providers",
+    .row_schema = "Provider",
+    .row_description =
+	"Figures by sender. Columns that the grouping does not distinguish are null.",
+    .parameters = {{"by", QUERY_CHOICE, .words = "sender|service|account|provider",
+		       .usual = "sender", .value = "GROUPING",
+		       .help = "sender (the default), service, account, or provider: the "
+			       "nicknames of the configuration's [provider ...] sections",
+		       .description = "What makes a row."},
+	{"provider", QUERY_TEXT, .value = "N", .help = "only what has this nickname",
+	    .description = "Only this nickname."},
+	{"account", QUERY_TEXT, .http_only = true, .description = "Only this account."},
+	{"service", QUERY_TEXT, .http_only = true, .description = "Only this messaging service."},
+	{"sender", QUERY_TEXT, .http_only = true, .description = "Only this sender."},
+	FROM(QUERY_FROM_HOUR), TO(QUERY_TO_HOUR), FORMAT, {"limit", QUERY_LIMIT, .http_only = true},
+	{"next", QUERY_SKIP, .http_only = true}},
+    .sql = providers_sql,
+    .derive = name_kind,
+    .report = {"providers", 21,
+	{{"provider", CELL_TEXT, .nullable = true, .shown = true,
+	     .description = "The nickname: the sender's, else the messaging service's, else "
+			    "the account's, else the default; null if there is no nickname."},
+	    {"kind", CELL_TEXT, .derived = true, .nullable = true, .shown = true,
+		.shown_if = "sender",
+		.words = "long_code|short_code|toll_free|alphanumeric|whatsapp|rcs|messaging_"
+			 "service|other"},
+	    {"account", CELL_TEXT, .nullable = true, .shown = true,
+		.shown_if = "sender|service|account"},
+	    {"service", CELL_TEXT, .nullable = true, .shown = true, .shown_if = "sender|service"},
+	    {"sender", CELL_TEXT, .nullable = true, .shown = true, .shown_if = "sender"},
+	    {"messages", CELL_INT, .counts = true, .description = "Different messages."},
+	    {"sent", CELL_INT, .counts = true, .shown = true,
+		.description = "Messages known to have left."},
+	    {"delivered", CELL_INT, .counts = true, .shown = true},
+	    {"failed", CELL_INT, .counts = true, .shown = true,
+		.description = "Failed or undelivered, by status alone."},
+	    {"read", CELL_INT, .counts = true},
+	    {"replied", CELL_INT, .counts = true, .shown = true, .shown_if = "provider",
+		.description = "Replies."},
+	    {"clicked", CELL_INT, .counts = true,
+		.description =
+		    "Different links of each message that were clicked; previews not at all."},
+	    {"opted_out", CELL_INT, .counts = true, .description = "Replies that say STOP."},
+	    {"pending", CELL_INT, .counts = true, .shown = true,
+		.description = "Sent, without a final word."},
+	    {"delivery_rate", CELL_REAL, .nullable = true, .shown = true,
+		.description = "delivered / (delivered + failed); null when both are 0."},
+	    {"delivery_rate_low", CELL_REAL, .nullable = true,
+		.description = "The rate if all that is pending failed."},
+	    {"delivery_rate_high", CELL_REAL, .nullable = true,
+		.description = "The rate if all that is pending were delivered."},
+	    {"canceled", CELL_INT, .counts = true},
+	    {"conflicts", CELL_INT, .counts = true,
+		.description = "Messages with two different final statuses."},
+	    {"clicked_messages", CELL_INT, .counts = true,
+		.description = "Messages of which any link was clicked."},
+	    {"click_rate", CELL_REAL, .nullable = true,
+		.description = "clicked_messages / delivered; null when nothing was delivered."}}}};

@@ -1,0 +1,48 @@
+#include "dlrd/query/row.h"
+
+#include <string.h>
+
+size_t
+query_parameter_count(const struct query *query)
+{
+	size_t count = 0;
+	while (count < QUERY_PARAMETERS_MAX && query->parameters[count].kind != 0)
+		count++;
+	return count;
+}
+
+size_t
+query_find_kind(const struct query *query, enum query_kind kind)
+{
+	size_t i = 0, count = query_parameter_count(query);
+	while (i < count && query->parameters[i].kind != kind)
+		i++;
+	return i;
+}
+
+bool
+query_has_kind(const struct query *query, enum query_kind kind)
+{
+	return query_find_kind(query, kind) < query_parameter_count(query);
+}
+
+const struct report *
+query_http_report(const struct query *query)
+{
+	return query->one.count > 0 ? &query->one : &query->report;
+}
+
+bool
+query_is_place(const struct query_parameter *parameter)
+{
+	return parameter->kind == QUERY_AFTER || parameter->kind == QUERY_BEFORE ||
+	       parameter->kind == QUERY_SKIP;
+}
+
+bool
+query_follows(const struct query *query)
+{
+	size_t place = query_find_kind(query, QUERY_AFTER);
+	return place < query_parameter_count(query) &&
+	       slice_equal(slice_of(query->parameters[place].name), SLICE("after"));
+}
