@@ -21,9 +21,9 @@
 
 #define GIVE_BACK_PAGES 256 /* in one step */
 #define GIVE_BACK_PAGES_TEXT "256"
-#define VACUUM_BYTES_MAX (16u * 1024 * 1024) /* in use: writing the file anew takes a moment */
-#define PROBE_PAGES 16                       /* of the tree, beside the entries */
-#define READER_WAIT_MS 500 /* for a reader that keeps the log from beginning anew */
+#define VACUUM_BYTES_MAX (16u * 1024 * 1024) /* in use: rewriting the file takes a moment */
+#define PROBE_PAGES 16                       /* of the tree, in addition to the entries */
+#define READER_WAIT_MS 500                   /* for a reader that prevents a reset of the log */
 
 /* The promise "2xx means durable" needs synced commits; sqlite_configure reads the setting back. */
 static const struct sqlite_settings settings = {.page_size = PAGE_SIZE,
@@ -34,8 +34,7 @@ static const struct sqlite_settings settings = {.page_size = PAGE_SIZE,
 static const struct sqlite_owner owner = {
     .name = "journal", .application_id = 0x646c726a /* "dlrj" */, .version = 2, .oldest = 1};
 
-/* opened_us is rewritten when the file is opened, and when it is probed, to prove that it can be.
- */
+/* Opening and probing the file write opened_us, to verify that the file is writable. */
 static const char schema[] =
     "CREATE TABLE entry("
     " seq INTEGER PRIMARY KEY,"
@@ -114,6 +113,7 @@ prepare_all(struct journal *journal)
 	int code = SQLITE_OK;
 	for (size_t i = 0; code == SQLITE_OK && i < sizeof rows / sizeof rows[0]; i++)
 		code = sqlite_prepare(journal->db, rows[i].sql, rows[i].statement);
+
 	return code;
 }
 
@@ -153,10 +153,10 @@ look_at_entries(struct journal *journal)
 	return note_error(journal, code);
 }
 
-/* What recovery found in the log may be in memory only: if a sync failed, Linux keeps the pages and
- * calls them clean, and no later sync of the log writes them. So it is copied into the file, which
- * is synced, and the log begins anew: frames that are appended to it later do not follow frames
- * that a power cut takes. */
+/* Makes the recovered contents of the log durable. They may be in memory only: if a sync failed,
+ * Linux keeps the pages and marks them clean, and no later sync of the log writes them. Therefore
+ * the log is copied into the file, which is synced, and reset. Otherwise new frames would follow
+ * frames that a power cut can remove. */
 static enum result
 settle_log(struct journal *journal, int wait_ms)
 {
@@ -166,9 +166,9 @@ settle_log(struct journal *journal, int wait_ms)
 	return note_error(journal, code);
 }
 
-/* Writes the first len bytes of the log once more, so that the pages are dirty again and the sync
- * writes them. What lies behind them was never committed; a later look at the log must not take it
- * for more. */
+/* Rewrites the first len bytes of the log, so that the pages are dirty again and the sync writes
+ * them. Bytes after them were never committed; they are cut, so that a later check does not take
+ * them for entries. */
 static bool
 write_again(int fd, off_t len)
 {
@@ -183,11 +183,11 @@ write_again(int fd, off_t len)
 			return false;
 		at += part;
 	}
+
 	return fdatasync(fd) == 0;
 }
 
-/* The frames of the log are those that SQLite reads. The transaction keeps other writers away from
- * it. */
+/* Rewrites the frames that SQLite reads. The transaction excludes other writers. */
 static enum result
 write_log_again(struct journal *journal)
 {
@@ -197,6 +197,7 @@ write_log_again(struct journal *journal)
 		code = sqlite3_exec(journal->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
 	if (code != SQLITE_OK)
 		return note_error(journal, code);
+
 	int fd = open(journal->log.file.path, O_RDWR | O_CLOEXEC);
 	bool written =
 	    fd >= 0 && write_again(fd, wal_file_size(&journal->log.file, (size_t)frames));
@@ -205,12 +206,13 @@ write_log_again(struct journal *journal)
 	sqlite3_exec(journal->db, "ROLLBACK", NULL, NULL, NULL);
 	if (!written)
 		sqlite3_snprintf(sizeof journal->error, journal->error, "its log cannot be synced");
+
 	return written ? RESULT_OK : RESULT_IO;
 }
 
-/* Makes what recovery found durable. A reader in another process may keep the log from beginning
- * anew; it must not keep callbacks out, so the log is written again instead, with the bytes that it
- * has. */
+/* Makes the recovered contents of the log durable. A reader in another process may prevent the
+ * reset of the log. It must not delay callbacks, so in that case the log is rewritten with its own
+ * bytes instead. */
 static enum result
 settle_found(struct journal *journal)
 {
@@ -218,15 +220,15 @@ settle_found(struct journal *journal)
 	return result == RESULT_BUSY ? write_log_again(journal) : result;
 }
 
-/* SQLite's words for a disk that cannot be written name neither the disk nor the reason. */
+/* Adds the reason and the file to SQLite's message for a disk that is not writable. */
 static enum result
 explain(const struct journal *journal, enum result result, struct failure *failure)
 {
 	char trouble[DISK_TROUBLE_SIZE];
-	struct failure told = *failure;
+	struct failure plain = *failure;
 	if ((result == RESULT_IO || result == RESULT_FULL) &&
-	    disk_trouble(journal->path, trouble) && strstr(told.text, trouble) == NULL)
-		failure_set(failure, result, "%.250s: %s", told.text, trouble);
+	    disk_trouble(journal->path, trouble) && strstr(plain.text, trouble) == NULL)
+		failure_set(failure, result, "%.250s: %s", plain.text, trouble);
 	return result;
 }
 
@@ -267,11 +269,12 @@ open_handle(struct journal *journal, struct failure *failure)
 		result = journal_probe(journal, 0);
 	if (result != RESULT_OK)
 		return failure_set(failure, result, "%s: %s", journal->path, journal->error);
+
 	wal_file_open(&journal->log.file);
 	return RESULT_OK;
 }
 
-/* Before SQLite reads the log, and overwrites what it does not read. */
+/* Checks the log before SQLite reads it and overwrites the part that it does not read. */
 static enum result
 look_at_log(struct journal *journal, struct failure *failure)
 {
@@ -293,6 +296,7 @@ journal_new(
 	struct journal *journal = calloc(1, sizeof *journal);
 	if (journal == NULL)
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
+
 	journal->path = strdup(options->path);
 	journal->fsync_seconds = options->fsync_seconds;
 	journal->last_seq = options->min_seq;
@@ -302,6 +306,7 @@ journal_new(
 		journal_close(journal);
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
 	}
+
 	*out_journal = journal;
 	return RESULT_OK;
 }
@@ -317,6 +322,7 @@ journal_reopen(struct journal *journal, struct failure *failure)
 		journal->opened = true;
 		return RESULT_OK;
 	}
+
 	close_handle(journal);
 	return explain(journal, result, failure);
 }
@@ -329,11 +335,13 @@ journal_open(
 	enum result result = journal_new(options, &journal, failure);
 	if (result != RESULT_OK)
 		return result;
+
 	result = journal_reopen(journal, failure);
 	if (result != RESULT_OK) {
 		journal_close(journal);
 		return result;
 	}
+
 	*out_journal = journal;
 	return RESULT_OK;
 }
@@ -359,7 +367,7 @@ static enum result
 give_up(struct journal *journal, int code)
 {
 	enum result result = note_error(journal, code);
-	journal->log.known = false; /* it may have begun anew */
+	journal->log.known = false; /* it may have been reset */
 	if (sqlite3_get_autocommit(journal->db) == 0)
 		sqlite_run(journal->rollback);
 	return result;
@@ -370,9 +378,11 @@ journal_append(struct journal *journal, struct journal_entry *const *entries, si
 {
 	if (journal->db == NULL)
 		return note_error(journal, SQLITE_IOERR);
+
 	int code = sqlite_run(journal->begin);
 	for (size_t i = 0; code == SQLITE_OK && i < count; i++)
 		code = insert(journal, entries[i], journal->last_seq + 1 + i);
+
 	/* The promise "2xx means durable" is kept here: with synchronous=FULL, COMMIT returns after
 	 * the fsync of the log. */
 	if (code == SQLITE_OK)
@@ -381,12 +391,13 @@ journal_append(struct journal *journal, struct journal_entry *const *entries, si
 		return give_up(journal, code);
 	for (size_t i = 0; i < count; i++)
 		entries[i]->seq = ++journal->last_seq;
+
 	return RESULT_OK;
 }
 
-/* Reserves room where the next frames go. Pages are written whole, and some more than once: a
- * quarter more than the bytes, and a few pages of the tree. A file system that cannot reserve is
- * asked for its free blocks. */
+/* Reserves room for the next frames of the log. Pages are written whole, and some more than once:
+ * it takes a quarter more than the bytes, and a few pages of the tree. If the file system cannot
+ * reserve, its free blocks are checked. */
 static int
 reserve(const struct journal *journal, size_t bytes)
 {
@@ -401,6 +412,7 @@ reserve(const struct journal *journal, size_t bytes)
 		return errno;
 	if (fstatvfs(log->fd, &disk) != 0)
 		return errno;
+
 	return (off_t)(disk.f_bavail * disk.f_frsize) < wanted ? ENOSPC : 0;
 }
 
@@ -409,13 +421,16 @@ journal_probe(struct journal *journal, size_t bytes)
 {
 	if (journal->db == NULL)
 		return note_error(journal, SQLITE_IOERR);
+
 	sqlite3_bind_int64(journal->prove, 1, clock_wall_us());
 	int code = sqlite_run(journal->prove);
 	if (code != SQLITE_OK)
 		return give_up(journal, code);
+
 	int error = bytes > 0 ? reserve(journal, bytes) : 0;
 	if (error == 0)
 		return RESULT_OK;
+
 	sqlite3_snprintf(sizeof journal->error, journal->error,
 	    "no room for callbacks of %lld bytes: %s", (long long)bytes, strerror(error));
 	return RESULT_FULL;
@@ -427,7 +442,8 @@ journal_trim(struct journal *journal, uint64_t last_seq, int64_t before_us, size
 {
 	if (journal->db == NULL)
 		return note_error(journal, SQLITE_IOERR);
-	/* The range of numbers bounds the work: nothing that stays is read, however much it is. */
+
+	/* The range of numbers bounds the work: entries that stay are not read. */
 	int code = sqlite3_step(journal->oldest);
 	uint64_t first =
 	    code == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(journal->oldest, 0) : 0;
@@ -441,18 +457,20 @@ journal_trim(struct journal *journal, uint64_t last_seq, int64_t before_us, size
 		return code == SQLITE_ROW || code == SQLITE_DONE ? RESULT_OK
 								 : give_up(journal, code);
 	}
+
 	sqlite3_bind_int64(journal->trim, 1, (sqlite3_int64)first);
 	sqlite3_bind_int64(journal->trim, 2, (sqlite3_int64)last);
 	sqlite3_bind_int64(journal->trim, 3, before_us);
 	code = sqlite_run(journal->trim);
 	if (code != SQLITE_OK)
 		return give_up(journal, code);
+
 	*out_removed = (size_t)sqlite3_changes(journal->db);
 	return RESULT_OK;
 }
 
-/* Pages that could not be written are written again by the next checkpoint; a sync that failed ends
- * them. */
+/* The next checkpoint retries pages that could not be written. A failed sync ends the checkpoints.
+ */
 static enum result
 note_checkpoint(struct journal *journal, int code)
 {
@@ -471,15 +489,16 @@ journal_checkpoint(struct journal *journal)
 	return note_checkpoint(journal, sqlite_checkpoint(journal->db, NULL, NULL));
 }
 
-/* The rest of the log is copied, and the file of the log cut; readers are not waited for. */
+/* Copies the rest of the log and truncates its file. Does not wait for readers. */
 static enum result
 empty_log(struct journal *journal)
 {
 	return note_checkpoint(journal, sqlite_log_empty(&journal->log, journal->db, 0));
 }
 
-/* Free pages in the middle of the file can be given back only if each page's owner is noted, which
- * is decided when the file is created. An older file is written anew once it is small. */
+/* Releases free pages of the file. Free pages in the middle can be released only if the file
+ * records the owner of each page, which is decided when it is created. An older file is rewritten
+ * once it is small. */
 static int
 free_pages(struct journal *journal, uint64_t free_bytes, bool *out_more)
 {
@@ -494,6 +513,7 @@ free_pages(struct journal *journal, uint64_t free_bytes, bool *out_more)
 				 "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA temp_store = MEMORY; "
 				 "VACUUM",
 				 NULL, NULL, NULL);
+
 	*out_more = free_bytes - JOURNAL_FREE_KEPT > GIVE_BACK_PAGES * PAGE_SIZE;
 	return sqlite3_exec(
 	    journal->db, "PRAGMA incremental_vacuum(" GIVE_BACK_PAGES_TEXT ")", NULL, NULL, NULL);
@@ -506,18 +526,21 @@ journal_give_back(struct journal *journal, bool *out_more)
 	bool more = false;
 	if (journal->db == NULL)
 		return note_error(journal, SQLITE_IOERR);
+
 	int code = sqlite_number(journal->db, "PRAGMA freelist_count", &free_pages_count);
 	uint64_t free_bytes = (uint64_t)free_pages_count * PAGE_SIZE;
 	if (code == SQLITE_OK && free_bytes > JOURNAL_FREE_KEPT)
 		code = free_pages(journal, free_bytes, &more);
 	if (code != SQLITE_OK)
 		return give_up(journal, code);
+
 	*out_more = more;
 	if (more || journal->log.checkpoint_failed)
 		return RESULT_OK;
 	if (wal_file_bytes(&journal->log.file) > JOURNAL_LOG_KEPT)
 		return empty_log(journal);
-	/* The file gets shorter when the log is copied into it. */
+
+	/* The file shrinks when the log is copied into it. */
 	return free_bytes > JOURNAL_FREE_KEPT ? journal_checkpoint(journal) : RESULT_OK;
 }
 
@@ -554,7 +577,7 @@ journal_look_at_log(struct journal *journal, bool closely)
 		return WAL_SOUND;
 
 	enum wal_state state = sqlite_log_look(&journal->log, closely);
-	/* A checkpoint does not look at checksums: closing must not copy what the log holds now. */
+	/* A checkpoint does not verify checksums, so closing must not copy the changed log. */
 	if (state == WAL_CUT)
 		sqlite_forbid_checkpoint_on_close(journal->db);
 	return state;

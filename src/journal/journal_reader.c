@@ -19,8 +19,9 @@ journal_reader_open(const char *path, struct journal_reader **out_reader, struct
 	struct journal_reader *reader = calloc(1, sizeof *reader);
 	if (reader == NULL)
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
+
 	int code = sqlite_open_to_read(path, &reader->db);
-	/* No daemon may have brought the file to this version yet. */
+	/* The daemon may not have converted the file yet. */
 	int64_t version = 0;
 	if (code == SQLITE_OK)
 		code = sqlite_number(reader->db, "PRAGMA user_version", &version);
@@ -39,6 +40,7 @@ journal_reader_open(const char *path, struct journal_reader **out_reader, struct
 		journal_reader_close(reader);
 		return result;
 	}
+
 	*out_reader = reader;
 	return RESULT_OK;
 }
@@ -65,6 +67,7 @@ journal_reader_read(struct journal_reader *reader, uint64_t after_seq, size_t en
 		};
 		result = on_entry(context, &entry);
 	}
+
 	sqlite3_reset(reader->read);
 	return result != RESULT_OK ? result : sqlite_result(code);
 }
@@ -92,12 +95,14 @@ journal_reader_tail(
 	sqlite3_reset(reader->last);
 	if (code != SQLITE_ROW)
 		return sqlite_result(code);
+
 	sqlite3_bind_int64(reader->next, 1, (sqlite3_int64)after_seq);
 	code = sqlite3_step(reader->next);
 	int64_t next_us = code == SQLITE_ROW ? sqlite3_column_int64(reader->next, 0) : 0;
 	sqlite3_reset(reader->next);
 	if (code != SQLITE_ROW && code != SQLITE_DONE)
 		return sqlite_result(code);
+
 	*out_last_seq = last;
 	*out_next_us = next_us;
 	return RESULT_OK;

@@ -15,7 +15,7 @@
 #define CHECKSUMMED_FRAME_LEN 8
 #define MAGIC 0x377f0682u /* with 1 added if checksums read words as big-endian */
 #define PAGE_SIZE_MAX 65536u
-#define COPIES_MAX 9 /* of damaged logs; more would only fill the disk */
+#define COPIES_MAX 9 /* of damaged logs, so that they do not fill the disk */
 
 struct log {
 	FILE *file;
@@ -34,7 +34,7 @@ number_at(const unsigned char *bytes)
 	return be32toh(number);
 }
 
-/* The format's checksum goes over pairs of words, and on from what came before. */
+/* Continues the checksum, which the format computes over pairs of words. */
 static void
 add_to_sums(struct log *log, const unsigned char *bytes, size_t len)
 {
@@ -56,7 +56,7 @@ is_zero(const unsigned char *bytes, size_t len)
 	return len == 0;
 }
 
-/* SQLite syncs a header before the frames that follow it, so frames behind zeros are damage. */
+/* SQLite syncs the header before the frames after it, so frames after zeros are damage. */
 static bool
 rest_is_zero(FILE *file)
 {
@@ -67,7 +67,7 @@ rest_is_zero(FILE *file)
 	return true;
 }
 
-/* Whether the header is valid; then log has what it says. */
+/* Reads the header into log. Returns whether it is valid. */
 static bool
 take_header(struct log *log, const unsigned char *header)
 {
@@ -92,7 +92,8 @@ is_valid(struct log *log, const unsigned char *frame)
 	return log->sums[0] == number_at(frame + 16) && log->sums[1] == number_at(frame + 20);
 }
 
-/* Frames of an earlier round of the log have other salts, and are no loss. */
+/* Counts valid frames and lost transactions. Frames from before the last reset of the log have
+ * other salts; they are no loss. */
 static void
 walk(struct log *log, struct log_check *check)
 {
@@ -108,8 +109,9 @@ walk(struct log *log, struct log_check *check)
 		else if (same_round && commits)
 			check->commits_behind++;
 	}
-	/* One is the torn end: a transaction begins only when the one before is synced, so a power
-	 * cut finds at most one that is not, and leaves any part of it. */
+
+	/* One is the torn end: a transaction begins only after the one before it was synced, so a
+	 * power cut leaves at most one incomplete. */
 	check->damaged = check->commits_behind > 1;
 }
 
@@ -133,6 +135,7 @@ check_file(FILE *file, struct log_check *out_check)
 	}
 	if (ferror(file))
 		return RESULT_IO;
+
 	*out_check = check;
 	return RESULT_OK;
 }
@@ -147,6 +150,7 @@ log_check(const char *path, struct log_check *out_check)
 	}
 	if (file == NULL)
 		return RESULT_IO;
+
 	enum result result = check_file(file, out_check);
 	fclose(file);
 	return result;
@@ -166,6 +170,7 @@ open_copy(const char *path, char *out_name, size_t size)
 		if (to == NULL && errno != EEXIST)
 			break;
 	}
+
 	return to;
 }
 
@@ -185,5 +190,6 @@ log_check_keep(const char *path)
 		fclose(to);
 	if (to != NULL && !whole)
 		unlink(name);
+
 	return whole ? RESULT_OK : RESULT_IO;
 }

@@ -11,7 +11,7 @@
 
 #define CHECKPOINT_BYTES (1u * 1024 * 1024) /* log size: some milliseconds of copying */
 #define READER_WAIT_MS 500                  /* for readers to close after the log was cut */
-#define SAVE_US (60 * CLOCK_SECOND_US)      /* of age that a crash may take back */
+#define SAVE_US (60 * CLOCK_SECOND_US)      /* of age that a crash may undo */
 #define TOKEN INT64_C(1000000)
 
 /* A token bucket in millionths of a token, on the monotonic clock. */
@@ -22,17 +22,17 @@ struct bucket {
 
 struct quarantine {
 	struct quarantine_queue queue;
-	/* the owner's: */
+	/* for the owner's thread only: */
 	struct quarantine_options options; /* without zeros */
 	char *path;
 	struct quarantine_handle handle;
 	struct quarantine_table table;
 	struct bucket unproven, stray;
-	int64_t age_us;   /* the clock that age is counted by, */
-	int64_t saved_us; /* what the file knows of it, */
-	int64_t seen_us;  /* and the wall clock that it followed last */
+	int64_t age_us;   /* the clock of the age */
+	int64_t saved_us; /* its value in the file */
+	int64_t seen_us;  /* the wall time that it last followed */
 	struct sqlite_log log;
-	bool log_cut; /* it is recovered with no other connection open before the next open */
+	bool log_cut; /* before the next open it must be recovered, with no other connection open */
 	char error[512];
 };
 
@@ -52,12 +52,14 @@ read_state(struct quarantine *quarantine)
 		code = sqlite3_exec(db, "UPDATE clock SET opened = opened + 1", NULL, NULL, NULL);
 	if (code != SQLITE_OK)
 		return code;
+
 	quarantine->saved_us = age_us;
-	/* After a failure the clock in memory knows better. */
+	/* After a failure the clock in memory may be ahead of the file. */
 	if (age_us > quarantine->age_us)
 		quarantine->age_us = age_us;
 	if (quarantine->seen_us == 0)
 		quarantine->seen_us = seen_us;
+
 	return SQLITE_OK;
 }
 
@@ -69,7 +71,7 @@ close_handle(struct quarantine *quarantine)
 	quarantine_handle_close(&quarantine->handle);
 }
 
-/* Closes what it could not open, without a checkpoint: nobody knows what failed. */
+/* On failure closes the handle without a checkpoint, since the cause is unknown. */
 static enum result
 open_handle(struct quarantine *quarantine, struct failure *failure)
 {
@@ -88,6 +90,7 @@ open_handle(struct quarantine *quarantine, struct failure *failure)
 		close_handle(quarantine);
 	else
 		wal_file_open(&quarantine->log.file);
+
 	return result;
 }
 
@@ -111,6 +114,7 @@ with_defaults(const struct quarantine_options *options)
 		full.unproven.per_second = 100;
 	if (full.unproven.burst == 0)
 		full.unproven.burst = 5000;
+
 	return full;
 }
 
@@ -121,6 +125,7 @@ quarantine_open(const struct quarantine_options *options, struct quarantine **ou
 	struct quarantine *quarantine = calloc(1, sizeof *quarantine);
 	if (quarantine == NULL)
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
+
 	quarantine->options = with_defaults(options);
 	quarantine->unproven = (struct bucket){
 	    quarantine->options.unproven, quarantine->options.unproven.burst * TOKEN, 0};
@@ -140,17 +145,19 @@ quarantine_open(const struct quarantine_options *options, struct quarantine **ou
 		quarantine_close(quarantine);
 		return result;
 	}
+
 	*out_quarantine = quarantine;
 	return RESULT_OK;
 }
 
-/* Opens the file where the last call had to drop it. */
+/* Reopens the file if an earlier call had to close it. */
 static enum result
 ensure_open(struct quarantine *quarantine)
 {
 	struct failure failure;
 	if (quarantine->handle.db != NULL)
 		return RESULT_OK;
+
 	enum result result = RESULT_OK;
 	if (quarantine->log_cut)
 		result = sqlite_recover_alone(quarantine->path, READER_WAIT_MS, &failure);
@@ -162,8 +169,8 @@ ensure_open(struct quarantine *quarantine)
 	return result;
 }
 
-/* Notes what is wrong. A full disk or a lock mends itself on the same handle; after anything else
- * the handle may not be trusted (a failed fsync is never tried again). */
+/* Notes a failure. After a full disk or a lock the same handle works again later. After any other
+ * failure the handle must not be used (a failed fsync is never retried). */
 static enum result
 note_error(struct quarantine *quarantine, int code)
 {
@@ -171,28 +178,31 @@ note_error(struct quarantine *quarantine, int code)
 	enum result result = sqlite_result(code);
 	if (result == RESULT_OK)
 		return RESULT_OK;
+
 	sqlite_describe(
 	    quarantine->handle.db, sqlite3_system_errno(quarantine->handle.db), text, sizeof text);
 	sqlite3_snprintf(
 	    sizeof quarantine->error, quarantine->error, "%s: %s", quarantine->path, text);
-	/* It may or may not be rolled back already. */
+
+	/* SQLite may have rolled back already. */
 	if (sqlite3_get_autocommit(quarantine->handle.db) == 0)
 		quarantine_table_run(&quarantine->table, QUARANTINE_ROLLBACK);
 	if (result == RESULT_IO || result == RESULT_CORRUPT) {
 		sqlite_forbid_checkpoint_on_close(quarantine->handle.db);
 		close_handle(quarantine);
 	}
+
 	return result;
 }
 
 /* --- files that another program changed --- */
 
-/* The handle is closed, and the next call opens the file again. */
+/* Closes the handle; the next call reopens the file. */
 static enum result
 leave(struct quarantine *quarantine, const char *why)
 {
 	sqlite3_snprintf(sizeof quarantine->error, quarantine->error,
-	    "%s%s by another program; it is opened again", quarantine->path, why);
+	    "%s%s by another program; reopening it", quarantine->path, why);
 	sqlite_forbid_checkpoint_on_close(quarantine->handle.db);
 	close_handle(quarantine);
 	return RESULT_IO;
@@ -210,7 +220,7 @@ quarantine_look(struct quarantine *quarantine)
 	switch (sqlite_log_look(&quarantine->log, true)) {
 	case WAL_SOUND: return RESULT_OK;
 	case WAL_REMOVED:
-		/* The handle alone has it. A reader in the way is soon done. */
+		/* Only this handle has the log. A busy reader ends soon. */
 		if (sqlite_log_empty(&quarantine->log, db, SQLITE_BUSY_MS) != SQLITE_OK)
 			return RESULT_OK;
 		return leave(quarantine, "-wal was removed or replaced");
@@ -218,6 +228,7 @@ quarantine_look(struct quarantine *quarantine)
 		quarantine->log_cut = true;
 		return leave(quarantine, "-wal was truncated or overwritten");
 	}
+
 	return RESULT_OK;
 }
 
@@ -264,7 +275,7 @@ static bool
 take_token(struct bucket *bucket)
 {
 	int64_t now_us = clock_monotonic_us(), most = bucket->rate.burst * TOKEN;
-	int64_t filling_us = most / bucket->rate.per_second + 1; /* longer adds nothing */
+	int64_t filling_us = most / bucket->rate.per_second + 1; /* a longer time adds nothing */
 	int64_t passed_us = now_us - bucket->seen_us;
 	if (passed_us > filling_us)
 		passed_us = filling_us;
@@ -274,6 +285,7 @@ take_token(struct bucket *bucket)
 		bucket->tokens = most;
 	if (bucket->tokens < TOKEN)
 		return false;
+
 	bucket->tokens -= TOKEN;
 	return true;
 }
@@ -284,7 +296,7 @@ bucket_of(struct quarantine *quarantine, const struct quarantined *request)
 	return request->stray ? &quarantine->stray : &quarantine->unproven;
 }
 
-/* Takes those out of the list that are not to be written. */
+/* Examines the list, and removes the requests that are not to be written. */
 static struct quarantine_item *
 examine_list(struct quarantine *quarantine, struct quarantine_item *list,
     quarantine_examine_fn examine, void *context, size_t *out_passed)
@@ -309,14 +321,15 @@ examine_list(struct quarantine *quarantine, struct quarantine_item *list,
 		left_out = item;
 		*out_passed += passed;
 	}
+
 	quarantine_queue_settle(&quarantine->queue, left_out);
 	return list;
 }
 
-/* --- keeping, inside a transaction --- */
+/* --- storing, inside a transaction --- */
 
-/* One request that is proven genuine does not prove a hundred others that carry its signature. Such
- * a one is kept at the rate of the unproven; *out_passed where that is used up. */
+/* A request that is proven genuine does not prove a hundred others with its signature. Beyond the
+ * limit, others count as unproven, with the rate of those; sets *out_passed if that is used up. */
 static int
 doubt_many_of_one_signature(
     struct quarantine *quarantine, struct quarantined *request, bool *out_passed)
@@ -335,7 +348,8 @@ keep(struct quarantine *quarantine, struct quarantined *request, struct quaranti
 	const struct slice identity[] = {request->incoming.method, request->incoming.target,
 	    request->incoming.media_type, request->incoming.body, request->incoming.signature,
 	    request->incoming.settings};
-	/* As before there were signature settings, where there are none. */
+	/* Without signature settings the digest is that of older versions, which had no settings.
+	 */
 	size_t pieces =
 	    sizeof identity / sizeof identity[0] - (request->incoming.settings.ptr == NULL);
 	uint8_t digest[SIGNATURE_FINGERPRINT_SIZE];
@@ -348,12 +362,14 @@ keep(struct quarantine *quarantine, struct quarantined *request, struct quaranti
 		changes->repeated++;
 		return quarantine_table_repeat(&quarantine->table, request, &found);
 	}
+
 	bool passed = false;
 	if (request->proven)
 		code = doubt_many_of_one_signature(quarantine, request, &passed);
 	changes->passed += passed;
 	if (code != SQLITE_OK || passed)
 		return code;
+
 	changes->fresh++;
 	return quarantine_table_insert(&quarantine->table, request, digest, quarantine->age_us);
 }
@@ -384,7 +400,7 @@ static void
 follow_clock(struct quarantine *quarantine, int64_t now_us)
 {
 	if (quarantine->seen_us == 0 && quarantine->handle.db == NULL)
-		return; /* the file, which was not open yet, knows when it was seen last */
+		return; /* the file has the last wall time, and it is not open yet */
 	if (now_us < 0)
 		now_us = 0;
 	int64_t step_us = now_us - quarantine->seen_us;
@@ -395,7 +411,7 @@ follow_clock(struct quarantine *quarantine, int64_t now_us)
 	quarantine->seen_us = now_us;
 }
 
-/* One transaction: keeps the list and then the bounds. */
+/* Stores the list and enforces the bounds, in one transaction. */
 static enum result
 write_list(struct quarantine *quarantine, struct quarantine_item *list,
     struct quarantine_changes *out_changes)
@@ -422,7 +438,9 @@ write_list(struct quarantine *quarantine, struct quarantine_item *list,
 		table->size = before;
 		return note_error(quarantine, code);
 	}
+
 	quarantine->saved_us = quarantine->age_us;
+
 	*out_changes = changes;
 	return RESULT_OK;
 }
@@ -436,6 +454,7 @@ quarantine_checkpoint(struct quarantine *quarantine)
 	struct sqlite_log *log = &quarantine->log;
 	if (log->checkpoint_failed || sqlite_log_bytes(log) < CHECKPOINT_BYTES)
 		return RESULT_OK;
+
 	enum result result = ensure_open(quarantine);
 	if (result != RESULT_OK)
 		return result;
@@ -443,15 +462,16 @@ quarantine_checkpoint(struct quarantine *quarantine)
 	int code = sqlite_checkpoint(quarantine->handle.db, &in_log, &copied);
 	if (code == SQLITE_BUSY)
 		return RESULT_OK;
-	/* Copied whole, the log begins anew with the next write. */
+
+	/* After a complete copy the next write resets the log. */
 	if (code == SQLITE_OK && in_log == copied)
 		log->pages = 0;
 	sqlite_log_note_checkpoint(log, quarantine->handle.db, code);
+
 	return note_error(quarantine, code);
 }
 
-/* A log that cannot be copied into the file grows with each write, and is bounded as the file is.
- */
+/* A log that cannot be copied into the file grows with each write, so it has a bound, too. */
 static enum result
 check_log(struct quarantine *quarantine)
 {
@@ -462,7 +482,7 @@ check_log(struct quarantine *quarantine)
 	if (result != RESULT_OK || sqlite_log_bytes(&quarantine->log) <= most)
 		return result;
 	sqlite3_snprintf(sizeof quarantine->error, quarantine->error,
-	    "%s-wal: as large as it may be, because no checkpoint gets through", quarantine->path);
+	    "%s-wal: at its size limit, because checkpoints do not complete", quarantine->path);
 	return RESULT_FULL;
 }
 
@@ -477,6 +497,7 @@ quarantine_keep_offered(struct quarantine *quarantine, int64_t now_us,
 	*out_changes = (struct quarantine_changes){.passed = passed};
 	if (list == NULL)
 		return RESULT_OK;
+
 	enum result result = ensure_open(quarantine);
 	follow_clock(quarantine, now_us);
 	if (result == RESULT_OK)
@@ -487,13 +508,15 @@ quarantine_keep_offered(struct quarantine *quarantine, int64_t now_us,
 		quarantine_queue_put_back(&quarantine->queue, list);
 		return result;
 	}
+
 	quarantine_queue_settle(&quarantine->queue, list);
 	changes.passed += passed;
+
 	*out_changes = changes;
 	return RESULT_OK;
 }
 
-/* Whether trimming would change anything. */
+/* Sets *out_due to whether trimming would change anything. */
 static int
 is_due(struct quarantine *quarantine, bool *out_due)
 {
@@ -519,6 +542,7 @@ quarantine_trim(
 		return result;
 	if (due)
 		return write_list(quarantine, NULL, out_changes);
+
 	*out_changes = (struct quarantine_changes){0};
 	return RESULT_OK;
 }
@@ -545,7 +569,7 @@ quarantine_get(struct quarantine *quarantine, uint64_t id, quarantined_fn on_req
 	return result != RESULT_OK ? result : note_error(quarantine, code);
 }
 
-/* In one transaction: each of its own would write the pages of all indexes again. */
+/* Uses one transaction, since each would rewrite pages of all indexes. */
 enum result
 quarantine_remove_all(
     struct quarantine *quarantine, const uint64_t *ids, size_t count, size_t *out_removed)
@@ -557,6 +581,7 @@ quarantine_remove_all(
 		result = check_log(quarantine);
 	if (result != RESULT_OK)
 		return result;
+
 	struct quarantine_size before = table->size;
 	size_t removed = 0;
 	int code = quarantine_table_run(table, QUARANTINE_BEGIN);
@@ -568,6 +593,7 @@ quarantine_remove_all(
 		table->size = before;
 		return note_error(quarantine, code);
 	}
+
 	*out_removed = removed;
 	return RESULT_OK;
 }

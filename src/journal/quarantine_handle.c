@@ -2,7 +2,7 @@
 
 #define VERSION 4
 
-/* Commits need no sync: the requests were answered 403, so nothing promises that they are kept. */
+/* Commits need no sync: the requests were answered 403, which promises nothing. */
 static const struct sqlite_settings settings = {.page_size = QUARANTINE_PAGE_SIZE,
     .synced = false,
     .cache_kib = 2048,
@@ -18,8 +18,8 @@ static const char *const steps[VERSION - 1] = {
     "ALTER TABLE request ADD COLUMN peer TEXT",
 };
 
-/* aged_us is when an entry was kept, by the clock that age is counted by; draw decides who goes
- * first; size is what bytes_max counts. What is long stands last, so that it need not be read. */
+/* aged_us is the time at which an entry was stored, by the clock of its age. draw is its eviction
+ * priority. size is counted by bytes_max. Long columns are last, so that they need not be read. */
 static const char schema[] =
     "CREATE TABLE request("
     " id INTEGER PRIMARY KEY AUTOINCREMENT,"
@@ -51,8 +51,8 @@ static const char schema[] =
     "CREATE INDEX request_group ON request(proven, account, route, cause, from_trusted_proxy,"
     " aged_us, draw, size);"
     "CREATE INDEX request_age ON request(aged_us);"
-    /* How old time is, the wall clock that was seen last, and how often the file was opened, which
-     * proves that it can be written. */
+    /* The clock of the age, the wall time that it last followed, and how often the file was
+     * opened; writing that verifies that the file is writable. */
     "CREATE TABLE clock(id INTEGER PRIMARY KEY CHECK(id = 1), age_us INTEGER NOT NULL,"
     " seen_us INTEGER NOT NULL, opened INTEGER NOT NULL) STRICT;"
     "INSERT INTO clock VALUES(1, 0, 0, 0);";
@@ -70,14 +70,15 @@ static const char *const question_texts[QUARANTINE_QUESTION_COUNT] = {
 
 /* --- opening and closing --- */
 
-/* The version of a file that an earlier dlrd has written; 0: it is another, or not ours. */
+/* Returns the version of a file that an older dlrd has written; 0 for the current version or
+ * another program's file. */
 static int64_t
 older_version(sqlite3 *db)
 {
 	int64_t application = 0, version = 0;
 	if (sqlite_number(db, "PRAGMA application_id", &application) != SQLITE_OK ||
 	    sqlite_number(db, "PRAGMA user_version", &version) != SQLITE_OK)
-		return 0; /* sqlite_check_owner says why */
+		return 0; /* sqlite_check_owner reports the reason */
 	return application == owner.application_id && version < VERSION ? version : 0;
 }
 
@@ -94,6 +95,7 @@ migrate(sqlite3 *db)
 		if (code != SQLITE_OK)
 			sqlite_roll_back(db);
 	}
+
 	return code;
 }
 
@@ -124,11 +126,12 @@ quarantine_handle_open(struct quarantine_handle *handle, const char *path, struc
 	if (result != RESULT_OK)
 		return result;
 
-	/* Files of the first versions have no such index. */
+	/* Files of the first versions lack this index. */
 	code = sqlite3_exec(handle->db,
 	    "CREATE INDEX IF NOT EXISTS request_signature ON request(signature)", NULL, NULL, NULL);
 	if (code == SQLITE_OK)
 		code = prepare_questions(handle);
+
 	return code == SQLITE_OK ? RESULT_OK : sqlite_fail(handle->db, path, code, failure);
 }
 
@@ -149,6 +152,7 @@ quarantine_handle_open_to_read(
 		return failure_set(failure, RESULT_CORRUPT,
 		    "%s: was written by an earlier dlrd; start the daemon once, which converts it",
 		    path);
+
 	bool fresh = false;
 	enum result result = sqlite_check_owner(handle->db, path, &owner, &fresh, failure);
 	if (result == RESULT_OK && fresh)
@@ -195,15 +199,15 @@ request_of(sqlite3_stmt *row)
 	    .incoming.forwarded_host = sqlite_column(row, 15),
 	    .incoming.original_uri = sqlite_column(row, 16),
 	    .cause = sqlite_column(row, 17),
-	    .incoming.signatures = 1, /* or it is not kept */
+	    .incoming.signatures = 1, /* others are not stored */
 	    .incoming.settings = sqlite_column(row, 18),
 	    .stray = sqlite3_column_int(row, 19) != 0,
 	    .incoming.peer = sqlite_column(row, 20),
 	};
 }
 
-/* Hands out the rows of a question whose parameters are bound. Untouched *out_code where the
- * callback stopped it. */
+/* Calls on_request with each row of a query whose parameters are bound. *out_code is unchanged if
+ * the callback ended it. */
 static enum result
 hand_out(sqlite3_stmt *question, quarantined_fn on_request, void *context, int *out_code,
     size_t *out_rows)
@@ -216,8 +220,10 @@ hand_out(sqlite3_stmt *question, quarantined_fn on_request, void *context, int *
 		rows++;
 		result = on_request(context, &request);
 	}
+
 	if (result == RESULT_OK)
 		*out_code = code == SQLITE_DONE ? SQLITE_OK : code;
+
 	*out_rows = rows;
 	return result;
 }

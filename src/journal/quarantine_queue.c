@@ -4,9 +4,9 @@
 #include <string.h>
 #include <time.h>
 
-#define GATHER_US (CLOCK_SECOND_US / 200) /* what comes in so long is written together */
-#define RETRY_US CLOCK_SECOND_US          /* what could not be written may rest so long */
-/* An examination decodes the form, writes what is signed of it, and compares that with another. */
+#define GATHER_US (CLOCK_SECOND_US / 200) /* arrivals in this time are written together */
+#define RETRY_US CLOCK_SECOND_US          /* between attempts to write the same requests */
+/* An examination decodes the form, builds the signed text, and compares it with another one. */
 #define EXAMINED_TIMES 3
 
 /* The slices of a request, all of which are copied. */
@@ -22,7 +22,7 @@
 	}
 #define TEXT_COUNT 16
 
-/* What the copy takes; SIZE_MAX where the sum is beyond max. */
+/* Returns the size of the copy, or SIZE_MAX if the texts exceed max. */
 static size_t
 size_of(const struct quarantined *request, size_t max)
 {
@@ -33,7 +33,7 @@ size_of(const struct quarantined *request, size_t max)
 			return SIZE_MAX;
 		size += texts[i]->len;
 	}
-	/* One more, so that an empty text at the end points at something. */
+	/* One more byte, so that an empty text at the end points into the allocation. */
 	return sizeof(struct quarantine_item) + size + 1;
 }
 
@@ -43,6 +43,7 @@ copy(const struct quarantined *request, size_t size)
 	struct quarantine_item *item = malloc(size);
 	if (item == NULL)
 		return NULL;
+
 	*item = (struct quarantine_item){.request = *request, .size = size};
 	struct slice *texts[TEXT_COUNT] = TEXTS(&item->request);
 	char *at = item->bytes;
@@ -54,6 +55,7 @@ copy(const struct quarantined *request, size_t size)
 		texts[i]->ptr = at;
 		at += texts[i]->len;
 	}
+
 	return item;
 }
 
@@ -82,7 +84,7 @@ quarantine_queue_init(struct quarantine_queue *queue, const struct quarantine_op
 	pthread_condattr_destroy(&monotonic);
 }
 
-/* With the lock held. */
+/* Requires the lock. */
 static bool
 take_room(struct quarantine_queue *queue, size_t size)
 {
@@ -123,17 +125,21 @@ quarantine_queue_offer(struct quarantine_queue *queue, const struct quarantined 
 	size_t size = size_of(request, queue->request_max);
 	if (size == SIZE_MAX)
 		return QUARANTINE_TOO_LARGE;
-	/* Before it is copied: what finds no room must cost nothing. */
+
+	/* Reserve before copying, so that a request without room costs nothing. */
 	pthread_mutex_lock(&queue->lock);
 	bool has_room = take_room(queue, size);
 	pthread_mutex_unlock(&queue->lock);
+
 	if (!has_room)
 		return QUARANTINE_FULL;
+
 	struct quarantine_item *item = copy(request, size);
 	if (item == NULL) {
 		give_room(queue, 1, size);
 		return QUARANTINE_FULL;
 	}
+
 	append(queue, item);
 	return QUARANTINE_TAKEN;
 }
@@ -150,7 +156,7 @@ quarantine_queue_examined(struct quarantine_queue *queue, const struct quarantin
 	queue->memory -= EXAMINED_TIMES * item->size;
 }
 
-/* With the lock held: until that time; before it once the list holds something, unless for more. */
+/* Waits until a time, or until the list has a request, unless for_more. Requires the lock. */
 static void
 wait_until(struct quarantine_queue *queue, int64_t until_us, bool for_more)
 {

@@ -15,11 +15,13 @@ quarantine_reader_open(
 	struct quarantine_reader *reader = calloc(1, sizeof *reader);
 	if (reader == NULL)
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
+
 	enum result result = quarantine_handle_open_to_read(&reader->handle, path, failure);
 	if (result != RESULT_OK) {
 		quarantine_reader_close(reader);
 		return result;
 	}
+
 	*out_reader = reader;
 	return RESULT_OK;
 }

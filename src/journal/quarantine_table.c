@@ -4,18 +4,19 @@
 #include "dlrd/twilio/signature.h"
 #include "quarantine_handle.h"
 
-/* What a row takes besides the request: its columns, and its place in five indexes. A request that
- * does not fit into a page has its last one to itself. */
+/* Size of a row without the request: its columns and five index entries. A request that does not
+ * fit into a page does not share its last one. */
 #define ROW_BYTES 512
-/* When there are too many, one in 64 more goes, so that a flood does not have the file sorted at
- * each step. */
+/* Each eviction of unproven entries removes 1/64 more than needed, so that a flood does not cause a
+ * sort of the file at each step. */
 #define SLACK 64
 
 #define RETURNING " RETURNING size, proven, stray"
 
-/* The unproven entries of a part (?2) that go for ?1 of weight, which is 1 for entries or size for
- * bytes. level is how far up in its group an entry is: the highest go first, whatever their group,
- * so the largest groups shrink to the same height. Path and account of strays are made up. */
+/* Evicts unproven entries of a part (?2) with a total weight of ?1: a count of entries, or bytes.
+ * `level` is the position of an entry in its group. The highest levels are evicted first, across
+ * all groups, so the largest groups shrink to the same height. Path and account of strays are
+ * invented, so they do not separate groups. */
 #define EVICT_UNPROVEN(weight)                                                                \
 	"DELETE FROM request WHERE id IN (SELECT id FROM (SELECT id, sum(w) OVER"             \
 	" (ORDER BY level DESC, draw ROWS UNBOUNDED PRECEDING) - w AS before FROM"            \
@@ -47,8 +48,8 @@ static const char *const statement_texts[QUARANTINE_STATEMENT_COUNT] = {
     [QUARANTINE_EXPIRE] = "DELETE FROM request WHERE aged_us < ?1" RETURNING,
     [QUARANTINE_EVICT_UNPROVEN_ENTRIES] = EVICT_UNPROVEN("1"),
     [QUARANTINE_EVICT_UNPROVEN_BYTES] = EVICT_UNPROVEN("size"),
-    /* The oldest one; by id, since the clock may have jumped. The unproven ones before it are gone,
-     * so no index is quicker than the table, but SQLite cannot know (hence the +). */
+    /* The oldest one, by id since the clock may have jumped. No unproven entries remain at this
+     * point, so no index is faster than the table, but SQLite cannot know that (hence the +). */
     [QUARANTINE_EVICT_PROVEN] = "DELETE FROM request WHERE id ="
 				" (SELECT id FROM request WHERE +proven = 1 AND stray = ?1"
 				" ORDER BY id LIMIT 1)" RETURNING,
@@ -80,6 +81,7 @@ quarantine_table_open(struct quarantine_table *table, sqlite3 *db)
 		    .bytes = (uint64_t)bytes,
 		    .stray_entries = (uint64_t)stray_entries,
 		    .stray_bytes = (uint64_t)stray_bytes};
+
 	return code;
 }
 
@@ -176,6 +178,7 @@ quarantine_table_insert(struct quarantine_table *table, const struct quarantined
 		table->size.stray_entries += request->stray;
 		table->size.stray_bytes += request->stray ? size : 0;
 	}
+
 	return code;
 }
 
@@ -194,7 +197,7 @@ quarantine_table_repeat(struct quarantine_table *table, const struct quarantined
 	return code;
 }
 
-/* Runs a statement that gives back size, proof and part of each entry that it deletes. */
+/* Runs a statement that deletes entries and returns size, proven and stray of each. */
 static int
 delete_entries(struct quarantine_table *table, sqlite3_stmt *statement, size_t *changed)
 {
@@ -209,6 +212,7 @@ delete_entries(struct quarantine_table *table, sqlite3_stmt *statement, size_t *
 		table->size.proven -= (uint64_t)sqlite3_column_int64(statement, 1);
 		++*changed;
 	}
+
 	int reset = sqlite3_reset(statement);
 	return code == SQLITE_DONE ? SQLITE_OK : reset != SQLITE_OK ? reset : code;
 }
@@ -262,8 +266,8 @@ evict_unproven(struct quarantine_table *table, enum quarantine_statement kind, b
 	return delete_entries(table, statement, evicted);
 }
 
-/* Proven entries go when nothing else is left to go, and then exactly as many as must: the slack
- * is the unproven ones' to give. */
+/* Evicts proven entries only if no unproven ones remain, and only as many as needed. SLACK applies
+ * to unproven entries only. */
 int
 quarantine_table_evict(struct quarantine_table *table, bool stray, uint64_t entries_max,
     uint64_t bytes_max, size_t *evicted)
@@ -281,6 +285,7 @@ quarantine_table_evict(struct quarantine_table *table, bool stray, uint64_t entr
 		sqlite3_bind_int(proven, 1, stray);
 		code = delete_entries(table, proven, evicted);
 	}
+
 	return code;
 }
 

@@ -1,8 +1,7 @@
-/* quarantine_table: the rows of quarantine.db: what is done to them, and what their size is. Inside
- * quarantine only.
+/* quarantine_table: changes to the rows of quarantine.db, and their total size. Private to the
+ * quarantine.
  *
- * Each call gives SQLite's code; size is right as long as none fails and no transaction is rolled
- * back, which is the caller's to see to. */
+ * Each call returns SQLite's code. After a failure or a rollback the caller must correct `size`. */
 #ifndef DLRD_JOURNAL_QUARANTINE_TABLE_H
 #define DLRD_JOURNAL_QUARANTINE_TABLE_H
 
@@ -33,7 +32,7 @@ struct quarantine_table {
 	struct quarantine_size size; /* without the log */
 };
 
-/* Prepares the statements and reads the size. To be closed, also on failure. */
+/* Prepares the statements and reads the size. Must be closed, also after a failure. */
 int quarantine_table_open(struct quarantine_table *table, sqlite3 *db);
 void quarantine_table_close(struct quarantine_table *table);
 
@@ -41,35 +40,35 @@ void quarantine_table_close(struct quarantine_table *table);
 int quarantine_table_run(struct quarantine_table *table, enum quarantine_statement statement);
 
 struct quarantine_found {
-	int64_t id; /* 0: there is none */
+	int64_t id; /* 0: no entry */
 	bool proven;
 };
 
-/* The entry with that digest. */
+/* Finds the entry with a digest. */
 int quarantine_table_find(
     struct quarantine_table *table, const uint8_t *digest, struct quarantine_found *out_found);
 
-/* How many entries have that signature; most is as far as is counted. */
+/* Counts the entries with a signature, up to `most`. */
 int quarantine_table_count_signature(
     struct quarantine_table *table, struct slice signature, int most, int *out_count);
 
-/* A new entry, and one more request for one that was found. */
+/* Add a new entry, and count a repetition of an entry that was found. */
 int quarantine_table_insert(struct quarantine_table *table, const struct quarantined *request,
     const uint8_t *digest, int64_t aged_us);
 int quarantine_table_repeat(struct quarantine_table *table, const struct quarantined *request,
     const struct quarantine_found *found);
 
-/* Each adds how many entries it deleted. */
+/* Each adds the number of deleted entries to its last argument. */
 int quarantine_table_remove(struct quarantine_table *table, uint64_t id, size_t *removed);
 int quarantine_table_expire(struct quarantine_table *table, int64_t before_us, size_t *expired);
 int quarantine_table_evict(struct quarantine_table *table, bool stray, uint64_t entries_max,
     uint64_t bytes_max, size_t *evicted);
 
-/* Whether that part has more than this. */
+/* Returns whether a part of the quarantine exceeds these bounds. */
 bool quarantine_table_is_over(
     const struct quarantine_table *table, bool stray, uint64_t entries_max, uint64_t bytes_max);
 
-/* When the oldest entry was kept; INT64_MAX where there is none. */
+/* Reads when the oldest entry was stored; INT64_MAX if there are no entries. */
 int quarantine_table_oldest(struct quarantine_table *table, int64_t *out_aged_us);
 
 int quarantine_table_save_clock(struct quarantine_table *table, int64_t age_us, int64_t seen_us);

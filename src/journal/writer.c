@@ -13,11 +13,11 @@
 #define BATCH_MAX 4096                      /* entries; bounds the time of one commit */
 #define CHECKPOINT_BYTES (4u * 1024 * 1024) /* log size: a stall of some milliseconds */
 #define PROBE_US CLOCK_SECOND_US
-#define FAILED_BYTES_MAX (64u * 1024 * 1024) /* more room is not waited for */
+#define FAILED_BYTES_MAX (64u * 1024 * 1024) /* the most room that a probe requires */
 #define TRIM_ROWS 1000                       /* a few milliseconds of work */
-#define UPKEEP_US (CLOCK_SECOND_US / 10)     /* between looks at size and age */
+#define UPKEEP_US (CLOCK_SECOND_US / 10)     /* between checks of size and age */
 #define CLOSE_LOOK_US CLOCK_SECOND_US
-#define QUIET_ENTRIES 200 /* in a second: there is time to give disk space back */
+#define QUIET_ENTRIES 200 /* in a second: there is time to release disk space */
 #define GIVE_BACK_PAUSE_US (CLOCK_SECOND_US / 10)
 #define TRIM_RETRY_US (60 * CLOCK_SECOND_US)
 
@@ -33,27 +33,26 @@ struct writer {
 	_Atomic bool healthy;
 	/* the thread's own: */
 	struct journal_entry *batch[BATCH_MAX];
-	int64_t probe_us;    /* next try of a journal that failed */
-	int64_t upkeep_us;   /* next look at size and age */
+	int64_t probe_us;    /* next probe of a failed journal */
+	int64_t upkeep_us;   /* next check of size and age */
 	uint64_t last_wal;   /* bytes after the last checkpoint */
-	size_t failed_bytes; /* of the largest batch that found no room since the journal was
-				healthy */
+	size_t failed_bytes; /* of the largest batch that did not fit; 0 in a healthy journal */
 	bool must_reopen;    /* the handle may not be used again */
 	bool closed;         /* the journal has not been open in this process */
-	bool moved;          /* the journal's file was: no reader may have the old one open */
-	bool must_save; /* the log was removed: the handle alone has it, and may not be closed */
-	bool log_cut;   /* no other connection may be open when the handle is opened again */
+	bool moved;          /* the journal's file was moved: no reader may have the old one open */
+	bool must_save; /* the log was removed: only the handle has it, so it must not be closed */
+	bool log_cut;   /* no other connection may be open when the handle is reopened */
 	bool over_size; /* the journal is larger than keep_bytes */
 	_Atomic int64_t keep_us;
 	_Atomic uint64_t keep_bytes;
-	uint64_t recent_entries; /* since the last look at whether it is quiet */
-	int64_t give_back_us;    /* next such look */
-	bool more_to_give;       /* the last step left some of it */
-	bool more_to_trim;       /* the last step left some of it */
+	uint64_t recent_entries; /* since the last check for a quiet second */
+	int64_t give_back_us;    /* next such check */
+	bool more_to_give;       /* the last step has not released all */
+	bool more_to_trim;       /* the last step has not trimmed all */
 	bool trim_failing;       /* the last step failed */
-	bool unreachable;        /* the journal's path cannot be looked at; logged once */
-	int64_t trim_us;         /* no other one before that */
-	int64_t close_look_us;   /* next time that the log is read, not only looked at */
+	bool unreachable;        /* stat(2) of the journal's path fails; logged once */
+	int64_t trim_us;         /* no trim before this time */
+	int64_t close_look_us;   /* next check that reads the log instead of only stat(2) */
 	struct {
 		struct metric *entries, *full, *io, *checkpoint, *trim, *commit_seconds,
 		    *batch_entries, *bytes, *wal_bytes;
@@ -81,6 +80,7 @@ journal_write_new(const struct journal_entry *entry)
 	struct journal_write *write = malloc(size);
 	if (write == NULL)
 		return NULL;
+
 	*write = (struct journal_write){.entry = *entry, .size = size};
 	char *at = write->bytes;
 	put(&at, &write->entry.method);
@@ -90,6 +90,7 @@ journal_write_new(const struct journal_entry *entry)
 	put(&at, &write->entry.body);
 	put(&at, &write->entry.account);
 	put(&at, &write->entry.signature);
+
 	return write;
 }
 
@@ -100,17 +101,17 @@ set_health(struct writer *writer, bool healthy, const char *why)
 		writer->options.on_health(writer->options.context, healthy, why);
 }
 
-/* Notes how a write of so many bytes went. A full disk mends itself on the same handle; after
- * anything else the handle may not be trusted (a failed fsync is never tried again). On a disk that
- * is nearly full small callbacks can be stored while larger ones cannot: healthy is only a journal
- * that could take as much as failed. */
+/* Notes the result of a write of so many bytes. After a full disk the same handle works again once
+ * there is room. After any other failure the handle must not be used (a failed fsync is never
+ * retried). On a disk that is nearly full, small callbacks fit while larger ones do not: the
+ * journal is healthy only if it could store as much as failed. */
 static void
 note_result(struct writer *writer, enum result result, size_t bytes)
 {
 	if (result == RESULT_OK) {
 		if (bytes >= writer->failed_bytes) {
 			writer->failed_bytes = 0;
-			set_health(writer, true, "the journal takes callbacks again");
+			set_health(writer, true, "journal is writable again");
 		}
 		return;
 	}
@@ -121,8 +122,8 @@ note_result(struct writer *writer, enum result result, size_t bytes)
 	set_health(writer, false, journal_error(writer->options.journal));
 }
 
-/* After another program removed, truncated or overwritten the log. What is in hand is not appended
- * before the log is sound again. */
+/* Checks whether another program removed, truncated or overwrote the log. If so, nothing is
+ * appended before the log is sound again. */
 static void
 look_at_log(struct writer *writer, bool closely)
 {
@@ -143,7 +144,7 @@ look_at_log(struct writer *writer, bool closely)
 	}
 }
 
-/* Tells what a cut log has taken with it, once that is known. */
+/* Reports the entries that were lost with a cut log. */
 static void
 report_lost(struct writer *writer)
 {
@@ -161,6 +162,7 @@ reopen(struct writer *writer, struct failure *failure)
 	bool alone = writer->log_cut || writer->moved;
 	if (alone && !writer->options.release_readers(context, true))
 		return failure_set(failure, RESULT_BUSY, "a reader of " JOURNAL_FILE " is busy");
+
 	enum result result = writer->log_cut ? journal_recover_alone(journal, failure) : RESULT_OK;
 	if (result == RESULT_OK)
 		result = journal_reopen(journal, failure);
@@ -172,6 +174,7 @@ reopen(struct writer *writer, struct failure *failure)
 		writer->moved = false;
 		writer->options.release_readers(context, false);
 	}
+
 	return result;
 }
 
@@ -181,8 +184,9 @@ reopen_if_needed(struct writer *writer)
 	struct failure failure;
 	if (!writer->must_reopen)
 		return true;
-	/* Whatever the reason, the handle may be the last one that has the log. What is left of a
-	 * cut log must not be copied. */
+
+	/* This handle may be the last one that has the log. The rest of a cut log must not be
+	 * copied. */
 	enum wal_state log = journal_look_at_log(writer->options.journal, false);
 	if (!writer->log_cut && log == WAL_REMOVED)
 		writer->must_save = true;
@@ -192,6 +196,7 @@ reopen_if_needed(struct writer *writer)
 		set_health(writer, false, journal_error(writer->options.journal));
 		return false;
 	}
+
 	writer->must_save = false;
 	enum result result = reopen(writer, &failure);
 	writer->must_reopen = result != RESULT_OK;
@@ -199,6 +204,7 @@ reopen_if_needed(struct writer *writer)
 		set_health(writer, false, failure.text);
 	else if (writer->closed)
 		writer->options.on_opened(writer->options.context);
+
 	writer->closed = writer->closed && result != RESULT_OK;
 	return result == RESULT_OK;
 }
@@ -214,6 +220,7 @@ commit_batch(struct writer *writer, struct journal_write *list)
 		writer->batch[count++] = &last->next->entry;
 		bytes += last->next->size;
 	}
+
 	struct journal_write *rest = last->next;
 	last->next = NULL;
 	int64_t start_us = clock_monotonic_us();
@@ -228,6 +235,7 @@ commit_batch(struct writer *writer, struct journal_write *list)
 		write->result = result;
 	if (result != RESULT_OK)
 		metric_add(result == RESULT_FULL ? writer->metrics.full : writer->metrics.io, 1);
+
 	/* Unhealthy before the 503s are out, healthy before the 204s. */
 	note_result(writer, result, bytes);
 	writer->options.on_done(writer->options.context, list);
@@ -237,11 +245,12 @@ commit_batch(struct writer *writer, struct journal_write *list)
 		writer->options.on_committed(
 		    writer->options.context, journal_last_seq(writer->options.journal));
 	}
+
 	return rest;
 }
 
-/* After a failure, once a second, whether the journal can be written again; a load balancer that
- * looks at readyz may send no request that would find out. */
+/* After a failure, tests once a second whether the journal is writable again. A load balancer that
+ * checks readyz may send no request that would show it. */
 static void
 probe_if_due(struct writer *writer)
 {
@@ -253,14 +262,14 @@ probe_if_due(struct writer *writer)
 		    writer->failed_bytes);
 }
 
-/* Entries that cannot be removed cost room and nothing else: callbacks are stored all the same, so
- * health is not decided here. */
+/* Entries that cannot be removed only cost room. Callbacks are still stored, so the journal stays
+ * healthy. */
 static void
 note_trim(struct writer *writer, enum result result)
 {
 	bool failed = result != RESULT_OK;
 	if (result == RESULT_FULL || result == RESULT_BUSY)
-		return; /* nothing is freed by insisting, and appends report it themselves */
+		return; /* a retry would free nothing, and appends report it themselves */
 	if (failed) {
 		metric_add(writer->metrics.trim, 1);
 		writer->trim_us = clock_monotonic_us() + TRIM_RETRY_US;
@@ -279,6 +288,7 @@ trim(struct writer *writer)
 	size_t removed;
 	if (clock_monotonic_us() < writer->trim_us)
 		return;
+
 	int64_t before_us = clock_wall_us() - atomic_load(&writer->keep_us);
 	uint64_t released = atomic_load(&writer->released);
 	if (writer->over_size)
@@ -291,7 +301,7 @@ trim(struct writer *writer)
 		writer->upkeep_us = 0;
 }
 
-/* After a failed sync no checkpoint may be tried until the journal is opened again. */
+/* After a failed sync no checkpoint may be made until the journal is reopened. */
 static void
 note_failed_checkpoint(struct writer *writer)
 {
@@ -304,22 +314,25 @@ note_failed_checkpoint(struct writer *writer)
 static void
 checkpoint(struct writer *writer, uint64_t wal_bytes)
 {
-	/* A reader may keep the log from being reset: wait for another stretch of it. */
+	/* If a reader prevents the reset of the log, wait until the log has grown further. */
 	if (wal_bytes < writer->last_wal)
 		writer->last_wal = 0;
 	if (wal_bytes < writer->last_wal + CHECKPOINT_BYTES)
 		return;
-	/* It copies what the log holds, right or wrong. */
+
+	/* A checkpoint does not verify the log, so check it first. */
 	look_at_log(writer, true);
 	if (writer->must_reopen)
 		return;
+
 	enum result result = journal_checkpoint(writer->options.journal);
 	if (result != RESULT_OK)
 		note_failed_checkpoint(writer);
 	writer->last_wal = wal_bytes;
 }
 
-/* A journal whose path cannot be looked at is written all the same: nothing says that it moved. */
+/* Returns whether the journal's file was moved. If its path cannot be checked, the journal is still
+ * written, since nothing shows that it was. */
 static bool
 was_moved(struct writer *writer)
 {
@@ -332,7 +345,7 @@ was_moved(struct writer *writer)
 	return place == JOURNAL_MOVED;
 }
 
-/* Gives disk space back in a second with few callbacks. Its last step is a checkpoint. */
+/* Releases disk space in a second with few callbacks. Its last step is a checkpoint. */
 static void
 give_back(struct writer *writer)
 {
@@ -342,6 +355,7 @@ give_back(struct writer *writer)
 
 	if (now_us < writer->give_back_us)
 		return;
+
 	bool quiet = writer->recent_entries < QUIET_ENTRIES;
 	writer->recent_entries = 0;
 	writer->give_back_us = now_us + CLOCK_SECOND_US;
@@ -350,7 +364,7 @@ give_back(struct writer *writer)
 		return;
 
 	enum result result = journal_give_back(journal, &more);
-	/* It may have written much, and would do so again. */
+	/* It may have written much, and a retry would do so again. */
 	if (result != RESULT_OK)
 		writer->give_back_us = now_us + TRIM_RETRY_US;
 	bool has_ended = journal_checkpoints_ended(journal);
@@ -368,26 +382,30 @@ do_upkeep(struct writer *writer)
 	int64_t now_us = clock_monotonic_us();
 	if (now_us < writer->upkeep_us && !writer->must_reopen)
 		return;
-	writer->more_to_trim = false; /* or a broken journal would not let us wait */
+
+	writer->more_to_trim = false; /* otherwise a failed journal would cause a busy loop */
 	if (writer->must_reopen) {
 		if (atomic_load(&writer->healthy) && !reopen_if_needed(writer))
 			writer->probe_us = now_us + PROBE_US;
 		return;
 	}
+
 	writer->upkeep_us = now_us + UPKEEP_US;
 	if (was_moved(writer)) {
 		set_health(writer, false, "journal.db was moved or deleted under the daemon");
 		writer->must_reopen = writer->moved = true;
 		return;
 	}
+
 	look_at_log(writer, now_us >= writer->close_look_us);
 	if (now_us >= writer->close_look_us)
 		writer->close_look_us = now_us + CLOSE_LOOK_US;
 	if (writer->must_reopen) {
-		writer->probe_us = now_us; /* at once: there may be no request for a while */
+		writer->probe_us = now_us; /* now: there may be no request for a while */
 		probe_if_due(writer);
 		return;
 	}
+
 	struct journal_size size = journal_size(writer->options.journal);
 	metric_set(writer->metrics.bytes, (double)size.live_bytes);
 	metric_set(writer->metrics.wal_bytes, (double)size.wal_bytes);
@@ -399,8 +417,8 @@ do_upkeep(struct writer *writer)
 		give_back(writer);
 }
 
-/* Waits up to a second for writes, less while there is space to give back, and not at all while
- * there is more to trim. False when there are none and the writer is to stop. */
+/* Waits up to a second for writes, less while there is space to release, and not at all while there
+ * is more to trim. Returns false if there are no writes and the writer must stop. */
 static bool
 take_queue(struct writer *writer, struct journal_write **out_list)
 {
@@ -409,6 +427,7 @@ take_queue(struct writer *writer, struct journal_write **out_list)
 	until.tv_nsec += writer->more_to_give ? GIVE_BACK_PAUSE_US * 1000 : 0;
 	until.tv_sec += writer->more_to_give ? until.tv_nsec / 1000000000 : 1;
 	until.tv_nsec %= 1000000000;
+
 	pthread_mutex_lock(&writer->lock);
 	int waited = writer->more_to_trim ? ETIMEDOUT : 0;
 	while (writer->queue == NULL && !writer->stopping && waited == 0)
@@ -418,6 +437,7 @@ take_queue(struct writer *writer, struct journal_write **out_list)
 	writer->queue_end = &writer->queue;
 	bool goes_on = *out_list != NULL || !writer->stopping;
 	pthread_mutex_unlock(&writer->lock);
+
 	return goes_on;
 }
 
@@ -434,6 +454,7 @@ run(void *context)
 		probe_if_due(writer);
 		do_upkeep(writer);
 	}
+
 	return NULL;
 }
 
@@ -459,6 +480,7 @@ writer_start(
 	struct writer *writer = calloc(1, sizeof *writer);
 	if (writer == NULL)
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
+
 	writer->options = *options;
 	writer_set_keep(writer, options->keep_us, options->keep_bytes);
 	writer->queue_end = &writer->queue;
@@ -481,9 +503,11 @@ writer_start(
 		return failure_set(
 		    failure, RESULT_IO, "cannot start the journal's thread: %s", strerror(error));
 	}
+
 	*out_writer = writer;
 	if (options->closed_why != NULL)
 		options->on_health(options->context, false, options->closed_why);
+
 	return RESULT_OK;
 }
 
@@ -492,9 +516,11 @@ writer_submit(struct writer *writer, struct journal_write *list)
 {
 	if (list == NULL)
 		return;
+
 	struct journal_write **end = &list;
 	while (*end != NULL)
 		end = &(*end)->next;
+
 	pthread_mutex_lock(&writer->lock);
 	bool was_empty = writer->queue == NULL;
 	*writer->queue_end = list;

@@ -749,8 +749,8 @@ def test_a_reader_that_stood_in_the_way_is_got_over(make_daemon):
 
     def full():
         flood(daemon, 100)
-        return "no checkpoint gets through" in daemon.log()
-    until(full, 30, "a log as large as it may be")
+        return "checkpoints do not complete" in daemon.log()
+    until(full, 30, "a log at its size limit")
     reader.close()
     before = daemon.metric("dlrd_quarantine_offered_total", '{fate="taken"}')
 

@@ -1,42 +1,44 @@
-/* quarantine: refused requests that may be genuine all the same; the only door to quarantine.db.
+/* quarantine: refused requests that may be genuine; the only door to quarantine.db.
  *
- * A request with one signature header that does not verify is answered 403 and waits here, raw,
- * until our own setting is mended and it is verified again, or until it is dropped. Nothing in here
- * was ever counted or promised to anybody, so a commit is not synced: a power cut may lose the last
- * seconds, never the file. Neither may it grow: bytes, entries, age and the rate of what nothing
- * proves genuine are bounded, and a flood can push out only what lies here.
+ * A request with one signature header that does not verify is answered 403 and stored here, raw,
+ * until the operator fixes the configuration and re-verifies it, or until it is dropped. These
+ * requests were never counted or acknowledged, so commits are not synced: a power cut may lose the
+ * last seconds, but not the file. Bytes, entries, age and the rate of unproven requests are
+ * bounded. A flood can displace only other entries of the quarantine.
  *
- * Identical requests are one entry with a count. Identical is: the same method, target, media type,
- * body, signature and signature settings, by SHA-256, since strangers must not find a second
- * request that hides behind a genuine one's digest.
+ * Identical requests are one entry with a count. Requests are identical if method, target, media
+ * type, body, signature and signature settings are the same. The comparison uses SHA-256, so that
+ * an untrusted client cannot make a request with the digest of a genuine one.
  *
- * Who goes when there is no room: unproven entries before proven ones. Proven means that the
- * diagnosis found what one of our tokens did sign, which no stranger can make up: they go only
- * for newer proven ones, oldest first. A stranger who has got hold of one of them can alter what
- * the diagnosis looks past, a parameter at the end of the query say, but not its signature: beyond
- * QUARANTINE_SAME_SIGNATURE_MAX entries of one signature, others of it count as unproven. Unproven
- * entries are grouped by account, route, cause, hour of arrival and whether a trusted proxy passed
- * them on, and the largest group shrinks first: a flood takes room from itself before it takes any
- * from another route or from the hours before it began. Within a group each entry drew a lot when
- * it was first kept, and the lowest goes first: every request of a flooded hour stays with the same
- * chance, however early or late in it it came, and sending the same again draws no new lot.
+ * If there is no room, unproven entries are evicted before proven ones. An entry is proven if the
+ * diagnosis found the variant that one of the configured tokens signed, which an untrusted client
+ * cannot forge. Proven entries are evicted only for newer proven ones, oldest first. A client that
+ * has obtained a proven request can alter the parts that the diagnosis ignores, such as a parameter
+ * at the end of the query, but not its signature. Therefore only QUARANTINE_SAME_SIGNATURE_MAX
+ * entries with one signature count as proven.
  *
- * Requests for a path or an account without a section are strays. They have a part of their own,
- * with 1/QUARANTINE_STRAY_SHARE of the bounds and of the rate on top, and can push out only each
- * other: nothing limits the paths and accounts that untrusted clients make up, and for the same
- * reason they are one group for each cause and hour, whatever their path and account.
+ * Unproven entries are grouped by account, route, cause, hour of arrival and whether a trusted
+ * proxy forwarded them. The largest group shrinks first, so a flood displaces itself before other
+ * routes and earlier hours. Each entry has a random eviction priority from its first arrival, and
+ * the lowest is evicted first. All requests of a flooded hour thus have the same chance, whenever
+ * they arrived, and repeating a request does not change its priority.
  *
- * Age is counted by a clock of its own, which follows the wall clock but takes at most
- * QUARANTINE_STEP_US at one time and never goes back: a wall clock that jumps by a year expires
- * nothing, and one that jumps back keeps nothing for ever. Time during which nobody calls counts up
- * to that step only.
+ * Requests for a path or an account without a section are strays. They have a separate part, with
+ * 1/QUARANTINE_STRAY_SHARE of the bounds and of the rate in addition, and displace only each other.
+ * Untrusted clients can invent any number of paths and accounts, so strays are grouped by cause and
+ * hour only.
  *
- * One connection writes and checkpoints the file (journal.h says why), and a handle that failed is
- * not used again: after RESULT_IO or RESULT_CORRUPT the next call opens the file anew.
+ * Age is measured by a separate clock. It follows the wall clock, but advances at most
+ * QUARANTINE_STEP_US at a time and never goes back. If the wall clock jumps ahead by a year,
+ * nothing expires; if it jumps back, entries still expire. Time without calls counts up to that
+ * step only.
  *
- * Threads: quarantine_offer from any thread, it waits for no disk; all that begins
- * quarantine_reader belongs to the thread that opened the reader; the rest to one thread, the
- * owner's. Nothing here logs. Times are microseconds; now_us is the wall clock's. */
+ * One connection writes and checkpoints the file (journal.h has the reason). A handle that failed
+ * is not used again: after RESULT_IO or RESULT_CORRUPT the next call reopens the file.
+ *
+ * Threads: quarantine_offer, quarantine_memory and quarantine_wake from any thread, without waiting
+ * for the disk; the rest from one thread, the owner's. The module does not log. Times are
+ * microseconds; now_us is wall time. */
 #ifndef DLRD_JOURNAL_QUARANTINE_H
 #define DLRD_JOURNAL_QUARANTINE_H
 
@@ -44,95 +46,100 @@
 
 struct quarantine;
 
-/* Opens the file, creates it where it is missing, and proves that it can be written. failure says
- * what is wrong; RESULT_CORRUPT for a damaged file and for one that is not ours, which stays as it
- * is. */
+/* Opens the file, or creates it if it is missing, and verifies that it is writable. On failure
+ * fills failure. Returns RESULT_CORRUPT for a damaged file and for another program's file, which is
+ * not changed. */
 must_check enum result quarantine_open(const struct quarantine_options *options,
     struct quarantine **out_quarantine, struct failure *failure);
 
-/* --- for whoever refuses a request, any thread --- */
+/* --- for callers that refuse a request, any thread --- */
 
-/* Copies the request for the owner to write, or not; says which. */
+/* Queues a copy of the request for the owner to write, if there is room. */
 enum quarantine_fate quarantine_offer(
     struct quarantine *quarantine, const struct quarantined *request);
 
-/* Bytes that offered requests take until they are written, and while they are examined. Any thread.
- */
+/* Returns the bytes that offered requests use until they are written, including their examination.
+ * Any thread. */
 size_t quarantine_memory(const struct quarantine *quarantine);
 
-/* "taken", "full", "too-large": for metrics. */
+/* Returns "taken", "full" or "too-large", for metrics. */
 const char *quarantine_fate_name(enum quarantine_fate fate);
 
 /* --- for the owner --- */
 
-/* Waits until something is offered, and where much is, a moment more for what comes with it; not
- * longer than timeout_us, and not when quarantine_wake was called since the last time. */
+/* Waits until a request is offered. If many are, waits a moment longer to collect more. Returns
+ * after timeout_us at the latest, or when quarantine_wake is called or was called since the last
+ * wait. */
 void quarantine_wait(struct quarantine *quarantine, int64_t timeout_us);
 
-/* From any thread. */
+/* Ends a wait, from any thread. */
 void quarantine_wake(struct quarantine *quarantine);
 
-/* Says what is known of a request before it is written: sets cause, whose bytes stay good until it
- * is, proven and stray; false where it is not to be written at all. Called once for each. */
+/* Examines a request before it is written. Sets cause, whose bytes must stay valid until then,
+ * proven and stray. Returns false if the request is not to be written. Called once for each
+ * request. */
 typedef bool (*quarantine_examine_fn)(void *context, struct quarantined *request);
 
-/* What a call did to the file. */
+/* Changes that a call made to the file. */
 struct quarantine_changes {
 	size_t fresh;    /* entries new in the file */
 	size_t repeated; /* requests that raised the count of an entry */
-	size_t passed;   /* unproven requests that were not written: more than the rate allows */
-	size_t expired;  /* entries older than keep_us that went */
-	size_t evicted;  /* entries that went for room; may be some of the fresh ones */
+	size_t passed;   /* unproven requests above the permitted rate, not written */
+	size_t expired;  /* deleted entries older than keep_us */
+	size_t evicted;  /* entries deleted for room, maybe some of the fresh ones */
 };
 
-/* Has all that is queued examined (where that is not NULL) and writes it, in one transaction that
- * also keeps the bounds. A repeated request leaves first_us and what was sent as they are; cause
- * and proven become the latest diagnosis's, but what was proven once stays so. Where it fails, what
- * is to be written stays queued, the changes tell what was passed by and no more, and the next
- * call tries again: RESULT_FULL (the disk, or the log because
- * no checkpoint gets through), RESULT_NO_MEMORY, RESULT_BUSY, RESULT_IO, RESULT_CORRUPT. Nothing
- * queued is nothing to do. A few calls a second are plenty, the queue is meant to fill a little. */
+/* Examines all queued requests (unless examine is NULL), writes them and enforces the bounds, in
+ * one transaction. A repeated request does not change first_us and the stored request. cause and
+ * proven become those of the latest diagnosis, but a proven entry stays proven. If nothing is
+ * queued, does nothing. Call it a few times a second at most, so that requests collect in the
+ * queue.
+ *
+ * On failure the requests stay queued, out_changes has only the number passed over, and the next
+ * call tries again: RESULT_FULL (the disk, or the log because checkpoints do not complete),
+ * RESULT_NO_MEMORY, RESULT_BUSY, RESULT_IO, RESULT_CORRUPT. */
 must_check enum result quarantine_keep_offered(struct quarantine *quarantine, int64_t now_us,
     quarantine_examine_fn examine, void *context, struct quarantine_changes *out_changes);
 
-/* Drops what is too old and what is beyond the bounds. Cheap where there is nothing; to be called
- * at least once in QUARANTINE_STEP_US, or age stands still meanwhile. */
+/* Drops entries that are too old or beyond the bounds. Cheap if there is nothing to drop. Call it
+ * at least once in QUARANTINE_STEP_US; entries do not age during a longer pause. */
 must_check enum result quarantine_trim(
     struct quarantine *quarantine, int64_t now_us, struct quarantine_changes *out_changes);
 
-/* Hands out a page. Gives the callback's result where that is not RESULT_OK. */
+/* Calls on_request with each request of a page. Returns the callback's result if it is not
+ * RESULT_OK. */
 must_check enum result quarantine_each(struct quarantine *quarantine,
     const struct quarantine_page *page, quarantined_fn on_request, void *context);
 
-/* Hands out one request. RESULT_NOT_FOUND. */
+/* Calls on_request with one request. Returns RESULT_NOT_FOUND if no request has that id. */
 must_check enum result quarantine_get(
     struct quarantine *quarantine, uint64_t id, quarantined_fn on_request, void *context);
 
-/* Drops one request, for instance because the journal has it now. RESULT_NOT_FOUND; RESULT_FULL as
- * quarantine_keep_offered. A power cut may bring it back. */
+/* Drops one request, for instance because it is in the journal now. A power cut may restore it.
+ * Returns RESULT_NOT_FOUND, or RESULT_FULL as quarantine_keep_offered does. */
 must_check enum result quarantine_remove(struct quarantine *quarantine, uint64_t id);
 
-/* The same with several, all or none; those that are not there are passed over. */
+/* Drops several requests, all or none. Unknown ids are ignored. */
 must_check enum result quarantine_remove_all(
     struct quarantine *quarantine, const uint64_t *ids, size_t count, size_t *out_removed);
 
-/* Whether another program changed the file or its log; what can be saved is saved then, and the
- * next call opens the file again. RESULT_IO, with quarantine_error, for a change. Costs a few
- * system calls. */
+/* Checks whether another program changed the file or its log. If so, saves as much as possible and
+ * returns RESULT_IO, with the reason in quarantine_error; the next call reopens the file. Costs a
+ * few system calls. */
 must_check enum result quarantine_look(struct quarantine *quarantine);
 
-/* Copies the write-ahead log into the file, where it has grown enough; to be called after the calls
- * that write. RESULT_IO where that could not be synced: from then on the call does nothing, as
+/* Copies the write-ahead log into the file if it is large enough. Call it after the calls that
+ * write. Returns RESULT_IO if the sync failed; later calls then do nothing, as with
  * journal_checkpoint. */
 must_check enum result quarantine_checkpoint(struct quarantine *quarantine);
 
-/* As of the last call that opened or wrote the file. */
+/* Returns the size as of the last call that opened or wrote the file. */
 struct quarantine_size quarantine_size(const struct quarantine *quarantine);
 
-/* What was wrong the last time something was. Borrowed until the next call. */
+/* Returns the message of the last failure, borrowed until the next call. */
 const char *quarantine_error(const struct quarantine *quarantine);
 
-/* What is still queued is lost. Nobody may be offering. Accepts NULL. */
+/* Queued requests are lost. No thread may call quarantine_offer any more. Accepts NULL. */
 void quarantine_close(struct quarantine *quarantine);
 
 #endif

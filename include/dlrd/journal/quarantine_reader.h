@@ -1,7 +1,7 @@
 /* quarantine_reader: reads quarantine.db over a connection that cannot write.
  *
- * For other threads than the owner's, and for other processes. A struct quarantine_reader belongs
- * to the thread that opened it. Nothing here logs. */
+ * Threads other than the owner's, and other processes, use it. A struct quarantine_reader belongs
+ * to the thread that opened it. The module does not log. */
 #ifndef DLRD_JOURNAL_QUARANTINE_READER_H
 #define DLRD_JOURNAL_QUARANTINE_READER_H
 
@@ -9,17 +9,17 @@
 
 struct quarantine_reader;
 
-/* RESULT_NOT_FOUND where there is no file that can be read. */
+/* Returns RESULT_NOT_FOUND if there is no readable file. */
 must_check enum result quarantine_reader_open(
     const char *path, struct quarantine_reader **out_reader, struct failure *failure);
 
-/* As quarantine_each and quarantine_get. */
+/* See quarantine_each and quarantine_get. */
 must_check enum result quarantine_reader_each(struct quarantine_reader *reader,
     const struct quarantine_page *page, quarantined_fn on_request, void *context);
 must_check enum result quarantine_reader_get(
     struct quarantine_reader *reader, uint64_t id, quarantined_fn on_request, void *context);
 
-/* SQLite's words for the last failure. Borrowed until the next call. */
+/* Returns SQLite's message for the last failure, borrowed until the next call. */
 const char *quarantine_reader_error(const struct quarantine_reader *reader);
 
 /* Accepts NULL. */

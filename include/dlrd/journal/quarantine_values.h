@@ -1,7 +1,7 @@
 /* quarantine_values: refused requests, and the limits and sizes of the quarantine, as plain values.
  *
- * The owner (quarantine.h), readers (quarantine_reader.h) and the quarantine's private parts share
- * them. Times are microseconds. */
+ * Shared by the owner (quarantine.h), readers (quarantine_reader.h) and the quarantine's private
+ * modules. Times are microseconds. */
 #ifndef DLRD_JOURNAL_QUARANTINE_VALUES_H
 #define DLRD_JOURNAL_QUARANTINE_VALUES_H
 
@@ -11,48 +11,48 @@
 /* The file's name in the store's directory. */
 #define QUARANTINE_FILE "quarantine.db"
 
-/* The most that the age of everything grows between two calls. */
+/* The most that the age of entries grows between two calls. */
 #define QUARANTINE_STEP_US CLOCK_HOUR_US
 
-/* Entries with the same signature that can be proven: one request, through as many ways. */
+/* The most proven entries with one signature: one request that took as many routes. */
 #define QUARANTINE_SAME_SIGNATURE_MAX 8
 
 #define QUARANTINE_STRAY_SHARE 8
 
 /* One refused request. Slices are borrowed. */
 struct quarantined {
-	uint64_t id;              /* never used twice; set when it is kept */
+	uint64_t id;              /* never reused; set when it is stored */
 	struct incoming incoming; /* arrived_us: of the first arrival. X-Forwarded-Port and -Prefix
-				     are for the examination and not in the file */
-	int64_t last_us;          /* wall clock of the last arrival; set when it is kept */
-	uint64_t count;           /* how often it arrived; set when it is kept */
-	struct slice route;       /* the path of the route that it was for; "": it has none */
+				     are for the examination; they are not stored */
+	int64_t last_us;          /* wall time of the last arrival; set when it is stored */
+	uint64_t count;           /* arrivals; set when it is stored */
+	struct slice route;       /* the path of its route; "": no route has it */
 	struct slice account;     /* the AccountSid that it claims */
-	struct slice cause;       /* what the diagnosis found, in a word: "scheme", "token" ... */
-	bool proven;              /* one of our tokens signed a variant of it: it is genuine */
-	bool stray;               /* for a path or an account without a section: see quarantine.h */
+	struct slice cause; /* the result of the diagnosis, in a word: "scheme", "token" ... */
+	bool proven;        /* a configured token signed a variant of it: it is genuine */
+	bool stray;         /* for a path or an account without a section: see quarantine.h */
 };
 
-/* Requests a second in the long run, and how many at once after a quiet time. */
+/* Requests a second in the long run, and at once after a quiet time. */
 struct quarantine_rate {
 	uint32_t per_second, burst;
 };
 
-/* 0 stands for the default, also in a rate. */
+/* 0 is the default, also in a rate. */
 struct quarantine_options {
-	const char *path;     /* copied */
-	bool open_later;      /* by the first call that needs the file, so that what is wrong with
-				 it, then, leaves the queue and its examination as they are */
+	const char *path; /* copied */
+	bool open_later;  /* the first call that needs the file opens it; if that fails, the queue
+			     and the examination work all the same */
 	uint64_t entries_max; /* one for each KiB of bytes_max */
 	uint64_t bytes_max;   /* of requests, each with some hundred for its row: 64 MiB. Half-empty
-				 pages can make the file twice as large; its log may become as
-				 large again while a reader stands in the way of checkpoints */
-	int64_t keep_us;      /* since an entry was first kept: 7 days */
+				 pages can double the size of the file, and its log can become equally
+				 large while a reader blocks checkpoints */
+	int64_t keep_us;      /* since an entry was first stored: 7 days */
 	size_t request_max;   /* bytes of one request: 512 KiB */
 	size_t queue_entries_max;        /* offered and not written yet: 8,192 */
 	size_t queue_bytes_max;          /* 16 MiB; a single request may be larger */
-	struct quarantine_rate unproven; /* what a stranger can make us write: 100/s, 5,000 at
-					    once. Proven requests are written as they come */
+	struct quarantine_rate unproven; /* limit for untrusted clients: 100/s, 5,000 at once.
+					    Proven requests have no limit */
 };
 
 enum quarantine_fate {
@@ -62,11 +62,11 @@ enum quarantine_fate {
 	QUARANTINE_FATE_COUNT,
 };
 
-/* Sees one request, whose slices are good during the call, in which neither the quarantine nor the
- * reader that calls may be used. Not RESULT_OK stops the reading. */
+/* Called with one request, whose slices are valid during the call. It must not use the calling
+ * quarantine or reader. Any result but RESULT_OK ends the reading. */
 typedef enum result (*quarantined_fn)(void *context, const struct quarantined *request);
 
-/* A page of a list. The next one begins beyond the last id seen. */
+/* A page of a list. The next page begins after the last id of this one. */
 struct quarantine_page {
 	uint64_t beyond_id; /* 0: from the start */
 	size_t limit;       /* entries */

@@ -1,61 +1,62 @@
-/* writer: the thread that makes requests durable, one fsync for whatever arrived during the last.
+/* writer: the thread that makes requests durable, with one fsync for all that arrived during the
+ * last one.
  *
- * The intake submits writes; the writer appends all that are waiting in one transaction, syncs, and
- * hands them back with a result. It is also the only thread that trims and checkpoints the journal,
- * between two batches, in steps small enough not to stall them.
+ * The intake submits writes. The writer appends all waiting writes in one transaction, syncs, and
+ * returns each with its result. It is also the only thread that trims and checkpoints the journal.
+ * It does so between batches, in steps small enough not to delay them.
  *
- * When the journal cannot be written, each batch is handed back with its failure, the handle is
- * opened anew, and a probe once a second finds out when it can be written again.
+ * If the journal cannot be written, each batch is returned with its failure and the handle is
+ * reopened. A probe once a second detects when the journal is writable again.
  *
- * Threads: submit, release, heartbeat and stop from any thread; on_done, on_committed and on_health
- * run on the writer's own. */
+ * Threads: submit, release, heartbeat and stop from any thread; the callbacks run on the writer's
+ * own, except that writer_start calls on_health if closed_why is set. */
 #ifndef DLRD_JOURNAL_WRITER_H
 #define DLRD_JOURNAL_WRITER_H
 
 #include "dlrd/journal/journal.h"
 
-/* One request on its way through the writer. Made by journal_write_new, owned by the writer between
- * submit and on_done, by the submitter otherwise. */
+/* One request on its way through the writer. The writer owns it between submit and on_done, the
+ * submitter before and after. */
 struct journal_write {
 	struct journal_entry entry; /* its slices point into bytes */
 	enum result result;         /* set before on_done */
-	void *owner;                /* the submitter's; the writer does not look at it */
+	void *owner;                /* the submitter's; the writer does not use it */
 	struct journal_write *next;
-	size_t size; /* bytes allocated, for the submitter's accounts */
+	size_t size; /* bytes allocated, for the submitter's limits */
 	char bytes[];
 };
 
-/* Copies the entry with all its bytes. NULL when memory is short. free() releases it. */
+/* Copies the entry with all its bytes. Returns NULL if memory is short. Release with free(). */
 struct journal_write *journal_write_new(const struct journal_entry *entry);
 
 struct writer_options {
 	struct journal *journal; /* the writer's own from now on, until writer_stop returns */
-	/* If the journal is closed: why. The writer is unhealthy then, and opens it as soon as that
-	 * works. NULL otherwise. Borrowed for the call. */
+	/* If the journal is closed: the reason. The writer is then unhealthy until it can open the
+	 * journal. NULL otherwise. Borrowed for the call. */
 	const char *closed_why;
 	struct metrics *metrics;
 	int64_t keep_us;     /* entries older than this may be trimmed */
 	uint64_t keep_bytes; /* the oldest entries may be trimmed while the journal is larger */
 	void *context;
-	/* A list of finished writes, the submitter's again. */
+	/* Returns a list of finished writes to the submitter. */
 	void (*on_done)(void *context, struct journal_write *list);
-	/* Everything up to last_seq is durable now. */
+	/* All entries up to last_seq are durable. */
 	void (*on_committed)(void *context, uint64_t last_seq);
-	/* The journal stopped or began to take writes; why is a line for the log. */
+	/* The journal has become writable or unwritable; why is a line for the log. */
 	void (*on_health)(void *context, bool healthy, const char *why);
-	/* The journal of closed_why was opened; the call may use journal_found. */
+	/* A journal that was closed at the start has been opened; journal_found may be called. */
 	void (*on_opened)(void *context);
-	/* Has every other connection to the journal closed (true), which the call waits for, or
-	 * lets them open it again. Returns false if they are still open. */
+	/* If release is true, closes all other connections to the journal and waits for that; else
+	 * permits them to reopen it. Returns false if some are still open. */
 	bool (*release_readers)(void *context, bool release);
-	/* Entries from first on, up to last, were only in a log that another program cut. */
+	/* The entries first to last are lost: they were only in a log that another program cut. */
 	void (*on_lost)(void *context, uint64_t first, uint64_t last);
-	/* Old entries could not be removed, or could be again; why is a line for the log. */
+	/* Removing old entries failed (false), or works again; why is a line for the log. */
 	void (*on_trim)(void *context, bool trimmed, const char *why);
-	/* The journal's path cannot be looked at; why is a line for the log. */
+	/* stat(2) of the journal's path failed; why is a line for the log. */
 	void (*on_unreachable)(void *context, const char *why);
-	/* A checkpoint could not be synced, and none is tried again in this process; why is a line
-	 * for the log. */
+	/* The sync of a checkpoint failed, so this process makes no more; why is a line for the
+	 * log. */
 	void (*on_checkpoint_failed)(void *context, const char *why);
 };
 
@@ -64,7 +65,7 @@ struct writer;
 must_check enum result writer_start(
     const struct writer_options *options, struct writer **out_writer, struct failure *failure);
 
-/* Takes over a list of writes, in order. */
+/* Submits a list of writes, in order. */
 void writer_submit(struct writer *writer, struct journal_write *list);
 
 /* Entries up to seq are projected and synced in the store: they may be trimmed. */
@@ -73,17 +74,17 @@ void writer_release(struct writer *writer, uint64_t seq);
 /* Replaces keep_us and keep_bytes. */
 void writer_set_keep(struct writer *writer, int64_t keep_us, uint64_t keep_bytes);
 
-/* Monotonic time at which the thread last showed that it is not stuck. */
+/* Returns the monotonic time of the thread's last sign of life. */
 int64_t writer_heartbeat_us(const struct writer *writer);
 
-/* Whether the last write to the journal went well. */
+/* Returns whether the journal is writable, as far as the last write has shown. */
 bool writer_healthy(const struct writer *writer);
 
-/* Commits and hands back everything submitted, and ends the thread: no callback comes after that.
- * The journal is the caller's again. Accepts NULL. */
+/* Commits and returns all submitted writes, and ends the thread. No callback runs afterwards, and
+ * the caller owns the journal again. Accepts NULL. */
 void writer_stop(struct writer *writer);
 
-/* After writer_stop. Accepts NULL. */
+/* Call it after writer_stop. Accepts NULL. */
 void writer_free(struct writer *writer);
 
 #endif
