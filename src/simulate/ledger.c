@@ -17,9 +17,9 @@
 #define FIRST_WORDS SLICE("# dlrd-ledger 1 ")
 #define ALLOW_WORDS SLICE("# at-most ")
 #define PATH_SIZE 4096
-#define EVENTS_PAGE 20000 /* events in one read of the store, so that it is not held for long */
-#define STATUS_SHOWN 64u  /* bytes of a status in a difference */
-#define POLL_NS (20 * 1000000) /* between two looks at the projector's cursor */
+#define EVENTS_PAGE 20000      /* events in one read of the store, to keep transactions short */
+#define STATUS_SHOWN 64u       /* bytes of a status in a difference */
+#define POLL_NS (20 * 1000000) /* between reads of the projector's cursor */
 
 struct ledger {
 	int fd;
@@ -58,20 +58,22 @@ ledger_create(const char *path, const struct simulate_plan *plan, struct ledger 
 	struct ledger *ledger = calloc(1, sizeof *ledger);
 	if (ledger == NULL)
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
+
 	ledger->plan = plan;
 	ledger->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 	enum result result = RESULT_OK;
 	if (ledger->fd < 0 || fstat(ledger->fd, &status) != 0)
 		result = failure_set(failure, RESULT_IO, "%s: %s", path, strerror(errno));
 	else if (status.st_size > 0)
-		result = failure_set(failure, RESULT_BUSY,
-		    "%s: holds something already; each run wants a ledger of its own", path);
+		result = failure_set(
+		    failure, RESULT_BUSY, "%s: is not empty; each run needs a new ledger", path);
 	else if ((result = write_first_line(ledger)) != RESULT_OK)
 		failure_set(failure, result, "%s: %s", path, strerror(errno));
 	if (result != RESULT_OK) {
 		ledger_close(ledger);
 		return result;
 	}
+
 	*out_ledger = ledger;
 	return RESULT_OK;
 }
@@ -125,11 +127,11 @@ ledger_close(struct ledger *ledger)
 	free(ledger);
 }
 
-/* What is known of one receipt. */
+/* Facts about one receipt, as bits. */
 enum mark { MARK_SENT = 1, MARK_ACKNOWLEDGED = 2, MARK_STORED = 4 };
 
-/* A check in hand. One byte for each receipt that the run can have: those of message n stand at n
- * times the plan's stages and one for its reply. */
+/* A check in progress. marks has one byte for each possible receipt of the run. The receipts of
+ * message n begin at n times (the number of stages + 1 for its reply). */
 struct comparison {
 	const struct ledger_check *check;
 	struct simulate_plan plan;
@@ -147,7 +149,7 @@ place_of(const struct simulate_plan *plan, const struct simulate_item *item)
 	return item->number * (plan->stage_count + 1) + item->stage;
 }
 
-/* The mark of a receipt, in more memory where it is beyond what there is. NULL without memory. */
+/* Returns the mark of a receipt, and enlarges the array if needed. NULL without memory. */
 static uint8_t *
 mark_of(struct comparison *comparison, const struct simulate_item *item)
 {
@@ -163,10 +165,11 @@ mark_of(struct comparison *comparison, const struct simulate_item *item)
 		comparison->marks = marks;
 		comparison->mark_count = count;
 	}
+
 	return &comparison->marks[place];
 }
 
-/* Sends everything once more, in memory. */
+/* Replays the stream in memory and marks the requests that may have been sent. */
 static enum result
 replay(struct comparison *comparison)
 {
@@ -175,7 +178,7 @@ replay(struct comparison *comparison)
 		struct simulate_item item = simulate_traffic_next(&traffic);
 		if (item.kind == SIMULATE_FORGED)
 			continue;
-		/* Stages that say the same are one receipt. */
+		/* Equal stages are one receipt. */
 		simulate_item_find_stage(&comparison->plan,
 		    simulate_item_status(&comparison->plan, &item),
 		    simulate_item_error_code(&comparison->plan, &item), &item);
@@ -184,20 +187,21 @@ replay(struct comparison *comparison)
 			return RESULT_NO_MEMORY;
 		*mark |= MARK_SENT;
 	}
+
 	return RESULT_OK;
 }
 
 static bool
 was_sent(const struct comparison *comparison, const struct simulate_item *item)
 {
-	/* No message has a number beyond that of the request it was sent with. */
+	/* The number of a message is at most the number of its first request. */
 	if (item->kind == SIMULATE_FORGED || item->number >= comparison->allowed)
 		return false;
 	uint64_t place = place_of(&comparison->plan, item);
 	return place < comparison->mark_count && (comparison->marks[place] & MARK_SENT) != 0;
 }
 
-/* An acknowledged request; false for what this run cannot have sent. */
+/* Reads an acknowledged request. Returns false if this run cannot have sent it. */
 static bool
 take_acknowledged(struct comparison *comparison, struct slice line)
 {
@@ -210,10 +214,12 @@ take_acknowledged(struct comparison *comparison, struct slice line)
 	    !simulate_item_find_stage(&comparison->plan, status, code, &item) ||
 	    !was_sent(comparison, &item))
 		return false;
+
 	uint8_t *mark = &comparison->marks[place_of(&comparison->plan, &item)];
 	comparison->findings.lines++;
 	comparison->findings.acknowledged += (*mark & MARK_ACKNOWLEDGED) == 0;
 	*mark |= MARK_ACKNOWLEDGED;
+
 	return true;
 }
 
@@ -230,8 +236,8 @@ take_remark(struct comparison *comparison, struct slice line)
 	return true;
 }
 
-/* One walk over the file's lines, for its remarks or for its acknowledged requests. Returns the
- * number of the line that is wrong, 0 where none is. */
+/* Reads the file's lines once, either the # lines or the acknowledged requests. Returns the number
+ * of the first wrong line, or 0. */
 static size_t
 walk_lines(struct comparison *comparison, FILE *file, bool acknowledged)
 {
@@ -253,11 +259,12 @@ walk_lines(struct comparison *comparison, FILE *file, bool acknowledged)
 			fine = take_acknowledged(comparison, line);
 		wrong = fine ? 0 : number;
 	}
+
 	free(text);
 	return number == 0 ? 1 : wrong;
 }
 
-/* First what may have been sent, then what was acknowledged. */
+/* Marks the requests that may have been sent, then the acknowledged ones. */
 static enum result
 read_ledger(struct comparison *comparison, FILE *file, struct failure *failure)
 {
@@ -272,8 +279,8 @@ read_ledger(struct comparison *comparison, FILE *file, struct failure *failure)
 		return failure_set(failure, RESULT_IO, "%s: %s", path, strerror(errno));
 	if (wrong > 0)
 		return failure_set(failure, RESULT_CORRUPT,
-		    "%s:%zu: this line is not of a ledger, or not of this ledger's run", path,
-		    wrong);
+		    "%s:%zu: not a line of a ledger, or of another run", path, wrong);
+
 	return RESULT_OK;
 }
 
@@ -287,6 +294,7 @@ read_journal_end(const char *directory, uint64_t *out_last_seq, struct failure *
 	enum result result = journal_reader_open(path, &journal, failure);
 	if (result != RESULT_OK)
 		return result;
+
 	result = journal_reader_tail(journal, 0, out_last_seq, &next_us);
 	if (result != RESULT_OK)
 		failure_set(failure, result, "%s: %s", path, journal_reader_error(journal));
@@ -318,17 +326,18 @@ await_projector(
 		if (clock_monotonic_us() >= until_us)
 			return failure_set(failure, RESULT_BUSY,
 			    "the projector is at journal entry %llu of %llu after %lld seconds; "
-			    "does the daemon run?",
+			    "is the daemon running?",
 			    (unsigned long long)cursor, (unsigned long long)last_seq,
 			    (long long)(check->wait_us / CLOCK_SECOND_US));
 		nanosleep(&pause, NULL);
 	}
+
 	return result;
 }
 
 static void
-tell(struct comparison *comparison, struct slice sid, struct slice status, int64_t error_code,
-    const char *what)
+report_difference(struct comparison *comparison, struct slice sid, struct slice status,
+    int64_t error_code, const char *what)
 {
 	char line[256], code[24] = "";
 	if (error_code >= 0)
@@ -352,24 +361,27 @@ take_event(void *context, const struct event_row *row)
 	comparison->page_events++;
 	if (!simulate_sid_is_ours(&comparison->plan, event->message, &item))
 		return;
+
 	comparison->findings.stored++;
 	bool sent = simulate_item_find_stage(
 			&comparison->plan, event->status_text, event->error_code, &item) &&
 		    was_sent(comparison, &item);
 	if (!sent) {
 		comparison->findings.unsent++;
-		tell(comparison, event->message, event->status_text, event->error_code,
+		report_difference(comparison, event->message, event->status_text, event->error_code,
 		    item.kind == SIMULATE_FORGED
 			? "is in the store, but was sent with a wrong signature"
 			: "is in the store, but was never sent");
 		return;
 	}
+
 	uint8_t *mark = &comparison->marks[place_of(&comparison->plan, &item)];
 	if ((*mark & MARK_STORED) != 0) {
 		comparison->findings.repeated++;
-		tell(comparison, event->message, event->status_text, event->error_code,
+		report_difference(comparison, event->message, event->status_text, event->error_code,
 		    "is in the store more than once");
 	}
+
 	*mark |= MARK_STORED;
 }
 
@@ -401,7 +413,7 @@ find_missing(struct comparison *comparison)
 		char sid[SIMULATE_SID_SIZE];
 		simulate_item_sid(plan, &item, sid);
 		comparison->findings.missing++;
-		tell(comparison, slice_of(sid), simulate_item_status(plan, &item),
+		report_difference(comparison, slice_of(sid), simulate_item_status(plan, &item),
 		    simulate_item_error_code(plan, &item),
 		    "was acknowledged, but is not in the store");
 	}
@@ -416,6 +428,7 @@ compare(struct comparison *comparison, struct failure *failure)
 	enum result result = store_reader_open(path, &store, failure);
 	if (result != RESULT_OK)
 		return result;
+
 	result = await_projector(comparison->check, store, failure);
 	if (result == RESULT_OK)
 		result = read_store(comparison, store, failure);
@@ -434,6 +447,7 @@ ledger_check(
 	if (file == NULL)
 		return failure_set(failure, errno == ENOENT ? RESULT_NOT_FOUND : RESULT_IO,
 		    "%s: %s", check->path, strerror(errno));
+
 	enum result result = read_ledger(&comparison, file, failure);
 	fclose(file);
 	if (result == RESULT_OK)

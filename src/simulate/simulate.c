@@ -13,12 +13,12 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#define EXIT_GONE 3         /* beside enum cli_status: the daemon went away and stayed away */
-#define ALLOWED_STEP 100000 /* requests that one remark in the ledger allows */
-#define BLOCK_MIN 64        /* messages of a block, where the count is not too small for it */
+#define EXIT_GONE 3         /* in addition to enum cli_status: the daemon is gone */
+#define ALLOWED_STEP 100000 /* requests that one # line of the ledger permits */
+#define BLOCK_MIN 64        /* messages of a block, if the count is large enough */
 #define BLOCKS_MIN 8
 
-/* What the command line said. */
+/* The options of the command line. */
 struct wishes {
 	const char *config, *target, *account, *path, *query, *mix, *statuses, *ledger;
 	int64_t count, connections, rate, duration_s, reconnect_s, wait_s, seed;
@@ -26,7 +26,7 @@ struct wishes {
 	bool check, check_only, json;
 };
 
-/* A run in hand. */
+/* A run in progress. */
 struct simulation {
 	const struct cli_command *command;
 	struct wishes wishes;
@@ -36,10 +36,10 @@ struct simulation {
 	struct simulate_requests requests;
 	struct buffer target;
 	struct ledger *ledger;  /* NULL for none */
-	uint64_t allowed;       /* requests that the ledger allows so far */
+	uint64_t allowed;       /* requests that the ledger permits so far */
 	uint64_t unwritten;     /* acknowledged, but not in the ledger yet */
-	struct failure failure; /* why the run cannot go on; "" while it can */
-	int64_t progress_us;    /* when the next line is due; INT64_MAX for never */
+	struct failure failure; /* why the run cannot continue; "" while it can */
+	int64_t progress_us;    /* time of the next line; INT64_MAX: never */
 	struct simulate_report report;
 };
 
@@ -58,6 +58,7 @@ allow_more(struct simulation *simulation)
 	uint64_t count = (uint64_t)simulation->plan.count;
 	if (simulation->ledger == NULL || simulation->traffic.issued < simulation->allowed)
 		return true;
+
 	simulation->allowed += ALLOWED_STEP;
 	if (simulation->allowed > count)
 		simulation->allowed = count;
@@ -75,6 +76,7 @@ on_ready(void *context, struct simulate_item *out_item, struct buffer *out)
 	if (interrupted || simulation->traffic.issued >= (uint64_t)simulation->plan.count ||
 	    !allow_more(simulation))
 		return false;
+
 	*out_item = simulate_traffic_next(&simulation->traffic);
 	enum result result = simulate_requests_write(&simulation->requests, out_item, out);
 	if (result != RESULT_OK) {
@@ -82,6 +84,7 @@ on_ready(void *context, struct simulate_item *out_item, struct buffer *out)
 		    &simulation->failure, result, "cannot sign a request: %s", result_text(result));
 		return false;
 	}
+
 	simulation->report.sent++;
 	return true;
 }
@@ -108,7 +111,7 @@ on_failure(void *context, const struct simulate_item *item)
 		simulation->report.failed_connects++;
 }
 
-/* Nothing is counted as acknowledged before its line is written. */
+/* A request counts as acknowledged only after its line was written. */
 static bool
 on_turn(void *context)
 {
@@ -122,12 +125,14 @@ on_turn(void *context)
 	}
 	if (simulation->failure.text[0] != '\0')
 		return false;
+
 	simulation->report.acknowledged += simulation->unwritten;
 	simulation->unwritten = 0;
 	if (now_us > simulation->progress_us) {
 		simulation->progress_us = now_us + CLOCK_SECOND_US;
 		simulate_report_progress(&simulation->report, now_us);
 	}
+
 	return true;
 }
 
@@ -154,7 +159,7 @@ catch_interrupts(void)
 	sigaction(SIGTERM, &action, NULL);
 }
 
-/* Once nothing more will be sent, the ledger allows no more than was. */
+/* After the last request, limits the ledger to the requests that were sent. */
 static void
 close_account(struct simulation *simulation)
 {
@@ -179,6 +184,7 @@ drive(struct simulation *simulation)
 	if (socket_address_read(slice_of(target), &options.address, &simulation->failure) !=
 	    RESULT_OK)
 		return cli_failure(simulation->command, "%s", simulation->failure.text);
+
 	catch_interrupts();
 	simulation->progress_us = isatty(STDERR_FILENO) ? 0 : INT64_MAX;
 	report->start_us = clock_monotonic_us();
@@ -190,10 +196,11 @@ drive(struct simulation *simulation)
 	close_account(simulation);
 	if (result != RESULT_OK || simulation->failure.text[0] != '\0')
 		return cli_failure(simulation->command, "%s", simulation->failure.text);
+
 	return CLI_OK;
 }
 
-/* The configured account that signs. */
+/* Finds the configured account that signs. */
 static bool
 choose_account(const struct simulation *simulation, struct slice *out_account)
 {
@@ -205,12 +212,13 @@ choose_account(const struct simulation *simulation, struct slice *out_account)
 			*out_account = verifier_account(verifier, i);
 			return true;
 		}
+
 	cli_failure(simulation->command, "%s has no account %.*s with an auth_token",
 	    simulation->wishes.config, SLICE_ARG(wanted));
 	return false;
 }
 
-/* "https://user@host:port/path": host and port. */
+/* Returns host and port of "https://user@host:port/path". */
 static struct slice
 host_of(struct slice url)
 {
@@ -231,10 +239,11 @@ prepare_requests(struct simulation *simulation)
 	const char *query = simulation->wishes.query;
 	if (simulation->settings->public_url.count == 0)
 		return cli_failure(simulation->command,
-		    "%s has no [server] public_url, and without it there is nothing to sign",
+		    "%s has no [server] public_url, which signatures need",
 		    simulation->wishes.config);
 	if (!choose_account(simulation, &options.account))
 		return CLI_FAILED;
+
 	buffer_appendf(&simulation->target, "%s%s%s", simulation->wishes.path,
 	    query[0] == '\0' ? "" : "?", query);
 	options.host = host_of(slice_of(simulation->settings->public_url.items[0]));
@@ -242,20 +251,22 @@ prepare_requests(struct simulation *simulation)
 	if (simulation->target.failed ||
 	    simulate_requests_init(&simulation->requests, &options) != RESULT_OK)
 		return cli_failure(simulation->command, "no memory");
+
 	return CLI_OK;
 }
 
-/* What the answers came to. 5xx and broken connections are what a daemon is tried for. */
+/* Returns the exit status for the answers. 5xx and broken connections are not failures, since a
+ * simulation may provoke them. */
 static int
 judge(const struct cli_command *command, const struct simulate_report *report)
 {
 	uint64_t wrong = report->refused + report->other_4xx + report->other + report->forged_taken;
 	if (report->refused > 0)
 		return cli_failure(command,
-		    "genuine requests were refused: does the daemon run with this token and this "
+		    "genuine requests were refused: does the daemon use this token and this "
 		    "public_url?");
 	if (report->acknowledged + report->forged_refused == 0 && !report->gone)
-		return cli_failure(command, "no request was answered as it should be");
+		return cli_failure(command, "no request was answered correctly");
 	return wrong > 0 ? CLI_FAILED : CLI_OK;
 }
 
@@ -273,6 +284,7 @@ send_all(struct simulation *simulation)
 	ledger_close(simulation->ledger);
 	if (status != CLI_OK)
 		return status;
+
 	return judge(simulation->command, &simulation->report);
 }
 
@@ -293,11 +305,12 @@ check(struct simulation *simulation)
 	    .context = report};
 	if (ledger_check(&wanted, &report->findings, &simulation->failure) != RESULT_OK)
 		return cli_failure(simulation->command, "%s", simulation->failure.text);
+
 	report->checked = true;
 	return report->difference_count == 0 ? CLI_OK : CLI_FAILED;
 }
 
-/* The sending's status tells more than the check's, but a failed check is never passed over. */
+/* Runs the check. A failed sending determines the exit status; else the check does. */
 static int
 simulate(struct simulation *simulation)
 {
@@ -317,11 +330,13 @@ simulate(struct simulation *simulation)
 	else if (simulate_report_print_json(&simulation->report, &simulation->plan, sending) !=
 		 RESULT_OK)
 		status = cli_failure(simulation->command, "no memory");
+
 	return status;
 }
 
-/* Callbacks of one message are a block apart: further than requests overtake each other on as many
- * connections, but short enough that a small run has finished messages, too. */
+/* Returns the messages in a block. Callbacks of one message are a block apart. That must be further
+ * than requests can overtake each other on so many connections, but short enough for a small run to
+ * finish some messages. */
 static int64_t
 block_of(const struct wishes *wishes, const struct simulate_plan *plan)
 {
@@ -337,6 +352,7 @@ make_plan(struct simulation *simulation)
 	struct simulate_plan *plan = &simulation->plan;
 	if (getrandom(&plan->run, sizeof plan->run, 0) != (ssize_t)sizeof plan->run)
 		return cli_failure(simulation->command, "no randomness: %s", strerror(errno));
+
 	plan->run >>= 16;
 	plan->seed = (uint64_t)wishes->seed;
 	plan->count = wishes->count;
@@ -349,8 +365,10 @@ make_plan(struct simulation *simulation)
 	    simulate_plan_read_statuses(plan, slice_of(wishes->statuses), &simulation->failure) !=
 		RESULT_OK)
 		return cli_usage_error(simulation->command, "%s", simulation->failure.text);
+
 	plan->block = block_of(wishes, plan);
 	simulation->traffic.plan = plan;
+
 	return CLI_OK;
 }
 
@@ -363,7 +381,7 @@ is_target_text(const char *text)
 	return true;
 }
 
-/* Every number has its bounds here. */
+/* Checks the bounds of all numbers. */
 static int
 check_wishes(const struct cli_command *command, const struct wishes *wishes)
 {
@@ -384,21 +402,22 @@ check_wishes(const struct cli_command *command, const struct wishes *wishes)
 	};
 	for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++)
 		if (bounds[i].value < bounds[i].min || bounds[i].value > bounds[i].max)
-			return cli_usage_error(command, "--%s takes %lld to %lld", bounds[i].name,
+			return cli_usage_error(command, "--%s must be %lld to %lld", bounds[i].name,
 			    (long long)bounds[i].min, (long long)bounds[i].max);
+
 	if (wishes->check && wishes->ledger == NULL)
-		return cli_usage_error(command, "a check wants --ledger FILE");
+		return cli_usage_error(command, "a check needs --ledger FILE");
 	if (wishes->path[0] != '/' || !is_target_text(wishes->path) ||
 	    !is_target_text(wishes->query))
-		return cli_usage_error(
-		    command, "--path and --query take what may stand in a URL, escaped");
+		return cli_usage_error(command, "--path and --query must be escaped as in a URL");
+
 	return CLI_OK;
 }
 
 #define COUNT_DEFAULT 10000
 #define COUNT_UNSET (-1)
 
-/* False when the command must end with *out_status. */
+/* Returns false if the command must end with *out_status. */
 static bool
 read_wishes(const struct cli_command *command, int count, char **words, struct wishes *wishes,
     int *out_status)
@@ -426,6 +445,7 @@ read_wishes(const struct cli_command *command, int count, char **words, struct w
 	if (wishes->check_only)
 		wishes->count = 0;
 	wishes->check = wishes->check || wishes->check_only;
+
 	*out_status = operands < count
 			  ? cli_usage_error(command, "unexpected \"%s\"", words[operands])
 			  : check_wishes(command, wishes);
@@ -435,7 +455,7 @@ read_wishes(const struct cli_command *command, int count, char **words, struct w
 static int
 run(const struct cli_command *command, int count, char **words)
 {
-	static struct simulation simulation; /* the histogram is no guest for a stack */
+	static struct simulation simulation; /* the histogram is too large for the stack */
 	struct buffer problems = BUFFER_EMPTY;
 	simulation.command = command;
 	simulation.wishes = (struct wishes){.config = SETTINGS_DEFAULT_PATH,
@@ -451,78 +471,83 @@ run(const struct cli_command *command, int count, char **words)
 	int status;
 	if (!read_wishes(command, count, words, &simulation.wishes, &status))
 		return status;
+
 	status = make_plan(&simulation);
 	if (status != CLI_OK)
 		return status;
 	if (settings_load(simulation.wishes.config, SETTINGS_SERVE, &simulation.settings,
 		&problems) != RESULT_OK) {
 		fprintf(stderr, "%.*s", SLICE_ARG(buffer_slice(&problems)));
-		status = cli_failure(command, "cannot read the configuration; name it with -c");
+		status = cli_failure(
+		    command, "cannot read the configuration; use -c FILE for another one");
 	} else
 		status = simulate(&simulation);
+
 	simulate_report_done(&simulation.report);
 	buffer_done(&simulation.target);
 	buffer_done(&problems);
 	settings_free(simulation.settings);
+
 	return status;
 }
 
 const struct cli_command cli_simulate = {
     .name = "simulate",
-    .summary = "send signed traffic to a running daemon, and check what it kept",
+    .summary = "send signed test traffic to a running daemon, and check its store",
     .usage =
 	"Usage: dlrd simulate [-c FILE] [--count N] [--rate R] [--connections C] [...]\n"
 	"       dlrd simulate [-c FILE] --check-only --ledger FILE [--wait S]\n"
 	"\n"
-	"Sends status callbacks and replies, signed with the configuration's own token and\n"
-	"public URL, to the daemon. The events are real to it: use a configuration and a store\n"
-	"that are there for tests.\n"
+	"Sends status callbacks and replies, signed with the token and public URL of the\n"
+	"configuration, to the daemon. The daemon counts them like real ones: use a\n"
+	"configuration and a store for tests only.\n"
 	"\n"
-	"Where and how much:\n"
+	"Target and amount:\n"
 	"  -c, --config FILE      the daemon's configuration (default " SETTINGS_DEFAULT_PATH ")\n"
-	"      --account SID      sign for this account (default the configuration's first)\n"
+	"      --account SID      sign for this account (default: the first one)\n"
 	"      --target ADDRESS   HOST:PORT or unix:/path (default [server] listen)\n"
 	"      --path P           of the callback URL (default /sms/twilio)\n"
 	"      --query Q          of the callback URL, also --campaign (default\n"
 	"                         account=SIMULATED&meta=0.0.1.20260101.0.wzrk_default.-1)\n"
-	"      --count N          requests (default 10000, without limit where --duration is\n"
-	"                         given; 0 sends nothing)\n"
+	"      --count N          requests (default 10000, or no limit with --duration; 0 sends\n"
+	"                         nothing)\n"
 	"      --duration S       stop sending after S seconds\n"
 	"      --rate R           requests a second; latency then counts from the time at which\n"
-	"                         a request was due (default 0: each connection sends when it\n"
-	"                         was answered)\n"
+	"                         a request was due (default 0: each connection sends as soon\n"
+	"                         as it was answered)\n"
 	"      --connections C    1 to 4096, one request at a time on each (default 16); the\n"
 	"                         daemon's connection_limit may be lower\n"
-	"      --reconnect S      give up when no connection can be made for S seconds\n"
-	"                         (default 5); until then a broken one is made anew\n"
+	"      --reconnect S      give up after S seconds without a connection (default 5);\n"
+	"                         until then broken connections are reopened\n"
 	"\n"
-	"What:\n"
+	"Traffic:\n"
 	"      --mix M            outcomes and their weights (default\n"
 	"                         delivered=80,undelivered:30003=6,undelivered:30005=5,\n"
 	"                         failed:30007=5,undelivered:30006=4)\n"
-	"      --statuses L       callbacks of each message, final being its outcome; read goes\n"
-	"                         to delivered ones only (default sent,final)\n"
+	"      --statuses L       callbacks of each message; final is its outcome, and only\n"
+	"                         delivered messages get read (default sent,final)\n"
 	"      --shuffle P        percent of messages whose callbacks are out of order\n"
 	"      --duplicates P     percent of requests that are sent twice\n"
 	"      --replies P        percent of messages that are answered, one in five with STOP\n"
-	"      --bad-signatures P percent of requests with a wrong signature, to be refused\n"
-	"      --seed N           of all choices (default 1); SIDs differ in each run\n"
+	"      --bad-signatures P percent of requests with a wrong signature\n"
+	"      --seed N           seed of the random choices (default 1); SIDs differ in each run\n"
 	"\n"
-	"What became of it:\n"
+	"Results:\n"
 	"      --ledger FILE      write each acknowledged request to a new file, as\n"
 	"                         SID TAB status TAB error code (- for none)\n"
-	"      --check            then see that the store has each of them once, and nothing of\n"
-	"                         this run that was not sent\n"
-	"      --check-only       do that for an older ledger, and send nothing\n"
-	"      --wait S           for the daemon to project its journal first (default 60)\n"
-	"      --json             answer in JSON\n"
-	"  -h, --help             show this\n"
+	"      --check            afterwards check that the store has each of them once, and\n"
+	"                         no other requests of this run\n"
+	"      --check-only       check an existing ledger, and send nothing\n"
+	"      --wait S           wait up to S seconds until the journal is projected (default "
+	"60)\n"
+	"      --json             print JSON\n"
+	"  -h, --help             show this help\n"
 	"\n"
-	"A request without an answer is not sent again. Ends with 0 when all went as it should\n"
-	"(5xx and broken connections are counted, no fault, while others are answered), 1 when\n"
-	"a genuine request was refused or redirected, a wrong signature was taken, the check\n"
-	"found a difference or something could not be done, 2 for a wrong command line, 3 when\n"
-	"the daemon went away for good (then nothing is checked; start it, and use\n"
-	"--check-only). Interrupted, it stops sending and reports.\n",
+	"A request without an answer is not repeated. Exit status: 0 if there were no errors\n"
+	"(5xx and broken connections only count, as long as other requests succeed), 1 if a\n"
+	"genuine request was refused or redirected, a wrong signature was accepted, the check\n"
+	"found a difference or something failed, 2 for a wrong command line, 3 if the daemon\n"
+	"is gone (then nothing is checked; start it, and use --check-only). An interrupt stops\n"
+	"sending and prints the report.\n",
     .run = run,
 };

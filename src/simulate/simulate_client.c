@@ -15,27 +15,27 @@
 
 #define HEAD_MAX 4096            /* of an answer; the daemon's are below 200 bytes */
 #define EVENTS_MAX 512           /* taken from the kernel at once */
-#define PAUSE_US 100000          /* before a broken connection is made anew */
-#define SWEEP_US CLOCK_SECOND_US /* how often deadlines are looked at */
+#define PAUSE_US 100000          /* before a broken connection is reopened */
+#define SWEEP_US CLOCK_SECOND_US /* between checks of the deadlines */
 #define SPARE_FILES 32           /* descriptors for everything else */
 
 enum state {
 	STATE_CLOSED,     /* until retry_us */
 	STATE_CONNECTING, /* since since_us */
 	STATE_IDLE,
-	STATE_BUSY, /* a request was begun at since_us */
+	STATE_BUSY, /* since since_us */
 };
 
 struct connection {
 	int fd; /* -1 while closed */
 	enum state state;
-	bool queued; /* stands in the ring of idle connections, perhaps not idle any more */
+	bool queued; /* is in the ring of idle connections, maybe no longer idle */
 	int64_t since_us, retry_us;
-	struct simulate_item item; /* the request in hand ... */
+	struct simulate_item item; /* the current request ... */
 	int64_t latency_from_us;
 	struct buffer out;
 	size_t out_at;     /* bytes of it that are sent */
-	char in[HEAD_MAX]; /* the answer's head as far as it has come, then pieces of its body */
+	char in[HEAD_MAX]; /* the part of the answer's head that arrived, then pieces of its body */
 	size_t in_len;
 	bool in_body;
 	uint64_t body_left; /* bytes to come */
@@ -67,7 +67,7 @@ push_idle(struct client *client, struct connection *connection)
 	    connection;
 }
 
-/* The one that has been idle longest; NULL where there is none. */
+/* Returns the connection that has been idle longest; NULL if all are busy. */
 static struct connection *
 pop_idle(struct client *client)
 {
@@ -82,8 +82,8 @@ pop_idle(struct client *client)
 	return NULL;
 }
 
-/* Whatever was in hand has failed. An idle connection that has served may go without a word; one
- * that was taken and closed at once was refused like one that was not taken. */
+/* Closes a connection; its current request has failed. Closing an idle connection that has served
+ * is not a failure. A connection that was accepted and closed at once counts as not made. */
 static void
 drop(struct client *client, struct connection *connection)
 {
@@ -149,7 +149,8 @@ send_rest(struct client *client, struct connection *connection)
 		if (len < 0 && errno == EINTR)
 			continue;
 		if (len < 0) {
-			/* After a reset there may still be an answer to read; the event tells. */
+			/* After a reset there may still be an answer to read; the next event shows
+			 * it. */
 			if (errno != EAGAIN && errno != EPIPE && errno != ECONNRESET)
 				drop(client, connection);
 			return;
@@ -176,6 +177,7 @@ begin_request(struct client *client, struct connection *connection, int64_t now_
 		push_idle(client, connection);
 		return;
 	}
+
 	connection->latency_from_us = client->options->rate > 0 ? intended_us(client) : now_us;
 	connection->since_us = now_us;
 	connection->state = STATE_BUSY;
@@ -191,7 +193,7 @@ is_over(const struct client *client, int64_t now_us)
 	return duration_us > 0 && now_us - client->start_us >= duration_us;
 }
 
-/* Sends whatever is due now. */
+/* Sends the requests that are due. */
 static void
 send_due(struct client *client)
 {
@@ -206,7 +208,7 @@ send_due(struct client *client)
 	}
 }
 
-/* Reads one header line of an answer. False for what this client does not understand. */
+/* Reads one header line of an answer. Returns false for lines that this client does not support. */
 static bool
 read_header(struct connection *connection, struct slice line)
 {
@@ -214,6 +216,7 @@ read_header(struct connection *connection, struct slice line)
 	struct slice name = {line.ptr, colon};
 	if (colon == line.len)
 		return false;
+
 	struct slice value = slice_trim(slice_from(line, colon + 1));
 	int64_t len;
 	if (slice_equal_nocase(name, SLICE("Content-Length"))) {
@@ -223,11 +226,12 @@ read_header(struct connection *connection, struct slice line)
 	} else if (slice_equal_nocase(name, SLICE("Connection")))
 		connection->must_close =
 		    connection->must_close || slice_equal_nocase(value, SLICE("close"));
+
 	return !slice_equal_nocase(name, SLICE("Transfer-Encoding"));
 }
 
-/* "HTTP/1.1 204 No Content" and the header lines. Without a Content-Length, an answer that may have
- * a body ends nowhere, and is not understood. */
+/* Reads "HTTP/1.1 204 No Content" and the header lines. Without a Content-Length, an answer that
+ * may have a body has no known end, and is not supported. */
 static bool
 read_head(struct connection *connection, struct slice head)
 {
@@ -236,6 +240,7 @@ read_head(struct connection *connection, struct slice head)
 	if (line.len < 12 || !slice_starts_with(line, SLICE("HTTP/1.")) || line.ptr[8] != ' ' ||
 	    slice_to_int((struct slice){line.ptr + 9, 3}, &status) != RESULT_OK)
 		return false;
+
 	connection->status = (unsigned)status;
 	connection->must_close = line.ptr[7] == '0';
 	connection->body_left = UINT64_MAX;
@@ -244,15 +249,17 @@ read_head(struct connection *connection, struct slice head)
 		if (line.len > 0 && !read_header(connection, line))
 			return false;
 	}
+
 	if (status < 200 || status == 204 || status == 304)
 		connection->body_left = 0;
+
 	return connection->body_left != UINT64_MAX;
 }
 
 enum progress { PROGRESS_MORE, PROGRESS_DONE, PROGRESS_BROKEN };
 
-/* Takes what has come in since the last call: in_len bytes in all before the head is whole, a piece
- * of the body after that. */
+/* Processes the bytes that arrived. `in` has the head until it is complete, then a piece of the
+ * body. */
 static enum progress
 take_input(struct connection *connection)
 {
@@ -265,12 +272,15 @@ take_input(struct connection *connection)
 			return PROGRESS_BROKEN;
 		connection->in_len -= head_len;
 		memmove(connection->in, connection->in + head_len, connection->in_len);
-		connection->in_body = connection->status >= 200; /* 100 Continue is no answer */
+		connection->in_body = connection->status >= 200; /* 100 Continue is not an answer */
 	}
+
 	if (connection->in_len > connection->body_left)
-		return PROGRESS_BROKEN; /* more than was asked for */
+		return PROGRESS_BROKEN; /* more bytes than announced */
+
 	connection->body_left -= connection->in_len;
 	connection->in_len = 0;
+
 	return connection->body_left == 0 ? PROGRESS_DONE : PROGRESS_MORE;
 }
 
@@ -287,7 +297,7 @@ note_answer(struct client *client, struct connection *connection)
 		drop(client, connection);
 }
 
-/* Nothing may come on an idle connection but its end. */
+/* On an idle connection only its end may arrive. */
 static void
 receive(struct client *client, struct connection *connection)
 {
@@ -334,6 +344,7 @@ reopen_closed(struct client *client, int64_t now_us)
 {
 	if (now_us < client->reopen_us)
 		return;
+
 	client->reopen_us = INT64_MAX;
 	for (size_t i = 0; i < client->options->connections; i++) {
 		struct connection *connection = &client->connections[i];
@@ -366,7 +377,7 @@ earlier(int64_t a_us, int64_t b_us)
 	return a_us < b_us ? a_us : b_us;
 }
 
-/* Waits until something happens or something is due. */
+/* Waits for an event, or until a request is due. */
 static void
 wait_and_handle(struct client *client, int64_t now_us)
 {
@@ -405,6 +416,7 @@ loop(struct client *client)
 		if (!options->on_turn(options->context))
 			return SIMULATE_CLIENT_STOPPED;
 	}
+
 	return SIMULATE_CLIENT_DONE;
 }
 
@@ -415,11 +427,13 @@ allow_connections(size_t connections, struct failure *failure)
 	rlim_t wanted = connections + SPARE_FILES;
 	if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= wanted)
 		return RESULT_OK;
+
 	files.rlim_cur = wanted < files.rlim_max ? wanted : files.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur < wanted)
 		return failure_set(failure, RESULT_LIMIT,
-		    "%zu connections need %llu open files, and %llu are allowed (ulimit -Hn)",
+		    "%zu connections need %llu open files, and the limit is %llu (ulimit -Hn)",
 		    connections, (unsigned long long)wanted, (unsigned long long)files.rlim_max);
+
 	return RESULT_OK;
 }
 
@@ -430,6 +444,7 @@ open_client(struct client *client, struct failure *failure)
 	enum result result = allow_connections(count, failure);
 	if (result != RESULT_OK)
 		return result;
+
 	client->connections = calloc(count, sizeof *client->connections);
 	client->idle = calloc(count, sizeof(struct connection *));
 	if (client->connections == NULL || client->idle == NULL)
@@ -439,6 +454,7 @@ open_client(struct client *client, struct failure *failure)
 	client->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (client->epoll < 0)
 		return failure_set(failure, RESULT_IO, "epoll: %s", strerror(errno));
+
 	return RESULT_OK;
 }
 

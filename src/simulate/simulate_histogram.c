@@ -5,7 +5,8 @@
 #define STEP_BITS SIMULATE_HISTOGRAM_STEP_BITS
 #define LONGEST_US ((INT64_C(1) << SIMULATE_HISTOGRAM_BITS) - 1)
 
-/* How far a time is shifted so that its highest bit is the step's: 0 below 2^(STEP_BITS + 1). */
+/* Returns the right shift after which a time fits into STEP_BITS + 1 bits: 0 below 2^(STEP_BITS +
+ * 1). */
 static unsigned
 shift_of(uint64_t us)
 {
@@ -20,7 +21,7 @@ bucket_of(uint64_t us)
 	return ((size_t)shift << STEP_BITS) + (size_t)(us >> shift);
 }
 
-/* The longest time in a bucket. */
+/* Returns the longest time in a bucket. */
 static int64_t
 end_of(size_t bucket)
 {

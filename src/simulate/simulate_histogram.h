@@ -1,7 +1,7 @@
-/* simulate_histogram: how long answers took, in a fixed amount of memory.
+/* simulate_histogram: latencies in a fixed amount of memory.
  *
- * Log-linear: each power of two of microseconds is cut into 64 equal steps, so a percentile is
- * exact below 128 us and at most 1/64 too high above. A plain value; zero-initialise. */
+ * Log-linear: each power of two of microseconds is divided into 64 equal steps, so a percentile is
+ * exact below 128 us and at most 1/64 too high above. A plain value; zero-initialize. */
 #ifndef DLRD_SIMULATE_SIMULATE_HISTOGRAM_H
 #define DLRD_SIMULATE_SIMULATE_HISTOGRAM_H
 
@@ -21,7 +21,8 @@ struct simulate_histogram {
 
 void simulate_histogram_add(struct simulate_histogram *histogram, int64_t us);
 
-/* The time that share (0 to 1) of the observations did not exceed; 0 where there is none. */
+/* Returns the time that `share` (0 to 1) of the observations did not exceed; 0 without
+ * observations. */
 int64_t simulate_histogram_quantile(const struct simulate_histogram *histogram, double share);
 
 #endif

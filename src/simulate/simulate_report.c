@@ -23,6 +23,7 @@ simulate_report_answer(
 		report->server_errors++;
 	else
 		report->other++;
+
 	return false;
 }
 
@@ -40,7 +41,7 @@ seconds_of(const struct simulate_report *report, int64_t end_us)
 	return us > 0 ? (double)us / 1e6 : 1e-6;
 }
 
-/* Requests that got an answer, whichever, in a second. */
+/* Returns the rate of answered requests, with any status. */
 static double
 throughput(const struct simulate_report *report, int64_t end_us)
 {
@@ -56,11 +57,11 @@ simulate_report_progress(const struct simulate_report *report, int64_t now_us)
 	    throughput(report, now_us));
 }
 
-/* The figures of the sending, in the order they are printed. */
+/* The figures of the sending, in print order. */
 static const struct figure_row {
 	const char *key, *words;
 	size_t offset;
-	bool always; /* shown on a terminal also where it is 0 */
+	bool always; /* shown on a terminal also if it is 0 */
 } figure_rows[] = {
 #define FIGURE(field) offsetof(struct simulate_report, field)
     {"sent", "sent", FIGURE(sent), true},
@@ -98,15 +99,17 @@ print_sending(const struct simulate_report *report)
 		if (figure_rows[i].always || figure(report, &figure_rows[i]) > 0)
 			printf("%-30s %12llu\n", figure_rows[i].words,
 			    (unsigned long long)figure(report, &figure_rows[i]));
+
 	printf("%-30s %12.3f s\n", "time", seconds_of(report, report->end_us));
 	printf("%-30s %12.0f /s\n", "answers", throughput(report, report->end_us));
 	for (size_t i = 0; i < SHARE_ROWS; i++)
 		printf("latency %-22s %12.3f ms\n", share_rows[i].key,
 		    (double)simulate_histogram_quantile(&report->latency, share_rows[i].share) /
 			1e3);
+
 	printf("latency %-22s %12.3f ms\n", "max", (double)report->latency.max_us / 1e3);
 	if (report->gone)
-		printf("ended early: nobody takes connections any more\n");
+		printf("ended early: connections are no longer accepted\n");
 }
 
 void
@@ -116,6 +119,7 @@ simulate_report_print(const struct simulate_report *report, bool sending)
 		print_sending(report);
 	if (!report->checked)
 		return;
+
 	const struct ledger_findings *findings = &report->findings;
 	printf("%.*s", SLICE_ARG(buffer_slice(&report->differences)));
 	if (report->difference_count > SIMULATE_SHOWN_MAX)
@@ -161,6 +165,7 @@ new_check(const struct simulate_report *report)
 		json_put_text(difference, "difference", slice_take(&lines, '\n'));
 		json_push(shown, difference);
 	}
+
 	json_put(check, "shown", shown);
 	return check;
 }
@@ -184,6 +189,7 @@ simulate_report_print_json(
 		printf("%.*s\n", SLICE_ARG(buffer_slice(&text)));
 	json_free(object);
 	buffer_done(&text);
+
 	return result;
 }
 

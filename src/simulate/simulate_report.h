@@ -1,4 +1,4 @@
-/* simulate_report: what a simulation found, for a person or for a program.
+/* simulate_report: the results of a simulation, for people or for programs.
  *
  * Plain values and their printing; one thread. */
 #ifndef DLRD_SIMULATE_SIMULATE_REPORT_H
@@ -8,9 +8,9 @@
 #include "ledger.h"
 #include "simulate_histogram.h"
 
-#define SIMULATE_SHOWN_MAX 20 /* differences told one by one */
+#define SIMULATE_SHOWN_MAX 20 /* differences listed one by one */
 
-/* Zero-initialise. */
+/* Zero-initialize. */
 struct simulate_report {
 	uint64_t sent;
 	uint64_t acknowledged;                    /* 2xx for a genuine request, and in the ledger */
@@ -21,7 +21,7 @@ struct simulate_report {
 	uint64_t failed;          /* sent, but the connection ended without an answer */
 	uint64_t failed_connects; /* connections that could not be made */
 	int64_t start_us, end_us; /* monotonic */
-	bool gone;                /* ended early: nobody took a connection any more */
+	bool gone;                /* ended early: no connection was accepted any more */
 	struct simulate_histogram latency;
 
 	bool checked; /* the fields below are filled */
@@ -30,17 +30,18 @@ struct simulate_report {
 	uint64_t difference_count;
 };
 
-/* Puts an answer to a request into its figure, but for acknowledged: true when it is that. */
+/* Counts an answer to a request. Returns true for an acknowledged request, which the caller counts.
+ */
 bool simulate_report_answer(
     struct simulate_report *report, const struct simulate_item *item, unsigned status);
 
-/* Keeps a difference to be shown. */
+/* Stores a difference for the report. */
 void simulate_report_difference(struct simulate_report *report, const char *line);
 
-/* One line on stderr that overwrites itself. */
+/* Prints one line on stderr that overwrites itself. */
 void simulate_report_progress(const struct simulate_report *report, int64_t now_us);
 
-/* On stdout. sending is false where nothing was to be sent, and is left out then. */
+/* Print on stdout. If sending is false, nothing was to be sent, and those figures are omitted. */
 void simulate_report_print(const struct simulate_report *report, bool sending);
 must_check enum result simulate_report_print_json(
     const struct simulate_report *report, const struct simulate_plan *plan, bool sending);

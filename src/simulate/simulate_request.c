@@ -5,11 +5,11 @@
 #include <time.h>
 
 #define FIELDS_MAX 64
-#define SENDERS 4 /* numbers of ours that the messages come from */
+#define SENDERS 4 /* sender numbers of the messages */
 
 static const struct slice service = SLICE_INIT("MG51000000000000000000000000000001");
 
-/* What people answer; the first is what one in five says. */
+/* Texts of replies; one in five is the first. */
 static const struct slice answers[] = {
     SLICE_INIT("STOP"),
     SLICE_INIT("Yes please, tomorrow at 10 + coffee?"),
@@ -20,7 +20,7 @@ static const struct slice answers[] = {
 
 #define ANSWER_COUNT (sizeof answers / sizeof answers[0])
 
-/* application/x-www-form-urlencoded, as URLSearchParams writes it. */
+/* Appends application/x-www-form-urlencoded text as URLSearchParams writes it. */
 static void
 append_encoded(struct buffer *out, struct slice text)
 {
@@ -59,7 +59,7 @@ write_decimal(uint64_t value, char out[20])
 	return (struct slice){out + at, 20 - at};
 }
 
-/* What both kinds of callback name: the number of the person, and ours. */
+/* The numbers in both kinds of callback: the person's and the sender's. */
 struct numbers {
 	char person[13], sender[13]; /* without a NUL: "+15001234567" */
 };
@@ -136,7 +136,7 @@ write_reply(struct simulate_requests *requests, const struct simulate_item *item
 	append_field(body, SLICE("ApiVersion"), SLICE("2010-04-01"));
 }
 
-/* A signature's first character stands for six of its bits: any other one is another signature. */
+/* Forges a signature by changing its first character, which encodes six of its bits. */
 static enum result
 sign(struct simulate_requests *requests, const struct simulate_item *item,
     char out_text[SIGNATURE_TEXT_SIZE])
@@ -181,10 +181,12 @@ simulate_requests_write(
 		write_reply(requests, item);
 	else
 		write_status(requests, item);
+
 	enum result result =
 	    requests->body.failed ? RESULT_NO_MEMORY : sign(requests, item, signature);
 	if (result != RESULT_OK)
 		return result;
+
 	buffer_append(out, buffer_slice(&requests->head));
 	buffer_append(out, SLICE("Content-Length: "));
 	buffer_append(out, write_decimal(requests->body.len, len_text));
@@ -192,6 +194,7 @@ simulate_requests_write(
 	buffer_append(out, (struct slice){signature, SIGNATURE_TEXT_SIZE - 1});
 	buffer_append(out, SLICE("\r\n\r\n"));
 	buffer_append(out, buffer_slice(&requests->body));
+
 	return out->failed ? RESULT_NO_MEMORY : RESULT_OK;
 }
 

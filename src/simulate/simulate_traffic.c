@@ -4,7 +4,7 @@
 
 static const char digits[] = "0123456789abcdef";
 
-/* Each decision about a message has dice of its own. */
+/* Each decision about a message uses a separate random number. */
 enum dice { DICE_OUTCOME, DICE_SHUFFLE, DICE_REPLY, DICE_FORGED, DICE_REPEAT, DICE_TEXT };
 
 /* splitmix64 (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number Generators", 2014). */
@@ -29,7 +29,7 @@ happens(const struct simulate_plan *plan, enum dice dice, uint64_t number, int64
 	return percent > 0 && throw_dice(plan, dice, number) % 100 < (uint64_t)percent;
 }
 
-/* A status name, as it will stand unescaped in a form. */
+/* Returns whether text is a status name that needs no escaping in a form. */
 static bool
 read_word(struct slice text, char out_word[SIMULATE_WORD_SIZE])
 {
@@ -57,6 +57,7 @@ read_outcome(struct slice text, struct simulate_outcome *out_outcome)
 	if (code.ptr != NULL && (slice_to_int(code, &outcome.error_code) != RESULT_OK ||
 				    outcome.error_code < 1 || outcome.error_code > 999999999))
 		return false;
+
 	*out_outcome = outcome;
 	return true;
 }
@@ -71,12 +72,13 @@ simulate_plan_read_mix(struct simulate_plan *plan, struct slice text, struct fai
 		struct simulate_outcome outcome;
 		if (plan->outcome_count == SIMULATE_OUTCOMES_MAX || !read_outcome(piece, &outcome))
 			return failure_set(failure, RESULT_INVALID,
-			    "\"%.*s\" is no outcome; write STATUS=WEIGHT or "
-			    "STATUS:ERRORCODE=WEIGHT, at most %d of them, with commas between",
+			    "\"%.*s\" is not an outcome; write STATUS=WEIGHT or "
+			    "STATUS:ERRORCODE=WEIGHT, at most %d of them, separated by commas",
 			    SLICE_ARG(piece), SIMULATE_OUTCOMES_MAX);
 		plan->outcomes[plan->outcome_count++] = outcome;
 		plan->weights += outcome.weight;
 	}
+
 	return RESULT_OK;
 }
 
@@ -90,7 +92,8 @@ simulate_plan_read_statuses(struct simulate_plan *plan, struct slice text, struc
 		struct simulate_stage stage;
 		if (plan->stage_count == SIMULATE_STAGES_MAX || !read_word(piece, stage.status))
 			return failure_set(failure, RESULT_INVALID,
-			    "\"%.*s\" is no status; write names such as queued,sent,final, at most "
+			    "\"%.*s\" is not a status; write names such as queued,sent,final, at "
+			    "most "
 			    "%d of them",
 			    SLICE_ARG(piece), SIMULATE_STAGES_MAX);
 		stage.is_final = slice_equal(piece, SLICE("final"));
@@ -98,13 +101,15 @@ simulate_plan_read_statuses(struct simulate_plan *plan, struct slice text, struc
 		only_read = only_read && stage.is_read;
 		plan->stages[plan->stage_count++] = stage;
 	}
+
 	if (only_read)
-		return failure_set(
-		    failure, RESULT_INVALID, "only delivered messages are read; write final,read");
+		return failure_set(failure, RESULT_INVALID,
+		    "only delivered messages can be read; write final,read");
+
 	return RESULT_OK;
 }
 
-/* The numbers of a plan, as a ledger has them. */
+/* The numbers of a plan, as a ledger writes them. */
 struct number {
 	struct slice name;
 	int64_t *value;
@@ -145,6 +150,7 @@ simulate_plan_write(const struct simulate_plan *plan, struct buffer *out)
 			buffer_appendf(out, ":%lld", (long long)outcome->error_code);
 		buffer_appendf(out, "=%lld", (long long)outcome->weight);
 	}
+
 	buffer_append(out, SLICE(" statuses="));
 	for (size_t i = 0; i < plan->stage_count; i++)
 		buffer_appendf(out, "%s%s", i == 0 ? "" : ",", plan->stages[i].status);
@@ -176,6 +182,7 @@ simulate_plan_read(struct slice text, struct simulate_plan *out_plan)
 	if (plan.outcome_count == 0 || plan.stage_count == 0 || plan.block < 1 ||
 	    plan.count > SIMULATE_COUNT_MAX)
 		return RESULT_INVALID;
+
 	*out_plan = plan;
 	return RESULT_OK;
 }
@@ -277,7 +284,7 @@ simulate_item_find_stage(const struct simulate_plan *plan, struct slice status, 
 	return false;
 }
 
-/* A message that is shuffled starts with another stage than the first, and goes round. */
+/* Returns a message's stage. The stages of a shuffled message are rotated. */
 static size_t
 shuffled_stage(const struct simulate_plan *plan, uint64_t number, size_t stage)
 {
@@ -288,7 +295,7 @@ shuffled_stage(const struct simulate_plan *plan, uint64_t number, size_t stage)
 	return (stage + turn) % plan->stage_count;
 }
 
-/* Whether the message has a request at this stage. */
+/* Returns whether the message has a request at this stage. */
 static bool
 take_stage(
     const struct simulate_plan *plan, uint64_t number, size_t stage, struct simulate_item *out_item)
@@ -303,7 +310,7 @@ take_stage(
 	       strcmp(outcome_of(plan, number)->status, "delivered") == 0;
 }
 
-/* The statuses hold one that is not read, so each block has items, and this ends. */
+/* Ends because at least one status is not `read`, so each block has items. */
 static struct simulate_item
 next_genuine(struct simulate_traffic *traffic)
 {
@@ -322,11 +329,12 @@ next_genuine(struct simulate_traffic *traffic)
 			traffic->block_start += (uint64_t)plan->block;
 		}
 	} while (!found);
+
 	return item;
 }
 
-/* The distance is the same for all, so they are due in the order they were put in, and no more of
- * them wait than the distance is long. */
+/* All repeats have the same distance, so they are due in the order in which they were added, and no
+ * more than SIMULATE_REPEAT_DISTANCE are pending. */
 static void
 repeat_later(struct simulate_traffic *traffic, struct simulate_item item)
 {
@@ -357,6 +365,7 @@ simulate_traffic_next(struct simulate_traffic *traffic)
 	if (happens(plan, DICE_FORGED, turn, plan->forged))
 		return (struct simulate_item){
 		    SIMULATE_FORGED, traffic->forged++, plan->stage_count - 1};
+
 	struct simulate_item item = next_genuine(traffic);
 	if (happens(plan, DICE_REPEAT, turn, plan->duplicates))
 		repeat_later(traffic, item);

@@ -20,15 +20,16 @@ append_placeholder(const struct route_value *value, struct buffer *out)
 	buffer_append_byte(out, '}');
 }
 
-/* Refuses what a query could not hold beside the values that were taken before. */
+/* Rejects a value that a query cannot have together with the earlier ones. */
 static enum result
 check_value(
     const struct route_values *values, const struct route_value *value, struct failure *failure)
 {
 	if (value->field > 0 && slice_find(value->text, '.') < value->text.len)
 		return failure_set(failure, RESULT_INVALID,
-		    "%.*s.%d: a field ends at a dot, and \"%.*s\" has one", SLICE_ARG(value->name),
-		    value->field, SLICE_ARG(value->text));
+		    "%.*s.%d: a field cannot have a dot, and \"%.*s\" has one",
+		    SLICE_ARG(value->name), value->field, SLICE_ARG(value->text));
+
 	for (size_t i = 0; i < values->count; i++) {
 		const struct route_value *other = &values->items[i];
 		if (!slice_equal(other->name, value->name))
@@ -39,9 +40,10 @@ check_value(
 			    SLICE_ARG(url_quote(other->text)), SLICE_ARG(url_quote(value->text)));
 		if ((other->field == 0) != (value->field == 0))
 			return failure_set(failure, RESULT_INVALID,
-			    "%.*s is given as a whole and by its fields; give one of the two",
+			    "%.*s is set both as a whole and by fields; use one of the two",
 			    SLICE_ARG(value->name));
 	}
+
 	return RESULT_OK;
 }
 
@@ -71,10 +73,12 @@ route_values_read(struct route_values *values, struct slice pair, struct failure
 	    (field.ptr != NULL &&
 		(slice_to_int(field, &number) != RESULT_OK || number < 1 || number > 999)))
 		return failure_set(failure, RESULT_INVALID,
-		    "\"%.*s\" is no value; write name=value, or name.N=value for the Nth field",
+		    "\"%.*s\" is not a value; write name=value, or name.N=value for the Nth field",
 		    SLICE_ARG(url_quote(pair)));
+
 	value.field = (int)number;
 	enum result result = check_value(values, &value, failure);
+
 	return result == RESULT_OK ? add_value(values, value, failure) : result;
 }
 
@@ -93,10 +97,11 @@ route_values_take_tag(struct route_values *values, const struct tags_template *t
 		if (result == RESULT_OK)
 			result = add_value(values, value, failure);
 	}
+
 	return result;
 }
 
-/* Whether the parameter is known as a whole, so that none of its fields is wanted. */
+/* Returns whether the parameter is known as a whole, so that no fields are needed. */
 static bool
 is_whole(const struct route_values *values, struct slice name)
 {
@@ -120,7 +125,7 @@ route_values_want(struct route_values *values, const struct route *route)
 {
 	const struct tags_template *const templates[] = {
 	    &route->workspace, &route->campaign, &route->variant};
-	/* Fields first: a parameter that is read in both ways is put together from them. */
+	/* Fields first: a parameter that is read in both ways is built from them. */
 	for (int whole = 0; whole < 2; whole++)
 		for (size_t i = 0; i < 3 * TAGS_PIECES_MAX; i++) {
 			const struct tags_template *template = templates[i / TAGS_PIECES_MAX];
@@ -134,6 +139,7 @@ route_values_want(struct route_values *values, const struct route *route)
 			if (result != RESULT_OK)
 				return result;
 		}
+
 	return RESULT_OK;
 }
 
@@ -185,7 +191,7 @@ route_values_missing(const struct route_values *values, struct buffer *out)
 	}
 }
 
-/* What a template's parameter is; absent where it is not known. */
+/* Returns the value of a template's parameter; absent if it is unknown. */
 static struct slice
 find_text(const struct route_values *values, const struct tags_piece *piece)
 {
@@ -201,6 +207,7 @@ find_text(const struct route_values *values, const struct tags_piece *piece)
 		if (value->field == 0)
 			return field;
 	}
+
 	return SLICE_NONE;
 }
 
@@ -219,5 +226,6 @@ route_values_tag(
 			append_placeholder(
 			    &(struct route_value){piece->text, piece->field, SLICE_NONE}, out);
 	}
+
 	return known;
 }

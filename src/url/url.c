@@ -12,11 +12,11 @@ static const struct report report_urls = {"urls", 11,
 
 static const struct report report_findings = {"findings", 3, {{"severity"}, {"name"}, {"text"}}};
 
-/* What is given to Twilio, and where. */
+/* The purposes of a callback URL, and the setting at Twilio for each. */
 static const struct {
 	enum route_kind kind;
 	const char *purpose, *place;
-	bool tagged; /* a campaign's tags belong into it */
+	bool tagged; /* the URL has a campaign's tags */
 } purposes[] = {
     {ROUTE_STATUS, "status", "StatusCallback of a message or a messaging service", true},
     {ROUTE_INBOUND, "inbound", "a number's or messaging service's webhook for incoming messages",
@@ -54,7 +54,7 @@ list_cell(const struct buffer *words)
 	return (struct cell){.kind = CELL_LIST, .text = text};
 }
 
-/* A tag, absent where the query does not give it. */
+/* Returns a tag, absent if the query lacks it. */
 static struct slice
 tag(const struct buffer *text)
 {
@@ -76,7 +76,7 @@ severity(const struct url_finding *finding)
 	return url_finding_is_problem(finding->kind) ? "problem" : "warning";
 }
 
-/* One line that a terminal shows as it is. */
+/* Prints one line, with control characters made visible. */
 static void
 print_line(const char *name, struct slice text)
 {
@@ -110,6 +110,7 @@ print_tags(const struct url_judgement *judgement)
 		buffer_append(
 		    &text, tags[i].text->len > 0 ? buffer_slice(tags[i].text) : SLICE("(none)"));
 	}
+
 	print_line("means", buffer_slice(&text));
 	buffer_done(&text);
 }
@@ -123,8 +124,9 @@ print_overrides(const struct connection_overrides *overrides, struct slice fragm
 		given |= overrides->given[key];
 	if (!given)
 		return;
+
 	buffer_append_visible(&text, fragment);
-	printf("\nWhat stands behind # is neither sent nor signed. #%.*s tells Twilio:\n",
+	printf("\nThe part after # is neither sent nor signed. With #%.*s Twilio:\n",
 	    SLICE_ARG(buffer_slice(&text)));
 	for (int key = 0; key < OVERRIDE_KEY_COUNT; key++) {
 		if (!overrides->given[key])
@@ -134,10 +136,11 @@ print_overrides(const struct connection_overrides *overrides, struct slice fragm
 		print_line(
 		    connection_overrides_key_name((enum override_key)key), buffer_slice(&text));
 	}
+
 	buffer_done(&text);
 }
 
-/* {"rc":"tries up to 3 more times ..."}, of what is given. */
+/* Returns {"rc":"tries up to 3 more times ..."} for the overrides that are set. */
 static struct json_t *
 overrides_json(const struct connection_overrides *overrides)
 {
@@ -151,11 +154,12 @@ overrides_json(const struct connection_overrides *overrides)
 		json_put_text(object, connection_overrides_key_name((enum override_key)key),
 		    buffer_slice(&text));
 	}
+
 	buffer_done(&text);
 	return object;
 }
 
-/* --- a URL that was given --- */
+/* --- checking one URL --- */
 
 static void
 print_judgement(const struct url_judgement *judgement)
@@ -172,9 +176,10 @@ print_judgement(const struct url_judgement *judgement)
 		buffer_done(&text);
 	} else
 		print_line("route", SLICE("(none)"));
+
 	print_findings(&judgement->findings);
 	if (judgement->findings.count == 0)
-		print_line("verdict", SLICE("nothing to mend"));
+		print_line("verdict", SLICE("no problems"));
 	print_overrides(&judgement->overrides, judgement->url.fragment);
 }
 
@@ -217,9 +222,11 @@ check_url(const struct request *request)
 		written = output_finish(
 		    output, request->format == OUTPUT_JSON ? judgement_json(&judgement) : NULL);
 	}
+
 	url_judgement_done(&judgement);
 	if (!written)
 		return cli_failure(request->command, "cannot write the answer");
+
 	return valid ? CLI_OK : CLI_FAILED;
 }
 
@@ -228,14 +235,15 @@ check_url(const struct request *request)
 struct listing {
 	const struct request *request;
 	struct output *output;   /* NULL for text */
-	struct json_t *findings; /* NULL but for JSON */
+	struct json_t *findings; /* NULL unless JSON */
 	const char *heading;     /* the public URL that was printed last */
 	struct connection_overrides overrides;
 	size_t count;
 	bool problem;
 };
 
-/* The values for one route: those that were given, what its tags follow from, what it wants. */
+/* Collects the values for one route: those of the command line, those that its tags follow from,
+ * and the unknown ones that it needs. */
 static void
 fill_values(const struct request *request, const struct route *route, struct route_values *values,
     struct url_findings *conflicts)
@@ -251,11 +259,12 @@ fill_values(const struct request *request, const struct route *route, struct rou
 		if (tags[i].tag != NULL && route_values_take_tag(values, tags[i].template,
 					       slice_of(tags[i].tag), &failure) != RESULT_OK)
 			url_findings_add(conflicts, URL_TAG_CONFLICT,
-			    "--%s %.80s: %s; give its parameters as name=value", tags[i].name,
+			    "--%s %.80s: %s; write its parameters as name=value", tags[i].name,
 			    tags[i].tag, failure.text);
+
 	if (route_values_want(values, route) != RESULT_OK)
 		url_findings_add(conflicts, URL_TAG_CONFLICT,
-		    "its templates want more than %d parameters and fields", ROUTE_VALUES_MAX);
+		    "its templates need more than %d parameters and fields", ROUTE_VALUES_MAX);
 }
 
 static void
@@ -303,6 +312,7 @@ print_row(struct listing *listing, const char *base, const struct route *route, 
 		listing->heading = base;
 		buffer_clear(&shown);
 	}
+
 	buffer_append_visible(&shown, slice_of(route->path));
 	printf("\n%.*s (kind %s), %s: %s\n", SLICE_ARG(buffer_slice(&shown)),
 	    route_kind_name(route->kind), purposes[purpose].purpose, purposes[purpose].place);
@@ -315,7 +325,7 @@ print_row(struct listing *listing, const char *base, const struct route *route, 
 	buffer_done(&shown);
 }
 
-/* A placeholder is what was asked for here. */
+/* In a listing, placeholders are expected. */
 static void
 drop_placeholders(struct url_findings *findings)
 {
@@ -326,8 +336,8 @@ drop_placeholders(struct url_findings *findings)
 	findings->count = kept;
 }
 
-/* With a placeholder in the query a tag is read from the values: for people with the placeholder
- * in it, for programs it is not known yet. */
+/* If the query has a placeholder, computes the tags from the values. For people, a tag shows the
+ * placeholder; for programs, it is absent. */
 static void
 fill_tags(struct url_judgement *judgement, const struct route *route,
     const struct route_values *values, bool for_people)
@@ -356,7 +366,8 @@ add_url(struct listing *listing, const char *base, const struct route *route, si
 	struct url_judgement judgement;
 	struct url_base start;
 	if (url_base_init(&start, slice_of(base), NULL) != RESULT_OK)
-		return; /* it was read before: no memory */
+		return; /* no memory: the settings were parsed already */
+
 	buffer_appendf(&url, "%s%s", start.spelling[0], route->path);
 	url_base_done(&start);
 	if (tagged) {
@@ -386,7 +397,7 @@ add_url(struct listing *listing, const char *base, const struct route *route, si
 	buffer_done(&missing);
 }
 
-/* A route of kind auto is given as what most want it for. */
+/* A route of kind auto is listed for its most common purposes. */
 static void
 add_urls(struct listing *listing)
 {
@@ -414,8 +425,9 @@ list_urls(const struct request *request)
 	bool written = true;
 	if (request->bases->count == 0)
 		return cli_failure(request->command,
-		    "[server] public_url is empty: set it to what Twilio is to call, up to the "
-		    "path (https://callbacks.example.com), or name that with --base");
+		    "[server] public_url is empty: set it to the URL that Twilio calls, without "
+		    "the "
+		    "path (https://callbacks.example.com), or use --base");
 	if (request->format != OUTPUT_TABLE)
 		listing.output = output_new(request->format, &report_urls, NULL);
 	if (request->format == OUTPUT_JSON)
@@ -435,6 +447,7 @@ list_urls(const struct request *request)
 	if (listing.count == 0)
 		return cli_failure(
 		    request->command, "no [callback] section has the path %s", request->route);
+
 	return listing.problem ? CLI_FAILED : CLI_OK;
 }
 
@@ -446,18 +459,18 @@ check_request(struct request *request, int count, char **words, int operands)
 	const struct cli_command *command = request->command;
 	struct failure failure;
 	if (request->json && request->csv)
-		return cli_usage_error(command, "give either --json or --csv");
+		return cli_usage_error(command, "use either --json or --csv");
 	if (request->overrides != NULL && request->no_overrides)
-		return cli_usage_error(command, "give either --overrides or --no-overrides");
+		return cli_usage_error(command, "use either --overrides or --no-overrides");
 	if (request->check != NULL &&
 	    (operands < count || request->overrides != NULL || request->no_overrides ||
 		request->route != NULL || request->workspace != NULL || request->campaign != NULL ||
 		request->variant != NULL || request->tag_inbound))
-		return cli_usage_error(command, "--check looks at a URL as it is; beside it are "
-						"only --base, --json and --csv");
+		return cli_usage_error(
+		    command, "--check can be combined only with --base, --json and --csv");
 	if (operands < count && strncmp(words[operands], "http", 4) == 0 &&
 	    strstr(words[operands], "://") != NULL)
-		return cli_usage_error(command, "to look at a URL, give it with --check");
+		return cli_usage_error(command, "to check a URL, use --check URL");
 	for (int i = operands; i < count; i++)
 		if (route_values_read(&request->values, slice_of(words[i]), &failure) != RESULT_OK)
 			return cli_usage_error(command, "%s", failure.text);
@@ -466,6 +479,7 @@ check_request(struct request *request, int count, char **words, int operands)
 	if (request->overrides[0] == '#')
 		request->overrides++;
 	request->format = request->json ? OUTPUT_JSON : request->csv ? OUTPUT_CSV : OUTPUT_TABLE;
+
 	return CLI_OK;
 }
 
@@ -487,12 +501,13 @@ answer(struct request *request)
 	    RESULT_OK) {
 		fprintf(stderr, "%.*s", SLICE_ARG(buffer_slice(&problems)));
 		cli_failure(
-		    request->command, "cannot read the configuration; name another with -c");
+		    request->command, "cannot read the configuration; use -c FILE for another one");
 	} else {
 		request->bases = request->base != NULL ? &bases : &request->settings->public_url;
 		status = request->check != NULL ? check_url(request) : list_urls(request);
 		settings_free(request->settings);
 	}
+
 	buffer_done(&problems);
 	return status;
 }
@@ -513,40 +528,41 @@ run(const struct cli_command *command, int count, char **words)
 	if (!cli_read_options(command, count, words, options, sizeof options / sizeof options[0],
 		&operands, &status))
 		return status;
+
 	status = check_request(&request, count, words, operands);
 	return status == CLI_OK ? answer(&request) : status;
 }
 
 const struct cli_command cli_url = {
     .name = "url",
-    .summary = "the callback URLs to give to Twilio, or what is wrong with one",
+    .summary = "print the callback URLs for Twilio, or check one",
     .usage =
 	"Usage: dlrd url [-c FILE] [--base URL] [--route PATH] [--workspace W] [--campaign C]\n"
 	"                [--variant V] [--overrides LIST | --no-overrides] [--tag-inbound]\n"
 	"                [--json | --csv] [NAME=VALUE | NAME.N=VALUE]...\n"
 	"       dlrd url --check URL [-c FILE] [--base URL] [--json | --csv]\n"
 	"\n"
-	"Prints the URLs to give to Twilio, for each public_url and route of the configuration,\n"
-	"with the parameters that the route's templates read: those that are given, and a\n"
-	"placeholder like {meta.3} for any other. With --check it looks at one URL: whether\n"
-	"Twilio calls it, whether its signature verifies here, and what its tags mean. Ends with\n"
-	"0, 1 where there is a problem (not for warnings), 2 for a wrong command line.\n"
+	"Prints the callback URLs for Twilio, for each public_url and route of the configuration,\n"
+	"with the parameters that the route's templates read. An unknown parameter has a\n"
+	"placeholder like {meta.3}. With --check it checks one URL: whether Twilio calls it,\n"
+	"whether its signature verifies here, and its tags. Exit status: 0, 1 if there is a\n"
+	"problem (not for warnings), 2 for a wrong command line.\n"
 	"\n"
-	"  -c, --config FILE     the configuration (default " SETTINGS_DEFAULT_PATH ")\n"
-	"      --base URL        in place of [server] public_url\n"
+	"  -c, --config FILE     configuration file (default " SETTINGS_DEFAULT_PATH ")\n"
+	"      --base URL        replaces [server] public_url\n"
 	"      --route PATH      only this route\n"
 	"      --workspace W, --campaign C, --variant V\n"
-	"                        the tags; parameters are found that give them\n"
+	"                        the tags; the parameters are derived from them\n"
 	"      NAME=VALUE        a parameter, not escaped; NAME.N=VALUE its Nth field between "
 	"dots\n"
-	"      --overrides LIST  how Twilio is to connect and try again\n"
+	"      --overrides LIST  connection overrides: how Twilio connects and retries\n"
 	"                        (default " CONNECTION_OVERRIDES_ADVISED ")\n"
-	"      --no-overrides    leave that to Twilio\n"
-	"      --tag-inbound     put the tags into URLs for incoming messages, too: all of them\n"
+	"      --no-overrides    use Twilio's defaults\n"
+	"      --tag-inbound     add the tags to URLs for incoming messages, too: all of them\n"
 	"                        then count for that campaign\n"
-	"      --check URL       look at this URL, fragment and all\n"
-	"      --json            answer in JSON\n"
-	"      --csv             answer in CSV\n"
-	"  -h, --help            show this\n",
+	"      --check URL       check this URL, including its fragment\n"
+	"      --json            print JSON\n"
+	"      --csv             print CSV\n"
+	"  -h, --help            show this help\n",
     .run = run,
 };

@@ -4,9 +4,9 @@
 #include "dlrd/twilio/form.h"
 #include "dlrd/twilio/url_variants.h"
 
-/* What Twilio adds to a request line whose body is no form. */
+/* Twilio adds this to a request line if the body is not a form. */
 #define BODY_HASH_LEN (sizeof("&bodySHA256=") - 1 + 64)
-#define FIELDS_MAX 4096 /* more than fit into a URL that Twilio takes */
+#define FIELDS_MAX 4096 /* more than a URL that Twilio accepts can have */
 
 bool
 url_judgement_takes_overrides(enum route_kind kind)
@@ -39,7 +39,7 @@ is_below(struct slice path, struct slice base)
 	return slice_starts_with(path, base) && (path.len == base.len || path.ptr[base.len] == '/');
 }
 
-/* How many of scheme, host, port and path differ. */
+/* Counts the differences in scheme, host, port and path. */
 static unsigned
 count_differences(const struct url_parts *base, const struct url_parts *url)
 {
@@ -49,7 +49,7 @@ count_differences(const struct url_parts *base, const struct url_parts *url)
 }
 
 static void
-tell_differences(
+report_differences(
     struct url_judgement *judgement, const char *public_url, const struct url_parts *base)
 {
 	const struct url_parts *url = &judgement->url.parts;
@@ -65,13 +65,13 @@ tell_differences(
 		buffer_appendf(&text, "the path begins with %.*s there, ",
 		    SLICE_ARG(url_quote(base_path(base))));
 	url_findings_add(&judgement->findings, URL_OTHER_PUBLIC_URL,
-	    "it is not below [server] public_url, %.120s: %.*sso the signature does not fit; "
+	    "it is not below [server] public_url, %.120s: %.*sso the signature does not verify; "
 	    "correct it, or add it to public_url",
 	    public_url, SLICE_ARG(buffer_slice(&text)));
 	buffer_done(&text);
 }
 
-/* Finds the base that the URL is below, and gives the path behind it. */
+/* Finds the base that the URL is below, and returns the path after it. */
 static struct slice
 find_base(struct url_judgement *judgement, const struct settings_list *bases)
 {
@@ -83,7 +83,7 @@ find_base(struct url_judgement *judgement, const struct settings_list *bases)
 		if (url_read_parts(slice_of(bases->items[i]), &base) != RESULT_OK)
 			continue;
 		unsigned differences = count_differences(&base, url);
-		/* Of several the one with the longest path. */
+		/* If several match, use the one with the longest path. */
 		if (differences < least || (differences == 0 && least == 0 &&
 					       base_path(&base).len > base_path(&nearest).len)) {
 			least = differences;
@@ -91,12 +91,14 @@ find_base(struct url_judgement *judgement, const struct settings_list *bases)
 			found = i;
 		}
 	}
+
 	if (least == 5)
 		return url->path;
 	if (least == 0)
 		judgement->public_url = bases->items[found];
 	else
-		tell_differences(judgement, bases->items[found], &nearest);
+		report_differences(judgement, bases->items[found], &nearest);
+
 	return is_below(url->path, base_path(&nearest))
 		   ? slice_from(url->path, base_path(&nearest).len)
 		   : url->path;
@@ -107,13 +109,12 @@ judge_without_public_url(struct url_judgement *judgement, const struct settings 
 {
 	if (judgement->url.parts.secure && settings->trusted_proxies.count == 0)
 		url_findings_add(&judgement->findings, URL_OTHER_PUBLIC_URL,
-		    "[server] public_url is empty, and no proxy is trusted to tell the scheme: the "
-		    "daemon takes what comes for http, and this URL's signature does not fit; set "
-		    "public_url");
+		    "[server] public_url is empty, and without a trusted proxy the daemon assumes "
+		    "http, so this URL's signature does not verify; set public_url");
 	else
 		url_findings_add(&judgement->findings, URL_NO_PUBLIC_URL,
-		    "[server] public_url is empty, and the daemon goes by what the request's head "
-		    "says; set public_url, so that no proxy has to get it right");
+		    "[server] public_url is empty, so the daemon derives it from the request's "
+		    "headers; set public_url, so that it does not depend on the proxy");
 }
 
 /* --- route --- */
@@ -140,6 +141,7 @@ find_route(struct url_judgement *judgement, const struct routes *routes, struct 
 		if (slice_equal_nocase(without_slash(route), without_slash(path)))
 			near = routes->items[i].path;
 	}
+
 	if (near != NULL)
 		url_findings_add(&judgement->findings, URL_NO_ROUTE,
 		    "no [callback] section has the path \"%.*s\", which is answered 404; paths are "
@@ -150,6 +152,7 @@ find_route(struct url_judgement *judgement, const struct routes *routes, struct 
 		    "no [callback] section has the path \"%.*s\", which is answered 404; there "
 		    "are %.*s",
 		    SLICE_ARG(url_quote(path)), SLICE_ARG(buffer_slice(&known)));
+
 	buffer_done(&known);
 }
 
@@ -179,6 +182,7 @@ judge_tags(struct url_judgement *judgement, enum route_kind kind)
 	struct form form = FORM_EMPTY;
 	if (route == NULL || form_decode(&form, judgement->url.query, FIELDS_MAX) != RESULT_OK)
 		return;
+
 	tags_template_fill(&route->workspace, look_up, &form, &judgement->workspace);
 	judgement->tags_fit =
 	    tags_template_fill(&route->campaign, look_up, &form, &judgement->campaign) == TAGS_FIT;
@@ -186,7 +190,7 @@ judge_tags(struct url_judgement *judgement, enum route_kind kind)
 	form_done(&form);
 	if (!judgement->tags_fit && (kind == ROUTE_AUTO || kind == ROUTE_STATUS))
 		url_findings_add(&judgement->findings, URL_NO_CAMPAIGN,
-		    "the query does not give campaign = %.120s: status callbacks are kept, and "
+		    "the query does not match campaign = %.120s: status callbacks are stored, and "
 		    "count in the campaign \"\" (an inbound URL needs no campaign)",
 		    route->campaign.text);
 }
@@ -204,11 +208,10 @@ judge_overrides(
 		    settings->commit_timeout_us / (CLOCK_SECOND_US / 1000), &judgement->findings);
 	else if (judgement->url.fragment.len > 0)
 		url_findings_add(&judgement->findings, URL_OVERRIDES_NOT_TAKEN,
-		    "%s; leave the fragment away",
+		    "%s; remove the fragment",
 		    kind == ROUTE_EVENTS
-			? "Event Streams take no connection overrides, and try again on their own"
-			: "of this webhook it is not documented that it takes connection "
-			  "overrides");
+			? "Event Streams accept no connection overrides, and retry by themselves"
+			: "connection overrides are not documented for this webhook");
 }
 
 void
@@ -221,10 +224,11 @@ url_judgement_make(const struct settings *settings, const struct settings_list *
 	if (callback_url_read(text, &judgement->url) != RESULT_OK) {
 		judgement->url.text = text;
 		url_findings_add(&judgement->findings, URL_NO_URL,
-		    "\"%.*s\" is no URL; write it like https://callbacks.example.com/sms/twilio",
+		    "\"%.*s\" is not a URL; write it like https://callbacks.example.com/sms/twilio",
 		    SLICE_ARG(url_quote(text)));
 		return;
 	}
+
 	callback_url_lint(&judgement->url, &judgement->findings);
 	if (bases->count == 0)
 		judge_without_public_url(judgement, settings);

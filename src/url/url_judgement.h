@@ -1,6 +1,6 @@
-/* url_judgement: what a callback URL means with a configuration, and what is to be said of it.
+/* url_judgement: the meaning of a callback URL under a configuration, and its findings.
  *
- * Nothing is asked of the network. One thread. */
+ * Does not use the network. One thread. */
 #ifndef DLRD_URL_URL_JUDGEMENT_H
 #define DLRD_URL_URL_JUDGEMENT_H
 
@@ -9,22 +9,22 @@
 #include "dlrd/twilio/connection_overrides.h"
 
 struct url_judgement {
-	struct callback_url url;   /* borrowed from the text that was judged */
-	const char *public_url;    /* it is below this one; NULL for none */
-	const struct route *route; /* it leads to this one; NULL for none */
+	struct callback_url url;   /* borrowed from the judged text */
+	const char *public_url;    /* the one that it is below; NULL for none */
+	const struct route *route; /* the route that it leads to; NULL for none */
 	struct connection_overrides overrides;
-	bool tags_fit;                              /* campaign is what the template gives */
-	struct buffer workspace, campaign, variant; /* empty where the query does not fit */
+	bool tags_fit;                              /* the query fits the campaign's template */
+	struct buffer workspace, campaign, variant; /* empty if the query does not fit */
 	struct url_findings findings;
 };
 
-/* Judges a URL below one of bases, which are public URLs. kind says what the URL is for; ROUTE_AUTO
- * leaves that to the route it leads to. Ends with url_judgement_done. */
+/* Judges a URL against bases, which are public URLs. kind is the purpose of the URL; ROUTE_AUTO
+ * uses the kind of its route. Release with url_judgement_done. */
 void url_judgement_make(const struct settings *settings, const struct settings_list *bases,
     struct slice text, enum route_kind kind, struct url_judgement *out_judgement);
 
-/* Whether Twilio takes connection overrides on such a URL. Event Streams do not, and of clicks and
- * the debugger it is not documented. */
+/* Returns whether Twilio accepts connection overrides on such a URL. Event Streams do not. For
+ * clicks and the debugger this is not documented. */
 bool url_judgement_takes_overrides(enum route_kind kind);
 
 void url_judgement_done(struct url_judgement *judgement);
