@@ -1,12 +1,12 @@
 #!/usr/bin/python3
-"""Runs a command and leaves nothing of it behind: contain.py COMMAND...
+"""Runs a command and removes all that it leaves: contain.py COMMAND...
 
-The command gets a TMPDIR of its own. When it ends, or when this program is told to end, all processes that
-descend from it are killed, all that is mounted below TMPDIR is unmounted, and TMPDIR is removed. This also
-covers what a test runner cannot do for itself: it may crash, be killed, or be stopped in the middle of a test.
+The command gets a separate TMPDIR. When it ends, or when this program gets a signal to end, all descendants
+of the command are killed, mounts below TMPDIR are unmounted, and TMPDIR is removed. A test runner cannot do
+that for itself: it may crash, be killed, or be stopped in the middle of a test.
 
-The exit status is the command's, 128 + N if signal N ended it. A process that outlived the command is
-a fault of the command: it is named, and the status is 1 if it would have been 0.
+The exit status is the command's, 128 + N if signal N ended it. A process that outlives the command is a
+fault: it is reported, and the status is 1 if it would have been 0.
 """
 
 import ctypes
@@ -118,7 +118,7 @@ def guard(command):
         process = subprocess.Popen(command, env={**os.environ, "TMPDIR": folder})
         asked, deadline = 0, None
         while process.poll() is None:
-            # SIGINT lets a test runner clean up for itself; to be told twice is to be in a hurry.
+            # SIGINT lets a test runner clean up; a second signal kills it.
             if len(told) > asked:
                 process.send_signal(signal.SIGKILL if asked else signal.SIGINT)
                 asked = len(told)
@@ -142,8 +142,8 @@ def guard(command):
 
 
 def main(command):
-    """The guard is a process in a session of its own: what kills the caller's whole process group does
-    not reach it, but it is told that its parent has gone. Signals are passed on to it."""
+    """The guard is a process in a separate session. A signal that kills the caller's process group does not
+    reach it, but the kernel signals it when its parent has ended. Signals are forwarded to it."""
     parent = os.getpid()
     signals = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)

@@ -1,14 +1,13 @@
 # shellcheck shell=bash
 # Bare Debian machines for tests, as folders below $TMPDIR. Sourced by tests/bare/run and tests/systemd/run.
-#
-# A machine is what debootstrap's minbase lays, plus git and ca-certificates: what somebody has who has
-# just cloned the project. The bases and the packages that apt-get fetches are kept in $DLRD_TEST_CACHE
-# (default /var/cache/dlrd-test), so that only the first run downloads them. Needs root.
+# A machine is debootstrap's minbase with git and ca-certificates, as for a user who has just cloned the
+# project. Bases and packages are kept in $DLRD_TEST_CACHE (default /var/cache/dlrd-test), so that only
+# the first run downloads them. Needs root.
 
 cache=${DLRD_TEST_CACHE:-/var/cache/dlrd-test}
-base_days=7 # a base that is older is laid anew, since packages change
+base_days=7 # an older base is rebuilt, since packages change
 
-# Lays the base of a release, if there is none yet.
+# Creates the base of a release if it does not exist.
 lay_base() { # SUITE
 	local base=$cache/base-$1
 	mkdir -p "$cache/archives-$1/partial"
@@ -39,8 +38,8 @@ lay_machine() { # SUITE ROOT
 	env -i PATH="$PATH:/usr/sbin" chroot "$2" update-ca-certificates >/dev/null 2>&1
 }
 
-# Runs a command in a machine, in process and mount namespaces of its own: whatever ends this shell also
-# ends all that the command started, and nothing stays mounted.
+# Runs a command in a machine, in separate process and mount namespaces. When this shell ends, all that
+# the command started ends too, and nothing stays mounted.
 inside() { # SUITE ROOT COMMAND...
 	local suite=$1 root=$2
 	shift 2

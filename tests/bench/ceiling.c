@@ -1,8 +1,8 @@
-/* ceiling: what libmicrohttpd alone can answer on this machine.
+/* ceiling: the most requests that libmicrohttpd alone can answer on this machine.
  *
- * It reads each request whole, in poll mode, and answers 204: no form, no signature, nothing kept.
- * dlrd is measured against it in the same run, since machines differ and are noisy, and ratios
- * carry over.
+ * It reads each request completely, in poll mode, and answers 204 without decoding or storing it.
+ * dlrd is compared with it in the same run, since machines differ and are noisy, but ratios carry
+ * over.
  *
  *     ceiling PORT */
 #include <microhttpd.h>

@@ -53,7 +53,7 @@ def metrics(api_port):
 
 
 def fates(api_port):
-    """What has become of the requests that the quarantine was offered."""
+    """Counts of the requests offered to the quarantine, by result."""
     found = re.findall(r'^dlrd_quarantine_offered_total{fate="(\S+)"} (\d+)$', metrics(api_port), re.M)
     return collections.Counter({fate: int(count) for fate, count in found})
 

@@ -1,4 +1,4 @@
-"""The peer: what a Python user would write. Flask, Twilio's own validator, SQLite, an insert a request.
+"""The peer: a typical receiver in Python, with Flask, Twilio's validator, and an SQLite insert a request.
 
     DB=FILE URL=https://... TOKEN=... gunicorn -w 3 --threads 4 -b 127.0.0.1:PORT peer:app
 """

@@ -1,13 +1,13 @@
-/* timing: whether the time that a refusal takes tells a stranger how right he was.
+/* timing: tests whether the time of a refusal reveals how close a forged signature was.
  *
  *     timing COUNT                        the comparison of digests, and the verdict on a request
  *     timing COUNT PORT PAUSE-US FILE...  requests, one in each file, to a daemon on that port
  *
  * After dudect (Reparaz, Balasch, Verbauwhede: "Dude, is my code constant time?", 2017): COUNT
- * measurements of classes of input in random order, the slowest hundredth left out, and Welch's
- * t-test of each class against the first. |t| below 4.5 is no difference that can be told. What is
- * known to tell them apart comes first, to show that it would be seen. Ends with 1 where one can be
- * told that should not. */
+ * measurements of classes of input in random order, without the slowest hundredth, and Welch's
+ * t-test of each class against the first. |t| below 4.5 is not a measurable difference. A known
+ * difference is measured first, to show that the test detects it. Ends with 1 if a class differs
+ * that should not. */
 #define _GNU_SOURCE
 #include "dlrd/twilio/verifier.h"
 
@@ -34,7 +34,7 @@ struct sample {
 struct subject {
 	const char *name;
 	size_t classes;
-	const char *class_names[CLASSES_MAX];         /* NULL: not told one by one */
+	const char *class_names[CLASSES_MAX];         /* NULL: not listed one by one */
 	void (*prepare)(void *context, size_t class); /* not timed */
 	void (*run)(void *context);
 	void *context;

@@ -1,4 +1,4 @@
-/* callbacks: what holds of every callback that was read, whatever it was read from. */
+/* callbacks: properties of every decoded callback, for all kinds of input. */
 #ifndef DLRD_TESTS_FUZZ_CALLBACKS_H
 #define DLRD_TESTS_FUZZ_CALLBACKS_H
 

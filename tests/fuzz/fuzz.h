@@ -1,8 +1,8 @@
-/* fuzz: what the fuzz targets share.
+/* fuzz: common code of the fuzz targets.
  *
- * A target reads its input as lines, so that the files of its corpus can be read and written by
- * hand: one line for each small part, the rest for the body. Each part is copied into memory of its
- * own size, so that AddressSanitizer sees a read beyond it. */
+ * A target reads its input as lines, so that people can read and write the files of its corpus: one
+ * line for each small part, the rest for the body. Each part is copied into an allocation of its
+ * exact size, so that AddressSanitizer detects reads beyond it. */
 #ifndef DLRD_TESTS_FUZZ_H
 #define DLRD_TESTS_FUZZ_H
 
@@ -20,7 +20,7 @@
 int LLVMFuzzerInitialize(int *count, char ***words);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* A property that must hold whatever the input is. */
+/* A property that must hold for all inputs. */
 #define CHECK(condition)                                                                           \
 	do {                                                                                       \
 		if (!(condition)) {                                                                \
@@ -154,7 +154,7 @@ fuzz_remove_folder(void)
 	rmdir(fuzz_folder);
 }
 
-/* The path of a file in the target's own folder, in memory where the machine has /dev/shm. Good
+/* Returns the path of a file in the target's folder, in memory if the machine has /dev/shm. Valid
  * until the next call. */
 static inline const char *
 fuzz_path(const char *name)

@@ -1,5 +1,5 @@
-/* api: a question. What it is answered with is JSON, CSV or text that says so. Lines: the method;
- * the target; Last-Event-ID; Origin. */
+/* api: a question. The answer must be valid JSON, CSV or text, as its type declares. Lines: the
+ * method; the target; Last-Event-ID; Origin. */
 #include "dlrd/api/endpoints.h"
 #include "dlrd/store/lookups.h"
 #include "dlrd/store/store.h"

@@ -1,4 +1,4 @@
-/* configuration: a configuration file. What is printed of one is read again as the same. */
+/* configuration: a configuration file. Printing and re-reading it must not change it. */
 #include "dlrd/daemon/settings.h"
 
 #include "fuzz.h"

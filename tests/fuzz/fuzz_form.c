@@ -1,5 +1,4 @@
-/* form: a form or query of any bytes. What is decoded, written again and decoded again is the same.
- */
+/* form: a form or query of any bytes. Encoding and re-decoding it must not change it. */
 #include "dlrd/twilio/callback_url.h"
 #include "dlrd/twilio/form.h"
 

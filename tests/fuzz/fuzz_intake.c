@@ -1,9 +1,9 @@
-/* intake: bytes over a socket into the real intake, with the real writer and a journal on a disk of
- * memory. What it acknowledges was committed, and what was committed can be decoded.
+/* intake: bytes over a socket into the real intake, with the real writer and a journal in memory.
+ * Every acknowledged request must be committed, and every committed one can be decoded.
  *
- * The input is one or more requests, each sent on its own and divided by a line "%%". In a request,
+ * The input is one or more requests, separated by lines "%%" and sent one by one. In a request,
  * @HASH@ becomes the SHA-256 of its body and @SIGN@ its signature, so that requests of any content
- * get beyond the check. */
+ * pass the check. */
 #include "dlrd/base/clock.h"
 #include "dlrd/intake/intake.h"
 #include "dlrd/journal/writer.h"

@@ -1,4 +1,4 @@
-/* json: a JSON text of any bytes. What is read, written and read again is the same. */
+/* json: a JSON text of any bytes. Writing and re-reading it must not change it. */
 #include "fuzz.h"
 
 int

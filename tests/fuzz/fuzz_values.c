@@ -1,5 +1,5 @@
 /* values: small texts of a configuration or a question: a time, an address to listen on, a network,
- * a header's signature. What is read, written and read again is the same. */
+ * a header's signature. Writing and re-reading them must not change them. */
 #include "dlrd/base/clock.h"
 #include "dlrd/base/socket.h"
 #include "dlrd/twilio/shared_keys.h"

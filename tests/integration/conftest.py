@@ -18,7 +18,7 @@ def pytest_configure(config):
 
 @pytest.fixture(autouse=True)
 def time_limit():
-    """No test hangs for ever, whatever the daemon does."""
+    """Ends tests that hang, for example because the daemon does."""
     def too_long(*_):
         raise AssertionError("the test took too long")
     before = signal.signal(signal.SIGALRM, too_long)

@@ -1,8 +1,8 @@
-"""What all integration tests stand on: the real daemon in a directory of its own, raw HTTP, and
-requests signed by Twilio's own SDK.
+"""The base of all integration tests: the real daemon in a separate directory, raw HTTP, and requests
+signed by Twilio's SDK.
 
-Nothing here reads the daemon's source or shares code with it. Waiting is polling with a deadline;
-every deadline is stretched by SLOW when the program is built with a sanitizer.
+It neither reads the daemon's source nor shares code with it. Waiting is polling with a deadline. SLOW
+extends all deadlines if the program is built with a sanitizer.
 """
 
 import csv
@@ -232,8 +232,8 @@ class Connection:
 
 
 def is_read(connection):
-    """Whether the other side has read all that was sent on an IPv4 connection, as the kernel's
-    table of connections tells."""
+    """Whether the other side has read all that was sent on an IPv4 connection, according to the
+    kernel's table of connections."""
     ours, theirs = connection.socket.getsockname()[1], connection.socket.getpeername()[1]
     found = 0
     for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
@@ -490,7 +490,7 @@ class Daemon:
         return self.start()
 
     def finish(self):
-        """The end of every test: exit 0 on SIGTERM, and a log that may be shown to anybody."""
+        """The end of every test: exit 0 on SIGTERM, and a log without secrets."""
         try:
             if self.process is not None and self.process.poll() is None:
                 code = self.terminate()
@@ -503,8 +503,8 @@ class Daemon:
             self.remove()
 
     def remove(self):
-        """Leaves nothing behind, in whatever state the daemon is. It leads a session of its own, so that
-        this reaches it behind a wrapper as well."""
+        """Ends the daemon in any state and removes its files. The daemon leads a session, so that this also
+        works if a wrapper started it."""
         if self.process is not None:
             try:
                 os.killpg(self.process.pid, signal.SIGKILL)
@@ -527,8 +527,8 @@ class Daemon:
         assert not found, f"the log holds what looks like a phone number: {found.group(0)}"
 
     def log(self):
-        """What it has logged. A thread of its own writes the log, so what was logged just now may come a moment
-        later: this waits until no more comes."""
+        """The log so far. A separate thread of the daemon writes it, so the latest lines may be late: this waits
+        until no more arrive."""
         if not self.log_path.exists():
             return ""
         size = -1

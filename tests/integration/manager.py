@@ -1,8 +1,7 @@
-"""A stand-in for systemd: holds the sockets of dlrd.socket, starts the daemon as dlrd.service says,
-hears its notifications, and restarts it.
+"""A substitute for systemd: holds the sockets of dlrd.socket, starts the daemon as in dlrd.service,
+receives its notifications, and restarts it.
 
-What can be read from the units is read from them. Only addresses and paths are replaced, and of
-the credentials the folder that they come from.
+It reads the units. Only addresses, paths and the folder of the credentials are replaced.
 """
 
 import configparser
@@ -25,7 +24,7 @@ FD_MIN = 20  # of the sockets here: the child's are 3 and 4
 
 
 def unit(name):
-    """The keys of a unit's sections; of a key that stands more than once, the last."""
+    """The keys of a unit's sections; if a key is repeated, the last one."""
     found = configparser.ConfigParser(strict=False, interpolation=None, delimiters=("=",),
                                       comment_prefixes=("#",))
     found.optionxform = str
@@ -101,7 +100,8 @@ class Service(harness.Daemon):
             self.notifications.append(Notification(data, struct.unpack("3i", credentials)[0]))
 
     def said(self, name, since=0):
-        """What the process that runs now has said of it; as NotifyAccess=main, nobody else."""
+        """The notifications with this key from the current process; others are ignored, as with
+        NotifyAccess=main."""
         since = max(since, self.started)
         return [found for found in list(self.notifications)
                 if found.pid == self.process.pid and found.says(name) and found.time >= since]
@@ -121,7 +121,7 @@ class Service(harness.Daemon):
         os.replace(new, self.config)
 
     def load_credentials(self):
-        """A copy that nobody changes until the next start."""
+        """A copy that does not change until the next start."""
         folder = self.home / "credentials"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(0o700)

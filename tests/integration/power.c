@@ -1,15 +1,15 @@
 /* power: models what a power cut leaves of the files in one directory.
  *
- * Loaded with LD_PRELOAD. POWER_STORE names the directory of the daemon's files, POWER_DISK a
- * directory that stands for the disk: it gets only what a successful sync covered. What was written
- * before a sync that failed is not covered by later ones, as on Linux, which marks the pages clean.
- * After the daemon was killed, the test puts the files of POWER_DISK in the place of those in
- * POWER_STORE.
+ * Loaded with LD_PRELOAD. POWER_STORE names the directory of the daemon's files, POWER_DISK the
+ * directory that models the disk: it gets only the data that a successful sync covered. Data that
+ * was written before a failed sync is not covered by later ones, as on Linux, which marks the pages
+ * clean. After the daemon was killed, the test replaces the files of POWER_STORE by those of
+ * POWER_DISK.
  *
- * POWER_PLANT=skip stands for a build that does not sync, POWER_PLANT=early for one that answers
- * before the sync is done: there a sync returns at once, and covers the file EARLY_MS later.
+ * POWER_PLANT=skip models a build that does not sync, POWER_PLANT=early one that answers before the
+ * sync is done: a sync returns at once, and covers the file EARLY_MS later.
  *
- * The names of files are taken to be durable at once: SQLite syncs the directory when it makes one.
+ * File names are assumed to be durable at once: SQLite syncs the directory when it creates a file.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -1,7 +1,7 @@
-"""The four proxies with their shipped configurations, in front of whatever listens.
+"""The four proxies with their shipped configurations, in front of any server.
 
-Of the files only addresses, certificates and logs are replaced; `paths` adds callback paths to them,
-as an operator does.
+Only addresses, certificates and logs in the files are replaced. `paths` adds callback paths, as an operator
+does.
 """
 
 import functools
@@ -121,7 +121,7 @@ class Proxy:
                 env=self.environment(), cwd=self.home, preexec_fn=raise_limits)
 
     def wait(self, last):
-        """Whether it listens; False where somebody else took the port between look and bind."""
+        """Whether it listens; False if another program took the port first."""
         def listens():
             if self.process.poll() is not None:
                 return True
@@ -141,7 +141,7 @@ class Proxy:
         return (self.home / "stderr").read_text(errors="replace")
 
     def check(self):
-        """What the proxy itself says of the file; empty where it finds nothing wrong."""
+        """The proxy's messages about the file; empty if the file is valid."""
         raise NotImplementedError
 
     def run(self, *command):
@@ -149,7 +149,7 @@ class Proxy:
                               capture_output=True, text=True, preexec_fn=raise_limits)
 
     def access_log(self):
-        """What the operator can read about requests."""
+        """The log of requests."""
         path = self.home / "access.log"
         return path.read_text() if path.exists() else ""
 
@@ -350,7 +350,7 @@ Include {home}/apache.conf
 
 
 class Recorder:
-    """Stands where dlrd would, notes each request as it comes, and answers as it is told."""
+    """A substitute for dlrd that records each request and sends a given answer."""
 
     def __init__(self):
         self.listener = socket.socket()

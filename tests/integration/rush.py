@@ -13,10 +13,10 @@ CLIENTS = 64
 
 
 class Rush:
-    """Clients that post unique callbacks, each the next one when the last is answered, until stop:
-    over one connection for as long as it is kept, or over a new one each. What is acknowledged is
-    written to the ledger before it counts. rest: seconds, at most, that every second client waits
-    before it connects and before it posts. In a thread of its own."""
+    """Clients that post unique callbacks until stop, each after the answer to the last one: over one
+    connection as long as it stays open, or over a new one each. Acknowledged callbacks are written to the
+    ledger before they count. rest: the most seconds that every second client waits before it connects
+    and before it posts. Runs in a separate thread."""
 
     def __init__(self, port, ledger, clients=CLIENTS, tls=False, keep=True, rest=0):
         self.port, self.tls, self.keep, self.rest = port, tls, keep, rest

@@ -1,8 +1,8 @@
-"""What a reply is taken to answer, and so in which campaign it counts: from callback to view
+"""The message that a reply answers, and so the campaign in which it counts: from callback to view
 `replies` and the campaigns' figures.
 
-Windows are not waited for: the daemon is stopped, arrivals in the journal are moved to an earlier
-time, and the store is made anew from it.
+The tests do not wait for windows to pass: they stop the daemon, move arrivals in the journal to an
+earlier time, and rebuild the store from it.
 """
 
 import sqlite3
@@ -20,7 +20,7 @@ NOTHING = ("none", 0, None, "")
 
 
 def text(daemon, campaign, *statuses, number=1, sender=SENDER, **more):
-    """A message of the campaign, of which the statuses are told; ("failed", 30005) has a code."""
+    """A message of the campaign with callbacks for the statuses; ("failed", 30005) has a code."""
     sid = new_sid()
     tell(daemon, sid, campaign, *(statuses or ["sent"]), number=number, sender=sender, **more)
     return sid
@@ -58,7 +58,7 @@ def figure(daemon, name):
 
 
 def move_back(daemon, words, minutes):
-    """What has these words in its body, as a SID, has arrived so much earlier."""
+    """Moves the arrival of callbacks whose body has these words, such as a SID, back by so much."""
     assert daemon.terminate() == 0
     with sqlite3.connect(daemon.store / "journal.db") as journal:
         moved = journal.execute(
@@ -73,7 +73,7 @@ def move_back(daemon, words, minutes):
 
 @pytest.fixture
 def one(daemon):
-    """A daemon whose figures are counted anew at the end."""
+    """A daemon whose figures are recounted at the end."""
     yield daemon
     daemon.audit()
 

@@ -1,5 +1,5 @@
-"""The configuration: what is wrong with it is told with file, line, section and key, and what it
-keeps secret is told nowhere."""
+"""The configuration: errors are reported with file, line, section and key, and secrets are never
+shown."""
 
 import pathlib
 import re

@@ -1,4 +1,4 @@
-"""What the words count: ranks, duplicates, conflicts, codes, replies, tags, and any order."""
+"""The figures count as documented: ranks, duplicates, conflicts, codes, replies, tags, and any order."""
 
 import json
 import random
@@ -281,7 +281,7 @@ def test_errors_are_sorted_by_how_often_and_their_shares_add_up(daemon):
     assert sum(row["share"] for row in rows) == pytest.approx(1)
 
 
-# --- what nobody knows ---
+# --- unknown values ---
 
 
 def test_an_unknown_status_is_kept_as_unrecognised_and_moves_no_figure(daemon):

@@ -1,4 +1,5 @@
-"""What SQLite says of a damaged schema quotes it. No byte of that reaches a log or a terminal as it is."""
+"""SQLite's message about a damaged schema quotes it. Control characters in it must not reach a log or a
+terminal."""
 
 import re
 import sqlite3

@@ -36,7 +36,7 @@ def test_a_clean_restart_keeps_everything(daemon):
 
 
 def test_what_was_acknowledged_and_not_yet_projected_is_projected_after_kill_9(daemon):
-    """The store is locked by somebody else, so that only the journal has it when the end comes."""
+    """Another program locks the store, so that only the journal has the callbacks when the daemon ends."""
     import sqlite3
     daemon.settle()
     blocker = sqlite3.connect(daemon.store / "dlrd.db", isolation_level=None)
@@ -541,7 +541,7 @@ def test_a_sync_that_fails_while_space_is_given_back_is_counted_and_logged(make_
     """A quiet second ends with a checkpoint of its own; that it was the last one must not stay unknown."""
     daemon, fault = faulty(make_daemon, shim, tmp_path, "/journal.db")
     reader = daemon.database("journal.db")
-    reader.execute("BEGIN")  # the log cannot begin anew, and grows beyond what is kept of it
+    reader.execute("BEGIN")  # the log cannot be reset, and exceeds its permanent size
     reader.execute("SELECT count(*) FROM sqlite_schema").fetchall()
     sids = [new_sid() for _ in range(400)]
     daemon.keep_all(signed_post(target_for(), status_params(sid, "sent", Note="x" * 60_000)) for sid in sids)
@@ -717,7 +717,7 @@ def test_a_second_daemon_is_refused_whatever_becomes_of_the_lock_file(daemon, ma
 def test_disk_space_that_a_flood_took_is_given_back(make_daemon):
     daemon = make_daemon({"store": {"journal_keep": "1s", "journal_size": "1M"}})
     readers = [daemon.database(name) for name in ("journal.db", "dlrd.db")]
-    for reader in readers:  # logs cannot begin anew meanwhile
+    for reader in readers:  # logs cannot be reset meanwhile
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM sqlite_schema").fetchall()
     daemon.keep_all((signed_post(target_for(), status_params(new_sid(), "sent", Body="x" * 40_000, Note="y" * 20_000))

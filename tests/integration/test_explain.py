@@ -1,5 +1,5 @@
-"""dlrd explain: a saved request that Twilio's SDK signed, and that was altered on its way, is
-explained, and what is advised mends it."""
+"""dlrd explain: it explains saved requests that Twilio's SDK signed and that were altered on the way,
+and its advice fixes the problem."""
 
 import hashlib
 import json
@@ -95,7 +95,7 @@ def test_a_request_may_be_saved_in_many_ways(configure, how):
 
 
 CASES = {
-    # name: (public_url, what was signed, the target as it came, headers, causes, in the advice)
+    # name: (public_url, signed URL, received target, headers, causes, words of the advice)
     "scheme": ("http://" + HOST, PUBLIC_URL + SAMPLE_TARGET, SAMPLE_TARGET, [], {"scheme"},
                f"[server] public_url = {PUBLIC_URL}"),
     "no public_url": (None, PUBLIC_URL + SAMPLE_TARGET, SAMPLE_TARGET, [], {"scheme"},

@@ -1,9 +1,9 @@
-"""Every family of Twilio's callbacks: one example of each in the shape in which it was captured or
-is documented, and everything that must follow from it: events, state, figures, ledger, alerts.
+"""Every family of Twilio's callbacks: one captured or documented example of each, and its results:
+events, state, figures, ledger, alerts.
 
-FAMILIES is the table. Texts in it may hold <names>, which are filled anew for each posting: <sid>,
-<other> (SIDs), <no> and <id> (of the request itself), <person> (a telephone number), <digits> (of
-it), <campaign> and <meta> (that the URL has), <url> (a callback URL with the campaign's tags).
+FAMILIES is the table. Its texts may have <names>, which get new values for each posting: <sid>, <other>
+(SIDs), <no> and <id> (of the request), <person> (a telephone number), <digits> (of that number),
+<campaign> and <meta> (of the URL), <url> (a callback URL with the campaign's tags).
 """
 
 import copy
@@ -130,7 +130,7 @@ def reply(**more):
 
 
 def plain(kind, word, **more):
-    """An event that names nobody."""
+    """An event without a person."""
     return {**EVENT, "type": kind, "status": word, "message": None, **more}
 
 
@@ -162,10 +162,9 @@ ALERT = {"level": "error", "ours": 1, "resource": "<sid>", "request_url": "<url>
 
 
 class Family:
-    """kind: the route it belongs on. how: "form", "get" or "json". what: what is posted, a list of
-    several for JSON being an array, and for a form one request after the other. state: of the
-    message, None where there is none; a code may stand beside it. ledger: (number, scope, state,
-    cause) in the order of arrival."""
+    """kind: the kind of its route. how: "form", "get" or "json". what: the contents; a list is an array for
+    JSON, and several requests for a form. state: of the message, with or without a code, or None. ledger:
+    (number, scope, state, cause) in the order of arrival."""
 
     def __init__(self, name, kind, how, what, events, state=None, figures=None, ledger=(),
                  alerts=(), target="tagged", mark=()):
@@ -538,7 +537,7 @@ def fresh_names():
 
 
 def fill(value, names):
-    """The value with its <names> filled; keys are none."""
+    """The value with its <names> filled; keys are not changed."""
     if isinstance(value, dict):
         return {key: fill(item, names) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -550,7 +549,7 @@ def fill(value, names):
 
 
 def requests_of(family, kind, names):
-    """The bytes of each request and its method. What came is added to the names."""
+    """The bytes of each request and its method. Adds body and query to the names."""
     what = fill(family.what, names)
     tags = f"?account=W&meta={names['<meta>']}" if family.target == "tagged" else ""
     target = f"/{kind}{tags}"
@@ -570,7 +569,7 @@ def requests_of(family, kind, names):
 
 
 def answer_of(family, kind):
-    """An inbound message is answered in TwiML, and so is whatever arrives on its route."""
+    """An inbound message is answered in TwiML, and so are other callbacks on its route."""
     return 200 if "inbound" in (kind, family.kind if kind == "auto" else None) else 204
 
 

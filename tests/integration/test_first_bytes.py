@@ -20,7 +20,7 @@ def request():
     return signed_post(SAMPLE_TARGET, status_params(new_sid(), "sent"))
 
 
-# Bytes, reason of the counter, what the log line names.
+# Bytes, reason of the counter, name in the log line.
 MISTAKES = {
     "proxy-tcp4": (lambda: b"PROXY TCP4 192.0.2.1 192.0.2.2 5000 443\r\n" + request(),
                    "proxy_v1", "send-proxy"),

@@ -45,7 +45,7 @@ def gaps(daemon):
 
 
 def check_gap(daemon, first, last, words):
-    """That it is told everywhere, and callbacks are taken and counted all the same."""
+    """The gap is reported everywhere, and callbacks are still accepted and counted."""
     ready = daemon.api("/readyz")
     entries = 0 if last is None else last - first + 1
     assert ready.status == 200
@@ -182,7 +182,8 @@ def test_accepting_follows_no_link(daemon):
 
 @pytest.mark.parametrize("cut", [1, PAGE, PAGE + 12])
 def test_the_torn_end_of_a_log_is_not_damage(make_daemon, cut):
-    """What a crash leaves of a write that was never acknowledged. The store had counted this one."""
+    """Models the rest of a write that a crash interrupted before it was acknowledged. The store has
+    counted it."""
     daemon = make_daemon()
     post(daemon, 20)
     daemon.kill()

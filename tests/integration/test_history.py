@@ -1,9 +1,9 @@
-"""The figures are a fold: one long history, told in order and told in any other way, with anything
-repeated and with Event Streams beside the callbacks, ends in the same figures, states, opt-outs and
-attributions; and so it does when the daemon is killed in the middle.
+"""The figures follow from the receipts: one long history, sent in order and in other orders, with
+repetitions and with Event Streams in addition to callbacks, ends in the same figures, states, opt-outs
+and attributions, also if the daemon is killed in the middle.
 
-Only what is defined by arrival is left out: each message has one error code, each person is in one
-campaign, and of STOP and START each number says one, but where their order is kept.
+Results that are defined by arrival are excluded: each message has one error code, each person is in one
+campaign, and each number sends either STOP or START unless their order is kept.
 """
 
 import collections
@@ -31,7 +31,7 @@ PATHS = [["queued"], ["sent"], ["sent", "delivered"], ["queued", "sent", "delive
          ["sent", "delivered"], ["sent", "delivered"]]
 
 LEFT = {"sent", "delivered", "undelivered", "read"}
-# Whoever answers a message has got it: by which time it had left is told, whichever comes first.
+# A reply needs a message that has arrived: some receipt must have a time by which it was sent.
 ANSWERED_PATHS = [path for path in PATHS if LEFT & set(path)]
 
 # One request: its bytes, and what must not overtake what (None: nothing).
@@ -39,7 +39,7 @@ Request = collections.namedtuple("Request", "data chain")
 
 
 class Campaign:
-    """Its tags and its sender; a message's service may be told by Event Streams alone."""
+    """Its tags and its sender; the service of a message may be only in Event Streams."""
 
     def __init__(self, number):
         self.targets = [target_for(f"{1700000000 + number}_20240101", "W", variant)
@@ -80,8 +80,8 @@ class History:
         self.stream = []
 
     def add_status(self, campaign, target, sid, status, code, number, tagged):
-        """One fact, told by a callback, by Event Streams, or by both; surely with the campaign's
-        tags where it is tagged."""
+        """One fact, in a callback, in Event Streams, or in both; a tagged one has the campaign's tags at
+        least once."""
         rng = self.rng
         done = "2405171020" if status in LEFT else None
         how = rng.choice(["callback", "both", "both", "stream"])
@@ -185,8 +185,8 @@ class History:
 
 
 def tell(daemon, requests, connections=1, kill_after=None):
-    """Sends all, spread over connections. Kills the daemon after so many answers; what it did not
-    answer is given back."""
+    """Sends all requests over several connections. Kills the daemon after so many answers, and returns the
+    unanswered requests."""
     waiting = collections.deque(requests)
     unanswered, failures, answered = [], [], []
     killing = threading.Lock()
@@ -205,7 +205,7 @@ def tell(daemon, requests, connections=1, kill_after=None):
                         unanswered.append(request)
                         return
                     answered.append(answer.status)
-                    # At once, by whoever comes to it first: a look from outside may be too late.
+                    # At once, in the first thread that gets here: a check from outside may be too late.
                     if (kill_after is not None and len(answered) >= kill_after
                             and killing.acquire(blocking=False)):
                         daemon.kill()
@@ -230,7 +230,7 @@ def rows(daemon, query):
 
 
 def outcome(daemon):
-    """All that must not depend on how the history was told."""
+    """All results that must not depend on how the history was sent."""
     daemon.settle()
     campaigns = daemon.get("/v1/campaigns?limit=100")["campaigns"]
     found = {"campaigns": sorted(tuple(str(value) for key, value in row.items()
@@ -269,7 +269,7 @@ def attributions(daemon):
 
 
 def check_totals(history, found):
-    """What the history says in all, whatever became of it: counted here by other code."""
+    """The totals of the history, computed independently of the daemon."""
     totals = collections.Counter()
     for row in found["variants"]:
         for name, value in zip(VARIANT_COLUMNS, row):
@@ -374,7 +374,7 @@ def test_a_reply_and_its_twin_of_event_streams_mean_the_same_in_either_order(
         found.append(outcome(daemon))
         daemon.audit()
     assert len(found[0]["replies"]) == 1
-    # What only one of the two tells of the scope is evidence of its own.
+    # A scope that only one of the two sources has is separate evidence.
     assert len(found[0]["optouts"]) == (2 if only_by_callback == "service" else 1)
     assert_same(*found)
 

@@ -76,7 +76,7 @@ def chunked(body, size=7):
 
 SAMPLE_LINE = f"POST {SAMPLE_TARGET} HTTP/1.1\r\n".encode()
 
-# What stands in place of "Content-Length: LEN"; each request is rightly signed.
+# Replacements of "Content-Length: LEN"; each request has a valid signature.
 AMBIGUOUS = {
     "two-lengths-equal": b"Content-Length: LEN\r\nContent-Length: LEN\r\n",
     "two-lengths-small-first": b"Content-Length: 4\r\nContent-Length: LEN\r\n",
@@ -156,7 +156,7 @@ def test_a_nul_behind_the_signature_is_not_overlooked(hasty):
 
 @LENIENT
 def test_a_target_is_not_read_up_to_its_nul_only(hasty):
-    """The request is rightly signed for what stands before the NUL."""
+    """The signature is valid for the text before the NUL."""
     body, signed = signed_parts("/sms/twilio")
     before = len(hasty.events())
     data = (b"POST /sms/twilio\x00?more HTTP/1.1\r\n" + HOST + signed
@@ -224,8 +224,8 @@ def test_ten_thousand_fields_are_refused(shared_daemon):
 
 
 def test_bad_escapes_are_kept_as_they_are_and_signed_as_they_are(daemon):
-    """No decoder agrees with another on %zz; what counts is that nothing breaks and that the same
-    text is signed and stored."""
+    """Decoders disagree on %zz. The test requires that nothing breaks, and that the signed text is the
+    stored one."""
     literal = "%zz%%4%"
     params = status_params(new_sid(), "sent", Body=literal)
     body = "&".join(f"{name}={value.replace('+', '%2B')}" for name, value in params.items())
@@ -560,8 +560,8 @@ def test_synchronised_refusals_are_all_answered(daemon, count):
 
 @pytest.mark.parametrize("way", ["close", "reset"])
 def test_a_client_that_leaves_while_its_request_is_being_kept_harms_nobody(daemon, way):
-    """Its answer finds nobody; the request may be kept, at most once, and the connection's place
-    is given back."""
+    """Its answer cannot be delivered; the request may be stored, at most once, and the connection's
+    slot is released."""
     count = scaled(300, 60)
     sids = [new_sid() for _ in range(count)]
     for sid in sids:

@@ -12,7 +12,7 @@ LOGS = [JOURNAL, "dlrd.db-wal", "quarantine.db-wal"]
 
 
 class Posts:
-    """What was answered, by SID."""
+    """Posts callbacks and records their SIDs by answer."""
 
     def __init__(self, daemon):
         self.daemon, self.acknowledged, self.refused = daemon, [], []
@@ -31,7 +31,7 @@ class Posts:
         assert self.acknowledged[-1] not in self.refused
 
     def stored(self):
-        """After a crash, which tells what was on the disk."""
+        """The stored SIDs after a crash, which shows the contents of the disk."""
         self.daemon.kill()
         self.daemon.start()
         self.daemon.settle()

@@ -1,4 +1,4 @@
-"""Keywords: what an inbound message is answered, and what is never answered.
+"""Keywords: the answers to inbound messages, and messages that are never answered.
 
 Answers are read with an XML parser, as Twilio does.
 """
@@ -32,7 +32,7 @@ def keyword_daemon():
 
 
 def texts_of(response):
-    """What the person is sent, message by message."""
+    """The texts that are sent to the person."""
     assert response.status == 200, response
     assert response.header("Content-Type") == "text/xml"
     assert response.header("Cache-Control") == "no-store"

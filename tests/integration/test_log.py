@@ -14,7 +14,7 @@ from harness import (DLRD, FORM, SAMPLE_TARGET, SLOW, environment, new_sid, requ
 
 
 class Unread(harness.Daemon):
-    """A daemon whose standard error is a full pipe that nobody reads."""
+    """A daemon whose standard error is a full pipe without a reader."""
 
     def spawn(self, **env):
         self.write()

@@ -1,6 +1,5 @@
-"""Each setting that is wrong in the field, behind a real proxy: the refusal names what is to be
-changed, the bytes wait in the quarantine, and after mending they are counted once, at the time of
-their first arrival."""
+"""Common configuration errors, with a real proxy: the refusal names the setting to change, the bytes
+wait in the quarantine, and after the fix they are counted once, at the time of their first arrival."""
 
 import datetime
 import re
@@ -21,8 +20,8 @@ QUERY = f"account=YOUR_ACCOUNT_ID&meta={META}"
 URL = f"https://{proxies.NAME}"
 
 
-# How an operator would have each proxy rewrite what it passes on: the place in its file, and what
-# stands there more, with {path} as called, {to} and {query} as passed on.
+# How an operator would let each proxy rewrite requests: the place in its file, and the text to add
+# there, with {path} as called, {to} and {query} as forwarded.
 REWRITES = {
     "nginx": ("\tlocation / {", """\
 \tlocation = {path} {{
@@ -60,8 +59,8 @@ def rewriting(kind, path, to, query):
     return Rewriting
 
 
-# The path that Twilio calls, its query, what the proxy makes of both, settings before and after,
-# the cause, what the advice names, the token.
+# The path that Twilio calls, its query, both as forwarded by the proxy, settings before and after,
+# the cause, the setting in the advice, the token.
 CASES = {
     "wrong scheme": dict(before={"server": {"public_url": f"http://{proxies.NAME}"}}, after={},
                          cause="scheme", advice=f"public_url = {URL}"),
@@ -104,7 +103,7 @@ def kind(request):
 
 
 def silent(kind):
-    """The proxy, when it does not tell what Twilio called."""
+    """The proxy, without the header that has the URL that Twilio called."""
     class Silent(kind):
         def configure(self, paths):
             text, count = re.subn(r"(?m)^.*X-Original-URI.*\n", "", super().configure(paths))
@@ -192,8 +191,8 @@ def test_a_wrong_setting_is_named_and_loses_nothing(make_daemon, kind, name):
     until(lambda: daemon.get("/v1/quarantine")["quarantine"][0]["count"] == 2, what="its count")
     assert daemon.events() == [] and daemon.get("/v1/campaigns")["campaigns"] == []
 
-    # What the shipped file tells of the target that came (X-Original-URI) is enough where only the
-    # proxy is wrong; everything else stays until the configuration is mended.
+    # The original target (X-Original-URI) from the shipped file is enough if only the proxy is wrong; the
+    # other requests wait until the configuration is fixed.
     daemon.cli("quarantine", "reverify")
     told = rewritten and "public_url" not in str(case["after"])
     assert bool(daemon.get("/v1/quarantine")["quarantine"]) != told

@@ -82,7 +82,7 @@ def test_an_id_is_its_number_once_a_message_named_both(daemon, order):
 
 
 def told_by_stream(daemon, sid, sender, body, **more):
-    """An inbound message as Event Streams tells it."""
+    """An inbound message in the form of Event Streams."""
     daemon.ask(signed_json("/sms/twilio", [{
         "specversion": "1.0", "type": "com.twilio.messaging.inbound-message.received",
         "source": "/x", "id": f"EZ{sid[2:]}", "time": "2026-11-26T10:00:00Z",

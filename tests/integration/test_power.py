@@ -1,9 +1,8 @@
-"""Power cuts: what was acknowledged is there afterwards, and a build that breaks the promise is caught.
+"""Power cuts: acknowledged callbacks survive, and the test detects a build that breaks the promise.
 
-power.c keeps, beside the daemon's files, an image of what a disk holds when the power goes: only what a
-successful sync covered. Each round posts, kills the daemon at a random moment, puts the image in the place of
-its files and starts it. Of the blocks that were written and not synced a random part survives, since a disk
-may write them in any order.
+power.c maintains an image of the disk after a power cut: only the data that a successful sync covered. Each
+round posts, kills the daemon at a random moment, replaces its files by the image and starts it. A random part
+of the blocks that were written and not synced survives, since a disk may write them in any order.
 
 DLRD_POWER_ROUNDS=2000 scripts/test integration -k power
 """
@@ -99,15 +98,15 @@ class Disk:
         self.sent |= set(ledger_of(str(ledger) + ".sent"))
 
     def gone(self):
-        """What was acknowledged and is in neither file, with the daemon running. The journal first: its entries
-        go once they are counted."""
+        """Acknowledged callbacks that are in neither file, with the daemon running. Reads the journal first, since
+        its entries are removed after they are counted."""
         there = {re.search(rb"MessageSid=(\w+)", body).group(1).decode()
                  for body, in self.daemon.sql("SELECT body FROM entry", name="journal.db")}
         there.update(row[0].decode() for row in self.daemon.sql("SELECT message FROM events"))
         return self.acknowledged - there
 
     def losses(self):
-        """What was acknowledged and is not counted. Nothing may be that was not sent, or twice."""
+        """Acknowledged callbacks that are not counted. Only sent callbacks may be counted, and only once."""
         if lost := self.gone():
             return lost
         self.daemon.settle()
@@ -166,7 +165,7 @@ def test_a_build_that_breaks_the_promise_is_caught(make_disk, tmp_path, plant):
 
 
 def test_what_a_recovery_found_is_durable_before_anything_is_acknowledged(make_disk):
-    """A failed sync leaves frames of the log in memory only, where a start finds them and builds on them."""
+    """After a failed sync, frames of the log are in memory only, and the next start uses them."""
     disk = make_disk()
     disk.daemon.start()
     disk.post(5)
@@ -182,7 +181,7 @@ def test_what_a_recovery_found_is_durable_before_anything_is_acknowledged(make_d
 
 
 def test_a_reader_in_the_way_keeps_nothing_from_being_durable(make_disk):
-    """Another program reads the journal, so that its log cannot begin anew at the start."""
+    """Another program reads the journal, so that its log cannot be reset at the start."""
     disk = make_disk()
     disk.daemon.start()
     disk.post(5)

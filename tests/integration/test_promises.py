@@ -270,7 +270,7 @@ def test_413_body_over_the_limit_by_content_length(make_daemon):
     daemon.keep(SAMPLE_TARGET, fits)
     data = signed_post(SAMPLE_TARGET, status_params(new_sid(), "sent", Body="x" * 8192))
     assert_refusal(daemon.ask(data), 413)
-    # The announcement is enough: nobody waits for a gigabyte.
+    # The announced length is enough: the daemon does not wait for a gigabyte.
     head = request_bytes("POST", SAMPLE_TARGET, [("Content-Length", str(1 << 30))], length=False)
     assert_refusal(daemon.ask(head), 413)
     assert len(daemon.events()) == 1

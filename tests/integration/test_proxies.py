@@ -1,7 +1,7 @@
-"""Each of the four proxies, with its shipped configuration, in front of a real daemon: what Twilio
-signed must be what dlrd verifies, whatever the URL and the body look like.
+"""Each of the four proxies, with its shipped configuration, in front of a real daemon: dlrd must verify
+exactly the URL and body that Twilio signed.
 
-What a proxy does in its own way stands in a table with its name, so that a change of it is seen.
+Tables list the peculiarities of each proxy, so that the tests detect a change.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ QUERIES = ["a=%20", "a=+", "a=%2B", "a=%2b", "a=%c3%a9", "a=%C3%A9", "a=%7E", "a
 
 
 def is_refused(proxy, target):
-    """HAProxy answers 400 where a target has a byte that no URL may hold."""
+    """HAProxy answers 400 if a target has a byte that is not valid in a URL."""
     return proxy.name == "haproxy" and max(target) > 0x7f
 
 
@@ -114,7 +114,7 @@ def form_parts(params, target=SAMPLE_TARGET):
 
 
 def entries(daemon, sids):
-    """How often each of these messages stands in the journal."""
+    """The number of entries in the journal for each of these messages."""
     rows = daemon.sql("SELECT coalesce(query, '') || coalesce(body, '') FROM entry",
                       name="journal.db")
     found = dict.fromkeys(sids, 0)
@@ -191,7 +191,7 @@ def test_the_path_comes_through_byte_for_byte(proxy):
 
 
 def test_every_target_reaches_dlrd_as_it_was_written(recording):
-    """And stands in X-Original-URI, too."""
+    """The target is in X-Original-URI, too."""
     recorder, wrong = recording.recorder, {}
     targets = [f"/sms/twilio?{query}".encode() for query in QUERIES] + [b"/sms/twilio?\x80\xff"]
     targets += [path.encode() + b"?" for path in PATHS]
@@ -338,7 +338,7 @@ def test_a_body_over_the_limit_is_refused_without_a_page(proxy, daemon, in_chunk
             expected = (413, 502) if in_chunks and proxy.name == "caddy" else (413,)
             assert response.status in expected and response.body == b""
         except (OSError, Closed):
-            pass  # the refusal was lost to the reset of a body that nobody reads
+            pass  # the refusal was lost with the reset, since the body was not read
     assert entries(daemon, [sid]) == [0]
 
 
@@ -467,8 +467,8 @@ def test_refusals_of_dlrds_own_come_through_without_a_page(proxy):
     "/sms/%74wilio", "/SMS/twilio", "/sms%2Ftwilio", "/sms/twilio%00", "/sms/twilio%3F",
     "/sms\\twilio", "/sms/twilio;x"])
 def test_a_path_that_is_only_like_a_route_is_no_route(proxy, daemon, target):
-    """Twilio signed the path as it is written, and dlrd compares it so; a proxy that mends it would
-    let in what it must not, or break what it should let in."""
+    """Twilio signed the path as written, and dlrd compares it byte for byte. A proxy that normalizes it
+    would accept requests that it must refuse, or break valid ones."""
     sid = new_sid()
     response = proxy.ask(signed_status(target, sid))
     assert response.status in (400, 403, 404) and response.body == b""
@@ -524,7 +524,7 @@ def test_a_restart_of_the_daemon_loses_and_doubles_nothing(proxy, daemon):
     assert entries(daemon, sent) == [1] * len(sent)
 
 
-# The answer where dlrd closes a kept connection as the proxy writes to it, on a client's first and
+# The answer if dlrd closes an idle connection while the proxy writes to it, on a client's first and
 # second request. None: the client's connection is closed, too.
 CLOSED_ON = {"nginx": (204, 204), "haproxy": (204, 204), "caddy": (502, 502), "apache": (204, None)}
 
@@ -596,7 +596,7 @@ AMBIGUOUS = {
     "chunk-overflow": b"Transfer-Encoding: chunked\r\n\r\n1000000000000000CHUNKS",
 }
 
-# These each proxy may mend, and pass on in one reading; all others it refuses.
+# Each proxy may repair these, and forward them in an unambiguous form; it refuses all others.
 ONE_READING = {
     "nginx": {"bare-lf", "no-colon", "chunk-with-lf"},
     "haproxy": {"same-length-twice", "lengths-in-a-list", "length-and-chunks", "chunks-and-length",
@@ -650,9 +650,8 @@ def clean(head):
 @pytest.mark.parametrize("name", AMBIGUOUS)
 def test_ambiguous_framing_is_refused_or_reaches_dlrd_in_one_reading(
         proxy, daemon, recording, name):
-    """Behind each request stands another one. What dlrd keeps must be what the client was told is
-    kept: were the second read as part of the first, or the first's body as a request, the numbers
-    would differ."""
+    """A second request follows each request. dlrd must store exactly the acknowledged ones: if the second
+    were read as part of the first, or the first's body as a request, the numbers would differ."""
     sids = [new_sid() for _ in range(2)]
     second = signed_get(f"{SAMPLE_TARGET}&MessageSid={sids[1]}&MessageStatus=sent",
                         headers=[("Connection", "close")])

@@ -1,5 +1,5 @@
-"""A request that a wrong setting of ours made us refuse is explained, waits in the quarantine, and
-is counted once, at its first arrival, when the setting is mended and it is verified again."""
+"""A request that was refused because of a wrong setting is explained and waits in the quarantine. After
+the setting is fixed, the re-verified request is counted once, at its first arrival."""
 
 import base64
 import concurrent.futures
@@ -42,7 +42,7 @@ def kept(daemon, count):
 
 
 def offered(daemon):
-    """How many requests the quarantine was offered, whatever became of them."""
+    """The number of requests offered to the quarantine, with any result."""
     return sum(daemon.metric("dlrd_quarantine_offered_total", f'{{fate="{fate}"}}')
                for fate in ("taken", "rate", "full", "too-large"))
 
@@ -71,12 +71,12 @@ def reverify(daemon):
     return json.loads(daemon.cli("quarantine", "reverify", "--json").stdout)
 
 
-# What is configured, how it is mended, what Twilio signs with, what is found: cause, a word of the
-# advice, whether it is proven.
+# The configuration, its fix, Twilio's settings, and the results: cause, a word of the advice, whether
+# it is proven.
 MISTAKES = {
     "scheme": ({"server": {"public_url": "http://callbacks.example.com"}},
                {"server": {"public_url": PUBLIC_URL}}, {}, "scheme", "public_url", True),
-    # A port too many is none: Twilio signs some requests without it, which is accepted.
+    # An extra port is not here: Twilio signs some requests without it, which is accepted.
     "port": ({"server": {"public_url": PUBLIC_URL + ":8443"}},
              {"server": {"public_url": PUBLIC_URL + ":9443"}},
              {"public_url": PUBLIC_URL + ":9443", "host": "callbacks.example.com:9443"},
@@ -490,7 +490,7 @@ def test_a_damaged_quarantine_stops_no_daemon(tmp_path):
 
 
 def flood(daemon, count):
-    """Distinct requests with well-formed signatures that nobody made."""
+    """Distinct requests with well-formed but random signatures."""
     params = status_params("SM", "delivered")
     with daemon.connect(60) as connection:
         for _ in range(count):
@@ -602,7 +602,7 @@ def test_a_forged_request_takes_no_more_of_the_processor_than_two_good_ones(daem
 
 
 def forged_json(size):
-    """What takes the most to parse, and is bound by its hash."""
+    """A body that is the most expensive to parse, and covered by its hash."""
     body = b'{"account_sid":"%s","x":[%s]}' % (ACCOUNT.encode(), b",".join([b"1"] * (size // 2)))
     return signed_json(SAMPLE_TARGET, body, token="nobodys-token")
 
@@ -680,7 +680,7 @@ def test_a_terminal_sees_no_stranger_s_control_bytes(make_daemon):
         try:
             while more := os.read(ours, 65536):
                 seen += more
-        except OSError:  # EIO: nobody writes any more
+        except OSError:  # EIO: no more writers
             pass
         assert process.wait(10) == 0
     os.close(ours)

@@ -1,4 +1,4 @@
-"""What goes wrong is named as it is, with the remedy, and once."""
+"""Failures are reported once, with their cause and remedy."""
 
 import os
 import shutil

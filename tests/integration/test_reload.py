@@ -19,7 +19,7 @@ OTHER = "ACfedcba9876543210fedcba9876543210"
 
 
 def write(daemon, changes):
-    """Writes the configuration with the changes, as settings of harness.Daemon, and tells nobody."""
+    """Writes the configuration with the changes, as settings of harness.Daemon, without a reload."""
     sections = {name: dict(keys) for name, keys in daemon.sections.items()}
     for name, keys in changes.items():
         if keys is None:

@@ -188,7 +188,7 @@ def test_a_genuine_retry_is_a_duplicate(daemon):
 
 
 def test_of_a_replay_that_comes_first_the_original_is_the_duplicate(daemon):
-    """Whoever can hold a request back can also keep it: what arrives first counts."""
+    """An attacker who can delay a request can also drop it: the first arrival counts."""
     target, params = target_for(A), status_params(new_sid(), "delivered")
     pairs, signature = sorted(params.items()), sign(PUBLIC_URL + target, params)
     cut = pairs[:-2] + [(pairs[-2][0], pairs[-2][1] + joined(pairs[-1:]))]
@@ -245,7 +245,7 @@ def test_what_is_no_sid_is_kept_and_unrecognised(daemon, name, sid):
 
 
 def test_a_journal_of_an_older_dlrd_is_read_and_its_entries_count(daemon):
-    """It has no signatures; what comes after it has."""
+    """Its entries have no signatures; later ones have."""
     old, new = (status_params(new_sid(), "delivered", number=number) for number in (1, 2))
     daemon.ask(signed_post(target_for(A), old))
     daemon.settle()

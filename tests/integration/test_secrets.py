@@ -1,5 +1,5 @@
-"""Where tokens are while dlrd runs: in memory that is neither swapped out nor dumped, and nowhere
-else; and what is told of a token that stands where others see it."""
+"""Tokens of a running daemon are only in memory that is neither swapped nor dumped, and dlrd warns of
+tokens that others can read."""
 
 import fcntl
 import hashlib
@@ -25,7 +25,7 @@ NOBODY = 65534
 
 
 def secret(first):
-    """32 hexadecimal digits that stand nowhere but where they are put."""
+    """32 hexadecimal digits that occur nowhere else."""
     return first + os.urandom(16).hex()[1:]
 
 
@@ -97,8 +97,8 @@ def read(memory, start, end):
 
 
 def look_for(pid, tokens):
-    """The names of the tokens that are in memory that is locked and not dumped (VmFlags lo and dd
-    of proc(5)), and a line for each other place where one is."""
+    """The names of the tokens in memory that is locked and not dumped (VmFlags lo and dd of proc(5)), and
+    a line for each other place of a token."""
     locked, bare = set(), []
     needles = [(name, form, needle) for name, token in tokens.items()
                for form, needle in forms(token).items()]
@@ -287,7 +287,7 @@ def test_a_token_is_wiped_wherever_it_stood_in_the_file(make_daemon, lines_after
 
 
 def test_a_crash_leaves_no_core_dump(make_daemon, tmp_path):
-    """The kernel's own word for it counts, whatever core_pattern says: a file, or a program."""
+    """The kernel's flag decides, for any core_pattern: a file, or a program."""
     daemon = make_daemon(start=False)
     daemon.write()
 
@@ -331,7 +331,7 @@ def test_a_crash_leaves_no_core_dump(make_daemon, tmp_path):
 
 @pytest.fixture
 def unprivileged(make_daemon):
-    """Makes a daemon that runs as nobody, where we are root, under a limit of locked memory."""
+    """Makes a daemon with a limit of locked memory; if the test runs as root, an unprivileged one."""
     def make(locked="unlimited", **more):
         become = "setpriv --reuid=65534 --regid=65534 --clear-groups" if IS_ROOT else ""
         # Not exec: harness.Daemon takes the wrapper's child for the daemon.
@@ -510,7 +510,7 @@ def test_a_token_in_the_environment_is_not_read(tmp_path):
 
 
 def test_a_token_in_the_daemon_s_environment_is_told_and_overwritten(make_daemon):
-    """Under the name that Twilio's programs look for, whatever it is; else where it is ours."""
+    """In a variable that Twilio's programs read: any token; in other variables: a configured one."""
     tokens = {"usual": secret("3"), "ours": secret("4"), "not ours": secret("5")}
     daemon = make_daemon({f"account {ACCOUNT}": {"auth_token": tokens["ours"]}},
                          env={"TWILIO_AUTH_TOKEN": tokens["usual"], "SMS_KEY": tokens["ours"],

@@ -175,7 +175,7 @@ def test_a_claim_that_cannot_be_verified_is_explained_and_kept(make_daemon, head
 
 
 def test_every_refused_request_with_one_signature_is_kept(make_daemon):
-    """Whatever its form; without one, or with several, none is."""
+    """In any form; not without one, or with several."""
     daemon = make_daemon(tokens=(TOKEN,))
     body = urlencode(status_params(new_sid(), "sent")).encode()
     one = ["", "x", "A" * 27, "A" * 28, "A" * 44, "A" * 43 + "=", "é", "two words"]

@@ -89,7 +89,7 @@ def random_pairs(rng):
     for name in rng.sample(NAMES, rng.randrange(0, 9)):
         for _ in range(rng.choice([1, 1, 1, 2, 3])):
             value = random_text(rng)
-            # Where a name repeats, the SDKs order values in their own encodings.
+            # If a name repeats, each SDK orders the values in its encoding.
             pairs.append((name, value if sum(n == name for n, _ in pairs) == 0
                           else value.encode("ascii", "ignore").decode()))
     pairs = [(name, value) if sum(n == name for n, _ in pairs) == 1
@@ -523,7 +523,7 @@ def test_the_leftmost_forwarded_value_counts_in_any_case(make_daemon, scheme, pr
     {"public_url": None}, {}, {"public_url": None, "trusted_proxies": "127.0.0.1"}],
     ids=["host", "public-url", "forwarded"])
 def test_a_host_is_an_authority_and_nothing_else(make_daemon, settings, host):
-    """What stands behind the name would be taken for the path of the URL that is verified."""
+    """The text after the name would be taken for the path of the verified URL."""
     daemon = make_daemon({"server": settings})
     forwarded = "trusted_proxies" in settings
     headers = [("X-Forwarded-Host", host)] if forwarded else []

@@ -1,4 +1,4 @@
-"""Server-sent events: nothing is lost or told twice, and a stream is in nobody's way."""
+"""Server-sent events: no event is lost or sent twice, and streams do not delay other requests."""
 
 import json
 import socket
@@ -110,7 +110,7 @@ def open_streams(daemon):
             stream.close()
 
 
-# --- what is told ---
+# --- contents ---
 
 
 def test_a_stream_says_what_it_is(daemon):
@@ -149,7 +149,7 @@ def test_a_stream_goes_on_behind_the_last_event_seen(daemon):
     daemon.settle()
     with Stream(daemon, headers=[("Last-Event-ID", "3")]) as stream:
         assert [event["seq"] for event in stream.events(2)] == [4, 5]
-    # The header is what the client saw last; the address is where it began long ago.
+    # The header is the client's last event; the URL has the event at which it began long ago.
     with Stream(daemon, "?after=1", [("Last-Event-ID", "4")]) as stream:
         assert stream.event()["seq"] == 5
     with Stream(daemon, "?after=1") as stream:

@@ -1,6 +1,6 @@
-"""With a stand-in for systemd: what a real one (tests/systemd) cannot show. These are the datagrams that the
-daemon sends it and their times, a disk that hangs or is slow, connections that are open during a stop, and
-restarts and reloads under load with a sanitizer."""
+"""Tests with a substitute for systemd that the real one (tests/systemd) cannot do: the daemon's datagrams
+and their times, a disk that hangs or is slow, open connections during a stop, and restarts and reloads under
+load with a sanitizer."""
 
 import os
 import random
@@ -108,7 +108,7 @@ def test_a_connection_that_was_just_accepted_is_served_in_a_stop(service):
             assert idle.at_end()
             time.sleep(0.1)
             if time.monotonic() - opened > 0.8:
-                return False  # too slow a machine to tell
+                return False  # the machine is too slow for a result
             response = late.ask(signed_status())
             assert response.status == 204 and response.header("Connection") == "close"
             return True

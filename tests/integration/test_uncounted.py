@@ -1,5 +1,5 @@
 """The store never stops the intake: while dlrd.db is damaged, missing, of another version, locked, on a full or a
-read-only disk, or in a migration, callbacks are accepted where journal.db can be written, and counted afterwards."""
+read-only disk, or in a migration, callbacks are accepted if journal.db is writable, and counted afterwards."""
 
 import os
 import pathlib

@@ -1,5 +1,5 @@
-"""Upkeep from the command line: whatever was done to the figures, the receipts give them back, with
-and without a daemon, and whoever cannot do it says why and hangs nobody."""
+"""Upkeep from the command line: any change of the figures can be repaired from the receipts, with and
+without a daemon. A command that fails reports the reason and blocks no other program."""
 
 import contextlib
 import json
@@ -16,7 +16,7 @@ from harness import (Load, SLOW, free_port, new_sid, reply_params, scaled, signe
 SERVICE = "MG" + "5" * 32
 FOUND_KEYS = ["state", "messages", "mended", "replies", "figures", "campaigns", "optouts", "error"]
 
-# What somebody with sqlite3 may do to a store, and which of the findings it shows up in.
+# Changes to a store with sqlite3, and the finding that shows each of them.
 DAMAGES = [
     ("UPDATE campaign_hour SET delivered = delivered + 3", "figures"),
     ("DELETE FROM provider_hour", "figures"),
@@ -57,7 +57,7 @@ def fill(daemon, count=40):
 
 
 def change(daemon, statement):
-    """As somebody with sqlite3 would, while no daemon runs."""
+    """As an operator could with sqlite3, while no daemon runs."""
     with contextlib.closing(sqlite3.connect(daemon.store / "dlrd.db")) as connection:
         with connection:
             assert connection.execute(statement).rowcount > 0, statement
@@ -84,7 +84,7 @@ def nothing_mended(found):
 
 
 def refused(daemon, *parts):
-    """What a rebuild that must fail says."""
+    """The messages of a rebuild that must fail."""
     result = daemon.cli("rebuild", check=False)
     assert result.returncode == 1 and not result.stdout
     for part in parts:
@@ -192,7 +192,7 @@ def test_a_wrong_command_line_is_2(kept):
     assert result.returncode == 1 and "missing.ini" in result.stderr
 
 
-# --- beside a daemon ---
+# --- with a running daemon ---
 
 
 @pytest.mark.parametrize("statement,where", [DAMAGES[0], DAMAGES[3], DAMAGES[6], DAMAGES[9]],
@@ -375,7 +375,7 @@ def test_silence_at_the_api_hangs_nobody(shared_daemon):
 
 
 def test_while_another_rebuild_runs_the_daemon_refuses_and_says_so(make_daemon):
-    """Many at once: each is done, or told that another runs; never an error of another kind."""
+    """Many at once: each succeeds, or reports that another is running; there are no other errors."""
     daemon = make_daemon()
     fill(daemon, scaled(400, 100))
     results = []

@@ -20,7 +20,7 @@ COLUMNS = ["public_url", "route", "kind", "purpose", "url", "missing", "workspac
 
 @pytest.fixture
 def config(tmp_path):
-    """Writes a configuration, which need not be anybody's daemon."""
+    """Writes a configuration, which no daemon needs to use."""
     def write(server=None, callbacks=None):
         sections = [("server", {"public_url": PUBLIC_URL, **(server or {})}),
                     (f"account {ACCOUNT}", {"auth_token": TOKEN})]
@@ -42,7 +42,7 @@ def urls(config, *words, status=0):
 
 
 def check(config, url, *words):
-    """What is found, by name, and the whole answer."""
+    """The names of the findings, and the whole answer."""
     result = dlrd("url", "-c", config, "--json", "--check", url, *words)
     answer = json.loads(result.stdout)
     problems = [row for row in answer["findings"] if row["severity"] == "problem"]

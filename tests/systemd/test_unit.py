@@ -106,7 +106,7 @@ def test_it_runs_as_a_user_that_owns_nothing_but_its_store(unit):
     owner = os.stat(f"/proc/{unit.pid}").st_uid
     assert owner > 0
     store = pathlib.Path("/var/lib/private/dlrd")
-    # systemd 257 maps the owner: on the disk it is nobody's.
+    # systemd 257 maps the owner: on the disk it is the user `nobody`.
     on_disk = store.stat().st_uid
     assert on_disk in (owner, 65534) and store.stat().st_mode & 0o777 == 0o700
     for file in store.iterdir():
@@ -139,7 +139,7 @@ def test_tokens_fit_into_locked_memory(unit):
 
 @pytest.fixture
 def probe(unit):
-    """What a program in the place of dlrd could do."""
+    """The abilities of a program that runs instead of dlrd."""
     out = pathlib.Path("/run/dlrd-probe.json")
     home = pathlib.Path("/home/somebody")
     home.mkdir(mode=0o777, exist_ok=True)
@@ -156,7 +156,7 @@ def probe(unit):
     return json.loads(out.read_text())
 
 
-# Each row: what is tried, what must come of it, and the line without which it comes out otherwise.
+# Each row: an attempt, its required result, and the unit's line without which the result differs.
 @pytest.mark.parametrize("what, wanted", [
     pytest.param(what, wanted, marks=[broken_by(*change) for change in changes], id=what)
     for what, wanted, *changes in [
@@ -278,7 +278,7 @@ def test_it_is_started_again_for_as_long_as_it_takes(unit):
     assert posted(unit) == 204
 
 
-# Without the socket, through which the next callback would start the service whatever Restart= says.
+# Without the socket, through which the next callback would start the service regardless of Restart=.
 @broken_by("Restart=always", "Restart=no")
 def test_kill_9_is_followed_by_a_start_and_loses_nothing_acknowledged(unit, ledger):
     systemctl("stop", "dlrd.socket", "dlrd.service")

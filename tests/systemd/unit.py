@@ -59,7 +59,7 @@ def value(key, unit="dlrd.service"):
 
 
 class Unit(harness.Daemon):
-    """The service. Its files are where the unit has them, its process is systemd's."""
+    """The service, with the files in the unit's paths and the process started by systemd."""
 
     def __init__(self):
         self.store, self.config = STORE, CONFIG

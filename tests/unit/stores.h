@@ -1,5 +1,5 @@
-/* stores: what the tests of the store share: a store in a directory of the test's own, events to
- * put into it, and what readers see in it, as text. */
+/* stores: common code of the store's tests: a store in a directory for each test, events to add,
+ * and the results of its readers, as text. */
 #ifndef DLRD_TESTS_STORES_H
 #define DLRD_TESTS_STORES_H
 
@@ -155,7 +155,7 @@ with_consent(struct event event, enum consent consent)
 	return event;
 }
 
-/* The same as Event Streams tells it: without the campaign's tags. */
+/* Returns the same event in the form of Event Streams: without the campaign's tags. */
 static inline struct event
 stream_twin(struct event event)
 {
@@ -183,7 +183,8 @@ struct lines {
 	size_t count;
 };
 
-/* What has no campaign is told of while it counts; its times depend on when tags became known. */
+/* Notes the untagged row only while it has figures, since its times depend on when tags became
+ * known. */
 static inline void
 note_campaign(void *context, const struct campaign_row *row)
 {

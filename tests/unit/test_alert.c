@@ -1,4 +1,5 @@
-/* alert: what went wrong is found wherever the payload tells it, and nothing else is made up. */
+/* alert: the failure is found at each place of the payload that can have it, and nothing is
+ * invented. */
 #include "testing.h"
 
 #include "dlrd/twilio/alert.h"
@@ -92,7 +93,7 @@ a_cut_payload_tells_what_comes_before_the_cut(void **state)
 	for (size_t len = 0; len < sizeof text; len++) {
 		struct alert alert;
 		alert_read((struct slice){text, len}, &alert);
-		/* a number that may go on is none */
+		/* a number that may continue is ignored */
 		bool whole = len >= strlen("{\"error_code\":11200.0,");
 		assert_int_equal(alert.error_code, whole ? 11200 : -1);
 		alert_done(&alert);

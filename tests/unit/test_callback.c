@@ -1,4 +1,4 @@
-/* callback: what the parameters say, and that nothing they say is lost. */
+/* callback: the meaning of the parameters; no parameter is lost. */
 #include "testing.h"
 
 #include "dlrd/twilio/callback.h"
@@ -21,7 +21,7 @@ kind_of(const char *text, enum route_kind kind)
 	return read_as(text, kind).kind;
 }
 
-/* The JSON kept beside the callback's fields, "" for none. */
+/* Compares the JSON that is stored in addition to the callback's fields, "" for none. */
 static void
 assert_extra(const char *text, const char *expected)
 {
@@ -66,7 +66,7 @@ deprecated_names_stand_in(void **state)
 	assert_slice(callback.status, "sent");
 	callback = read_as("SmsMessageSid=" SID "&SmsStatus=received", ROUTE_AUTO);
 	assert_slice(callback.message, SID);
-	/* the first name wins, wherever it stands, unless it is empty */
+	/* names have an order of precedence, in any position; empty values are skipped */
 	callback =
 	    read_as("SmsStatus=sent&SmsSid=SM1&MessageSid=" SID "&MessageStatus=", ROUTE_AUTO);
 	assert_slice(callback.message, SID);
@@ -116,7 +116,7 @@ a_route_takes_what_it_is_for(void **state)
 	static const struct {
 		const char *text;
 		enum callback_kind kind;
-		enum route_kind route; /* beside ROUTE_AUTO */
+		enum route_kind route; /* in addition to ROUTE_AUTO */
 	} rows[] = {
 	    {"MessageSid=" SID "&MessageStatus=sent", CALLBACK_STATUS, ROUTE_STATUS},
 	    {"MessageSid=" SID "&SmsStatus=received&Body=hi", CALLBACK_INBOUND, ROUTE_INBOUND},
@@ -287,7 +287,7 @@ a_reply_names_its_opt_out_and_its_original(void **state)
 	assert_slice(callback.original, "SMorig");
 	assert_slice(callback.body, "ALTO");
 	assert_extra(text, "");
-	/* one that is not documented is told by nothing else */
+	/* an undocumented one is kept here only */
 	assert_extra("MessageSid=" SID "&Body=&OptOutType=stop", "");
 	assert_extra("MessageSid=" SID "&Body=&OptOutType=PAUSE", "{\"OptOutType\":\"PAUSE\"}");
 	assert_extra("MessageSid=" SID "&Body=&OptOutType=STOP&OptOutType=START",

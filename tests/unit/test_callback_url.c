@@ -1,4 +1,4 @@
-/* callback_url: what keeps Twilio from calling a URL, or its signature from fitting. */
+/* callback_url: URLs that Twilio does not call, or whose signature does not verify. */
 #include "testing.h"
 
 #include "dlrd/twilio/callback_url.h"

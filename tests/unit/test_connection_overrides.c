@@ -1,4 +1,4 @@
-/* connection_overrides: what a fragment tells Twilio, and what does not suit the receiver. */
+/* connection_overrides: the settings in a fragment, and those that do not suit the receiver. */
 #include "testing.h"
 
 #include "dlrd/twilio/connection_overrides.h"

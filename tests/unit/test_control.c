@@ -52,7 +52,8 @@ a_reason_may_be_missing(void **state)
 	    reading_of("HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n", false), CONTROL_WHOLE);
 }
 
-/* Wherever the stream is cut, more is waited for; and where it ends there, it is malformed. */
+/* Cuts the stream at each position: the reader waits for more, and if it ends there, it is
+ * malformed. */
 static void
 each_piece_of_an_answer_is_a_piece(void **state)
 {

@@ -1,4 +1,4 @@
-/* decoder: whatever a genuine request holds gives an event. */
+/* decoder: every genuine request yields an event. */
 #include "testing.h"
 
 #include "dlrd/projector/decoder.h"
@@ -67,7 +67,8 @@ copy_event(void *context, const struct event *event)
 	return RESULT_OK;
 }
 
-/* The only event of an entry that is no JSON: what JSON said is good during the call alone. */
+/* Returns the only event of an entry that is not JSON. (Text of a JSON event is valid during the
+ * call only.) */
 static struct event
 decode(const struct journal_entry *entry)
 {
@@ -318,7 +319,7 @@ a_reply_may_name_the_message_that_it_answers(void **state)
 	assert_reply("Body=hi&OriginalRepliedMessageSid=SM7", " body=hi original=SM7");
 }
 
-/* ErrorCode and ErrorUrl tell why the fallback URL was called. */
+/* ErrorCode and ErrorUrl have the reason why the fallback URL was called. */
 static void
 a_reply_at_the_fallback_url_has_no_error_code(void **state)
 {
@@ -379,7 +380,7 @@ a_click_folds_and_a_preview_does_not(void **state)
 	"\"statusCallbackUrl\":\"" url "\""
 #define SENT " from=+18 to=+19 occurred=2023-08-10T00:00:00Z reference="
 
-/* The URL is kept beside the fields, whatever was read from it. */
+/* The URL is stored in addition to the fields, even if tags were read from it. */
 #define TOLD_URL(url) "extra={\"data\":{\"statusCallbackUrl\":\"" url "\"}}"
 
 static void

@@ -1,4 +1,4 @@
-/* descriptors: whatever the limit, databases and the api have theirs. */
+/* descriptors: databases and the api get their share under any limit. */
 #include "testing.h"
 
 #include "daemon/descriptors.h"

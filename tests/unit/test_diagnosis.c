@@ -38,7 +38,7 @@ struct sample {
 	const char *route_account;
 	bool is_get, is_json, verified_before;
 	struct url_hints hints;
-	unsigned causes; /* expected, beside the first */
+	unsigned causes; /* expected, in addition to the first */
 	enum diagnosis_cause cause;
 	const char *advice[3]; /* pieces of it */
 };
@@ -153,7 +153,7 @@ diagnose(const struct sample *sample)
 	return diagnose_signed(sample, signature);
 }
 
-/* The URL that the diagnosis tells is the one that was signed. */
+/* The URL in the diagnosis is the signed one. */
 static void
 assert_url(const struct diagnosis *diagnosis, const char *url)
 {
@@ -715,7 +715,7 @@ the_token_that_fits_is_told(void **state)
 	sample.token = OTHER_TOKEN;
 	diagnosis = diagnose(&sample);
 	assert_int_equal(diagnosis.account_index, 1);
-	sample.account = ""; /* nobody is named: both are asked */
+	sample.account = ""; /* no account is named: both are tried */
 	diagnosis = diagnose(&sample);
 	assert_int_equal(diagnosis.account_index, 1);
 	assert_int_equal(diagnosis.causes, BIT(SCHEME));

@@ -1,4 +1,4 @@
-/* event_stream: what is new, once, in the form of server-sent events. */
+/* event_stream: each new event once, in the form of server-sent events. */
 #include "testing.h"
 
 #include "api/event_stream.h"
@@ -78,7 +78,7 @@ open_stream(struct event_filter filter)
 	return stream;
 }
 
-/* Reads once; the number of events told. */
+/* Reads once; returns the number of events sent. */
 static size_t
 read_once(struct event_stream *stream, struct buffer *out)
 {

@@ -1,4 +1,5 @@
-/* explainer: what was found once is tried on all that follows, and strangers get no more time. */
+/* explainer: a found rule is tried on later requests, and untrusted clients get no additional time.
+ */
 #include "testing.h"
 
 #include "dlrd/base/clock.h"
@@ -263,8 +264,8 @@ a_body_that_its_hash_does_not_bind_is_not_proven(void **state)
 	assert_true(request.proven);
 }
 
-/* Somebody has got hold of a request and sends it with a line break at the end. A rule that takes
- * it off leaves others as they are, and would be right for them, too. */
+/* An untrusted client sends a captured request with an added line break. A rule that removes it
+ * does not change other requests, so it would match them, too. */
 static void
 what_was_wrong_once_is_not_told_of_what_has_it_not(void **state)
 {
@@ -377,7 +378,7 @@ an_unknown_account_is_a_stray_unless_one_of_our_tokens_signed(void **state)
 {
 	(void)state;
 	struct quarantined request = request_for(1, "https://cb.example.com", "/a");
-	assert_true(explainer_examine(explainer, &request)); /* whatever is found */
+	assert_true(explainer_examine(explainer, &request)); /* with any result */
 	assert_false(request.stray);
 	request =
 	    request_naming("AC00000000000000000000000000000009", 1, "https://cb.example.com", "/a");

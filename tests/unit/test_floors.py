@@ -1,11 +1,11 @@
 #!/usr/bin/python3
-"""Reads the tree and checks what holds it together: floors, doors, pairs, names.
+"""Reads the tree and checks its structure: floors, doors, pairs, names.
 
 Folders are floors: an include points down or sideways within its folder, never up. Each foreign
 library has one door. Every src/FOLDER/x.c has its header. The headers through which the store and
-the journal are used know no SQL. A header that only its own folder includes lies beside its sources
-in src/FOLDER/ and is included by its name alone; include/dlrd/FOLDER/ has those that other folders
-include. Two modules that include each other are a cycle. Whether the checks can fail at all is tested on made-up trees.
+the journal are used have no SQL. A header that only its folder includes is next to its sources in
+src/FOLDER/ and is included by its name alone; include/dlrd/FOLDER/ has the headers that other folders
+include. Two modules that include each other are a cycle. Invented trees test that the checks can fail.
 """
 import pathlib
 import re
@@ -183,7 +183,7 @@ class Tree(unittest.TestCase):
         self.assertEqual(cycles(ROOT), sorted(CYCLES))
 
     def test_each_door_is_used(self):
-        """A door that nobody uses is a rule that tests nothing."""
+        """A door without users is a rule that tests nothing."""
         headers = {header for path in sources(ROOT)
                    for _, header in INCLUDE.findall(path.read_text())}
         for pattern, _ in DOORS:

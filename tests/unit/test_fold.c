@@ -1,4 +1,4 @@
-/* fold: the same receipts give the same message, whatever their order and however often. */
+/* fold: the same receipts produce the same message, in any order and with any repetitions. */
 #include "receipts.h"
 
 #define T0 (INT64_C(1700000000) * CLOCK_SECOND_US)

@@ -173,7 +173,7 @@ framing_that_can_be_read_in_two_ways_is_refused_and_closed(void **state)
 	heads[7].hosts = 0; /* HTTP/1.1 must have one */
 	heads[8].hosts = 2;
 	heads[8].version = SLICE("HTTP/1.0");
-	heads[9].lengths = 2; /* also where nothing is at the path */
+	heads[9].lengths = 2; /* also if no route has the path */
 	heads[9].incoming.target = SLICE("/nothing");
 	for (size_t i = 0; i < COUNT_OF(heads); i++)
 		assert_head(heads[i], 400, true);
@@ -366,11 +366,11 @@ a_keyword_with_a_reply_is_answered_with_it(void **state)
 	    {"/auto", "&SmsStatus=received&Body=quiet", NULL, 200},
 	    {"/auto", "&SmsStatus=received&Body=start", NULL, 200},
 	    {"/auto", "&SmsStatus=received&Body=", NULL, 200},
-	    /* an opt-out, whoever says so */
+	    /* an opt-out, by the text or by OptOutType */
 	    {"/auto", "&SmsStatus=received&Body=stop", NULL, 200},
 	    {"/auto", "&SmsStatus=received&Body=join&OptOutType=STOP", NULL, 200},
 	    {"/inbound", "&SmsStatus=received&Body=stop&OptOutType=HELP", NULL, 200},
-	    /* nobody sent us these */
+	    /* no person sent these */
 	    {"/auto", "&MessageStatus=sent&Body=join", NULL, 204},
 	    {"/inbound", "&MessageStatus=sent&Body=join", NULL, 200},
 	    {"/status", "&SmsStatus=received&Body=join", NULL, 204},
@@ -520,7 +520,7 @@ a_routes_account_speaks_for_requests_that_name_none(void **state)
 	assert_int_equal(ask(&asked).status, 0);
 }
 
-/* --- where no public URL is configured --- */
+/* --- without a public URL --- */
 
 static unsigned
 ask_open(struct handler *asked_handler, const char *base, bool trusted, const char *proto,
@@ -555,7 +555,7 @@ nobody_else_is_believed(void **state)
 	    ask_open(open_handler, "https://a.example.com", false, "https", NULL), 403);
 	assert_int_equal(
 	    ask_open(open_handler, "http://b.example.com", false, NULL, "b.example.com"), 403);
-	/* what is told is passed over, and what came counts */
+	/* forwarded headers are ignored; the request as received counts */
 	assert_int_equal(
 	    ask_open(open_handler, "http://a.example.com", false, "https", "b.example.com"), 0);
 	/* of a list the first, which the proxy saw that the client reached */

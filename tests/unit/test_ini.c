@@ -63,7 +63,7 @@ assert_reads(struct slice text, const char *expected)
 	buffer_done(&keys.text);
 }
 
-/* end: what the failure says behind "PATH:". */
+/* end: the failure's text after "PATH:". */
 static void
 assert_refuses(struct slice text, enum result expected, const char *end)
 {

@@ -222,7 +222,7 @@ reading_is_bounded_and_can_be_stopped(void **state)
 	assert_int_equal(journal_reader_read(reader, 0, 10, note_entry, &seen), RESULT_LIMIT);
 	assert_int_equal(seen.count, 3);
 	seen = (struct seen){0};
-	assert_ok(journal_reader_read(reader, 0, 10, note_entry, &seen)); /* and starts anew */
+	assert_ok(journal_reader_read(reader, 0, 10, note_entry, &seen)); /* and restarts */
 	assert_int_equal(seen.count, 10);
 	journal_reader_close(reader);
 	journal_close(journal);
@@ -308,7 +308,7 @@ a_checkpoint_empties_the_log_and_loses_nothing(void **state)
 	journal_close(journal);
 }
 
-/* --- files that are none of ours --- */
+/* --- files of other programs --- */
 
 static void
 run_sql(const char *path, const char *sql)

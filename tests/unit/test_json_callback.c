@@ -1,11 +1,10 @@
-/* json_callback: what JSON bodies say, that nothing they say is lost, and that odd ones do no harm.
- */
+/* json_callback: the meaning of JSON bodies; no value is lost, and malformed bodies do no harm. */
 #include "testing.h"
 
 #include "dlrd/twilio/json_callback.h"
 
-/* Memory runs out after so many allocations where a test says so (the program is linked with
- * --wrap); -1 for never. */
+/* Allocations until memory runs out, set by tests (the program is linked with --wrap); -1: never.
+ */
 static int allocations_left = -1;
 void *__real_malloc(size_t size);
 void *__wrap_malloc(size_t size);
@@ -45,7 +44,7 @@ __wrap_realloc(void *memory, size_t size)
 	"\"link\":\"https://x/y\",\"click_time\":\"2026-11-20T10:00:00Z\","                   \
 	"\"messaging_service_sid\":\"MG1\",\"account_sid\":\"AC1\",\"user_agent\":\"UA\"}"
 
-/* What was told, as lines of text: a callback's slices are good during the call only. */
+/* The reported callbacks, as lines of text: their slices are valid during the call only. */
 struct told {
 	struct buffer text;
 	size_t count;
@@ -286,7 +285,7 @@ a_reassigned_number_names_both_sides_and_what_twilio_did(void **state)
 	assert_int_equal(
 	    kind_of(SLICE(EVENT("messaging.reassigned-number.detected", "{" REASSIGNED_NUMBER "}")),
 		ROUTE_AUTO),
-	    CALLBACK_UNRECOGNISED); /* of nobody */
+	    CALLBACK_UNRECOGNISED); /* without a person */
 }
 
 static void
@@ -506,7 +505,7 @@ what_is_no_json_is_one_unrecognised_callback(void **state)
 	assert_told("{}", ROUTE_AUTO, "UNRECOGNISED raw={} \n");
 	assert_told("null", ROUTE_AUTO, "UNRECOGNISED raw=null \n");
 	assert_told("{\"a\\u0000\":1}", ROUTE_AUTO, "UNRECOGNISED raw={\"a\\u0000\":1} \n");
-	/* of a key that stands there twice the last counts, as in every parser Twilio may use */
+	/* if a key is repeated, the last one counts, as in every parser that Twilio may use */
 	assert_told("{\"event_type\":\"click\",\"sms_sid\":\"" SM1 "\",\"sms_sid\":\"" SM2 "\"}",
 	    ROUTE_AUTO, "CLICK message=" SM2 " status=click \n");
 }
@@ -616,7 +615,7 @@ depth_and_size_do_no_harm(void **state)
 	buffer_done(&body);
 }
 
-/* Told where memory runs out: extra must be whole, or the callback not told. */
+/* When memory runs out, extra must be complete, or the callback not reported. */
 static enum result
 note_whole(void *context, const struct callback *callback, struct slice extra, struct slice raw)
 {

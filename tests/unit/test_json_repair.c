@@ -407,8 +407,8 @@ damage_costs_time_in_proportion_to_its_size(void **state)
 	}
 }
 
-/* Whatever the bytes: elements in their order, each readable one JSON, and nothing but separators
- * between them. */
+/* For any bytes: elements in their order, each readable one valid JSON, and only separators between
+ * them. */
 static void
 any_bytes_are_covered_by_elements(void **state)
 {

@@ -1,4 +1,4 @@
-/* projector: what is in the journal comes into the store, each entry once. */
+/* projector: each entry of the journal is written to the store once. */
 #include "campaigns.h"
 #include "testing.h"
 

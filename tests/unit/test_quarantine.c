@@ -1,4 +1,4 @@
-/* quarantine: what may be genuine waits, nothing it holds grows, and a flood pushes out itself. */
+/* quarantine: requests that may be genuine wait, all bounds hold, and a flood displaces itself. */
 #include "testing.h"
 
 #include "dlrd/journal/quarantine.h"
@@ -19,7 +19,7 @@
 static char *directory;
 static struct failure failure;
 
-/* --- a disk that fails when it is told to --- */
+/* --- a disk that fails on demand --- */
 
 static struct {
 	sqlite3_vfs layer;
@@ -501,7 +501,7 @@ lists_go_either_way_and_page_by_page(void **state)
 	assert_int_equal(quarantine_each(quarantine, &page, note, &seen), RESULT_LIMIT);
 	assert_int_equal(seen.count, 3);
 	seen = (struct seen){0};
-	assert_ok(quarantine_each(quarantine, &page, note, &seen)); /* and starts anew */
+	assert_ok(quarantine_each(quarantine, &page, note, &seen)); /* and restarts */
 	assert_int_equal(seen.count, 10);
 	quarantine_close(quarantine);
 }
@@ -539,7 +539,7 @@ a_restart_keeps_what_was_written(void **state)
 	keep_many(quarantine, 1, 10, NULL);
 	keep_many(quarantine, 11, 5, prove);
 	struct quarantine_size before = quarantine_size(quarantine);
-	offer(quarantine, numbered(99)); /* lost with the process: nobody kept it */
+	offer(quarantine, numbered(99)); /* never written, so lost with the process */
 	quarantine_close(quarantine);
 	quarantine = open_for(0);
 	struct quarantine_size after = quarantine_size(quarantine);
@@ -670,7 +670,7 @@ a_flood_pushes_out_its_own_kind(void **state)
 	quarantine_close(quarantine);
 }
 
-/* A rotated token: nothing tells the genuine ones from a flood but when they came. */
+/* A rotated token: only the arrival times distinguish genuine requests from a flood. */
 static void
 a_flood_leaves_the_hours_before_it(void **state)
 {
@@ -705,7 +705,7 @@ in_a_flooded_hour_early_and_late_ones_have_the_same_chance(void **state)
 	quarantine_close(quarantine);
 }
 
-/* Else a stranger could better the odds of his own by sending them again and again. */
+/* Otherwise an untrusted client could improve its odds by repeating its requests. */
 static void
 sending_the_same_again_draws_no_new_lot(void **state)
 {
@@ -851,7 +851,7 @@ a_wall_clock_that_jumps_ahead_expires_nothing_at_once(void **state)
 	assert_int_equal(trim(quarantine, NOW + 365 * CLOCK_DAY_US).expired, 0);
 	assert_int_equal(trim(quarantine, INT64_MAX).expired, 0);
 	assert_int_equal(read_all().count, 1);
-	assert_int_equal(trim(quarantine, NOW).expired, 0);     /* mended: counts nothing */
+	assert_int_equal(trim(quarantine, NOW).expired, 0);     /* corrected: adds no age */
 	assert_int_equal(trim(quarantine, NOW + 1).expired, 1); /* 2 hours and 1 were counted */
 	quarantine_close(quarantine);
 }
@@ -994,7 +994,7 @@ the_rate_of_strangers_is_bounded_and_no_other(void **state)
 	quarantine_close(quarantine);
 }
 
-/* A stranger who has one genuine request alters what the diagnosis looks past. */
+/* An untrusted client that has one genuine request alters the parts that the diagnosis ignores. */
 static void
 one_signature_proves_a_few_entries_and_no_more(void **state)
 {
@@ -1323,8 +1323,8 @@ commits_are_not_synced(void **state)
 	quarantine_close(quarantine);
 }
 
-/* Until the log is as long as the file may be; the handle is opened anew, and closing it is no
- * checkpoint. */
+/* Writes until the log is as large as the file may be. The handle is reopened, and closing it makes
+ * no checkpoint. */
 static void
 a_failed_checkpoint_is_never_tried_again(void **state)
 {
@@ -1397,7 +1397,7 @@ a_reader_that_never_ends_does_not_grow_the_log_for_ever(void **state)
 	quarantine_close(quarantine);
 }
 
-/* --- files that are none of ours, or damaged --- */
+/* --- files of other programs, and damaged ones --- */
 
 static void
 assert_refused(const char *path, enum result expected)
@@ -1469,7 +1469,7 @@ a_damaged_page_is_an_error_and_not_the_end(void **state)
 	memset(junk, 0xa5, sizeof junk);
 	uint64_t pages = file_bytes(QUARANTINE_FILE) / sizeof junk;
 	assert_true(pages > 12);
-	for (uint64_t page = 10; page < pages; page++) { /* what stands before are the roots */
+	for (uint64_t page = 10; page < pages; page++) { /* the roots are before these */
 		assert_int_equal(fseek(file, (long)(page * sizeof junk), SEEK_SET), 0);
 		assert_int_equal(fwrite(junk, sizeof junk, 1, file), 1);
 	}

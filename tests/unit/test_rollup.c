@@ -1,4 +1,4 @@
-/* rollup: what a message adds to the figures, whatever the order of its receipts. */
+/* rollup: a message's contribution to the figures, for any order of its receipts. */
 #include "receipts.h"
 
 #define HOUR0 INT64_C(480000)

@@ -188,7 +188,7 @@ a_zone_without_whole_hours_is_told_not_to_be_exact(void **state)
 	assert_exact("spring", "tz=Australia/Lord_Howe&from=2026-06-01&to=2026-06-02", false);
 }
 
-/* The hour that the clocks show twice is two hours, and the one they skip is none. */
+/* The hour that the clocks repeat counts as two hours, and the skipped one is absent. */
 static void
 each_hour_of_a_changed_clock_is_a_point(void **state)
 {

@@ -1,4 +1,4 @@
-/* settings: mistakes are told with their place, all at once; secrets are not told at all. */
+/* settings: errors are reported with their place, all at once; secrets are never shown. */
 #define _DEFAULT_SOURCE
 #include "testing.h"
 
@@ -339,7 +339,7 @@ tokens_may_stand_in_files(void **state)
 	assert_true(verifier_has_token(settings->verifier, 0, TOKEN_CURRENT));
 	settings_free(settings);
 	unsetenv("CREDENTIALS_DIRECTORY");
-	/* without systemd's credentials, beside the configuration */
+	/* without systemd's credentials, next to the configuration */
 	settings = load("[account " SID "]\nauth_token_file = token\n");
 	assert_true(verifier_has_token(settings->verifier, 0, TOKEN_CURRENT));
 	settings_free(settings);
@@ -354,7 +354,7 @@ tokens_may_stand_in_files(void **state)
 	assert_problem(text, "must hold the token alone, on one line");
 }
 
-/* Whoever only asks the store need not be allowed to read the tokens. */
+/* A command that only reads the store needs no permission to read the tokens. */
 static void
 a_question_does_not_need_the_tokens(void **state)
 {

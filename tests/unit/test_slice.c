@@ -1,4 +1,4 @@
-/* slice: text as pointer and length, with absent and empty told apart. */
+/* slice: text as pointer and length; absent and empty are different. */
 #include "testing.h"
 
 static void

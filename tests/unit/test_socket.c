@@ -95,7 +95,7 @@ a_dead_unix_socket_is_replaced_and_a_living_one_is_not(void **state)
 	struct slice address = buffer_slice(&text);
 	assert_ok(socket_listen(address, &dead, NULL));
 	assert_int_equal(stat(path_in(directory, "x.sock"), &status), 0);
-	assert_int_equal(status.st_mode & 0777, 0660); /* owner and group, nobody else */
+	assert_int_equal(status.st_mode & 0777, 0660); /* owner and group, no others */
 	close(dead);                                   /* the file stays, as after a kill */
 	assert_ok(socket_listen(address, &living, &failure));
 	assert_int_equal(socket_listen(address, &third, &failure), RESULT_BUSY);
@@ -140,7 +140,7 @@ a_peer_matches_itself_or_its_network_only(void **state)
 	assert_false(matches("2001:db8::/33", "2001:db8:8000::1"));
 	assert_true(matches("::1", "::1"));
 	assert_false(matches("::1", "127.0.0.1"));
-	/* a socket for both families tells IPv4 in this way */
+	/* a socket for both families reports IPv4 in this form */
 	assert_true(matches("10.0.0.0/8", "::ffff:10.1.1.1"));
 	assert_false(matches("10.0.0.0/8", "::ffff:11.1.1.1"));
 }

@@ -1,4 +1,4 @@
-/* status and event type: names, ranks, and what each status is told as. */
+/* status and event type: names, ranks, and the event of each status. */
 #include "testing.h"
 
 #include "dlrd/model/event.h"

@@ -1,4 +1,4 @@
-/* store: each receipt counts once, in any order, and the audit finds whatever does not add up. */
+/* store: each receipt counts once, in any order, and the audit finds all wrong figures. */
 #include "stores.h"
 
 /* --- adding --- */
@@ -195,7 +195,7 @@ a_checkpoint_reports_the_cursor_that_is_synced(void **state)
 	assert_true(store_wal_bytes(store) > 0);
 	assert_ok(store_checkpoint(store, &synced));
 	assert_int_equal(synced, 1);
-	/* A reader that stands on an older moment keeps pages back: nothing new is known. */
+	/* A reader of an older snapshot blocks the copying of pages: `synced` does not advance. */
 	sqlite3 *db;
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
 	assert_int_equal(
@@ -400,7 +400,7 @@ make_history(struct history *history)
 		history->events[history->count++] = history->events[random_below((unsigned)count)];
 }
 
-/* The history in the order in which it stands, in transactions of any size, some rolled back. */
+/* Stores the history in its order, in transactions of any size, some rolled back. */
 static void
 store_history(const struct history *history, enum conflict_policy policy)
 {
@@ -855,7 +855,7 @@ the_catalogue_is_read_in_pages(void **state)
 	store_close(store);
 }
 
-/* --- files that are none of ours --- */
+/* --- files of other programs --- */
 
 static void
 assert_refused(enum result expected)

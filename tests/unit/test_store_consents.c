@@ -1,4 +1,5 @@
-/* store, consents: who must not be texted, by whom, since when, and how that is known. */
+/* store, consents: which person must not be texted from which scope, since when, and the evidence.
+ */
 #include "stores.h"
 
 static struct optout_filter any = {.limit = 0};
@@ -117,7 +118,7 @@ a_message_refused_for_an_opt_out_is_evidence(void **state)
 	assert_true(commit_one(store, refused).consent_changed);
 	close_store(store);
 	assert_optouts(any, "+9 at +1: out (error-21610)\n");
-	assert_figures("c", "1 0 0 1 0 0 0 0 0 0 0 0"); /* nobody replied */
+	assert_figures("c", "1 0 0 1 0 0 0 0 0 0 0 0"); /* no replies */
 }
 
 static void
@@ -187,7 +188,7 @@ a_duplicate_may_bring_the_consent_later(void **state)
 	    number_in_file("SELECT count(*) FROM event WHERE near_miss IS NOT NULL"), 0);
 }
 
-/* Of a receipt that is told twice each telling's scope is out, whichever comes first. */
+/* If a receipt arrives twice with different scopes, both are opted out, in any order. */
 static void
 a_duplicate_may_bring_the_service_later(void **state)
 {
@@ -221,7 +222,7 @@ a_duplicate_may_bring_the_person_later(void **state)
 	assert_optouts(any, "+9 at +1: out (error-21610)\n");
 }
 
-/* One telling names the person, the other the service. */
+/* One duplicate names the person, the other the service. */
 static void
 two_tellings_may_be_evidence_only_together(void **state)
 {
@@ -247,7 +248,7 @@ two_tellings_may_be_evidence_only_together(void **state)
 	}
 }
 
-/* Twilio's word came without the person, whom a telling without that word names. */
+/* The duplicate with Twilio's OptOutType lacks the person, and the other one names the person. */
 static void
 a_person_that_is_named_later_is_evidence_with_what_is_stored(void **state)
 {

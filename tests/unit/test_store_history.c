@@ -25,7 +25,7 @@ new_sid(struct history *history, const char *prefix)
 	return slice_of(sid);
 }
 
-/* An event as one source or both tell it, and neither of them must say everything. */
+/* Adds an event from one source or both; neither needs to have all facts. */
 static void
 tell(struct history *history, struct event event)
 {
@@ -33,7 +33,7 @@ tell(struct history *history, struct event event)
 	unsigned sources = 1 + random_below(3);
 	if (random_below(4) == 0)
 		stream.service = SLICE_NONE;
-	if (random_below(4) == 0) { /* the callback's URL was told */
+	if (random_below(4) == 0) { /* the event has the callback's URL */
 		stream.workspace = event.workspace;
 		stream.campaign = event.campaign;
 	}
@@ -98,7 +98,7 @@ add_reply(struct history *history, const char *person, const char *campaign, str
 	tell(history, reply);
 }
 
-/* Times of one receipt are the same in all tellings: which of two came first is told by arrival. */
+/* All duplicates of a receipt have the same time, since results may depend on the first arrival. */
 static void
 make_history(struct history *history)
 {
@@ -109,7 +109,7 @@ make_history(struct history *history)
 		enum consent consent = (enum consent)random_below(3);
 		snprintf(person, sizeof history->people[0], "%s+1500555%04zu",
 		    random_below(10) == 0 ? "rcs:" : "", i);
-		struct slice original = SLICE("SM0"); /* nobody's */
+		struct slice original = SLICE("SM0"); /* of no person */
 		for (unsigned k = random_below(4); k > 0; k--) {
 			int64_t time_us = T0 + (int64_t)random_below(12) * CLOCK_DAY_US +
 					  random_below(2000000000);
@@ -123,8 +123,8 @@ make_history(struct history *history)
 			    T0 + (int64_t)random_below(20) * CLOCK_DAY_US / 2 +
 				random_below(2000000000));
 	}
-	/* Two different receipts at two times are one in any order only where one of them is not
-	 * counted: the times of equal ones are made equal. */
+	/* Two different receipts at two times may merge differently in different orders if both
+	 * count, so equal ones get equal times. */
 	for (size_t i = 0; i < history->count; i++)
 		for (size_t k = 0; k < i; k++)
 			if (slice_equal(history->events[i].message, history->events[k].message) &&

@@ -1,5 +1,4 @@
-/* store, rebuild: whatever was derived can be derived again, and an older store becomes this one.
- */
+/* store, rebuild: all derived data can be rebuilt, and older stores are migrated. */
 #include "schema_v1.h"
 #include "stores.h"
 
@@ -245,7 +244,7 @@ a_store_of_version_1_becomes_this_one(void **state)
 	assert_replies("RE1 latest SM1 1 c\nRE2 latest SM1 1 c\nRE3 original SM2 1 c\n");
 	assert_optouts((struct optout_filter){.limit = 0},
 	    "+15005550008 at MG1: out (error-21610)\n+15005550009 at +1: in (keyword)\n");
-	/* a receipt without tags stands under its message's */
+	/* a receipt without tags has those of its message */
 	assert_int_equal(number_in_file("SELECT count(*) FROM events WHERE campaign = 'c'"), 6);
 	assert_int_equal(number_in_file("SELECT count(*) FROM pragma_integrity_check"
 					" WHERE integrity_check <> 'ok'"),

@@ -1,4 +1,4 @@
-/* store, replies: each answers the message it most likely answers, whatever becomes known when. */
+/* store, replies: each reply belongs to the most likely message, for any order of arrival. */
 #include "stores.h"
 
 #define HOUR CLOCK_HOUR_US
@@ -106,7 +106,8 @@ a_reply_is_no_original_of_another(void **state)
 	assert_replies("RE1 none  0 \nRE2 none  0 \n");
 }
 
-/* A receipt that tells when the message had left, as Event Streams does: at T0 - 10 days. */
+/* Returns a receipt with the time at which the message was sent, as in Event Streams: T0 - 10 days.
+ */
 static struct event
 left_early(struct event event)
 {
@@ -139,7 +140,7 @@ a_message_whose_receipts_are_slower_than_the_person_is_answered(void **state)
 	assert_replies("RE1 none  0 \n");
 	commit_one(store, left_early(receipt_to("SM2", "second", "+9", STATUS_SENT, T0 + 2)));
 	assert_replies("RE1 late SM2 1 second\n");
-	/* one that arrived sooner, in whichever transaction it is told of */
+	/* one that arrived earlier, in a later transaction */
 	commit_one(store, left_early(receipt_to("SM1", "first", "+9", STATUS_SENT, T0 + 1)));
 	assert_replies("RE1 late SM1 2 first\n");
 	commit_one(store, receipt_to("SM0", "before", "+9", STATUS_SENT, T0 - HOUR));
@@ -364,7 +365,7 @@ a_message_cannot_be_answered_before_it_was_sent(void **state)
 	}
 }
 
-/* A time that only the second telling has, or only the first. */
+/* Only one of two duplicates has the time. */
 static void
 either_telling_may_show_when_a_message_had_left(void **state)
 {

@@ -105,7 +105,7 @@ a_message_of_many_clicks_is_counted_right(void **state)
 
 /* --- twins --- */
 
-/* What both sources tell: with the campaign's tags, the service and the date only in one. */
+/* Makes events from both sources; the campaign's tags, the service and the date are only in one. */
 static size_t
 make_twins(struct event *events)
 {
@@ -165,7 +165,7 @@ twins_give_the_same_in_either_order(void **state)
 		assert_true(
 		    slice_equal(buffer_slice(&pictures[order]), buffer_slice(&pictures[0])));
 		assert_figures("c", "1 1 0 1 0 0 0 0 0 0 0 0");
-		/* the reply stands where it belongs, the twins are no events of their own */
+		/* the reply is in its campaign, and twins are not separate events */
 		assert_figures("d", "1 1 1 0 0 0 0 1 1 1 1 0");
 		assert_int_equal(number_in_file("SELECT count(*) FROM event"), count / 2);
 		assert_int_equal(number_in_file("SELECT sum(duplicates) FROM campaign"), count / 2);
@@ -181,7 +181,7 @@ twins_give_the_same_in_either_order(void **state)
 		buffer_done(&pictures[order]);
 }
 
-/* One redelivered, and a callback with another date, are told apart in any order. */
+/* A redelivery and a callback with another date are distinguished in any order. */
 static void
 a_twin_stands_for_one_callback_only(void **state)
 {
@@ -256,7 +256,7 @@ a_campaign_that_only_a_duplicate_names_begins_with_its_first_event(void **state)
 	    1);
 }
 
-/* Duplicates that know more give events providers that stand in no other order of the receipts. */
+/* Duplicates with more facts give events providers that other orders of the receipts do not. */
 static void
 the_audit_needs_no_provider_that_is_not_stored(void **state)
 {

@@ -211,7 +211,7 @@ the_text_of_a_template_can_be_printed(void **state)
 	assert_null(template.text);
 }
 
-/* expected: the texts of all pieces with | between; NULL where the result is another. */
+/* expected: the texts of all pieces, separated by |; NULL if the result is not RESULT_OK. */
 static void
 assert_divided(const char *text, const char *value, enum result wanted, const char *expected)
 {

@@ -1,4 +1,4 @@
-/* twiml: whatever the text holds, the answer is well-formed XML that says it. */
+/* twiml: for any text, the answer is well-formed XML with that text. */
 #include "testing.h"
 
 #include "dlrd/twilio/twiml.h"

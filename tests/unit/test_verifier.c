@@ -10,7 +10,7 @@
 #define EMPTY_OBJECT_HASH "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
 #define EMPTY_HASH "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
-/* Memory runs out where a test says so (the program is linked with --wrap). */
+/* Tests decide when memory runs out (the program is linked with --wrap). */
 static bool memory_is_out;
 void *__real_malloc(size_t size);
 void *__wrap_malloc(size_t size);
@@ -64,7 +64,7 @@ add_url(struct verifier *verifier, const char *text)
 	assert_null(base.spelling[0]); /* its text has moved */
 }
 
-/* One account, one URL: what most tests need. NULL for none. */
+/* Makes a verifier with one account and one URL, as most tests need. NULL for none. */
 static struct verifier *
 make_verifier(const char *url, const char *token)
 {

@@ -1,5 +1,5 @@
-/* wipe: what is to be gone is gone. What is left on stacks is looked for in a running daemon, by
- * tests/integration/test_secrets.py. */
+/* wipe: wiped memory is clear. tests/integration/test_secrets.py searches the stacks of a running
+ * daemon. */
 #include "testing.h"
 
 #include "dlrd/base/wipe.h"

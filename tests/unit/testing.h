@@ -1,5 +1,5 @@
-/* testing: what the unit tests share: cmocka with the headers it wants, slices in assertions, a
- * private directory for files, and random numbers that are the same in each run. */
+/* testing: common code of the unit tests: cmocka with its headers, assertions for slices, a private
+ * directory for files, and random numbers that are the same in each run. */
 #ifndef DLRD_TESTS_TESTING_H
 #define DLRD_TESTS_TESTING_H
 
