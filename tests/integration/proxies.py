@@ -285,7 +285,7 @@ class Caddy(Proxy):
 class Apache(Proxy):
     name, file, program = "apache", "apache.conf", "apache2"
 
-    # What Debian's apache2.conf and its enabled modules bring.
+    # The settings of Debian's apache2.conf and its enabled modules.
     MAIN = """\
 ServerRoot {home}
 PidFile {home}/pid
