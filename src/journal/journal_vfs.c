@@ -8,16 +8,16 @@
 #include <string.h>
 
 /* The layer is the default one with some methods replaced. SQLite's unix layer has a table of
- * methods for each kind of file (the database, its log); each gets a copy. A kind beyond TABLES_MAX
- * stays as it is. Files are opened, written and synced by the one thread that owns the journal. */
+ * methods for each kind of file (the database, its log); each gets a copy. Tables beyond TABLES_MAX
+ * are not replaced. One thread, the journal's owner, opens, writes and syncs the files. */
 #define TABLES_MAX 4
 
-/* Bytes; a longer transaction is written in parts. SQLite's unix layer takes the length of a write
- * modulo 128 KiB. */
+/* Bytes; a longer transaction is written in parts. SQLite's unix layer reduces the length of a
+ * write modulo 128 KiB. */
 #define PENDING_MAX (128 * 1024 - 1)
 
-/* Bytes that SQLite has written and the system has not, in the file's memory after what the
- * original layer needs. */
+/* Bytes that SQLite has written and the system has not. They are in the memory of the sqlite3_file,
+ * after the part of the original layer. */
 struct pending {
 	char *bytes; /* PENDING_MAX of them; NULL for a file that is not the journal or its log */
 	size_t len;
@@ -51,13 +51,14 @@ write_now(sqlite3_file *file, const void *bytes, int len, sqlite3_int64 offset)
 	if (code == SQLITE_OK)
 		return code;
 
-	/* The unix layer returns right after the system call. It knows ENOSPC as SQLITE_FULL. */
+	/* The unix layer returns right after the system call, so errno is still valid. It reports
+	 * ENOSPC as SQLITE_FULL. */
 	failed_errno = code == SQLITE_FULL ? ENOSPC : errno;
 	return failed_errno == EDQUOT || failed_errno == EFBIG ? SQLITE_FULL : code;
 }
 
-/* Bytes whose write fails are dropped: their transaction fails, and the next one begins where they
- * began. */
+/* Bytes whose write fails are dropped: their transaction fails, and the next one starts at the same
+ * offset. */
 static int
 write_pending(sqlite3_file *file)
 {
@@ -159,7 +160,7 @@ replaced(const sqlite3_io_methods *methods)
 	return &tables[i];
 }
 
-/* Without memory for pending bytes, the file is written as the original layer does. */
+/* Without memory for pending bytes, writes go directly to the original layer. */
 static int
 open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *out_flags)
 {

@@ -1,4 +1,4 @@
-/* journal_vfs: what SQLite was told is written is in the file when a commit returns. */
+/* journal_vfs: all bytes that SQLite has written are in the file when a commit returns. */
 #include "testing.h"
 
 #include "../../src/journal/journal_vfs.h"
