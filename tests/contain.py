@@ -137,7 +137,7 @@ def guard(command):
     if told:
         return 128 + told[0]
     for what in left:
-        print(f"contain: left behind by {command[0]}, and killed: {what}", file=sys.stderr)
+        print(f"contain: still running after {command[0]}, and killed: {what}", file=sys.stderr)
     return 128 - status if status < 0 else status or int(bool(left))
 
 

@@ -5,7 +5,7 @@
 
 #include <sys/stat.h>
 
-/* Each problem is a line of its own that names the file. */
+/* Each problem is a separate line that names the file. */
 static void
 check_problems(struct slice problems, const char *path)
 {

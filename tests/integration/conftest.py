@@ -1,4 +1,4 @@
-"""Fixtures: daemons that are started, and looked at once more when they stop."""
+"""Fixtures: daemons that are started, and checked again when they stop."""
 
 import os
 import pathlib
@@ -58,7 +58,7 @@ def make_daemon():
     for daemon in made:
         try:
             daemon.finish()
-        except Exception as error:  # the others are finished all the same
+        except Exception as error:  # the others are still finished
             problems.append(f"{type(error).__name__}: {error}")
     assert not problems, "\n".join(problems)
 

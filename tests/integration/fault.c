@@ -1,11 +1,11 @@
 /* fault: makes syncs of one file fail, or slow.
  *
- * Loaded with LD_PRELOAD. FAULT_CONTROL names a file that the test writes and this library maps;
- * FAULT_NAME is how the paths of the files concerned end. While `failing` is not 0 a sync of such a
- * file is not done and gives EIO: every one if it is negative, else so many of them, from the one
- * after the next `spare` on. `seen` counts all syncs of such files, `failed` those that failed.
- * Each of them takes `delay_ms` longer. While `write_errno` is not 0, each write to such a file
- * fails with it, after `write_spare` more that succeed. */
+ * Loaded with LD_PRELOAD. FAULT_CONTROL names a file that the test writes and this library maps.
+ * FAULT_NAME is the end of the paths of the affected files. If `failing` is not 0, syncs of these
+ * files are skipped and fail with EIO: all of them if it is negative, else so many, after the next
+ * `spare` ones. `seen` counts all syncs of such files, `failed` the failed ones. Each sync takes
+ * `delay_ms` longer. If `write_errno` is not 0, writes to these files fail with it, after
+ * `write_spare` more successful ones. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>

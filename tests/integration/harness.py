@@ -121,7 +121,7 @@ class Response:
 
     def header(self, name):
         values = self.all(name)
-        assert len(values) <= 1, f"{name} stands {len(values)} times"
+        assert len(values) <= 1, f"{name} occurs {len(values)} times"
         return values[0] if values else None
 
     def json(self):
@@ -475,7 +475,7 @@ class Daemon:
         return int(found[0]) if found else self.process.pid  # some wrappers become the program
 
     def kill(self):
-        """As a power cut is to the process: SIGKILL, no word said."""
+        """Ends the process as a power cut does: SIGKILL."""
         self.ended_by_test = True
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(30)
@@ -524,7 +524,7 @@ class Daemon:
         for secret in self.secrets:
             assert secret not in text, f"the log holds a token: {text[-2000:]}"
         found = NUMBER_IN_LOG.search(text)
-        assert not found, f"the log holds what looks like a phone number: {found.group(0)}"
+        assert not found, f"the log has a text like a phone number: {found.group(0)}"
 
     def log(self):
         """The log so far. A separate thread of the daemon writes it, so the latest lines may be late: this waits

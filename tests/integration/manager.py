@@ -183,8 +183,8 @@ class Service(harness.Daemon):
 
     @contextlib.contextmanager
     def reloads(self, times_a_second, sections):
-        """Reloads in a thread of their own. sections is given the number of the reload, and gives
-        the configuration that it brings. Gives a list of their times."""
+        """Reloads in a separate thread. sections is called with the number of the reload, and returns
+        the new configuration. Returns a list of their times."""
         done, times, problems = threading.Event(), [], []
 
         def go_on():

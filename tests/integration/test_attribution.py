@@ -166,7 +166,7 @@ def test_variants_keep_their_replies(one):
         (SENDER.encode(), 3)]
 
 
-# --- what Twilio or the URL says ---
+# --- the campaign from Twilio or from the URL ---
 
 
 def test_the_message_that_twilio_names_is_answered_though_another_is_later(one):

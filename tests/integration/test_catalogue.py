@@ -26,7 +26,7 @@ class Catalogue:
                                              "error_codes_site": str(self.site)}})
 
     def hang_up(self):
-        """SIGHUP; gives what the log says of it."""
+        """SIGHUP; returns the log lines about it."""
         before = len(self.daemon.log())
         os.kill(self.daemon.pid, signal.SIGHUP)
         until(lambda: "reload: " in self.daemon.log()[before:] and

@@ -673,7 +673,7 @@ def test_a_write_that_fails_in_a_checkpoint_ends_no_later_one(make_daemon, shim,
 
 
 def test_a_damaged_page_among_old_entries_disturbs_nothing(make_daemon):
-    """Trimming comes upon it again and again. Callbacks, readiness and checkpoints know nothing of it."""
+    """Trimming fails repeatedly. Callbacks, readiness and checkpoints are not affected."""
     daemon = make_daemon()
     large = "x" * 4000
     for _ in range(200):

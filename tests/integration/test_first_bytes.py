@@ -82,7 +82,7 @@ def test_a_connection_that_does_not_speak_http_is_logged_with_its_remedy_and_cou
 
 
 def test_a_mistake_is_logged_while_the_client_still_waits(daemon):
-    """No answer ever comes to a TLS handshake, so the connection is ended at once as well."""
+    """dlrd never answers a TLS handshake, so it closes the connection at once, too."""
     with daemon.connect(5) as connection:
         connection.send(HELLO)
         assert connection.at_end()

@@ -15,7 +15,7 @@ PAGE = 8192  # of journal.db
 
 @pytest.fixture
 def busy(make_daemon):
-    """Trims at once, so that an older store finds a journal that no longer has what it lacks."""
+    """Trims at once, so that the journal lacks entries that a restored older store needs."""
     return make_daemon({"store": {"journal_keep": "1s"}})
 
 
@@ -145,7 +145,7 @@ def test_a_damaged_log_is_a_gap(make_daemon, logs, offset):
     assert "missing" in daemon.log() and "journal.db-wal is damaged" in daemon.log()
     assert daemon.cli("audit", check=False).returncode == 1
     kept = (daemon.store / "journal.db-wal.damaged").read_bytes()
-    assert len(kept) == len(before), "the damaged log is kept to look into"
+    assert len(kept) == len(before), "the damaged log is kept for inspection"
     post(daemon, 3)
     assert daemon.campaign()["sent"] >= 3
     accept(daemon)

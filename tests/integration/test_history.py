@@ -50,7 +50,7 @@ class Campaign:
 
 
 class History:
-    """The requests in their order, and what they say in all."""
+    """The requests in their order, and their total results."""
 
     def __init__(self, seed, chains=False):
         self.rng = random.Random(seed)
@@ -167,8 +167,8 @@ class History:
                            number if changes_mind else None)
 
     def mixed(self, seed, keep_chains=False):
-        """In another order and with repetitions. A chain's requests keep theirs; any of them may
-        come again later."""
+        """In another order and with repetitions. Requests of a chain stay in order; each may be repeated
+        later."""
         rng = random.Random(f"mixed {seed}")
         mixed = list(self.requests)
         rng.shuffle(mixed)
@@ -280,7 +280,7 @@ def check_totals(history, found):
     assert totals["messages"] == len(history.outbound)
     assert {row[0] for row in found["messages"]} == history.outbound | history.replies
     facts = collections.Counter(row[:3] for row in found["events"] if row[0] != "Clicked")
-    assert max(facts.values()) == 1, "a fact that was told twice is one event"
+    assert max(facts.values()) == 1, "a fact that was sent twice is one event"
     rules = collections.Counter(row[5] for row in found["replies"])
     assert min(rules[rule] for rule in ("original", "tags", "near", "none")) > 0, rules
     assert min(len(found[key]) for key in found) > 0

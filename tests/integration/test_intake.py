@@ -29,7 +29,7 @@ def hasty():
 
 
 def converse(daemon, data, timeout=15):
-    """Sends data, and gives everything that comes back until the other side closes."""
+    """Sends data, and returns all that arrives until the other side closes."""
     with daemon.connect(timeout) as connection:
         received = b""
         try:
@@ -653,7 +653,7 @@ def test_a_stop_under_load_answers_and_keeps_what_is_in_flight(daemon, ledger, n
     assert load.refused == 0
     daemon.start()
     acknowledged, stored = check_ledger(daemon, ledger)
-    assert acknowledged == stored, "something was kept and not answered in a clean stop"
+    assert acknowledged == stored, "a callback was stored but not answered in a clean stop"
 
 
 def test_a_stop_with_idle_and_half_sent_connections_does_not_wait_for_them_for_ever(make_daemon):

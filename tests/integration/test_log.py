@@ -92,7 +92,7 @@ def test_dropped_lines_are_counted_and_reported(unread):
     until(lambda: reload() or unread.metric("dlrd_log_dropped_lines_total") > 0, 40, "dropped lines")
     text = unread.read_log(b"log lines were dropped")
     assert "standard error was not read" in text
-    assert text.count("reload: the configuration was read again") <= 256, "what the ring holds"
+    assert text.count("reload: the configuration was read again") <= 256, "the capacity of the ring"
 
 
 @pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGXFSZ,

@@ -158,8 +158,8 @@ def test_the_numbers_are_a_fold_over_the_receipts_in_any_order_and_number(make_d
 
 
 def test_answers_do_not_wait_for_meaning(daemon):
-    """While another program holds the store's write lock nothing can be projected; callbacks are
-    acknowledged all the same, and counted once the lock is gone."""
+    """While another program has the store's write lock, nothing can be projected. Callbacks are still
+    acknowledged, and counted after the lock is released."""
     import sqlite3
     daemon.keep(SAMPLE_TARGET, status_params(new_sid(), "delivered"))
     daemon.settle()

@@ -206,7 +206,7 @@ def test_every_target_reaches_dlrd_as_it_was_written(recording):
     assert not wrong
 
 
-# What becomes of a path with bytes that no URL may hold, let in as the file says.
+# The target that dlrd receives for a path with bytes that are not valid in a URL, added as the file describes.
 ODD_PATH = "/p/é|^"
 ODD_PATH_REACHES = {"nginx": "/p/Ã©|^", "haproxy": None, "caddy": "/p/%C3%A9%7C%5E",
                     "apache": "/p/Ã©|^"}

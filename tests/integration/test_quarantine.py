@@ -122,7 +122,7 @@ def test_a_mistake_is_named_and_costs_no_receipt(make_daemon, wrong, right, sign
     assert [row["id"] for row in rows] == sorted((row["id"] for row in rows), reverse=True)
 
     assert reverify(daemon) == {"state": "done", "tried": 3, "kept": 0, "refused": 3, "error": None}
-    assert entries(daemon) == rows, "what is not mended stays"
+    assert entries(daemon) == rows, "requests stay until the setting is fixed"
     nothing_is_counted(daemon)
 
     mend(daemon, right)
@@ -392,7 +392,7 @@ def test_they_are_dropped_one_by_one_and_all(make_daemon):
     assert response.status == 200 and response.json() == {"dropped": 1}
     for name in (ids[0], 0, "-1", "none"):
         assert daemon.api(f"/v1/quarantine/{name}/drop", method="POST").status == 404
-    assert len(entries(daemon)) == 3, "id 0 is none, and not all"
+    assert len(entries(daemon)) == 3, "id 0 is no entry, and not all of them"
     assert json.loads(daemon.cli("quarantine", "drop", "--all", "--json").stdout) == {"dropped": 3}
     assert entries(daemon) == []
     assert daemon.api("/v1/quarantine/all/drop", method="POST").json() == {"dropped": 0}

@@ -31,7 +31,7 @@ def write(daemon, changes):
 
 
 def hang_up(daemon, said="reload: the configuration "):
-    """SIGHUP, and what the log then says of it."""
+    """SIGHUP; returns the log lines about it."""
     before = len(daemon.log())
     os.kill(daemon.pid, signal.SIGHUP)
     until(lambda: said in daemon.log()[before:] and daemon.log().endswith("\n"), what=said)
@@ -76,7 +76,7 @@ def test_accounts_and_routes_come_and_go(make_daemon):
     reload(daemon, {f"account {OTHER}": {"auth_token": NEW_TOKEN},
                     "callback /other": {"campaign": "{c}"}})
     posts(daemon, 204, token=NEW_TOKEN, account=OTHER, target=target)
-    assert post(daemon, target=SAMPLE_TARGET) == 404, "the default routes stand for none"
+    assert post(daemon, target=SAMPLE_TARGET) == 404, "the default routes exist only without configured ones"
     daemon.settle()
     assert daemon.campaign("new")["messages"] >= 1
     reload(daemon, {})
@@ -156,7 +156,7 @@ def test_a_broken_file_changes_nothing_and_is_named_with_its_line(make_daemon, c
     assert where in said and f"{daemon.config}:" in said
     assert post(daemon) == 204
     answer = daemon.ask(signed_post(target_for(), reply_params(new_sid(), "join")))
-    assert b"Welcome" not in answer.body, "what was right in the file is not taken either"
+    assert b"Welcome" not in answer.body, "the valid settings in the file are not used either"
     reload(daemon, {})
 
 
@@ -332,7 +332,7 @@ def test_dlrd_reload_in_a_directory_with_a_long_name(make_daemon, tmp_path):
 
 
 class Half:
-    """A request whose head and half of its body have come in."""
+    """A request whose head and half of its body have arrived."""
 
     def __init__(self, daemon, sid, **more):
         data = signed_post(SAMPLE_TARGET, status_params(sid, "sent", Body="x" * 4000), **more)

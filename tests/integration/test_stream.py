@@ -197,7 +197,7 @@ def test_texts_with_line_breaks_stay_one_event(daemon):
 
 
 def test_a_filter_that_passes_little_finds_it_behind_many_others(daemon):
-    """More than is looked at in one go."""
+    """More than one read takes."""
     import sqlite3
     post(daemon, 1)
     assert daemon.terminate() == 0

@@ -145,8 +145,8 @@ def test_the_api_is_there_after_each_restart(service):
 
 def test_ready_is_told_when_there_is_nothing_left_to_recover(
         make_daemon, shim, tmp_path):  # noqa: F811
-    """Entries in the journal's log alone, which the store knows nothing of; and a disk that takes
-    two seconds for the first sync."""
+    """Entries that are only in the journal's log and not in the store, and a disk that needs two seconds for the
+    first sync."""
     fault = Fault(tmp_path / "control")
     service = make_daemon(kind=Service, env={
         "LD_PRELOAD": str(shim), "FAULT_CONTROL": str(tmp_path / "control"),
@@ -210,7 +210,7 @@ def test_the_watchdog_is_fed_while_nothing_happens(service):
 
 
 def test_the_watchdog_starves_while_the_journal_hangs(make_daemon, shim, tmp_path):  # noqa: F811
-    """A sync that comes back late, while the intake goes on answering."""
+    """A sync that ends late, while the intake continues to answer."""
     fault = Fault(tmp_path / "control")
     service = make_daemon(kind=Service, env={
         "LD_PRELOAD": str(shim), "FAULT_CONTROL": str(tmp_path / "control"),

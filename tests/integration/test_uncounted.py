@@ -257,7 +257,7 @@ def test_a_reader_that_keeps_the_log_is_reported_and_bounded(make_daemon):
     assert re.search(r"has kept its log from restarting for \d+ s; the log has \d+ MiB", daemon.log())
     size = log.stat().st_size
     post(daemon, 1000)
-    assert log.stat().st_size < size + (4 << 20), "what is more waits in the journal"
+    assert log.stat().st_size < size + (4 << 20), "further callbacks wait in the journal"
     reader.close()
     until(lambda: ready(daemon)[1]["not_counted_since"] is None, 20, "counting")
     daemon.audit()
@@ -409,7 +409,7 @@ def pages_of(path, table):
 
 @pytest.fixture
 def old_store(make_daemon):
-    """A daemon whose journal no longer holds what was counted first."""
+    """A daemon whose journal no longer has the entries that were counted first."""
     daemon = make_daemon({"store": {"journal_keep": "1s"}})
     post(daemon, 3000, "sent")
     daemon.settle()

@@ -1,5 +1,4 @@
-"""dlrd url: the URLs that it gives are those that Twilio may be given, and what is wrong with any
-other is named."""
+"""dlrd url: the printed URLs work with Twilio, and problems of other URLs are reported."""
 
 import csv
 import io

@@ -76,7 +76,7 @@ fold_all(const struct event *events, size_t count)
 	return message;
 }
 
-/* Whether both are the same but for which final status came first. */
+/* Returns whether both are equal except for the first final status. */
 static inline bool
 messages_agree(const struct message *a, const struct message *b)
 {

@@ -319,7 +319,7 @@ an_event_of_the_debugger_is_an_alert(void **state)
 	assert_slice(callback.message, NULL);
 	assert_int_equal(callback.error_code, -1);
 	assert_int_equal(kind_of(ALERT, ROUTE_AUTO), CALLBACK_ALERT);
-	/* the payload says more than any field of an event */
+	/* the payload has more than the fields of an event */
 	assert_extra(ALERT, "{\"PayloadType\":\"application/json\","
 			    "\"Payload\":\"{\\\"error_code\\\":\\\"11200\\\"}\"}");
 }

@@ -550,7 +550,7 @@ what_contradicts_its_route_is_unrecognised_and_kept_raw(void **state)
 	assert_slice(event.raw_body, body);
 	assert_slice(event.raw_query, SAMPLE_QUERY);
 	assert_slice(event.message, SID); /* shown, but nothing is folded from it */
-	assert_slice(event.from, NULL);   /* a person is no sender of ours */
+	assert_slice(event.from, NULL);   /* a person is not one of the senders */
 	assert_false(event.folds);
 }
 

@@ -368,7 +368,7 @@ assert_signatures(const char *expected)
 	journal_reader_close(reader);
 }
 
-/* Entries without a signature stay as they are; a reader may come before any writer. */
+/* Entries without a signature stay unchanged; a reader may open the file before any writer. */
 static void
 an_older_journal_is_read_and_brought_up(void **state)
 {

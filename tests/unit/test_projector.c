@@ -48,7 +48,7 @@ tear_down(void **state)
 	return 0;
 }
 
-/* One sent receipt of a message of its own for each entry. */
+/* For each entry, one `sent` receipt of a separate message. */
 static void
 append(size_t first, size_t count)
 {

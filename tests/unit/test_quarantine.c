@@ -588,7 +588,7 @@ bytes_are_bounded(void **state)
 		assert_true(file_bytes(QUARANTINE_FILE) <= 2000000);
 	}
 	assert_true(quarantine_size(quarantine).bytes >= 850000);
-	assert_int_equal(read_all().low, 50); /* who takes the room gives it */
+	assert_int_equal(read_all().low, 50); /* the flood displaces its own entries */
 	assert_adds_up(quarantine);
 	quarantine_close(quarantine);
 }

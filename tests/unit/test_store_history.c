@@ -1,6 +1,6 @@
-/* store, history: a mixed history gives the same store in any order, with any duplicates, in any
- * batches. Each person is in one campaign and says one thing of consent, so that nothing depends on
- * an order by definition. */
+/* store, history: a mixed history produces the same store in any order, with any duplicates, in any
+ * batches. Each person is in one campaign and sends either opt-outs or opt-ins, so that no result
+ * depends on an order by definition. */
 #include "stores.h"
 
 #define PEOPLE 120

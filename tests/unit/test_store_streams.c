@@ -232,7 +232,7 @@ note_name(void *context, const struct campaign_row *row)
 	buffer_appendf(context, "%.*s;", SLICE_ARG(row->campaign));
 }
 
-/* A duplicate with other tags makes no campaign of its own, until a receipt does. */
+/* A duplicate with other tags creates no campaign until a receipt does. */
 static void
 a_campaign_that_only_a_duplicate_names_begins_with_its_first_event(void **state)
 {

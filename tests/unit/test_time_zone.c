@@ -260,7 +260,7 @@ a_cut_file_is_corrupt(void **state)
 	time_zone_close(zone);
 	zone = NULL;
 	for (size_t len = 0; len < file.len; len++) {
-		/* of its own size, so that a sanitizer sees a byte too many */
+		/* of its exact size, so that a sanitizer detects an overflow by one byte */
 		char *copy = malloc(len + 1);
 		assert_non_null(copy);
 		memcpy(copy + 1, file.ptr, len);

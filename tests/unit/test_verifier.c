@@ -657,7 +657,7 @@ accounts_are_kept_apart(void **state)
 	assert_int_equal(verify_sample(&sample).verdict, VERDICT_MISMATCH);
 	sample.request.account = SLICE("AC99999999999999999999999999999999");
 	assert_int_equal(verify_sample(&sample).verdict, VERDICT_UNKNOWN_ACCOUNT);
-	sample.request.account = SLICE(""); /* there, and no account of ours */
+	sample.request.account = SLICE(""); /* present, but not a configured account */
 	assert_int_equal(verify_sample(&sample).verdict, VERDICT_UNKNOWN_ACCOUNT);
 	drop_sample(&sample);
 }

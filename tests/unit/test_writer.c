@@ -1,4 +1,4 @@
-/* writer: every write comes back once, and what came back well is in the journal. */
+/* writer: each write is returned once, and the successful ones are in the journal. */
 #include "testing.h"
 
 #include "dlrd/base/clock.h"
