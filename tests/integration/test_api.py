@@ -401,7 +401,7 @@ HOSTILE = ["<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "a\"b
 
 @pytest.fixture(scope="module")
 def hostile():
-    """Each text as a reply's words, and as whatever else a request may name."""
+    """Each text as a reply's words, and in the other fields of a request."""
     daemon = harness.Daemon().start()
     for text in HOSTILE:
         params = reply_params(new_sid(), text, From=text, MessagingServiceSid=text, Extra=text)
@@ -476,7 +476,7 @@ def test_bytes_that_are_no_utf_8_are_kept_and_shown_as_valid_json(make_daemon, f
     import base64
     import hashlib
     import hmac
-    # The SDK's signer takes text only; these bytes are none.
+    # The SDK's signer accepts only text; these bytes are not text.
     signature = base64.b64encode(hmac.new(
         harness.TOKEN.encode(), (harness.PUBLIC_URL + SAMPLE_TARGET).encode() + text,
         hashlib.sha1).digest()).decode()

@@ -1,5 +1,5 @@
-"""What clients of the api can cost: memory, threads, connections, and the time of others; and who may
-be a client at all."""
+"""The limits of the API's clients: memory, threads, connections, and the delay of other clients; and
+access control."""
 
 import csv
 import fcntl
@@ -341,7 +341,7 @@ def test_a_long_list_in_csv_has_a_link_to_its_rest(long_list):
 
 
 def test_rows_that_are_added_meanwhile_disturb_no_list(long_list):
-    """A row that is there all the time is shown once, whatever else happens."""
+    """A row that exists all the time is shown once, while others are added."""
     daemon = long_list(rows=40_000)
     stop = threading.Event()
 

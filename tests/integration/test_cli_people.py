@@ -43,8 +43,8 @@ def reply(daemon, number, text, service=SERVICE, **more):
 
 @pytest.fixture(scope="module")
 def people():
-    """1 opted out of both services and in to one again, 2 opted out by an error, CAROL over
-    WhatsApp; 4 nearly did; 5 only said hello, to nobody's message."""
+    """1 opted out of both services and back in to one, 2 opted out by an error, CAROL over WhatsApp;
+    4 sent a near miss; 5 only sent a greeting that answers no message."""
     daemon = harness.Daemon(SETTINGS)
     try:
         daemon.start()
@@ -87,7 +87,7 @@ def rows_of(daemon, *words):
 
 
 def exact_time(daemon, row):
-    """The time of a piece of history to the microsecond; what is shown is cut to milliseconds."""
+    """The time of a row of the history in microseconds; shown times are cut to milliseconds."""
     ((us,),) = daemon.sql("SELECT time_us FROM event WHERE seq = ?", row["seq"])
     return f"{row['time'][:19]}.{us % 1_000_000:06d}Z"
 
@@ -525,7 +525,7 @@ def reassigned(number, **more):
 def test_an_opt_out_that_twilio_made_enters_the_ledger_with_its_cause(daemon):
     events = [reassigned(phone(71)), reassigned(phone(72), consent_operation="none"),
               reassigned(phone(73), to_number=None)]
-    for body in (events, events[0]):  # told twice
+    for body in (events, events[0]):  # sent twice
         assert daemon.ask(harness.signed_json("/sms/twilio?account=W", body)).status == 204
     answer = daemon.get(f"/v1/optouts/{phone(71)}".replace("+", "%2B"))
     (scope,) = answer["scopes"]
