@@ -32,8 +32,8 @@ account_sids_begin(struct slice text)
 	return (struct account_sids){.text = text};
 }
 
-/* A and C are hexadecimal digits, too: a SID ends at the 34th digit in a row at the earliest. The
- * count goes on behind it, so each byte is looked at once. */
+/* A and C are hexadecimal digits too, so a SID ends at the 34th consecutive digit or later. The
+ * count continues after a SID, so each byte is read once. */
 struct slice
 account_sids_next(struct account_sids *sids)
 {

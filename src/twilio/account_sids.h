@@ -1,9 +1,9 @@
 /* account_sids: finds the account SIDs in a body without parsing it.
  *
  * The account of a JSON body is needed before its signature is verified, and nothing may be parsed
- * before that. So the raw bytes are searched for AC and 32 hexadecimal digits, whatever surrounds
- * them: a body that is cut off or is not JSON still names its account. One pass, a few instructions
- * a byte. Pure; any thread. */
+ * before that. So the raw bytes are searched for AC and 32 hexadecimal digits: the account is
+ * also found in a body that is cut off or is not JSON. One pass, a few instructions per byte. Pure;
+ * any thread. */
 #ifndef DLRD_TWILIO_ACCOUNT_SIDS_H
 #define DLRD_TWILIO_ACCOUNT_SIDS_H
 
@@ -13,13 +13,13 @@
 
 struct account_sids {
 	struct slice text; /* borrowed */
-	size_t at;         /* the next byte to be read */
-	size_t digits;     /* hexadecimal digits in a row before it */
+	size_t at;         /* index of the next byte to read */
+	size_t digits;     /* consecutive hexadecimal digits before it */
 };
 
 struct account_sids account_sids_begin(struct slice text);
 
-/* The next SID, borrowed from the text; absent after the last. */
+/* Returns the next SID, borrowed from the text; absent after the last. */
 struct slice account_sids_next(struct account_sids *sids);
 
 #endif

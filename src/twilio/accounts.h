@@ -1,8 +1,8 @@
 /* accounts: the configured accounts with their Auth Tokens, sorted by SID.
  *
- * Twilio signs with the account's primary token (twilio.com/docs/usage/security). An account has
- * room for ACCOUNT_TOKENS of them, for the time of a rotation; verifier.h names the places. Built
- * by one thread, then read by any number of threads. */
+ * Twilio signs with the account's primary token (twilio.com/docs/usage/security). During a rotation
+ * an account has up to ACCOUNT_TOKENS tokens; verifier.h names them. Built by one thread, then read
+ * by any number of threads. */
 #ifndef DLRD_TWILIO_ACCOUNTS_H
 #define DLRD_TWILIO_ACCOUNTS_H
 

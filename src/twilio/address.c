@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define E164_MIN 7 /* digits of the shortest numbers there are: +290 and +683 with 4 behind */
+#define E164_MIN 7 /* digits of the shortest numbers: +290 or +683, and 4 more */
 #define E164_MAX 15
 #define SHORT_CODE_MIN 3
 #define SHORT_CODE_MAX 8
@@ -54,7 +54,7 @@ is_letter(char byte)
 	return (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z');
 }
 
-/* How many digits text starts with. */
+/* Returns the number of digits at the start of text. */
 static size_t
 count_digits(struct slice text)
 {
@@ -64,7 +64,7 @@ count_digits(struct slice text)
 	return count;
 }
 
-/* How many bytes text ends with X, as Twilio masks the digits of a number. */
+/* Returns the number of X at the end of text. Twilio masks the digits of a number as X. */
 static size_t
 count_masked(struct slice text)
 {
@@ -74,7 +74,7 @@ count_masked(struct slice text)
 	return count;
 }
 
-/* + and digits; the last ones may be masked, but not the first. */
+/* A plus and digits. The last digits may be masked, the first one may not. */
 static bool
 is_number(struct slice address, bool may_be_masked)
 {
@@ -106,7 +106,7 @@ is_service(struct slice address)
 	return true;
 }
 
-/* Letters, digits and a few signs, a letter among them
+/* Letters, digits and a few signs, with at least one letter
  * (help article "Alphanumeric Sender ID for Twilio Programmable SMS"). */
 static bool
 is_alphanumeric(struct slice address)
@@ -119,7 +119,7 @@ is_alphanumeric(struct slice address)
 		else if (!is_digit(byte) && slice_find(SLICE(" &+-_"), byte) == 5)
 			return false;
 	}
-	/* What starts like a number and is none is no sender either. */
+	/* An invalid number is not a sender either. */
 	return letters > 0 && address.len <= SENDER_MAX && address.ptr[0] != '+';
 }
 
@@ -164,8 +164,8 @@ address_kind_name(enum address_kind kind)
 	return names[kind];
 }
 
-/* A channel whose addresses may be telephone numbers, with its colon; empty for a bare address.
- * False for any other channel. */
+/* Reads the channel in front of an address, with its colon; empty for a bare address. Returns false
+ * for a channel whose addresses are not telephone numbers. */
 static bool
 take_channel(struct slice address, struct slice *out_channel)
 {
@@ -185,14 +185,14 @@ address_is_number(struct slice address)
 	       is_number(slice_from(address, channel.len), false);
 }
 
-/* Forms of numbers that have another one, which keeps the first digits and has `insert` in place of
- * the skipped ones. */
+/* Numbers that have a second form: the first `kept` digits, then `insert` in place of the `skipped`
+ * digits, then the rest. */
 static const struct {
-	struct slice start;   /* of the digits */
-	size_t digits;        /* in all */
-	size_t kept, skipped; /* digits */
+	struct slice start; /* the first digits */
+	size_t digits;      /* number of digits */
+	size_t kept, skipped;
 	struct slice insert;
-	size_t at;           /* of a digit ... */
+	size_t at;           /* index of a digit ... */
 	struct slice one_of; /* ... that must be one of these */
 } forms[] = {
     {SLICE_INIT("521"), 13, 2, 1, SLICE_INIT(""), 3, SLICE_INIT("123456789")},
@@ -214,10 +214,11 @@ address_of_person(struct slice address, char made[ADDRESS_MAX])
 	struct slice channel;
 	if (!take_channel(address, &channel) || !is_number(slice_from(address, channel.len), false))
 		return address;
-	struct slice digits = slice_from(address, channel.len + 1), own = address;
+
+	struct slice digits = slice_from(address, channel.len + 1), unchanged = address;
 	if (channel.len > 0 &&
 	    kind_of_channel((struct slice){channel.ptr, channel.len - 1}) == ADDRESS_RCS) {
-		own = slice_from(address, channel.len);
+		unchanged = slice_from(address, channel.len);
 		channel = SLICE("");
 	}
 	for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
@@ -225,6 +226,7 @@ address_of_person(struct slice address, char made[ADDRESS_MAX])
 		if (digits.len != forms[i].digits || !slice_starts_with(digits, forms[i].start) ||
 		    slice_find(forms[i].one_of, digits.ptr[forms[i].at]) == forms[i].one_of.len)
 			continue;
+
 		size_t len = copy_to(made, 0, channel);
 		len = copy_to(made, len, SLICE("+"));
 		len = copy_to(made, len, (struct slice){digits.ptr, kept});
@@ -232,14 +234,14 @@ address_of_person(struct slice address, char made[ADDRESS_MAX])
 		len = copy_to(made, len, slice_from(digits, kept + forms[i].skipped));
 		return (struct slice){made, len};
 	}
-	return own;
+	return unchanged;
 }
 
-/* --- as people write it --- */
+/* --- addresses as people write them --- */
 
-/* What stands between digits or comes along when a number is copied. */
+/* Separators between digits, and invisible characters that are copied with a number. */
 static const struct slice decoration[] = {
-    SLICE_INIT("(0)"), /* the prefix within the country, not dialled from abroad */
+    SLICE_INIT("(0)"), /* the trunk prefix, not dialled from abroad */
     SLICE_INIT(" "), SLICE_INIT("\t"), SLICE_INIT("-"), SLICE_INIT("."), SLICE_INIT("/"),
     SLICE_INIT("("), SLICE_INIT(")"), SLICE_INIT("\xc2\xa0"), /* no-break space */
     SLICE_INIT("\xe2\x80\x89"),                               /* thin space */
@@ -260,7 +262,7 @@ is_quote(char byte)
 	return byte == '"' || byte == '\'';
 }
 
-/* Without the quotes of CSV or JSON, the apostrophe of a spreadsheet, and white space. */
+/* Removes the quotes of CSV or JSON, the apostrophe of a spreadsheet, and white space. */
 static struct slice
 unquoted(struct slice text)
 {
@@ -281,7 +283,7 @@ decoration_len(struct slice text)
 	return 0;
 }
 
-/* Copies text without its decoration; absent where it does not fit. */
+/* Copies text without its decoration; absent if it does not fit. */
 static struct slice
 undecorated(struct slice text, char out[ADDRESS_MAX])
 {
@@ -297,8 +299,8 @@ undecorated(struct slice text, char out[ADDRESS_MAX])
 	return (struct slice){out, len};
 }
 
-/* Takes tel: or sms: off, and the parameters that such a URI may have; false where there is none.
- */
+/* Removes a scheme (tel:, sms: or smsto:) and the parameters of the URI. Returns false if there is
+ * no scheme. */
 static bool
 take_scheme(struct slice *text)
 {
@@ -315,8 +317,8 @@ take_scheme(struct slice *text)
 	return false;
 }
 
-/* The digits of a number in E.164: behind its plus, behind 00, or as they are. Absent for what is
- * no such number; no country's code begins with 0. */
+/* The digits of an E.164 number that is written with +, with 00 or without either. Absent if it is
+ * not a valid number. No country code begins with 0. */
 static struct slice
 digits_of(struct slice plain)
 {
@@ -339,7 +341,7 @@ add_spelling(struct address_spellings *spellings, struct slice address)
 	spellings->items[spellings->count++] = address;
 }
 
-/* Adds channel (with its colon, or empty), a plus and digits. */
+/* Adds the address of channel (with its colon, or empty), a plus and digits. */
 static void
 add_number(struct address_spellings *spellings, struct slice channel, struct slice digits)
 {
@@ -356,7 +358,7 @@ add_number(struct address_spellings *spellings, struct slice channel, struct sli
 	add_spelling(spellings, (struct slice){made, len + digits.len});
 }
 
-/* Adds a short code that was written with something between its digits. */
+/* Adds a short code that was written with separators. */
 static void
 add_short_code(struct address_spellings *spellings, struct slice plain)
 {
@@ -365,7 +367,7 @@ add_short_code(struct address_spellings *spellings, struct slice plain)
 	add_spelling(spellings, (struct slice){made, plain.len});
 }
 
-/* A channel's name, a colon, and something behind it. */
+/* A channel's name, a colon, and at least one more character. */
 static bool
 is_of_channel(struct slice address)
 {
@@ -376,9 +378,9 @@ is_of_channel(struct slice address)
 	return colon > 0 && colon + 1 < address.len;
 }
 
-/* A service's SID is no address of anybody, and no country's code begins with 0. */
+/* The SID of a service is not a person's address, and no country code begins with 0. */
 static bool
-is_written_right(struct slice address)
+is_well_formed(struct slice address)
 {
 	enum address_kind kind = address_kind(address);
 	if (slice_find(address, ':') < address.len)
@@ -387,8 +389,8 @@ is_written_right(struct slice address)
 	       kind != ADDRESS_OTHER && kind != ADDRESS_SERVICE;
 }
 
-/* Prefixes that are dialled in front of a national number, and not from abroad. In other countries
- * that have one it is 0 (ITU-T E.164, list of dialling procedures). */
+/* Trunk prefixes: dialled before a national number, but not from abroad. All other countries with a
+ * trunk prefix use 0 (ITU-T E.164, list of dialling procedures). */
 static const struct {
 	int64_t country_code;
 	struct slice prefix;
@@ -404,7 +406,7 @@ trunk_prefix(int64_t country_code)
 	return SLICE("0");
 }
 
-/* Adds the number that these digits are in the country. */
+/* Adds country_code and digits as a number. */
 static void
 add_national(struct address_spellings *spellings, struct slice channel, int64_t country_code,
     struct slice digits)
@@ -416,7 +418,7 @@ add_national(struct address_spellings *spellings, struct slice channel, int64_t 
 		add_number(spellings, channel, (struct slice){whole, (size_t)len});
 }
 
-/* In some countries a 0 in front is part of the number, so that it is tried as well. */
+/* In some countries a leading 0 is part of the number, so both readings are added. */
 static void
 add_in_country(struct address_spellings *spellings, struct slice channel, int64_t country_code)
 {
@@ -426,9 +428,9 @@ add_in_country(struct address_spellings *spellings, struct slice channel, int64_
 	add_national(spellings, channel, country_code, digits);
 }
 
-/* Notes the digits of a number whose country code may be missing. */
+/* Stores the digits of a number that may lack its country code. */
 static void
-note_bare(struct address_spellings *spellings, struct slice channel, struct slice plain)
+set_bare_digits(struct address_spellings *spellings, struct slice channel, struct slice plain)
 {
 	bool is_bare = plain.len >= E164_MIN && plain.len <= E164_MAX &&
 		       count_digits(plain) == plain.len && !slice_starts_with(plain, SLICE("00"));
@@ -439,7 +441,7 @@ note_bare(struct address_spellings *spellings, struct slice channel, struct slic
 	spellings->channel = channel;
 }
 
-/* Adds the numbers that plain may be. The last one is the likeliest that was made. */
+/* Adds the possible readings of plain as a number. Returns whether plain is a number. */
 static bool
 add_numbers(struct address_spellings *spellings, struct slice channel, int64_t country_code,
     struct slice plain)
@@ -466,13 +468,16 @@ address_spell(struct slice text, int64_t country_code, struct address_spellings 
 	char buffer[ADDRESS_MAX];
 	struct slice rest = unquoted(text), channel = SLICE("");
 	bool has_scheme = take_scheme(&rest);
+
 	out_spellings->count = 0;
 	out_spellings->bare_digits = SLICE_NONE;
 	out_spellings->channel = SLICE("");
+
 	add_spelling(out_spellings, text);
-	out_spellings->is_address = !has_scheme && is_written_right(rest);
+	out_spellings->is_address = !has_scheme && is_well_formed(rest);
 	if (out_spellings->is_address)
 		add_spelling(out_spellings, rest);
+
 	if (!has_scheme && is_of_channel(rest)) {
 		channel = (struct slice){rest.ptr, slice_find(rest, ':') + 1};
 		rest = slice_from(rest, channel.len);
@@ -482,7 +487,7 @@ address_spell(struct slice text, int64_t country_code, struct address_spellings 
 	bool is_short = channel.len == 0 && address_kind(plain) == ADDRESS_SHORT_CODE;
 	if (is_short)
 		add_short_code(out_spellings, plain);
-	note_bare(out_spellings, channel, plain);
+	set_bare_digits(out_spellings, channel, plain);
 	out_spellings->is_address |=
 	    add_numbers(out_spellings, channel, country_code, plain) || is_short;
 }

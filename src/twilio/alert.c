@@ -4,12 +4,12 @@
 
 #define DEPTH_MAX 3
 
-/* Where a payload says what; the first row of a field that says something fills it. What went wrong
- * stands in more_info under a name that varies with the product, and in some payloads of Event
- * Streams at the top. */
+/* The paths of each field in a payload; the first one that is not empty fills the field. The error
+ * message is in more_info, under a name that depends on the product; some payloads of Event Streams
+ * have it at the top level. */
 static const struct {
 	const char *path[DEPTH_MAX + 1];
-	size_t place;
+	size_t offset; /* of the field in struct alert */
 } texts[] = {
     {{"resource_sid"}, offsetof(struct alert, resource)},
     {{"resourceSid"}, offsetof(struct alert, resource)},
@@ -28,7 +28,7 @@ static const struct {
 
 static const struct {
 	const char *path[DEPTH_MAX + 1];
-	size_t place;
+	size_t offset;
 } numbers[] = {
     {{"error_code"}, offsetof(struct alert, error_code)},
     {{"errorCode"}, offsetof(struct alert, error_code)},
@@ -45,8 +45,8 @@ value_at(const struct json_t *value, const char *const path[])
 	return value;
 }
 
-/* Twilio writes its numbers as numbers or as texts. -1 for what is neither, 0, or too long for a
- * code. */
+/* Twilio writes numbers as JSON numbers or as text. Returns -1 unless value is a number of 1 to 9
+ * digits and not 0. */
 static int64_t
 number_of(const struct json_t *value)
 {
@@ -63,16 +63,18 @@ alert_read(struct slice payload, struct alert *out_alert)
 	struct alert alert = {.error_code = -1, .response_status = -1};
 	if (json_parse_start(payload, &alert.payload) != RESULT_OK)
 		alert.payload = NULL;
+
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
 		struct slice text = json_text(value_at(alert.payload, texts[i].path));
-		void *place = (char *)&alert + texts[i].place;
-		struct slice *field = place;
+		void *address = (char *)&alert + texts[i].offset;
+		struct slice *field = address;
 		if (field->ptr == NULL && text.len > 0)
 			*field = text;
 	}
+
 	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-		void *place = (char *)&alert + numbers[i].place;
-		int64_t *field = place;
+		void *address = (char *)&alert + numbers[i].offset;
+		int64_t *field = address;
 		if (*field < 0)
 			*field = number_of(value_at(alert.payload, numbers[i].path));
 	}

@@ -62,7 +62,7 @@ callback_error_code(struct slice text)
 }
 
 bool
-callback_tells_opt_out(const struct callback *callback)
+callback_has_known_opt_out(const struct callback *callback)
 {
 	return callback->opt_out.len == 0 || keyword_of_name(callback->opt_out) != KEYWORD_OTHER;
 }
@@ -71,7 +71,7 @@ struct slice
 callback_level(struct slice text)
 {
 	/* The first four are documented (docs/usage/troubleshooting/debugging-event-webhooks, in
-	 * its older and newer form); the others are what a log may call itself beside them. */
+	 * its older and newer form); the others are common names of log levels. */
 	static const struct slice levels[] = {
 	    SLICE_INIT("error"),
 	    SLICE_INIT("warning"),
@@ -87,8 +87,8 @@ callback_level(struct slice text)
 	return text;
 }
 
-/* The parameters that have a field. A parameter belongs to the first field that lists it; the later
- * names of one field are deprecated aliases of the first (docs/messaging/api/message-resource). */
+/* The fields of a callback that parameters fill. Further names of a field are deprecated aliases of
+ * its first name (docs/messaging/api/message-resource). */
 enum field {
 	MESSAGE,
 	STATUS,
@@ -136,7 +136,7 @@ static const struct {
 
 #define PARAMETER_COUNT (sizeof parameters / sizeof parameters[0])
 
-/* The first value of each field that is not empty, by the order of names in the table. */
+/* Reads the first non-empty value of each field, in the order of names in the table. */
 static void
 read_fields(const struct form *form, struct slice out_values[FIELDS])
 {
@@ -146,6 +146,7 @@ read_fields(const struct form *form, struct slice out_values[FIELDS])
 			if (by_name[p].ptr == NULL &&
 			    slice_equal(form->fields[i].name, parameters[p].name))
 				by_name[p] = form->fields[i].value;
+
 	for (size_t p = 0; p < PARAMETER_COUNT; p++) {
 		struct slice *value = &out_values[parameters[p].field];
 		if (value->len == 0 && by_name[p].ptr != NULL)
@@ -154,7 +155,7 @@ read_fields(const struct form *form, struct slice out_values[FIELDS])
 }
 
 static struct slice
-filled(struct slice value)
+absent_if_empty(struct slice value)
 {
 	return value.len == 0 ? SLICE_NONE : value;
 }
@@ -165,8 +166,8 @@ is_one_of(struct slice text, struct slice one, struct slice other)
 	return slice_equal_nocase(text, one) || slice_equal_nocase(text, other);
 }
 
-/* A channel may tell that a message was read only by its EventType, beside the status that the
- * message had before. A failure is never taken back by it. */
+/* A channel may report a read message only in EventType, with the previous status in MessageStatus.
+ * It does not replace a failure. */
 static struct slice
 status_of(const struct slice values[FIELDS])
 {
@@ -175,7 +176,7 @@ status_of(const struct slice values[FIELDS])
 		       is_one_of(status, SLICE("received"), SLICE("receiving"));
 	if (slice_equal_nocase(event, SLICE("READ")) && !settled)
 		return SLICE("read");
-	return filled(status.len > 0 ? status : event);
+	return absent_if_empty(status.len > 0 ? status : event);
 }
 
 static bool
@@ -186,8 +187,9 @@ is_alert(const struct slice values[FIELDS])
 	       (values[LEVEL].len > 0 || values[PAYLOAD].len > 0);
 }
 
-/* Conversations posts to any URL that it is given. Its names for an event begin with "on" (docs/
- * conversations/conversations-webhooks), and a channel's EventType of a message never does. */
+/* Conversations can be configured with any URL. Its event names begin with "on"
+ * (docs/conversations/ conversations-webhooks), and a channel's EventType of a message never does.
+ */
 static bool
 is_conversation(const struct slice values[FIELDS])
 {
@@ -212,7 +214,7 @@ kind_of_content(const struct slice values[FIELDS])
 }
 
 static bool
-route_takes(enum route_kind route, enum callback_kind kind)
+route_accepts(enum route_kind route, enum callback_kind kind)
 {
 	switch (route) {
 	case ROUTE_AUTO: return true;
@@ -225,14 +227,14 @@ route_takes(enum route_kind route, enum callback_kind kind)
 	return false;
 }
 
-/* An alert's fields mean something in an alert alone. */
+/* These parameters have a meaning only in an alert. */
 static void
 fill_alert(const struct slice values[FIELDS], struct callback *callback)
 {
-	callback->status = callback_level(filled(values[LEVEL]));
+	callback->status = callback_level(absent_if_empty(values[LEVEL]));
 	callback->reference = values[ALERT];
-	callback->occurred = filled(values[OCCURRED]);
-	callback->payload = filled(values[PAYLOAD]);
+	callback->occurred = absent_if_empty(values[OCCURRED]);
+	callback->payload = absent_if_empty(values[PAYLOAD]);
 }
 
 struct callback
@@ -240,32 +242,34 @@ callback_read(const struct form *form, enum route_kind route)
 {
 	struct slice values[FIELDS] = {{NULL, 0}};
 	read_fields(form, values);
+
 	struct callback callback = {.kind = kind_of_content(values),
 	    .message = callback_is_sid(values[MESSAGE]) ? values[MESSAGE] : SLICE_NONE,
 	    .status = status_of(values),
 	    .error_code = callback_error_code(values[ERROR_CODE]),
-	    .account = filled(values[ACCOUNT]),
-	    .from = filled(values[FROM]),
-	    .to = filled(values[TO]),
-	    .alias = filled(form_get(form, SLICE("ExternalUserId"))),
-	    .service = filled(values[SERVICE]),
+	    .account = absent_if_empty(values[ACCOUNT]),
+	    .from = absent_if_empty(values[FROM]),
+	    .to = absent_if_empty(values[TO]),
+	    .alias = absent_if_empty(form_get(form, SLICE("ExternalUserId"))),
+	    .service = absent_if_empty(values[SERVICE]),
 	    .body = values[BODY],
-	    .done_date = filled(values[DONE_DATE]),
-	    .opt_out = filled(values[OPT_OUT]),
-	    .original = filled(values[ORIGINAL])};
+	    .done_date = absent_if_empty(values[DONE_DATE]),
+	    .opt_out = absent_if_empty(values[OPT_OUT]),
+	    .original = absent_if_empty(values[ORIGINAL])};
+
 	if (callback.kind == CALLBACK_ALERT)
 		fill_alert(values, &callback);
-	/* With an inbound message it is why Twilio called the fallback URL, no fate of the message
+	/* In an inbound message the error code is the reason why Twilio called the fallback URL
 	 * (docs/usage/webhooks/availability-reliability). */
 	if (callback.kind == CALLBACK_INBOUND)
 		callback.error_code = -1;
-	if (!route_takes(route, callback.kind))
+	if (!route_accepts(route, callback.kind))
 		callback.kind = CALLBACK_UNRECOGNISED;
 	return callback;
 }
 
-/* Where the fields that are text, and said as they came, stand in a callback. */
-static const size_t places[FIELDS] = {[MESSAGE] = offsetof(struct callback, message),
+/* Offsets of the fields that hold a parameter's text unchanged. */
+static const size_t offsets[FIELDS] = {[MESSAGE] = offsetof(struct callback, message),
     [STATUS] = offsetof(struct callback, status),
     [ACCOUNT] = offsetof(struct callback, account),
     [FROM] = offsetof(struct callback, from),
@@ -277,33 +281,35 @@ static const size_t places[FIELDS] = {[MESSAGE] = offsetof(struct callback, mess
     [ALERT] = offsetof(struct callback, reference),
     [OCCURRED] = offsetof(struct callback, occurred)};
 
+/* Returns whether value can be derived from the callback's fields. */
 static bool
-field_says(const struct callback *callback, enum field field, struct slice value)
+is_in_field(const struct callback *callback, enum field field, struct slice value)
 {
 	if (field == ERROR_CODE)
 		return callback_error_code(value) == callback->error_code &&
 		       (callback->error_code > 0 || value.len == 0);
 	if (field == PAYLOAD)
-		return false; /* an event has only what alert.h makes of it */
-	bool reply = callback->kind == CALLBACK_INBOUND;
-	if ((field == OPT_OUT || field == ORIGINAL) && value.len > 0 && !reply)
+		return false; /* an event stores only the fields that alert.h reads */
+	bool inbound = callback->kind == CALLBACK_INBOUND;
+	if ((field == OPT_OUT || field == ORIGINAL) && value.len > 0 && !inbound)
 		return false;
 	if (field == OPT_OUT)
-		return slice_equal(value, callback->opt_out) && callback_tells_opt_out(callback);
+		return slice_equal(value, callback->opt_out) &&
+		       callback_has_known_opt_out(callback);
 	if (field == LEVEL || field == CHANNEL_EVENT)
 		return value.len == 0 || slice_equal_nocase(value, callback->status);
-	const struct slice *said =
-	    (const struct slice *)(const void *)((const char *)callback + places[field]);
-	return slice_equal(value, *said);
+	const struct slice *stored =
+	    (const struct slice *)(const void *)((const char *)callback + offsets[field]);
+	return slice_equal(value, *stored);
 }
 
-/* Whether the callback's fields already say what this parameter says. */
+/* Returns whether the parameter can be derived from the callback's fields. */
 static bool
-is_said(const struct form_field *parameter, const struct callback *callback)
+is_redundant(const struct form_field *parameter, const struct callback *callback)
 {
 	for (size_t p = 0; p < PARAMETER_COUNT; p++)
 		if (slice_equal(parameter->name, parameters[p].name))
-			return field_says(callback, parameters[p].field, parameter->value);
+			return is_in_field(callback, parameters[p].field, parameter->value);
 	return slice_equal(parameter->name, SLICE("ApiVersion")) &&
 	       slice_equal(parameter->value, SLICE("2010-04-01"));
 }
@@ -313,12 +319,13 @@ callback_extra(const struct form *form, const struct callback *callback, struct 
 {
 	struct json_t *extra = NULL;
 	for (size_t i = 0; i < form->count; i++) {
-		if (is_said(&form->fields[i], callback))
+		if (is_redundant(&form->fields[i], callback))
 			continue;
 		if (extra == NULL && (extra = json_new_object()) == NULL)
 			return RESULT_NO_MEMORY;
 		json_add_text(extra, form->fields[i].name, form->fields[i].value);
 	}
+
 	if (extra == NULL)
 		return RESULT_OK;
 	enum result result = json_write(extra, out);

@@ -5,7 +5,8 @@
 
 #include <stddef.h>
 
-/* A set of kinds. A field that means nothing for a kind is not read for it, and so kept beside. */
+/* A set of kinds. A member that has no meaning for a kind is not read, and becomes part of extra.
+ */
 #define KIND(kind) (1u << (kind))
 #define ANY (~0u)
 #define MESSAGES (KIND(CALLBACK_STATUS) | KIND(CALLBACK_INBOUND))
@@ -14,13 +15,13 @@
 #define ALERTS KIND(CALLBACK_ALERT)
 #define REASSIGNED KIND(CALLBACK_REASSIGNED)
 
-/* The members that fill a field, in lower case without underscores. Where several fill one field,
- * the first in this table that says something does; a field that is set already (a click's status)
- * is only compared. */
+/* The members that fill a field, in lower case without underscores. If several fill one field, the
+ * first in this table that is not empty does. A member never replaces a field that is already set
+ * (a click's status). */
 static const struct {
 	const char *name;
 	unsigned kinds;
-	size_t place; /* of the field in struct callback */
+	size_t offset; /* of the field in struct callback */
 } members[] = {
     {"messagesid", ANY, offsetof(struct callback, message)},
     {"smssid", ANY, offsetof(struct callback, message)},
@@ -49,8 +50,8 @@ static const struct {
 
 #define MEMBER_COUNT (sizeof members / sizeof members[0])
 
-/* The types whose meaning does not depend on their last word, and the status that they give where
- * the data has none. */
+/* The types whose meaning does not depend on their last word, and the status if the data has
+ * none. */
 static const struct {
 	struct slice type;
 	enum callback_kind kind;
@@ -76,7 +77,7 @@ static const struct {
     {SLICE_INIT("preview"), CALLBACK_PREVIEW},
 };
 
-/* One body's reading. The buffers hold one element and what is told of it, until the next. */
+/* The state while one body is read. The buffers hold one element and the data of its callback. */
 struct reader {
 	enum route_kind route;
 	callback_fn on_callback;
@@ -84,7 +85,7 @@ struct reader {
 	struct buffer repaired, extra, payload;
 };
 
-/* One element, and the object in it that tells of the message: a CloudEvent's data, or itself. */
+/* One element, and the object with the message's members: a CloudEvent's data, or the element. */
 struct element {
 	const struct json_t *value, *data;
 	struct slice type; /* a CloudEvent's; absent for a click */
@@ -92,12 +93,12 @@ struct element {
 };
 
 static struct slice *
-field_at(struct callback *callback, size_t place)
+field_at(struct callback *callback, size_t offset)
 {
-	return (struct slice *)(void *)((char *)callback + place);
+	return (struct slice *)(void *)((char *)callback + offset);
 }
 
-/* Whether a member's key is that name, in whichever spelling. */
+/* Returns whether key is name, ignoring case and underscores. */
 static bool
 is_named(const char *key, const char *name)
 {
@@ -113,17 +114,17 @@ is_named(const char *key, const char *name)
 	}
 }
 
-/* An absent text and an empty one say nothing. */
+/* Fills the field unless it is set. Empty text counts as absent. */
 static void
-take_member(struct callback *callback, size_t row, struct slice text)
+fill_field(struct callback *callback, size_t row, struct slice text)
 {
-	struct slice *field = field_at(callback, members[row].place);
+	struct slice *field = field_at(callback, members[row].offset);
 	if (field->len == 0 && text.len > 0)
 		*field = text;
 }
 
 static void
-take_members(const struct json_t *data, unsigned kind, struct callback *callback)
+read_members(const struct json_t *data, unsigned kind, struct callback *callback)
 {
 	const char *key;
 	struct json_t *value;
@@ -131,10 +132,10 @@ take_members(const struct json_t *data, unsigned kind, struct callback *callback
 		if ((members[row].kinds & kind) != 0)
 			for (void *cursor = NULL; json_next(data, &cursor, &key, &value);)
 				if (is_named(key, members[row].name))
-					take_member(callback, row, json_text(value));
+					fill_field(callback, row, json_text(value));
 }
 
-/* A number in JSON, or a text of digits. */
+/* Reads a JSON number or a text of digits. Returns -1 if value is neither. */
 static int64_t
 error_code_of(const struct json_t *value)
 {
@@ -145,7 +146,7 @@ error_code_of(const struct json_t *value)
 }
 
 static void
-take_error_code(const struct json_t *data, struct callback *callback)
+read_error_code(const struct json_t *data, struct callback *callback)
 {
 	const char *key;
 	struct json_t *value;
@@ -154,9 +155,9 @@ take_error_code(const struct json_t *data, struct callback *callback)
 			callback->error_code = error_code_of(value);
 }
 
-/* A payload that is no text but JSON itself. */
+/* Reads a payload that is a JSON object instead of text. */
 static enum result
-take_payload(const struct json_t *data, struct callback *callback, struct buffer *out)
+read_payload(const struct json_t *data, struct callback *callback, struct buffer *out)
 {
 	const char *key;
 	struct json_t *value;
@@ -172,7 +173,7 @@ take_payload(const struct json_t *data, struct callback *callback, struct buffer
 	return RESULT_OK;
 }
 
-/* The last word of com.twilio.messaging.message.WORD; absent for another type. */
+/* Returns the last word of com.twilio.messaging.message.WORD; absent for another type. */
 static struct slice
 message_event_of(struct slice type)
 {
@@ -207,9 +208,9 @@ set_kind_of_click(struct element *element)
 		}
 }
 
-/* What the envelope and the kind say where the data is silent. */
+/* Fills fields that the data does not have, from the envelope and the kind. */
 static void
-complete(struct element *element)
+fill_defaults(struct element *element)
 {
 	struct callback *callback = &element->callback;
 	struct slice id = json_text(json_get(element->value, "id")),
@@ -227,7 +228,7 @@ complete(struct element *element)
 	if (callback->kind == CALLBACK_INBOUND && callback->body.ptr == NULL)
 		callback->body = SLICE("");
 	if (callback->kind == CALLBACK_ALERT) {
-		/* The debugger's webhook names the same alert by its Sid. */
+		/* The debugger's webhook identifies the same alert by its Sid. */
 		struct slice sid = json_text(json_get(element->data, "sid"));
 		if (callback_is_sid(sid))
 			callback->reference = sid;
@@ -236,7 +237,7 @@ complete(struct element *element)
 }
 
 static bool
-route_takes(enum route_kind route, bool is_event)
+route_accepts(enum route_kind route, bool is_event)
 {
 	switch (route) {
 	case ROUTE_AUTO: return true;
@@ -249,19 +250,20 @@ route_takes(enum route_kind route, bool is_event)
 	return false;
 }
 
-/* Whether kind can do without a message. */
+/* Returns whether a callback of that kind must have a message. */
 static bool
 needs_message(enum callback_kind kind)
 {
 	return (KIND(kind) & (MESSAGES | CLICKS)) != 0;
 }
 
+/* Makes an element unrecognised if it contradicts the route or lacks a required member. */
 static void
-judge(struct element *element, enum route_kind route)
+check(struct element *element, enum route_kind route)
 {
 	struct callback *callback = &element->callback;
 	bool is_sid = callback_is_sid(callback->message);
-	if (!route_takes(route, element->type.ptr != NULL) ||
+	if (!route_accepts(route, element->type.ptr != NULL) ||
 	    callback_is_conversation(callback->message) ||
 	    (callback->kind == CALLBACK_REASSIGNED && callback->to.len == 0) ||
 	    (!is_sid && (callback->message.len > 0 || needs_message(callback->kind))))
@@ -276,7 +278,8 @@ read_element(const struct json_t *value, struct reader *reader, struct element *
 	struct element element = {.value = value,
 	    .data = value,
 	    .callback = {.kind = CALLBACK_UNRECOGNISED, .error_code = -1}};
-	/* A CloudEvent's own names have no underscores (CloudEvents 1.0, section 3.1). */
+
+	/* Attributes of CloudEvents have no underscores (CloudEvents 1.0, section 3.1). */
 	if (json_text(json_get(value, "event_type")).ptr == NULL)
 		element.type = json_text(json_get(value, "type"));
 	if (element.type.ptr != NULL) {
@@ -284,44 +287,47 @@ read_element(const struct json_t *value, struct reader *reader, struct element *
 		set_kind_of_event(&element);
 	} else
 		set_kind_of_click(&element);
+
 	enum callback_kind kind = element.callback.kind;
 	enum result result = RESULT_OK;
-	take_members(element.data, KIND(kind), &element.callback);
+	read_members(element.data, KIND(kind), &element.callback);
 	if (kind == CALLBACK_STATUS || kind == CALLBACK_ALERT)
-		take_error_code(element.data, &element.callback);
+		read_error_code(element.data, &element.callback);
 	if (kind == CALLBACK_ALERT)
-		result = take_payload(element.data, &element.callback, &reader->payload);
-	complete(&element);
-	judge(&element, reader->route);
+		result = read_payload(element.data, &element.callback, &reader->payload);
+	fill_defaults(&element);
+	check(&element, reader->route);
 	if (result == RESULT_OK)
 		*out_element = element;
 	return result;
 }
 
-/* A member whose value says nothing: null, or an empty text. */
+/* Returns whether value is null or an empty text. */
 static bool
-is_silent(const struct json_t *value)
+is_blank(const struct json_t *value)
 {
 	enum json_kind kind = json_kind(value);
 	return kind == JSON_KIND_NULL || (kind == JSON_KIND_TEXT && json_text(value).len == 0);
 }
 
-/* Status, level and type may be written in either case. */
+/* Returns whether value can be derived from the field of that row. The case of status, level and
+ * type does not matter. */
 static bool
-field_says(struct callback *callback, size_t row, const struct json_t *value)
+is_in_field(struct callback *callback, size_t row, const struct json_t *value)
 {
-	const struct slice *field = field_at(callback, members[row].place);
+	const struct slice *field = field_at(callback, members[row].offset);
 	struct slice text = json_text(value);
 	if (text.ptr == NULL)
-		return is_silent(value);
-	/* Of these an event keeps no more than what follows from them. */
+		return is_blank(value);
+	/* An event does not store these fields as they are. */
 	if (field == &callback->payload || field == &callback->status_url ||
 	    field == &callback->alias)
 		return text.len == 0;
-	bool reply = callback->kind == CALLBACK_INBOUND;
-	if ((field == &callback->opt_out || field == &callback->original) && text.len > 0 && !reply)
+	bool inbound = callback->kind == CALLBACK_INBOUND;
+	if ((field == &callback->opt_out || field == &callback->original) && text.len > 0 &&
+	    !inbound)
 		return false;
-	if (field == &callback->opt_out && !callback_tells_opt_out(callback))
+	if (field == &callback->opt_out && !callback_has_known_opt_out(callback))
 		return text.len == 0;
 	if (field == &callback->status)
 		return text.len == 0 || slice_equal_nocase(text, *field);
@@ -329,41 +335,41 @@ field_says(struct callback *callback, size_t row, const struct json_t *value)
 }
 
 static bool
-error_code_says(const struct callback *callback, const struct json_t *value)
+is_error_code_of(const struct callback *callback, const struct json_t *value)
 {
 	int64_t number;
-	if (is_silent(value) || (json_int(value, &number) && number == 0) ||
+	if (is_blank(value) || (json_int(value, &number) && number == 0) ||
 	    slice_equal(json_text(value), SLICE("0")))
 		return true;
 	return callback->error_code > 0 && error_code_of(value) == callback->error_code;
 }
 
 static bool
-data_says(struct element *element, const char *key, const struct json_t *value)
+is_in_data(struct element *element, const char *key, const struct json_t *value)
 {
 	struct callback *callback = &element->callback;
 	for (size_t row = 0; row < MEMBER_COUNT; row++)
 		if ((members[row].kinds & KIND(callback->kind)) != 0 &&
 		    is_named(key, members[row].name))
-			return field_says(callback, row, value);
+			return is_in_field(callback, row, value);
 	if (is_named(key, "errorcode"))
-		return error_code_says(callback, value);
+		return is_error_code_of(callback, value);
 	return is_named(key, "apiversion") && slice_equal(json_text(value), SLICE("2010-04-01"));
 }
 
 static bool
-type_is_said(const struct element *element)
+is_type_redundant(const struct element *element)
 {
 	struct slice word = message_event_of(element->type);
 	return word.len == 0 || slice_equal_nocase(word, element->callback.status);
 }
 
 static bool
-envelope_says(const struct element *element, const char *key, const struct json_t *value)
+is_in_envelope(const struct element *element, const char *key, const struct json_t *value)
 {
 	struct slice name = slice_of(key), text = json_text(value);
 	if (slice_equal(name, SLICE("type")))
-		return type_is_said(element);
+		return is_type_redundant(element);
 	if (slice_equal(name, SLICE("id")))
 		return text.ptr != NULL && slice_equal(text, element->callback.reference);
 	if (slice_equal(name, SLICE("time")))
@@ -374,10 +380,10 @@ envelope_says(const struct element *element, const char *key, const struct json_
 	       slice_equal(text, SLICE("application/json"));
 }
 
-/* The element, or its data, without what the fields say; NULL where nothing is left or memory is
- * short, which *failed tells. */
+/* Copies the members of the element, or of its data, that cannot be derived from the fields.
+ * Returns NULL if no member remains, or if memory is short, which sets *failed. */
 static struct json_t *
-unsaid(struct element *element, const struct json_t *object, bool *failed)
+remaining_members(struct element *element, const struct json_t *object, bool *failed)
 {
 	bool is_data = object == element->data;
 	const char *key;
@@ -385,10 +391,10 @@ unsaid(struct element *element, const struct json_t *object, bool *failed)
 	size_t count = 0;
 	*failed = *failed || left == NULL;
 	for (void *cursor = NULL; !*failed && json_next(object, &cursor, &key, &value);) {
-		if (is_data ? data_says(element, key, value) : envelope_says(element, key, value))
+		if (is_data ? is_in_data(element, key, value) : is_in_envelope(element, key, value))
 			continue;
 		if (!is_data && value == element->data && json_kind(value) == JSON_KIND_OBJECT) {
-			struct json_t *rest = unsaid(element, value, failed);
+			struct json_t *rest = remaining_members(element, value, failed);
 			if (rest == NULL)
 				continue;
 			json_put(left, key, rest);
@@ -407,7 +413,7 @@ static enum result
 write_extra(struct element *element, struct buffer *out)
 {
 	bool failed = false;
-	struct json_t *extra = unsaid(element, element->value, &failed);
+	struct json_t *extra = remaining_members(element, element->value, &failed);
 	enum result result = failed ? RESULT_NO_MEMORY : RESULT_OK;
 	if (extra != NULL)
 		result = json_write(extra, out);
@@ -415,14 +421,15 @@ write_extra(struct element *element, struct buffer *out)
 	return result;
 }
 
-/* value: NULL if the element is unreadable. raw: its bytes. */
+/* Calls on_callback for one element. value is NULL if it is unreadable; raw is its bytes. */
 static enum result
-tell_element(struct reader *reader, const struct json_t *value, struct slice raw)
+report_element(struct reader *reader, const struct json_t *value, struct slice raw)
 {
 	struct element element = {.callback = {.kind = CALLBACK_UNRECOGNISED, .error_code = -1}};
 	struct slice extra = SLICE_NONE;
 	buffer_clear(&reader->extra);
 	buffer_clear(&reader->payload);
+
 	enum result result = value == NULL ? RESULT_OK : read_element(value, reader, &element);
 	if (result == RESULT_OK && element.callback.kind != CALLBACK_UNRECOGNISED) {
 		raw = SLICE_NONE;
@@ -436,14 +443,14 @@ tell_element(struct reader *reader, const struct json_t *value, struct slice raw
 }
 
 static enum result
-tell_piece(struct reader *reader, const struct json_piece *piece)
+report_piece(struct reader *reader, const struct json_piece *piece)
 {
 	struct json_t *value = NULL;
 	enum result result = RESULT_OK;
 	if (piece->readable)
 		result = json_load(buffer_slice(&reader->repaired), &value);
 	if (result != RESULT_NO_MEMORY)
-		result = tell_element(reader, value, piece->raw);
+		result = report_element(reader, value, piece->raw);
 	json_free(value);
 	return result;
 }
@@ -455,15 +462,17 @@ callback_read_json(struct slice body, enum route_kind kind, callback_fn on_callb
 	struct json_pieces pieces = {.text = body};
 	struct json_piece piece;
 	enum result result = RESULT_OK, next = RESULT_OK;
-	for (size_t told = 0; result == RESULT_OK && next == RESULT_OK; told++) {
+
+	for (size_t count = 0; result == RESULT_OK && next == RESULT_OK; count++) {
 		next = json_pieces_next(&pieces, &reader.repaired, &piece);
 		if (next == RESULT_OK)
-			result = tell_piece(&reader, &piece);
+			result = report_piece(&reader, &piece);
 		else if (next != RESULT_NOT_FOUND)
 			result = next;
-		else if (told == 0)
-			result = tell_element(&reader, NULL, body);
+		else if (count == 0)
+			result = report_element(&reader, NULL, body);
 	}
+
 	buffer_done(&reader.repaired);
 	buffer_done(&reader.extra);
 	buffer_done(&reader.payload);

@@ -1,4 +1,4 @@
-/* alert: reads what Twilio's debugger reports of a failed request, from Twilio or to Twilio.
+/* alert: reads the reports of Twilio's debugger about failed requests, from Twilio or to Twilio.
  *
  * The Payload parameter of the debugger webhook is JSON text (docs/usage/troubleshooting/
  * debugging-event-webhooks); Event Streams carries the same in com.twilio.error-logs.error.logged.
@@ -16,14 +16,14 @@ struct alert {
 	struct slice request_url; /* webhook.request.url */
 	struct slice method;      /* webhook.request.method */
 	int64_t response_status;  /* webhook.response.status_code; -1 for none */
-	struct slice text;        /* more_info's message: Msg, msg, message or error_message; else
-				     more_info itself if it is a text; else the payload's own	message or
-				     error_message, as Event Streams has it */
+	struct slice text;        /* more_info's Msg, msg, message or error_message; else more_info
+				     itself if it is text; else the payload's message or
+				     error_message, as in Event Streams */
 	struct json_t *payload;   /* owned */
 };
 
-/* Reads a payload; a cut or damaged one up to the damage. Anything but a JSON object gives an empty
- * alert. */
+/* Reads a payload; a truncated or damaged one up to the damage. A payload that is not a JSON object
+ * makes an empty alert. */
 void alert_read(struct slice payload, struct alert *out_alert);
 
 /* Frees what alert_read made; the slices become invalid. */

@@ -1,9 +1,8 @@
-/* callback: reads the parameters of a genuine form request. json_callback.h reads the same
- * from JSON.
+/* callback: reads the parameters of a genuine form request. json_callback.h reads JSON requests.
  *
- * Twilio adds parameters without notice, so nothing here depends on a closed list: parameters
- * without a field are kept as JSON. A request that cannot be read as a status callback or an
- * inbound message is CALLBACK_UNRECOGNISED: stored, shown, and never refused. Pure; any thread. */
+ * Twilio adds parameters without notice: parameters without a field are stored as JSON. A request
+ * that cannot be read as a status callback or an inbound message is CALLBACK_UNRECOGNISED: stored,
+ * shown, and never refused. Pure; any thread. */
 #ifndef DLRD_TWILIO_CALLBACK_H
 #define DLRD_TWILIO_CALLBACK_H
 
@@ -27,7 +26,7 @@ enum callback_kind {
 	CALLBACK_PREVIEW, /* a program fetched the link for a preview */
 	CALLBACK_ALERT,   /* Twilio's debugger reports a failed request, from Twilio or to Twilio */
 	CALLBACK_REASSIGNED, /* a number has a new owner; Twilio may have opted it out */
-	CALLBACK_NOTICE,     /* understood and without effect: a sink's test event, a new link */
+	CALLBACK_NOTICE,     /* known and without effect: a sink's test event, a new link */
 	CALLBACK_UNRECOGNISED
 };
 
@@ -35,19 +34,19 @@ enum callback_kind {
 struct callback {
 	enum callback_kind kind;
 	struct slice message; /* MessageSid, else SmsSid, else SmsMessageSid */
-	struct slice
-	    status; /* MessageStatus, else SmsStatus, else a channel's EventType; "read" if
-		       EventType is READ, unless the status is a failure; "click", "preview", "test"
-		       or "link-shortened" for these kinds; an alert's level in lower case; for a
-		       reassigned number Twilio's action: "opt-out-created" */
-	int64_t
-	    error_code; /* ErrorCode; -1 if absent, if not a number of 1 to 9 digits (callback_extra
-			   then keeps it), or if it is the reason why a fallback URL was called */
+	/* MessageStatus, else SmsStatus, else a channel's EventType; "read" if EventType is READ,
+	 * unless the status is a failure. Other kinds: "click", "preview", "test",
+	 * "link-shortened"; an alert's level in lower case; Twilio's action for a reassigned number
+	 * ("opt-out-created"). */
+	struct slice status;
+	/* ErrorCode; -1 if it is absent, is not a number of 1 to 9 digits (callback_extra then
+	 * contains it), or is the reason why a fallback URL was called. */
+	int64_t error_code;
 	struct slice account; /* AccountSid */
 	struct slice from, to;
 	struct slice alias;      /* ExternalUserId: a channel's ID of the person */
 	struct slice service;    /* MessagingServiceSid */
-	struct slice body;       /* Body; perhaps present and empty */
+	struct slice body;       /* Body; may be present and empty */
 	struct slice done_date;  /* RawDlrDoneDate */
 	struct slice opt_out;    /* OptOutType */
 	struct slice original;   /* OriginalRepliedMessageSid */
@@ -63,16 +62,15 @@ struct callback {
 bool route_kind_from_name(struct slice name, enum route_kind *out_kind);
 const char *route_kind_name(enum route_kind kind);
 
-/* Reads a form that arrived on a route of that kind: a status callback, an inbound message, or
- * an event of the debugger (Sid NO..., with a Level or a Payload). A request that contradicts the
- * route's kind, whose MessageSid is not a SID, or that is a
- * webhook of Conversations (EventType onMessageAdded and the like) is CALLBACK_UNRECOGNISED; a
- * click and a CloudEvent never come as a form. */
+/* Reads a form that arrived on a route of that kind: a status callback, an inbound message, or an
+ * event of the debugger (Sid NO..., with a Level or a Payload). Returns CALLBACK_UNRECOGNISED if
+ * the request contradicts the route's kind, its MessageSid is not a SID, or it is a webhook of
+ * Conversations (EventType onMessageAdded and similar). Clicks and CloudEvents are never forms. */
 struct callback callback_read(const struct form *form, enum route_kind kind);
 
 #define CALLBACK_SID_LEN 34
 
-/* Returns whether a SID is that of a message in a conversation (IM...). Such a message was not
+/* Returns whether the SID belongs to a message in a conversation (IM...). Such a message was not
  * sent to a person: messages that Conversations sends have their own SIDs and callbacks. */
 bool callback_is_conversation(struct slice sid);
 
@@ -81,18 +79,18 @@ bool callback_is_conversation(struct slice sid);
  * callback_is_sid: text is two ASCII letters and 32 hexadecimal digits
  * (docs/glossary/what-is-a-sid).
  * callback_error_code: the number of an ErrorCode; -1 if it is 0 or not a number of 1 to 9 digits.
- * callback_tells_opt_out: OptOutType is absent or documented, so that the keyword says all of it.
- * callback_level: an alert's level in lower case, from static memory; unchanged if Twilio is not
- * known to send it. */
+ * callback_has_known_opt_out: OptOutType is absent or documented, so the keyword determines it.
+ * callback_level: an alert's level in lower case, from static memory; an unknown level is returned
+ * unchanged. */
 bool callback_is_sid(struct slice text);
 int64_t callback_error_code(struct slice text);
-bool callback_tells_opt_out(const struct callback *callback);
+bool callback_has_known_opt_out(const struct callback *callback);
 struct slice callback_level(struct slice text);
 
-/* Appends a JSON object of the parameters that have no field in callback; nothing if there are
- * none. It includes Payload, an undocumented OptOutType, and reply-only parameters of another
- * kind of callback, since an event stores only what follows from these.
- * RESULT_NO_MEMORY. */
+/* Appends a JSON object of the parameters that the fields of callback do not hold; nothing if
+ * no parameter remains. It includes Payload, an undocumented OptOutType, and parameters of replies
+ * in another kind of callback, since an event does not store these as they are. RESULT_NO_MEMORY.
+ */
 must_check enum result callback_extra(
     const struct form *form, const struct callback *callback, struct buffer *out);
 
