@@ -6,14 +6,14 @@
 #include <string.h>
 
 #define KEEP_TO "keep to letters, digits and -._~"
-#define PARAMETERS_MAX 128 /* of a query that are compared with each other */
+#define PARAMETERS_MAX 128 /* parameters of a query that are compared with each other */
 
-/* What Twilio cannot reach: RFC 6890's registry, without what only documents use. */
+/* Networks that Twilio cannot reach: RFC 6890's registry without the networks for documentation. */
 static const char *const private_networks[] = {"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10",
     "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "224.0.0.0/3", "::/128",
     "::1/128", "fc00::/7", "fe80::/10", "ff00::/8"};
 
-/* ... and names that no public server knows (RFC 6761, RFC 6762, RFC 8375). */
+/* Domains that do not exist in public DNS (RFC 6761, RFC 6762, RFC 8375). */
 static const struct slice private_domains[] = {SLICE_INIT("localhost"), SLICE_INIT("local"),
     SLICE_INIT("internal"), SLICE_INIT("lan"), SLICE_INIT("home.arpa"), SLICE_INIT("test"),
     SLICE_INIT("invalid")};
@@ -31,7 +31,7 @@ callback_url_is_plain(char byte)
 	return is_letter_or_digit(byte) || (byte != '\0' && strchr("-._~", byte) != NULL);
 }
 
-/* Reserved, but a URL may hold it (RFC 3986, section 3.4). */
+/* Plain, or reserved but allowed in a URL (RFC 3986, section 3.4). */
 static bool
 is_allowed(char byte)
 {
@@ -96,7 +96,7 @@ ends_with_domain(struct slice host, struct slice domain)
 	       slice_equal_nocase(slice_from(host, host.len - domain.len), domain);
 }
 
-/* An address; false for a name. */
+/* Checks a host that is an address. Returns false for a name. */
 static bool
 lint_address(struct slice host, struct url_findings *findings)
 {
@@ -197,7 +197,7 @@ lint_path(struct slice path, struct url_findings *findings)
 	for (size_t i = 0; i < path.len; i++) {
 		slashes |= path.ptr[i] == '/' && i + 1 < path.len && path.ptr[i + 1] == '/';
 		plain &= path.ptr[i] == '/' || callback_url_is_plain(path.ptr[i]) ||
-			 !is_allowed(path.ptr[i]); /* told by lint_characters */
+			 !is_allowed(path.ptr[i]); /* lint_characters reports it */
 	}
 	if (dots)
 		url_findings_add(findings, URL_PATH_DOTS,
@@ -215,7 +215,7 @@ lint_path(struct slice path, struct url_findings *findings)
 
 /* --- the query --- */
 
-/* Spellings that were met, each once: "' @ %20". */
+/* The different spellings that were found: "' @ %20". */
 struct spellings {
 	char text[64];
 	size_t len;
@@ -248,6 +248,7 @@ lint_spelling(struct slice query, struct url_findings *findings)
 {
 	struct spellings raw = {.len = 0}, escapes = {.len = 0}, lower = {.len = 0};
 	bool in_value = false;
+
 	for (size_t i = 0; i < query.len;) {
 		struct slice rest = slice_from(query, i);
 		size_t len = is_escape(rest) ? 3 : 1;
@@ -263,6 +264,7 @@ lint_spelling(struct slice query, struct url_findings *findings)
 		if (len == 3 && (rest.ptr[1] > 'F' || rest.ptr[2] > 'F'))
 			add_spelling(&lower, spelling);
 	}
+
 	if (raw.len > 0)
 		url_findings_add(findings, URL_QUERY_CHARACTER,
 		    "the query has %.*s%s: such signs have been sent otherwise than they were "
@@ -302,10 +304,12 @@ lint_parameters(struct slice query, struct url_findings *findings)
 	struct slice names[PARAMETERS_MAX];
 	size_t count = 0;
 	bool unsorted = false, repeated = false;
+
 	for (struct slice rest = query; rest.len > 0 && count < PARAMETERS_MAX;) {
 		struct slice value = slice_take(&rest, '&'), name = slice_take(&value, '=');
 		if (name.len == 0)
 			continue;
+
 		lint_name_of_parameter(name, findings);
 		for (size_t i = 0; i < count && !repeated; i++)
 			if ((repeated = slice_equal(names[i], name)))
@@ -313,6 +317,7 @@ lint_parameters(struct slice query, struct url_findings *findings)
 				    "\"%.*s\" stands more than once: only the first is read, and "
 				    "their order may change; keep one",
 				    SLICE_ARG(url_quote(name)));
+
 		if (count > 0 && !unsorted && slice_compare(names[count - 1], name) > 0) {
 			unsorted = true;
 			url_findings_add(findings, URL_QUERY_ORDER,
@@ -325,14 +330,14 @@ lint_parameters(struct slice query, struct url_findings *findings)
 	}
 }
 
-/* --- the whole --- */
+/* --- the whole URL --- */
 
-/* What no URL may hold, and what a template left. */
+/* Finds characters that are not allowed in a URL, and placeholders of a template. */
 static void
 lint_characters(struct slice text, struct url_findings *findings)
 {
 	struct spellings illegal = {.len = 0};
-	bool escape_told = false;
+	bool escape_reported = false;
 	for (size_t i = 0; i < text.len;) {
 		struct slice rest = slice_from(text, i);
 		size_t close = rest.ptr[0] == '{' ? slice_find(rest, '}') : rest.len;
@@ -343,8 +348,8 @@ lint_characters(struct slice text, struct url_findings *findings)
 			url_findings_add(findings, URL_PLACEHOLDER,
 			    "%.*s stands for a value; put it there",
 			    SLICE_ARG(url_quote((struct slice){rest.ptr, len})));
-		} else if (rest.ptr[0] == '%' && !is_escape(rest) && !escape_told) {
-			escape_told = true;
+		} else if (rest.ptr[0] == '%' && !is_escape(rest) && !escape_reported) {
+			escape_reported = true;
 			url_findings_add(findings, URL_BAD_ESCAPE,
 			    "\"%.*s\": behind %% stand two hexadecimal digits; write %%25 for the "
 			    "sign itself",

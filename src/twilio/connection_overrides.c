@@ -1,6 +1,6 @@
 #include "dlrd/twilio/connection_overrides.h"
 
-/* Bounds and defaults of what is a number; the others have bounds of 0. */
+/* Bounds and defaults. Keys that are not numbers have bounds of 0. */
 static const struct {
 	const char *name;
 	int64_t min, max, fallback;
@@ -161,22 +161,21 @@ connection_overrides_read(struct slice fragment, struct connection_overrides *ou
 		read_pair(out_overrides, slice_take(&rest, '&'), findings);
 }
 
-/* A try that reaches a limit of its own no earlier than that of all tries leaves no time for
- * another. */
+/* If the limit of one try is not below the limit of all tries, there is no time for another try. */
 static void
 judge_times(const struct connection_overrides *overrides, struct url_findings *findings)
 {
 	static const struct {
 		enum override_key key;
 		unsigned policy;
-		const char *what;
+		const char *condition;
 	} limits[] = {{OVERRIDE_CT, RETRY_CT, "that finds no connection"},
 	    {OVERRIDE_RT, RETRY_RT, "that is not answered"}};
 	const int64_t *values = overrides->values;
 	for (size_t i = 0; i < 2; i++) {
 		enum override_key key = limits[i].key;
-		/* Twilio's own default of rt is that of tt: whoever sets neither is told by
-		 * connection_overrides_explain. */
+		/* Twilio's defaults of rt and tt are equal. connection_overrides_explain mentions
+		 * it if neither is set. */
 		bool chosen = overrides->given[key] || overrides->given[OVERRIDE_TT];
 		if (chosen && values[OVERRIDE_RC] > 0 && values[key] >= values[OVERRIDE_TT] &&
 		    (values[OVERRIDE_RP] & limits[i].policy) != 0)
@@ -184,17 +183,18 @@ judge_times(const struct connection_overrides *overrides, struct url_findings *f
 			    "#%s=%lld is no less than tt, %lld, the time of all tries: after one "
 			    "%s none is made again; write a smaller %s",
 			    keys[key].name, (long long)values[key], (long long)values[OVERRIDE_TT],
-			    limits[i].what, keys[key].name);
+			    limits[i].condition, keys[key].name);
 	}
 }
 
 static void
-judge_patience(const struct connection_overrides *overrides, int64_t commit_timeout_ms,
+judge_commit_timeout(const struct connection_overrides *overrides, int64_t commit_timeout_ms,
     struct url_findings *findings)
 {
 	const int64_t *values = overrides->values;
 	enum override_key key =
 	    values[OVERRIDE_RT] <= values[OVERRIDE_TT] ? OVERRIDE_RT : OVERRIDE_TT;
+
 	if (values[key] >= commit_timeout_ms)
 		return;
 	url_findings_add(findings, URL_GIVES_UP_EARLY,
@@ -225,7 +225,7 @@ connection_overrides_judge(const struct connection_overrides *overrides, int64_t
 		    "rp has 4xx: what dlrd answers so will not be right the next second either, "
 		    "and uses up the time for other tries; write #rp=ct,rt,5xx");
 	judge_times(overrides, findings);
-	judge_patience(overrides, commit_timeout_ms, findings);
+	judge_commit_timeout(overrides, commit_timeout_ms, findings);
 }
 
 const char *

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Twilio's lists, and beside each word how it reads in one case. */
+/* Twilio's lists: each word, and its form after case folding. */
 static const struct {
 	struct slice word;
 	const wchar_t *folded;
@@ -34,15 +34,15 @@ static const struct slice keyword_names[] = {[KEYWORD_STOP] = SLICE_INIT("stop")
     [KEYWORD_START] = SLICE_INIT("start"),
     [KEYWORD_HELP] = SLICE_INIT("help")};
 
-/* What is configured under one name; Twilio's three are always there, at [keyword - 1]. */
+/* The configuration of one name. Twilio's three always exist, at [keyword - 1]. */
 struct section {
 	enum keyword keyword;
-	struct slice name, reply; /* owned; the reply absent for none */
+	struct slice name, reply; /* owned; reply may be absent */
 };
 
-#define RESERVED KEYWORD_HELP /* how many names are Twilio's */
+#define RESERVED KEYWORD_HELP /* the last of Twilio's keywords */
 
-struct own_word {
+struct configured_word {
 	struct slice word; /* owned */
 	size_t section;
 	wchar_t folded[KEYWORD_WORD_MAX];
@@ -53,11 +53,12 @@ struct own_word {
 struct keywords {
 	struct section *sections;
 	size_t section_count;
-	struct own_word *words;
+	struct configured_word *words;
 	size_t word_count;
 };
 
-/* The text in one case; longer than any word (KEYWORD_WORD_MAX + 1) for what does not fit. */
+/* Folds the case of text. Returns its length, or KEYWORD_WORD_MAX + 1 if text is longer than any
+ * word. */
 static size_t
 fold_text(struct slice text, wchar_t out[KEYWORD_WORD_MAX])
 {
@@ -71,11 +72,11 @@ fold_text(struct slice text, wchar_t out[KEYWORD_WORD_MAX])
 	return len;
 }
 
-/* --- what is forgiven --- */
+/* --- tolerated differences --- */
 
 #define NO_BREAK_SPACE "\xc2\xa0"
 
-/* Telephones put a no-break space where they put a space. */
+/* Removes white space and no-break spaces, which telephones insert, from both ends. */
 static struct slice
 trim(struct slice text)
 {
@@ -115,7 +116,7 @@ is_word(const wchar_t *folded, size_t len, const wchar_t *word, size_t word_len)
 	return len == word_len && wmemcmp(folded, word, len) == 0;
 }
 
-/* The keyword whose word text is, with nothing taken off. */
+/* Returns the keyword that has text as a word, in any case. */
 static struct keyword_match
 look_up(const struct keywords *keywords, struct slice text)
 {
@@ -128,7 +129,7 @@ look_up(const struct keywords *keywords, struct slice text)
 			    .word = defaults[i].word,
 			    .reply = reply_of(keywords, defaults[i].keyword - 1)};
 	for (size_t i = 0; keywords != NULL && i < keywords->word_count; i++) {
-		const struct own_word *own = &keywords->words[i];
+		const struct configured_word *own = &keywords->words[i];
 		if (!is_word(folded, len, own->folded, own->folded_len))
 			continue;
 		const struct section *section = &keywords->sections[own->section];
@@ -147,6 +148,7 @@ match_body(const struct keywords *keywords, struct slice body)
 	struct keyword_match match = look_up(keywords, body);
 	if (match.keyword != KEYWORD_NONE)
 		return match;
+
 	match = look_up(keywords, trim(body)); /* a word may be punctuation: "?" */
 	if (match.keyword == KEYWORD_NONE)
 		match = look_up(keywords, without_punctuation(body));
@@ -168,27 +170,28 @@ struct keyword_match
 keywords_match(const struct keywords *keywords, struct slice body, struct slice opt_out_type)
 {
 	struct keyword_match match = match_body(keywords, body);
-	enum keyword told = keyword_of_name(opt_out_type);
-	if (told == KEYWORD_OTHER)
+	enum keyword reported = keyword_of_name(opt_out_type);
+	if (reported == KEYWORD_OTHER)
 		return match;
-	/* Who writes STOP is not to be texted, whatever Twilio takes it for. */
+
+	/* A person who writes STOP gets no reply, even if Twilio classifies it differently. */
 	bool stop = match.keyword == KEYWORD_STOP;
-	return (struct keyword_match){.keyword = told,
-	    .name = keyword_names[told],
+	return (struct keyword_match){.keyword = reported,
+	    .name = keyword_names[reported],
 	    .rule = KEYWORD_RULE_OPT_OUT_TYPE,
-	    .reply = stop ? SLICE_NONE : reply_of(keywords, told - 1)};
+	    .reply = stop ? SLICE_NONE : reply_of(keywords, reported - 1)};
 }
 
-/* A stop word of the configuration in text. */
+/* Returns the first configured stop word that text contains. */
 static struct slice
-find_own_word(const struct keywords *keywords, struct slice text)
+find_configured_word(const struct keywords *keywords, struct slice text)
 {
 	wchar_t spaced[WORDS_ROOM];
 	if (keywords == NULL || keywords->word_count == 0)
 		return SLICE_NONE;
 	words_space(text, WORDS_TEXT_MAX, spaced);
 	for (size_t i = 0; i < keywords->word_count; i++) {
-		const struct own_word *own = &keywords->words[i];
+		const struct configured_word *own = &keywords->words[i];
 		if (keywords->sections[own->section].keyword == KEYWORD_STOP &&
 		    own->spaced[1] != '\0' && wcsstr(spaced, own->spaced))
 			return own->word;
@@ -202,9 +205,10 @@ keywords_near_miss(const struct keywords *keywords, struct slice body)
 	struct slice found = SLICE_NONE;
 	if (match_body(keywords, body).keyword != KEYWORD_NONE)
 		return SLICE_NONE;
+
 	struct near_miss_text own = near_miss_own_text(body);
 	for (size_t i = 0; i < NEAR_MISS_PARTS && found.ptr == NULL; i++) {
-		found = find_own_word(keywords, own.parts[i]);
+		found = find_configured_word(keywords, own.parts[i]);
 		if (found.ptr == NULL)
 			found = near_miss_find(own.parts[i]);
 	}
@@ -222,18 +226,18 @@ keyword_rule_name(enum keyword_rule rule)
 	return SLICE_NONE;
 }
 
-/* --- filling --- */
+/* --- configuration --- */
 
 static enum result
 copy(struct slice text, struct slice *out_copy)
 {
-	char *made = malloc(text.len + 1);
-	if (made == NULL)
+	char *copied = malloc(text.len + 1);
+	if (copied == NULL)
 		return RESULT_NO_MEMORY;
 	if (text.len > 0)
-		memcpy(made, text.ptr, text.len);
-	made[text.len] = '\0';
-	*out_copy = (struct slice){made, text.len};
+		memcpy(copied, text.ptr, text.len);
+	copied[text.len] = '\0';
+	*out_copy = (struct slice){copied, text.len};
 	return RESULT_OK;
 }
 
@@ -264,7 +268,8 @@ keywords_new(struct keywords **out_keywords)
 	struct keywords *keywords = calloc(1, sizeof *keywords);
 	if (keywords == NULL)
 		return RESULT_NO_MEMORY;
-	/* Here and not with the first message, which may come in a thread that must not wait. */
+	/* Load the locale here, since the first message may arrive in a thread that must not wait.
+	 */
 	words_know_unicode();
 	for (int keyword = KEYWORD_STOP; keyword <= RESERVED; keyword++)
 		if (add_section(keywords, (enum keyword)keyword, keyword_names[keyword]) !=
@@ -276,9 +281,9 @@ keywords_new(struct keywords **out_keywords)
 	return RESULT_OK;
 }
 
-/* The section of that name, made where it is new. */
+/* Finds the section of that name, or adds it. */
 static enum result
-section_for(
+find_or_add_section(
     struct keywords *keywords, struct slice name, size_t *out_section, struct failure *failure)
 {
 	size_t i = 0;
@@ -290,7 +295,7 @@ section_for(
 	return RESULT_OK;
 }
 
-/* How many characters text has, or SIZE_MAX where it is no UTF-8 or holds a control. */
+/* Returns the number of characters, or SIZE_MAX if text is not UTF-8 or has a control character. */
 static size_t
 count_characters(struct slice text, bool *out_ascii)
 {
@@ -317,22 +322,23 @@ check_word(const struct keywords *keywords, struct slice word, struct failure *f
 		return failure_set(failure, RESULT_INVALID, "\"%.*s\" is longer than %d bytes",
 		    SLICE_ARG(word), KEYWORD_WORD_MAX);
 	if (count_characters(word, &ascii) == SIZE_MAX)
-		return failure_set(failure, RESULT_INVALID,
-		    "a word is no UTF-8 text or holds a control character");
+		return failure_set(
+		    failure, RESULT_INVALID, "a word is not UTF-8 text or has a control character");
 	if (!ascii && !words_know_unicode())
 		return failure_set(failure, RESULT_INVALID,
-		    "\"%.*s\" is not ASCII, and without the system's locale C.UTF-8 nobody knows "
-		    "its capitals; install that",
+		    "\"%.*s\" is not ASCII, which needs the system's locale C.UTF-8 to compare "
+		    "upper "
+		    "and lower case; install that locale",
 		    SLICE_ARG(word));
 	if (trim(word).len != word.len || (bare != word.len && bare != 0))
 		return failure_set(failure, RESULT_INVALID,
-		    "\"%.*s\" has punctuation or white space at its end, which is taken off a "
+		    "\"%.*s\" has punctuation or white space at its end, which is removed from a "
 		    "message before it is compared; leave it out",
 		    SLICE_ARG(word));
 	struct keyword_match match = look_up(keywords, word);
 	if (match.keyword != KEYWORD_NONE)
 		return failure_set(failure, RESULT_INVALID,
-		    "\"%.*s\" is listed already%s, for %.*s", SLICE_ARG(word),
+		    "\"%.*s\" is already listed%s, for %.*s", SLICE_ARG(word),
 		    match.configured ? "" : " by Twilio", SLICE_ARG(match.name));
 	return RESULT_OK;
 }
@@ -341,23 +347,25 @@ enum result
 keywords_add_word(
     struct keywords *keywords, struct slice name, struct slice word, struct failure *failure)
 {
-	struct own_word own = {.section = 0};
+	struct configured_word own = {.section = 0};
 	enum result result = check_word(keywords, word, failure);
 	if (result == RESULT_OK && keywords->word_count == KEYWORD_WORDS_MAX)
 		result =
 		    failure_set(failure, RESULT_LIMIT, "more than %d words", KEYWORD_WORDS_MAX);
 	if (result == RESULT_OK)
-		result = section_for(keywords, name, &own.section, failure);
+		result = find_or_add_section(keywords, name, &own.section, failure);
 	if (result != RESULT_OK)
 		return result;
-	struct own_word *more = realloc(keywords->words, (keywords->word_count + 1) * sizeof *more);
+
+	struct configured_word *more =
+	    realloc(keywords->words, (keywords->word_count + 1) * sizeof *more);
 	if (more != NULL)
 		keywords->words = more;
 	if (more == NULL || copy(word, &own.word) != RESULT_OK)
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
 	own.folded_len = fold_text(word, own.folded);
 	if (words_space(word, KEYWORD_WORD_MAX, own.spaced) == 0)
-		own.spaced[1] = '\0'; /* punctuation alone is in no text */
+		own.spaced[1] = '\0'; /* punctuation alone is not searched for in texts */
 	keywords->words[keywords->word_count++] = own;
 	return RESULT_OK;
 }
@@ -368,24 +376,25 @@ keywords_set_reply(
 {
 	bool ascii;
 	size_t section = 0, len = count_characters(reply, &ascii);
-	struct slice made = SLICE_NONE;
+	struct slice copied = SLICE_NONE;
 	if (keyword_of_name(name) == KEYWORD_STOP)
 		return failure_set(failure, RESULT_INVALID,
-		    "Twilio itself replies to an opt-out and then blocks the number, so that "
-		    "another reply only fails (error 21610); leave it out");
+		    "Twilio itself replies to an opt-out and then blocks the number, so another "
+		    "reply would fail (error 21610); leave it out");
 	if (len == SIZE_MAX)
 		return failure_set(
-		    failure, RESULT_INVALID, "is no UTF-8 text or holds a control character");
+		    failure, RESULT_INVALID, "is not UTF-8 text or has a control character");
 	if (len > WORDS_TEXT_MAX)
 		return failure_set(
 		    failure, RESULT_INVALID, "is longer than %d characters", WORDS_TEXT_MAX);
-	enum result result = section_for(keywords, name, &section, failure);
+
+	enum result result = find_or_add_section(keywords, name, &section, failure);
 	if (result != RESULT_OK)
 		return result;
-	if (reply.len > 0 && copy(reply, &made) != RESULT_OK)
+	if (reply.len > 0 && copy(reply, &copied) != RESULT_OK)
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
 	drop(keywords->sections[section].reply);
-	keywords->sections[section].reply = made;
+	keywords->sections[section].reply = copied;
 	return RESULT_OK;
 }
 

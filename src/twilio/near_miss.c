@@ -4,10 +4,9 @@
 
 #include <stdint.h>
 
-/* A word that is common in its language, or a name in another, says something in a short text
- * alone. */
+/* A word that is common in its language, or a name in another one, counts only in a short text. */
 #define SHORT 4
-#define ALONE 2 /* the word and perhaps a "please" */
+#define ALONE 2 /* the word, and perhaps a "please" */
 
 #define PHRASE(text)                                       \
 	{                                                  \
@@ -17,17 +16,18 @@
 	{                                               \
 		SLICE_INIT(text), L" " text L" ", words \
 	}
-/* Of a language that writes no spaces. */
+/* For languages without spaces between words. */
 #define CHARACTERS(text)                             \
 	{                                            \
 		SLICE_INIT(text), L"" text, SIZE_MAX \
 	}
 
-/* The more telling first in each language, and how words_space writes it, without accents. */
+/* Each phrase, and the same as words_space writes it, without accents. In each language more
+ * specific phrases come first, since the first match is shown. */
 static const struct {
 	struct slice phrase;
 	const wchar_t *spaced;
-	size_t words_max; /* of the text it stands in */
+	size_t words_max; /* longest text in which it counts, in words */
 } near_misses[] = {
     PHRASE("please stop"),
     PHRASE("stop please"),
@@ -338,8 +338,8 @@ near_miss_find(struct slice text)
 
 /* --- reactions --- */
 
-/* How a reaction begins, in the languages of telephones; "Reacted 👍 to" and "👍 to" are known by
- * the picture. Without accents. */
+/* Beginnings of reactions in the languages of telephones, without accents. "Reacted 👍 to" and
+ * "👍 to" are recognised by the picture. */
 static const wchar_t *const reactions[] = {L" liked ", L" loved ", L" disliked ", L" laughed at ",
     L" emphasized ", L" emphasised ", L" questioned ", L" reacted ", L" removed ", L" added ",
     L" highlighted ", L" hearted ",
@@ -372,18 +372,18 @@ static const wchar_t *const reactions[] = {L" liked ", L" loved ", L" disliked "
     L" polubiono ", L" polubil ", L" polubila ", L" lubi ", L" uwielbia ", L" kocha ",
     L" zareagowal ", L" begendi ", L" bayildi ", L" guldu ", L" понравилось ", L" нравится ",
     L" не понравилось ", L" не нравится ", L" рассмешило ", L" реакция ",
-    /* Chinese, Japanese, Korean, which write no space behind it or put it behind the quotation */
+    /* Chinese, Japanese, Korean: no space follows, or it follows the quotation */
     L" 赞了", L" 讚", L" 喜欢", L" 喜歡", L" 爱", L" 對", L" 对", L" に", L" を", L" 을 를",
     L" 에"};
 
-/* By these a person speaks, who quotes: I said "stop". */
+/* Words of a person who quotes: I said "stop". */
 static const wchar_t *const speaking[] = {L" i ", L" im ", L" ive ", L" you ", L" we ", L" my ",
     L" said ", L" says ", L" say ", L" told ", L" asked ", L" wrote ", L" texted ", L" please ",
     L" yo ", L" je ", L" ich ", L" eu "};
 
-#define OUTSIDE_WORDS_MAX 6 /* of a reaction: "Removed a question mark from" has 5 */
+#define OUTSIDE_WORDS_MAX 6 /* words of a reaction: "Removed a question mark from" has 5 */
 
-/* By these a quotation is known for a campaign's text. */
+/* Words that identify a quotation as a campaign's text. */
 static const wchar_t *const invitations[] = {L" reply ", L" text stop ", L" txt stop ",
     L" send stop ", L" msg stop ", L" to opt out ", L" to opt-out ", L" to end ", L" to stop ",
     L" to cancel ", L" to quit ", L" to unsubscribe ", L" responde ", L" responda ", L" envia ",
@@ -398,7 +398,8 @@ is_quote(wchar_t character)
 	return character != '\0' && wcschr(marks, character) != NULL;
 }
 
-/* A single one, which is mostly an apostrophe, quotes only in front of a word and at the end. */
+/* A single quote is usually an apostrophe. It counts only before a word, and at the end of the text
+ * if a quotation is open. */
 static bool
 is_single_quote(wchar_t character, wchar_t before, bool at_end, bool open)
 {
@@ -425,13 +426,13 @@ contains_any(const wchar_t *spaced, const wchar_t *const words[], size_t count, 
 	return false;
 }
 
-/* A text around its first and last quotation mark. */
+/* The parts of a text before, between and after its first and last quotation marks. */
 struct quotation {
-	struct slice before, quoted, behind;
-	bool has_picture; /* in front */
+	struct slice before, quoted, after;
+	bool has_picture; /* before the quotation */
 };
 
-/* false if there is nothing quoted. A quotation may be cut: its end is then the text's. */
+/* Returns false if nothing is quoted. The end of the text ends a quotation that is cut off. */
 static bool
 find_quotation(struct slice text, struct quotation *out_quotation)
 {
@@ -461,36 +462,38 @@ find_quotation(struct slice text, struct quotation *out_quotation)
 	if (start == SIZE_MAX)
 		return false;
 	found.quoted = (struct slice){text.ptr + start, end - start};
-	found.behind = slice_from(text, next);
+	found.after = slice_from(text, next);
 	*out_quotation = found;
 	return true;
 }
 
-/* Whether the text around a quotation is a telephone's: it begins as a reaction does, has a picture
- * in front, or is a few words without a speaker around a campaign's text. */
+/* Returns whether a telephone wrote the text around the quotation: it begins like a reaction, has a
+ * picture before the quotation, or is a few words around a campaign's text. */
 static bool
 is_reaction(const struct quotation *quotation)
 {
-	wchar_t before[WORDS_ROOM], behind[WORDS_ROOM], quoted[WORDS_ROOM];
+	wchar_t before[WORDS_ROOM], after[WORDS_ROOM], quoted[WORDS_ROOM];
 	size_t count = words_space(quotation->before, WORDS_TEXT_MAX, before) +
-		       words_space(quotation->behind, WORDS_TEXT_MAX, behind);
+		       words_space(quotation->after, WORDS_TEXT_MAX, after);
 	words_strip_accents(before);
-	words_strip_accents(behind);
+	words_strip_accents(after);
 	size_t reaction_count = sizeof reactions / sizeof reactions[0];
 	size_t speaking_count = sizeof speaking / sizeof speaking[0];
 	size_t invitation_count = sizeof invitations / sizeof invitations[0];
+
 	if (count > OUTSIDE_WORDS_MAX)
 		return false;
 	if (contains_any(before, reactions, reaction_count, true) ||
-	    contains_any(behind, reactions, reaction_count, true))
+	    contains_any(after, reactions, reaction_count, true))
 		return true;
+
 	words_space(quotation->quoted, WORDS_TEXT_MAX, quoted);
 	words_strip_accents(quoted);
 	bool speaks = contains_any(before, speaking, speaking_count, false) ||
-		      contains_any(behind, speaking, speaking_count, false);
-	bool is_ours = contains_any(quoted, invitations, invitation_count, false);
-	bool has_picture = quotation->has_picture && (count > 0 || is_ours);
-	return !speaks && (has_picture || (count > 0 && is_ours));
+		      contains_any(after, speaking, speaking_count, false);
+	bool is_campaign_text = contains_any(quoted, invitations, invitation_count, false);
+	bool has_picture = quotation->has_picture && (count > 0 || is_campaign_text);
+	return !speaks && (has_picture || (count > 0 && is_campaign_text));
 }
 
 struct near_miss_text
@@ -500,7 +503,7 @@ near_miss_own_text(struct slice body)
 	struct near_miss_text own = {.parts = {body, SLICE_NONE}};
 	if (find_quotation(body, &quotation) && is_reaction(&quotation)) {
 		own.parts[0] = quotation.before;
-		own.parts[1] = quotation.behind;
+		own.parts[1] = quotation.after;
 	}
 	return own;
 }

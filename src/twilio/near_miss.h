@@ -1,8 +1,9 @@
-/* near_miss: what sounds like an opt-out and is none by Twilio's rules, in the languages of people.
+/* near_miss: finds texts that sound like an opt-out but are not one by Twilio's rules, in several
+ * languages.
  *
- * For a person to read, never acted on; so it is rather too much than too little. A telephone that
- * cannot send a reaction as such sends a text that quotes the message: Liked "... Reply STOP to opt
- * out". The quotation is ours, and no near miss. Pure; any thread. */
+ * Near misses are shown to a person and never acted on, so false positives are acceptable. A
+ * telephone that cannot send a reaction sends a text that quotes the message: Liked "... Reply STOP
+ * to opt out". The quotation is the campaign's text, not a near miss. Pure; any thread. */
 #ifndef DLRD_TWILIO_NEAR_MISS_H
 #define DLRD_TWILIO_NEAR_MISS_H
 
@@ -10,16 +11,16 @@
 
 #define NEAR_MISS_PARTS 2
 
-/* Slices of a text: what stands before and behind a quotation of ours, or the text itself. */
+/* Slices of a text: before and after a quotation of a campaign's text, or the whole text. */
 struct near_miss_text {
 	struct slice parts[NEAR_MISS_PARTS];
 };
 
-/* The parts of body that are the person's own. */
+/* Returns the parts of body that the person wrote. */
 struct near_miss_text near_miss_own_text(struct slice body);
 
-/* The word or phrase in text that sounds like an opt-out, as the table lists it (in static memory);
- * absent for none. */
+/* Returns the word or phrase in text that sounds like an opt-out, as the table lists it (in static
+ * memory), or an absent slice. */
 struct slice near_miss_find(struct slice text);
 
 #endif

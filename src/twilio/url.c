@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Splits "scheme://rest" off; false unless the scheme is http or https. */
+/* Removes "scheme://" from *text. Returns false unless the scheme is http or https. */
 static bool
 take_scheme(struct slice *text, struct url_parts *out_parts)
 {
@@ -32,7 +32,7 @@ find_any(struct slice text, const char *bytes)
 	return at;
 }
 
-/* "user:password@[::1]:8443": the host and the port. */
+/* Reads host and port of "user:password@[::1]:8443". */
 static bool
 split_authority(struct slice authority, struct url_parts *out_parts)
 {
@@ -91,7 +91,7 @@ url_read_parts(struct slice url, struct url_parts *out_parts)
 	if (url_split(url, &base, &parts.path) != RESULT_OK)
 		return RESULT_INVALID;
 	if (!take_scheme(&base, &parts) || !split_authority(base, &parts))
-		return RESULT_INVALID; /* url_split has just read the same */
+		return RESULT_INVALID; /* not reached: url_split has checked both */
 	parts.path = url_path(parts.path);
 	*out_parts = parts;
 	return RESULT_OK;
@@ -115,7 +115,7 @@ spell(const struct url_parts *parts, struct slice port)
 	return text.ptr;
 }
 
-/* A NUL would end the text early; no client can send a request to a URL with a space in it. */
+/* A NUL would truncate the text. Clients cannot send a request to a URL with a space. */
 static bool
 is_visible(struct slice text)
 {
@@ -133,11 +133,12 @@ url_base_init(struct url_base *base, struct slice text, struct failure *failure)
 	if (!is_visible(text) || url_split(text, &authority, &path) != RESULT_OK ||
 	    url_read_parts(text, &parts) != RESULT_OK)
 		return failure_set(failure, RESULT_INVALID,
-		    "\"%.*s\" is no URL; write it like https://callbacks.example.com",
+		    "\"%.*s\" is not a URL; write it like https://callbacks.example.com",
 		    SLICE_ARG(text));
 	if (slice_find(path, '?') < path.len)
 		return failure_set(failure, RESULT_INVALID,
-		    "\"%.*s\" holds a query; give the URL up to the path only", SLICE_ARG(text));
+		    "\"%.*s\" has a query; write the URL without it", SLICE_ARG(text));
+
 	while (path.len > 0 && path.ptr[path.len - 1] == '/')
 		path.len--;
 	parts.path = path;

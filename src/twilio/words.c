@@ -4,8 +4,8 @@
 #include <pthread.h>
 #include <wctype.h>
 
-/* Unicode's properties of characters, whatever locale the process is in. Made once and never freed:
- * matching needs it for as long as the process lives. NULL where the system has none. */
+/* Unicode's properties of characters, independent of the locale of the process. Made once and never
+ * freed, since matching needs it until the process ends. NULL if the system does not have it. */
 static locale_t unicode;
 static pthread_once_t unicode_once = PTHREAD_ONCE_INIT;
 
@@ -46,7 +46,7 @@ words_fold(wchar_t character)
 	return (wchar_t)towlower_l(towupper_l((wint_t)character, unicode), unicode);
 }
 
-/* Accents that are characters of their own. */
+/* Accents that are separate characters. */
 static bool
 is_combining(wchar_t character)
 {
@@ -106,14 +106,14 @@ words_space(struct slice text, size_t max, wchar_t *out)
 	return words;
 }
 
-/* U+00E0 to U+017F without accents; what has none stands for itself, or for its first letter. */
+/* U+00E0 to U+017F without accents. Ligatures become their first letter. */
 static const char latin[] = "aaaaaaaceeeeiiiidnooooo ouuuuyty"
 			    "aaaaaaccccccccddddeeeeeeeeeegggg"
 			    "gggghhhhiiiiiiiiiiiijjkkklllllll"
 			    "lllnnnnnnnnnoooooooorrrrrrssssss"
 			    "ssttttttuuuuuuuuuuuuwwyyyzzzzzzs";
 
-/* The letters of Vietnamese, which has two accents on one letter: the last of each. */
+/* Vietnamese letters with two accents: the last code point of each base letter. */
 static const struct {
 	wchar_t last;
 	char letter;

@@ -1,7 +1,6 @@
-/* words: text as people type it, made comparable: in one case, word by word, with or without
- * accents.
+/* words: normalises text as people type it, for comparison: case, words and accents.
  *
- * Pure, but for the system's properties of characters (locale C.UTF-8), which the first call reads.
+ * Pure, except that the first call loads the system's properties of characters (locale C.UTF-8).
  * Any thread. */
 #ifndef DLRD_TWILIO_WORDS_H
 #define DLRD_TWILIO_WORDS_H
@@ -13,24 +12,24 @@
 #define WORDS_TEXT_MAX 1600 /* characters of a message (docs/messaging/api/message-resource) */
 #define WORDS_ROOM (WORDS_TEXT_MAX + 3)
 
-/* Whether the system has that locale. Without it only ASCII has two cases. */
+/* Returns whether the system has that locale. Without it only the case of ASCII is folded. */
 bool words_know_unicode(void);
 
-/* Takes a character off *rest, which is not empty. A byte that is no UTF-8 becomes a surrogate,
- * which no UTF-8 can be, so that it equals nothing. */
+/* Removes a character from *rest, which is not empty. An invalid byte becomes a surrogate, which
+ * valid UTF-8 cannot contain, so it equals no other character. */
 wchar_t words_take_character(struct slice *rest);
 
-/* Simple case folding (Unicode's CaseFolding.txt, C and S). By way of the capital letter, since
- * some small letters share one: the two sigmas of Greek. The two i that only Turkish and Azeri have
- * fold to nothing else. */
+/* Simple case folding (Unicode's CaseFolding.txt, C and S). Folds through the capital letter, since
+ * some small letters share one: the two sigmas of Greek. The dotted capital I and the dotless small
+ * i of Turkish and Azeri are unchanged. */
 wchar_t words_fold(wchar_t character);
 
-/* The words of the first max characters of text, folded, with a space before, between and behind
- * them. Apostrophes are left out, as many people do; one hyphen inside a word belongs to it
- * ("non-stop"), two are a dash. out has room for max + 3. Returns how many words there are. */
+/* Writes the words of the first max characters of text, folded, with a space before, between and
+ * after them. Apostrophes are omitted, as many people omit them. One hyphen inside a word is part
+ * of it ("non-stop"), two are a dash. out has room for max + 3. Returns the number of words. */
 size_t words_space(struct slice text, size_t max, wchar_t *out);
 
-/* Takes the accents off folded Latin letters, in place: people leave them out. */
+/* Removes the accents of folded Latin letters in place, since many people omit them. */
 void words_strip_accents(wchar_t *text);
 
 #endif

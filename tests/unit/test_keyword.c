@@ -304,9 +304,9 @@ a_word_that_could_never_match_or_matches_twice_is_refused(void **state)
 	assert_word_refused(keywords, SLICE(" a"), "white space");
 	assert_word_refused(keywords, SLICE("a\xc2\xa0"), "white space");
 	assert_word_refused(keywords, SLICE("STOP!"), "punctuation");
-	assert_word_refused(keywords, SLICE("stop"), "listed already by Twilio, for stop");
-	assert_word_refused(keywords, SLICE("JOIN"), "listed already, for join");
-	assert_word_refused(keywords, SLICE("ARR\xc3\x8aT"), "listed already, for stop");
+	assert_word_refused(keywords, SLICE("stop"), "already listed by Twilio, for stop");
+	assert_word_refused(keywords, SLICE("JOIN"), "already listed, for join");
+	assert_word_refused(keywords, SLICE("ARR\xc3\x8aT"), "already listed, for stop");
 	assert_ok(keywords_add_word(
 	    keywords, SLICE("join"), (struct slice){long_word, KEYWORD_WORD_MAX}, NULL));
 	assert_int_equal(

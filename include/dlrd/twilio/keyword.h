@@ -1,80 +1,80 @@
-/* keyword: which word a reply is: Twilio's reserved ones, and those that are configured.
+/* keyword: finds the keyword that a reply is: Twilio's reserved ones, and configured ones.
  *
  * Twilio's rule (help article 223134027, docs/messaging/tutorials/advanced-opt-out): the whole
- * message must be the one word, in any case. Whether Twilio forgives white space around it or
- * punctuation behind it is not documented; dlrd does, and marks it, so that nobody mistakes its
- * reading for Twilio's. Where Advanced Opt-Out says what a message is (OptOutType), that wins.
+ * message must be one word, in any case. Twilio does not document whether it tolerates white space
+ * or punctuation around the word; dlrd does, and marks such a match as its own reading. If Advanced
+ * Opt-Out classifies the message (OptOutType), that classification counts.
  *
- * What only sounds like an opt-out ("please stop", "Stop. Thank you", "wrong number") is a near
- * miss: shown to a person, never acted on.
+ * A text that only sounds like an opt-out ("please stop", "Stop. Thank you", "wrong number") is a
+ * near miss: shown to a person, never acted on.
  *
- * A struct keywords is filled while the configuration is read and read-only then: any thread. */
+ * A struct keywords is filled while the configuration is read and then read-only: any thread. */
 #ifndef DLRD_TWILIO_KEYWORD_H
 #define DLRD_TWILIO_KEYWORD_H
 
 #include "dlrd/base/slice.h"
 
-/* KEYWORD_OTHER: a configured one that is neither of Twilio's three. */
+/* KEYWORD_OTHER: a configured keyword that is not one of Twilio's three. */
 enum keyword { KEYWORD_NONE, KEYWORD_STOP, KEYWORD_START, KEYWORD_HELP, KEYWORD_OTHER };
 
 enum keyword_rule {
-	KEYWORD_RULE_EXACT,        /* the word and nothing else: Twilio's own rule */
-	KEYWORD_RULE_TOLERATED,    /* white space or closing punctuation had to be taken off */
-	KEYWORD_RULE_OPT_OUT_TYPE, /* Twilio itself says so */
+	KEYWORD_RULE_EXACT,        /* only the word: Twilio's own rule */
+	KEYWORD_RULE_TOLERATED,    /* after removing white space or closing punctuation */
+	KEYWORD_RULE_OPT_OUT_TYPE, /* Twilio's classification */
 };
 
 struct keyword_match {
 	enum keyword keyword;
 	struct slice name; /* "stop", "start", "help" or the section's name; absent for none */
-	struct slice word; /* the listed word, as it is listed; absent by OPT_OUT_TYPE */
+	struct slice word; /* the word as listed; absent for KEYWORD_RULE_OPT_OUT_TYPE */
 	enum keyword_rule rule;
 	bool configured;    /* the word is from the configuration, not one of Twilio's defaults */
-	struct slice reply; /* what is to be answered; absent for nothing, and always for stop */
+	struct slice reply; /* reply to send; absent for none, and always for stop */
 };
 
 #define KEYWORD_WORD_MAX 64    /* bytes of a word */
-#define KEYWORD_WORDS_MAX 1024 /* that are configured: each message is held against all */
+#define KEYWORD_WORDS_MAX 1024 /* configured words; each message is compared with all */
 
 struct keywords;
 
 must_check enum result keywords_new(struct keywords **out_keywords);
 
-/* KEYWORD_STOP, KEYWORD_START or KEYWORD_HELP for these three names in any case, KEYWORD_OTHER for
- * any other. */
+/* Returns KEYWORD_STOP, KEYWORD_START or KEYWORD_HELP for these three names in any case,
+ * KEYWORD_OTHER for any other. */
 enum keyword keyword_of_name(struct slice name);
 
-/* Adds a word to the keyword of that name (names are the same in any case): "stop", "start" and
- * "help" grow Twilio's lists, any other name makes a keyword of its own. RESULT_INVALID, with
- * failure, for a word that is empty, too long, not UTF-8, listed already (under whichever name), or
- * that ends in what is taken off a message; RESULT_LIMIT beyond KEYWORD_WORDS_MAX. */
+/* Adds a word to the keyword of that name, in any case: "stop", "start" and "help" extend Twilio's
+ * lists, any other name defines a keyword. RESULT_INVALID, with failure, for a word that is empty,
+ * too long, not UTF-8, already listed (for any name), or that ends in punctuation or white space;
+ * RESULT_LIMIT beyond KEYWORD_WORDS_MAX. */
 must_check enum result keywords_add_word(
     struct keywords *keywords, struct slice name, struct slice word, struct failure *failure);
 
-/* Sets what the keyword is answered with; an empty text for nothing. RESULT_INVALID, with failure,
- * for "stop", to which Twilio itself replies, for a text of more than 1600 characters
- * (docs/messaging/twiml/message), and for one that is not UTF-8 or holds a control. */
+/* Sets the reply of the keyword; empty for none. RESULT_INVALID, with failure, for "stop", to which
+ * Twilio itself replies, for more than 1600 characters (docs/messaging/twiml/message), and for text
+ * that is not UTF-8 or has a control character. */
 must_check enum result keywords_set_reply(
     struct keywords *keywords, struct slice name, struct slice reply, struct failure *failure);
 
-/* Calls on_keyword, in the order of adding and Twilio's three first, for each name that a word or a
- * reply was added to. words are those that were added, comma-separated; what is told is good during
- * the call. RESULT_NO_MEMORY, with some of them untold. */
+/* Calls on_keyword for each name with an added word or reply: Twilio's three first, then in the
+ * order of adding. words are the added ones, comma-separated; arguments are valid during the call.
+ * RESULT_NO_MEMORY, after some of the names. */
 typedef void (*keywords_fn)(
     void *context, struct slice name, struct slice words, struct slice reply);
 must_check enum result keywords_each(
     const struct keywords *keywords, keywords_fn on_keyword, void *context);
 
-/* The keyword that an inbound message is. keywords may be NULL: Twilio's defaults alone. Case is
- * folded as Unicode has it, code point by code point. A body that is a stop word has no reply, even
- * where opt_out_type names another keyword. */
+/* Returns the keyword that an inbound message is. keywords may be NULL: only Twilio's defaults.
+ * Case is folded by Unicode's rules, code point by code point. A body that is a stop word has no
+ * reply, even if opt_out_type names another keyword. */
 struct keyword_match keywords_match(
     const struct keywords *keywords, struct slice body, struct slice opt_out_type);
 
-/* The word or phrase in body that sounds like an opt-out, as dlrd lists it (in static memory or the
- * keywords'); absent where nothing does, and where the body is a keyword itself. */
+/* Returns the word or phrase in body that sounds like an opt-out, as listed (in static memory or
+ * the keywords'). Absent if nothing does, and if the body is itself a keyword. */
 struct slice keywords_near_miss(const struct keywords *keywords, struct slice body);
 
-/* "exact", "tolerated", "opt-out-type". */
+/* Returns "exact", "tolerated" or "opt-out-type". */
 struct slice keyword_rule_name(enum keyword_rule rule);
 
 /* Accepts NULL. */

@@ -1,26 +1,26 @@
-/* url: the public URL that Twilio was given, split and joined for the signature.
+/* url: splits and joins the public URL for the signature.
  *
  * A public URL is scheme, host, port and an optional path that a proxy strips; the request target
- * (path and query as they came over the wire) is appended to it byte for byte. Twilio's own signer
- * is inconsistent about the port, so every official SDK tries two spellings, and so does dlrd: the
- * port removed, and the scheme's standard port added if the URL has none. A fragment is never sent
- * and user:password@ is dropped by Twilio before it signs (twilio.com/docs/usage/security), so both
- * are removed. Pure; any thread. */
+ * (path and query as received) is appended to it byte for byte. Twilio's signer is inconsistent
+ * about the port, so dlrd and every official SDK try two spellings: without the port, and with the
+ * scheme's standard port if the URL has none. Fragments are never sent, and Twilio removes
+ * user:password@ before it signs (twilio.com/docs/usage/security), so both are removed. Pure; any
+ * thread. */
 #ifndef DLRD_TWILIO_URL_H
 #define DLRD_TWILIO_URL_H
 
 #include "dlrd/base/slice.h"
 
-/* Spellings of one public URL that are tried. */
+/* Number of spellings of one public URL. */
 #define URL_SPELLINGS 2
 
-/* Owned text: "https://host:port/path" without a trailing slash, in the order they are tried: as
- * configured first. */
+/* Owned text: "https://host:port/path" without a trailing slash. The configured spelling is tried
+ * first. */
 struct url_base {
 	char *spelling[URL_SPELLINGS];
 };
 
-/* Reads a public URL: http or https, a host, no query. failure names the mistake. */
+/* Reads a public URL: http or https, a host, no query. failure describes the error. */
 must_check enum result url_base_init(
     struct url_base *base, struct slice text, struct failure *failure);
 
@@ -30,7 +30,7 @@ void url_base_done(struct url_base *base);
 struct url_parts {
 	struct slice scheme; /* "https" as written */
 	struct slice host;   /* "example.com", "[::1]" */
-	struct slice port;   /* "8443"; absent if not written */
+	struct slice port;   /* "8443"; absent if the URL has none */
 	struct slice path;   /* "/hooks"; empty if there is no path */
 	bool secure;         /* https */
 };
@@ -47,8 +47,8 @@ must_check enum result url_read_authority(struct slice authority, struct url_par
  * 3986, section 3.2, without user information): "example.com", "example.com:8443", "[::1]:80". */
 bool url_is_authority(struct slice text);
 
-/* Makes a base from a request's head, if no public URL is configured. RESULT_INVALID if the result
- * is not a URL. */
+/* Makes a base from a request's headers, if no public URL is configured. RESULT_INVALID if the
+ * result is not a URL. */
 must_check enum result url_base_derive(
     struct url_base *base, struct slice scheme, struct slice host);
 
@@ -58,7 +58,7 @@ must_check enum result url_base_derive(
 must_check enum result url_split(
     struct slice url, struct slice *out_base, struct slice *out_target);
 
-/* Returns the query of a request target without its question mark; absent if there is none. */
+/* Returns the query of a request target without its question mark; absent without one. */
 struct slice url_query(struct slice target);
 
 /* Returns the path of a request target. */
