@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FILE_MAX (4 * 1024 * 1024) /* forty times the shipped catalogue */
+#define FILE_MAX (4 * 1024 * 1024) /* 40 times the shipped catalogue */
 #define COLUMNS 5
 
 static enum result
@@ -28,10 +28,10 @@ read_file(const char *path, char **out_text, size_t *out_len, struct failure *fa
 	return RESULT_OK;
 }
 
-/* Takes one cell (RFC 4180) off *rest, unquoting it in place. *out_last is whether its row ends
- * with it; *lines grows by the line breaks inside it. False when a quote is never closed. There is
- * no maintained CSV library in Debian that pkg-config knows; this is all of CSV that the catalogue
- * needs. */
+/* Removes one cell (RFC 4180) from *rest and unquotes it in place. *out_last is whether it is the
+ * last cell of its row; *lines grows by the line breaks inside it. Returns false if a quote is not
+ * closed. Debian has no maintained CSV library with a pkg-config file; the catalogue needs no more
+ * of CSV than this. */
 static bool
 take_cell(char **rest, char *end, struct slice *out_cell, bool *out_last, int *lines)
 {
@@ -117,29 +117,29 @@ read_rows(struct error_catalogue *catalogue, const char *path, size_t len, struc
 {
 	char *rest = catalogue->text, *end = catalogue->text + len;
 	struct slice cells[COLUMNS];
-	int within = 0; /* line breaks inside the cells of a row */
-	if (!take_row(&rest, end, cells, &within) || !slice_equal(cells[0], SLICE("code")))
+	int breaks = 0; /* line breaks inside the cells of a row */
+	if (!take_row(&rest, end, cells, &breaks) || !slice_equal(cells[0], SLICE("code")))
 		return failure_set(failure, RESULT_INVALID,
 		    "%s:1: the first line must be code,name,kind,permanence,action", path);
-	for (int line = 2 + within; rest < end; line += 1 + within) {
-		within = 0;
-		if (!take_row(&rest, end, cells, &within))
+	for (int line = 2 + breaks; rest < end; line += 1 + breaks) {
+		breaks = 0;
+		if (!take_row(&rest, end, cells, &breaks))
 			return failure_set(failure, RESULT_INVALID,
-			    "%s:%d: must hold five cells: code,name,kind,permanence,action", path,
+			    "%s:%d: must have five cells: code,name,kind,permanence,action", path,
 			    line);
 		int64_t code;
 		if (slice_to_int(cells[0], &code) == RESULT_OK && has_code(catalogue, code))
-			return failure_set(failure, RESULT_INVALID, "%s:%d: code %lld stands twice",
+			return failure_set(failure, RESULT_INVALID, "%s:%d: duplicate code %lld",
 			    path, line, (long long)code);
 		enum result result = add_entry(catalogue, cells);
 		if (result != RESULT_OK)
-			return failure_set(failure, result, "%s:%d: \"%.*s\" is no error code",
+			return failure_set(failure, result, "%s:%d: \"%.*s\" is not an error code",
 			    path, line, SLICE_ARG(cells[0]));
 	}
 	return RESULT_OK;
 }
 
-/* Takes over text. */
+/* Takes ownership of text. */
 static enum result
 load(char *text, size_t len, const char *path, struct error_catalogue *out_catalogue,
     struct failure *failure)
@@ -156,7 +156,7 @@ load(char *text, size_t len, const char *path, struct error_catalogue *out_catal
 	return RESULT_OK;
 }
 
-/* conf/error-codes.csv, made into C by scripts/embed.py. */
+/* conf/error-codes.csv, converted to C by scripts/embed.py. */
 extern const char built_in_error_codes[];
 extern const size_t built_in_error_codes_size;
 
@@ -182,39 +182,41 @@ error_catalogue_load(
 }
 
 static struct slice
-chosen(struct slice under, struct slice over)
+replace_cell(struct slice cell, struct slice replacement)
 {
-	return over.len > 0 ? over : under;
+	return replacement.len > 0 ? replacement : cell;
 }
 
-/* The rows of both, under's first; those with the same code made one. Gives their number; entries
- * has room for all. */
+/* Writes the rows of base, then the new rows of overlay, to entries, which has room for all. A code
+ * in both is one row. Returns the number of rows. */
 static size_t
-merge(const struct error_catalogue *under, const struct error_catalogue *over,
+merge(const struct error_catalogue *base, const struct error_catalogue *overlay,
     struct error_entry *entries)
 {
-	size_t count = under->count;
+	size_t count = base->count;
 	if (count > 0)
-		memcpy(entries, under->entries, count * sizeof *entries);
-	for (size_t i = 0; i < over->count; i++) {
-		const struct error_entry *row = &over->entries[i];
-		const struct error_entry *known = error_catalogue_find(under, row->code);
+		memcpy(entries, base->entries, count * sizeof *entries);
+
+	for (size_t i = 0; i < overlay->count; i++) {
+		const struct error_entry *row = &overlay->entries[i];
+		const struct error_entry *known = error_catalogue_find(base, row->code);
 		if (known == NULL) {
 			entries[count++] = *row;
 			continue;
 		}
-		struct error_entry *entry = &entries[known - under->entries];
-		entry->name = chosen(entry->name, row->name);
-		entry->kind = chosen(entry->kind, row->kind);
-		entry->permanence = chosen(entry->permanence, row->permanence);
-		entry->action = chosen(entry->action, row->action);
+
+		struct error_entry *entry = &entries[known - base->entries];
+		entry->name = replace_cell(entry->name, row->name);
+		entry->kind = replace_cell(entry->kind, row->kind);
+		entry->permanence = replace_cell(entry->permanence, row->permanence);
+		entry->action = replace_cell(entry->action, row->action);
 	}
 	return count;
 }
 
-/* Moves the cells of entries to one text of their own, for the catalogue to own. */
+/* Copies the cells of entries to one new text, and lets the entries point into it. */
 static char *
-gather(struct error_entry *entries, size_t count)
+copy_cells(struct error_entry *entries, size_t count)
 {
 	size_t len = 1;
 	for (size_t i = 0; i < count; i++)
@@ -237,21 +239,23 @@ enum result
 error_catalogue_overlay(
     struct error_catalogue *catalogue, const char *path, struct failure *failure)
 {
-	struct error_catalogue over, made;
-	enum result result = error_catalogue_load(path, &over, failure);
+	struct error_catalogue overlay, merged;
+	enum result result = error_catalogue_load(path, &overlay, failure);
 	if (result != RESULT_OK)
 		return result;
-	made.entries = calloc(catalogue->count + over.count + 1, sizeof *made.entries);
-	made.count = made.entries == NULL ? 0 : merge(catalogue, &over, made.entries);
-	made.text = made.entries == NULL ? NULL : gather(made.entries, made.count);
-	error_catalogue_done(&over);
-	if (made.text == NULL) {
-		free(made.entries);
+
+	merged.entries = calloc(catalogue->count + overlay.count + 1, sizeof *merged.entries);
+	merged.count = merged.entries == NULL ? 0 : merge(catalogue, &overlay, merged.entries);
+	merged.text = merged.entries == NULL ? NULL : copy_cells(merged.entries, merged.count);
+	error_catalogue_done(&overlay);
+	if (merged.text == NULL) {
+		free(merged.entries);
 		return failure_set(failure, RESULT_NO_MEMORY, "%s: no memory", path);
 	}
-	qsort(made.entries, made.count, sizeof *made.entries, compare_codes);
+
+	qsort(merged.entries, merged.count, sizeof *merged.entries, compare_codes);
 	error_catalogue_done(catalogue);
-	*catalogue = made;
+	*catalogue = merged;
 	return RESULT_OK;
 }
 

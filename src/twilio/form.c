@@ -59,10 +59,12 @@ form_decode(struct form *form, struct slice text, size_t fields_max)
 {
 	form->count = 0;
 	size_t pieces = count_pieces(text);
+
 	enum result result =
 	    make_room(form, pieces < fields_max ? pieces : fields_max, text.len + 1);
 	if (result != RESULT_OK)
 		return result;
+
 	char *out = form->text;
 	for (struct slice rest = text.len > 0 ? text : SLICE_NONE; rest.ptr != NULL;) {
 		struct slice value = slice_take(&rest, '&');
@@ -72,6 +74,7 @@ form_decode(struct form *form, struct slice text, size_t fields_max)
 			form->count = 0;
 			return RESULT_LIMIT;
 		}
+
 		struct form_field *field = &form->fields[form->count++];
 		struct slice name = slice_take(&value, '=');
 		field->name = decode(name, true, out);

@@ -73,7 +73,7 @@ incoming_base(const struct incoming *incoming, struct url_base *out_base)
 			scheme = SLICE("https");
 		else if (forwarded_scheme.len > 0 &&
 			 !slice_equal_nocase(forwarded_scheme, SLICE("http")))
-			scheme = forwarded_scheme; /* makes no URL, so the request is refused */
+			scheme = forwarded_scheme; /* not a valid URL, so the request is refused */
 		if (forwarded_host.len > 0)
 			host = forwarded_host;
 	}

@@ -7,8 +7,8 @@
 static unsigned
 compare_queries(const struct verify_request *request, struct slice signed_query)
 {
-	struct slice came = slice_from(request->target, url_path(request->target).len);
-	switch (query_compare(came, signed_query)) {
+	struct slice received = slice_from(request->target, url_path(request->target).len);
+	switch (query_compare(received, signed_query)) {
 	case QUERY_SAME: return 0;
 	case QUERY_ORDER: return DIAGNOSIS_BIT(DIAGNOSIS_QUERY_ORDER);
 	case QUERY_ENCODING: return DIAGNOSIS_BIT(DIAGNOSIS_QUERY_ENCODING);
@@ -21,7 +21,7 @@ compare_queries(const struct verify_request *request, struct slice signed_query)
 	return 0;
 }
 
-/* The URL alone was signed: is the body the one that its hash stands for? */
+/* Only the URL was signed: compares the body with the hash in the URL. */
 static unsigned
 compare_bound_body(const struct verify_request *request, struct slice signed_query)
 {

@@ -1,13 +1,13 @@
-/* request_changes: what became of a request's query, method and body since it was signed, once it
- * is known which rules make of it what was (query_variants.h, parameter_variants.h). Part of
+/* request_changes: names the changes of a request's query, method and body since it was signed,
+ * from the rules that restore the signed request (query_variants.h, parameter_variants.h). Part of
  * diagnosis. Pure; any thread. */
 #ifndef DLRD_TWILIO_REQUEST_CHANGES_H
 #define DLRD_TWILIO_REQUEST_CHANGES_H
 
 #include "dlrd/twilio/verifier.h"
 
-/* DIAGNOSIS_BIT of each cause; 0 for none. signed_query is what the rule makes of the query: with
- * its question mark, or empty. */
+/* Returns DIAGNOSIS_BIT of each cause; 0 for none. signed_query is the query that the rule
+ * restored: with its question mark, or empty. */
 unsigned request_changes(const struct verify_request *request, struct slice signed_query,
     unsigned query_rule, unsigned parameters_rule);
 

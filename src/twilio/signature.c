@@ -6,7 +6,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 
-/* keyed is HMAC with the key already mixed in; each signature starts from a copy of one. */
+/* keyed and keyed_256 are HMAC states after the key; each signature starts from a copy. */
 struct secret {
 	struct hmac_sha1_ctx keyed;
 	struct hmac_sha256_ctx keyed_256;
@@ -21,16 +21,16 @@ signature_init(void)
 	return sodium_init() < 0 ? RESULT_IO : RESULT_OK;
 }
 
-/* With room for len bytes of text, whose first ones are to be filled in. */
+/* Allocates a secret with room for len bytes of text. */
 static struct secret *
 allocate(size_t len)
 {
-	/* sodium_malloc wants sizes that keep the start aligned. */
+	/* sodium_malloc aligns the start only if the size is a multiple of the alignment. */
 	size_t size = (sizeof(struct secret) + len + 15) / 16 * 16;
 	struct secret *secret = sodium_malloc(size);
 	if (secret == NULL)
 		return NULL;
-	/* It tries to lock, and does not say whether it could; once more costs nothing. */
+	/* sodium_malloc tries to lock without reporting the result; locking again is cheap. */
 	secret->locked = sodium_mlock(secret, size) == 0;
 	return secret;
 }
@@ -41,7 +41,7 @@ set_key(struct secret *secret, size_t len)
 	secret->len = len;
 	hmac_sha1_set_key(&secret->keyed, len, secret->text);
 	hmac_sha256_set_key(&secret->keyed_256, len, secret->text);
-	wipe_stack(); /* nettle leaves the padded key there */
+	wipe_stack(); /* nettle leaves the padded key on the stack */
 }
 
 enum result
@@ -140,8 +140,8 @@ secret_free(struct secret *secret)
 	sodium_free(secret); /* wipes; accepts NULL */
 }
 
-/* By name; values only order the fields of one name, so Reason and ReasonConferenceEnded keep their
- * places whatever they hold. */
+/* Compares by name, then by value. Name and value are not joined before the comparison, so the
+ * values of Reason and ReasonConferenceEnded do not affect the order of the two. */
 static int
 compare_fields(const void *a, const void *b)
 {
@@ -163,11 +163,13 @@ signature_append_parameters(struct buffer *text, const struct form *form)
 		return RESULT_NO_MEMORY;
 	for (size_t i = 0; i < form->count; i++)
 		sorted[i] = &form->fields[i];
-	/* Once, so that it takes no more memory than the text. */
+
+	/* Reserve once, so the buffer is not larger than the text. */
 	size_t len = 0;
 	for (size_t i = 0; i < form->count; i++)
 		len += form->fields[i].name.len + form->fields[i].value.len;
 	buffer_reserve(text, len);
+
 	qsort(sorted, form->count, sizeof *sorted, compare_fields);
 	for (size_t i = 0; i < form->count; i++) {
 		if (i > 0 && compare_fields(&sorted[i - 1], &sorted[i]) == 0)
@@ -181,7 +183,7 @@ signature_append_parameters(struct buffer *text, const struct form *form)
 }
 
 static void
-mix(struct hmac_sha1_ctx *hmac, struct slice text)
+update_sha1(struct hmac_sha1_ctx *hmac, struct slice text)
 {
 	if (text.len > 0)
 		hmac_sha1_update(hmac, text.len, (const uint8_t *)text.ptr);
@@ -192,15 +194,15 @@ signature_digest(const struct secret *token, struct slice base, struct slice tar
     struct slice parameters, uint8_t out_digest[SIGNATURE_DIGEST_SIZE])
 {
 	struct hmac_sha1_ctx hmac = token->keyed;
-	mix(&hmac, base);
-	mix(&hmac, target);
-	mix(&hmac, parameters);
+	update_sha1(&hmac, base);
+	update_sha1(&hmac, target);
+	update_sha1(&hmac, parameters);
 	hmac_sha1_digest(&hmac, SIGNATURE_DIGEST_SIZE, out_digest);
 	sodium_memzero(&hmac, sizeof hmac);
 }
 
 static void
-mix_256(struct hmac_sha256_ctx *hmac, struct slice text)
+update_sha256(struct hmac_sha256_ctx *hmac, struct slice text)
 {
 	if (text.len > 0)
 		hmac_sha256_update(hmac, text.len, (const uint8_t *)text.ptr);
@@ -216,9 +218,9 @@ signature_make(const struct secret *secret, size_t len, struct slice base, struc
 		return made;
 	}
 	struct hmac_sha256_ctx hmac = secret->keyed_256;
-	mix_256(&hmac, base);
-	mix_256(&hmac, target);
-	mix_256(&hmac, parameters);
+	update_sha256(&hmac, base);
+	update_sha256(&hmac, target);
+	update_sha256(&hmac, parameters);
 	hmac_sha256_digest(&hmac, SIGNATURE_DIGEST_MAX, made.digest);
 	sodium_memzero(&hmac, sizeof hmac);
 	return made;
@@ -256,10 +258,12 @@ signature_read(struct slice text, struct signature *out_signature)
 		NULL, sodium_base64_VARIANT_ORIGINAL) != 0 ||
 	    read.len != wanted)
 		return RESULT_INVALID;
-	/* libsodium 1.0.18 reads bytes from 0x80 on as a slash: only the one spelling will do. */
-	char spelled[SIGNATURE_TEXT_MAX];
-	signature_write(&read, spelled);
-	if (!slice_equal(text, slice_of(spelled)))
+
+	/* libsodium 1.0.18 decodes bytes of 0x80 and above as a slash: require the canonical text.
+	 */
+	char canonical[SIGNATURE_TEXT_MAX];
+	signature_write(&read, canonical);
+	if (!slice_equal(text, slice_of(canonical)))
 		return RESULT_INVALID;
 	*out_signature = read;
 	return RESULT_OK;
@@ -318,8 +322,8 @@ is_body_hash(struct slice text)
 	return text.len == SIGNATURE_BODY_HASH_SIZE - 1;
 }
 
-/* The SDKs disagree about which of two counts, so all must hold. The body is only hashed if the
- * query has one hash that may be its own. */
+/* The SDKs disagree about which of several bodySHA256 counts, so all must match. The body is hashed
+ * only if the query has exactly one valid hash. */
 enum signature_body_check
 signature_check_body(struct slice query, struct slice body)
 {

@@ -4,14 +4,13 @@
 #define TAIL "</Message></Response>"
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
 
-/* How a character is written, where it is not written as it is. sequence is empty for a byte that
- * is no UTF-8. */
+/* Returns the character's form in XML. sequence is empty for an invalid byte. */
 static struct slice
-written(struct slice sequence)
+escaped(struct slice sequence)
 {
 	if (sequence.len == 0)
 		return SLICE(REPLACEMENT);
-	if (sequence.len == 3) /* U+FFFE and U+FFFF are no characters (XML 1.0, section 2.2) */
+	if (sequence.len == 3) /* XML 1.0 does not allow U+FFFE and U+FFFF (section 2.2) */
 		return slice_equal(sequence, SLICE("\xef\xbf\xbe")) ||
 			       slice_equal(sequence, SLICE("\xef\xbf\xbf"))
 			   ? SLICE(REPLACEMENT)
@@ -19,8 +18,8 @@ written(struct slice sequence)
 	switch (sequence.ptr[0]) {
 	case '&': return SLICE("&amp;");
 	case '<': return SLICE("&lt;");
-	case '>': return SLICE("&gt;");   /* or "]]>" would be none */
-	case '\r': return SLICE("&#13;"); /* a parser makes a plain one a line feed (2.11) */
+	case '>': return SLICE("&gt;");   /* "]]>" is not allowed in text */
+	case '\r': return SLICE("&#13;"); /* parsers convert an unescaped one (2.11) */
 	case '\t':
 	case '\n': return sequence;
 	default: break;
@@ -34,7 +33,7 @@ twiml_message(struct slice text, struct buffer *out)
 	buffer_append(out, SLICE(HEAD));
 	while (text.len > 0) {
 		struct slice sequence = {text.ptr, slice_utf8_len(text)};
-		buffer_append(out, written(sequence));
+		buffer_append(out, escaped(sequence));
 		text = slice_from(text, sequence.len == 0 ? 1 : sequence.len);
 	}
 	buffer_append(out, SLICE(TAIL));

@@ -149,7 +149,7 @@ static void
 a_code_that_stands_twice_is_named(void **state)
 {
 	(void)state;
-	assert_refused(SLICE(HEAD "1,a,b,c,d\n5,a,b,c,d\n1,x,b,c,d\n"), "1 stands twice");
+	assert_refused(SLICE(HEAD "1,a,b,c,d\n5,a,b,c,d\n1,x,b,c,d\n"), "duplicate code 1");
 }
 
 static void
@@ -251,7 +251,7 @@ a_bad_second_file_leaves_the_catalogue_as_it_was(void **state)
 	assert_ok(load(SLICE(HEAD "1,a,b,c,d\n"), &catalogue, &failure));
 	write_file(site, SLICE(HEAD "1,x,x,x,x\n1,y,y,y,y\n"));
 	assert_int_equal(error_catalogue_overlay(&catalogue, site, &failure), RESULT_INVALID);
-	assert_contains(slice_of(failure.text), "/site.csv:3: code 1 stands twice");
+	assert_contains(slice_of(failure.text), "/site.csv:3: duplicate code 1");
 	assert_int_equal(
 	    error_catalogue_overlay(&catalogue, path_in(directory, "no.csv"), &failure),
 	    RESULT_NOT_FOUND);

@@ -1,10 +1,9 @@
-/* error_catalogue: Twilio's error codes, what they mean and what to do, read from a CSV file.
+/* error_catalogue: Twilio's error codes with their meaning and advice, read from a CSV file.
  *
- * The catalogue is data: the shipped conf/error-codes.csv holds the columns code, name, kind,
- * permanence, action (name is Twilio's short title; the others are this project's classification).
- * A code that is not in it is shown as itself and never is an error. A copy of the shipped file
- * is built into the program, so that it needs none to start. The struct owns its text; read only
- * after loading, so any thread may use it. */
+ * The shipped conf/error-codes.csv has the columns code, name, kind, permanence, action (name is
+ * Twilio's short title; the others are this project's classification). An unknown code is shown as
+ * a number and is not an error. A copy of the shipped file is built into the program, so it can
+ * start without the file. The struct owns its text and is read-only after loading; any thread. */
 #ifndef DLRD_TWILIO_ERROR_CATALOGUE_H
 #define DLRD_TWILIO_ERROR_CATALOGUE_H
 
@@ -21,25 +20,25 @@ struct error_entry {
 struct error_catalogue {
 	struct error_entry *entries; /* sorted by code */
 	size_t count;
-	char *text; /* what the slices point into */
+	char *text; /* memory of the slices */
 };
 
-/* The catalogue that was built in. */
+/* Loads the built-in catalogue. */
 must_check enum result error_catalogue_load_built_in(
     struct error_catalogue *out_catalogue, struct failure *failure);
 
-/* Reads the file. On failure (a missing file, a row without five cells, a code that is no number or
- * stands twice) failure names file and line. */
+/* Reads the file. On failure (a missing file, a row without five cells, a code that is not a number
+ * or a duplicate) failure names file and line. */
 must_check enum result error_catalogue_load(
     const char *path, struct error_catalogue *out_catalogue, struct failure *failure);
 
-/* Lays the rows of a second file over the catalogue: a new code is added, a cell that is not empty
- * takes the place of what is there. The same file format and the same failures as of
- * error_catalogue_load; the catalogue is then as it was. */
+/* Merges a second file into the catalogue: adds new codes, and replaces the cells of known codes
+ * except with empty cells. Format and failures are those of error_catalogue_load. On failure the
+ * catalogue is unchanged. */
 must_check enum result error_catalogue_overlay(
     struct error_catalogue *catalogue, const char *path, struct failure *failure);
 
-/* NULL for an unknown code. */
+/* Returns NULL for an unknown code. */
 const struct error_entry *error_catalogue_find(
     const struct error_catalogue *catalogue, int64_t code);
 

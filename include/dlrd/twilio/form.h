@@ -1,9 +1,9 @@
 /* form: decodes application/x-www-form-urlencoded, from a body or from a query.
  *
- * The signature covers the decoded pairs exactly, so the decoder loses nothing: order, empty
- * values, repeated names and bytes of any value (NUL, CR, LF, invalid UTF-8) are kept. + is a
- * space, %XX a byte, and a malformed escape stays unchanged, as in Python's and Node's decoders. A
- * piece without = is a name with an empty value; an empty piece (&&) is skipped.
+ * The signature covers the decoded pairs exactly, so decoding is lossless: order, empty values,
+ * repeated names and bytes of any value (NUL, CR, LF, invalid UTF-8) are preserved. + is a space,
+ * %XX a byte, and a malformed escape is unchanged, as in Python's and Node's decoders. A piece
+ * without = is a name with an empty value; an empty piece (&&) is skipped.
  *
  * A struct form owns its memory and can be reused for any number of texts; its content is valid
  * until the next form_decode or form_done. One thread at a time. */
@@ -30,7 +30,7 @@ struct form {
  * fields (the form is then empty), RESULT_NO_MEMORY. */
 must_check enum result form_decode(struct form *form, struct slice text, size_t fields_max);
 
-/* Returns the value of the first field of that name; absent if there is none. */
+/* Returns the value of the first field of that name, or an absent slice. */
 struct slice form_get(const struct form *form, struct slice name);
 
 /* Decodes the percent escapes of raw (not its plus signs) into out, which has room for raw.len
@@ -38,8 +38,7 @@ struct slice form_get(const struct form *form, struct slice name);
 struct slice form_unescape(struct slice raw, char *out);
 
 /* Returns whether a body with this Content-Type is read as a form: the type is a form's, with any
- * parameters ("; charset=UTF-8"), or there is neither type nor
- * body. */
+ * parameters ("; charset=UTF-8"), or both type and body are missing. */
 bool form_is_body(struct slice media_type, struct slice body);
 
 void form_done(struct form *form);

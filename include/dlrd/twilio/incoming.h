@@ -1,11 +1,12 @@
-/* incoming: one request as it arrived, before anything is known of it.
+/* incoming: one request as it arrived, before verification.
  *
- * The HTTP layer, a row of the quarantine and a saved request file each make one; verification, the
- * diagnosis, the quarantine and re-verification read it. No other struct declares these fields.
+ * It is made by the HTTP layer, from a row of the quarantine, or from a saved request file.
+ * Verification, the diagnosis, the quarantine and re-verification read it. No other struct declares
+ * these fields.
  *
- * All slices are borrowed from whoever made it, and are bytes of an untrusted client. A header that
- * was not sent is absent (ptr is NULL). If a header was sent twice, the first one counts, and for
- * the two headers of the signature none: see incoming_signature. Pure; any thread. */
+ * All slices are borrowed from the maker, and are bytes of an untrusted client. A header that was
+ * not sent is absent (ptr is NULL). If a header was sent twice, the first one counts; for the two
+ * headers of the signature neither counts, see incoming_signature. Pure; any thread. */
 #ifndef DLRD_TWILIO_INCOMING_H
 #define DLRD_TWILIO_INCOMING_H
 
@@ -15,45 +16,47 @@
 struct incoming {
 	int64_t arrived_us; /* wall clock, in microseconds */
 	struct slice method;
-	struct slice target;                 /* path and query, byte for byte as they were sent */
+	struct slice target;                 /* path and query, byte for byte as sent */
 	struct slice media_type;             /* Content-Type */
 	struct slice body;                   /* absent for a GET */
 	struct slice signature;              /* X-Twilio-Signature */
 	struct slice settings;               /* SHARED_KEYS_HEADER */
-	unsigned signatures, settings_count; /* how many headers of that name there were */
+	unsigned signatures, settings_count; /* number of headers of that name */
 	struct slice host;
 	struct slice forwarded_proto, forwarded_host, forwarded_port; /* X-Forwarded-... */
 	struct slice forwarded_prefix;
 	struct slice original_uri; /* X-Original-URI or X-Original-URL */
-	struct slice peer;         /* the address it came from, as socket_peer_write writes it */
+	struct slice peer;         /* the peer's address, as socket_peer_write writes it */
 	bool from_trusted_proxy;   /* the peer was a trusted proxy when the request arrived */
 };
 
 bool incoming_is_get(const struct incoming *incoming);
 
-/* Whether the parameters of the request are a form: the query of a GET, or a form in the body. */
+/* Returns whether the parameters are a form: the query of a GET, or a form in the body. */
 bool incoming_has_form(const struct incoming *incoming);
 
-/* The form's text, if it has one: the query of a GET, without its question mark, or the body. */
+/* Returns the form's text: the query of a GET, without its question mark, or the body. */
 struct slice incoming_form(const struct incoming *incoming);
 
-/* Whether the target is a path and perhaps a query, of visible bytes. A target in absolute form is
- * meant for a proxy. */
+/* Returns whether the target is a path with an optional query, of visible bytes. A target in
+ * absolute form is only for proxies. */
 bool incoming_target_is_readable(const struct incoming *incoming);
 
-/* The value of the header; not a valid one if there were two, since nothing says which counts. */
+/* Returns the value of the header; an invalid value if the header was sent twice, since it is
+ * ambiguous. */
 struct slice incoming_signature(const struct incoming *incoming);
 struct slice incoming_settings(const struct incoming *incoming);
 
-/* Whether its X-Forwarded headers can be believed with these trusted proxies. A request without a
- * readable peer (from an older quarantine) is trusted if it was when it arrived. */
+/* Returns whether the peer is one of these trusted proxies, so its X-Forwarded headers count. A
+ * request without a readable peer (from an older quarantine) is trusted if it was when it
+ * arrived. */
 bool incoming_is_trusted(
     const struct incoming *incoming, const struct socket_peer *proxies, size_t count);
 
 /* Derives the public URL that was called, for configurations without one: from X-Forwarded-Proto
- * and X-Forwarded-Host if from_trusted_proxy, else from Host. Of a list the first value counts: it
- * is from the proxy that Twilio called. False if that makes no URL; otherwise the caller ends
- * *out_base with url_base_done. */
+ * and X-Forwarded-Host if from_trusted_proxy, else from Host. In a list the first value counts: it
+ * is from the proxy that Twilio called. Returns false if the result is not a valid URL; otherwise
+ * the caller frees *out_base with url_base_done. */
 bool incoming_base(const struct incoming *incoming, struct url_base *out_base);
 
 #endif

@@ -1,17 +1,16 @@
-/* signature: X-Twilio-Signature, and every secret that dlrd holds.
+/* signature: computes X-Twilio-Signature, and stores every secret of dlrd.
  *
- * The rule is Twilio's (twilio.com/docs/usage/security): HMAC-SHA1, keyed with the account's Auth
- * Token, over the URL as Twilio was given it and, for a form POST, every parameter sorted by name,
+ * Twilio's rule (twilio.com/docs/usage/security): HMAC-SHA1, keyed with the account's Auth Token,
+ * over the URL as configured in Twilio and, for a form POST, all parameters sorted by name, with
  * name and value joined without a separator; the result in base64. If a name repeats, the official
  * Python, Node and PHP validators sort its values, drop repeated ones, and write the name before
- * each. A request signed with a shared key differs in two things: the key is that key's secret, and
- * the hash is SHA-256.
+ * each. A request signed with a shared key differs in two things: the key is the shared key's
+ * secret, and the hash is SHA-256.
  *
- * This module is the project's only door to libsodium (comparison in constant time, base64,
- * SHA-256, locked and wiped memory) and to nettle (HMAC-SHA1, which libsodium does not have, and
- * HMAC-SHA256). It
- * knows the arithmetic; verifier.h chooses the URLs and tokens to try. Call signature_init
- * first; after that all functions are thread-safe, and secrets may be shared between threads. */
+ * This module is the only one that calls libsodium (comparison in constant time, base64, SHA-256,
+ * locked and wiped memory) and nettle (HMAC-SHA1, which libsodium does not have, and HMAC-SHA256).
+ * verifier.h chooses the URLs and tokens to try. Call signature_init first; then all functions are
+ * thread-safe, and secrets may be shared between threads. */
 #ifndef DLRD_TWILIO_SIGNATURE_H
 #define DLRD_TWILIO_SIGNATURE_H
 
@@ -26,7 +25,7 @@
 #define SIGNATURE_FINGERPRINT_SIZE 32
 
 /* A token in memory that is excluded from core dumps, wiped when freed, and locked against swapping
- * as far as the process may lock memory. */
+ * if the limit of locked memory allows it. */
 struct secret;
 
 /* RESULT_IO if the system has no randomness. May be called repeatedly. */
@@ -35,10 +34,10 @@ must_check enum result signature_init(void);
 /* Copies text, which the caller should wipe (wipe.h); no other copy is left. RESULT_NO_MEMORY. */
 must_check enum result secret_new(struct slice text, struct secret **out_secret);
 
-/* Ways to make a key from the text of a shared key's secret; Twilio documents none. */
+/* Ways to derive a key from the text of a shared key's secret; Twilio does not document which. */
 enum secret_reading { SECRET_AS_TEXT, SECRET_FROM_HEX, SECRET_FROM_BASE64, SECRET_READING_COUNT };
 
-/* "text", "hex-decoded", "base64-decoded". */
+/* Returns "text", "hex-decoded" or "base64-decoded". */
 const char *secret_reading_name(enum secret_reading reading);
 
 /* Decodes text to bytes: hexadecimal digits, or base64 in either alphabet, padded or not.
@@ -49,10 +48,10 @@ must_check enum result secret_decode(
 /* Returns false if the limit of locked memory (RLIMIT_MEMLOCK) did not allow it. */
 bool secret_is_locked(const struct secret *secret);
 
-/* A random secret, to spend the same time on an unknown account as on a known one. */
+/* Makes a random secret, so that unknown accounts take the same time as known ones. */
 must_check enum result secret_new_random(struct secret **out_secret);
 
-/* Whether text is the secret, in time that depends on the lengths only. */
+/* Returns whether text is the secret, in time that depends only on the lengths. */
 bool secret_equal(const struct secret *secret, struct slice text);
 
 /* Returns the text of the secret, borrowed, for callers that send it. They wipe their copies. */
@@ -60,14 +59,14 @@ struct slice secret_text(const struct secret *secret);
 
 void secret_free(struct secret *secret);
 
-/* Appends the form's parameters in the order and spelling that is signed. RESULT_NO_MEMORY. */
+/* Appends the form's parameters as they are signed. RESULT_NO_MEMORY. */
 must_check enum result signature_append_parameters(struct buffer *text, const struct form *form);
 
-/* The digest over base, target and parameters, one after the other. Any of them may be empty. */
+/* Computes the digest of base, target and parameters, joined. Any of them may be empty. */
 void signature_digest(const struct secret *token, struct slice base, struct slice target,
     struct slice parameters, uint8_t out_digest[SIGNATURE_DIGEST_SIZE]);
 
-/* Writes the digest as the header has it. */
+/* Writes the digest as the header's value. */
 void signature_to_text(
     const uint8_t digest[SIGNATURE_DIGEST_SIZE], char out_text[SIGNATURE_TEXT_SIZE]);
 
@@ -85,38 +84,39 @@ struct signature {
  * otherwise. */
 must_check enum result signature_read(struct slice text, struct signature *out_signature);
 
-/* Computes the signature of base, target and parameters, one after the other, with the hash that
- * len stands for. */
+/* Computes the signature of base, target and parameters, joined. len is the size of the hash and
+ * selects it. */
 struct signature signature_make(const struct secret *secret, size_t len, struct slice base,
     struct slice target, struct slice parameters);
 
-/* The header's value. */
+/* Writes the signature as the header's value. */
 void signature_write(const struct signature *signature, char out_text[SIGNATURE_TEXT_MAX]);
 
-/* Whether both are the same, in time that depends on the lengths only. */
+/* Returns whether both are equal, in time that depends only on the lengths. */
 bool signature_same(const struct signature *a, const struct signature *b);
 
-/* In constant time. */
+/* Compares in constant time. */
 bool signature_equal(
     const uint8_t a[SIGNATURE_DIGEST_SIZE], const uint8_t b[SIGNATURE_DIGEST_SIZE]);
 
-/* The lower-case hex of the body's SHA-256, which Twilio puts into the query as bodySHA256 when the
+/* Writes the lower-case hex of the body's SHA-256. Twilio adds it to the query as bodySHA256 if the
  * body is not a form. */
 void signature_body_hash(struct slice body, char out_text[SIGNATURE_BODY_HASH_SIZE]);
 
-/* The SHA-256 over pieces, each with its length before it, so that no two lists of pieces share
- * one; absent differs from empty. Not part of Twilio's scheme: it identifies equal requests.
- * Untrusted clients choose the requests, so the hash must be collision-resistant. */
+/* Computes the SHA-256 of pieces, each preceded by its length, so that different lists have
+ * different fingerprints; absent differs from empty. Not part of Twilio's scheme: it identifies
+ * equal requests. Untrusted clients choose the requests, so the hash must be collision-resistant.
+ */
 void signature_fingerprint(
     const struct slice *pieces, size_t count, uint8_t out_fingerprint[SIGNATURE_FINGERPRINT_SIZE]);
 
 enum signature_body_check {
-	SIGNATURE_BODY_UNBOUND, /* the query holds no bodySHA256 */
+	SIGNATURE_BODY_UNBOUND, /* the query has no bodySHA256 */
 	SIGNATURE_BODY_MATCHES, /* each bodySHA256 in the query is the body's */
-	SIGNATURE_BODY_DIFFERS, /* one of them is not */
+	SIGNATURE_BODY_DIFFERS, /* at least one is not */
 };
 
-/* Looks for bodySHA256 in a raw query (absent is fine) and compares it with the body's hash. */
+/* Compares bodySHA256 in a raw query, which may be absent, with the body's hash. */
 enum signature_body_check signature_check_body(struct slice query, struct slice body);
 
 #endif

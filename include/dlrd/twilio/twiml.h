@@ -1,7 +1,7 @@
-/* twiml: what an inbound message is answered with.
+/* twiml: writes the answer to an inbound message.
  *
  * Twilio sends the body of a text/plain answer to the person as a message, so the answer to an
- * inbound webhook is TwiML, always. */
+ * inbound webhook is always TwiML. */
 #ifndef DLRD_TWILIO_TWIML_H
 #define DLRD_TWILIO_TWIML_H
 
@@ -9,12 +9,12 @@
 
 #define TWIML_MEDIA_TYPE "text/xml"
 
-/* Nothing is to be sent. */
+/* The answer that sends no message. */
 #define TWIML_EMPTY "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response/>"
 
 /* Appends a document that sends text to the person (<Response><Message>, docs/messaging/twiml):
- * markup is escaped, and what XML 1.0 cannot carry (other controls, what is not UTF-8) becomes
- * U+FFFD. */
+ * markup is escaped, and bytes that XML 1.0 does not allow (other control characters, invalid
+ * UTF-8) become U+FFFD. */
 void twiml_message(struct slice text, struct buffer *out);
 
 #endif
