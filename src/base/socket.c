@@ -15,7 +15,7 @@ static enum result
 bad_address(struct slice text, struct failure *failure)
 {
 	return failure_set(failure, RESULT_INVALID,
-	    "\"%.*s\" is no address; write 127.0.0.1:8080, [::1]:8080 or unix:/path",
+	    "\"%.*s\" is not an address; write 127.0.0.1:8080, [::1]:8080 or unix:/path",
 	    SLICE_ARG(text));
 }
 
@@ -232,7 +232,7 @@ socket_peer_read(struct slice text, struct socket_peer *out_peer, struct failure
 		peer.bits = bits < 0 ? 128 : (unsigned)bits;
 	else
 		return failure_set(failure, RESULT_INVALID,
-		    "\"%.*s\" is no address; write 127.0.0.1, 10.0.0.0/8, ::1 or unix",
+		    "\"%.*s\" is not an address; write 127.0.0.1, 10.0.0.0/8, ::1 or unix",
 		    SLICE_ARG(text));
 	*out_peer = peer;
 	return RESULT_OK;

@@ -350,8 +350,8 @@ time_zone_open(struct slice name, struct time_zone **out_zone, struct failure *f
 		return result;
 	if (result == RESULT_NOT_FOUND)
 		return failure_set(failure, result,
-		    "\"%.*s\" is no time zone: UTC, an offset like +05:30, or a name below %s like "
-		    "Europe/Berlin",
+		    "\"%.*s\" is not a time zone: UTC, an offset like +05:30, or a name below %s "
+		    "like Europe/Berlin",
 		    SLICE_ARG(name), ZONE_FOLDER);
 	return failure_set(failure, result, "cannot use the time zone %s/%.*s: %s", ZONE_FOLDER,
 	    SLICE_ARG(name), result_text(result));

@@ -36,7 +36,7 @@ read_file(const char *config_path, const struct token_words *words, struct slice
 	if (result != RESULT_OK) {
 		secret_free(secret);
 		return failure_set(
-		    failure, result, "what %.*s holds %s", SLICE_ARG(name), why.text);
+		    failure, result, "the content of %.*s %s", SLICE_ARG(name), why.text);
 	}
 	*out_secret = secret;
 	return RESULT_OK;
@@ -83,7 +83,7 @@ setting_account_key(struct verifier *verifier, struct setting_secrets *secrets, 
 	if (verifier_find_account(verifier, sid, &index) &&
 	    verifier_has_token(verifier, index, token_keys[i].label))
 		return failure_set(failure, RESULT_INVALID,
-		    "the token stands here and in a file; keep one of the two");
+		    "the token is here and in a file; keep one of the two");
 	if (secrets->skipped)
 		return RESULT_OK;
 

@@ -35,7 +35,7 @@ setting_lines_note(struct setting_lines *lines, const char *section, struct slic
 		return RESULT_OK; /* a section may go on further down */
 	if (known)
 		return failure_set(
-		    failure, RESULT_INVALID, "stands twice; keep one of the two lines");
+		    failure, RESULT_INVALID, "duplicate key; keep one of the two lines");
 	struct buffer name = BUFFER_EMPTY;
 	buffer_appendf(&name, "%s\n%s", section, text);
 	if (name.failed || lines->seen_count == SETTING_LINES_MAX) {
@@ -68,7 +68,7 @@ void
 setting_lines_end_problems(struct setting_lines *lines)
 {
 	if (lines->problem_count > SETTING_PROBLEMS_MAX)
-		buffer_appendf(lines->problems, "%s: and %zu more of such problems\n", lines->path,
+		buffer_appendf(lines->problems, "%s: and %zu more such problems\n", lines->path,
 		    lines->problem_count - SETTING_PROBLEMS_MAX);
 }
 

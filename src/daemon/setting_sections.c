@@ -47,7 +47,8 @@ set_callback_key(
 		if (route_kind_from_name(value, &route->kind))
 			return RESULT_OK;
 		return failure_set(failure, RESULT_INVALID,
-		    "\"%.*s\" is no kind; write auto, status, inbound, click, events or debugger",
+		    "\"%.*s\" is not a kind; write auto, status, inbound, click, events or "
+		    "debugger",
 		    SLICE_ARG(value));
 	}
 	if (key == KEY_ACCOUNT) {
@@ -91,7 +92,7 @@ setting_callback_key(struct routes *routes, struct slice path, struct slice key,
 	if (key.ptr == NULL) { /* the section begins: creates the route with its defaults */
 		if (!readable)
 			return failure_set(failure, RESULT_INVALID,
-			    "\"%.*s\" is no path; write [callback /sms/twilio], without a query",
+			    "\"%.*s\" is not a path; write [callback /sms/twilio], without a query",
 			    SLICE_ARG(path));
 		return route_for(routes, path, failure) == NULL ? RESULT_LIMIT : RESULT_OK;
 	}
@@ -173,7 +174,7 @@ add_words(struct keywords *keywords, struct slice name, struct slice words, stru
 	}
 	return any ? RESULT_OK
 		   : failure_set(failure, RESULT_INVALID,
-			 "is empty; write the words that this keyword is, comma-separated");
+			 "is empty; write the words of this keyword, comma-separated");
 }
 
 enum result
@@ -182,8 +183,8 @@ setting_keyword_key(struct keywords *keywords, struct slice name, struct slice k
 {
 	if (key.ptr == NULL && !setting_is_keyword_name(name))
 		return failure_set(failure, RESULT_INVALID,
-		    "\"%.*s\" is no name; write [keyword join], with 1 to %d letters, digits, - or "
-		    "_",
+		    "\"%.*s\" is not a valid name; write [keyword join], with 1 to %d letters, "
+		    "digits, - or _",
 		    SLICE_ARG(name), KEYWORD_NAME_MAX);
 	if (key.ptr == NULL || !setting_is_keyword_name(name))
 		return RESULT_OK; /* the section begins, or was reported then */
@@ -235,7 +236,7 @@ add_providers(struct provider_names *providers, struct slice name, size_t list, 
 			continue;
 		if (prefix != NULL && !setting_is_sid(value, slice_of(prefix)))
 			return failure_set(failure, RESULT_INVALID,
-			    "\"%.*s\" is no SID of one; that is %s and 32 hexadecimal digits",
+			    "\"%.*s\" is not a valid SID; write %s and 32 hexadecimal digits",
 			    SLICE_ARG(value), prefix);
 		enum result result =
 		    provider_names_add(providers, name, provider_lists[list].kind, value, failure);

@@ -140,7 +140,7 @@ read_list(const struct setting *setting, struct slice text, struct settings_list
 		if (item.len == 0)
 			continue;
 		if (made.count == (size_t)setting->max)
-			result = failure_set(failure, RESULT_LIMIT, "more than %lld of them",
+			result = failure_set(failure, RESULT_LIMIT, "more than %lld values",
 			    (long long)setting->max);
 		else if ((result = check_item(setting->type, item, failure)) == RESULT_OK &&
 			 (made.items[made.count++] = copy(item)) == NULL)
@@ -206,13 +206,14 @@ setting_read(const struct setting *setting, struct slice text, void *field, stru
 		if (conflict_policy_from_name(text, field))
 			return RESULT_OK;
 		return failure_set(failure, RESULT_INVALID,
-		    "\"%.*s\" is no policy; write delivered-wins, failure-wins or first-final",
+		    "\"%.*s\" is not a policy; write delivered-wins, failure-wins or first-final",
 		    SLICE_ARG(text));
 	case SETTING_LEVEL:
 		if (log_level_from_name(text, field))
 			return RESULT_OK;
 		return failure_set(failure, RESULT_INVALID,
-		    "\"%.*s\" is no level; write error, warning, info or debug", SLICE_ARG(text));
+		    "\"%.*s\" is not a level; write error, warning, info or debug",
+		    SLICE_ARG(text));
 	case SETTING_COUNTRY: return read_country(text, field, failure);
 	}
 	return RESULT_INVALID;

@@ -309,7 +309,7 @@ check_keywords(struct loading *loading)
 		    setting_line_of(&loading->lines, text, "words") != 0)
 			continue;
 		failure_set(&why, RESULT_INVALID,
-		    "is missing; write the words that this keyword is, comma-separated");
+		    "is missing; write the words of this keyword, comma-separated");
 		setting_lines_add_problem(&loading->lines,
 		    setting_line_of(&loading->lines, text, ""), section, SLICE("words"), &why);
 	}
@@ -333,7 +333,7 @@ check_providers(struct loading *loading)
 			continue;
 		snprintf(text, sizeof text, "%.*s", SLICE_ARG(section));
 		failure_set(&why, RESULT_INVALID,
-		    "names nobody; add accounts, services or senders, or default = yes");
+		    "is empty; add accounts, services or senders, or default = yes");
 		setting_lines_add_problem(&loading->lines,
 		    setting_line_of(&loading->lines, text, ""), section, SLICE_NONE, &why);
 	}

@@ -71,16 +71,15 @@ token_check(struct slice text, const struct token_words *words, struct failure *
 {
 	if (is_reference(text))
 		return failure_set(failure, RESULT_INVALID,
-		    "refers to the environment; a token is not read from there, where every "
-		    "process of the user sees it: write it into a file that %s names, or hand it "
-		    "over with systemd's LoadCredential=",
+		    "refers to the environment, which every process of the user can read; write "
+		    "the token to a file that %s names, or pass it with systemd's LoadCredential=",
 		    words->file_key);
 	if (text.len > 0 && (text.ptr[0] == '"' || text.ptr[0] == '\''))
 		return failure_set(failure, RESULT_INVALID,
-		    "stands in quotes, which would be part of the token; leave them out");
+		    "is in quotes, which would be part of the token; remove them");
 	if (has_strange_byte(text) || has_inner_equals(text))
-		return failure_set(failure, RESULT_INVALID,
-		    "is more than a token; write %s, and nothing else", words->what);
+		return failure_set(
+		    failure, RESULT_INVALID, "has more than a token; write only %s", words->what);
 	return RESULT_OK;
 }
 
@@ -117,12 +116,12 @@ tell_closed(struct slice name, const char *path, int error, struct failure *fail
 {
 	if (looks_like_token(name))
 		return failure_set(failure, RESULT_IO,
-		    "there is no file of that name (%s), which looks like a token itself; write "
-		    "the token into a file, and that file's path here",
+		    "cannot read the file (%s), whose name looks like a token; write the token to "
+		    "a file, and the file's path here",
 		    strerror(error));
 	if (is_reference(name))
 		return failure_set(failure, RESULT_IO,
-		    "\"%.*s\" is taken as it stands, and cannot be read (%s); write an absolute "
+		    "\"%.*s\" is not expanded, and cannot be read (%s); write an absolute "
 		    "path, or the bare name of a credential (LoadCredential=NAME:PATH)",
 		    SLICE_ARG(name), strerror(error));
 	return failure_set(failure, RESULT_IO, "cannot read %s: %s", path, strerror(error));
@@ -161,7 +160,7 @@ token_read(int fd, const char *path, struct secret **out_secret, struct failure 
 		result = alone ? secret_new(token, out_secret) : RESULT_INVALID;
 		if (!alone)
 			failure_set(
-			    failure, result, "%s must hold the token alone, on one line", path);
+			    failure, result, "%s must contain only the token, on one line", path);
 		else if (result != RESULT_OK)
 			failure_set(failure, result, "no memory for the token");
 	}

@@ -21,8 +21,8 @@ provider_nickname_check(struct slice nickname, struct failure *failure)
 	if (nickname.len > 0 && nickname.len <= PROVIDER_NICKNAME_MAX && is_printable(nickname))
 		return RESULT_OK;
 	return failure_set(failure, RESULT_INVALID,
-	    "\"%.*s\" is no nickname; it is 1 to %d bytes of printable text", SLICE_ARG(nickname),
-	    PROVIDER_NICKNAME_MAX);
+	    "\"%.*s\" is not a nickname; write 1 to %d bytes of printable text",
+	    SLICE_ARG(nickname), PROVIDER_NICKNAME_MAX);
 }
 
 static enum result
@@ -39,7 +39,7 @@ check_value(const struct provider_names *names, enum provider_kind kind, struct 
 		    found->nickname);
 	if (kind != PROVIDER_DEFAULT && (value.len == 0 || !is_printable(value)))
 		return failure_set(
-		    failure, RESULT_INVALID, "\"%.*s\" is no printable text", SLICE_ARG(value));
+		    failure, RESULT_INVALID, "\"%.*s\" is not printable text", SLICE_ARG(value));
 	return RESULT_OK;
 }
 

@@ -14,7 +14,7 @@ read_parameter(struct slice inside, struct tags_piece *out_piece, struct failure
 	if (rest.ptr != NULL &&
 	    (slice_to_int(rest, &field) != RESULT_OK || field < 1 || field > 999))
 		return failure_set(failure, RESULT_INVALID,
-		    "{%.*s}: behind the dot stands the number of a field, counted from 1",
+		    "{%.*s}: write a field number after the dot, counted from 1",
 		    SLICE_ARG(inside));
 	if (piece.text.len == 0)
 		return failure_set(failure, RESULT_INVALID,

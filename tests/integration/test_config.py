@@ -90,7 +90,7 @@ def test_only_the_token_has_no_default(check):
     ("[callback /a]\ncampaign = {meta.x}", "callback /a", "campaign", ["number"]),
     ("[callback /a]\ncampaign = {}", "callback /a", "campaign", ["{name}"]),
     ("[callback /a]\naccount = AC1", "callback /a", "account", ["32 hexadecimal"]),
-    ("[server]\nbody_limit = 64k\nbody_limit = 128k", "server", "body_limit", ["twice"]),
+    ("[server]\nbody_limit = 64k\nbody_limit = 128k", "server", "body_limit", ["duplicate"]),
 ], ids=range(41))
 def test_each_mistake_is_told_with_file_line_section_and_key(check, line, section, key, words):
     text = "" if section == f"account {ACCOUNT}" else ACCOUNT_ONLY

@@ -103,10 +103,10 @@ def ready(daemon):
 
 @pytest.mark.parametrize("text, words", [
     ("".join(f"[callback /p{i}]\n" for i in range(3000)), "more than 64 callbacks"),
-    ("[server]\n" + "".join(f"key{i} = 1\n" for i in range(9000)), "more of such problems"),
+    ("[server]\n" + "".join(f"key{i} = 1\n" for i in range(9000)), "more such problems"),
     ("".join(f"[account AC{i:032x}]\nauth_token = {i:032x}\n" for i in range(3000)), "more than 4096 keys"),
     ("[callback /p]\n" + "".join(f"[provider x{i}]\naccounts = nonsense\n" for i in range(1500)),
-     "more of such problems"),
+     "more such problems"),
 ], ids=["callbacks", "unknown-keys", "keys", "providers"])
 def test_a_bad_configuration_is_told_in_few_lines(tmp_path, text, words):
     path = tmp_path / "dlrd.ini"

@@ -422,7 +422,7 @@ def test_a_token_file_may_be_a_pipe_or_standard_input():
 def test_a_token_file_without_one_token_is_refused(tmp_path, text):
     (tmp_path / "token").write_text(text)
     result = dlrd("sign", "--url", "https://a.example/", "--token-file", tmp_path / "token")
-    assert result.returncode == 2 and "must hold the token alone" in result.stderr
+    assert result.returncode == 2 and "must contain only the token" in result.stderr
     assert TOKEN not in result.stderr
 
 
@@ -478,8 +478,8 @@ def test_a_file_s_name_from_the_environment_is_told_how_to_write(check, name):
 
 @pytest.mark.parametrize("value,words", [
     (f'"{TOKEN}"', "in quotes"), (f"'{TOKEN}'", "in quotes"),
-    (f"{TOKEN} {TOKEN}", "more than a token"), (f"\ufeff{TOKEN}", "more than a token"),
-    (f"TWILIO_AUTH_TOKEN={TOKEN}", "more than a token"),
+    (f"{TOKEN} {TOKEN}", "has more than a token"), (f"\ufeff{TOKEN}", "has more than a token"),
+    (f"TWILIO_AUTH_TOKEN={TOKEN}", "has more than a token"),
 ], ids=range(5))
 def test_what_is_no_token_is_refused_and_not_repeated(check, tmp_path, value, words):
     (tmp_path / "token").write_text(value)

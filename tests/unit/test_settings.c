@@ -183,14 +183,14 @@ a_wrong_value_is_told_with_file_line_section_and_key(void **state)
 		const char *text, *problem;
 	} rows[] = {
 	    {"[server]\n\nlisten = localhost:80\n",
-		"FILE:3: [server] listen: \"localhost:80\" is no address"},
+		"FILE:3: [server] listen: \"localhost:80\" is not an address"},
 	    {"[server]\nlisten =\n", "FILE:2: [server] listen: is empty; write 127.0.0.1:8080"},
-	    {"[server]\npublic_url = example.com\n",
-		"FILE:2: [server] public_url: \"example.com\" is not a URL; write it like https://"},
+	    {"[server]\npublic_url = example.com\n", "FILE:2: [server] public_url: \"example.com\" "
+						     "is not a URL; write it like https://"},
 	    {"[server]\npublic_url = https://a.b/?c\n",
 		"FILE:2: [server] public_url: \"https://a.b/?c\" has a query"},
 	    {"[server]\ntrusted_proxies = 10.0.0.0/33\n",
-		"FILE:2: [server] trusted_proxies: \"10.0.0.0/33\" is no address"},
+		"FILE:2: [server] trusted_proxies: \"10.0.0.0/33\" is not an address"},
 	    {"[server]\nbody_limit = 10x\n",
 		"FILE:2: [server] body_limit: \"10x\" is not a size like 4096, 256k, 16M or 4G"},
 	    {"[server]\nbody_limit = 1k\n",
@@ -206,7 +206,7 @@ a_wrong_value_is_told_with_file_line_section_and_key(void **state)
 	    {"[store]\ndirectory = var\n",
 		"FILE:2: [store] directory: \"var\" is not an absolute path"},
 	    {"[store]\nconflicts = last\n",
-		"FILE:2: [store] conflicts: \"last\" is no policy; write"},
+		"FILE:2: [store] conflicts: \"last\" is not a policy; write"},
 	    {"[replies]\nwindow = 91d\n",
 		"FILE:2: [replies] window: \"91d\" is out of bounds; it must be 1m to 90d"},
 	    {"[replies]\nwindow = 59s\n", "FILE:2: [replies] window: \"59s\" is out of"},
@@ -215,15 +215,16 @@ a_wrong_value_is_told_with_file_line_section_and_key(void **state)
 		"FILE:2: [numbers] country_code: \"US\" is not a country code; write 1 for"},
 	    {"[numbers]\ncountry_code = 0\n", "FILE:2: [numbers] country_code: \"0\" is not a"},
 	    {"[numbers]\ncountry_code = 1234\n", "FILE:2: [numbers] country_code: \"1234\" is"},
-	    {"[log]\nlevel = loud\n", "FILE:2: [log] level: \"loud\" is no level; write error"},
+	    {"[log]\nlevel = loud\n", "FILE:2: [log] level: \"loud\" is not a level; write error"},
 	    {"[callback /x]\nkind = sms\n",
-		"FILE:2: [callback /x] kind: \"sms\" is no kind; write"},
-	    {"[callback /x]\ncampaign = {a.b}\n", "FILE:2: [callback /x] campaign: {a.b}: behind"},
+		"FILE:2: [callback /x] kind: \"sms\" is not a kind; write"},
+	    {"[callback /x]\ncampaign = {a.b}\n",
+		"FILE:2: [callback /x] campaign: {a.b}: write a field number"},
 	    {"[callback /x]\naccount = AC1\n",
 		"FILE:2: [callback /x] account: \"AC1\" is no account SID"},
-	    {"[callback x]\nkind = auto\n", "FILE:1: [callback x] \"x\" is no path; write"},
-	    {"[callback]\nkind = auto\n", "FILE:1: [callback] \"\" is no path"},
-	    {"[callback /x?y]\nkind = auto\n", "FILE:1: [callback /x?y] \"/x?y\" is no path"},
+	    {"[callback x]\nkind = auto\n", "FILE:1: [callback x] \"x\" is not a path; write"},
+	    {"[callback]\nkind = auto\n", "FILE:1: [callback] \"\" is not a path"},
+	    {"[callback /x?y]\nkind = auto\n", "FILE:1: [callback /x?y] \"/x?y\" is not a path"},
 	};
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		struct buffer text = BUFFER_EMPTY;
@@ -254,11 +255,11 @@ a_repeated_key_is_told(void **state)
 {
 	(void)state;
 	assert_problem("[log]\nlevel = info\nlevel = info\n" ACCOUNT,
-	    "FILE:3: [log] level: stands twice; keep one of the two lines");
+	    "FILE:3: [log] level: duplicate key; keep one of the two lines");
 	assert_problem("[log]\nlevel = info\n[api]\nthreads = 1\n[log]\nlevel = info\n" ACCOUNT,
-	    "FILE:6: [log] level: stands twice");
+	    "FILE:6: [log] level: duplicate key");
 	assert_problem(
-	    ACCOUNT "auth_token = x\n", "FILE:3: [account " SID "] auth_token: stands twice");
+	    ACCOUNT "auth_token = x\n", "FILE:3: [account " SID "] auth_token: duplicate key");
 	settings_free(load(ACCOUNT "[callback /x]\nkind = auto\n[callback /y]\nkind = auto\n"));
 }
 
@@ -351,7 +352,7 @@ tokens_may_stand_in_files(void **state)
 	    "[api] token_file: cannot read /nonexistent/x: No such file");
 	write_file(token, SLICE(" \n"));
 	snprintf(text, sizeof text, "[account " SID "]\nauth_token_file = %s\n", token);
-	assert_problem(text, "must hold the token alone, on one line");
+	assert_problem(text, "must contain only the token, on one line");
 }
 
 /* A command that only reads the store needs no permission to read the tokens. */
@@ -392,7 +393,7 @@ sections_without_keys_are_checked_too(void **state)
 	(void)state;
 	assert_problem("[account " SID "]\n", "FILE:1: [account " SID "] auth_token: is missing");
 	assert_problem(ACCOUNT "[servr]\n", "FILE:3: [servr] unknown section");
-	assert_problem(ACCOUNT "[callback x]\n", "FILE:3: [callback x] \"x\" is no path");
+	assert_problem(ACCOUNT "[callback x]\n", "FILE:3: [callback x] \"x\" is not a path");
 }
 
 static void
@@ -404,7 +405,7 @@ a_token_given_in_two_ways_is_told(void **state)
 	write_file(token, SLICE(TOKEN "\n"));
 	snprintf(text, sizeof text, ACCOUNT "auth_token_file = %s\n", token);
 	assert_problem(
-	    text, "FILE:3: [account " SID "] auth_token_file: the token stands here and in a file");
+	    text, "FILE:3: [account " SID "] auth_token_file: the token is here and in a file");
 }
 
 static void
@@ -426,7 +427,7 @@ a_token_file_of_two_lines_is_refused(void **state)
 	snprintf(token, sizeof token, "%s/token", directory);
 	write_file(token, SLICE("# the token:\n" TOKEN "\n"));
 	snprintf(text, sizeof text, "[account " SID "]\nauth_token_file = %s\n", token);
-	assert_problem(text, "must hold the token alone, on one line");
+	assert_problem(text, "must contain only the token, on one line");
 }
 
 static void
@@ -598,11 +599,12 @@ a_wrong_keyword_is_told_where_it_stands(void **state)
 	    {"[keyword a]\nword = x\n",
 		"FILE:4: [keyword a] word: unknown key; a keyword has words and reply"},
 	    {"[keyword a]\nwords = x\n[keyword A]\nwords = y\n",
-		"FILE:6: [keyword A] words: stands twice"},
-	    {"[keyword]\nwords = x\n", "FILE:3: [keyword] \"\" is no name"},
-	    {"[keyword a b]\nwords = x\n", "FILE:3: [keyword a b] \"a b\" is no name; write"},
+		"FILE:6: [keyword A] words: duplicate key"},
+	    {"[keyword]\nwords = x\n", "FILE:3: [keyword] \"\" is not a valid name"},
+	    {"[keyword a b]\nwords = x\n",
+		"FILE:3: [keyword a b] \"a b\" is not a valid name; write"},
 	    {"[keyword \xc3\xa9]\nwords = x\n", "FILE:3: [keyword \xc3\xa9] \"\xc3\xa9\" is no"},
-	    {"[keyword abcdefghijklmnopqrstuvwxyz1234567]\nwords = x\n", "is no name"},
+	    {"[keyword abcdefghijklmnopqrstuvwxyz1234567]\nwords = x\n", "is not a valid name"},
 	};
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		char text[512];
@@ -670,12 +672,12 @@ a_wrong_provider_is_told_where_it_stands(void **state)
 	static const struct {
 		const char *text, *problem;
 	} rows[] = {
-	    {"[provider x]\n", "FILE:3: [provider x] names nobody; add accounts, services or"},
-	    {"[provider x]\naccounts =\ndefault = no\n", "FILE:3: [provider x] names nobody"},
+	    {"[provider x]\n", "FILE:3: [provider x] is empty; add accounts, services or"},
+	    {"[provider x]\naccounts =\ndefault = no\n", "FILE:3: [provider x] is empty"},
 	    {"[provider x]\naccounts = AC1\n",
-		"FILE:4: [provider x] accounts: \"AC1\" is no SID of one; that is AC and 32"},
+		"FILE:4: [provider x] accounts: \"AC1\" is not a valid SID; write AC and 32"},
 	    {"[provider x]\nservices = " ONE "\n",
-		"FILE:4: [provider x] services: \"" ONE "\" is no SID of one; that is MG"},
+		"FILE:4: [provider x] services: \"" ONE "\" is not a valid SID; write MG"},
 	    {"[provider x]\naccounts = " ONE ", " ONE "\n",
 		"FILE:4: [provider x] accounts: \"" ONE "\" is named already, for x"},
 	    {"[provider x]\nsenders = a\n[provider y]\nsenders = b, a\n",
@@ -687,9 +689,9 @@ a_wrong_provider_is_told_where_it_stands(void **state)
 	    {"[provider x]\nsender = a\n",
 		"FILE:4: [provider x] sender: unknown key; a provider has accounts"},
 	    {"[provider x]\nsenders = a\n[provider x]\nsenders = b\n",
-		"FILE:6: [provider x] senders: stands twice"},
-	    {"[provider]\nsenders = a\n", "FILE:3: [provider] \"\" is no nickname"},
-	    {"[provider x\xff]\nsenders = a\n", "\" is no nickname; it is 1 to 64 bytes"},
+		"FILE:6: [provider x] senders: duplicate key"},
+	    {"[provider]\nsenders = a\n", "FILE:3: [provider] \"\" is not a nickname"},
+	    {"[provider x\xff]\nsenders = a\n", "\" is not a nickname; write 1 to 64 bytes"},
 	    {"[provider x]\nsenders = "
 	     "1,2,3,4,5,6,7,8,9,a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q,r,s,t,u,v,w,x,y,z,A,B,C,D,E,F,G,"
 	     "H,"

@@ -160,8 +160,8 @@ a_bad_template_is_refused_with_why(void **state)
 		const char *text, *why;
 	} rows[] = {{"{", "without its }"}, {"{a", "without its }"}, {"a}", "without its {"},
 	    {"}", "without its {"}, {"{a}}", "without its {"}, {"{}", "{} names no"},
-	    {"{.1}", "{} names no"}, {"{a.}", "{a.}: behind the dot"}, {"{a.0}", "counted from 1"},
-	    {"{a.x}", "counted from 1"}, {"{a.-1}", "counted from 1"},
+	    {"{.1}", "{} names no"}, {"{a.}", "{a.}: write a field number"},
+	    {"{a.0}", "counted from 1"}, {"{a.x}", "counted from 1"}, {"{a.-1}", "counted from 1"},
 	    {"{a.1.2}", "counted from 1"}, {"{a.1000}", "counted from 1"}};
 	struct tags_template template = {.count = 77};
 	struct failure failure;
