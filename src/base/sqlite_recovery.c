@@ -26,7 +26,7 @@ sqlite_recover_alone(const char *path, int busy_ms, struct failure *failure)
 	if (code != SQLITE_OK)
 		result = failure_set(failure, busy ? RESULT_BUSY : RESULT_IO, "%s: %s%s", path,
 		    db == NULL ? "no memory" : sqlite3_errmsg(db),
-		    busy ? "; another program has it open: close that" : "");
+		    busy ? "; another program has it open: close that program" : "");
 	sqlite3_close_v2(db);
 	return result;
 }

@@ -34,8 +34,7 @@ report_problems(struct slice text)
 	}
 	while (text.len > 0) {
 		struct slice line = slice_take(&text, '\n');
-		log_line(
-		    LOG_ERROR, "reload: the configuration stays as it was: %.*s", SLICE_ARG(line));
+		log_line(LOG_ERROR, "reload: configuration unchanged: %.*s", SLICE_ARG(line));
 	}
 }
 
@@ -53,10 +52,9 @@ ask(const struct cli_command *command, const struct settings *settings)
 		return cli_failure(command, "%s", failure.text);
 	print_lines(reloaded ? stdout : stderr, buffer_slice(&text));
 	buffer_done(&text);
-	return reloaded
-		   ? CLI_OK
-		   : cli_failure(command,
-			 "the configuration stays as it was; correct the file and run this again");
+	return reloaded ? CLI_OK
+			: cli_failure(command,
+			      "configuration unchanged; correct the file and run this again");
 }
 
 static int

@@ -132,7 +132,8 @@ on_health(void *context, bool healthy, const char *why)
 		log_line(LOG_INFO, "%s", why);
 	else
 		log_line(LOG_ERROR,
-		    "the journal cannot be written (%s): callbacks are answered 503 until it can",
+		    "the journal cannot be written (%s): callbacks are answered 503 until it is "
+		    "writable",
 		    why);
 }
 
@@ -159,14 +160,12 @@ on_trim(void *context, bool trimmed, const char *why)
 {
 	(void)context;
 	if (trimmed)
-		log_line(LOG_INFO, "old entries of " JOURNAL_FILE " are removed again");
+		log_line(LOG_INFO, "old entries of " JOURNAL_FILE " can be removed again");
 	else
 		log_line(LOG_ERROR,
 		    "old entries of " JOURNAL_FILE
-		    " cannot be removed (%s); callbacks are stored and "
-		    "counted all the same, but the file grows: check the disk; the next attempt is "
-		    "in a "
-		    "minute",
+		    " cannot be removed (%s); callbacks are still stored and counted, but the file "
+		    "grows: check the disk; dlrd tries again in a minute",
 		    why);
 }
 
@@ -176,8 +175,8 @@ on_checkpoint_failed(void *context, const char *why)
 	(void)context;
 	log_line(LOG_ERROR,
 	    "a checkpoint of " JOURNAL_FILE
-	    " could not be synced (%s); none is tried until the next "
-	    "start, and its log grows: restart dlrd when the disk is sound",
+	    " could not be synced (%s); no other is tried until the next start, and its log grows: "
+	    "restart dlrd when the disk works again",
 	    why);
 }
 
@@ -186,8 +185,8 @@ on_unreachable(void *context, const char *why)
 {
 	(void)context;
 	log_line(LOG_ERROR,
-	    "%s; callbacks are stored all the same, but dlrd cannot be started again before its "
-	    "user may search the folder and read and write the files in it",
+	    "%s; callbacks are still stored, but dlrd cannot start again until its user can enter "
+	    "the directory and read and write its files",
 	    why);
 }
 
@@ -710,7 +709,7 @@ daemon_run(struct settings *settings, struct failure *failure)
 	if (result == RESULT_OK) {
 		systemd_notify("READY=1\nSTATUS=keeping callbacks");
 		int signal = run(daemon);
-		log_line(LOG_INFO, "%s: finishing what is in flight", strsignal(signal));
+		log_line(LOG_INFO, "%s: finishing requests in flight", strsignal(signal));
 		systemd_notify("STOPPING=1");
 	}
 	stop(daemon);

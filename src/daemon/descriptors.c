@@ -26,8 +26,8 @@ descriptors_plan(const struct descriptors_wanted *wanted, size_t limit,
 	    .api_connections = wanted->api_connections};
 	if (limit < least)
 		return failure_set(failure, RESULT_LIMIT,
-		    "%zu file descriptors are too few: dlrd needs %zu, and %zu for all connections "
-		    "that are configured; raise LimitNOFILE= or ulimit -n",
+		    "%zu file descriptors are too few: dlrd needs %zu, and %zu for all configured "
+		    "connections; raise LimitNOFILE= or ulimit -n",
 		    limit, least, plan.needed);
 	if (limit < plan.needed) {
 		/* A quarter of the connections is the api's, if it needs so many. */
@@ -58,8 +58,8 @@ descriptors_prepare(const struct descriptors_wanted *wanted, struct descriptors 
 	struct rlimit files;
 	struct descriptors plan;
 	if (getrlimit(RLIMIT_NOFILE, &files) != 0)
-		return failure_set(
-		    failure, RESULT_IO, "the limit of file descriptors: %s", strerror(errno));
+		return failure_set(failure, RESULT_IO,
+		    "cannot read the limit of file descriptors: %s", strerror(errno));
 	if (descriptors_plan(wanted, SIZE_MAX, &plan, failure) != RESULT_OK)
 		return RESULT_LIMIT;
 	if (size_of(files.rlim_cur) < plan.needed) {

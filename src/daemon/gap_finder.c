@@ -19,7 +19,7 @@ find_gap(struct gaps *gaps, uint64_t first, uint64_t last, const char *reason)
 	if (!gaps_add(gaps, &gap))
 		return false;
 	gap_describe(&gap, &text);
-	log_line(LOG_ERROR, "%.*s; callbacks are taken and counted; 'dlrd gap' has the list",
+	log_line(LOG_ERROR, "%.*s; callbacks are accepted and counted; 'dlrd gap' has the list",
 	    SLICE_ARG(buffer_slice(&text)));
 	buffer_done(&text);
 	return true;
@@ -37,8 +37,8 @@ compare(struct gaps *gaps, const struct journal_found *found, uint64_t cursor)
 	if (found->last_seq != 0 && found->first_seq > cursor + 1)
 		found_new |= find_gap(gaps, cursor + 1, jump ? 0 : found->first_seq - 1,
 		    STORE_FILE " has not counted them and " JOURNAL_FILE
-			       " no longer holds them; was an older " STORE_FILE
-			       " put back, or removed?");
+			       " no longer has them; was an older " STORE_FILE
+			       " restored, or was it removed?");
 	if (cursor > found->last_seq)
 		found_new |= find_gap(gaps, found->last_seq + 1, cursor,
 		    STORE_FILE " has counted them, but " JOURNAL_FILE
@@ -94,7 +94,8 @@ gap_note_lost(const char *directory, uint64_t first, uint64_t last)
 	if (result != RESULT_OK)
 		gaps.count = 0;
 	find_gap(&gaps, first, last,
-	    "another program cut " JOURNAL_FILE "-wal; those that the store has counted are in it");
+	    "another program truncated " JOURNAL_FILE
+	    "-wal; the store still has those that it had counted");
 	if (result == RESULT_OK)
 		result = gaps_write(directory, &gaps, &failure);
 	if (result != RESULT_OK)

@@ -17,7 +17,7 @@ struct gap_summary gap_find_damage(const char *directory, const struct journal_f
 struct gap_summary gap_find(
     const char *directory, const struct journal_found *found, uint64_t cursor);
 
-/* Notes and logs entries that are lost while the daemon runs, because another program cut the
+/* Notes and logs entries that are lost while the daemon runs, because another program truncated the
  * journal's log. */
 void gap_note_lost(const char *directory, uint64_t first, uint64_t last);
 

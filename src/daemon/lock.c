@@ -18,8 +18,8 @@ busy(const char *directory, struct failure *failure)
 	if (holder > 0)
 		snprintf(process, sizeof process, " (process %ld)", (long)holder);
 	return failure_set(failure, RESULT_BUSY,
-	    "another dlrd%s works in %s; stop it first, or give this one a directory of its own",
-	    process, directory);
+	    "another dlrd%s uses %s; stop it first, or configure another directory", process,
+	    directory);
 }
 
 static enum result

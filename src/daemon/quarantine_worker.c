@@ -110,11 +110,11 @@ note_failure(struct quarantine_worker *worker, enum result result)
 {
 	if (result != RESULT_OK && !worker->failing)
 		log_line(LOG_ERROR,
-		    "the quarantine cannot be written: %s: %s; refused requests are not kept until "
-		    "it can",
+		    "the quarantine cannot be written: %s: %s; refused requests are not stored "
+		    "until it is writable",
 		    result_text(result), quarantine_error(worker->quarantine));
 	if (result == RESULT_OK && worker->failing)
-		log_line(LOG_INFO, "the quarantine can be written again");
+		log_line(LOG_INFO, "quarantine is writable again");
 	worker->failing = result != RESULT_OK;
 }
 
@@ -367,7 +367,7 @@ reverify(struct quarantine_worker *worker)
 			    quarantine_error(worker->quarantine));
 	}
 	log_line(result == RESULT_OK ? LOG_INFO : LOG_ERROR,
-	    "the quarantine was verified again: %llu requests, %llu of them kept now%s%s",
+	    "quarantine re-verified: %llu requests, %llu of them accepted%s%s",
 	    (unsigned long long)found.tried, (unsigned long long)found.kept,
 	    result == RESULT_OK ? "" : "; then it failed: ", found.why);
 	pthread_mutex_lock(&worker->state_lock);

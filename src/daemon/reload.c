@@ -15,8 +15,7 @@ log_problems(struct slice problems)
 {
 	while (problems.len > 0) {
 		struct slice line = slice_take(&problems, '\n');
-		log_line(
-		    LOG_ERROR, "reload: the configuration stays as it was: %.*s", SLICE_ARG(line));
+		log_line(LOG_ERROR, "reload: configuration unchanged: %.*s", SLICE_ARG(line));
 	}
 }
 
@@ -25,8 +24,8 @@ static void
 report_fixed(void *context, const char *section, const char *key)
 {
 	log_line(LOG_WARNING,
-	    "reload: [%s] %s has changed, which needs a restart of dlrd; the old value stays until "
-	    "then",
+	    "reload: [%s] %s has changed, which needs a restart of dlrd; the old value applies "
+	    "until then",
 	    section, key);
 	buffer_appendf(
 	    context, "[%s] %s has changed; that takes effect with a restart\n", section, key);
@@ -109,7 +108,7 @@ apply(const struct reload_parts *parts, struct snapshot *snapshot, struct buffer
 	log_set_level(settings->log_level);
 	secrets_warn(settings);
 
-	log_line(LOG_INFO, "reload: the configuration was read again, with %zu error codes", codes);
+	log_line(LOG_INFO, "reload: configuration re-read, with %zu error codes", codes);
 	return RESULT_OK;
 }
 

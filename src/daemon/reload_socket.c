@@ -116,9 +116,8 @@ connect_in(const char *directory, int *out_fd, struct failure *failure)
 	}
 	close(fd);
 	return failure_set(failure, RESULT_NOT_FOUND,
-	    "no dlrd that can be asked works in %s: there is none, or %s/dlrd.lock, which names "
-	    "it, "
-	    "was removed; name its configuration with -c, or send it SIGHUP",
+	    "no dlrd runs in %s, or %s/dlrd.lock was removed; name its configuration with -c, or "
+	    "send it SIGHUP",
 	    directory, directory);
 }
 
@@ -134,7 +133,7 @@ receive(int fd, int64_t deadline_us, struct buffer *out, struct failure *failure
 			continue;
 		if (ready <= 0)
 			return failure_set(failure, RESULT_BUSY,
-			    "the daemon has not answered yet; its log has the outcome");
+			    "the daemon has not answered yet; its log will have the result");
 		if (!buffer_reserve(out, 4096))
 			return failure_set(failure, RESULT_NO_MEMORY, "no memory");
 		ssize_t len = recv(fd, out->ptr + out->len, 4096, 0);
@@ -142,7 +141,7 @@ receive(int fd, int64_t deadline_us, struct buffer *out, struct failure *failure
 			continue;
 		if (len < 0)
 			return failure_set(failure, RESULT_IO,
-			    "the connection to the daemon broke: %s", strerror(errno));
+			    "lost the connection to the daemon: %s", strerror(errno));
 		if (len == 0)
 			return RESULT_OK;
 		out->len += (size_t)len;
@@ -165,7 +164,8 @@ reload_socket_ask(const char *directory, int64_t timeout_us, bool *out_reloaded,
 	bool reloaded = slice_starts_with(text, RELOADED);
 	if (result == RESULT_OK && !reloaded && !slice_starts_with(text, REFUSED))
 		result = failure_set(failure, RESULT_IO,
-		    "the daemon did not answer: it answers root and its own user, until it stops");
+		    "the daemon did not answer: it is stopping, or this user is neither root nor "
+		    "the daemon's own");
 	if (result == RESULT_OK) {
 		*out_reloaded = reloaded;
 		buffer_append(out_text, slice_from(text, reloaded ? RELOADED.len : REFUSED.len));

@@ -26,9 +26,9 @@ look_into_environment(const struct settings *settings)
 			continue;
 		wipe((char *)value.ptr, value.len);
 		log_line(LOG_WARNING,
-		    "the environment holds a token, in %.*s: dlrd does not read it there, and has "
-		    "overwritten it; take it out of what starts dlrd, where others can see it, and "
-		    "use auth_token_file",
+		    "the environment contains a token in %.*s: dlrd does not read it, and has "
+		    "overwritten it; remove it from the service's environment, which others can "
+		    "read, and use auth_token_file",
 		    SLICE_ARG(name));
 	}
 }
@@ -42,7 +42,7 @@ look_into_memory(const struct settings *settings)
 		return;
 	getrlimit(RLIMIT_MEMLOCK, &limit);
 	log_line(LOG_WARNING,
-	    "tokens could not be locked in memory, and may be swapped out to the disk: the limit "
+	    "tokens could not be locked in memory, and may be swapped to disk: the limit "
 	    "is %llu bytes, and each token takes a page; raise it (LimitMEMLOCK=8M, ulimit -l)",
 	    (unsigned long long)limit.rlim_cur);
 }
@@ -52,8 +52,8 @@ secrets_warn(const struct settings *settings)
 {
 	if (settings->secrets_exposed)
 		log_line(LOG_WARNING,
-		    "%s holds a token or secret and everybody may read it; chmod o-r it, or use "
-		    "auth_token_file and secret_file",
+		    "%s contains a token or secret and is readable by all users; run chmod o-r, or "
+		    "use auth_token_file and secret_file",
 		    settings->path);
 	look_into_memory(settings);
 	look_into_environment(settings);

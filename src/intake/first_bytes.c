@@ -17,22 +17,22 @@ static const struct {
     [OPENING_SILENT] = {.name = "silent"},
     [OPENING_HTTP] = {.name = "http"},
     [OPENING_PROXY_V1] = {"proxy_v1", SLICE_INIT("PROXY "),
-	"sends a PROXY header, which is not read here: remove send-proxy (HAProxy) or "
+	"sends a PROXY header, which dlrd does not accept: remove send-proxy (HAProxy) or "
 	"\"proxy_protocol on\" (nginx)"},
     /* Two empty lines and a NUL begin nothing else. */
     [OPENING_PROXY_V2] = {"proxy_v2", SLICE_INIT("\r\n\r\n\0"),
-	"sends a PROXY header, version 2, which is not read here: remove send-proxy-v2 (HAProxy), "
-	"or proxy protocol from the target group (AWS)"},
+	"sends a PROXY header, version 2, which dlrd does not accept: remove send-proxy-v2 "
+	"(HAProxy), or proxy protocol from the target group (AWS)"},
     [OPENING_TLS] = {"tls", SLICE_INIT("\x16\x03"),
-	"starts TLS, and plain HTTP is spoken here: write http:// instead of https:// in the "
+	"starts TLS, but dlrd expects plain HTTP: write http:// instead of https:// in the "
 	"proxy's upstream (proxy_pass in nginx), or remove ssl from its server line (HAProxy)"},
     [OPENING_HTTP2] = {"http2", SLICE_INIT("PRI * HTTP/2.0"),
-	"sends HTTP/2, and HTTP/1.1 is spoken here: remove proto h2 (HAProxy), versions h2c "
+	"sends HTTP/2, but dlrd expects HTTP/1.1: remove proto h2 (HAProxy), versions h2c "
 	"(Caddy) or h2c:// (Apache) from the proxy's upstream"},
     [OPENING_SSH] = {"ssh", SLICE_INIT("SSH-"),
-	"speaks SSH, and HTTP is spoken here: it connects to the wrong port"},
+	"sends SSH, but dlrd expects HTTP: it connects to the wrong port"},
     [OPENING_SMTP] = {.name = "smtp",
-	.remedy = "speaks SMTP, and HTTP is spoken here: it connects to the wrong port"},
+	.remedy = "sends SMTP, but dlrd expects HTTP: it connects to the wrong port"},
     [OPENING_OTHER] = {.name = "other",
 	.remedy =
 	    "sends bytes that are not HTTP: it connects to the wrong port, or is not a proxy"},

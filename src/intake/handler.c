@@ -165,11 +165,11 @@ log_refused_head(
 		unsigned status;
 		const char *why;
 	} reasons[] = {
-	    {400, "it cannot be read, or its Host is more than a host and a port; let the proxy "
-		  "pass the request as it is"},
-	    {404, "no [callback] section has this path; give Twilio the path of one, let the proxy "
-		  "pass the path as it is, or add a section"},
-	    {405, "Twilio posts; let the proxy pass the method as it is"},
+	    {400, "it is malformed, or its Host is not a host and a port; configure the proxy to "
+		  "pass the request unchanged"},
+	    {404, "no [callback] section has this path; use the path of one in Twilio, configure "
+		  "the proxy to pass the path unchanged, or add a section"},
+	    {405, "Twilio sends POST; configure the proxy to pass the method unchanged"},
 	    {413, "raise [server] body_limit"},
 	    {414, "raise [server] request_line_limit"},
 	    {431, "raise [server] header_limit"},
@@ -192,7 +192,7 @@ log_refused_head(
 	    "answered %u to a request with a signature, on \"%.*s\", and %s: %s (%llu more since "
 	    "the last such line)",
 	    status, SLICE_ARG(buffer_slice(&shown)),
-	    kept ? "put it into the quarantine" : "did not keep it", why,
+	    kept ? "stored it in the quarantine" : "did not keep it", why,
 	    (unsigned long long)swallowed);
 	buffer_done(&shown);
 }

@@ -36,7 +36,7 @@ static void
 panic(void *context, const char *file, unsigned line, const char *reason)
 {
 	(void)context;
-	log_line(LOG_ERROR, "libmicrohttpd gives up at %s:%u: %s", file, line,
+	log_line(LOG_ERROR, "libmicrohttpd aborts at %s:%u: %s", file, line,
 	    reason == NULL ? "no reason given" : reason);
 	log_queue_flush(CLOCK_SECOND_US);
 	abort();
@@ -76,8 +76,8 @@ start_daemons(struct intake *intake, struct failure *failure)
 		listener->intake = intake;
 		listener->daemon = start_daemon(intake, listener, intake->options.listen_fds[i]);
 		if (listener->daemon == NULL)
-			return failure_set(failure, RESULT_IO, "libmicrohttpd does not start: %s",
-			    strerror(errno));
+			return failure_set(
+			    failure, RESULT_IO, "cannot start libmicrohttpd: %s", strerror(errno));
 		intake->options.listen_fds[i] = -1; /* the library's now */
 	}
 	return RESULT_OK;
@@ -114,7 +114,7 @@ intake_configure(struct intake *intake, const struct intake_config *config)
 		return RESULT_NO_MEMORY;
 	service_end(atomic_exchange(&intake->next_service, service)); /* overtaken */
 	if (write(intake->event_fd, &one, sizeof one) < 0)
-		log_line(LOG_DEBUG, "the intake's eventfd rings already");
+		log_line(LOG_DEBUG, "the intake's eventfd is already signalled");
 	return RESULT_OK;
 }
 
@@ -200,7 +200,7 @@ intake_drain(struct intake *intake, int64_t deadline_us)
 	atomic_store(&intake->drain_start_us, now_us);
 	atomic_store(&intake->drain_end_us, now_us + deadline_us);
 	if (write(intake->event_fd, &one, sizeof one) < 0)
-		log_line(LOG_DEBUG, "the intake's eventfd rings already");
+		log_line(LOG_DEBUG, "the intake's eventfd is already signalled");
 	if (intake->started)
 		pthread_join(intake->thread, NULL);
 	stop_daemons(intake);

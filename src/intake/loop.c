@@ -31,7 +31,7 @@ stop_ringing(struct intake *intake)
 {
 	uint64_t rings;
 	if (read(intake->event_fd, &rings, sizeof rings) < 0 && errno != EAGAIN)
-		log_line(LOG_ERROR, "the intake's eventfd: %s", strerror(errno));
+		log_line(LOG_ERROR, "cannot read the intake's eventfd: %s", strerror(errno));
 }
 
 /* The library then notices the end of the connection and takes it down. */
@@ -244,7 +244,7 @@ loop_run(void *context)
 	while (!is_drained(intake)) {
 		int ready = poll(polled, count + 1, loop_timeout(intake));
 		if (ready < 0 && errno != EINTR)
-			log_line(LOG_ERROR, "the intake's poll: %s", strerror(errno));
+			log_line(LOG_ERROR, "poll failed in the intake: %s", strerror(errno));
 		atomic_store(&intake->heartbeat_us, clock_monotonic_us());
 		if (polled[count].revents != 0)
 			stop_ringing(intake);

@@ -432,7 +432,7 @@ journal_probe(struct journal *journal, size_t bytes)
 		return RESULT_OK;
 
 	sqlite3_snprintf(sizeof journal->error, journal->error,
-	    "no room for callbacks of %lld bytes: %s", (long long)bytes, strerror(error));
+	    "no space for callbacks of %lld bytes: %s", (long long)bytes, strerror(error));
 	return RESULT_FULL;
 }
 

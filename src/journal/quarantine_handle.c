@@ -142,8 +142,8 @@ quarantine_handle_open_to_read(
 	int code = sqlite_open_to_read(path, &handle->db);
 	if (code == SQLITE_CANTOPEN)
 		return failure_set(failure, RESULT_NOT_FOUND,
-		    "%s: there is no quarantine here that can be read; does [store] directory name "
-		    "the daemon's, and may this user read it?",
+		    "%s: no readable quarantine here; check that [store] directory is the daemon's "
+		    "and that this user may read it",
 		    path);
 	if (code != SQLITE_OK)
 		return sqlite_fail(handle->db, path, code, failure);

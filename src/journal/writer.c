@@ -392,7 +392,7 @@ do_upkeep(struct writer *writer)
 
 	writer->upkeep_us = now_us + UPKEEP_US;
 	if (was_moved(writer)) {
-		set_health(writer, false, "journal.db was moved or deleted under the daemon");
+		set_health(writer, false, "journal.db was moved or deleted while dlrd was running");
 		writer->must_reopen = writer->moved = true;
 		return;
 	}

@@ -58,9 +58,8 @@ checkpointer_run(struct checkpointer *checkpointer)
 	if (result != RESULT_OK && store_checkpoints_ended(store))
 		log_line(LOG_ERROR,
 		    "a checkpoint of " STORE_FILE
-		    " could not be synced (%s); none is tried until the "
-		    "next start, its log grows, and the journal is not trimmed: restart dlrd when "
-		    "the disk works again",
+		    " could not be synced (%s); no other is tried until the next start, its log "
+		    "grows, and the journal is not trimmed: restart dlrd when the disk works again",
 		    store_error(store));
 
 	checkpointer->dirty_since_us = synced < store_cursor(store) ? clock_monotonic_us() : 0;

@@ -196,7 +196,7 @@ sleep_until_signaled(struct projector *projector, int64_t wait_us)
 
 	if (poll(&polled, 1, (int)(wait_us / 1000)) > 0 &&
 	    read(projector->event_fd, &signals, sizeof signals) < 0)
-		log_line(LOG_DEBUG, "the projector's eventfd: %s", strerror(errno));
+		log_line(LOG_DEBUG, "cannot read the projector's eventfd: %s", strerror(errno));
 }
 
 /* Sleeps for wait_us regardless of signals, or until the thread is to stop. */
@@ -323,7 +323,8 @@ note_unreadable(struct projector *projector, const struct failure *failure)
 	opener_note(&projector->opener, clock_wall_us(), why);
 	if (!projector->unreadable)
 		log_line(LOG_ERROR,
-		    "the projector cannot read the journal: %s; nothing is counted until it can",
+		    "the projector cannot read the journal: %s; nothing is counted until it is "
+		    "readable",
 		    why);
 	projector->unreadable = true;
 }

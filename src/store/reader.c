@@ -135,8 +135,8 @@ store_reader_open(const char *path, struct store_reader **out_reader, struct fai
 	enum result result;
 	if (code == SQLITE_CANTOPEN)
 		result = failure_set(failure, RESULT_NOT_FOUND,
-		    "%s: there is no store here that can be read; does [store] directory name the "
-		    "daemon's, and may this user read it?",
+		    "%s: no readable store here; check that [store] directory is the daemon's and "
+		    "that this user may read it",
 		    path);
 	else if (code != SQLITE_OK)
 		result = failure_set(failure, sql_result(code), "%s: %s", path,

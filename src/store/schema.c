@@ -499,7 +499,7 @@ refuse(sqlite3 *db, const char *path, int code, int64_t version, int64_t applica
 		return sqlite_fail(db, path, code, failure);
 	if (application != SCHEMA_APPLICATION_ID)
 		return failure_set(failure, RESULT_CORRUPT,
-		    "%s: is a database of another program; dlrd will not touch it", path);
+		    "%s: is a database of another program; dlrd does not change it", path);
 	return failure_set(failure, RESULT_CORRUPT,
 	    "%s: has schema version %lld, this dlrd reads version %lld", path, (long long)version,
 	    (long long)STEP_COUNT);

@@ -392,7 +392,7 @@ def test_an_answer_in_progress_at_a_stop_ends_properly(long_list):
         time.sleep(0.3)
         stopping = threading.Thread(target=daemon.terminate)
         stopping.start()
-        until(lambda: "finishing what is in flight" in daemon.log(), what="the stop")
+        until(lambda: "finishing requests in flight" in daemon.log(), what="the stop")
         time.sleep(1)
         response = connection.read("GET")
         stopping.join(30)

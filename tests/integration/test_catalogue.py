@@ -68,7 +68,7 @@ def test_sighup_gives_history_the_names_that_the_file_has_now(catalogue):
     catalogue.main.write_text(HEAD + '30005,"No such ""phone"", sorry",list,permanent,"Ask, then\n'
                               'wait."\n30007,Filtered,carrier,unknown,\n')
     said = catalogue.hang_up()
-    assert "read again, with 2 error codes" in said
+    assert "re-read, with 2 error codes" in said
     until(lambda: catalogue.codes().keys() == {30005, 30007}, what="the new catalogue")
     assert catalogue.errors() == {
         30005: ('No such "phone", sorry', "list", "permanent", "Ask, then\nwait.", 2),
@@ -80,7 +80,7 @@ def test_sighup_reads_the_site_s_own_rows_again_and_lays_them_over(catalogue):
     catalogue.fail(30005, UNKNOWN)
     assert catalogue.errors()[UNKNOWN] == (None, None, None, None, 1)
     catalogue.site.write_text(HEAD + f"{UNKNOWN},Ours,own,transient,Wait.\n30005,,,,Call them.\n")
-    assert "read again, with 3 error codes" in catalogue.hang_up()
+    assert "re-read, with 3 error codes" in catalogue.hang_up()
     until(lambda: UNKNOWN in catalogue.codes(), what="the new catalogue")
     assert catalogue.errors() == {
         UNKNOWN: ("Ours", "own", "transient", "Wait.", 1),
@@ -130,7 +130,7 @@ def test_a_broken_file_on_sighup_leaves_the_old_catalogue_and_its_line_is_named(
     good = broken.read_text()
     broken.write_text(text)
     said = catalogue.hang_up()
-    assert "the configuration stays as it was" in said
+    assert "configuration unchanged" in said
     assert re.search(rf"{re.escape(str(broken))}:( row )?{line}: ", said), said
     catalogue.fail(30003)
     assert catalogue.codes() == before
@@ -138,14 +138,14 @@ def test_a_broken_file_on_sighup_leaves_the_old_catalogue_and_its_line_is_named(
     assert after.pop(30003) == ("Unreachable", "handset", "transient", "Wait.", 1)
     assert after == tab
     broken.write_text(good + "30009,Mended,,,\n")
-    assert "read again, with 3 error codes" in catalogue.hang_up()
+    assert "re-read, with 3 error codes" in catalogue.hang_up()
     until(lambda: 30009 in catalogue.codes(), what="the mended catalogue")
 
 
 def test_the_line_that_is_named_is_the_file_s_also_after_a_cell_of_several(catalogue):
     catalogue.main.write_text(HEAD + '30005,New,,,"one\ntwo\nthree"\nno code,x,,,\n')
     said = catalogue.hang_up()
-    assert "the configuration stays as it was" in said
+    assert "configuration unchanged" in said
     assert re.search(r"codes\.csv:( line )?5: ", said), said
 
 
@@ -155,7 +155,7 @@ def test_a_file_that_is_gone_on_sighup_leaves_the_old_catalogue(catalogue, which
     before = catalogue.errors()
     getattr(catalogue, which).unlink()
     said = catalogue.hang_up()
-    assert "the configuration stays as it was" in said
+    assert "configuration unchanged" in said
     assert f"{getattr(catalogue, which)}: No such file" in said
     catalogue.fail(30003)
     assert catalogue.errors()[30005] == before[30005]

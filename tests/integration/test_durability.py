@@ -598,7 +598,7 @@ def quarantined(daemon):
     text = daemon.config.read_text()
     daemon.config.write_text(text.replace(harness.PUBLIC_URL, "https://was.example.com"))
     os.kill(daemon.pid, signal.SIGHUP)
-    until(lambda: "was read again" in daemon.log(), what="the reload")
+    until(lambda: "configuration re-read" in daemon.log(), what="the reload")
     return sid
 
 

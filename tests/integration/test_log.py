@@ -92,7 +92,7 @@ def test_dropped_lines_are_counted_and_reported(unread):
     until(lambda: reload() or unread.metric("dlrd_log_dropped_lines_total") > 0, 40, "dropped lines")
     text = unread.read_log(b"log lines were dropped")
     assert "standard error was not read" in text
-    assert text.count("reload: the configuration was read again") <= 256, "the capacity of the ring"
+    assert text.count("reload: configuration re-read") <= 256, "the capacity of the ring"
 
 
 @pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGXFSZ,
@@ -109,7 +109,7 @@ def test_a_signal_that_ends_it_is_an_orderly_stop(daemon, number):
     daemon.keep(SAMPLE_TARGET, status_params(new_sid(), "sent"))
     os.kill(daemon.pid, number)
     assert daemon.process.wait(20 * SLOW) == 0
-    assert "finishing what is in flight" in daemon.log() and daemon.log().rstrip().endswith("stopped")
+    assert "finishing requests in flight" in daemon.log() and daemon.log().rstrip().endswith("stopped")
 
 
 def blocks_sighup(daemon):

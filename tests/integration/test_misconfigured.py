@@ -139,7 +139,7 @@ def test_what_a_proxy_changes_and_does_not_tell_is_taken_as_it_was_signed(make_d
         daemon.cli("quarantine", "reverify")
         assert len(daemon.get("/v1/quarantine")["quarantine"]) == 1 and daemon.events() == []
     write(daemon, case["after"])
-    assert "was read again" in hang_up(daemon)
+    assert "configuration re-read" in hang_up(daemon)
     daemon.cli("quarantine", "reverify")
     daemon.settle()
     (event,) = daemon.events()
@@ -198,7 +198,7 @@ def test_a_wrong_setting_is_named_and_loses_nothing(make_daemon, kind, name):
     assert bool(daemon.get("/v1/quarantine")["quarantine"]) != told
     write(daemon, {**{section: None for section in case["before"] if section != "server"},
                    "server": {"public_url": harness.PUBLIC_URL}, **case["after"]})
-    assert "was read again" in hang_up(daemon)
+    assert "configuration re-read" in hang_up(daemon)
     daemon.cli("quarantine", "reverify")
     daemon.settle()
     (event,) = daemon.events()

@@ -64,7 +64,7 @@ def nothing_is_counted(daemon):
 
 def mend(daemon, changes):
     write(daemon, changes)
-    assert "the configuration was read again" in hang_up(daemon)
+    assert "configuration re-read" in hang_up(daemon)
 
 
 def reverify(daemon):
@@ -351,7 +351,7 @@ def test_a_signed_request_to_a_path_without_a_section_is_told_of(make_daemon):
         assert daemon.ask(signed_post(path + secret, params)).status in (400, 404)
     told = [line for line in daemon.log().splitlines() if "with a signature" in line]
     assert len(told) == 1 and 'answered 404' in told[0] and '"/app/sms/twilio"' in told[0], told
-    assert "into the quarantine" in told[0]
+    assert "in the quarantine" in told[0]
     assert "SECRET" not in daemon.log() and "/stranger" not in daemon.log()
 
 
@@ -758,7 +758,7 @@ def test_a_reader_that_stood_in_the_way_is_got_over(make_daemon):
         flood(daemon, 1)
         return daemon.metric("dlrd_quarantine_offered_total", '{fate="taken"}') > before + 10
     until(taken, what="the flood to be kept again")
-    assert "the quarantine can be written again" in daemon.log()
+    assert "quarantine is writable again" in daemon.log()
     assert (daemon.store / "quarantine.db-wal").stat().st_size <= 4 * 1024 * 1024
 
 

@@ -30,7 +30,7 @@ def write(daemon, changes):
                           for name, keys in sections.items()], daemon.config)
 
 
-def hang_up(daemon, said="reload: the configuration "):
+def hang_up(daemon, said="reload: configuration "):
     """SIGHUP; returns the log lines about it."""
     before = len(daemon.log())
     os.kill(daemon.pid, signal.SIGHUP)
@@ -41,7 +41,7 @@ def hang_up(daemon, said="reload: the configuration "):
 def reload(daemon, changes):
     write(daemon, changes)
     said = hang_up(daemon)
-    assert "the configuration was read again" in said, said
+    assert "configuration re-read" in said, said
     return said
 
 
@@ -152,7 +152,7 @@ def test_limits_are_taken_anew(make_daemon):
 def test_a_broken_file_changes_nothing_and_is_named_with_its_line(make_daemon, changes, where):
     daemon = make_daemon()
     write(daemon, {"keyword join": {"words": "JOIN", "reply": "Welcome"}, **changes})
-    said = hang_up(daemon, "stays as it was")
+    said = hang_up(daemon, "configuration unchanged")
     assert where in said and f"{daemon.config}:" in said
     assert post(daemon) == 204
     answer = daemon.ask(signed_post(target_for(), reply_params(new_sid(), "join")))
@@ -163,7 +163,7 @@ def test_a_broken_file_changes_nothing_and_is_named_with_its_line(make_daemon, c
 def test_a_file_that_is_gone_changes_nothing(make_daemon):
     daemon = make_daemon()
     daemon.config.unlink()
-    assert "stays as it was" in hang_up(daemon)
+    assert "configuration unchanged" in hang_up(daemon)
     assert post(daemon) == 204
 
 
@@ -196,12 +196,12 @@ def test_reloads_ten_times_a_second_under_load_fail_no_request(make_daemon, tmp_
         done.wait(0.1)
         assert load.alive(), load.failures
     write(daemon, {})
-    hang_up(daemon, "the configuration was read again")
+    hang_up(daemon, "configuration re-read")
     load.stop()
     assert load.refused == 0 and load.acknowledged > 0
     acknowledged, stored = check_ledger(daemon, tmp_path / "ledger")
     assert acknowledged == stored == load.sent
-    assert daemon.log().count("stays as it was") > 0
+    assert daemon.log().count("configuration unchanged") > 0
     rss = daemon.rss()
     for i in range(count):
         write(daemon, {"keyword join": {"words": f"JOIN{i}", "reply": "Welcome"}})
@@ -302,8 +302,8 @@ def test_another_user_cannot_cause_a_reload(make_daemon):
                            capture_output=True, text=True, timeout=20)
     assert found.stdout == "b''\n", found
     assert ask_reload(daemon).returncode == 0
-    until(lambda: "was read again" in daemon.log().removeprefix(before), what="the one reload")
-    assert daemon.log().removeprefix(before).count("was read again") == 1
+    until(lambda: "configuration re-read" in daemon.log().removeprefix(before), what="the one reload")
+    assert daemon.log().removeprefix(before).count("configuration re-read") == 1
 
 
 def test_dlrd_reload_does_not_believe_a_process_that_took_the_name(make_daemon):
@@ -317,7 +317,7 @@ def test_dlrd_reload_does_not_believe_a_process_that_took_the_name(make_daemon):
         assert "cannot listen for dlrd reload" in daemon.log(), "it starts all the same"
         found = ask_reload(daemon)
         assert found.returncode == 1 and "no dlrd" in found.stderr
-        assert "was read again" in hang_up(daemon), "SIGHUP works"
+        assert "configuration re-read" in hang_up(daemon), "SIGHUP works"
 
 
 def test_dlrd_reload_in_a_directory_with_a_long_name(make_daemon, tmp_path):

@@ -251,7 +251,7 @@ def test_a_token_that_is_taken_away_is_nowhere(ringed):
                                               "previous_auth_token": None},
                        f"account {FROM_FILE}": None, f"account {FROM_CREDENTIAL}": None,
                        "api": {"token_file": None}})
-        reload(ringed, "the configuration was read again")
+        reload(ringed, "configuration re-read")
         until(lambda: look_for(ringed.pid, old)[0] == {"new"}, what="the the end of the old snapshot")
         assert look_for(ringed.pid, old) == ({"new"}, [])
         ringed.secrets.update(new.values())
@@ -263,7 +263,7 @@ def test_a_token_of_a_configuration_that_is_not_taken_is_nowhere(ringed):
     write(ringed, {f"account {ACCOUNT}": {"auth_token": new["new"]},
                    f"account {FROM_FILE}": {"auth_token_file": None, "auth_token": new["other"]},
                    "server": {"nonsense": "1"}})
-    reload(ringed, "stays as it was")
+    reload(ringed, "configuration unchanged")
     assert look_for(ringed.pid, new) == (set(), [])
     assert look_for(ringed.pid, ringed.tokens) == (set(ringed.tokens), [])
     ringed.secrets.update(new.values())
@@ -369,12 +369,12 @@ def test_a_token_that_cannot_be_locked_is_warned_of(unprivileged):
     warning = next(line for line in daemon.log().splitlines() if LOCK_WARNING in line)
     assert "warning" in warning and "0 bytes" in warning and "LimitMEMLOCK=" in warning
     daemon.keep(SAMPLE_TARGET, status_params(new_sid(), "sent"))
-    reload(daemon, "the configuration was read again")
+    reload(daemon, "configuration re-read")
     assert daemon.log().count(LOCK_WARNING) == 2
 
 
 def test_nobody_is_warned_of_a_token_that_is_locked(ringed):
-    assert LOCK_WARNING not in ringed.log() and "the environment holds" not in ringed.log()
+    assert LOCK_WARNING not in ringed.log() and "the environment contains" not in ringed.log()
 
 
 # --- the command line ---
@@ -515,7 +515,7 @@ def test_a_token_in_the_daemon_s_environment_is_told_and_overwritten(make_daemon
     daemon = make_daemon({f"account {ACCOUNT}": {"auth_token": tokens["ours"]}},
                          env={"TWILIO_AUTH_TOKEN": tokens["usual"], "SMS_KEY": tokens["ours"],
                               "OTHER": tokens["not ours"]}, tokens=tokens.values())
-    warnings = [line for line in daemon.log().splitlines() if "the environment holds" in line]
+    warnings = [line for line in daemon.log().splitlines() if "the environment contains" in line]
     assert len(warnings) == 2 and all(" warning: " in line for line in warnings)
     assert "in TWILIO_AUTH_TOKEN:" in daemon.log() and "in SMS_KEY:" in daemon.log()
     if IS_ROOT:
@@ -525,5 +525,5 @@ def test_a_token_in_the_daemon_s_environment_is_told_and_overwritten(make_daemon
     if IS_ROOT and not harness.SANITIZER:
         del tokens["not ours"]
         assert look_for(daemon.pid, tokens) == ({"ours"}, [])
-    reload(daemon, "the configuration was read again")
-    assert daemon.log().count("the environment holds") == 2
+    reload(daemon, "configuration re-read")
+    assert daemon.log().count("the environment contains") == 2

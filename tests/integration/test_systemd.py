@@ -64,7 +64,7 @@ def restart_and_reload(service, rush):
         rush.wait_acknowledged(100)
     rush.stop()
     service.write()
-    assert "was read again" in service.log() and "stays as it was" in service.log()
+    assert "configuration re-read" in service.log() and "configuration unchanged" in service.log()
 
 
 def assert_all_kept(service, rush, ledger):

@@ -237,7 +237,7 @@ def test_a_changed_log_of_the_quarantine_is_noticed_and_it_goes_on(make_daemon, 
         overwrite(log, 0, b"\xa5" * log.stat().st_size)
     until(lambda: "quarantine.db-wal was" in daemon.log(), 10, "a log line")
     before = 1 if how == "removed" else 0
-    until(lambda: "the quarantine can be written again" in daemon.log(), 10, "it to go on")
+    until(lambda: "quarantine is writable again" in daemon.log(), 10, "it to go on")
     refuse()
     until(lambda: kept() == before + 1, 10, "the quarantine")
     daemon.restart()

@@ -383,7 +383,7 @@ def test_lines_have_their_priority_in_the_journal(unit):
     systemctl("reload", "dlrd", check=False)
     found = unit.log(since)
     assert {priority for priority, text in found if "needs a restart" in text} == {4}
-    assert {priority for priority, text in found if "was read again" in text} == {6}
+    assert {priority for priority, text in found if "configuration re-read" in text} == {6}
     assert {priority for priority, text in found if "[store] nonsense" in text} == {3}
 
 
