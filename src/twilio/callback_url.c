@@ -110,7 +110,7 @@ lint_address(struct slice host, struct url_findings *findings)
 	for (size_t i = 0; i < sizeof private_networks / sizeof private_networks[0]; i++)
 		if (is_in_network(&peer, private_networks[i])) {
 			url_findings_add(findings, URL_HOST_NOT_PUBLIC,
-			    "%.*s is not reachable from the internet, and Twilio refuses it; give "
+			    "%.*s is not reachable from the internet, and Twilio refuses it; write "
 			    "the proxy's public name",
 			    SLICE_ARG(url_quote(host)));
 			return true;
@@ -126,13 +126,13 @@ lint_name(struct slice host, struct url_findings *findings)
 	private |= ends_with_domain(host, private_domains[i]);
 	if (private)
 		url_findings_add(findings, URL_HOST_NOT_PUBLIC,
-		    "%.*s is no name on the internet, and Twilio cannot find it; give the proxy's "
+		    "%.*s is not a public name, and Twilio cannot resolve it; write the proxy's "
 		    "public name",
 		    SLICE_ARG(url_quote(host)));
 	if (slice_find(host, '_') < host.len)
 		url_findings_add(findings, URL_HOST_UNDERSCORE,
 		    "%.*s has an underscore, and Twilio does not call such a host (error 21609); "
-		    "give it a name with a hyphen instead",
+		    "use a hyphen instead",
 		    SLICE_ARG(url_quote(host)));
 	for (size_t i = 0; i < host.len; i++)
 		if (!is_letter_or_digit(host.ptr[i]) && strchr("-._", host.ptr[i]) == NULL) {
@@ -151,22 +151,21 @@ lint_origin(const struct callback_url *url, struct url_findings *findings)
 	bool standard = slice_equal(parts->port, parts->secure ? SLICE("443") : SLICE("80"));
 	if (!parts->secure)
 		url_findings_add(findings, URL_SCHEME_HTTP,
-		    "http is not encrypted: phone numbers and texts can be read on the way; give "
-		    "the proxy a certificate, and write https");
+		    "http is not encrypted: others can read phone numbers and texts; install a "
+		    "certificate in the proxy, and write https");
 	if (has_upper_case(parts->host))
 		url_findings_add(findings, URL_HOST_CASE,
-		    "the host %.*s is signed as it is written or in lower case, depending on who "
-		    "signs; write it in lower case",
+		    "the host %.*s is signed either as written or in lower case; write it in lower "
+		    "case",
 		    SLICE_ARG(url_quote(parts->host)));
 	if (standard)
 		url_findings_add(findings, URL_STANDARD_PORT,
-		    ":%.*s goes without saying, and Twilio signs some URLs without it; leave it "
-		    "out",
+		    ":%.*s is the default port, and Twilio signs some URLs without it; remove it",
 		    SLICE_ARG(parts->port));
 	if (slice_find(url->authority, '@') < url->authority.len)
 		url_findings_add(findings, URL_USERINFO,
-		    "user:password@ is taken off before the URL is signed, and dlrd never asks for "
-		    "it; leave it out: the signature proves who calls");
+		    "Twilio removes user:password@ before it signs, and dlrd does not use it; "
+		    "remove it: the signature proves that Twilio calls");
 	if (!lint_address(parts->host, findings))
 		lint_name(parts->host, findings);
 }
@@ -202,15 +201,15 @@ lint_path(struct slice path, struct url_findings *findings)
 	if (dots)
 		url_findings_add(findings, URL_PATH_DOTS,
 		    "the path has . or .. between slashes, which clients and proxies resolve; "
-		    "write the path that is meant");
+		    "write the resolved path");
 	if (slashes)
 		url_findings_add(findings, URL_PATH_SLASHES,
-		    "the path has a double slash, which proxies make one, and the signature does "
-		    "not fit any more; write one");
+		    "the path has a double slash, which proxies replace by one, so that the "
+		    "signature does not verify; write one");
 	if (!plain)
 		url_findings_add(findings, URL_PATH_CHARACTER,
-		    "the path has escapes or signs that proxies may spell otherwise, and routes "
-		    "are matched byte for byte; " KEEP_TO " there");
+		    "the path has escapes or characters that proxies may rewrite, and routes are "
+		    "matched byte for byte; " KEEP_TO " there");
 }
 
 /* --- the query --- */
@@ -267,19 +266,19 @@ lint_spelling(struct slice query, struct url_findings *findings)
 
 	if (raw.len > 0)
 		url_findings_add(findings, URL_QUERY_CHARACTER,
-		    "the query has %.*s%s: such signs have been sent otherwise than they were "
-		    "signed; " KEEP_TO,
+		    "the query has %.*s%s: such characters are sometimes sent differently than "
+		    "they were signed; " KEEP_TO,
 		    (int)raw.len, raw.text,
 		    memchr(raw.text, '+', raw.len) != NULL ? " (+ is read as a space)" : "");
 	if (escapes.len > 0)
 		url_findings_add(findings, URL_QUERY_ESCAPE,
-		    "the query has %.*s: escapes are decoded and spelled anew on the way, now and "
-		    "then otherwise than they were signed; " KEEP_TO,
+		    "the query has %.*s: escapes are decoded and encoded again on the way, "
+		    "sometimes differently than they were signed; " KEEP_TO,
 		    (int)escapes.len, escapes.text);
 	if (lower.len > 0)
 		url_findings_add(findings, URL_ESCAPE_CASE,
-		    "the query has %.*s: whoever spells escapes anew writes upper case; write it "
-		    "so, if it must be",
+		    "the query has %.*s: programs that rewrite escapes use upper case; write upper "
+		    "case if you need an escape",
 		    (int)lower.len, lower.text);
 }
 
@@ -288,13 +287,13 @@ lint_name_of_parameter(struct slice name, struct url_findings *findings)
 {
 	if (slice_equal(name, SLICE("bodySHA256")))
 		url_findings_add(findings, URL_BODY_HASH,
-		    "bodySHA256 is the hash of one body, and Twilio adds it itself where it is "
-		    "due; leave it out");
+		    "bodySHA256 is the hash of one body, and Twilio adds it when needed; remove "
+		    "it");
 	else if (name.len > 0 && name.ptr[0] >= 'A' && name.ptr[0] <= 'Z')
 		url_findings_add(findings, URL_PARAMETER_OF_TWILIO,
-		    "\"%.*s\" begins with a capital letter, as Twilio's own parameters do "
-		    "(AccountSid, MessageSid), with which it shares the query of a GET; write it "
-		    "in lower case",
+		    "\"%.*s\" begins with a capital letter, like Twilio's own parameters "
+		    "(AccountSid, MessageSid), which are in the same query in a GET; write it in "
+		    "lower case",
 		    SLICE_ARG(url_quote(name)));
 }
 
@@ -314,16 +313,15 @@ lint_parameters(struct slice query, struct url_findings *findings)
 		for (size_t i = 0; i < count && !repeated; i++)
 			if ((repeated = slice_equal(names[i], name)))
 				url_findings_add(findings, URL_PARAMETER_REPEATED,
-				    "\"%.*s\" stands more than once: only the first is read, and "
-				    "their order may change; keep one",
+				    "\"%.*s\" is repeated: only the first is read, and their order "
+				    "may change; keep one",
 				    SLICE_ARG(url_quote(name)));
 
 		if (count > 0 && !unsorted && slice_compare(names[count - 1], name) > 0) {
 			unsorted = true;
 			url_findings_add(findings, URL_QUERY_ORDER,
-			    "\"%.*s\" stands behind \"%.*s\": Twilio may send the query sorted, "
-			    "and sign it as it was given; put the parameters in the order of "
-			    "their names (A-Z before a-z)",
+			    "\"%.*s\" follows \"%.*s\": Twilio may send the query sorted, but sign "
+			    "it unsorted; sort the parameters by name (A-Z before a-z)",
 			    SLICE_ARG(url_quote(name)), SLICE_ARG(url_quote(names[count - 1])));
 		}
 		names[count++] = name;
@@ -346,13 +344,13 @@ lint_characters(struct slice text, struct url_findings *findings)
 		if (close > 1 && close < rest.len) {
 			len = close + 1;
 			url_findings_add(findings, URL_PLACEHOLDER,
-			    "%.*s stands for a value; put it there",
+			    "%.*s is a placeholder; replace it with a value",
 			    SLICE_ARG(url_quote((struct slice){rest.ptr, len})));
 		} else if (rest.ptr[0] == '%' && !is_escape(rest) && !escape_reported) {
 			escape_reported = true;
 			url_findings_add(findings, URL_BAD_ESCAPE,
-			    "\"%.*s\": behind %% stand two hexadecimal digits; write %%25 for the "
-			    "sign itself",
+			    "\"%.*s\": %% must be followed by two hexadecimal digits; write %%25 "
+			    "for a percent sign",
 			    SLICE_ARG(((struct slice){rest.ptr, rest.len < 3 ? rest.len : 3})));
 		} else if (rest.ptr[0] == ' ')
 			add_spelling(&illegal, SLICE("space"));
@@ -362,8 +360,7 @@ lint_characters(struct slice text, struct url_findings *findings)
 	}
 	if (illegal.len > 0)
 		url_findings_add(findings, URL_CHARACTER,
-		    "no URL may hold %.*s as it is (Twilio's error 21609); " KEEP_TO
-		    ", or escape it",
+		    "a URL must not contain %.*s (Twilio's error 21609); " KEEP_TO ", or escape it",
 		    (int)illegal.len, illegal.text);
 }
 
@@ -372,7 +369,8 @@ callback_url_lint(const struct callback_url *url, struct url_findings *findings)
 {
 	if (url->text.len > CALLBACK_URL_MAX)
 		url_findings_add(findings, URL_LENGTH,
-		    "%zu characters: Twilio takes URLs of up to %d (error 21609), and the fragment "
+		    "%zu characters: Twilio accepts URLs of up to %d (error 21609), and the "
+		    "fragment "
 		    "may count; shorten the query",
 		    url->text.len, CALLBACK_URL_MAX);
 	lint_origin(url, findings);

@@ -69,8 +69,8 @@ read_policies(
 			i++;
 		if (i == POLICY_COUNT) {
 			url_findings_add(findings, URL_OVERRIDE_INVALID,
-			    "#rp=%.*s: \"%.*s\" is no retry policy (Twilio's error 11243); write "
-			    "4xx, 5xx, ct, rt or all, with commas between",
+			    "#rp=%.*s: \"%.*s\" is not a retry policy (Twilio's error 11243); "
+			    "write 4xx, 5xx, ct, rt or all, comma-separated",
 			    SLICE_ARG(url_quote(value)), SLICE_ARG(url_quote(name)));
 			return;
 		}
@@ -102,7 +102,7 @@ read_edges(
 		}
 		if (!is_edge(plain)) {
 			url_findings_add(findings, URL_OVERRIDE_INVALID,
-			    "#e=%.*s: \"%.*s\" is no edge (Twilio's errors 11240 and 11241); "
+			    "#e=%.*s: \"%.*s\" is not an edge (Twilio's errors 11240 and 11241); "
 			    "write " EDGES ", with commas between",
 			    SLICE_ARG(url_quote(value)), SLICE_ARG(url_quote(name)));
 			return;
@@ -111,7 +111,7 @@ read_edges(
 	if (interconnect)
 		url_findings_add(findings, URL_OVERRIDE_INTERCONNECT,
 		    "#e=%.*s: an edge with -ix is refused (Twilio's error 11242) unless the "
-		    "account has Interconnect; take -ix off otherwise",
+		    "account has Interconnect; otherwise remove -ix",
 		    SLICE_ARG(url_quote(value)));
 	overrides->edges = value;
 }
@@ -145,8 +145,8 @@ read_pair(struct connection_overrides *overrides, struct slice pair, struct url_
 	case OVERRIDE_KEY_COUNT: break;
 	}
 	url_findings_add(findings, URL_OVERRIDE_UNKNOWN,
-	    "#%.*s: Twilio knows ct, rt, tt, rc, rp, sni and e there, in lower case and with & "
-	    "between; what it makes of others is not documented",
+	    "#%.*s: Twilio's keys are ct, rt, tt, rc, rp, sni and e, in lower case and separated "
+	    "by &; the effect of others is not documented",
 	    SLICE_ARG(url_quote(pair)));
 }
 
@@ -169,8 +169,8 @@ judge_times(const struct connection_overrides *overrides, struct url_findings *f
 		enum override_key key;
 		unsigned policy;
 		const char *condition;
-	} limits[] = {{OVERRIDE_CT, RETRY_CT, "that finds no connection"},
-	    {OVERRIDE_RT, RETRY_RT, "that is not answered"}};
+	} limits[] = {{OVERRIDE_CT, RETRY_CT, "that could not connect"},
+	    {OVERRIDE_RT, RETRY_RT, "without an answer"}};
 	const int64_t *values = overrides->values;
 	for (size_t i = 0; i < 2; i++) {
 		enum override_key key = limits[i].key;
@@ -180,8 +180,8 @@ judge_times(const struct connection_overrides *overrides, struct url_findings *f
 		if (chosen && values[OVERRIDE_RC] > 0 && values[key] >= values[OVERRIDE_TT] &&
 		    (values[OVERRIDE_RP] & limits[i].policy) != 0)
 			url_findings_add(findings, URL_OVERRIDE_USELESS,
-			    "#%s=%lld is no less than tt, %lld, the time of all tries: after one "
-			    "%s none is made again; write a smaller %s",
+			    "#%s=%lld is not less than tt, %lld, the time of all tries: there is "
+			    "no retry after a try %s; write a smaller %s",
 			    keys[key].name, (long long)values[key], (long long)values[OVERRIDE_TT],
 			    limits[i].condition, keys[key].name);
 	}
@@ -198,11 +198,11 @@ judge_commit_timeout(const struct connection_overrides *overrides, int64_t commi
 	if (values[key] >= commit_timeout_ms)
 		return;
 	url_findings_add(findings, URL_GIVES_UP_EARLY,
-	    "%s is %lld ms, and while the disk is slow an answer may take as long as [server] "
-	    "commit_timeout, %lld ms: Twilio gives up before that; %s",
+	    "%s is %lld ms, but on a slow disk an answer may take up to [server] commit_timeout, "
+	    "%lld ms: Twilio gives up before that; %s",
 	    keys[key].name, (long long)values[key], (long long)commit_timeout_ms,
 	    values[key] == keys[key].max ? "lower commit_timeout"
-					 : "raise the one, or lower commit_timeout");
+					 : "raise it, or lower commit_timeout");
 }
 
 void
@@ -212,18 +212,17 @@ connection_overrides_judge(const struct connection_overrides *overrides, int64_t
 	int64_t retries = overrides->values[OVERRIDE_RC], policy = overrides->values[OVERRIDE_RP];
 	if (retries == 0)
 		url_findings_add(findings, URL_NOT_RETRIED,
-		    "#rc=0: Twilio tries once; what it cannot deliver then is lost; write "
+		    "#rc=0: Twilio does not retry, and callbacks that fail are lost; write "
 		    "#" CONNECTION_OVERRIDES_ADVISED);
 	else if ((policy & RETRY_5XX) == 0)
 		url_findings_add(findings, URL_NOT_RETRIED,
-		    "Twilio does not try again after a 5xx unless rp says so: what is answered "
-		    "503, "
-		    "or 502 by the proxy during a restart, is lost; write "
+		    "Twilio does not retry after a 5xx unless rp contains it: callbacks that are "
+		    "answered 503, or 502 by the proxy during a restart, are lost; write "
 		    "#" CONNECTION_OVERRIDES_ADVISED);
 	if (retries > 0 && (policy & RETRY_4XX) != 0)
 		url_findings_add(findings, URL_OVERRIDE_USELESS,
-		    "rp has 4xx: what dlrd answers so will not be right the next second either, "
-		    "and uses up the time for other tries; write #rp=ct,rt,5xx");
+		    "rp has 4xx: requests that dlrd answers with 4xx fail again on a retry, which "
+		    "uses up the time for other retries; write #rp=ct,rt,5xx");
 	judge_times(overrides, findings);
 	judge_commit_timeout(overrides, commit_timeout_ms, findings);
 }
@@ -246,7 +245,7 @@ explain_policies(const struct connection_overrides *overrides, struct buffer *ou
 			    out, "%s%s", out->len == start ? "after " : ", ", words[bit]);
 	if ((overrides->values[OVERRIDE_RP] & RETRY_RT) != 0 &&
 	    overrides->values[OVERRIDE_RT] >= overrides->values[OVERRIDE_TT])
-		buffer_appendf(out, " (but rt, %lld ms, leaves nothing of tt for that)",
+		buffer_appendf(out, " (but rt, %lld ms, leaves no time within tt for that)",
 		    (long long)overrides->values[OVERRIDE_RT]);
 }
 
@@ -261,7 +260,9 @@ connection_overrides_explain(
 		buffer_appendf(
 		    out, "waits %lld ms for an answer, and for each packet of it", value);
 		return;
-	case OVERRIDE_TT: buffer_appendf(out, "gives all tries together %lld ms", value); return;
+	case OVERRIDE_TT:
+		buffer_appendf(out, "limits all tries together to %lld ms", value);
+		return;
 	case OVERRIDE_RC:
 		buffer_appendf(out,
 		    "tries up to %lld more time%s, within tt, %lld ms, for all together", value,

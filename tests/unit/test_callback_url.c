@@ -95,7 +95,7 @@ origins_that_are_spelled_otherwise_are_warned_of(void **state)
 	assert_finds_only("https://A.example/x", URL_HOST_CASE, "A.example");
 	assert_finds_only("https://a.example:443/x", URL_STANDARD_PORT, ":443");
 	assert_finds("http://a.example:80/x", URL_STANDARD_PORT, ":80");
-	assert_finds_only("https://u:p@a.example/x", URL_USERINFO, "leave it out");
+	assert_finds_only("https://u:p@a.example/x", URL_USERINFO, "remove it");
 }
 
 static void
@@ -140,7 +140,7 @@ parameters_are_looked_at(void **state)
 	assert_finds_only("https://a.example/x?meta=1&account=2", URL_QUERY_ORDER, "account");
 	assert_finds_only("https://a.example/x?a=1&a=2", URL_PARAMETER_REPEATED, "\"a\"");
 	assert_finds_only("https://a.example/x?MessageSid=1", URL_PARAMETER_OF_TWILIO, "GET");
-	assert_finds_only("https://a.example/x?bodySHA256=1", URL_BODY_HASH, "leave it out");
+	assert_finds_only("https://a.example/x?bodySHA256=1", URL_BODY_HASH, "remove it");
 }
 
 static void

@@ -126,7 +126,7 @@ each_key_is_told_in_words(void **state)
 	buffer_clear(&text);
 	read_fragment("rc=1&rp=rt");
 	connection_overrides_explain(&overrides, OVERRIDE_RP, &text);
-	assert_contains(buffer_slice(&text), "leaves nothing of tt");
+	assert_contains(buffer_slice(&text), "leaves no time within tt");
 	buffer_done(&text);
 }
 
