@@ -14,7 +14,8 @@ struct explanation {
 	const struct settings *settings;
 	const struct saved_request *saved;
 	struct admission admission;
-	struct admission_reading reading;
+	struct incoming incoming; /* with trusted proxies, as if it came through one */
+	struct reading reading;
 	struct verification verification;
 	struct diagnosis diagnosis;
 	struct buffer url; /* the whole URL that was signed; empty if that is not known */
@@ -25,12 +26,20 @@ static enum result
 prepare(struct explanation *explanation)
 {
 	const struct settings *settings = explanation->settings;
-	struct incoming incoming = explanation->saved->incoming;
 
-	incoming.from_trusted_proxy = settings->trusted_proxies.count > 0;
+	explanation->incoming = explanation->saved->incoming;
+	explanation->incoming.from_trusted_proxy = settings->trusted_proxies.count > 0;
 	admission_init(&explanation->admission, &settings->routes, settings->verifier, NULL,
 	    (size_t)settings->fields_max);
-	return admission_read(&explanation->admission, &incoming, &explanation->reading);
+	return admission_read(
+	    &explanation->admission, &explanation->incoming, &explanation->reading);
+}
+
+static bool
+is_routed(const struct explanation *explanation)
+{
+	return routes_find(
+		   &explanation->settings->routes, url_path(explanation->incoming.target)) != NULL;
 }
 
 /* Which spelling of which base it is that a valid request was signed with. */
@@ -56,14 +65,14 @@ find_url(struct explanation *explanation, const struct url_base *base, struct sl
 static void
 find_valid_url(struct explanation *explanation)
 {
-	const struct verify_request *request = &explanation->reading.request;
+	const struct reading *reading = &explanation->reading;
 	const struct verifier *verifier = explanation->settings->verifier;
 	struct buffer parameters = BUFFER_EMPTY;
-	if (!request->is_get && request->form != NULL &&
-	    signature_append_parameters(&parameters, request->form) != RESULT_OK)
+	if (!incoming_is_get(reading->incoming) && reading->form != NULL &&
+	    signature_append_parameters(&parameters, reading->form) != RESULT_OK)
 		return;
-	if (request->base != NULL)
-		find_url(explanation, request->base, buffer_slice(&parameters));
+	if (reading->base.spelling[0] != NULL)
+		find_url(explanation, &reading->base, buffer_slice(&parameters));
 	for (size_t i = 0; i < verifier_url_count(verifier) && explanation->url.len == 0; i++) {
 		struct url_base base;
 		if (url_base_init(&base, verifier_public_url(verifier, i), NULL) != RESULT_OK)
@@ -89,16 +98,15 @@ note_shared_key(struct explanation *explanation)
 static void
 judge(struct explanation *explanation, unsigned listen_port)
 {
-	const struct diagnosis_hints hints = {
-	    .url = {.incoming = explanation->saved->incoming, .listen_port = listen_port}};
+	const struct diagnosis_hints hints = {.listen_port = listen_port};
 	const struct verifier *verifier = explanation->settings->verifier;
-	verifier_verify(verifier, &explanation->reading.request, &explanation->admission.scratch,
+	verifier_verify(verifier, &explanation->reading, &explanation->admission.scratch,
 	    &explanation->verification);
 	if (explanation->verification.verdict == VERDICT_VALID) {
 		find_valid_url(explanation);
 		return;
 	}
-	diagnosis_make(verifier, &explanation->reading.request, &hints, &explanation->diagnosis);
+	diagnosis_make(verifier, &explanation->reading, &hints, &explanation->diagnosis);
 	if (explanation->diagnosis.fits) {
 		explanation->verification.account =
 		    verifier_account(verifier, explanation->diagnosis.account_index);
@@ -178,7 +186,7 @@ print_json(const struct explanation *explanation)
 	}
 	json_put_text(
 	    object, "url", explanation->url.len > 0 ? buffer_slice(&explanation->url) : SLICE_NONE);
-	json_put_bool(object, "routed", explanation->reading.route != NULL);
+	json_put_bool(object, "routed", is_routed(explanation));
 	if (!valid)
 		put_diagnosis(object, &explanation->diagnosis);
 	bool written = json_write(object, &text) == RESULT_OK;
@@ -201,7 +209,7 @@ print_notes(const struct cli_command *command, const struct explanation *explana
 		fprintf(stderr,
 		    "dlrd %s: a POST without a body: is it the head alone that was saved?\n",
 		    command->name);
-	if (explanation->reading.route == NULL)
+	if (!is_routed(explanation))
 		fprintf(stderr,
 		    "dlrd %s: no [callback] section has this path: it is answered 404\n",
 		    command->name);
@@ -228,7 +236,7 @@ explain(const struct cli_command *command, const struct settings *settings,
 		if (explanation.verification.verdict == VERDICT_VALID)
 			status = CLI_OK;
 	}
-	admission_reading_done(&explanation.reading);
+	reading_done(&explanation.reading);
 	admission_done(&explanation.admission);
 	buffer_done(&explanation.url);
 	return status;

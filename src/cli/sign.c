@@ -7,14 +7,16 @@ static bool
 bind_body(const struct signed_request *request, struct buffer *target)
 {
 	char hash[SIGNATURE_BODY_HASH_SIZE];
-	struct slice query = url_query(request->target);
-	buffer_append(target, request->target);
-	switch (signature_check_body(query, signed_request_body(request))) {
+	const struct incoming *incoming = &request->incoming;
+	struct slice query = url_query(incoming->target);
+
+	buffer_append(target, incoming->target);
+	switch (signature_check_body(query, incoming->body)) {
 	case SIGNATURE_BODY_MATCHES: return true;
 	case SIGNATURE_BODY_DIFFERS: return false;
 	case SIGNATURE_BODY_UNBOUND: break;
 	}
-	signature_body_hash(signed_request_body(request), hash);
+	signature_body_hash(incoming->body, hash);
 	buffer_appendf(target, "%sbodySHA256=%s", query.ptr == NULL ? "?" : "&", hash);
 	fprintf(stderr, "dlrd sign: signed for %s%.*s\n", request->base.spelling[0],
 	    SLICE_ARG(buffer_slice(target)));
@@ -28,12 +30,12 @@ sign(const struct cli_command *command, const struct signed_request *request, bo
 	char text[SIGNATURE_TEXT_MAX];
 	struct buffer parameters = BUFFER_EMPTY, target = BUFFER_EMPTY;
 	int status = CLI_OK;
-	if (!request->is_get && !request->is_form) {
+	if (!incoming_is_get(&request->incoming) && !request->is_form) {
 		if (!bind_body(request, &target))
 			status = cli_failure(command, "the URL's bodySHA256 is not this body's; "
 						      "leave it out, and it is added");
 	} else
-		buffer_append(&target, request->target);
+		buffer_append(&target, request->incoming.target);
 	if (request->is_form &&
 	    signature_append_parameters(&parameters, &request->form) != RESULT_OK)
 		status = cli_failure(command, "no memory");

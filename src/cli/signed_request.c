@@ -43,15 +43,21 @@ static int
 read_body(const struct cli_command *command, const struct signed_request_options *options,
     const char *body_path, struct signed_request *request)
 {
+	struct incoming *incoming = &request->incoming;
 	struct failure failure;
-	request->is_get = body_path == NULL;
-	if (request->is_get)
+	size_t len;
+
+	incoming->method = body_path == NULL ? SLICE("GET") : SLICE("POST");
+	incoming->media_type = slice_of(options->type);
+	if (body_path == NULL)
 		return CLI_OK;
-	if (cli_read_file(body_path, &request->body, &request->body_len, &failure) != RESULT_OK)
+	if (cli_read_file(body_path, &request->body, &len, &failure) != RESULT_OK)
 		return cli_usage_error(command, "%s", failure.text);
-	request->is_form = form_is_body(slice_of(options->type), signed_request_body(request));
+	incoming->body = (struct slice){request->body, len};
+
+	request->is_form = incoming_has_form(incoming);
 	if (request->is_form &&
-	    form_decode(&request->form, signed_request_body(request), FIELDS_MAX) != RESULT_OK)
+	    form_decode(&request->form, incoming->body, FIELDS_MAX) != RESULT_OK)
 		return cli_failure(command, "the body has more than %d fields", FIELDS_MAX);
 	return CLI_OK;
 }
@@ -70,7 +76,7 @@ signed_request_read(const struct cli_command *command, const struct signed_reque
 		return cli_usage_error(command, "give either --token or --token-file");
 	if (signature_init() != RESULT_OK)
 		return cli_failure(command, "the system gives no randomness");
-	if (url_split(slice_of(options->url), &base, &request.target) != RESULT_OK)
+	if (url_split(slice_of(options->url), &base, &request.incoming.target) != RESULT_OK)
 		return cli_usage_error(command,
 		    "\"%s\" is no URL; write it as Twilio was given it, like "
 		    "https://callbacks.example.com/sms/twilio?account=A",
@@ -86,12 +92,6 @@ signed_request_read(const struct cli_command *command, const struct signed_reque
 	}
 	*out_request = request;
 	return CLI_OK;
-}
-
-struct slice
-signed_request_body(const struct signed_request *request)
-{
-	return (struct slice){request->body == NULL ? "" : request->body, request->body_len};
 }
 
 void

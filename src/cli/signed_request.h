@@ -3,8 +3,9 @@
 #define DLRD_CLI_SIGNED_REQUEST_H
 
 #include "dlrd/cli/cli.h"
+#include "dlrd/twilio/form.h"
+#include "dlrd/twilio/incoming.h"
 #include "dlrd/twilio/signature.h"
-#include "dlrd/twilio/url.h"
 
 /* What the command line said; zero-initialise, with type set to its default. */
 struct signed_request_options {
@@ -15,21 +16,17 @@ struct signed_request_options {
 
 struct signed_request {
 	struct url_base base;
-	struct slice target; /* borrowed from the command line */
+	struct incoming incoming; /* borrowed from the command line and from body */
 	struct secret *token;
-	bool is_get; /* no body was given */
 	bool is_form;
-	char *body; /* owned */
-	size_t body_len;
-	struct form form; /* of the body, where it is a form */
+	char *body;       /* owned */
+	struct form form; /* of the body, if it is a form */
 };
 
 /* Reads everything in; body_path may be NULL. Returns CLI_OK, or another status having told why. */
 int signed_request_read(const struct cli_command *command,
     const struct signed_request_options *options, const char *body_path,
     struct signed_request *out_request);
-
-struct slice signed_request_body(const struct signed_request *request);
 
 void signed_request_done(struct signed_request *request);
 

@@ -30,12 +30,11 @@ static const char *const reasons[VERDICT_COUNT] = {
 
 /* Whether another URL or body would have this signature. */
 static void
-print_diagnosis(const struct verifier *verifier, const struct verify_request *ask)
+print_diagnosis(const struct verifier *verifier, const struct reading *reading)
 {
 	struct diagnosis diagnosis;
 	struct buffer causes = BUFFER_EMPTY;
-	diagnosis_make(
-	    verifier, ask, &(struct diagnosis_hints){.url = {.listen_port = 0}}, &diagnosis);
+	diagnosis_make(verifier, reading, &(struct diagnosis_hints){.listen_port = 0}, &diagnosis);
 	if (diagnosis.fits && diagnosis.causes != 0) {
 		diagnosis_append_causes(&diagnosis, &causes);
 		printf("cause: %.*s\n", SLICE_ARG(buffer_slice(&causes)));
@@ -48,11 +47,11 @@ print_diagnosis(const struct verifier *verifier, const struct verify_request *as
 /* A shared key's signature is the longer one. Its secret is not an Auth Token, so the account has
  * none. */
 static enum result
-add_key(struct verifier *verifier, struct secret *secret, struct verify_request *ask)
+add_key(struct verifier *verifier, struct secret *secret, struct incoming *incoming)
 {
-	if (ask->signature.len != SIGNATURE_TEXT_MAX - 1)
+	if (incoming->signature.len != SIGNATURE_TEXT_MAX - 1)
 		return verifier_add_token(verifier, ACCOUNT, TOKEN_CURRENT, secret);
-	ask->settings = SETTINGS;
+	incoming->settings = SETTINGS;
 	enum result result = verifier_add_account(verifier, ACCOUNT);
 	if (result == RESULT_OK)
 		return verifier_add_shared_key(verifier, KEY, ACCOUNT, secret);
@@ -61,7 +60,7 @@ add_key(struct verifier *verifier, struct secret *secret, struct verify_request 
 }
 
 static void
-print_verdict(const struct verifier *verifier, const struct verify_request *ask,
+print_verdict(const struct verifier *verifier, const struct reading *reading,
     const struct verification *verification)
 {
 	enum verdict verdict = verification->verdict;
@@ -71,7 +70,7 @@ print_verdict(const struct verifier *verifier, const struct verify_request *ask,
 	else
 		printf("%s\n", reasons[verdict]);
 	if (verdict != VERDICT_VALID)
-		print_diagnosis(verifier, ask);
+		print_diagnosis(verifier, reading);
 }
 
 static int
@@ -82,20 +81,19 @@ verify(const struct cli_command *command, struct signed_request *request, const 
 	struct buffer scratch = BUFFER_EMPTY;
 	if (verifier_new(&verifier) != RESULT_OK)
 		return cli_failure(command, "no memory");
-	struct verify_request ask = {.is_get = request->is_get,
-	    .target = request->target,
+	request->incoming.signature = slice_of(signature);
+	const struct reading reading = {.incoming = &request->incoming,
 	    .form = request->is_form ? &request->form : NULL,
-	    .body = signed_request_body(request),
-	    .signature = slice_of(signature),
-	    .account = ACCOUNT};
+	    .account = ACCOUNT,
+	    .named = {.indexes = {0}, .count = 1}}; /* the verifier's only account */
 	enum result result = verifier_add_url(verifier, &request->base);
 	if (result == RESULT_OK) {
-		result = add_key(verifier, request->token, &ask);
+		result = add_key(verifier, request->token, &request->incoming);
 		request->token = NULL; /* the verifier's now */
 	}
 	if (result == RESULT_OK) {
-		verifier_verify(verifier, &ask, &scratch, &verification);
-		print_verdict(verifier, &ask, &verification);
+		verifier_verify(verifier, &reading, &scratch, &verification);
+		print_verdict(verifier, &reading, &verification);
 	}
 	buffer_done(&scratch);
 	verifier_free(verifier);

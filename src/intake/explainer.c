@@ -4,6 +4,7 @@
 #include "dlrd/base/log.h"
 #include "dlrd/twilio/parameter_variants.h"
 #include "dlrd/twilio/query_variants.h"
+#include "dlrd/twilio/url_variants.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -45,8 +46,8 @@ struct explainer {
 
 /* One request under examination. */
 struct examination {
-	struct admission_reading reading;
-	struct diagnosis_hints hints;
+	struct incoming incoming; /* trusted as the proxies are now */
+	struct reading reading;   /* of that */
 };
 
 /* All refusals since the start that could be examined. */
@@ -87,20 +88,20 @@ explainer_new(const struct explainer_options *options, struct explainer **out_ex
 	return RESULT_OK;
 }
 
-/* A form with too many fields is examined without one: then nothing fits. */
+/* A form with too many fields is examined without one, and its accounts are those in its bytes. */
 static void
 read_request(
     struct explainer *explainer, const struct quarantined *quarantined, struct examination *out)
 {
 	const struct explainer_options *options = &explainer->options;
-	struct incoming incoming = quarantined->incoming;
+	struct reading *reading = &out->reading;
 
-	incoming.from_trusted_proxy =
-	    incoming_is_trusted(&incoming, options->proxies, options->proxy_count);
-	if (admission_read(&explainer->admission, &incoming, &out->reading) != RESULT_OK)
-		out->reading.request.account = quarantined->account;
-	out->hints = (struct diagnosis_hints){
-	    .url = {.incoming = incoming, .listen_port = options->listen_port}};
+	out->incoming = quarantined->incoming;
+	out->incoming.from_trusted_proxy =
+	    incoming_is_trusted(&out->incoming, options->proxies, options->proxy_count);
+	if (admission_read(&explainer->admission, &out->incoming, reading) != RESULT_OK)
+		reading->account = verifier_name_accounts(
+		    options->verifier, incoming_form(&out->incoming), &reading->named);
 }
 
 /* --- precedents --- */
@@ -120,8 +121,7 @@ static bool
 is_of_account(const struct precedent *precedent, const struct examination *examination)
 {
 	return (precedent->diagnosis.causes & DIAGNOSIS_BIT(DIAGNOSIS_OTHER_ACCOUNT)) == 0 ||
-	       slice_equal(buffer_slice(&precedent->account),
-		   verify_request_account(&examination->reading.request));
+	       slice_equal(buffer_slice(&precedent->account), examination->reading.account);
 }
 
 static struct precedent *
@@ -129,12 +129,11 @@ find_precedent(struct explainer *explainer, const struct examination *examinatio
 {
 	for (size_t i = 0; i < PRECEDENTS_MAX && explainer->precedents[i] != NULL; i++) {
 		struct precedent *precedent = explainer->precedents[i];
-		if (!slice_equal(buffer_slice(&precedent->path),
-			url_path(examination->reading.request.target)) ||
+		if (!slice_equal(
+			buffer_slice(&precedent->path), url_path(examination->incoming.target)) ||
 		    !is_of_account(precedent, examination) ||
 		    !diagnosis_repeats(&precedent->diagnosis, explainer->options.verifier,
-			&examination->reading.request, &examination->hints,
-			&explainer->admission.scratch))
+			&examination->reading, &explainer->admission.scratch))
 			continue;
 		move_to_front(explainer, i);
 		return precedent;
@@ -144,7 +143,7 @@ find_precedent(struct explainer *explainer, const struct examination *examinatio
 
 /* Replaces the one that was confirmed longest ago. */
 static void
-add_precedent(struct explainer *explainer, const struct verify_request *request,
+add_precedent(struct explainer *explainer, struct slice path, struct slice account,
     const struct diagnosis *found)
 {
 	size_t last = 0;
@@ -156,9 +155,9 @@ add_precedent(struct explainer *explainer, const struct verify_request *request,
 	if (precedent == NULL)
 		return;
 	buffer_clear(&precedent->path);
-	buffer_append(&precedent->path, url_path(request->target));
+	buffer_append(&precedent->path, path);
 	buffer_clear(&precedent->account);
-	buffer_append(&precedent->account, verify_request_account(request));
+	buffer_append(&precedent->account, account);
 	precedent->diagnosis = *found;
 	precedent->inherited = false;
 	move_to_front(explainer, last);
@@ -182,9 +181,8 @@ explainer_inherit(struct explainer *explainer, const struct explainer *before)
 		/* The index may be another account's now, or unused. */
 		if ((old->diagnosis.causes & DIAGNOSIS_BIT(DIAGNOSIS_OTHER_ACCOUNT)) != 0)
 			continue;
-		const struct verify_request request = {
-		    .target = buffer_slice(&old->path), .account = buffer_slice(&old->account)};
-		add_precedent(explainer, &request, &old->diagnosis);
+		add_precedent(explainer, buffer_slice(&old->path), buffer_slice(&old->account),
+		    &old->diagnosis);
 		if (explainer->precedents[0] != NULL)
 			explainer->precedents[0]->inherited = true;
 	}
@@ -204,25 +202,35 @@ has_time(struct explainer *explainer)
 	return explainer->time_us > 0;
 }
 
+static void
+make_diagnosis(const struct explainer *explainer, const struct examination *examination,
+    struct diagnosis *out_diagnosis)
+{
+	const struct explainer_options *options = &explainer->options;
+	const struct diagnosis_hints hints = {.listen_port = options->listen_port,
+	    .account_verified_before =
+		handler_has_verified(options->handler, examination->reading.account)};
+
+	diagnosis_make(options->verifier, &examination->reading, &hints, out_diagnosis);
+}
+
 /* Its result becomes a precedent, in place of the inherited one that fits as well, if any. Returns
  * false if there is no time for it. */
 static bool
-diagnose(struct explainer *explainer, struct examination *examination, struct precedent *inherited,
-    struct diagnosis *out_diagnosis)
+diagnose(struct explainer *explainer, const struct examination *examination,
+    struct precedent *inherited, struct diagnosis *out_diagnosis)
 {
 	int64_t start_us = clock_processor_us();
 	if (!has_time(explainer))
 		return false;
-	examination->hints.account_verified_before = handler_has_verified(
-	    explainer->options.handler, verify_request_account(&examination->reading.request));
-	diagnosis_make(explainer->options.verifier, &examination->reading.request,
-	    &examination->hints, out_diagnosis);
+	make_diagnosis(explainer, examination, out_diagnosis);
 	explainer->time_us -= clock_processor_us() - start_us;
 	if (out_diagnosis->fits && inherited != NULL) {
 		inherited->diagnosis = *out_diagnosis;
 		inherited->inherited = false;
 	} else if (out_diagnosis->fits)
-		add_precedent(explainer, &examination->reading.request, out_diagnosis);
+		add_precedent(explainer, url_path(examination->incoming.target),
+		    examination->reading.account, out_diagnosis);
 	return true;
 }
 
@@ -253,15 +261,17 @@ report(struct explainer *explainer, const struct quarantined *request,
 
 /* A request that one of our tokens signed, with its body, was not forged. */
 static bool
-is_proven(const struct verify_request *request, const struct diagnosis *diagnosis)
+is_proven(const struct reading *reading, const struct diagnosis *diagnosis)
 {
-	if (!diagnosis->fits || request->is_get)
+	const struct incoming *incoming = reading->incoming;
+
+	if (!diagnosis->fits || incoming_is_get(incoming))
 		return diagnosis->fits;
-	if (request->form != NULL ? diagnosis_signs_form(diagnosis)
+	if (reading->form != NULL ? diagnosis_signs_form(diagnosis)
 				  : parameter_variants_body(diagnosis->parameters_rule) ==
 					VARIANT_BODY_CHANGED) /* a form whose type was lost */
 		return true;
-	return signature_check_body(url_query(request->target), request->body) ==
+	return signature_check_body(url_query(incoming->target), incoming->body) ==
 	       SIGNATURE_BODY_MATCHES;
 }
 
@@ -270,7 +280,7 @@ static bool
 verifies(struct explainer *explainer, const struct examination *examination)
 {
 	struct verification verification;
-	verifier_verify(explainer->options.verifier, &examination->reading.request,
+	verifier_verify(explainer->options.verifier, &examination->reading,
 	    &explainer->admission.scratch, &verification);
 	return verification.verdict == VERDICT_VALID;
 }
@@ -290,12 +300,12 @@ examine_unrouted(struct explainer *explainer, struct quarantined *request)
 	explainer->time_us -= clock_processor_us() - start_us;
 	if (!verified)
 		diagnose(explainer, &examination, NULL, &made);
-	request->proven = verified || is_proven(&examination.reading.request, &made);
+	request->proven = verified || is_proven(&examination.reading, &made);
 	if (!made.fits)
 		diagnosis_of_no_route(url_path(request->incoming.target), verified, &made);
 	request->cause = slice_of(diagnosis_cause_name(made.cause));
 	report(explainer, request, &made);
-	admission_reading_done(&examination.reading);
+	reading_done(&examination.reading);
 }
 
 static void
@@ -311,10 +321,10 @@ examine(struct explainer *explainer, struct quarantined *request)
 		diagnosis = &made;
 	if (diagnosis != NULL) {
 		request->cause = slice_of(diagnosis_cause_name(diagnosis->cause));
-		request->proven = is_proven(&examination.reading.request, diagnosis);
+		request->proven = is_proven(&examination.reading, diagnosis);
 		report(explainer, request, diagnosis);
 	}
-	admission_reading_done(&examination.reading);
+	reading_done(&examination.reading);
 }
 
 bool
@@ -352,8 +362,8 @@ write_signed_target(const struct explainer *explainer, const struct examination 
 	if (found) {
 		struct buffer query = BUFFER_EMPTY;
 		found = query_variants_write(&query, &parameters,
-		    url_query(examination->reading.request.target),
-		    url_hints_target(&examination->hints.url), diagnosis->query_rule);
+		    url_query(examination->incoming.target),
+		    url_original_target(&examination->incoming), diagnosis->query_rule);
 		buffer_append(&url, buffer_slice(&query));
 		buffer_done(&query);
 	}
@@ -380,14 +390,14 @@ explainer_signed_target(
 	const struct precedent *precedent = find_precedent(explainer, &examination);
 	const struct diagnosis *diagnosis = precedent != NULL ? &precedent->diagnosis : &made;
 	if (precedent == NULL) {
-		diagnosis_make(explainer->options.verifier, &examination.reading.request,
-		    &examination.hints, &made);
+		make_diagnosis(explainer, &examination, &made);
 		if (made.fits)
-			add_precedent(explainer, &examination.reading.request, &made);
+			add_precedent(explainer, url_path(examination.incoming.target),
+			    examination.reading.account, &made);
 	}
 	bool found =
 	    diagnosis->fits && write_signed_target(explainer, &examination, diagnosis, out_target);
-	admission_reading_done(&examination.reading);
+	reading_done(&examination.reading);
 	return found;
 }
 

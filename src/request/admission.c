@@ -18,78 +18,38 @@ admission_init(struct admission *admission, const struct routes *routes,
 	    .scratch = BUFFER_EMPTY};
 }
 
-/* A form names its account in AccountSid; any other body somewhere in its bytes. */
-static enum result
-read_parameters(
-    struct admission *admission, const struct incoming *incoming, struct admission_reading *reading)
-{
-	struct verify_request *request = &reading->request;
-
-	if (!reading->has_form) {
-		verifier_name_accounts(admission->verifier, incoming->body, &reading->named);
-		request->named = &reading->named;
-		return RESULT_OK;
-	}
-
-	enum result result =
-	    form_decode(&admission->form, incoming_form(incoming), admission->fields_max);
-	if (result != RESULT_OK)
-		return result;
-
-	struct slice account = form_get(&admission->form, SLICE("AccountSid"));
-	request->form = &admission->form;
-	request->account = account.len == 0 ? SLICE_NONE : account;
-	return RESULT_OK;
-}
-
 static enum result
 read_on_route(struct admission *admission, const struct incoming *incoming,
-    const struct route *route, struct admission_reading *out_reading)
+    const struct route *route, struct reading *out_reading)
 {
-	out_reading->route = route;
-	out_reading->has_form = incoming_has_form(incoming);
-	out_reading->base = (struct url_base){{NULL}};
-	out_reading->request = (struct verify_request){.is_get = incoming_is_get(incoming),
-	    .target = incoming->target,
-	    .body = incoming->body,
-	    .signature = incoming_signature(incoming),
-	    .settings = incoming_settings(incoming),
-	    .route_account = route == NULL ? SLICE_NONE : slice_of(route->account)};
-	if (verifier_url_count(admission->verifier) == 0 &&
-	    incoming_base(incoming, &out_reading->base))
-		out_reading->request.base = &out_reading->base;
+	struct slice account = route == NULL ? SLICE_NONE : slice_of(route->account);
 
-	return read_parameters(admission, incoming, out_reading);
+	return verifier_read(admission->verifier, incoming, account, admission->fields_max,
+	    &admission->form, out_reading);
 }
 
 enum result
-admission_read(struct admission *admission, const struct incoming *incoming,
-    struct admission_reading *out_reading)
+admission_read(
+    struct admission *admission, const struct incoming *incoming, struct reading *out_reading)
 {
 	const struct route *route = routes_find(admission->routes, url_path(incoming->target));
 
 	return read_on_route(admission, incoming, route, out_reading);
 }
 
-void
-admission_reading_done(struct admission_reading *reading)
-{
-	url_base_done(&reading->base);
-}
-
 /* The same message gets the same answer each time: dlrd does not know which delivery of it reaches
  * Twilio. */
 static void
-decide_answer(const struct admission *admission, const struct admission_reading *reading,
+decide_answer(const struct admission *admission, const struct reading *reading,
     struct admission_decision *decision)
 {
-	enum route_kind kind = reading->route->kind;
+	enum route_kind kind = decision->route->kind;
 
 	decision->status = kind == ROUTE_INBOUND ? 200 : 204;
-	if (!reading->has_form || (kind != ROUTE_INBOUND && kind != ROUTE_AUTO))
+	if (reading->form == NULL || (kind != ROUTE_INBOUND && kind != ROUTE_AUTO))
 		return;
 
-	struct callback callback = callback_read(&admission->form, kind);
+	struct callback callback = callback_read(reading->form, kind);
 	if (callback.kind != CALLBACK_INBOUND)
 		return;
 	decision->status = 200;
@@ -98,12 +58,11 @@ decide_answer(const struct admission *admission, const struct admission_reading 
 }
 
 static void
-verify(struct admission *admission, const struct admission_reading *reading,
-    struct admission_decision *decision)
+verify(
+    struct admission *admission, const struct reading *reading, struct admission_decision *decision)
 {
-	verifier_verify(
-	    admission->verifier, &reading->request, &admission->scratch, &decision->verification);
-	decision->account = verify_request_account(&reading->request);
+	verifier_verify(admission->verifier, reading, &admission->scratch, &decision->verification);
+	decision->account = reading->account;
 
 	switch (decision->verification.verdict) {
 	case VERDICT_VALID:
@@ -131,16 +90,16 @@ decide_without_route(const struct admission *admission, const struct incoming *i
 {
 	struct named_accounts named;
 
-	verifier_name_accounts(admission->verifier, incoming_form(incoming), &named);
 	decision->outcome = ADMISSION_NO_ROUTE;
-	decision->account = named.account;
+	decision->account =
+	    verifier_name_accounts(admission->verifier, incoming_form(incoming), &named);
 }
 
 void
 admission_check(struct admission *admission, const struct incoming *incoming,
     struct admission_decision *out_decision)
 {
-	struct admission_reading reading;
+	struct reading reading;
 	const struct route *route = routes_find(admission->routes, url_path(incoming->target));
 
 	*out_decision = (struct admission_decision){
@@ -156,7 +115,7 @@ admission_check(struct admission *admission, const struct incoming *incoming,
 	else
 		out_decision->outcome =
 		    result == RESULT_LIMIT ? ADMISSION_TOO_MANY_FIELDS : ADMISSION_UNDECIDED;
-	admission_reading_done(&reading);
+	reading_done(&reading);
 }
 
 /* The decoded form has at most the text's bytes, and so has what is signed of it, whose order may

@@ -256,11 +256,11 @@ append_unknown_key(struct slice id, struct buffer *out)
 }
 
 static void
-append_malformed(const struct verify_request *request, struct buffer *out)
+append_malformed(const struct incoming *incoming, struct buffer *out)
 {
 	struct signature signature;
-	bool reads = signature_read(request->signature, &signature) == RESULT_OK;
-	if (request->settings.ptr == NULL)
+	bool reads = signature_read(incoming_signature(incoming), &signature) == RESULT_OK;
+	if (incoming->settings.ptr == NULL)
 		buffer_append(out, reads ? SLICE("X-Twilio-Signature has 44 characters, as with a "
 						 "shared key, but " SHARED_KEYS_HEADER
 						 " is missing: let the proxy pass it on")
@@ -283,7 +283,7 @@ append_malformed(const struct verify_request *request, struct buffer *out)
 }
 
 void
-advice_append_headers(enum diagnosis_cause cause, const struct verify_request *request,
+advice_append_headers(enum diagnosis_cause cause, const struct incoming *incoming,
     struct slice shared_key, struct buffer *out)
 {
 	if (cause == DIAGNOSIS_SHARED_KEY)
@@ -294,7 +294,7 @@ advice_append_headers(enum diagnosis_cause cause, const struct verify_request *r
 				       ", the only one that dlrd knows: choose that one in the "
 				       "webhook's setting, or upgrade dlrd"));
 	else if (cause == DIAGNOSIS_SIGNATURE)
-		append_malformed(request, out);
+		append_malformed(incoming, out);
 	else
 		buffer_append(out, SLICE("the request has no X-Twilio-Signature: it is not "
 					 "Twilio's, or the proxy drops the header"));

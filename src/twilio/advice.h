@@ -38,7 +38,7 @@ void advice_append_no_route(struct slice path, struct buffer *out);
 
 /* Appends the line for a request whose headers cannot be verified: DIAGNOSIS_SIGNATURE,
  * DIAGNOSIS_ALGORITHM, DIAGNOSIS_SHARED_KEY, or DIAGNOSIS_UNEXPLAINED for no signature at all. */
-void advice_append_headers(enum diagnosis_cause cause, const struct verify_request *request,
+void advice_append_headers(enum diagnosis_cause cause, const struct incoming *incoming,
     struct slice shared_key, struct buffer *out);
 
 #endif

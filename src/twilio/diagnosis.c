@@ -3,6 +3,7 @@
 #include "advice.h"
 #include "dlrd/twilio/parameter_variants.h"
 #include "dlrd/twilio/query_variants.h"
+#include "dlrd/twilio/url_variants.h"
 #include "request_changes.h"
 #include "variant_search.h"
 
@@ -62,7 +63,7 @@ bits_of(unsigned set)
 static unsigned
 compare_urls(const struct search *search, struct advice_facts *facts)
 {
-	struct slice path = url_path(search->found.request->target), none = SLICE("");
+	struct slice path = url_path(search->found.reading->incoming->target), none = SLICE("");
 	struct slice signed_path = variant_search_text(&search->found, VARIANT_PATH);
 	struct url_parts signed_url;
 	unsigned least = ~0u;
@@ -154,7 +155,7 @@ explain_fit(const struct search *search, struct advice_facts *facts, struct diag
 	out->parameters_rule = search->found.choice[VARIANT_PARAMETERS]->rule;
 	facts->signed_account = verifier_account(search->found.verifier, out->account_index);
 	out->causes =
-	    compare_urls(search, facts) | request_changes(search->found.request,
+	    compare_urls(search, facts) | request_changes(search->found.reading,
 					      variant_search_text(&search->found, VARIANT_QUERY),
 					      out->query_rule, out->parameters_rule);
 	facts->type_lost = !facts->is_form && !facts->is_get &&
@@ -174,45 +175,46 @@ read_bases(struct search *search)
 		search->found.base_count +=
 		    url_read_parts(verifier_public_url(search->found.verifier, i),
 			&search->bases[search->found.base_count]) == RESULT_OK;
-	if (count == 0 && search->found.request->base != NULL)
+	if (count == 0 && search->found.reading->base.spelling[0] != NULL)
 		search->found.base_count =
-		    url_read_parts(slice_of(search->found.request->base->spelling[0]),
+		    url_read_parts(slice_of(search->found.reading->base.spelling[0]),
 			&search->bases[0]) == RESULT_OK;
 }
 
 static enum result
 collect_variants(struct search *search, const struct diagnosis_hints *hints)
 {
-	const struct verify_request *request = search->found.request;
+	const struct reading *reading = search->found.reading;
 	struct variants *variants = &search->found.variants;
-	struct slice query = url_query(request->target);
-	enum result result = parameter_variants_add(variants, request);
+	const struct incoming *incoming = reading->incoming;
+	struct slice query = url_query(incoming->target);
+	enum result result = parameter_variants_add(variants, reading);
 	if (result != RESULT_OK)
 		return result;
-	url_variants_add_origins(variants, search->bases, search->found.base_count, &hints->url);
-	url_variants_add_paths(variants, search->bases, search->found.base_count,
-	    url_path(request->target), &hints->url);
-	if (request->is_get) /* before the many others, which may take all the room */
+	url_variants_add_origins(
+	    variants, search->bases, search->found.base_count, incoming, hints->listen_port);
+	url_variants_add_paths(variants, search->bases, search->found.base_count, incoming);
+	if (incoming_is_get(incoming)) /* before the many others, which may take all the room */
 		query_variants_add_split(variants, query);
-	query_variants_add(variants, query, url_hints_target(&hints->url));
+	query_variants_add(variants, query, url_original_target(incoming));
 	variants_sort(variants);
 	return variants->text.failed ? RESULT_NO_MEMORY : RESULT_OK;
 }
 
 /* Whether a GET brought what Twilio sends. */
 static bool
-has_twilios_parameters(const struct verify_request *request)
+has_twilios_parameters(const struct reading *reading)
 {
-	return request->form != NULL && form_get(request->form, SLICE("AccountSid")).ptr != NULL;
+	return reading->form != NULL && form_get(reading->form, SLICE("AccountSid")).ptr != NULL;
 }
 
 /* The shared key that the request claims; absent: none. */
 static struct slice
-claimed_id(const struct verify_request *request)
+claimed_id(const struct incoming *incoming)
 {
-	struct slice id = SLICE_NONE;
-	if (request->settings.ptr == NULL ||
-	    shared_key_read_claim(request->settings, &id) == SHARED_KEY_MALFORMED)
+	struct slice id = SLICE_NONE, settings = incoming_settings(incoming);
+
+	if (settings.ptr == NULL || shared_key_read_claim(settings, &id) == SHARED_KEY_MALFORMED)
 		return SLICE_NONE;
 	return id;
 }
@@ -222,20 +224,21 @@ search_and_explain(
     struct search *search, const struct diagnosis_hints *hints, struct diagnosis *out)
 {
 	struct buffer advice = BUFFER_EMPTY, public_url = BUFFER_EMPTY;
-	const struct verify_request *request = search->found.request;
+	const struct reading *reading = search->found.reading;
+	const struct incoming *incoming = reading->incoming;
 	bool complete = false;
 	size_t index;
 	struct advice_facts facts = {.public_url_count = verifier_url_count(search->found.verifier),
-	    .path = url_path(request->target),
+	    .path = url_path(incoming->target),
 	    .account = search->found.account,
-	    .account_is_routes = verify_request_account(request).ptr == NULL,
+	    .account_is_routes = reading->account.ptr == NULL,
 	    .account_is_known =
 		verifier_find_account(search->found.verifier, search->found.account, &index),
-	    .is_get = request->is_get,
-	    .is_form = request->form != NULL,
-	    .has_form = has_twilios_parameters(request),
+	    .is_get = incoming_is_get(incoming),
+	    .is_form = reading->form != NULL,
+	    .has_form = has_twilios_parameters(reading),
 	    .verified_before = hints->account_verified_before,
-	    .shared_key = claimed_id(request)};
+	    .shared_key = claimed_id(incoming)};
 	read_bases(search);
 	variant_search_choose_keys(&search->found);
 	if (collect_variants(search, hints) == RESULT_OK &&
@@ -260,13 +263,12 @@ search_and_explain(
 
 /* A request whose headers say that it cannot be verified with what is configured. */
 static void
-explain_headers(
-    enum diagnosis_cause cause, const struct verify_request *request, struct diagnosis *out)
+explain_headers(enum diagnosis_cause cause, const struct incoming *incoming, struct diagnosis *out)
 {
 	struct buffer advice = BUFFER_EMPTY;
 	out->cause = cause;
 	out->causes = DIAGNOSIS_BIT(cause);
-	advice_append_headers(cause, request, claimed_id(request), &advice);
+	advice_append_headers(cause, incoming, claimed_id(incoming), &advice);
 	put_text(out->advice, sizeof out->advice, buffer_slice(&advice));
 	buffer_done(&advice);
 }
@@ -285,31 +287,33 @@ diagnosis_of_no_route(struct slice path, bool verified, struct diagnosis *out_di
 
 /* What is wrong with the headers; DIAGNOSIS_CAUSE_COUNT: nothing. */
 static enum diagnosis_cause
-judge_headers(const struct search *search, struct signature *out_wanted)
+check_headers(
+    const struct verifier *verifier, const struct incoming *incoming, struct signature *out_wanted)
 {
-	const struct verify_request *request = search->found.request;
-	bool has_settings = request->settings.ptr != NULL;
-	struct slice id;
 	size_t index;
-	if (request->signature.len == 0)
-		return DIAGNOSIS_UNEXPLAINED;
-	if (has_settings)
-		switch (shared_key_read_claim(request->settings, &id)) {
-		case SHARED_KEY_CLAIMED: break;
-		case SHARED_KEY_MALFORMED: return DIAGNOSIS_SIGNATURE;
-		case SHARED_KEY_ALGORITHM: return DIAGNOSIS_ALGORITHM;
-		}
-	if (signature_read(request->signature, out_wanted) != RESULT_OK ||
-	    out_wanted->len != (has_settings ? SIGNATURE_DIGEST_MAX : SIGNATURE_DIGEST_SIZE))
-		return DIAGNOSIS_SIGNATURE;
-	if (verifier_claimed_key(search->found.verifier, request, &index) &&
-	    index == verifier_shared_key_count(search->found.verifier))
+
+	switch (verifier_read_headers(incoming, out_wanted)) {
+	case VERDICT_NO_SIGNATURE: return DIAGNOSIS_UNEXPLAINED;
+	case VERDICT_MALFORMED_SIGNATURE:
+	case VERDICT_MALFORMED_SETTINGS: return DIAGNOSIS_SIGNATURE;
+	case VERDICT_UNKNOWN_ALGORITHM: return DIAGNOSIS_ALGORITHM;
+	case VERDICT_VALID:
+	case VERDICT_UNKNOWN_KEY:
+	case VERDICT_UNKNOWN_ACCOUNT:
+	case VERDICT_MISMATCH:
+	case VERDICT_BODY_UNBOUND:
+	case VERDICT_BODY_MISMATCH:
+	case VERDICT_UNDECIDED:
+	case VERDICT_COUNT: break;
+	}
+	if (verifier_claimed_key(verifier, incoming, &index) &&
+	    index == verifier_shared_key_count(verifier))
 		return DIAGNOSIS_SHARED_KEY;
 	return DIAGNOSIS_CAUSE_COUNT;
 }
 
 void
-diagnosis_make(const struct verifier *verifier, const struct verify_request *request,
+diagnosis_make(const struct verifier *verifier, const struct reading *reading,
     const struct diagnosis_hints *hints, struct diagnosis *out_diagnosis)
 {
 	struct diagnosis made = {
@@ -317,15 +321,16 @@ diagnosis_make(const struct verifier *verifier, const struct verify_request *req
 	struct search *search = calloc(1, sizeof *search);
 	if (search != NULL) {
 		search->found.verifier = verifier;
-		search->found.request = request;
-		search->found.account = verify_request_account(request);
+		search->found.reading = reading;
+		search->found.account = reading->account;
 		if (search->found.account.ptr == NULL)
-			search->found.account = request->route_account;
+			search->found.account = reading->route_account;
 		search->found.trials_max = DIAGNOSIS_TRIALS_MAX;
 		search->found.bytes_max = DIAGNOSIS_BYTES_MAX;
-		enum diagnosis_cause cause = judge_headers(search, &search->found.wanted);
+		enum diagnosis_cause cause =
+		    check_headers(verifier, reading->incoming, &search->found.wanted);
 		if (cause != DIAGNOSIS_CAUSE_COUNT)
-			explain_headers(cause, request, &made);
+			explain_headers(cause, reading->incoming, &made);
 		else
 			search_and_explain(search, hints, &made);
 		made.trials = search->found.trials;
@@ -339,15 +344,15 @@ diagnosis_make(const struct verifier *verifier, const struct verify_request *req
 /* The key that would have signed for the reasons of the earlier request: the account's own token of
  * the same name, if a token of its own was what fitted then; nobody's for an unknown account. */
 static struct verifier_key
-repeated_key(const struct diagnosis *earlier, const struct verifier *verifier,
-    const struct verify_request *request)
+repeated_key(
+    const struct diagnosis *earlier, const struct verifier *verifier, const struct reading *reading)
 {
-	struct slice account = verify_request_account(request);
+	struct slice account = reading->account;
 	if (account.ptr == NULL)
-		account = request->route_account;
+		account = reading->route_account;
 	struct verifier_key key = earlier->key;
 	size_t nobody = verifier_account_count(verifier);
-	if (verifier_claimed_key(verifier, request, &key.index))
+	if (verifier_claimed_key(verifier, reading->incoming, &key.index))
 		return key;
 	if (account.ptr == NULL || (earlier->causes & DIAGNOSIS_BIT(DIAGNOSIS_OTHER_ACCOUNT)) != 0)
 		key.index = earlier->key.index < nobody ? earlier->key.index : nobody;
@@ -358,12 +363,12 @@ repeated_key(const struct diagnosis *earlier, const struct verifier *verifier,
 
 /* Whether both are signed with the same kind of key, and it is here. */
 static bool
-has_same_kind(const struct diagnosis *earlier, const struct verifier *verifier,
-    const struct verify_request *request)
+has_same_kind(
+    const struct diagnosis *earlier, const struct verifier *verifier, const struct reading *reading)
 {
 	size_t index;
-	bool shared = verifier_claimed_key(verifier, request, &index);
-	return earlier->key.shared == (request->settings.ptr != NULL) &&
+	bool shared = verifier_claimed_key(verifier, reading->incoming, &index);
+	return earlier->key.shared == (reading->incoming->settings.ptr != NULL) &&
 	       (!shared || index < verifier_shared_key_count(verifier)) &&
 	       shared == earlier->key.shared;
 }
@@ -371,8 +376,8 @@ has_same_kind(const struct diagnosis *earlier, const struct verifier *verifier,
 /* Whether what the rules of the earlier request have made of this one differs from it for the same
  * causes. A rule that leaves it as it came does not. */
 static bool
-has_same_causes(const struct diagnosis *earlier, const struct verify_request *request,
-    struct slice query, struct slice parameters)
+has_same_causes(const struct diagnosis *earlier, const struct reading *reading, struct slice query,
+    struct slice parameters)
 {
 	const unsigned mask =
 	    DIAGNOSIS_BIT(DIAGNOSIS_METHOD) | DIAGNOSIS_BIT(DIAGNOSIS_BODY_CHANGED) |
@@ -382,37 +387,37 @@ has_same_causes(const struct diagnosis *earlier, const struct verify_request *re
 	bool changed = true;
 	if (!query_variants_is_split(earlier->query_rule) &&
 	    parameter_variants_body(earlier->parameters_rule) != VARIANT_BODY_AS_CAME)
-		changed = parameter_variants_write(&as_came, request, PARAMETER_VARIANTS_AS_CAME) &&
+		changed = parameter_variants_write(&as_came, reading, PARAMETER_VARIANTS_AS_CAME) &&
 			  !slice_equal(buffer_slice(&as_came), parameters);
 	buffer_done(&as_came);
-	return changed && request_changes(request, query, earlier->query_rule,
+	return changed && request_changes(reading, query, earlier->query_rule,
 			      earlier->parameters_rule) == (earlier->causes & mask);
 }
 
 bool
 diagnosis_repeats(const struct diagnosis *earlier, const struct verifier *verifier,
-    const struct verify_request *request, const struct diagnosis_hints *hints,
-    struct buffer *scratch)
+    const struct reading *reading, struct buffer *scratch)
 {
+	const struct incoming *incoming = reading->incoming;
 	struct buffer query = BUFFER_EMPTY, parameters = BUFFER_EMPTY;
 	struct signature wanted;
 	bool is_split = query_variants_is_split(earlier->query_rule);
 	bool repeats =
-	    earlier->fits && signature_read(request->signature, &wanted) == RESULT_OK &&
-	    has_same_kind(earlier, verifier, request) && (request->is_get || !is_split) &&
-	    query_variants_write(&query, &parameters, url_query(request->target),
-		url_hints_target(&hints->url), earlier->query_rule) &&
-	    (is_split || parameter_variants_write(&parameters, request, earlier->parameters_rule));
+	    earlier->fits && signature_read(incoming_signature(incoming), &wanted) == RESULT_OK &&
+	    has_same_kind(earlier, verifier, reading) && (incoming_is_get(incoming) || !is_split) &&
+	    query_variants_write(&query, &parameters, url_query(incoming->target),
+		url_original_target(incoming), earlier->query_rule) &&
+	    (is_split || parameter_variants_write(&parameters, reading, earlier->parameters_rule));
 	if (repeats) {
 		buffer_clear(scratch);
 		buffer_append(scratch, slice_of(earlier->url));
 		buffer_append(scratch, buffer_slice(&query));
-		struct verifier_key key = repeated_key(earlier, verifier, request);
+		struct verifier_key key = repeated_key(earlier, verifier, reading);
 		repeats = !scratch->failed &&
 			  verifier_key_signs(verifier, &key, buffer_slice(scratch),
 			      buffer_slice(&parameters), &wanted) &&
 			  has_same_causes(
-			      earlier, request, buffer_slice(&query), buffer_slice(&parameters));
+			      earlier, reading, buffer_slice(&query), buffer_slice(&parameters));
 	}
 	buffer_done(&query);
 	buffer_done(&parameters);

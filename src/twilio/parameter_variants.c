@@ -121,11 +121,11 @@ static const rewrite_fn rewrites[] = {rewrite_end, rewrite_plus, rewrite_twice_e
 enum { RULE_AS_CAME = PARAMETER_VARIANTS_AS_CAME, RULE_NONE, RULE_REWRITE };
 
 static bool
-write_rewritten(struct buffer *out, const struct verify_request *request, size_t index)
+write_rewritten(struct buffer *out, const struct reading *reading, size_t index)
 {
 	struct buffer body = BUFFER_EMPTY;
 	struct form form = FORM_EMPTY;
-	rewrites[index](&body, request->body, url_query(request->target));
+	rewrites[index](&body, reading->incoming->body, url_query(reading->incoming->target));
 	bool writes = !body.failed &&
 		      form_decode(&form, buffer_slice(&body), FIELDS_MAX) == RESULT_OK &&
 		      signature_append_parameters(out, &form) == RESULT_OK;
@@ -143,38 +143,39 @@ parameter_variants_body(unsigned rule)
 }
 
 bool
-parameter_variants_write(struct buffer *out, const struct verify_request *request, unsigned rule)
+parameter_variants_write(struct buffer *out, const struct reading *reading, unsigned rule)
 {
 	if (rule == RULE_NONE)
 		return true;
 	if (rule >= RULE_REWRITE)
-		return !request->is_get && request->body.len > 0 && request->body.len <= BODY_MAX &&
+		return !incoming_is_get(reading->incoming) && reading->incoming->body.len > 0 &&
+		       reading->incoming->body.len <= BODY_MAX &&
 		       rule - RULE_REWRITE < REWRITE_COUNT &&
-		       write_rewritten(out, request, rule - RULE_REWRITE);
-	return request->is_get || request->form == NULL ||
-	       signature_append_parameters(out, request->form) == RESULT_OK;
+		       write_rewritten(out, reading, rule - RULE_REWRITE);
+	return incoming_is_get(reading->incoming) || reading->form == NULL ||
+	       signature_append_parameters(out, reading->form) == RESULT_OK;
 }
 
 enum result
-parameter_variants_add(struct variants *variants, const struct verify_request *request)
+parameter_variants_add(struct variants *variants, const struct reading *reading)
 {
 	struct buffer out = BUFFER_EMPTY;
 	enum result result = RESULT_OK;
-	if (!parameter_variants_write(&out, request, RULE_AS_CAME))
+	if (!parameter_variants_write(&out, reading, RULE_AS_CAME))
 		result = RESULT_NO_MEMORY;
 	else
 		variants_add(variants, VARIANT_PARAMETERS, buffer_slice(&out), VARIANT_AS_CAME,
 		    parameter_variants_body(RULE_AS_CAME), RULE_AS_CAME);
 	if (result == RESULT_OK && variants->lists[VARIANT_PARAMETERS].count == 0)
 		result = RESULT_LIMIT;
-	if (result == RESULT_OK && !request->is_get && request->form != NULL)
+	if (result == RESULT_OK && !incoming_is_get(reading->incoming) && reading->form != NULL)
 		variants_add(variants, VARIANT_PARAMETERS, SLICE(""), VARIANT_DEVIATION,
 		    parameter_variants_body(RULE_NONE), RULE_NONE);
 	/* What is no form by its Content-Type may be one whose type was lost. */
 	for (unsigned rule = RULE_REWRITE;
 	     result == RESULT_OK && rule < RULE_REWRITE + REWRITE_COUNT; rule++) {
 		buffer_clear(&out);
-		if (parameter_variants_write(&out, request, rule))
+		if (parameter_variants_write(&out, reading, rule))
 			variants_add(variants, VARIANT_PARAMETERS, buffer_slice(&out),
 			    VARIANT_DEVIATION, parameter_variants_body(rule), rule);
 	}

@@ -6,9 +6,9 @@
 
 #include "dlrd/twilio/verifier.h"
 
-/* Returns DIAGNOSIS_BIT of each cause; 0 for none. signed_query is the query that the rule
- * restored: with its question mark, or empty. */
-unsigned request_changes(const struct verify_request *request, struct slice signed_query,
+/* DIAGNOSIS_BIT of each cause; 0 for none. signed_query is what the rule makes of the query: with
+ * its question mark, or empty. */
+unsigned request_changes(const struct reading *reading, struct slice signed_query,
     unsigned query_rule, unsigned parameters_rule);
 
 #endif

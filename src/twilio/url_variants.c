@@ -55,11 +55,12 @@ read_host(struct slice header, struct url_parts *out_parts)
 }
 
 struct slice
-url_hints_target(const struct url_hints *hints)
+url_original_target(const struct incoming *incoming)
 {
-	struct slice base, target = hints->incoming.original_uri;
+	struct slice base, target = incoming->original_uri;
+
 	if (target.len > 0 && target.ptr[0] != '/' &&
-	    url_split(hints->incoming.original_uri, &base, &target) != RESULT_OK)
+	    url_split(incoming->original_uri, &base, &target) != RESULT_OK)
 		return SLICE_NONE;
 	return is_visible(target, TARGET_LEN_MAX) ? target : SLICE_NONE;
 }
@@ -118,20 +119,20 @@ add_lower_hosts(struct origins *origins)
 }
 
 static void
-read_told(struct origins *origins, const struct url_hints *hints)
+read_told(struct origins *origins, const struct incoming *incoming)
 {
 	struct url_parts parts = {.secure = false};
-	bool named = read_host(hints->incoming.forwarded_host, &parts) ||
-		     read_host(hints->incoming.host, &parts);
-	origins->forwarded_scheme = first_of(hints->incoming.forwarded_proto);
+	bool named =
+	    read_host(incoming->forwarded_host, &parts) || read_host(incoming->host, &parts);
+	origins->forwarded_scheme = first_of(incoming->forwarded_proto);
 	origins->forwarded_host = named ? parts.host : SLICE_NONE;
-	origins->forwarded_port = first_of(hints->incoming.forwarded_port);
+	origins->forwarded_port = first_of(incoming->forwarded_port);
 	if (origins->forwarded_port.len == 0)
 		origins->forwarded_port = parts.port;
 }
 
 static void
-collect(struct origins *origins, const struct url_hints *hints)
+collect(struct origins *origins, const struct incoming *incoming, unsigned listen_port)
 {
 	struct url_parts parts;
 	for (size_t i = 0; i < origins->base_count; i++) {
@@ -139,21 +140,21 @@ collect(struct origins *origins, const struct url_hints *hints)
 		add_port(origins, origins->bases[i].port);
 	}
 	add_lower_hosts(origins);
-	add_header_host(origins, hints->incoming.forwarded_host);
-	add_header_host(origins, hints->incoming.host);
-	if (hints->incoming.original_uri.len <= TARGET_LEN_MAX &&
-	    is_visible(hints->incoming.original_uri, TARGET_LEN_MAX) &&
-	    url_read_parts(hints->incoming.original_uri, &parts) == RESULT_OK &&
+	add_header_host(origins, incoming->forwarded_host);
+	add_header_host(origins, incoming->host);
+	if (incoming->original_uri.len <= TARGET_LEN_MAX &&
+	    is_visible(incoming->original_uri, TARGET_LEN_MAX) &&
+	    url_read_parts(incoming->original_uri, &parts) == RESULT_OK &&
 	    is_visible(parts.host, HOST_LEN_MAX)) {
 		add_host(origins, parts.host);
 		add_port(origins, parts.port);
 	}
-	add_port(origins, first_of(hints->incoming.forwarded_port));
-	snprintf(origins->listen_port, sizeof origins->listen_port, "%u", hints->listen_port);
+	add_port(origins, first_of(incoming->forwarded_port));
+	snprintf(origins->listen_port, sizeof origins->listen_port, "%u", listen_port);
 	add_port(origins, slice_of(origins->listen_port));
 	add_port(origins, SLICE("8443"));
 	add_port(origins, SLICE("8080"));
-	read_told(origins, hints);
+	read_told(origins, incoming);
 }
 
 static struct slice
@@ -228,11 +229,11 @@ add_ports(struct variants *variants, const struct origins *origins, struct url_p
 
 void
 url_variants_add_origins(struct variants *variants, const struct url_parts *bases,
-    size_t base_count, const struct url_hints *hints)
+    size_t base_count, const struct incoming *incoming, unsigned listen_port)
 {
 	struct origins origins = {.bases = bases, .base_count = base_count};
 	struct buffer scratch = BUFFER_EMPTY;
-	collect(&origins, hints);
+	collect(&origins, incoming, listen_port);
 	for (size_t i = 0; i < origins.host_count; i++) {
 		struct url_parts parts = {.host = origins.hosts[i]};
 		parts.scheme = SLICE("https"), parts.secure = true;
@@ -330,12 +331,13 @@ add_toggled_slashes(struct variants *variants, struct buffer *scratch)
 
 void
 url_variants_add_paths(struct variants *variants, const struct url_parts *bases, size_t base_count,
-    struct slice path, const struct url_hints *hints)
+    const struct incoming *incoming)
 {
 	struct buffer scratch = BUFFER_EMPTY;
+	struct slice path = url_path(incoming->target);
 	struct slice own = base_count > 0 ? bases[0].path : SLICE("");
-	struct slice original = url_hints_target(hints),
-		     told = first_of(hints->incoming.forwarded_prefix);
+	struct slice original = url_original_target(incoming),
+		     told = first_of(incoming->forwarded_prefix);
 	for (size_t i = 0; i < base_count; i++)
 		add_joined(variants, &scratch, bases[i].path, path,
 		    i == 0 ? VARIANT_AS_CAME : VARIANT_TOLD);

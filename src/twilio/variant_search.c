@@ -19,8 +19,9 @@ add_keys(struct search_keys *keys, const struct verifier *verifier, size_t accou
 bool
 variant_search_is_named(const struct variant_search *search, size_t index)
 {
-	const struct named_accounts *named = search->request->named;
-	if (named == NULL || named->count == 0)
+	const struct named_accounts *named = &search->reading->named;
+
+	if (named->count == 0)
 		return slice_equal(search->account, verifier_account(search->verifier, index));
 	for (size_t i = 0; i < named->count; i++)
 		if (named->indexes[i] == index)
@@ -32,7 +33,7 @@ void
 variant_search_choose_keys(struct variant_search *search)
 {
 	size_t count = verifier_account_count(search->verifier), index = 0, others = 0;
-	if (verifier_claimed_key(search->verifier, search->request, &index)) {
+	if (verifier_claimed_key(search->verifier, search->reading->incoming, &index)) {
 		for (unsigned reading = 0; reading < SECRET_READING_COUNT; reading++)
 			search->own.items[search->own.count++] =
 			    (struct verifier_key){.shared = true, .index = index, .which = reading};
@@ -150,7 +151,7 @@ static bool
 may_fit_as_it_came(const struct variant_search *search)
 {
 	return search->base_count > 1 ||
-	       (search->request->form == NULL && !search->request->is_get);
+	       (search->reading->form == NULL && !incoming_is_get(search->reading->incoming));
 }
 
 bool

@@ -21,7 +21,7 @@ struct search_keys {
 /* Zero-initialise, then set the first group of fields and add the variants. */
 struct variant_search {
 	const struct verifier *verifier;
-	const struct verify_request *request;
+	const struct reading *reading;
 	struct slice account;     /* named by the request or by its route; absent: none */
 	struct signature wanted;  /* the header's value */
 	size_t base_count;        /* public URLs that the variants were made from */

@@ -64,24 +64,23 @@ verifier_find_account(const struct verifier *verifier, struct slice account, siz
 }
 
 static void
-name_account(struct named_accounts *named, struct slice sid, size_t index)
+name_account(struct named_accounts *named, size_t index)
 {
 	for (size_t i = 0; i < named->count; i++)
 		if (named->indexes[i] == index)
 			return;
-	if (named->count == 0)
-		named->account = sid;
 	if (named->count < VERIFIER_ACCOUNTS_TRIED)
 		named->indexes[named->count++] = index;
 }
 
-void
+struct slice
 verifier_name_accounts(
     const struct verifier *verifier, struct slice body, struct named_accounts *out_named)
 {
-	struct named_accounts named = {.count = 0};
 	struct account_sids sids = account_sids_begin(body);
-	struct slice last = SLICE_NONE, sid;
+	struct slice account = SLICE_NONE, last = SLICE_NONE, sid;
+
+	out_named->count = 0;
 	for (size_t lookups = 0; lookups < SIDS_LOOKED_UP_MAX;) {
 		size_t index;
 		sid = account_sids_next(&sids);
@@ -92,12 +91,13 @@ verifier_name_accounts(
 
 		last = sid;
 		lookups++;
-		if (named.account.ptr == NULL)
-			named.account = sid;
-		if (accounts_find(&verifier->accounts, sid, &index) != NULL)
-			name_account(&named, sid, index);
+		bool configured = accounts_find(&verifier->accounts, sid, &index) != NULL;
+		if (account.ptr == NULL || (configured && out_named->count == 0))
+			account = sid;
+		if (configured)
+			name_account(out_named, index);
 	}
-	*out_named = named;
+	return account;
 }
 
 enum result
@@ -134,11 +134,11 @@ verifier_shared_key_account(const struct verifier *verifier, size_t index)
 
 bool
 verifier_claimed_key(
-    const struct verifier *verifier, const struct verify_request *request, size_t *out_index)
+    const struct verifier *verifier, const struct incoming *incoming, size_t *out_index)
 {
-	struct slice id;
-	if (request->settings.ptr == NULL ||
-	    shared_key_read_claim(request->settings, &id) != SHARED_KEY_CLAIMED)
+	struct slice id, settings = incoming_settings(incoming);
+
+	if (settings.ptr == NULL || shared_key_read_claim(settings, &id) != SHARED_KEY_CLAIMED)
 		return false;
 	*out_index = shared_keys_find(&verifier->keys, id);
 	return true;
@@ -278,27 +278,34 @@ account_fits(const struct trial *trial, const struct account *account, enum toke
 	return false;
 }
 
-/* The accounts to try: those that the request names, else that of the route, else the first ones.
- */
-static struct named_accounts
-choose_accounts(const struct verifier *verifier, const struct verify_request *request)
+/* Chooses the accounts to try: those that the request names, else that of the route, else the first
+ * ones. An account that only the bytes of a body name counts if it is configured. Returns whether
+ * the request or its route names an account. */
+static bool
+choose_accounts(const struct verifier *verifier, const struct reading *reading,
+    struct named_accounts *out_chosen)
 {
-	struct named_accounts chosen = {.account = request->account};
-	size_t index;
-	if (request->named != NULL && request->named->count > 0)
-		return *request->named;
-	if (chosen.account.ptr == NULL)
-		chosen.account = request->route_account;
-	if (chosen.account.ptr != NULL) {
-		if (accounts_find(&verifier->accounts, chosen.account, &index) != NULL)
-			chosen.indexes[chosen.count++] = index;
-		return chosen;
+	struct slice account = reading->form != NULL ? reading->account : SLICE_NONE;
+	size_t index, count = 0;
+
+	if (reading->form == NULL && reading->named.count > 0) {
+		*out_chosen = reading->named;
+		return true;
 	}
-	while (chosen.count < verifier->accounts.count && chosen.count < VERIFIER_ACCOUNTS_TRIED) {
-		chosen.indexes[chosen.count] = chosen.count;
-		chosen.count++;
+
+	if (account.ptr == NULL)
+		account = reading->route_account;
+	if (account.ptr != NULL) {
+		if (accounts_find(&verifier->accounts, account, &index) != NULL)
+			out_chosen->indexes[count++] = index;
+		out_chosen->count = count;
+		return true;
 	}
-	return chosen;
+
+	for (; count < verifier->accounts.count && count < VERIFIER_ACCOUNTS_TRIED; count++)
+		out_chosen->indexes[count] = count;
+	out_chosen->count = count;
+	return false;
 }
 
 static bool
@@ -342,9 +349,9 @@ try_shared_key(const struct trial *trial, size_t index, struct verification *out
 }
 
 static enum verdict
-verify_bound_body(const struct verify_request *request)
+verify_bound_body(const struct incoming *incoming)
 {
-	switch (signature_check_body(url_query(request->target), request->body)) {
+	switch (signature_check_body(url_query(incoming->target), incoming->body)) {
 	case SIGNATURE_BODY_UNBOUND: return VERDICT_BODY_UNBOUND;
 	case SIGNATURE_BODY_DIFFERS: return VERDICT_BODY_MISMATCH;
 	case SIGNATURE_BODY_MATCHES: return VERDICT_VALID;
@@ -352,123 +359,156 @@ verify_bound_body(const struct verify_request *request)
 	return VERDICT_BODY_MISMATCH;
 }
 
-struct slice
-verify_request_account(const struct verify_request *request)
-{
-	return request->named != NULL ? request->named->account : request->account;
-}
-
-/* Whether the request names an account, and none that is configured. */
+/* Tries every key that the request may be signed with, on the trial's text. */
 static bool
-names_unknown_account(const struct verify_request *request, const struct named_accounts *chosen)
-{
-	if (request->named != NULL && request->named->count == 0)
-		return request->named->account.ptr != NULL;
-	return chosen->account.ptr != NULL && chosen->count == 0;
-}
-
-/* Every key that the request may be signed with, on the trial's text. */
-static bool
-try_keys(const struct trial *trial, const struct verify_request *request,
+try_keys(const struct trial *trial, const struct reading *reading,
     const struct named_accounts *chosen, struct verification *found)
 {
 	size_t index;
-	if (verifier_claimed_key(trial->verifier, request, &index))
+
+	if (verifier_claimed_key(trial->verifier, reading->incoming, &index))
 		return try_shared_key(trial, index, found);
 	return try_accounts(trial, chosen, found);
 }
 
-/* The query may have been signed with other escapes than it came with: query_respelling.h. */
+/* The query may have been signed with other escapes than it arrived with: query_respelling.h. */
 static bool
-try_respelled(struct trial *trial, const struct verify_request *request, struct buffer *scratch,
+try_respelled(struct trial *trial, const struct reading *reading, struct buffer *scratch,
     const struct named_accounts *chosen, struct verification *found)
 {
+	const struct incoming *incoming = reading->incoming;
 	struct query_respellings spellings;
-	bool few = !request->is_get || (request->settings.ptr == NULL && chosen->count > 1);
-	query_respellings_write(request->target, few ? FEW_RESPELLINGS_MAX : QUERY_RESPELLINGS_MAX,
+	bool few =
+	    !incoming_is_get(incoming) || (incoming->settings.ptr == NULL && chosen->count > 1);
+
+	query_respellings_write(incoming->target, few ? FEW_RESPELLINGS_MAX : QUERY_RESPELLINGS_MAX,
 	    scratch, &spellings);
 	for (size_t i = 0; i < spellings.count; i++) {
 		trial->target =
 		    (struct slice){scratch->ptr + spellings.starts[i], spellings.lens[i]};
-		if (try_keys(trial, request, chosen, found))
+		if (try_keys(trial, reading, chosen, found))
 			return true;
 	}
 	return false;
 }
 
-/* Why a request that no key has signed is refused. */
-static enum verdict
-refuse(const struct verifier *verifier, const struct verify_request *request,
-    const struct named_accounts *chosen)
+/* Whether the request names an account, and none that is configured. */
+static bool
+names_unknown_account(const struct trial *trial, const struct reading *reading, size_t chosen_count)
 {
-	size_t index;
-	if (verifier_claimed_key(verifier, request, &index))
-		return index == verifier->keys.count ? VERDICT_UNKNOWN_KEY : VERDICT_MISMATCH;
-	return names_unknown_account(request, chosen) ? VERDICT_UNKNOWN_ACCOUNT : VERDICT_MISMATCH;
+	if (reading->form == NULL)
+		return reading->account.ptr != NULL && reading->named.count == 0;
+	return trial->named && chosen_count == 0;
 }
 
-/* The signature of a request whose headers and body hash have passed. */
+/* Returns why a request that no key has signed is refused. */
 static enum verdict
-try_signatures(struct trial *trial, const struct verify_request *request, struct buffer *scratch,
+refuse(const struct trial *trial, const struct reading *reading, size_t chosen_count)
+{
+	size_t index;
+
+	if (verifier_claimed_key(trial->verifier, reading->incoming, &index))
+		return index == trial->verifier->keys.count ? VERDICT_UNKNOWN_KEY
+							    : VERDICT_MISMATCH;
+	return names_unknown_account(trial, reading, chosen_count) ? VERDICT_UNKNOWN_ACCOUNT
+								   : VERDICT_MISMATCH;
+}
+
+/* Verifies the signature of a request whose headers and body hash have passed. */
+static enum verdict
+try_signatures(struct trial *trial, const struct reading *reading, struct buffer *scratch,
     struct verification *found)
 {
-	struct named_accounts chosen = choose_accounts(trial->verifier, request);
-	bool is_form = !request->is_get && request->form != NULL;
-	trial->named = chosen.account.ptr != NULL;
-	if (is_form && signature_append_parameters(scratch, request->form) != RESULT_OK)
+	struct named_accounts chosen;
+	bool is_form = !incoming_is_get(reading->incoming) && reading->form != NULL;
+
+	trial->named = choose_accounts(trial->verifier, reading, &chosen);
+	if (is_form && signature_append_parameters(scratch, reading->form) != RESULT_OK)
 		return VERDICT_UNDECIDED;
 	if (is_form)
 		trial->parameters = buffer_slice(scratch);
-	if (try_keys(trial, request, &chosen, found))
+	if (try_keys(trial, reading, &chosen, found))
 		return VERDICT_VALID;
 
 	/* A form may be bound by bodySHA256, too; its signature then covers the URL alone (the Go
 	 * and Node SDKs try both). */
-	if (is_form && verify_bound_body(request) == VERDICT_VALID) {
+	if (is_form && verify_bound_body(reading->incoming) == VERDICT_VALID) {
 		trial->parameters = SLICE_NONE;
-		if (try_keys(trial, request, &chosen, found))
+		if (try_keys(trial, reading, &chosen, found))
 			return VERDICT_VALID;
 	}
-	if (!is_form && try_respelled(trial, request, scratch, &chosen, found))
+	if (!is_form && try_respelled(trial, reading, scratch, &chosen, found))
 		return VERDICT_VALID;
-	return refuse(trial->verifier, request, &chosen);
+	return refuse(trial, reading, chosen.count);
 }
 
-/* The form of both headers: an Auth Token signs with HMAC-SHA1, a shared key with HMAC-SHA256. */
-static enum verdict
-read_headers(const struct verify_request *request, struct signature *out_signature)
+enum verdict
+verifier_read_headers(const struct incoming *incoming, struct signature *out_signature)
 {
-	size_t len = request->settings.ptr == NULL ? SIGNATURE_DIGEST_SIZE : SIGNATURE_DIGEST_MAX;
-	struct slice id;
-	if (request->signature.len == 0)
+	struct slice id, signature = incoming_signature(incoming);
+	struct slice settings = incoming_settings(incoming);
+	size_t len = settings.ptr == NULL ? SIGNATURE_DIGEST_SIZE : SIGNATURE_DIGEST_MAX;
+
+	if (signature.len == 0)
 		return VERDICT_NO_SIGNATURE;
-	if (request->settings.ptr != NULL)
-		switch (shared_key_read_claim(request->settings, &id)) {
+	if (settings.ptr != NULL)
+		switch (shared_key_read_claim(settings, &id)) {
 		case SHARED_KEY_CLAIMED: break;
 		case SHARED_KEY_MALFORMED: return VERDICT_MALFORMED_SETTINGS;
 		case SHARED_KEY_ALGORITHM: return VERDICT_UNKNOWN_ALGORITHM;
 		}
-	if (signature_read(request->signature, out_signature) != RESULT_OK ||
-	    out_signature->len != len)
+	if (signature_read(signature, out_signature) != RESULT_OK || out_signature->len != len)
 		return VERDICT_MALFORMED_SIGNATURE;
 	return VERDICT_VALID;
 }
 
+enum result
+verifier_read(const struct verifier *verifier, const struct incoming *incoming,
+    struct slice route_account, size_t fields_max, struct form *form, struct reading *out_reading)
+{
+	*out_reading = (struct reading){.incoming = incoming, .route_account = route_account};
+	if (verifier->url_count == 0)
+		incoming_base(incoming, &out_reading->base); /* if that fails, it stays empty */
+
+	/* A form names its account in AccountSid; any other body somewhere in its bytes. */
+	if (!incoming_has_form(incoming)) {
+		out_reading->account =
+		    verifier_name_accounts(verifier, incoming->body, &out_reading->named);
+		return RESULT_OK;
+	}
+
+	enum result result = form_decode(form, incoming_form(incoming), fields_max);
+	if (result != RESULT_OK)
+		return result;
+	struct slice account = form_get(form, SLICE("AccountSid"));
+	out_reading->form = form;
+	out_reading->account = account.len == 0 ? SLICE_NONE : account;
+	return RESULT_OK;
+}
+
 void
-verifier_verify(const struct verifier *verifier, const struct verify_request *request,
+reading_done(struct reading *reading)
+{
+	url_base_done(&reading->base);
+}
+
+void
+verifier_verify(const struct verifier *verifier, const struct reading *reading,
     struct buffer *scratch, struct verification *out_verification)
 {
+	const struct incoming *incoming = reading->incoming;
+	bool is_public = verifier->url_count > 0;
 	struct trial trial = {.verifier = verifier,
-	    .bases = verifier->url_count > 0 ? verifier->urls : request->base,
-	    .base_count = verifier->url_count > 0 ? verifier->url_count : request->base != NULL,
-	    .target = request->target};
-	struct verification found = {.verdict = read_headers(request, &trial.wanted)};
+	    .bases = is_public ? verifier->urls : &reading->base,
+	    .base_count = is_public ? verifier->url_count : reading->base.spelling[0] != NULL,
+	    .target = incoming->target};
+	struct verification found = {.verdict = verifier_read_headers(incoming, &trial.wanted)};
 
 	buffer_clear(scratch);
-	if (found.verdict == VERDICT_VALID && !request->is_get && request->form == NULL)
-		found.verdict = verify_bound_body(request);
+	if (found.verdict == VERDICT_VALID && !incoming_is_get(incoming) && reading->form == NULL)
+		found.verdict = verify_bound_body(incoming);
 	if (found.verdict == VERDICT_VALID)
-		found.verdict = try_signatures(&trial, request, scratch, &found);
+		found.verdict = try_signatures(&trial, reading, scratch, &found);
 
 	found.signature = trial.wanted;
 	found.target = trial.target;

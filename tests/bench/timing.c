@@ -193,12 +193,12 @@ static void
 run_verify(void *context)
 {
 	struct requests *requests = context;
-	const struct verify_request request = {.target = TARGET,
-	    .form = &requests->form,
-	    .signature = slice_of(requests->signature),
-	    .account = slice_of(requests->account)};
+	const struct incoming incoming = {
+	    .method = SLICE("POST"), .target = TARGET, .signature = slice_of(requests->signature)};
+	const struct reading reading = {
+	    .incoming = &incoming, .form = &requests->form, .account = slice_of(requests->account)};
 	struct verification verification;
-	verifier_verify(requests->verifier, &request, &requests->scratch, &verification);
+	verifier_verify(requests->verifier, &reading, &requests->scratch, &verification);
 	sink = (int)verification.verdict;
 }
 

@@ -28,21 +28,21 @@ check_diagnosis(const struct diagnosis *diagnosis)
 }
 
 static void
-check_request(
-    struct verifier *verifier, struct verify_request *request, struct diagnosis_hints *hints)
+check_request(struct verifier *verifier, const struct reading *reading)
 {
+	const struct diagnosis_hints hints = {.listen_port = 8080};
 	static struct diagnosis diagnosis;
 	struct verification verification;
-	verifier_verify(verifier, request, &scratch, &verification);
+	verifier_verify(verifier, reading, &scratch, &verification);
 	if (verification.verdict != VERDICT_MISMATCH)
 		return;
-	diagnosis_make(verifier, request, hints, &diagnosis);
+	diagnosis_make(verifier, reading, &hints, &diagnosis);
 	check_diagnosis(&diagnosis);
 	/* The two ways to explain a request agree. The second one starts from the URL as it is
 	 * shown, so it fails for a URL that is cut, or has bytes that are escaped there. */
 	bool whole = strlen(diagnosis.url) < DIAGNOSIS_URL_SIZE - 4;
 	if (diagnosis.fits && whole && strchr(diagnosis.url, '\\') == NULL)
-		CHECK(diagnosis_repeats(&diagnosis, verifier, request, hints, &scratch));
+		CHECK(diagnosis_repeats(&diagnosis, verifier, reading, &scratch));
 }
 
 int
@@ -50,41 +50,38 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_input input = fuzz_begin(data, size);
 	struct form form = FORM_EMPTY, parameters = FORM_EMPTY;
-	struct url_base derived = {{NULL}};
 	char made[SIGNATURE_TEXT_SIZE];
-	struct verify_request request = {
-	    .is_get = slice_equal(fuzz_line(&input), SLICE("GET")), .target = fuzz_line(&input)};
+	struct incoming incoming = {.method = fuzz_line(&input)};
+	struct reading reading = {.incoming = &incoming, .form = &form};
+	incoming.target = fuzz_line(&input);
 	struct slice signed_url = fuzz_line(&input);
-	struct diagnosis_hints hints = {.url = {.incoming.host = fuzz_optional(&input),
-					    .incoming.forwarded_proto = fuzz_optional(&input),
-					    .incoming.forwarded_host = fuzz_optional(&input),
-					    .incoming.forwarded_port = fuzz_optional(&input),
-					    .incoming.forwarded_prefix = fuzz_optional(&input),
-					    .incoming.original_uri = fuzz_optional(&input),
-					    .listen_port = 8080}};
-	request.account = fuzz_optional(&input);
-	request.body = fuzz_rest(&input);
+	incoming.host = fuzz_optional(&input);
+	incoming.forwarded_proto = fuzz_optional(&input);
+	incoming.forwarded_host = fuzz_optional(&input);
+	incoming.forwarded_port = fuzz_optional(&input);
+	incoming.forwarded_prefix = fuzz_optional(&input);
+	incoming.original_uri = fuzz_optional(&input);
+	reading.account = fuzz_optional(&input);
+	incoming.body = fuzz_rest(&input);
 	if (with_url == NULL) {
 		with_url = fuzz_verifier(FUZZ_URL "/hooks");
 		without_url = fuzz_verifier(NULL);
 	}
-	struct slice text = request.is_get ? url_query(request.target) : request.body;
-	if (request.target.len > 0 && request.target.ptr[0] == '/' &&
-	    form_decode(&form, text, 512) == RESULT_OK &&
-	    form_decode(&parameters, request.body, 512) == RESULT_OK) {
-		request.form = &form;
-		request.signature = signed_url;
+	bool is_get = incoming_is_get(&incoming);
+	if (incoming.target.len > 0 && incoming.target.ptr[0] == '/' &&
+	    form_decode(&form, incoming_form(&incoming), 512) == RESULT_OK &&
+	    form_decode(&parameters, incoming.body, 512) == RESULT_OK) {
+		incoming.signature = signed_url;
 		if (slice_starts_with(signed_url, SLICE("http"))) {
-			fuzz_sign(
-			    signed_url, request.is_get ? NULL : &parameters, FUZZ_TOKEN, made);
-			request.signature = slice_of(made);
+			fuzz_sign(signed_url, is_get ? NULL : &parameters, FUZZ_TOKEN, made);
+			incoming.signature = slice_of(made);
 		}
-		check_request(with_url, &request, &hints);
-		if (url_base_derive(&derived, SLICE("http"), hints.url.incoming.host) == RESULT_OK)
-			request.base = &derived;
-		check_request(without_url, &request, &hints);
+		check_request(with_url, &reading);
+		if (url_base_derive(&reading.base, SLICE("http"), incoming.host) != RESULT_OK)
+			CHECK(reading.base.spelling[0] == NULL);
+		check_request(without_url, &reading);
 	}
-	url_base_done(&derived);
+	reading_done(&reading);
 	form_done(&form);
 	form_done(&parameters);
 	fuzz_end(&input);

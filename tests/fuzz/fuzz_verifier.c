@@ -7,11 +7,13 @@ static struct verifier *verifier;
 static struct buffer scratch;
 
 static enum verdict
-verify(struct verify_request *request, struct slice signature)
+verify(struct incoming *incoming, const struct form *form, struct slice signature)
 {
+	const struct reading reading = {
+	    .incoming = incoming, .form = form, .account = SLICE(FUZZ_ACCOUNT)};
 	struct verification verification = {.verdict = VERDICT_UNDECIDED};
-	request->signature = signature;
-	verifier_verify(verifier, request, &scratch, &verification);
+	incoming->signature = signature;
+	verifier_verify(verifier, &reading, &scratch, &verification);
 	CHECK(verification.verdict < VERDICT_COUNT && verification.verdict != VERDICT_UNDECIDED);
 	if (verification.verdict == VERDICT_VALID)
 		CHECK(slice_equal(verification.account, SLICE(FUZZ_ACCOUNT)));
@@ -19,22 +21,22 @@ verify(struct verify_request *request, struct slice signature)
 }
 
 static void
-check_request(struct verify_request *request)
+check_request(struct incoming *incoming, const struct form *parameters)
 {
 	struct buffer url = BUFFER_EMPTY;
 	char ours[SIGNATURE_TEXT_SIZE], theirs[SIGNATURE_TEXT_SIZE], wrong[SIGNATURE_TEXT_SIZE];
-	const struct form *form = request->is_get ? NULL : request->form;
+	const struct form *form = incoming_is_get(incoming) ? NULL : parameters;
 	buffer_append(&url, SLICE(FUZZ_URL));
-	buffer_append(&url, request->target);
-	CHECK_OK(verifier_sign(verifier, SLICE(FUZZ_ACCOUNT), request->target, form, ours));
+	buffer_append(&url, incoming->target);
+	CHECK_OK(verifier_sign(verifier, SLICE(FUZZ_ACCOUNT), incoming->target, form, ours));
 	fuzz_sign(buffer_slice(&url), form, FUZZ_TOKEN, theirs);
 	CHECK(strcmp(ours, theirs) == 0);
 	fuzz_sign(buffer_slice(&url), form, FUZZ_OTHER_TOKEN, wrong);
-	enum verdict verdict = verify(request, slice_of(ours));
+	enum verdict verdict = verify(incoming, parameters, slice_of(ours));
 	/* A bodySHA256 in the target may be another body's. */
 	CHECK(verdict == VERDICT_VALID || verdict == VERDICT_BODY_MISMATCH);
-	CHECK(verify(request, slice_of(wrong)) != VERDICT_VALID);
-	CHECK(verify(request, SLICE("")) == VERDICT_NO_SIGNATURE);
+	CHECK(verify(incoming, parameters, slice_of(wrong)) != VERDICT_VALID);
+	CHECK(verify(incoming, parameters, SLICE("")) == VERDICT_NO_SIGNATURE);
 	buffer_done(&url);
 }
 
@@ -43,18 +45,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_input input = fuzz_begin(data, size);
 	struct form form = FORM_EMPTY;
-	bool is_get = slice_equal(fuzz_line(&input), SLICE("GET"));
-	struct slice target = fuzz_line(&input), body = fuzz_rest(&input);
+	struct incoming incoming = {.method = fuzz_line(&input)};
+	incoming.target = fuzz_line(&input);
+	incoming.body = fuzz_rest(&input);
 	if (verifier == NULL)
 		verifier = fuzz_verifier(FUZZ_URL);
-	if (target.len > 0 && target.ptr[0] == '/' && form_decode(&form, body, 512) == RESULT_OK) {
-		struct verify_request request = {.is_get = is_get,
-		    .target = target,
-		    .form = &form,
-		    .body = body,
-		    .account = SLICE(FUZZ_ACCOUNT)};
-		check_request(&request);
-	}
+	if (incoming.target.len > 0 && incoming.target.ptr[0] == '/' &&
+	    form_decode(&form, incoming.body, 512) == RESULT_OK)
+		check_request(&incoming, &form);
 	form_done(&form);
 	fuzz_end(&input);
 	return 0;

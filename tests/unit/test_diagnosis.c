@@ -37,8 +37,9 @@ struct sample {
 	const char *account;     /* NULL: ACCOUNT; "": none */
 	const char *route_account;
 	bool is_get, is_json, verified_before;
-	struct url_hints hints;
-	unsigned causes; /* expected, in addition to the first */
+	struct incoming incoming; /* its headers */
+	unsigned listen_port;
+	unsigned causes; /* expected, beside the first */
 	enum diagnosis_cause cause;
 	const char *advice[3]; /* pieces of it */
 };
@@ -117,26 +118,28 @@ diagnose_signed(const struct sample *sample, const char *signature)
 	if (sample->derived != NULL)
 		assert_ok(url_base_init(&derived, slice_of(sample->derived), NULL));
 	assert_ok(form_decode(&form, text, 65536));
-	struct verify_request request = {.is_get = sample->is_get,
-	    .target = slice_of(sample->target),
+	struct incoming incoming = sample->incoming;
+	incoming.method = slice_of(sample->is_get ? "GET" : "POST");
+	incoming.target = slice_of(sample->target);
+	incoming.body = slice_of(body);
+	incoming.signature = slice_of(signature);
+	const struct reading reading = {.incoming = &incoming,
 	    .form = sample->is_json ? NULL : &form,
-	    .body = slice_of(body),
-	    .signature = slice_of(signature),
 	    .account = account[0] == '\0' ? SLICE_NONE : slice_of(account),
 	    .route_account = slice_of(sample->route_account),
-	    .base = sample->derived == NULL ? NULL : &derived};
-	struct diagnosis_hints hints = {
-	    .url = sample->hints, .account_verified_before = sample->verified_before};
-	verifier_verify(verifier, &request, &scratch, &verification);
+	    .base = derived};
+	const struct diagnosis_hints hints = {
+	    .listen_port = sample->listen_port, .account_verified_before = sample->verified_before};
+	verifier_verify(verifier, &reading, &scratch, &verification);
 	assert_int_not_equal(verification.verdict, VERDICT_VALID);
-	diagnosis_make(verifier, &request, &hints, &diagnosis);
+	diagnosis_make(verifier, &reading, &hints, &diagnosis);
 	assert_fit_for_a_log(&diagnosis);
 	/* What was found once is found again at the first try, and nothing else is. */
 	bool whole = strlen(diagnosis.url) + 1 < sizeof diagnosis.url;
-	assert_int_equal(diagnosis_repeats(&diagnosis, verifier, &request, &hints, &scratch),
-	    diagnosis.fits && whole);
-	request.signature = SLICE("AAAAAAAAAAAAAAAAAAAAAAAAAAA=");
-	assert_false(diagnosis_repeats(&diagnosis, verifier, &request, &hints, &scratch));
+	assert_int_equal(
+	    diagnosis_repeats(&diagnosis, verifier, &reading, &scratch), diagnosis.fits && whole);
+	incoming.signature = SLICE("AAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+	assert_false(diagnosis_repeats(&diagnosis, verifier, &reading, &scratch));
 	verifier_free(verifier);
 	form_done(&form);
 	buffer_done(&scratch);
@@ -223,14 +226,14 @@ another_scheme_host_or_port_is_found(void **state)
 		.signed_url = "https://other.example.com" PATH,
 		.signed_form = FORM,
 		.target = PATH,
-		.hints = {.incoming.host = SLICE("other.example.com")},
+		.incoming.host = SLICE("other.example.com"),
 		.cause = DIAGNOSIS_HOST,
 		.advice = {"[server] public_url = https://other.example.com"}},
 	    {.bases = {BASE},
 		.signed_url = "https://other.example.com" PATH,
 		.signed_form = FORM,
 		.target = PATH,
-		.hints = {.incoming.forwarded_host = SLICE("other.example.com, inner:80")},
+		.incoming.forwarded_host = SLICE("other.example.com, inner:80"),
 		.cause = DIAGNOSIS_HOST},
 	    {.bases = {"https://CB.example.com"},
 		.signed_url = BASE PATH,
@@ -248,13 +251,13 @@ another_scheme_host_or_port_is_found(void **state)
 		.signed_url = "https://cb.example.com:9123" PATH,
 		.signed_form = FORM,
 		.target = PATH,
-		.hints = {.listen_port = 9123},
+		.listen_port = 9123,
 		.cause = DIAGNOSIS_PORT},
 	    {.bases = {BASE},
 		.signed_url = "https://cb.example.com:9124" PATH,
 		.signed_form = FORM,
 		.target = PATH,
-		.hints = {.incoming.forwarded_port = SLICE("9124")},
+		.incoming.forwarded_port = SLICE("9124"),
 		.cause = DIAGNOSIS_PORT},
 	    {.bases = {"https://cb.example.com:8443"},
 		.signed_url = "https://cb.example.com:443" PATH,
@@ -282,7 +285,7 @@ a_stripped_or_added_prefix_is_found(void **state)
 		.signed_url = BASE "/deep/edge" PATH QUERY,
 		.signed_form = FORM,
 		.target = PATH QUERY,
-		.hints = {.incoming.forwarded_prefix = SLICE("/deep/edge/")},
+		.incoming.forwarded_prefix = SLICE("/deep/edge/"),
 		.cause = DIAGNOSIS_PREFIX_STRIPPED,
 		.advice = {"[server] public_url = https://cb.example.com/deep/edge",
 		    "the proxy strips /deep/edge"}},
@@ -290,14 +293,14 @@ a_stripped_or_added_prefix_is_found(void **state)
 		.signed_url = BASE "/edge" PATH QUERY,
 		.signed_form = FORM,
 		.target = PATH QUERY,
-		.hints = {.incoming.original_uri = SLICE("/edge" PATH QUERY)},
+		.incoming.original_uri = SLICE("/edge" PATH QUERY),
 		.cause = DIAGNOSIS_PREFIX_STRIPPED,
 		.advice = {"[server] public_url = https://cb.example.com/edge"}},
 	    {.bases = {BASE},
 		.signed_url = BASE "/edge" PATH,
 		.signed_form = FORM,
 		.target = PATH,
-		.hints = {.incoming.original_uri = SLICE("https://cb.example.com/edge" PATH)},
+		.incoming.original_uri = SLICE("https://cb.example.com/edge" PATH),
 		.cause = DIAGNOSIS_PREFIX_STRIPPED},
 	    {.bases = {BASE},
 		.signed_url = BASE "/hooks" PATH,
@@ -372,7 +375,7 @@ slashes_are_found(void **state)
 		.signed_url = BASE "/elsewhere/x",
 		.signed_form = FORM,
 		.target = PATH,
-		.hints = {.incoming.original_uri = SLICE("/elsewhere/x")},
+		.incoming.original_uri = SLICE("/elsewhere/x"),
 		.cause = DIAGNOSIS_PATH},
 	};
 	check_all(samples, COUNT_OF(samples));
@@ -452,7 +455,7 @@ another_spelling_of_the_query_is_found(void **state)
 	    .signed_url = BASE PATH "?b=x%20y&a=1",
 	    .signed_form = FORM,
 	    .target = PATH "?a=1&b=x+y",
-	    .hints = {.incoming.original_uri = SLICE(PATH "?b=x%20y&a=1")},
+	    .incoming.original_uri = SLICE(PATH "?b=x%20y&a=1"),
 	    .cause = DIAGNOSIS_QUERY_ENCODING,
 	    .causes = BIT(QUERY_ORDER)});
 }
@@ -466,7 +469,7 @@ a_lost_or_added_query_is_found(void **state)
 		.signed_url = BASE PATH QUERY,
 		.signed_form = FORM,
 		.target = PATH,
-		.hints = {.incoming.original_uri = SLICE(PATH QUERY)},
+		.incoming.original_uri = SLICE(PATH QUERY),
 		.cause = DIAGNOSIS_QUERY_LOST,
 		.advice = {"was lost on the way"}},
 	    {.bases = {BASE},
@@ -752,7 +755,7 @@ several_causes_are_put_together(void **state)
 		.signed_url = "https://cb.example.com:8443/edge" PATH QUERY,
 		.signed_form = FORM,
 		.target = PATH QUERY,
-		.hints = {.incoming.forwarded_prefix = SLICE("/edge")},
+		.incoming.forwarded_prefix = SLICE("/edge"),
 		.cause = DIAGNOSIS_PREFIX_STRIPPED,
 		.causes = BIT(PORT) | BIT(SCHEME),
 		.advice = {"[server] public_url = https://cb.example.com:8443/edge"}},
@@ -760,10 +763,10 @@ several_causes_are_put_together(void **state)
 		.signed_url = "https://cb.example.com:8443/edge" PATH QUERY,
 		.signed_form = FORM,
 		.target = PATH QUERY,
-		.hints = {.incoming.forwarded_prefix = SLICE("/edge"),
-		    .incoming.forwarded_proto = SLICE("https"),
-		    .incoming.forwarded_host = SLICE("cb.example.com"),
-		    .incoming.forwarded_port = SLICE("8443")},
+		.incoming = {.forwarded_prefix = SLICE("/edge"),
+		    .forwarded_proto = SLICE("https"),
+		    .forwarded_host = SLICE("cb.example.com"),
+		    .forwarded_port = SLICE("8443")},
 		.cause = DIAGNOSIS_PREFIX_STRIPPED,
 		.causes = BIT(PORT) | BIT(SCHEME) | BIT(HOST),
 		.advice = {"[server] public_url = https://cb.example.com:8443/edge"}},
@@ -783,9 +786,9 @@ several_causes_are_put_together(void **state)
 		.signed_url = BASE PATH "/?b=1&a=x%20y",
 		.signed_form = FORM,
 		.target = PATH "?b=1&a=x+y",
-		.hints = {.incoming.original_uri = SLICE(PATH "/?b=1&a=x%20y"),
-		    .incoming.forwarded_proto = SLICE("https"),
-		    .incoming.host = SLICE("cb.example.com")},
+		.incoming = {.original_uri = SLICE(PATH "/?b=1&a=x%20y"),
+		    .forwarded_proto = SLICE("https"),
+		    .host = SLICE("cb.example.com")},
 		.cause = DIAGNOSIS_SCHEME,
 		.causes = BIT(TRAILING_SLASH) | BIT(QUERY_ENCODING)},
 	    {.bases = {BASE},
@@ -831,17 +834,18 @@ made_up_signatures_fit_nothing(void **state)
 	struct form form = FORM_EMPTY;
 	struct diagnosis diagnosis;
 	assert_ok(form_decode(&form, SLICE(FORM), 100));
-	struct verify_request request = {.target = SLICE(PATH QUERY),
-	    .form = &form,
+	const struct incoming incoming = {.method = SLICE("POST"),
+	    .target = SLICE(PATH QUERY),
 	    .body = SLICE(FORM),
 	    .signature = {signature, SIGNATURE_TEXT_SIZE - 1},
-	    .account = SLICE(ACCOUNT)};
-	struct diagnosis_hints hints = {
-	    .url = {.incoming.host = SLICE("cb.example.com"), .listen_port = 8080}};
+	    .host = SLICE("cb.example.com")};
+	const struct reading reading = {
+	    .incoming = &incoming, .form = &form, .account = SLICE(ACCOUNT)};
+	const struct diagnosis_hints hints = {.listen_port = 8080};
 	int64_t start_us = clock_monotonic_us();
 	for (int i = 0; i < 10000; i++) {
 		make_signature(signature);
-		diagnosis_make(verifier, &request, &hints, &diagnosis);
+		diagnosis_make(verifier, &reading, &hints, &diagnosis);
 		assert_false(diagnosis.fits);
 		assert_int_equal(diagnosis.cause, DIAGNOSIS_TOKEN);
 		assert_int_equal(diagnosis.causes, BIT(TOKEN));
@@ -948,13 +952,13 @@ hostile_headers_do_no_harm(void **state)
 	    SLICE("a@b:1"), SLICE("https://\x01x:1/y")};
 	for (size_t i = 0; i < COUNT_OF(texts); i++)
 		diagnose_hostile((struct sample){.target = PATH QUERY,
-		    .hints = {.incoming.host = texts[i],
-			.incoming.forwarded_proto = texts[i],
-			.incoming.forwarded_host = texts[i],
-			.incoming.forwarded_port = texts[i],
-			.incoming.forwarded_prefix = texts[i],
-			.incoming.original_uri = texts[i],
-			.listen_port = ~0u}});
+		    .incoming = {.host = texts[i],
+			.forwarded_proto = texts[i],
+			.forwarded_host = texts[i],
+			.forwarded_port = texts[i],
+			.forwarded_prefix = texts[i],
+			.original_uri = texts[i]},
+		    .listen_port = ~0u});
 	buffer_done(&many);
 }
 

@@ -78,10 +78,10 @@ make_verifier(const char *url, const char *token)
 }
 
 static enum verdict
-verdict_of(const struct verifier *verifier, const struct verify_request *request)
+verdict_of(const struct verifier *verifier, const struct reading *reading)
 {
 	struct verification verification;
-	verifier_verify(verifier, request, &scratch, &verification);
+	verifier_verify(verifier, reading, &scratch, &verification);
 	return verification.verdict;
 }
 
@@ -151,12 +151,12 @@ accepts_vector(const json_t *vector)
 	struct verifier *verifier = make_verifier(url.ptr, member(vector, "token"));
 	encode_all(&body, json_object_get(vector, "params"));
 	assert_ok(form_decode(&form, buffer_slice(&body), 1000));
-	struct verify_request request = {.is_get = strcmp(member(vector, "method"), "GET") == 0,
+	const struct incoming incoming = {.method = slice_of(member(vector, "method")),
 	    .target = target,
-	    .form = raw == NULL ? &form : NULL,
 	    .body = raw == NULL ? buffer_slice(&body) : slice_of(raw),
 	    .signature = slice_of(member(vector, "expected_signature"))};
-	bool valid = verdict_of(verifier, &request) == VERDICT_VALID;
+	const struct reading reading = {.incoming = &incoming, .form = raw == NULL ? &form : NULL};
+	bool valid = verdict_of(verifier, &reading) == VERDICT_VALID;
 	verifier_free(verifier);
 	form_done(&form);
 	buffer_done(&body);
@@ -211,7 +211,8 @@ struct sample {
 	struct verifier *verifier;
 	struct form form;
 	char signature[SIGNATURE_TEXT_SIZE];
-	struct verify_request request;
+	struct incoming incoming;
+	struct reading reading;
 };
 
 static struct sample
@@ -221,8 +222,8 @@ make_sample(void)
 	assert_ok(form_decode(&sample.form, SLICE(BODY), 100));
 	assert_ok(verifier_sign(
 	    sample.verifier, SLICE(ACCOUNT), SLICE(TARGET), &sample.form, sample.signature));
-	sample.request = (struct verify_request){
-	    .target = SLICE(TARGET), .body = SLICE(BODY), .account = SLICE(ACCOUNT)};
+	sample.incoming = (struct incoming){.target = SLICE(TARGET), .body = SLICE(BODY)};
+	sample.reading = (struct reading){.account = SLICE(ACCOUNT)};
 	return sample;
 }
 
@@ -230,11 +231,12 @@ make_sample(void)
 static enum verdict
 ask(struct sample *sample)
 {
-	sample->request.form = &sample->form;
-	if (sample->request.signature.ptr == NULL)
-		sample->request.signature = slice_of(sample->signature);
-	enum verdict verdict = verdict_of(sample->verifier, &sample->request);
-	sample->request.signature = SLICE_NONE;
+	sample->reading.incoming = &sample->incoming;
+	sample->reading.form = &sample->form;
+	if (sample->incoming.signature.ptr == NULL)
+		sample->incoming.signature = slice_of(sample->signature);
+	enum verdict verdict = verdict_of(sample->verifier, &sample->reading);
+	sample->incoming.signature = SLICE_NONE;
 	return verdict;
 }
 
@@ -262,7 +264,7 @@ a_changed_signature_is_refused(void **state)
 	for (size_t i = 0; i < 28; i++)
 		for (int bit = 0; bit < 8; bit++) {
 			sample.signature[i] ^= (char)(1 << bit);
-			sample.request.signature = (struct slice){sample.signature, 28};
+			sample.incoming.signature = (struct slice){sample.signature, 28};
 			assert_int_not_equal(ask(&sample), VERDICT_VALID);
 			sample.signature[i] ^= (char)(1 << bit);
 		}
@@ -293,7 +295,7 @@ a_changed_url_is_refused(void **state)
 	(void)state;
 	struct sample sample = make_sample();
 	char target[] = TARGET;
-	sample.request.target = (struct slice){target, sizeof TARGET - 1};
+	sample.incoming.target = (struct slice){target, sizeof TARGET - 1};
 	for (size_t i = 0; i < sizeof TARGET - 1; i++)
 		for (int bit = 0; bit < 8; bit++) {
 			target[i] ^= (char)(1 << bit);
@@ -305,7 +307,7 @@ a_changed_url_is_refused(void **state)
 	    "/sms/twilio?account=ABC%2D123&meta=0.1.2", "/sms/twilio?account=ABC-123&meta=0.1.2&",
 	    "/sms/twilio?account=ABC-123&meta=0.1.2#x", "/sms/twilio", ""};
 	for (size_t i = 0; i < COUNT_OF(near); i++) {
-		sample.request.target = slice_of(near[i]);
+		sample.incoming.target = slice_of(near[i]);
 		assert_int_equal(ask(&sample), VERDICT_MISMATCH);
 	}
 	drop_sample(&sample);
@@ -347,16 +349,17 @@ a_signature_that_is_none_is_told_as_such(void **state)
 	(void)state;
 	struct sample sample = make_sample();
 	struct verification verification = {.account_index = 99};
-	sample.request.form = &sample.form;
-	verifier_verify(sample.verifier, &sample.request, &scratch, &verification);
+	sample.reading.incoming = &sample.incoming;
+	sample.reading.form = &sample.form;
+	verifier_verify(sample.verifier, &sample.reading, &scratch, &verification);
 	assert_int_equal(verification.verdict, VERDICT_NO_SIGNATURE);
 	assert_int_equal(verification.account_index, 99); /* untouched */
-	sample.request.signature = SLICE("");
+	sample.incoming.signature = SLICE("");
 	assert_int_equal(ask(&sample), VERDICT_NO_SIGNATURE);
 	static const char *const bad[] = {"x", "RSOYDt4T1cUTdK1PDd93/VVr8B8",
 	    "RSOYDt4T1cUTdK1PDd93_VVr8B8=", "RSOYDt4T1cUTdK1PDd93/VVr8B9=", "two headers"};
 	for (size_t i = 0; i < COUNT_OF(bad); i++) {
-		sample.request.signature = slice_of(bad[i]);
+		sample.incoming.signature = slice_of(bad[i]);
 		assert_int_equal(ask(&sample), VERDICT_MALFORMED_SIGNATURE);
 	}
 	drop_sample(&sample);
@@ -443,13 +446,14 @@ each_public_url_is_tried(void **state)
 	assert_ok(verifier_new(&verifier));
 	add_token(verifier, ACCOUNT, TOKEN_CURRENT, SLICE(TOKEN));
 	add_url(verifier, "http://one.example.com");
-	sample.request.form = &sample.form;
-	sample.request.signature = slice_of(sample.signature);
-	assert_int_equal(verdict_of(verifier, &sample.request), VERDICT_MISMATCH);
+	sample.reading.incoming = &sample.incoming;
+	sample.reading.form = &sample.form;
+	sample.incoming.signature = slice_of(sample.signature);
+	assert_int_equal(verdict_of(verifier, &sample.reading), VERDICT_MISMATCH);
 	for (int i = 1; i < VERIFIER_PUBLIC_URLS_MAX; i++)
 		add_url(verifier, i < VERIFIER_PUBLIC_URLS_MAX - 1 ? "http://more.example.com"
 								   : "https://a.example.com:8443");
-	assert_int_equal(verdict_of(verifier, &sample.request), VERDICT_VALID); /* without port */
+	assert_int_equal(verdict_of(verifier, &sample.reading), VERDICT_VALID); /* without port */
 	struct url_base base;
 	assert_ok(url_base_init(&base, SLICE("https://one.too.many"), NULL));
 	assert_int_equal(verifier_add_url(verifier, &base), RESULT_LIMIT);
@@ -469,16 +473,17 @@ a_derived_url_counts_only_where_none_is_configured(void **state)
 			*fixed = make_verifier("https://b.c", TOKEN);
 	assert_ok(url_base_init(&right, SLICE("https://a.example.com"), NULL));
 	assert_ok(url_base_init(&wrong, SLICE("http://a.example.com"), NULL));
-	sample.request.form = &sample.form;
-	sample.request.signature = slice_of(sample.signature);
-	sample.request.base = &right;
-	assert_int_equal(verdict_of(open, &sample.request), VERDICT_VALID);
-	assert_int_equal(verdict_of(fixed, &sample.request), VERDICT_MISMATCH);
-	sample.request.base = &wrong;
-	assert_int_equal(verdict_of(open, &sample.request), VERDICT_MISMATCH);
-	assert_int_equal(verdict_of(sample.verifier, &sample.request), VERDICT_VALID);
-	sample.request.base = NULL;
-	assert_int_equal(verdict_of(open, &sample.request), VERDICT_MISMATCH);
+	sample.reading.incoming = &sample.incoming;
+	sample.reading.form = &sample.form;
+	sample.incoming.signature = slice_of(sample.signature);
+	sample.reading.base = right;
+	assert_int_equal(verdict_of(open, &sample.reading), VERDICT_VALID);
+	assert_int_equal(verdict_of(fixed, &sample.reading), VERDICT_MISMATCH);
+	sample.reading.base = wrong;
+	assert_int_equal(verdict_of(open, &sample.reading), VERDICT_MISMATCH);
+	assert_int_equal(verdict_of(sample.verifier, &sample.reading), VERDICT_VALID);
+	sample.reading.base = (struct url_base){{NULL}};
+	assert_int_equal(verdict_of(open, &sample.reading), VERDICT_MISMATCH);
 	url_base_done(&right);
 	url_base_done(&wrong);
 	verifier_free(open);
@@ -495,14 +500,14 @@ ask_about_body(const char *target, struct slice body, bool is_get, const struct 
 	struct verifier *verifier = make_verifier("https://a.example.com", TOKEN);
 	char signature[SIGNATURE_TEXT_SIZE];
 	assert_ok(verifier_sign(verifier, SLICE(ACCOUNT), slice_of(target), NULL, signature));
-	struct verify_request request = {.is_get = is_get,
+	const struct incoming incoming = {.method = slice_of(is_get ? "GET" : "POST"),
 	    .target = slice_of(target),
-	    .form = form,
 	    .body = body,
 	    .signature = slice_of(signature)};
-	enum verdict verdict = verdict_of(verifier, &request);
+	const struct reading reading = {.incoming = &incoming, .form = form};
+	enum verdict verdict = verdict_of(verifier, &reading);
 	signature[3] = signature[3] == 'A' ? 'B' : 'A';
-	assert_int_not_equal(verdict_of(verifier, &request), VERDICT_VALID);
+	assert_int_not_equal(verdict_of(verifier, &reading), VERDICT_VALID);
 	verifier_free(verifier);
 	return verdict;
 }
@@ -587,11 +592,11 @@ ask_about_spelling(
 	    SLICE("https://a.example.com"), slice_of(spelled), SLICE_NONE);
 	secret_free(token);
 	signature_write(&made, text);
-	const struct verify_request request = {.is_get = true,
-	    .target = slice_of(target),
-	    .account = slice_of(account),
-	    .signature = slice_of(text)};
-	return verdict_of(verifier, &request);
+	const struct incoming incoming = {
+	    .method = SLICE("GET"), .target = slice_of(target), .signature = slice_of(text)};
+	const struct reading reading = {
+	    .incoming = &incoming, .form = &FORM_EMPTY, .account = slice_of(account)};
+	return verdict_of(verifier, &reading);
 }
 
 /* Accounts and spellings multiply, and untrusted clients choose both. */
@@ -618,9 +623,10 @@ static struct verification
 verify_sample(struct sample *sample)
 {
 	struct verification verification;
-	sample->request.form = &sample->form;
-	sample->request.signature = slice_of(sample->signature);
-	verifier_verify(sample->verifier, &sample->request, &scratch, &verification);
+	sample->reading.incoming = &sample->incoming;
+	sample->reading.form = &sample->form;
+	sample->incoming.signature = slice_of(sample->signature);
+	verifier_verify(sample->verifier, &sample->reading, &scratch, &verification);
 	return verification;
 }
 
@@ -653,11 +659,11 @@ accounts_are_kept_apart(void **state)
 	struct sample sample = make_sample();
 	add_token(sample.verifier, OTHER, TOKEN_CURRENT, SLICE("elsewhere"));
 	assert_int_equal(verify_sample(&sample).verdict, VERDICT_VALID);
-	sample.request.account = SLICE(OTHER);
+	sample.reading.account = SLICE(OTHER);
 	assert_int_equal(verify_sample(&sample).verdict, VERDICT_MISMATCH);
-	sample.request.account = SLICE("AC99999999999999999999999999999999");
+	sample.reading.account = SLICE("AC99999999999999999999999999999999");
 	assert_int_equal(verify_sample(&sample).verdict, VERDICT_UNKNOWN_ACCOUNT);
-	sample.request.account = SLICE(""); /* present, but not a configured account */
+	sample.reading.account = SLICE(""); /* there, and no account of ours */
 	assert_int_equal(verify_sample(&sample).verdict, VERDICT_UNKNOWN_ACCOUNT);
 	drop_sample(&sample);
 }
@@ -669,7 +675,7 @@ a_request_without_account_is_tried_with_each(void **state)
 	struct sample sample = make_sample();
 	add_token(sample.verifier, OTHER, TOKEN_CURRENT, SLICE("elsewhere"));
 	add_token(sample.verifier, "AC0", TOKEN_CURRENT, SLICE("elsewhere, too"));
-	sample.request.account = SLICE_NONE;
+	sample.reading.account = SLICE_NONE;
 	struct verification found = verify_sample(&sample);
 	assert_int_equal(found.verdict, VERDICT_VALID);
 	assert_slice(found.account, ACCOUNT);
@@ -685,14 +691,14 @@ the_routes_account_stands_in_for_none(void **state)
 	(void)state;
 	struct sample sample = make_sample();
 	add_token(sample.verifier, OTHER, TOKEN_CURRENT, SLICE("elsewhere"));
-	sample.request.account = SLICE_NONE;
-	sample.request.route_account = SLICE(OTHER);
+	sample.reading.account = SLICE_NONE;
+	sample.reading.route_account = SLICE(OTHER);
 	assert_int_equal(verify_sample(&sample).verdict, VERDICT_MISMATCH);
-	sample.request.route_account = SLICE(ACCOUNT);
+	sample.reading.route_account = SLICE(ACCOUNT);
 	assert_int_equal(verify_sample(&sample).verdict, VERDICT_VALID);
-	sample.request.route_account = SLICE("AC9");
+	sample.reading.route_account = SLICE("AC9");
 	assert_int_equal(verify_sample(&sample).verdict, VERDICT_UNKNOWN_ACCOUNT);
-	sample.request.account = SLICE(ACCOUNT); /* what the request names goes first */
+	sample.reading.account = SLICE(ACCOUNT); /* what the request names goes first */
 	assert_int_equal(verify_sample(&sample).verdict, VERDICT_VALID);
 	drop_sample(&sample);
 }
@@ -706,12 +712,12 @@ at_most_so_many_accounts_are_tried(void **state)
 		char sid[16];
 		snprintf(sid, sizeof sid, "AB%02d", i); /* sorts before ACCOUNT */
 		assert_int_equal(verifier_account_count(sample.verifier), i + 1);
-		sample.request.account = SLICE_NONE;
+		sample.reading.account = SLICE_NONE;
 		assert_int_equal(verify_sample(&sample).verdict, VERDICT_VALID);
 		add_token(sample.verifier, sid, TOKEN_CURRENT, SLICE("elsewhere"));
 	}
 	assert_int_equal(verify_sample(&sample).verdict, VERDICT_MISMATCH);
-	sample.request.account = SLICE(ACCOUNT);
+	sample.reading.account = SLICE(ACCOUNT);
 	assert_int_equal(verify_sample(&sample).verdict, VERDICT_VALID);
 	drop_sample(&sample);
 }
@@ -731,10 +737,11 @@ an_account_without_any_token_verifies_nothing(void **state)
 	    verifier_sign(sample.verifier, SLICE("AC9"), SLICE("/"), NULL, text), RESULT_NOT_FOUND);
 	drop_sample(&sample);
 	struct verifier *empty = make_verifier("https://a.example.com", NULL);
-	struct verify_request request = {.is_get = true,
+	const struct incoming incoming = {.method = SLICE("GET"),
 	    .target = SLICE("/"),
 	    .signature = SLICE("RSOYDt4T1cUTdK1PDd93/VVr8B8=")};
-	assert_int_equal(verdict_of(empty, &request), VERDICT_MISMATCH);
+	const struct reading reading = {.incoming = &incoming};
+	assert_int_equal(verdict_of(empty, &reading), VERDICT_MISMATCH);
 	verifier_free(empty);
 	verifier_free(NULL);
 }

@@ -10,7 +10,6 @@
 #define DLRD_REQUEST_ADMISSION_H
 
 #include "dlrd/request/route.h"
-#include "dlrd/twilio/incoming.h"
 #include "dlrd/twilio/keyword.h"
 #include "dlrd/twilio/verifier.h"
 
@@ -21,16 +20,6 @@ struct admission {
 	size_t fields_max;               /* form fields of a request */
 	struct form form;                /* of the latest request */
 	struct buffer scratch;
-};
-
-/* A request read for verification. */
-struct admission_reading {
-	const struct route *route; /* NULL: no [callback] section has its path */
-	bool has_form;             /* the admission's form is its form */
-	struct verify_request
-	    request;                 /* borrows from the incoming, the admission and the next two */
-	struct named_accounts named; /* of a body that is not a form */
-	struct url_base base;        /* if no public URL is configured */
 };
 
 enum admission_outcome {
@@ -55,13 +44,10 @@ struct admission_decision {
 void admission_init(struct admission *admission, const struct routes *routes,
     const struct verifier *verifier, const struct keywords *keywords, size_t fields_max);
 
-/* Reads a request for verification. RESULT_LIMIT if it has too many fields and RESULT_NO_MEMORY:
- * *out_reading has then no form and no account. In any case the caller ends it with
- * admission_reading_done. *out_reading must not be copied or moved. */
-must_check enum result admission_read(struct admission *admission, const struct incoming *incoming,
-    struct admission_reading *out_reading);
-
-void admission_reading_done(struct admission_reading *reading);
+/* Reads a request for verification, as verifier_read. The reading borrows from the incoming and the
+ * admission, until the next call. */
+must_check enum result admission_read(
+    struct admission *admission, const struct incoming *incoming, struct reading *out_reading);
 
 /* Decides about a whole request. Slices of the decision are good until the next call. */
 void admission_check(struct admission *admission, const struct incoming *incoming,

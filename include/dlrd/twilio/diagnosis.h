@@ -14,7 +14,6 @@
 #define DLRD_TWILIO_DIAGNOSIS_H
 
 #include "dlrd/twilio/diagnosis_cause.h"
-#include "dlrd/twilio/url_variants.h"
 #include "dlrd/twilio/verifier.h"
 
 #define DIAGNOSIS_TRIALS_MAX 400
@@ -24,7 +23,7 @@
 
 /* Facts outside the signed request. Zero-initialise; all may be absent. */
 struct diagnosis_hints {
-	struct url_hints url;
+	unsigned listen_port;         /* the port on which the request arrived; 0: unknown */
 	bool account_verified_before; /* another request of the account has verified since the start
 				       */
 };
@@ -53,7 +52,7 @@ struct diagnosis {
 
 /* Explains why verifier_verify refused the request. If memory is short the cause is
  * DIAGNOSIS_UNEXPLAINED. */
-void diagnosis_make(const struct verifier *verifier, const struct verify_request *request,
+void diagnosis_make(const struct verifier *verifier, const struct reading *reading,
     const struct diagnosis_hints *hints, struct diagnosis *out_diagnosis);
 
 /* Makes the diagnosis of a request for a path without a section. It names the path only if the
@@ -65,8 +64,7 @@ void diagnosis_of_no_route(struct slice path, bool verified, struct diagnosis *o
  * of this request, except its query and, with DIAGNOSIS_OTHER_ACCOUNT, the account that the request
  * names. scratch is the caller's buffer, cleared and filled here. */
 bool diagnosis_repeats(const struct diagnosis *earlier, const struct verifier *verifier,
-    const struct verify_request *request, const struct diagnosis_hints *hints,
-    struct buffer *scratch);
+    const struct reading *reading, struct buffer *scratch);
 
 /* Returns whether the signature covers the parameters of a POST's form. If not, the form is
  * unproven and may hold anything. */

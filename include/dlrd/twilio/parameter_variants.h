@@ -15,12 +15,11 @@
 /* Adds the parameters of the request, first as received. RESULT_NO_MEMORY; RESULT_LIMIT if not even
  * those fit. */
 must_check enum result parameter_variants_add(
-    struct variants *variants, const struct verify_request *request);
+    struct variants *variants, const struct reading *reading);
 
 /* Applies variant->rule of an earlier request to this one and writes the parameters. out must be
  * empty. Returns false if the rule does not apply or memory is short. */
-bool parameter_variants_write(
-    struct buffer *out, const struct verify_request *request, unsigned rule);
+bool parameter_variants_write(struct buffer *out, const struct reading *reading, unsigned rule);
 
 /* Returns the change of the body that a rule assumes. */
 enum variant_body parameter_variants_body(unsigned rule);

@@ -1,36 +1,31 @@
 /* url_variants: other schemes, hosts, ports and paths under which Twilio may have called.
  *
  * Proxies end TLS, listen on other ports, send another Host, strip a prefix from the path or add
- * one, and merge double slashes. The candidates come from the public URLs, from the request's
- * forwarded headers, and from common set-ups. Pure; any thread. */
+ * one, and merge double slashes. The candidates come from the public URLs, from the request's Host,
+ * X-Forwarded- and X-Original-URI headers, and from common set-ups. Untrusted clients can forge
+ * these headers: they are good for guessing, never for a decision. Values that are not a valid
+ * host, port or path are ignored; of a comma-separated list the first is used. Pure; any thread. */
 #ifndef DLRD_TWILIO_URL_VARIANTS_H
 #define DLRD_TWILIO_URL_VARIANTS_H
 
 #include "dlrd/twilio/incoming.h"
 #include "dlrd/twilio/variants.h"
 
-/* Headers that describe the URL to which the request was sent. Untrusted clients can forge all of
- * them: they are good for guessing, never for a decision. Any may be absent. Values that are not a
- * valid host, port or path are ignored; of a comma-separated list the first is used. */
-struct url_hints {
-	struct incoming incoming; /* its Host, X-Forwarded- and X-Original-URI headers */
-	unsigned listen_port;     /* the port on which the request arrived; 0: unknown */
-};
-
-/* Returns the target in hints->incoming.original_uri; absent if it has none. */
-struct slice url_hints_target(const struct url_hints *hints);
+/* Returns the target in incoming->original_uri; absent if it has none. */
+struct slice url_original_target(const struct incoming *incoming);
 
 /* Returns whether Twilio may write this scheme and port for a public URL: Twilio removes the port,
  * or adds the standard one if there is none (rule of all official SDKs). */
 bool url_port_is_expected(const struct url_parts *base, const struct url_parts *signed_url);
 
-/* Adds the origins, those of the bases first. */
+/* Adds the origins, those of the bases first. listen_port is the port on which the request arrived;
+ * 0: unknown. */
 void url_variants_add_origins(struct variants *variants, const struct url_parts *bases,
-    size_t base_count, const struct url_hints *hints);
+    size_t base_count, const struct incoming *incoming, unsigned listen_port);
 
-/* Adds the paths of a request with that path, those below the bases first. */
+/* Adds the paths, those below the bases first. */
 void url_variants_add_paths(struct variants *variants, const struct url_parts *bases,
-    size_t base_count, struct slice path, const struct url_hints *hints);
+    size_t base_count, const struct incoming *incoming);
 
 enum path_change {
 	PATH_SAME,            /* except for a slash at the end */

@@ -17,9 +17,9 @@
 #ifndef DLRD_TWILIO_VERIFIER_H
 #define DLRD_TWILIO_VERIFIER_H
 
+#include "dlrd/twilio/incoming.h"
 #include "dlrd/twilio/shared_keys.h"
 #include "dlrd/twilio/signature.h"
-#include "dlrd/twilio/url.h"
 
 /* Each costs an HMAC for each spelling of each public URL, for any untrusted client. */
 #define VERIFIER_ACCOUNTS_TRIED 16
@@ -45,27 +45,22 @@ enum verdict {
 
 struct verifier;
 
-/* The accounts whose SIDs are in the bytes of a body that is not a form. */
+/* The configured accounts whose SIDs are in the bytes of a body that is not a form. */
 struct named_accounts {
-	struct slice account; /* the first configured one, else the first; absent: none. Borrowed
-				 from the body */
-	size_t indexes[VERIFIER_ACCOUNTS_TRIED]; /* indexes of the configured ones, each once */
+	size_t indexes[VERIFIER_ACCOUNTS_TRIED]; /* each once */
 	size_t count;
 };
 
-/* The signed parts of a request, as received. Everything is borrowed for the call. */
-struct verify_request {
-	bool is_get;             /* the parameters are in the query: the URL alone is signed */
-	struct slice target;     /* path and query, raw bytes */
-	const struct form *form; /* the body's parameters; NULL if the body is not a form */
-	struct slice body;       /* raw bytes */
-	struct slice signature;  /* the header's value; absent without the header */
-	struct slice settings;   /* SHARED_KEYS_HEADER's value; absent without the header */
-	struct slice account;    /* AccountSid; absent if the request names none */
-	const struct named_accounts *named; /* of a body that is not a form; NULL: none */
-	struct slice
-	    route_account; /* the account that the route names, for requests that name none */
-	const struct url_base *base; /* used if no public URL is configured; may be NULL */
+/* A request, read for verification by verifier_read. */
+struct reading {
+	const struct incoming *incoming; /* borrowed */
+	const struct form *form;         /* its parameters; NULL if they are not a form. Borrowed */
+	struct slice account; /* that it names, configured or not; absent: none. Borrowed from
+				 the incoming or the form */
+	struct named_accounts named; /* if it has no form */
+	struct slice route_account;  /* for a request that names no account; absent: none */
+	struct url_base base; /* owned; empty if a public URL is configured or none can be derived
+			       */
 };
 
 /* The result of verifier_verify. Fields other than verdict are set only if it is VERDICT_VALID. */
@@ -89,9 +84,6 @@ struct verifier_key {
 	unsigned which; /* an enum token_label, or an enum secret_reading */
 };
 
-/* Returns the account that the request names, configured or not; absent: none. */
-struct slice verify_request_account(const struct verify_request *request);
-
 must_check enum result verifier_new(struct verifier **out_verifier);
 
 /* Adds a public URL; takes the text of base. RESULT_LIMIT beyond
@@ -106,8 +98,9 @@ bool verifier_find_account(
     const struct verifier *verifier, struct slice account, size_t *out_index);
 
 /* Finds the accounts that a body names. Configured ones beyond VERIFIER_ACCOUNTS_TRIED are left
- * out. */
-void verifier_name_accounts(
+ * out. Returns the first configured one, or else the first; absent: none. Borrowed from the body.
+ */
+struct slice verifier_name_accounts(
     const struct verifier *verifier, struct slice body, struct named_accounts *out_named);
 
 /* Sets a token of an account and adds the account if it is new. Takes ownership of token, also on
@@ -128,7 +121,7 @@ struct slice verifier_shared_key_account(const struct verifier *verifier, size_t
  * verifier_shared_key_count if it is not configured. Returns false if the request claims none, or
  * if its claim is malformed. */
 bool verifier_claimed_key(
-    const struct verifier *verifier, const struct verify_request *request, size_t *out_index);
+    const struct verifier *verifier, const struct incoming *incoming, size_t *out_index);
 
 size_t verifier_url_count(const struct verifier *verifier);
 
@@ -161,9 +154,24 @@ bool verifier_key_signs(const struct verifier *verifier, const struct verifier_k
 must_check enum result verifier_sign(const struct verifier *verifier, struct slice account,
     struct slice target, const struct form *form, char out_text[SIGNATURE_TEXT_SIZE]);
 
+/* Reads a request for verification, with the account that its route names, or none. A form is
+ * decoded into *form. RESULT_LIMIT if it has more than fields_max fields, and RESULT_NO_MEMORY:
+ * *out_reading then has neither form nor account. In any case the caller ends it with reading_done.
+ */
+must_check enum result verifier_read(const struct verifier *verifier,
+    const struct incoming *incoming, struct slice route_account, size_t fields_max,
+    struct form *form, struct reading *out_reading);
+
+void reading_done(struct reading *reading);
+
+/* Reads the headers of the signature. VERDICT_VALID if they have the right form: an Auth Token
+ * signs with HMAC-SHA1, a shared key with HMAC-SHA256. */
+enum verdict verifier_read_headers(
+    const struct incoming *incoming, struct signature *out_signature);
+
 /* Verifies a request. scratch is the caller's buffer, cleared and filled here, so that no request
  * needs an allocation. */
-void verifier_verify(const struct verifier *verifier, const struct verify_request *request,
+void verifier_verify(const struct verifier *verifier, const struct reading *reading,
     struct buffer *scratch, struct verification *out_verification);
 
 /* "current", "next", "previous"; "mismatch", "unknown-account" ...: for metrics and messages. */
