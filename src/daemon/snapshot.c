@@ -8,7 +8,8 @@ new_explainer(
     struct snapshot *snapshot, struct metrics *metrics, struct signature_failures *failures)
 {
 	const struct settings *settings = snapshot->settings;
-	const struct explainer_options options = {.handler = snapshot->handler,
+	const struct explainer_options options = {.has_verified = handler_has_verified,
+	    .context = snapshot->handler,
 	    .routes = &settings->routes,
 	    .verifier = settings->verifier,
 	    .proxies = snapshot->proxies,

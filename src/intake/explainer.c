@@ -36,10 +36,10 @@ struct precedent {
 struct explainer {
 	struct explainer_options options;
 	struct metric *causes[DIAGNOSIS_CAUSE_COUNT];
-	struct metric *refused[EXPLAINED_COUNT];
-	double refused_at_last_log; /* of them, when the last line was logged */
-	struct log_limit logs[2];   /* of what is not proven, and of what is: no flood hides it */
-	int64_t time_us, seen_us;   /* that diagnoses may take now, and when that was computed */
+	struct metric *refused[EXPLAINED_COUNT]; /* that the handler counts */
+	double refused_at_last_log;              /* of them, when the last line was logged */
+	struct log_limit logs[2]; /* of what is not proven, and of what is: no flood hides it */
+	int64_t time_us, seen_us; /* that diagnoses may take now, and when that was computed */
 	struct precedent *precedents[PRECEDENTS_MAX]; /* the most recently confirmed first */
 	struct admission admission;
 };
@@ -60,6 +60,20 @@ count_refused(const struct explainer *explainer)
 	return count;
 }
 
+static struct metric *
+metric_of_cause(struct metrics *metrics, enum metric_family family, const char *cause)
+{
+	struct buffer label = BUFFER_EMPTY;
+	struct metric *metric = NULL;
+
+	metrics_label(&label, "cause", slice_of(cause));
+	buffer_append_byte(&label, '\0');
+	if (!label.failed)
+		metric = metrics_add(metrics, family, label.ptr);
+	buffer_done(&label);
+	return metric;
+}
+
 enum result
 explainer_new(const struct explainer_options *options, struct explainer **out_explainer)
 {
@@ -69,18 +83,12 @@ explainer_new(const struct explainer_options *options, struct explainer **out_ex
 	explainer->options = *options;
 	admission_init(
 	    &explainer->admission, options->routes, options->verifier, NULL, options->fields_max);
-	for (int i = 0; i < DIAGNOSIS_CAUSE_COUNT; i++) {
-		struct buffer label = BUFFER_EMPTY;
-		metrics_label(
-		    &label, "cause", slice_of(diagnosis_cause_name((enum diagnosis_cause)i)));
-		buffer_append_byte(&label, '\0');
-		if (!label.failed)
-			explainer->causes[i] =
-			    metrics_add(options->metrics, METRIC_SIGNATURE_CAUSES, label.ptr);
-		buffer_done(&label);
-	}
+	for (int i = 0; i < DIAGNOSIS_CAUSE_COUNT; i++)
+		explainer->causes[i] = metric_of_cause(options->metrics, METRIC_SIGNATURE_CAUSES,
+		    diagnosis_cause_name((enum diagnosis_cause)i));
 	for (size_t i = 0; i < EXPLAINED_COUNT; i++)
-		explainer->refused[i] = handler_verdict_metric(options->handler, explained[i]);
+		explainer->refused[i] = metric_of_cause(
+		    options->metrics, METRIC_SIGNATURE_FAILURES, verdict_name(explained[i]));
 	explainer->refused_at_last_log = count_refused(explainer);
 	explainer->time_us = TIME_MAX_US;
 	explainer->seen_us = clock_monotonic_us();
@@ -209,7 +217,7 @@ make_diagnosis(const struct explainer *explainer, const struct examination *exam
 	const struct explainer_options *options = &explainer->options;
 	const struct diagnosis_hints hints = {.listen_port = options->listen_port,
 	    .account_verified_before =
-		handler_has_verified(options->handler, examination->reading.account)};
+		options->has_verified(options->context, examination->reading.account)};
 
 	diagnosis_make(options->verifier, &examination->reading, &hints, out_diagnosis);
 }

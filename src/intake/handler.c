@@ -254,9 +254,11 @@ handler_head(struct handler *handler, const struct request_head *head, bool *out
 }
 
 bool
-handler_has_verified(const struct handler *handler, struct slice account)
+handler_has_verified(const void *context, struct slice account)
 {
+	const struct handler *handler = context;
 	size_t index;
+
 	if (account.ptr == NULL ||
 	    !verifier_find_account(handler->options.verifier, account, &index))
 		return false;
@@ -270,12 +272,6 @@ handler_has_verified(const struct handler *handler, struct slice account)
 		    metric_value(shared_key_metrics(handler, i)->used) > 0)
 			return true;
 	return false;
-}
-
-struct metric *
-handler_verdict_metric(const struct handler *handler, enum verdict verdict)
-{
-	return handler->verdicts[verdict];
 }
 
 static void

@@ -142,7 +142,7 @@ url_base_init(struct url_base *base, struct slice text, struct failure *failure)
 	while (path.len > 0 && path.ptr[path.len - 1] == '/')
 		path.len--;
 	parts.path = path;
-	struct slice standard = parts.secure ? SLICE("443") : SLICE("80");
+	struct slice standard = url_standard_port(parts.secure);
 	bool has_port = parts.port.ptr != NULL;
 	struct url_base made = {
 	    {spell(&parts, parts.port), spell(&parts, has_port ? SLICE_NONE : standard)}};
@@ -219,4 +219,19 @@ struct slice
 url_path(struct slice target)
 {
 	return (struct slice){target.ptr, slice_find(target, '?')};
+}
+
+struct slice
+url_standard_port(bool secure)
+{
+	return secure ? SLICE("443") : SLICE("80");
+}
+
+bool
+url_port_is_expected(const struct url_parts *base, const struct url_parts *signed_url)
+{
+	if (signed_url->port.ptr == NULL || slice_equal(signed_url->port, base->port))
+		return true;
+	return base->port.ptr == NULL &&
+	       slice_equal(signed_url->port, url_standard_port(signed_url->secure));
 }

@@ -157,21 +157,6 @@ collect(struct origins *origins, const struct incoming *incoming, unsigned liste
 	read_told(origins, incoming);
 }
 
-static struct slice
-standard_port(bool secure)
-{
-	return secure ? SLICE("443") : SLICE("80");
-}
-
-bool
-url_port_is_expected(const struct url_parts *base, const struct url_parts *signed_url)
-{
-	if (signed_url->port.ptr == NULL || slice_equal(signed_url->port, base->port))
-		return true;
-	return base->port.ptr == NULL &&
-	       slice_equal(signed_url->port, standard_port(signed_url->secure));
-}
-
 /* How many of scheme, host and port are not those of the nearest base. */
 static enum variant_weight
 weigh(const struct origins *origins, const struct url_parts *parts)
@@ -188,7 +173,7 @@ weigh(const struct origins *origins, const struct url_parts *parts)
 	bool told = slice_equal_nocase(origins->forwarded_scheme, parts->scheme) &&
 		    slice_equal_nocase(origins->forwarded_host, parts->host) &&
 		    (parts->port.ptr == NULL || slice_equal(parts->port, origins->forwarded_port) ||
-			slice_equal(parts->port, standard_port(parts->secure)));
+			slice_equal(parts->port, url_standard_port(parts->secure)));
 	if (told && least > VARIANT_TOLD)
 		return VARIANT_TOLD;
 	return (enum variant_weight)least;
@@ -218,11 +203,11 @@ add_ports(struct variants *variants, const struct origins *origins, struct url_p
 {
 	parts.port = SLICE_NONE;
 	add_origin(variants, origins, &parts, scratch);
-	parts.port = standard_port(parts.secure);
+	parts.port = url_standard_port(parts.secure);
 	add_origin(variants, origins, &parts, scratch);
 	for (size_t i = 0; i < origins->port_count; i++) {
 		parts.port = origins->ports[i];
-		if (!slice_equal(parts.port, standard_port(!parts.secure)))
+		if (!slice_equal(parts.port, url_standard_port(!parts.secure)))
 			add_origin(variants, origins, &parts, scratch);
 	}
 }

@@ -2,7 +2,6 @@
 
 #include "dlrd/base/clock.h"
 #include "dlrd/twilio/form.h"
-#include "dlrd/twilio/url_variants.h"
 
 /* Twilio adds this to a request line if the body is not a form. */
 #define BODY_HASH_LEN (sizeof("&bodySHA256=") - 1 + 64)

@@ -5,6 +5,7 @@
 #include "dlrd/base/clock.h"
 #include "dlrd/base/log.h"
 #include "dlrd/intake/explainer.h"
+#include "dlrd/intake/handler.h"
 
 #include <time.h>
 
@@ -52,7 +53,8 @@ set_up(void **state)
 				  .limits = {4096, 8192, 65536, 64},
 				  .metrics = metrics},
 	    &handler));
-	assert_ok(explainer_new(&(struct explainer_options){.handler = handler,
+	assert_ok(explainer_new(&(struct explainer_options){.has_verified = handler_has_verified,
+				    .context = handler,
 				    .routes = &routes,
 				    .verifier = verifier,
 				    .fields_max = 64,
@@ -193,7 +195,8 @@ what_was_found_is_known_after_a_reload_and_no_time_is_won(void **state)
 	struct explainer *next;
 	assert_explained("http://cb.example.com", "/a", 1, "scheme");
 	use_up_the_time();
-	assert_ok(explainer_new(&(struct explainer_options){.handler = handler,
+	assert_ok(explainer_new(&(struct explainer_options){.has_verified = handler_has_verified,
+				    .context = handler,
 				    .routes = &routes,
 				    .verifier = verifier,
 				    .fields_max = 64,
@@ -443,7 +446,8 @@ a_token_that_a_reload_took_away_proves_nothing(void **state)
 				  .limits = {4096, 8192, 65536, 64},
 				  .metrics = metrics},
 	    &new_handler));
-	assert_ok(explainer_new(&(struct explainer_options){.handler = new_handler,
+	assert_ok(explainer_new(&(struct explainer_options){.has_verified = handler_has_verified,
+				    .context = new_handler,
 				    .routes = &routes,
 				    .verifier = empty,
 				    .fields_max = 64,

@@ -11,19 +11,23 @@
 #ifndef DLRD_INTAKE_EXPLAINER_H
 #define DLRD_INTAKE_EXPLAINER_H
 
-#include "dlrd/intake/handler.h"
+#include "dlrd/base/metrics.h"
+#include "dlrd/journal/quarantine_values.h"
+#include "dlrd/request/admission.h"
 #include "dlrd/twilio/signature_failures.h"
 
 struct explainer;
 
-/* All is borrowed. Of the handler, only handler_has_verified is called. */
+/* All is borrowed. */
 struct explainer_options {
-	const struct handler *handler; /* that refuses the requests */
+	/* Returns whether a request of the account was verified since the start. Any thread. */
+	bool (*has_verified)(const void *context, struct slice account);
+	const void *context;
 	const struct routes *routes;
 	const struct verifier *verifier;
 	const struct socket_peer *proxies; /* whose X-Forwarded headers are believed */
 	size_t proxy_count;
-	size_t fields_max;    /* as the handler's */
+	size_t fields_max;    /* form fields of a request */
 	unsigned listen_port; /* 0 for none */
 	struct metrics *metrics;
 	struct signature_failures *failures; /* may be NULL */

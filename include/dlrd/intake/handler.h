@@ -90,11 +90,9 @@ size_t handler_memory(const struct handler *handler);
 /* Counts a request that the listener answered itself, on the route of that target. */
 void handler_count(struct handler *handler, struct slice target, enum outcome_label outcome);
 
-/* Whether a request of that account was verified since the start. Any thread. */
-bool handler_has_verified(const struct handler *handler, struct slice account);
-
-/* The count of refusals with that verdict. */
-struct metric *handler_verdict_metric(const struct handler *handler, enum verdict verdict);
+/* Whether a request of that account was verified since the start. context is a struct handler. Any
+ * thread. */
+bool handler_has_verified(const void *context, struct slice account);
 
 void handler_free(struct handler *handler);
 

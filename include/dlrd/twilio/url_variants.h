@@ -14,10 +14,6 @@
 /* Returns the target in incoming->original_uri; absent if it has none. */
 struct slice url_original_target(const struct incoming *incoming);
 
-/* Returns whether Twilio may write this scheme and port for a public URL: Twilio removes the port,
- * or adds the standard one if there is none (rule of all official SDKs). */
-bool url_port_is_expected(const struct url_parts *base, const struct url_parts *signed_url);
-
 /* Adds the origins, those of the bases first. listen_port is the port on which the request arrived;
  * 0: unknown. */
 void url_variants_add_origins(struct variants *variants, const struct url_parts *bases,
