@@ -1,8 +1,8 @@
 #include "dlrd/base/json.h"
 #include "dlrd/cli/cli.h"
 #include "dlrd/daemon/settings.h"
+#include "dlrd/refused/diagnosis.h"
 #include "dlrd/request/admission.h"
-#include "dlrd/twilio/diagnosis.h"
 #include "saved_request.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 #include "signed_request.h"
 
-#include "dlrd/twilio/diagnosis.h"
+#include "dlrd/refused/diagnosis.h"
 
 #include <stdio.h>
 

@@ -138,7 +138,7 @@ process_offered(struct quarantine_worker *worker)
 	if (result != RESULT_OK)
 		note_failure(worker, result);
 	result = quarantine_keep_offered(
-	    worker->quarantine, now_us, explainer_examine, worker->snapshot->explainer, &kept);
+	    worker->quarantine, now_us, diagnoser_examine, worker->snapshot->diagnoser, &kept);
 	metric_add(worker->taken, kept.fresh + kept.repeated);
 	metric_add(worker->passed, kept.passed);
 	if (result == RESULT_OK)
@@ -201,7 +201,7 @@ verify_as_signed(struct batch *batch, const struct quarantined *request, bool *f
 	struct buffer target = BUFFER_EMPTY;
 	struct journal_write *write = NULL;
 
-	if (explainer_signed_target(batch->snapshot->explainer, request, &target))
+	if (diagnoser_signed_target(batch->snapshot->diagnoser, request, &target))
 		write = verify_at(batch, request, buffer_slice(&target), failed);
 	buffer_done(&target);
 	return write;
@@ -389,7 +389,7 @@ take_changes(struct quarantine_worker *worker)
 	worker->next = NULL;
 	pthread_mutex_unlock(&worker->state_lock);
 	if (next != NULL) {
-		explainer_inherit(next->explainer, worker->snapshot->explainer);
+		diagnoser_inherit(next->diagnoser, worker->snapshot->diagnoser);
 		snapshot_release(worker->snapshot);
 		worker->snapshot = next;
 	}

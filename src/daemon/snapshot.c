@@ -4,11 +4,11 @@
 #include <string.h>
 
 static enum result
-new_explainer(
+new_diagnoser(
     struct snapshot *snapshot, struct metrics *metrics, struct signature_failures *failures)
 {
 	const struct settings *settings = snapshot->settings;
-	const struct explainer_options options = {.has_verified = handler_has_verified,
+	const struct diagnoser_options options = {.has_verified = handler_has_verified,
 	    .context = snapshot->handler,
 	    .routes = &settings->routes,
 	    .verifier = settings->verifier,
@@ -18,7 +18,7 @@ new_explainer(
 	    .listen_port = settings_listen_port(settings),
 	    .metrics = metrics,
 	    .failures = failures};
-	return explainer_new(&options, &snapshot->explainer);
+	return diagnoser_new(&options, &snapshot->diagnoser);
 }
 
 /* The addresses were checked when the settings were read, so none fails here. */
@@ -55,7 +55,7 @@ snapshot_new(struct settings *settings, struct metrics *metrics,
 	snapshot->users = 1;
 	read_proxies(snapshot);
 	if (handler_new(&options, &snapshot->handler) != RESULT_OK ||
-	    new_explainer(snapshot, metrics, failures) != RESULT_OK) {
+	    new_diagnoser(snapshot, metrics, failures) != RESULT_OK) {
 		snapshot_release(snapshot);
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
 	}
@@ -142,7 +142,7 @@ snapshot_release(void *context)
 	struct snapshot *snapshot = context;
 	if (snapshot == NULL || atomic_fetch_sub(&snapshot->users, 1) > 1)
 		return;
-	explainer_free(snapshot->explainer);
+	diagnoser_free(snapshot->diagnoser);
 	handler_free(snapshot->handler);
 	settings_free(snapshot->settings);
 	free(snapshot);

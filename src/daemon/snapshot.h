@@ -8,16 +8,16 @@
 #define DLRD_DAEMON_SNAPSHOT_H
 
 #include "dlrd/daemon/settings.h"
-#include "dlrd/intake/explainer.h"
 #include "dlrd/intake/intake.h"
 #include "dlrd/projector/projector.h"
+#include "dlrd/refused/diagnoser.h"
 
 #include <stdatomic.h>
 
 struct snapshot {
 	struct settings *settings;                      /* owned, like the next two */
 	struct handler *handler;                        /* used by the intake */
-	struct explainer *explainer;                    /* used by the quarantine worker */
+	struct diagnoser *diagnoser;                    /* used by the quarantine worker */
 	struct socket_peer proxies[INTAKE_PROXIES_MAX]; /* [server] trusted_proxies */
 	size_t proxy_count;
 	_Atomic int users;

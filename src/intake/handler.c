@@ -295,7 +295,7 @@ offer(struct handler *handler, const struct incoming *incoming,
 }
 
 /* Only Twilio sends a signature: a request with one is kept in the quarantine, where there is time
- * to find out why it was refused (explainer.h). So is one that names an unknown account, or the
+ * to find out why it was refused (diagnoser.h). So is one that names an unknown account, or the
  * time of the answer would show which accounts are configured. A request without a signature, or
  * with several, is not Twilio's. */
 static void

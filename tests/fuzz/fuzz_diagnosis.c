@@ -1,7 +1,7 @@
 /* diagnosis: a refused request, and what is said about it. Lines: the method; the target; the URL
  * that was signed, or a signature; Host; X-Forwarded-Proto, -Host, -Port and -Prefix;
  * X-Original-URI; the account; the body. */
-#include "dlrd/twilio/diagnosis.h"
+#include "dlrd/refused/diagnosis.h"
 
 #include "verifiers.h"
 

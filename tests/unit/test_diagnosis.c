@@ -2,8 +2,8 @@
 #include "testing.h"
 
 #include "dlrd/base/clock.h"
-#include "dlrd/twilio/diagnosis.h"
-#include "dlrd/twilio/query_variants.h"
+#include "dlrd/refused/diagnosis.h"
+#include "refused/query_variants.h"
 
 #define ACCOUNT "AC00000000000000000000000000000001"
 #define OTHER "AC00000000000000000000000000000002"

@@ -19,7 +19,7 @@ FLOORS = {
     'twilio': 1, 'model': 1,
     'request': 2,
     'journal': 3, 'store': 3,
-    'projector': 4, 'query': 4,
+    'projector': 4, 'query': 4, 'refused': 4,
     'intake': 5, 'api': 5,
     'daemon': 6,
     'cli': 7,  # and main.c

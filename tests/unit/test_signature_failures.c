@@ -1,7 +1,7 @@
 /* signature_failures: refusals summed up, in a table that does not grow. */
 #include "testing.h"
 
-#include "dlrd/twilio/signature_failures.h"
+#include "dlrd/refused/signature_failures.h"
 
 static struct signature_failures *failures;
 

@@ -17,8 +17,8 @@
 #include "dlrd/base/buffer.h"
 #include "dlrd/base/metrics.h"
 #include "dlrd/projector/projector.h"
+#include "dlrd/refused/signature_failures.h"
 #include "dlrd/store/reader.h"
-#include "dlrd/twilio/signature_failures.h"
 
 #define ENDPOINTS_LIMIT_DEFAULT 100 /* rows in a list */
 #define ENDPOINTS_LIMIT_MAX 1000

@@ -4,8 +4,8 @@
 
 #include "dlrd/journal/quarantine.h"
 #include "dlrd/query/report.h"
+#include "dlrd/refused/signature_failures.h"
 #include "dlrd/store/reader.h"
-#include "dlrd/twilio/signature_failures.h"
 
 extern const struct report report_scopes, report_history, report_signature_failures,
     report_quarantine, report_quarantined;

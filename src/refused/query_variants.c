@@ -1,4 +1,4 @@
-#include "dlrd/twilio/query_variants.h"
+#include "query_variants.h"
 
 #include "dlrd/twilio/form.h"
 #include "dlrd/twilio/signature.h"

@@ -1,4 +1,4 @@
-#include "dlrd/twilio/signature_failures.h"
+#include "dlrd/refused/signature_failures.h"
 
 #include <pthread.h>
 #include <stdio.h>

@@ -1,10 +1,10 @@
-#include "dlrd/intake/explainer.h"
+#include "dlrd/refused/diagnoser.h"
 
 #include "dlrd/base/clock.h"
 #include "dlrd/base/log.h"
-#include "dlrd/twilio/parameter_variants.h"
-#include "dlrd/twilio/query_variants.h"
-#include "dlrd/twilio/url_variants.h"
+#include "parameter_variants.h"
+#include "query_variants.h"
+#include "url_variants.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -33,8 +33,8 @@ struct precedent {
 	bool inherited; /* from before a reload: it proves, but its cause may be fixed by now */
 };
 
-struct explainer {
-	struct explainer_options options;
+struct diagnoser {
+	struct diagnoser_options options;
 	struct metric *causes[DIAGNOSIS_CAUSE_COUNT];
 	struct metric *refused[EXPLAINED_COUNT]; /* that the handler counts */
 	double refused_at_last_log;              /* of them, when the last line was logged */
@@ -52,11 +52,11 @@ struct examination {
 
 /* All refusals since the start that could be examined. */
 static double
-count_refused(const struct explainer *explainer)
+count_refused(const struct diagnoser *diagnoser)
 {
 	double count = 0;
 	for (size_t i = 0; i < EXPLAINED_COUNT; i++)
-		count += metric_value(explainer->refused[i]);
+		count += metric_value(diagnoser->refused[i]);
 	return count;
 }
 
@@ -75,39 +75,39 @@ metric_of_cause(struct metrics *metrics, enum metric_family family, const char *
 }
 
 enum result
-explainer_new(const struct explainer_options *options, struct explainer **out_explainer)
+diagnoser_new(const struct diagnoser_options *options, struct diagnoser **out_diagnoser)
 {
-	struct explainer *explainer = calloc(1, sizeof *explainer);
-	if (explainer == NULL)
+	struct diagnoser *diagnoser = calloc(1, sizeof *diagnoser);
+	if (diagnoser == NULL)
 		return RESULT_NO_MEMORY;
-	explainer->options = *options;
+	diagnoser->options = *options;
 	admission_init(
-	    &explainer->admission, options->routes, options->verifier, NULL, options->fields_max);
+	    &diagnoser->admission, options->routes, options->verifier, NULL, options->fields_max);
 	for (int i = 0; i < DIAGNOSIS_CAUSE_COUNT; i++)
-		explainer->causes[i] = metric_of_cause(options->metrics, METRIC_SIGNATURE_CAUSES,
+		diagnoser->causes[i] = metric_of_cause(options->metrics, METRIC_SIGNATURE_CAUSES,
 		    diagnosis_cause_name((enum diagnosis_cause)i));
 	for (size_t i = 0; i < EXPLAINED_COUNT; i++)
-		explainer->refused[i] = metric_of_cause(
+		diagnoser->refused[i] = metric_of_cause(
 		    options->metrics, METRIC_SIGNATURE_FAILURES, verdict_name(explained[i]));
-	explainer->refused_at_last_log = count_refused(explainer);
-	explainer->time_us = TIME_MAX_US;
-	explainer->seen_us = clock_monotonic_us();
-	*out_explainer = explainer;
+	diagnoser->refused_at_last_log = count_refused(diagnoser);
+	diagnoser->time_us = TIME_MAX_US;
+	diagnoser->seen_us = clock_monotonic_us();
+	*out_diagnoser = diagnoser;
 	return RESULT_OK;
 }
 
 /* A form with too many fields is examined without one, and its accounts are those in its bytes. */
 static void
 read_request(
-    struct explainer *explainer, const struct quarantined *quarantined, struct examination *out)
+    struct diagnoser *diagnoser, const struct quarantined *quarantined, struct examination *out)
 {
-	const struct explainer_options *options = &explainer->options;
+	const struct diagnoser_options *options = &diagnoser->options;
 	struct reading *reading = &out->reading;
 
 	out->incoming = quarantined->incoming;
 	out->incoming.from_trusted_proxy =
 	    incoming_is_trusted(&out->incoming, options->proxies, options->proxy_count);
-	if (admission_read(&explainer->admission, &out->incoming, reading) != RESULT_OK)
+	if (admission_read(&diagnoser->admission, &out->incoming, reading) != RESULT_OK)
 		reading->account = verifier_name_accounts(
 		    options->verifier, incoming_form(&out->incoming), &reading->named);
 }
@@ -116,12 +116,12 @@ read_request(
 
 /* The first one is the next to be tried. */
 static void
-move_to_front(struct explainer *explainer, size_t index)
+move_to_front(struct diagnoser *diagnoser, size_t index)
 {
-	struct precedent *moved = explainer->precedents[index];
-	memmove(&explainer->precedents[1], &explainer->precedents[0],
-	    index * sizeof explainer->precedents[0]);
-	explainer->precedents[0] = moved;
+	struct precedent *moved = diagnoser->precedents[index];
+	memmove(&diagnoser->precedents[1], &diagnoser->precedents[0],
+	    index * sizeof diagnoser->precedents[0]);
+	diagnoser->precedents[0] = moved;
 }
 
 /* If another account's token signed, the diagnosis names the account whose token should have. */
@@ -133,17 +133,17 @@ is_of_account(const struct precedent *precedent, const struct examination *exami
 }
 
 static struct precedent *
-find_precedent(struct explainer *explainer, const struct examination *examination)
+find_precedent(struct diagnoser *diagnoser, const struct examination *examination)
 {
-	for (size_t i = 0; i < PRECEDENTS_MAX && explainer->precedents[i] != NULL; i++) {
-		struct precedent *precedent = explainer->precedents[i];
+	for (size_t i = 0; i < PRECEDENTS_MAX && diagnoser->precedents[i] != NULL; i++) {
+		struct precedent *precedent = diagnoser->precedents[i];
 		if (!slice_equal(
 			buffer_slice(&precedent->path), url_path(examination->incoming.target)) ||
 		    !is_of_account(precedent, examination) ||
-		    !diagnosis_repeats(&precedent->diagnosis, explainer->options.verifier,
-			&examination->reading, &explainer->admission.scratch))
+		    !diagnosis_repeats(&precedent->diagnosis, diagnoser->options.verifier,
+			&examination->reading, &diagnoser->admission.scratch))
 			continue;
-		move_to_front(explainer, i);
+		move_to_front(diagnoser, i);
 		return precedent;
 	}
 	return NULL;
@@ -151,15 +151,15 @@ find_precedent(struct explainer *explainer, const struct examination *examinatio
 
 /* Replaces the one that was confirmed longest ago. */
 static void
-add_precedent(struct explainer *explainer, struct slice path, struct slice account,
+add_precedent(struct diagnoser *diagnoser, struct slice path, struct slice account,
     const struct diagnosis *found)
 {
 	size_t last = 0;
-	while (last < PRECEDENTS_MAX - 1 && explainer->precedents[last] != NULL)
+	while (last < PRECEDENTS_MAX - 1 && diagnoser->precedents[last] != NULL)
 		last++;
-	if (explainer->precedents[last] == NULL)
-		explainer->precedents[last] = calloc(1, sizeof *explainer->precedents[last]);
-	struct precedent *precedent = explainer->precedents[last];
+	if (diagnoser->precedents[last] == NULL)
+		diagnoser->precedents[last] = calloc(1, sizeof *diagnoser->precedents[last]);
+	struct precedent *precedent = diagnoser->precedents[last];
 	if (precedent == NULL)
 		return;
 	buffer_clear(&precedent->path);
@@ -168,19 +168,19 @@ add_precedent(struct explainer *explainer, struct slice path, struct slice accou
 	buffer_append(&precedent->account, account);
 	precedent->diagnosis = *found;
 	precedent->inherited = false;
-	move_to_front(explainer, last);
+	move_to_front(diagnoser, last);
 }
 
 void
-explainer_inherit(struct explainer *explainer, const struct explainer *before)
+diagnoser_inherit(struct diagnoser *diagnoser, const struct diagnoser *before)
 {
 	size_t count = 0;
-	explainer->time_us = before->time_us;
-	explainer->seen_us = before->seen_us;
-	explainer->refused_at_last_log = before->refused_at_last_log;
-	for (size_t i = 0; i < sizeof explainer->logs / sizeof explainer->logs[0]; i++) {
-		explainer->logs[i].second = before->logs[i].second;
-		explainer->logs[i].count = before->logs[i].count;
+	diagnoser->time_us = before->time_us;
+	diagnoser->seen_us = before->seen_us;
+	diagnoser->refused_at_last_log = before->refused_at_last_log;
+	for (size_t i = 0; i < sizeof diagnoser->logs / sizeof diagnoser->logs[0]; i++) {
+		diagnoser->logs[i].second = before->logs[i].second;
+		diagnoser->logs[i].count = before->logs[i].count;
 	}
 	while (count < PRECEDENTS_MAX && before->precedents[count] != NULL)
 		count++;
@@ -189,32 +189,32 @@ explainer_inherit(struct explainer *explainer, const struct explainer *before)
 		/* The index may be another account's now, or unused. */
 		if ((old->diagnosis.causes & DIAGNOSIS_BIT(DIAGNOSIS_OTHER_ACCOUNT)) != 0)
 			continue;
-		add_precedent(explainer, buffer_slice(&old->path), buffer_slice(&old->account),
+		add_precedent(diagnoser, buffer_slice(&old->path), buffer_slice(&old->account),
 		    &old->diagnosis);
-		if (explainer->precedents[0] != NULL)
-			explainer->precedents[0]->inherited = true;
+		if (diagnoser->precedents[0] != NULL)
+			diagnoser->precedents[0]->inherited = true;
 	}
 }
 
 /* --- diagnoses --- */
 
 static bool
-has_time(struct explainer *explainer)
+has_time(struct diagnoser *diagnoser)
 {
 	/* The remainder below one microsecond counts the next time. */
-	int64_t more_us = (clock_monotonic_us() - explainer->seen_us) / TIME_SHARE;
-	explainer->time_us += more_us;
-	explainer->seen_us += more_us * TIME_SHARE;
-	if (explainer->time_us > TIME_MAX_US)
-		explainer->time_us = TIME_MAX_US;
-	return explainer->time_us > 0;
+	int64_t more_us = (clock_monotonic_us() - diagnoser->seen_us) / TIME_SHARE;
+	diagnoser->time_us += more_us;
+	diagnoser->seen_us += more_us * TIME_SHARE;
+	if (diagnoser->time_us > TIME_MAX_US)
+		diagnoser->time_us = TIME_MAX_US;
+	return diagnoser->time_us > 0;
 }
 
 static void
-make_diagnosis(const struct explainer *explainer, const struct examination *examination,
+make_diagnosis(const struct diagnoser *diagnoser, const struct examination *examination,
     struct diagnosis *out_diagnosis)
 {
-	const struct explainer_options *options = &explainer->options;
+	const struct diagnoser_options *options = &diagnoser->options;
 	const struct diagnosis_hints hints = {.listen_port = options->listen_port,
 	    .account_verified_before =
 		options->has_verified(options->context, examination->reading.account)};
@@ -225,19 +225,19 @@ make_diagnosis(const struct explainer *explainer, const struct examination *exam
 /* Its result becomes a precedent, in place of the inherited one that fits as well, if any. Returns
  * false if there is no time for it. */
 static bool
-diagnose(struct explainer *explainer, const struct examination *examination,
+diagnose(struct diagnoser *diagnoser, const struct examination *examination,
     struct precedent *inherited, struct diagnosis *out_diagnosis)
 {
 	int64_t start_us = clock_processor_us();
-	if (!has_time(explainer))
+	if (!has_time(diagnoser))
 		return false;
-	make_diagnosis(explainer, examination, out_diagnosis);
-	explainer->time_us -= clock_processor_us() - start_us;
+	make_diagnosis(diagnoser, examination, out_diagnosis);
+	diagnoser->time_us -= clock_processor_us() - start_us;
 	if (out_diagnosis->fits && inherited != NULL) {
 		inherited->diagnosis = *out_diagnosis;
 		inherited->inherited = false;
 	} else if (out_diagnosis->fits)
-		add_precedent(explainer, url_path(examination->incoming.target),
+		add_precedent(diagnoser, url_path(examination->incoming.target),
 		    examination->reading.account, out_diagnosis);
 	return true;
 }
@@ -245,21 +245,21 @@ diagnose(struct explainer *explainer, const struct examination *examination,
 /* --- reporting --- */
 
 static void
-report(struct explainer *explainer, const struct quarantined *request,
+report(struct diagnoser *diagnoser, const struct quarantined *request,
     const struct diagnosis *diagnosis)
 {
 	uint64_t swallowed;
-	metric_add(explainer->causes[diagnosis->cause], 1);
-	if (explainer->options.failures != NULL)
-		signature_failures_note(explainer->options.failures, request->route,
+	metric_add(diagnoser->causes[diagnosis->cause], 1);
+	if (diagnoser->options.failures != NULL)
+		signature_failures_note(diagnoser->options.failures, request->route,
 		    request->account, diagnosis, request->incoming.arrived_us);
 	/* The handler has logged a path without a section. */
 	if (request->route.len == 0 ||
-	    !log_limit_allows(&explainer->logs[diagnosis->fits], 1, &swallowed))
+	    !log_limit_allows(&diagnoser->logs[diagnosis->fits], 1, &swallowed))
 		return;
-	double refused = count_refused(explainer),
-	       others = refused - explainer->refused_at_last_log - 1;
-	explainer->refused_at_last_log = refused;
+	double refused = count_refused(diagnoser),
+	       others = refused - diagnoser->refused_at_last_log - 1;
+	diagnoser->refused_at_last_log = refused;
 	log_line(LOG_WARNING,
 	    "refused a request on %.*s: its signature is not right (%s): %s (%.0f more refusals "
 	    "since the last such line)",
@@ -285,73 +285,73 @@ is_proven(const struct reading *reading, const struct diagnosis *diagnosis)
 
 /* Whether the request would be accepted if its path had a section. */
 static bool
-verifies(struct explainer *explainer, const struct examination *examination)
+verifies(struct diagnoser *diagnoser, const struct examination *examination)
 {
 	struct verification verification;
-	verifier_verify(explainer->options.verifier, &examination->reading,
-	    &explainer->admission.scratch, &verification);
+	verifier_verify(diagnoser->options.verifier, &examination->reading,
+	    &diagnoser->admission.scratch, &verification);
 	return verification.verdict == VERDICT_VALID;
 }
 
 /* A request for a path without a section. Its signature may be valid, or invalid for a reason that
  * a diagnosis finds; otherwise the path is the cause. */
 static void
-examine_unrouted(struct explainer *explainer, struct quarantined *request)
+examine_unrouted(struct diagnoser *diagnoser, struct quarantined *request)
 {
 	struct examination examination;
 	struct diagnosis made = {.fits = false};
 	int64_t start_us = clock_processor_us();
-	if (!has_time(explainer))
+	if (!has_time(diagnoser))
 		return;
-	read_request(explainer, request, &examination);
-	bool verified = verifies(explainer, &examination);
-	explainer->time_us -= clock_processor_us() - start_us;
+	read_request(diagnoser, request, &examination);
+	bool verified = verifies(diagnoser, &examination);
+	diagnoser->time_us -= clock_processor_us() - start_us;
 	if (!verified)
-		diagnose(explainer, &examination, NULL, &made);
+		diagnose(diagnoser, &examination, NULL, &made);
 	request->proven = verified || is_proven(&examination.reading, &made);
 	if (!made.fits)
 		diagnosis_of_no_route(url_path(request->incoming.target), verified, &made);
 	request->cause = slice_of(diagnosis_cause_name(made.cause));
-	report(explainer, request, &made);
+	report(diagnoser, request, &made);
 	reading_done(&examination.reading);
 }
 
 static void
-examine(struct explainer *explainer, struct quarantined *request)
+examine(struct diagnoser *diagnoser, struct quarantined *request)
 {
 	struct examination examination;
 	struct diagnosis made;
-	read_request(explainer, request, &examination);
-	struct precedent *precedent = find_precedent(explainer, &examination);
+	read_request(diagnoser, request, &examination);
+	struct precedent *precedent = find_precedent(diagnoser, &examination);
 	const struct diagnosis *diagnosis = precedent != NULL ? &precedent->diagnosis : NULL;
 	if ((precedent == NULL || precedent->inherited) &&
-	    diagnose(explainer, &examination, precedent, &made) && precedent == NULL)
+	    diagnose(diagnoser, &examination, precedent, &made) && precedent == NULL)
 		diagnosis = &made;
 	if (diagnosis != NULL) {
 		request->cause = slice_of(diagnosis_cause_name(diagnosis->cause));
 		request->proven = is_proven(&examination.reading, diagnosis);
-		report(explainer, request, diagnosis);
+		report(diagnoser, request, diagnosis);
 	}
 	reading_done(&examination.reading);
 }
 
 bool
-explainer_examine(void *context, struct quarantined *request)
+diagnoser_examine(void *context, struct quarantined *request)
 {
-	struct explainer *explainer = context;
+	struct diagnoser *diagnoser = context;
 	size_t index;
 	request->cause = SLICE("undiagnosed");
 	request->proven = false;
 	if (request->incoming.body.len <= EXPLAINED_BODY_MAX && request->route.len == 0)
-		examine_unrouted(explainer, request);
+		examine_unrouted(diagnoser, request);
 	else if (request->incoming.body.len <= EXPLAINED_BODY_MAX &&
-		 (explainer->precedents[0] != NULL || has_time(explainer)))
-		examine(explainer, request);
-	admission_release(&explainer->admission);
+		 (diagnoser->precedents[0] != NULL || has_time(diagnoser)))
+		examine(diagnoser, request);
+	admission_release(&diagnoser->admission);
 
 	bool is_known =
 	    request->account.ptr == NULL ||
-	    verifier_find_account(explainer->options.verifier, request->account, &index);
+	    verifier_find_account(diagnoser->options.verifier, request->account, &index);
 	request->stray = request->route.len == 0 || (!is_known && !request->proven);
 	return true;
 }
@@ -359,10 +359,10 @@ explainer_examine(void *context, struct quarantined *request)
 /* --- the signed URL --- */
 
 static bool
-write_signed_target(const struct explainer *explainer, const struct examination *examination,
+write_signed_target(const struct diagnoser *diagnoser, const struct examination *examination,
     const struct diagnosis *diagnosis, struct buffer *out_target)
 {
-	const struct verifier *verifier = explainer->options.verifier;
+	const struct verifier *verifier = diagnoser->options.verifier;
 	struct buffer url = BUFFER_EMPTY, parameters = BUFFER_EMPTY;
 	struct slice base, target = SLICE_NONE;
 	buffer_append(&url, slice_of(diagnosis->url));
@@ -389,38 +389,38 @@ write_signed_target(const struct explainer *explainer, const struct examination 
 }
 
 bool
-explainer_signed_target(
-    struct explainer *explainer, const struct quarantined *request, struct buffer *out_target)
+diagnoser_signed_target(
+    struct diagnoser *diagnoser, const struct quarantined *request, struct buffer *out_target)
 {
 	struct examination examination;
 	struct diagnosis made;
-	read_request(explainer, request, &examination);
-	const struct precedent *precedent = find_precedent(explainer, &examination);
+	read_request(diagnoser, request, &examination);
+	const struct precedent *precedent = find_precedent(diagnoser, &examination);
 	const struct diagnosis *diagnosis = precedent != NULL ? &precedent->diagnosis : &made;
 	if (precedent == NULL) {
-		make_diagnosis(explainer, &examination, &made);
+		make_diagnosis(diagnoser, &examination, &made);
 		if (made.fits)
-			add_precedent(explainer, url_path(examination.incoming.target),
+			add_precedent(diagnoser, url_path(examination.incoming.target),
 			    examination.reading.account, &made);
 	}
 	bool found =
-	    diagnosis->fits && write_signed_target(explainer, &examination, diagnosis, out_target);
+	    diagnosis->fits && write_signed_target(diagnoser, &examination, diagnosis, out_target);
 	reading_done(&examination.reading);
 	return found;
 }
 
 void
-explainer_free(struct explainer *explainer)
+diagnoser_free(struct diagnoser *diagnoser)
 {
-	if (explainer == NULL)
+	if (diagnoser == NULL)
 		return;
 	for (size_t i = 0; i < PRECEDENTS_MAX; i++) {
-		if (explainer->precedents[i] != NULL) {
-			buffer_done(&explainer->precedents[i]->path);
-			buffer_done(&explainer->precedents[i]->account);
+		if (diagnoser->precedents[i] != NULL) {
+			buffer_done(&diagnoser->precedents[i]->path);
+			buffer_done(&diagnoser->precedents[i]->account);
 		}
-		free(explainer->precedents[i]);
+		free(diagnoser->precedents[i]);
 	}
-	admission_done(&explainer->admission);
-	free(explainer);
+	admission_done(&diagnoser->admission);
+	free(diagnoser);
 }

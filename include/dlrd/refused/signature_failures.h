@@ -3,10 +3,10 @@
  * A fixed table in memory: refusals with the same route, account and advice are one row with a
  * count. A full table drops the row with the oldest last refusal. Of a request only its route is
  * kept; advice and URL are the diagnosis's visible texts. Thread-safe. */
-#ifndef DLRD_TWILIO_SIGNATURE_FAILURES_H
-#define DLRD_TWILIO_SIGNATURE_FAILURES_H
+#ifndef DLRD_REFUSED_SIGNATURE_FAILURES_H
+#define DLRD_REFUSED_SIGNATURE_FAILURES_H
 
-#include "dlrd/twilio/diagnosis.h"
+#include "dlrd/refused/diagnosis.h"
 
 #define SIGNATURE_FAILURES_MAX 64
 

@@ -1,4 +1,4 @@
-#include "dlrd/twilio/url_variants.h"
+#include "url_variants.h"
 
 #include <stdio.h>
 

@@ -1,8 +1,8 @@
 /* request_changes: names the changes of a request's query, method and body since it was signed,
  * from the rules that restore the signed request (query_variants.h, parameter_variants.h). Part of
  * diagnosis. Pure; any thread. */
-#ifndef DLRD_TWILIO_REQUEST_CHANGES_H
-#define DLRD_TWILIO_REQUEST_CHANGES_H
+#ifndef DLRD_REFUSED_REQUEST_CHANGES_H
+#define DLRD_REFUSED_REQUEST_CHANGES_H
 
 #include "dlrd/twilio/verifier.h"
 

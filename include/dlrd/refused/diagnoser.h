@@ -1,4 +1,4 @@
-/* explainer: finds out why requests were refused, and reports it to the log, the metrics, the api
+/* diagnoser: finds out why requests were refused, and reports it to the log, the metrics, the api
  * and the quarantine, which keeps requests that are proven genuine.
  *
  * A diagnosis computes some hundred signatures, and an untrusted client can cause any number of
@@ -8,18 +8,18 @@
  *
  * It works apart from the intake: no request waits for it, so its duration reveals nothing. One
  * thread. */
-#ifndef DLRD_INTAKE_EXPLAINER_H
-#define DLRD_INTAKE_EXPLAINER_H
+#ifndef DLRD_REFUSED_DIAGNOSER_H
+#define DLRD_REFUSED_DIAGNOSER_H
 
 #include "dlrd/base/metrics.h"
 #include "dlrd/journal/quarantine_values.h"
+#include "dlrd/refused/signature_failures.h"
 #include "dlrd/request/admission.h"
-#include "dlrd/twilio/signature_failures.h"
 
-struct explainer;
+struct diagnoser;
 
 /* All is borrowed. */
-struct explainer_options {
+struct diagnoser_options {
 	/* Returns whether a request of the account was verified since the start. Any thread. */
 	bool (*has_verified)(const void *context, struct slice account);
 	const void *context;
@@ -33,27 +33,27 @@ struct explainer_options {
 	struct signature_failures *failures; /* may be NULL */
 };
 
-must_check enum result explainer_new(
-    const struct explainer_options *options, struct explainer **out_explainer);
+must_check enum result diagnoser_new(
+    const struct diagnoser_options *options, struct diagnoser **out_diagnoser);
 
-/* Takes over the results of the explainer before a reload, and its remaining time and log lines. So
+/* Takes over the results of the diagnoser before a reload, and its remaining time and log lines. So
  * a reload in a flood neither forgets how genuine traffic was changed nor allows untrusted clients
  * more of either. Before the first request. */
-void explainer_inherit(struct explainer *explainer, const struct explainer *before);
+void diagnoser_inherit(struct diagnoser *diagnoser, const struct diagnoser *before);
 
 /* Explains one refusal: sets request->cause ("undiagnosed" if there was no time for it) and
  * request->proven. A request for a path or an account without a section is a stray, unless it is
  * for such an account and proven: then one of our tokens signed it under a wrong account. context
- * is the struct explainer: a quarantine_examine_fn. */
-bool explainer_examine(void *context, struct quarantined *request);
+ * is the struct diagnoser: a quarantine_examine_fn. */
+bool diagnoser_examine(void *context, struct quarantined *request);
 
 /* Finds the path and query that were signed, if the request has others and one of our tokens proves
  * them. Only for proven requests, since it may take a whole diagnosis. The result is a guess:
  * verify the signature for it. */
-bool explainer_signed_target(
-    struct explainer *explainer, const struct quarantined *request, struct buffer *out_target);
+bool diagnoser_signed_target(
+    struct diagnoser *diagnoser, const struct quarantined *request, struct buffer *out_target);
 
 /* Accepts NULL. */
-void explainer_free(struct explainer *explainer);
+void diagnoser_free(struct diagnoser *diagnoser);
 
 #endif

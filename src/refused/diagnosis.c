@@ -1,10 +1,10 @@
-#include "dlrd/twilio/diagnosis.h"
+#include "dlrd/refused/diagnosis.h"
 
 #include "advice.h"
-#include "dlrd/twilio/parameter_variants.h"
-#include "dlrd/twilio/query_variants.h"
-#include "dlrd/twilio/url_variants.h"
+#include "parameter_variants.h"
+#include "query_variants.h"
 #include "request_changes.h"
+#include "url_variants.h"
 #include "variant_search.h"
 
 #include <stdlib.h>

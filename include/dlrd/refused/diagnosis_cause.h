@@ -2,8 +2,8 @@
  *
  * Several causes may apply to one request; a set of them is a bit mask of DIAGNOSIS_BIT. Pure; any
  * thread. */
-#ifndef DLRD_TWILIO_DIAGNOSIS_CAUSE_H
-#define DLRD_TWILIO_DIAGNOSIS_CAUSE_H
+#ifndef DLRD_REFUSED_DIAGNOSIS_CAUSE_H
+#define DLRD_REFUSED_DIAGNOSIS_CAUSE_H
 
 enum diagnosis_cause {
 	DIAGNOSIS_UNEXPLAINED,     /* nothing fits, and not every likely variant could be tried */

@@ -10,10 +10,10 @@
  * DIAGNOSIS_BYTES_MAX bytes. Single deviations go first, then two at a time, then three. An unknown
  * account takes as many trials as a known one; but the time depends on the configuration, so answer
  * an untrusted client first. Pure; any thread. */
-#ifndef DLRD_TWILIO_DIAGNOSIS_H
-#define DLRD_TWILIO_DIAGNOSIS_H
+#ifndef DLRD_REFUSED_DIAGNOSIS_H
+#define DLRD_REFUSED_DIAGNOSIS_H
 
-#include "dlrd/twilio/diagnosis_cause.h"
+#include "dlrd/refused/diagnosis_cause.h"
 #include "dlrd/twilio/verifier.h"
 
 #define DIAGNOSIS_TRIALS_MAX 400

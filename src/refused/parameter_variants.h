@@ -4,11 +4,11 @@
  * breaks the signature: a filter that rewrites line breaks or the character set, a gateway that
  * puts the query's parameters into the form, an editor that adds a line break to a saved request, a
  * lost Content-Type. Pure; any thread. */
-#ifndef DLRD_TWILIO_PARAMETER_VARIANTS_H
-#define DLRD_TWILIO_PARAMETER_VARIANTS_H
+#ifndef DLRD_REFUSED_PARAMETER_VARIANTS_H
+#define DLRD_REFUSED_PARAMETER_VARIANTS_H
 
-#include "dlrd/twilio/variants.h"
 #include "dlrd/twilio/verifier.h"
+#include "variants.h"
 
 #define PARAMETER_VARIANTS_AS_CAME 0 /* the rule that changes nothing */
 

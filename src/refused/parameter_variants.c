@@ -1,4 +1,4 @@
-#include "dlrd/twilio/parameter_variants.h"
+#include "parameter_variants.h"
 
 #include <string.h>
 

@@ -1,8 +1,8 @@
 #include "request_changes.h"
 
-#include "dlrd/twilio/diagnosis_cause.h"
-#include "dlrd/twilio/parameter_variants.h"
-#include "dlrd/twilio/query_variants.h"
+#include "dlrd/refused/diagnosis_cause.h"
+#include "parameter_variants.h"
+#include "query_variants.h"
 
 static unsigned
 compare_queries(const struct reading *reading, struct slice signed_query)

@@ -3,10 +3,10 @@
  * It names settings as they stand in dlrd.ini, and directives of nginx, HAProxy, Caddy and Apache.
  * Only texts of the configuration and what a signature has proven go into it, made visible; no
  * query, no body, no secret. Pure; any thread. */
-#ifndef DLRD_TWILIO_ADVICE_H
-#define DLRD_TWILIO_ADVICE_H
+#ifndef DLRD_REFUSED_ADVICE_H
+#define DLRD_REFUSED_ADVICE_H
 
-#include "dlrd/twilio/diagnosis_cause.h"
+#include "dlrd/refused/diagnosis_cause.h"
 #include "dlrd/twilio/verifier.h"
 
 /* What a line is made from; all borrowed, all but diagnosis may be absent. */

@@ -3,11 +3,11 @@
  * It tries the candidates of variants.h with the account's own tokens and with those of other
  * accounts: single deviations first, then pairs, then triples. The work is bounded by trials_max
  * and bytes_max. The caller's memory; one thread at a time. */
-#ifndef DLRD_TWILIO_VARIANT_SEARCH_H
-#define DLRD_TWILIO_VARIANT_SEARCH_H
+#ifndef DLRD_REFUSED_VARIANT_SEARCH_H
+#define DLRD_REFUSED_VARIANT_SEARCH_H
 
-#include "dlrd/twilio/variants.h"
 #include "dlrd/twilio/verifier.h"
+#include "variants.h"
 
 /* Accounts other than the named one whose tokens are tried, and all tokens of so many accounts. */
 #define SEARCH_ACCOUNTS_MAX VERIFIER_ACCOUNTS_TRIED

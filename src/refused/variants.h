@@ -5,8 +5,8 @@
  * request as it came; url_variants.h, query_variants.h and parameter_variants.h make them.
  * Untrusted clients choose the content of a request, so number and size are bounded. The caller's
  * memory; one thread at a time. */
-#ifndef DLRD_TWILIO_VARIANTS_H
-#define DLRD_TWILIO_VARIANTS_H
+#ifndef DLRD_REFUSED_VARIANTS_H
+#define DLRD_REFUSED_VARIANTS_H
 
 #include "dlrd/base/buffer.h"
 

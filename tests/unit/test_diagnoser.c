@@ -1,11 +1,10 @@
-/* explainer: a found rule is tried on later requests, and untrusted clients get no additional time.
- */
+/* diagnoser: what was found once is tried on all that follows, and strangers get no more time. */
 #include "testing.h"
 
 #include "dlrd/base/clock.h"
 #include "dlrd/base/log.h"
-#include "dlrd/intake/explainer.h"
 #include "dlrd/intake/handler.h"
+#include "dlrd/refused/diagnoser.h"
 
 #include <time.h>
 
@@ -17,7 +16,7 @@ static struct routes routes;
 static struct verifier *verifier;
 static struct metrics *metrics;
 static struct handler *handler;
-static struct explainer *explainer;
+static struct diagnoser *diagnoser;
 static struct signature_failures *failures;
 
 static void
@@ -53,14 +52,14 @@ set_up(void **state)
 				  .limits = {4096, 8192, 65536, 64},
 				  .metrics = metrics},
 	    &handler));
-	assert_ok(explainer_new(&(struct explainer_options){.has_verified = handler_has_verified,
+	assert_ok(diagnoser_new(&(struct diagnoser_options){.has_verified = handler_has_verified,
 				    .context = handler,
 				    .routes = &routes,
 				    .verifier = verifier,
 				    .fields_max = 64,
 				    .metrics = metrics,
 				    .failures = failures},
-	    &explainer));
+	    &diagnoser));
 	return 0;
 }
 
@@ -68,8 +67,8 @@ static int
 tear_down(void **state)
 {
 	(void)state;
-	explainer_free(explainer);
-	explainer_free(NULL);
+	diagnoser_free(diagnoser);
+	diagnoser_free(NULL);
 	handler_free(handler);
 	verifier_free(verifier);
 	signature_failures_free(failures);
@@ -120,7 +119,7 @@ assert_explained(const char *signed_base, const char *target, unsigned number, c
 {
 	struct quarantined request = request_for(number, signed_base, target);
 	request.cause = SLICE("what was here before");
-	explainer_examine(explainer, &request);
+	diagnoser_examine(diagnoser, &request);
 	assert_slice(request.cause, cause);
 	assert_true(request.proven);
 }
@@ -133,7 +132,7 @@ use_up_the_time(void)
 	for (unsigned i = 0;; i++) {
 		struct quarantined request = request_for(i, "https://cb.example.com", "/b");
 		request.incoming.signature = SLICE("AAAAAAAAAAAAAAAAAAAAAAAAAAA=");
-		explainer_examine(explainer, &request);
+		diagnoser_examine(diagnoser, &request);
 		assert_false(request.proven);
 		if (slice_equal(request.cause, SLICE("undiagnosed")))
 			return i;
@@ -150,7 +149,7 @@ explain_in_time(struct quarantined *request)
 	do {
 		assert_true(clock_monotonic_us() < until_us);
 		nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
-		explainer_examine(explainer, request);
+		diagnoser_examine(diagnoser, request);
 	} while (slice_equal(request->cause, SLICE("undiagnosed")));
 }
 
@@ -192,10 +191,10 @@ static void
 what_was_found_is_known_after_a_reload_and_no_time_is_won(void **state)
 {
 	(void)state;
-	struct explainer *next;
+	struct diagnoser *next;
 	assert_explained("http://cb.example.com", "/a", 1, "scheme");
 	use_up_the_time();
-	assert_ok(explainer_new(&(struct explainer_options){.has_verified = handler_has_verified,
+	assert_ok(diagnoser_new(&(struct diagnoser_options){.has_verified = handler_has_verified,
 				    .context = handler,
 				    .routes = &routes,
 				    .verifier = verifier,
@@ -203,9 +202,9 @@ what_was_found_is_known_after_a_reload_and_no_time_is_won(void **state)
 				    .metrics = metrics,
 				    .failures = failures},
 	    &next));
-	explainer_inherit(next, explainer);
-	explainer_free(explainer);
-	explainer = next;
+	diagnoser_inherit(next, diagnoser);
+	diagnoser_free(diagnoser);
+	diagnoser = next;
 	assert_true(use_up_the_time() < 200); /* a new one has time for many more */
 	assert_explained("http://cb.example.com", "/a", 2, "scheme");
 }
@@ -233,7 +232,7 @@ only_the_latest_ways_are_remembered(void **state)
 	}
 	use_up_the_time();
 	struct quarantined request = request_for(1, "https://cb.example.com:8081", "/a");
-	explainer_examine(explainer, &request);
+	diagnoser_examine(diagnoser, &request);
 	assert_false(request.proven);
 }
 
@@ -257,12 +256,12 @@ a_body_that_its_hash_does_not_bind_is_not_proven(void **state)
 	request.incoming.signature = slice_of(signature);
 	for (int i = 0; i < 2; i++) { /* found, and then repeated */
 		request.incoming.body = SLICE("{}");
-		explainer_examine(explainer, &request);
+		diagnoser_examine(diagnoser, &request);
 		assert_slice(request.cause, "body-changed");
 		assert_false(request.proven);
 	}
 	request.incoming.body = SLICE("");
-	explainer_examine(explainer, &request);
+	diagnoser_examine(diagnoser, &request);
 	assert_slice(request.cause, "scheme"); /* and no more: this body was not changed */
 	assert_true(request.proven);
 }
@@ -277,7 +276,7 @@ what_was_wrong_once_is_not_told_of_what_has_it_not(void **state)
 	char body[256];
 	snprintf(body, sizeof body, "%.*s\r\n", SLICE_ARG(request.incoming.body));
 	request.incoming.body = slice_of(body);
-	explainer_examine(explainer, &request);
+	diagnoser_examine(diagnoser, &request);
 	assert_slice(request.cause, "body-changed");
 	assert_explained("http://cb.example.com", "/a?b=2&c=3", 2, "scheme");
 	assert_explained("http://cb.example.com", "/a?b=2&c=3", 3, "scheme");
@@ -307,12 +306,12 @@ a_wrong_account_is_not_told_of_another(void **state)
 	(void)state;
 	struct quarantined request =
 	    request_naming("AC00000000000000000000000000000009", 1, "https://cb.example.com", "/a");
-	explainer_examine(explainer, &request);
+	diagnoser_examine(diagnoser, &request);
 	assert_slice(request.cause, "other-account");
 	use_up_the_time();
 	request =
 	    request_naming("AC00000000000000000000000000000009", 2, "https://cb.example.com", "/a");
-	explainer_examine(explainer, &request);
+	diagnoser_examine(diagnoser, &request);
 	assert_slice(request.cause, "other-account");
 	request =
 	    request_naming("AC00000000000000000000000000000008", 3, "https://cb.example.com", "/a");
@@ -336,7 +335,7 @@ a_form_beside_what_was_signed_is_not_proven(void **state)
 	secret_free(secret);
 	request.incoming.signature = slice_of(signature);
 	for (int i = 0; i < 2; i++) {
-		explainer_examine(explainer, &request);
+		diagnoser_examine(diagnoser, &request);
 		assert_slice(request.cause, "method");
 		assert_false(request.proven);
 	}
@@ -355,7 +354,7 @@ no_request_takes_long(void **state)
 	request.incoming.body = (struct slice){body, sizeof body};
 	request.incoming.target = (struct slice){target, sizeof target};
 	int64_t start_us = clock_processor_us();
-	explainer_examine(explainer, &request);
+	diagnoser_examine(diagnoser, &request);
 	assert_slice(request.cause, "token");
 	assert_true(clock_processor_us() - start_us < CLOCK_SECOND_US / 2);
 }
@@ -370,7 +369,7 @@ time_is_saved_up_however_often_it_is_asked_for(void **state)
 	int64_t until_us = clock_monotonic_us() + CLOCK_SECOND_US / 2;
 	unsigned diagnosed = 0;
 	while (clock_monotonic_us() < until_us) {
-		explainer_examine(explainer, &request);
+		diagnoser_examine(diagnoser, &request);
 		diagnosed += !slice_equal(request.cause, SLICE("undiagnosed"));
 	}
 	assert_true(diagnosed >= 5);
@@ -381,24 +380,24 @@ an_unknown_account_is_a_stray_unless_one_of_our_tokens_signed(void **state)
 {
 	(void)state;
 	struct quarantined request = request_for(1, "https://cb.example.com", "/a");
-	assert_true(explainer_examine(explainer, &request)); /* with any result */
+	assert_true(diagnoser_examine(diagnoser, &request)); /* whatever is found */
 	assert_false(request.stray);
 	request =
 	    request_naming("AC00000000000000000000000000000009", 1, "https://cb.example.com", "/a");
-	assert_true(explainer_examine(explainer, &request));
+	assert_true(diagnoser_examine(diagnoser, &request));
 	assert_slice(request.cause, "other-account");
 	assert_true(request.proven && !request.stray);
 	request.incoming.signature = SLICE("AAAAAAAAAAAAAAAAAAAAAAAAAAA=");
-	assert_true(explainer_examine(explainer, &request));
+	assert_true(diagnoser_examine(diagnoser, &request));
 	assert_slice(request.cause, "unexplained");
 	assert_true(request.stray);
 	use_up_the_time();
-	assert_true(explainer_examine(explainer, &request));
+	assert_true(diagnoser_examine(diagnoser, &request));
 	assert_true(request.stray);
 	request = request_naming("", 1, "https://cb.example.com", "/a");
 	request.incoming.signature = SLICE("AAAAAAAAAAAAAAAAAAAAAAAAAAA=");
 	/* it names none: each account's tokens are tried */
-	assert_true(explainer_examine(explainer, &request));
+	assert_true(diagnoser_examine(diagnoser, &request));
 	assert_false(request.stray);
 }
 
@@ -408,20 +407,20 @@ a_path_without_a_section_is_a_stray_and_proven_if_its_signature_is_right(void **
 	(void)state;
 	struct quarantined request = request_for(1, "https://cb.example.com", "/nowhere");
 	request.route = SLICE("");
-	assert_true(explainer_examine(explainer, &request));
+	assert_true(diagnoser_examine(diagnoser, &request));
 	assert_true(request.stray && request.proven);
 	assert_slice(request.cause, "no-route");
 	request = request_for(2, "http://cb.example.com", "/nowhere");
 	request.route = SLICE("");
-	assert_true(explainer_examine(explainer, &request));
+	assert_true(diagnoser_examine(diagnoser, &request));
 	assert_true(request.stray && request.proven);
 	assert_slice(request.cause, "scheme");
 	request.incoming.signature = SLICE("AAAAAAAAAAAAAAAAAAAAAAAAAAA=");
-	assert_true(explainer_examine(explainer, &request));
+	assert_true(diagnoser_examine(diagnoser, &request));
 	assert_true(request.stray && !request.proven);
 	assert_slice(request.cause, "no-route");
 	use_up_the_time();
-	assert_true(explainer_examine(explainer, &request));
+	assert_true(diagnoser_examine(diagnoser, &request));
 	assert_true(request.stray);
 	assert_slice(request.cause, "undiagnosed");
 }
@@ -433,10 +432,10 @@ a_token_that_a_reload_took_away_proves_nothing(void **state)
 	struct verifier *empty;
 	struct url_base base;
 	struct handler *new_handler;
-	struct explainer *next;
+	struct diagnoser *next;
 	struct quarantined request = request_for(1, "http://cb.example.com", "/a");
 	request.account = SLICE_NONE;
-	assert_true(explainer_examine(explainer, &request));
+	assert_true(diagnoser_examine(diagnoser, &request));
 	assert_true(request.proven);
 	assert_ok(verifier_new(&empty));
 	assert_ok(url_base_init(&base, SLICE("https://cb.example.com"), NULL));
@@ -446,17 +445,17 @@ a_token_that_a_reload_took_away_proves_nothing(void **state)
 				  .limits = {4096, 8192, 65536, 64},
 				  .metrics = metrics},
 	    &new_handler));
-	assert_ok(explainer_new(&(struct explainer_options){.has_verified = handler_has_verified,
+	assert_ok(diagnoser_new(&(struct diagnoser_options){.has_verified = handler_has_verified,
 				    .context = new_handler,
 				    .routes = &routes,
 				    .verifier = empty,
 				    .fields_max = 64,
 				    .metrics = metrics},
 	    &next));
-	explainer_inherit(next, explainer);
-	explainer_examine(next, &request);
+	diagnoser_inherit(next, diagnoser);
+	diagnoser_examine(next, &request);
 	assert_false(request.proven);
-	explainer_free(next);
+	diagnoser_free(next);
 	handler_free(new_handler);
 	verifier_free(empty);
 }

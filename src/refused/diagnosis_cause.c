@@ -1,4 +1,4 @@
-#include "dlrd/twilio/diagnosis_cause.h"
+#include "dlrd/refused/diagnosis_cause.h"
 
 #include <stddef.h>
 

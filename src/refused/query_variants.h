@@ -3,11 +3,11 @@
  * The signature covers the query byte for byte; proxies and Twilio itself re-encode it, put it in
  * order, drop it or add to it (twilio-node #621, #1059, #1061, #1079, #1183, twilio-php #790,
  * twilio-ruby #528). Pure; any thread. */
-#ifndef DLRD_TWILIO_QUERY_VARIANTS_H
-#define DLRD_TWILIO_QUERY_VARIANTS_H
+#ifndef DLRD_REFUSED_QUERY_VARIANTS_H
+#define DLRD_REFUSED_QUERY_VARIANTS_H
 
 #include "dlrd/base/slice.h"
-#include "dlrd/twilio/variants.h"
+#include "variants.h"
 
 /* Every order of so many parameters is tried; of more, only the likely ones. */
 #define QUERY_VARIANTS_ORDERS_OF 5

@@ -5,11 +5,11 @@
  * X-Forwarded- and X-Original-URI headers, and from common set-ups. Untrusted clients can forge
  * these headers: they are good for guessing, never for a decision. Values that are not a valid
  * host, port or path are ignored; of a comma-separated list the first is used. Pure; any thread. */
-#ifndef DLRD_TWILIO_URL_VARIANTS_H
-#define DLRD_TWILIO_URL_VARIANTS_H
+#ifndef DLRD_REFUSED_URL_VARIANTS_H
+#define DLRD_REFUSED_URL_VARIANTS_H
 
 #include "dlrd/twilio/incoming.h"
-#include "dlrd/twilio/variants.h"
+#include "variants.h"
 
 /* Returns the target in incoming->original_uri; absent if it has none. */
 struct slice url_original_target(const struct incoming *incoming);

@@ -1,4 +1,4 @@
-#include "dlrd/twilio/variants.h"
+#include "variants.h"
 
 #include <stdlib.h>
 #include <string.h>
