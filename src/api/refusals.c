@@ -1,7 +1,7 @@
 #include "dlrd/api/refusals.h"
 #include "dlrd/api/report.h"
 
-#include "dlrd/journal/quarantine_reader.h"
+#include "dlrd/refused/quarantine_reader.h"
 #include "list.h"
 
 /* --- why --- */

@@ -5,7 +5,7 @@
 #include "dlrd/base/clock.h"
 #include "dlrd/cli/cli.h"
 #include "dlrd/cli/output.h"
-#include "dlrd/journal/quarantine_reader.h"
+#include "dlrd/refused/quarantine_reader.h"
 
 #include <stdio.h>
 #include <string.h>

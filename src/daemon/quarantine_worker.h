@@ -12,8 +12,8 @@
 #ifndef DLRD_DAEMON_QUARANTINE_WORKER_H
 #define DLRD_DAEMON_QUARANTINE_WORKER_H
 
-#include "dlrd/journal/quarantine.h"
 #include "dlrd/journal/writer.h"
+#include "dlrd/refused/quarantine.h"
 #include "snapshot.h"
 
 struct quarantine_worker;

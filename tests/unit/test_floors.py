@@ -29,8 +29,8 @@ FLOORS = {
 # Header of a library, and the files (without their ending) or folders that may include it.
 DOORS = [
     (r'microhttpd\.h', ['intake/', 'api/']),
-    (r'sqlite3\.h', ['base/sqlite', 'base/sqlite_recovery', 'journal/', 'store/']),
-    (r'dlrd/base/sqlite\.h', ['base/sqlite', 'journal/', 'store/']),
+    (r'sqlite3\.h', ['base/sqlite', 'base/sqlite_recovery', 'journal/', 'refused/', 'store/']),
+    (r'dlrd/base/sqlite\.h', ['base/sqlite', 'journal/', 'refused/', 'store/']),
     (r'sodium(/.*)?\.h', ['twilio/signature']),
     (r'nettle/.*', ['twilio/signature']),
     (r'ini\.h', ['base/ini']),
@@ -52,7 +52,7 @@ VAGUE_NAMES = {'common', 'util', 'utils', 'misc', 'helper', 'helpers'}
 
 # Headers that a second engine would implement, too.
 NO_SQL = ['store/store.h', 'store/reader.h', 'store/figures_reader.h', 'store/events_reader.h',
-          'store/consents_reader.h', 'journal/*.h']
+          'store/consents_reader.h', 'journal/*.h', 'refused/*.h']
 SQL = re.compile(r'\b(SELECT|INSERT|UPDATE|DELETE FROM|CREATE TABLE|PRAGMA|WHERE|JOIN)\b')
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)

@@ -1,8 +1,8 @@
 /* quarantine: requests that may be genuine wait, all bounds hold, and a flood displaces itself. */
 #include "testing.h"
 
-#include "dlrd/journal/quarantine.h"
-#include "dlrd/journal/quarantine_reader.h"
+#include "dlrd/refused/quarantine.h"
+#include "dlrd/refused/quarantine_reader.h"
 
 #include <pthread.h>
 #include <sqlite3.h>

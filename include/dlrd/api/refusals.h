@@ -7,7 +7,7 @@
 #define DLRD_API_REFUSALS_H
 
 #include "dlrd/api/question.h"
-#include "dlrd/journal/quarantine_values.h"
+#include "dlrd/refused/quarantine_values.h"
 
 /* GET /v1/signature-failures. */
 void refusals_failures(struct question *question);

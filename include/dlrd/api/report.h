@@ -2,8 +2,8 @@
 #ifndef DLRD_API_REPORT_H
 #define DLRD_API_REPORT_H
 
-#include "dlrd/journal/quarantine.h"
 #include "dlrd/query/report.h"
+#include "dlrd/refused/quarantine.h"
 #include "dlrd/refused/signature_failures.h"
 #include "dlrd/store/reader.h"
 

@@ -10,7 +10,7 @@
 #include "dlrd/base/metrics.h"
 #include "dlrd/base/socket.h"
 #include "dlrd/journal/journal.h"
-#include "dlrd/journal/quarantine.h"
+#include "dlrd/refused/quarantine.h"
 #include "dlrd/request/admission.h"
 
 /* Bounds of a request. Configurable; the defaults are in daemon/settings.c. */

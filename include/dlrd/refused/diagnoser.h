@@ -12,7 +12,7 @@
 #define DLRD_REFUSED_DIAGNOSER_H
 
 #include "dlrd/base/metrics.h"
-#include "dlrd/journal/quarantine_values.h"
+#include "dlrd/refused/quarantine_values.h"
 #include "dlrd/refused/signature_failures.h"
 #include "dlrd/request/admission.h"
 

@@ -2,10 +2,10 @@
  *
  * Threads other than the owner's, and other processes, use it. A struct quarantine_reader belongs
  * to the thread that opened it. The module does not log. */
-#ifndef DLRD_JOURNAL_QUARANTINE_READER_H
-#define DLRD_JOURNAL_QUARANTINE_READER_H
+#ifndef DLRD_REFUSED_QUARANTINE_READER_H
+#define DLRD_REFUSED_QUARANTINE_READER_H
 
-#include "dlrd/journal/quarantine_values.h"
+#include "dlrd/refused/quarantine_values.h"
 
 struct quarantine_reader;
 

@@ -39,10 +39,10 @@
  * Threads: quarantine_offer, quarantine_memory and quarantine_wake from any thread, without waiting
  * for the disk; the rest from one thread, the owner's. The module does not log. Times are
  * microseconds; now_us is wall time. */
-#ifndef DLRD_JOURNAL_QUARANTINE_H
-#define DLRD_JOURNAL_QUARANTINE_H
+#ifndef DLRD_REFUSED_QUARANTINE_H
+#define DLRD_REFUSED_QUARANTINE_H
 
-#include "dlrd/journal/quarantine_values.h"
+#include "dlrd/refused/quarantine_values.h"
 
 struct quarantine;
 

@@ -1,10 +1,10 @@
 /* quarantine_handle: a connection to quarantine.db, its tables, and the queries that the owner and
  * readers share. Private to the quarantine. A handle belongs to one thread. */
-#ifndef DLRD_JOURNAL_QUARANTINE_HANDLE_H
-#define DLRD_JOURNAL_QUARANTINE_HANDLE_H
+#ifndef DLRD_REFUSED_QUARANTINE_HANDLE_H
+#define DLRD_REFUSED_QUARANTINE_HANDLE_H
 
 #include "dlrd/base/sqlite.h"
-#include "dlrd/journal/quarantine_values.h"
+#include "dlrd/refused/quarantine_values.h"
 
 /* Page size of the file, to convert pages of its log to bytes. */
 #define QUARANTINE_PAGE_SIZE 4096

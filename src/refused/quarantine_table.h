@@ -2,10 +2,10 @@
  * quarantine.
  *
  * Each call returns SQLite's code. After a failure or a rollback the caller must correct `size`. */
-#ifndef DLRD_JOURNAL_QUARANTINE_TABLE_H
-#define DLRD_JOURNAL_QUARANTINE_TABLE_H
+#ifndef DLRD_REFUSED_QUARANTINE_TABLE_H
+#define DLRD_REFUSED_QUARANTINE_TABLE_H
 
-#include "dlrd/journal/quarantine_values.h"
+#include "dlrd/refused/quarantine_values.h"
 
 #include <sqlite3.h>
 

@@ -5,10 +5,10 @@
  * written still count, so that they fit back into the queue if the write fails.
  *
  * Threads: offer from any, the rest from the owner's. The lock is held for a few instructions. */
-#ifndef DLRD_JOURNAL_QUARANTINE_QUEUE_H
-#define DLRD_JOURNAL_QUARANTINE_QUEUE_H
+#ifndef DLRD_REFUSED_QUARANTINE_QUEUE_H
+#define DLRD_REFUSED_QUARANTINE_QUEUE_H
 
-#include "dlrd/journal/quarantine_values.h"
+#include "dlrd/refused/quarantine_values.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

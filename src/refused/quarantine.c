@@ -1,4 +1,4 @@
-#include "dlrd/journal/quarantine.h"
+#include "dlrd/refused/quarantine.h"
 
 #include "dlrd/base/sqlite_recovery.h"
 #include "dlrd/twilio/signature.h"

@@ -1,4 +1,4 @@
-#include "dlrd/journal/quarantine_reader.h"
+#include "dlrd/refused/quarantine_reader.h"
 
 #include "quarantine_handle.h"
 

@@ -2,8 +2,8 @@
  *
  * Shared by the owner (quarantine.h), readers (quarantine_reader.h) and the quarantine's private
  * modules. Times are microseconds. */
-#ifndef DLRD_JOURNAL_QUARANTINE_VALUES_H
-#define DLRD_JOURNAL_QUARANTINE_VALUES_H
+#ifndef DLRD_REFUSED_QUARANTINE_VALUES_H
+#define DLRD_REFUSED_QUARANTINE_VALUES_H
 
 #include "dlrd/base/clock.h"
 #include "dlrd/twilio/incoming.h"
