@@ -13,7 +13,6 @@
 #include "dlrd/projector/projector.h"
 #include "gap_finder.h"
 #include "listeners.h"
-#include "quarantine_worker.h"
 #include "reload.h"
 #include "secrets.h"
 #include "snapshot.h"
@@ -534,8 +533,10 @@ start_intake(struct daemon *daemon, struct failure *failure)
 static enum result
 start_quarantine_worker(struct daemon *daemon, struct failure *failure)
 {
-	return quarantine_worker_start(
-	    daemon->quarantine_worker, daemon->snapshot, daemon->writer, failure);
+	struct quarantine_worker_config config;
+
+	snapshot_quarantine_worker_config(daemon->snapshot, &config);
+	return quarantine_worker_start(daemon->quarantine_worker, &config, daemon->writer, failure);
 }
 
 /* Most stores open within milliseconds, so that the first question finds the store open. A longer
@@ -559,8 +560,11 @@ start(struct daemon *daemon, struct settings *settings, struct failure *failure)
 		settings_free(settings);
 		return result;
 	}
+	struct quarantine_options options;
+	snapshot_quarantine_options(settings, &options);
+	options.path = daemon->quarantine_path;
 	result =
-	    quarantine_worker_new(settings, daemon->metrics, &daemon->quarantine_worker, failure);
+	    quarantine_worker_new(&options, daemon->metrics, &daemon->quarantine_worker, failure);
 	if (result != RESULT_OK) {
 		settings_free(settings);
 		return result;

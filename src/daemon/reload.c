@@ -94,6 +94,7 @@ apply(const struct reload_parts *parts, struct snapshot *snapshot, struct buffer
 	const struct settings *settings = snapshot->settings;
 	struct projector_store_config store;
 	struct projector_config projector;
+	struct quarantine_worker_config worker;
 	enum result result = prepare(parts, snapshot, &store, lines);
 	if (result != RESULT_OK)
 		return result;
@@ -101,7 +102,8 @@ apply(const struct reload_parts *parts, struct snapshot *snapshot, struct buffer
 	size_t codes = store.catalogue->count; /* the projector takes the catalogue over */
 	snapshot_projector_config(snapshot, &projector);
 	projector_configure(parts->projector, &projector, &store);
-	quarantine_worker_configure(parts->quarantine_worker, snapshot);
+	snapshot_quarantine_worker_config(snapshot, &worker);
+	quarantine_worker_configure(parts->quarantine_worker, &worker);
 	writer_set_keep(parts->writer, settings->journal_keep_us, (uint64_t)settings->journal_size);
 	api_set_token(parts->api, settings->api_token);
 	atomic_store(parts->country_code, settings->country_code);

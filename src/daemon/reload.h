@@ -8,7 +8,6 @@
 
 #include "dlrd/api/api.h"
 #include "dlrd/journal/writer.h"
-#include "quarantine_worker.h"
 #include "snapshot.h"
 
 /* The parts that a reload configures, all borrowed. */

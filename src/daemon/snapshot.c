@@ -3,6 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Offered requests may use half of memory_limit; the rest is for callbacks. */
+#define QUARANTINE_MEMORY_SHARE 2
+#define QUARANTINE_QUEUE_MAX (INT64_C(16) * 1024 * 1024) /* a longer queue is not written sooner \
+							  */
+#define QUARANTINE_BURST_SECONDS 50 /* of quarantine_rate, after a quiet time */
+
 static enum result
 new_diagnoser(
     struct snapshot *snapshot, struct metrics *metrics, struct signature_failures *failures)
@@ -96,6 +102,31 @@ snapshot_projector_config(struct snapshot *snapshot, struct projector_config *ou
 	    .context = snapshot,
 	    .on_retired = snapshot_release};
 	snapshot_use(snapshot);
+}
+
+void
+snapshot_quarantine_worker_config(
+    struct snapshot *snapshot, struct quarantine_worker_config *out_config)
+{
+	*out_config = (struct quarantine_worker_config){
+	    .diagnoser = snapshot->diagnoser, .context = snapshot, .on_retired = snapshot_release};
+	snapshot_use(snapshot);
+}
+
+void
+snapshot_quarantine_options(const struct settings *settings, struct quarantine_options *out_options)
+{
+	int64_t queue_max = settings->memory_max / QUARANTINE_MEMORY_SHARE;
+
+	*out_options = (struct quarantine_options){.open_later = true,
+	    .bytes_max = (uint64_t)settings->quarantine_size,
+	    .keep_us = settings->quarantine_keep_us,
+	    .queue_bytes_max =
+		(size_t)(queue_max < QUARANTINE_QUEUE_MAX ? queue_max : QUARANTINE_QUEUE_MAX),
+	    .unproven = {(uint32_t)settings->quarantine_rate,
+		(uint32_t)settings->quarantine_rate * QUARANTINE_BURST_SECONDS},
+	    .request_max =
+		(size_t)(settings->body_max + settings->request_line_max + settings->headers_max)};
 }
 
 static enum result

@@ -10,7 +10,7 @@
 #include "dlrd/daemon/settings.h"
 #include "dlrd/intake/intake.h"
 #include "dlrd/projector/projector.h"
-#include "dlrd/refused/diagnoser.h"
+#include "dlrd/refused/quarantine_worker.h"
 
 #include <stdatomic.h>
 
@@ -29,10 +29,16 @@ must_check enum result snapshot_new(struct settings *settings, struct metrics *m
     struct signature_failures *failures, struct quarantine *quarantine,
     struct snapshot **out_snapshot, struct failure *failure);
 
-/* Fill in the configuration of the intake and of the projector. Each adds a user; its on_retired is
- * snapshot_release. */
+/* Fill in the configuration of the intake, the projector and the quarantine worker. Each adds a
+ * user; its on_retired is snapshot_release. */
 void snapshot_intake_config(struct snapshot *snapshot, struct intake_config *out_config);
 void snapshot_projector_config(struct snapshot *snapshot, struct projector_config *out_config);
+void snapshot_quarantine_worker_config(
+    struct snapshot *snapshot, struct quarantine_worker_config *out_config);
+
+/* Fills in the options of the quarantine, except its path. */
+void snapshot_quarantine_options(
+    const struct settings *settings, struct quarantine_options *out_options);
 
 /* Fills in the configuration of the store, whose error catalogue is read from its files; if that
  * fails, failure names the file and the mistake. */

@@ -2,6 +2,7 @@
 
 #include "dlrd/base/clock.h"
 #include "dlrd/base/log.h"
+#include "dlrd/journal/admitted.h"
 
 #include <stdlib.h>
 
@@ -338,19 +339,6 @@ note_token(struct handler *handler, const struct verification *verification, int
 	metric_set(token->last_used, (double)(now_us / CLOCK_SECOND_US));
 }
 
-struct journal_entry
-handler_entry(const struct incoming *incoming, const struct admission_decision *decision)
-{
-	return (struct journal_entry){.received_us = incoming->arrived_us,
-	    .method = incoming->method,
-	    .route = slice_of(decision->route->path),
-	    .query = url_query(incoming->target),
-	    .media_type = incoming->media_type,
-	    .body = incoming_is_get(incoming) ? SLICE_NONE : incoming->body,
-	    .account = decision->verification.account,
-	    .signature = incoming->signature};
-}
-
 /* The answer of a request that is not stored. */
 static struct decision
 refuse(struct handler *handler, const struct admission_decision *decision, unsigned status,
@@ -381,7 +369,7 @@ decide(struct handler *handler, const struct incoming *incoming)
 	note_token(handler, &decision.verification, incoming->arrived_us);
 	return (struct decision){.kept_status = decision.status,
 	    .reply = decision.reply,
-	    .entry = handler_entry(incoming, &decision)};
+	    .entry = admitted_entry(incoming, &decision)};
 }
 
 struct decision

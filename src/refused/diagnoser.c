@@ -96,20 +96,29 @@ diagnoser_new(const struct diagnoser_options *options, struct diagnoser **out_di
 	return RESULT_OK;
 }
 
+/* The request as it would be read now. */
+static struct incoming
+incoming_now(const struct diagnoser *diagnoser, const struct incoming *incoming)
+{
+	const struct diagnoser_options *options = &diagnoser->options;
+	struct incoming now = *incoming;
+
+	now.from_trusted_proxy =
+	    incoming_is_trusted(incoming, options->proxies, options->proxy_count);
+	return now;
+}
+
 /* A form with too many fields is examined without one, and its accounts are those in its bytes. */
 static void
 read_request(
     struct diagnoser *diagnoser, const struct quarantined *quarantined, struct examination *out)
 {
-	const struct diagnoser_options *options = &diagnoser->options;
 	struct reading *reading = &out->reading;
 
-	out->incoming = quarantined->incoming;
-	out->incoming.from_trusted_proxy =
-	    incoming_is_trusted(&out->incoming, options->proxies, options->proxy_count);
+	out->incoming = incoming_now(diagnoser, &quarantined->incoming);
 	if (admission_read(&diagnoser->admission, &out->incoming, reading) != RESULT_OK)
 		reading->account = verifier_name_accounts(
-		    options->verifier, incoming_form(&out->incoming), &reading->named);
+		    diagnoser->options.verifier, incoming_form(&out->incoming), &reading->named);
 }
 
 /* --- precedents --- */
@@ -354,6 +363,16 @@ diagnoser_examine(void *context, struct quarantined *request)
 	    verifier_find_account(diagnoser->options.verifier, request->account, &index);
 	request->stray = request->route.len == 0 || (!is_known && !request->proven);
 	return true;
+}
+
+void
+diagnoser_check(struct diagnoser *diagnoser, const struct incoming *incoming,
+    struct admission_decision *out_decision)
+{
+	struct incoming now = incoming_now(diagnoser, incoming);
+
+	admission_release(&diagnoser->admission);
+	admission_check(&diagnoser->admission, &now, out_decision);
 }
 
 /* --- the signed URL --- */

@@ -76,10 +76,6 @@ struct decision {
 /* Decides about a whole request whose head was not refused. */
 struct decision handler_body(struct handler *handler, const struct incoming *incoming);
 
-/* What the journal stores of an admitted request. Borrows from both. */
-struct journal_entry handler_entry(
-    const struct incoming *incoming, const struct admission_decision *decision);
-
 /* The most that handler_body allocates for a request, in bytes. It is freed when handler_body
  * returns, but for a few KiB that handler_memory counts. */
 size_t handler_work(const struct handler *handler, const struct incoming *incoming);

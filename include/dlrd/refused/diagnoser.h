@@ -47,6 +47,11 @@ void diagnoser_inherit(struct diagnoser *diagnoser, const struct diagnoser *befo
  * is the struct diagnoser: a quarantine_examine_fn. */
 bool diagnoser_examine(void *context, struct quarantined *request);
 
+/* Decides about a refused request as if it arrived now, with trust in today's proxies. Slices of
+ * the decision are good until the next call of the diagnoser. */
+void diagnoser_check(struct diagnoser *diagnoser, const struct incoming *incoming,
+    struct admission_decision *out_decision);
+
 /* Finds the path and query that were signed, if the request has others and one of our tokens proves
  * them. Only for proven requests, since it may take a whole diagnosis. The result is a guess:
  * verify the signature for it. */

@@ -1,7 +1,9 @@
 #define _GNU_SOURCE /* pthread_setname_np */
-#include "quarantine_worker.h"
+#include "dlrd/refused/quarantine_worker.h"
 
-#include "dlrd/base/clock.h"
+#include "dlrd/base/log.h"
+#include "dlrd/journal/admitted.h"
+#include "dlrd/twilio/form.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -12,13 +14,9 @@
 
 #define FORM_TYPE SLICE("application/x-www-form-urlencoded")
 #define TICK_US CLOCK_SECOND_US            /* between searches for expired requests */
-#define BURST_SECONDS 50                   /* of quarantine_rate, after a quiet time */
 #define BATCH_MAX 64                       /* requests that are re-verified together */
 #define BATCH_BYTES_MAX (4u * 1024 * 1024) /* the batch ends with the write that exceeds it */
-/* Offered requests may use half of memory_limit; the rest is for callbacks. */
-#define MEMORY_SHARE 2
-#define QUEUE_BYTES_MAX (INT64_C(16) * 1024 * 1024) /* a longer queue is not written sooner */
-#define WAIT_US (10 * CLOCK_SECOND_US) /* for the journal's sync; shorter than the watchdog's */
+#define WAIT_US (10 * CLOCK_SECOND_US)     /* for the journal's sync; shorter than the watchdog's */
 
 struct quarantine_worker {
 	struct quarantine *quarantine;
@@ -29,26 +27,27 @@ struct quarantine_worker {
 	pthread_mutex_t lock; /* guards the quarantine, except its queue of offered requests */
 
 	/* used by the worker's thread alone */
-	struct snapshot *snapshot; /* the configuration in use */
-	bool failing;              /* the failure is logged already */
+	struct quarantine_worker_config config;
+	bool failing; /* the failure is logged already */
 
-	pthread_mutex_t state_lock; /* guards the next three; held briefly */
+	/* Guards all below; held briefly, also by a thread that holds the other lock. */
+	pthread_mutex_t state_lock;
 	struct reverify reverify;
 	bool reverify_asked;
-	struct snapshot *next; /* replaces snapshot at the next turn; NULL for no change */
-	_Atomic bool stopping;
+	struct quarantine_worker_config next; /* replaces config at the next turn; without a
+						 diagnoser: no change */
+	pthread_cond_t came_back;             /* out is 0, or stopping */
+	size_t out;                           /* writes that the journal has not returned */
+	size_t given_up; /* earlier writes, for which the worker stopped waiting */
 
-	pthread_mutex_t done_lock; /* guards the next four */
-	pthread_cond_t came_back;
-	size_t out;             /* writes that the journal has not returned */
-	size_t given_up;        /* earlier writes, for which the worker stopped waiting */
+	/* Read without a lock, set under state_lock. */
 	_Atomic bool expecting; /* writes of the worker may come back */
+	_Atomic bool stopping;
 };
 
 /* Requests that are re-verified together. */
 struct batch {
-	struct admission *admission;
-	const struct snapshot *snapshot;
+	struct diagnoser *diagnoser;
 	uint64_t ids[BATCH_MAX];
 	struct journal_write *writes[BATCH_MAX]; /* NULL for a request that does not verify */
 	size_t count;                            /* of ids and writes */
@@ -56,37 +55,27 @@ struct batch {
 };
 
 enum result
-quarantine_worker_new(const struct settings *settings, struct metrics *metrics,
+quarantine_worker_new(const struct quarantine_options *options, struct metrics *metrics,
     struct quarantine_worker **out_worker, struct failure *failure)
 {
-	char path[4096];
 	struct quarantine_worker *worker = calloc(1, sizeof *worker);
+
 	if (worker == NULL)
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
-	snprintf(path, sizeof path, "%s/" QUARANTINE_FILE, settings->directory);
-	int64_t queue_max = settings->memory_max / MEMORY_SHARE;
-	const struct quarantine_options options = {.path = path,
-	    .open_later = true,
-	    .bytes_max = (uint64_t)settings->quarantine_size,
-	    .keep_us = settings->quarantine_keep_us,
-	    .queue_bytes_max = (size_t)(queue_max < QUEUE_BYTES_MAX ? queue_max : QUEUE_BYTES_MAX),
-	    .unproven = {(uint32_t)settings->quarantine_rate,
-		(uint32_t)settings->quarantine_rate * BURST_SECONDS},
-	    .request_max =
-		(size_t)(settings->body_max + settings->request_line_max + settings->headers_max)};
-	enum result result = quarantine_open(&options, &worker->quarantine, failure);
+	enum result result = quarantine_open(options, &worker->quarantine, failure);
 	if (result != RESULT_OK) {
 		free(worker);
 		return result;
 	}
+
 	pthread_mutex_init(&worker->lock, NULL);
 	pthread_mutex_init(&worker->state_lock, NULL);
-	pthread_mutex_init(&worker->done_lock, NULL);
 	pthread_condattr_t monotonic;
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&worker->came_back, &monotonic);
 	pthread_condattr_destroy(&monotonic);
+
 	worker->unproven = metrics_add(metrics, METRIC_QUARANTINE_ENTRIES, "proven=\"no\"");
 	worker->proven = metrics_add(metrics, METRIC_QUARANTINE_ENTRIES, "proven=\"yes\"");
 	worker->bytes = metrics_add(metrics, METRIC_QUARANTINE_BYTES, "");
@@ -138,7 +127,7 @@ process_offered(struct quarantine_worker *worker)
 	if (result != RESULT_OK)
 		note_failure(worker, result);
 	result = quarantine_keep_offered(
-	    worker->quarantine, now_us, diagnoser_examine, worker->snapshot->diagnoser, &kept);
+	    worker->quarantine, now_us, diagnoser_examine, worker->config.diagnoser, &kept);
 	metric_add(worker->taken, kept.fresh + kept.repeated);
 	metric_add(worker->passed, kept.passed);
 	if (result == RESULT_OK)
@@ -157,23 +146,20 @@ static struct journal_write *
 verify_as(const struct batch *batch, const struct incoming *request, struct slice target,
     struct slice media_type, bool *failed)
 {
-	const struct snapshot *snapshot = batch->snapshot;
 	struct incoming incoming = *request;
 	struct admission_decision decision;
 
 	incoming.target = target;
 	incoming.media_type = media_type;
-	incoming.from_trusted_proxy =
-	    incoming_is_trusted(request, snapshot->proxies, snapshot->proxy_count);
 	if (!incoming_target_is_readable(&incoming))
 		return NULL;
 
-	admission_check(batch->admission, &incoming, &decision);
+	diagnoser_check(batch->diagnoser, &incoming, &decision);
 	*failed |= decision.outcome == ADMISSION_UNDECIDED;
 	if (decision.outcome != ADMISSION_ADMITTED)
 		return NULL;
 
-	const struct journal_entry entry = handler_entry(&incoming, &decision);
+	const struct journal_entry entry = admitted_entry(&incoming, &decision);
 	struct journal_write *write = journal_write_new(&entry);
 	*failed |= write == NULL;
 	return write;
@@ -201,7 +187,7 @@ verify_as_signed(struct batch *batch, const struct quarantined *request, bool *f
 	struct buffer target = BUFFER_EMPTY;
 	struct journal_write *write = NULL;
 
-	if (diagnoser_signed_target(batch->snapshot->diagnoser, request, &target))
+	if (diagnoser_signed_target(batch->diagnoser, request, &target))
 		write = verify_at(batch, request, buffer_slice(&target), failed);
 	buffer_done(&target);
 	return write;
@@ -230,7 +216,7 @@ reverify_one(void *context, const struct quarantined *request)
 	return batch->bytes < BATCH_BYTES_MAX ? RESULT_OK : RESULT_LIMIT;
 }
 
-/* Under done_lock. Writes that came back have no owner and are freed here; the others are freed by
+/* Under state_lock. Writes that came back have no owner and are freed here; the others are freed by
  * quarantine_worker_take_done. */
 static void
 give_up(struct quarantine_worker *worker, struct batch *batch)
@@ -252,7 +238,7 @@ submit_batch(struct quarantine_worker *worker, struct batch *batch)
 	const struct timespec until = {
 	    .tv_sec = until_us / CLOCK_SECOND_US, .tv_nsec = until_us % CLOCK_SECOND_US * 1000};
 	int code = 0;
-	pthread_mutex_lock(&worker->done_lock);
+	pthread_mutex_lock(&worker->state_lock);
 	for (size_t i = 0; i < batch->count; i++)
 		if (batch->writes[i] != NULL) {
 			batch->writes[i]->owner = worker;
@@ -261,17 +247,17 @@ submit_batch(struct quarantine_worker *worker, struct batch *batch)
 			worker->out++;
 		}
 	atomic_store(&worker->expecting, true);
-	pthread_mutex_unlock(&worker->done_lock);
+	pthread_mutex_unlock(&worker->state_lock);
 	if (list != NULL)
 		writer_submit(worker->writer, list);
-	pthread_mutex_lock(&worker->done_lock);
+	pthread_mutex_lock(&worker->state_lock);
 	while (worker->out > 0 && code == 0 && !atomic_load(&worker->stopping))
-		code = pthread_cond_timedwait(&worker->came_back, &worker->done_lock, &until);
+		code = pthread_cond_timedwait(&worker->came_back, &worker->state_lock, &until);
 	bool back = worker->out == 0;
 	if (!back)
 		give_up(worker, batch);
 	atomic_store(&worker->expecting, worker->given_up > 0);
-	pthread_mutex_unlock(&worker->done_lock);
+	pthread_mutex_unlock(&worker->state_lock);
 	return back;
 }
 
@@ -312,15 +298,14 @@ note_last(void *context, const struct quarantined *request)
  * Requests that are offered meanwhile are written, but re-verified only by the next run. Each batch
  * ends with a checkpoint, which keeps the quarantine's write-ahead log short. */
 static enum result
-reverify_batches(
-    struct quarantine_worker *worker, struct admission *admission, struct reverify *reverify)
+reverify_batches(struct quarantine_worker *worker, struct reverify *reverify)
 {
 	const struct quarantine_page newest = {.limit = 1, .newest_first = true};
 	struct quarantine_page page = {.limit = BATCH_MAX};
 	uint64_t last = 0;
 	enum result result = quarantine_each(worker->quarantine, &newest, note_last, &last);
 	while (result == RESULT_OK && page.beyond_id < last) {
-		struct batch batch = {.admission = admission, .snapshot = worker->snapshot};
+		struct batch batch = {.diagnoser = worker->config.diagnoser};
 		result = quarantine_each(worker->quarantine, &page, reverify_one, &batch);
 		if (result == RESULT_LIMIT) /* the next batch has the rest */
 			result = RESULT_OK;
@@ -349,14 +334,9 @@ reverify_batches(
 static void
 reverify(struct quarantine_worker *worker)
 {
-	const struct settings *settings = worker->snapshot->settings;
 	struct reverify found = {.state = REVERIFY_DONE};
-	struct admission admission;
+	enum result result = reverify_batches(worker, &found);
 
-	admission_init(&admission, &settings->routes, settings->verifier, settings->keywords,
-	    (size_t)settings->fields_max);
-	enum result result = reverify_batches(worker, &admission, &found);
-	admission_done(&admission);
 	if (result != RESULT_OK) {
 		found.state = REVERIFY_FAILED;
 		if (result == RESULT_BUSY)
@@ -377,21 +357,29 @@ reverify(struct quarantine_worker *worker)
 
 /* --- the thread --- */
 
-/* Takes the newest snapshot and returns whether a re-verification was requested. Both are read
- * under one lock, so a re-verification never uses an older snapshot than its caller had seen. */
+/* Frees a configuration; one without a diagnoser is none. */
+static void
+retire(const struct quarantine_worker_config *config)
+{
+	if (config->diagnoser != NULL)
+		config->on_retired(config->context);
+}
+
+/* Takes the newest configuration and returns whether a re-verification was requested. Both are read
+ * under one lock, so a re-verification never uses an older one than its caller had seen. */
 static bool
 take_changes(struct quarantine_worker *worker)
 {
 	pthread_mutex_lock(&worker->state_lock);
 	bool asked = worker->reverify_asked;
-	struct snapshot *next = worker->next;
+	struct quarantine_worker_config next = worker->next;
 	worker->reverify_asked = false;
-	worker->next = NULL;
+	worker->next.diagnoser = NULL;
 	pthread_mutex_unlock(&worker->state_lock);
-	if (next != NULL) {
-		diagnoser_inherit(next->diagnoser, worker->snapshot->diagnoser);
-		snapshot_release(worker->snapshot);
-		worker->snapshot = next;
+	if (next.diagnoser != NULL) {
+		diagnoser_inherit(next.diagnoser, worker->config.diagnoser);
+		retire(&worker->config);
+		worker->config = next;
 	}
 	return asked;
 }
@@ -416,11 +404,10 @@ run(void *context)
 }
 
 enum result
-quarantine_worker_start(struct quarantine_worker *worker, struct snapshot *snapshot,
-    struct writer *writer, struct failure *failure)
+quarantine_worker_start(struct quarantine_worker *worker,
+    const struct quarantine_worker_config *config, struct writer *writer, struct failure *failure)
 {
-	snapshot_use(snapshot);
-	worker->snapshot = snapshot;
+	worker->config = *config;
 	worker->writer = writer;
 	/* Creates a missing quarantine.db, so that it can be read once the daemon is ready. If it
 	 * cannot be opened, this logs the reason and the thread retries. */
@@ -436,14 +423,15 @@ quarantine_worker_start(struct quarantine_worker *worker, struct snapshot *snaps
 }
 
 void
-quarantine_worker_configure(struct quarantine_worker *worker, struct snapshot *snapshot)
+quarantine_worker_configure(
+    struct quarantine_worker *worker, const struct quarantine_worker_config *config)
 {
-	snapshot_use(snapshot);
 	pthread_mutex_lock(&worker->state_lock);
-	struct snapshot *overtaken = worker->next;
-	worker->next = snapshot;
+	struct quarantine_worker_config overtaken = worker->next;
+	worker->next = *config;
 	pthread_mutex_unlock(&worker->state_lock);
-	snapshot_release(overtaken);
+
+	retire(&overtaken);
 	quarantine_wake(worker->quarantine);
 }
 
@@ -452,10 +440,10 @@ quarantine_worker_stop(struct quarantine_worker *worker)
 {
 	if (worker == NULL || !worker->started)
 		return;
-	pthread_mutex_lock(&worker->done_lock);
+	pthread_mutex_lock(&worker->state_lock);
 	atomic_store(&worker->stopping, true);
 	pthread_cond_signal(&worker->came_back);
-	pthread_mutex_unlock(&worker->done_lock);
+	pthread_mutex_unlock(&worker->state_lock);
 	quarantine_wake(worker->quarantine);
 	pthread_join(worker->thread, NULL);
 	worker->started = false;
@@ -539,7 +527,7 @@ quarantine_worker_take_done(struct quarantine_worker *worker, struct journal_wri
 	struct journal_write *rest = NULL, **end = &rest;
 	if (!atomic_load(&worker->expecting))
 		return list;
-	pthread_mutex_lock(&worker->done_lock);
+	pthread_mutex_lock(&worker->state_lock);
 	for (struct journal_write *write = list, *next; write != NULL; write = next) {
 		next = write->next;
 		if (write->owner == worker && worker->given_up > 0) { /* they come back in order */
@@ -557,7 +545,7 @@ quarantine_worker_take_done(struct quarantine_worker *worker, struct journal_wri
 	}
 	*end = NULL;
 	pthread_cond_signal(&worker->came_back);
-	pthread_mutex_unlock(&worker->done_lock);
+	pthread_mutex_unlock(&worker->state_lock);
 	return rest;
 }
 
@@ -566,13 +554,12 @@ quarantine_worker_free(struct quarantine_worker *worker)
 {
 	if (worker == NULL)
 		return;
-	if (worker->snapshot != NULL) /* requests that were refused after the last turn */
+	if (worker->config.diagnoser != NULL) /* requests that were refused after the last turn */
 		process_offered(worker);
-	snapshot_release(worker->snapshot);
-	snapshot_release(worker->next);
+	retire(&worker->config);
+	retire(&worker->next);
 	quarantine_close(worker->quarantine);
 	pthread_cond_destroy(&worker->came_back);
-	pthread_mutex_destroy(&worker->done_lock);
 	pthread_mutex_destroy(&worker->state_lock);
 	pthread_mutex_destroy(&worker->lock);
 	free(worker);

@@ -9,29 +9,39 @@
  * nor signals nor the watchdog. The writer's thread calls quarantine_worker_take_done; any thread
  * may call quarantine_worker_ask_reverify, _read_reverify and _drop; all others are for the
  * daemon's main thread. */
-#ifndef DLRD_DAEMON_QUARANTINE_WORKER_H
-#define DLRD_DAEMON_QUARANTINE_WORKER_H
+#ifndef DLRD_REFUSED_QUARANTINE_WORKER_H
+#define DLRD_REFUSED_QUARANTINE_WORKER_H
 
 #include "dlrd/journal/writer.h"
+#include "dlrd/refused/diagnoser.h"
 #include "dlrd/refused/quarantine.h"
-#include "snapshot.h"
+
+/* The part of the configuration that can be replaced while the worker runs. */
+struct quarantine_worker_config {
+	struct diagnoser *diagnoser; /* the worker's own until on_retired */
+	void *context;
+	/* The worker does not use this configuration any more. On the worker's thread, or on that
+	 * of quarantine_worker_configure or _free. */
+	void (*on_retired)(void *context);
+};
 
 struct quarantine_worker;
 
-/* Uses the quarantine in the store's directory. A file that cannot be used is logged once the
- * worker runs: callbacks are accepted and refused requests are diagnosed without it, too. */
-must_check enum result quarantine_worker_new(const struct settings *settings,
+/* With open_later, a file that cannot be used is logged once the worker runs: callbacks are
+ * accepted and refused requests are diagnosed without it, too. */
+must_check enum result quarantine_worker_new(const struct quarantine_options *options,
     struct metrics *metrics, struct quarantine_worker **out_worker, struct failure *failure);
 
 /* Returns the quarantine to which the handler offers refused requests; borrowed. */
 struct quarantine *quarantine_worker_quarantine(struct quarantine_worker *worker);
 
-/* Starts the thread, which becomes a user of the snapshot. */
+/* Starts the thread. The configuration is the worker's then, also on failure. */
 must_check enum result quarantine_worker_start(struct quarantine_worker *worker,
-    struct snapshot *snapshot, struct writer *writer, struct failure *failure);
+    const struct quarantine_worker_config *config, struct writer *writer, struct failure *failure);
 
 /* Changes to a new configuration: all later re-verifications and diagnoses use it. */
-void quarantine_worker_configure(struct quarantine_worker *worker, struct snapshot *snapshot);
+void quarantine_worker_configure(
+    struct quarantine_worker *worker, const struct quarantine_worker_config *config);
 
 enum reverify_state { REVERIFY_NONE, REVERIFY_RUNNING, REVERIFY_DONE, REVERIFY_FAILED };
 
