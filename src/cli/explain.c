@@ -96,13 +96,13 @@ note_shared_key(struct explanation *explanation)
 }
 
 static void
-judge(struct explanation *explanation, unsigned listen_port)
+verify_or_diagnose(struct explanation *explanation, unsigned listen_port)
 {
 	const struct diagnosis_hints hints = {.listen_port = listen_port};
 	const struct verifier *verifier = explanation->settings->verifier;
 	verifier_verify(verifier, &explanation->reading, &explanation->admission.scratch,
 	    &explanation->verification);
-	if (explanation->verification.verdict == VERDICT_VALID) {
+	if (explanation->verification.result == VERIFICATION_VALID) {
 		find_valid_url(explanation);
 		return;
 	}
@@ -138,13 +138,13 @@ static void
 print_text(const struct explanation *explanation)
 {
 	struct buffer causes = BUFFER_EMPTY;
-	if (explanation->verification.verdict == VERDICT_VALID) {
+	if (explanation->verification.result == VERIFICATION_VALID) {
 		puts("valid");
 		print_signer(explanation);
 		return;
 	}
 	diagnosis_append_causes(&explanation->diagnosis, &causes);
-	printf("invalid: %s\n", verdict_name(explanation->verification.verdict));
+	printf("invalid: %s\n", verification_result_name(explanation->verification.result));
 	printf("cause: %.*s\n", SLICE_ARG(buffer_slice(&causes)));
 	if (explanation->diagnosis.fits)
 		print_signer(explanation);
@@ -168,12 +168,13 @@ put_diagnosis(struct json_t *object, const struct diagnosis *diagnosis)
 static bool
 print_json(const struct explanation *explanation)
 {
-	bool valid = explanation->verification.verdict == VERDICT_VALID;
+	bool valid = explanation->verification.result == VERIFICATION_VALID;
 	bool signer = valid || explanation->diagnosis.fits;
 	struct json_t *object = json_new_object();
 	struct buffer text = BUFFER_EMPTY;
 	json_put_bool(object, "valid", valid);
-	json_put_text(object, "verdict", slice_of(verdict_name(explanation->verification.verdict)));
+	json_put_text(object, "verdict",
+	    slice_of(verification_result_name(explanation->verification.result)));
 	json_put_text(object, "account", signer ? explanation->verification.account : SLICE_NONE);
 	bool shared = explanation->verification.shared_key.ptr != NULL;
 	json_put_text(object, "token",
@@ -226,14 +227,14 @@ explain(const struct cli_command *command, const struct settings *settings,
 		status = cli_failure(
 		    command, "the form has more than %lld fields", (long long)settings->fields_max);
 	else {
-		judge(&explanation,
+		verify_or_diagnose(&explanation,
 		    listen_port > 0 ? (unsigned)listen_port : settings_listen_port(settings));
 		print_notes(command, &explanation);
 		if (!json)
 			print_text(&explanation);
 		else if (!print_json(&explanation))
 			cli_failure(command, "no memory");
-		if (explanation.verification.verdict == VERDICT_VALID)
+		if (explanation.verification.result == VERIFICATION_VALID)
 			status = CLI_OK;
 	}
 	reading_done(&explanation.reading);

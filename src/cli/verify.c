@@ -9,23 +9,23 @@
 #define KEY SLICE("key")
 #define SETTINGS SLICE("key=key,algorithm=" SHARED_KEYS_ALGORITHM)
 
-static const char *const reasons[VERDICT_COUNT] = {
-    [VERDICT_VALID] = "valid",
-    [VERDICT_NO_SIGNATURE] = "invalid: the signature is empty",
-    [VERDICT_MALFORMED_SIGNATURE] =
+static const char *const reasons[VERIFICATION_COUNT] = {
+    [VERIFICATION_VALID] = "valid",
+    [VERIFICATION_NO_SIGNATURE] = "invalid: the signature is empty",
+    [VERIFICATION_MALFORMED_SIGNATURE] =
 	"invalid: a signature is 28 characters of base64, or 44 with a shared key, and ends with =",
-    [VERDICT_MALFORMED_SETTINGS] = "invalid",
-    [VERDICT_UNKNOWN_ALGORITHM] = "invalid",
-    [VERDICT_UNKNOWN_KEY] = "invalid",
-    [VERDICT_UNKNOWN_ACCOUNT] = "invalid",
-    [VERDICT_MISMATCH] =
+    [VERIFICATION_MALFORMED_SETTINGS] = "invalid",
+    [VERIFICATION_UNKNOWN_ALGORITHM] = "invalid",
+    [VERIFICATION_UNKNOWN_KEY] = "invalid",
+    [VERIFICATION_UNKNOWN_ACCOUNT] = "invalid",
+    [VERIFICATION_MISMATCH] =
 	("invalid: this token gives another signature for this URL and body, with the port and "
 	 "without; compare scheme, host, path and query with what Twilio was given"),
-    [VERDICT_BODY_UNBOUND] =
+    [VERIFICATION_BODY_UNBOUND] =
 	"invalid: the body is no form, and the URL holds no bodySHA256 that binds it",
-    [VERDICT_BODY_MISMATCH] =
+    [VERIFICATION_BODY_MISMATCH] =
 	"invalid: the URL's bodySHA256 is not the SHA-256 of this body; was it changed on the way?",
-    [VERDICT_UNDECIDED] = "no memory to find out",
+    [VERIFICATION_UNDECIDED] = "no memory to find out",
 };
 
 /* Whether another URL or body would have this signature. */
@@ -60,16 +60,16 @@ add_key(struct verifier *verifier, struct secret *secret, struct incoming *incom
 }
 
 static void
-print_verdict(const struct verifier *verifier, const struct reading *reading,
+print_result(const struct verifier *verifier, const struct reading *reading,
     const struct verification *verification)
 {
-	enum verdict verdict = verification->verdict;
-	if (verdict == VERDICT_VALID && verification->shared_key.ptr != NULL)
+	enum verification_result result = verification->result;
+	if (result == VERIFICATION_VALID && verification->shared_key.ptr != NULL)
 		printf("valid, with the secret used as %s\n",
 		    secret_reading_name(verification->reading));
 	else
-		printf("%s\n", reasons[verdict]);
-	if (verdict != VERDICT_VALID)
+		printf("%s\n", reasons[result]);
+	if (result != VERIFICATION_VALID)
 		print_diagnosis(verifier, reading);
 }
 
@@ -77,7 +77,7 @@ static int
 verify(const struct cli_command *command, struct signed_request *request, const char *signature)
 {
 	struct verifier *verifier;
-	struct verification verification = {.verdict = VERDICT_UNDECIDED};
+	struct verification verification = {.result = VERIFICATION_UNDECIDED};
 	struct buffer scratch = BUFFER_EMPTY;
 	if (verifier_new(&verifier) != RESULT_OK)
 		return cli_failure(command, "no memory");
@@ -93,13 +93,13 @@ verify(const struct cli_command *command, struct signed_request *request, const 
 	}
 	if (result == RESULT_OK) {
 		verifier_verify(verifier, &reading, &scratch, &verification);
-		print_verdict(verifier, &reading, &verification);
+		print_result(verifier, &reading, &verification);
 	}
 	buffer_done(&scratch);
 	verifier_free(verifier);
 	if (result != RESULT_OK)
 		return cli_failure(command, "no memory");
-	return verification.verdict == VERDICT_VALID ? CLI_OK : CLI_FAILED;
+	return verification.result == VERIFICATION_VALID ? CLI_OK : CLI_FAILED;
 }
 
 static int

@@ -12,11 +12,11 @@ struct handler {
 	struct handler_options options;
 	struct admission admission;
 	struct metric *outcomes[ROUTES_MAX + 1][OUTCOME_LABEL_COUNT]; /* the last: no route */
-	struct metric *verdicts[VERDICT_COUNT];
+	struct metric *failures[VERIFICATION_COUNT];
 	struct token_metrics {
 		struct metric *used, *last_used;
 	} * tokens; /* account_index * TOKEN_LABEL_COUNT + label, then the shared keys */
-	struct metric *fates[QUARANTINE_FATE_COUNT]; /* but QUARANTINE_TAKEN */
+	struct metric *offers[QUARANTINE_OFFER_RESULT_COUNT]; /* but QUARANTINE_TAKEN */
 	struct log_limit refused_log, head_log;
 };
 
@@ -81,12 +81,14 @@ add_metrics(struct handler *handler)
 	for (size_t i = 0; i < routes->count; i++)
 		add_route_metrics(handler, i, routes->items[i].path);
 	add_route_metrics(handler, ROUTES_MAX, "");
-	for (int i = VERDICT_VALID + 1; i < VERDICT_COUNT; i++)
-		handler->verdicts[i] = add_metric(metrics, METRIC_SIGNATURE_FAILURES, "cause",
-		    slice_of(verdict_name((enum verdict)i)), NULL, SLICE_NONE);
-	for (int i = QUARANTINE_TAKEN + 1; i < QUARANTINE_FATE_COUNT; i++)
-		handler->fates[i] = add_metric(metrics, METRIC_QUARANTINE_OFFERED, "fate",
-		    slice_of(quarantine_fate_name((enum quarantine_fate)i)), NULL, SLICE_NONE);
+	for (int i = VERIFICATION_VALID + 1; i < VERIFICATION_COUNT; i++)
+		handler->failures[i] = add_metric(metrics, METRIC_SIGNATURE_FAILURES, "cause",
+		    slice_of(verification_result_name((enum verification_result)i)), NULL,
+		    SLICE_NONE);
+	for (int i = QUARANTINE_TAKEN + 1; i < QUARANTINE_OFFER_RESULT_COUNT; i++)
+		handler->offers[i] = add_metric(metrics, METRIC_QUARANTINE_OFFERED, "fate",
+		    slice_of(quarantine_offer_result_name((enum quarantine_offer_result)i)), NULL,
+		    SLICE_NONE);
 	for (size_t i = 0; i < verifier_account_count(verifier); i++)
 		for (int label = 0; label < TOKEN_LABEL_COUNT; label++)
 			if (verifier_has_token(verifier, i, (enum token_label)label))
@@ -290,9 +292,10 @@ offer(struct handler *handler, const struct incoming *incoming,
 	if (incoming_is_get(incoming))
 		quarantined.incoming.body = SLICE_NONE;
 
-	enum quarantine_fate fate = quarantine_offer(handler->options.quarantine, &quarantined);
-	if (fate != QUARANTINE_TAKEN)
-		metric_add(handler->fates[fate], 1);
+	enum quarantine_offer_result result =
+	    quarantine_offer(handler->options.quarantine, &quarantined);
+	if (result != QUARANTINE_TAKEN)
+		metric_add(handler->offers[result], 1);
 }
 
 /* Only Twilio sends a signature: a request with one is kept in the quarantine, where there is time
@@ -303,17 +306,18 @@ static void
 note_refusal(struct handler *handler, const struct incoming *incoming,
     const struct admission_decision *decision)
 {
-	enum verdict verdict = decision->verification.verdict;
+	enum verification_result result = decision->verification.result;
 	uint64_t swallowed = 0;
 
-	metric_add(handler->verdicts[verdict], 1);
+	metric_add(handler->failures[result], 1);
 	if (incoming->signatures == 1) {
 		if (handler->options.quarantine != NULL)
 			offer(handler, incoming, decision);
 	} else if (log_limit_allows(&handler->refused_log, 1, &swallowed))
 		log_line(LOG_WARNING,
 		    "refused a request on %s: %s (%llu more refusals since the last such line)",
-		    decision->route->path, verdict_name(verdict), (unsigned long long)swallowed);
+		    decision->route->path, verification_result_name(result),
+		    (unsigned long long)swallowed);
 }
 
 /* A request for a path without a section is kept for the time when it has one. */
@@ -354,7 +358,7 @@ decide(struct handler *handler, const struct incoming *incoming)
 	struct admission_decision decision;
 
 	admission_check(&handler->admission, incoming, &decision);
-	switch (decision.outcome) {
+	switch (decision.result) {
 	case ADMISSION_ADMITTED: break;
 	case ADMISSION_NO_ROUTE:
 		note_no_route(handler, incoming, &decision);

@@ -18,14 +18,15 @@
 #define PRECEDENTS_MAX 4
 
 /* A larger body is not examined: variants.h has no room for it, and Twilio's have a few KiB. */
-#define EXPLAINED_BODY_MAX VARIANTS_FIRST_MAX
+#define DIAGNOSED_BODY_MAX VARIANTS_FIRST_MAX
 
-/* The verdicts of requests that the handler offers to the quarantine. */
-static const enum verdict explained[] = {VERDICT_MALFORMED_SIGNATURE, VERDICT_MALFORMED_SETTINGS,
-    VERDICT_UNKNOWN_ALGORITHM, VERDICT_UNKNOWN_KEY, VERDICT_MISMATCH, VERDICT_BODY_MISMATCH,
-    VERDICT_BODY_UNBOUND, VERDICT_UNKNOWN_ACCOUNT};
+/* The verification results of requests that the handler offers to the quarantine. */
+static const enum verification_result diagnosed[] = {VERIFICATION_MALFORMED_SIGNATURE,
+    VERIFICATION_MALFORMED_SETTINGS, VERIFICATION_UNKNOWN_ALGORITHM, VERIFICATION_UNKNOWN_KEY,
+    VERIFICATION_MISMATCH, VERIFICATION_BODY_MISMATCH, VERIFICATION_BODY_UNBOUND,
+    VERIFICATION_UNKNOWN_ACCOUNT};
 
-#define EXPLAINED_COUNT (sizeof explained / sizeof explained[0])
+#define DIAGNOSED_COUNT (sizeof diagnosed / sizeof diagnosed[0])
 
 struct precedent {
 	struct buffer path, account; /* of the request */
@@ -36,7 +37,7 @@ struct precedent {
 struct diagnoser {
 	struct diagnoser_options options;
 	struct metric *causes[DIAGNOSIS_CAUSE_COUNT];
-	struct metric *refused[EXPLAINED_COUNT]; /* that the handler counts */
+	struct metric *refused[DIAGNOSED_COUNT]; /* that the handler counts */
 	double refused_at_last_log;              /* of them, when the last line was logged */
 	struct log_limit logs[2]; /* of what is not proven, and of what is: no flood hides it */
 	int64_t time_us, seen_us; /* that diagnoses may take now, and when that was computed */
@@ -55,7 +56,7 @@ static double
 count_refused(const struct diagnoser *diagnoser)
 {
 	double count = 0;
-	for (size_t i = 0; i < EXPLAINED_COUNT; i++)
+	for (size_t i = 0; i < DIAGNOSED_COUNT; i++)
 		count += metric_value(diagnoser->refused[i]);
 	return count;
 }
@@ -86,9 +87,9 @@ diagnoser_new(const struct diagnoser_options *options, struct diagnoser **out_di
 	for (int i = 0; i < DIAGNOSIS_CAUSE_COUNT; i++)
 		diagnoser->causes[i] = metric_of_cause(options->metrics, METRIC_SIGNATURE_CAUSES,
 		    diagnosis_cause_name((enum diagnosis_cause)i));
-	for (size_t i = 0; i < EXPLAINED_COUNT; i++)
-		diagnoser->refused[i] = metric_of_cause(
-		    options->metrics, METRIC_SIGNATURE_FAILURES, verdict_name(explained[i]));
+	for (size_t i = 0; i < DIAGNOSED_COUNT; i++)
+		diagnoser->refused[i] = metric_of_cause(options->metrics, METRIC_SIGNATURE_FAILURES,
+		    verification_result_name(diagnosed[i]));
 	diagnoser->refused_at_last_log = count_refused(diagnoser);
 	diagnoser->time_us = TIME_MAX_US;
 	diagnoser->seen_us = clock_monotonic_us();
@@ -299,7 +300,7 @@ verifies(struct diagnoser *diagnoser, const struct examination *examination)
 	struct verification verification;
 	verifier_verify(diagnoser->options.verifier, &examination->reading,
 	    &diagnoser->admission.scratch, &verification);
-	return verification.verdict == VERDICT_VALID;
+	return verification.result == VERIFICATION_VALID;
 }
 
 /* A request for a path without a section. Its signature may be valid, or invalid for a reason that
@@ -351,9 +352,9 @@ diagnoser_examine(void *context, struct quarantined *request)
 	size_t index;
 	request->cause = SLICE("undiagnosed");
 	request->proven = false;
-	if (request->incoming.body.len <= EXPLAINED_BODY_MAX && request->route.len == 0)
+	if (request->incoming.body.len <= DIAGNOSED_BODY_MAX && request->route.len == 0)
 		examine_unrouted(diagnoser, request);
-	else if (request->incoming.body.len <= EXPLAINED_BODY_MAX &&
+	else if (request->incoming.body.len <= DIAGNOSED_BODY_MAX &&
 		 (diagnoser->precedents[0] != NULL || has_time(diagnoser)))
 		examine(diagnoser, request);
 	admission_release(&diagnoser->admission);

@@ -290,22 +290,15 @@ static enum diagnosis_cause
 check_headers(
     const struct verifier *verifier, const struct incoming *incoming, struct signature *out_wanted)
 {
+	enum verification_result result = verifier_read_headers(incoming, out_wanted);
 	size_t index;
 
-	switch (verifier_read_headers(incoming, out_wanted)) {
-	case VERDICT_NO_SIGNATURE: return DIAGNOSIS_UNEXPLAINED;
-	case VERDICT_MALFORMED_SIGNATURE:
-	case VERDICT_MALFORMED_SETTINGS: return DIAGNOSIS_SIGNATURE;
-	case VERDICT_UNKNOWN_ALGORITHM: return DIAGNOSIS_ALGORITHM;
-	case VERDICT_VALID:
-	case VERDICT_UNKNOWN_KEY:
-	case VERDICT_UNKNOWN_ACCOUNT:
-	case VERDICT_MISMATCH:
-	case VERDICT_BODY_UNBOUND:
-	case VERDICT_BODY_MISMATCH:
-	case VERDICT_UNDECIDED:
-	case VERDICT_COUNT: break;
-	}
+	if (result == VERIFICATION_NO_SIGNATURE)
+		return DIAGNOSIS_UNEXPLAINED;
+	if (result == VERIFICATION_UNKNOWN_ALGORITHM)
+		return DIAGNOSIS_ALGORITHM;
+	if (result != VERIFICATION_VALID)
+		return DIAGNOSIS_SIGNATURE;
 	if (verifier_claimed_key(verifier, incoming, &index) &&
 	    index == verifier_shared_key_count(verifier))
 		return DIAGNOSIS_SHARED_KEY;

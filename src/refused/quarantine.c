@@ -5,6 +5,7 @@
 #include "quarantine_handle.h"
 #include "quarantine_queue.h"
 #include "quarantine_table.h"
+#include "token_bucket.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,13 +13,6 @@
 #define CHECKPOINT_BYTES (1u * 1024 * 1024) /* log size: some milliseconds of copying */
 #define READER_WAIT_MS 500                  /* for readers to close after the log was cut */
 #define SAVE_US (60 * CLOCK_SECOND_US)      /* of age that a crash may undo */
-#define TOKEN INT64_C(1000000)
-
-/* A token bucket in millionths of a token, on the monotonic clock. */
-struct bucket {
-	struct quarantine_rate rate;
-	int64_t tokens, seen_us;
-};
 
 struct quarantine {
 	struct quarantine_queue queue;
@@ -27,7 +21,7 @@ struct quarantine {
 	char *path;
 	struct quarantine_handle handle;
 	struct quarantine_table table;
-	struct bucket unproven, stray;
+	struct token_bucket unproven, stray;
 	int64_t age_us;   /* the clock of the age */
 	int64_t saved_us; /* its value in the file */
 	int64_t seen_us;  /* the wall time that it last followed */
@@ -127,12 +121,11 @@ quarantine_open(const struct quarantine_options *options, struct quarantine **ou
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
 
 	quarantine->options = with_defaults(options);
-	quarantine->unproven = (struct bucket){
-	    quarantine->options.unproven, quarantine->options.unproven.burst * TOKEN, 0};
 	const struct quarantine_rate *rate = &quarantine->options.unproven;
 	const struct quarantine_rate stray = {rate->per_second / QUARANTINE_STRAY_SHARE + 1,
 	    rate->burst / QUARANTINE_STRAY_SHARE + 1};
-	quarantine->stray = (struct bucket){stray, stray.burst * TOKEN, 0};
+	quarantine->unproven = token_bucket_full(*rate);
+	quarantine->stray = token_bucket_full(stray);
 	quarantine->path = strdup(options->path);
 	quarantine_queue_init(&quarantine->queue, &quarantine->options);
 	enum result result = RESULT_OK;
@@ -234,7 +227,7 @@ quarantine_look(struct quarantine *quarantine)
 
 /* --- offering --- */
 
-enum quarantine_fate
+enum quarantine_offer_result
 quarantine_offer(struct quarantine *quarantine, const struct quarantined *request)
 {
 	return quarantine_queue_offer(&quarantine->queue, request);
@@ -247,14 +240,14 @@ quarantine_memory(const struct quarantine *quarantine)
 }
 
 const char *
-quarantine_fate_name(enum quarantine_fate fate)
+quarantine_offer_result_name(enum quarantine_offer_result result)
 {
-	static const char *const names[QUARANTINE_FATE_COUNT] = {
+	static const char *const names[QUARANTINE_OFFER_RESULT_COUNT] = {
 	    [QUARANTINE_TAKEN] = "taken",
 	    [QUARANTINE_FULL] = "full",
 	    [QUARANTINE_TOO_LARGE] = "too-large",
 	};
-	return names[fate];
+	return names[result];
 }
 
 /* --- examining --- */
@@ -271,26 +264,7 @@ quarantine_wake(struct quarantine *quarantine)
 	quarantine_queue_wake(&quarantine->queue);
 }
 
-static bool
-take_token(struct bucket *bucket)
-{
-	int64_t now_us = clock_monotonic_us(), most = bucket->rate.burst * TOKEN;
-	int64_t filling_us = most / bucket->rate.per_second + 1; /* a longer time adds nothing */
-	int64_t passed_us = now_us - bucket->seen_us;
-	if (passed_us > filling_us)
-		passed_us = filling_us;
-	bucket->tokens += passed_us * bucket->rate.per_second;
-	bucket->seen_us = now_us;
-	if (bucket->tokens > most)
-		bucket->tokens = most;
-	if (bucket->tokens < TOKEN)
-		return false;
-
-	bucket->tokens -= TOKEN;
-	return true;
-}
-
-static struct bucket *
+static struct token_bucket *
 bucket_of(struct quarantine *quarantine, const struct quarantined *request)
 {
 	return request->stray ? &quarantine->stray : &quarantine->unproven;
@@ -310,7 +284,7 @@ examine_list(struct quarantine *quarantine, struct quarantine_item *list,
 			quarantine_queue_examined(&quarantine->queue, item);
 		}
 		bool passed = wanted && !item->examined && !item->request.proven &&
-			      !take_token(bucket_of(quarantine, &item->request));
+			      !token_bucket_take(bucket_of(quarantine, &item->request));
 		if (wanted && !passed) {
 			item->examined = true;
 			at = &item->next;
@@ -338,7 +312,7 @@ doubt_many_of_one_signature(
 	int code = quarantine_table_count_signature(
 	    &quarantine->table, request->incoming.signature, QUARANTINE_SAME_SIGNATURE_MAX, &count);
 	request->proven = count < QUARANTINE_SAME_SIGNATURE_MAX;
-	*out_passed = !request->proven && !take_token(bucket_of(quarantine, request));
+	*out_passed = !request->proven && !token_bucket_take(bucket_of(quarantine, request));
 	return code;
 }
 

@@ -119,7 +119,7 @@ give_room(struct quarantine_queue *queue, size_t entries, size_t bytes)
 	pthread_mutex_unlock(&queue->lock);
 }
 
-enum quarantine_fate
+enum quarantine_offer_result
 quarantine_queue_offer(struct quarantine_queue *queue, const struct quarantined *request)
 {
 	size_t size = size_of(request, queue->request_max);

@@ -38,7 +38,7 @@ struct quarantine_queue {
 void quarantine_queue_init(
     struct quarantine_queue *queue, const struct quarantine_options *options);
 
-enum quarantine_fate quarantine_queue_offer(
+enum quarantine_offer_result quarantine_queue_offer(
     struct quarantine_queue *queue, const struct quarantined *request);
 
 /* Add to `memory` the most that the examination of a request may allocate, and subtract it

@@ -155,8 +155,8 @@ verify_as(const struct batch *batch, const struct incoming *request, struct slic
 		return NULL;
 
 	diagnoser_check(batch->diagnoser, &incoming, &decision);
-	*failed |= decision.outcome == ADMISSION_UNDECIDED;
-	if (decision.outcome != ADMISSION_ADMITTED)
+	*failed |= decision.result == ADMISSION_UNDECIDED;
+	if (decision.result != ADMISSION_ADMITTED)
 		return NULL;
 
 	const struct journal_entry entry = admitted_entry(&incoming, &decision);

@@ -64,23 +64,13 @@ verify(
 	verifier_verify(admission->verifier, reading, &admission->scratch, &decision->verification);
 	decision->account = reading->account;
 
-	switch (decision->verification.verdict) {
-	case VERDICT_VALID:
-		decision->outcome = ADMISSION_ADMITTED;
+	if (decision->verification.result == VERIFICATION_VALID) {
+		decision->result = ADMISSION_ADMITTED;
 		decide_answer(admission, reading, decision);
-		return;
-	case VERDICT_UNDECIDED: decision->outcome = ADMISSION_UNDECIDED; return;
-	case VERDICT_NO_SIGNATURE:
-	case VERDICT_MALFORMED_SIGNATURE:
-	case VERDICT_MALFORMED_SETTINGS:
-	case VERDICT_UNKNOWN_ALGORITHM:
-	case VERDICT_UNKNOWN_KEY:
-	case VERDICT_UNKNOWN_ACCOUNT:
-	case VERDICT_MISMATCH:
-	case VERDICT_BODY_UNBOUND:
-	case VERDICT_BODY_MISMATCH:
-	case VERDICT_COUNT: decision->outcome = ADMISSION_UNVERIFIED; return;
-	}
+	} else
+		decision->result = decision->verification.result == VERIFICATION_UNDECIDED
+				       ? ADMISSION_UNDECIDED
+				       : ADMISSION_UNVERIFIED;
 }
 
 /* Its account is only looked for in its bytes: nothing verifies it. */
@@ -90,7 +80,7 @@ decide_without_route(const struct admission *admission, const struct incoming *i
 {
 	struct named_accounts named;
 
-	decision->outcome = ADMISSION_NO_ROUTE;
+	decision->result = ADMISSION_NO_ROUTE;
 	decision->account =
 	    verifier_name_accounts(admission->verifier, incoming_form(incoming), &named);
 }
@@ -103,7 +93,7 @@ admission_check(struct admission *admission, const struct incoming *incoming,
 	const struct route *route = routes_find(admission->routes, url_path(incoming->target));
 
 	*out_decision = (struct admission_decision){
-	    .route = route, .verification = {.verdict = VERDICT_MISMATCH}};
+	    .route = route, .verification = {.result = VERIFICATION_MISMATCH}};
 	if (route == NULL) {
 		decide_without_route(admission, incoming, out_decision);
 		return;
@@ -113,7 +103,7 @@ admission_check(struct admission *admission, const struct incoming *incoming,
 	if (result == RESULT_OK)
 		verify(admission, &reading, out_decision);
 	else
-		out_decision->outcome =
+		out_decision->result =
 		    result == RESULT_LIMIT ? ADMISSION_TOO_MANY_FIELDS : ADMISSION_UNDECIDED;
 	reading_done(&reading);
 }

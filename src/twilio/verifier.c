@@ -348,15 +348,15 @@ try_shared_key(const struct trial *trial, size_t index, struct verification *out
 	return false;
 }
 
-static enum verdict
+static enum verification_result
 verify_bound_body(const struct incoming *incoming)
 {
 	switch (signature_check_body(url_query(incoming->target), incoming->body)) {
-	case SIGNATURE_BODY_UNBOUND: return VERDICT_BODY_UNBOUND;
-	case SIGNATURE_BODY_DIFFERS: return VERDICT_BODY_MISMATCH;
-	case SIGNATURE_BODY_MATCHES: return VERDICT_VALID;
+	case SIGNATURE_BODY_UNBOUND: return VERIFICATION_BODY_UNBOUND;
+	case SIGNATURE_BODY_DIFFERS: return VERIFICATION_BODY_MISMATCH;
+	case SIGNATURE_BODY_MATCHES: return VERIFICATION_VALID;
 	}
-	return VERDICT_BODY_MISMATCH;
+	return VERIFICATION_BODY_MISMATCH;
 }
 
 /* Tries every key that the request may be signed with, on the trial's text. */
@@ -402,20 +402,20 @@ names_unknown_account(const struct trial *trial, const struct reading *reading, 
 }
 
 /* Returns why a request that no key has signed is refused. */
-static enum verdict
+static enum verification_result
 refuse(const struct trial *trial, const struct reading *reading, size_t chosen_count)
 {
 	size_t index;
 
 	if (verifier_claimed_key(trial->verifier, reading->incoming, &index))
-		return index == trial->verifier->keys.count ? VERDICT_UNKNOWN_KEY
-							    : VERDICT_MISMATCH;
-	return names_unknown_account(trial, reading, chosen_count) ? VERDICT_UNKNOWN_ACCOUNT
-								   : VERDICT_MISMATCH;
+		return index == trial->verifier->keys.count ? VERIFICATION_UNKNOWN_KEY
+							    : VERIFICATION_MISMATCH;
+	return names_unknown_account(trial, reading, chosen_count) ? VERIFICATION_UNKNOWN_ACCOUNT
+								   : VERIFICATION_MISMATCH;
 }
 
 /* Verifies the signature of a request whose headers and body hash have passed. */
-static enum verdict
+static enum verification_result
 try_signatures(struct trial *trial, const struct reading *reading, struct buffer *scratch,
     struct verification *found)
 {
@@ -424,25 +424,25 @@ try_signatures(struct trial *trial, const struct reading *reading, struct buffer
 
 	trial->named = choose_accounts(trial->verifier, reading, &chosen);
 	if (is_form && signature_append_parameters(scratch, reading->form) != RESULT_OK)
-		return VERDICT_UNDECIDED;
+		return VERIFICATION_UNDECIDED;
 	if (is_form)
 		trial->parameters = buffer_slice(scratch);
 	if (try_keys(trial, reading, &chosen, found))
-		return VERDICT_VALID;
+		return VERIFICATION_VALID;
 
 	/* A form may be bound by bodySHA256, too; its signature then covers the URL alone (the Go
 	 * and Node SDKs try both). */
-	if (is_form && verify_bound_body(reading->incoming) == VERDICT_VALID) {
+	if (is_form && verify_bound_body(reading->incoming) == VERIFICATION_VALID) {
 		trial->parameters = SLICE_NONE;
 		if (try_keys(trial, reading, &chosen, found))
-			return VERDICT_VALID;
+			return VERIFICATION_VALID;
 	}
 	if (!is_form && try_respelled(trial, reading, scratch, &chosen, found))
-		return VERDICT_VALID;
+		return VERIFICATION_VALID;
 	return refuse(trial, reading, chosen.count);
 }
 
-enum verdict
+enum verification_result
 verifier_read_headers(const struct incoming *incoming, struct signature *out_signature)
 {
 	struct slice id, signature = incoming_signature(incoming);
@@ -450,16 +450,16 @@ verifier_read_headers(const struct incoming *incoming, struct signature *out_sig
 	size_t len = settings.ptr == NULL ? SIGNATURE_DIGEST_SIZE : SIGNATURE_DIGEST_MAX;
 
 	if (signature.len == 0)
-		return VERDICT_NO_SIGNATURE;
+		return VERIFICATION_NO_SIGNATURE;
 	if (settings.ptr != NULL)
 		switch (shared_key_read_claim(settings, &id)) {
 		case SHARED_KEY_CLAIMED: break;
-		case SHARED_KEY_MALFORMED: return VERDICT_MALFORMED_SETTINGS;
-		case SHARED_KEY_ALGORITHM: return VERDICT_UNKNOWN_ALGORITHM;
+		case SHARED_KEY_MALFORMED: return VERIFICATION_MALFORMED_SETTINGS;
+		case SHARED_KEY_ALGORITHM: return VERIFICATION_UNKNOWN_ALGORITHM;
 		}
 	if (signature_read(signature, out_signature) != RESULT_OK || out_signature->len != len)
-		return VERDICT_MALFORMED_SIGNATURE;
-	return VERDICT_VALID;
+		return VERIFICATION_MALFORMED_SIGNATURE;
+	return VERIFICATION_VALID;
 }
 
 enum result
@@ -502,20 +502,21 @@ verifier_verify(const struct verifier *verifier, const struct reading *reading,
 	    .bases = is_public ? verifier->urls : &reading->base,
 	    .base_count = is_public ? verifier->url_count : reading->base.spelling[0] != NULL,
 	    .target = incoming->target};
-	struct verification found = {.verdict = verifier_read_headers(incoming, &trial.wanted)};
+	struct verification found = {.result = verifier_read_headers(incoming, &trial.wanted)};
 
 	buffer_clear(scratch);
-	if (found.verdict == VERDICT_VALID && !incoming_is_get(incoming) && reading->form == NULL)
-		found.verdict = verify_bound_body(incoming);
-	if (found.verdict == VERDICT_VALID)
-		found.verdict = try_signatures(&trial, reading, scratch, &found);
+	if (found.result == VERIFICATION_VALID && !incoming_is_get(incoming) &&
+	    reading->form == NULL)
+		found.result = verify_bound_body(incoming);
+	if (found.result == VERIFICATION_VALID)
+		found.result = try_signatures(&trial, reading, scratch, &found);
 
 	found.signature = trial.wanted;
 	found.target = trial.target;
-	if (found.verdict == VERDICT_VALID)
+	if (found.result == VERIFICATION_VALID)
 		*out_verification = found;
 	else
-		out_verification->verdict = found.verdict;
+		out_verification->result = found.result;
 }
 
 enum result
@@ -550,20 +551,20 @@ token_label_name(enum token_label label)
 }
 
 const char *
-verdict_name(enum verdict verdict)
+verification_result_name(enum verification_result result)
 {
-	static const char *const names[] = {[VERDICT_VALID] = "valid",
-	    [VERDICT_NO_SIGNATURE] = "no-signature",
-	    [VERDICT_MALFORMED_SIGNATURE] = "malformed-signature",
-	    [VERDICT_MALFORMED_SETTINGS] = "malformed-settings",
-	    [VERDICT_UNKNOWN_ALGORITHM] = "unknown-algorithm",
-	    [VERDICT_UNKNOWN_KEY] = "unknown-shared-key",
-	    [VERDICT_UNKNOWN_ACCOUNT] = "unknown-account",
-	    [VERDICT_MISMATCH] = "mismatch",
-	    [VERDICT_BODY_UNBOUND] = "body-unbound",
-	    [VERDICT_BODY_MISMATCH] = "body-mismatch",
-	    [VERDICT_UNDECIDED] = "no-memory"};
-	return names[verdict];
+	static const char *const names[] = {[VERIFICATION_VALID] = "valid",
+	    [VERIFICATION_NO_SIGNATURE] = "no-signature",
+	    [VERIFICATION_MALFORMED_SIGNATURE] = "malformed-signature",
+	    [VERIFICATION_MALFORMED_SETTINGS] = "malformed-settings",
+	    [VERIFICATION_UNKNOWN_ALGORITHM] = "unknown-algorithm",
+	    [VERIFICATION_UNKNOWN_KEY] = "unknown-shared-key",
+	    [VERIFICATION_UNKNOWN_ACCOUNT] = "unknown-account",
+	    [VERIFICATION_MISMATCH] = "mismatch",
+	    [VERIFICATION_BODY_UNBOUND] = "body-unbound",
+	    [VERIFICATION_BODY_MISMATCH] = "body-mismatch",
+	    [VERIFICATION_UNDECIDED] = "no-memory"};
+	return names[result];
 }
 
 void

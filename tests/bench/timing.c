@@ -1,6 +1,6 @@
 /* timing: tests whether the time of a refusal reveals how close a forged signature was.
  *
- *     timing COUNT                        the comparison of digests, and the verdict on a request
+ *     timing COUNT                        the comparison of digests, and the result on a request
  *     timing COUNT PORT PAUSE-US FILE...  requests, one in each file, to a daemon on that port
  *
  * After dudect (Reparaz, Balasch, Verbauwhede: "Dude, is my code constant time?", 2017): COUNT
@@ -154,7 +154,7 @@ run_equal(void *context)
 	sink = signature_equal(digests->right, digests->tried);
 }
 
-/* --- the verdict on a request --- */
+/* --- the result on a request --- */
 
 #define TARGET SLICE("/sms/twilio?account=A&meta=000000000.1200000000.1691686363.20230810.0.x.-1")
 #define ACCOUNT "AC0123456789abcdef0123456789abcde" /* and a digit: how many tokens it has */
@@ -199,7 +199,7 @@ run_verify(void *context)
 	    .incoming = &incoming, .form = &requests->form, .account = slice_of(requests->account)};
 	struct verification verification;
 	verifier_verify(requests->verifier, &reading, &requests->scratch, &verification);
-	sink = (int)verification.verdict;
+	sink = (int)verification.result;
 }
 
 static void

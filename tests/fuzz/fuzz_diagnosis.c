@@ -34,7 +34,7 @@ check_request(struct verifier *verifier, const struct reading *reading)
 	static struct diagnosis diagnosis;
 	struct verification verification;
 	verifier_verify(verifier, reading, &scratch, &verification);
-	if (verification.verdict != VERDICT_MISMATCH)
+	if (verification.result != VERIFICATION_MISMATCH)
 		return;
 	diagnosis_make(verifier, reading, &hints, &diagnosis);
 	check_diagnosis(&diagnosis);

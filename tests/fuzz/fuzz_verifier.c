@@ -6,18 +6,19 @@
 static struct verifier *verifier;
 static struct buffer scratch;
 
-static enum verdict
+static enum verification_result
 verify(struct incoming *incoming, const struct form *form, struct slice signature)
 {
 	const struct reading reading = {
 	    .incoming = incoming, .form = form, .account = SLICE(FUZZ_ACCOUNT)};
-	struct verification verification = {.verdict = VERDICT_UNDECIDED};
+	struct verification verification = {.result = VERIFICATION_UNDECIDED};
 	incoming->signature = signature;
 	verifier_verify(verifier, &reading, &scratch, &verification);
-	CHECK(verification.verdict < VERDICT_COUNT && verification.verdict != VERDICT_UNDECIDED);
-	if (verification.verdict == VERDICT_VALID)
+	CHECK(verification.result < VERIFICATION_COUNT &&
+	      verification.result != VERIFICATION_UNDECIDED);
+	if (verification.result == VERIFICATION_VALID)
 		CHECK(slice_equal(verification.account, SLICE(FUZZ_ACCOUNT)));
-	return verification.verdict;
+	return verification.result;
 }
 
 static void
@@ -32,11 +33,11 @@ check_request(struct incoming *incoming, const struct form *parameters)
 	fuzz_sign(buffer_slice(&url), form, FUZZ_TOKEN, theirs);
 	CHECK(strcmp(ours, theirs) == 0);
 	fuzz_sign(buffer_slice(&url), form, FUZZ_OTHER_TOKEN, wrong);
-	enum verdict verdict = verify(incoming, parameters, slice_of(ours));
+	enum verification_result result = verify(incoming, parameters, slice_of(ours));
 	/* A bodySHA256 in the target may be another body's. */
-	CHECK(verdict == VERDICT_VALID || verdict == VERDICT_BODY_MISMATCH);
-	CHECK(verify(incoming, parameters, slice_of(wrong)) != VERDICT_VALID);
-	CHECK(verify(incoming, parameters, SLICE("")) == VERDICT_NO_SIGNATURE);
+	CHECK(result == VERIFICATION_VALID || result == VERIFICATION_BODY_MISMATCH);
+	CHECK(verify(incoming, parameters, slice_of(wrong)) != VERIFICATION_VALID);
+	CHECK(verify(incoming, parameters, SLICE("")) == VERIFICATION_NO_SIGNATURE);
 	buffer_done(&url);
 }
 

@@ -131,7 +131,7 @@ diagnose_signed(const struct sample *sample, const char *signature)
 	const struct diagnosis_hints hints = {
 	    .listen_port = sample->listen_port, .account_verified_before = sample->verified_before};
 	verifier_verify(verifier, &reading, &scratch, &verification);
-	assert_int_not_equal(verification.verdict, VERDICT_VALID);
+	assert_int_not_equal(verification.result, VERIFICATION_VALID);
 	diagnosis_make(verifier, &reading, &hints, &diagnosis);
 	assert_fit_for_a_log(&diagnosis);
 	/* What was found once is found again at the first try, and nothing else is. */

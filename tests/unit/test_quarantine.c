@@ -903,7 +903,7 @@ age_goes_on_after_a_restart(void **state)
 
 /* --- the queue --- */
 
-static enum quarantine_fate
+static enum quarantine_offer_result
 offer_number(struct quarantine *quarantine, unsigned number, bool proven)
 {
 	struct quarantined request = numbered(number);
@@ -1149,12 +1149,12 @@ the_defaults_are_what_the_header_says(void **state)
 }
 
 static void
-fates_have_names(void **state)
+results_of_offers_have_names(void **state)
 {
 	(void)state;
-	assert_string_equal(quarantine_fate_name(QUARANTINE_TAKEN), "taken");
-	assert_string_equal(quarantine_fate_name(QUARANTINE_FULL), "full");
-	assert_string_equal(quarantine_fate_name(QUARANTINE_TOO_LARGE), "too-large");
+	assert_string_equal(quarantine_offer_result_name(QUARANTINE_TAKEN), "taken");
+	assert_string_equal(quarantine_offer_result_name(QUARANTINE_FULL), "full");
+	assert_string_equal(quarantine_offer_result_name(QUARANTINE_TOO_LARGE), "too-large");
 }
 
 /* --- several threads --- */
@@ -1177,10 +1177,11 @@ offer_from_thread(void *context)
 		struct quarantined request = {.incoming.arrived_us = NOW,
 		    .incoming.body = slice_of(body),
 		    .proven = i % 4 == 0};
-		enum quarantine_fate fate = quarantine_offer(together.quarantine, &request);
-		if (fate == QUARANTINE_TAKEN)
+		enum quarantine_offer_result result =
+		    quarantine_offer(together.quarantine, &request);
+		if (result == QUARANTINE_TAKEN)
 			together.taken++;
-		else if (fate == QUARANTINE_FULL)
+		else if (result == QUARANTINE_FULL)
 			together.refused++;
 	}
 	together.running--;
@@ -1573,7 +1574,7 @@ main(void)
 	    EACH(the_owner_is_woken_by_an_offer_and_by_name),
 	    EACH(a_file_to_be_opened_later_is_waited_for),
 	    EACH(the_defaults_are_what_the_header_says),
-	    cmocka_unit_test(fates_have_names),
+	    cmocka_unit_test(results_of_offers_have_names),
 	    EACH(each_offer_of_two_threads_is_kept_or_refused),
 	    EACH(a_full_disk_loses_nothing_that_is_queued),
 	    EACH(after_an_error_the_file_is_opened_anew),

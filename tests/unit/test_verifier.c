@@ -77,12 +77,12 @@ make_verifier(const char *url, const char *token)
 	return verifier;
 }
 
-static enum verdict
-verdict_of(const struct verifier *verifier, const struct reading *reading)
+static enum verification_result
+result_of(const struct verifier *verifier, const struct reading *reading)
 {
 	struct verification verification;
 	verifier_verify(verifier, reading, &scratch, &verification);
-	return verification.verdict;
+	return verification.result;
 }
 
 /* --- the vectors --- */
@@ -156,7 +156,7 @@ accepts_vector(const json_t *vector)
 	    .body = raw == NULL ? buffer_slice(&body) : slice_of(raw),
 	    .signature = slice_of(member(vector, "expected_signature"))};
 	const struct reading reading = {.incoming = &incoming, .form = raw == NULL ? &form : NULL};
-	bool valid = verdict_of(verifier, &reading) == VERDICT_VALID;
+	bool valid = result_of(verifier, &reading) == VERIFICATION_VALID;
 	verifier_free(verifier);
 	form_done(&form);
 	buffer_done(&body);
@@ -228,16 +228,16 @@ make_sample(void)
 }
 
 /* The struct is moved about: its own parts are pointed to at the last moment. */
-static enum verdict
+static enum verification_result
 ask(struct sample *sample)
 {
 	sample->reading.incoming = &sample->incoming;
 	sample->reading.form = &sample->form;
 	if (sample->incoming.signature.ptr == NULL)
 		sample->incoming.signature = slice_of(sample->signature);
-	enum verdict verdict = verdict_of(sample->verifier, &sample->reading);
+	enum verification_result result = result_of(sample->verifier, &sample->reading);
 	sample->incoming.signature = SLICE_NONE;
-	return verdict;
+	return result;
 }
 
 static void
@@ -252,7 +252,7 @@ what_was_signed_is_accepted(void **state)
 {
 	(void)state;
 	struct sample sample = make_sample();
-	assert_int_equal(ask(&sample), VERDICT_VALID);
+	assert_int_equal(ask(&sample), VERIFICATION_VALID);
 	drop_sample(&sample);
 }
 
@@ -265,10 +265,10 @@ a_changed_signature_is_refused(void **state)
 		for (int bit = 0; bit < 8; bit++) {
 			sample.signature[i] ^= (char)(1 << bit);
 			sample.incoming.signature = (struct slice){sample.signature, 28};
-			assert_int_not_equal(ask(&sample), VERDICT_VALID);
+			assert_int_not_equal(ask(&sample), VERIFICATION_VALID);
 			sample.signature[i] ^= (char)(1 << bit);
 		}
-	assert_int_equal(ask(&sample), VERDICT_VALID);
+	assert_int_equal(ask(&sample), VERIFICATION_VALID);
 	drop_sample(&sample);
 }
 
@@ -283,7 +283,7 @@ a_changed_token_is_refused(void **state)
 			token[i] ^= (char)(1 << bit);
 			add_token(sample.verifier, ACCOUNT, TOKEN_CURRENT,
 			    (struct slice){token, sizeof TOKEN - 1});
-			assert_int_equal(ask(&sample), VERDICT_MISMATCH);
+			assert_int_equal(ask(&sample), VERIFICATION_MISMATCH);
 			token[i] ^= (char)(1 << bit);
 		}
 	drop_sample(&sample);
@@ -299,7 +299,7 @@ a_changed_url_is_refused(void **state)
 	for (size_t i = 0; i < sizeof TARGET - 1; i++)
 		for (int bit = 0; bit < 8; bit++) {
 			target[i] ^= (char)(1 << bit);
-			assert_int_equal(ask(&sample), VERDICT_MISMATCH);
+			assert_int_equal(ask(&sample), VERIFICATION_MISMATCH);
 			target[i] ^= (char)(1 << bit);
 		}
 	static const char *const near[] = {"/sms/twilio/?account=ABC-123&meta=0.1.2",
@@ -308,7 +308,7 @@ a_changed_url_is_refused(void **state)
 	    "/sms/twilio?account=ABC-123&meta=0.1.2#x", "/sms/twilio", ""};
 	for (size_t i = 0; i < COUNT_OF(near); i++) {
 		sample.incoming.target = slice_of(near[i]);
-		assert_int_equal(ask(&sample), VERDICT_MISMATCH);
+		assert_int_equal(ask(&sample), VERIFICATION_MISMATCH);
 	}
 	drop_sample(&sample);
 }
@@ -326,7 +326,7 @@ a_changed_body_is_refused(void **state)
 				for (int bit = 0; bit < 8; bit++) {
 					char *byte = (char *)parts[part].ptr + i;
 					*byte ^= (char)(1 << bit);
-					assert_int_equal(ask(&sample), VERDICT_MISMATCH);
+					assert_int_equal(ask(&sample), VERIFICATION_MISMATCH);
 					*byte ^= (char)(1 << bit);
 				}
 	}
@@ -336,10 +336,10 @@ a_changed_body_is_refused(void **state)
 	    "AccountSid=" ACCOUNT "&From=+15005550006&MessageSid=SM1&MessageStatus=sent&Body=a+b"};
 	for (size_t i = 0; i < COUNT_OF(near); i++) {
 		assert_ok(form_decode(&sample.form, slice_of(near[i]), 100));
-		assert_int_equal(ask(&sample), VERDICT_MISMATCH);
+		assert_int_equal(ask(&sample), VERIFICATION_MISMATCH);
 	}
 	assert_ok(form_decode(&sample.form, SLICE(BODY), 100));
-	assert_int_equal(ask(&sample), VERDICT_VALID);
+	assert_int_equal(ask(&sample), VERIFICATION_VALID);
 	drop_sample(&sample);
 }
 
@@ -352,15 +352,15 @@ a_signature_that_is_none_is_told_as_such(void **state)
 	sample.reading.incoming = &sample.incoming;
 	sample.reading.form = &sample.form;
 	verifier_verify(sample.verifier, &sample.reading, &scratch, &verification);
-	assert_int_equal(verification.verdict, VERDICT_NO_SIGNATURE);
+	assert_int_equal(verification.result, VERIFICATION_NO_SIGNATURE);
 	assert_int_equal(verification.account_index, 99); /* untouched */
 	sample.incoming.signature = SLICE("");
-	assert_int_equal(ask(&sample), VERDICT_NO_SIGNATURE);
+	assert_int_equal(ask(&sample), VERIFICATION_NO_SIGNATURE);
 	static const char *const bad[] = {"x", "RSOYDt4T1cUTdK1PDd93/VVr8B8",
 	    "RSOYDt4T1cUTdK1PDd93_VVr8B8=", "RSOYDt4T1cUTdK1PDd93/VVr8B9=", "two headers"};
 	for (size_t i = 0; i < COUNT_OF(bad); i++) {
 		sample.incoming.signature = slice_of(bad[i]);
-		assert_int_equal(ask(&sample), VERDICT_MALFORMED_SIGNATURE);
+		assert_int_equal(ask(&sample), VERIFICATION_MALFORMED_SIGNATURE);
 	}
 	drop_sample(&sample);
 }
@@ -385,7 +385,7 @@ the_order_of_fields_does_not_matter(void **state)
 		if (round == 0)
 			assert_ok(verifier_sign(sample.verifier, SLICE(ACCOUNT), SLICE(TARGET),
 			    &sample.form, sample.signature));
-		assert_int_equal(ask(&sample), VERDICT_VALID);
+		assert_int_equal(ask(&sample), VERIFICATION_VALID);
 		buffer_done(&body);
 	}
 	drop_sample(&sample);
@@ -403,10 +403,10 @@ many_fields_are_verified_like_few(void **state)
 		assert_ok(form_decode(&sample.form, buffer_slice(&body), 1000));
 		assert_ok(verifier_sign(sample.verifier, SLICE(ACCOUNT), SLICE(TARGET),
 		    &sample.form, sample.signature));
-		assert_int_equal(ask(&sample), VERDICT_VALID);
+		assert_int_equal(ask(&sample), VERIFICATION_VALID);
 		buffer_append(&body, SLICE("zz=1"));
 		assert_ok(form_decode(&sample.form, buffer_slice(&body), 1000));
-		assert_int_equal(ask(&sample), VERDICT_MISMATCH);
+		assert_int_equal(ask(&sample), VERIFICATION_MISMATCH);
 		buffer_done(&body);
 	}
 	drop_sample(&sample);
@@ -426,13 +426,13 @@ a_form_is_not_verified_without_its_parameters_when_memory_is_out(void **state)
 	for (int i = 0; i < 60; i++)
 		buffer_appendf(&body, "forged%d=1&", i);
 	assert_ok(form_decode(&sample.form, buffer_slice(&body), 100));
-	assert_int_equal(ask(&sample), VERDICT_MISMATCH);
+	assert_int_equal(ask(&sample), VERIFICATION_MISMATCH);
 	memory_is_out = true;
-	enum verdict verdict = ask(&sample);
+	enum verification_result result = ask(&sample);
 	memory_is_out = false;
 	buffer_done(&body);
 	drop_sample(&sample);
-	assert_int_not_equal(verdict, VERDICT_VALID);
+	assert_int_not_equal(result, VERIFICATION_VALID);
 }
 
 /* --- URLs --- */
@@ -449,11 +449,12 @@ each_public_url_is_tried(void **state)
 	sample.reading.incoming = &sample.incoming;
 	sample.reading.form = &sample.form;
 	sample.incoming.signature = slice_of(sample.signature);
-	assert_int_equal(verdict_of(verifier, &sample.reading), VERDICT_MISMATCH);
+	assert_int_equal(result_of(verifier, &sample.reading), VERIFICATION_MISMATCH);
 	for (int i = 1; i < VERIFIER_PUBLIC_URLS_MAX; i++)
 		add_url(verifier, i < VERIFIER_PUBLIC_URLS_MAX - 1 ? "http://more.example.com"
 								   : "https://a.example.com:8443");
-	assert_int_equal(verdict_of(verifier, &sample.reading), VERDICT_VALID); /* without port */
+	assert_int_equal(
+	    result_of(verifier, &sample.reading), VERIFICATION_VALID); /* without port */
 	struct url_base base;
 	assert_ok(url_base_init(&base, SLICE("https://one.too.many"), NULL));
 	assert_int_equal(verifier_add_url(verifier, &base), RESULT_LIMIT);
@@ -477,13 +478,13 @@ a_derived_url_counts_only_where_none_is_configured(void **state)
 	sample.reading.form = &sample.form;
 	sample.incoming.signature = slice_of(sample.signature);
 	sample.reading.base = right;
-	assert_int_equal(verdict_of(open, &sample.reading), VERDICT_VALID);
-	assert_int_equal(verdict_of(fixed, &sample.reading), VERDICT_MISMATCH);
+	assert_int_equal(result_of(open, &sample.reading), VERIFICATION_VALID);
+	assert_int_equal(result_of(fixed, &sample.reading), VERIFICATION_MISMATCH);
 	sample.reading.base = wrong;
-	assert_int_equal(verdict_of(open, &sample.reading), VERDICT_MISMATCH);
-	assert_int_equal(verdict_of(sample.verifier, &sample.reading), VERDICT_VALID);
+	assert_int_equal(result_of(open, &sample.reading), VERIFICATION_MISMATCH);
+	assert_int_equal(result_of(sample.verifier, &sample.reading), VERIFICATION_VALID);
 	sample.reading.base = (struct url_base){{NULL}};
-	assert_int_equal(verdict_of(open, &sample.reading), VERDICT_MISMATCH);
+	assert_int_equal(result_of(open, &sample.reading), VERIFICATION_MISMATCH);
 	url_base_done(&right);
 	url_base_done(&wrong);
 	verifier_free(open);
@@ -494,7 +495,7 @@ a_derived_url_counts_only_where_none_is_configured(void **state)
 /* --- other bodies --- */
 
 /* Signs the URL alone and asks with a body. */
-static enum verdict
+static enum verification_result
 ask_about_body(const char *target, struct slice body, bool is_get, const struct form *form)
 {
 	struct verifier *verifier = make_verifier("https://a.example.com", TOKEN);
@@ -505,11 +506,11 @@ ask_about_body(const char *target, struct slice body, bool is_get, const struct 
 	    .body = body,
 	    .signature = slice_of(signature)};
 	const struct reading reading = {.incoming = &incoming, .form = form};
-	enum verdict verdict = verdict_of(verifier, &reading);
+	enum verification_result result = result_of(verifier, &reading);
 	signature[3] = signature[3] == 'A' ? 'B' : 'A';
-	assert_int_not_equal(verdict_of(verifier, &reading), VERDICT_VALID);
+	assert_int_not_equal(result_of(verifier, &reading), VERIFICATION_VALID);
 	verifier_free(verifier);
-	return verdict;
+	return result;
 }
 
 static void
@@ -517,15 +518,15 @@ a_body_that_is_no_form_must_be_bound_by_its_hash(void **state)
 {
 	(void)state;
 	const struct slice body = SLICE("{}");
-	assert_int_equal(
-	    ask_about_body("/x?bodySHA256=" EMPTY_OBJECT_HASH, body, false, NULL), VERDICT_VALID);
-	assert_int_equal(ask_about_body("/x", body, false, NULL), VERDICT_BODY_UNBOUND);
-	assert_int_equal(ask_about_body("/x?a=1", body, false, NULL), VERDICT_BODY_UNBOUND);
-	assert_int_equal(
-	    ask_about_body("/x?bodySHA256=" EMPTY_HASH, body, false, NULL), VERDICT_BODY_MISMATCH);
+	assert_int_equal(ask_about_body("/x?bodySHA256=" EMPTY_OBJECT_HASH, body, false, NULL),
+	    VERIFICATION_VALID);
+	assert_int_equal(ask_about_body("/x", body, false, NULL), VERIFICATION_BODY_UNBOUND);
+	assert_int_equal(ask_about_body("/x?a=1", body, false, NULL), VERIFICATION_BODY_UNBOUND);
+	assert_int_equal(ask_about_body("/x?bodySHA256=" EMPTY_HASH, body, false, NULL),
+	    VERIFICATION_BODY_MISMATCH);
 	assert_int_equal(
 	    ask_about_body("/x?bodySHA256=" EMPTY_OBJECT_HASH, SLICE("{} "), false, NULL),
-	    VERDICT_BODY_MISMATCH);
+	    VERIFICATION_BODY_MISMATCH);
 }
 
 static void
@@ -536,15 +537,15 @@ two_body_hashes_must_both_hold(void **state)
 	assert_int_equal(
 	    ask_about_body("/x?bodySHA256=" EMPTY_OBJECT_HASH "&bodySHA256=" EMPTY_OBJECT_HASH,
 		body, false, NULL),
-	    VERDICT_VALID);
+	    VERIFICATION_VALID);
 	assert_int_equal(
 	    ask_about_body(
 		"/x?bodySHA256=" EMPTY_OBJECT_HASH "&bodySHA256=" EMPTY_HASH, body, false, NULL),
-	    VERDICT_BODY_MISMATCH);
+	    VERIFICATION_BODY_MISMATCH);
 	assert_int_equal(
 	    ask_about_body(
 		"/x?bodySHA256=" EMPTY_HASH "&bodySHA256=" EMPTY_OBJECT_HASH, body, false, NULL),
-	    VERDICT_BODY_MISMATCH);
+	    VERIFICATION_BODY_MISMATCH);
 }
 
 static void
@@ -556,9 +557,9 @@ a_form_may_be_bound_by_its_hash_too(void **state)
 	assert_ok(form_decode(&form, SLICE("a=1"), 10));
 	signature_body_hash(SLICE("a=1"), hash);
 	snprintf(target, sizeof target, "/x?bodySHA256=%s", hash);
-	assert_int_equal(ask_about_body(target, SLICE("a=1"), false, &form), VERDICT_VALID);
-	assert_int_equal(ask_about_body(target, SLICE("a=2"), false, &form), VERDICT_MISMATCH);
-	assert_int_equal(ask_about_body("/x", SLICE("a=1"), false, &form), VERDICT_MISMATCH);
+	assert_int_equal(ask_about_body(target, SLICE("a=1"), false, &form), VERIFICATION_VALID);
+	assert_int_equal(ask_about_body(target, SLICE("a=2"), false, &form), VERIFICATION_MISMATCH);
+	assert_int_equal(ask_about_body("/x", SLICE("a=1"), false, &form), VERIFICATION_MISMATCH);
 	form_done(&form);
 }
 
@@ -568,20 +569,21 @@ a_get_is_signed_by_its_url_alone(void **state)
 	(void)state;
 	struct form form = FORM_EMPTY;
 	assert_ok(form_decode(&form, SLICE("a=1&Body=x"), 10));
-	assert_int_equal(ask_about_body("/x?a=1&Body=x", SLICE_NONE, true, &form), VERDICT_VALID);
+	assert_int_equal(
+	    ask_about_body("/x?a=1&Body=x", SLICE_NONE, true, &form), VERIFICATION_VALID);
 	/* seen in the wild: twice, and there is no body to bind */
 	assert_int_equal(
 	    ask_about_body("/x?bodySHA256=" EMPTY_HASH "&bodySHA256=" EMPTY_HASH "&a=1", SLICE_NONE,
 		true, &form),
-	    VERDICT_VALID);
+	    VERIFICATION_VALID);
 	/* as a POST the same fields would have to be signed */
-	assert_int_equal(
-	    ask_about_body("/x?a=1&Body=x", SLICE("a=1&Body=x"), false, &form), VERDICT_MISMATCH);
+	assert_int_equal(ask_about_body("/x?a=1&Body=x", SLICE("a=1&Body=x"), false, &form),
+	    VERIFICATION_MISMATCH);
 	form_done(&form);
 }
 
 /* Whether the URL on a.example.com is verified with the signature of another spelling of it. */
-static enum verdict
+static enum verification_result
 ask_about_spelling(
     const struct verifier *verifier, const char *account, const char *target, const char *spelled)
 {
@@ -596,7 +598,7 @@ ask_about_spelling(
 	    .method = SLICE("GET"), .target = slice_of(target), .signature = slice_of(text)};
 	const struct reading reading = {
 	    .incoming = &incoming, .form = &FORM_EMPTY, .account = slice_of(account)};
-	return verdict_of(verifier, &reading);
+	return result_of(verifier, &reading);
 }
 
 /* Accounts and spellings multiply, and untrusted clients choose both. */
@@ -607,13 +609,13 @@ a_get_that_is_tried_with_several_accounts_has_one_other_spelling(void **state)
 	static const char came[] = "/x?a=%3A&b=%40&c='", raw[] = "/x?a=:&b=@&c='",
 			  mixed[] = "/x?a=%3A&b=@&c='";
 	struct verifier *verifier = make_verifier("https://a.example.com", TOKEN);
-	assert_int_equal(ask_about_spelling(verifier, NULL, came, raw), VERDICT_VALID);
-	assert_int_equal(ask_about_spelling(verifier, NULL, came, mixed), VERDICT_VALID);
+	assert_int_equal(ask_about_spelling(verifier, NULL, came, raw), VERIFICATION_VALID);
+	assert_int_equal(ask_about_spelling(verifier, NULL, came, mixed), VERIFICATION_VALID);
 	add_token(verifier, OTHER, TOKEN_CURRENT, SLICE("elsewhere"));
-	assert_int_equal(ask_about_spelling(verifier, NULL, came, raw), VERDICT_VALID);
-	assert_int_equal(ask_about_spelling(verifier, NULL, came, mixed), VERDICT_MISMATCH);
-	assert_int_equal(ask_about_spelling(verifier, ACCOUNT, came, mixed), VERDICT_VALID);
-	assert_int_equal(ask_about_spelling(verifier, OTHER, came, raw), VERDICT_MISMATCH);
+	assert_int_equal(ask_about_spelling(verifier, NULL, came, raw), VERIFICATION_VALID);
+	assert_int_equal(ask_about_spelling(verifier, NULL, came, mixed), VERIFICATION_MISMATCH);
+	assert_int_equal(ask_about_spelling(verifier, ACCOUNT, came, mixed), VERIFICATION_VALID);
+	assert_int_equal(ask_about_spelling(verifier, OTHER, came, raw), VERIFICATION_MISMATCH);
 	verifier_free(verifier);
 }
 
@@ -641,10 +643,10 @@ the_token_that_fits_is_told(void **state)
 		add_token(sample.verifier, ACCOUNT, TOKEN_CURRENT, SLICE("a"));
 		add_token(sample.verifier, ACCOUNT, TOKEN_NEXT, SLICE("b"));
 		add_token(sample.verifier, ACCOUNT, TOKEN_PREVIOUS, SLICE("c"));
-		assert_int_equal(verify_sample(&sample).verdict, VERDICT_MISMATCH);
+		assert_int_equal(verify_sample(&sample).result, VERIFICATION_MISMATCH);
 		add_token(sample.verifier, ACCOUNT, labels[i], SLICE(TOKEN));
 		struct verification found = verify_sample(&sample);
-		assert_int_equal(found.verdict, VERDICT_VALID);
+		assert_int_equal(found.result, VERIFICATION_VALID);
 		assert_int_equal(found.label, labels[i]);
 		assert_slice(found.account, ACCOUNT);
 		assert_slice(verifier_account(sample.verifier, found.account_index), ACCOUNT);
@@ -658,13 +660,13 @@ accounts_are_kept_apart(void **state)
 	(void)state;
 	struct sample sample = make_sample();
 	add_token(sample.verifier, OTHER, TOKEN_CURRENT, SLICE("elsewhere"));
-	assert_int_equal(verify_sample(&sample).verdict, VERDICT_VALID);
+	assert_int_equal(verify_sample(&sample).result, VERIFICATION_VALID);
 	sample.reading.account = SLICE(OTHER);
-	assert_int_equal(verify_sample(&sample).verdict, VERDICT_MISMATCH);
+	assert_int_equal(verify_sample(&sample).result, VERIFICATION_MISMATCH);
 	sample.reading.account = SLICE("AC99999999999999999999999999999999");
-	assert_int_equal(verify_sample(&sample).verdict, VERDICT_UNKNOWN_ACCOUNT);
+	assert_int_equal(verify_sample(&sample).result, VERIFICATION_UNKNOWN_ACCOUNT);
 	sample.reading.account = SLICE(""); /* there, and no account of ours */
-	assert_int_equal(verify_sample(&sample).verdict, VERDICT_UNKNOWN_ACCOUNT);
+	assert_int_equal(verify_sample(&sample).result, VERIFICATION_UNKNOWN_ACCOUNT);
 	drop_sample(&sample);
 }
 
@@ -677,11 +679,11 @@ a_request_without_account_is_tried_with_each(void **state)
 	add_token(sample.verifier, "AC0", TOKEN_CURRENT, SLICE("elsewhere, too"));
 	sample.reading.account = SLICE_NONE;
 	struct verification found = verify_sample(&sample);
-	assert_int_equal(found.verdict, VERDICT_VALID);
+	assert_int_equal(found.result, VERIFICATION_VALID);
 	assert_slice(found.account, ACCOUNT);
 	assert_int_equal(found.account_index, 1);
 	sample.signature[0] = sample.signature[0] == 'A' ? 'B' : 'A';
-	assert_int_equal(verify_sample(&sample).verdict, VERDICT_MISMATCH);
+	assert_int_equal(verify_sample(&sample).result, VERIFICATION_MISMATCH);
 	drop_sample(&sample);
 }
 
@@ -693,13 +695,13 @@ the_routes_account_stands_in_for_none(void **state)
 	add_token(sample.verifier, OTHER, TOKEN_CURRENT, SLICE("elsewhere"));
 	sample.reading.account = SLICE_NONE;
 	sample.reading.route_account = SLICE(OTHER);
-	assert_int_equal(verify_sample(&sample).verdict, VERDICT_MISMATCH);
+	assert_int_equal(verify_sample(&sample).result, VERIFICATION_MISMATCH);
 	sample.reading.route_account = SLICE(ACCOUNT);
-	assert_int_equal(verify_sample(&sample).verdict, VERDICT_VALID);
+	assert_int_equal(verify_sample(&sample).result, VERIFICATION_VALID);
 	sample.reading.route_account = SLICE("AC9");
-	assert_int_equal(verify_sample(&sample).verdict, VERDICT_UNKNOWN_ACCOUNT);
+	assert_int_equal(verify_sample(&sample).result, VERIFICATION_UNKNOWN_ACCOUNT);
 	sample.reading.account = SLICE(ACCOUNT); /* what the request names goes first */
-	assert_int_equal(verify_sample(&sample).verdict, VERDICT_VALID);
+	assert_int_equal(verify_sample(&sample).result, VERIFICATION_VALID);
 	drop_sample(&sample);
 }
 
@@ -713,12 +715,12 @@ at_most_so_many_accounts_are_tried(void **state)
 		snprintf(sid, sizeof sid, "AB%02d", i); /* sorts before ACCOUNT */
 		assert_int_equal(verifier_account_count(sample.verifier), i + 1);
 		sample.reading.account = SLICE_NONE;
-		assert_int_equal(verify_sample(&sample).verdict, VERDICT_VALID);
+		assert_int_equal(verify_sample(&sample).result, VERIFICATION_VALID);
 		add_token(sample.verifier, sid, TOKEN_CURRENT, SLICE("elsewhere"));
 	}
-	assert_int_equal(verify_sample(&sample).verdict, VERDICT_MISMATCH);
+	assert_int_equal(verify_sample(&sample).result, VERIFICATION_MISMATCH);
 	sample.reading.account = SLICE(ACCOUNT);
-	assert_int_equal(verify_sample(&sample).verdict, VERDICT_VALID);
+	assert_int_equal(verify_sample(&sample).result, VERIFICATION_VALID);
 	drop_sample(&sample);
 }
 
@@ -741,7 +743,7 @@ an_account_without_any_token_verifies_nothing(void **state)
 	    .target = SLICE("/"),
 	    .signature = SLICE("RSOYDt4T1cUTdK1PDd93/VVr8B8=")};
 	const struct reading reading = {.incoming = &incoming};
-	assert_int_equal(verdict_of(empty, &reading), VERDICT_MISMATCH);
+	assert_int_equal(result_of(empty, &reading), VERIFICATION_MISMATCH);
 	verifier_free(empty);
 	verifier_free(NULL);
 }
@@ -784,9 +786,10 @@ static void
 each_verdict_and_label_has_a_name(void **state)
 {
 	(void)state;
-	for (int i = 0; i < VERDICT_COUNT; i++)
-		assert_true(strlen(verdict_name((enum verdict)i)) > 0);
-	assert_string_equal(verdict_name(VERDICT_UNKNOWN_ACCOUNT), "unknown-account");
+	for (int i = 0; i < VERIFICATION_COUNT; i++)
+		assert_true(strlen(verification_result_name((enum verification_result)i)) > 0);
+	assert_string_equal(
+	    verification_result_name(VERIFICATION_UNKNOWN_ACCOUNT), "unknown-account");
 	assert_string_equal(token_label_name(TOKEN_CURRENT), "current");
 	assert_string_equal(token_label_name(TOKEN_NEXT), "next");
 	assert_string_equal(token_label_name(TOKEN_PREVIOUS), "previous");

@@ -55,7 +55,7 @@ must_check enum result quarantine_open(const struct quarantine_options *options,
 /* --- for callers that refuse a request, any thread --- */
 
 /* Queues a copy of the request for the owner to write, if there is room. */
-enum quarantine_fate quarantine_offer(
+enum quarantine_offer_result quarantine_offer(
     struct quarantine *quarantine, const struct quarantined *request);
 
 /* Returns the bytes that offered requests use until they are written, including their examination.
@@ -63,7 +63,7 @@ enum quarantine_fate quarantine_offer(
 size_t quarantine_memory(const struct quarantine *quarantine);
 
 /* Returns "taken", "full" or "too-large", for metrics. */
-const char *quarantine_fate_name(enum quarantine_fate fate);
+const char *quarantine_offer_result_name(enum quarantine_offer_result result);
 
 /* --- for the owner --- */
 

@@ -55,11 +55,11 @@ struct quarantine_options {
 					    Proven requests have no limit */
 };
 
-enum quarantine_fate {
+enum quarantine_offer_result {
 	QUARANTINE_TAKEN,
 	QUARANTINE_FULL,      /* the queue, or the memory, has no room */
 	QUARANTINE_TOO_LARGE, /* more than request_max */
-	QUARANTINE_FATE_COUNT,
+	QUARANTINE_OFFER_RESULT_COUNT,
 };
 
 /* Called with one request, whose slices are valid during the call. It must not use the calling

@@ -22,16 +22,16 @@ struct admission {
 	struct buffer scratch;
 };
 
-enum admission_outcome {
+enum admission_result {
 	ADMISSION_ADMITTED,        /* store it, then answer status */
 	ADMISSION_NO_ROUTE,        /* no [callback] section has its path; not verified */
-	ADMISSION_UNVERIFIED,      /* verification.verdict says why */
+	ADMISSION_UNVERIFIED,      /* verification.result says why */
 	ADMISSION_TOO_MANY_FIELDS, /* more than fields_max */
 	ADMISSION_UNDECIDED,       /* no memory: the request may be tried again */
 };
 
 struct admission_decision {
-	enum admission_outcome outcome;
+	enum admission_result result;
 	const struct route *route;
 	struct verification verification; /* of a request that was verified */
 	struct slice account;             /* that the request names; absent if none */

@@ -28,19 +28,20 @@
 /* The tokens that an account may have at one time, in the order of trial. */
 enum token_label { TOKEN_CURRENT, TOKEN_NEXT, TOKEN_PREVIOUS, TOKEN_LABEL_COUNT };
 
-enum verdict {
-	VERDICT_VALID,
-	VERDICT_NO_SIGNATURE,        /* no X-Twilio-Signature, or an empty one */
-	VERDICT_MALFORMED_SIGNATURE, /* not 28 characters of base64, 44 with a shared key */
-	VERDICT_MALFORMED_SETTINGS,  /* not key=ID,algorithm=NAME, or two headers */
-	VERDICT_UNKNOWN_ALGORITHM,   /* not SHARED_KEYS_ALGORITHM */
-	VERDICT_UNKNOWN_KEY,         /* the shared key is not configured */
-	VERDICT_UNKNOWN_ACCOUNT,     /* the AccountSid is not configured */
-	VERDICT_MISMATCH,            /* no spelling and no token gives this signature */
-	VERDICT_BODY_UNBOUND,        /* not a form, and no bodySHA256 in the query */
-	VERDICT_BODY_MISMATCH, /* not a form, and a bodySHA256 in the query differs from its hash */
-	VERDICT_UNDECIDED,     /* memory is short: the request may be tried again */
-	VERDICT_COUNT,
+enum verification_result {
+	VERIFICATION_VALID,
+	VERIFICATION_NO_SIGNATURE,        /* no X-Twilio-Signature, or an empty one */
+	VERIFICATION_MALFORMED_SIGNATURE, /* not 28 characters of base64, 44 with a shared key */
+	VERIFICATION_MALFORMED_SETTINGS,  /* not key=ID,algorithm=NAME, or two headers */
+	VERIFICATION_UNKNOWN_ALGORITHM,   /* not SHARED_KEYS_ALGORITHM */
+	VERIFICATION_UNKNOWN_KEY,         /* the shared key is not configured */
+	VERIFICATION_UNKNOWN_ACCOUNT,     /* the AccountSid is not configured */
+	VERIFICATION_MISMATCH,            /* no spelling and no token gives this signature */
+	VERIFICATION_BODY_UNBOUND,        /* not a form, and no bodySHA256 in the query */
+	VERIFICATION_BODY_MISMATCH, /* not a form, and a bodySHA256 in the query differs from its
+				       hash */
+	VERIFICATION_UNDECIDED,     /* memory is short: the request may be tried again */
+	VERIFICATION_COUNT,
 };
 
 struct verifier;
@@ -63,9 +64,10 @@ struct reading {
 			       */
 };
 
-/* The result of verifier_verify. Fields other than verdict are set only if it is VERDICT_VALID. */
+/* The result of verifier_verify. Fields other than result are set only if it is VERIFICATION_VALID.
+ */
 struct verification {
-	enum verdict verdict;
+	enum verification_result result;
 	struct slice account;   /* the account whose token fits; borrowed from the verifier */
 	size_t account_index;   /* its index, 0 to verifier_account_count - 1 */
 	enum token_label label; /* which token */
@@ -164,9 +166,9 @@ must_check enum result verifier_read(const struct verifier *verifier,
 
 void reading_done(struct reading *reading);
 
-/* Reads the headers of the signature. VERDICT_VALID if they have the right form: an Auth Token
+/* Reads the headers of the signature. VERIFICATION_VALID if they have the right form: an Auth Token
  * signs with HMAC-SHA1, a shared key with HMAC-SHA256. */
-enum verdict verifier_read_headers(
+enum verification_result verifier_read_headers(
     const struct incoming *incoming, struct signature *out_signature);
 
 /* Verifies a request. scratch is the caller's buffer, cleared and filled here, so that no request
@@ -176,7 +178,7 @@ void verifier_verify(const struct verifier *verifier, const struct reading *read
 
 /* "current", "next", "previous"; "mismatch", "unknown-account" ...: for metrics and messages. */
 const char *token_label_name(enum token_label label);
-const char *verdict_name(enum verdict verdict);
+const char *verification_result_name(enum verification_result result);
 
 void verifier_free(struct verifier *verifier);
 
