@@ -20,10 +20,10 @@
 /* Sentences that need no facts. */
 static const struct slice sentences[DIAGNOSIS_CAUSE_COUNT] = {
     [DIAGNOSIS_TRAILING_SLASH] = SLICE_INIT(
-	"a slash at the end of the path came or went on the way: let the proxy pass the path as "
-	"it is: " PASS_PATH
-	"; or give Twilio the URL as it arrives here; the path that Twilio calls needs a "
-	"[callback] section of its own"),
+	"a slash at the end of the path was added or removed on the way: let the proxy pass the "
+	"path as it is: " PASS_PATH
+	"; or give Twilio the URL as it arrives here; the path that Twilio calls needs its own "
+	"[callback] section"),
     [DIAGNOSIS_PATH] = SLICE_INIT(
 	"the path was rewritten on the way: let the proxy pass it as it is: merge_slashes off "
 	"(nginx), no http-request normalize-uri (HAProxy), MergeSlashes Off (Apache); " PASS_PATH),
@@ -31,18 +31,17 @@ static const struct slice sentences[DIAGNOSIS_CAUSE_COUNT] = {
 	"the query's parameters were signed in another order: give Twilio the callback URL with "
 	"its parameters sorted by name, and let the proxy pass the query as it is: " PASS_QUERY),
     [DIAGNOSIS_QUERY_ENCODING] = SLICE_INIT(
-	"the query's escapes were spelled otherwise when it was signed: keep to letters, digits "
-	"and -._~ in the callback URL, use POST, and let the proxy pass the query as it "
-	"is: " PASS_QUERY),
+	"the query had other escapes when it was signed: use only letters, digits and -._~ in the "
+	"callback URL, use POST, and let the proxy pass the query as it is: " PASS_QUERY),
     [DIAGNOSIS_QUERY_LOST] = SLICE_INIT(
-	"the query, or a part of it, was lost on the way: let the proxy pass it on: " PASS_QUERY),
+	"the query, or a part of it, was lost on the way: let the proxy pass it: " PASS_QUERY),
     [DIAGNOSIS_QUERY_ADDED] = SLICE_INIT(
-	"the query was not signed as it is; the proxy adds to it or replaces it: let it pass the "
-	"query as it is: " PASS_QUERY),
+	"the query differs from the signed one: the proxy adds to it or replaces it; let it pass "
+	"the query as it is: " PASS_QUERY),
 };
 
 static bool
-has(const struct advice_facts *facts, unsigned causes)
+has_any(const struct advice_facts *facts, unsigned causes)
 {
 	return (facts->causes & causes) != 0;
 }
@@ -54,7 +53,7 @@ begin_sentence(struct buffer *out)
 		buffer_append(out, SLICE("; "));
 }
 
-/* A stranger may write anything for an account. */
+/* An untrusted client may write anything for an account. */
 static void
 append_account(struct buffer *out, struct slice account, bool is_known)
 {
@@ -76,18 +75,18 @@ append_public_url(const struct advice_facts *facts, struct buffer *out)
 	buffer_append(out, SLICE("[server] public_url = "));
 	buffer_append_visible(out, facts->public_url);
 	if (facts->public_url_count > 1)
-		buffer_append(out, SLICE(" (beside the others, with a comma)"));
+		buffer_append(out, SLICE(" (in addition to the others, with a comma)"));
 }
 
 static void
 append_prefix(const struct advice_facts *facts, struct buffer *out)
 {
-	if (has(facts, DIAGNOSIS_BIT(DIAGNOSIS_PREFIX_STRIPPED)) && facts->prefix.len > 0) {
-		buffer_append(out, SLICE(", for the proxy strips "));
+	if (has_any(facts, DIAGNOSIS_BIT(DIAGNOSIS_PREFIX_STRIPPED)) && facts->prefix.len > 0) {
+		buffer_append(out, SLICE(", since the proxy strips "));
 		buffer_append_visible(out, facts->prefix);
-		buffer_append(out, SLICE(" off the path"));
+		buffer_append(out, SLICE(" from the path"));
 	}
-	if (has(facts, DIAGNOSIS_BIT(DIAGNOSIS_PREFIX_ADDED)) && facts->added.len > 0) {
+	if (has_any(facts, DIAGNOSIS_BIT(DIAGNOSIS_PREFIX_ADDED)) && facts->added.len > 0) {
 		begin_sentence(out);
 		buffer_append(out, SLICE("the proxy puts "));
 		buffer_append_visible(out, facts->added);
@@ -99,14 +98,14 @@ append_prefix(const struct advice_facts *facts, struct buffer *out)
 static void
 append_method(const struct advice_facts *facts, struct buffer *out)
 {
-	if (!has(facts, DIAGNOSIS_BIT(DIAGNOSIS_METHOD)))
+	if (!has_any(facts, DIAGNOSIS_BIT(DIAGNOSIS_METHOD)))
 		return;
 	begin_sentence(out);
 	if (facts->is_get)
 		buffer_append(
-		    out, SLICE("it was signed as a POST and came as a GET: no redirect may stand "
-			       "before dlrd (http to https, a slash at the end); give Twilio the "
-			       "final URL"));
+		    out, SLICE("it was signed as a POST and arrived as a GET: there must be no "
+			       "redirect before dlrd (http to https, a slash at the end); give "
+			       "Twilio the final URL"));
 	else
 		buffer_append(out,
 		    SLICE("it was signed as a GET, or without its form: let the proxy pass "
@@ -116,28 +115,29 @@ append_method(const struct advice_facts *facts, struct buffer *out)
 static void
 append_body(const struct advice_facts *facts, struct buffer *out)
 {
-	if (!has(facts, DIAGNOSIS_BIT(DIAGNOSIS_BODY_CHANGED)))
+	if (!has_any(facts, DIAGNOSIS_BIT(DIAGNOSIS_BODY_CHANGED)))
 		return;
 	begin_sentence(out);
 	if (facts->type_lost)
 		buffer_append(out,
-		    SLICE("the body is a form, and its Content-Type does not say so: let the proxy "
-			  "pass Content-Type as it is (application/x-www-form-urlencoded)"));
+		    SLICE("the body is a form, but its Content-Type is another: let the proxy pass "
+			  "Content-Type as it is (application/x-www-form-urlencoded)"));
 	else if (facts->is_form)
 		buffer_append(out,
-		    SLICE("the form was changed or decoded anew on the way: let no filter of the "
-			  "proxy (mod_security, a firewall, a script) rewrite the body, its "
+		    SLICE("the form was changed or re-encoded on the way: no filter of the proxy "
+			  "(mod_security, a firewall, a script) may rewrite the body, its "
 			  "character set or its line breaks"));
 	else
 		buffer_append(out,
-		    SLICE("the URL's signature is right and the body is not what was signed: let "
-			  "the proxy pass Content-Type and body as they are, without a filter"));
+		    SLICE("the signature of the URL is valid, but the body is not what was signed: "
+			  "let the proxy pass Content-Type and body as they are, without a "
+			  "filter"));
 }
 
 static void
 append_other_account(const struct advice_facts *facts, struct buffer *out)
 {
-	if (!has(facts, DIAGNOSIS_BIT(DIAGNOSIS_OTHER_ACCOUNT)))
+	if (!has_any(facts, DIAGNOSIS_BIT(DIAGNOSIS_OTHER_ACCOUNT)))
 		return;
 	begin_sentence(out);
 	buffer_append(out, SLICE("the request was signed with the token of account "));
@@ -149,10 +149,10 @@ append_other_account(const struct advice_facts *facts, struct buffer *out)
 		append_account(out, facts->signed_account, true);
 		return;
 	}
-	buffer_append(out, SLICE(", and its AccountSid says "));
+	buffer_append(out, SLICE(", but its AccountSid is "));
 	append_account(out, facts->account, facts->account_is_known);
 	buffer_append(out, facts->account_is_known
-			       ? SLICE(": are the tokens of the two mixed up? [account ")
+			       ? SLICE(": are the tokens of the two swapped? [account ")
 			       : SLICE(", which has no section: add [account "));
 	append_account(out, facts->account, facts->account_is_known);
 	buffer_append(out, SLICE("] auth_token_file"));
@@ -166,9 +166,9 @@ append_token(const struct advice_facts *facts, struct buffer *out)
 	if (facts->shared_key.ptr != NULL) {
 		buffer_append(out, SLICE("no variant of the request fits [shared_key "));
 		buffer_append(out, facts->shared_key);
-		buffer_append(out, SLICE("]: its secret is not that of the key in Twilio's "
-					 "console, most probably; if it is, the proxy rewrites "
-					 "what it does not tell"));
+		buffer_append(out, SLICE("]: most probably its secret is not that of the key in "
+					 "Twilio's console; if it is, the proxy rewrites the "
+					 "request without a trace"));
 		return;
 	}
 	buffer_append(out, SLICE("no variant of the request fits a token of "));
@@ -179,16 +179,16 @@ append_token(const struct advice_facts *facts, struct buffer *out)
 	}
 	if (facts->verified_before)
 		buffer_append(out,
-		    SLICE(", and others of its requests fitted: where all are refused since, its "
-			  "Auth Token was rotated: add the new one as next_auth_token_file, or the "
-			  "one before, if it was taken out too early, as "
-			  "previous_auth_token_file; where only some are, they are forged, or a "
-			  "filter before dlrd changes them"));
+		    SLICE(", but other requests of it did: if all are refused since then, its Auth "
+			  "Token was rotated: add the new one as next_auth_token_file, or the "
+			  "earlier one, if it was removed too early, as "
+			  "previous_auth_token_file; if only some are refused, they are forged, or "
+			  "a filter before dlrd changes them"));
 	else
 		buffer_append(out,
-		    SLICE(": auth_token_file does not hold the account's primary Auth Token, most "
-			  "probably (the secondary one and API keys sign nothing); if it does, "
-			  "the proxy rewrites what it does not tell"));
+		    SLICE(": most probably auth_token_file does not contain the account's primary "
+			  "Auth Token (the secondary one and API keys sign nothing); if it does, "
+			  "the proxy rewrites the request without a trace"));
 }
 
 static void
@@ -199,18 +199,17 @@ append_unexplained(const struct advice_facts *facts, struct buffer *out)
 					 "[account "));
 		append_account(out, facts->account, false);
 		buffer_append(
-		    out, SLICE("] with its auth_token_file, if it is yours (what comes for it "
-			       "until then is kept in a small part of the quarantine)"));
+		    out, SLICE("] with its auth_token_file, if it is yours (until then its "
+			       "requests are kept in a small part of the quarantine)"));
 	} else
 		buffer_append(out,
-		    SLICE("not all that is likely could be tried on so large a request, or with so "
-			  "many "
-			  "public URLs and tokens: "
-			  "compare [server] public_url with the URL that Twilio was given, and "
+		    SLICE("not every likely variant could be tried on so large a request, or with "
+			  "so many public URLs and tokens: compare [server] public_url with the "
+			  "URL that Twilio was given, and "
 			  "the account's primary Auth Token with auth_token_file"));
 }
 
-/* The form of a POST that a redirect made a GET is lost; no signature can show it. */
+/* If a redirect made a POST a GET, its form is lost, and no signature can show that. */
 static void
 append_lost_form(const struct advice_facts *facts, struct buffer *out)
 {
@@ -218,8 +217,8 @@ append_lost_form(const struct advice_facts *facts, struct buffer *out)
 		return;
 	begin_sentence(out);
 	buffer_append(out,
-	    SLICE("it is a GET without Twilio's parameters: if Twilio was told to POST, a redirect "
-		  "made it that and lost the form; give Twilio the final URL"));
+	    SLICE("it is a GET without Twilio's parameters: if the callback's method is POST, a "
+		  "redirect made it a GET and lost the form; give Twilio the final URL"));
 }
 
 void
@@ -231,15 +230,15 @@ advice_append(const struct advice_facts *facts, struct buffer *out)
 	else if (!facts->fits)
 		append_unexplained(facts, out);
 	else if (facts->causes == 0)
-		buffer_append(out, SLICE("the signature is right"));
+		buffer_append(out, SLICE("the signature is valid"));
 	append_other_account(facts, out);
-	if (has(facts, URL_CAUSES))
+	if (has_any(facts, URL_CAUSES))
 		append_public_url(facts, out);
 	append_prefix(facts, out);
 	append_method(facts, out);
 	append_body(facts, out);
 	for (int cause = 0; cause < DIAGNOSIS_CAUSE_COUNT; cause++)
-		if (has(facts, DIAGNOSIS_BIT(cause)) && sentences[cause].len > 0) {
+		if (has_any(facts, DIAGNOSIS_BIT(cause)) && sentences[cause].len > 0) {
 			begin_sentence(out);
 			buffer_append(out, sentences[cause]);
 		}
@@ -263,7 +262,7 @@ append_malformed(const struct incoming *incoming, struct buffer *out)
 	if (incoming->settings.ptr == NULL)
 		buffer_append(out, reads ? SLICE("X-Twilio-Signature has 44 characters, as with a "
 						 "shared key, but " SHARED_KEYS_HEADER
-						 " is missing: let the proxy pass it on")
+						 " is missing: let the proxy pass it")
 					 : SLICE("X-Twilio-Signature is not one header with 28 "
 						 "characters of base64: it is not Twilio's, or "
 						 "the proxy changes the header"));
@@ -289,10 +288,10 @@ advice_append_headers(enum diagnosis_cause cause, const struct incoming *incomin
 	if (cause == DIAGNOSIS_SHARED_KEY)
 		append_unknown_key(shared_key, out);
 	else if (cause == DIAGNOSIS_ALGORITHM)
-		buffer_append(out, SLICE(SHARED_KEYS_HEADER
-				       " names another algorithm than " SHARED_KEYS_ALGORITHM
-				       ", the only one that dlrd knows: choose that one in the "
-				       "webhook's setting, or upgrade dlrd"));
+		buffer_append(out,
+		    SLICE(SHARED_KEYS_HEADER " names another algorithm than " SHARED_KEYS_ALGORITHM
+					     ", the only one that dlrd knows: choose it in the "
+					     "webhook's setting, or upgrade dlrd"));
 	else if (cause == DIAGNOSIS_SIGNATURE)
 		append_malformed(incoming, out);
 	else
@@ -311,8 +310,8 @@ advice_append_no_route(struct slice path, struct buffer *out)
 	}
 	if (path.len > PATH_SHOWN_MAX)
 		path.len = PATH_SHOWN_MAX;
-	buffer_append(out, SLICE("the signature is right, and no [callback] section has this path: "
+	buffer_append(out, SLICE("the signature is valid, but no [callback] section has this path: "
 				 "add [callback "));
 	buffer_append_visible(out, path);
-	buffer_append(out, SLICE("], or give Twilio the path of one that is there"));
+	buffer_append(out, SLICE("], or give Twilio the path of an existing one"));
 }

@@ -271,7 +271,7 @@ report(struct diagnoser *diagnoser, const struct quarantined *request,
 	       others = refused - diagnoser->refused_at_last_log - 1;
 	diagnoser->refused_at_last_log = refused;
 	log_line(LOG_WARNING,
-	    "refused a request on %.*s: its signature is not right (%s): %s (%.0f more refusals "
+	    "refused a request on %.*s: its signature is not valid (%s): %s (%.0f more refusals "
 	    "since the last such line)",
 	    SLICE_ARG(request->route), diagnosis_cause_name(diagnosis->cause), diagnosis->advice,
 	    others > 0 ? others : 0);

@@ -108,7 +108,7 @@ CASES = {
                        {"port"}, f"[server] public_url = {PUBLIC_URL}:8123"),
     "prefix stripped": (PUBLIC_URL, f"{PUBLIC_URL}/edge{SAMPLE_TARGET}", SAMPLE_TARGET,
                         [("X-Forwarded-Prefix", "/edge")], {"prefix-stripped"},
-                        f"[server] public_url = {PUBLIC_URL}/edge, for the proxy strips /edge"),
+                        f"[server] public_url = {PUBLIC_URL}/edge, since the proxy strips /edge"),
     "original": (PUBLIC_URL, f"{PUBLIC_URL}/edge{SAMPLE_TARGET}", SAMPLE_TARGET,
                  [("X-Original-URI", "/edge" + SAMPLE_TARGET)], {"prefix-stripped"},
                  f"[server] public_url = {PUBLIC_URL}/edge"),

@@ -269,7 +269,7 @@ another_scheme_host_or_port_is_found(void **state)
 		.signed_form = FORM,
 		.target = PATH,
 		.cause = DIAGNOSIS_PORT,
-		.advice = {"[server] public_url = https://cb.example.com:9125 (beside"}},
+		.advice = {"[server] public_url = https://cb.example.com:9125 (in addition"}},
 	};
 	check_all(samples, COUNT_OF(samples));
 }
@@ -444,7 +444,7 @@ another_spelling_of_the_query_is_found(void **state)
 		    .signed_form = FORM,
 		    .target = target,
 		    .cause = DIAGNOSIS_QUERY_ENCODING,
-		    .advice = {"escapes were spelled otherwise"}});
+		    .advice = {"had other escapes"}});
 	}
 	check(&(struct sample){.bases = {BASE},
 	    .signed_url = BASE PATH "?a=\xc3\xbc",
@@ -527,8 +527,8 @@ a_form_that_a_redirect_lost_is_told_of(void **state)
 	    .is_get = true});
 	assert_false(diagnosis.fits);
 	assert_true(slice_starts_with(slice_of(diagnosis.advice),
-	    SLICE("it is a GET without Twilio's parameters: if Twilio was told to POST, a redirect "
-		  "made it that")));
+	    SLICE("it is a GET without Twilio's parameters: if the callback's method is POST, "
+		  "a redirect made it a GET")));
 }
 
 #define HASH_OF_EMPTY_OBJECT "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
@@ -623,8 +623,8 @@ another_accounts_token_is_found(void **state)
 		.token = OTHER_TOKEN,
 		.target = PATH,
 		.cause = DIAGNOSIS_OTHER_ACCOUNT,
-		.advice = {"signed with the token of account " OTHER,
-		    "its AccountSid says " ACCOUNT, "[account " ACCOUNT "]"}},
+		.advice = {"signed with the token of account " OTHER, "its AccountSid is " ACCOUNT,
+		    "[account " ACCOUNT "]"}},
 	    {.bases = {BASE},
 		.signed_url = BASE PATH,
 		.signed_form = FORM,
@@ -667,7 +667,7 @@ a_token_that_is_not_there_is_taken_for_one_that_was_rotated(void **state)
 	assert_false(diagnosis.fits);
 	assert_int_equal(diagnosis.cause, DIAGNOSIS_TOKEN);
 	assert_string_equal(diagnosis.url, "");
-	assert_contains(slice_of(diagnosis.advice), "auth_token_file does not hold");
+	assert_contains(slice_of(diagnosis.advice), "auth_token_file does not contain");
 	sample.verified_before = true;
 	diagnosis = diagnose(&sample);
 	assert_int_equal(diagnosis.cause, DIAGNOSIS_TOKEN);
@@ -802,7 +802,7 @@ several_causes_are_put_together(void **state)
 		.signed_form = FORM,
 		.target = PATH,
 		.cause = DIAGNOSIS_SCHEME,
-		.advice = {"public_url = http://b.example.com/x (beside"}},
+		.advice = {"public_url = http://b.example.com/x (in addition"}},
 	    {.bases = {BASE},
 		.signed_url = "http://cb.example.com" PATH "?bodySHA256=" HASH_OF_EMPTY_OBJECT,
 		.target = PATH "?bodySHA256=" HASH_OF_EMPTY_OBJECT,
