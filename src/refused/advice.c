@@ -58,6 +58,7 @@ static void
 append_account(struct buffer *out, struct slice account, bool is_known)
 {
 	bool is_sid = account.len == SID_LEN && slice_starts_with(account, SLICE("AC"));
+
 	for (size_t i = 2; is_sid && i < SID_LEN; i++)
 		is_sid = slice_hex_digit(account.ptr[i]) >= 0;
 	if (is_sid || is_known)
@@ -162,6 +163,7 @@ static void
 append_token(const struct advice_facts *facts, struct buffer *out)
 {
 	bool named = facts->account.ptr != NULL;
+
 	begin_sentence(out);
 	if (facts->shared_key.ptr != NULL) {
 		buffer_append(out, SLICE("no variant of the request fits [shared_key "));
@@ -259,6 +261,7 @@ append_malformed(const struct incoming *incoming, struct buffer *out)
 {
 	struct signature signature;
 	bool reads = signature_read(incoming_signature(incoming), &signature) == RESULT_OK;
+
 	if (incoming->settings.ptr == NULL)
 		buffer_append(out, reads ? SLICE("X-Twilio-Signature has 44 characters, as with a "
 						 "shared key, but " SHARED_KEYS_HEADER

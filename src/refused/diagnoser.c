@@ -79,6 +79,7 @@ enum result
 diagnoser_new(const struct diagnoser_options *options, struct diagnoser **out_diagnoser)
 {
 	struct diagnoser *diagnoser = calloc(1, sizeof *diagnoser);
+
 	if (diagnoser == NULL)
 		return RESULT_NO_MEMORY;
 	diagnoser->options = *options;
@@ -165,6 +166,7 @@ add_precedent(struct diagnoser *diagnoser, struct slice path, struct slice accou
     const struct diagnosis *found)
 {
 	size_t last = 0;
+
 	while (last < PRECEDENTS_MAX - 1 && diagnoser->precedents[last] != NULL)
 		last++;
 	if (diagnoser->precedents[last] == NULL)
@@ -185,6 +187,7 @@ void
 diagnoser_inherit(struct diagnoser *diagnoser, const struct diagnoser *before)
 {
 	size_t count = 0;
+
 	diagnoser->time_us = before->time_us;
 	diagnoser->seen_us = before->seen_us;
 	diagnoser->refused_at_last_log = before->refused_at_last_log;
@@ -239,6 +242,7 @@ diagnose(struct diagnoser *diagnoser, const struct examination *examination,
     struct precedent *inherited, struct diagnosis *out_diagnosis)
 {
 	int64_t start_us = clock_processor_us();
+
 	if (!has_time(diagnoser))
 		return false;
 	make_diagnosis(diagnoser, examination, out_diagnosis);
@@ -259,6 +263,7 @@ report(struct diagnoser *diagnoser, const struct quarantined *request,
     const struct diagnosis *diagnosis)
 {
 	uint64_t swallowed;
+
 	metric_add(diagnoser->causes[diagnosis->cause], 1);
 	if (diagnoser->options.failures != NULL)
 		signature_failures_note(diagnoser->options.failures, request->route,
@@ -311,6 +316,7 @@ examine_unrouted(struct diagnoser *diagnoser, struct quarantined *request)
 	struct examination examination;
 	struct diagnosis made = {.fits = false};
 	int64_t start_us = clock_processor_us();
+
 	if (!has_time(diagnoser))
 		return;
 	read_request(diagnoser, request, &examination);
@@ -331,6 +337,7 @@ examine(struct diagnoser *diagnoser, struct quarantined *request)
 {
 	struct examination examination;
 	struct diagnosis made;
+
 	read_request(diagnoser, request, &examination);
 	struct precedent *precedent = find_precedent(diagnoser, &examination);
 	const struct diagnosis *diagnosis = precedent != NULL ? &precedent->diagnosis : NULL;
@@ -350,6 +357,7 @@ diagnoser_examine(void *context, struct quarantined *request)
 {
 	struct diagnoser *diagnoser = context;
 	size_t index;
+
 	request->cause = SLICE("undiagnosed");
 	request->proven = false;
 	if (request->incoming.body.len <= DIAGNOSED_BODY_MAX && request->route.len == 0)
@@ -385,6 +393,7 @@ write_signed_target(const struct diagnoser *diagnoser, const struct examination 
 	const struct verifier *verifier = diagnoser->options.verifier;
 	struct buffer url = BUFFER_EMPTY, parameters = BUFFER_EMPTY;
 	struct slice base, target = SLICE_NONE;
+
 	buffer_append(&url, slice_of(diagnosis->url));
 	bool found = !query_variants_is_split(diagnosis->query_rule);
 	if (found) {
@@ -414,6 +423,7 @@ diagnoser_signed_target(
 {
 	struct examination examination;
 	struct diagnosis made;
+
 	read_request(diagnoser, request, &examination);
 	const struct precedent *precedent = find_precedent(diagnoser, &examination);
 	const struct diagnosis *diagnosis = precedent != NULL ? &precedent->diagnosis : &made;

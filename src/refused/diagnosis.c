@@ -16,15 +16,16 @@ struct search {
 	struct url_parts bases[VERIFIER_PUBLIC_URLS_MAX];
 };
 
-/* --- what a fit says --- */
+/* --- the causes of a fit --- */
 
-/* The causes in the path, with the facts that the advice wants. */
+/* Returns the causes in the path, and sets the facts for the advice. */
 static unsigned
 compare_paths(
     struct slice signed_path, struct slice base, struct slice path, struct advice_facts *facts)
 {
 	struct path_difference found = url_compare_paths(signed_path, base, path);
 	unsigned causes = found.slash ? DIAGNOSIS_BIT(DIAGNOSIS_TRAILING_SLASH) : 0;
+
 	facts->prefix = found.prefix;
 	facts->prefix_differs = !slice_equal(found.prefix, base);
 	facts->added = found.added;
@@ -41,6 +42,7 @@ static unsigned
 compare_origins(const struct url_parts *base, const struct url_parts *signed_url)
 {
 	unsigned causes = 0;
+
 	if (base->secure != signed_url->secure)
 		causes |= DIAGNOSIS_BIT(DIAGNOSIS_SCHEME);
 	if (!slice_equal(base->host, signed_url->host))
@@ -59,7 +61,7 @@ bits_of(unsigned set)
 	return count;
 }
 
-/* The causes by the public URL that needs the fewest of them. */
+/* Returns the causes in the URL, compared with the public URL that needs the fewest. */
 static unsigned
 compare_urls(const struct search *search, struct advice_facts *facts)
 {
@@ -67,6 +69,7 @@ compare_urls(const struct search *search, struct advice_facts *facts)
 	struct slice signed_path = variant_search_text(&search->found, VARIANT_PATH);
 	struct url_parts signed_url;
 	unsigned least = ~0u;
+
 	if (url_read_parts(variant_search_text(&search->found, VARIANT_ORIGIN), &signed_url) !=
 	    RESULT_OK)
 		return 0;
@@ -92,11 +95,12 @@ is_other_account(const struct search *search)
 	       !variant_search_is_named(&search->found, search->found.key.index);
 }
 
-/* Visible text, cut to the room that there is. */
+/* Writes the text as visible text, cut to size. */
 static void
 put_text(char *out, size_t size, struct slice text)
 {
 	struct buffer visible = BUFFER_EMPTY;
+
 	buffer_append_visible(&visible, text);
 	size_t len = visible.failed ? 0 : visible.len;
 	bool cut = len >= size;
@@ -120,8 +124,8 @@ put_urls(const struct search *search, struct buffer *scratch, struct diagnosis *
 	put_text(out->query, sizeof out->query, variant_search_text(&search->found, VARIANT_QUERY));
 }
 
-/* The public URL below which the request is what was signed; absent where none has to change, as
- * when the proxy puts something before the path. */
+/* Sets the public URL that makes the request the signed one; absent if no change of it helps, such
+ * as when the proxy adds a prefix to the path. */
 static void
 put_public_url(const struct search *search, unsigned causes, struct buffer *scratch,
     struct advice_facts *facts)
@@ -129,6 +133,7 @@ put_public_url(const struct search *search, unsigned causes, struct buffer *scra
 	const unsigned origin_causes = DIAGNOSIS_BIT(DIAGNOSIS_SCHEME) |
 				       DIAGNOSIS_BIT(DIAGNOSIS_HOST) |
 				       DIAGNOSIS_BIT(DIAGNOSIS_PORT);
+
 	if ((causes & origin_causes) == 0 && !facts->prefix_differs)
 		return;
 	buffer_clear(scratch);
@@ -148,7 +153,7 @@ explain_fit(const struct search *search, struct advice_facts *facts, struct diag
 	    !verifier_find_account(search->found.verifier,
 		verifier_shared_key_account(search->found.verifier, search->found.key.index),
 		&out->account_index))
-		out->account_index = 0; /* settings.h lets no such key in */
+		out->account_index = 0; /* settings.h allows no such key */
 	if (!search->found.key.shared)
 		out->label = (enum token_label)search->found.key.which;
 	out->query_rule = search->found.choice[VARIANT_QUERY]->rule;
@@ -171,6 +176,7 @@ static void
 read_bases(struct search *search)
 {
 	size_t count = verifier_url_count(search->found.verifier);
+
 	for (size_t i = 0; i < count; i++)
 		search->found.base_count +=
 		    url_read_parts(verifier_public_url(search->found.verifier, i),
@@ -189,26 +195,27 @@ collect_variants(struct search *search, const struct diagnosis_hints *hints)
 	const struct incoming *incoming = reading->incoming;
 	struct slice query = url_query(incoming->target);
 	enum result result = parameter_variants_add(variants, reading);
+
 	if (result != RESULT_OK)
 		return result;
 	url_variants_add_origins(
 	    variants, search->bases, search->found.base_count, incoming, hints->listen_port);
 	url_variants_add_paths(variants, search->bases, search->found.base_count, incoming);
-	if (incoming_is_get(incoming)) /* before the many others, which may take all the room */
+	if (incoming_is_get(incoming)) /* before the others, which may take all the room */
 		query_variants_add_split(variants, query);
 	query_variants_add(variants, query, url_original_target(incoming));
 	variants_sort(variants);
 	return variants->text.failed ? RESULT_NO_MEMORY : RESULT_OK;
 }
 
-/* Whether a GET brought what Twilio sends. */
+/* Returns whether a GET has Twilio's parameters. */
 static bool
 has_twilios_parameters(const struct reading *reading)
 {
 	return reading->form != NULL && form_get(reading->form, SLICE("AccountSid")).ptr != NULL;
 }
 
-/* The shared key that the request claims; absent: none. */
+/* Returns the ID of the shared key that the request claims; absent: none. */
 static struct slice
 claimed_id(const struct incoming *incoming)
 {
@@ -239,6 +246,7 @@ search_and_explain(
 	    .has_form = has_twilios_parameters(reading),
 	    .verified_before = hints->account_verified_before,
 	    .shared_key = claimed_id(incoming)};
+
 	read_bases(search);
 	variant_search_choose_keys(&search->found);
 	if (collect_variants(search, hints) == RESULT_OK &&
@@ -261,11 +269,12 @@ search_and_explain(
 	buffer_done(&public_url);
 }
 
-/* A request whose headers say that it cannot be verified with what is configured. */
+/* Explains a request whose headers cannot be verified with the configuration. */
 static void
 explain_headers(enum diagnosis_cause cause, const struct incoming *incoming, struct diagnosis *out)
 {
 	struct buffer advice = BUFFER_EMPTY;
+
 	out->cause = cause;
 	out->causes = DIAGNOSIS_BIT(cause);
 	advice_append_headers(cause, incoming, claimed_id(incoming), &advice);
@@ -279,13 +288,14 @@ diagnosis_of_no_route(struct slice path, bool verified, struct diagnosis *out_di
 	struct buffer advice = BUFFER_EMPTY;
 	struct diagnosis made = {
 	    .cause = DIAGNOSIS_NO_ROUTE, .causes = DIAGNOSIS_BIT(DIAGNOSIS_NO_ROUTE)};
+
 	advice_append_no_route(verified ? path : SLICE_NONE, &advice);
 	put_text(made.advice, sizeof made.advice, buffer_slice(&advice));
 	buffer_done(&advice);
 	*out_diagnosis = made;
 }
 
-/* What is wrong with the headers; DIAGNOSIS_CAUSE_COUNT: nothing. */
+/* Returns the cause in the headers; DIAGNOSIS_CAUSE_COUNT: none. */
 static enum diagnosis_cause
 check_headers(
     const struct verifier *verifier, const struct incoming *incoming, struct signature *out_wanted)
@@ -312,6 +322,7 @@ diagnosis_make(const struct verifier *verifier, const struct reading *reading,
 	struct diagnosis made = {
 	    .cause = DIAGNOSIS_UNEXPLAINED, .causes = DIAGNOSIS_BIT(DIAGNOSIS_UNEXPLAINED)};
 	struct search *search = calloc(1, sizeof *search);
+
 	if (search != NULL) {
 		search->found.verifier = verifier;
 		search->found.reading = reading;
@@ -334,27 +345,29 @@ diagnosis_make(const struct verifier *verifier, const struct reading *reading,
 	*out_diagnosis = made;
 }
 
-/* The key that would have signed for the reasons of the earlier request: the account's own token of
- * the same name, if a token of its own was what fitted then; nobody's for an unknown account. */
+/* Returns the key that would have signed the request if it has the causes of the earlier one: if
+ * the account's own token fitted then, the same token of this account; for an unknown account, a
+ * random one. */
 static struct verifier_key
 repeated_key(
     const struct diagnosis *earlier, const struct verifier *verifier, const struct reading *reading)
 {
 	struct slice account = reading->account;
+
 	if (account.ptr == NULL)
 		account = reading->route_account;
 	struct verifier_key key = earlier->key;
-	size_t nobody = verifier_account_count(verifier);
+	size_t unknown = verifier_account_count(verifier);
 	if (verifier_claimed_key(verifier, reading->incoming, &key.index))
 		return key;
 	if (account.ptr == NULL || (earlier->causes & DIAGNOSIS_BIT(DIAGNOSIS_OTHER_ACCOUNT)) != 0)
-		key.index = earlier->key.index < nobody ? earlier->key.index : nobody;
+		key.index = earlier->key.index < unknown ? earlier->key.index : unknown;
 	else if (!verifier_find_account(verifier, account, &key.index))
-		key.index = nobody;
+		key.index = unknown;
 	return key;
 }
 
-/* Whether both are signed with the same kind of key, and it is here. */
+/* Returns whether both are signed with the same kind of key, and the key is configured. */
 static bool
 has_same_kind(
     const struct diagnosis *earlier, const struct verifier *verifier, const struct reading *reading)
@@ -366,8 +379,8 @@ has_same_kind(
 	       shared == earlier->key.shared;
 }
 
-/* Whether what the rules of the earlier request have made of this one differs from it for the same
- * causes. A rule that leaves it as it came does not. */
+/* Returns whether the query and parameters that the rules of the earlier request write for this one
+ * differ from it for the same causes. A rule that changes nothing does not count. */
 static bool
 has_same_causes(const struct diagnosis *earlier, const struct reading *reading, struct slice query,
     struct slice parameters)
@@ -376,13 +389,15 @@ has_same_causes(const struct diagnosis *earlier, const struct reading *reading, 
 	    DIAGNOSIS_BIT(DIAGNOSIS_METHOD) | DIAGNOSIS_BIT(DIAGNOSIS_BODY_CHANGED) |
 	    DIAGNOSIS_BIT(DIAGNOSIS_QUERY_ORDER) | DIAGNOSIS_BIT(DIAGNOSIS_QUERY_ENCODING) |
 	    DIAGNOSIS_BIT(DIAGNOSIS_QUERY_LOST) | DIAGNOSIS_BIT(DIAGNOSIS_QUERY_ADDED);
-	struct buffer as_came = BUFFER_EMPTY;
+	struct buffer as_received = BUFFER_EMPTY;
 	bool changed = true;
+
 	if (!query_variants_is_split(earlier->query_rule) &&
-	    parameter_variants_body(earlier->parameters_rule) != VARIANT_BODY_AS_CAME)
-		changed = parameter_variants_write(&as_came, reading, PARAMETER_VARIANTS_AS_CAME) &&
-			  !slice_equal(buffer_slice(&as_came), parameters);
-	buffer_done(&as_came);
+	    parameter_variants_body(earlier->parameters_rule) != VARIANT_BODY_AS_RECEIVED)
+		changed = parameter_variants_write(
+			      &as_received, reading, PARAMETER_VARIANTS_AS_RECEIVED) &&
+			  !slice_equal(buffer_slice(&as_received), parameters);
+	buffer_done(&as_received);
 	return changed && request_changes(reading, query, earlier->query_rule,
 			      earlier->parameters_rule) == (earlier->causes & mask);
 }
@@ -401,6 +416,7 @@ diagnosis_repeats(const struct diagnosis *earlier, const struct verifier *verifi
 	    query_variants_write(&query, &parameters, url_query(incoming->target),
 		url_original_target(incoming), earlier->query_rule) &&
 	    (is_split || parameter_variants_write(&parameters, reading, earlier->parameters_rule));
+
 	if (repeats) {
 		buffer_clear(scratch);
 		buffer_append(scratch, slice_of(earlier->url));

@@ -3,11 +3,11 @@
 #include <string.h>
 
 #define BODY_MAX \
-	(32 * 1024) /* a larger form is not written anew: Twilio's have a kilobyte or two */
+	(32 * 1024) /* a larger form is not rewritten: Twilio's have one or two kilobytes */
 #define FIELDS_MAX 1024
-#define QUERY_PIECES_MAX 64 /* each piece of the body is looked for among those of the query */
+#define QUERY_PIECES_MAX 64 /* each piece of the body is compared with each of the query */
 
-/* The body as it may have been. */
+/* Writes the body as it may have been. */
 typedef void (*rewrite_fn)(struct buffer *out, struct slice body, struct slice query);
 
 static void
@@ -108,7 +108,7 @@ rewrite_without_query(struct buffer *out, struct slice body, struct slice query)
 		if (piece.len == 0 || has_piece(query, piece))
 			continue;
 		buffer_append(out, piece);
-		buffer_append_byte(out, '&'); /* an empty piece at the end is none */
+		buffer_append_byte(out, '&'); /* an empty piece at the end does not count */
 	}
 }
 
@@ -117,14 +117,15 @@ static const rewrite_fn rewrites[] = {rewrite_end, rewrite_plus, rewrite_twice_e
 
 #define REWRITE_COUNT (sizeof rewrites / sizeof rewrites[0])
 
-/* Rules, by their numbers. Rewrites are counted from RULE_REWRITE on. */
-enum { RULE_AS_CAME = PARAMETER_VARIANTS_AS_CAME, RULE_NONE, RULE_REWRITE };
+/* Numbers of the rules. Rewrites count from RULE_REWRITE. */
+enum { RULE_AS_RECEIVED = PARAMETER_VARIANTS_AS_RECEIVED, RULE_NONE, RULE_REWRITE };
 
 static bool
 write_rewritten(struct buffer *out, const struct reading *reading, size_t index)
 {
 	struct buffer body = BUFFER_EMPTY;
 	struct form form = FORM_EMPTY;
+
 	rewrites[index](&body, reading->incoming->body, url_query(reading->incoming->target));
 	bool writes = !body.failed &&
 		      form_decode(&form, buffer_slice(&body), FIELDS_MAX) == RESULT_OK &&
@@ -137,8 +138,8 @@ write_rewritten(struct buffer *out, const struct reading *reading, size_t index)
 enum variant_body
 parameter_variants_body(unsigned rule)
 {
-	if (rule == RULE_AS_CAME)
-		return VARIANT_BODY_AS_CAME;
+	if (rule == RULE_AS_RECEIVED)
+		return VARIANT_BODY_AS_RECEIVED;
 	return rule == RULE_NONE ? VARIANT_BODY_ALONE : VARIANT_BODY_CHANGED;
 }
 
@@ -161,17 +162,18 @@ parameter_variants_add(struct variants *variants, const struct reading *reading)
 {
 	struct buffer out = BUFFER_EMPTY;
 	enum result result = RESULT_OK;
-	if (!parameter_variants_write(&out, reading, RULE_AS_CAME))
+
+	if (!parameter_variants_write(&out, reading, RULE_AS_RECEIVED))
 		result = RESULT_NO_MEMORY;
 	else
-		variants_add(variants, VARIANT_PARAMETERS, buffer_slice(&out), VARIANT_AS_CAME,
-		    parameter_variants_body(RULE_AS_CAME), RULE_AS_CAME);
+		variants_add(variants, VARIANT_PARAMETERS, buffer_slice(&out), VARIANT_AS_RECEIVED,
+		    parameter_variants_body(RULE_AS_RECEIVED), RULE_AS_RECEIVED);
 	if (result == RESULT_OK && variants->lists[VARIANT_PARAMETERS].count == 0)
 		result = RESULT_LIMIT;
 	if (result == RESULT_OK && !incoming_is_get(reading->incoming) && reading->form != NULL)
 		variants_add(variants, VARIANT_PARAMETERS, SLICE(""), VARIANT_DEVIATION,
 		    parameter_variants_body(RULE_NONE), RULE_NONE);
-	/* What is no form by its Content-Type may be one whose type was lost. */
+	/* A body that is not a form by its Content-Type may be one whose type was lost. */
 	for (unsigned rule = RULE_REWRITE;
 	     result == RESULT_OK && rule < RULE_REWRITE + REWRITE_COUNT; rule++) {
 		buffer_clear(&out);

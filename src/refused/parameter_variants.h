@@ -10,7 +10,7 @@
 #include "dlrd/twilio/verifier.h"
 #include "variants.h"
 
-#define PARAMETER_VARIANTS_AS_CAME 0 /* the rule that changes nothing */
+#define PARAMETER_VARIANTS_AS_RECEIVED 0 /* the rule that changes nothing */
 
 /* Adds the parameters of the request, first as received. RESULT_NO_MEMORY; RESULT_LIMIT if not even
  * those fit. */

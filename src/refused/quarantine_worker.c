@@ -124,6 +124,7 @@ process_offered(struct quarantine_worker *worker)
 	struct quarantine_changes kept = {0}, trimmed;
 	int64_t now_us = clock_wall_us();
 	enum result result = quarantine_look(worker->quarantine);
+
 	if (result != RESULT_OK)
 		note_failure(worker, result);
 	result = quarantine_keep_offered(
@@ -202,6 +203,7 @@ reverify_one(void *context, const struct quarantined *request)
 	struct batch *batch = context;
 	bool failed = false;
 	struct journal_write *write = verify_at(batch, request, request->incoming.target, &failed);
+
 	if (write == NULL && request->incoming.original_uri.len > 0)
 		write = verify_at(batch, request, request->incoming.original_uri, &failed);
 	if (write == NULL && request->proven)
@@ -238,6 +240,7 @@ submit_batch(struct quarantine_worker *worker, struct batch *batch)
 	const struct timespec until = {
 	    .tv_sec = until_us / CLOCK_SECOND_US, .tv_nsec = until_us % CLOCK_SECOND_US * 1000};
 	int code = 0;
+
 	pthread_mutex_lock(&worker->state_lock);
 	for (size_t i = 0; i < batch->count; i++)
 		if (batch->writes[i] != NULL) {
@@ -268,6 +271,7 @@ finish_batch(struct quarantine_worker *worker, struct batch *batch, struct rever
 	enum result result = RESULT_OK;
 	uint64_t kept[BATCH_MAX];
 	size_t kept_count = 0, removed;
+
 	for (size_t i = 0; i < batch->count; i++) {
 		struct journal_write *write = batch->writes[i];
 		reverify->tried++;
@@ -304,6 +308,7 @@ reverify_batches(struct quarantine_worker *worker, struct reverify *reverify)
 	struct quarantine_page page = {.limit = BATCH_MAX};
 	uint64_t last = 0;
 	enum result result = quarantine_each(worker->quarantine, &newest, note_last, &last);
+
 	while (result == RESULT_OK && page.beyond_id < last) {
 		struct batch batch = {.diagnoser = worker->config.diagnoser};
 		result = quarantine_each(worker->quarantine, &page, reverify_one, &batch);
@@ -357,7 +362,7 @@ reverify(struct quarantine_worker *worker)
 
 /* --- the thread --- */
 
-/* Frees a configuration; one without a diagnoser is none. */
+/* Ends the use of a configuration, if it has a diagnoser. */
 static void
 retire(const struct quarantine_worker_config *config)
 {
@@ -388,6 +393,7 @@ static void *
 run(void *context)
 {
 	struct quarantine_worker *worker = context;
+
 	pthread_setname_np(pthread_self(), "dlrd-quarantine");
 	while (!atomic_load(&worker->stopping)) {
 		bool asked = take_changes(worker);
@@ -489,6 +495,7 @@ static enum result
 drop_all(struct quarantine_worker *worker, uint64_t *out_dropped)
 {
 	const struct quarantine_page page = {.limit = BATCH_MAX};
+
 	while (!atomic_load(&worker->stopping)) {
 		struct dropping dropping = {.count = 0};
 		size_t removed = 0;
@@ -525,6 +532,7 @@ struct journal_write *
 quarantine_worker_take_done(struct quarantine_worker *worker, struct journal_write *list)
 {
 	struct journal_write *rest = NULL, **end = &rest;
+
 	if (!atomic_load(&worker->expecting))
 		return list;
 	pthread_mutex_lock(&worker->state_lock);

@@ -7,14 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PIECES_MAX 64       /* a longer query is not put in order */
-#define SORTED_LEN_MAX 1024 /* of a longer query, pairs would not be reached */
-#define FIELDS_MAX 65536    /* as many as dlrd ever takes */
+#define PIECES_MAX 64       /* parameters; a longer query is not sorted */
+#define SORTED_LEN_MAX 1024 /* bytes; for a longer query no pairs would be tried */
+#define FIELDS_MAX 65536    /* the highest limit of dlrd */
 #define ORDERS_MAX 120      /* of QUERY_VARIANTS_ORDERS_OF pieces */
 
-/* Rules of a GET's query that is cut in two; the others count from 0. */
+/* Rules that cut the query of a GET in two; the others count from 0. */
 #define RULE_SPLIT 1000       /* before the first parameter that looks like Twilio's */
-#define RULE_SPLIT_WHOLE 1001 /* before the first of all */
+#define RULE_SPLIT_WHOLE 1001 /* before the first parameter */
 
 #define UNRESERVED "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 #define RESERVED "!*'();:@,/?$[]|{}^\"<>\\`"
@@ -22,10 +22,10 @@
 enum space { SPACE_AS_IS, SPACE_TO_PLUS, PLUS_TO_SPACE };
 enum hex_case { HEX_AS_IS, HEX_UPPER, HEX_LOWER };
 
-/* One way of spelling the same query otherwise; decode and encode name bytes, NULL for none. */
+/* Another spelling of the same query. decode and encode are lists of bytes; NULL: none. */
 struct spelling {
-	const char *decode; /* written as they are where they were escaped */
-	const char *encode; /* escaped where they were not */
+	const char *decode; /* written raw if they were escaped */
+	const char *encode; /* escaped if they were raw */
 	enum space space;
 	enum hex_case hex;
 	bool high_raw, high_escaped; /* the bytes from 0x80 on */
@@ -59,7 +59,7 @@ static const struct spelling spellings[] = {
     {.encode = RESERVED, .weight = ONE},
     {.high_raw = true, .weight = ONE},
     {.high_escaped = true, .weight = ONE},
-    /* As programs write a query that they have read. */
+    /* As programs write a query that they have decoded. */
     {.decode = UNRESERVED, .encode = RESERVED, .hex = HEX_UPPER, .weight = ODD},
     {UNRESERVED, RESERVED, SPACE_TO_PLUS, HEX_UPPER, false, true, ODD},
     {UNRESERVED, RESERVED, PLUS_TO_SPACE, HEX_UPPER, false, true, ODD},
@@ -109,7 +109,7 @@ spell_byte(struct buffer *out, const struct spelling *spelling, unsigned char by
 		buffer_append_byte(out, (char)byte);
 }
 
-/* The byte that an escape at the start of text stands for, or -1. */
+/* Returns the byte of the escape at the start of text, or -1. */
 static int
 escaped_byte(struct slice text)
 {
@@ -134,7 +134,7 @@ spell(struct buffer *out, struct slice query, const struct spelling *spelling)
 	}
 }
 
-/* A query's parameters as they stand. */
+/* The parameters of a query, not decoded. */
 struct pieces {
 	struct slice items[PIECES_MAX];
 	size_t count;
@@ -177,20 +177,20 @@ append_sorted(struct buffer *out, const struct pieces *pieces)
 	append_pieces(out, &sorted, 0, sorted.count);
 }
 
-/* --- the rules: each writes one other query than the one that came --- */
+/* --- the rules: each writes one other query --- */
 
-/* What they work on. */
+/* The input of a rule. */
 struct source {
 	struct slice query, original;
-	struct pieces pieces; /* none where they are too many */
+	struct pieces pieces; /* empty if there are too many */
 };
 
-/* Writes what the rule of that index within its family makes of the source, with a question mark or
- * as nothing at all; false where it makes nothing of it. */
+/* Applies the rule with that index within its family: writes a query with a question mark, or an
+ * empty one. Returns false if the rule does not apply. */
 typedef bool (*write_fn)(struct buffer *out, const struct source *source, size_t index);
 
 static bool
-write_as_came(struct buffer *out, const struct source *source, size_t index)
+write_as_received(struct buffer *out, const struct source *source, size_t index)
 {
 	(void)index;
 	if (source->query.ptr != NULL) {
@@ -201,7 +201,7 @@ write_as_came(struct buffer *out, const struct source *source, size_t index)
 }
 
 static bool
-write_told(struct buffer *out, const struct source *source, size_t index)
+write_original(struct buffer *out, const struct source *source, size_t index)
 {
 	(void)index;
 	if (source->original.ptr == NULL)
@@ -226,7 +226,7 @@ write_spelling(struct buffer *out, const struct source *source, size_t index)
 	return true;
 }
 
-/* "a=" and "a" say the same. */
+/* "a=" and "a" are the same parameter. */
 static bool
 write_blanks(struct buffer *out, const struct source *source, size_t wants_mark)
 {
@@ -243,7 +243,7 @@ write_blanks(struct buffer *out, const struct source *source, size_t wants_mark)
 	return source->pieces.count > 0;
 }
 
-/* A proxy may have put a parameter of its own behind (0) or before (1). */
+/* A proxy may have added a parameter at the end (0) or at the start (1). */
 static bool
 write_shortened(struct buffer *out, const struct source *source, size_t index)
 {
@@ -265,6 +265,7 @@ static bool
 write_hash_last(struct buffer *out, const struct source *source, size_t index)
 {
 	struct pieces moved = {.count = 0};
+
 	(void)index;
 	for (int is_hash = 0; is_hash < 2; is_hash++)
 		for (size_t i = 0; i < source->pieces.count; i++)
@@ -275,13 +276,14 @@ write_hash_last(struct buffer *out, const struct source *source, size_t index)
 	return moved.count > 0;
 }
 
-/* The order of that index among all of them: its digits in the factorial number system say which of
- * the pieces that are left comes next. */
+/* Writes the order with that index among all orders: each digit of the index in the factorial
+ * number system selects the next one of the remaining pieces. */
 static bool
 write_order(struct buffer *out, const struct source *source, size_t index)
 {
 	struct pieces left = source->pieces, turned = {.count = 0};
 	size_t orders = 1;
+
 	for (size_t i = 2; i <= left.count; i++)
 		orders *= i;
 	if (left.count < 2 || left.count > QUERY_VARIANTS_ORDERS_OF || index >= orders)
@@ -305,6 +307,7 @@ write_sorted_spelling(struct buffer *out, const struct source *source, size_t in
 	struct buffer spelled = BUFFER_EMPTY;
 	struct pieces pieces;
 	bool writes = source->pieces.count > 0 && source->query.len <= SORTED_LEN_MAX;
+
 	if (writes) {
 		spell(&spelled, source->query, &spellings[index]);
 		writes =
@@ -316,15 +319,15 @@ write_sorted_spelling(struct buffer *out, const struct source *source, size_t in
 	return writes;
 }
 
-/* A rule's number is its place when all families stand in a row, so the order is also that in which
+/* A rule's number is its position in the sequence of all families, which is also the order in which
  * the queries are added. */
 static const struct family {
 	write_fn write;
 	size_t count;
 	enum variant_weight weight;
 } families[] = {
-    {write_as_came, 1, VARIANT_AS_CAME},
-    {write_told, 1, VARIANT_TOLD},
+    {write_as_received, 1, VARIANT_AS_RECEIVED},
+    {write_original, 1, VARIANT_REPORTED},
     {write_none, 1, VARIANT_DEVIATION},
     {write_spelling, SPELLING_COUNT, VARIANT_DEVIATION},
     {write_blanks, 2, ONE},
@@ -362,18 +365,22 @@ query_variants_add(struct variants *variants, struct slice query, struct slice o
 	struct buffer out = BUFFER_EMPTY;
 	struct source source;
 	unsigned rule = 0;
+
 	read_source(query, original, &source);
 	for (const struct family *family = families; family < families + FAMILY_COUNT; family++)
 		for (size_t index = 0; index < family->count; index++, rule++) {
 			buffer_clear(&out);
 			if (family->write(&out, &source, index) && !out.failed)
 				variants_add(variants, VARIANT_QUERY, buffer_slice(&out),
-				    weight_of(family, &source, index), VARIANT_BODY_AS_CAME, rule);
+				    weight_of(family, &source, index), VARIANT_BODY_AS_RECEIVED,
+				    rule);
 		}
 	buffer_done(&out);
 }
 
-/* Where the first parameter begins whose name starts with a capital letter, or query.len. */
+/* Returns the position of the first parameter whose name starts with a capital letter, or
+ * query.len.
+ */
 static size_t
 find_twilios(struct slice query)
 {
@@ -385,11 +392,12 @@ find_twilios(struct slice query)
 	return query.len;
 }
 
-/* The part before the cut, and what the rest gives as a form. */
+/* Writes the part before the cut, and the rest as signed parameters. */
 static bool
 write_split(struct buffer *out_kept, struct buffer *out_parameters, struct slice query, size_t at)
 {
 	struct form form = FORM_EMPTY;
+
 	if (at > 1) { /* without the & before the cut */
 		buffer_append_byte(out_kept, '?');
 		buffer_append(out_kept, (struct slice){query.ptr, at - 1});
@@ -404,6 +412,7 @@ static void
 add_split(struct variants *variants, struct slice query, size_t at, unsigned rule)
 {
 	struct buffer kept = BUFFER_EMPTY, parameters = BUFFER_EMPTY;
+
 	if (write_split(&kept, &parameters, query, at))
 		variants_add_split_query(variants, buffer_slice(&kept), buffer_slice(&parameters),
 		    VARIANT_DEVIATION, rule);
@@ -415,6 +424,7 @@ void
 query_variants_add_split(struct variants *variants, struct slice query)
 {
 	size_t at = find_twilios(query);
+
 	if (query.len == 0)
 		return;
 	if (at < query.len)
@@ -434,6 +444,7 @@ query_variants_write(struct buffer *out_query, struct buffer *out_parameters, st
     struct slice original, unsigned rule)
 {
 	struct source source;
+
 	if (query_variants_is_split(rule))
 		return query.len > 0 && write_split(out_query, out_parameters, query,
 					    rule == RULE_SPLIT ? find_twilios(query) : 0);
@@ -465,7 +476,7 @@ fields_equal(const struct form *a, const struct form *b)
 	return true;
 }
 
-/* Whether each piece of one stands in the other, byte for byte. */
+/* Returns whether each piece of a is in b, byte for byte. */
 static bool
 same_spelling(struct slice a, struct slice b)
 {
@@ -481,37 +492,38 @@ same_spelling(struct slice a, struct slice b)
 }
 
 static enum query_difference
-compare_forms(struct form *came, struct form *signed_form, struct slice a, struct slice b)
+compare_forms(struct form *received, struct form *signed_form, struct slice a, struct slice b)
 {
-	if (came->count < signed_form->count)
+	if (received->count < signed_form->count)
 		return QUERY_LOST;
-	if (came->count > signed_form->count)
+	if (received->count > signed_form->count)
 		return QUERY_ADDED;
-	if (fields_equal(came, signed_form))
+	if (fields_equal(received, signed_form))
 		return QUERY_ENCODING;
-	if (came->count > 0) {
-		qsort(came->fields, came->count, sizeof *came->fields, compare_fields);
-		qsort(
-		    signed_form->fields, signed_form->count, sizeof *came->fields, compare_fields);
+	if (received->count > 0) {
+		qsort(received->fields, received->count, sizeof *received->fields, compare_fields);
+		qsort(signed_form->fields, signed_form->count, sizeof *received->fields,
+		    compare_fields);
 	}
-	if (!fields_equal(came, signed_form))
+	if (!fields_equal(received, signed_form))
 		return QUERY_ADDED;
 	return same_spelling(a, b) ? QUERY_ORDER : QUERY_ORDER_AND_ENCODING;
 }
 
 enum query_difference
-query_compare(struct slice came, struct slice signed_query)
+query_compare(struct slice received, struct slice signed_query)
 {
 	enum query_difference difference = QUERY_ENCODING;
-	struct slice a = came.len > 0 ? slice_from(came, 1) : SLICE("");
+	struct slice a = received.len > 0 ? slice_from(received, 1) : SLICE("");
 	struct slice b = signed_query.len > 0 ? slice_from(signed_query, 1) : SLICE("");
-	struct form came_form = FORM_EMPTY, signed_form = FORM_EMPTY;
-	if (slice_equal(came, signed_query))
+	struct form received_form = FORM_EMPTY, signed_form = FORM_EMPTY;
+
+	if (slice_equal(received, signed_query))
 		return QUERY_SAME;
-	if (form_decode(&came_form, a, FIELDS_MAX) == RESULT_OK &&
+	if (form_decode(&received_form, a, FIELDS_MAX) == RESULT_OK &&
 	    form_decode(&signed_form, b, FIELDS_MAX) == RESULT_OK)
-		difference = compare_forms(&came_form, &signed_form, a, b);
-	form_done(&came_form);
+		difference = compare_forms(&received_form, &signed_form, a, b);
+	form_done(&received_form);
 	form_done(&signed_form);
 	return difference;
 }

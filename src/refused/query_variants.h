@@ -1,7 +1,7 @@
 /* query_variants: other spellings that a query may have had when it was signed.
  *
- * The signature covers the query byte for byte; proxies and Twilio itself re-encode it, put it in
- * order, drop it or add to it (twilio-node #621, #1059, #1061, #1079, #1183, twilio-php #790,
+ * The signature covers the query byte for byte. Proxies and Twilio itself re-encode it, sort it,
+ * drop it or add to it (twilio-node #621, #1059, #1061, #1079, #1183, twilio-php #790,
  * twilio-ruby #528). Pure; any thread. */
 #ifndef DLRD_REFUSED_QUERY_VARIANTS_H
 #define DLRD_REFUSED_QUERY_VARIANTS_H
@@ -9,7 +9,7 @@
 #include "dlrd/base/slice.h"
 #include "variants.h"
 
-/* Every order of so many parameters is tried; of more, only the likely ones. */
+/* Every order of up to this many parameters is tried; of more, only the likely ones. */
 #define QUERY_VARIANTS_ORDERS_OF 5
 
 /* Adds the spellings of query (without its question mark; absent if there is none); the query as
@@ -31,15 +31,15 @@ bool query_variants_is_split(unsigned rule);
 
 enum query_difference {
 	QUERY_SAME,
-	QUERY_ORDER,    /* the same parameters, spelled alike */
+	QUERY_ORDER,    /* the same parameters in another order */
 	QUERY_ENCODING, /* the same in the same order, with other escapes */
 	QUERY_ORDER_AND_ENCODING,
-	QUERY_LOST,  /* the signed query held more */
-	QUERY_ADDED, /* the signed query held less, or other parameters */
+	QUERY_LOST,  /* the signed query has more parameters */
+	QUERY_ADDED, /* the signed query has fewer, or other parameters */
 };
 
 /* Compares a query with the signed one, both with their question marks or empty. QUERY_ENCODING if
  * memory is short. */
-enum query_difference query_compare(struct slice came, struct slice signed_query);
+enum query_difference query_compare(struct slice received, struct slice signed_query);
 
 #endif

@@ -7,9 +7,10 @@
 static unsigned
 compare_queries(const struct reading *reading, struct slice signed_query)
 {
-	struct slice came =
+	struct slice received =
 	    slice_from(reading->incoming->target, url_path(reading->incoming->target).len);
-	switch (query_compare(came, signed_query)) {
+
+	switch (query_compare(received, signed_query)) {
 	case QUERY_SAME: return 0;
 	case QUERY_ORDER: return DIAGNOSIS_BIT(DIAGNOSIS_QUERY_ORDER);
 	case QUERY_ENCODING: return DIAGNOSIS_BIT(DIAGNOSIS_QUERY_ENCODING);
@@ -22,7 +23,7 @@ compare_queries(const struct reading *reading, struct slice signed_query)
 	return 0;
 }
 
-/* Only the URL was signed: compares the body with the hash in the URL. */
+/* The URL alone was signed: compares the body with the hash in the query. */
 static unsigned
 compare_bound_body(const struct reading *reading, struct slice signed_query)
 {
@@ -42,7 +43,7 @@ compare_bodies(const struct reading *reading, struct slice signed_query, enum va
 	if (incoming_is_get(reading->incoming))
 		return 0;
 	switch (body) {
-	case VARIANT_BODY_AS_CAME:
+	case VARIANT_BODY_AS_RECEIVED:
 		return reading->form != NULL ? 0 : compare_bound_body(reading, signed_query);
 	case VARIANT_BODY_ALONE: return compare_bound_body(reading, signed_query);
 	case VARIANT_BODY_CHANGED: return DIAGNOSIS_BIT(DIAGNOSIS_BODY_CHANGED);

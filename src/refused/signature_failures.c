@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define NAME_SIZE 256   /* of a route or an account, cut */
-#define CAUSES_SIZE 256 /* all of them together are shorter */
+#define NAME_SIZE 256   /* of a route or an account; longer ones are cut */
+#define CAUSES_SIZE 256 /* all causes together are shorter */
 
 struct row {
 	char route[NAME_SIZE], account[NAME_SIZE];
@@ -14,7 +14,7 @@ struct row {
 	bool proven;
 	uint64_t count; /* 0: free */
 	int64_t first_us, last_us;
-	uint64_t turn; /* of the last note: time may stand still or go back */
+	uint64_t turn; /* of the last note: the clock may stop or go back */
 };
 
 struct signature_failures {
@@ -27,6 +27,7 @@ enum result
 signature_failures_new(struct signature_failures **out_failures)
 {
 	struct signature_failures *failures = calloc(1, sizeof *failures);
+
 	if (failures == NULL)
 		return RESULT_NO_MEMORY;
 	pthread_mutex_init(&failures->lock, NULL);
@@ -34,7 +35,7 @@ signature_failures_new(struct signature_failures **out_failures)
 	return RESULT_OK;
 }
 
-/* Visible text, cut to size. */
+/* Copies the text as visible text, cut to size. */
 static void
 copy_text(char *out, size_t size, struct slice text)
 {
@@ -53,11 +54,12 @@ is_same(const struct row *row, const struct row *other)
 	       slice_equal(slice_of(row->advice), slice_of(other->advice));
 }
 
-/* The row that says the same, else a free one, else the one that was quiet for longest. */
+/* Returns the same row, or else a free one, or else the one with the oldest last note. */
 static struct row *
 row_for(struct signature_failures *failures, const struct row *wanted)
 {
 	struct row *oldest = &failures->rows[0];
+
 	for (size_t i = 0; i < SIGNATURE_FAILURES_MAX; i++) {
 		struct row *row = &failures->rows[i];
 		if (is_same(row, wanted))
@@ -75,6 +77,7 @@ signature_failures_note(struct signature_failures *failures, struct slice route,
 {
 	struct row wanted = {.proven = diagnosis->fits, .first_us = now_us};
 	struct buffer causes = BUFFER_EMPTY;
+
 	diagnosis_append_causes(diagnosis, &causes);
 	copy_text(wanted.causes, sizeof wanted.causes, buffer_slice(&causes));
 	buffer_done(&causes);
@@ -103,6 +106,7 @@ signature_failures_each(
 {
 	const struct row *rows[SIGNATURE_FAILURES_MAX];
 	size_t count = 0;
+
 	pthread_mutex_lock(&failures->lock);
 	for (size_t i = 0; i < SIGNATURE_FAILURES_MAX; i++)
 		if (failures->rows[i].count > 0)

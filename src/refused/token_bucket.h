@@ -14,7 +14,7 @@ struct token_bucket {
 /* Makes a full bucket. Neither number of the rate is 0. */
 struct token_bucket token_bucket_full(struct quarantine_rate rate);
 
-/* Takes a token; returns false if there is none. */
+/* Takes a token; returns false if the bucket is empty. */
 bool token_bucket_take(struct token_bucket *bucket);
 
 #endif

@@ -8,9 +8,9 @@
 	255 /* bytes of a name in the DNS (RFC 1035, section 2.3.4), and of a prefix \
 	     */
 #define TARGET_LEN_MAX 8192
-#define SLASHES_MAX 4 /* places where a double slash is tried */
+#define SLASHES_MAX 4 /* slashes that are doubled on trial */
 
-/* The parts that origins are put together from. */
+/* The parts from which origins are composed. */
 struct origins {
 	struct slice hosts[HOSTS_MAX];
 	size_t host_count;
@@ -23,7 +23,7 @@ struct origins {
 	struct buffer lower; /* the bases' hosts in lower case */
 };
 
-/* Prefixes that are often taken off, for proxies that do not say so. */
+/* Prefixes that proxies often strip without a header about it. */
 static const struct slice usual_prefixes[] = {SLICE_INIT("/twilio"), SLICE_INIT("/hooks"),
     SLICE_INIT("/webhooks"), SLICE_INIT("/callbacks"), SLICE_INIT("/dlrd"), SLICE_INIT("/api"),
     SLICE_INIT("/sms")};
@@ -43,7 +43,7 @@ is_visible(struct slice text, size_t len_max)
 	return text.len > 0 && text.len <= len_max;
 }
 
-/* "host:port" of a header; false where it is none. */
+/* Reads "host:port" of a header; returns false if it is not valid. */
 static bool
 read_host(struct slice header, struct url_parts *out_parts)
 {
@@ -79,6 +79,7 @@ static void
 add_port(struct origins *origins, struct slice port)
 {
 	int64_t number;
+
 	for (size_t i = 0; i < origins->port_count; i++)
 		if (slice_equal(origins->ports[i], port))
 			return;
@@ -97,11 +98,12 @@ add_header_host(struct origins *origins, struct slice header)
 	add_port(origins, parts.port);
 }
 
-/* Some signers, and Twilio's own SDKs, write a host in lower case. */
+/* Some signers, and Twilio's own SDKs, write the host in lower case. */
 static void
 add_lower_hosts(struct origins *origins)
 {
 	size_t room = 0, start = 0;
+
 	for (size_t i = 0; i < origins->base_count; i++)
 		room += origins->bases[i].host.len;
 	if (!buffer_reserve(&origins->lower, room + 1))
@@ -119,11 +121,12 @@ add_lower_hosts(struct origins *origins)
 }
 
 static void
-read_told(struct origins *origins, const struct incoming *incoming)
+read_forwarded(struct origins *origins, const struct incoming *incoming)
 {
 	struct url_parts parts = {.secure = false};
 	bool named =
 	    read_host(incoming->forwarded_host, &parts) || read_host(incoming->host, &parts);
+
 	origins->forwarded_scheme = first_of(incoming->forwarded_proto);
 	origins->forwarded_host = named ? parts.host : SLICE_NONE;
 	origins->forwarded_port = first_of(incoming->forwarded_port);
@@ -135,6 +138,7 @@ static void
 collect(struct origins *origins, const struct incoming *incoming, unsigned listen_port)
 {
 	struct url_parts parts;
+
 	for (size_t i = 0; i < origins->base_count; i++) {
 		add_host(origins, origins->bases[i].host);
 		add_port(origins, origins->bases[i].port);
@@ -154,14 +158,15 @@ collect(struct origins *origins, const struct incoming *incoming, unsigned liste
 	add_port(origins, slice_of(origins->listen_port));
 	add_port(origins, SLICE("8443"));
 	add_port(origins, SLICE("8080"));
-	read_told(origins, incoming);
+	read_forwarded(origins, incoming);
 }
 
-/* How many of scheme, host and port are not those of the nearest base. */
+/* Counts how many of scheme, host and port differ from the nearest base. */
 static enum variant_weight
 weigh(const struct origins *origins, const struct url_parts *parts)
 {
 	unsigned least = VARIANT_TRIPLE;
+
 	for (size_t i = 0; i < origins->base_count; i++) {
 		const struct url_parts *base = &origins->bases[i];
 		unsigned deviations = (unsigned)(base->secure != parts->secure) +
@@ -170,12 +175,13 @@ weigh(const struct origins *origins, const struct url_parts *parts)
 		unsigned weight = VARIANT_DEVIATION * deviations;
 		least = weight < least ? weight : least;
 	}
-	bool told = slice_equal_nocase(origins->forwarded_scheme, parts->scheme) &&
-		    slice_equal_nocase(origins->forwarded_host, parts->host) &&
-		    (parts->port.ptr == NULL || slice_equal(parts->port, origins->forwarded_port) ||
-			slice_equal(parts->port, url_standard_port(parts->secure)));
-	if (told && least > VARIANT_TOLD)
-		return VARIANT_TOLD;
+	bool forwarded =
+	    slice_equal_nocase(origins->forwarded_scheme, parts->scheme) &&
+	    slice_equal_nocase(origins->forwarded_host, parts->host) &&
+	    (parts->port.ptr == NULL || slice_equal(parts->port, origins->forwarded_port) ||
+		slice_equal(parts->port, url_standard_port(parts->secure)));
+	if (forwarded && least > VARIANT_REPORTED)
+		return VARIANT_REPORTED;
 	return (enum variant_weight)least;
 }
 
@@ -193,10 +199,10 @@ add_origin(struct variants *variants, const struct origins *origins, const struc
 	}
 	if (!scratch->failed)
 		variants_add(variants, VARIANT_ORIGIN, buffer_slice(scratch), weigh(origins, parts),
-		    VARIANT_BODY_AS_CAME, 0);
+		    VARIANT_BODY_AS_RECEIVED, 0);
 }
 
-/* Every port with one scheme and host, but for the other scheme's standard one. */
+/* Adds every port with one scheme and host, except the standard port of the other scheme. */
 static void
 add_ports(struct variants *variants, const struct origins *origins, struct url_parts parts,
     struct buffer *scratch)
@@ -218,6 +224,7 @@ url_variants_add_origins(struct variants *variants, const struct url_parts *base
 {
 	struct origins origins = {.bases = bases, .base_count = base_count};
 	struct buffer scratch = BUFFER_EMPTY;
+
 	collect(&origins, incoming, listen_port);
 	for (size_t i = 0; i < origins.host_count; i++) {
 		struct url_parts parts = {.host = origins.hosts[i]};
@@ -234,8 +241,8 @@ static void
 add_path(struct variants *variants, struct buffer *scratch, enum variant_weight weight)
 {
 	if (!scratch->failed)
-		variants_add(
-		    variants, VARIANT_PATH, buffer_slice(scratch), weight, VARIANT_BODY_AS_CAME, 0);
+		variants_add(variants, VARIANT_PATH, buffer_slice(scratch), weight,
+		    VARIANT_BODY_AS_RECEIVED, 0);
 }
 
 static void
@@ -248,7 +255,7 @@ add_joined(struct variants *variants, struct buffer *scratch, struct slice prefi
 	add_path(variants, scratch, weight);
 }
 
-/* What a proxy puts before the path. */
+/* Adds the path without one or two segments that a proxy may have added. */
 static void
 add_shortened(
     struct variants *variants, struct buffer *scratch, struct slice prefix, struct slice path)
@@ -266,6 +273,7 @@ add_merged(
     struct variants *variants, struct buffer *scratch, struct slice prefix, struct slice path)
 {
 	struct slice pieces[] = {prefix, path};
+
 	buffer_clear(scratch);
 	for (size_t piece = 0; piece < 2; piece++)
 		for (size_t i = 0; i < pieces[piece].len; i++)
@@ -280,6 +288,7 @@ add_doubled(
     struct variants *variants, struct buffer *scratch, struct slice prefix, struct slice path)
 {
 	size_t at = 0;
+
 	for (int i = 0; i < SLASHES_MAX; i++, at++) {
 		at += slice_find(slice_from(path, at), '/');
 		if (at >= path.len)
@@ -293,11 +302,12 @@ add_doubled(
 	}
 }
 
-/* Each path so far, with a slash at its end where it has none, and the other way round. */
+/* Adds each path so far with a slash at its end, or without it if it has one. */
 static void
 add_toggled_slashes(struct variants *variants, struct buffer *scratch)
 {
 	size_t count = variants->lists[VARIANT_PATH].count;
+
 	for (size_t i = 0; i < count; i++) {
 		const struct variant *item = &variants->lists[VARIANT_PATH].items[i];
 		struct slice path = variant_text(variants, item);
@@ -322,18 +332,19 @@ url_variants_add_paths(struct variants *variants, const struct url_parts *bases,
 	struct slice path = url_path(incoming->target);
 	struct slice own = base_count > 0 ? bases[0].path : SLICE("");
 	struct slice original = url_original_target(incoming),
-		     told = first_of(incoming->forwarded_prefix);
+		     prefix = first_of(incoming->forwarded_prefix);
+
 	for (size_t i = 0; i < base_count; i++)
 		add_joined(variants, &scratch, bases[i].path, path,
-		    i == 0 ? VARIANT_AS_CAME : VARIANT_TOLD);
+		    i == 0 ? VARIANT_AS_RECEIVED : VARIANT_REPORTED);
 	if (base_count == 0)
-		add_joined(variants, &scratch, own, path, VARIANT_AS_CAME);
+		add_joined(variants, &scratch, own, path, VARIANT_AS_RECEIVED);
 	if (original.ptr != NULL)
-		add_joined(variants, &scratch, SLICE(""), url_path(original), VARIANT_TOLD);
-	while (told.len > 0 && told.ptr[told.len - 1] == '/')
-		told.len--;
-	if (is_visible(told, HOST_LEN_MAX) && told.ptr[0] == '/')
-		add_joined(variants, &scratch, told, path, VARIANT_TOLD);
+		add_joined(variants, &scratch, SLICE(""), url_path(original), VARIANT_REPORTED);
+	while (prefix.len > 0 && prefix.ptr[prefix.len - 1] == '/')
+		prefix.len--;
+	if (is_visible(prefix, HOST_LEN_MAX) && prefix.ptr[0] == '/')
+		add_joined(variants, &scratch, prefix, path, VARIANT_REPORTED);
 	add_joined(variants, &scratch, SLICE(""), path, VARIANT_DEVIATION);
 	add_shortened(variants, &scratch, own, path);
 	add_merged(variants, &scratch, own, path);
@@ -358,11 +369,12 @@ ends_with(struct slice text, struct slice end)
 	return text.len >= end.len && slice_equal(slice_from(text, text.len - end.len), end);
 }
 
-/* Equal when each run of slashes counts as one. */
+/* Compares with each run of slashes as one slash. */
 static bool
 equal_but_for_slashes(struct slice a, struct slice b)
 {
 	size_t i = 0, k = 0;
+
 	while (i < a.len && k < b.len && a.ptr[i] == b.ptr[k]) {
 		bool slash = a.ptr[i] == '/';
 		for (i++; slash && i < a.len && a.ptr[i] == '/';)
@@ -378,13 +390,14 @@ url_compare_paths(struct slice signed_path, struct slice base, struct slice path
 {
 	struct path_difference found = {.change = PATH_REWRITTEN, .prefix = base};
 	struct slice ours = without_slash(path), theirs = without_slash(signed_path);
+
 	found.slash = (ours.len == path.len) != (theirs.len == signed_path.len);
 	if (ends_with(theirs, ours)) {
 		struct slice prefix = {theirs.ptr, theirs.len - ours.len};
 		if (slice_equal(prefix, base))
 			found.change = PATH_SAME;
 		else if (prefix.len == 0 || prefix.ptr[prefix.len - 1] != '/') {
-			/* else a slash is doubled, which no public URL can say */
+			/* otherwise a slash is doubled, which no public URL can express */
 			found.prefix = prefix;
 			found.change =
 			    prefix.len >= base.len ? PATH_PREFIX_STRIPPED : PATH_PREFIX_ADDED;

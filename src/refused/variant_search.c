@@ -1,10 +1,10 @@
 #include "variant_search.h"
 
-/* Trials of other accounts' tokens on single deviations; the own account's tokens need the rest. */
+/* Trials of other accounts' tokens on single deviations; the account's own tokens need the rest. */
 #define OTHERS_TRIALS_MAX 80
 #define HEAVIEST (VARIANT_WEIGHTS + VARIANT_DEVIATION)
 
-/* --- whose tokens --- */
+/* --- keys --- */
 
 static void
 add_keys(struct search_keys *keys, const struct verifier *verifier, size_t account_index)
@@ -33,6 +33,7 @@ void
 variant_search_choose_keys(struct variant_search *search)
 {
 	size_t count = verifier_account_count(search->verifier), index = 0, others = 0;
+
 	if (verifier_claimed_key(search->verifier, search->reading->incoming, &index)) {
 		for (unsigned reading = 0; reading < SECRET_READING_COUNT; reading++)
 			search->own.items[search->own.count++] =
@@ -41,7 +42,7 @@ variant_search_choose_keys(struct variant_search *search)
 	}
 	bool known = search->account.ptr != NULL &&
 		     verifier_find_account(search->verifier, search->account, &index);
-	if (search->account.ptr != NULL && !known) /* as long a search as for one that is known */
+	if (search->account.ptr != NULL && !known) /* the search takes as long as for a known one */
 		search->own.items[search->own.count++] =
 		    (struct verifier_key){.index = count, .which = TOKEN_CURRENT};
 	for (size_t i = 0; i < count; i++) {
@@ -70,11 +71,12 @@ parameters_of(const struct variant_search *search)
 				     : variant_search_text(search, VARIANT_PARAMETERS);
 }
 
-/* Every key on the chosen variant; true when one fits. */
+/* Tries every key on the chosen variant; returns true if one fits. */
 static bool
 try_keys(struct variant_search *search, const struct search_keys *keys)
 {
 	struct slice parameters = parameters_of(search);
+
 	buffer_clear(&search->url);
 	for (int part = VARIANT_ORIGIN; part <= VARIANT_QUERY; part++)
 		buffer_append(&search->url, variant_search_text(search, (enum variant_part)part));
@@ -97,13 +99,14 @@ try_keys(struct variant_search *search, const struct search_keys *keys)
 	return false;
 }
 
-/* Goes through the candidates of part and those behind it whose weights add up to rest, the
- * heaviest of the first part first: scheme, host and port are wrong more often than a query is. */
+/* Tries the candidates of this part and the next ones whose weights add up to rest. The heaviest of
+ * the first part go first: scheme, host and port are wrong more often than a query. */
 static bool
 try_parts(struct variant_search *search, const struct search_keys *keys, int part, unsigned rest)
 {
 	const struct variant_list *list = &search->variants.lists[part];
 	unsigned least = part == VARIANT_PARAMETERS ? rest : 0;
+
 	if (least >= VARIANT_WEIGHTS)
 		return false;
 	for (unsigned weight = rest < VARIANT_WEIGHTS ? rest : VARIANT_WEIGHTS - 1;; weight--) {
@@ -137,18 +140,20 @@ try_others(struct variant_search *search)
 {
 	bool fits = false;
 	unsigned end = search->trials + OTHERS_TRIALS_MAX;
+
 	search->trials_end = end < search->trials_max ? end : search->trials_max;
-	fits = try_weights(search, &search->others, VARIANT_TOLD, VARIANT_GUESS);
+	fits = try_weights(search, &search->others, VARIANT_REPORTED, VARIANT_GUESS);
 	search->trials_end = search->trials_max;
 	if (search->trials < search->trials_end && search->hashed < search->bytes_max / 2)
-		search->stopped = false; /* only the others' share was used up */
+		search->stopped = false; /* only the share of the others is used up */
 	return fits;
 }
 
-/* Whether the request as it came may fit all the same: its body is bound by a hash that differs, or
- * it is below two public URLs by half. Otherwise verifier_verify has tried that. */
+/* Returns whether the request as received may fit after all: if its body is bound by a hash that
+ * differs, or if the origin of one public URL goes with the path of another. Otherwise
+ * verifier_verify has tried it. */
 static bool
-may_fit_as_it_came(const struct variant_search *search)
+may_fit_as_received(const struct variant_search *search)
 {
 	return search->base_count > 1 ||
 	       (search->reading->form == NULL && !incoming_is_get(search->reading->incoming));
@@ -159,10 +164,10 @@ variant_search_run(struct variant_search *search, bool *out_complete)
 {
 	search->trials_end = search->trials_max;
 	*out_complete = false;
-	if (may_fit_as_it_came(search) && try_weights(search, &search->own, 0, 0))
+	if (may_fit_as_received(search) && try_weights(search, &search->own, 0, 0))
 		return true;
 	if (try_weights(search, &search->others, 0, 0) ||
-	    try_weights(search, &search->own, VARIANT_TOLD, VARIANT_GUESS))
+	    try_weights(search, &search->own, VARIANT_REPORTED, VARIANT_GUESS))
 		return true;
 	*out_complete = !search->stopped && search->own.count > 0;
 	return (!search->stopped && try_others(search)) ||

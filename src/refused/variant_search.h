@@ -9,7 +9,7 @@
 #include "dlrd/twilio/verifier.h"
 #include "variants.h"
 
-/* Accounts other than the named one whose tokens are tried, and all tokens of so many accounts. */
+/* Other accounts than the named one whose tokens are tried, and all tokens of these. */
 #define SEARCH_ACCOUNTS_MAX VERIFIER_ACCOUNTS_TRIED
 #define SEARCH_KEYS_MAX (SEARCH_ACCOUNTS_MAX * TOKEN_LABEL_COUNT)
 

@@ -17,7 +17,8 @@ static bool
 has_room(const struct variants *variants, const struct variant_list *list, size_t len)
 {
 	size_t most = list->count == 0 ? VARIANTS_FIRST_MAX : VARIANTS_TEXT_MAX;
-	size_t first = 0; /* what the first ones take is not the others' */
+	size_t first = 0; /* bytes of the first candidates, which do not count */
+
 	for (int part = 0; part < VARIANT_PARTS; part++)
 		if (variants->lists[part].count > 0)
 			first += variants->lists[part].items[0].len;
@@ -31,6 +32,7 @@ add(struct variants *variants, enum variant_part part, size_t extra, struct slic
     enum variant_weight weight)
 {
 	struct variant_list *list = &variants->lists[part];
+
 	if (!has_room(variants, list, text.len + extra)) {
 		variants->cut = true;
 		return NULL;
@@ -62,6 +64,7 @@ variants_add_split_query(struct variants *variants, struct slice query, struct s
     enum variant_weight weight, unsigned rule)
 {
 	struct variant *added = add(variants, VARIANT_QUERY, parameters.len, query, weight);
+
 	if (added == NULL)
 		return;
 	added->body = VARIANT_BODY_IN_QUERY;
@@ -76,6 +79,7 @@ void
 variants_sort(struct variants *variants)
 {
 	struct variant sorted[VARIANTS_MAX];
+
 	for (int part = 0; part < VARIANT_PARTS; part++) {
 		struct variant_list *list = &variants->lists[part];
 		size_t count = 0;

@@ -1,8 +1,8 @@
-/* variants: the texts that a request may have had when it was signed, as diagnosis.h tries them.
+/* variants: texts that a request may have had when it was signed, for diagnosis.h.
  *
- * A request is cut into four parts: the origin, the path, the query, and the parameters of its
- * body. Each part has a list of candidates, every one with the weight of how far it is from the
- * request as it came; url_variants.h, query_variants.h and parameter_variants.h make them.
+ * A request has four parts: the origin, the path, the query, and the parameters of its body. Each
+ * part has a list of candidates. The weight of a candidate is its distance from the request as
+ * received. url_variants.h, query_variants.h and parameter_variants.h make them.
  * Untrusted clients choose the content of a request, so number and size are bounded. The caller's
  * memory; one thread at a time. */
 #ifndef DLRD_REFUSED_VARIANTS_H
@@ -24,51 +24,51 @@ enum variant_part {
 	VARIANT_PARTS,
 };
 
-/* How far a candidate is from what came. Weights of several parts are added up. */
+/* The distance of a candidate from the request as received. Weights of several parts are added. */
 enum variant_weight {
-	VARIANT_AS_CAME = 0,
-	VARIANT_TOLD = 1,      /* a header of a proxy says so */
+	VARIANT_AS_RECEIVED = 0,
+	VARIANT_REPORTED = 1,  /* a header of a proxy has it */
 	VARIANT_DEVIATION = 2, /* one thing is different */
-	VARIANT_GUESS = 3,     /* one thing, and not a likely one */
+	VARIANT_GUESS = 3,     /* one thing, an unlikely one */
 	VARIANT_PAIR = 4,      /* two things */
 	VARIANT_TRIPLE = 6,
 	VARIANT_WEIGHTS,
 };
 
-/* What became of the body in a candidate for the parameters, or of the query in one that has its
- * own parameters. */
+/* The change of the body that a candidate for the parameters assumes, or the change of the query
+ * for a candidate with its own parameters. */
 enum variant_body {
-	VARIANT_BODY_AS_CAME,
-	VARIANT_BODY_ALONE,   /* the URL was signed, and no parameters */
+	VARIANT_BODY_AS_RECEIVED,
+	VARIANT_BODY_ALONE,   /* the URL alone was signed, no parameters */
 	VARIANT_BODY_CHANGED, /* the parameters were different */
-	VARIANT_BODY_IN_QUERY /* what was signed as parameters came in the query */
+	VARIANT_BODY_IN_QUERY /* the signed parameters arrived in the query */
 };
 
 struct variant {
 	size_t start, len; /* its text, in the buffer of struct variants */
 	enum variant_weight weight;
 	enum variant_body body;
-	unsigned rule;       /* how its part was made of the request: query_variants.h,
+	unsigned rule;       /* by which it was made from the request: query_variants.h,
 				parameter_variants.h; 0 in the other parts */
-	bool has_parameters; /* a query that stands for the parameters, too */
+	bool has_parameters; /* a query that replaces the parameters, too */
 	size_t parameters_start, parameters_len; /* these */
 };
 
 struct variant_list {
-	struct variant items[VARIANTS_MAX]; /* by weight, once variants_sort was called */
+	struct variant items[VARIANTS_MAX]; /* by weight after variants_sort */
 	size_t count;
-	size_t first[VARIANT_WEIGHTS + 1]; /* where each weight begins */
+	size_t first[VARIANT_WEIGHTS + 1]; /* the index at which each weight begins */
 };
 
 /* Zero-initialise. */
 struct variants {
 	struct buffer text;
 	struct variant_list lists[VARIANT_PARTS];
-	bool cut; /* a candidate did not find room */
+	bool cut; /* a candidate was left out for lack of room */
 };
 
-/* Adds a candidate unless its text is there already. text must not be of the variants' own buffer.
- * Candidates that find no room, and all after a failed allocation, are left out. */
+/* Adds a candidate unless its text was added before. text must not be in the variants' own buffer.
+ * Candidates without room, and all after a failed allocation, are left out. */
 void variants_add(struct variants *variants, enum variant_part part, struct slice text,
     enum variant_weight weight, enum variant_body body, unsigned rule);
 
@@ -76,11 +76,11 @@ void variants_add(struct variants *variants, enum variant_part part, struct slic
 void variants_add_split_query(struct variants *variants, struct slice query,
     struct slice parameters, enum variant_weight weight, unsigned rule);
 
-/* Puts the lists in order of weight; among equals the one that was added first. */
+/* Sorts the lists by weight; equal ones stay in the order in which they were added. */
 void variants_sort(struct variants *variants);
 
-/* The text of a candidate, and the parameters of a query that has some; both are good until the
- * next one is added. */
+/* Return the text of a candidate, and the parameters of a query that has its own; valid until the
+ * next candidate is added. */
 struct slice variant_text(const struct variants *variants, const struct variant *variant);
 struct slice variant_parameters(const struct variants *variants, const struct variant *variant);
 

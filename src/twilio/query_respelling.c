@@ -13,7 +13,7 @@ static const char respelled[] = ":@',/!();*?$~-._";
 /* With more characters than these, not every combination is tried. */
 #define COMBINED_MAX 3
 
-enum spelling { AS_CAME, RAW, ESCAPED };
+enum spelling { AS_RECEIVED, RAW, ESCAPED };
 
 /* How each character is to be spelled, by its place in respelled. */
 struct plan {
@@ -63,6 +63,7 @@ static void
 take_survey(struct slice query, struct survey *survey)
 {
 	bool seen[RESPELLED_COUNT] = {false}, stray_percent = false;
+
 	*survey = (struct survey){.count = 0};
 	while (query.len > 0) {
 		bool escaped;
@@ -86,6 +87,7 @@ static void
 append_escape(struct buffer *out, const struct plan *plan, struct slice came, int byte)
 {
 	char escape[3] = {'%', "0123456789ABCDEF"[byte / 16], "0123456789ABCDEF"[byte % 16]};
+
 	if (came.ptr[0] == '%')
 		memcpy(escape, came.ptr, sizeof escape);
 	for (size_t i = 1; i < sizeof escape && plan->turn_hex; i++)
@@ -104,7 +106,7 @@ spell(struct buffer *out, struct slice query, const struct plan *plan)
 		size_t place = place_of(byte);
 		enum spelling wanted = place < RESPELLED_COUNT ? plan->characters[place]
 				       : is_alphanumeric(byte) ? plan->alphanumeric
-							       : AS_CAME;
+							       : AS_RECEIVED;
 		bool known = place < RESPELLED_COUNT;
 		if (wanted == RAW)
 			buffer_append_byte(out, (char)byte);
@@ -122,8 +124,9 @@ static bool
 combine(const struct survey *survey, size_t index, struct plan *plan)
 {
 	size_t combinations = (size_t)1 << survey->count;
+
 	if (index == combinations && survey->alphanumeric) /* what is left is as it came */
-		plan->alphanumeric = AS_CAME;
+		plan->alphanumeric = AS_RECEIVED;
 	plan->turn_hex = index == combinations;
 	for (size_t i = 0; i < survey->count && index < combinations; i++)
 		plan->characters[survey->places[i]] = (index >> i & 1) != 0 ? ESCAPED : RAW;
@@ -146,7 +149,7 @@ choose(const struct survey *survey, size_t index, struct plan *plan)
 			plan->characters[survey->places[i]] = index == 0 ? RAW : ESCAPED;
 		return true;
 	}
-	plan->alphanumeric = AS_CAME;
+	plan->alphanumeric = AS_RECEIVED;
 	if (index == 2)
 		turn(survey, survey->places[0], plan);
 	else if (index == 3) {
@@ -165,6 +168,7 @@ is_known(struct slice target, const struct buffer *out, size_t start,
     const struct query_respellings *found)
 {
 	struct slice text = slice_from(buffer_slice(out), start);
+
 	if (slice_equal(text, target))
 		return true;
 	for (size_t i = 0; i < found->count; i++)
@@ -185,6 +189,7 @@ query_respellings_write(
 {
 	struct survey survey;
 	struct slice path = url_path(target), query = url_query(target);
+
 	*out_found = (struct query_respellings){.count = 0};
 	take_survey(query, &survey);
 	if (most > QUERY_RESPELLINGS_MAX)
@@ -195,7 +200,7 @@ query_respellings_write(
 	/* Once, so that it takes no more memory than the text. */
 	buffer_reserve(out, query_respellings_bytes(target, most));
 	for (size_t index = 0; out_found->count < most && !out->failed; index++) {
-		struct plan plan = {.alphanumeric = survey.alphanumeric ? RAW : AS_CAME};
+		struct plan plan = {.alphanumeric = survey.alphanumeric ? RAW : AS_RECEIVED};
 		bool more = survey.count <= COMBINED_MAX ? combine(&survey, index, &plan)
 							 : choose(&survey, index, &plan);
 		if (!more)

@@ -30,6 +30,7 @@ enum result
 verifier_new(struct verifier **out_verifier)
 {
 	struct verifier *verifier = calloc(1, sizeof *verifier);
+
 	if (verifier == NULL)
 		return RESULT_NO_MEMORY;
 	enum result result = secret_new_random(&verifier->nobody);
@@ -229,6 +230,7 @@ verifier_key_signs(const struct verifier *verifier, const struct verifier_key *k
     struct slice url, struct slice parameters, const struct signature *wanted)
 {
 	const struct secret *secret = secret_of(verifier, key);
+
 	if (secret == NULL)
 		return false;
 	size_t len = key->shared ? SIGNATURE_DIGEST_MAX : SIGNATURE_DIGEST_SIZE;
@@ -313,6 +315,7 @@ try_accounts(
     const struct trial *trial, const struct named_accounts *chosen, struct verification *out)
 {
 	const struct verifier *verifier = trial->verifier;
+
 	if (chosen->count == 0 && trial->named)
 		return account_fits(trial, NULL, &out->label);
 	for (size_t i = 0; i < chosen->count; i++) {
@@ -333,6 +336,7 @@ try_shared_key(const struct trial *trial, size_t index, struct verification *out
 	const struct verifier *verifier = trial->verifier;
 	const struct shared_key *key =
 	    index < verifier->keys.count ? &verifier->keys.items[index] : NULL;
+
 	for (int reading = 0; reading < SECRET_READING_COUNT; reading++) {
 		const struct secret *secret = key == NULL ? NULL : key->readings[reading];
 		if (!secret_fits(trial, secret != NULL ? secret : verifier->nobody) ||
@@ -525,6 +529,7 @@ verifier_sign(const struct verifier *verifier, struct slice account, struct slic
 {
 	size_t index;
 	const struct account *found = accounts_find(&verifier->accounts, account, &index);
+
 	if (found == NULL || found->tokens[TOKEN_CURRENT] == NULL || verifier->url_count == 0)
 		return RESULT_NOT_FOUND;
 	struct buffer parameters = BUFFER_EMPTY;
@@ -564,6 +569,7 @@ verification_result_name(enum verification_result result)
 	    [VERIFICATION_BODY_UNBOUND] = "body-unbound",
 	    [VERIFICATION_BODY_MISMATCH] = "body-mismatch",
 	    [VERIFICATION_UNDECIDED] = "no-memory"};
+
 	return names[result];
 }
 

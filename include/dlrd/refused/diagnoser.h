@@ -1,13 +1,12 @@
 /* diagnoser: finds out why requests were refused, and reports it to the log, the metrics, the api
  * and the quarantine, which keeps requests that are proven genuine.
  *
- * A diagnosis computes some hundred signatures, and an untrusted client can cause any number of
- * them. So all diagnoses together get a twentieth of one processor. The result of a diagnosis is
- * tried first on later requests, with one signature each and without a bound. If a wrong setting
+ * A diagnosis computes hundreds of signatures, and an untrusted client can cause any number of
+ * diagnoses. So all of them together get a twentieth of one processor. The result of a diagnosis is
+ * tried first on later requests, with one signature each and without a limit. If a wrong setting
  * refuses all genuine traffic, each genuine request is thus recognised.
  *
- * It works apart from the intake: no request waits for it, so its duration reveals nothing. One
- * thread. */
+ * No request waits for it, so its duration reveals nothing. One thread. */
 #ifndef DLRD_REFUSED_DIAGNOSER_H
 #define DLRD_REFUSED_DIAGNOSER_H
 

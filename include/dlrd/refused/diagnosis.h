@@ -5,7 +5,7 @@
  * #1061, #1183, twilio-python #402, codeforamerica/vita-min #5318). A signature that fits a variant
  * of the request proves what Twilio signed, and so what changed on the way.
  *
- * Explanation only: the request stays refused, whatever the result. It discloses no token and no
+ * For explanation only: the request stays refused in any case. It discloses no token and no
  * digest. Its work is bounded for every request: DIAGNOSIS_TRIALS_MAX signatures over
  * DIAGNOSIS_BYTES_MAX bytes. Single deviations go first, then two at a time, then three. An unknown
  * account takes as many trials as a known one; but the time depends on the configuration, so answer
