@@ -31,27 +31,29 @@ static const enum verification_result diagnosed[] = {VERIFICATION_MALFORMED_SIGN
 struct precedent {
 	struct buffer path, account; /* of the request */
 	struct diagnosis diagnosis;
-	bool inherited; /* from before a reload: it proves, but its cause may be fixed by now */
+	bool inherited; /* from before a reload: a proof, but its cause may be fixed by now */
 };
 
 struct diagnoser {
 	struct diagnoser_options options;
 	struct metric *causes[DIAGNOSIS_CAUSE_COUNT];
 	struct metric *refused[DIAGNOSED_COUNT]; /* that the handler counts */
-	double refused_at_last_log;              /* of them, when the last line was logged */
-	struct log_limit logs[2]; /* of what is not proven, and of what is: no flood hides it */
-	int64_t time_us, seen_us; /* that diagnoses may take now, and when that was computed */
+	double refused_at_last_log;              /* their sum when the last line was logged */
+	struct log_limit
+	    logs[2];     /* of unproven and of proven requests: no flood hides the latter */
+	int64_t time_us; /* that diagnoses may take now */
+	int64_t seen_us; /* when time_us was computed; monotonic clock */
 	struct precedent *precedents[PRECEDENTS_MAX]; /* the most recently confirmed first */
 	struct admission admission;
 };
 
 /* One request under examination. */
 struct examination {
-	struct incoming incoming; /* trusted as the proxies are now */
-	struct reading reading;   /* of that */
+	struct incoming incoming; /* with trust in the current proxies */
+	struct reading reading;   /* of incoming */
 };
 
-/* All refusals since the start that could be examined. */
+/* Counts all refusals since the start that could be examined. */
 static double
 count_refused(const struct diagnoser *diagnoser)
 {
@@ -98,7 +100,7 @@ diagnoser_new(const struct diagnoser_options *options, struct diagnoser **out_di
 	return RESULT_OK;
 }
 
-/* The request as it would be read now. */
+/* Returns the request with trust in the current proxies. */
 static struct incoming
 incoming_now(const struct diagnoser *diagnoser, const struct incoming *incoming)
 {
@@ -110,7 +112,7 @@ incoming_now(const struct diagnoser *diagnoser, const struct incoming *incoming)
 	return now;
 }
 
-/* A form with too many fields is examined without one, and its accounts are those in its bytes. */
+/* A form with too many fields is read like another body: its accounts are those in its bytes. */
 static void
 read_request(
     struct diagnoser *diagnoser, const struct quarantined *quarantined, struct examination *out)
@@ -125,7 +127,7 @@ read_request(
 
 /* --- precedents --- */
 
-/* The first one is the next to be tried. */
+/* The first one is tried first. */
 static void
 move_to_front(struct diagnoser *diagnoser, size_t index)
 {
@@ -135,7 +137,7 @@ move_to_front(struct diagnoser *diagnoser, size_t index)
 	diagnoser->precedents[0] = moved;
 }
 
-/* If another account's token signed, the diagnosis names the account whose token should have. */
+/* If another account's token signed, the diagnosis names the account whose token was expected. */
 static bool
 is_of_account(const struct precedent *precedent, const struct examination *examination)
 {
@@ -160,7 +162,7 @@ find_precedent(struct diagnoser *diagnoser, const struct examination *examinatio
 	return NULL;
 }
 
-/* Replaces the one that was confirmed longest ago. */
+/* Replaces the one whose last confirmation is the oldest. */
 static void
 add_precedent(struct diagnoser *diagnoser, struct slice path, struct slice account,
     const struct diagnosis *found)
@@ -235,8 +237,8 @@ make_diagnosis(const struct diagnoser *diagnoser, const struct examination *exam
 	diagnosis_make(options->verifier, &examination->reading, &hints, out_diagnosis);
 }
 
-/* Its result becomes a precedent, in place of the inherited one that fits as well, if any. Returns
- * false if there is no time for it. */
+/* Makes a diagnosis, which becomes a precedent; it replaces the inherited one that fits as well, if
+ * any. Returns false if there is no time for it. */
 static bool
 diagnose(struct diagnoser *diagnoser, const struct examination *examination,
     struct precedent *inherited, struct diagnosis *out_diagnosis)
@@ -282,7 +284,8 @@ report(struct diagnoser *diagnoser, const struct quarantined *request,
 	    others > 0 ? others : 0);
 }
 
-/* A request that one of our tokens signed, with its body, was not forged. */
+/* Returns whether one of the configured tokens signed the request with its body: it was not forged.
+ */
 static bool
 is_proven(const struct reading *reading, const struct diagnosis *diagnosis)
 {
@@ -298,7 +301,7 @@ is_proven(const struct reading *reading, const struct diagnosis *diagnosis)
 	       SIGNATURE_BODY_MATCHES;
 }
 
-/* Whether the request would be accepted if its path had a section. */
+/* Returns whether the request would be accepted if its path had a section. */
 static bool
 verifies(struct diagnoser *diagnoser, const struct examination *examination)
 {

@@ -26,9 +26,9 @@ struct quarantine_worker {
 	bool started;
 	pthread_mutex_t lock; /* guards the quarantine, except its queue of offered requests */
 
-	/* used by the worker's thread alone */
+	/* for the worker's thread only: */
 	struct quarantine_worker_config config;
-	bool failing; /* the failure is logged already */
+	bool failing; /* the failure has been logged */
 
 	/* Guards all below; held briefly, also by a thread that holds the other lock. */
 	pthread_mutex_t state_lock;

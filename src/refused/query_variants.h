@@ -12,7 +12,7 @@
 /* Every order of up to this many parameters is tried; of more, only the likely ones. */
 #define QUERY_VARIANTS_ORDERS_OF 5
 
-/* Adds the spellings of query (without its question mark; absent if there is none); the query as
+/* Adds the spellings of query (without its question mark; absent: no query); the query as
  * received comes first. original is the target before the proxy, from its headers, or absent. */
 void query_variants_add(struct variants *variants, struct slice query, struct slice original);
 

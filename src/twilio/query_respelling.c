@@ -4,22 +4,22 @@
 
 #include <string.h>
 
-/* Characters by how likely they are spelled in two ways. Of the last three, and of letters and
- * digits, only escapes count: nothing escapes them that was not escaped before. */
+/* Characters that may be spelled in two ways, the likeliest first. The last three, like letters and
+ * digits, are only unescaped: no program escapes them if they were raw. */
 static const char respelled[] = ":@',/!();*?$~-._";
 #define RESPELLED_COUNT (sizeof respelled - 1)
-#define PLAIN_COUNT 3 /* the last ones */
+#define PLAIN_COUNT 3 /* of the last ones */
 
-/* With more characters than these, not every combination is tried. */
+/* With more characters than this, not every combination is tried. */
 #define COMBINED_MAX 3
 
 enum spelling { AS_RECEIVED, RAW, ESCAPED };
 
-/* How each character is to be spelled, by its place in respelled. */
+/* The spelling of each character, by its place in respelled. */
 struct plan {
 	enum spelling characters[RESPELLED_COUNT];
 	enum spelling alphanumeric; /* never ESCAPED */
-	bool turn_hex;              /* upper case for lower and the other way round */
+	bool turn_hex;              /* swap upper and lower case of hexadecimal digits */
 };
 
 /* The characters of a query that may be respelled. */
@@ -27,12 +27,12 @@ struct survey {
 	size_t places[RESPELLED_COUNT]; /* in respelled */
 	bool escaped[RESPELLED_COUNT];  /* by place: somewhere in the query */
 	size_t count;
-	/* Letters or digits are escaped, and may be respelled: not behind a percent sign that
-	 * begins no escape, since they could make it one, and "%%32%36" an ampersand. */
+	/* Letters or digits are escaped, and may be unescaped. If there is a percent sign without
+	 * an escape they may not, since they could complete it: "%%32%36" would be an ampersand. */
 	bool alphanumeric;
 };
 
-/* The byte that text begins with, escaped or not; -1 for a percent sign that begins no escape. */
+/* Returns the first byte of text, decoded if escaped; -1 for a percent sign without an escape. */
 static int
 first_byte(struct slice text, bool *out_escaped)
 {
@@ -44,7 +44,7 @@ first_byte(struct slice text, bool *out_escaped)
 	return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 
-/* RESPELLED_COUNT: it is none of them. */
+/* Returns RESPELLED_COUNT for another byte. */
 static size_t
 place_of(int byte)
 {
@@ -118,14 +118,14 @@ spell(struct buffer *out, struct slice query, const struct plan *plan)
 	}
 }
 
-/* Each combination of the few characters by the bits of index, then the hexadecimal digits. False
- * after the last. */
+/* Chooses the combination of the few characters by the bits of index; the last one swaps the case
+ * of hexadecimal digits. Returns false after it. */
 static bool
 combine(const struct survey *survey, size_t index, struct plan *plan)
 {
 	size_t combinations = (size_t)1 << survey->count;
 
-	if (index == combinations && survey->alphanumeric) /* what is left is as it came */
+	if (index == combinations && survey->alphanumeric) /* the rest as received */
 		plan->alphanumeric = AS_RECEIVED;
 	plan->turn_hex = index == combinations;
 	for (size_t i = 0; i < survey->count && index < combinations; i++)
@@ -139,8 +139,8 @@ turn(const struct survey *survey, size_t place, struct plan *plan)
 	plan->characters[place] = survey->escaped[place] ? RAW : ESCAPED;
 }
 
-/* All raw, all escaped, then one character after the other turned, : and @ together first, then the
- * hexadecimal digits. False after the last. */
+/* Chooses, by index: all raw; all escaped; one character changed, with : and @ also together; the
+ * case of hexadecimal digits. Returns false after the last. */
 static bool
 choose(const struct survey *survey, size_t index, struct plan *plan)
 {
@@ -162,7 +162,7 @@ choose(const struct survey *survey, size_t index, struct plan *plan)
 	return index <= survey->count + 3;
 }
 
-/* Whether the text from start on is target or one that was found before. */
+/* Returns whether the text from start is target or an earlier result. */
 static bool
 is_known(struct slice target, const struct buffer *out, size_t start,
     const struct query_respellings *found)
@@ -197,7 +197,7 @@ query_respellings_write(
 	if (survey.count == 0 && !survey.alphanumeric)
 		return;
 
-	/* Once, so that it takes no more memory than the text. */
+	/* One allocation, of no more than the text. */
 	buffer_reserve(out, query_respellings_bytes(target, most));
 	for (size_t index = 0; out_found->count < most && !out->failed; index++) {
 		struct plan plan = {.alphanumeric = survey.alphanumeric ? RAW : AS_RECEIVED};

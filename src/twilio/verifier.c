@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* SIDs of a body that are looked up. A batch of Event Streams repeats one; untrusted clients could
- * write a thousand others into each 34 KiB. */
+/* SIDs of a body that are looked up. A batch of Event Streams repeats one SID; untrusted clients
+ * could write a thousand different ones into each 34 KiB. */
 #define SIDS_LOOKED_UP_MAX 1024
 
-/* A body costs an untrusted client more to send than a query, so a request with one gets one more
- * spelling: a forged JSON body must not cost dlrd more than twice a forged form. So does one that
- * is tried with several accounts, which multiply with the spellings; Twilio's GETs name theirs. */
+/* A request with a body is tried with one more spelling: a forged JSON body must not cost dlrd more
+ * than twice a forged form. So is a GET that is tried with several accounts, which multiply with
+ * the spellings; Twilio's GETs name their account. */
 #define FEW_RESPELLINGS_MAX 1
 
 _Static_assert(ACCOUNT_TOKENS == TOKEN_LABEL_COUNT, "a place for each label");
@@ -23,7 +23,7 @@ struct verifier {
 	struct url_base urls[VERIFIER_PUBLIC_URLS_MAX];
 	size_t url_count;
 	struct shared_keys keys;
-	struct secret *nobody; /* stands in for every token that is not there */
+	struct secret *stand_in; /* random; tried in place of every missing token */
 };
 
 enum result
@@ -33,7 +33,7 @@ verifier_new(struct verifier **out_verifier)
 
 	if (verifier == NULL)
 		return RESULT_NO_MEMORY;
-	enum result result = secret_new_random(&verifier->nobody);
+	enum result result = secret_new_random(&verifier->stand_in);
 	if (result != RESULT_OK) {
 		free(verifier);
 		return result;
@@ -221,7 +221,7 @@ secret_of(const struct verifier *verifier, const struct verifier_key *key)
 	if (key->shared)
 		return verifier->keys.items[key->index].readings[key->which];
 	return key->index == verifier->accounts.count
-		   ? verifier->nobody
+		   ? verifier->stand_in
 		   : verifier->accounts.items[key->index].tokens[key->which];
 }
 
@@ -238,7 +238,7 @@ verifier_key_signs(const struct verifier *verifier, const struct verifier_key *k
 	return signature_same(&made, wanted);
 }
 
-/* One request's text under trial. */
+/* The text of a request under trial. */
 struct trial {
 	const struct verifier *verifier;
 	const struct url_base *bases;
@@ -262,16 +262,16 @@ secret_fits(const struct trial *trial, const struct secret *secret)
 	return false;
 }
 
-/* Tries every token of an account, NULL being one that nobody knows; always as many of them, so
- * that a refusal's time tells nothing about the key ring. */
+/* Tries every token of an account; NULL: an unknown account. The number of trials is always the
+ * same, so that the time of a refusal reveals nothing about the key ring. */
 static bool
 account_fits(const struct trial *trial, const struct account *account, enum token_label *out_label)
 {
 	for (int label = 0; label < TOKEN_LABEL_COUNT; label++) {
 		const struct secret *token = account == NULL ? NULL : account->tokens[label];
 		if (token == NULL && !trial->named)
-			continue; /* nobody was named: there is no account to keep quiet about */
-		bool fits = secret_fits(trial, token != NULL ? token : trial->verifier->nobody);
+			continue; /* no account was named, so there is nothing to hide */
+		bool fits = secret_fits(trial, token != NULL ? token : trial->verifier->stand_in);
 		if (fits && token != NULL) {
 			*out_label = (enum token_label)label;
 			return true;
@@ -329,7 +329,7 @@ try_accounts(
 	return false;
 }
 
-/* Tries each reading of a shared key's secret, as many of them for a key that is not here. */
+/* Tries each reading of a shared key's secret; as many for an unknown key. */
 static bool
 try_shared_key(const struct trial *trial, size_t index, struct verification *out)
 {
@@ -339,7 +339,7 @@ try_shared_key(const struct trial *trial, size_t index, struct verification *out
 
 	for (int reading = 0; reading < SECRET_READING_COUNT; reading++) {
 		const struct secret *secret = key == NULL ? NULL : key->readings[reading];
-		if (!secret_fits(trial, secret != NULL ? secret : verifier->nobody) ||
+		if (!secret_fits(trial, secret != NULL ? secret : verifier->stand_in) ||
 		    secret == NULL)
 			continue;
 		out->account = slice_of(key->account);
@@ -396,7 +396,7 @@ try_respelled(struct trial *trial, const struct reading *reading, struct buffer 
 	return false;
 }
 
-/* Whether the request names an account, and none that is configured. */
+/* Returns whether the request names an account, but no configured one. */
 static bool
 names_unknown_account(const struct trial *trial, const struct reading *reading, size_t chosen_count)
 {
@@ -582,6 +582,6 @@ verifier_free(struct verifier *verifier)
 	for (size_t i = 0; i < verifier->url_count; i++)
 		url_base_done(&verifier->urls[i]);
 	shared_keys_done(&verifier->keys);
-	secret_free(verifier->nobody);
+	secret_free(verifier->stand_in);
 	free(verifier);
 }

@@ -46,8 +46,8 @@ void diagnoser_inherit(struct diagnoser *diagnoser, const struct diagnoser *befo
  * is the struct diagnoser: a quarantine_examine_fn. */
 bool diagnoser_examine(void *context, struct quarantined *request);
 
-/* Decides about a refused request as if it arrived now, with trust in today's proxies. Slices of
- * the decision are good until the next call of the diagnoser. */
+/* Decides about a refused request as if it arrived now, with trust in the current proxies. Slices
+ * of the decision are good until the next call of the diagnoser. */
 void diagnoser_check(struct diagnoser *diagnoser, const struct incoming *incoming,
     struct admission_decision *out_decision);
 

@@ -1,14 +1,14 @@
 /* query_respelling: the other spellings of a query that its signature may cover.
  *
- * Twilio signs some characters of a query as they are and sends them escaped, and proxies escape or
+ * Twilio signs some characters of a query raw and sends them escaped, and proxies escape or
  * unescape some on the way (twilio-node #621, #1059; twilio-ruby #528). A query that differs from
- * the signed one only in that has the same meaning, so it is verified as well.
+ * the signed one only in this has the same meaning, so it is verified, too.
  *
  * The characters are the unreserved ones (RFC 3986, section 2.3) and : @ / ? ! $ ' ( ) * , ; and
- * never & = + % or #, which divide a query; letters and digits keep their escapes beside a percent
- * sign that begins none. Each character is taken to be spelled alike throughout.
- * With up to three of them in a query every combination is a spelling; with more, the likely ones
- * are. Pure; any thread. */
+ * never & = + % or #, which separate the parts of a query. Letters and digits keep their escapes if
+ * there is a percent sign without an escape. Each character is spelled the same everywhere. With up
+ * to three of them in a query every combination is tried; with more, only the likely ones. Pure;
+ * any thread. */
 #ifndef DLRD_TWILIO_QUERY_RESPELLING_H
 #define DLRD_TWILIO_QUERY_RESPELLING_H
 
