@@ -1,7 +1,5 @@
 #include "saved_request.h"
 
-#include "dlrd/twilio/shared_keys.h"
-
 #define SHOWN_MAX 60 /* bytes of a line that is not a header */
 
 /* The headers about the body. */
@@ -53,28 +51,12 @@ static void
 read_header(
     struct slice name, struct slice value, struct saved_request *request, struct framing *framing)
 {
-	const struct {
-		struct slice name;
-		struct slice *value;
-	} wanted[] = {
-	    {SLICE("X-Twilio-Signature"), &request->incoming.signature},
-	    {SLICE(SHARED_KEYS_HEADER), &request->incoming.settings},
-	    {SLICE("Content-Type"), &request->incoming.media_type},
-	    {SLICE("Host"), &request->incoming.host},
-	    {SLICE("X-Forwarded-Proto"), &request->incoming.forwarded_proto},
-	    {SLICE("X-Forwarded-Host"), &request->incoming.forwarded_host},
-	    {SLICE("X-Forwarded-Port"), &request->incoming.forwarded_port},
-	    {SLICE("X-Forwarded-Prefix"), &request->incoming.forwarded_prefix},
-	    {SLICE("X-Original-URI"), &request->incoming.original_uri},
-	    {SLICE("X-Original-URL"), &request->incoming.original_uri},
-	    {SLICE("Content-Length"), &framing->length},
-	    {SLICE("Transfer-Encoding"), &framing->encoding},
-	};
-	for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
-		if (slice_equal_nocase(name, wanted[i].name) && wanted[i].value->ptr == NULL)
-			*wanted[i].value = value;
-	request->incoming.signatures += slice_equal_nocase(name, SLICE("X-Twilio-Signature"));
-	request->incoming.settings_count += slice_equal_nocase(name, SLICE(SHARED_KEYS_HEADER));
+	if (incoming_take_header(&request->incoming, name, value))
+		return;
+	if (framing->length.ptr == NULL && slice_equal_nocase(name, SLICE("Content-Length")))
+		framing->length = value;
+	if (framing->encoding.ptr == NULL && slice_equal_nocase(name, SLICE("Transfer-Encoding")))
+		framing->encoding = value;
 }
 
 static enum result

@@ -30,37 +30,17 @@ read_header(void *context, enum MHD_ValueKind kind, const char *name_text, size_
     const char *value_text, size_t value_len)
 {
 	struct request_head *head = context;
-	struct incoming *incoming = &head->incoming;
 	struct slice name = {name_text, name_len};
 	struct slice value = {value_text == NULL ? "" : value_text, value_len};
-	const struct {
-		struct slice name;
-		struct slice *value;
-		unsigned *count; /* NULL: the first one counts, more of them do no harm */
-	} wanted[] = {
-	    {SLICE("X-Twilio-Signature"), &incoming->signature, &incoming->signatures},
-	    {SLICE(SHARED_KEYS_HEADER), &incoming->settings, &incoming->settings_count},
-	    {SLICE("Host"), &incoming->host, &head->hosts},
-	    {SLICE("Content-Type"), &incoming->media_type, NULL},
-	    {SLICE("X-Forwarded-Proto"), &incoming->forwarded_proto, NULL},
-	    {SLICE("X-Forwarded-Host"), &incoming->forwarded_host, NULL},
-	    {SLICE("X-Forwarded-Port"), &incoming->forwarded_port, NULL},
-	    {SLICE("X-Forwarded-Prefix"), &incoming->forwarded_prefix, NULL},
-	    {SLICE("X-Original-URI"), &incoming->original_uri, NULL},
-	    {SLICE("X-Original-URL"), &incoming->original_uri, NULL},
-	};
+
 	(void)kind;
 	head->header_bytes += name_len + value_len + 4;
 	head->bad_header |= !is_token(name);
-	for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
-		if (!slice_equal_nocase(name, wanted[i].name))
-			continue;
-		if (wanted[i].value->ptr == NULL)
-			*wanted[i].value = value;
-		if (wanted[i].count != NULL)
-			++*wanted[i].count;
+	if (incoming_take_header(&head->incoming, name, value)) {
+		head->hosts += slice_equal_nocase(name, SLICE("Host"));
 		return MHD_YES;
 	}
+
 	if (slice_equal_nocase(name, SLICE("Content-Length")))
 		read_length(head, value);
 	else if (slice_equal_nocase(name, SLICE("Transfer-Encoding"))) {

@@ -1,6 +1,43 @@
 #include "dlrd/twilio/incoming.h"
 
 #include "dlrd/twilio/form.h"
+#include "dlrd/twilio/shared_keys.h"
+
+#include <stddef.h>
+
+static const struct {
+	struct slice name;
+	size_t offset; /* of its field in struct incoming */
+} headers[] = {
+    {SLICE_INIT("X-Twilio-Signature"), offsetof(struct incoming, signature)},
+    {SLICE_INIT(SHARED_KEYS_HEADER), offsetof(struct incoming, settings)},
+    {SLICE_INIT("Host"), offsetof(struct incoming, host)},
+    {SLICE_INIT("Content-Type"), offsetof(struct incoming, media_type)},
+    {SLICE_INIT("X-Forwarded-Proto"), offsetof(struct incoming, forwarded_proto)},
+    {SLICE_INIT("X-Forwarded-Host"), offsetof(struct incoming, forwarded_host)},
+    {SLICE_INIT("X-Forwarded-Port"), offsetof(struct incoming, forwarded_port)},
+    {SLICE_INIT("X-Forwarded-Prefix"), offsetof(struct incoming, forwarded_prefix)},
+    {SLICE_INIT("X-Original-URI"), offsetof(struct incoming, original_uri)},
+    {SLICE_INIT("X-Original-URL"), offsetof(struct incoming, original_uri)},
+};
+
+bool
+incoming_take_header(struct incoming *incoming, struct slice name, struct slice value)
+{
+	for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++) {
+		struct slice *field =
+		    (struct slice *)(void *)((char *)incoming + headers[i].offset);
+		if (!slice_equal_nocase(name, headers[i].name))
+			continue;
+
+		incoming->signatures += field == &incoming->signature;
+		incoming->settings_count += field == &incoming->settings;
+		if (field->ptr == NULL)
+			*field = value;
+		return true;
+	}
+	return false;
+}
 
 bool
 incoming_is_get(const struct incoming *incoming)

@@ -30,6 +30,10 @@ struct incoming {
 	bool from_trusted_proxy;   /* the peer was a trusted proxy when the request arrived */
 };
 
+/* Sets the field of a header; of two headers with one name the first counts. Returns whether a
+ * field is for this name. */
+bool incoming_take_header(struct incoming *incoming, struct slice name, struct slice value);
+
 bool incoming_is_get(const struct incoming *incoming);
 
 /* Returns whether the parameters are a form: the query of a GET, or a form in the body. */
