@@ -533,16 +533,6 @@ quarantine_each(struct quarantine *quarantine, const struct quarantine_page *pag
 	return result != RESULT_OK ? result : note_error(quarantine, code);
 }
 
-enum result
-quarantine_get(struct quarantine *quarantine, uint64_t id, quarantined_fn on_request, void *context)
-{
-	int code = SQLITE_OK;
-	enum result result = ensure_open(quarantine);
-	if (result == RESULT_OK)
-		result = quarantine_handle_get(&quarantine->handle, id, on_request, context, &code);
-	return result != RESULT_OK ? result : note_error(quarantine, code);
-}
-
 /* Uses one transaction, since each would rewrite pages of all indexes. */
 enum result
 quarantine_remove_all(

@@ -28,8 +28,8 @@ must_check enum result quarantine_handle_open(
 must_check enum result quarantine_handle_open_to_read(
     struct quarantine_handle *handle, const char *path, struct failure *failure);
 
-/* See quarantine_each and quarantine_get. *out_code is SQLite's code, unchanged if the callback
- * ended the reading. */
+/* See quarantine_each and quarantine_reader_get. *out_code is SQLite's code, unchanged if the
+ * callback ended the reading. */
 must_check enum result quarantine_handle_each(struct quarantine_handle *handle,
     const struct quarantine_page *page, quarantined_fn on_request, void *context, int *out_code);
 must_check enum result quarantine_handle_get(struct quarantine_handle *handle, uint64_t id,

@@ -403,8 +403,10 @@ copy_plain(void *context, const struct quarantined *request)
 static struct quarantined
 get(struct quarantine *quarantine, uint64_t id)
 {
-	struct quarantined request;
-	assert_ok(quarantine_get(quarantine, id, copy_plain, &request));
+	const struct quarantine_page page = {.beyond_id = id - 1, .limit = 1};
+	struct quarantined request = {.id = 0};
+	assert_ok(quarantine_each(quarantine, &page, copy_plain, &request));
+	assert_int_equal(request.id, id);
 	return request;
 }
 
@@ -516,7 +518,6 @@ what_is_removed_is_gone_and_its_id_is_not_used_again(void **state)
 	assert_ok(quarantine_remove(quarantine, 3));
 	assert_int_equal(quarantine_remove(quarantine, 3), RESULT_NOT_FOUND);
 	assert_int_equal(quarantine_remove(quarantine, UINT64_MAX), RESULT_NOT_FOUND);
-	assert_int_equal(quarantine_get(quarantine, 3, note, &seen), RESULT_NOT_FOUND);
 	struct quarantine_reader *reader;
 	assert_ok(quarantine_reader_open(file_path(), &reader, &failure));
 	assert_int_equal(quarantine_reader_get(reader, 3, note, &seen), RESULT_NOT_FOUND);
@@ -1294,6 +1295,7 @@ after_an_error_the_file_is_opened_anew(void **state)
 	struct quarantine_changes changes;
 	keep_many(quarantine, 1, 2, NULL);
 	offer(quarantine, numbered(3));
+	const struct quarantine_page page = {.limit = 1};
 	disk.broken = true;
 	for (unsigned round = 0; round < 3; round++) {
 		struct seen seen = {0};
@@ -1302,7 +1304,7 @@ after_an_error_the_file_is_opened_anew(void **state)
 		assert_true(strlen(quarantine_error(quarantine)) > strlen(file_path()) + 2);
 		assert_int_equal(quarantine_remove(quarantine, 1), RESULT_IO);
 		assert_int_equal(quarantine_trim(quarantine, NOW, &changes), RESULT_IO);
-		assert_int_equal(quarantine_get(quarantine, 1, note, &seen), RESULT_IO);
+		assert_int_equal(quarantine_each(quarantine, &page, note, &seen), RESULT_IO);
 	}
 	disk.broken = false;
 	assert_int_equal(keep(quarantine).fresh, 1);

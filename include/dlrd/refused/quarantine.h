@@ -111,10 +111,6 @@ must_check enum result quarantine_trim(
 must_check enum result quarantine_each(struct quarantine *quarantine,
     const struct quarantine_page *page, quarantined_fn on_request, void *context);
 
-/* Calls on_request with one request. Returns RESULT_NOT_FOUND if no request has that id. */
-must_check enum result quarantine_get(
-    struct quarantine *quarantine, uint64_t id, quarantined_fn on_request, void *context);
-
 /* Drops one request, for instance because it is in the journal now. A power cut may restore it.
  * Returns RESULT_NOT_FOUND, or RESULT_FULL as quarantine_keep_offered does. */
 must_check enum result quarantine_remove(struct quarantine *quarantine, uint64_t id);

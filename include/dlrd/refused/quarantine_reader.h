@@ -13,9 +13,11 @@ struct quarantine_reader;
 must_check enum result quarantine_reader_open(
     const char *path, struct quarantine_reader **out_reader, struct failure *failure);
 
-/* See quarantine_each and quarantine_get. */
+/* See quarantine_each. */
 must_check enum result quarantine_reader_each(struct quarantine_reader *reader,
     const struct quarantine_page *page, quarantined_fn on_request, void *context);
+
+/* Calls on_request with one request. Returns RESULT_NOT_FOUND if no request has that id. */
 must_check enum result quarantine_reader_get(
     struct quarantine_reader *reader, uint64_t id, quarantined_fn on_request, void *context);
 
