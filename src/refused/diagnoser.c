@@ -225,20 +225,28 @@ has_time(struct diagnoser *diagnoser)
 	return diagnoser->time_us > 0;
 }
 
+/* A diagnosis that fits becomes a precedent; it replaces the inherited one that fits as well, if
+ * any.
+ */
 static void
-make_diagnosis(const struct diagnoser *diagnoser, const struct examination *examination,
-    struct diagnosis *out_diagnosis)
+make_diagnosis(struct diagnoser *diagnoser, const struct examination *examination,
+    struct precedent *inherited, struct diagnosis *out_diagnosis)
 {
 	const struct diagnoser_options *options = &diagnoser->options;
+	const struct reading *reading = &examination->reading;
 	const struct diagnosis_hints hints = {.listen_port = options->listen_port,
-	    .account_verified_before =
-		options->has_verified(options->context, examination->reading.account)};
+	    .account_verified_before = options->has_verified(options->context, reading->account)};
 
-	diagnosis_make(options->verifier, &examination->reading, &hints, out_diagnosis);
+	diagnosis_make(options->verifier, reading, &hints, out_diagnosis);
+	if (out_diagnosis->fits && inherited != NULL) {
+		inherited->diagnosis = *out_diagnosis;
+		inherited->inherited = false;
+	} else if (out_diagnosis->fits)
+		add_precedent(diagnoser, url_path(examination->incoming.target), reading->account,
+		    out_diagnosis);
 }
 
-/* Makes a diagnosis, which becomes a precedent; it replaces the inherited one that fits as well, if
- * any. Returns false if there is no time for it. */
+/* Returns false if there is no time for a diagnosis. */
 static bool
 diagnose(struct diagnoser *diagnoser, const struct examination *examination,
     struct precedent *inherited, struct diagnosis *out_diagnosis)
@@ -247,14 +255,8 @@ diagnose(struct diagnoser *diagnoser, const struct examination *examination,
 
 	if (!has_time(diagnoser))
 		return false;
-	make_diagnosis(diagnoser, examination, out_diagnosis);
+	make_diagnosis(diagnoser, examination, inherited, out_diagnosis);
 	diagnoser->time_us -= clock_processor_us() - start_us;
-	if (out_diagnosis->fits && inherited != NULL) {
-		inherited->diagnosis = *out_diagnosis;
-		inherited->inherited = false;
-	} else if (out_diagnosis->fits)
-		add_precedent(diagnoser, url_path(examination->incoming.target),
-		    examination->reading.account, out_diagnosis);
 	return true;
 }
 
@@ -430,12 +432,8 @@ diagnoser_signed_target(
 	read_request(diagnoser, request, &examination);
 	const struct precedent *precedent = find_precedent(diagnoser, &examination);
 	const struct diagnosis *diagnosis = precedent != NULL ? &precedent->diagnosis : &made;
-	if (precedent == NULL) {
-		make_diagnosis(diagnoser, &examination, &made);
-		if (made.fits)
-			add_precedent(diagnoser, url_path(examination.incoming.target),
-			    examination.reading.account, &made);
-	}
+	if (precedent == NULL)
+		make_diagnosis(diagnoser, &examination, NULL, &made);
 	bool found =
 	    diagnosis->fits && write_signed_target(diagnoser, &examination, diagnosis, out_target);
 	reading_done(&examination.reading);
