@@ -5,32 +5,33 @@
 
 #include <stdio.h>
 
-#define SHOWN_MAX 50 /* differences told one by one */
+#define SHOWN_MAX 50 /* differences that are listed */
 
-struct telling {
+/* The differences, printed as text or collected for JSON. */
+struct listing {
 	bool json;
 	struct json_t *lines;
 	size_t count;
 };
 
 static void
-tell(void *context, const char *line)
+list_difference(void *context, const char *line)
 {
-	struct telling *telling = context;
-	if (telling->count++ >= SHOWN_MAX)
+	struct listing *listing = context;
+	if (listing->count++ >= SHOWN_MAX)
 		return;
-	if (telling->json) {
+	if (listing->json) {
 		struct json_t *object = json_new_object();
 		json_put_text(object, "difference", slice_of(line));
-		json_push(telling->lines, object);
+		json_push(listing->lines, object);
 	} else
 		printf("%s\n", line);
 }
 
-/* Entries that are missing are not in the store, so the store cannot know that its figures lack
- * them. */
+/* Lists gaps that are not accepted. The store cannot find them, since missing entries are not in
+ * it. */
 static enum result
-tell_gaps(const struct cli_command *command, const struct cli_query *query, struct telling *telling,
+list_gaps(const struct cli_command *command, const struct cli_query *query, struct listing *listing,
     struct audit *audit)
 {
 	char directory[4096];
@@ -39,6 +40,7 @@ tell_gaps(const struct cli_command *command, const struct cli_query *query, stru
 	if (!cli_store_file(
 		command, query->config, query->directory, "", directory, sizeof directory))
 		return RESULT_IO;
+
 	if (gaps_read(directory, &gaps, &failure) != RESULT_OK) {
 		cli_failure(command, "%s", failure.text);
 		return RESULT_IO;
@@ -48,17 +50,18 @@ tell_gaps(const struct cli_command *command, const struct cli_query *query, stru
 		if (gaps.items[i].accepted)
 			continue;
 		gap_describe(&gaps.items[i], &line);
+
 		buffer_append_byte(&line, '\0');
 		audit->differences++;
 		if (!line.failed)
-			tell(telling, line.ptr);
+			list_difference(listing, line.ptr);
 		buffer_done(&line);
 	}
 	return RESULT_OK;
 }
 
 static bool
-print_json(const struct audit *audit, struct telling *telling)
+print_json(const struct audit *audit, struct listing *listing)
 {
 	struct buffer text = BUFFER_EMPTY;
 	struct json_t *object = json_new_object();
@@ -68,7 +71,8 @@ print_json(const struct audit *audit, struct telling *telling)
 	json_put_int(object, "replies", (int64_t)audit->replies);
 	json_put_int(object, "optouts", (int64_t)audit->optouts);
 	json_put_int(object, "differences", (int64_t)audit->differences);
-	json_put(object, "shown", telling->lines);
+	json_put(object, "shown", listing->lines);
+
 	bool written = json_write(object, &text) == RESULT_OK;
 	if (written)
 		printf("%.*s\n", SLICE_ARG(buffer_slice(&text)));
@@ -111,22 +115,25 @@ run(const struct cli_command *command, int count, char **words)
 	if (!query_begin(
 		&query, command, count, words, options, QUERY_OPTION_COUNT, 0, &operands, &status))
 		return status;
-	struct telling telling = {.json = query.format != OUTPUT_TABLE, .lines = json_new_array()};
+
+	struct listing listing = {.json = query.format != OUTPUT_TABLE, .lines = json_new_array()};
+
 	enum result result = store_read_policy(query.reader, &policy);
 	if (result == RESULT_OK)
-		result = store_audit(query.reader, policy, tell, &telling, &audit);
+		result = store_audit(query.reader, policy, list_difference, &listing, &audit);
+
 	if (result != RESULT_OK) {
-		json_free(telling.lines);
+		json_free(listing.lines);
 		status = query_failure(&query, command, result);
-	} else if (tell_gaps(command, &query, &telling, &audit) != RESULT_OK) {
-		json_free(telling.lines);
+	} else if (list_gaps(command, &query, &listing, &audit) != RESULT_OK) {
+		json_free(listing.lines);
 		status = CLI_FAILED;
 	} else {
 		status = audit.differences == 0 ? CLI_OK : CLI_FAILED;
 		if (query.format == OUTPUT_JSON)
-			print_json(&audit, &telling);
+			print_json(&audit, &listing);
 		else
-			json_free(telling.lines);
+			json_free(listing.lines);
 		if (query.format == OUTPUT_CSV)
 			print_csv(&audit);
 		else if (query.format == OUTPUT_TABLE)

@@ -18,16 +18,19 @@ run(const struct cli_command *command, int count, char **words)
 		return status;
 	if (operands < count)
 		return cli_usage_error(command, "unexpected \"%s\"", words[operands]);
+
 	if (settings_load(path, SETTINGS_SERVE, &settings, &text) != RESULT_OK) {
 		fprintf(stderr, "%.*s", SLICE_ARG(buffer_slice(&text)));
 		buffer_done(&text);
 		return CLI_FAILED;
 	}
+
 	if (settings->secrets_exposed)
 		fprintf(stderr,
 		    "%s: warning: holds a token and everybody may read it; chmod o-r it, or use "
 		    "auth_token_file\n",
 		    path);
+
 	if (print) {
 		settings_print(settings, &text);
 		printf("%.*s", SLICE_ARG(buffer_slice(&text)));

@@ -13,12 +13,12 @@
 
 #define FILE_MAX (64 * 1024 * 1024)
 
-static void say(const struct cli_command *command, const char *format, va_list arguments)
+static void print_error(const struct cli_command *command, const char *format, va_list arguments)
     printf_like(2, 0);
 
-/* What is wrong may quote any bytes: a damaged database's, or a file's name. */
+/* Control bytes are escaped: a message may quote any bytes, such as a file name. */
 static void
-say(const struct cli_command *command, const char *format, va_list arguments)
+print_error(const struct cli_command *command, const char *format, va_list arguments)
 {
 	struct buffer line = BUFFER_EMPTY;
 	char *text;
@@ -35,7 +35,7 @@ cli_usage_error(const struct cli_command *command, const char *format, ...)
 {
 	va_list arguments;
 	va_start(arguments, format);
-	say(command, format, arguments);
+	print_error(command, format, arguments);
 	va_end(arguments);
 	fprintf(stderr, "Try 'dlrd %s --help'.\n", command->name);
 	return CLI_USAGE;
@@ -46,12 +46,12 @@ cli_failure(const struct cli_command *command, const char *format, ...)
 {
 	va_list arguments;
 	va_start(arguments, format);
-	say(command, format, arguments);
+	print_error(command, format, arguments);
 	va_end(arguments);
 	return CLI_FAILED;
 }
 
-/* Takes one option's value. */
+/* Stores the value of one option. */
 static int
 take_value(const struct cli_command *command, const struct cli_option *option)
 {
@@ -80,6 +80,7 @@ cli_read_options(const struct cli_command *command, int count, char **words,
 			    has_value ? ":" : "");
 	}
 	longs[option_count] = (struct option){.name = "help", .val = 'h'};
+
 	optind = 0;
 	opterr = 0;
 	*out_status = CLI_USAGE;
@@ -103,11 +104,12 @@ cli_read_options(const struct cli_command *command, int count, char **words,
 		if (take_value(command, &options[i]) != CLI_OK)
 			return false;
 	}
+
 	*out_operands = optind;
 	return true;
 }
 
-/* hint: completes "name another with -c". */
+/* hint: completes "give another with -c". */
 static struct settings *
 load_settings(const struct cli_command *command, const char *config_path, const char *hint)
 {
@@ -179,6 +181,7 @@ cli_read_file(const char *path, char **out_text, size_t *out_len, struct failure
 	FILE *file = is_stdin ? stdin : fopen(path, "re");
 	if (file == NULL)
 		return failure_set(failure, RESULT_IO, "%s: %s", path, strerror(errno));
+
 	struct buffer text = BUFFER_EMPTY;
 	while (text.len <= FILE_MAX && buffer_reserve(&text, 65536)) {
 		size_t len = fread(text.ptr + text.len, 1, 65536, file);
@@ -186,6 +189,7 @@ cli_read_file(const char *path, char **out_text, size_t *out_len, struct failure
 		if (len == 0)
 			break;
 	}
+
 	bool whole = feof(file) && !ferror(file);
 	if (!is_stdin)
 		fclose(file);
@@ -194,6 +198,7 @@ cli_read_file(const char *path, char **out_text, size_t *out_len, struct failure
 		return failure_set(
 		    failure, RESULT_LIMIT, "%s: cannot be read, or over 64 MiB", path);
 	}
+
 	*out_text = text.ptr;
 	*out_len = text.len;
 	return RESULT_OK;

@@ -10,8 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define REQUEST_MAX \
-	4096 /* with the longest token; made room for at once, so that no copy is left */
+/* Bytes of a request with the longest token. All are reserved at once: a buffer that grows would
+ * leave a copy of the token behind. */
+#define REQUEST_MAX 4096
 
 /* --- the answer --- */
 
@@ -21,7 +22,7 @@ is_name_byte(char byte)
 	return byte > ' ' && byte != ':' && byte < 0x7f;
 }
 
-/* Whether text, the start of an answer, can still become one that starts as HTTP does. */
+/* Whether text is, or can still become, the start of an HTTP answer. */
 static bool
 may_be_http(struct slice text)
 {
@@ -30,8 +31,8 @@ may_be_http(struct slice text)
 	return memcmp(text.ptr == NULL ? "" : text.ptr, start.ptr, len) == 0;
 }
 
-/* HTTP/1.x SP three digits, then a space or the end. Interim answers are none: nothing was sent
- * that asks for one. */
+/* Reads HTTP/1.x, a space, three digits, then a space or the end. Interim answers (1xx) are
+ * refused, since no request asks for one. */
 static bool
 read_status(struct slice line, unsigned *out_status)
 {
@@ -47,7 +48,7 @@ read_status(struct slice line, unsigned *out_status)
 	return true;
 }
 
-/* One header; *length stays -1 until there is a Content-Length. */
+/* Reads one header. *length stays -1 until a Content-Length is read. */
 static bool
 read_header(struct slice line, int64_t *length)
 {
@@ -58,6 +59,7 @@ read_header(struct slice line, int64_t *length)
 	for (size_t i = 0; i < name.len; i++)
 		if (!is_name_byte(name.ptr[i]))
 			return false;
+
 	if (slice_equal_nocase(name, SLICE("Transfer-Encoding")))
 		return false;
 	if (!slice_equal_nocase(name, SLICE("Content-Length")))
@@ -67,7 +69,7 @@ read_header(struct slice line, int64_t *length)
 	       *length <= (int64_t)CONTROL_ANSWER_MAX;
 }
 
-/* head is everything before the empty line. */
+/* Reads the head, which ends before the empty line. */
 static bool
 read_head(struct slice head, unsigned *out_status, int64_t *out_length)
 {
@@ -95,12 +97,14 @@ control_read(struct slice bytes, bool ended, unsigned *out_status, struct slice 
 	size_t end = 0;
 	if (!may_be_http(bytes) || bytes.len > CONTROL_ANSWER_MAX)
 		return CONTROL_MALFORMED;
+
 	while (end + 4 <= bytes.len && memcmp(bytes.ptr + end, "\r\n\r\n", 4) != 0)
 		end++;
 	if (end + 4 > bytes.len)
 		return ended ? CONTROL_MALFORMED : CONTROL_PARTIAL;
 	if (!read_head((struct slice){bytes.ptr, end}, &status, &length))
 		return CONTROL_MALFORMED;
+
 	struct slice body = slice_from(bytes, end + 4);
 	bool whole = length < 0 ? ended : body.len == (size_t)length;
 	if (!whole)
@@ -113,7 +117,7 @@ control_read(struct slice bytes, bool ended, unsigned *out_status, struct slice 
 
 /* --- the connection --- */
 
-/* Waits for events on fd; false when the deadline passes first. */
+/* Waits for events on fd. Returns false if the deadline passes first. */
 static bool
 wait_for(int fd, short events, int64_t deadline_us)
 {
@@ -129,7 +133,7 @@ wait_for(int fd, short events, int64_t deadline_us)
 	return false;
 }
 
-/* A connected, non-blocking socket; -1 with errno set. */
+/* Returns a connected, non-blocking socket, or -1 with errno set. */
 static int
 connect_to(struct slice text, int64_t deadline_us)
 {
@@ -140,9 +144,11 @@ connect_to(struct slice text, int64_t deadline_us)
 		errno = error;
 		return -1;
 	}
+
 	int fd = socket(address.address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -1;
+
 	if (connect(fd, (const struct sockaddr *)&address.address, address.len) == 0)
 		return fd;
 	error = errno;
@@ -159,7 +165,7 @@ connect_to(struct slice text, int64_t deadline_us)
 	return -1;
 }
 
-/* The first of the addresses that takes a connection. */
+/* Connects to the first address that accepts a connection. */
 static enum result
 connect_to_any(const struct settings_list *addresses, int64_t deadline_us, size_t *out_index,
     int *out_fd, struct failure *failure)
@@ -196,7 +202,7 @@ send_all(int fd, struct slice text, int64_t deadline_us)
 	return true;
 }
 
-/* Reads until the answer is whole. The caller owns received in any case. */
+/* Reads until the answer is complete. The caller frees received, also on failure. */
 static enum result
 receive(int fd, int64_t deadline_us, struct buffer *received, unsigned *out_status,
     struct slice *out_body)
@@ -204,7 +210,7 @@ receive(int fd, int64_t deadline_us, struct buffer *received, unsigned *out_stat
 	for (;;) {
 		if (!wait_for(fd, POLLIN, deadline_us))
 			return RESULT_BUSY;
-		/* One byte above the limit tells an answer that is too long. */
+		/* One byte above the limit shows that an answer is too long. */
 		if (!buffer_reserve(received, CONTROL_ANSWER_MAX + 1 - received->len))
 			return RESULT_NO_MEMORY;
 		ssize_t len = recv(
@@ -212,7 +218,7 @@ receive(int fd, int64_t deadline_us, struct buffer *received, unsigned *out_stat
 		if (len < 0 && (errno == EAGAIN || errno == EINTR))
 			continue;
 		received->len += len > 0 ? (size_t)len : 0;
-		/* A connection that was reset has ended, too, but never well. */
+		/* A reset ends the connection, too, but never completes an answer. */
 		switch (control_read(buffer_slice(received), len <= 0, out_status, out_body)) {
 		case CONTROL_PARTIAL: continue;
 		case CONTROL_MALFORMED: return RESULT_INVALID;
@@ -221,7 +227,7 @@ receive(int fd, int64_t deadline_us, struct buffer *received, unsigned *out_stat
 	}
 }
 
-/* --- both --- */
+/* --- request and answer --- */
 
 static bool
 is_visible(struct slice text)
@@ -232,19 +238,21 @@ is_visible(struct slice text)
 	return true;
 }
 
-/* The request, in memory that write_request's caller wipes. */
+/* Writes the request, which may contain the token: the caller wipes out. */
 static enum result
 write_request(const char *method, const char *path, struct slice host, const struct secret *token,
     struct buffer *out, struct failure *failure)
 {
 	if (!buffer_reserve(out, REQUEST_MAX))
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
+
 	if (slice_starts_with(host, SLICE("unix:")))
 		host = SLICE("localhost");
 	buffer_appendf(out, "%s %s HTTP/1.1\r\nHost: %.*s\r\nConnection: close\r\n", method, path,
 	    SLICE_ARG(host));
 	if (strcmp(method, "GET") != 0)
 		buffer_append(out, SLICE("Content-Length: 0\r\n"));
+
 	if (token != NULL) {
 		struct slice text = secret_text(token);
 		if (!is_visible(text) || text.len > REQUEST_MAX / 2)
@@ -274,7 +282,7 @@ read_json(unsigned status, struct slice body, const char *address, struct contro
 	return RESULT_OK;
 }
 
-/* Sends request and reads what comes back. */
+/* Sends request and reads the answer. */
 static enum result
 exchange(int fd, struct slice request, int64_t deadline_us, const char *address,
     struct control_answer *out_answer, struct failure *failure)
@@ -282,8 +290,7 @@ exchange(int fd, struct slice request, int64_t deadline_us, const char *address,
 	struct buffer received = BUFFER_EMPTY;
 	unsigned status;
 	struct slice body;
-	/* A daemon that refuses early may close before all was sent, and has answered all the same.
-	 */
+	/* A daemon that refuses early may close before all is sent, but it has answered. */
 	bool sent = send_all(fd, request, deadline_us);
 	enum result result = receive(fd, deadline_us, &received, &status, &body);
 	if (result == RESULT_OK)
@@ -314,11 +321,13 @@ ask(const struct settings *settings, const char *method, const char *path,
 	    connect_to_any(&settings->api_listen, deadline_us, &index, &fd, failure);
 	if (result != RESULT_OK)
 		return result;
+
 	const char *address = settings->api_listen.items[index];
 	result = write_request(method, path, slice_of(address), token, &request, failure);
 	if (result == RESULT_OK)
 		result =
 		    exchange(fd, buffer_slice(&request), deadline_us, address, out_answer, failure);
+
 	if (request.ptr != NULL)
 		wipe(request.ptr, request.cap);
 	buffer_done(&request);

@@ -1,10 +1,11 @@
-/* control: one question to the running daemon, over its private listener.
+/* control: sends one request to the running daemon, over its private listener.
  *
- * Upkeep that writes is the business of the process that has the store open (daemon/lock.h), so
- * whoever finds the lock taken asks its holder. One HTTP/1.1 request goes over a connection of its
- * own, and what comes back is bounded in bytes and in time. It is written by hand because libcurl
- * would be a library for forty lines: no name to look up, no redirect, no cookie, no TLS, no
- * chunks, and an answer whose only reader is this program. One thread. */
+ * Only the process that holds the lock of the store's folder (daemon/lock.h) writes its files. A
+ * command that finds the lock taken therefore asks the daemon to do the work. Each call opens a
+ * connection and sends one HTTP/1.1 request. The answer is bounded in bytes and in time.
+ *
+ * The client does without libcurl, because it needs no name resolution, redirects, cookies, TLS or
+ * chunks. One thread. */
 #ifndef DLRD_CLI_CONTROL_H
 #define DLRD_CLI_CONTROL_H
 
@@ -16,26 +17,26 @@
 
 struct control_answer {
 	unsigned status;
-	struct json_t *body; /* the caller frees it; NULL where the answer had none */
+	struct json_t *body; /* the caller frees it; NULL if the answer has no body */
 };
 
-/* Sends method and path, without a body, to the first address of [api] listen that takes a
- * connection, with the bearer token of [api] token_file where one is named, and reads the answer,
- * whatever its status is. failure names the address, never the token. RESULT_NOT_FOUND where nobody
- * takes a connection; RESULT_BUSY where the answer is not there in time; RESULT_INVALID where what
- * came is no answer of dlrd's; RESULT_NO_MEMORY; and token_file_read's. */
+/* Sends a request without a body to the first address of [api] listen that accepts a connection,
+ * and reads the answer, whose status may be any. Adds the bearer token of [api] token_file if that
+ * is set. failure names the address, never the token. RESULT_NOT_FOUND if no address accepts a
+ * connection; RESULT_BUSY if the answer is not complete in time; RESULT_INVALID if it is not an
+ * answer of dlrd; RESULT_NO_MEMORY; and the results of token_file_read. */
 must_check enum result control_ask(const struct settings *settings, const char *method,
     const char *path, struct control_answer *out_answer, struct failure *failure);
 
 enum control_reading {
-	CONTROL_PARTIAL,   /* well so far, and more must come */
-	CONTROL_WHOLE,     /* the outputs are set */
-	CONTROL_MALFORMED, /* it will never be an answer that control_ask takes */
+	CONTROL_PARTIAL,   /* valid so far, but incomplete */
+	CONTROL_WHOLE,     /* complete: the outputs are set */
+	CONTROL_MALFORMED, /* it cannot become a valid answer */
 };
 
-/* Reads what has arrived of an HTTP/1 answer; ended says that nothing follows. *out_body is
- * borrowed from bytes. Framing is taken strictly (RFC 9112, section 6): one Content-Length or none,
- * no Transfer-Encoding, nothing behind the body. Pure. */
+/* Parses the part of an HTTP/1 answer that has arrived. ended: nothing follows. *out_body is
+ * borrowed from bytes. Framing is strict (RFC 9112, section 6): at most one Content-Length, no
+ * Transfer-Encoding, nothing after the body. Pure. */
 enum control_reading control_read(
     struct slice bytes, bool ended, unsigned *out_status, struct slice *out_body);
 

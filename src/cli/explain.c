@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The request, and what is known of it. */
+/* A request, and the results of its verification and diagnosis. */
 struct explanation {
 	const struct settings *settings;
 	const struct saved_request *saved;
@@ -18,10 +18,11 @@ struct explanation {
 	struct reading reading;
 	struct verification verification;
 	struct diagnosis diagnosis;
-	struct buffer url; /* the whole URL that was signed; empty if that is not known */
+	struct buffer url; /* the whole URL that was signed; empty if unknown */
 };
 
-/* With trusted proxies configured, every request comes through one of them. */
+/* Reads the request as the intake does. If trusted proxies are configured, assumes that it came
+ * through one of them. */
 static enum result
 prepare(struct explanation *explanation)
 {
@@ -42,7 +43,7 @@ is_routed(const struct explanation *explanation)
 		   &explanation->settings->routes, url_path(explanation->incoming.target)) != NULL;
 }
 
-/* Which spelling of which base it is that a valid request was signed with. */
+/* Finds the spelling of base with which the valid request was signed. */
 static void
 find_url(struct explanation *explanation, const struct url_base *base, struct slice parameters)
 {
@@ -51,6 +52,7 @@ find_url(struct explanation *explanation, const struct url_base *base, struct sl
 	if (found->shared_key.ptr != NULL)
 		key =
 		    (struct verifier_key){true, found->shared_key_index, (unsigned)found->reading};
+
 	for (size_t i = 0; i < URL_SPELLINGS && explanation->url.len == 0; i++) {
 		buffer_append(&explanation->url, slice_of(base->spelling[i]));
 		buffer_append(&explanation->url, found->target);
@@ -62,6 +64,7 @@ find_url(struct explanation *explanation, const struct url_base *base, struct sl
 	}
 }
 
+/* Finds the URL with which the valid request was signed, among all configured ones. */
 static void
 find_valid_url(struct explanation *explanation)
 {
@@ -83,7 +86,7 @@ find_valid_url(struct explanation *explanation)
 	buffer_done(&parameters);
 }
 
-/* The shared key with which a variant of the request fits. */
+/* Records the shared key of the variant that fits, if it was signed with one. */
 static void
 note_shared_key(struct explanation *explanation)
 {
@@ -95,6 +98,7 @@ note_shared_key(struct explanation *explanation)
 	explanation->verification.reading = (enum secret_reading)key->which;
 }
 
+/* Verifies the request. If it is invalid, finds the reason. */
 static void
 verify_or_diagnose(struct explanation *explanation, unsigned listen_port)
 {
@@ -143,6 +147,7 @@ print_text(const struct explanation *explanation)
 		print_signer(explanation);
 		return;
 	}
+
 	diagnosis_append_causes(&explanation->diagnosis, &causes);
 	printf("invalid: %s\n", verification_result_name(explanation->verification.result));
 	printf("cause: %.*s\n", SLICE_ARG(buffer_slice(&causes)));
@@ -176,6 +181,7 @@ print_json(const struct explanation *explanation)
 	json_put_text(object, "verdict",
 	    slice_of(verification_result_name(explanation->verification.result)));
 	json_put_text(object, "account", signer ? explanation->verification.account : SLICE_NONE);
+
 	bool shared = explanation->verification.shared_key.ptr != NULL;
 	json_put_text(object, "token",
 	    signer && !shared ? slice_of(token_label_name(explanation->verification.label))
@@ -190,6 +196,7 @@ print_json(const struct explanation *explanation)
 	json_put_bool(object, "routed", is_routed(explanation));
 	if (!valid)
 		put_diagnosis(object, &explanation->diagnosis);
+
 	bool written = json_write(object, &text) == RESULT_OK;
 	json_free(object);
 	if (written)
@@ -198,7 +205,7 @@ print_json(const struct explanation *explanation)
 	return written;
 }
 
-/* Prints what is wrong apart from the signature. */
+/* Prints problems other than the signature. */
 static void
 print_notes(const struct cli_command *command, const struct explanation *explanation)
 {
@@ -253,6 +260,7 @@ explain_file(const struct cli_command *command, const struct settings *settings,
 	size_t len;
 	if (cli_read_file(path, &text, &len, &failure) != RESULT_OK)
 		return cli_usage_error(command, "%s", failure.text);
+
 	int status = CLI_USAGE;
 	if (saved_request_read((struct slice){text, len}, &saved, &failure) != RESULT_OK)
 		cli_usage_error(command, "%s: %s", path, failure.text);
@@ -279,6 +287,7 @@ run(const struct cli_command *command, int count, char **words)
 		return status;
 	if (count - operands > 1)
 		return cli_usage_error(command, "unexpected \"%s\"", words[operands + 1]);
+
 	if (listen_port < 0 || listen_port > 65535)
 		return cli_usage_error(command, "--listen-port is 1 to 65535");
 	if (settings_load(path, SETTINGS_SERVE, &settings, &problems) != RESULT_OK) {
@@ -287,6 +296,7 @@ run(const struct cli_command *command, int count, char **words)
 		return CLI_USAGE;
 	}
 	buffer_done(&problems);
+
 	status = explain_file(
 	    command, settings, operands < count ? words[operands] : "-", listen_port, json);
 	settings_free(settings);

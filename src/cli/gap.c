@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The directory of the path of a file in it. */
+/* Shortens the path of a file to that of its folder. */
 static void
 cut_name(char *path)
 {
@@ -36,6 +36,7 @@ print_json(const struct gaps *gaps)
 		json_put_text(row, "reason", slice_of(gap->reason));
 		json_push(list, row);
 	}
+
 	json_put(object, "gaps", list);
 	bool written = json_write(object, &text) == RESULT_OK &&
 		       printf("%.*s\n", SLICE_ARG(buffer_slice(&text))) > 0;
@@ -84,15 +85,18 @@ run(const struct cli_command *command, int count, char **words)
 		return status;
 	if (operands < count)
 		return cli_usage_error(command, "unexpected \"%s\"", words[operands]);
+
 	if (!cli_store_file(command, config, directory, GAPS_FILE, path, sizeof path))
 		return CLI_FAILED;
 
 	cut_name(path);
+
 	enum result result = gaps_read(path, &gaps, &failure);
 	if (result == RESULT_OK && accept)
 		result = accept_all(path, &gaps, &failure);
 	if (result != RESULT_OK)
 		return cli_failure(command, "%s", failure.text);
+
 	if (!json)
 		print_text(&gaps);
 	else if (!print_json(&gaps))

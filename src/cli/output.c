@@ -6,7 +6,7 @@
 #include <string.h>
 #include <wchar.h>
 
-#define CELL_WIDTH_MAX 48 /* columns of a table's cell; longer texts are cut, with three dots */
+#define CELL_WIDTH_MAX 48 /* terminal columns of a cell; longer texts end with three dots */
 
 struct table_cell {
 	size_t start, len; /* in text */
@@ -25,8 +25,8 @@ struct output {
 	bool failed;
 };
 
-/* Copies value to the table's text, cut to CELL_WIDTH_MAX columns; a byte that is no character of
- * this locale is shown as one. */
+/* Adds a cell with value, cut to CELL_WIDTH_MAX columns. A byte that is not part of a character of
+ * this locale is shown as a question mark. */
 static void
 add_text(struct output *output, struct slice value, bool right)
 {
@@ -53,7 +53,9 @@ add_text(struct output *output, struct slice value, bool right)
 		cell.width += width > 0 ? width : 0;
 		i += len;
 	}
+
 	cell.len = output->text.len - cell.start;
+
 	if (output->cell_count == output->cell_capacity) {
 		size_t capacity = output->cell_capacity * 2 + 64;
 		struct table_cell *more = realloc(output->cells, capacity * sizeof *more);
@@ -64,10 +66,11 @@ add_text(struct output *output, struct slice value, bool right)
 		output->cells = more;
 		output->cell_capacity = capacity;
 	}
+
 	output->cells[output->cell_count++] = cell;
 }
 
-/* Begins the output of a report; the columns in shown are those of a table. */
+/* Begins the output of a report. shown: for each column, whether a table has it. */
 static struct output *
 begin(enum output_format format, const struct report *report, const bool shown[])
 {
@@ -100,6 +103,7 @@ output_new(enum output_format format, const struct report *report, const char *c
 	return begin(format, report, shown);
 }
 
+/* Whether word is one of words, which are separated by "|"; true if words is NULL. */
 static bool
 has_word(const char *words, struct slice word)
 {
@@ -152,9 +156,10 @@ print_table(const struct output *output)
 	for (size_t i = 0; i < output->cell_count; i++)
 		if (output->cells[i].width > widths[i % columns])
 			widths[i % columns] = output->cells[i].width;
+
 	for (size_t i = 0; i < output->cell_count; i++) {
 		const struct table_cell *cell = &output->cells[i];
-		/* A heading stands as its column does. */
+		/* A heading is aligned like its column. */
 		bool right = i + columns < output->cell_count && i < columns
 				 ? output->cells[i + columns].right
 				 : cell->right;
@@ -179,6 +184,7 @@ output_finish(struct output *output, struct json_t *object)
 		buffer_append_byte(&output->text, '\n');
 	}
 	json_free(object);
+
 	if (written && output->format == OUTPUT_TABLE)
 		print_table(output);
 	else if (written)

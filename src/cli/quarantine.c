@@ -19,41 +19,43 @@
 static const char *const list_columns[] = {
     "id", "first", "last", "count", "route", "account", "cause", "proven", "bytes", NULL};
 
-/* What the command line said. */
-struct wanted {
+/* The command line. */
+struct arguments {
 	const struct cli_command *command;
-	const char *config, *directory, *id; /* id: NULL where none was given */
+	const char *config, *directory, *id; /* id: NULL if not given */
 	bool json, csv, request, all;
-	uint64_t number; /* of id */
+	uint64_t number; /* the value of id */
 };
 
-/* --- what is in the file, whether or not a daemon runs --- */
+/* --- commands that read the file, with or without a daemon --- */
 
-/* *out_reader is NULL where no daemon has made the file yet. */
+/* *out_reader is NULL if no daemon has created the file yet. */
 static int
-open_reader(const struct wanted *wanted, struct quarantine_reader **out_reader)
+open_reader(const struct arguments *arguments, struct quarantine_reader **out_reader)
 {
 	char path[4096];
 	struct failure failure;
 	*out_reader = NULL;
-	if (!cli_store_file(wanted->command, wanted->config, wanted->directory, QUARANTINE_FILE,
-		path, sizeof path))
+	if (!cli_store_file(arguments->command, arguments->config, arguments->directory,
+		QUARANTINE_FILE, path, sizeof path))
 		return CLI_FAILED;
 	enum result result = quarantine_reader_open(path, out_reader, &failure);
 	if (result == RESULT_OK)
 		return CLI_OK;
+
 	char *name = strrchr(path, '/');
 	bool is_missing = access(path, F_OK) != 0;
 	*name = '\0';
 	if (result == RESULT_NOT_FOUND && is_missing && access(path, R_OK | X_OK) == 0)
 		return CLI_OK;
-	return cli_failure(wanted->command, "%s", failure.text);
+	return cli_failure(arguments->command, "%s", failure.text);
 }
 
 static int
-unreadable(const struct wanted *wanted, const struct quarantine_reader *reader, enum result result)
+report_unreadable(
+    const struct arguments *arguments, const struct quarantine_reader *reader, enum result result)
 {
-	return cli_failure(wanted->command, "the quarantine: %s: %s", result_text(result),
+	return cli_failure(arguments->command, "the quarantine: %s: %s", result_text(result),
 	    quarantine_reader_error(reader));
 }
 
@@ -66,29 +68,30 @@ add(void *context, const struct quarantined *request)
 }
 
 static int
-list(const struct wanted *wanted)
+list(const struct arguments *arguments)
 {
 	const struct quarantine_page page = {.limit = SIZE_MAX, .newest_first = true};
 	enum result result = RESULT_OK;
 	struct quarantine_reader *reader;
-	int status = open_reader(wanted, &reader);
+	int status = open_reader(arguments, &reader);
 	if (status != CLI_OK)
 		return status;
-	struct output *output = output_new(wanted->json  ? OUTPUT_JSON
-					   : wanted->csv ? OUTPUT_CSV
-							 : OUTPUT_TABLE,
+
+	struct output *output = output_new(arguments->json  ? OUTPUT_JSON
+					   : arguments->csv ? OUTPUT_CSV
+							    : OUTPUT_TABLE,
 	    &report_quarantine, list_columns);
 	if (reader != NULL)
 		result = quarantine_reader_each(reader, &page, add, output);
 	if (!output_finish(output, NULL))
-		status = cli_failure(wanted->command, "cannot write the answer");
+		status = cli_failure(arguments->command, "cannot write the answer");
 	if (result != RESULT_OK)
-		status = unreadable(wanted, reader, result);
+		status = report_unreadable(arguments, reader, result);
 	quarantine_reader_close(reader);
 	return status;
 }
 
-/* A line for each column but the last, the whole request, which --request is for. */
+/* Prints a line for each column except the last, which is the whole request (see --request). */
 static void
 print_row(const struct report_row *row)
 {
@@ -104,8 +107,8 @@ print_row(const struct report_row *row)
 	buffer_done(&text);
 }
 
-/* As it came, for another program; on a terminal line by line, with a stranger's control bytes
- * escaped. */
+/* Prints the bytes unchanged for another program. On a terminal, escapes control bytes, which come
+ * from an untrusted client. */
 static void
 print_request(struct slice raw)
 {
@@ -140,14 +143,15 @@ print_json(struct json_t *object)
 static enum result
 print(void *context, const struct quarantined *request)
 {
-	const struct wanted *wanted = context;
+	const struct arguments *arguments = context;
 	struct buffer raw = BUFFER_EMPTY;
 	refusals_append_request(request, &raw);
 	struct report_row row = report_quarantined_row(request, buffer_slice(&raw));
 	enum result result = raw.failed ? RESULT_NO_MEMORY : RESULT_OK;
-	if (result == RESULT_OK && wanted->request)
+
+	if (result == RESULT_OK && arguments->request)
 		print_request(buffer_slice(&raw));
-	else if (result == RESULT_OK && wanted->json)
+	else if (result == RESULT_OK && arguments->json)
 		result = print_json(report_json(&report_quarantined, &row));
 	else if (result == RESULT_OK)
 		print_row(&row);
@@ -156,49 +160,50 @@ print(void *context, const struct quarantined *request)
 }
 
 static int
-unknown(const struct wanted *wanted)
+report_unknown(const struct arguments *arguments)
 {
-	return cli_failure(wanted->command, "there is no request %s in the quarantine", wanted->id);
+	return cli_failure(
+	    arguments->command, "there is no request %s in the quarantine", arguments->id);
 }
 
 static int
-show(const struct wanted *wanted)
+show(const struct arguments *arguments)
 {
-	struct wanted copy = *wanted;
+	struct arguments copy = *arguments;
 	struct quarantine_reader *reader;
 	enum result result = RESULT_NOT_FOUND;
-	int status = open_reader(wanted, &reader);
+	int status = open_reader(arguments, &reader);
 	if (status != CLI_OK)
 		return status;
 	if (reader != NULL)
-		result = quarantine_reader_get(reader, wanted->number, print, &copy);
+		result = quarantine_reader_get(reader, arguments->number, print, &copy);
 	if (result == RESULT_NOT_FOUND)
-		status = unknown(wanted);
+		status = report_unknown(arguments);
 	else if (result != RESULT_OK)
-		status = unreadable(wanted, reader, result);
+		status = report_unreadable(arguments, reader, result);
 	else if (fflush(stdout) != 0 || ferror(stdout))
-		status = cli_failure(wanted->command, "cannot write the answer");
+		status = cli_failure(arguments->command, "cannot write the answer");
 	quarantine_reader_close(reader);
 	return status;
 }
 
-/* --- what the running daemon does --- */
+/* --- commands that the running daemon carries out --- */
 
-/* An answer that is not the one hoped for. */
+/* Reports an unexpected answer. Returns CLI_FAILED. */
 static int
-refused(const struct wanted *wanted, const struct control_answer *answer)
+report_refusal(const struct arguments *arguments, const struct control_answer *answer)
 {
 	struct buffer text = BUFFER_EMPTY;
 	buffer_append_visible(&text, json_text(json_get(answer->body, "error")));
 	struct slice shown = buffer_slice(&text);
 	if (answer->status == 401)
-		cli_failure(wanted->command,
+		cli_failure(arguments->command,
 		    "the daemon does not take the bearer token of [api] token_file, or there is "
 		    "none; name the daemon's own configuration with -c");
-	else if (answer->status == 404 && wanted->id != NULL)
-		unknown(wanted);
+	else if (answer->status == 404 && arguments->id != NULL)
+		report_unknown(arguments);
 	else
-		cli_failure(wanted->command, "the daemon answered %u: %.*s", answer->status,
+		cli_failure(arguments->command, "the daemon answered %u: %.*s", answer->status,
 		    SLICE_ARG(shown.len > 0 ? shown : SLICE("it does not say why")));
 	buffer_done(&text);
 	return CLI_FAILED;
@@ -206,24 +211,25 @@ refused(const struct wanted *wanted, const struct control_answer *answer)
 
 /* Asks the daemon; the caller frees *out_body. */
 static int
-ask(const struct wanted *wanted, const struct settings *settings, const char *method,
+ask(const struct arguments *arguments, const struct settings *settings, const char *method,
     const char *path, unsigned status, struct json_t **out_body)
 {
 	struct control_answer answer;
 	struct failure failure;
 	enum result result = control_ask(settings, method, path, &answer, &failure);
 	if (result == RESULT_NOT_FOUND)
-		return cli_failure(wanted->command,
+		return cli_failure(arguments->command,
 		    "%s; start dlrd first: only the daemon has the journal and the quarantine open "
 		    "for writing",
 		    failure.text);
 	if (result != RESULT_OK)
-		return cli_failure(wanted->command, "%s", failure.text);
+		return cli_failure(arguments->command, "%s", failure.text);
 	if (answer.status != status) {
-		refused(wanted, &answer);
+		report_refusal(arguments, &answer);
 		json_free(answer.body);
 		return CLI_FAILED;
 	}
+
 	*out_body = answer.body;
 	return CLI_OK;
 }
@@ -236,20 +242,20 @@ number_of(const struct json_t *body, const char *key)
 }
 
 static int
-print_reverify(const struct wanted *wanted, const struct json_t *body)
+print_reverify(const struct arguments *arguments, const struct json_t *body)
 {
 	struct slice state = json_text(json_get(body, "state"));
 	struct buffer text = BUFFER_EMPTY;
 	int status = CLI_OK;
 	if (slice_equal(state, SLICE("failed"))) {
 		buffer_append_visible(&text, json_text(json_get(body, "error")));
-		status = cli_failure(wanted->command,
+		status = cli_failure(arguments->command,
 		    "the daemon could not verify all of it, what it has not kept stays: %.*s",
 		    SLICE_ARG(buffer_slice(&text)));
 	} else if (!slice_equal(state, SLICE("done")))
-		status = cli_failure(wanted->command,
+		status = cli_failure(arguments->command,
 		    "the daemon was started anew before it said what it found; run this again");
-	else if (wanted->json && json_write(body, &text) == RESULT_OK)
+	else if (arguments->json && json_write(body, &text) == RESULT_OK)
 		printf("%.*s\n", SLICE_ARG(buffer_slice(&text)));
 	else
 		printf("%lld request%s verified again: %lld kept, %lld still refused\n",
@@ -260,40 +266,41 @@ print_reverify(const struct wanted *wanted, const struct json_t *body)
 }
 
 static int
-reverify(const struct wanted *wanted, const struct settings *settings)
+reverify(const struct arguments *arguments, const struct settings *settings)
 {
 	const struct timespec pause = {.tv_nsec = POLL_US * 1000};
 	struct json_t *body = NULL;
-	int status = ask(wanted, settings, "POST", REVERIFY_PATH, 202, &body);
+	int status = ask(arguments, settings, "POST", REVERIFY_PATH, 202, &body);
 	while (
 	    status == CLI_OK && slice_equal(json_text(json_get(body, "state")), SLICE("running"))) {
 		json_free(body);
 		body = NULL;
 		nanosleep(&pause, NULL);
-		status = ask(wanted, settings, "GET", REVERIFY_PATH, 200, &body);
+		status = ask(arguments, settings, "GET", REVERIFY_PATH, 200, &body);
 	}
 	if (status == CLI_OK)
-		status = print_reverify(wanted, body);
+		status = print_reverify(arguments, body);
 	json_free(body);
 	return status;
 }
 
 static int
-drop(const struct wanted *wanted, const struct settings *settings)
+drop(const struct arguments *arguments, const struct settings *settings)
 {
 	char path[64];
 	struct json_t *body = NULL;
-	if (wanted->all)
+	if (arguments->all)
 		snprintf(path, sizeof path, QUARANTINE_PATH "/all/drop");
 	else
 		snprintf(path, sizeof path, QUARANTINE_PATH "/%llu/drop",
-		    (unsigned long long)wanted->number);
-	int status = ask(wanted, settings, "POST", path, 200, &body);
-	if (status == CLI_OK && !wanted->json)
+		    (unsigned long long)arguments->number);
+
+	int status = ask(arguments, settings, "POST", path, 200, &body);
+	if (status == CLI_OK && !arguments->json)
 		printf("%lld dropped\n", (long long)number_of(body, "dropped"));
 	else if (status == CLI_OK) {
 		if (print_json(body) != RESULT_OK)
-			status = cli_failure(wanted->command, "no memory");
+			status = cli_failure(arguments->command, "no memory");
 		return status;
 	}
 	json_free(body);
@@ -301,27 +308,27 @@ drop(const struct wanted *wanted, const struct settings *settings)
 }
 
 static int
-with_daemon(const struct wanted *wanted,
-    int (*act)(const struct wanted *wanted, const struct settings *settings))
+with_daemon(const struct arguments *arguments,
+    int (*act)(const struct arguments *arguments, const struct settings *settings))
 {
 	struct settings *settings;
 	struct buffer problems = BUFFER_EMPTY;
 	int status;
-	if (settings_load(wanted->config, SETTINGS_QUERY, &settings, &problems) != RESULT_OK) {
+	if (settings_load(arguments->config, SETTINGS_QUERY, &settings, &problems) != RESULT_OK) {
 		fprintf(stderr, "%.*s", SLICE_ARG(buffer_slice(&problems)));
 		status = cli_failure(
-		    wanted->command, "cannot read the configuration; name another with -c");
+		    arguments->command, "cannot read the configuration; name another with -c");
 	} else {
-		status = act(wanted, settings);
+		status = act(arguments, settings);
 		settings_free(settings);
 	}
 	buffer_done(&problems);
 	if (status == CLI_OK && (fflush(stdout) != 0 || ferror(stdout)))
-		status = cli_failure(wanted->command, "cannot write the answer");
+		status = cli_failure(arguments->command, "cannot write the answer");
 	return status;
 }
 
-/* --- which of them --- */
+/* --- the command line --- */
 
 enum verb { VERB_LIST, VERB_SHOW, VERB_REVERIFY, VERB_DROP, VERB_NONE };
 
@@ -337,57 +344,61 @@ verb_of(const char *word)
 
 /* Options that would be passed over are mistakes. */
 static int
-check(struct wanted *wanted, enum verb verb)
+check(struct arguments *arguments, enum verb verb)
 {
-	const struct cli_command *command = wanted->command;
-	bool takes_id = verb == VERB_SHOW || (verb == VERB_DROP && !wanted->all);
+	const struct cli_command *command = arguments->command;
+	bool takes_id = verb == VERB_SHOW || (verb == VERB_DROP && !arguments->all);
 	int64_t number = 0;
 	if (verb == VERB_NONE)
 		return cli_usage_error(command, "say list, show, reverify or drop");
-	if (!takes_id && wanted->id != NULL)
-		return cli_usage_error(command, "unexpected \"%s\"", wanted->id);
-	if (wanted->json && wanted->csv)
+
+	if (!takes_id && arguments->id != NULL)
+		return cli_usage_error(command, "unexpected \"%s\"", arguments->id);
+	if (arguments->json && arguments->csv)
 		return cli_usage_error(command, "give either --json or --csv");
-	if (wanted->csv && verb != VERB_LIST)
+	if (arguments->csv && verb != VERB_LIST)
 		return cli_usage_error(command, "--csv goes with list");
-	if (wanted->request && (verb != VERB_SHOW || wanted->json))
+	if (arguments->request && (verb != VERB_SHOW || arguments->json))
 		return cli_usage_error(command, "--request goes with show, without --json");
-	if (wanted->all && verb != VERB_DROP)
+	if (arguments->all && verb != VERB_DROP)
 		return cli_usage_error(command, "--all goes with drop");
-	if (wanted->directory != NULL && (verb == VERB_REVERIFY || verb == VERB_DROP))
+	if (arguments->directory != NULL && (verb == VERB_REVERIFY || verb == VERB_DROP))
 		return cli_usage_error(
 		    command, "--store goes with list and show; the daemon is found with -c");
-	if (takes_id && (wanted->id == NULL ||
-			    slice_to_int(slice_of(wanted->id), &number) != RESULT_OK || number < 1))
+	if (takes_id &&
+	    (arguments->id == NULL || slice_to_int(slice_of(arguments->id), &number) != RESULT_OK ||
+		number < 1))
 		return cli_usage_error(command, "give the id of a request, as list shows it%s",
 		    verb == VERB_DROP ? ", or --all" : "");
-	wanted->number = (uint64_t)number;
+
+	arguments->number = (uint64_t)number;
 	return CLI_OK;
 }
 
 static int
 run(const struct cli_command *command, int count, char **words)
 {
-	struct wanted wanted = {.command = command, .config = SETTINGS_DEFAULT_PATH};
-	const struct cli_option options[] = {{"config", 'c', .text = &wanted.config},
-	    {"store", 0, .text = &wanted.directory}, {"json", 0, .flag = &wanted.json},
-	    {"csv", 0, .flag = &wanted.csv}, {"request", 0, .flag = &wanted.request},
-	    {"all", 0, .flag = &wanted.all}};
+	struct arguments arguments = {.command = command, .config = SETTINGS_DEFAULT_PATH};
+	const struct cli_option options[] = {{"config", 'c', .text = &arguments.config},
+	    {"store", 0, .text = &arguments.directory}, {"json", 0, .flag = &arguments.json},
+	    {"csv", 0, .flag = &arguments.csv}, {"request", 0, .flag = &arguments.request},
+	    {"all", 0, .flag = &arguments.all}};
 	int operands, status;
 	if (!cli_read_options(command, count, words, options, sizeof options / sizeof options[0],
 		&operands, &status))
 		return status;
 	if (count - operands > 2)
 		return cli_usage_error(command, "unexpected \"%s\"", words[operands + 2]);
+
 	enum verb verb = verb_of(operands < count ? words[operands] : NULL);
-	wanted.id = operands + 1 < count ? words[operands + 1] : NULL;
-	status = check(&wanted, verb);
+	arguments.id = operands + 1 < count ? words[operands + 1] : NULL;
+	status = check(&arguments, verb);
 	if (status != CLI_OK)
 		return status;
-	return verb == VERB_LIST       ? list(&wanted)
-	       : verb == VERB_SHOW     ? show(&wanted)
-	       : verb == VERB_REVERIFY ? with_daemon(&wanted, reverify)
-				       : with_daemon(&wanted, drop);
+	return verb == VERB_LIST       ? list(&arguments)
+	       : verb == VERB_SHOW     ? show(&arguments)
+	       : verb == VERB_REVERIFY ? with_daemon(&arguments, reverify)
+				       : with_daemon(&arguments, drop);
 }
 
 const struct cli_command cli_quarantine = {

@@ -17,32 +17,32 @@
 #define POLL_FIRST_US (CLOCK_SECOND_US / 10)
 #define POLL_LAST_US CLOCK_SECOND_US
 
-/* What was found, under the names that the api has for it. */
-struct found {
-	const char *key, *words;
+/* One of the counts that a rebuild reports. key: its name in the api. */
+struct finding {
+	const char *key, *label;
 	uint64_t count;
 };
 
-enum { FOUND_MESSAGES, FOUND_MENDED, FOUND_COUNT = 6 };
+enum { FINDING_MESSAGES, FINDING_CORRECTED, FINDING_COUNT = 6 };
 
 struct rebuilding {
 	const struct cli_command *command;
 	const struct settings *settings;
-	struct found found[FOUND_COUNT];
+	struct finding findings[FINDING_COUNT];
 };
 
 static void
-name_findings(struct rebuilding *rebuilding)
+init_findings(struct rebuilding *rebuilding)
 {
-	const struct found names[FOUND_COUNT] = {
-	    [FOUND_MESSAGES] = {"messages", "messages", 0},
-	    [FOUND_MENDED] = {"mended", "of them", 0},
+	const struct finding names[FINDING_COUNT] = {
+	    [FINDING_MESSAGES] = {"messages", "messages", 0},
+	    [FINDING_CORRECTED] = {"mended", "of them", 0},
 	    {"replies", "replies", 0},
 	    {"figures", "figures", 0},
 	    {"campaigns", "campaigns' times", 0},
 	    {"optouts", "opt-outs", 0},
 	};
-	memcpy(rebuilding->found, names, sizeof names);
+	memcpy(rebuilding->findings, names, sizeof names);
 }
 
 static bool
@@ -51,9 +51,11 @@ print_json(const struct rebuilding *rebuilding)
 	struct buffer text = BUFFER_EMPTY;
 	struct json_t *object = json_new_object();
 	json_put_text(object, "state", SLICE("done"));
-	for (size_t i = 0; i < FOUND_COUNT; i++)
-		json_put_int(object, rebuilding->found[i].key, (int64_t)rebuilding->found[i].count);
+	for (size_t i = 0; i < FINDING_COUNT; i++)
+		json_put_int(
+		    object, rebuilding->findings[i].key, (int64_t)rebuilding->findings[i].count);
 	json_put_null(object, "error");
+
 	bool written = json_write(object, &text) == RESULT_OK &&
 		       printf("%.*s\n", SLICE_ARG(buffer_slice(&text))) > 0;
 	json_free(object);
@@ -65,15 +67,16 @@ static void
 print_text(const struct rebuilding *rebuilding)
 {
 	printf("%llu messages folded anew; mended:",
-	    (unsigned long long)rebuilding->found[FOUND_MESSAGES].count);
-	for (size_t i = FOUND_MENDED; i < FOUND_COUNT; i++)
-		printf("%s %llu %s", i == FOUND_MENDED ? "" : ",",
-		    (unsigned long long)rebuilding->found[i].count, rebuilding->found[i].words);
+	    (unsigned long long)rebuilding->findings[FINDING_MESSAGES].count);
+	for (size_t i = FINDING_CORRECTED; i < FINDING_COUNT; i++)
+		printf("%s %llu %s", i == FINDING_CORRECTED ? "" : ",",
+		    (unsigned long long)rebuilding->findings[i].count,
+		    rebuilding->findings[i].label);
 	printf("\n");
 }
 
 static int
-print_found(const struct rebuilding *rebuilding, bool json)
+print_findings(const struct rebuilding *rebuilding, bool json)
 {
 	bool written = true;
 	if (json)
@@ -86,7 +89,7 @@ print_found(const struct rebuilding *rebuilding, bool json)
 	return CLI_OK;
 }
 
-/* --- without a daemon: the caller has the lock --- */
+/* --- without a daemon: the caller holds the lock --- */
 
 static enum result
 rebuild_store(struct store *store, struct rebuilding *rebuilding)
@@ -98,16 +101,17 @@ rebuild_store(struct store *store, struct rebuilding *rebuilding)
 		result = store_checkpoint(store, &synced);
 	if (result != RESULT_OK)
 		return result;
-	const uint64_t counts[FOUND_COUNT] = {rebuilt.messages, rebuilt.mended, rebuilt.replies,
+
+	const uint64_t counts[FINDING_COUNT] = {rebuilt.messages, rebuilt.mended, rebuilt.replies,
 	    rebuilt.figures, rebuilt.campaigns, rebuilt.optouts};
-	for (size_t i = 0; i < FOUND_COUNT; i++)
-		rebuilding->found[i].count = counts[i];
+	for (size_t i = 0; i < FINDING_COUNT; i++)
+		rebuilding->findings[i].count = counts[i];
 	return RESULT_OK;
 }
 
-/* Files that are made on the way get the daemon's modes. */
+/* Rebuilds the store in this process. The umask is the daemon's, for files that SQLite creates. */
 static int
-rebuild_here(struct rebuilding *rebuilding, const char *path)
+rebuild_directly(struct rebuilding *rebuilding, const char *path)
 {
 	const struct settings *settings = rebuilding->settings;
 	const struct store_options options = {.path = path,
@@ -117,23 +121,26 @@ rebuild_here(struct rebuilding *rebuilding, const char *path)
 	struct store *store = NULL;
 	struct failure failure;
 	int status = CLI_OK;
+
 	umask(0027);
 	if (store_open(&options, &store, &failure) != RESULT_OK)
 		return cli_failure(rebuilding->command, "%s", failure.text);
+
 	enum result result = rebuild_store(store, rebuilding);
 	if (result != RESULT_OK)
 		status = cli_failure(rebuilding->command,
 		    "%s: %s: %s; run this again when the reason is gone", path, result_text(result),
 		    store_error(store));
+
 	store_close(store);
 	return status;
 }
 
-/* --- beside a daemon --- */
+/* --- with a running daemon --- */
 
-/* What an answer that is not the one hoped for means, and what to do about it. */
+/* Reports an unexpected answer, and what to do about it. Returns CLI_FAILED. */
 static int
-refused(const struct rebuilding *rebuilding, const struct control_answer *answer)
+report_refusal(const struct rebuilding *rebuilding, const struct control_answer *answer)
 {
 	const struct settings *settings = rebuilding->settings;
 	struct slice error = json_text(json_get(answer->body, "error"));
@@ -170,16 +177,16 @@ refused(const struct rebuilding *rebuilding, const struct control_answer *answer
 	return CLI_FAILED;
 }
 
-/* asked says that the daemon has been told to rebuild already. */
+/* is_asked: the daemon was already asked to rebuild. The caller frees out_answer->body. */
 static int
-ask(const struct rebuilding *rebuilding, const char *method, unsigned wanted, bool asked,
-    struct control_answer *out_answer)
+ask(const struct rebuilding *rebuilding, const char *method, unsigned expected_status,
+    bool is_asked, struct control_answer *out_answer)
 {
 	struct failure failure;
 	struct control_answer answer;
 	enum result result =
 	    control_ask(rebuilding->settings, method, REBUILD_PATH, &answer, &failure);
-	if (result != RESULT_OK && asked)
+	if (result != RESULT_OK && is_asked)
 		return cli_failure(rebuilding->command,
 		    "%s; the daemon had begun to rebuild, and may still do it: 'dlrd audit' says "
 		    "whether the store is right",
@@ -189,42 +196,44 @@ ask(const struct rebuilding *rebuilding, const char *method, unsigned wanted, bo
 		    "another dlrd works in %s and has to be asked, but %s; name the daemon's own "
 		    "configuration with -c, or stop it and run this again",
 		    rebuilding->settings->directory, failure.text);
-	if (answer.status != wanted) {
-		refused(rebuilding, &answer);
+	if (answer.status != expected_status) {
+		report_refusal(rebuilding, &answer);
 		json_free(answer.body);
 		return CLI_FAILED;
 	}
+
 	*out_answer = answer;
 	return CLI_OK;
 }
 
-/* Reads what the daemon found. */
+/* Reads the counts of the daemon. */
 static int
-take_found(struct rebuilding *rebuilding, const struct json_t *body)
+read_findings(struct rebuilding *rebuilding, const struct json_t *body)
 {
-	for (size_t i = 0; i < FOUND_COUNT; i++) {
+	for (size_t i = 0; i < FINDING_COUNT; i++) {
 		int64_t count;
-		if (!json_int(json_get(body, rebuilding->found[i].key), &count) || count < 0)
+		if (!json_int(json_get(body, rebuilding->findings[i].key), &count) || count < 0)
 			return cli_failure(rebuilding->command,
 			    "the daemon is done, but does not say what it found; is it of another "
 			    "version?");
-		rebuilding->found[i].count = (uint64_t)count;
+		rebuilding->findings[i].count = (uint64_t)count;
 	}
 	return CLI_OK;
 }
 
-/* *out_done is set when there is nothing more to wait for. */
+/* Asks for the state of the rebuild. *out_done: there is nothing more to wait for. */
 static int
-look(struct rebuilding *rebuilding, bool *out_done)
+poll_daemon(struct rebuilding *rebuilding, bool *out_done)
 {
 	struct control_answer answer;
 	int status = ask(rebuilding, "GET", 200, true, &answer);
 	if (status != CLI_OK)
 		return status;
+
 	struct slice state = json_text(json_get(answer.body, "state"));
 	*out_done = !slice_equal(state, SLICE("running"));
 	if (slice_equal(state, SLICE("done")))
-		status = take_found(rebuilding, answer.body);
+		status = read_findings(rebuilding, answer.body);
 	else if (slice_equal(state, SLICE("failed"))) {
 		struct buffer why = BUFFER_EMPTY;
 		buffer_append_visible(&why, json_text(json_get(answer.body, "error")));
@@ -240,17 +249,17 @@ look(struct rebuilding *rebuilding, bool *out_done)
 }
 
 static void
-rest(int64_t us)
+sleep_us(int64_t us)
 {
 	struct timespec time = {
 	    .tv_sec = us / CLOCK_SECOND_US, .tv_nsec = us % CLOCK_SECOND_US * 1000};
 	nanosleep(&time, NULL);
 }
 
-/* A rebuild takes about as long as the receipts took to add, so there is no deadline but each
- * answer's own. */
+/* Has the daemon rebuild the store. Each answer has a deadline, but the rebuild has none: it takes
+ * about as long as adding the receipts did. */
 static int
-rebuild_there(struct rebuilding *rebuilding)
+rebuild_by_daemon(struct rebuilding *rebuilding)
 {
 	struct control_answer answer;
 	bool done = false;
@@ -258,15 +267,16 @@ rebuild_there(struct rebuilding *rebuilding)
 	if (status != CLI_OK)
 		return status;
 	json_free(answer.body);
+
 	for (int64_t pause_us = POLL_FIRST_US; status == CLI_OK && !done;) {
-		rest(pause_us);
+		sleep_us(pause_us);
 		pause_us = pause_us * 3 / 2 < POLL_LAST_US ? pause_us * 3 / 2 : POLL_LAST_US;
-		status = look(rebuilding, &done);
+		status = poll_daemon(rebuilding, &done);
 	}
 	return status;
 }
 
-/* --- which of the two --- */
+/* --- the command --- */
 
 static int
 rebuild(struct rebuilding *rebuilding)
@@ -275,16 +285,19 @@ rebuild(struct rebuilding *rebuilding)
 	struct stat file;
 	char path[4096];
 	struct lock lock;
+
 	snprintf(path, sizeof path, "%s/" STORE_FILE, rebuilding->settings->directory);
 	if (stat(path, &file) != 0)
 		return cli_failure(rebuilding->command, "%s: %s; there is nothing to rebuild", path,
 		    strerror(errno));
+
 	enum result result = lock_acquire(rebuilding->settings->directory, &lock, &failure);
 	if (result == RESULT_BUSY)
-		return rebuild_there(rebuilding);
+		return rebuild_by_daemon(rebuilding);
 	if (result != RESULT_OK)
 		return cli_failure(rebuilding->command, "%s", failure.text);
-	int status = rebuild_here(rebuilding, path);
+
+	int status = rebuild_directly(rebuilding, path);
 	lock_release(&lock);
 	return status;
 }
@@ -299,6 +312,7 @@ run(const struct cli_command *command, int count, char **words)
 	int operands, status;
 	if (!cli_read_options(command, count, words, options, 2, &operands, &status))
 		return status;
+
 	if (operands < count)
 		return cli_usage_error(command, "unexpected \"%s\"", words[operands]);
 	struct settings *settings = cli_load_settings(command, path);
@@ -306,10 +320,10 @@ run(const struct cli_command *command, int count, char **words)
 		return CLI_FAILED;
 
 	struct rebuilding rebuilding = {.command = command, .settings = settings};
-	name_findings(&rebuilding);
+	init_findings(&rebuilding);
 	status = rebuild(&rebuilding);
 	if (status == CLI_OK)
-		status = print_found(&rebuilding, json);
+		status = print_findings(&rebuilding, json);
 	settings_free(settings);
 	return status;
 }

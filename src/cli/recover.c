@@ -33,9 +33,9 @@ struct recovery {
 	struct decoder decoder;
 	struct journal_reader *reader; /* NULL: the journal cannot be read */
 	uint64_t journal_first, journal_last;
-	uint64_t counted_again; /* receipts that were lost and are in the journal */
+	uint64_t counted_again; /* lost receipts that the journal has */
 	struct store_added added;
-	uint64_t hole_last;  /* the last entry of the hole in hand */
+	uint64_t hole_last;  /* the last entry of the current hole */
 	uint64_t batch_last; /* the last entry that was read */
 };
 
@@ -56,16 +56,18 @@ add_entry(void *context, const struct journal_entry *entry)
 {
 	struct recovery *recovery = context;
 	recovery->batch_last = entry->seq;
-	/* The journal has fewer entries than the hole: those behind it are not lost. */
+	/* If the journal lacks entries of the hole, a batch goes beyond it. */
 	if (entry->seq > recovery->hole_last)
 		return RESULT_OK;
+
 	enum result result = store_begin_lost_request(recovery->store, entry->signature);
 	if (result != RESULT_OK)
 		return result;
 	return decoder_decode(&recovery->decoder, entry, add_event, recovery);
 }
 
-/* Entries after after_seq, up to last_seq: those that were counted are duplicates now. */
+/* Counts the entries after after_seq, up to last_seq. Those whose receipts the store has are
+ * duplicates. */
 static enum result
 count_again(struct recovery *recovery, uint64_t after_seq, uint64_t last_seq)
 {
@@ -82,6 +84,7 @@ count_again(struct recovery *recovery, uint64_t after_seq, uint64_t last_seq)
 			store_rollback(recovery->store);
 			return result;
 		}
+
 		result = store_commit(recovery->store, recovery->salvage.cursor);
 		if (recovery->batch_last == after_seq)
 			return result;
@@ -90,6 +93,7 @@ count_again(struct recovery *recovery, uint64_t after_seq, uint64_t last_seq)
 	return result;
 }
 
+/* Counts the entries of all holes that the journal still has. */
 static enum result
 fill_holes(struct recovery *recovery)
 {
@@ -108,14 +112,16 @@ fill_holes(struct recovery *recovery)
 
 /* --- the new store --- */
 
+/* Deletes the new store, and reports why. Returns CLI_FAILED. */
 static int
-fail(const struct recovery *recovery, enum result result, const char *why)
+abandon(const struct recovery *recovery, enum result result, const char *why)
 {
 	recovered_discard(recovery->new_path);
 	return cli_failure(recovery->command, "%s: %s: %s; nothing was changed", recovery->new_path,
 	    result_text(result), why);
 }
 
+/* Opens the journal. If it cannot be read, the recovery continues without it. */
 static void
 open_journal(struct recovery *recovery)
 {
@@ -130,6 +136,7 @@ open_journal(struct recovery *recovery)
 			"from it\n");
 }
 
+/* Rebuilds the messages before fill_holes adds receipts, and again with these receipts. */
 static enum result
 complete_store(struct recovery *recovery)
 {
@@ -146,6 +153,7 @@ complete_store(struct recovery *recovery)
 		result = store_save(recovery->store);
 	if (result == RESULT_OK)
 		result = store_checkpoint(recovery->store, &synced);
+
 	decoder_done(&recovery->decoder);
 	return result;
 }
@@ -165,11 +173,13 @@ build(struct recovery *recovery)
 	if (result == RESULT_OK)
 		result = store_open(&options, &recovery->store, &failure);
 	if (result != RESULT_OK)
-		return fail(recovery, result, failure.text);
+		return abandon(recovery, result, failure.text);
+
 	open_journal(recovery);
 	result = complete_store(recovery);
 	if (result != RESULT_OK)
-		fail(recovery, result, store_error(recovery->store));
+		abandon(recovery, result, store_error(recovery->store));
+
 	store_close(recovery->store);
 	journal_reader_close(recovery->reader);
 	return result == RESULT_OK ? CLI_OK : CLI_FAILED;
@@ -194,10 +204,10 @@ print_hole(const struct recovery *recovery, const struct salvage_hole *hole)
 			   : "");
 }
 
-/* Numbers of entries that neither file has; an entry at the edge of a hole may have been counted.
+/* Adds a gap: entries that neither file has. An entry at the edge of a hole may have been counted.
  */
 static void
-note_gap(const struct recovery *recovery, uint64_t first, uint64_t last)
+add_gap(const struct recovery *recovery, uint64_t first, uint64_t last)
 {
 	struct gaps gaps;
 	struct failure failure;
@@ -207,6 +217,7 @@ note_gap(const struct recovery *recovery, uint64_t first, uint64_t last)
 	    .reason = "dlrd.db was damaged, and 'dlrd recover' could not read their receipts"};
 	if (last < first)
 		return;
+
 	enum result result = gaps_read(recovery->settings->directory, &gaps, &failure);
 	if (result == RESULT_OK && gaps_add(&gaps, &gap))
 		result = gaps_write(recovery->settings->directory, &gaps, &failure);
@@ -215,7 +226,7 @@ note_gap(const struct recovery *recovery, uint64_t first, uint64_t last)
 }
 
 static void
-note_gaps(const struct recovery *recovery)
+add_gaps(const struct recovery *recovery)
 {
 	const struct salvage *salvage = &recovery->salvage;
 	uint64_t kept_from =
@@ -223,7 +234,7 @@ note_gaps(const struct recovery *recovery)
 	for (size_t i = 0; i < salvage->hole_count; i++) {
 		const struct salvage_hole *hole = &salvage->holes[i];
 		uint64_t last = hole->last_journal < kept_from ? hole->last_journal : kept_from - 1;
-		note_gap(recovery, hole->first_journal, last);
+		add_gap(recovery, hole->first_journal, last);
 	}
 }
 
@@ -244,10 +255,12 @@ report(const struct recovery *recovery)
 	printf("%llu receipts were read, %llu could not be read",
 	    (unsigned long long)salvage->events, (unsigned long long)lost);
 	printf(salvage->first_error[0] != '\0' ? " (%s)\n" : "\n", salvage->first_error);
+
 	for (size_t i = 0; i < salvage->hole_count && i < HOLES_SHOWN_MAX; i++)
 		print_hole(recovery, &salvage->holes[i]);
 	if (salvage->hole_count > HOLES_SHOWN_MAX)
 		printf("  and %zu other stretches\n", salvage->hole_count - HOLES_SHOWN_MAX);
+
 	if (lost > 0)
 		printf("%llu of them were counted again from journal.db; %llu are missing\n",
 		    (unsigned long long)again, (unsigned long long)(lost - again));
@@ -256,7 +269,7 @@ report(const struct recovery *recovery)
 /* --- in place --- */
 
 static void
-rest(int64_t us)
+sleep_us(int64_t us)
 {
 	nanosleep(&(struct timespec){.tv_sec = us / CLOCK_SECOND_US,
 		      .tv_nsec = us % CLOCK_SECOND_US * 1000},
@@ -268,7 +281,7 @@ wait_for_daemon(const struct recovery *recovery, const char *ready_path)
 {
 	int64_t end_us = clock_monotonic_us() + DAEMON_WAIT_US;
 	while (access(ready_path, F_OK) == 0 && clock_monotonic_us() < end_us)
-		rest(CLOCK_SECOND_US / 10);
+		sleep_us(CLOCK_SECOND_US / 10);
 	if (access(ready_path, F_OK) == 0)
 		return cli_failure(recovery->command,
 		    "the daemon has not taken %s within %d s; it does at its next start",
@@ -277,7 +290,8 @@ wait_for_daemon(const struct recovery *recovery, const char *ready_path)
 	return CLI_OK;
 }
 
-/* Run by root, this leaves files that the daemon's user can open. */
+/* Gives the new store the owner and mode of the old one, so that the daemon's user can open it
+ * after root has run this. */
 static void
 give_owner(const struct recovery *recovery)
 {
@@ -290,7 +304,7 @@ give_owner(const struct recovery *recovery)
 		    recovery->new_path, strerror(errno));
 }
 
-/* The daemon takes the new store itself, since it may have the old one open. */
+/* A running daemon replaces the store itself, since it may have the old one open. */
 static int
 put_in_place(struct recovery *recovery)
 {
@@ -298,9 +312,11 @@ put_in_place(struct recovery *recovery)
 	struct lock lock;
 	char ready_path[4096];
 	recovered_path(recovery->path, ready_path);
+
 	give_owner(recovery);
 	if (rename(recovery->new_path, ready_path) != 0)
-		return fail(recovery, RESULT_IO, strerror(errno));
+		return abandon(recovery, RESULT_IO, strerror(errno));
+
 	enum result result = lock_acquire(recovery->settings->directory, &lock, &failure);
 	if (result == RESULT_BUSY)
 		return wait_for_daemon(recovery, ready_path);
@@ -317,8 +333,8 @@ put_in_place(struct recovery *recovery)
 	return CLI_OK;
 }
 
-/* Two that write the same new store would give the daemon a part of one. The file stays open until
- * the process ends: closing it would take SQLite's own locks on it away. */
+/* Prevents two recoveries at once, which would both write the new store. The file stays open until
+ * the process ends, because closing it would release SQLite's own locks on it. */
 static int
 lock_damaged(const struct recovery *recovery)
 {
@@ -340,6 +356,7 @@ recover(struct recovery *recovery, bool force)
 	int status = lock_damaged(recovery);
 	if (status != CLI_OK)
 		return status;
+
 	if (!force && salvage_is_sound(recovery->path, error))
 		return cli_failure(recovery->command,
 		    "%s is sound, so nothing is done; 'dlrd rebuild' computes its figures again, "
@@ -348,7 +365,8 @@ recover(struct recovery *recovery, bool force)
 	status = build(recovery);
 	if (status != CLI_OK)
 		return status;
-	note_gaps(recovery);
+
+	add_gaps(recovery);
 	report(recovery);
 	return put_in_place(recovery);
 }
@@ -375,6 +393,7 @@ run(const struct cli_command *command, int count, char **words)
 	    settings->directory);
 	snprintf(recovery.journal_path, sizeof recovery.journal_path, "%s/" JOURNAL_FILE,
 	    settings->directory);
+
 	status = recover(&recovery, force);
 	salvage_done(&recovery.salvage);
 	settings_free(settings);

@@ -11,7 +11,7 @@
 /* Reading a large configuration takes milliseconds; a daemon that needs longer than this hangs. */
 #define ANSWER_TIMEOUT_US (30 * CLOCK_SECOND_US)
 
-/* Each line with its control bytes escaped: parts of it are the configuration's own text. */
+/* Prints each line with control bytes escaped, since it may quote the configuration. */
 static void
 print_lines(FILE *out, struct slice text)
 {
@@ -23,8 +23,8 @@ print_lines(FILE *out, struct slice text)
 	}
 }
 
-/* Of a file that the daemon was not asked to read. It logs what it refuses; under systemd this
- * takes its place, since systemctl shows nothing of what ExecReload= prints. */
+/* Reports the problems of a file that the daemon was not asked to read. Under systemd, logs them as
+ * the daemon would, because systemctl does not show the output of ExecReload=. */
 static void
 report_problems(struct slice text)
 {
@@ -38,8 +38,8 @@ report_problems(struct slice text)
 	}
 }
 
-/* The daemon's answer has every mistake of the file, so that of this reading only the directory
- * matters. A file of which not even that can be read is refused here. */
+/* Asks the daemon to reload, and prints its answer, which lists every mistake of the file. This
+ * process uses only the store's folder from its own reading of the file. */
 static int
 ask(const struct cli_command *command, const struct settings *settings)
 {

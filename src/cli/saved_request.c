@@ -2,12 +2,12 @@
 
 #define SHOWN_MAX 60 /* bytes of a line that is not a header */
 
-/* The headers about the body. */
+/* The headers that delimit the body; absent if not sent. */
 struct framing {
-	struct slice length, encoding; /* absent if not sent */
+	struct slice length, encoding;
 };
 
-/* The next line without its end, taken off *rest. */
+/* Removes the next line from *rest, and returns it without its line end. */
 static struct slice
 take_line(struct slice *rest)
 {
@@ -19,7 +19,7 @@ take_line(struct slice *rest)
 	return line;
 }
 
-/* Of a mitmproxy dump: "POST https://host/path HTTP/1.1". */
+/* Reads a path and query, or an absolute URL, which mitmproxy writes. */
 static bool
 read_target(struct slice target, struct saved_request *request)
 {
@@ -80,7 +80,7 @@ read_headers(struct slice *rest, struct saved_request *request, struct framing *
 	return RESULT_OK;
 }
 
-/* "1a;extension": the length of a chunk. */
+/* Reads the length of a chunk from its first line, such as "1a;extension". */
 static bool
 read_chunk_length(struct slice line, size_t *out_len)
 {
@@ -91,6 +91,7 @@ read_chunk_length(struct slice line, size_t *out_len)
 	return digits > 0 && (digits == line.len || line.ptr[digits] == ';');
 }
 
+/* Appends the data of all chunks. Returns false if they are malformed or incomplete. */
 static bool
 unchunk(struct slice text, struct buffer *out)
 {
@@ -136,9 +137,11 @@ saved_request_read(struct slice text, struct saved_request *out_request, struct 
 	struct slice rest = text, line = SLICE("");
 	while (rest.len > 0 && line.len == 0)
 		line = take_line(&rest);
+
 	if (!read_request_line(line, &request))
 		return failure_set(failure, RESULT_INVALID,
 		    "no request line; it begins like POST /sms/twilio HTTP/1.1");
+
 	enum result result = read_headers(&rest, &request, &framing, failure);
 	if (result == RESULT_OK)
 		result = read_body(rest, &framing, &request, failure);

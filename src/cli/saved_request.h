@@ -1,9 +1,8 @@
-/* saved_request: one raw HTTP request from a file, as tcpdump, nc, mitmproxy or a quarantine shows
- * it: request line, headers, an empty line, the body.
+/* saved_request: parses one raw HTTP request: request line, headers, an empty line, the body.
  *
- * Lines may end with CRLF or LF alone, since editors and terminals change that. The file is read
- * for an explanation, so this is lenient where the intake is not; nothing is accepted by it. One
- * thread. */
+ * tcpdump, nc, mitmproxy and 'dlrd quarantine show' write such requests. Lines may end with CRLF or
+ * with LF alone, since editors and terminals change line ends. The request is explained, never
+ * accepted, so the parser is more lenient than the intake. One thread. */
 #ifndef DLRD_CLI_SAVED_REQUEST_H
 #define DLRD_CLI_SAVED_REQUEST_H
 
@@ -11,15 +10,16 @@
 #include "dlrd/twilio/incoming.h"
 
 struct saved_request {
-	/* Borrowed from the text that was read, but for a body in chunks. Of an absolute URL the
-	 * target is path and query, and original_uri the whole. */
+	/* Borrowed from the text, except a body in chunks, which is in unchunked. If the request
+	 * line has an absolute URL, target is its path and query, and original_uri the whole URL.
+	 */
 	struct incoming incoming;
-	bool body_is_short;      /* Content-Length is larger */
-	struct buffer unchunked; /* owned: a body in chunks, put together */
+	bool body_is_short;      /* shorter than its Content-Length */
+	struct buffer unchunked; /* owned: the data of a body in chunks */
 };
 
-/* Reads text, which must stay until the request is done. RESULT_INVALID if it is not a request;
- * failure says why. */
+/* Parses text, which must stay valid until saved_request_done. RESULT_INVALID if it is not a
+ * request; failure has the reason. */
 must_check enum result saved_request_read(
     struct slice text, struct saved_request *out_request, struct failure *failure);
 

@@ -6,7 +6,7 @@
 #include "dlrd/daemon/daemon.h"
 #include "dlrd/daemon/signals.h"
 
-/* For the last lines to be written, if the reader of the log is slow. */
+/* Time to write the last log lines if the reader of the log is slow. */
 #define LOG_STOP_US CLOCK_SECOND_US
 
 static void
@@ -51,7 +51,7 @@ run(const struct cli_command *command, int count, char **words)
 	if (operands < count)
 		return cli_usage_error(command, "unexpected \"%s\"", words[operands]);
 
-	/* Signals first: until they are blocked they end the process as they find it. */
+	/* Signals first: one that is not blocked would end the process without a shutdown. */
 	signals_block();
 	if (log_queue_start(log_dropped, &failure) != RESULT_OK)
 		return cli_failure(command, "%s", failure.text);

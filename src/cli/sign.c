@@ -2,7 +2,8 @@
 
 #include <stdio.h>
 
-/* What is not a form is bound by its hash in the query; Twilio adds that, and so do we. */
+/* Writes the target to sign for a body that is not a form. Its hash must be in the query: if the
+ * URL has none, this adds it, as Twilio does. Returns false if the URL has another body's hash. */
 static bool
 bind_body(const struct signed_request *request, struct buffer *target)
 {
@@ -39,6 +40,7 @@ sign(const struct cli_command *command, const struct signed_request *request, bo
 	if (request->is_form &&
 	    signature_append_parameters(&parameters, &request->form) != RESULT_OK)
 		status = cli_failure(command, "no memory");
+
 	if (status == CLI_OK) {
 		struct signature made =
 		    signature_make(request->token, len, slice_of(request->base.spelling[0]),
@@ -46,6 +48,7 @@ sign(const struct cli_command *command, const struct signed_request *request, bo
 		signature_write(&made, text);
 		printf("%s\n", text);
 	}
+
 	buffer_done(&parameters);
 	buffer_done(&target);
 	return status;

@@ -10,7 +10,7 @@
 
 #define FIELDS_MAX 65536
 
-/* Not through a stream, whose buffer would keep it. */
+/* Reads the descriptor directly, because the buffer of a stream would keep a copy of the token. */
 static int
 read_token_file(const struct cli_command *command, const char *path, struct secret **out_token)
 {
@@ -19,6 +19,7 @@ read_token_file(const struct cli_command *command, const char *path, struct secr
 	int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return cli_usage_error(command, "%s: %s", path, strerror(errno));
+
 	enum result result = token_read(fd, path, out_token, &failure);
 	if (!is_stdin)
 		close(fd);
@@ -34,7 +35,7 @@ read_token(const struct cli_command *command, const struct signed_request_option
 	struct slice token = slice_of(options->token);
 	if (secret_new(token, &request->token) != RESULT_OK)
 		return cli_failure(command, "no memory for the token");
-	/* It is one of the program's words, which ps shows to everybody while it runs. */
+	/* ps shows the arguments of a running program to all users. */
 	memset((char *)token.ptr, 'x', token.len);
 	return CLI_OK;
 }
@@ -74,6 +75,7 @@ signed_request_read(const struct cli_command *command, const struct signed_reque
 		return cli_usage_error(command, "--url is missing");
 	if ((options->token == NULL) == (options->token_file == NULL))
 		return cli_usage_error(command, "give either --token or --token-file");
+
 	if (signature_init() != RESULT_OK)
 		return cli_failure(command, "the system gives no randomness");
 	if (url_split(slice_of(options->url), &base, &request.incoming.target) != RESULT_OK)
@@ -83,6 +85,7 @@ signed_request_read(const struct cli_command *command, const struct signed_reque
 		    options->url);
 	if (url_base_init(&request.base, base, &failure) != RESULT_OK)
 		return cli_usage_error(command, "%s", failure.text);
+
 	status = read_token(command, options, &request);
 	if (status == CLI_OK)
 		status = read_body(command, options, body_path, &request);

@@ -1,4 +1,4 @@
-/* signed_request: what sign and verify have in common: a URL, a token and perhaps a body. */
+/* signed_request: the URL, the token and the body that sign and verify read. One thread. */
 #ifndef DLRD_CLI_SIGNED_REQUEST_H
 #define DLRD_CLI_SIGNED_REQUEST_H
 
@@ -7,7 +7,7 @@
 #include "dlrd/twilio/incoming.h"
 #include "dlrd/twilio/signature.h"
 
-/* What the command line said; zero-initialise, with type set to its default. */
+/* Options of the command line. Zero-initialise, with type set to SIGNED_REQUEST_TYPE. */
 struct signed_request_options {
 	const char *url, *token, *token_file, *type;
 };
@@ -23,7 +23,8 @@ struct signed_request {
 	struct form form; /* of the body, if it is a form */
 };
 
-/* Reads everything in; body_path may be NULL. Returns CLI_OK, or another status having told why. */
+/* Reads the URL, the token and the body. body_path: NULL for a GET, "-" for standard input. Returns
+ * CLI_OK, or another status after reporting why not. */
 int signed_request_read(const struct cli_command *command,
     const struct signed_request_options *options, const char *body_path,
     struct signed_request *out_request);

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-/* The command names neither account nor shared key: any SID and ID do. */
+/* The command line names no account and no shared key, so the verifier gets placeholders. */
 #define ACCOUNT SLICE("AC")
 #define KEY SLICE("key")
 #define SETTINGS SLICE("key=key,algorithm=" SHARED_KEYS_ALGORITHM)
@@ -28,7 +28,7 @@ static const char *const reasons[VERIFICATION_COUNT] = {
     [VERIFICATION_UNDECIDED] = "no memory to find out",
 };
 
-/* Whether another URL or body would have this signature. */
+/* Prints the URL that would have this signature, with this body or another, if one is found. */
 static void
 print_diagnosis(const struct verifier *verifier, const struct reading *reading)
 {
@@ -44,8 +44,8 @@ print_diagnosis(const struct verifier *verifier, const struct reading *reading)
 	buffer_done(&causes);
 }
 
-/* A shared key's signature is the longer one. Its secret is not an Auth Token, so the account has
- * none. */
+/* Adds secret, and takes it over: as the secret of a shared key if the signature has the length of
+ * one, otherwise as the account's Auth Token. */
 static enum result
 add_key(struct verifier *verifier, struct secret *secret, struct incoming *incoming)
 {
@@ -95,6 +95,7 @@ verify(const struct cli_command *command, struct signed_request *request, const 
 		verifier_verify(verifier, &reading, &scratch, &verification);
 		print_result(verifier, &reading, &verification);
 	}
+
 	buffer_done(&scratch);
 	verifier_free(verifier);
 	if (result != RESULT_OK)
@@ -116,6 +117,7 @@ run(const struct cli_command *command, int count, char **words)
 		return status;
 	if (count - operands > 1)
 		return cli_usage_error(command, "unexpected \"%s\"", words[operands + 1]);
+
 	if (signature == NULL)
 		return cli_usage_error(command, "--signature is missing");
 	status = signed_request_read(

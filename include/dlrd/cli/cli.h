@@ -27,10 +27,10 @@ extern const struct cli_command cli_serve, cli_check_config, cli_sign, cli_verif
 
 struct query;
 
-/* The question of the table (query/table.h) with this command; NULL: the table has none. */
+/* Returns the question of the table (query/table.h) that has this command, or NULL. */
 const struct query *cli_find_question(const char *command);
 
-/* Runs the question's command. Its exit status. */
+/* Runs the question's command, and returns its exit status. */
 int cli_run_question(const struct query *row, int count, char **words);
 
 /* An option of a command, all of them long. Exactly one of text, number and flag is set. */
@@ -50,7 +50,8 @@ struct cli_option {
 bool cli_read_options(const struct cli_command *command, int count, char **words,
     const struct cli_option *options, size_t option_count, int *out_operands, int *out_status);
 
-/* Write "dlrd COMMAND: ..." to stderr. Return CLI_USAGE, with a hint at --help, or CLI_FAILED. */
+/* Both write "dlrd COMMAND: ..." to stderr. cli_usage_error adds a hint at --help and returns
+ * CLI_USAGE; cli_failure returns CLI_FAILED. */
 int cli_usage_error(const struct cli_command *command, const char *format, ...) printf_like(2, 3);
 int cli_failure(const struct cli_command *command, const char *format, ...) printf_like(2, 3);
 
@@ -60,19 +61,18 @@ struct settings;
  * The caller frees it with settings_free. */
 struct settings *cli_load_settings(const struct cli_command *command, const char *config_path);
 
-/* Writes the path of a file in the store's folder: directory, or if that is NULL the one that the
- * configuration at config_path names. Returns false after reporting why not. */
+/* Writes the path of a file in the store's folder to path. The folder is directory, or that of the
+ * configuration at config_path if directory is NULL. Returns false after reporting why not. */
 bool cli_store_file(const struct cli_command *command, const char *config_path,
     const char *directory, const char *file, char *path, size_t size);
 
-/* Opens the store in directory, or if that is NULL in the folder that the configuration at
- * config_path names. Returns NULL after reporting why not. The caller closes it with
- * store_reader_close. */
+/* Opens the store in directory, or in the folder of the configuration at config_path if directory
+ * is NULL. Returns NULL after reporting why not. The caller closes it with store_reader_close. */
 struct store_reader *cli_open_store(
     const struct cli_command *command, const char *config_path, const char *directory);
 
-/* Returns [numbers] country_code of the configuration at config_path; 0 if it has none or cannot be
- * read, or if directory is not NULL and the configuration therefore not used. */
+/* Returns [numbers] country_code of the configuration at config_path. Returns 0 if it is not set,
+ * if the configuration cannot be read, or if directory is not NULL. */
 int64_t cli_country_code(const char *config_path, const char *directory);
 
 /* Reads a whole file, or standard input for "-". RESULT_LIMIT above 64 MiB. The caller frees

@@ -1,8 +1,7 @@
-/* output: rows as a table on a terminal, as JSON or as CSV.
+/* output: writes rows to stdout as a table for people, as JSON or as CSV.
  *
- * Columns and names are those of query/report.h, so that the command line and the api never
- * disagree.
- */
+ * Columns and names are those of query/report.h, so the command line and the api agree.
+ * output_new and output_new_shown abort if memory is short. One thread. */
 #ifndef DLRD_CLI_OUTPUT_H
 #define DLRD_CLI_OUTPUT_H
 
@@ -13,26 +12,28 @@ enum output_format { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_CSV };
 /* A list that is being written. Texts in rows are copied. */
 struct output;
 
-/* only lists the columns that a table shows, NULL-ended; NULL for all. JSON and CSV always have
- * all. */
+/* only: the names of the columns that a table shows, ending with NULL; NULL for all columns. JSON
+ * and CSV always have all columns. The caller frees the output with output_finish or output_free.
+ */
 struct output *output_new(
     enum output_format format, const struct report *report, const char *const *only);
 
-/* The same with the columns that the report itself shows in a table; word is that of the question's
- * QUERY_CHOICE, for shown_if. */
+/* Like output_new, with the columns that the report marks as shown in a table. word: the value of
+ * the question's QUERY_CHOICE, which decides about columns with shown_if. */
 struct output *output_new_shown(
     enum output_format format, const struct report *report, struct slice word);
 
+/* Adds a row. Failures are reported by output_finish. */
 void output_add(struct output *output, const struct report_row *row);
 
-/* Writes everything to stdout: for JSON, object with the list in it under the report's key (object
- * may be NULL, is freed). False when it could not be written. Frees the output. */
+/* Writes everything to stdout, and frees output and object. JSON is object, or a new one if object
+ * is NULL, with the list under the report's key. Returns false if it could not be written. */
 bool output_finish(struct output *output, struct json_t *object);
 
 /* Writes one JSON value to stdout. Returns false if it could not be written. */
 bool output_json(const struct json_t *value);
 
-/* Frees an output that is not to be written. Accepts NULL. */
+/* Frees an output without writing it. Accepts NULL. */
 void output_free(struct output *output);
 
 #endif
