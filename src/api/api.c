@@ -14,8 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define QUESTION_MAX_US (10 * CLOCK_SECOND_US) /* for one look into the store */
-/* Longer than a stream is silent, so that it cuts only those whose clients do not read. */
+#define QUESTION_MAX_US (10 * CLOCK_SECOND_US) /* for one question to the store */
+/* Longer than the pauses of a stream, so that it ends only streams whose clients do not read. */
 #define CONNECTION_TIMEOUT_S 30u
 _Static_assert(STREAMS_KEEP_ALIVE_S * 2 < CONNECTION_TIMEOUT_S, "a quiet stream would be cut");
 _Static_assert(EXCHANGES_QUESTIONS_MAX + STREAMS_MAX + 2 * CONNECTIONS_RESERVE <= CONNECTIONS_MAX,
@@ -26,9 +26,9 @@ struct listener {
 	struct MHD_Daemon *daemon;
 	struct connections *connections;
 	struct streams *streams;
-	bool is_unix; /* no browser reaches it, so its Host is not checked */
+	bool is_unix; /* browsers cannot reach it, so Host is not checked */
 	_Atomic bool is_starting;
-	char start_failure[256]; /* the last line that the library logged meanwhile */
+	char start_failure[256]; /* the last line that the library logged while starting */
 };
 
 struct api {
@@ -41,7 +41,7 @@ struct api {
 	bool needs_token;
 };
 
-/* --- who may ask --- */
+/* --- authorisation --- */
 
 /* header: Authorization. */
 static bool
@@ -58,8 +58,7 @@ is_token(struct api *api, struct slice header)
 	return authorised;
 }
 
-/* The headers lie in memory of the library's, which it gives back as it is: nobody reads this one
- * again. */
+/* The library frees the memory of headers without wiping it. The token is not read again. */
 static enum MHD_Result
 wipe_if_authorization(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
 {
@@ -90,7 +89,7 @@ check_if_host(void *context, enum MHD_ValueKind kind, const char *name, const ch
 	return MHD_YES;
 }
 
-/* A program that speaks HTTP/1.0 may send no Host; a browser always does. */
+/* A request without Host is allowed: an HTTP/1.0 program may omit it, a browser never does. */
 static bool
 is_for_loopback(struct listener *listener, struct MHD_Connection *mhd)
 {
@@ -120,7 +119,7 @@ take_head(struct listener *listener, struct exchange *exchange, struct MHD_Conne
 	return exchange_take_head(exchange, method, version);
 }
 
-/* --- what the library calls --- */
+/* --- callbacks of the library --- */
 
 static void
 on_connection(void *context, struct MHD_Connection *mhd, void **socket_context,
@@ -184,7 +183,7 @@ on_request(void *context, struct MHD_Connection *mhd, const char *url, const cha
 	return MHD_NO;
 }
 
-/* --- life --- */
+/* --- start and stop --- */
 
 static enum result
 look_at_socket(struct listener *listener, int fd)
@@ -259,6 +258,7 @@ look_at_sockets(struct api *api, struct failure *failure)
 			return failure_set(
 			    failure, RESULT_IO, "a socket of the api: %s", strerror(errno));
 	}
+
 	if (api->needs_token && api->options.token == NULL)
 		return failure_set(failure, RESULT_INVALID,
 		    "a socket of the api is not loopback: set [api] token_file, or pass one of "
@@ -266,7 +266,7 @@ look_at_sockets(struct api *api, struct failure *failure)
 	return RESULT_OK;
 }
 
-/* In the order of need; the listeners last. */
+/* Each part needs the earlier ones; the listeners are last. */
 static enum result
 start_parts(struct api *api, struct failure *failure)
 {
@@ -348,8 +348,8 @@ api_set_token(struct api *api, const struct secret *token)
 	pthread_mutex_unlock(&api->token_lock);
 }
 
-/* The library gives a quiesced socket back; it does not shut it down, which would close it for
- * systemd, too. */
+/* The library returns a quiesced socket without a shutdown, which would end the socket for systemd,
+ * too. */
 static void
 close_listener(struct api *api, size_t index)
 {
@@ -381,13 +381,13 @@ api_stop(struct api *api, int64_t until_us)
 {
 	if (api == NULL)
 		return;
+
 	size_t count = api->options.listen_count;
 	for (size_t i = 0; i < count; i++)
 		close_listener(api, i);
 	if (api->exchanges != NULL)
 		exchanges_drain(api->exchanges, until_us);
-	/* The library must not be stopped while connections are suspended: the workers resume them.
-	 */
+	/* The library must not stop while connections are suspended. The workers resume them. */
 	if (api->readers != NULL)
 		readers_stop(api->readers);
 	if (api->workers != NULL)
@@ -397,7 +397,7 @@ api_stop(struct api *api, int64_t until_us)
 	workers_stop(api->workers);
 	for (size_t i = 0; i < count; i++)
 		stop_daemon(&api->listeners[i]);
-	/* The projector closes the store's last connection, which leaves no log. */
+	/* The projector must be the last to close the store: SQLite then removes the log. */
 	if (api->readers != NULL)
 		readers_release(api->readers, true, 0);
 }

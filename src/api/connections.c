@@ -21,9 +21,9 @@ struct connection {
 
 struct connections {
 	unsigned max;
-	pthread_mutex_t lock; /* guards list, count and what each connection says so of */
+	pthread_mutex_t lock; /* guards list, count, and the marked fields of connections */
 	TAILQ_HEAD(, connection) list;
-	unsigned count; /* without those that are cut */
+	unsigned count; /* without those that were cut */
 };
 
 enum result
@@ -45,9 +45,10 @@ deadline_in(int64_t timeout_us)
 	return timeout_us == 0 ? INT64_MAX : clock_monotonic_us() + timeout_us;
 }
 
-/* Sends a reset rather than an end, and wakes the library: connect(2) to no address dissolves the
- * association. A unix socket has no resets. The system call itself, since a thread sanitizer takes
- * connect() for the creation of a descriptor, beside the library's use of it. */
+/* Sends a reset instead of an end, and wakes the library: connect(2) to AF_UNSPEC ends the
+ * association. A Unix socket has no resets. This uses the system call directly, because the thread
+ * sanitizer treats connect() as the creation of a descriptor, and reports a race with the library.
+ */
 static void
 reset(int fd)
 {
@@ -56,7 +57,7 @@ reset(int fd)
 		shutdown(fd, SHUT_RDWR);
 }
 
-/* Under the lock. The library notices, and closes it. */
+/* Under the lock. The library notices the end, and closes the connection. */
 static void
 cut(struct connection *connection)
 {
@@ -70,7 +71,7 @@ cut(struct connection *connection)
 		reset(connection->fd);
 }
 
-/* Under the lock. */
+/* Under the lock. Cuts the loose connection with the earliest deadline if there is no room. */
 static void
 make_room(struct connections *connections)
 {
@@ -81,6 +82,7 @@ make_room(struct connections *connections)
 	if (connection->loose && !connection->cut &&
 	    (first == NULL || connection->deadline_us < first->deadline_us))
 		first = connection;
+
 	if (first != NULL)
 		cut(first);
 }
@@ -91,6 +93,7 @@ connections_open(struct connections *connections, int fd, int64_t timeout_us)
 	struct connection *connection = calloc(1, sizeof *connection);
 	if (connection == NULL)
 		return NULL;
+
 	connection->owner = connections;
 	connection->fd = fd;
 	connection->loose = true;

@@ -4,8 +4,9 @@
 
 #include <stdlib.h>
 
-/* A filter that little passes must neither hold a thread nor run into a question's time limit: it
- * looks at so many events in one question, and asks so many questions in a row. */
+/* A filter that few events pass must not occupy a thread for long, or exceed a question's time
+ * limit. Therefore one query reads WINDOW events at most, and one call makes WINDOWS_MAX queries.
+ */
 #define WINDOW 10000
 #define WINDOWS_MAX 10
 
@@ -20,7 +21,7 @@ struct writing {
 	size_t count;
 };
 
-/* Appends text to texts, which has room; absent stays absent. */
+/* Copies text to texts, which has room, and returns the copy; absent stays absent. */
 static struct slice
 keep_text(struct buffer *texts, struct slice text)
 {
@@ -41,6 +42,7 @@ event_stream_new(const struct event_filter *filter, struct event_stream **out_st
 		event_stream_free(stream);
 		return RESULT_NO_MEMORY;
 	}
+
 	stream->filter = (struct event_filter){.after_seq = filter->after_seq,
 	    .type = keep_text(&stream->texts, filter->type),
 	    .workspace = keep_text(&stream->texts, filter->workspace),
@@ -81,7 +83,7 @@ write_event(void *context, const struct event_row *row)
 	writing->count++;
 }
 
-/* Looks at the next window of events. */
+/* Reads the next window of events. */
 static enum result
 read_window(struct event_stream *stream, struct store_reader *reader, uint64_t last_event,
     struct writing *writing)
@@ -89,12 +91,13 @@ read_window(struct event_stream *stream, struct store_reader *reader, uint64_t l
 	struct event_filter *filter = &stream->filter;
 	uint64_t left = last_event - filter->after_seq;
 	filter->until_seq = filter->after_seq + (left < WINDOW ? left : WINDOW);
+
 	enum result result = store_read_events(reader, filter, write_event, writing);
 	if (writing->out->failed)
 		return RESULT_NO_MEMORY;
 	if (writing->last_seq > filter->after_seq)
 		filter->after_seq = writing->last_seq;
-	/* The window is done, and all that did not pass the filter with it. */
+	/* The window is complete: the rest of its events did not pass the filter. */
 	if (result == RESULT_OK && writing->count < EVENT_STREAM_EVENTS_MAX)
 		filter->after_seq = filter->until_seq;
 	return result;

@@ -1,32 +1,32 @@
-/* event_stream: the feed of events as server-sent events (html.spec.whatwg.org, section 9.2).
+/* event_stream: writes events as server-sent events (html.spec.whatwg.org, section 9.2).
  *
- * Knows how far it has told, and writes what is new since; whoever holds it decides when to look
- * and waits in between. An event's id is its seq, so that a client that comes back goes on where it
- * was. One thread at a time. */
+ * A stream remembers the last event that it has written. Each call writes newer events; the caller
+ * decides when to call, and waits in between. The id of an event is its seq, so a client that
+ * reconnects continues after the last event that it received. One thread at a time. */
 #ifndef DLRD_API_EVENT_STREAM_H
 #define DLRD_API_EVENT_STREAM_H
 
 #include "dlrd/base/buffer.h"
 #include "dlrd/store/reader.h"
 
-#define EVENT_STREAM_EVENTS_MAX 100 /* told at a time */
+#define EVENT_STREAM_EVENTS_MAX 100 /* written by one call */
 
 struct event_stream;
 
-/* filter's type, workspace, campaign and variant are copied; events behind after_seq are told. */
+/* Begins after the filter's after_seq. Its type, workspace, campaign and variant are copied. */
 must_check enum result event_stream_new(
     const struct event_filter *filter, struct event_stream **out_stream);
 
-/* How the stream begins: when to come back after it was cut. */
+/* Appends the beginning of a stream: the time after which to reconnect if it is cut. */
 void event_stream_begin(struct buffer *out);
 
-/* Appends what is new, at most EVENT_STREAM_EVENTS_MAX events; a comment where it looked at many
- * events and none of them passed the filter, and has not come to the end; nothing where there is
- * nothing new. What came before a failure stands in out, and will not be told again. */
+/* Appends new events, EVENT_STREAM_EVENTS_MAX at most. If none of many events passed the filter and
+ * there are more to read, appends a keep-alive. If there are no new events, appends nothing. On
+ * failure, out has the events that were read before, and later calls do not repeat them. */
 must_check enum result event_stream_read(
     struct event_stream *stream, struct store_reader *reader, struct buffer *out);
 
-/* A line that says nothing but that the stream is alive. */
+/* Appends a comment, which only shows that the stream is alive. */
 void event_stream_keep_alive(struct buffer *out);
 
 /* Accepts NULL. */

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#define BLOCK_BYTES ((size_t)32 * 1024) /* what the library takes at a time */
+#define BLOCK_BYTES ((size_t)32 * 1024) /* that the library reads at a time */
 
 struct exchanges {
 	const struct endpoints_state *state;
@@ -29,18 +29,18 @@ struct exchange {
 	struct MHD_Connection *mhd;
 	char *target;
 	enum exchange_stage stage;
-	struct api_request request; /* its texts are the library's, until the request's end */
+	struct api_request request; /* its texts belong to the library until the request ends */
 	bool http_1_0;
-	bool counted; /* among the owner's questions */
-	/* While the connection is suspended, a worker's; else the library's thread's. */
+	bool counted; /* in the owner's questions */
+	/* Used by a worker while the connection is suspended, otherwise by the library's thread. */
 	struct api_answer answer;
-	struct buffer page; /* of a list in pages; sent of it are with the library */
+	struct buffer page; /* of a list in pages; the library has the first sent bytes */
 	size_t sent;
-	size_t held; /* bytes, as the workers have counted them */
+	size_t held; /* bytes that the workers count for this answer */
 	bool failed; /* the next page could not be read */
 };
 
-/* --- all of them --- */
+/* --- shared state --- */
 
 enum result
 exchanges_new(const struct endpoints_state *state, struct readers *readers, struct workers *workers,
@@ -55,6 +55,7 @@ exchanges_new(const struct endpoints_state *state, struct readers *readers, stru
 	exchanges->questions_max = questions_max;
 	exchanges->request_timeout_us = request_timeout_us;
 	pthread_mutex_init(&exchanges->lock, NULL);
+
 	pthread_condattr_t monotonic;
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -88,7 +89,7 @@ exchanges_free(struct exchanges *exchanges)
 	free(exchanges);
 }
 
-/* Counts the question; false if it has to be refused, with the reason. */
+/* Counts the question. Returns false, with the reason, if it must be refused. */
 static bool
 begin_question(struct exchange *exchange, const char **out_why)
 {
@@ -128,7 +129,7 @@ hold(struct exchange *exchange, size_t bytes)
 
 /* --- jobs --- */
 
-/* Whether nobody waits for the answer any more. */
+/* Whether the answer can no longer be sent. */
 static bool
 is_pointless(struct exchange *exchange)
 {
@@ -163,6 +164,7 @@ read_page(struct job *job)
 	struct exchange *exchange = (struct exchange *)job;
 	struct exchanges *owner = exchange->owner;
 	struct store_reader *reader = NULL;
+
 	bool pointless = is_pointless(exchange);
 	if (!pointless && endpoints_needs_store(exchange->request.target))
 		reader = readers_borrow(owner->readers);
@@ -184,7 +186,7 @@ submit(struct exchange *exchange, void (*run)(struct job *job))
 
 /* --- answers --- */
 
-/* The library's content reader: the rest of the page, or the next one, once it is there. */
+/* The library's content reader. Sends the rest of the page, then has a worker read the next one. */
 static ssize_t
 on_more(void *context, uint64_t position, char *out, size_t max)
 {
@@ -205,15 +207,15 @@ on_more(void *context, uint64_t position, char *out, size_t max)
 		return MHD_CONTENT_READER_END_OF_STREAM;
 	buffer_done(&exchange->page);
 	exchange->sent = 0;
-	/* Or lists that wait for their next pages could hold all that jobs may, and none would
-	 * begin. */
+	/* Otherwise lists that wait for their next pages could hold all bytes, and no job would
+	 * start. */
 	hold(exchange, 0);
 	submit(exchange, read_page);
 	return 0;
 }
 
-/* The library ends the head of such an answer with a last chunk, which a client would take for the
- * beginning of the next answer: answers HEAD without chunks, and closes. */
+/* The library would send a last chunk after the answer to a HEAD, and a client would read it as the
+ * start of the next answer. So HEAD is answered without chunks, and the connection is closed. */
 static void
 leave_out_chunks(const struct exchange *exchange, struct MHD_Response *response)
 {
@@ -240,11 +242,11 @@ make_whole(struct exchange *exchange)
 	struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback(
 	    body.len, (void *)buffer_slice(&body).ptr, body.ptr == NULL ? NULL : free);
 	if (response != NULL)
-		exchange->answer.body = BUFFER_EMPTY; /* the response's now */
+		exchange->answer.body = BUFFER_EMPTY; /* owned by the response now */
 	return response;
 }
 
-/* Every header of every answer of this listener: it is for programs and for its own pages. */
+/* Headers of every answer. */
 static const struct {
 	const char *name, *value;
 } headers[] = {
@@ -253,7 +255,7 @@ static const struct {
     {"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
 };
 
-/* Adds the answer's link, and frees it: the library has a copy. */
+/* Adds the answer's link, and frees it, since the library copies it. */
 static void
 add_link(struct MHD_Response *response, struct buffer *link)
 {
@@ -277,7 +279,7 @@ add_headers(struct MHD_Response *response, struct api_answer *answer)
 		add_link(response, &answer->link);
 }
 
-/* A proxy that collects what it passes on (nginx) would keep events back. */
+/* X-Accel-Buffering: nginx would otherwise buffer events. */
 static struct MHD_Response *
 make_stream(struct exchange *exchange)
 {
@@ -316,6 +318,7 @@ exchange_send(struct exchange *exchange)
 		    exchange->answer.rest != NULL ? make_pages(exchange) : make_whole(exchange);
 	if (response == NULL)
 		return MHD_NO;
+
 	add_headers(response, &exchange->answer);
 	enum MHD_Result queued =
 	    MHD_queue_response(exchange->mhd, exchange->answer.status, response);
@@ -379,6 +382,7 @@ exchange_take_head(struct exchange *exchange, const char *method, const char *ve
 	    .has_body = header_of(exchange, MHD_HTTP_HEADER_TRANSFER_ENCODING).ptr != NULL ||
 			(length.ptr != NULL && !slice_equal(length, SLICE("0")))};
 	exchange->stage = EXCHANGE_BODY;
+
 	if (!endpoints_is_quick(exchange->request.target))
 		return MHD_YES;
 	return exchange_refuse(

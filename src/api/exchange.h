@@ -4,10 +4,10 @@
  *         -> exchange_ask: suspended, a worker answers, resumed -> exchange_send
  *            -> for a list of several pages: suspended, a worker reads the next page, resumed ...
  *
- * Questions in progress are bounded in number (EXCHANGES_QUESTIONS_MAX), each has a total deadline
- * of request_timeout_us, and each holds one page at a time (list.h). A list that fails in the
- * middle ends without its last chunk, and to an HTTP/1.0 client with a reset. All but the jobs runs
- * on the library's threads. */
+ * The number of questions in progress is bounded (EXCHANGES_QUESTIONS_MAX). Each has a total
+ * deadline of request_timeout_us, and holds one page at a time (list.h). A list that fails in the
+ * middle ends without its last chunk; for an HTTP/1.0 client it ends with a reset. Jobs run on
+ * workers, all other functions on the library's threads. */
 #ifndef DLRD_API_EXCHANGE_H
 #define DLRD_API_EXCHANGE_H
 
@@ -19,16 +19,16 @@
 
 #include <microhttpd.h>
 
-/* In progress in the whole api; one more is answered 503. With STREAMS_MAX event streams and
- * CONNECTIONS_RESERVE these leave room on a listener for those that connect now. */
+/* Questions in progress in the whole api; one more is answered 503. Together with STREAMS_MAX event
+ * streams and CONNECTIONS_RESERVE they leave room on a listener for new connections. */
 #define EXCHANGES_QUESTIONS_MAX 48u
-/* From the request's first line to its last byte, and for an answer that is made at once to be
- * taken; and for a connection to send its first request. */
+/* The time for a connection to send its first request, from a request's first line to its last
+ * byte, and for a client to receive an answer that needs no worker. */
 #define EXCHANGES_ARRIVAL_US (10 * CLOCK_SECOND_US)
-/* Between two requests. */
+/* The time between two requests. */
 #define EXCHANGES_IDLE_US (30 * CLOCK_SECOND_US)
 
-/* What all exchanges of the api share. */
+/* The state that all exchanges of the api share. */
 struct exchanges;
 
 /* state, readers and workers are borrowed. questions_max: at most EXCHANGES_QUESTIONS_MAX. */
@@ -36,42 +36,42 @@ must_check enum result exchanges_new(const struct endpoints_state *state, struct
     struct workers *workers, unsigned questions_max, int64_t request_timeout_us,
     struct exchanges **out_exchanges);
 
-/* Refuses questions from now on, and waits until the answers in progress are sent, until until_us
- * (monotonic) at most; those that are not sent by then are cut. */
+/* Refuses new questions, and waits for the answers in progress until until_us (monotonic) at most.
+ * Answers that are not sent by then are cut. */
 void exchanges_drain(struct exchanges *exchanges, int64_t until_us);
 
 /* Accepts NULL. */
 void exchanges_free(struct exchanges *exchanges);
 
 enum exchange_stage {
-	EXCHANGE_HEAD,     /* nothing judged yet */
-	EXCHANGE_BODY,     /* the body, if any, is read away */
-	EXCHANGE_ANSWERED, /* a worker has answered: to be sent */
+	EXCHANGE_HEAD,     /* the head is not checked yet */
+	EXCHANGE_BODY,     /* the body, if any, is read and discarded */
+	EXCHANGE_ANSWERED, /* a worker has answered; the answer is to be sent */
 };
 
 struct exchange;
 
-/* NULL without memory. */
+/* Returns NULL if memory is short. target is copied, everything else borrowed. */
 struct exchange *exchange_new(struct exchanges *owner, struct streams *streams,
     struct connection *connection, struct MHD_Connection *mhd, const char *target);
 
 enum exchange_stage exchange_stage(const struct exchange *exchange);
 struct slice exchange_target(const struct exchange *exchange);
 
-/* Takes the head. Answers a health check at once; anything else waits for its body. */
+/* Reads the head. Answers a health check at once; other requests wait for their bodies. */
 enum MHD_Result exchange_take_head(
     struct exchange *exchange, const char *method, const char *version);
 
-/* The request is whole: has a worker answer it. */
+/* Passes the complete request to a worker. */
 enum MHD_Result exchange_ask(struct exchange *exchange);
 
-/* Sends what the worker answered. */
+/* Sends the worker's answer. */
 enum MHD_Result exchange_send(struct exchange *exchange);
 
-/* Sends that answer, and takes it over. */
+/* Sends answer, and takes it over. */
 enum MHD_Result exchange_refuse(struct exchange *exchange, struct api_answer answer);
 
-/* When the library is done with the request, however it ended. Accepts NULL. */
+/* Must be called when the request has ended in the library, for any reason. Accepts NULL. */
 void exchange_free(struct exchange *exchange);
 
 #endif

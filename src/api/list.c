@@ -2,8 +2,8 @@
 
 #include <stdio.h>
 
-/* Rows to ask for at first, and at most. Rows beyond the page's bytes are read in vain, so later
- * calls ask for as many as are likely to fit. */
+/* Rows to request at first, and at most. Later calls request the number of rows that is likely to
+ * fit into a page, because others would be read in vain. */
 #define FIRST_ROWS 256
 #define ROWS_MAX 2048
 
@@ -30,7 +30,7 @@ list_rows(const struct list *list)
 	return (is_page ? page : left) + 1;
 }
 
-/* Writes object without its last brace, or with a comma in that place. */
+/* Writes object without its last brace, and with a comma if it has members. */
 static void
 open_object(const struct json_t *object, struct buffer *out)
 {
@@ -45,7 +45,7 @@ open_object(const struct json_t *object, struct buffer *out)
 		out->ptr[out->len - 1] = ',';
 }
 
-/* Writes object behind other members: without its first brace, or with a comma in that place. */
+/* Writes the members of object after others: its first brace becomes a comma, or is left out. */
 static void
 close_object(const struct json_t *object, struct buffer *out)
 {
@@ -139,7 +139,7 @@ list_next(const struct list *list, struct json_t *object)
 	json_put_text(object, "next", list->more ? slice_of(text) : SLICE_NONE);
 }
 
-/* The page is full: notes what the next one needs. */
+/* Ends a full page, and saves the state for the next one. */
 static void
 pause_list(struct list *list)
 {

@@ -1,12 +1,12 @@
-/* list: rows as they come from the store, written as a JSON array or as CSV, a page at a time.
+/* list: writes rows of the store as a JSON array or as CSV, a page at a time.
  *
- *     list_place, list_rows: what to ask the store for
+ *     list_place and list_rows return the place and the number of rows for the store's query
  *     list_begin, list_add for each row, then list_end
  *
- * An endpoint with a list is called once for each page (endpoints_next_page), and asks for the same
- * each time but for the place. The store is asked for one row more than is shown (list_rows), which
- * tells whether there is more. The members beside the list are written with the first page, if they
- * stand before it, or with the last. One thread at a time. */
+ * An endpoint with a list is called once for each page (endpoints_next_page), with the same query
+ * and another place. It requests one row more than it shows (list_rows), to find whether there are
+ * more. Members before the list are written with the first page, members after it with the last.
+ * One thread at a time. */
 #ifndef DLRD_API_LIST_H
 #define DLRD_API_LIST_H
 
@@ -17,43 +17,43 @@ struct list {
 	struct question *question;
 	const struct report *report;
 	size_t limit; /* rows at most; 0: all */
-	bool follows; /* goes on by after=, as what is followed does, not by next= */
-	/* The store cannot go on behind a row: the list is one page, however long. */
+	bool follows; /* continues with after=, like a feed that is followed, not next= */
+	/* The store cannot continue after a row: the list is one page of any length. */
 	bool whole;
-	/* Nor here, but places ascend: each page asks for all rows, and skips those shown. */
+	/* The same, but places ascend: each page reads all rows, and skips those already shown. */
 	bool skips;
 	/* list_begin and list_add fill the rest. */
 	size_t start; /* of the page in the body */
-	size_t asked; /* rows, of the store; 0: all */
+	size_t asked; /* rows requested from the store; 0: all */
 	size_t count; /* rows on this page */
-	bool more;    /* there are rows behind those shown */
+	bool more;    /* there are rows after those shown */
 	bool full;    /* more, and they belong to the next page */
 };
 
-/* Where to go on: the parameter name, at first (0 if the query does not have it), then the last
- * row's place. false: the parameter is wrong, and the question is answered. */
+/* Returns the place to continue from: at first the parameter name (0 if the query lacks it), then
+ * the place of the last row. Returns false after answering that the parameter is wrong. */
 must_check bool list_place(
     struct question *question, const char *name, int64_t max, int64_t *out_place);
 
-/* How many rows to ask the store for; 0: all. */
+/* Returns the number of rows to request from the store; 0: all. */
 size_t list_rows(const struct list *list);
 
-/* before: members of the JSON object before the list, which are written on the first page alone, or
- * NULL. Frees it. */
+/* Begins a page. before: members of the JSON object before the list, written with the first page
+ * only, or NULL. Frees it. */
 void list_begin(struct list *list, struct json_t *before);
 
-/* place: where the page after this row goes on. */
+/* Adds a row, unless the page is full. place: where a page after this row continues. */
 void list_add(struct list *list, const struct report_row *row, int64_t place);
 
-/* Puts "next" into object: an opaque place to go on from, or null at the end of the list. */
+/* Adds "next" to object: an opaque place to continue from, or null at the end of the list. */
 void list_next(const struct list *list, struct json_t *object);
 
-/* Ends the page, and on the last one the answer: object has the members behind the list (NULL:
- * none) and is freed. CSV that was cut at its limit gets a Link to its rest (RFC 8288), since it
- * has no place for a next. */
+/* Ends the page, and after the last one the answer. object: the members after the list, or NULL.
+ * Frees it. CSV that ends at its limit gets a Link to the rest (RFC 8288), since it cannot have a
+ * "next". */
 void list_end(struct list *list, struct json_t *object, enum result result);
 
-/* The two above for a list that has nothing beside it but its next. */
+/* list_next and list_end, for a list whose only other member is "next". */
 void list_end_page(struct list *list, enum result result);
 
 #endif

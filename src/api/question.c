@@ -79,7 +79,7 @@ question_time(struct question *question, const char *name, int64_t *out_us)
 		    "%s must be a time like 2026-11-20T14:00:00Z or a day like 2026-11-20 (in a "
 		    "URL, a plus sign is written %%2B)",
 		    name);
-	/* To the store 0 is no time at all; nothing has happened in that microsecond. */
+	/* For the store 0 means no time. No event is that old, so -1 selects the same ones. */
 	*out_us = text.ptr != NULL && time_us == 0 ? -1 : time_us;
 	return true;
 }
@@ -105,7 +105,7 @@ question_zone(struct question *question, const char *name)
 	    name, (int)(text.len < ZONE_SHOWN_MAX ? text.len : ZONE_SHOWN_MAX), text.ptr);
 }
 
-/* "a, b or c". */
+/* Appends words as "a, b or c". */
 static void
 append_choices(const char *words, struct buffer *out)
 {
@@ -167,9 +167,9 @@ question_page_bytes(const struct question *question)
 	return question->csv ? ENDPOINTS_CSV_PAGE : ENDPOINTS_JSON_PAGE;
 }
 
-/* A browser sends an Origin with each POST of a page, and a page of anywhere may post to loopback
- * without asking first; where no token is configured nothing else would stop it. What asks for
- * something to be done is a program, which sends none, and has nothing to say beside the path. */
+/* A browser sends an Origin with each POST of a page, and any page may post to loopback without
+ * permission. Without a token, only this check stops it. Legitimate clients are programs, which
+ * send no Origin, and need no body because the path has everything. */
 bool
 question_may_act(struct question *question)
 {
@@ -182,7 +182,7 @@ question_may_act(struct question *question)
 	return true;
 }
 
-/* Escapes all that RFC 3986, section 2.3, does not leave as it is. */
+/* Escapes all bytes except the unreserved ones of RFC 3986, section 2.3. */
 static void
 append_escaped(struct buffer *out, struct slice text)
 {
@@ -195,7 +195,7 @@ append_escaped(struct buffer *out, struct slice text)
 			buffer_appendf(out, "%%%02X", (unsigned char)text.ptr[i]);
 }
 
-/* A reference of a query alone keeps its path, whatever a proxy has put before that. */
+/* The reference is a query alone, so it keeps the path, also one that a proxy has extended. */
 void
 question_link(struct question *question, const char *name, int64_t place)
 {

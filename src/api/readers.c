@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define READERS_MAX 16 /* kept open: as many as threads that the api can have */
-#define FAILURE_LOG_US (60 * CLOCK_SECOND_US) /* clients ask again and again */
+#define READERS_MAX 16 /* idle readers kept open: one for each thread that the api can have */
+#define FAILURE_LOG_US (60 * CLOCK_SECOND_US) /* clients repeat their questions */
 
 struct readers {
 	const char *store_path;
@@ -18,9 +18,9 @@ struct readers {
 	pthread_mutex_t lock; /* guards all below */
 	struct store_reader *idle[READERS_MAX];
 	size_t idle_count, borrowed_count;
-	bool released;             /* none may be open */
-	int64_t failure_logged_us; /* 0: not since the store could be opened */
-	uint64_t failures;         /* since then */
+	bool released;             /* no reader may be open */
+	int64_t failure_logged_us; /* 0: not since the store was last opened */
+	uint64_t failures;         /* since the store was last opened */
 };
 
 enum result
@@ -47,6 +47,7 @@ log_failure(struct readers *readers, const char *why)
 	if (is_due)
 		readers->failure_logged_us = now_us;
 	pthread_mutex_unlock(&readers->lock);
+
 	if (is_due && before == 0)
 		log_line(LOG_ERROR, "the api cannot open the store: %s", why);
 	else if (is_due)

@@ -1,6 +1,6 @@
-/* readers: a pool of read-only connections to the store, for threads that ask now and then.
+/* readers: a pool of read-only connections to the store, shared by threads.
  *
- * Any thread; readers_new and readers_free are the owner's. */
+ * Thread-safe, except readers_new and readers_free, which the owner calls. */
 #ifndef DLRD_API_READERS_H
 #define DLRD_API_READERS_H
 
@@ -8,25 +8,25 @@
 
 struct readers;
 
-/* Each question over one of the pool's readers takes at most limit_us. store_path is borrowed. */
+/* limit_us: the longest time of a question over one of the readers. store_path is borrowed. */
 must_check enum result readers_new(
     const char *store_path, int64_t limit_us, struct readers **out_readers);
 
-/* An open connection that is not in use, or a new one; NULL if the store cannot be opened, which is
- * logged at most once a minute. */
+/* Returns an idle or a new connection. Returns NULL if the pool is released, or if the store cannot
+ * be opened, which is logged at most once a minute. Return it with readers_give_back. */
 struct store_reader *readers_borrow(struct readers *readers);
 
-/* Ends all questions in progress, and those to come, with RESULT_LIMIT. */
+/* Ends all questions, in progress and later, with RESULT_LIMIT. */
 void readers_stop(struct readers *readers);
 
-/* Accepts NULL for a reader. */
+/* Returns a borrowed reader to the pool. Accepts NULL for reader. */
 void readers_give_back(struct readers *readers, struct store_reader *reader);
 
-/* release: closes all readers, and waits until those that are borrowed have come back, timeout_us
- * at most; returns whether they have. None can be borrowed until the call with false. */
+/* With release, closes all readers, and waits timeout_us at most until the borrowed ones are given
+ * back; returns whether all are. No reader can be borrowed until a call without release. */
 bool readers_release(struct readers *readers, bool release, int64_t timeout_us);
 
-/* When all readers have been given back. Accepts NULL. */
+/* Must be called after all readers were given back. Accepts NULL. */
 void readers_free(struct readers *readers);
 
 #endif

@@ -4,7 +4,7 @@
 #include "dlrd/refused/quarantine_reader.h"
 #include "list.h"
 
-/* --- why --- */
+/* --- reasons --- */
 
 static void
 add_failure(void *context, const struct signature_failure *failure)
@@ -61,7 +61,7 @@ failed(struct question *question, enum result result, const char *why)
 	    "the quarantine: %s: %s", result_text(result), why);
 }
 
-/* *out_reader stays NULL where there is no file yet. */
+/* *out_reader is NULL if there is no file yet. Returns false after answering with an error. */
 static bool
 open_reader(struct question *question, struct quarantine_reader **out_reader)
 {
@@ -96,6 +96,7 @@ refusals_list(struct question *question)
 	int64_t next;
 	if (!list_place(question, "next", INT64_MAX, &next) || !open_reader(question, &reader))
 		return;
+
 	const struct quarantine_page page = {
 	    .beyond_id = (uint64_t)next, .limit = list_rows(&list), .newest_first = true};
 	list_begin(&list, NULL);
@@ -108,7 +109,7 @@ refusals_list(struct question *question)
 	quarantine_reader_close(reader);
 }
 
-/* 0, which no request ever has, where the path names none. */
+/* Returns the id in the path; 0, which no request has, if it is not a valid id. */
 static uint64_t
 id_of(const struct question *question)
 {
@@ -130,6 +131,7 @@ show(void *context, const struct quarantined *request)
 	struct question *question = context;
 	struct buffer raw = BUFFER_EMPTY;
 	refusals_append_request(request, &raw);
+
 	struct report_row cells = report_quarantined_row(request, buffer_slice(&raw));
 	enum result result = raw.failed ? RESULT_NO_MEMORY : RESULT_OK;
 	if (result == RESULT_OK)
@@ -145,6 +147,7 @@ refusals_one(struct question *question)
 	uint64_t id = id_of(question);
 	if (!open_reader(question, &reader))
 		return;
+
 	enum result result = RESULT_NOT_FOUND;
 	if (reader != NULL && id > 0)
 		result = quarantine_reader_get(reader, id, show, question);
@@ -155,7 +158,7 @@ refusals_one(struct question *question)
 	quarantine_reader_close(reader);
 }
 
-/* --- verifying again --- */
+/* --- re-verification --- */
 
 void
 refusals_reverify(struct question *question)

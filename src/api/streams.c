@@ -11,16 +11,16 @@
 #include <string.h>
 #include <time.h>
 
-#define BLOCK_BYTES ((size_t)32 * 1024) /* what the library takes at a time */
-#define KEPT_BYTES ((size_t)64 * 1024)  /* of a stream's memory between two batches */
+#define BLOCK_BYTES ((size_t)32 * 1024) /* that the library reads at a time */
+#define KEPT_BYTES ((size_t)64 * 1024)  /* of a stream's buffer, kept between two batches */
 
-#define LAST_WORDS_US (CLOCK_SECOND_US / 2) /* for the ends of streams to be sent, at a stop */
+#define LAST_WORDS_US (CLOCK_SECOND_US / 2) /* to send the ends of streams, at a stop */
 
 enum stream_state {
 	STREAM_RUNNING,
-	STREAM_READING, /* suspended; a worker looks, or will */
-	STREAM_WAITING, /* suspended until there is news */
-	STREAM_RESUMED, /* and the library has not come to it yet */
+	STREAM_READING, /* suspended; a job reads the store, or is queued */
+	STREAM_WAITING, /* suspended until there are new events */
+	STREAM_RESUMED, /* resumed, but the library has not run it yet */
 };
 
 struct stream {
@@ -28,14 +28,14 @@ struct stream {
 	struct streams *owner;
 	struct MHD_Connection *mhd;
 	int fd;
-	/* While the stream reads, a worker's; else the library's thread's. last_us is written under
-	 * the lock. */
+	/* Used by a worker in STREAM_READING, otherwise by the library's thread. last_us is written
+	 * under the lock. */
 	struct event_stream *events;
 	struct buffer text; /* to be sent ... */
 	size_t sent;        /* ... and how much of it has been */
-	size_t held;        /* bytes, as the workers have counted them */
+	size_t held;        /* bytes that the workers count for this stream */
 	bool failed;        /* the store could not be read, or memory is short */
-	int64_t last_us;    /* when something was written last */
+	int64_t last_us;    /* monotonic; when bytes were last written */
 	/* Under the lock. */
 	enum stream_state state;
 	struct stream *previous, *next;
@@ -48,7 +48,7 @@ struct streams {
 	pthread_cond_t ran;   /* a stream has run, or is gone */
 	struct stream *first;
 	size_t count;
-	uint64_t news; /* how often streams_notify was called */
+	uint64_t news; /* the number of calls of streams_notify */
 	bool ending;
 };
 
@@ -61,6 +61,7 @@ streams_new(struct readers *readers, struct workers *workers, struct streams **o
 	streams->readers = readers;
 	streams->workers = workers;
 	pthread_mutex_init(&streams->lock, NULL);
+
 	pthread_condattr_t monotonic;
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -88,7 +89,7 @@ look(struct stream *stream)
 	workers_submit(stream->owner->workers, &stream->job);
 }
 
-/* Suspends the stream, and has a worker look for more; false if it is to end. */
+/* Suspends the stream, and has a worker read the store. Returns false if the stream must end. */
 static bool
 suspend(struct stream *stream)
 {
@@ -103,7 +104,7 @@ suspend(struct stream *stream)
 	return goes_on;
 }
 
-/* Notes that the stream runs; false if it is to end. */
+/* Records that the stream runs. Returns false if it must end. */
 static bool
 run(struct stream *stream)
 {
@@ -127,7 +128,7 @@ streams_notify(struct streams *streams)
 	pthread_mutex_unlock(&streams->lock);
 }
 
-/* A client that has closed its side, be it only for sending, is taken to be gone. */
+/* A client that has closed its side of the connection counts as gone. */
 static bool
 is_gone(const struct stream *stream)
 {
@@ -153,9 +154,9 @@ streams_tick(struct streams *streams)
 	pthread_mutex_unlock(&streams->lock);
 }
 
-/* --- the worker's part --- */
+/* --- on a worker --- */
 
-/* Appends the news to the text, if there are any, or a keep-alive if it is time for one. */
+/* Appends new events to the text, or a keep-alive if one is due. */
 static void
 read_news(struct stream *stream)
 {
@@ -167,6 +168,7 @@ read_news(struct stream *stream)
 	if (reader != NULL && result != RESULT_OK && log_limit_allows(&limit, 1, &swallowed))
 		log_line(LOG_WARNING, "an event stream is cut; its client may reconnect: %s",
 		    result_text(result));
+
 	readers_give_back(stream->owner->readers, reader);
 	stream->failed = result != RESULT_OK;
 	if (stream->text.len == 0 && is_silent(stream, clock_monotonic_us()))
@@ -185,6 +187,7 @@ look_for_news(struct job *job)
 	uint64_t seen = owner->news;
 	bool ends = owner->ending;
 	pthread_mutex_unlock(&owner->lock);
+
 	stream->failed = is_gone(stream);
 	if (!stream->failed && !ends)
 		read_news(stream);
@@ -199,7 +202,7 @@ look_for_news(struct job *job)
 	pthread_mutex_unlock(&owner->lock);
 }
 
-/* --- what is sent --- */
+/* --- sending --- */
 
 static void
 forget_sent(struct stream *stream)
@@ -213,7 +216,7 @@ forget_sent(struct stream *stream)
 	stream->sent = 0;
 }
 
-/* Gives the next bytes of the text to the library. */
+/* Copies the next bytes of the text to the library. */
 static ssize_t
 send_text(struct stream *stream, char *out, size_t max)
 {
@@ -226,7 +229,7 @@ send_text(struct stream *stream, char *out, size_t max)
 	return (ssize_t)len;
 }
 
-/* The library's content reader: the text that is left, or nothing, suspended. */
+/* The library's content reader. Sends the rest of the text, or suspends the stream. */
 static ssize_t
 on_more(void *context, uint64_t position, char *out, size_t max)
 {
@@ -244,7 +247,7 @@ on_more(void *context, uint64_t position, char *out, size_t max)
 
 /* --- life --- */
 
-/* Puts the stream into the list; false where there is no room. */
+/* Adds the stream to the list. Returns false if there is no room, or at the end. */
 static bool
 enter(struct streams *streams, struct stream *stream)
 {
@@ -286,7 +289,7 @@ free_stream(struct stream *stream)
 	free(stream);
 }
 
-/* The library's, when the response is not needed any more, whatever ended it. */
+/* Called by the library when the response is no longer in use. */
 static void
 on_free(void *context)
 {
@@ -311,6 +314,7 @@ streams_open(struct streams *streams, struct MHD_Connection *mhd, struct event_s
 		event_stream_free(events);
 		return NULL;
 	}
+
 	stream->job.run = look_for_news;
 	stream->owner = streams;
 	stream->mhd = mhd;
@@ -322,6 +326,7 @@ streams_open(struct streams *streams, struct MHD_Connection *mhd, struct event_s
 		free_stream(stream);
 		return NULL;
 	}
+
 	struct MHD_Response *response = MHD_create_response_from_callback(
 	    MHD_SIZE_UNKNOWN, BLOCK_BYTES, on_more, stream, on_free);
 	if (response == NULL)
@@ -339,7 +344,7 @@ any_waits(const struct streams *streams)
 	return false;
 }
 
-/* Under the lock: lets the last chunks out, though not for a client that does not read. */
+/* Under the lock. Waits until the last chunks are sent, but not long: a client may not read. */
 static void
 wait_for_last_words(struct streams *streams)
 {

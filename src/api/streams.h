@@ -1,17 +1,17 @@
-/* streams: the open event streams of one listener, which wait suspended until there is news.
+/* streams: the open event streams of one listener, which are suspended until there are new events.
  *
- * A stream has no thread of its own. When libmicrohttpd asks its content reader for more than there
- * is, the connection is suspended and a worker looks into the store. If there is news, the worker
- * resumes the connection; if there is none, it stays suspended, and streams_notify submits the next
- * look. No wake-up is lost: each notify has a number, the worker reads it before it looks, and
- * looks once more if it has changed since.
+ * A stream has no thread. When libmicrohttpd asks the content reader for bytes and there are none,
+ * the connection is suspended and a worker reads the store. If there are new events, the worker
+ * resumes the connection. If not, it stays suspended until streams_notify submits the next read. No
+ * wake-up is lost: streams_notify counts its calls, and the worker reads the store once more if the
+ * count changed during its read.
  *
- * A suspended connection has no timeout and does not notice that its client has gone; streams_tick
- * looks for that, and lets a keep-alive be sent. A client that does not read is asked nothing more
- * by the library, so it holds one batch of events at most, until the connection times out.
+ * A suspended connection has no timeout, and does not detect that its client is gone. streams_tick
+ * checks for this, and has keep-alives sent. The library requests no bytes for a client that does
+ * not read, so such a client holds one batch of events at most, until its connection times out.
  *
- * Threads: notify and tick from any; open and the readers on the library's; end and free on the
- * owner's. */
+ * Any thread may call notify and tick. The library's threads call open and the content readers, the
+ * owner's thread end and free. */
 #ifndef DLRD_API_STREAMS_H
 #define DLRD_API_STREAMS_H
 
@@ -19,9 +19,8 @@
 #include "event_stream.h"
 #include "readers.h"
 
-#define STREAMS_MAX 16 /* open at a time: a few pages and programs, and room for questions */
-#define STREAMS_KEEP_ALIVE_S \
-	10 /* a proxy's patience is seldom below a minute, a browser's longer */
+#define STREAMS_MAX 16          /* open at a time; leaves room for questions */
+#define STREAMS_KEEP_ALIVE_S 10 /* proxies seldom time out below a minute, browsers later */
 
 struct MHD_Connection;
 struct MHD_Response;
@@ -31,23 +30,23 @@ struct streams;
 must_check enum result streams_new(
     struct readers *readers, struct workers *workers, struct streams **out_streams);
 
-/* A response that goes on with events, to be queued on that connection; takes events over. NULL
- * where there are STREAMS_MAX streams already, where the streams are ending, or without memory;
- * events is freed then. */
+/* Returns a response that continues with events, to be queued on connection mhd. Takes events over,
+ * and frees it on failure. Returns NULL if STREAMS_MAX streams are open, if the streams are ending,
+ * or if memory is short. */
 struct MHD_Response *streams_open(
     struct streams *streams, struct MHD_Connection *mhd, struct event_stream *events);
 
-/* There is something new in the store. */
+/* Has all waiting streams read the store, which has new events. */
 void streams_notify(struct streams *streams);
 
-/* Has those resumed whose clients are gone, or have heard nothing for STREAMS_KEEP_ALIVE_S. */
+/* Resumes streams whose clients are gone, or got nothing for STREAMS_KEEP_ALIVE_S seconds. */
 void streams_tick(struct streams *streams);
 
-/* Ends every stream and takes no more. When it returns no connection is suspended, as
- * MHD_stop_daemon requires; the library's threads must be running until then. */
+/* Ends all streams, and refuses new ones. When it returns, no connection is suspended, as
+ * MHD_stop_daemon requires. The library's threads must run until then. */
 void streams_end(struct streams *streams);
 
-/* After MHD_stop_daemon. Accepts NULL. */
+/* Must be called after MHD_stop_daemon. Accepts NULL. */
 void streams_free(struct streams *streams);
 
 #endif

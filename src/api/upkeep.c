@@ -1,8 +1,7 @@
 #include "upkeep.h"
 #include "dlrd/query/openapi.h"
 
-/* src/api/openapi.json, the part of the description that is written by hand; embedded by
- * scripts/embed.py. */
+/* The handwritten part of the description, src/api/openapi.json; embedded by scripts/embed.py. */
 extern const char built_in_openapi[];
 extern const size_t built_in_openapi_size;
 
@@ -50,7 +49,7 @@ put_work(struct json_t *ready, const struct projector_counting *counting)
 	json_put(ready, "migration", object);
 }
 
-/* Callbacks can be accepted while they cannot be counted. */
+/* dlrd can be ready, and accept callbacks, while it cannot count them. */
 static void
 put_counting(struct json_t *ready, const struct endpoints_state *state)
 {
@@ -79,6 +78,7 @@ upkeep_ready(struct question *question)
 	json_put_text(object, "why", slice_of(why));
 	put_gap(object, question->state);
 	put_counting(object, question->state);
+
 	question->answer.status = ready ? 200 : 503;
 	question_answer(question, object);
 }
@@ -99,6 +99,7 @@ upkeep_rebuild(struct question *question)
 	    [REBUILD_FAILED] = "failed"};
 	struct projector_rebuild rebuild = {0};
 	question->state->read_rebuild(question->state->context, &rebuild);
+
 	bool done = rebuild.state == REBUILD_DONE, failed = rebuild.state == REBUILD_FAILED;
 	const struct store_rebuilt none = {0}, *rebuilt = done ? &rebuild.rebuilt : &none;
 	struct json_t *object = json_new_object();

@@ -1,7 +1,7 @@
-/* upkeep: answers about the daemon itself: is it well, what has it counted, a rebuild, and what all
- * its answers look like.
+/* upkeep: answers about the daemon itself: health, readiness, metrics, rebuilds, and the OpenAPI
+ * description.
  *
- * Rows of the table in endpoints.c; what holds for all of them stands in question.h. */
+ * These are endpoints, called through the table in endpoints.c; see question.h. */
 #ifndef DLRD_API_UPKEEP_H
 #define DLRD_API_UPKEEP_H
 
@@ -12,10 +12,10 @@ void upkeep_health(struct question *question);
 void upkeep_ready(struct question *question);
 void upkeep_metrics(struct question *question);
 
-/* GET /v1/rebuild: how the last one went. */
+/* GET /v1/rebuild: the state and the counts of the last rebuild. */
 void upkeep_rebuild(struct question *question);
 
-/* POST /v1/rebuild, without a body and not from a page of a browser. */
+/* POST /v1/rebuild: starts a rebuild. See question_may_act. */
 void upkeep_ask_rebuild(struct question *question);
 
 /* GET /v1/openapi.json. */

@@ -6,16 +6,16 @@
 #include <string.h>
 
 struct workers {
-	pthread_mutex_t lock;  /* guards all below but threads */
-	pthread_cond_t change; /* a job, room for its answer, or the end */
+	pthread_mutex_t lock;  /* guards all below except threads and count */
+	pthread_cond_t change; /* a new job, room for an answer, or the stop */
 	struct job *first, **last;
 	size_t held; /* bytes */
 	bool unbounded, stopping;
 	pthread_t threads[WORKERS_MAX];
-	unsigned count; /* of threads; the owner's */
+	unsigned count; /* of threads; only the owner uses it */
 };
 
-/* Under the lock: the next job, or NULL at the end of all. */
+/* Under the lock. Waits for the next job. Returns NULL if the workers stop and no job is left. */
 static struct job *
 take_job(struct workers *workers)
 {
@@ -78,6 +78,7 @@ workers_submit(struct workers *workers, struct job *job)
 		job->run(job);
 		return;
 	}
+
 	job->next = NULL;
 	*workers->last = job;
 	workers->last = &job->next;

@@ -1,17 +1,17 @@
-/* api: the private listener that answers questions (endpoints.h) and takes no callbacks.
+/* api: the private listener that answers questions (endpoints.h). It accepts no callbacks.
  *
- * Each listening socket has one thread of libmicrohttpd's, in epoll mode (poll mode starves
- * connections while others are suspended), which reads requests, answers health checks and sends.
- * Questions are answered by workers (workers.h) over read-only connections to the store, so they
- * can never slow a commit, nor a health check. What clients can take is bounded: connections
- * (connections.h), questions in progress and their time (exchange.h), bytes of answers
- * (workers.h), event streams (streams.h).
+ * Each listening socket has one thread of libmicrohttpd, in epoll mode, because poll mode starves
+ * connections while others are suspended. The thread reads requests, answers health checks and
+ * sends answers. Workers (workers.h) answer questions over read-only connections to the store, so
+ * questions delay neither commits nor health checks. The resources of clients are bounded:
+ * connections (connections.h), questions in progress and their time (exchange.h), bytes of answers
+ * (workers.h) and event streams (streams.h).
  *
- * Without a token the api answers loopback alone: it does not start on another address, and
- * refuses requests with another Host (403), which a page in a browser sends after it has made its
- * own name mean 127.0.0.1 (DNS rebinding).
+ * Without a token the api serves loopback only. It does not start on another address, and refuses
+ * requests with another Host (403). A page in a browser sends such a Host after it has resolved its
+ * own name to 127.0.0.1 (DNS rebinding).
  *
- * start, tick, stop and free from one thread; notify from any. */
+ * api_notify may be called by any thread, all other functions by one. */
 #ifndef DLRD_API_API_H
 #define DLRD_API_API_H
 
@@ -25,40 +25,40 @@
 struct api_options {
 	struct endpoints_state state;
 	const char *store_path;
-	const struct secret *token;        /* the bearer token; NULL: none is asked for */
-	int listen_fds[API_LISTENERS_MAX]; /* the api's now */
+	const struct secret *token;        /* the bearer token; NULL: none is required */
+	int listen_fds[API_LISTENERS_MAX]; /* owned by the api from now on */
 	size_t listen_count;
-	unsigned threads;           /* that answer questions, 1 to WORKERS_MAX */
+	unsigned threads;           /* to answer questions, 1 to WORKERS_MAX */
 	unsigned connections_max;   /* on each listener, CONNECTIONS_MIN to CONNECTIONS_MAX */
-	int64_t request_timeout_us; /* from a question's last byte to that of its answer */
+	int64_t request_timeout_us; /* from a question's last byte to its answer's */
 };
 
 struct api;
 
-/* On failure the listening sockets are closed. RESULT_INVALID without a token on a socket that is
- * not loopback. */
+/* Starts to answer. The store's path and the token are borrowed. On failure the listening sockets
+ * are closed. RESULT_INVALID if a socket is not loopback and there is no token. */
 must_check enum result api_start(
     const struct api_options *options, struct api **out_api, struct failure *failure);
 
-/* There is something new in the store: wakes the event streams. */
+/* Wakes the event streams, because the store has new events. */
 void api_notify(struct api *api);
 
-/* To be called about once a second: keeps the event streams alive, and ends those whose clients are
- * gone. */
+/* Must be called about once a second: sends keep-alives to event streams, ends streams whose
+ * clients are gone, and closes connections that are past their deadlines. */
 void api_tick(struct api *api);
 
-/* Whether a socket of the api is not loopback, so that it must not be without a token. */
+/* Whether a socket of the api is not loopback, so that a token is required. */
 bool api_needs_token(const struct api *api);
 
-/* Asks for another bearer token from now on, or for none (NULL). Once it has returned, the old one
- * is not used any more. */
+/* Requires another bearer token from now on, or none if token is NULL. When this has returned, the
+ * old token is no longer in use. */
 void api_set_token(struct api *api, const struct secret *token);
 
-/* readers_release, for all of the api's connections to the store. */
+/* Closes all of the api's connections to the store, or allows new ones; see readers_release. */
 bool api_release_readers(struct api *api, bool release, int64_t timeout_us);
 
-/* Closes the listeners, lets the answers in progress be sent until until_us (monotonic) at most,
- * and ends all requests and streams; api_notify still does no harm. Accepts NULL. */
+/* Closes the listeners, waits until until_us (monotonic) at most for the answers in progress, and
+ * ends all requests and streams. api_notify may still be called. Accepts NULL. */
 void api_stop(struct api *api, int64_t until_us);
 
 /* After api_stop. Accepts NULL. */

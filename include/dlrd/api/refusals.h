@@ -1,8 +1,8 @@
-/* refusals: answers about what was refused for its signature: why, and the requests themselves,
- * which wait in the quarantine.
+/* refusals: answers about requests that were refused for their signatures: the reasons, and the
+ * requests themselves, which wait in the quarantine.
  *
- * Rows of the table in endpoints.c; what holds for all of them stands in question.h. The quarantine
- * is read through a reader of each request's own, and written by the daemon alone. */
+ * These are endpoints, called through the table in endpoints.c; see question.h. Each request opens
+ * its own reader of the quarantine. Only the daemon's quarantine worker writes it. */
 #ifndef DLRD_API_REFUSALS_H
 #define DLRD_API_REFUSALS_H
 
@@ -16,7 +16,7 @@ void refusals_failures(struct question *question);
 void refusals_list(struct question *question);
 void refusals_one(struct question *question);
 
-/* POST and GET /v1/quarantine/reverify: verify everything again, and how that went. */
+/* POST and GET /v1/quarantine/reverify: start a re-verification; the state of the last one. */
 void refusals_ask_reverify(struct question *question);
 void refusals_reverify(struct question *question);
 
@@ -24,7 +24,7 @@ void refusals_reverify(struct question *question);
 void refusals_drop(struct question *question);
 void refusals_drop_all(struct question *question);
 
-/* Appends the raw HTTP request, as 'dlrd explain' reads it, with the headers that were kept. */
+/* Appends the raw HTTP request, with the headers that were stored. 'dlrd explain' reads it. */
 void refusals_append_request(const struct quarantined *request, struct buffer *out);
 
 #endif

@@ -1,12 +1,12 @@
-/* workers: the threads that answer questions, and the account of the memory that answers hold.
+/* workers: the threads that answer questions, and a count of the bytes that answers hold.
  *
- * libmicrohttpd's threads only read requests and send bytes; whatever may wait for a disk or a
- * lock is a job of these. So no question, however slow, keeps a health check from its answer.
- * Jobs run in the order in which they were submitted; the page of a long list is a job of its own,
- * so that lists take turns with other questions.
+ * libmicrohttpd's threads only read requests and send bytes. Work that may wait for a disk or a
+ * lock is a job for these threads, so a slow question does not delay health checks. Jobs start in
+ * the order in which they were submitted. Each page of a long list is a separate job, so that lists
+ * alternate with other questions.
  *
- * Answers hold at most WORKERS_HELD_MAX bytes: while they hold more, no job begins. A job in
- * progress may go beyond that by its own answer. Any thread may submit, hold and release. */
+ * No job starts while answers hold WORKERS_HELD_MAX bytes or more. A job in progress may exceed
+ * this by its own answer. Any thread may call submit, hold and release. */
 #ifndef DLRD_API_WORKERS_H
 #define DLRD_API_WORKERS_H
 
@@ -15,12 +15,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Bytes of answers and pages that wait for clients to read them, of the whole api: room for all
- * questions and streams at a page each, and for some answers that are not paged. */
+/* Bytes of answers and pages, of the whole api, that clients have not read yet. This is room for
+ * one page of each question and stream, and for some answers that have no pages. */
 #define WORKERS_HELD_MAX ((size_t)48 * 1024 * 1024)
 #define WORKERS_MAX 16
 
-/* The submitter's; it must stay until run was called. A job may be submitted again then. */
+/* Owned by the submitter, and must stay valid until run is called. run may submit it again. */
 struct job {
 	struct job *next;
 	void (*run)(struct job *job);
@@ -31,20 +31,20 @@ struct workers;
 must_check enum result workers_start(
     unsigned threads, struct workers **out_workers, struct failure *failure);
 
-/* Once workers_stop was called, runs the job here. */
+/* Adds a job to the queue. After workers_stop was called, runs it at once on this thread. */
 void workers_submit(struct workers *workers, struct job *job);
 
-/* Counts bytes that an answer holds from now on, and those that it has given back. */
+/* Count bytes that an answer holds from now on, and bytes that it has freed. */
 void workers_hold(struct workers *workers, size_t bytes);
 void workers_release(struct workers *workers, size_t bytes);
 
-/* From now on jobs begin whatever answers hold: at a stop they only end. */
+/* Removes the limit on held bytes, at a stop: jobs then only end questions. */
 void workers_unbound(struct workers *workers);
 
-/* Runs all jobs that were submitted, whatever answers hold, and ends the threads. Accepts NULL. */
+/* Runs all submitted jobs without the limit, and ends the threads. Accepts NULL. */
 void workers_stop(struct workers *workers);
 
-/* After workers_stop. Accepts NULL. */
+/* Must be called after workers_stop. Accepts NULL. */
 void workers_free(struct workers *workers);
 
 #endif
