@@ -28,7 +28,8 @@ read_filter(struct question *question, struct event_filter *out_filter)
 	return true;
 }
 
-/* Where the stream begins: a client that comes back says in a header what it saw last. */
+/* Reads the first seq of the stream: after the header of a client that reconnects, after the
+ * parameter, or from now. */
 static bool
 read_start(struct question *question, uint64_t *out_after)
 {

@@ -1,16 +1,13 @@
-/* events: answers about what happened: the feed of events, one of them, a message, replies.
+/* events: answers about events: their stream, one of them, the receipts of a message.
  *
- * Rows of the table in endpoints.c; what holds for all of them stands in question.h. */
+ * Functions of the table in endpoints.c, called as question.h describes. */
 #ifndef DLRD_API_EVENTS_H
 #define DLRD_API_EVENTS_H
 
 #include "dlrd/api/question.h"
 
-/* GET /v1/events: after, type, campaign, workspace, variant, from, to, limit. */
-void events_list(struct question *question);
-
-/* GET /v1/events/stream: type, campaign, workspace, variant; goes on behind the header
- * Last-Event-ID, or after, or from now. */
+/* GET /v1/events/stream: type, campaign, workspace, variant. Begins after
+ * the event of the header Last-Event-ID, after the parameter after, or now. */
 void events_follow(struct question *question);
 
 /* GET /v1/events/{seq}. */

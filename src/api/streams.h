@@ -1,6 +1,6 @@
 /* streams: the open event streams of one listener, which are suspended until there are new events.
  *
- * A stream has no thread. When libmicrohttpd asks the content reader for bytes and there are none,
+ * A stream has no thread. When libmicrohttpd asks the content reader for bytes and it has no more,
  * the connection is suspended and a worker reads the store. If there are new events, the worker
  * resumes the connection. If not, it stays suspended until streams_notify submits the next read. No
  * wake-up is lost: streams_notify counts its calls, and the worker reads the store once more if the

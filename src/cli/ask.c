@@ -13,7 +13,7 @@ add_row(void *context, const struct report_row *row, int64_t place)
 	adding->last_place = place;
 }
 
-/* The members next to the list: where to go on (--after), and those of the row. */
+/* Makes the members next to the list: the next --after, and those of the row. */
 static enum result
 put_members(struct cli_query *query, const struct query *row, const struct query_values *values,
     int64_t last_place, struct json_t **out_object)

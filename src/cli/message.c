@@ -9,7 +9,7 @@
 static const char *const table_columns[] = {
     "seq", "time", "type", "status", "error_code", "from", "to", "done_date", "parameters", NULL};
 
-/* Where the message's own facts go: into the JSON object, or above the table. */
+/* Destination of the message's own facts: the JSON object, or the lines above the table. */
 struct facts {
 	enum output_format format;
 	struct json_t *object;
@@ -67,11 +67,11 @@ struct adding {
 	struct facts facts;
 	struct output *output;
 	size_t count;
-	bool replied; /* what a reply has has been shown */
+	bool replied; /* the facts of a reply have been shown */
 };
 
-/* What only a reply or a click has stands above the table, too: in it, it would make a column that
- * is empty for most. */
+/* Facts that only a reply or a click has are above the table, too. In it they would be columns that
+ * are empty for most rows. */
 static void
 add_receipt(void *context, const struct event_row *row)
 {

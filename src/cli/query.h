@@ -1,4 +1,4 @@
-/* query: what the commands that ask the store have in common: where it is, and how to answer. */
+/* query: options and errors that all commands share which read the store. */
 #ifndef DLRD_CLI_QUERY_H
 #define DLRD_CLI_QUERY_H
 
@@ -13,7 +13,7 @@ struct cli_query {
 	enum output_format format;
 };
 
-/* The first options of each such command, and the place of the next. */
+/* The first options of each such command, and their number. */
 #define QUERY_OPTIONS(query)                                                                \
 	{"config", 'c', .text = &(query).config}, {"store", 0, .text = &(query).directory}, \
 	    {"json", 0, .flag = &(query).json},                                             \
@@ -29,22 +29,23 @@ struct cli_query {
 	"      --csv             answer in CSV\n"                                         \
 	"  -h, --help            show this\n"
 
-/* Reads the options, opens the store. False when the command must end with *out_status. The caller
- * closes query->reader. */
+/* Reads the options and opens the store. Returns false if the command must end with *out_status.
+ * The caller closes query->reader. */
 bool query_begin(struct cli_query *query, const struct cli_command *command, int count,
     char **words, const struct cli_option *options, size_t option_count, int operands_max,
     int *out_operands, int *out_status);
 
-/* Writes what was asked for and says what went wrong, with the question's result or with the
- * writing. Frees output and object (output_finish). The command's exit status. */
+/* Writes the answer, or reports the failure of the question or of the write. Frees output and
+ * object (output_finish). Returns the command's exit status. */
 int query_end(const struct cli_query *query, const struct cli_command *command, enum result result,
     struct output *output, struct json_t *object);
 
-/* What a failed question to the store is told as; CLI_FAILED. */
+/* Reports a failed question to the store. Returns CLI_FAILED. */
 int query_failure(
     const struct cli_query *query, const struct cli_command *command, enum result result);
 
-/* Reads a time as the api does; text may be NULL. False, having told why, for no time. */
+/* Reads a time as the api does; *out_us is 0 if text is NULL. Reports an error and returns false if
+ * it is not a time. */
 bool query_time(
     const struct cli_command *command, const char *option, const char *text, int64_t *out_us);
 
@@ -52,11 +53,11 @@ bool query_time(
 bool query_times(const struct cli_command *command, const char *from, const char *to,
     int64_t *out_from_us, int64_t *out_to_us);
 
-/* Whether text names a time zone; reports an error if it does not. NULL is fine. */
+/* Returns whether text is a time zone or NULL; otherwise reports an error. */
 bool query_zone(const struct cli_command *command, const char *option, const char *text);
 
-/* Whether text is one of the words, separated by "|"; says which would be right where it is not.
- * NULL, for an option that was not given, is fine. */
+/* Returns whether text is one of the words, which are separated by "|", or NULL (the option was not
+ * given). Otherwise reports an error that lists the words. */
 bool query_word(
     const struct cli_command *command, const char *option, const char *text, const char *words);
 

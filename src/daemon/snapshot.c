@@ -5,8 +5,8 @@
 
 /* Offered requests may use half of memory_limit; the rest is for callbacks. */
 #define QUARANTINE_MEMORY_SHARE 2
-#define QUARANTINE_QUEUE_MAX (INT64_C(16) * 1024 * 1024) /* a longer queue is not written sooner \
-							  */
+/* Bytes; a longer queue is not written sooner. */
+#define QUARANTINE_QUEUE_MAX (INT64_C(16) * 1024 * 1024)
 #define QUARANTINE_BURST_SECONDS 50 /* of quarantine_rate, after a quiet time */
 
 static enum result

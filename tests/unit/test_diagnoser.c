@@ -1,4 +1,5 @@
-/* diagnoser: what was found once is tried on all that follows, and strangers get no more time. */
+/* diagnoser: a cause that was found is tried first on later requests; untrusted clients get no more
+ * time. */
 #include "testing.h"
 
 #include "dlrd/base/clock.h"
@@ -380,7 +381,7 @@ an_unknown_account_is_a_stray_unless_one_of_our_tokens_signed(void **state)
 {
 	(void)state;
 	struct quarantined request = request_for(1, "https://cb.example.com", "/a");
-	assert_true(diagnoser_examine(diagnoser, &request)); /* whatever is found */
+	assert_true(diagnoser_examine(diagnoser, &request)); /* with any result */
 	assert_false(request.stray);
 	request =
 	    request_naming("AC00000000000000000000000000000009", 1, "https://cb.example.com", "/a");

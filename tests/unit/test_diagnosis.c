@@ -39,7 +39,7 @@ struct sample {
 	bool is_get, is_json, verified_before;
 	struct incoming incoming; /* its headers */
 	unsigned listen_port;
-	unsigned causes; /* expected, beside the first */
+	unsigned causes; /* expected, in addition to the first */
 	enum diagnosis_cause cause;
 	const char *advice[3]; /* pieces of it */
 };

@@ -1,16 +1,16 @@
 /* endpoints: the questions that the api listener answers, as a table of paths.
  *
- * Pure but for the store it reads: a request in, an answer out. What the daemon's state has to do
- * with (readiness, metrics, a rebuild) it asks through struct endpoints_state. The answers
- * themselves are in a file for each group of questions: campaigns, series, providers, events,
- * optouts, errors, upkeep. Thread-safe, with a reader for each thread.
+ * Pure except for reading the store: a request in, an answer out. The daemon's state (readiness,
+ * metrics, a rebuild) is read through struct endpoints_state. Questions of query/table.h come
+ * first; other answers are in a file for each subject: campaigns, events, optouts, refusals,
+ * upkeep. Thread-safe, with a reader for each thread.
  *
- * A list is read in pages (ENDPOINTS_CSV_PAGE, ENDPOINTS_JSON_PAGE), and goes on behind the last
- * row shown. Between two pages nothing of the store is held, so that a client that reads slowly
- * keeps neither memory nor the store's log. A list of several pages is therefore no snapshot: a row
- * that is there from the first page to the last, unchanged, is shown once; a row that is added or
- * changes its place meanwhile may be shown or not, or, in its old and its new state, twice, the
- * newer one further down. No row is left out because of another one. */
+ * A list is read in pages (ENDPOINTS_CSV_PAGE, ENDPOINTS_JSON_PAGE), each of which continues after
+ * the last row shown. No transaction is open between two pages, so a slow client holds neither
+ * memory nor the store's log. A list of several pages is therefore not a snapshot. A row that is
+ * present and unchanged from the first page to the last is shown once. A row that is added or moves
+ * meanwhile may be shown or not, or twice: in its old state, and later in its new state. No row is
+ * left out because of another one. */
 #ifndef DLRD_API_ENDPOINTS_H
 #define DLRD_API_ENDPOINTS_H
 
@@ -42,7 +42,7 @@ struct endpoints_gap {
 	uint64_t entries, first, last; /* numbers; last is 0 if it is not known */
 };
 
-/* What the answers need besides the store. */
+/* State of the daemon that answers need. */
 struct endpoints_state {
 	const struct metrics *metrics;
 	void *context;
@@ -63,11 +63,11 @@ struct endpoints_state {
 	enum result (*drop_quarantined)(void *context, uint64_t id, uint64_t *out_dropped);
 };
 
-/* What of a request an answer may depend on. */
+/* A request; texts are borrowed. */
 struct api_request {
 	struct slice method;                /* "GET"; a HEAD is answered as a GET */
 	struct slice target;                /* as it came over the wire */
-	struct slice last_event_id, origin; /* headers; absent where there are none */
+	struct slice last_event_id, origin; /* headers; absent if not sent */
 	bool has_body;
 };
 
@@ -79,7 +79,7 @@ struct api_answer {
 	const char *media_type;
 	const char *allow;  /* of a 405: the methods that are answered; NULL otherwise */
 	struct buffer body; /* the caller's, to be given to buffer_done */
-	struct buffer link; /* likewise: the header Link; empty for none */
+	struct buffer link; /* likewise: the header Link; empty: no link */
 	/* The caller's, to be given to event_stream_free: the body goes on with what it reads.
 	 * NULL for an answer that is whole. */
 	struct event_stream *stream;
@@ -97,25 +97,25 @@ bool endpoints_is_quick(struct slice target);
 
 bool endpoints_needs_store(struct slice target);
 
-/* Answers a request. reader may be NULL (the store cannot be opened): what needs it is then
- * answered 503. Never fails: what goes wrong is an answer, too. If the answer has a rest, *request
- * and its texts must stay as long as that. */
+/* Answers a request. reader is NULL if the store cannot be opened: questions to it are answered
+ * 503. Never fails: errors are answers, too. If the answer has a rest, *request and its texts must
+ * live as long as it. */
 struct api_answer endpoints_answer(const struct endpoints_state *state, struct store_reader *reader,
     const struct api_request *request);
 
-/* Appends the next page to out, and frees answer->rest behind the last. On failure the list cannot
- * go on, and its answer must not look complete. */
+/* Appends the next page to out, and frees answer->rest after the last. On failure the list cannot
+ * continue, and its answer must not look complete. */
 must_check enum result endpoints_next_page(
     struct api_answer *answer, struct store_reader *reader, struct buffer *out);
 
 /* {"error": "..."} with that status. */
 struct api_answer endpoints_error(unsigned status, const char *format, ...) printf_like(2, 3);
 
-/* Frees what an answer has. */
+/* Frees the body, link, stream and rest of an answer. */
 void endpoints_answer_done(struct api_answer *answer);
 
-/* Appends the path of the table's row at index, as OpenAPI writes it: "/v1/messages/{sid}". false,
- * without a word, behind the last one. */
+/* Appends the path of the table's row at index, as OpenAPI writes it: "/v1/messages/{sid}".
+ * Returns false, and appends nothing, after the last row. */
 bool endpoints_path(size_t index, struct buffer *out);
 
 #endif

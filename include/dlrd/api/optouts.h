@@ -1,33 +1,28 @@
-/* optouts: answers from the opt-out ledger: who may not be texted, what changed, one number.
+/* optouts: one number in the opt-out ledger, for the api and the command line.
  *
- * Rows of the table in endpoints.c; what holds for all of them stands in question.h. */
+ * optouts_number is a function of the table in endpoints.c, called as question.h describes. */
 #ifndef DLRD_API_OPTOUTS_H
 #define DLRD_API_OPTOUTS_H
 
 #include "dlrd/api/question.h"
 #include "dlrd/twilio/address.h"
 
-/* GET /v1/optouts: state, scope, at, from, to, limit, next. */
-void optouts_list(struct question *question);
-
-/* GET /v1/optouts/changes: after, limit. */
-void optouts_changes(struct question *question);
-
-/* GET /v1/optouts/{number}: at. Out, where any scope is. In CSV it is the history. */
+/* GET /v1/optouts/{number}: at. The state is out if it is so in any scope. CSV has the history. */
 void optouts_number(struct question *question);
 
-/* The first of spellings that the ledger has an entry of, up to at_us (0: now); borrowed from them.
- * RESULT_NOT_FOUND if it has none of any. RESULT_LIMIT if the country code may be missing and the
- * ledger has several of the numbers that are possible then. */
+/* Finds the first of spellings that has an entry in the ledger at at_us (0: now); *out_number is
+ * borrowed from spellings. RESULT_NOT_FOUND if the ledger has no entry for any of them.
+ * RESULT_LIMIT if the country code may be missing and several of the possible numbers are in the
+ * ledger. */
 must_check enum result optouts_find(struct store_reader *reader,
     const struct address_spellings *spellings, int64_t at_us, struct slice *out_number);
 
-/* Candidates for a number whose country code may be missing; more are left out. */
+/* Numbers that are reported for one whose country code may be missing. */
 #define OPTOUT_CANDIDATES_MAX 20
 
-/* Reports the states of each number in the ledger that ends in the bare digits of spellings, behind
- * the same channel if there is one, by number; if none does, in those without a 0 in front, which
- * is dialled within a country alone. *out_count is how many numbers. */
+/* Calls on_row for each scope of each number in the ledger that ends in the bare digits of
+ * spellings, on the same channel, in the order of numbers. If there is no such number, a leading 0
+ * is removed: it is dialled only within a country. *out_count is the count of numbers. */
 must_check enum result optouts_candidates(struct store_reader *reader,
     const struct address_spellings *spellings, int64_t at_us, consent_fn on_row, void *context,
     size_t *out_count);

@@ -68,7 +68,7 @@ struct slice url_path(struct slice target);
 struct slice url_standard_port(bool secure);
 
 /* Returns whether Twilio may write this scheme and port for a public URL: Twilio removes the port,
- * or adds the standard one if there is none (rule of all official SDKs). */
+ * or adds the standard one if the URL has no port (rule of all official SDKs). */
 bool url_port_is_expected(const struct url_parts *base, const struct url_parts *signed_url);
 
 #endif
