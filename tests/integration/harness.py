@@ -24,11 +24,13 @@ import threading
 import time
 from urllib.parse import quote, urlencode
 
+import pytest
 from twilio.request_validator import RequestValidator
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 DLRD = str(pathlib.Path(os.environ.get("DLRD", ROOT / "build" / "dlrd")).resolve())
+NODE_MODULES = HERE / "node_modules"
 SMALL = os.environ.get("DLRD_TEST_SCALE") == "small"
 ERROR_CODES = ROOT / "conf" / "error-codes.csv"
 
@@ -758,3 +760,17 @@ def check_ledger(daemon, ledger):
     assert not twice, f"stored twice: {twice[:5]}"
     daemon.audit()
     return len(acknowledged), len(stored)
+
+
+# --- npm packages ---
+
+
+def need_npm_package(name):
+    """Installs package.json's packages if the one called name is missing; skips the test if that fails."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        pytest.skip("node and npm are not installed")
+    if not (NODE_MODULES / name).is_dir():
+        got = subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
+                             cwd=HERE, capture_output=True, text=True)
+        if got.returncode != 0:
+            pytest.skip(f"npm ci does not get the npm package {name}: {got.stderr[-300:]}")

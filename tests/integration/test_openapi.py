@@ -3,6 +3,8 @@ an answer is not in it."""
 
 import json
 import re
+import shutil
+import subprocess
 from urllib.parse import quote, urlencode, urljoin
 
 import jsonschema
@@ -572,3 +574,69 @@ def test_the_token_is_asked_for_where_it_says_so(make_daemon, tmp_path):
         check_answer(operation, response)
     assert guarded.api("/v1/rebuild", [("Authorization", f"Bearer {token}")],
                        "POST").status == 202
+
+
+# --- other programs that read the description ---
+
+OPENAPI = harness.HERE / "openapi"
+
+
+@pytest.fixture(scope="module")
+def document(tmp_path_factory):
+    file = tmp_path_factory.mktemp("openapi") / "openapi.json"
+    file.write_text(json.dumps(DESCRIPTION, indent=2))
+    return file
+
+
+def lint(document):
+    harness.need_npm_package("@redocly/openapi-core")
+    return subprocess.run(["node", OPENAPI / "lint.js", document], capture_output=True, text=True)
+
+
+def test_a_linter_finds_nothing(document):
+    got = lint(document)
+    assert (got.returncode, got.stdout, got.stderr) == (0, "", "")
+
+
+def test_the_linter_finds_what_is_wrong(tmp_path):
+    wrong = json.loads(json.dumps(DESCRIPTION))
+    del wrong["info"]["license"]
+    wrong["paths"]["/healthz"]["get"]["colour"] = "red"
+    (tmp_path / "wrong.json").write_text(json.dumps(wrong))
+    got = lint(tmp_path / "wrong.json")
+    assert got.returncode == 1
+    assert "`license`" in got.stderr and "`colour`" in got.stderr
+
+
+@pytest.fixture(scope="module")
+def typescript(document):
+    """A folder with the generated types and the programs that use them."""
+    harness.need_npm_package("openapi-typescript")
+    folder = document.parent
+    subprocess.run([harness.NODE_MODULES / ".bin" / "openapi-typescript", document,
+                    "-o", folder / "api.d.ts"], check=True, capture_output=True)
+    for source in OPENAPI.glob("*.ts"):
+        shutil.copy(source, folder)
+    return folder
+
+
+def lines_refused(folder, name):
+    """The lines of a program that tsc refuses."""
+    got = subprocess.run(
+        [harness.NODE_MODULES / ".bin" / "tsc", "--strict", "--noEmit", "--pretty", "false",
+         "--target", "es2022", "--module", "esnext", "--moduleResolution", "bundler", name],
+        cwd=folder, capture_output=True, text=True)
+    lines = [line for line in got.stdout.splitlines() if not line.startswith(" ")]
+    found = [re.match(re.escape(name) + r"\((\d+),", line) for line in lines]
+    assert all(found) and (got.returncode == 0) == (not found), got.stdout
+    return [int(match[1]) for match in found]
+
+
+def test_a_program_with_the_generated_types_compiles(typescript):
+    assert lines_refused(typescript, "right.ts") == []
+
+
+def test_a_program_that_misuses_the_types_does_not_compile(typescript):
+    lines = (typescript / "wrong.ts").read_text().splitlines()
+    wrong = [number for number, line in enumerate(lines, 1) if "// wrong: " in line]
+    assert wrong and lines_refused(typescript, "wrong.ts") == wrong

@@ -10,7 +10,6 @@ import base64
 import hashlib
 import json
 import random
-import shutil
 import subprocess
 from urllib.parse import parse_qsl, quote, quote_plus, unquote_to_bytes
 
@@ -51,13 +50,7 @@ class NodeSigner:
 
 @pytest.fixture(scope="module")
 def node():
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        pytest.skip("node and npm are not installed")
-    if not (harness.HERE / "node_modules" / "twilio").is_dir():
-        got = subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
-                             cwd=harness.HERE, capture_output=True, text=True)
-        if got.returncode != 0:
-            pytest.skip(f"npm ci does not get the npm package twilio: {got.stderr[-300:]}")
+    harness.need_npm_package("twilio")
     signer = NodeSigner()
     yield signer
     signer.close()
