@@ -5,8 +5,8 @@
 #include "dlrd/base/disk.h"
 #include "dlrd/base/sqlite.h"
 #include "dlrd/base/sqlite_recovery.h"
-#include "journal_vfs.h"
 #include "log_check.h"
+#include "timed_vfs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -72,7 +72,7 @@ note_error(struct journal *journal, int code)
 		sqlite3_snprintf(sizeof journal->error, journal->error, "closed");
 	else
 		sqlite_describe(
-		    journal->db, journal_vfs_errno(), journal->error, sizeof journal->error);
+		    journal->db, timed_vfs_errno(), journal->error, sizeof journal->error);
 	return sqlite_result(code);
 }
 
@@ -235,7 +235,7 @@ explain(const struct journal *journal, enum result result, struct failure *failu
 static enum result
 open_handle(struct journal *journal, struct failure *failure)
 {
-	const char *vfs = journal_vfs_register(journal->fsync_seconds);
+	const char *vfs = timed_vfs_register(journal->fsync_seconds);
 	int code = sqlite_open(journal->path, vfs, &journal->db);
 	if (code != SQLITE_OK)
 		return sqlite_fail(journal->db, journal->path, code, failure);
