@@ -394,7 +394,7 @@ exchange_ask(struct exchange *exchange)
 {
 	const char *why;
 	if (!begin_question(exchange, &why))
-		return exchange_refuse(exchange, endpoints_error(503, "%s; ask again later", why));
+		return exchange_refuse(exchange, endpoints_error(503, "%s; retry later", why));
 	connection_keep(exchange->connection, exchange->owner->request_timeout_us);
 	exchange->stage = EXCHANGE_ANSWERED;
 	submit(exchange, answer_question);

@@ -42,7 +42,7 @@ size_t list_rows(const struct list *list);
  * only, or NULL. Frees it. */
 void list_begin(struct list *list, struct json_t *before);
 
-/* Adds a row, unless the page is full. place: where a page after this row continues. */
+/* Adds a row, unless the page is full. place: the position from which a page after it continues. */
 void list_add(struct list *list, const struct report_row *row, int64_t place);
 
 /* Adds "next" to object: an opaque place to continue from, or null at the end of the list. */

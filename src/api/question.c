@@ -42,7 +42,7 @@ question_store_failed(struct question *question, enum result result)
 {
 	if (result == RESULT_LIMIT)
 		question_refuse(
-		    question, 503, "this takes too long; ask for a shorter time or for fewer rows");
+		    question, 503, "this takes too long; request a shorter time or fewer rows");
 	else
 		question_refuse(question, result == RESULT_BUSY ? 503 : 500, "the store: %s: %s",
 		    result_text(result),

@@ -182,7 +182,7 @@ refusals_ask_reverify(struct question *question)
 		return;
 	if (!question->state->ask_reverify(question->state->context)) {
 		question_refuse(question, 409,
-		    "the quarantine is being verified already; GET /v1/quarantine/reverify tells "
+		    "the quarantine is being verified already; GET /v1/quarantine/reverify shows "
 		    "when that is done");
 		return;
 	}

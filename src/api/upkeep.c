@@ -121,7 +121,7 @@ upkeep_ask_rebuild(struct question *question)
 		return;
 	if (!question->state->ask_rebuild(question->state->context)) {
 		question_refuse(question, 409,
-		    "a rebuild is running already; GET /v1/rebuild tells when it is done");
+		    "a rebuild is running already; GET /v1/rebuild shows when it is done");
 		return;
 	}
 	struct json_t *object = json_new_object();

@@ -100,8 +100,8 @@ print_text(const struct audit *audit)
 	    (unsigned long long)audit->figures, (unsigned long long)audit->replies,
 	    (unsigned long long)audit->optouts, (unsigned long long)audit->differences);
 	if (audit->differences > 0)
-		printf("'dlrd rebuild' makes the store say again what its receipts say; 'dlrd gap "
-		       "--accept' accepts entries that are missing\n");
+		printf("'dlrd rebuild' recomputes the store from its receipts; 'dlrd gap --accept' "
+		       "accepts missing entries\n");
 }
 
 static int
@@ -145,15 +145,16 @@ run(const struct cli_command *command, int count, char **words)
 
 const struct cli_command cli_audit = {
     .name = "audit",
-    .summary = "count everything again from the receipts, and compare",
-    .usage = "Usage: dlrd audit [--json | --csv] [-c FILE | --store DIR]\n"
-	     "\n"
-	     "Folds each message anew from its stored receipts, attributes each reply, adds all\n"
-	     "figures up again, derives the opt-out list from its evidence, and holds all of it\n"
-	     "against what the store says. Ends with 0 when nothing differs, with 1 when\n"
-	     "something does ('dlrd rebuild' corrects it). A gap in the journal that is not\n"
-	     "accepted is a difference, too (see dlrd gap). It only reads, also while the daemon\n"
-	     "runs.\n"
-	     "\n" QUERY_USAGE,
+    .summary = "recompute everything from the receipts, and compare",
+    .usage =
+	"Usage: dlrd audit [--json | --csv] [-c FILE | --store DIR]\n"
+	"\n"
+	"Recomputes each message, the campaign of each reply, all figures and the opt-out list\n"
+	"from the stored receipts, and compares them with the store. Ends with 0 if nothing\n"
+	"differs, and with 1 if something does ('dlrd rebuild' corrects it). A gap in the journal\n"
+	"that is not accepted is a difference, too (see 'dlrd gap'). The audit only reads, and "
+	"can\n"
+	"run while the daemon runs.\n"
+	"\n" QUERY_USAGE,
     .run = run,
 };

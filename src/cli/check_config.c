@@ -27,7 +27,7 @@ run(const struct cli_command *command, int count, char **words)
 
 	if (settings->secrets_exposed)
 		fprintf(stderr,
-		    "%s: warning: holds a token and everybody may read it; chmod o-r it, or use "
+		    "%s: warning: contains a token and all users can read it; chmod o-r it, or use "
 		    "auth_token_file\n",
 		    path);
 
@@ -42,14 +42,14 @@ run(const struct cli_command *command, int count, char **words)
 
 const struct cli_command cli_check_config = {
     .name = "check-config",
-    .summary = "say what is wrong with a configuration",
+    .summary = "check a configuration, and report each mistake",
     .usage = "Usage: dlrd check-config [-c FILE] [--print]\n"
 	     "\n"
-	     "Reads the configuration as serve would. Ends with 0, or with 1 and a line for each\n"
-	     "mistake: FILE:LINE: [section] key: what is wrong and what would be right.\n"
+	     "Reads the configuration as serve does. Ends with 0, or with 1 and a line for each\n"
+	     "mistake: FILE:LINE: [section] key: the mistake and its correction.\n"
 	     "\n"
 	     "  -c, --config FILE  the configuration (default " SETTINGS_DEFAULT_PATH ")\n"
-	     "      --print        print all settings in force, defaults too, secrets left out\n"
+	     "      --print        print all settings with defaults, without secrets\n"
 	     "  -h, --help         show this\n",
     .run = run,
 };

@@ -94,7 +94,7 @@ cli_read_options(const struct cli_command *command, int count, char **words,
 			return false;
 		}
 		if (found == ':') {
-			cli_usage_error(command, "%s wants a value", words[optind - 1]);
+			cli_usage_error(command, "%s requires a value", words[optind - 1]);
 			return false;
 		}
 		if (found == '?' || i >= option_count) {
@@ -117,7 +117,7 @@ load_settings(const struct cli_command *command, const char *config_path, const 
 	struct buffer problems = BUFFER_EMPTY;
 	if (settings_load(config_path, SETTINGS_QUERY, &settings, &problems) != RESULT_OK) {
 		fprintf(stderr, "%.*s", SLICE_ARG(buffer_slice(&problems)));
-		cli_failure(command, "cannot read the configuration; name another with -c%s", hint);
+		cli_failure(command, "cannot read the configuration; give another with -c%s", hint);
 	}
 	buffer_done(&problems);
 	return settings;
@@ -196,7 +196,7 @@ cli_read_file(const char *path, char **out_text, size_t *out_len, struct failure
 	if (!whole || text.len > FILE_MAX || text.failed) {
 		buffer_done(&text);
 		return failure_set(
-		    failure, RESULT_LIMIT, "%s: cannot be read, or over 64 MiB", path);
+		    failure, RESULT_LIMIT, "%s: cannot be read, or is larger than 64 MiB", path);
 	}
 
 	*out_text = text.ptr;

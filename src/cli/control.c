@@ -177,9 +177,8 @@ connect_to_any(const struct settings_list *addresses, int64_t deadline_us, size_
 			*out_fd = fd;
 			return RESULT_OK;
 		}
-		failure_set(failure, RESULT_NOT_FOUND,
-		    "nobody takes a connection at %s ([api] listen): %s", addresses->items[i],
-		    strerror(errno));
+		failure_set(failure, RESULT_NOT_FOUND, "cannot connect to %s ([api] listen): %s",
+		    addresses->items[i], strerror(errno));
 	}
 	return addresses->count > 0
 		   ? RESULT_NOT_FOUND
@@ -276,8 +275,7 @@ read_json(unsigned status, struct slice body, const char *address, struct contro
 		return failure_set(failure, result, "no memory");
 	if (result != RESULT_OK)
 		return failure_set(failure, RESULT_INVALID,
-		    "what answers at %s ([api] listen) answered %u without JSON; is it dlrd?",
-		    address, status);
+		    "%s ([api] listen) answered %u without JSON; is it dlrd?", address, status);
 	*out = answer;
 	return RESULT_OK;
 }
@@ -296,12 +294,11 @@ exchange(int fd, struct slice request, int64_t deadline_us, const char *address,
 	if (result == RESULT_OK)
 		result = read_json(status, body, address, out_answer, failure);
 	else if (result == RESULT_BUSY)
-		failure_set(failure, result,
-		    "what listens at %s ([api] listen) did not answer within %d s", address,
-		    (int)(CONTROL_TIMEOUT_US / CLOCK_SECOND_US));
+		failure_set(failure, result, "%s ([api] listen) did not answer within %d s",
+		    address, (int)(CONTROL_TIMEOUT_US / CLOCK_SECOND_US));
 	else if (result == RESULT_INVALID)
-		failure_set(failure, result, "what listens at %s ([api] listen) %s", address,
-		    sent && received.len > 0 ? "sent no answer that dlrd would send; is it dlrd?"
+		failure_set(failure, result, "%s ([api] listen) %s", address,
+		    sent && received.len > 0 ? "sent an unexpected answer; is it dlrd?"
 					     : "closed the connection without an answer");
 	else
 		failure_set(failure, result, "no memory");

@@ -214,8 +214,7 @@ print_notes(const struct cli_command *command, const struct explanation *explana
 		    command->name);
 	if (explanation->saved->incoming.body.len == 0 &&
 	    slice_equal(explanation->saved->incoming.method, SLICE("POST")))
-		fprintf(stderr,
-		    "dlrd %s: a POST without a body: is it the head alone that was saved?\n",
+		fprintf(stderr, "dlrd %s: a POST without a body: was only the head saved?\n",
 		    command->name);
 	if (!is_routed(explanation))
 		fprintf(stderr,
@@ -305,19 +304,19 @@ run(const struct cli_command *command, int count, char **words)
 
 const struct cli_command cli_explain = {
     .name = "explain",
-    .summary = "say whether a saved request verifies, or what to change",
+    .summary = "check a saved request, and say what to change",
     .usage =
 	"Usage: dlrd explain [-c FILE] [--json] [--listen-port N] [REQUEST-FILE|-]\n"
 	"\n"
-	"Reads one raw HTTP request (request line, headers, empty line, body) and says whether\n"
-	"its signature verifies with the configuration, with which account, token and URL, or\n"
-	"why not, and which setting or proxy directive to change. Nothing is kept. Ends with 0\n"
-	"for a valid signature, 1 for an invalid one, and 2 for a wrong command line or what\n"
-	"cannot be read.\n"
+	"Reads one raw HTTP request: request line, headers, empty line, body. Prints whether its\n"
+	"signature verifies with the configuration, and with which account, token and URL. If\n"
+	"not, prints the reason, and the setting or proxy directive to change. Nothing is stored.\n"
+	"Ends with 0 for a valid signature, 1 for an invalid one, and 2 for a wrong command line,\n"
+	"or for a configuration or request that cannot be read.\n"
 	"\n"
 	"  -c, --config FILE    the configuration (default " SETTINGS_DEFAULT_PATH ")\n"
 	"      --json           answer in JSON\n"
-	"      --listen-port N  where the request arrived (default: that of [server] listen)\n"
+	"      --listen-port N  port of its arrival (default: that of [server] listen)\n"
 	"  -h, --help           show this\n",
     .run = run,
 };

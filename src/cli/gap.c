@@ -106,19 +106,19 @@ run(const struct cli_command *command, int count, char **words)
 
 const struct cli_command cli_gap = {
     .name = "gap",
-    .summary = "journal entries that are missing, and accepting that",
+    .summary = "list missing journal entries, or accept their loss",
     .usage =
 	"Usage: dlrd gap [--accept] [--json] [-c FILE | --store DIR]\n"
 	"\n"
-	"Lists gaps: numbers of journal entries that the store has not counted and the journal\n"
-	"no longer holds, because an older file was put back, or a file was damaged or removed.\n"
-	"The daemon finds them when it starts. Until a gap is accepted it is in the log of each\n"
-	"start that finds it, in /readyz, in dlrd_gap_entries and in dlrd audit.\n"
+	"Lists gaps: numbers of journal entries that the store has not counted and the journal no\n"
+	"longer has, because an older file was restored, or a file was damaged or removed. The\n"
+	"daemon finds gaps when it starts. Until a gap is accepted, each start logs it, and\n"
+	"/readyz, dlrd_gap_entries and 'dlrd audit' report it.\n"
 	"\n"
 	"      --accept       accept all gaps: the entries are lost, and that is known\n"
 	"      --json         answer in JSON\n"
 	"  -c, --config FILE  the configuration (default " SETTINGS_DEFAULT_PATH ")\n"
-	"      --store DIR    the store's directory, in place of the configuration's\n"
+	"      --store DIR    the store's directory, instead of the configured one\n"
 	"  -h, --help         show this\n",
     .run = run,
 };

@@ -198,13 +198,13 @@ report_refusal(const struct arguments *arguments, const struct control_answer *a
 	struct slice shown = buffer_slice(&text);
 	if (answer->status == 401)
 		cli_failure(arguments->command,
-		    "the daemon does not take the bearer token of [api] token_file, or there is "
-		    "none; name the daemon's own configuration with -c");
+		    "the daemon does not accept the bearer token of [api] token_file, or there is "
+		    "none; give the daemon's own configuration with -c");
 	else if (answer->status == 404 && arguments->id != NULL)
 		report_unknown(arguments);
 	else
 		cli_failure(arguments->command, "the daemon answered %u: %.*s", answer->status,
-		    SLICE_ARG(shown.len > 0 ? shown : SLICE("it does not say why")));
+		    SLICE_ARG(shown.len > 0 ? shown : SLICE("no reason given")));
 	buffer_done(&text);
 	return CLI_FAILED;
 }
@@ -250,15 +250,15 @@ print_reverify(const struct arguments *arguments, const struct json_t *body)
 	if (slice_equal(state, SLICE("failed"))) {
 		buffer_append_visible(&text, json_text(json_get(body, "error")));
 		status = cli_failure(arguments->command,
-		    "the daemon could not verify all of it, what it has not kept stays: %.*s",
+		    "the daemon could not verify all requests; the others stay: %.*s",
 		    SLICE_ARG(buffer_slice(&text)));
 	} else if (!slice_equal(state, SLICE("done")))
 		status = cli_failure(arguments->command,
-		    "the daemon was started anew before it said what it found; run this again");
+		    "the daemon restarted before it reported the result; run this again");
 	else if (arguments->json && json_write(body, &text) == RESULT_OK)
 		printf("%.*s\n", SLICE_ARG(buffer_slice(&text)));
 	else
-		printf("%lld request%s verified again: %lld kept, %lld still refused\n",
+		printf("%lld request%s re-verified: %lld stored, %lld still refused\n",
 		    (long long)number_of(body, "tried"), number_of(body, "tried") == 1 ? "" : "s",
 		    (long long)number_of(body, "kept"), (long long)number_of(body, "refused"));
 	buffer_done(&text);
@@ -317,7 +317,7 @@ with_daemon(const struct arguments *arguments,
 	if (settings_load(arguments->config, SETTINGS_QUERY, &settings, &problems) != RESULT_OK) {
 		fprintf(stderr, "%.*s", SLICE_ARG(buffer_slice(&problems)));
 		status = cli_failure(
-		    arguments->command, "cannot read the configuration; name another with -c");
+		    arguments->command, "cannot read the configuration; give another with -c");
 	} else {
 		status = act(arguments, settings);
 		settings_free(settings);
@@ -350,25 +350,25 @@ check(struct arguments *arguments, enum verb verb)
 	bool takes_id = verb == VERB_SHOW || (verb == VERB_DROP && !arguments->all);
 	int64_t number = 0;
 	if (verb == VERB_NONE)
-		return cli_usage_error(command, "say list, show, reverify or drop");
+		return cli_usage_error(command, "expected list, show, reverify or drop");
 
 	if (!takes_id && arguments->id != NULL)
 		return cli_usage_error(command, "unexpected \"%s\"", arguments->id);
 	if (arguments->json && arguments->csv)
 		return cli_usage_error(command, "give either --json or --csv");
 	if (arguments->csv && verb != VERB_LIST)
-		return cli_usage_error(command, "--csv goes with list");
+		return cli_usage_error(command, "--csv requires list");
 	if (arguments->request && (verb != VERB_SHOW || arguments->json))
-		return cli_usage_error(command, "--request goes with show, without --json");
+		return cli_usage_error(command, "--request requires show, without --json");
 	if (arguments->all && verb != VERB_DROP)
-		return cli_usage_error(command, "--all goes with drop");
+		return cli_usage_error(command, "--all requires drop");
 	if (arguments->directory != NULL && (verb == VERB_REVERIFY || verb == VERB_DROP))
 		return cli_usage_error(
-		    command, "--store goes with list and show; the daemon is found with -c");
+		    command, "--store is for list and show only; to find the daemon, give -c");
 	if (takes_id &&
 	    (arguments->id == NULL || slice_to_int(slice_of(arguments->id), &number) != RESULT_OK ||
 		number < 1))
-		return cli_usage_error(command, "give the id of a request, as list shows it%s",
+		return cli_usage_error(command, "give the id of a request from list%s",
 		    verb == VERB_DROP ? ", or --all" : "");
 
 	arguments->number = (uint64_t)number;
@@ -403,26 +403,26 @@ run(const struct cli_command *command, int count, char **words)
 
 const struct cli_command cli_quarantine = {
     .name = "quarantine",
-    .summary = "requests refused for their signature: look, verify again, drop",
+    .summary = "requests refused for their signature: list, re-verify, drop",
     .usage =
 	"Usage: dlrd quarantine list [--json | --csv] [-c FILE | --store DIR]\n"
 	"       dlrd quarantine show ID [--json | --request] [-c FILE | --store DIR]\n"
 	"       dlrd quarantine reverify [--json] [-c FILE]\n"
 	"       dlrd quarantine drop ID | --all [--json] [-c FILE]\n"
 	"\n"
-	"A request with one signature header that does not verify was answered 403, never\n"
-	"counted, and waits here, since a wrong setting of ours looks like that.\n"
-	"'proven' says that one of the configured tokens did sign it. Mend what the cause names\n"
-	"(dlrd quarantine show ID --request | dlrd explain -), have the daemon read it (dlrd "
-	"reload),\n"
-	"and reverify takes in all that is right now, at the time of its first arrival; what is\n"
-	"not stays. list and show read the file, whether or not a daemon runs; reverify and drop\n"
-	"ask the running daemon, over [api] listen.\n"
+	"Requests with one signature header that does not verify were answered 403 and not\n"
+	"counted. They wait here, because a wrong setting of dlrd or the proxy causes this.\n"
+	"'proven' means that one of the configured tokens signed the request. Correct the setting\n"
+	"that the cause names (dlrd quarantine show ID --request | dlrd explain -), run\n"
+	"'dlrd reload', and then reverify. It stores all requests that verify now, with the time "
+	"of\n"
+	"their first arrival; the others stay. list and show read the file, with or without a\n"
+	"daemon. reverify and drop ask the running daemon, over [api] listen.\n"
 	"\n"
 	"      --request         the raw HTTP request, as 'dlrd explain' reads it\n"
 	"      --all             drop all of them\n"
 	"  -c, --config FILE     the configuration (default " SETTINGS_DEFAULT_PATH ")\n"
-	"      --store DIR       the store's folder, in place of the configuration's\n"
+	"      --store DIR       the store's folder, instead of the configured one\n"
 	"      --json            answer in JSON, as the api does\n"
 	"      --csv             answer in CSV\n"
 	"  -h, --help            show this\n",

@@ -66,7 +66,7 @@ print_json(const struct rebuilding *rebuilding)
 static void
 print_text(const struct rebuilding *rebuilding)
 {
-	printf("%llu messages folded anew; mended:",
+	printf("%llu messages recomputed; corrected:",
 	    (unsigned long long)rebuilding->findings[FINDING_MESSAGES].count);
 	for (size_t i = FINDING_CORRECTED; i < FINDING_COUNT; i++)
 		printf("%s %llu %s", i == FINDING_CORRECTED ? "" : ",",
@@ -129,7 +129,7 @@ rebuild_directly(struct rebuilding *rebuilding, const char *path)
 	enum result result = rebuild_store(store, rebuilding);
 	if (result != RESULT_OK)
 		status = cli_failure(rebuilding->command,
-		    "%s: %s: %s; run this again when the reason is gone", path, result_text(result),
+		    "%s: %s: %s; correct the reason and run this again", path, result_text(result),
 		    store_error(store));
 
 	store_close(store);
@@ -151,27 +151,27 @@ report_refusal(const struct rebuilding *rebuilding, const struct control_answer 
 	case 401:
 		cli_failure(rebuilding->command,
 		    settings->api_token_file[0] == '\0'
-			? "the daemon asks for a bearer token, and %s names none; name the "
-			  "daemon's own configuration with -c"
-			: "the daemon does not take the token that [api] token_file of %s names; "
-			  "name the daemon's own configuration with -c, or restart the daemon if "
+			? "the daemon requires a bearer token, and %s has none; give the daemon's "
+			  "own configuration with -c"
+			: "the daemon does not accept the token in [api] token_file of %s; "
+			  "give the daemon's own configuration with -c, or restart the daemon if "
 			  "the token was changed",
 		    settings->path);
 		break;
 	case 404:
 	case 405:
-		cli_failure(rebuilding->command,
-		    "the daemon is of a version that cannot rebuild; restart it with this one, or "
-		    "stop it and run this again");
+		cli_failure(rebuilding->command, "this version of the daemon cannot rebuild; "
+						 "restart it with the current one, or "
+						 "stop it and run this again");
 		break;
 	case 409:
 		cli_failure(rebuilding->command,
-		    "the daemon is busy with a rebuild that was asked for before; run this again "
-		    "when that is done");
+		    "the daemon is busy with a rebuild that was requested before; run this again "
+		    "when it is done");
 		break;
 	default:
 		cli_failure(rebuilding->command, "the daemon answered %u: %.*s", answer->status,
-		    SLICE_ARG(shown.len > 0 ? shown : SLICE("it does not say why")));
+		    SLICE_ARG(shown.len > 0 ? shown : SLICE("no reason given")));
 	}
 	buffer_done(&text);
 	return CLI_FAILED;
@@ -188,12 +188,12 @@ ask(const struct rebuilding *rebuilding, const char *method, unsigned expected_s
 	    control_ask(rebuilding->settings, method, REBUILD_PATH, &answer, &failure);
 	if (result != RESULT_OK && is_asked)
 		return cli_failure(rebuilding->command,
-		    "%s; the daemon had begun to rebuild, and may still do it: 'dlrd audit' says "
-		    "whether the store is right",
+		    "%s; the daemon had begun to rebuild, and may still do it: 'dlrd audit' shows "
+		    "whether the store is correct",
 		    failure.text);
 	if (result != RESULT_OK)
 		return cli_failure(rebuilding->command,
-		    "another dlrd works in %s and has to be asked, but %s; name the daemon's own "
+		    "another dlrd has the store in %s open, but %s; give the daemon's own "
 		    "configuration with -c, or stop it and run this again",
 		    rebuilding->settings->directory, failure.text);
 	if (answer.status != expected_status) {
@@ -214,7 +214,7 @@ read_findings(struct rebuilding *rebuilding, const struct json_t *body)
 		int64_t count;
 		if (!json_int(json_get(body, rebuilding->findings[i].key), &count) || count < 0)
 			return cli_failure(rebuilding->command,
-			    "the daemon is done, but does not say what it found; is it of another "
+			    "the daemon is done, but its answer lacks the counts; is it another "
 			    "version?");
 		rebuilding->findings[i].count = (uint64_t)count;
 	}
@@ -243,7 +243,7 @@ poll_daemon(struct rebuilding *rebuilding, bool *out_done)
 		buffer_done(&why);
 	} else if (*out_done)
 		status = cli_failure(rebuilding->command,
-		    "the daemon was started anew before it said what it found; run this again");
+		    "the daemon restarted before it reported the result; run this again");
 	json_free(answer.body);
 	return status;
 }
@@ -330,17 +330,16 @@ run(const struct cli_command *command, int count, char **words)
 
 const struct cli_command cli_rebuild = {
     .name = "rebuild",
-    .summary = "count everything again from the receipts, and mend what differs",
+    .summary = "recompute everything from the receipts, and correct the store",
     .usage =
 	"Usage: dlrd rebuild [--json] [-c FILE]\n"
 	"\n"
-	"Folds each message anew from its stored receipts, settles each reply, adds up all\n"
-	"figures and derives the opt-out list from its evidence, all in one transaction. Where\n"
-	"a daemon has the store open it is asked to do that, over [api] listen and with [api]\n"
-	"token_file: it takes callbacks meanwhile, counts them afterwards, and follows the\n"
-	"settings that it was started with. Where none has, it is done here, and no daemon can\n"
-	"be started until it is done. Ends with 0 when the store is as its receipts say, whether\n"
-	"or not anything had to be mended.\n"
+	"Recomputes each message, the campaign of each reply, all figures and the opt-out list\n"
+	"from the stored receipts, in one transaction. If a daemon has the store open, asks it to\n"
+	"do this, over [api] listen and with [api] token_file. The daemon accepts callbacks\n"
+	"meanwhile, counts them afterwards, and uses its own settings. Otherwise this command\n"
+	"does it, and no daemon can start until it is done. Ends with 0 if the store is now\n"
+	"correct, whether or not anything was corrected.\n"
 	"\n"
 	"  -c, --config FILE  the configuration (default " SETTINGS_DEFAULT_PATH ")\n"
 	"      --json         answer in JSON, as the api does\n"

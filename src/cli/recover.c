@@ -259,7 +259,7 @@ report(const struct recovery *recovery)
 	for (size_t i = 0; i < salvage->hole_count && i < HOLES_SHOWN_MAX; i++)
 		print_hole(recovery, &salvage->holes[i]);
 	if (salvage->hole_count > HOLES_SHOWN_MAX)
-		printf("  and %zu other stretches\n", salvage->hole_count - HOLES_SHOWN_MAX);
+		printf("  and %zu more ranges\n", salvage->hole_count - HOLES_SHOWN_MAX);
 
 	if (lost > 0)
 		printf("%llu of them were counted again from journal.db; %llu are missing\n",
@@ -284,7 +284,7 @@ wait_for_daemon(const struct recovery *recovery, const char *ready_path)
 		sleep_us(CLOCK_SECOND_US / 10);
 	if (access(ready_path, F_OK) == 0)
 		return cli_failure(recovery->command,
-		    "the daemon has not taken %s within %d s; it does at its next start",
+		    "the daemon has not taken over %s within %d s; it will at its next start",
 		    ready_path, (int)(DAEMON_WAIT_US / CLOCK_SECOND_US));
 	printf("the daemon works with the new store; the damaged one is " STORE_FILE ".damaged\n");
 	return CLI_OK;
@@ -344,7 +344,7 @@ lock_damaged(const struct recovery *recovery)
 		    recovery->path, strerror(errno));
 	if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
 		return cli_failure(recovery->command,
-		    "%s: another 'dlrd recover' works on it; wait for that", recovery->path);
+		    "%s: another 'dlrd recover' is running; wait until it ends", recovery->path);
 	return CLI_OK;
 }
 
@@ -359,8 +359,8 @@ recover(struct recovery *recovery, bool force)
 
 	if (!force && salvage_is_sound(recovery->path, error))
 		return cli_failure(recovery->command,
-		    "%s is sound, so nothing is done; 'dlrd rebuild' computes its figures again, "
-		    "and --force recovers it all the same",
+		    "%s is sound, so nothing was done; 'dlrd rebuild' recomputes its figures, "
+		    "and --force recovers it anyway",
 		    recovery->path);
 	status = build(recovery);
 	if (status != CLI_OK)
@@ -403,17 +403,17 @@ run(const struct cli_command *command, int count, char **words)
 const struct cli_command cli_recover = {
     .name = "recover",
     .summary = "build a new store from what is readable of a damaged one",
-    .usage = "Usage: dlrd recover [--force] [-c FILE]\n"
-	     "\n"
-	     "Reads all receipts that a damaged dlrd.db still has into a new store, takes those\n"
-	     "that are lost from journal.db if it still holds them, computes all figures again,\n"
-	     "and reports exactly what is missing. A running daemon goes on accepting callbacks,\n"
-	     "and takes the new store when it is complete. The damaged store is kept as\n"
-	     "dlrd.db.damaged. Missing journal entries are listed by 'dlrd gap'. A backup may\n"
-	     "have more: compare before you decide.\n"
-	     "\n"
-	     "  -c, --config FILE  the configuration (default " SETTINGS_DEFAULT_PATH ")\n"
-	     "      --force        also if dlrd.db is sound\n"
-	     "  -h, --help         show this\n",
+    .usage =
+	"Usage: dlrd recover [--force] [-c FILE]\n"
+	"\n"
+	"Reads all readable receipts of a damaged dlrd.db into a new store, adds lost ones from\n"
+	"journal.db if it still has them, recomputes all figures, and reports what is missing. A\n"
+	"running daemon continues to accept callbacks, and replaces its store when the new one is\n"
+	"complete. The damaged store is kept as dlrd.db.damaged. 'dlrd gap' lists the missing\n"
+	"journal entries. A backup may have more: compare before you decide.\n"
+	"\n"
+	"  -c, --config FILE  the configuration (default " SETTINGS_DEFAULT_PATH ")\n"
+	"      --force        also if dlrd.db is sound\n"
+	"  -h, --help         show this\n",
     .run = run,
 };

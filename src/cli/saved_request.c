@@ -69,7 +69,7 @@ read_headers(struct slice *rest, struct saved_request *request, struct framing *
 			struct buffer shown = BUFFER_EMPTY;
 			buffer_append_visible(&shown, line);
 			failure_set(failure, RESULT_INVALID,
-			    "\"%.*s\" is no header; a body stands behind an empty line",
+			    "\"%.*s\" is not a header; a body follows an empty line",
 			    (int)(shown.len < SHOWN_MAX ? shown.len : SHOWN_MAX), shown.ptr);
 			buffer_done(&shown);
 			return RESULT_INVALID;
@@ -118,7 +118,7 @@ read_body(struct slice rest, const struct framing *framing, struct saved_request
 		if (!slice_equal_nocase(framing->encoding, SLICE("chunked")) ||
 		    !unchunk(rest, &request->unchunked))
 			return failure_set(failure, RESULT_INVALID,
-			    "the body is not in whole chunks, as its Transfer-Encoding says");
+			    "the body does not match its Transfer-Encoding");
 		request->incoming.body =
 		    request->unchunked.len == 0 ? SLICE("") : buffer_slice(&request->unchunked);
 	} else if (slice_to_int(framing->length, &length) == RESULT_OK) {
@@ -139,8 +139,8 @@ saved_request_read(struct slice text, struct saved_request *out_request, struct 
 		line = take_line(&rest);
 
 	if (!read_request_line(line, &request))
-		return failure_set(failure, RESULT_INVALID,
-		    "no request line; it begins like POST /sms/twilio HTTP/1.1");
+		return failure_set(
+		    failure, RESULT_INVALID, "no request line, such as POST /sms/twilio HTTP/1.1");
 
 	enum result result = read_headers(&rest, &request, &framing, failure);
 	if (result == RESULT_OK)

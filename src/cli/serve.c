@@ -62,15 +62,16 @@ run(const struct cli_command *command, int count, char **words)
 
 const struct cli_command cli_serve = {
     .name = "serve",
-    .summary = "take callbacks, in the foreground",
-    .usage = "Usage: dlrd serve [-c FILE]\n"
-	     "\n"
-	     "Takes callbacks until SIGTERM or SIGINT, which let what is in flight be kept and\n"
-	     "answered first; SIGHUP, or dlrd reload, re-reads the configuration. Logs to standard "
-	     "error; tells\n"
-	     "systemd when it is ready.\n"
-	     "\n"
-	     "  -c, --config FILE  the configuration (default " SETTINGS_DEFAULT_PATH ")\n"
-	     "  -h, --help         show this\n",
+    .summary = "accept callbacks, in the foreground",
+    .usage =
+	"Usage: dlrd serve [-c FILE]\n"
+	"\n"
+	"Accepts callbacks until SIGTERM or SIGINT, and then stores and answers the requests in\n"
+	"progress. SIGHUP or 'dlrd reload' re-reads the configuration. Logs to standard error, "
+	"and\n"
+	"notifies systemd when it is ready.\n"
+	"\n"
+	"  -c, --config FILE  the configuration (default " SETTINGS_DEFAULT_PATH ")\n"
+	"  -h, --help         show this\n",
     .run = run,
 };

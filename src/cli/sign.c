@@ -33,7 +33,7 @@ sign(const struct cli_command *command, const struct signed_request *request, bo
 	int status = CLI_OK;
 	if (!incoming_is_get(&request->incoming) && !request->is_form) {
 		if (!bind_body(request, &target))
-			status = cli_failure(command, "the URL's bodySHA256 is not this body's; "
+			status = cli_failure(command, "the URL's bodySHA256 is not of this body; "
 						      "leave it out, and it is added");
 	} else
 		buffer_append(&target, request->incoming.target);
@@ -84,14 +84,15 @@ const struct cli_command cli_sign = {
 	"Usage: dlrd sign --url URL --token TOKEN [--shared-key] [--type MEDIA-TYPE]\n"
 	"                 [BODY-FILE|-]\n"
 	"\n"
-	"Prints the X-Twilio-Signature of a request. Without BODY-FILE it is a GET. A body that\n"
-	"is no form is bound by bodySHA256, which is added to the URL where it is missing; the\n"
-	"URL to call is then told on standard error.\n"
+	"Prints the X-Twilio-Signature of a request. Without BODY-FILE it is a GET. A body that "
+	"is\n"
+	"not a form is bound by bodySHA256. If the URL lacks it, it is added, and the URL to call\n"
+	"is printed on standard error.\n"
 	"\n"
-	"      --url URL           the URL as Twilio was given it\n"
+	"      --url URL           the URL as given to Twilio\n"
 	"      --token TOKEN       the account's Auth Token\n"
-	"      --token-file FILE   a file that holds it, or - for standard input\n"
-	"      --shared-key        it is the secret of a shared key, used as text: HMAC-SHA256\n"
+	"      --token-file FILE   a file with the token, or - for standard input\n"
+	"      --shared-key        the token is a shared key's secret, used as text: HMAC-SHA256\n"
 	"      --type MEDIA-TYPE   of the body (default " SIGNED_REQUEST_TYPE ")\n"
 	"  -h, --help              show this\n",
     .run = run,

@@ -77,10 +77,11 @@ signed_request_read(const struct cli_command *command, const struct signed_reque
 		return cli_usage_error(command, "give either --token or --token-file");
 
 	if (signature_init() != RESULT_OK)
-		return cli_failure(command, "the system gives no randomness");
+		return cli_failure(command, "the system provides no random numbers");
+
 	if (url_split(slice_of(options->url), &base, &request.incoming.target) != RESULT_OK)
 		return cli_usage_error(command,
-		    "\"%s\" is no URL; write it as Twilio was given it, like "
+		    "\"%s\" is not a URL; write it as given to Twilio, such as "
 		    "https://callbacks.example.com/sms/twilio?account=A",
 		    options->url);
 	if (url_base_init(&request.base, base, &failure) != RESULT_OK)

@@ -19,13 +19,12 @@ static const char *const reasons[VERIFICATION_COUNT] = {
     [VERIFICATION_UNKNOWN_KEY] = "invalid",
     [VERIFICATION_UNKNOWN_ACCOUNT] = "invalid",
     [VERIFICATION_MISMATCH] =
-	("invalid: this token gives another signature for this URL and body, with the port and "
-	 "without; compare scheme, host, path and query with what Twilio was given"),
-    [VERIFICATION_BODY_UNBOUND] =
-	"invalid: the body is no form, and the URL holds no bodySHA256 that binds it",
+	("invalid: this token produces another signature for this URL and body, with and without "
+	 "the port; compare scheme, host, path and query with the URL given to Twilio"),
+    [VERIFICATION_BODY_UNBOUND] = "invalid: the body is not a form, and the URL has no bodySHA256",
     [VERIFICATION_BODY_MISMATCH] =
 	"invalid: the URL's bodySHA256 is not the SHA-256 of this body; was it changed on the way?",
-    [VERIFICATION_UNDECIDED] = "no memory to find out",
+    [VERIFICATION_UNDECIDED] = "not verified: no memory",
 };
 
 /* Prints the URL that would have this signature, with this body or another, if one is found. */
@@ -136,15 +135,15 @@ const struct cli_command cli_verify = {
 	"Usage: dlrd verify --url URL --token TOKEN --signature SIG [--type MEDIA-TYPE]\n"
 	"                   [BODY-FILE|-]\n"
 	"\n"
-	"Ends with 0 for a valid signature, 1 for an invalid one, whose reason it prints, and 2\n"
-	"for a wrong command line. Without BODY-FILE it is a GET. Where another URL or body would\n"
-	"have this signature, it is told with what to change; dlrd explain does so for a whole\n"
-	"request.\n"
+	"Ends with 0 for a valid signature, 1 for an invalid one, with the reason, and 2 for a\n"
+	"wrong command line. Without BODY-FILE the request is a GET. If another URL or body would\n"
+	"have this signature, prints that and what to change. 'dlrd explain' does the same for a\n"
+	"complete request.\n"
 	"\n"
-	"      --url URL           the URL as Twilio was given it\n"
-	"      --token TOKEN       the account's Auth Token; the secret of a shared key where the\n"
-	"                          signature has 44 characters, whose reading is then told\n"
-	"      --token-file FILE   a file that holds it, or - for standard input\n"
+	"      --url URL           the URL as given to Twilio\n"
+	"      --token TOKEN       the account's Auth Token, or the secret of a shared key if the\n"
+	"                          signature has 44 characters\n"
+	"      --token-file FILE   a file with the token, or - for standard input\n"
 	"      --signature SIG     the value of X-Twilio-Signature\n"
 	"      --type MEDIA-TYPE   of the body (default " SIGNED_REQUEST_TYPE ")\n"
 	"  -h, --help              show this\n",

@@ -114,7 +114,7 @@ def test_there_is_nothing_to_mend_in_what_nobody_touched(kept):
     assert nothing_mended(found) and found["messages"] >= 40
     assert shown(kept) == before
     text = kept.cli("rebuild").stdout
-    assert text.startswith(f"{found['messages']} messages folded anew; mended: 0 ")
+    assert text.startswith(f"{found['messages']} messages recomputed; corrected: 0 ")
     assert text.count("\n") == 1
 
 
@@ -266,7 +266,7 @@ def test_the_bearer_token_is_sent_and_never_shown(make_daemon):
     other = daemon.home / "other.ini"
     other.write_text(daemon.config.read_text().replace(f"token_file = {secret}\n", ""))
     result = harness.dlrd("rebuild", "-c", other)
-    assert result.returncode == 1 and "asks for a bearer token" in result.stderr
+    assert result.returncode == 1 and "requires a bearer token" in result.stderr
     for token in ("a-bearer-token", "another-token"):
         assert token not in result.stderr
     secret.write_text("a-bearer-token\n")
@@ -348,10 +348,10 @@ def test_nobody_at_the_api_s_address_is_told_with_what_to_do(daemon):
     ([http(409, {"error": "busy"})], "before"),
     ([http(503, {"error": "the \x1b[31mstore"})], "answered 503: the \\x1b[31mstore"),
     ([RUNNING, STILL, b""], "may still do it"),
-    ([RUNNING, STILL, http(200, {"state": "none"})], "started anew"),
+    ([RUNNING, STILL, http(200, {"state": "none"})], "restarted before"),
     ([RUNNING, http(200, {"state": "failed", "error": "disk \x07 full"})], "disk \\x07 full"),
-    ([RUNNING, http(200, {"state": "done", "messages": 1})], "what it found"),
-    ([RUNNING, http(200, {"state": "done", "messages": "1"})], "what it found"),
+    ([RUNNING, http(200, {"state": "done", "messages": 1})], "lacks the counts"),
+    ([RUNNING, http(200, {"state": "done", "messages": "1"})], "lacks the counts"),
 ], ids=range(16))
 def test_whatever_else_answers_is_told_from_a_rebuild(shared_daemon, answer, part):
     with another_api(shared_daemon, answer) as asked:
@@ -387,7 +387,7 @@ def test_while_another_rebuild_runs_the_daemon_refuses_and_says_so(make_daemon):
         worker.join(60 * SLOW)
     assert len(results) == 8 and any(result.returncode == 0 for result in results)
     for result in results:
-        assert result.returncode == 0 or "asked for before" in result.stderr, result.stderr
+        assert result.returncode == 0 or "requested before" in result.stderr, result.stderr
     daemon.audit()
 
 
@@ -402,5 +402,5 @@ def test_a_command_that_works_in_the_store_itself_keeps_others_out(kept):
         worker.join(60 * SLOW)
     assert any(result.returncode == 0 for result in results)
     for result in results:
-        assert result.returncode == 0 or "another dlrd works in" in result.stderr, result.stderr
+        assert result.returncode == 0 or "another dlrd" in result.stderr, result.stderr
     kept.audit()
