@@ -71,12 +71,14 @@ find_valid_url(struct explanation *explanation)
 	const struct reading *reading = &explanation->reading;
 	const struct verifier *verifier = explanation->settings->verifier;
 	struct buffer parameters = BUFFER_EMPTY;
+	size_t count = verifier_url_count(verifier);
+
 	if (!incoming_is_get(reading->incoming) && reading->form != NULL &&
 	    signature_append_parameters(&parameters, reading->form) != RESULT_OK)
-		return;
-	if (reading->base.spelling[0] != NULL)
+		count = 0;
+	else if (reading->base.spelling[0] != NULL)
 		find_url(explanation, &reading->base, buffer_slice(&parameters));
-	for (size_t i = 0; i < verifier_url_count(verifier) && explanation->url.len == 0; i++) {
+	for (size_t i = 0; i < count && explanation->url.len == 0; i++) {
 		struct url_base base;
 		if (url_base_init(&base, verifier_public_url(verifier, i), NULL) != RESULT_OK)
 			continue;
