@@ -180,6 +180,21 @@ show_list(struct cli_query *query, const struct query *row, const struct query_v
 	return result == RESULT_OK && !written ? RESULT_IO : result;
 }
 
+/* Whether a workspace, a variant or a time was given. */
+static bool
+is_narrowed(const struct query *row, const struct query_values *values)
+{
+	bool narrowed = false;
+	for (size_t i = 0; i < query_parameter_count(row); i++) {
+		const struct store_value *value = &values->items[i];
+		enum query_kind kind = row->parameters[i].kind;
+		narrowed |= kind == QUERY_TAG && value->kind != STORE_NULL;
+		narrowed |= kind == QUERY_FROM_HOUR && value->number != 0;
+		narrowed |= kind == QUERY_TO_HOUR && value->number != INT64_MAX;
+	}
+	return narrowed;
+}
+
 int
 by_campaign_show(struct cli_query *query, const struct cli_command *command,
     const struct query *row, const struct query_values *values)
@@ -198,9 +213,8 @@ by_campaign_show(struct cli_query *query, const struct cli_command *command,
 			     : show_list(query, row, values, &found);
 	free(found.workspace);
 	if (missing)
-		return cli_failure(command,
-		    "there is no campaign \"%.*s\", or there is nothing of it in that workspace%s",
-		    SLICE_ARG(campaign), of_one ? "" : ", variant and time");
+		return cli_failure(command, "there is no campaign \"%.*s\"%s", SLICE_ARG(campaign),
+		    is_narrowed(row, values) ? " in that workspace, variant and time" : "");
 	if (result != RESULT_OK)
 		return query_failure(query, command, result);
 	if (of_one && found.count > 1)
