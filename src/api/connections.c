@@ -166,17 +166,6 @@ connections_tick(struct connections *connections)
 }
 
 void
-connections_close_loose(struct connections *connections)
-{
-	struct connection *connection;
-	pthread_mutex_lock(&connections->lock);
-	TAILQ_FOREACH(connection, &connections->list, entry)
-	if (connection->loose)
-		cut(connection);
-	pthread_mutex_unlock(&connections->lock);
-}
-
-void
 connections_free(struct connections *connections)
 {
 	if (connections == NULL)

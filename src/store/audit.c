@@ -64,12 +64,12 @@ static enum result
 count_orphans(struct auditing *auditing)
 {
 	int64_t events = 0;
-	int code = sql_number(
+	int code = sqlite_number(
 	    auditing->db, "SELECT count(*) FROM event WHERE message_id IS NOT NULL", &events);
 	if (code == SQLITE_OK && (uint64_t)events != auditing->audit.events)
 		differ(auditing, "%lld receipts belong to no message that is stored",
 		    (long long)events - (long long)auditing->audit.events);
-	return sql_result(code);
+	return sqlite_result(code);
 }
 
 static enum result
@@ -100,18 +100,18 @@ compare_reply(void *context, const struct reply_row *row, const struct attributi
 		differ(auditing, "reply %lld: stored by rule \"%.*s\", it should be by \"%.*s\"",
 		    (long long)row->message_id, SLICE_ARG(row->rule),
 		    SLICE_ARG(attribution_rule_name(attribution->rule)));
-	return sql_result(code);
+	return sqlite_result(code);
 }
 
 static enum result
 read_windows(struct auditing *auditing, struct replies *replies)
 {
 	int64_t window_us = 0, late_us = 0;
-	int code = sql_number(auditing->db, "SELECT reply_window_us FROM state", &window_us);
+	int code = sqlite_number(auditing->db, "SELECT reply_window_us FROM state", &window_us);
 	if (code == SQLITE_OK)
-		code = sql_number(auditing->db, "SELECT reply_late_us FROM state", &late_us);
+		code = sqlite_number(auditing->db, "SELECT reply_late_us FROM state", &late_us);
 	replies_set_window(replies, window_us, late_us);
-	return sql_result(code);
+	return sqlite_result(code);
 }
 
 static enum result
@@ -120,7 +120,7 @@ judge_replies(struct auditing *auditing)
 	struct replies *replies = NULL;
 	enum result result = replies_open(auditing->db, &replies);
 	if (result == RESULT_OK)
-		result = sql_result(sql_prepare(auditing->db,
+		result = sqlite_result(sqlite_prepare(auditing->db,
 		    "SELECT tagset_id FROM message WHERE id = ?1", &auditing->tagset_of));
 	if (result == RESULT_OK)
 		result = read_windows(auditing, replies);
@@ -171,22 +171,22 @@ static enum result
 compare_times(struct auditing *auditing)
 {
 	sqlite3_stmt *statement;
-	int code = sql_prepare(auditing->db,
+	int code = sqlite_prepare(auditing->db,
 	    "SELECT c.name FROM campaign c JOIN (SELECT campaign_id, min(time_us) AS first,"
 	    " max(time_us) AS last FROM event WHERE tagged = 1 GROUP BY campaign_id) e ON "
 	    "e.campaign_id = c.id"
 	    " WHERE c.first_us <> e.first OR c.last_us <> e.last",
 	    &statement);
-	enum result result = sql_result(code);
+	enum result result = sqlite_result(code);
 
 	while (result == RESULT_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
-		struct slice name = sql_text(statement, 0);
+		struct slice name = sqlite_column(statement, 0);
 		differ(auditing, "campaign \"%.*s\": first or last is not that of its events",
 		    SLICE_ARG(name));
 	}
 
 	sqlite3_finalize(statement);
-	return result != RESULT_OK ? result : sql_result(code);
+	return result != RESULT_OK ? result : sqlite_result(code);
 }
 
 static enum result
@@ -216,7 +216,7 @@ store_audit(struct store_reader *reader, enum conflict_policy policy,
 	    .context = context};
 	struct names *names = NULL;
 	enum result result =
-	    sql_result(sqlite3_exec(auditing.db, "BEGIN", NULL, NULL, NULL)); /* one snapshot */
+	    sqlite_result(sqlite3_exec(auditing.db, "BEGIN", NULL, NULL, NULL)); /* one snapshot */
 	if (result == RESULT_OK)
 		result = names_open(auditing.db, &names);
 	if (result == RESULT_OK)
@@ -233,10 +233,11 @@ enum result
 store_read_policy(struct store_reader *reader, enum conflict_policy *out_policy)
 {
 	sqlite3_stmt *statement = NULL;
-	int code = sql_prepare(store_reader_handle(reader), "SELECT policy FROM state", &statement);
+	int code =
+	    sqlite_prepare(store_reader_handle(reader), "SELECT policy FROM state", &statement);
 	if (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW &&
-	    !conflict_policy_from_name(sql_text(statement, 0), out_policy))
+	    !conflict_policy_from_name(sqlite_column(statement, 0), out_policy))
 		code = SQLITE_CORRUPT;
 	sqlite3_finalize(statement);
-	return sql_result(code);
+	return sqlite_result(code);
 }

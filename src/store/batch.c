@@ -54,14 +54,14 @@ flush_row(struct store *store, const struct delta *row)
 		sqlite3_bind_int64(statement, 2, row->code);
 		sqlite3_bind_int64(statement, 3, row->hour);
 		sqlite3_bind_int64(statement, 4, row->figures[FIGURE_FAILED]);
-		return sql_result(sql_run(statement));
+		return sqlite_result(sqlite_run(statement));
 	}
 
 	sqlite3_bind_int64(statement, 1, row->id);
 	sqlite3_bind_int64(statement, 2, row->hour);
 	for (int i = 0; i < FIGURE_COUNT; i++)
 		sqlite3_bind_int64(statement, 3 + i, row->figures[i]);
-	return sql_result(sql_run(statement));
+	return sqlite_result(sqlite_run(statement));
 }
 
 static enum result
@@ -74,7 +74,7 @@ flush_campaigns(struct store *store)
 		sqlite3_bind_int64(store->touch_campaign, 2, touched->first_us);
 		sqlite3_bind_int64(store->touch_campaign, 3, touched->last_us);
 		sqlite3_bind_int64(store->touch_campaign, 4, touched->duplicates);
-		result = sql_result(sql_run(store->touch_campaign));
+		result = sqlite_result(sqlite_run(store->touch_campaign));
 	}
 
 	return result;

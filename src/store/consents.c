@@ -51,10 +51,10 @@ consents_open(sqlite3 *db, struct consents **out_consents)
 	};
 	int code = SQLITE_OK;
 	for (size_t i = 0; code == SQLITE_OK && i < sizeof rows / sizeof rows[0]; i++)
-		code = sql_prepare(db, rows[i].sql, rows[i].statement);
+		code = sqlite_prepare(db, rows[i].sql, rows[i].statement);
 	if (code != SQLITE_OK) {
 		consents_close(consents);
-		return sql_result(code);
+		return sqlite_result(code);
 	}
 
 	*out_consents = consents;
@@ -64,10 +64,10 @@ consents_open(sqlite3 *db, struct consents **out_consents)
 static void
 bind_key(sqlite3_stmt *statement, struct slice number, struct slice scope, struct slice state)
 {
-	sql_bind_text(statement, 1, number);
-	sql_bind_text(statement, 2, scope);
+	sqlite_bind_text(statement, 1, number);
+	sqlite_bind_text(statement, 2, scope);
 	if (state.ptr != NULL)
-		sql_bind_text(statement, 3, state);
+		sqlite_bind_text(statement, 3, state);
 }
 
 /* Whether the evidence would change the state of its number and scope. */
@@ -77,9 +77,9 @@ would_change(struct consents *consents, struct slice number, struct slice scope,
 {
 	bind_key(consents->state, number, scope, SLICE_NONE);
 	int code = sqlite3_step(consents->state);
-	*out_changes = code != SQLITE_ROW || !slice_equal(sql_text(consents->state, 0), state);
+	*out_changes = code != SQLITE_ROW || !slice_equal(sqlite_column(consents->state, 0), state);
 	sqlite3_reset(consents->state);
-	return sql_result(code);
+	return sqlite_result(code);
 }
 
 static struct slice
@@ -101,7 +101,7 @@ consents_has(struct consents *consents, const struct event *event, int64_t event
 	int code = sqlite3_step(consents->has);
 	*out_has = code == SQLITE_ROW;
 	sqlite3_reset(consents->has);
-	return sql_result(code);
+	return sqlite_result(code);
 }
 
 enum result
@@ -122,19 +122,19 @@ consents_add(
 		return result;
 
 	bind_key(consents->append, number, scope, state);
-	sql_bind_name(consents->append, 4, event->cause);
+	sqlite_bind_name(consents->append, 4, event->cause);
 	sqlite3_bind_int(consents->append, 5, changes);
 	sqlite3_bind_int64(consents->append, 6, event_seq);
 	sqlite3_bind_int64(consents->append, 7, event->time_us);
-	int code = sql_run(consents->append);
+	int code = sqlite_run(consents->append);
 	if (code == SQLITE_OK && changes) {
 		bind_key(consents->set, number, scope, state);
 		sqlite3_bind_int64(consents->set, 4, sqlite3_last_insert_rowid(consents->db));
-		code = sql_run(consents->set);
+		code = sqlite_run(consents->set);
 	}
 
 	*out_changed = changes;
-	return sql_result(code);
+	return sqlite_result(code);
 }
 
 /* Derives the state of a number and scope, and which evidence changed it. */
@@ -145,7 +145,7 @@ derive_state(struct consents *consents, struct slice number, struct slice scope)
 	int code = SQLITE_OK;
 	for (size_t i = 0; code == SQLITE_OK && i < sizeof steps / sizeof steps[0]; i++) {
 		bind_key(steps[i], number, scope, SLICE_NONE);
-		code = sql_run(steps[i]);
+		code = sqlite_run(steps[i]);
 	}
 	return code;
 }
@@ -156,14 +156,14 @@ change_evidence(struct consents *consents, struct slice to_scope)
 {
 	sqlite3_stmt *row = consents->of_event;
 	sqlite3_stmt *change = to_scope.ptr == NULL ? consents->remove : consents->move;
-	struct slice number = sql_text(row, 1);
+	struct slice number = sqlite_column(row, 1);
 
 	sqlite3_bind_int64(change, 1, sqlite3_column_int64(row, 0));
 	if (to_scope.ptr != NULL)
-		sql_bind_text(change, 2, to_scope);
-	int code = sql_run(change);
+		sqlite_bind_text(change, 2, to_scope);
+	int code = sqlite_run(change);
 	if (code == SQLITE_OK)
-		code = derive_state(consents, number, sql_text(row, 2));
+		code = derive_state(consents, number, sqlite_column(row, 2));
 	if (code == SQLITE_OK && to_scope.ptr != NULL)
 		code = derive_state(consents, number, to_scope);
 	return code;
@@ -178,7 +178,7 @@ change_all(struct consents *consents, int64_t event_seq, struct slice scope, str
 	int code = SQLITE_DONE, changed = SQLITE_OK;
 
 	sqlite3_bind_int64(consents->of_event, 1, event_seq);
-	sql_bind_text(consents->of_event, 2, scope);
+	sqlite_bind_text(consents->of_event, 2, scope);
 	while (changed == SQLITE_OK && (code = sqlite3_step(consents->of_event)) == SQLITE_ROW) {
 		changed = change_evidence(consents, to_scope);
 		any = true;
@@ -187,7 +187,7 @@ change_all(struct consents *consents, int64_t event_seq, struct slice scope, str
 
 	sqlite3_reset(consents->of_event);
 	*out_changed = any;
-	return sql_result(changed != SQLITE_OK ? changed : code);
+	return sqlite_result(changed != SQLITE_OK ? changed : code);
 }
 
 enum result
@@ -215,12 +215,12 @@ derive_states(struct consents *consents, struct slice number)
 	int code = SQLITE_ROW;
 
 	while (code == SQLITE_ROW) {
-		sql_bind_text(consents->scopes, 1, number);
-		sql_bind_name(consents->scopes, 2, buffer_slice(&scope));
+		sqlite_bind_text(consents->scopes, 1, number);
+		sqlite_bind_name(consents->scopes, 2, buffer_slice(&scope));
 		struct buffer next = BUFFER_EMPTY;
 		code = sqlite3_step(consents->scopes);
 		if (code == SQLITE_ROW)
-			buffer_append(&next, sql_text(consents->scopes, 0));
+			buffer_append(&next, sqlite_column(consents->scopes, 0));
 		sqlite3_reset(consents->scopes);
 		buffer_done(&scope);
 		scope = next;
@@ -234,27 +234,27 @@ derive_states(struct consents *consents, struct slice number)
 	}
 
 	buffer_done(&scope);
-	return sql_result(code);
+	return sqlite_result(code);
 }
 
 enum result
 consents_rename(struct consents *consents, struct slice number, struct slice to_number)
 {
 	sqlite3_stmt *forget_all = NULL;
-	sql_bind_text(consents->rename, 1, number);
-	sql_bind_text(consents->rename, 2, to_number);
-	int code = sql_run(consents->rename);
+	sqlite_bind_text(consents->rename, 1, number);
+	sqlite_bind_text(consents->rename, 2, to_number);
+	int code = sqlite_run(consents->rename);
 	if (code != SQLITE_OK || sqlite3_changes(consents->db) == 0)
-		return sql_result(code);
+		return sqlite_result(code);
 
-	code = sql_prepare(consents->db, "DELETE FROM optout WHERE number = ?1", &forget_all);
+	code = sqlite_prepare(consents->db, "DELETE FROM optout WHERE number = ?1", &forget_all);
 	if (code == SQLITE_OK) {
-		sql_bind_text(forget_all, 1, number);
-		code = sql_run(forget_all);
+		sqlite_bind_text(forget_all, 1, number);
+		code = sqlite_run(forget_all);
 	}
 
 	sqlite3_finalize(forget_all);
-	return code == SQLITE_OK ? derive_states(consents, to_number) : sql_result(code);
+	return code == SQLITE_OK ? derive_states(consents, to_number) : sqlite_result(code);
 }
 
 /* Evidence with the state before it; 'changed' should be whether the two differ. */
@@ -280,33 +280,33 @@ static enum result
 restore_evidence(sqlite3 *db)
 {
 	sqlite3_stmt *unrecorded = NULL, *insert = NULL;
-	int code = sql_prepare(db,
+	int code = sqlite_prepare(db,
 	    "SELECT e.seq, " EVENT_PEER ", " CONSENT_SCOPE
 	    ", e.consent, e.cause, e.time_us" UNRECORDED " AND e.seq > ?1 ORDER BY e.seq LIMIT 1",
 	    &unrecorded);
 	if (code == SQLITE_OK)
-		code = sql_prepare(db,
+		code = sqlite_prepare(db,
 		    "INSERT INTO consent(seq, number, scope, state, cause, changed, event_seq,"
 		    " time_us) SELECT iif(EXISTS(SELECT 1 FROM consent WHERE seq = x.place), NULL,"
 		    " x.place), ?2, ?3, ?4, coalesce(?5, ''), 0, ?1, ?6 FROM (SELECT 1 +"
 		    " coalesce((SELECT max(seq) FROM consent WHERE event_seq < ?1), 0) AS place) x",
 		    &insert);
-	enum result result = sql_result(code);
+	enum result result = sqlite_result(code);
 	for (int64_t seq = 0; result == RESULT_OK;) {
 		char made[ADDRESS_MAX];
 		sqlite3_bind_int64(unrecorded, 1, seq);
 		code = sqlite3_step(unrecorded);
 		if (code != SQLITE_ROW) {
-			result = sql_result(code);
+			result = sqlite_result(code);
 			break;
 		}
 		seq = sqlite3_column_int64(unrecorded, 0);
 		sqlite3_bind_int64(insert, 1, seq);
-		sql_bind_text(insert, 2, address_of_person(sql_text(unrecorded, 1), made));
+		sqlite_bind_text(insert, 2, address_of_person(sqlite_column(unrecorded, 1), made));
 		for (int column = 2; column < 5; column++)
-			sql_bind_text(insert, column + 1, sql_text(unrecorded, column));
+			sqlite_bind_text(insert, column + 1, sqlite_column(unrecorded, column));
 		sqlite3_bind_int64(insert, 6, sqlite3_column_int64(unrecorded, 5));
-		result = sql_result(sql_run(insert));
+		result = sqlite_result(sqlite_run(insert));
 		sqlite3_reset(unrecorded);
 	}
 
@@ -337,28 +337,28 @@ consents_rebuild(struct consents *consents, uint64_t *out_mended)
 	    " s JOIN consent l ON l.seq = s.seq",
 	    NULL, NULL, NULL);
 	*out_mended = wrong;
-	return sql_result(code);
+	return sqlite_result(code);
 }
 
 enum result
 consents_audit(sqlite3 *db, uint64_t *out_states, uint64_t *out_wrong)
 {
 	int64_t states = 0, flags = 0, rows = 0, events = 0;
-	int code = sql_number(db, "SELECT count(*) FROM optout", &states);
+	int code = sqlite_number(db, "SELECT count(*) FROM optout", &states);
 	if (code == SQLITE_OK)
-		code = sql_number(
+		code = sqlite_number(
 		    db, "SELECT count(*) FROM " EVIDENCE " WHERE changed <> changes", &flags);
 	if (code == SQLITE_OK)
-		code = sql_number(db,
+		code = sqlite_number(db,
 		    "SELECT count(*) FROM (SELECT l.number, l.scope, l.state, l.seq FROM " STATES
 		    " s JOIN consent l ON l.seq = s.seq) a FULL JOIN optout o"
 		    " ON o.number = a.number AND o.scope = a.scope"
 		    " WHERE o.state IS NOT a.state OR o.consent_seq IS NOT a.seq",
 		    &rows);
 	if (code == SQLITE_OK)
-		code = sql_number(db, "SELECT count(*)" UNRECORDED, &events);
+		code = sqlite_number(db, "SELECT count(*)" UNRECORDED, &events);
 	if (code != SQLITE_OK)
-		return sql_result(code);
+		return sqlite_result(code);
 
 	*out_states = (uint64_t)states;
 	*out_wrong = (uint64_t)(flags + rows + events);

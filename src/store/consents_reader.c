@@ -77,16 +77,16 @@ hand_out(struct store_reader *reader, sqlite3_stmt *statement, consent_fn on_row
 	int code;
 	while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
 		struct consent_row row = {.seq = sqlite3_column_int64(statement, 0),
-		    .number = sql_text(statement, 1),
-		    .scope = sql_text(statement, 2),
-		    .state = sql_text(statement, 3),
-		    .cause = sql_text(statement, 4),
+		    .number = sqlite_column(statement, 1),
+		    .scope = sqlite_column(statement, 2),
+		    .state = sqlite_column(statement, 3),
+		    .cause = sqlite_column(statement, 4),
 		    .time_us = sqlite3_column_int64(statement, 5),
 		    .changed = sqlite3_column_int(statement, 6) != 0,
-		    .message = sql_text(statement, 7),
-		    .workspace = sql_text(statement, 8),
-		    .campaign = sql_text(statement, 9),
-		    .body = sql_text(statement, 10),
+		    .message = sqlite_column(statement, 7),
+		    .workspace = sqlite_column(statement, 8),
+		    .campaign = sqlite_column(statement, 9),
+		    .body = sqlite_column(statement, 10),
 		    .event_seq = sqlite3_column_int64(statement, 11)};
 		on_row(context, &row);
 	}

@@ -105,7 +105,7 @@ subtract_table(struct deltas *deltas, sqlite3 *db, enum delta_table table, const
 {
 	sqlite3_stmt *statement = NULL;
 	int code = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
-	enum result result = sql_result(code);
+	enum result result = sqlite_result(code);
 
 	while (result == RESULT_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
 		struct delta *row = deltas_row(deltas, table, sqlite3_column_int64(statement, 0),
@@ -120,7 +120,7 @@ subtract_table(struct deltas *deltas, sqlite3 *db, enum delta_table table, const
 	}
 
 	sqlite3_finalize(statement);
-	return result != RESULT_OK ? result : sql_result(code);
+	return result != RESULT_OK ? result : sqlite_result(code);
 }
 
 enum result

@@ -34,16 +34,16 @@ compare_with_stored(struct store *store, const struct event *event, const struct
 	sqlite3_stmt *read = store->receipts->read;
 	sqlite3_bind_int64(read, 1, seq);
 	int code = sqlite3_step(read);
-	enum result result = sql_result(code);
+	enum result result = sqlite_result(code);
 	if (code == SQLITE_ROW) {
 		int64_t stored_provider = sqlite3_column_int64(read, 0);
 		*out_completion = (struct completion){.provider_id = stored_provider,
 		    .tags = ids->tagged && sqlite3_column_int(read, 1) == 0,
 		    .provider = stored_provider != ids->provider_id,
 		    .time_us = sqlite3_column_int64(read, 2),
-		    .peer = event_peer(event).len > 0 && sql_text(read, 3).len == 0,
-		    .consent = event->consent != CONSENT_SILENT && sql_text(read, 4).len == 0,
-		    .body = event->body.len > 0 && sql_text(read, 6).len == 0,
+		    .peer = event_peer(event).len > 0 && sqlite_column(read, 3).len == 0,
+		    .consent = event->consent != CONSENT_SILENT && sqlite_column(read, 4).len == 0,
+		    .body = event->body.len > 0 && sqlite_column(read, 6).len == 0,
 		    .reply = event->type == EVENT_REPLIED,
 		    .callback = sqlite3_column_int(read, 5) != 0 && !event->stream,
 		    .left = is_earlier(event->left_us, sqlite3_column_int64(read, 9)),
@@ -53,11 +53,11 @@ compare_with_stored(struct store *store, const struct event *event, const struct
 			    ids->provider_id, &out_completion->provider_id);
 	}
 
-	bool stored_word = slice_equal(sql_text(read, 7), OPT_OUT_TYPE);
+	bool stored_word = slice_equal(sqlite_column(read, 7), OPT_OUT_TYPE);
 	bool own_word = slice_equal(event->cause, OPT_OUT_TYPE);
 	/* Each scope that is reported for the same consent counts. */
 	bool has = true, same = !out_completion->consent &&
-				slice_equal(sql_text(read, 4), consent_name(event->consent));
+				slice_equal(sqlite_column(read, 4), consent_name(event->consent));
 	sqlite3_reset(read);
 	/* If it does not name the sender, add_joint_consent combines the facts of both. */
 	if (result == RESULT_OK && same && event_names_sender(event) &&
@@ -96,18 +96,18 @@ complete_event(struct store *store, const struct event *event, int64_t seq,
 	sqlite3_bind_int64(complete, 2, completion->provider_id);
 	bind_id(complete, 3, completion->tags ? ids->tagset.id : 0);
 	bind_id(complete, 4, completion->tags ? ids->tagset.campaign_id : 0);
-	sql_bind_text(complete, 5, completion->peer ? event_peer(event) : SLICE_NONE);
+	sqlite_bind_text(complete, 5, completion->peer ? event_peer(event) : SLICE_NONE);
 	sqlite3_bind_int(complete, 6, completion->callback);
-	sql_bind_text(complete, 7, event->done_date);
+	sqlite_bind_text(complete, 7, event->done_date);
 	sqlite3_bind_int64(complete, 8, event->left_us);
-	enum result result = sql_result(sql_run(complete));
+	enum result result = sqlite_result(sqlite_run(complete));
 	if (result == RESULT_OK && completion->body) {
 		sqlite3_stmt *body = store->receipts->complete_body;
 		sqlite3_bind_int64(body, 1, seq);
-		sql_bind_text(body, 2, event->body);
-		sql_bind_text(body, 3, event->keyword);
-		sql_bind_text(body, 4, event->near_miss);
-		result = sql_result(sql_run(body));
+		sqlite_bind_text(body, 2, event->body);
+		sqlite_bind_text(body, 3, event->keyword);
+		sqlite_bind_text(body, 4, event->near_miss);
+		result = sqlite_result(sqlite_run(body));
 	}
 
 	if (result == RESULT_OK && completion->tags)
@@ -121,10 +121,10 @@ complete_consent(
 {
 	sqlite3_stmt *complete = store->receipts->complete_consent;
 	sqlite3_bind_int64(complete, 1, seq);
-	sql_bind_text(complete, 2, event->keyword);
-	sql_bind_text(complete, 3, consent_name(event->consent));
-	sql_bind_text(complete, 4, event->cause);
-	enum result result = sql_result(sql_run(complete));
+	sqlite_bind_text(complete, 2, event->keyword);
+	sqlite_bind_text(complete, 3, consent_name(event->consent));
+	sqlite_bind_text(complete, 4, event->cause);
+	enum result result = sqlite_result(sqlite_run(complete));
 	return result == RESULT_OK && event_names_sender(event)
 		   ? event_consents_add(store, event, 0, seq, out_added)
 		   : result;
@@ -136,10 +136,10 @@ correct_consent(struct store *store, const struct event *event, int64_t seq,
 {
 	sqlite3_stmt *correct = store->receipts->correct_consent;
 	sqlite3_bind_int64(correct, 1, seq);
-	sql_bind_text(correct, 2, event->keyword);
-	sql_bind_text(correct, 3, consent_name(event->consent));
-	sql_bind_text(correct, 4, event->cause);
-	enum result result = sql_result(sql_run(correct));
+	sqlite_bind_text(correct, 2, event->keyword);
+	sqlite_bind_text(correct, 3, consent_name(event->consent));
+	sqlite_bind_text(correct, 4, event->cause);
+	enum result result = sqlite_result(sqlite_run(correct));
 	if (result == RESULT_OK)
 		result = consents_retract(store->consents, seq);
 	if (result == RESULT_OK && event->consent != CONSENT_SILENT && event_names_sender(event))
@@ -156,8 +156,8 @@ complete_extra(struct store *store, const struct event *event, int64_t seq)
 	if (event->extra.len == 0)
 		return RESULT_OK;
 	sqlite3_bind_int64(complete, 1, seq);
-	sql_bind_text(complete, 2, event->extra);
-	return sql_result(sql_run(complete));
+	sqlite_bind_text(complete, 2, event->extra);
+	return sqlite_result(sqlite_run(complete));
 }
 
 /* Adds the consent that several reports state together: one may name the person, another the scope,
@@ -171,16 +171,16 @@ add_joint_consent(struct store *store, const struct event *event, const struct m
 
 	sqlite3_bind_int64(parties, 1, seq);
 	int code = sqlite3_step(parties);
-	enum result result = sql_result(code);
-	if (code == SQLITE_ROW && sql_text(parties, 3).len > 0) {
+	enum result result = sqlite_result(code);
+	if (code == SQLITE_ROW && sqlite_column(parties, 3).len > 0) {
 		bool replied = event->type == EVENT_REPLIED;
-		joint.service = sql_text(parties, 1);
-		joint.from = sql_text(parties, replied ? 0 : 2);
-		joint.to = sql_text(parties, replied ? 2 : 0);
-		joint.consent = slice_equal(sql_text(parties, 3), consent_name(CONSENT_OUT))
+		joint.service = sqlite_column(parties, 1);
+		joint.from = sqlite_column(parties, replied ? 0 : 2);
+		joint.to = sqlite_column(parties, replied ? 2 : 0);
+		joint.consent = slice_equal(sqlite_column(parties, 3), consent_name(CONSENT_OUT))
 				    ? CONSENT_OUT
 				    : CONSENT_IN;
-		joint.cause = sql_text(parties, 4);
+		joint.cause = sqlite_column(parties, 4);
 		struct person person;
 		result = persons_find(store->persons, event_peer(&joint), &person);
 		joint.person = person.address;

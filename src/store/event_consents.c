@@ -17,9 +17,9 @@ read_scope(struct receipts *receipts, int64_t provider_id, struct buffer *out_sc
 	int code = sqlite3_step(receipts->scope);
 	buffer_clear(out_scope);
 	if (code == SQLITE_ROW)
-		buffer_append(out_scope, sql_text(receipts->scope, 0));
+		buffer_append(out_scope, sqlite_column(receipts->scope, 0));
 	sqlite3_reset(receipts->scope);
-	return out_scope->failed ? RESULT_NO_MEMORY : sql_result(code);
+	return out_scope->failed ? RESULT_NO_MEMORY : sqlite_result(code);
 }
 
 /* Adds the event's evidence, for provider_id's scope if it is an opt-out that names none. */
@@ -67,7 +67,7 @@ event_consents_follow_message(struct store *store, const struct message_row *bef
 		if (code == SQLITE_ROW)
 			seq = sqlite3_column_int64(nameless, 0);
 		sqlite3_reset(nameless);
-		result = sql_result(code);
+		result = sqlite_result(code);
 		if (code != SQLITE_ROW)
 			break;
 		bool moved = false;

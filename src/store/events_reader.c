@@ -55,37 +55,37 @@ read_event(sqlite3_stmt *statement)
 
 	event->journal_seq = (uint64_t)sqlite3_column_int64(statement, 1);
 	event->time_us = sqlite3_column_int64(statement, 2);
-	if (!event_type_from_name(sql_text(statement, 3), &event->type))
+	if (!event_type_from_name(sqlite_column(statement, 3), &event->type))
 		event->type = EVENT_UNRECOGNISED;
-	event->workspace = sql_text(statement, 4);
-	event->campaign = sql_text(statement, 5);
-	event->variant = sql_text(statement, 6);
+	event->workspace = sqlite_column(statement, 4);
+	event->campaign = sqlite_column(statement, 5);
+	event->variant = sqlite_column(statement, 6);
 	event->account = reader_filled(statement, 7);
-	event->message = sql_text(statement, 8);
-	event->status_text = sql_text(statement, 9);
-	event->error_code = sql_number_or(statement, 10, -1);
-	struct slice sender = reader_filled(statement, 11), peer = sql_text(statement, 12);
+	event->message = sqlite_column(statement, 8);
+	event->status_text = sqlite_column(statement, 9);
+	event->error_code = sqlite_column_or(statement, 10, -1);
+	struct slice sender = reader_filled(statement, 11), peer = sqlite_column(statement, 12);
 	event->from = event->type == EVENT_REPLIED ? peer : sender;
 	event->to = event->type == EVENT_REPLIED ? sender : peer;
 	event->service = reader_filled(statement, 13);
-	event->body = sql_text(statement, 14);
-	event->keyword = sql_text(statement, 15);
-	event->done_date = sql_text(statement, 16);
-	event->extra = sql_text(statement, 17);
-	event->raw_query = sql_text(statement, 18);
-	event->raw_body = sql_text(statement, 19);
+	event->body = sqlite_column(statement, 14);
+	event->keyword = sqlite_column(statement, 15);
+	event->done_date = sqlite_column(statement, 16);
+	event->extra = sqlite_column(statement, 17);
+	event->raw_query = sqlite_column(statement, 18);
+	event->raw_body = sqlite_column(statement, 19);
 	event->stream = sqlite3_column_int(statement, 20) != 0;
-	event->link = sql_text(statement, 21);
-	event->occurred = sql_text(statement, 22);
-	event->near_miss = sql_text(statement, 23);
-	if (slice_equal(sql_text(statement, 24), consent_name(CONSENT_OUT)))
+	event->link = sqlite_column(statement, 21);
+	event->occurred = sqlite_column(statement, 22);
+	event->near_miss = sqlite_column(statement, 23);
+	if (slice_equal(sqlite_column(statement, 24), consent_name(CONSENT_OUT)))
 		event->consent = CONSENT_OUT;
-	else if (sql_text(statement, 24).len > 0)
+	else if (sqlite_column(statement, 24).len > 0)
 		event->consent = CONSENT_IN;
-	event->cause = sql_text(statement, 25);
-	row.rule = sql_text(statement, 26);
+	event->cause = sqlite_column(statement, 25);
+	row.rule = sqlite_column(statement, 26);
 	row.candidates = sqlite3_column_int64(statement, 27);
-	row.answers = sql_text(statement, 28);
+	row.answers = sqlite_column(statement, 28);
 	return row;
 }
 
@@ -194,11 +194,11 @@ store_read_message(struct store_reader *reader, struct slice sid, message_fn on_
 	reader_bind_text(statement, ":message", sid);
 	int code = sqlite3_step(statement);
 	if (code == SQLITE_ROW) {
-		struct message_view view = {.sid = sql_text(statement, 0),
+		struct message_view view = {.sid = sqlite_column(statement, 0),
 		    .status = reader_filled(statement, 1),
-		    .workspace = sql_text(statement, 2),
-		    .campaign = sql_text(statement, 3),
-		    .variant = sql_text(statement, 4),
+		    .workspace = sqlite_column(statement, 2),
+		    .campaign = sqlite_column(statement, 3),
+		    .variant = sqlite_column(statement, 4),
 		    .account = reader_filled(statement, 5),
 		    .service = reader_filled(statement, 6),
 		    .sender = reader_filled(statement, 7),

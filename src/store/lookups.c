@@ -9,16 +9,16 @@ insert_catalogue(struct store *store, const struct error_catalogue *catalogue)
 	sqlite3_stmt *insert = NULL;
 	int code = sqlite3_exec(store->db, "DELETE FROM error_catalogue", NULL, NULL, NULL);
 	if (code == SQLITE_OK)
-		code = sql_prepare(
+		code = sqlite_prepare(
 		    store->db, "INSERT INTO error_catalogue VALUES(?1, ?2, ?3, ?4, ?5)", &insert);
 	for (size_t i = 0; code == SQLITE_OK && i < catalogue->count; i++) {
 		const struct error_entry *entry = &catalogue->entries[i];
 		sqlite3_bind_int64(insert, 1, entry->code);
-		sql_bind_name(insert, 2, entry->name);
-		sql_bind_name(insert, 3, entry->kind);
-		sql_bind_name(insert, 4, entry->permanence);
-		sql_bind_name(insert, 5, entry->action);
-		code = sql_run(insert);
+		sqlite_bind_name(insert, 2, entry->name);
+		sqlite_bind_name(insert, 3, entry->kind);
+		sqlite_bind_name(insert, 4, entry->permanence);
+		sqlite_bind_name(insert, 5, entry->action);
+		code = sqlite_run(insert);
 	}
 
 	sqlite3_finalize(insert);
@@ -35,13 +35,13 @@ insert_provider_names(struct store *store, const struct provider_names *names)
 	sqlite3_stmt *insert = NULL;
 	int code = sqlite3_exec(store->db, "DELETE FROM provider_name", NULL, NULL, NULL);
 	if (code == SQLITE_OK)
-		code =
-		    sql_prepare(store->db, "INSERT INTO provider_name VALUES(?1, ?2, ?3)", &insert);
+		code = sqlite_prepare(
+		    store->db, "INSERT INTO provider_name VALUES(?1, ?2, ?3)", &insert);
 	for (size_t i = 0; code == SQLITE_OK && i < names->count; i++) {
-		sql_bind_text(insert, 1, kinds[names->items[i].kind]);
-		sql_bind_text(insert, 2, slice_of(names->items[i].value));
-		sql_bind_text(insert, 3, slice_of(names->items[i].nickname));
-		code = sql_run(insert);
+		sqlite_bind_text(insert, 1, kinds[names->items[i].kind]);
+		sqlite_bind_text(insert, 2, slice_of(names->items[i].value));
+		sqlite_bind_text(insert, 3, slice_of(names->items[i].nickname));
+		code = sqlite_run(insert);
 	}
 
 	sqlite3_finalize(insert);
@@ -62,7 +62,7 @@ store_set_lookups(struct store *store, const struct error_catalogue *catalogue,
 	if (code == SQLITE_OK)
 		return store_commit(store, store_cursor(store));
 
-	result = store_note(store, sql_result(code));
+	result = store_note(store, sqlite_result(code));
 	store_rollback(store);
 	return result;
 }

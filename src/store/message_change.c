@@ -86,5 +86,5 @@ message_move_receipts(struct store *store, int64_t message_id, int64_t tagset_id
 {
 	sqlite3_bind_int64(store->receipts->move, 1, message_id);
 	sqlite3_bind_int64(store->receipts->move, 2, tagset_id);
-	return sql_result(sql_run(store->receipts->move));
+	return sqlite_result(sqlite_run(store->receipts->move));
 }

@@ -16,30 +16,31 @@ messages_open(sqlite3 *db, struct messages **out_messages)
 		return RESULT_NO_MEMORY;
 
 	messages->db = db;
-	int code = sql_prepare(
+	int code = sqlite_prepare(
 	    db, "SELECT " MESSAGE_COLUMNS " FROM message m WHERE m.sid = ?1", &messages->find);
 	if (code == SQLITE_OK)
-		code = sql_prepare(db, "SELECT " MESSAGE_COLUMNS " FROM message m WHERE m.id = ?1",
-		    &messages->find_id);
+		code =
+		    sqlite_prepare(db, "SELECT " MESSAGE_COLUMNS " FROM message m WHERE m.id = ?1",
+			&messages->find_id);
 	if (code == SQLITE_OK)
-		code = sql_prepare(db,
+		code = sqlite_prepare(db,
 		    "SELECT seq, type, status, error_code, done_date, link, occurred, stream, "
 		    "signature FROM event"
 		    " WHERE message_id = ?1",
 		    &messages->receipts);
 	/* A link may be opened any number of times. */
 	if (code == SQLITE_OK)
-		code = sql_prepare(db,
+		code = sqlite_prepare(db,
 		    "SELECT seq, stream FROM event WHERE message_id = ?1 AND link = ?2"
 		    " AND occurred IS ?3 AND status IS ?4 AND type = 'Clicked' LIMIT 1",
 		    &messages->click);
 	if (code == SQLITE_OK)
-		code = sql_prepare(db,
+		code = sqlite_prepare(db,
 		    "SELECT 1 FROM event WHERE message_id = ?1 AND link = ?2"
 		    " AND type = 'Clicked' LIMIT 1",
 		    &messages->link);
 	if (code == SQLITE_OK)
-		code = sql_prepare(db,
+		code = sqlite_prepare(db,
 		    "INSERT INTO message(tagset_id, provider_id, status, outcome, conflict, seen,"
 		    " first_final, opted_out, error_code, first_us, last_us, sent_us, delivered_us,"
 		    " failed_us, canceled_us, read_us, received_us, clicked_us, links, left_us, "
@@ -48,7 +49,7 @@ messages_open(sqlite3 *db, struct messages **out_messages)
 		    " ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
 		    &messages->insert);
 	if (code == SQLITE_OK)
-		code = sql_prepare(db,
+		code = sqlite_prepare(db,
 		    "UPDATE message SET tagset_id = ?1, provider_id = ?2, status = ?3, outcome = "
 		    "?4,"
 		    " conflict = ?5, seen = ?6, first_final = ?7, opted_out = ?8, error_code = ?9,"
@@ -58,12 +59,12 @@ messages_open(sqlite3 *db, struct messages **out_messages)
 		    &messages->update);
 	/* Apart, since an index holds them: they hardly ever change after the first receipt. */
 	if (code == SQLITE_OK)
-		code = sql_prepare(db,
+		code = sqlite_prepare(db,
 		    "UPDATE message SET first_us = ?2, peer = ?3, received_us = ?4 WHERE id = ?1",
 		    &messages->update_peer);
 	if (code != SQLITE_OK) {
 		messages_close(messages);
-		return sql_result(code);
+		return sqlite_result(code);
 	}
 
 	*out_messages = messages;
@@ -109,7 +110,7 @@ message_row_read(sqlite3_stmt *statement, int first)
 
 	row.tagset_id = sqlite3_column_int64(statement, at++);
 	row.provider_id = sqlite3_column_int64(statement, at++);
-	set_status(&row, sql_text(statement, at++));
+	set_status(&row, sqlite_column(statement, at++));
 	struct message *message = &row.message;
 	message->seen = (uint32_t)sqlite3_column_int64(statement, at++);
 	message->first_final = (enum message_status)sqlite3_column_int(statement, at++);
@@ -122,7 +123,7 @@ message_row_read(sqlite3_stmt *statement, int first)
 		*times[i] = sqlite3_column_int64(statement, at++);
 	row.outcome = sqlite3_column_int64(statement, at++);
 	row.conflict = sqlite3_column_int64(statement, at++);
-	set_peer(&row, sql_text(statement, at++));
+	set_peer(&row, sqlite_column(statement, at++));
 	message->left_us = sqlite3_column_int64(statement, at++);
 	return row;
 }
@@ -154,13 +155,13 @@ read_found(sqlite3_stmt *statement, struct message_row *out_row)
 	else if (code == SQLITE_DONE)
 		*out_row = (struct message_row){.message = MESSAGE_EMPTY};
 	sqlite3_reset(statement);
-	return sql_result(code);
+	return sqlite_result(code);
 }
 
 enum result
 messages_find(struct messages *messages, struct slice sid, struct message_row *out_row)
 {
-	sql_bind_text(messages->find, 1, sid);
+	sqlite_bind_text(messages->find, 1, sid);
 	return read_found(messages->find, out_row);
 }
 
@@ -175,14 +176,14 @@ static struct event
 read_receipt(sqlite3_stmt *statement)
 {
 	struct event event = {.type = EVENT_UNRECOGNISED,
-	    .status_text = sql_text(statement, 2),
-	    .error_code = sql_number_or(statement, 3, -1),
-	    .done_date = sql_text(statement, 4),
-	    .link = sql_text(statement, 5),
-	    .occurred = sql_text(statement, 6),
+	    .status_text = sqlite_column(statement, 2),
+	    .error_code = sqlite_column_or(statement, 3, -1),
+	    .done_date = sqlite_column(statement, 4),
+	    .link = sqlite_column(statement, 5),
+	    .occurred = sqlite_column(statement, 6),
 	    .stream = sqlite3_column_int(statement, 7) != 0};
 
-	if (!event_type_from_name(sql_text(statement, 1), &event.type))
+	if (!event_type_from_name(sqlite_column(statement, 1), &event.type))
 		event.type = EVENT_UNRECOGNISED; /* of a newer dlrd */
 	return event;
 }
@@ -193,9 +194,9 @@ match_click(struct messages *messages, int64_t message_id, const struct event *e
 {
 	struct receipt_match match = {.duplicate_seq = 0};
 	sqlite3_bind_int64(messages->click, 1, message_id);
-	sql_bind_text(messages->click, 2, event->link);
-	sql_bind_text(messages->click, 3, event->occurred);
-	sql_bind_text(messages->click, 4, event->status_text);
+	sqlite_bind_text(messages->click, 2, event->link);
+	sqlite_bind_text(messages->click, 3, event->occurred);
+	sqlite_bind_text(messages->click, 4, event->status_text);
 	int code = sqlite3_step(messages->click);
 	if (code == SQLITE_ROW) {
 		match.duplicate_seq = sqlite3_column_int64(messages->click, 0);
@@ -206,13 +207,13 @@ match_click(struct messages *messages, int64_t message_id, const struct event *e
 	sqlite3_reset(messages->click);
 	if (code == SQLITE_DONE) {
 		sqlite3_bind_int64(messages->link, 1, message_id);
-		sql_bind_text(messages->link, 2, event->link);
+		sqlite_bind_text(messages->link, 2, event->link);
 		code = sqlite3_step(messages->link);
 		match.link_is_known = code == SQLITE_ROW;
 		sqlite3_reset(messages->link);
 	}
 
-	enum result result = sql_result(code);
+	enum result result = sqlite_result(code);
 	if (result == RESULT_OK)
 		*out_match = match;
 	return result;
@@ -235,7 +236,7 @@ messages_match(struct messages *messages, int64_t message_id, const struct event
 		if (clicked && stored.type == EVENT_CLICKED)
 			match.link_is_known |= slice_equal(stored.link, event->link);
 		match.has_signature |= signature.ptr != NULL &&
-				       slice_equal(sql_text(messages->receipts, 8), signature);
+				       slice_equal(sqlite_column(messages->receipts, 8), signature);
 		if (match.duplicate_seq == 0 && receipt_is_duplicate(&stored, event)) {
 			match.duplicate_seq = sqlite3_column_int64(messages->receipts, 0);
 			match.is_stream_duplicate = stored.stream != event->stream;
@@ -246,7 +247,7 @@ messages_match(struct messages *messages, int64_t message_id, const struct event
 
 	sqlite3_reset(messages->receipts);
 	if (code != SQLITE_ROW && code != SQLITE_DONE)
-		return sql_result(code);
+		return sqlite_result(code);
 
 	*out_match = match;
 	return RESULT_OK;
@@ -276,26 +277,26 @@ messages_save(struct messages *messages, struct slice sid, const struct message_
 
 	sqlite3_bind_int64(statement, 1, row->tagset_id);
 	sqlite3_bind_int64(statement, 2, row->provider_id);
-	sql_bind_name(statement, 3, (struct slice){row->status, row->status_len});
+	sqlite_bind_name(statement, 3, (struct slice){row->status, row->status_len});
 	for (int i = 0; i < count; i++)
 		sqlite3_bind_int64(statement, 4 + i, numbers[i]);
 	if (row->id == 0) {
-		sql_bind_text(statement, 4 + count, sid);
-		sql_bind_name(statement, 5 + count, message_row_peer(row));
+		sqlite_bind_text(statement, 4 + count, sid);
+		sqlite_bind_name(statement, 5 + count, message_row_peer(row));
 	} else
 		sqlite3_bind_int64(statement, 4 + count, row->id);
-	int code = sql_run(statement);
+	int code = sqlite_run(statement);
 	if (code == SQLITE_OK && row->id == 0)
 		row->id = sqlite3_last_insert_rowid(messages->db);
 	else if (code == SQLITE_OK && !is_indexed_alike(before, row)) {
 		sqlite3_bind_int64(messages->update_peer, 1, row->id);
 		sqlite3_bind_int64(messages->update_peer, 2, message->first_us);
-		sql_bind_name(messages->update_peer, 3, message_row_peer(row));
+		sqlite_bind_name(messages->update_peer, 3, message_row_peer(row));
 		sqlite3_bind_int64(messages->update_peer, 4, message->received_us);
-		code = sql_run(messages->update_peer);
+		code = sqlite_run(messages->update_peer);
 	}
 
-	return sql_result(code);
+	return sqlite_result(code);
 }
 
 void

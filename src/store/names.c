@@ -52,10 +52,10 @@ names_open(sqlite3 *db, struct names **out_names)
 	};
 	int code = SQLITE_OK;
 	for (size_t i = 0; code == SQLITE_OK && i < sizeof rows / sizeof rows[0]; i++)
-		code = sql_prepare(db, rows[i].sql, rows[i].statement);
+		code = sqlite_prepare(db, rows[i].sql, rows[i].statement);
 	if (code != SQLITE_OK) {
 		names_close(names);
-		return sql_result(code);
+		return sqlite_result(code);
 	}
 
 	*out_names = names;
@@ -93,7 +93,7 @@ names_repair(sqlite3 *db)
 	int64_t found = 0;
 	int code =
 	    sqlite3_create_function_v2(db, "repaired", 1, flags, NULL, repaired, NULL, NULL, NULL);
-	if (code == SQLITE_OK && sql_number(db, find, &found) == SQLITE_OK && found != 0)
+	if (code == SQLITE_OK && sqlite_number(db, find, &found) == SQLITE_OK && found != 0)
 		sqlite3_exec(db, repair, NULL, NULL, NULL);
 }
 
@@ -146,7 +146,7 @@ find_or_add(struct names *names, sqlite3_stmt *find, sqlite3_stmt *add, int64_t 
 	int code = find_id(find, out_id);
 	if (code != SQLITE_OK || *out_id != 0)
 		return code;
-	code = sql_run(add);
+	code = sqlite_run(add);
 	*out_id = sqlite3_last_insert_rowid(names->db);
 	return code;
 }
@@ -155,8 +155,8 @@ static int
 look_up_tagset(struct names *names, const struct slice parts[3], struct tagset *out_tagset)
 {
 	for (int part = 0; part < 2; part++) {
-		sql_bind_name(names->find_campaign, part + 1, parts[part]);
-		sql_bind_name(names->add_campaign, part + 1, parts[part]);
+		sqlite_bind_name(names->find_campaign, part + 1, parts[part]);
+		sqlite_bind_name(names->add_campaign, part + 1, parts[part]);
 	}
 
 	int code =
@@ -166,8 +166,8 @@ look_up_tagset(struct names *names, const struct slice parts[3], struct tagset *
 
 	sqlite3_bind_int64(names->find_tagset, 1, out_tagset->campaign_id);
 	sqlite3_bind_int64(names->add_tagset, 1, out_tagset->campaign_id);
-	sql_bind_name(names->find_tagset, 2, parts[2]);
-	sql_bind_name(names->add_tagset, 2, parts[2]);
+	sqlite_bind_name(names->find_tagset, 2, parts[2]);
+	sqlite_bind_name(names->add_tagset, 2, parts[2]);
 	return find_or_add(names, names->find_tagset, names->add_tagset, &out_tagset->id);
 }
 
@@ -187,7 +187,7 @@ names_tagset(struct names *names, struct slice workspace, struct slice campaign,
 	struct tagset found;
 	int code = look_up_tagset(names, parts, &found);
 	if (code != SQLITE_OK)
-		return sql_result(code);
+		return sqlite_result(code);
 	if (slot != NULL)
 		slot->value = found;
 	*out_tagset = found;
@@ -199,14 +199,14 @@ names_choose_tagset(struct names *names, int64_t a_id, int64_t b_id, int64_t *ou
 {
 	sqlite3_bind_int64(names->choose_tagset, 1, a_id);
 	sqlite3_bind_int64(names->choose_tagset, 2, b_id);
-	return sql_result(find_id(names->choose_tagset, out_id));
+	return sqlite_result(find_id(names->choose_tagset, out_id));
 }
 
 enum result
 names_campaign_of(struct names *names, int64_t tagset_id, int64_t *out_campaign_id)
 {
 	sqlite3_bind_int64(names->campaign_of, 1, tagset_id);
-	return sql_result(find_id(names->campaign_of, out_campaign_id));
+	return sqlite_result(find_id(names->campaign_of, out_campaign_id));
 }
 
 enum result
@@ -223,14 +223,14 @@ names_provider(struct names *names, struct slice account, struct slice service, 
 	}
 
 	for (int part = 0; part < 3; part++) {
-		sql_bind_name(names->find_provider, part + 1, parts[part]);
-		sql_bind_name(names->add_provider, part + 1, parts[part]);
+		sqlite_bind_name(names->find_provider, part + 1, parts[part]);
+		sqlite_bind_name(names->add_provider, part + 1, parts[part]);
 	}
 
 	int64_t id;
 	int code = find_or_add(names, names->find_provider, names->add_provider, &id);
 	if (code != SQLITE_OK)
-		return sql_result(code);
+		return sqlite_result(code);
 	if (slot != NULL)
 		slot->value.id = id;
 	*out_id = id;
@@ -243,11 +243,11 @@ names_merge_providers(struct names *names, int64_t a_id, int64_t b_id, int64_t *
 	sqlite3_bind_int64(names->merge_providers, 1, a_id);
 	sqlite3_bind_int64(names->merge_providers, 2, b_id);
 	int code = sqlite3_step(names->merge_providers);
-	enum result result = sql_result(code);
+	enum result result = sqlite_result(code);
 	if (code == SQLITE_ROW)
-		result = names_provider(names, sql_text(names->merge_providers, 0),
-		    sql_text(names->merge_providers, 1), sql_text(names->merge_providers, 2),
-		    out_id);
+		result = names_provider(names, sqlite_column(names->merge_providers, 0),
+		    sqlite_column(names->merge_providers, 1),
+		    sqlite_column(names->merge_providers, 2), out_id);
 	sqlite3_reset(names->merge_providers);
 	return result;
 }

@@ -30,10 +30,10 @@ persons_open(sqlite3 *db, struct persons **out_persons)
 	};
 	int code = SQLITE_OK;
 	for (size_t i = 0; code == SQLITE_OK && i < sizeof rows / sizeof rows[0]; i++)
-		code = sql_prepare(db, rows[i].sql, rows[i].statement);
+		code = sqlite_prepare(db, rows[i].sql, rows[i].statement);
 	if (code != SQLITE_OK) {
 		persons_close(persons);
-		return sql_result(code);
+		return sqlite_result(code);
 	}
 
 	*out_persons = persons;
@@ -55,15 +55,15 @@ persons_find(struct persons *persons, struct slice peer, struct person *out_pers
 	if (!may_be_alias(peer))
 		return RESULT_OK;
 
-	sql_bind_text(persons->find, 1, peer);
+	sqlite_bind_text(persons->find, 1, peer);
 	int code = sqlite3_step(persons->find);
 	if (code == SQLITE_ROW) {
-		buffer_append(&out_person->number, sql_text(persons->find, 0));
+		buffer_append(&out_person->number, sqlite_column(persons->find, 0));
 		out_person->address = buffer_slice(&out_person->number);
 	}
 
 	sqlite3_reset(persons->find);
-	return out_person->number.failed ? RESULT_NO_MEMORY : sql_result(code);
+	return out_person->number.failed ? RESULT_NO_MEMORY : sqlite_result(code);
 }
 
 static enum result
@@ -75,12 +75,12 @@ move_all(struct persons *persons, struct slice alias, struct slice number, struc
 	int code = SQLITE_OK;
 
 	for (size_t i = 0; code == SQLITE_OK && i < sizeof moves / sizeof moves[0]; i++) {
-		sql_bind_text(moves[i], 1, alias);
-		sql_bind_text(moves[i], 2, number);
-		code = sql_run(moves[i]);
+		sqlite_bind_text(moves[i], 1, alias);
+		sqlite_bind_text(moves[i], 2, number);
+		code = sqlite_run(moves[i]);
 	}
 
-	enum result result = sql_result(code);
+	enum result result = sqlite_result(code);
 	if (result == RESULT_OK)
 		result = replies_note_person(replies, number);
 	return result == RESULT_OK ? consents_rename(consents, alias, number) : result;
@@ -109,9 +109,9 @@ persons_learn(struct persons *persons, const struct event *event, struct replies
 	write_alias(event, &alias);
 	enum result result = alias.failed ? RESULT_NO_MEMORY : RESULT_OK;
 	if (result == RESULT_OK && may_be_alias(buffer_slice(&alias))) {
-		sql_bind_text(persons->learn, 1, buffer_slice(&alias));
-		sql_bind_text(persons->learn, 2, event->person);
-		result = sql_result(sql_run(persons->learn));
+		sqlite_bind_text(persons->learn, 1, buffer_slice(&alias));
+		sqlite_bind_text(persons->learn, 2, event->person);
+		result = sqlite_result(sqlite_run(persons->learn));
 		*out_moved = result == RESULT_OK && sqlite3_changes(persons->db) > 0;
 		if (*out_moved)
 			result = move_all(

@@ -139,7 +139,7 @@ store_reader_open(const char *path, struct store_reader **out_reader, struct fai
 		    "that this user may read it",
 		    path);
 	else if (code != SQLITE_OK)
-		result = failure_set(failure, sql_result(code), "%s: %s", path,
+		result = failure_set(failure, sqlite_result(code), "%s: %s", path,
 		    reader->db == NULL ? "no memory" : sqlite3_errmsg(reader->db));
 	else
 		result = schema_check(reader->db, path, failure);
@@ -181,9 +181,9 @@ reader_ask(struct store_reader *reader, enum question question, const char *sql,
     sqlite3_stmt **out_statement)
 {
 	sqlite3_stmt **statement = &reader->statements[question];
-	int code = *statement != NULL ? SQLITE_OK : sql_prepare(reader->db, sql, statement);
+	int code = *statement != NULL ? SQLITE_OK : sqlite_prepare(reader->db, sql, statement);
 	*out_statement = *statement;
-	return sql_result(code);
+	return sqlite_result(code);
 }
 
 static bool
@@ -215,7 +215,7 @@ reader_bind_text(sqlite3_stmt *statement, const char *name, struct slice text)
 	if (is_tag(name) && !slice_is_utf8(text))
 		bind_repaired(statement, index, text);
 	else
-		sql_bind_text(statement, index, text);
+		sqlite_bind_text(statement, index, text);
 }
 
 void
@@ -233,14 +233,6 @@ reader_bind_limit(sqlite3_stmt *statement, size_t limit)
 }
 
 void
-reader_bind_hours(sqlite3_stmt *statement, int64_t from_us, int64_t to_us)
-{
-	int64_t to_hour = (to_us + CLOCK_HOUR_US - 1) / CLOCK_HOUR_US;
-	reader_bind_number(statement, ":from", from_us / CLOCK_HOUR_US);
-	reader_bind_number(statement, ":to", to_us == 0 ? INT64_MAX : to_hour);
-}
-
-void
 reader_bind_times(sqlite3_stmt *statement, int64_t from_us, int64_t to_us)
 {
 	reader_bind_number(statement, ":from", from_us);
@@ -250,7 +242,7 @@ reader_bind_times(sqlite3_stmt *statement, int64_t from_us, int64_t to_us)
 struct slice
 reader_filled(sqlite3_stmt *statement, int column)
 {
-	struct slice text = sql_text(statement, column);
+	struct slice text = sqlite_column(statement, column);
 	return text.len == 0 ? SLICE_NONE : text;
 }
 
@@ -261,7 +253,7 @@ reader_finish(struct store_reader *reader, sqlite3_stmt *statement, int code)
 	sqlite3_reset(statement);
 	sqlite3_clear_bindings(statement);
 	reader->start_us = 0;
-	return (code & 0xff) == SQLITE_INTERRUPT ? RESULT_LIMIT : sql_result(code);
+	return (code & 0xff) == SQLITE_INTERRUPT ? RESULT_LIMIT : sqlite_result(code);
 }
 
 /* --- questions of the table --- */
@@ -277,11 +269,11 @@ statement_of(struct store_reader *reader, const char *sql, sqlite3_stmt **out_st
 
 	int code = SQLITE_OK;
 	if (reader->asked[i].statement == NULL)
-		code = sql_prepare(reader->db, sql, &reader->asked[i].statement);
+		code = sqlite_prepare(reader->db, sql, &reader->asked[i].statement);
 	if (code == SQLITE_OK)
 		reader->asked[i].sql = sql;
 	*out_statement = reader->asked[i].statement;
-	return sql_result(code);
+	return sqlite_result(code);
 }
 
 static void
@@ -291,10 +283,10 @@ bind_value(sqlite3_stmt *statement, int index, const struct store_value *value)
 	case STORE_NULL: return;
 	case STORE_INT: sqlite3_bind_int64(statement, index, value->number); return;
 	case STORE_REAL: sqlite3_bind_double(statement, index, value->real); return;
-	case STORE_TEXT: sql_bind_text(statement, index, value->text); return;
+	case STORE_TEXT: sqlite_bind_text(statement, index, value->text); return;
 	case STORE_TAG:
 		if (slice_is_utf8(value->text))
-			sql_bind_text(statement, index, value->text);
+			sqlite_bind_text(statement, index, value->text);
 		else
 			bind_repaired(statement, index, value->text);
 		return;
@@ -349,7 +341,7 @@ value_of(sqlite3_stmt *statement, int column)
 		    .kind = STORE_REAL, .real = sqlite3_column_double(statement, column)};
 	default:
 		return (struct store_value){
-		    .kind = STORE_TEXT, .text = sql_text(statement, column)};
+		    .kind = STORE_TEXT, .text = sqlite_column(statement, column)};
 	}
 }
 

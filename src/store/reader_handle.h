@@ -41,9 +41,6 @@ void reader_bind_number(sqlite3_stmt *statement, const char *name, int64_t numbe
 /* Binds ":limit"; 0 means no limit. */
 void reader_bind_limit(sqlite3_stmt *statement, size_t limit);
 
-/* Binds ":from" and ":to" in hours: those that the range of time touches. */
-void reader_bind_hours(sqlite3_stmt *statement, int64_t from_us, int64_t to_us);
-
 /* Binds ":from" and ":to" in microseconds; to_us 0 means no end. */
 void reader_bind_times(sqlite3_stmt *statement, int64_t from_us, int64_t to_us);
 

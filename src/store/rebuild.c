@@ -12,8 +12,8 @@ rebuild_messages(struct store *store, struct recount *recount, struct store_rebu
 	struct message_row stored, row;
 	uint64_t events;
 	int64_t last_id = 0;
-	enum result result =
-	    sql_result(sql_number(store->db, "SELECT coalesce(max(id), 0) FROM message", &last_id));
+	enum result result = sqlite_result(
+	    sqlite_number(store->db, "SELECT coalesce(max(id), 0) FROM message", &last_id));
 
 	store->progress.total = (uint64_t)last_id;
 	if (result == RESULT_OK)
@@ -60,7 +60,7 @@ rebuild_campaigns(struct store *store, struct store_rebuilt *rebuilt)
 	    " AND (first_us <> e.first OR last_us <> e.last)",
 	    NULL, NULL, NULL);
 	rebuilt->campaigns = (uint64_t)sqlite3_changes64(store->db);
-	return sql_result(code);
+	return sqlite_result(code);
 }
 
 enum result

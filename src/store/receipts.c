@@ -67,7 +67,7 @@ prepare(struct receipts *receipts)
 	};
 	int code = SQLITE_OK;
 	for (size_t i = 0; code == SQLITE_OK && i < sizeof rows / sizeof rows[0]; i++)
-		code = sql_prepare(receipts->db, rows[i].sql, rows[i].statement);
+		code = sqlite_prepare(receipts->db, rows[i].sql, rows[i].statement);
 	return code;
 }
 
@@ -82,7 +82,7 @@ receipts_open(sqlite3 *db, struct receipts **out_receipts)
 	int code = prepare(receipts);
 	if (code != SQLITE_OK) {
 		receipts_close(receipts);
-		return sql_result(code);
+		return sqlite_result(code);
 	}
 
 	*out_receipts = receipts;
@@ -103,26 +103,26 @@ insert_event(struct receipts *receipts, const struct event *event, int64_t messa
 
 	sqlite3_bind_int64(insert, 1, (sqlite3_int64)event->journal_seq);
 	sqlite3_bind_int64(insert, 2, event->time_us);
-	sql_bind_text(insert, 3, event_type_name(event->type));
+	sqlite_bind_text(insert, 3, event_type_name(event->type));
 	bind_id(insert, 4, message_id);
 	sqlite3_bind_int64(insert, 5, tagset->campaign_id);
 	sqlite3_bind_int64(insert, 6, tagset->id);
 	sqlite3_bind_int64(insert, 7, ids->provider_id);
 	sqlite3_bind_int(insert, 8, ids->tagged);
 	sqlite3_bind_int(insert, 9, event->stream);
-	sql_bind_text(insert, 10, event->status_text);
+	sqlite_bind_text(insert, 10, event->status_text);
 	sqlite3_bind_null(insert, 11);
 	if (event->error_code >= 0)
 		sqlite3_bind_int64(insert, 11, event->error_code);
 	for (int i = 0; i < 12; i++)
-		sql_bind_text(insert, 12 + i, texts[i]);
-	sql_bind_bytes(insert, 24, event->raw_query);
-	sql_bind_bytes(insert, 25, event->raw_body);
+		sqlite_bind_text(insert, 12 + i, texts[i]);
+	sqlite_bind_bytes(insert, 24, event->raw_query);
+	sqlite_bind_bytes(insert, 25, event->raw_body);
 	sqlite3_bind_int64(insert, 26, event->left_us);
-	sql_bind_bytes(insert, 27, signature);
-	int code = sql_run(insert);
+	sqlite_bind_bytes(insert, 27, signature);
+	int code = sqlite_run(insert);
 	*out_seq = sqlite3_last_insert_rowid(receipts->db);
-	return sql_result(code);
+	return sqlite_result(code);
 }
 
 static enum result
@@ -130,16 +130,16 @@ insert_alert(struct receipts *receipts, const struct event_alert *alert, int64_t
 {
 	sqlite3_stmt *insert = receipts->insert_alert;
 	sqlite3_bind_int64(insert, 1, event_seq);
-	sql_bind_name(insert, 2, alert->level);
+	sqlite_bind_name(insert, 2, alert->level);
 	sqlite3_bind_int(insert, 3, alert->ours);
-	sql_bind_text(insert, 4, alert->resource);
-	sql_bind_text(insert, 5, alert->request_url);
-	sql_bind_text(insert, 6, alert->method);
+	sqlite_bind_text(insert, 4, alert->resource);
+	sqlite_bind_text(insert, 5, alert->request_url);
+	sqlite_bind_text(insert, 6, alert->method);
 	sqlite3_bind_null(insert, 7);
 	if (alert->response_status >= 0)
 		sqlite3_bind_int64(insert, 7, alert->response_status);
-	sql_bind_text(insert, 8, alert->text);
-	return sql_result(sql_run(insert));
+	sqlite_bind_text(insert, 8, alert->text);
+	return sqlite_result(sqlite_run(insert));
 }
 
 static enum result
@@ -184,7 +184,7 @@ check_code(struct receipts *receipts, const struct event *event, bool *out_unkno
 	int code = sqlite3_step(receipts->known_code);
 	*out_unknown = code == SQLITE_DONE;
 	sqlite3_reset(receipts->known_code);
-	return sql_result(code);
+	return sqlite_result(code);
 }
 
 /* Finds an event without a message by its reference. *out_campaign_id is that of the stored one;
@@ -194,12 +194,12 @@ find_reference(struct receipts *receipts, struct slice reference, int64_t *out_c
 {
 	if (reference.len == 0)
 		return RESULT_OK;
-	sql_bind_text(receipts->by_reference, 1, reference);
+	sqlite_bind_text(receipts->by_reference, 1, reference);
 	int code = sqlite3_step(receipts->by_reference);
 	if (code == SQLITE_ROW)
 		*out_campaign_id = sqlite3_column_int64(receipts->by_reference, 0);
 	sqlite3_reset(receipts->by_reference);
-	return sql_result(code);
+	return sqlite_result(code);
 }
 
 /* Adds an event of a request that was counted before. Its facts are ignored, since they may be made

@@ -23,12 +23,12 @@ recount_open(
 	recount->names = names;
 	recount->policy = policy;
 	recount->may_add = sqlite3_db_readonly(db, "main") == 0;
-	int code = sql_prepare(db,
+	int code = sqlite_prepare(db,
 	    "SELECT " MESSAGE_COLUMNS " FROM message m WHERE m.id > ?1 ORDER BY m.id LIMIT 1",
 	    &recount->next);
 	/* The first click of a link is the one that counts. */
 	if (code == SQLITE_OK)
-		code = sql_prepare(db,
+		code = sqlite_prepare(db,
 		    "SELECT e.time_us, e.type, e.status, e.error_code, e.consent, " EVENT_PEER ","
 		    " e.tagset_id, e.tagged, e.provider_id, CASE WHEN e.type <> 'Clicked' THEN 0"
 		    " WHEN e.link IS NULL THEN NOT EXISTS"
@@ -41,7 +41,7 @@ recount_open(
 	/* The provider merged from all events (names_merge_providers); it need not be in the
 	 * table. */
 	if (code == SQLITE_OK)
-		code = sql_prepare(db,
+		code = sqlite_prepare(db,
 		    "SELECT x.account, x.service, x.sender, p.id FROM"
 		    " (SELECT coalesce(min(nullif(q.account, '')), '') AS account,"
 		    "  coalesce(min(nullif(q.service, '')), '') AS service,"
@@ -52,7 +52,7 @@ recount_open(
 		    &recount->provider);
 	if (code != SQLITE_OK) {
 		recount_close(recount);
-		return sql_result(code);
+		return sqlite_result(code);
 	}
 
 	*out_recount = recount;
@@ -63,21 +63,21 @@ static struct event
 read_event(sqlite3_stmt *statement, char made[ADDRESS_MAX])
 {
 	struct event event = {.time_us = sqlite3_column_int64(statement, 0),
-	    .status_text = sql_text(statement, 2),
-	    .error_code = sql_number_or(statement, 3, -1),
+	    .status_text = sqlite_column(statement, 2),
+	    .error_code = sqlite_column_or(statement, 3, -1),
 	    .new_link = sqlite3_column_int(statement, 9) != 0,
 	    .left_us = sqlite3_column_int64(statement, 10)};
 
-	if (!event_type_from_name(sql_text(statement, 1), &event.type))
+	if (!event_type_from_name(sqlite_column(statement, 1), &event.type))
 		event.type = EVENT_UNRECOGNISED; /* of a newer dlrd */
 	/* Unrecognised: an older dlrd did not know the status. */
 	if (event.type == EVENT_REPLIED)
 		event.status = STATUS_RECEIVED;
 	else if (event.type != EVENT_UNRECOGNISED)
 		event.status = status_from_name(event.status_text);
-	if (slice_equal(sql_text(statement, 4), consent_name(CONSENT_OUT)))
+	if (slice_equal(sqlite_column(statement, 4), consent_name(CONSENT_OUT)))
 		event.consent = CONSENT_OUT;
-	event.person = address_of_person(sql_text(statement, 5), made);
+	event.person = address_of_person(sqlite_column(statement, 5), made);
 	return event;
 }
 
@@ -88,13 +88,13 @@ merge_providers(struct recount *recount, int64_t message_id, int64_t *out_id)
 	sqlite3_stmt *statement = recount->provider;
 	sqlite3_bind_int64(statement, 1, message_id);
 	int code = sqlite3_step(statement);
-	enum result result = sql_result(code);
+	enum result result = sqlite_result(code);
 	int64_t id = 0;
 	if (code == SQLITE_ROW)
 		id = sqlite3_column_int64(statement, 3);
 	if (code == SQLITE_ROW && id == 0 && recount->may_add)
-		result = names_provider(recount->names, sql_text(statement, 0),
-		    sql_text(statement, 1), sql_text(statement, 2), &id);
+		result = names_provider(recount->names, sqlite_column(statement, 0),
+		    sqlite_column(statement, 1), sqlite_column(statement, 2), &id);
 	sqlite3_reset(statement);
 	if (result == RESULT_OK)
 		*out_id = id;
@@ -147,7 +147,7 @@ fold_events(struct recount *recount, int64_t message_id, struct message_row *row
 
 	sqlite3_reset(events);
 	if (result == RESULT_OK)
-		result = sql_result(code);
+		result = sqlite_result(code);
 	if (result == RESULT_OK && merged.of_providers)
 		result = merge_providers(recount, message_id, &row->provider_id);
 	return result;
@@ -163,7 +163,7 @@ recount_next(struct recount *recount, int64_t after_id, struct message_row *out_
 	if (code == SQLITE_ROW)
 		stored = message_row_read(recount->next, 0);
 	sqlite3_reset(recount->next);
-	enum result result = sql_result(code);
+	enum result result = sqlite_result(code);
 	uint64_t events = 0;
 	if (result == RESULT_OK && stored.id != 0)
 		result = fold_events(recount, stored.id, &row, &events);

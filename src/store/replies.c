@@ -83,10 +83,10 @@ replies_open(sqlite3 *db, struct replies **out_replies)
 	};
 	int code = SQLITE_OK;
 	for (size_t i = 0; code == SQLITE_OK && i < sizeof rows / sizeof rows[0]; i++)
-		code = sql_prepare(db, rows[i].sql, rows[i].statement);
+		code = sqlite_prepare(db, rows[i].sql, rows[i].statement);
 	if (code != SQLITE_OK) {
 		replies_close(replies);
-		return sql_result(code);
+		return sqlite_result(code);
 	}
 
 	*out_replies = replies;
@@ -125,17 +125,17 @@ note_found(struct replies *replies, sqlite3_stmt *statement)
 	while (result == RESULT_OK && (code = sqlite3_step(statement)) == SQLITE_ROW)
 		result = note(replies, sqlite3_column_int64(statement, 0));
 	sqlite3_reset(statement);
-	return result != RESULT_OK ? result : sql_result(code);
+	return result != RESULT_OK ? result : sqlite_result(code);
 }
 
 static void
 bind_reply(sqlite3_stmt *statement, const struct reply *reply)
 {
 	sqlite3_bind_int64(statement, 1, reply->message_id);
-	sql_bind_name(statement, 2, reply->peer);
-	sql_bind_name(statement, 3, reply->sender);
-	sql_bind_name(statement, 4, reply->service);
-	sql_bind_text(statement, 5, reply->original);
+	sqlite_bind_name(statement, 2, reply->peer);
+	sqlite_bind_name(statement, 3, reply->sender);
+	sqlite_bind_name(statement, 4, reply->service);
+	sqlite_bind_text(statement, 5, reply->original);
 	sqlite3_bind_int64(statement, 6, reply->tagset_id);
 }
 
@@ -144,7 +144,7 @@ replies_add(struct replies *replies, const struct reply *reply)
 {
 	bind_reply(replies->insert, reply);
 	sqlite3_bind_int64(replies->insert, 7, reply->time_us);
-	enum result result = sql_result(sql_run(replies->insert));
+	enum result result = sqlite_result(sqlite_run(replies->insert));
 	return result == RESULT_OK ? note(replies, reply->message_id) : result;
 }
 
@@ -152,14 +152,14 @@ enum result
 replies_complete(struct replies *replies, const struct reply *reply)
 {
 	bind_reply(replies->complete, reply);
-	enum result result = sql_result(sql_run(replies->complete));
+	enum result result = sqlite_result(sqlite_run(replies->complete));
 	return result == RESULT_OK ? note(replies, reply->message_id) : result;
 }
 
 enum result
 replies_note_original(struct replies *replies, struct slice sid)
 {
-	sql_bind_text(replies->of_original, 1, sid);
+	sqlite_bind_text(replies->of_original, 1, sid);
 	sqlite3_bind_int64(replies->of_original, 2, REPLIES_SETTLED_MAX);
 	return note_found(replies, replies->of_original);
 }
@@ -169,7 +169,7 @@ replies_note(struct replies *replies, struct slice peer, int64_t first_us)
 {
 	if (peer.len == 0)
 		return RESULT_OK;
-	sql_bind_text(replies->of_peer, 1, peer);
+	sqlite_bind_text(replies->of_peer, 1, peer);
 	sqlite3_bind_int64(replies->of_peer, 2, first_us - replies->late_us);
 	sqlite3_bind_int64(replies->of_peer, 3, first_us + replies->window_us);
 	sqlite3_bind_int64(replies->of_peer, 4, REPLIES_SETTLED_MAX);
@@ -179,7 +179,7 @@ replies_note(struct replies *replies, struct slice peer, int64_t first_us)
 enum result
 replies_note_person(struct replies *replies, struct slice peer)
 {
-	sql_bind_text(replies->of_peer, 1, peer);
+	sqlite_bind_text(replies->of_peer, 1, peer);
 	sqlite3_bind_int64(replies->of_peer, 2, INT64_MIN);
 	sqlite3_bind_int64(replies->of_peer, 3, INT64_MAX);
 	sqlite3_bind_int64(replies->of_peer, 4, REPLIES_SETTLED_MAX);
@@ -197,9 +197,9 @@ find_candidates(sqlite3_stmt *statement, const struct reply *reply, int64_t from
     struct candidate *candidates, size_t *count)
 {
 	int code;
-	sql_bind_name(statement, 1, reply->peer);
-	sql_bind_name(statement, 2, reply->sender);
-	sql_bind_name(statement, 3, reply->service);
+	sqlite_bind_name(statement, 1, reply->peer);
+	sqlite_bind_name(statement, 2, reply->sender);
+	sqlite_bind_name(statement, 3, reply->service);
 	sqlite3_bind_int64(statement, 4, from_us);
 	sqlite3_bind_int64(statement, 5, to_us);
 	sqlite3_bind_int64(statement, 6, REPLIES_CANDIDATES_MAX);
@@ -213,13 +213,13 @@ find_candidates(sqlite3_stmt *statement, const struct reply *reply, int64_t from
 			.first_us = sqlite3_column_int64(statement, 3),
 			.failed = sqlite3_column_int(statement, 4) != 0};
 	sqlite3_reset(statement);
-	return sql_result(code);
+	return sqlite_result(code);
 }
 
 static enum result
 find_original(struct replies *replies, struct slice sid, struct attribution *out_attribution)
 {
-	sql_bind_text(replies->by_sid, 1, sid);
+	sqlite_bind_text(replies->by_sid, 1, sid);
 	int code = sqlite3_step(replies->by_sid);
 	if (code == SQLITE_ROW)
 		*out_attribution = (struct attribution){.rule = ATTRIBUTION_ORIGINAL,
@@ -227,7 +227,7 @@ find_original(struct replies *replies, struct slice sid, struct attribution *out
 		    .tagset_id = sqlite3_column_int64(replies->by_sid, 1),
 		    .campaigns = 1};
 	sqlite3_reset(replies->by_sid);
-	return sql_result(code);
+	return sqlite_result(code);
 }
 
 static enum result
@@ -261,15 +261,15 @@ static struct judged
 read_reply(sqlite3_stmt *read, int64_t message_id)
 {
 	return (struct judged){.reply = {.message_id = message_id,
-				   .peer = sql_text(read, 0),
-				   .sender = sql_text(read, 1),
-				   .service = sql_text(read, 2),
-				   .original = sql_text(read, 3),
+				   .peer = sqlite_column(read, 0),
+				   .sender = sqlite_column(read, 1),
+				   .service = sqlite_column(read, 2),
+				   .original = sqlite_column(read, 3),
 				   .tagset_id = sqlite3_column_int64(read, 4),
 				   .time_us = sqlite3_column_int64(read, 5)},
 	    .tagged = sqlite3_column_int(read, 6) != 0,
 	    .row = {.message_id = message_id,
-		.rule = sql_text(read, 7),
+		.rule = sqlite_column(read, 7),
 		.candidates = sqlite3_column_int64(read, 8),
 		.answers = sqlite3_column_int64(read, 9)}};
 }
@@ -285,10 +285,10 @@ static enum result
 write_row(struct replies *replies, int64_t message_id, const struct attribution *attribution)
 {
 	sqlite3_bind_int64(replies->correct, 1, message_id);
-	sql_bind_text(replies->correct, 2, attribution_rule_name(attribution->rule));
+	sqlite_bind_text(replies->correct, 2, attribution_rule_name(attribution->rule));
 	sqlite3_bind_int64(replies->correct, 3, attribution->campaigns);
 	sqlite3_bind_int64(replies->correct, 4, attribution->message_id);
-	return sql_result(sql_run(replies->correct));
+	return sqlite_result(sqlite_run(replies->correct));
 }
 
 static enum result
@@ -298,7 +298,7 @@ settle_one(
 	struct attribution attribution;
 	sqlite3_bind_int64(replies->read, 1, message_id);
 	int code = sqlite3_step(replies->read);
-	enum result result = sql_result(code);
+	enum result result = sqlite_result(code);
 	bool right = true;
 	if (code == SQLITE_ROW) {
 		struct judged judged = read_reply(replies->read, message_id);

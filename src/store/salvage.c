@@ -22,7 +22,7 @@ static enum result
 copy_tables(struct salvage_work *work)
 {
 	sqlite3_stmt *tables = NULL;
-	enum result result = sql_result(sqlite3_prepare_v2(work->new,
+	enum result result = sqlite_result(sqlite3_prepare_v2(work->new,
 	    "SELECT name, wr FROM pragma_table_list WHERE type = 'table' AND schema = 'main'"
 	    " ORDER BY name = 'event', name",
 	    -1, &tables, NULL));
@@ -35,7 +35,7 @@ copy_tables(struct salvage_work *work)
 	}
 
 	sqlite3_finalize(tables);
-	return result == RESULT_OK ? sql_result(code) : result;
+	return result == RESULT_OK ? sqlite_result(code) : result;
 }
 
 static int
@@ -74,9 +74,9 @@ drop_orphans(struct salvage *salvage, sqlite3 *db)
 	for (size_t i = 0; code == SQLITE_OK && i < sizeof rows / sizeof rows[0]; i++)
 		code = delete_rows(db, rows[i].table, rows[i].condition);
 	if (code == SQLITE_OK)
-		code = sql_number(db, "SELECT count(*) FROM event", &after);
+		code = sqlite_number(db, "SELECT count(*) FROM event", &after);
 	salvage->events = (uint64_t)after;
-	return sql_result(code);
+	return sqlite_result(code);
 }
 
 static enum result
@@ -102,7 +102,7 @@ find_holes(struct salvage *salvage, sqlite3 *db, int64_t last_event)
 	/* The hole that would begin after the current event. */
 	struct salvage_hole next = {.first_event = 1, .first_journal = 1};
 
-	enum result result = sql_result(sqlite3_prepare_v2(
+	enum result result = sqlite_result(sqlite3_prepare_v2(
 	    db, "SELECT seq, journal_seq, time_us FROM event ORDER BY seq", -1, &statement, NULL));
 	int code = SQLITE_DONE;
 	while (result == RESULT_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
@@ -124,7 +124,7 @@ find_holes(struct salvage *salvage, sqlite3 *db, int64_t last_event)
 	next.to_us = 0;
 	if (result == RESULT_OK && last_event >= (int64_t)next.first_event)
 		result = add_hole(salvage, &next);
-	return result == RESULT_OK ? sql_result(code) : result;
+	return result == RESULT_OK ? sqlite_result(code) : result;
 }
 
 /* The highest number that an event is known to have had. An index on the number alone exists for
@@ -139,7 +139,7 @@ last_event_of(sqlite3 *old)
 
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
 		int64_t number = 0;
-		if (sql_number(old, texts[i], &number) == SQLITE_OK && number > last)
+		if (sqlite_number(old, texts[i], &number) == SQLITE_OK && number > last)
 			last = number;
 	}
 
@@ -151,7 +151,7 @@ write_state(struct salvage *salvage, sqlite3 *db)
 {
 	int64_t cursor = (int64_t)salvage->cursor, highest = 0;
 	sqlite3_stmt *statement = NULL;
-	int code = sql_number(db, "SELECT coalesce(max(journal_seq), 0) FROM event", &highest);
+	int code = sqlite_number(db, "SELECT coalesce(max(journal_seq), 0) FROM event", &highest);
 
 	if (cursor < highest)
 		cursor = highest;
@@ -160,11 +160,11 @@ write_state(struct salvage *salvage, sqlite3 *db)
 		code = sqlite3_prepare_v2(db, "UPDATE state SET cursor = ?1", -1, &statement, NULL);
 	if (code == SQLITE_OK) {
 		sqlite3_bind_int64(statement, 1, cursor);
-		code = sql_run(statement);
+		code = sqlite_run(statement);
 	}
 
 	sqlite3_finalize(statement);
-	return sql_result(code);
+	return sqlite_result(code);
 }
 
 /* Reads the cursor before anything else. A disk that cannot be read ends the transaction, and
@@ -173,7 +173,7 @@ static void
 read_cursor(struct salvage *salvage, sqlite3 *old)
 {
 	int64_t cursor = 0;
-	if (sql_number(old, "SELECT cursor FROM state", &cursor) == SQLITE_OK && cursor > 0)
+	if (sqlite_number(old, "SELECT cursor FROM state", &cursor) == SQLITE_OK && cursor > 0)
 		salvage->cursor = (uint64_t)cursor;
 }
 
@@ -183,7 +183,7 @@ fill(struct salvage *salvage, struct salvage_work *work)
 	read_cursor(salvage, work->old);
 	enum result result = copy_tables(work);
 	if (result == RESULT_OK)
-		result = sql_result(salvage_recover_from_indexes(work));
+		result = sqlite_result(salvage_recover_from_indexes(work));
 	if (result == RESULT_OK)
 		result = drop_orphans(salvage, work->new);
 	if (result == RESULT_OK)
@@ -197,7 +197,7 @@ static int64_t
 version_of(sqlite3 *old)
 {
 	int64_t version = 0;
-	return sql_number(old, "PRAGMA user_version", &version) == SQLITE_OK ? version : 0;
+	return sqlite_number(old, "PRAGMA user_version", &version) == SQLITE_OK ? version : 0;
 }
 
 /* cell_size_check finds pages whose bytes only look like rows. */
@@ -212,7 +212,7 @@ open_old(const char *path, sqlite3 **out_db, struct salvage *salvage)
 		    "PRAGMA trusted_schema = OFF; BEGIN",
 		    NULL, NULL, NULL);
 	if (code == SQLITE_OK)
-		code = sql_number(*out_db,
+		code = sqlite_number(*out_db,
 		    "SELECT count(*) FROM sqlite_schema WHERE name IN ('event', 'message')",
 		    &tables);
 	if (code != SQLITE_OK)
@@ -245,20 +245,20 @@ salvage_store(const char *old_path, const char *new_path, struct salvage *out_sa
 	salvage.readable = open_old(old_path, &work.old, &salvage);
 	int code = sqlite3_open_v2(new_path, &work.new,
 	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
-	enum result result = sql_result(code);
+	enum result result = sqlite_result(code);
 	if (result == RESULT_OK)
-		result = sql_result(sqlite3_exec(work.new,
+		result = sqlite_result(sqlite3_exec(work.new,
 		    "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF",
 		    NULL, NULL, NULL));
 	if (result == RESULT_OK)
 		result = schema_create(
 		    work.new, new_path, salvage.readable ? version_of(work.old) : 0, failure);
 	if (result == RESULT_OK && salvage.readable) {
-		result = sql_result(sqlite3_exec(work.new, "BEGIN", NULL, NULL, NULL));
+		result = sqlite_result(sqlite3_exec(work.new, "BEGIN", NULL, NULL, NULL));
 		if (result == RESULT_OK)
 			result = fill(&salvage, &work);
 		if (result == RESULT_OK)
-			result = sql_result(sqlite3_exec(work.new, "COMMIT", NULL, NULL, NULL));
+			result = sqlite_result(sqlite3_exec(work.new, "COMMIT", NULL, NULL, NULL));
 	}
 
 	if (result != RESULT_OK)

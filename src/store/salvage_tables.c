@@ -91,7 +91,7 @@ copy_row(struct salvage_work *work, int first)
 {
 	for (int i = 0; i < work->column_count; i++)
 		sqlite3_bind_value(work->write, i + 1, sqlite3_column_value(work->read, first + i));
-	(void)!sql_run(work->write);
+	(void)!sqlite_run(work->write);
 }
 
 /* --- tables with numbered rows --- */
@@ -204,7 +204,7 @@ salvage_copy_table(struct salvage_work *work, const char *table, bool numbered)
 	if (code == SQLITE_OK && work->read != NULL)
 		copy_rows(work);
 	finish_copy(work);
-	return sql_result(code);
+	return sqlite_result(code);
 }
 
 /* --- what a unique index has of rows that the table lost --- */

@@ -487,8 +487,9 @@ static const char *const steps[] = {
 static int
 read_version(sqlite3 *db, int64_t *out_version, int64_t *out_application)
 {
-	int code = sql_number(db, "PRAGMA user_version", out_version);
-	return code != SQLITE_OK ? code : sql_number(db, "PRAGMA application_id", out_application);
+	int code = sqlite_number(db, "PRAGMA user_version", out_version);
+	return code != SQLITE_OK ? code
+				 : sqlite_number(db, "PRAGMA application_id", out_application);
 }
 
 static enum result
@@ -536,7 +537,7 @@ schema_check_owner(sqlite3 *db, const char *path, struct failure *failure)
 	int64_t version = 0, application = 0, tables = 0;
 	int code = read_version(db, &version, &application);
 	if (code == SQLITE_OK)
-		code = sql_number(db, "SELECT count(*) FROM sqlite_schema", &tables);
+		code = sqlite_number(db, "SELECT count(*) FROM sqlite_schema", &tables);
 	bool fresh = application == 0 && version == 0 && tables == 0;
 	bool ours = application == SCHEMA_APPLICATION_ID && version <= STEP_COUNT;
 	if (code != SQLITE_OK || (!fresh && !ours))

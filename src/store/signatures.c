@@ -19,20 +19,22 @@ signatures_open(sqlite3 *db, struct signatures **out_signatures)
 		return RESULT_NO_MEMORY;
 
 	signatures->db = db;
-	int code = sql_number(db, "SELECT EXISTS (SELECT 1 FROM signature)", &signatures->has_any);
+	int code =
+	    sqlite_number(db, "SELECT EXISTS (SELECT 1 FROM signature)", &signatures->has_any);
 	if (code == SQLITE_OK)
-		code = sql_prepare(db, "SELECT 1 FROM signature WHERE key = ?1", &signatures->find);
+		code =
+		    sqlite_prepare(db, "SELECT 1 FROM signature WHERE key = ?1", &signatures->find);
 	if (code == SQLITE_OK)
-		code = sql_prepare(db, "INSERT INTO signature VALUES(?1) ON CONFLICT DO NOTHING",
+		code = sqlite_prepare(db, "INSERT INTO signature VALUES(?1) ON CONFLICT DO NOTHING",
 		    &signatures->note);
 	if (code == SQLITE_OK)
-		code = sql_prepare(db,
+		code = sqlite_prepare(db,
 		    "SELECT 1 FROM message m JOIN event e ON e.message_id = m.id"
 		    " WHERE m.sid = ?1 AND e.signature = ?2 LIMIT 1",
 		    &signatures->of_message);
 	if (code != SQLITE_OK) {
 		signatures_close(signatures);
-		return sql_result(code);
+		return sqlite_result(code);
 	}
 
 	*out_signatures = signatures;
@@ -52,7 +54,7 @@ has_row(sqlite3_stmt *statement, bool *out_has)
 	int code = sqlite3_step(statement);
 	*out_has = code == SQLITE_ROW;
 	sqlite3_reset(statement);
-	return sql_result(code);
+	return sqlite_result(code);
 }
 
 enum result
@@ -66,7 +68,7 @@ signatures_begin(
 		memcpy(request.key, signature.ptr,
 		    signature.len < sizeof request.key ? signature.len : sizeof request.key);
 	if (request.is_known && signatures->has_any != 0) {
-		sql_bind_bytes(signatures->find, 1, request_signature_key(&request));
+		sqlite_bind_bytes(signatures->find, 1, request_signature_key(&request));
 		result = has_row(signatures->find, &request.is_noted);
 	}
 
@@ -116,8 +118,8 @@ signatures_check(struct signatures *signatures, const struct event *event, struc
 			request->names_own = true;
 			continue;
 		}
-		sql_bind_text(signatures->of_message, 1, sid);
-		sql_bind_bytes(signatures->of_message, 2, request_signature_key(request));
+		sqlite_bind_text(signatures->of_message, 1, sid);
+		sqlite_bind_bytes(signatures->of_message, 2, request_signature_key(request));
 		result = has_row(signatures->of_message, &request->is_replay);
 	}
 
@@ -148,11 +150,11 @@ signatures_note(struct signatures *signatures, struct request_signature *request
 {
 	if (!request->is_known || request->is_noted)
 		return RESULT_OK;
-	sql_bind_bytes(signatures->note, 1, request_signature_key(request));
-	int code = sql_run(signatures->note);
+	sqlite_bind_bytes(signatures->note, 1, request_signature_key(request));
+	int code = sqlite_run(signatures->note);
 	signatures->has_any = 1;
 	request->is_noted = code == SQLITE_OK;
-	return sql_result(code);
+	return sqlite_result(code);
 }
 
 void

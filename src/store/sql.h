@@ -4,13 +4,7 @@
 
 #include "dlrd/base/sqlite.h"
 
-/* All figures of campaign_hour or provider_hour, which is h, in the order of enum figure. */
-#define FIGURE_SUMS                                                                               \
-	"coalesce(sum(h.messages), 0), coalesce(sum(h.sent), 0), coalesce(sum(h.delivered), 0),"  \
-	" coalesce(sum(h.failed), 0), coalesce(sum(h.canceled), 0), coalesce(sum(h.pending), 0)," \
-	" coalesce(sum(h.read), 0), coalesce(sum(h.replied), 0), coalesce(sum(h.clicked), 0),"    \
-	" coalesce(sum(h.clicked_messages), 0), coalesce(sum(h.opted_out), 0),"                   \
-	" coalesce(sum(h.conflicts), 0)"
+/* The figures, in the order of enum figure. */
 #define FIGURE_COLUMNS                                                                  \
 	"messages, sent, delivered, failed, canceled, pending, read, replied, clicked," \
 	" clicked_messages, opted_out, conflicts"
@@ -36,16 +30,5 @@
 #define CONSENT_SCOPE_JOINS                                             \
 	" JOIN provider p ON p.id = e.provider_id LEFT JOIN message em" \
 	" ON em.id = e.message_id LEFT JOIN provider mp ON mp.id = em.provider_id"
-
-/* Functions of base/sqlite, under the names that the store's files use. */
-#define sql_result sqlite_result
-#define sql_prepare sqlite_prepare
-#define sql_run sqlite_run
-#define sql_number sqlite_number
-#define sql_bind_text sqlite_bind_text
-#define sql_bind_bytes sqlite_bind_bytes
-#define sql_bind_name sqlite_bind_name
-#define sql_text sqlite_column
-#define sql_number_or sqlite_column_or
 
 #endif

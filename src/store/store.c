@@ -58,7 +58,7 @@ prepare_figures(sqlite3 *db, const char *table, const char *id, sqlite3_stmt **o
 	}
 
 	buffer_append_byte(&sql, '\0');
-	int code = sql.failed ? SQLITE_NOMEM : sql_prepare(db, sql.ptr, out_statement);
+	int code = sql.failed ? SQLITE_NOMEM : sqlite_prepare(db, sql.ptr, out_statement);
 	buffer_done(&sql);
 	return code;
 }
@@ -85,7 +85,7 @@ prepare_all(struct store *store)
 	int code = SQLITE_OK;
 
 	for (size_t i = 0; code == SQLITE_OK && i < sizeof rows / sizeof rows[0]; i++)
-		code = sql_prepare(store->db, rows[i].sql, rows[i].statement);
+		code = sqlite_prepare(store->db, rows[i].sql, rows[i].statement);
 	if (code == SQLITE_OK)
 		code = prepare_figures(
 		    store->db, "campaign_hour", "tagset_id", &store->change_campaign_hour);
@@ -126,9 +126,9 @@ static enum result
 read_cursor(struct store *store)
 {
 	int64_t cursor = 0;
-	int code = sql_number(store->db, "SELECT cursor FROM state", &cursor);
+	int code = sqlite_number(store->db, "SELECT cursor FROM state", &cursor);
 	store->cursor = (uint64_t)cursor;
-	return sql_result(code);
+	return sqlite_result(code);
 }
 
 static enum result
@@ -171,7 +171,7 @@ follow_options(struct store *store, const struct store_options *options)
 static enum result
 open_parts(struct store *store)
 {
-	enum result result = sql_result(prepare_all(store));
+	enum result result = sqlite_result(prepare_all(store));
 	if (result == RESULT_OK) {
 		names_repair(store->db);
 		result = names_open(store->db, &store->names);
@@ -244,15 +244,15 @@ store_peek_cursor(const char *path, uint64_t *out_cursor)
 
 	int code = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
 	if (code == SQLITE_OK)
-		code = sql_number(db, "PRAGMA application_id", &application);
+		code = sqlite_number(db, "PRAGMA application_id", &application);
 	if (code == SQLITE_OK && application != SCHEMA_APPLICATION_ID)
 		code = SQLITE_NOTADB;
 	if (code == SQLITE_OK)
-		code = sql_number(db, "SELECT cursor FROM state", &cursor);
+		code = sqlite_number(db, "SELECT cursor FROM state", &cursor);
 	sqlite3_close_v2(db);
 	if (code == SQLITE_OK)
 		*out_cursor = (uint64_t)cursor;
-	return sql_result(code);
+	return sqlite_result(code);
 }
 
 enum result
@@ -295,7 +295,7 @@ store_begin(struct store *store)
 {
 	store->request = (struct request_signature){.is_known = false};
 	store->is_lost_request = false;
-	return store_note(store, sql_result(sql_run(store->begin)));
+	return store_note(store, sqlite_result(sqlite_run(store->begin)));
 }
 
 enum result
@@ -331,9 +331,9 @@ store_commit(struct store *store, uint64_t journal_seq)
 	sqlite3_bind_int64(store->move_cursor, 1, (sqlite3_int64)journal_seq);
 	enum result result = batch_flush(store);
 	if (result == RESULT_OK)
-		result = sql_result(sql_run(store->move_cursor));
+		result = sqlite_result(sqlite_run(store->move_cursor));
 	if (result == RESULT_OK)
-		result = sql_result(sql_run(store->commit));
+		result = sqlite_result(sqlite_run(store->commit));
 	if (store_note(store, result) != RESULT_OK) {
 		store_rollback(store);
 		return result;
@@ -348,7 +348,7 @@ void
 store_rollback(struct store *store)
 {
 	if (sqlite3_get_autocommit(store->db) == 0)
-		sql_run(store->rollback);
+		sqlite_run(store->rollback);
 	store->log.known = false; /* the log may have restarted */
 	batch_forget(store);
 	if (store->names != NULL)
@@ -360,7 +360,7 @@ static enum result
 note_checkpoint(struct store *store, int code)
 {
 	sqlite_log_note_checkpoint(&store->log, store->db, code);
-	return store_note(store, sql_result(code));
+	return store_note(store, sqlite_result(code));
 }
 
 enum result

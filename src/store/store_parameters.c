@@ -8,36 +8,37 @@ enum result
 store_parameters_read(sqlite3 *db, struct store_parameters *out_parameters)
 {
 	sqlite3_stmt *statement = NULL;
-	int code = sql_prepare(
+	int code = sqlite_prepare(
 	    db, "SELECT policy, reply_window_us, reply_late_us, stale FROM state", &statement);
 	if (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
 		out_parameters->reply_window_us = sqlite3_column_int64(statement, 1);
 		out_parameters->reply_late_us = sqlite3_column_int64(statement, 2);
 		out_parameters->stale = sqlite3_column_int(statement, 3);
-		if (!conflict_policy_from_name(sql_text(statement, 0), &out_parameters->policy))
+		if (!conflict_policy_from_name(
+			sqlite_column(statement, 0), &out_parameters->policy))
 			code = SQLITE_CORRUPT;
 	}
 
 	sqlite3_finalize(statement);
-	return sql_result(code);
+	return sqlite_result(code);
 }
 
 enum result
 store_parameters_write(sqlite3 *db, const struct store_options *options)
 {
 	sqlite3_stmt *statement = NULL;
-	int code = sql_prepare(db,
+	int code = sqlite_prepare(db,
 	    "UPDATE state SET policy = ?1, reply_window_us = ?2, reply_late_us = ?3, stale = 0",
 	    &statement);
 	if (code == SQLITE_OK) {
-		sql_bind_text(statement, 1, conflict_policy_name(options->policy));
+		sqlite_bind_text(statement, 1, conflict_policy_name(options->policy));
 		sqlite3_bind_int64(statement, 2, options->reply_window_us);
 		sqlite3_bind_int64(statement, 3, options->reply_late_us);
-		code = sql_run(statement);
+		code = sqlite_run(statement);
 	}
 
 	sqlite3_finalize(statement);
-	return sql_result(code);
+	return sqlite_result(code);
 }
 
 /* Replaces the old policy's contributions of one message with the new policy's. */
@@ -63,7 +64,7 @@ enum result
 store_refold_conflicts(struct store *store, enum conflict_policy old_policy)
 {
 	sqlite3_stmt *conflicts;
-	enum result result = sql_result(sql_prepare(store->db,
+	enum result result = sqlite_result(sqlite_prepare(store->db,
 	    "SELECT " MESSAGE_COLUMNS " FROM message m WHERE m.conflict = 1 AND m.id > ?1"
 	    " ORDER BY m.id LIMIT 1",
 	    &conflicts));
@@ -76,7 +77,7 @@ store_refold_conflicts(struct store *store, enum conflict_policy old_policy)
 		if (code == SQLITE_ROW)
 			row = message_row_read(conflicts, 0);
 		sqlite3_reset(conflicts);
-		result = sql_result(code);
+		result = sqlite_result(code);
 		if (code != SQLITE_ROW)
 			break;
 		result = refold_row(store, &row, old_policy);

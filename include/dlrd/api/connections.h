@@ -51,9 +51,6 @@ void connections_close(struct connections *connections, struct connection *conne
 /* Closes the connections that are past their deadlines. */
 void connections_tick(struct connections *connections);
 
-/* Closes all loose connections, at a stop. */
-void connections_close_loose(struct connections *connections);
-
 /* Must be called after all connections were closed. Accepts NULL. */
 void connections_free(struct connections *connections);
 
