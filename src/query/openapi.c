@@ -229,6 +229,19 @@ row_example(const struct report *report)
 	return row;
 }
 
+static void
+put_csv_example(struct json_t *csv, const struct query *query)
+{
+	const struct report *report = query_http_report(query);
+	struct report_row row = row_example(report);
+	struct buffer text = BUFFER_EMPTY;
+
+	report_csv_head(report, &text);
+	report_csv_row(report, &row, &text);
+	json_put_text(csv, "example", buffer_slice(&text));
+	buffer_done(&text);
+}
+
 static struct json_t *
 list_example(const struct query *query)
 {
@@ -347,6 +360,7 @@ answer_of(const struct query *query)
 	json_put(content, "application/json", json);
 	json_put_text(text, "type", SLICE("string"));
 	json_put(csv, "schema", text);
+	put_csv_example(csv, query);
 	json_put(content, "text/csv", csv);
 	json_put(answer, "content", content);
 	return answer;

@@ -186,6 +186,15 @@ def test_it_does_not_depend_on_the_data(daemon):
     assert DESCRIPTION["openapi"] == "3.1.0"
 
 
+def test_each_answer_has_an_example():
+    lacking = [(path, method, status, kind)
+               for path, method, operation in operations()
+               for status, response in operation["responses"].items()
+               for kind, part in resolve(response).get("content", {}).items()
+               if "example" not in part]
+    assert not lacking
+
+
 def test_examples_are_as_their_schemas_say():
     examples = [part for _, _, operation in operations()
                 for response in operation["responses"].values()
