@@ -56,6 +56,7 @@ inside() { # SUITE ROOT COMMAND...
 		exec chroot "$root" env -i HOME=/root LANG=C.UTF-8 \
 			PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
 			NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt \
+			${DLRD_TEST_SCALE:+DLRD_TEST_SCALE="$DLRD_TEST_SCALE"} \
 			${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} \
 			sh -c "cd /root/dlrd && $*"' bash "$root" "$cache/archives-$suite" "$@" </dev/null
 }
