@@ -326,6 +326,12 @@ def test_kill_9_through_nginx_fails_no_request(unit, ledger):
         nginx.stop()
 
 
+def is_stopped(pid):
+    """Whether the signal has reached each thread; until then one could accept a connection."""
+    return all(task.read_text().rpartition(") ")[2][0] == "T"
+               for task in pathlib.Path(f"/proc/{pid}/task").glob("*/stat"))
+
+
 @broken_by("WatchdogSec=30s", "WatchdogSec=0")
 def test_a_process_that_stands_still_is_replaced(unit, ledger):
     """SIGSTOP, as a hang of all threads."""
@@ -335,6 +341,7 @@ def test_a_process_that_stands_still_is_replaced(unit, ledger):
     old = unit.pid
     since = now()
     os.kill(old, signal.SIGSTOP)
+    until(lambda: is_stopped(old), what="a stop of all threads")
     with unit.connect(90) as waiting:
         waiting.send(signed_status())
         unit.restarted(old, 75)
