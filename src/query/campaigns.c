@@ -7,27 +7,26 @@
 /* --- campaigns --- */
 
 /* The whole hours between the last moment of an hour and now, at least 0. */
-#define AGE "CASE WHEN h.hour < $9 THEN $9 - h.hour - 1 ELSE 0 END"
+#define AGE "(CASE WHEN h.hour < $9 THEN $9 - h.hour - 1 ELSE 0 END)"
 #define PENDING_OF_AGE(condition, name) \
-	", coalesce(sum(h.pending) FILTER (WHERE " condition "), 0) AS " name
+	", coalesce(sum(h.pending) FILTER (WHERE " AGE condition "), 0) AS pending_" name
+#define PENDING_AGES                                      \
+	PENDING_OF_AGE(" < 1", "under_1h")                \
+	PENDING_OF_AGE(" BETWEEN 1 AND 5", "under_6h")    \
+	PENDING_OF_AGE(" BETWEEN 6 AND 23", "under_24h")  \
+	PENDING_OF_AGE(" BETWEEN 24 AND 71", "under_72h") \
+	PENDING_OF_AGE(" >= 72", "older")
 
 /* Without a variant or a time, campaigns that have no fact any more are shown, too. */
 static const char campaigns_sql[] =
     "SELECT g.*" RATES " FROM (SELECT c.id AS id, c.workspace AS workspace, c.name AS campaign,"
-    "  c.duplicates AS duplicates, c.first_us AS first, c.last_us AS last, " FIGURES PENDING_OF_AGE(
-	AGE " < 1", "pending_under_1h") PENDING_OF_AGE(AGE " >= 1 AND " AGE " < 6",
-	"pending_under_6h") PENDING_OF_AGE(AGE " >= 6 AND " AGE " < 24",
-	"pending_under_24h") PENDING_OF_AGE(AGE " >= 24 AND " AGE " < 72",
-	"pending_under_72h") PENDING_OF_AGE(AGE " >= 72",
-	"pending_older") "  FROM campaign c JOIN tagset t ON t.campaign_id = c.id"
-			 "  LEFT JOIN campaign_hour h ON h.tagset_id = t.id AND h.hour >= $3 AND "
-			 "h.hour < $4"
-			 "  WHERE ($1 IS NULL OR c.workspace = $1) AND ($8 IS NULL OR c.name = $8)"
-			 "  AND ($2 IS NULL OR t.variant = $2) AND c.id < $7 GROUP BY c.id"
-			 "  HAVING $2 IS NULL AND $3 = 0 AND $4 = 9223372036854775807 AND c.name "
-			 "<> ''"
-			 "  AND c.last_us > 0 OR " ANY_FIGURE
-			 " ORDER BY c.id DESC LIMIT $6) g ORDER BY g.id DESC";
+    "  c.duplicates AS duplicates, c.first_us AS first, c.last_us AS last, " FIGURES PENDING_AGES
+    "  FROM campaign c JOIN tagset t ON t.campaign_id = c.id"
+    "  LEFT JOIN campaign_hour h ON h.tagset_id = t.id AND h.hour >= $3 AND h.hour < $4"
+    "  WHERE ($1 IS NULL OR c.workspace = $1) AND ($8 IS NULL OR c.name = $8)"
+    "  AND ($2 IS NULL OR t.variant = $2) AND c.id < $7 GROUP BY c.id"
+    "  HAVING $2 IS NULL AND $3 = 0 AND $4 = 9223372036854775807 AND c.name <> ''"
+    "  AND c.last_us > 0 OR " ANY_FIGURE " ORDER BY c.id DESC LIMIT $6) g ORDER BY g.id DESC";
 
 const struct query query_campaigns = {.path = "/v1/campaigns",
     .command = "stats",
@@ -43,46 +42,28 @@ const struct query query_campaigns = {.path = "/v1/campaigns",
 	"A campaign's figures: of all messages, or of those that the question asks for.",
     .parameters = {{"workspace", QUERY_TAG, .value = "W", .help = "only this workspace",
 		       .description = "Only this workspace."},
-	{"variant", QUERY_TAG, .value = "V", .help = "count only messages of this variant",
-	    .description = "Only this variant; empty is one, too."},
-	FROM(QUERY_FROM_HOUR), TO(QUERY_TO_HOUR), FORMAT, {"limit", QUERY_LIMIT, .http_only = true},
-	{"next", QUERY_BEFORE, .http_only = true},
+	VARIANT("count only messages of this variant"), FROM_HOUR, TO_HOUR, FORMAT,
+	{"limit", QUERY_LIMIT, .http_only = true}, {"next", QUERY_BEFORE, .http_only = true},
 	{"campaign", QUERY_TAG, .command_only = true, .value = "C",
-	    .help = "only this campaign (\"\" for what had no fitting tags)"},
+	    .help = "only this campaign (\"\" for receipts without fitting tags)"},
 	{"hour", QUERY_HOUR, .command_only = true}},
     .sql = campaigns_sql,
     .page_by = "id",
     .report = {"campaigns", 26,
 	{{"workspace", CELL_TEXT, .shown = true},
 	    {"campaign", CELL_TEXT, .shown = true,
-		.description = "Empty for what had no fitting tags."},
-	    {"messages", CELL_INT, .counts = true, .shown = true,
-		.description = "Different messages."},
-	    {"sent", CELL_INT, .counts = true, .shown = true,
-		.description = "Messages known to have left."},
-	    {"delivered", CELL_INT, .counts = true, .shown = true},
-	    {"failed", CELL_INT, .counts = true, .shown = true,
-		.description = "Failed or undelivered, by status alone."},
-	    {"read", CELL_INT, .counts = true, .shown = true},
-	    {"replied", CELL_INT, .counts = true, .shown = true, .description = "Replies."},
-	    {"clicked", CELL_INT, .counts = true,
-		.description =
-		    "Different links of each message that were clicked; previews not at all."},
-	    {"opted_out", CELL_INT, .counts = true, .shown = true,
-		.description = "Replies that say STOP."},
-	    {"pending", CELL_INT, .counts = true, .shown = true,
-		.description = "Sent, without a final word."},
+		.description = "Empty for receipts without fitting tags."},
+	    COLUMN_MESSAGES(true), COLUMN_SENT(true), COLUMN_DELIVERED(true), COLUMN_FAILED(true),
+	    COLUMN_READ(true), COLUMN_REPLIED(true), COLUMN_CLICKED(false), COLUMN_OPTED_OUT(true),
+	    COLUMN_PENDING(true),
 	    {"delivery_rate", CELL_REAL, .nullable = true, .shown = true,
 		.description = "delivered / (delivered + failed); null when both are 0."},
 	    {"first", CELL_TIME, .nullable = true,
 		.description = "The earliest event that carried its tags."},
-	    {"last", CELL_TIME, .nullable = true}, {"canceled", CELL_INT, .counts = true},
-	    {"conflicts", CELL_INT, .counts = true,
-		.description = "Messages with two different final statuses."},
+	    {"last", CELL_TIME, .nullable = true}, COLUMN_CANCELED(false), COLUMN_CONFLICTS(false),
 	    {"duplicates", CELL_INT, .counts = true,
 		.description = "Receipts that had arrived before, of any time and variant."},
-	    {"clicked_messages", CELL_INT, .counts = true,
-		.description = "Messages of which any link was clicked."},
+	    COLUMN_CLICKED_MESSAGES(false),
 	    {"click_rate", CELL_REAL, .nullable = true,
 		.description = "clicked_messages / delivered; null when nothing was delivered."},
 	    {"delivery_rate_low", CELL_REAL, .nullable = true,
@@ -125,64 +106,37 @@ const struct query query_campaigns = {.path = "/v1/campaigns",
 	"    AND l.outcome = 2 ORDER BY l.failed_us DESC LIMIT 3)"                          \
 	"  WHERE t.campaign_id = f.id AND ($3 IS NULL OR t.variant = $3)) s)"
 
-#define FAILED_OF_HOURS(from, to) \
-	"sum(CASE WHEN e.hour >= " from " AND e.hour < " to " THEN e.failed ELSE 0 END)"
-#define TIME_OF_FAILURE(which)                                 \
-	"(SELECT " which "(m.failed_us) FROM message m"        \
-	" WHERE m.tagset_id = t.id AND m.error_code = e.code " \
-	"AND m.outcome = 2)"
+/* Figures of one tagset and code. The times come from the ends of an index, as the samples do: one
+ * look-up each, not all failed messages. */
+#define FAILED_BY_TAGSET                                                                           \
+	"(SELECT t.campaign_id, e.code AS code,"                                                   \
+	" sum(CASE WHEN e.hour >= $4 AND e.hour < $5 THEN e.failed ELSE 0 END) AS n,"              \
+	" sum(CASE WHEN e.hour >= r.since AND e.hour < r.until THEN e.failed ELSE 0 END)"          \
+	"  AS recent,"                                                                             \
+	" sum(CASE WHEN e.hour >= 2 * r.since - r.until AND e.hour < r.since THEN e.failed ELSE 0" \
+	"  END) AS previous,"                                                                      \
+	" (SELECT min(m.failed_us) FROM message m"                                                 \
+	"  WHERE m.tagset_id = t.id AND m.error_code = e.code AND m.outcome = 2) AS first,"        \
+	" (SELECT max(m.failed_us) FROM message m"                                                 \
+	"  WHERE m.tagset_id = t.id AND m.error_code = e.code AND m.outcome = 2) AS last"          \
+	" FROM f JOIN tagset t ON t.campaign_id = f.id"                                            \
+	" JOIN campaign_error e ON e.tagset_id = t.id CROSS JOIN r"                                \
+	" WHERE ($3 IS NULL OR t.variant = $3)"                                                    \
+	" GROUP BY t.campaign_id, t.id, e.code, r.since, r.until)"
 
-/* The times and the samples come from the ends of an index, one look-up each, not from all failed
- * messages. */
 static const char errors_sql[] =
     "WITH " RECENT ", " FAILURES " SELECT f.workspace AS workspace, f.name AS campaign,"
     " CASE WHEN x.code >= 0 THEN x.code END AS code, k.name AS name, k.kind AS kind,"
-    " k.permanence AS permanence, k.action AS action, x.count AS count" RATIO("x.count", "f.failed",
-	"share") ", x.first AS first, x.last AS last, x.recent AS recent, x.previous AS "
-		 "previous" RATIO("(x.recent - x.previous)", "x.previous",
-		     "trend") ", " SAMPLES " AS samples FROM f JOIN (SELECT y.campaign_id, y.code, "
-			      "sum(y.n) AS count,"
-			      "  min(y.first) AS first, max(y.last) AS last, sum(y.recent) AS "
-			      "recent,"
-			      "  sum(y.previous) AS previous FROM (SELECT t.campaign_id, e.code AS "
-			      "code,"
-			      "  " FAILED_OF_HOURS("$4",
-				  "$5") " AS n,"
-					"  " FAILED_OF_HOURS("r.since",
-					    "r.until") " AS recent,"
-						       "  " FAILED_OF_HOURS("2 * r.since - r.until",
-							   "r.since") " AS previous,"
-								      "  " TIME_OF_FAILURE("min") " AS first, " TIME_OF_FAILURE(
-									  "max") " AS last"
-										 "  FROM f JOIN "
-										 "tagset t ON "
-										 "t.campaign_id = "
-										 "f.id"
-										 "  JOIN "
-										 "campaign_error e "
-										 "ON e.tagset_id = "
-										 "t.id CROSS JOIN r"
-										 "  WHERE ($3 IS "
-										 "NULL OR "
-										 "t.variant = $3)"
-										 "  GROUP BY "
-										 "t.campaign_id, "
-										 "t.id, e.code, "
-										 "r.since, "
-										 "r.until) y WHERE "
-										 "y.n > 0"
-										 "  GROUP BY "
-										 "y.campaign_id, "
-										 "y.code) x ON "
-										 "x.campaign_id = "
-										 "f.id"
-										 " LEFT JOIN "
-										 "error_catalogue "
-										 "k ON k.code = "
-										 "x.code"
-										 " ORDER BY f.id "
-										 "DESC, x.count "
-										 "DESC, x.code";
+    " k.permanence AS permanence, k.action AS action, x.count AS count,"
+    " CAST(x.count AS DOUBLE PRECISION) / nullif(f.failed, 0) AS share,"
+    " x.first AS first, x.last AS last, x.recent AS recent, x.previous AS previous,"
+    " CAST(x.recent - x.previous AS DOUBLE PRECISION) / nullif(x.previous, 0) AS trend,"
+    " " SAMPLES " AS samples"
+    " FROM f JOIN (SELECT y.campaign_id, y.code, sum(y.n) AS count, min(y.first) AS first,"
+    "  max(y.last) AS last, sum(y.recent) AS recent, sum(y.previous) AS previous"
+    "  FROM " FAILED_BY_TAGSET " y WHERE y.n > 0 GROUP BY y.campaign_id, y.code) x"
+    " ON x.campaign_id = f.id LEFT JOIN error_catalogue k ON k.code = x.code"
+    " ORDER BY f.id DESC, x.count DESC, x.code";
 
 static const char errors_members_sql[] =
     "WITH " FAILURES " SELECT min(name) AS campaign, sum(failed) AS failed FROM f";
@@ -224,13 +178,10 @@ const struct query query_campaign_errors = {.path = "/v1/campaigns/{campaign}/er
     .list_schema = "CampaignErrors",
     .row_schema = "CampaignError",
     .row_description = "Failures under one code.",
-    .parameters = {{"campaign", QUERY_CAMPAIGN, .value = "C", .help = "only this campaign",
-		       .description = "The campaign's name, escaped as a segment of a path."},
+    .parameters = {CAMPAIGN_OF_PATH("only this campaign", false),
 	{"workspace", QUERY_TAG, .value = "W", .help = "only this workspace",
 	    .description = "Only this workspace."},
-	{"variant", QUERY_TAG, .value = "V", .help = "only messages of this variant",
-	    .description = "Only this variant; empty is one, too."},
-	FROM(QUERY_FROM_HOUR), TO(QUERY_TO_HOUR), FORMAT,
+	VARIANT("only messages of this variant"), FROM_HOUR, TO_HOUR, FORMAT,
 	{"hour", QUERY_HOUR, .command_only = true}},
     .sql = errors_sql,
     .report = {"errors", 15, {{"workspace", CELL_TEXT}, {"campaign", CELL_TEXT}, ERROR_COLUMNS}},
@@ -261,14 +212,11 @@ const struct query query_series = {.path = "/v1/campaigns/{campaign}/series",
     .list_schema = "Series",
     .row_schema = "Point",
     .row_description = "The figures of one hour or day.",
-    .parameters = {{"campaign", QUERY_CAMPAIGN, .required = true, .value = "C",
-		       .help = "this campaign (\"\" for receipts without fitting tags)",
-		       .description = "The campaign's name, escaped as a segment of a path."},
+    .parameters = {CAMPAIGN_OF_PATH("this campaign (\"\" for receipts without fitting tags)", true),
 	{"workspace", QUERY_TAG, .value = "W",
 	    .help = "needed if several workspaces have a campaign of that name",
 	    .description = "Only this workspace."},
-	{"variant", QUERY_TAG, .value = "V", .help = "count only messages of this variant",
-	    .description = "Only this variant; empty is one, too."},
+	VARIANT("count only messages of this variant"),
 	{"interval", QUERY_CHOICE, .words = "hour|day", .usual = "hour",
 	    .help = "hour (the default) or day", .description = "One point for each."},
 	{"tz", QUERY_ZONE, .usual = "UTC", .value = "ZONE",
@@ -293,27 +241,10 @@ const struct query query_series = {.path = "/v1/campaigns/{campaign}/series",
 	{{"time", CELL_TIME, .shown = true,
 	     .description = "Its first moment: the beginning of the first hour of UTC that is "
 			    "summed in it."},
-	    {"messages", CELL_INT, .counts = true, .shown = true,
-		.description = "Different messages."},
-	    {"sent", CELL_INT, .counts = true, .shown = true,
-		.description = "Messages known to have left."},
-	    {"delivered", CELL_INT, .counts = true, .shown = true},
-	    {"failed", CELL_INT, .counts = true, .shown = true,
-		.description = "Failed or undelivered, by status alone."},
-	    {"read", CELL_INT, .counts = true, .shown = true},
-	    {"replied", CELL_INT, .counts = true, .shown = true, .description = "Replies."},
-	    {"clicked", CELL_INT, .counts = true, .shown = true,
-		.description =
-		    "Different links of each message that were clicked; previews not at all."},
-	    {"opted_out", CELL_INT, .counts = true, .shown = true,
-		.description = "Replies that say STOP."},
-	    {"pending", CELL_INT, .counts = true, .shown = true,
-		.description = "Sent, without a final word."},
-	    {"canceled", CELL_INT, .counts = true},
-	    {"conflicts", CELL_INT, .counts = true,
-		.description = "Messages with two different final statuses."},
-	    {"clicked_messages", CELL_INT, .counts = true,
-		.description = "Messages of which any link was clicked."}}},
+	    COLUMN_MESSAGES(true), COLUMN_SENT(true), COLUMN_DELIVERED(true), COLUMN_FAILED(true),
+	    COLUMN_READ(true), COLUMN_REPLIED(true), COLUMN_CLICKED(true), COLUMN_OPTED_OUT(true),
+	    COLUMN_PENDING(true), COLUMN_CANCELED(false), COLUMN_CONFLICTS(false),
+	    COLUMN_CLICKED_MESSAGES(false)}},
     .members_source = series_members,
     .members = {NULL, 4,
 	{{"campaign", CELL_TEXT}, {"interval", CELL_TEXT, .words = "hour|day"},

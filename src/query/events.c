@@ -5,52 +5,23 @@
 
 /* --- rows --- */
 
-static struct cell
-text(struct slice value)
-{
-	return (struct cell){.kind = value.ptr == NULL ? CELL_NULL : CELL_TEXT, .text = value};
-}
-
-static struct cell
-integer(int64_t value)
-{
-	return (struct cell){.kind = CELL_INT, .number = value};
-}
-
-static struct cell
-code_cell(int64_t code)
-{
-	return code < 0 ? (struct cell){.kind = CELL_NULL} : integer(code);
-}
-
-static struct cell
-time_cell(int64_t time_us)
-{
-	return (struct cell){.kind = time_us == 0 ? CELL_NULL : CELL_TIME, .number = time_us};
-}
-
-static struct cell
-boolean(bool value)
-{
-	return (struct cell){.kind = CELL_BOOL, .number = value};
-}
-
 struct report_row
 query_event_row(const struct event_row *row)
 {
 	const struct event *event = &row->event;
-	return (struct report_row){{integer((int64_t)row->seq), time_cell(event->time_us),
-	    text(event_type_name(event->type)), text(event->workspace), text(event->campaign),
-	    text(event->variant), text(event->account), text(event->message),
-	    text(event->status_text), code_cell(event->error_code), text(event->from),
-	    text(event->to), text(event->service), text(event->body), text(event->keyword)}};
+	return (struct report_row){{cell_int((int64_t)row->seq), cell_time(event->time_us),
+	    cell_text(event_type_name(event->type)), cell_text(event->workspace),
+	    cell_text(event->campaign), cell_text(event->variant), cell_text(event->account),
+	    cell_text(event->message), cell_text(event->status_text), cell_code(event->error_code),
+	    cell_text(event->from), cell_text(event->to), cell_text(event->service),
+	    cell_text(event->body), cell_text(event->keyword)}};
 }
 
 /* Only a reply has any. */
 static struct cell
 candidates(const struct event_row *row)
 {
-	return row->rule.ptr == NULL ? (struct cell){.kind = CELL_NULL} : integer(row->candidates);
+	return row->rule.ptr == NULL ? (struct cell){.kind = CELL_NULL} : cell_int(row->candidates);
 }
 
 struct report_row
@@ -59,36 +30,26 @@ query_receipt_row(const struct event_row *row)
 	const struct event *event = &row->event;
 	struct report_row out = query_event_row(row);
 	struct cell *cell = &out.cells[query_events.report.count];
-	*cell++ = text(event->done_date);
-	*cell++ = text(event->extra);
-	*cell++ = text(event->raw_query);
-	*cell++ = text(event->raw_body);
-	*cell++ = boolean(event->stream);
-	*cell++ = text(event->link);
-	*cell++ = text(event->occurred);
-	*cell++ = text(event->near_miss);
-	*cell++ = text(consent_name(event->consent));
-	*cell++ = text(event->cause);
-	*cell++ = text(row->rule);
+	*cell++ = cell_text(event->done_date);
+	*cell++ = cell_text(event->extra);
+	*cell++ = cell_text(event->raw_query);
+	*cell++ = cell_text(event->raw_body);
+	*cell++ = cell_bool(event->stream);
+	*cell++ = cell_text(event->link);
+	*cell++ = cell_text(event->occurred);
+	*cell++ = cell_text(event->near_miss);
+	*cell++ = cell_text(consent_name(event->consent));
+	*cell++ = cell_text(event->cause);
+	*cell++ = cell_text(row->rule);
 	*cell++ = candidates(row);
-	*cell++ = text(row->answers);
+	*cell++ = cell_text(row->answers);
 	return out;
 }
 
 /* --- the feed --- */
 
 /* The values' indexes. */
-enum {
-	AFTER,
-	TYPE,
-	CAMPAIGN_TAG,
-	WORKSPACE_TAG,
-	VARIANT_TAG,
-	FROM_TIME,
-	TO_TIME,
-	FORMAT_WORD,
-	ROWS
-};
+enum { AFTER, TYPE, CAMPAIGN_TAG, WORKSPACE_TAG, VARIANT_TAG, SINCE, BEFORE, FORMAT_WORD, ROWS };
 
 struct handing {
 	query_row_fn on_row;
@@ -115,8 +76,8 @@ read_events(struct store_reader *reader, const struct query *query,
 	    .campaign = items[CAMPAIGN_TAG].text,
 	    .workspace = items[WORKSPACE_TAG].text,
 	    .variant = items[VARIANT_TAG].text,
-	    .from_us = items[FROM_TIME].number,
-	    .to_us = items[TO_TIME].number,
+	    .from_us = items[SINCE].number,
+	    .to_us = items[BEFORE].number,
 	    .limit = (size_t)items[ROWS].number};
 	struct handing handing = {.on_row = on_row, .context = context};
 	return store_read_events(reader, &filter, hand_out, &handing);
@@ -157,10 +118,8 @@ const struct query query_events = {.path = "/v1/events",
 	    .help = "only Sent, Delivered, Failed, Read, Replied, Clicked, Progress or "
 		    "Unrecognised events",
 	    .description = "Only events of this type."},
-	CAMPAIGN, WORKSPACE,
-	{"variant", QUERY_TAG, .value = "V", .help = "only events whose tags name this variant",
-	    .description = "Only this variant; empty is one, too."},
-	FROM(QUERY_FROM), TO(QUERY_TO), FORMAT,
+	CAMPAIGN, WORKSPACE, VARIANT("only events whose tags name this variant"), FROM_TIME,
+	TO_TIME, FORMAT,
 	{"limit", QUERY_LIMIT, .value = "N", .option_limit = 100,
 	    .help = "at most so many (default 100; 0 for all)"}},
     .source = read_events,

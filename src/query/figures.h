@@ -1,4 +1,5 @@
-/* figures: SQL of the figures and rates, and their columns. Included by the files of questions. */
+/* figures: SQL of the figures and rates, and the columns of figures. Included by the files of
+ * questions. */
 #ifndef DLRD_QUERY_FIGURES_H
 #define DLRD_QUERY_FIGURES_H
 
@@ -29,5 +30,28 @@
 	RATIO("delivered", "delivered + failed + pending", "delivery_rate_low")            \
 	RATIO("delivered + pending", "delivered + failed + pending", "delivery_rate_high") \
 	RATIO("clicked_messages", "delivered", "click_rate")
+
+/* A column of a figure; SHOWN: in a table on a terminal, too. */
+#define COLUMN_OF_FIGURE(NAME, SHOWN, TEXT)                                         \
+	{                                                                           \
+		NAME, CELL_INT, .counts = true, .shown = SHOWN, .description = TEXT \
+	}
+#define COLUMN_MESSAGES(SHOWN) COLUMN_OF_FIGURE("messages", SHOWN, "Different messages.")
+#define COLUMN_SENT(SHOWN) COLUMN_OF_FIGURE("sent", SHOWN, "Messages known to have left.")
+#define COLUMN_DELIVERED(SHOWN) COLUMN_OF_FIGURE("delivered", SHOWN, NULL)
+#define COLUMN_FAILED(SHOWN) \
+	COLUMN_OF_FIGURE("failed", SHOWN, "Failed or undelivered, by status alone.")
+#define COLUMN_READ(SHOWN) COLUMN_OF_FIGURE("read", SHOWN, NULL)
+#define COLUMN_REPLIED(SHOWN) COLUMN_OF_FIGURE("replied", SHOWN, "Replies.")
+#define COLUMN_CLICKED(SHOWN)              \
+	COLUMN_OF_FIGURE("clicked", SHOWN, \
+	    "Different links of each message that were clicked; previews not at all.")
+#define COLUMN_OPTED_OUT(SHOWN) COLUMN_OF_FIGURE("opted_out", SHOWN, "Replies that say STOP.")
+#define COLUMN_PENDING(SHOWN) COLUMN_OF_FIGURE("pending", SHOWN, "Sent, without a final word.")
+#define COLUMN_CANCELED(SHOWN) COLUMN_OF_FIGURE("canceled", SHOWN, NULL)
+#define COLUMN_CONFLICTS(SHOWN) \
+	COLUMN_OF_FIGURE("conflicts", SHOWN, "Messages with two different final statuses.")
+#define COLUMN_CLICKED_MESSAGES(SHOWN) \
+	COLUMN_OF_FIGURE("clicked_messages", SHOWN, "Messages of which any link was clicked.")
 
 #endif

@@ -1,5 +1,4 @@
-/* parameters: rows of parameters that several questions have. Included by the files of questions.
- */
+/* parameters: parameters that several questions have. Included by the files of questions. */
 #ifndef DLRD_QUERY_PARAMETERS_H
 #define DLRD_QUERY_PARAMETERS_H
 
@@ -15,19 +14,27 @@
 		"workspace", QUERY_TAG, .value = "W", .help = "only this workspace's", \
 					.description = "Only this workspace."          \
 	}
-#define FROM_HELP                                                                            \
-	"Only what happened then or later; figures are kept by the hour, and the hour that " \
-	"it falls in counts whole. A day means its first moment in UTC."
-#define FROM(KIND)                                                            \
+/* A day means its first moment in UTC. Figures are counted by the hour, other rows by their time.
+ */
+#define FROM_OF(KIND, DESCRIPTION)                                            \
 	{                                                                     \
 		"from", KIND, .value = "T", .help = "only from this time on", \
-			      .description = FROM_HELP                        \
+			      .description = DESCRIPTION                      \
 	}
-#define TO(KIND)                                                                      \
+#define TO_OF(KIND)                                                                   \
 	{                                                                             \
 		"to", KIND, .value = "T", .help = "only before this time",            \
 			    .description = "Only what happened before; as with from." \
 	}
+#define FROM_HOUR                                                                      \
+	FROM_OF(QUERY_FROM_HOUR,                                                       \
+	    "Only what happened then or later; figures are kept by the hour, and the " \
+	    "hour that it falls in counts whole. A day means its first moment in UTC.")
+#define TO_HOUR TO_OF(QUERY_TO_HOUR)
+#define FROM_TIME                                                                               \
+	FROM_OF(QUERY_FROM, "Only what arrived then or later. A day means its first moment in " \
+			    "UTC.")
+#define TO_TIME TO_OF(QUERY_TO)
 #define FORMAT                                            \
 	{                                                 \
 		"format", QUERY_FORMAT, .http_only = true \
@@ -51,15 +58,15 @@
 		"next", QUERY_AFTER, .http_only = true \
 	}
 
-#define VARIANT                                                                              \
+#define VARIANT(HELP)                                                                        \
 	{                                                                                    \
-		"variant", QUERY_TAG, .value = "V", .help = "only messages of this variant", \
+		"variant", QUERY_TAG, .value = "V", .help = HELP,                            \
 				      .description = "Only this variant; empty is one, too." \
 	}
-#define CAMPAIGN_OF_PATH(HELP)                                                            \
+#define CAMPAIGN_OF_PATH(HELP, REQUIRED)                                                  \
 	{                                                                                 \
 		"campaign", QUERY_CAMPAIGN,                                               \
-		    .value = "C", .help = HELP,                                           \
+		    .value = "C", .help = HELP, .required = REQUIRED,                     \
 		    .description = "The campaign's name, escaped as a segment of a path." \
 	}
 

@@ -39,9 +39,7 @@ const struct query query_replies = {.path = "/v1/replies",
     .list_schema = "Replies",
     .row_schema = "Reply",
     .row_description = "An inbound message, with the campaign that it is taken to answer.",
-    .parameters = {CAMPAIGN, WORKSPACE,
-	{"variant", QUERY_TAG, .value = "V", .help = "only answers to this variant",
-	    .description = "Only this variant; empty is one, too."},
+    .parameters = {CAMPAIGN, WORKSPACE, VARIANT("only answers to this variant"),
 	{"keyword", QUERY_TEXT, .value = "K",
 	    .help = "only stop, start, help, or a keyword of the configuration",
 	    .description = "Only replies with this keyword (stop, start, help)."},
@@ -50,7 +48,7 @@ const struct query query_replies = {.path = "/v1/replies",
 		    "is answered), tags (the URL does), latest (the last message before), late "
 		    "(the first one after), none",
 	    .description = "Only replies attributed by this rule."},
-	FROM(QUERY_FROM), TO(QUERY_TO), FORMAT, LIMIT, NEXT},
+	FROM_TIME, TO_TIME, FORMAT, LIMIT, NEXT},
     .sql = replies_sql,
     .page_by = "place",
     .report = {"replies", 15,
@@ -101,7 +99,7 @@ const struct query query_near_misses = {.path = "/v1/near-misses",
     .list_schema = "NearMisses",
     .row_schema = "NearMiss",
     .row_description = "A reply that sounds like an opt-out and is not one.",
-    .parameters = {CAMPAIGN, WORKSPACE, FROM(QUERY_FROM), TO(QUERY_TO), FORMAT, LIMIT, NEXT},
+    .parameters = {CAMPAIGN, WORKSPACE, FROM_TIME, TO_TIME, FORMAT, LIMIT, NEXT},
     .sql = near_misses_sql,
     .page_by = "seq",
     .report = {"near_misses", 9,
@@ -141,8 +139,8 @@ static const char optouts_sql[] =
     EVIDENCE " FROM optout o JOIN consent l ON l.seq = o.consent_seq" EVIDENCE_JOINS
 	     " WHERE o.consent_seq > $8" OPTOUT_FILTERS("o") " ORDER BY o.consent_seq LIMIT $7";
 
-/* In the order of the ledger, so that a page costs what it shows: the changes that have no later
- * one before that time. */
+/* In the order of the ledger, so that a page reads no more than its rows: the changes that have no
+ * later one before that time. */
 static const char past_optouts_sql[] = EVIDENCE
     " FROM consent l" EVIDENCE_JOINS
     " WHERE l.changed = 1 AND l.seq > $8 AND l.time_us <= $3" OPTOUT_FILTERS(

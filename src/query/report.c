@@ -5,6 +5,36 @@
 #include <assert.h>
 #include <string.h>
 
+struct cell
+cell_text(struct slice value)
+{
+	return (struct cell){.kind = value.ptr == NULL ? CELL_NULL : CELL_TEXT, .text = value};
+}
+
+struct cell
+cell_int(int64_t value)
+{
+	return (struct cell){.kind = CELL_INT, .number = value};
+}
+
+struct cell
+cell_code(int64_t code)
+{
+	return code < 0 ? (struct cell){.kind = CELL_NULL} : cell_int(code);
+}
+
+struct cell
+cell_time(int64_t time_us)
+{
+	return (struct cell){.kind = time_us == 0 ? CELL_NULL : CELL_TIME, .number = time_us};
+}
+
+struct cell
+cell_bool(bool value)
+{
+	return (struct cell){.kind = CELL_BOOL, .number = value};
+}
+
 struct cell *
 report_cell(const struct report *report, struct report_row *row, const char *name)
 {

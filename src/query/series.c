@@ -5,7 +5,6 @@
 #include "dlrd/query/ask.h"
 
 #include <assert.h>
-
 #include <stdlib.h>
 #include <string.h>
 

@@ -53,6 +53,13 @@ struct report_row {
 	struct cell cells[REPORT_COLUMNS_MAX];
 };
 
+/* Cells of a value; null for an absent text, a code below 0 and the time 0. */
+struct cell cell_text(struct slice value);
+struct cell cell_int(int64_t value);
+struct cell cell_code(int64_t code);
+struct cell cell_time(int64_t time_us);
+struct cell cell_bool(bool value);
+
 /* The row's cell of the column called name, which the report must have. Borrowed from row. */
 struct cell *report_cell(const struct report *report, struct report_row *row, const char *name);
 

@@ -24,15 +24,15 @@ enum query_kind {
 	QUERY_TO_HOUR,    /* a time, as the first hour that begins then or later; likewise */
 	QUERY_FORMAT,     /* json or csv; not for the SQL */
 	QUERY_LIMIT,      /* rows; the largest number for all */
-	QUERY_AFTER,      /* the list goes on behind this page_by, which ascends; 0 if absent */
+	QUERY_AFTER,      /* the list continues after this page_by, which ascends; 0 if absent */
 	QUERY_BEFORE,     /* likewise, but page_by descends; the largest number if absent */
-	QUERY_SKIP,       /* the list goes on behind so many rows */
-	QUERY_HOUR,       /* never given: the hour since 1970 that it is now */
+	QUERY_SKIP,       /* the list continues after this number of rows */
+	QUERY_HOUR,       /* never given: the current hour since 1970 */
 	QUERY_ZONE,       /* a time zone; usual if absent */
 	QUERY_LOCAL_FROM, /* a time, or a day of the zone; NULL if absent */
 	QUERY_LOCAL_TO,
-	QUERY_CAMPAIGN, /* HTTP: the path's {}, a campaign that must exist; NULL, in a command: all
-			 */
+	/* HTTP: the path's {}, a campaign that must exist. A command may omit it: NULL, all. */
+	QUERY_CAMPAIGN,
 };
 
 struct query_parameter {
@@ -41,7 +41,7 @@ struct query_parameter {
 	const char *words;    /* QUERY_CHOICE: with "|" between */
 	const char *usual;    /* QUERY_CHOICE, QUERY_ZONE: the word if none is given; NULL: any */
 	const char *option;   /* the option's name if it is another one */
-	const char *value;    /* what the option's value is called in --help */
+	const char *value;    /* name of the option's value in --help */
 	int64_t option_limit; /* QUERY_LIMIT: rows that the command shows at most; 0: all */
 	bool http_only, command_only;
 	bool required;    /* of the command; QUERY_CAMPAIGN is always required in a URL */
@@ -102,7 +102,7 @@ const struct report *query_http_report(const struct query *query);
 /* The index of the first parameter of that kind; query_parameter_count if no parameter has it. */
 size_t query_find_kind(const struct query *query, enum query_kind kind);
 
-/* Whether it is the parameter with which a list goes on. */
+/* Whether it is the parameter with which a list continues. */
 bool query_is_place(const struct query_parameter *parameter);
 
 /* Whether the list is followed: its next is always a number, to be given as after=. */

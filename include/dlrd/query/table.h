@@ -4,10 +4,10 @@
 
 #include "dlrd/query/row.h"
 
-/* Row number index; NULL behind the last one. */
+/* Row number index; NULL after the last one. */
 const struct query *query_at(size_t index);
 
-/* Adds a row behind the last one, for tests; NULL: takes it away. Borrowed. */
+/* Adds a row after the last one, for tests; NULL: takes it away. Borrowed. */
 void query_add(const struct query *query);
 
 /* The row with that path; NULL: the table has none. */
