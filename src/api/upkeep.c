@@ -105,7 +105,7 @@ upkeep_rebuild(struct question *question)
 	struct json_t *object = json_new_object();
 	json_put_text(object, "state", slice_of(states[rebuild.state]));
 	json_put_int(object, "messages", (int64_t)rebuilt->messages);
-	json_put_int(object, "mended", (int64_t)rebuilt->mended);
+	json_put_int(object, "mended", (int64_t)rebuilt->corrected);
 	json_put_int(object, "replies", (int64_t)rebuilt->replies);
 	json_put_int(object, "figures", (int64_t)rebuilt->figures);
 	json_put_int(object, "campaigns", (int64_t)rebuilt->campaigns);

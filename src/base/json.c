@@ -53,11 +53,11 @@ text_value(struct slice text)
 	json_t *value = json_stringn(text.ptr, text.len);
 	if (value != NULL)
 		return value;
-	struct buffer mended = BUFFER_EMPTY;
-	buffer_append_repaired(&mended, text);
-	if (!mended.failed)
-		value = json_stringn(buffer_slice(&mended).ptr, mended.len);
-	buffer_done(&mended);
+	struct buffer repaired = BUFFER_EMPTY;
+	buffer_append_repaired(&repaired, text);
+	if (!repaired.failed)
+		value = json_stringn(buffer_slice(&repaired).ptr, repaired.len);
+	buffer_done(&repaired);
 	return value;
 }
 

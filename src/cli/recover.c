@@ -407,7 +407,7 @@ const struct cli_command cli_recover = {
 	"Usage: dlrd recover [--force] [-c FILE]\n"
 	"\n"
 	"Reads all readable receipts of a damaged dlrd.db into a new store, adds lost ones from\n"
-	"journal.db if it still has them, recomputes all figures, and reports what is missing. A\n"
+	"journal.db if it still has them, recomputes all figures, and reports missing entries. A\n"
 	"running daemon continues to accept callbacks, and replaces its store when the new one is\n"
 	"complete. The damaged store is kept as dlrd.db.damaged. 'dlrd gap' lists the missing\n"
 	"journal entries. A backup may have more: compare before you decide.\n"

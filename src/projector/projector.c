@@ -255,7 +255,7 @@ rebuild(struct projector *projector)
 	if (result == RESULT_OK)
 		log_line(LOG_INFO,
 		    "rebuilt from the receipts: %llu messages, %llu of them repaired",
-		    (unsigned long long)rebuilt->messages, (unsigned long long)rebuilt->mended);
+		    (unsigned long long)rebuilt->messages, (unsigned long long)rebuilt->corrected);
 	else
 		log_line(LOG_ERROR, "the rebuild failed, and nothing was changed: %s", rebuild.why);
 }

@@ -129,10 +129,11 @@ append_body(const struct advice_facts *facts, struct buffer *out)
 			  "(mod_security, a firewall, a script) may rewrite the body, its "
 			  "character set or its line breaks"));
 	else
-		buffer_append(out,
-		    SLICE("the signature of the URL is valid, but the body is not what was signed: "
-			  "let the proxy pass Content-Type and body as they are, without a "
-			  "filter"));
+		buffer_append(
+		    out, SLICE("the signature of the URL is valid, but the body differs from the "
+			       "signed one: "
+			       "let the proxy pass Content-Type and body as they are, without a "
+			       "filter"));
 }
 
 static void

@@ -23,7 +23,7 @@ rebuild_messages(struct store *store, struct recount *recount, struct store_rebu
 		struct rollup rollup = rollup_of(&row.message, store->policy);
 		rebuilt->messages++;
 		if (!message_row_equal(&stored, &row, store->policy)) {
-			rebuilt->mended++;
+			rebuilt->corrected++;
 			result = messages_save(
 			    store->messages, SLICE_NONE, &stored, &row, store->policy);
 			if (result == RESULT_OK && stored.tagset_id != row.tagset_id)

@@ -213,7 +213,7 @@ struct given {
 	int64_t number;
 };
 
-/* Asks the question at target with what is given, which ends with a name of NULL. */
+/* Asks the question at target with the parameters in given, whose last name is NULL. */
 static inline void
 ask_given(struct store_reader *reader, const char *target, const struct given given[],
     query_row_fn on_row, void *context)

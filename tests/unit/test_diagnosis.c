@@ -1,4 +1,4 @@
-/* diagnosis: a refused signature is explained, and what explains it is what was signed. */
+/* diagnosis: a refused signature is explained by a variant of the request that it fits. */
 #include "testing.h"
 
 #include "dlrd/base/clock.h"
@@ -544,7 +544,7 @@ a_changed_body_is_found(void **state)
 		.body = "{ }",
 		.is_json = true,
 		.cause = DIAGNOSIS_BODY_CHANGED,
-		.advice = {"the body is not what was signed"}},
+		.advice = {"the body differs from the signed one"}},
 	    {.bases = {BASE},
 		.signed_url = BASE PATH,
 		.target = PATH,

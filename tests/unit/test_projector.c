@@ -215,7 +215,7 @@ a_rebuild_is_done_beside_the_daily_work(void **state)
 	projector_notify(run.projector, 150);
 	rebuild = await_rebuild(run.projector);
 	assert_int_equal(rebuild.state, REBUILD_DONE);
-	assert_int_equal(rebuild.rebuilt.mended, 0);
+	assert_int_equal(rebuild.rebuilt.corrected, 0);
 	assert_true(projector_ask_rebuild(run.projector)); /* again */
 	rebuild = await_rebuild(run.projector);
 	assert_int_equal(rebuild.state, REBUILD_DONE);

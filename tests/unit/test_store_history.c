@@ -250,7 +250,7 @@ any_order_any_duplication_and_any_batches_give_the_same_store(void **state)
 			struct store_rebuilt rebuilt;
 			struct store *store = open_store();
 			assert_ok(store_rebuild(store, &rebuilt));
-			assert_int_equal(rebuilt.mended + rebuilt.replies + rebuilt.figures +
+			assert_int_equal(rebuilt.corrected + rebuilt.replies + rebuilt.figures +
 					     rebuilt.campaigns + rebuilt.optouts,
 			    0);
 			store_close(store);

@@ -46,9 +46,9 @@ rebuild(void)
 }
 
 static uint64_t
-mended(const struct store_rebuilt *rebuilt)
+corrections(const struct store_rebuilt *rebuilt)
 {
-	return rebuilt->mended + rebuilt->replies + rebuilt->figures + rebuilt->campaigns +
+	return rebuilt->corrected + rebuilt->replies + rebuilt->figures + rebuilt->campaigns +
 	       rebuilt->optouts;
 }
 
@@ -59,7 +59,7 @@ a_sound_store_is_not_changed(void **state)
 	make_store();
 	struct store_rebuilt rebuilt = rebuild();
 	assert_int_equal(rebuilt.messages, 10);
-	assert_int_equal(mended(&rebuilt), 0);
+	assert_int_equal(corrections(&rebuilt), 0);
 	assert_int_equal(differences(POLICY_DELIVERED_WINS, false), 0);
 }
 
@@ -116,15 +116,15 @@ whatever_was_derived_is_mended(void **state)
 		bool same =
 		    slice_equal(buffer_slice(&before), buffer_slice(&after)) &&
 		    slice_equal(buffer_slice(&replies_before), buffer_slice(&replies_after));
-		if (!same || mended(&rebuilt) == 0)
-			print_error("not mended: %s\n%.*s%.*s", damages[i],
+		if (!same || corrections(&rebuilt) == 0)
+			print_error("not corrected: %s\n%.*s%.*s", damages[i],
 			    SLICE_ARG(buffer_slice(&after)),
 			    SLICE_ARG(buffer_slice(&replies_after)));
 		assert_int_equal(differences(POLICY_DELIVERED_WINS, false), 0);
 		assert_true(same);
-		assert_true(mended(&rebuilt) > 0);
+		assert_true(corrections(&rebuilt) > 0);
 		rebuilt = rebuild();
-		assert_int_equal(mended(&rebuilt), 0);
+		assert_int_equal(corrections(&rebuilt), 0);
 		assert_optouts((struct optout_filter){.limit = 0}, "+9 at +1: in (keyword)\n");
 		buffer_done(&before);
 		buffer_done(&after);
@@ -157,7 +157,7 @@ a_rebuilt_store_goes_on(void **state)
 	    reply_from("RE6", "+8", T0 + HOUR + 1)};
 	commit(store, more, COUNT_OF(more));
 	assert_ok(store_rebuild(store, &rebuilt));
-	assert_int_equal(mended(&rebuilt), 0);
+	assert_int_equal(corrections(&rebuilt), 0);
 	store_close(store);
 	assert_int_equal(differences(POLICY_DELIVERED_WINS, false), 0);
 	assert_figures("c", "2 2 2 0 0 0 0 1 0 0 0 1");
@@ -254,7 +254,7 @@ a_store_of_version_1_becomes_this_one(void **state)
 	store = open_store();
 	struct store_rebuilt rebuilt;
 	assert_ok(store_rebuild(store, &rebuilt));
-	assert_int_equal(mended(&rebuilt), 0);
+	assert_int_equal(corrections(&rebuilt), 0);
 	struct event more = receipt_to("SM1", "c", "+15005550009", STATUS_READ, T0 + HOUR);
 	commit(store, &more, 1);
 	store_close(store);

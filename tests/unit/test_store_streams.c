@@ -275,7 +275,7 @@ the_audit_needs_no_provider_that_is_not_stored(void **state)
 	store = open_store();
 	struct store_rebuilt rebuilt;
 	assert_ok(store_rebuild(store, &rebuilt));
-	assert_int_equal(rebuilt.mended, 0);
+	assert_int_equal(rebuilt.corrected, 0);
 	close_store(store);
 }
 

@@ -39,7 +39,7 @@ struct store_added {
 /* Result of store_rebuild. */
 struct store_rebuilt {
 	uint64_t messages;  /* refolded */
-	uint64_t mended;    /* of them, those that differed from the stored row */
+	uint64_t corrected; /* of them, those that differed from the stored row */
 	uint64_t replies;   /* that belong to another message or campaign than was stored */
 	uint64_t figures;   /* hourly rows that were wrong */
 	uint64_t campaigns; /* whose first or last time was wrong */
