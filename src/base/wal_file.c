@@ -47,31 +47,53 @@ is_one_round(const struct wal_file *wal, size_t pages)
 	       memcmp(header + 16, frame + 8, 8) == 0 && memcmp(header, "\x37\x7f\x06", 3) == 0;
 }
 
-/* Does not ask for the times. On a kernel with multigrain timestamps (Linux 6.13), a stat that
- * reads the times makes the next write change them, and the next fdatasync write the inode. Before
- * each commit that would be one more write to the disk. */
+struct identity {
+	dev_t dev;
+	ino_t ino;
+	off_t size;
+};
+
+/* Does not read the times. On a kernel with multigrain timestamps (Linux 6.13), a stat that reads
+ * them makes the next write change them, and the next fdatasync write the inode: before each commit
+ * that would be one more write to the disk. A sandbox that does not know statx may refuse it. */
+static bool
+identify(const char *path, struct identity *out)
+{
+	struct statx now;
+	struct stat with_times;
+
+	if (statx(AT_FDCWD, path, 0, STATX_INO | STATX_SIZE, &now) == 0) {
+		*out = (struct identity){makedev(now.stx_dev_major, now.stx_dev_minor), now.stx_ino,
+		    (off_t)now.stx_size};
+		return true;
+	}
+	if (errno == ENOENT || stat(path, &with_times) != 0)
+		return false;
+	*out = (struct identity){with_times.st_dev, with_times.st_ino, with_times.st_size};
+	return true;
+}
+
 enum wal_state
 wal_file_look(const struct wal_file *wal, size_t pages, bool closely)
 {
-	struct statx now;
+	struct identity now;
 	if (wal->fd < 0)
 		return WAL_SOUND;
-	if (statx(AT_FDCWD, wal->path, 0, STATX_INO | STATX_SIZE, &now) != 0)
+	if (!identify(wal->path, &now))
 		return errno == ENOENT ? WAL_REMOVED : WAL_SOUND;
-	if (makedev(now.stx_dev_major, now.stx_dev_minor) != wal->opened.st_dev ||
-	    now.stx_ino != wal->opened.st_ino)
+	if (now.dev != wal->opened.st_dev || now.ino != wal->opened.st_ino)
 		return WAL_REMOVED;
 	if (pages == 0)
 		return WAL_SOUND;
-	bool whole = (off_t)now.stx_size >= wal_file_size(wal, pages);
+	bool whole = now.size >= wal_file_size(wal, pages);
 	return whole && (!closely || is_one_round(wal, pages)) ? WAL_SOUND : WAL_CUT;
 }
 
 uint64_t
 wal_file_bytes(const struct wal_file *wal)
 {
-	struct stat now;
-	return wal->fd >= 0 && fstat(wal->fd, &now) == 0 ? (uint64_t)now.st_size : 0;
+	off_t size = wal->fd >= 0 ? lseek(wal->fd, 0, SEEK_END) : 0;
+	return size > 0 ? (uint64_t)size : 0;
 }
 
 void

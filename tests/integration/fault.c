@@ -5,7 +5,8 @@
  * files are skipped and fail with EIO: all of them if it is negative, else so many, after the next
  * `spare` ones. `seen` counts all syncs of such files, `failed` the failed ones. Each sync takes
  * `delay_ms` longer. If `write_errno` is not 0, writes to these files fail with it, after
- * `write_spare` more successful ones. */
+ * `write_spare` more successful ones. With FAULT_STATX in the environment, statx fails with EPERM,
+ * as in a sandbox that does not know it. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct control {
@@ -25,6 +27,7 @@ static struct control *control;
 static const char *name;
 static int (*real_fsync)(int), (*real_fdatasync)(int);
 static ssize_t (*real_pwrite)(int, const void *, size_t, off_t);
+static int (*real_statx)(int, const char *, int, unsigned, struct statx *);
 
 __attribute__((constructor)) static void
 set_up(void)
@@ -34,6 +37,8 @@ set_up(void)
 	real_fsync = (int (*)(int))dlsym(RTLD_NEXT, "fsync");
 	real_fdatasync = (int (*)(int))dlsym(RTLD_NEXT, "fdatasync");
 	real_pwrite = (ssize_t(*)(int, const void *, size_t, off_t))dlsym(RTLD_NEXT, "pwrite64");
+	real_statx =
+	    (int (*)(int, const char *, int, unsigned, struct statx *))dlsym(RTLD_NEXT, "statx");
 	int fd = path == NULL ? -1 : open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return;
@@ -110,4 +115,14 @@ ssize_t
 pwrite(int fd, const void *bytes, size_t len, off_t offset)
 {
 	return pwrite64(fd, bytes, len, offset);
+}
+
+int
+statx(int folder, const char *path, int flags, unsigned mask, struct statx *out)
+{
+	if (getenv("FAULT_STATX") != NULL) {
+		errno = EPERM;
+		return -1;
+	}
+	return real_statx(folder, path, flags, mask, out);
 }

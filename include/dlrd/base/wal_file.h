@@ -40,7 +40,7 @@ must_check enum result wal_file_init(
 void wal_file_open(struct wal_file *wal);
 
 /* Checks the log. pages: frames that the log must have; 0 if that is not known. closely: also reads
- * the header and the last frame, which show whether the log was overwritten. Costs a stat(2) and,
+ * the header and the last frame, which show whether the log was overwritten. Costs a statx(2) and,
  * if closely, two reads. */
 enum wal_state wal_file_look(const struct wal_file *wal, size_t pages, bool closely);
 

@@ -109,7 +109,7 @@ enum journal_place {
 enum journal_place journal_look_at_place(struct journal *journal);
 
 /* Returns whether another program changed the write-ahead log since it was opened. Costs one
- * stat(2), so that it can be called before each batch. closely: see wal_file_look. */
+ * statx(2), so that it can be called before each batch. closely: see wal_file_look. */
 enum wal_state journal_look_at_log(struct journal *journal, bool closely);
 
 /* Copies the whole log into the file and syncs it, so that the handle can be closed although the
