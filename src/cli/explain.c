@@ -231,9 +231,12 @@ explain(const struct cli_command *command, const struct settings *settings,
 	struct explanation explanation = {
 	    .settings = settings, .saved = saved, .url = BUFFER_EMPTY};
 	int status = CLI_FAILED;
-	if (prepare(&explanation) != RESULT_OK)
+	enum result result = prepare(&explanation);
+	if (result == RESULT_LIMIT)
 		status = cli_failure(
 		    command, "the form has more than %lld fields", (long long)settings->fields_max);
+	else if (result != RESULT_OK)
+		status = cli_failure(command, "no memory");
 	else {
 		verify_or_diagnose(&explanation,
 		    listen_port > 0 ? (unsigned)listen_port : settings_listen_port(settings));

@@ -98,7 +98,7 @@ first_value(struct slice list)
 	return slice_trim((struct slice){list.ptr, slice_find(list, ',')});
 }
 
-bool
+enum result
 incoming_base(const struct incoming *incoming, struct url_base *out_base)
 {
 	struct slice scheme = SLICE("http"), host = incoming->host;
@@ -115,5 +115,7 @@ incoming_base(const struct incoming *incoming, struct url_base *out_base)
 			host = forwarded_host;
 	}
 
-	return url_is_authority(host) && url_base_derive(out_base, scheme, host) == RESULT_OK;
+	if (!url_is_authority(host))
+		return RESULT_INVALID;
+	return url_base_derive(out_base, scheme, host);
 }

@@ -443,6 +443,8 @@ try_signatures(struct trial *trial, const struct reading *reading, struct buffer
 	}
 	if (!is_form && try_respelled(trial, reading, scratch, &chosen, found))
 		return VERIFICATION_VALID;
+	if (scratch->failed) /* without its spellings */
+		return VERIFICATION_UNDECIDED;
 	return refuse(trial, reading, chosen.count);
 }
 
@@ -471,8 +473,10 @@ verifier_read(const struct verifier *verifier, const struct incoming *incoming,
     struct slice route_account, size_t fields_max, struct form *form, struct reading *out_reading)
 {
 	*out_reading = (struct reading){.incoming = incoming, .route_account = route_account};
-	if (verifier->url_count == 0)
-		incoming_base(incoming, &out_reading->base); /* if that fails, it stays empty */
+	/* Without a valid URL the base stays empty, and nothing verifies. */
+	if (verifier->url_count == 0 &&
+	    incoming_base(incoming, &out_reading->base) == RESULT_NO_MEMORY)
+		return RESULT_NO_MEMORY;
 
 	/* A form names its account in AccountSid; any other body somewhere in its bytes. */
 	if (!incoming_has_form(incoming)) {

@@ -5,7 +5,7 @@
 
 /* Allocations until memory runs out, set by tests (the program is linked with --wrap); -1: never.
  */
-static int allocations_left = -1;
+static volatile int allocations_left = -1; /* link-time optimisation sees no reader */
 void *__real_malloc(size_t size);
 void *__wrap_malloc(size_t size);
 void *__real_realloc(void *memory, size_t size);

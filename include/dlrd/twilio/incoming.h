@@ -59,8 +59,8 @@ bool incoming_is_trusted(
 
 /* Derives the public URL that was called, for configurations without one: from X-Forwarded-Proto
  * and X-Forwarded-Host if from_trusted_proxy, else from Host. In a list the first value counts: it
- * is from the proxy that Twilio called. Returns false if the result is not a valid URL; otherwise
+ * is from the proxy that Twilio called. RESULT_INVALID if the result is not a valid URL. On success
  * the caller frees *out_base with url_base_done. */
-bool incoming_base(const struct incoming *incoming, struct url_base *out_base);
+must_check enum result incoming_base(const struct incoming *incoming, struct url_base *out_base);
 
 #endif
