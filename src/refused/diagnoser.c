@@ -380,6 +380,12 @@ diagnoser_examine(void *context, struct quarantined *request)
 }
 
 void
+diagnoser_release(struct diagnoser *diagnoser)
+{
+	admission_release(&diagnoser->admission);
+}
+
+void
 diagnoser_check(struct diagnoser *diagnoser, const struct incoming *incoming,
     struct admission_decision *out_decision)
 {

@@ -342,6 +342,7 @@ reverify(struct quarantine_worker *worker)
 	struct reverify found = {.state = REVERIFY_DONE};
 	enum result result = reverify_batches(worker, &found);
 
+	diagnoser_release(worker->config.diagnoser);
 	if (result != RESULT_OK) {
 		found.state = REVERIFY_FAILED;
 		if (result == RESULT_BUSY)

@@ -46,6 +46,9 @@ void diagnoser_inherit(struct diagnoser *diagnoser, const struct diagnoser *befo
  * is the struct diagnoser: a quarantine_examine_fn. */
 bool diagnoser_examine(void *context, struct quarantined *request);
 
+/* Frees the memory of the last request beyond a small amount. Slices of its decision end. */
+void diagnoser_release(struct diagnoser *diagnoser);
+
 /* Decides about a refused request as if it arrived now, with trust in the current proxies. Slices
  * of the decision are good until the next call of the diagnoser. */
 void diagnoser_check(struct diagnoser *diagnoser, const struct incoming *incoming,
