@@ -250,7 +250,12 @@ note_error(void *context, const struct report_row *row, int64_t place)
 	struct lines *lines = context;
 	struct buffer line = BUFFER_EMPTY;
 	buffer_append(&line, SLICE("  code "));
-	note_cells(&line, ERRORS, row, "code count first last");
+	note_cells(&line, ERRORS, row, "code count");
+	const struct report *report = query_http_report(query_find(ERRORS));
+	struct report_row copy = *row;
+	buffer_appendf(&line, "from %lld to %lld\n",
+	    (long long)(report_cell(report, &copy, "first")->number - T0),
+	    (long long)(report_cell(report, &copy, "last")->number - T0));
 	buffer_append_byte(&line, '\0');
 	lines->sorted[lines->count++] = line.ptr;
 }

@@ -826,6 +826,30 @@ errors_of_a_campaign_are_told_by_code(void **state)
 }
 
 static void
+the_trend_compares_with_as_long_a_time_before(void **state)
+{
+	(void)state;
+	struct store *store = open_store();
+	struct buffer text = BUFFER_EMPTY;
+	const int64_t hour = T0 - T0 % CLOCK_HOUR_US;
+
+	for (int64_t i = 0; i < 5; i++) {
+		char sid[8];
+		snprintf(sid, sizeof sid, "SM%lld", (long long)i);
+		struct event event =
+		    receipt(sid, "c", STATUS_FAILED, hour + (i == 4 ? CLOCK_HOUR_US : i));
+		event.error_code = 30005;
+		commit(store, &event, 1);
+	}
+	store_close(store);
+	note_errors(&text, hour + CLOCK_HOUR_US, hour + 2 * CLOCK_HOUR_US, "c");
+	assert_contains(buffer_slice(&text), "30005  1 1.0000 -0.7500 SM4 SM3 SM2\n");
+	note_errors(&text, hour, hour + 2 * CLOCK_HOUR_US, "c");
+	assert_contains(buffer_slice(&text), "30005  5 1.0000  SM4 SM3 SM2\n");
+	buffer_done(&text);
+}
+
+static void
 count_code(void *context, const struct report_row *row, int64_t place)
 {
 	(void)row, (void)place;
@@ -959,6 +983,7 @@ main(void)
 	    EACH(campaigns_are_filtered_and_paged),
 	    EACH(a_campaign_without_a_fact_in_the_window_is_left_out),
 	    EACH(errors_of_a_campaign_are_told_by_code),
+	    EACH(the_trend_compares_with_as_long_a_time_before),
 	    EACH(the_catalogue_is_read_in_pages),
 	    EACH(a_newer_store_is_refused),
 	    EACH(another_programs_database_is_refused),
