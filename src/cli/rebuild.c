@@ -102,8 +102,8 @@ rebuild_store(struct store *store, struct rebuilding *rebuilding)
 	if (result != RESULT_OK)
 		return result;
 
-	const uint64_t counts[FINDING_COUNT] = {rebuilt.messages, rebuilt.corrected, rebuilt.replies,
-	    rebuilt.figures, rebuilt.campaigns, rebuilt.optouts};
+	const uint64_t counts[FINDING_COUNT] = {rebuilt.messages, rebuilt.corrected,
+	    rebuilt.replies, rebuilt.figures, rebuilt.campaigns, rebuilt.optouts};
 	for (size_t i = 0; i < FINDING_COUNT; i++)
 		rebuilding->findings[i].count = counts[i];
 	return RESULT_OK;

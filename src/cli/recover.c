@@ -246,7 +246,7 @@ report(const struct recovery *recovery)
 	uint64_t again = recovery->counted_again < lost ? recovery->counted_again : lost;
 	if (!salvage->readable) {
 		printf("nothing could be read (%s): a backup has more. The new store has what "
-		       "journal.db holds: entries %llu to %llu. Receipts of earlier entries are "
+		       "journal.db has: entries %llu to %llu. Receipts of earlier entries are "
 		       "missing.\n",
 		    salvage->first_error, (unsigned long long)recovery->journal_first,
 		    (unsigned long long)recovery->journal_last);

@@ -13,7 +13,7 @@
 
 /* AC and 32 hexadecimal digits; the message is for any other text. */
 bool setting_is_account_sid(struct slice sid);
-#define SETTING_BAD_ACCOUNT "\"%.*s\" is no account SID; it is AC and 32 hexadecimal digits"
+#define SETTING_BAD_ACCOUNT "\"%.*s\" is not an account SID; write AC and 32 hexadecimal digits"
 
 must_check enum result setting_callback_key(struct routes *routes, struct slice path,
     struct slice key, struct slice value, struct failure *failure);

@@ -221,7 +221,7 @@ a_wrong_value_is_told_with_file_line_section_and_key(void **state)
 	    {"[callback /x]\ncampaign = {a.b}\n",
 		"FILE:2: [callback /x] campaign: {a.b}: write a field number"},
 	    {"[callback /x]\naccount = AC1\n",
-		"FILE:2: [callback /x] account: \"AC1\" is no account SID"},
+		"FILE:2: [callback /x] account: \"AC1\" is not an account SID"},
 	    {"[callback x]\nkind = auto\n", "FILE:1: [callback x] \"x\" is not a path; write"},
 	    {"[callback]\nkind = auto\n", "FILE:1: [callback] \"\" is not a path"},
 	    {"[callback /x?y]\nkind = auto\n", "FILE:1: [callback /x?y] \"/x?y\" is not a path"},
@@ -275,7 +275,7 @@ several_mistakes_are_told_at_once(void **state)
 	assert_contains(text, "FILE:3: [server] body_limit: ");
 	assert_contains(text, "FILE:5: [log] level: ");
 	assert_contains(text, "FILE:6: neither a [section]");
-	assert_contains(text, "FILE:7: [account AC1] \"AC1\" is no account SID");
+	assert_contains(text, "FILE:7: [account AC1] \"AC1\" is not an account SID");
 	size_t lines = 0;
 	for (size_t i = 0; i < text.len; i++)
 		lines += text.ptr[i] == '\n';
@@ -298,7 +298,7 @@ an_account_is_needed_and_each_needs_its_token(void **state)
 	for (size_t i = 0; i < COUNT_OF(bad); i++) {
 		char text[128], problem[128];
 		snprintf(text, sizeof text, "[account %s]\nauth_token = x\n", bad[i]);
-		snprintf(problem, sizeof problem, "] \"%s\" is no account SID", bad[i]);
+		snprintf(problem, sizeof problem, "] \"%s\" is not an account SID", bad[i]);
 		assert_problem(text, problem);
 	}
 }
