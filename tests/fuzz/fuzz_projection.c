@@ -143,7 +143,7 @@ check_rebuild(struct store *store)
 {
 	struct store_rebuilt rebuilt;
 	CHECK_OK(store_rebuild(store, &rebuilt));
-	CHECK(rebuilt.mended == 0 && rebuilt.replies == 0 && rebuilt.figures == 0);
+	CHECK(rebuilt.corrected == 0 && rebuilt.replies == 0 && rebuilt.figures == 0);
 	CHECK(rebuilt.campaigns == 0 && rebuilt.optouts == 0);
 }
 
