@@ -1,6 +1,6 @@
 /* schema: the tables and views of dlrd.db, and the way from one version to the next.
  *
- * Inside the store only. Version N's step is the Nth text in schema.c; an older file is brought up
+ * Inside the store only. Version N's step is schema/N.sql; an older file is brought up
  * by the steps it lacks, in one transaction. The views events, campaign_stats, campaign_errors and
  * provider_stats are for people: their names and columns change only with a new version. */
 #ifndef DLRD_STORE_SCHEMA_H
