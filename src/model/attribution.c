@@ -20,7 +20,7 @@ compare_numbers(int64_t a, int64_t b)
 }
 
 /* Whether a is the likelier of two: before the reply rather than after it, not failed, near to it.
- * Of two in the same microsecond the one stored last is. */
+ * Of two in the same microsecond the one with the greater SID is. */
 static bool
 is_likelier(const struct candidate *a, const struct candidate *b, int64_t time_us)
 {
@@ -33,7 +33,8 @@ is_likelier(const struct candidate *a, const struct candidate *b, int64_t time_u
 	int order = compare_numbers(a->first_us, b->first_us);
 	if (order != 0)
 		return a_late ? order < 0 : order > 0;
-	return a->message_id > b->message_id;
+	return slice_compare(
+		   (struct slice){a->sid, a->sid_len}, (struct slice){b->sid, b->sid_len}) > 0;
 }
 
 static int64_t

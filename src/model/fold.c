@@ -78,6 +78,17 @@ message_fold(struct message *message, const struct event *event)
 }
 
 bool
+message_needs_order(const struct message *message, const struct event *event)
+{
+	uint32_t bit = event->type == EVENT_CLICKED ? 0 : STATUS_BIT(event->status);
+	bool other_final = (bit & STATUS_FINALS) != 0 && message->first_final != STATUS_UNKNOWN &&
+			   message->first_final != event->status;
+	bool other_code = (bit & STATUS_FAILURES) != 0 && event->error_code >= 0 &&
+			  message->error_code >= 0 && message->error_code != event->error_code;
+	return (other_final || other_code) && event->time_us <= message->last_us;
+}
+
+bool
 receipt_is_duplicate(const struct event *a, const struct event *b)
 {
 	if (a->type != b->type || !slice_equal_nocase(a->status_text, b->status_text))

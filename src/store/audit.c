@@ -39,7 +39,7 @@ compare_messages(struct auditing *auditing, struct recount *recount)
 {
 	struct message_row stored, row;
 	uint64_t events;
-	enum result result = recount_next(recount, 0, &stored, &row, &events);
+	enum result result = recount_next(recount, auditing->policy, 0, &stored, &row, &events);
 
 	while (result == RESULT_OK && stored.id != 0) {
 		struct rollup rollup = rollup_of(&row.message, auditing->policy);
@@ -53,7 +53,8 @@ compare_messages(struct auditing *auditing, struct recount *recount)
 		result =
 		    deltas_add(&auditing->deltas, &rollup, 1, stored.tagset_id, stored.provider_id);
 		if (result == RESULT_OK)
-			result = recount_next(recount, stored.id, &stored, &row, &events);
+			result = recount_next(
+			    recount, auditing->policy, stored.id, &stored, &row, &events);
 	}
 
 	return result;
@@ -76,7 +77,7 @@ static enum result
 recount_messages(struct auditing *auditing, struct names *names)
 {
 	struct recount *recount = NULL;
-	enum result result = recount_open(auditing->db, names, auditing->policy, &recount);
+	enum result result = recount_open(auditing->db, names, &recount);
 	if (result == RESULT_OK)
 		result = compare_messages(auditing, recount);
 	recount_close(recount);

@@ -75,6 +75,11 @@ flush_campaigns(struct store *store)
 		sqlite3_bind_int64(store->touch_campaign, 3, touched->last_us);
 		sqlite3_bind_int64(store->touch_campaign, 4, touched->duplicates);
 		result = sqlite_result(sqlite_run(store->touch_campaign));
+		if (result == RESULT_OK && touched->moved_us != 0) {
+			sqlite3_bind_int64(store->recount_campaign, 1, touched->campaign_id);
+			sqlite3_bind_int64(store->recount_campaign, 2, touched->moved_us);
+			result = sqlite_result(sqlite_run(store->recount_campaign));
+		}
 	}
 
 	return result;

@@ -5,10 +5,22 @@
 
 #include <stdlib.h>
 
+/* Evidence of one number and scope, or of all, in the order that decides: by arrival; of two pieces
+ * with the same time an opt-out counts. */
+#define IN_ORDER "ORDER BY time_us, state, cause, seq"
+
+/* The last run of evidence with the same state: its first row has the current state and its start.
+ */
+#define LAST_RUNS(where)                                                                    \
+	"(SELECT number, scope, state, seq, max(n) FROM (SELECT number, scope, state, seq," \
+	" state IS NOT lag(state) OVER w AS starts, row_number() OVER w AS n FROM consent"  \
+	" WHERE correction = 0" where " WINDOW w AS (PARTITION BY number, scope " IN_ORDER  \
+	")) WHERE starts GROUP BY number, scope)"
+
 struct consents {
 	sqlite3 *db;
-	sqlite3_stmt *state, *has, *append, *set, *of_event, *remove, *move, *rename, *scopes,
-	    *mark, *forget, *derive;
+	sqlite3_stmt *state, *newest, *has, *append, *mark, *set, *forget, *derive, *correct,
+	    *of_event, *remove, *time, *rename, *scopes;
 };
 
 enum result
@@ -24,30 +36,35 @@ consents_open(sqlite3 *db, struct consents **out_consents)
 		sqlite3_stmt **statement;
 	} rows[] = {
 	    {"SELECT state FROM optout WHERE number = ?1 AND scope = ?2", &consents->state},
-	    {"SELECT 1 FROM consent WHERE event_seq = ?3 AND number = ?1 AND scope = ?2",
+	    {"SELECT max(time_us) FROM consent WHERE number = ?1 AND scope = ?2 AND correction = 0",
+		&consents->newest},
+	    {"SELECT 1 FROM consent WHERE event_seq = ?3 AND number = ?1 AND scope = ?2"
+	     " AND correction = 0",
 		&consents->has},
 	    {"INSERT INTO consent(number, scope, state, cause, changed, event_seq, time_us)"
-	     " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+	     " VALUES(?1, ?2, ?3, ?4, 0, ?5, ?6)",
 		&consents->append},
+	    {"UPDATE consent SET changed = 1 WHERE seq = ?1", &consents->mark},
 	    {"INSERT INTO optout VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE"
 	     " SET state = excluded.state, consent_seq = excluded.consent_seq",
 		&consents->set},
-	    {"SELECT seq, number, scope FROM consent WHERE event_seq = ?1"
-	     " AND (?2 IS NULL OR scope = ?2) LIMIT 1",
+	    {"DELETE FROM optout WHERE number = ?1 AND scope = ?2", &consents->forget},
+	    {"SELECT state, seq FROM" LAST_RUNS(" AND number = ?1 AND scope = ?2"),
+		&consents->derive},
+	    {"INSERT INTO consent(number, scope, state, cause, changed, correction, event_seq,"
+	     " time_us) VALUES(?1, ?2, ?3, 'correction', 1, 1, ?4,"
+	     " (SELECT time_us FROM event WHERE seq = ?4))",
+		&consents->correct},
+	    {"SELECT seq, number, scope, state, cause, time_us FROM consent WHERE event_seq = ?1"
+	     " AND (?2 IS NULL OR scope = ?2) AND correction = 0 AND seq > ?3 ORDER BY seq LIMIT 1",
 		&consents->of_event},
 	    {"DELETE FROM consent WHERE seq = ?1", &consents->remove},
-	    {"UPDATE consent SET scope = ?2 WHERE seq = ?1", &consents->move},
-	    {"UPDATE consent SET number = ?2 WHERE number = ?1", &consents->rename},
-	    {"SELECT scope FROM consent WHERE number = ?1 AND scope > ?2 ORDER BY scope LIMIT 1",
+	    {"UPDATE consent SET time_us = ?2 WHERE seq = ?1", &consents->time},
+	    {"UPDATE consent SET number = ?2 WHERE number = ?1 AND correction = 0",
+		&consents->rename},
+	    {"SELECT scope, max(event_seq) FROM consent WHERE number = ?1 AND correction = 0"
+	     " AND scope > ?2 GROUP BY scope ORDER BY scope LIMIT 1",
 		&consents->scopes},
-	    {"UPDATE consent SET changed = e.changes FROM (SELECT seq, state IS NOT lag(state)"
-	     " OVER (ORDER BY seq) AS changes FROM consent WHERE number = ?1 AND scope = ?2) e"
-	     " WHERE e.seq = consent.seq AND e.changes <> consent.changed",
-		&consents->mark},
-	    {"DELETE FROM optout WHERE number = ?1 AND scope = ?2", &consents->forget},
-	    {"INSERT INTO optout SELECT number, scope, state, seq FROM consent"
-	     " WHERE number = ?1 AND scope = ?2 AND changed = 1 ORDER BY seq DESC LIMIT 1",
-		&consents->derive},
 	};
 	int code = SQLITE_OK;
 	for (size_t i = 0; code == SQLITE_OK && i < sizeof rows / sizeof rows[0]; i++)
@@ -62,24 +79,132 @@ consents_open(sqlite3 *db, struct consents **out_consents)
 }
 
 static void
-bind_key(sqlite3_stmt *statement, struct slice number, struct slice scope, struct slice state)
+bind_key(sqlite3_stmt *statement, struct slice number, struct slice scope)
 {
-	sqlite_bind_text(statement, 1, number);
-	sqlite_bind_text(statement, 2, scope);
-	if (state.ptr != NULL)
-		sqlite_bind_text(statement, 3, state);
+	sqlite_bind_name(statement, 1, number);
+	sqlite_bind_name(statement, 2, scope);
 }
 
-/* Whether the evidence would change the state of its number and scope. */
+/* Whether the list says otherwise of the number and scope than state; absent: that it is not on the
+ * list. */
 static enum result
-would_change(struct consents *consents, struct slice number, struct slice scope, struct slice state,
-    bool *out_changes)
+is_other_state(struct consents *consents, struct slice number, struct slice scope,
+    struct slice state, bool *out_is_other)
 {
-	bind_key(consents->state, number, scope, SLICE_NONE);
+	bind_key(consents->state, number, scope);
 	int code = sqlite3_step(consents->state);
-	*out_changes = code != SQLITE_ROW || !slice_equal(sqlite_column(consents->state, 0), state);
+	bool is_listed = code == SQLITE_ROW;
+	*out_is_other = is_listed != (state.ptr != NULL) ||
+			(is_listed && !slice_equal(sqlite_column(consents->state, 0), state));
 	sqlite3_reset(consents->state);
 	return sqlite_result(code);
+}
+
+static int
+set_state(struct consents *consents, struct slice number, struct slice scope, struct slice state,
+    int64_t seq)
+{
+	bind_key(consents->set, number, scope);
+	sqlite_bind_text(consents->set, 3, state);
+	sqlite3_bind_int64(consents->set, 4, seq);
+	return sqlite_run(consents->set);
+}
+
+/* The list has another state now. Followers learn it from a row that they have not read yet: the
+ * evidence at new_seq, or (0) a correction. */
+static int
+announce(struct consents *consents, struct slice number, struct slice scope, struct slice state,
+    int64_t new_seq, int64_t event_seq)
+{
+	if (new_seq != 0) {
+		sqlite3_bind_int64(consents->mark, 1, new_seq);
+		return sqlite_run(consents->mark);
+	}
+
+	bind_key(consents->correct, number, scope);
+	sqlite_bind_text(consents->correct, 3, state.ptr == NULL ? SLICE("in") : state);
+	sqlite3_bind_int64(consents->correct, 4, event_seq);
+	return sqlite_run(consents->correct);
+}
+
+/* Derives the state of a number and scope from all its evidence. new_seq is the evidence that was
+ * appended just now; 0: other evidence changed or went, and a correction of the state names
+ * event_seq. Without evidence the number is not on the list any more. */
+static enum result
+derive_state(struct consents *consents, struct slice number, struct slice scope, int64_t new_seq,
+    int64_t event_seq, bool *out_changed)
+{
+	bind_key(consents->derive, number, scope);
+	int code = sqlite3_step(consents->derive);
+	bool is_known = code == SQLITE_ROW, is_other = false;
+	struct slice state = is_known ? sqlite_column(consents->derive, 0) : SLICE_NONE;
+	enum result result = sqlite_result(code);
+
+	if (result == RESULT_OK)
+		result = is_other_state(consents, number, scope, state, &is_other);
+	if (result == RESULT_OK && is_known)
+		code = set_state(
+		    consents, number, scope, state, sqlite3_column_int64(consents->derive, 1));
+	else if (result == RESULT_OK) {
+		bind_key(consents->forget, number, scope);
+		code = sqlite_run(consents->forget);
+	}
+	if (result == RESULT_OK && code == SQLITE_OK && is_other)
+		code = announce(consents, number, scope, state, new_seq, event_seq);
+	sqlite3_reset(consents->derive);
+	*out_changed |= is_other;
+	return result != RESULT_OK ? result : sqlite_result(code);
+}
+
+/* Whether all evidence of the number and scope arrived before time_us: new evidence alone decides
+ * then. */
+static enum result
+is_newest(struct consents *consents, struct slice number, struct slice scope, int64_t time_us,
+    bool *out_newest)
+{
+	bind_key(consents->newest, number, scope);
+	int code = sqlite3_step(consents->newest);
+	*out_newest =
+	    code == SQLITE_ROW && (sqlite3_column_type(consents->newest, 0) == SQLITE_NULL ||
+				      sqlite3_column_int64(consents->newest, 0) < time_us);
+	sqlite3_reset(consents->newest);
+	return sqlite_result(code);
+}
+
+/* A piece of evidence. */
+struct evidence {
+	struct slice number, scope, state, cause;
+	int64_t event_seq, time_us;
+};
+
+static enum result
+put(struct consents *consents, const struct evidence *evidence, bool *out_changed)
+{
+	struct slice number = evidence->number, scope = evidence->scope, state = evidence->state;
+	bool newest = false, changes = false;
+	enum result result = is_newest(consents, number, scope, evidence->time_us, &newest);
+	if (result != RESULT_OK)
+		return result;
+
+	bind_key(consents->append, number, scope);
+	sqlite_bind_text(consents->append, 3, state);
+	sqlite_bind_name(consents->append, 4, evidence->cause);
+	sqlite3_bind_int64(consents->append, 5, evidence->event_seq);
+	sqlite3_bind_int64(consents->append, 6, evidence->time_us);
+	int code = sqlite_run(consents->append);
+	int64_t seq = sqlite3_last_insert_rowid(consents->db);
+	if (code != SQLITE_OK)
+		return sqlite_result(code);
+	if (!newest)
+		return derive_state(consents, number, scope, seq, evidence->event_seq, out_changed);
+
+	result = is_other_state(consents, number, scope, state, &changes);
+	if (result == RESULT_OK && changes)
+		code = set_state(consents, number, scope, state, seq);
+	if (result == RESULT_OK && changes && code == SQLITE_OK)
+		code = announce(consents, number, scope, state, seq, evidence->event_seq);
+	*out_changed |= changes;
+	return result != RESULT_OK ? result : sqlite_result(code);
 }
 
 static struct slice
@@ -96,7 +221,7 @@ consents_has(struct consents *consents, const struct event *event, int64_t event
 	if (number.len == 0 || scope.len == 0)
 		return RESULT_OK;
 
-	bind_key(consents->has, number, scope, SLICE_NONE);
+	bind_key(consents->has, number, scope);
 	sqlite3_bind_int64(consents->has, 3, event_seq);
 	int code = sqlite3_step(consents->has);
 	*out_has = code == SQLITE_ROW;
@@ -108,103 +233,109 @@ enum result
 consents_add(
     struct consents *consents, const struct event *event, int64_t event_seq, bool *out_changed)
 {
-	struct slice number = event->person;
-	struct slice scope = scope_of(event);
-	struct slice state = consent_name(event->consent);
-	bool changes = false;
+	const struct evidence evidence = {.number = event->person,
+	    .scope = scope_of(event),
+	    .state = consent_name(event->consent),
+	    .cause = event->cause,
+	    .event_seq = event_seq,
+	    .time_us = event->time_us};
 
 	*out_changed = false;
-	if (number.len == 0 || scope.len == 0)
+	if (evidence.number.len == 0 || evidence.scope.len == 0)
 		return RESULT_OK;
-
-	enum result result = would_change(consents, number, scope, state, &changes);
-	if (result != RESULT_OK)
-		return result;
-
-	bind_key(consents->append, number, scope, state);
-	sqlite_bind_name(consents->append, 4, event->cause);
-	sqlite3_bind_int(consents->append, 5, changes);
-	sqlite3_bind_int64(consents->append, 6, event_seq);
-	sqlite3_bind_int64(consents->append, 7, event->time_us);
-	int code = sqlite_run(consents->append);
-	if (code == SQLITE_OK && changes) {
-		bind_key(consents->set, number, scope, state);
-		sqlite3_bind_int64(consents->set, 4, sqlite3_last_insert_rowid(consents->db));
-		code = sqlite_run(consents->set);
-	}
-
-	*out_changed = changes;
-	return sqlite_result(code);
+	return put(consents, &evidence, out_changed);
 }
 
-/* Derives the state of a number and scope, and which evidence changed it. */
+/* Steps to the event's evidence after the row after_seq, in that scope or (absent) any. Returns
+ * SQLITE_ROW if there is any; the statement of_event must be reset then. */
 static int
-derive_state(struct consents *consents, struct slice number, struct slice scope)
+next_of_event(struct consents *consents, int64_t event_seq, struct slice scope, int64_t after_seq)
 {
-	sqlite3_stmt *const steps[] = {consents->mark, consents->forget, consents->derive};
-	int code = SQLITE_OK;
-	for (size_t i = 0; code == SQLITE_OK && i < sizeof steps / sizeof steps[0]; i++) {
-		bind_key(steps[i], number, scope, SLICE_NONE);
-		code = sqlite_run(steps[i]);
-	}
-	return code;
-}
-
-/* Removes the piece of evidence that the statement of_event is at, or moves it to another scope. */
-static int
-change_evidence(struct consents *consents, struct slice to_scope)
-{
-	sqlite3_stmt *row = consents->of_event;
-	sqlite3_stmt *change = to_scope.ptr == NULL ? consents->remove : consents->move;
-	struct slice number = sqlite_column(row, 1);
-
-	sqlite3_bind_int64(change, 1, sqlite3_column_int64(row, 0));
-	if (to_scope.ptr != NULL)
-		sqlite_bind_text(change, 2, to_scope);
-	int code = sqlite_run(change);
-	if (code == SQLITE_OK)
-		code = derive_state(consents, number, sqlite_column(row, 2));
-	if (code == SQLITE_OK && to_scope.ptr != NULL)
-		code = derive_state(consents, number, to_scope);
-	return code;
-}
-
-/* Changes each piece of evidence of an event in the scope; absent scopes as in change_evidence. */
-static enum result
-change_all(struct consents *consents, int64_t event_seq, struct slice scope, struct slice to_scope,
-    bool *out_changed)
-{
-	bool any = false;
-	int code = SQLITE_DONE, changed = SQLITE_OK;
-
 	sqlite3_bind_int64(consents->of_event, 1, event_seq);
 	sqlite_bind_text(consents->of_event, 2, scope);
-	while (changed == SQLITE_OK && (code = sqlite3_step(consents->of_event)) == SQLITE_ROW) {
-		changed = change_evidence(consents, to_scope);
-		any = true;
+	sqlite3_bind_int64(consents->of_event, 3, after_seq);
+	int code = sqlite3_step(consents->of_event);
+	if (code != SQLITE_ROW)
+		sqlite3_reset(consents->of_event);
+	return code;
+}
+
+/* Removes the evidence that the statement of_event is at, or puts it into another scope. */
+static enum result
+move_evidence(
+    struct consents *consents, int64_t event_seq, struct slice to_scope, bool *out_changed)
+{
+	sqlite3_stmt *row = consents->of_event;
+	struct evidence evidence = {.number = sqlite_column(row, 1),
+	    .scope = sqlite_column(row, 2),
+	    .state = sqlite_column(row, 3),
+	    .cause = sqlite_column(row, 4),
+	    .event_seq = event_seq,
+	    .time_us = sqlite3_column_int64(row, 5)};
+
+	sqlite3_bind_int64(consents->remove, 1, sqlite3_column_int64(row, 0));
+	enum result result = sqlite_result(sqlite_run(consents->remove));
+	if (result == RESULT_OK)
+		result = derive_state(
+		    consents, evidence.number, evidence.scope, 0, event_seq, out_changed);
+	evidence.scope = to_scope;
+	return result == RESULT_OK && to_scope.ptr != NULL ? put(consents, &evidence, out_changed)
+							   : result;
+}
+
+/* Moves or removes each piece of evidence of an event in the scope. */
+static enum result
+move_all(struct consents *consents, int64_t event_seq, struct slice scope, struct slice to_scope,
+    bool *out_changed)
+{
+	enum result result = RESULT_OK;
+	int code = SQLITE_DONE;
+
+	while (result == RESULT_OK &&
+	       (code = next_of_event(consents, event_seq, scope, 0)) == SQLITE_ROW) {
+		result = move_evidence(consents, event_seq, to_scope, out_changed);
 		sqlite3_reset(consents->of_event);
 	}
-
-	sqlite3_reset(consents->of_event);
-	*out_changed = any;
-	return sqlite_result(changed != SQLITE_OK ? changed : code);
+	return result != RESULT_OK ? result : sqlite_result(code);
 }
 
 enum result
 consents_retract(struct consents *consents, int64_t event_seq)
 {
-	bool changed;
-	return change_all(consents, event_seq, SLICE_NONE, SLICE_NONE, &changed);
+	bool changed = false;
+	return move_all(consents, event_seq, SLICE_NONE, SLICE_NONE, &changed);
 }
 
 enum result
 consents_move(struct consents *consents, int64_t event_seq, struct slice scope,
-    struct slice to_scope, bool *out_moved)
+    struct slice to_scope, bool *out_changed)
 {
-	*out_moved = false;
+	*out_changed = false;
 	if (slice_equal(scope, to_scope))
 		return RESULT_OK;
-	return change_all(consents, event_seq, scope, to_scope, out_moved);
+	return move_all(consents, event_seq, scope, to_scope, out_changed);
+}
+
+enum result
+consents_set_time(struct consents *consents, int64_t event_seq, int64_t time_us)
+{
+	enum result result = RESULT_OK;
+	bool changed = false;
+	int64_t seq = 0;
+	int code = SQLITE_DONE;
+
+	while (result == RESULT_OK &&
+	       (code = next_of_event(consents, event_seq, SLICE_NONE, seq)) == SQLITE_ROW) {
+		seq = sqlite3_column_int64(consents->of_event, 0);
+		sqlite3_bind_int64(consents->time, 1, seq);
+		sqlite3_bind_int64(consents->time, 2, time_us);
+		result = sqlite_result(sqlite_run(consents->time));
+		if (result == RESULT_OK)
+			result = derive_state(consents, sqlite_column(consents->of_event, 1),
+			    sqlite_column(consents->of_event, 2), 0, event_seq, &changed);
+		sqlite3_reset(consents->of_event);
+	}
+	return result != RESULT_OK ? result : sqlite_result(code);
 }
 
 /* Derives the number's states, one scope after the other. */
@@ -212,29 +343,27 @@ static enum result
 derive_states(struct consents *consents, struct slice number)
 {
 	struct buffer scope = BUFFER_EMPTY;
+	enum result result = RESULT_OK;
 	int code = SQLITE_ROW;
 
-	while (code == SQLITE_ROW) {
-		sqlite_bind_text(consents->scopes, 1, number);
-		sqlite_bind_name(consents->scopes, 2, buffer_slice(&scope));
-		struct buffer next = BUFFER_EMPTY;
+	while (result == RESULT_OK && code == SQLITE_ROW) {
+		bool changed = false;
+		bind_key(consents->scopes, number, buffer_slice(&scope));
 		code = sqlite3_step(consents->scopes);
+		int64_t event_seq =
+		    code == SQLITE_ROW ? sqlite3_column_int64(consents->scopes, 1) : 0;
+		buffer_clear(&scope);
 		if (code == SQLITE_ROW)
-			buffer_append(&next, sqlite_column(consents->scopes, 0));
+			buffer_append(&scope, sqlite_column(consents->scopes, 0));
 		sqlite3_reset(consents->scopes);
-		buffer_done(&scope);
-		scope = next;
-		if (scope.failed)
-			code = SQLITE_NOMEM;
-		int derived = code == SQLITE_ROW
-				  ? derive_state(consents, number, buffer_slice(&scope))
-				  : SQLITE_OK;
-		if (derived != SQLITE_OK)
-			code = derived;
+		result = scope.failed ? RESULT_NO_MEMORY : sqlite_result(code);
+		if (result == RESULT_OK && code == SQLITE_ROW)
+			result = derive_state(
+			    consents, number, buffer_slice(&scope), 0, event_seq, &changed);
 	}
 
 	buffer_done(&scope);
-	return sqlite_result(code);
+	return result;
 }
 
 enum result
@@ -257,43 +386,38 @@ consents_rename(struct consents *consents, struct slice number, struct slice to_
 	return code == SQLITE_OK ? derive_states(consents, to_number) : sqlite_result(code);
 }
 
-/* Evidence with the state before it; 'changed' should be whether the two differ. */
-#define EVIDENCE                                                   \
-	"(SELECT seq, number, scope, state, changed, state IS NOT" \
-	" lag(state) OVER (PARTITION BY number, scope ORDER BY seq) AS changes FROM consent)"
-
-/* The last change of each number and scope. */
-#define STATES                                                                  \
-	"(SELECT number, scope, max(seq) AS seq FROM consent WHERE changed = 1" \
-	" GROUP BY number, scope)"
-
 /* Events whose evidence is not in the ledger. */
 #define UNRECORDED                                                                          \
 	" FROM event e" CONSENT_SCOPE_JOINS " WHERE e.consent IS NOT NULL AND e.peer <> ''" \
 	" AND (p.service <> '' OR p.sender <> ''"                                           \
 	"  OR " REFUSAL " AND p.account <> '')"                                             \
-	" AND NOT EXISTS (SELECT 1 FROM consent l WHERE l.event_seq = e.seq)"
+	" AND NOT EXISTS (SELECT 1 FROM consent l WHERE l.event_seq = e.seq AND l.correction = 0)"
 
-/* Restores evidence that only an event still has: at its old position if that is free, which
- * follows that of earlier events, else at the end. */
+/* Evidence whose time is not its event's. */
+#define MISTIMED                                                                     \
+	" FROM consent l JOIN event e ON e.seq = l.event_seq WHERE l.correction = 0" \
+	" AND l.time_us <> e.time_us"
+
+/* Rows of the list that do not follow from the evidence. */
+#define WRONG_STATES                                                                 \
+	" FROM " LAST_RUNS(                                                          \
+	    "") " a FULL JOIN optout o ON o.number = a.number AND o.scope = a.scope" \
+		" WHERE o.state IS NOT a.state OR o.consent_seq IS NOT a.seq"
+
+/* Restores evidence that only an event still has. */
 static enum result
-restore_evidence(sqlite3 *db)
+restore_evidence(struct consents *consents)
 {
-	sqlite3_stmt *unrecorded = NULL, *insert = NULL;
-	int code = sqlite_prepare(db,
+	sqlite3_stmt *unrecorded = NULL;
+	int code = sqlite_prepare(consents->db,
 	    "SELECT e.seq, " EVENT_PEER ", " CONSENT_SCOPE
 	    ", e.consent, e.cause, e.time_us" UNRECORDED " AND e.seq > ?1 ORDER BY e.seq LIMIT 1",
 	    &unrecorded);
-	if (code == SQLITE_OK)
-		code = sqlite_prepare(db,
-		    "INSERT INTO consent(seq, number, scope, state, cause, changed, event_seq,"
-		    " time_us) SELECT iif(EXISTS(SELECT 1 FROM consent WHERE seq = x.place), NULL,"
-		    " x.place), ?2, ?3, ?4, coalesce(?5, ''), 0, ?1, ?6 FROM (SELECT 1 +"
-		    " coalesce((SELECT max(seq) FROM consent WHERE event_seq < ?1), 0) AS place) x",
-		    &insert);
 	enum result result = sqlite_result(code);
+
 	for (int64_t seq = 0; result == RESULT_OK;) {
 		char made[ADDRESS_MAX];
+		bool changed = false;
 		sqlite3_bind_int64(unrecorded, 1, seq);
 		code = sqlite3_step(unrecorded);
 		if (code != SQLITE_ROW) {
@@ -301,67 +425,64 @@ restore_evidence(sqlite3 *db)
 			break;
 		}
 		seq = sqlite3_column_int64(unrecorded, 0);
-		sqlite3_bind_int64(insert, 1, seq);
-		sqlite_bind_text(insert, 2, address_of_person(sqlite_column(unrecorded, 1), made));
-		for (int column = 2; column < 5; column++)
-			sqlite_bind_text(insert, column + 1, sqlite_column(unrecorded, column));
-		sqlite3_bind_int64(insert, 6, sqlite3_column_int64(unrecorded, 5));
-		result = sqlite_result(sqlite_run(insert));
+		const struct evidence evidence = {
+		    .number = address_of_person(sqlite_column(unrecorded, 1), made),
+		    .scope = sqlite_column(unrecorded, 2),
+		    .state = sqlite_column(unrecorded, 3),
+		    .cause = sqlite_column(unrecorded, 4),
+		    .event_seq = seq,
+		    .time_us = sqlite3_column_int64(unrecorded, 5)};
+		result = put(consents, &evidence, &changed);
 		sqlite3_reset(unrecorded);
 	}
 
 	sqlite3_finalize(unrecorded);
-	sqlite3_finalize(insert);
 	return result;
 }
 
+/* Corrections for followers come first, since they compare with the list that was wrong. */
 enum result
 consents_rebuild(struct consents *consents, uint64_t *out_mended)
 {
 	uint64_t states, wrong = 0;
 	enum result result = consents_audit(consents->db, &states, &wrong);
-	if (result != RESULT_OK || wrong == 0) {
-		*out_mended = 0;
+	*out_mended = wrong;
+	if (result != RESULT_OK || wrong == 0)
 		return result;
-	}
 
-	result = restore_evidence(consents->db);
+	result = restore_evidence(consents);
 	if (result != RESULT_OK)
 		return result;
-
-	int code = sqlite3_exec(consents->db,
-	    "UPDATE consent SET changed = e.changes FROM " EVIDENCE " e"
-	    " WHERE e.seq = consent.seq AND e.changes <> consent.changed;"
-	    "DELETE FROM optout;"
-	    "INSERT INTO optout SELECT l.number, l.scope, l.state, l.seq FROM " STATES
-	    " s JOIN consent l ON l.seq = s.seq",
-	    NULL, NULL, NULL);
-	*out_mended = wrong;
-	return sqlite_result(code);
+	return sqlite_result(sqlite3_exec(consents->db,
+	    "UPDATE consent SET time_us = e.time_us FROM event e"
+	    " WHERE e.seq = event_seq AND correction = 0 AND consent.time_us <> e.time_us;"
+	    "INSERT INTO consent(number, scope, state, cause, changed, correction, event_seq,"
+	    " time_us) SELECT l.number, l.scope, l.state, 'correction', 1, 1, l.event_seq, "
+	    "l.time_us"
+	    " FROM " LAST_RUNS(
+		"") " a JOIN consent l ON l.seq = a.seq LEFT JOIN optout o"
+		    " ON o.number = a.number AND o.scope = a.scope WHERE o.state IS NOT a.state;"
+		    "DELETE FROM optout;"
+		    "INSERT INTO optout SELECT number, scope, state, seq FROM " LAST_RUNS(""),
+	    NULL, NULL, NULL));
 }
 
 enum result
 consents_audit(sqlite3 *db, uint64_t *out_states, uint64_t *out_wrong)
 {
-	int64_t states = 0, flags = 0, rows = 0, events = 0;
+	int64_t states = 0, rows = 0, times = 0, events = 0;
 	int code = sqlite_number(db, "SELECT count(*) FROM optout", &states);
 	if (code == SQLITE_OK)
-		code = sqlite_number(
-		    db, "SELECT count(*) FROM " EVIDENCE " WHERE changed <> changes", &flags);
+		code = sqlite_number(db, "SELECT count(*)" WRONG_STATES, &rows);
 	if (code == SQLITE_OK)
-		code = sqlite_number(db,
-		    "SELECT count(*) FROM (SELECT l.number, l.scope, l.state, l.seq FROM " STATES
-		    " s JOIN consent l ON l.seq = s.seq) a FULL JOIN optout o"
-		    " ON o.number = a.number AND o.scope = a.scope"
-		    " WHERE o.state IS NOT a.state OR o.consent_seq IS NOT a.seq",
-		    &rows);
+		code = sqlite_number(db, "SELECT count(*)" MISTIMED, &times);
 	if (code == SQLITE_OK)
 		code = sqlite_number(db, "SELECT count(*)" UNRECORDED, &events);
 	if (code != SQLITE_OK)
 		return sqlite_result(code);
 
 	*out_states = (uint64_t)states;
-	*out_wrong = (uint64_t)(flags + rows + events);
+	*out_wrong = (uint64_t)(rows + times + events);
 	return RESULT_OK;
 }
 
@@ -370,9 +491,10 @@ consents_close(struct consents *consents)
 {
 	if (consents == NULL)
 		return;
-	sqlite3_stmt *statements[] = {consents->state, consents->has, consents->append,
-	    consents->set, consents->of_event, consents->remove, consents->move, consents->rename,
-	    consents->scopes, consents->mark, consents->forget, consents->derive};
+	sqlite3_stmt *statements[] = {consents->state, consents->newest, consents->has,
+	    consents->append, consents->mark, consents->set, consents->forget, consents->derive,
+	    consents->correct, consents->of_event, consents->remove, consents->time,
+	    consents->rename, consents->scopes};
 	for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
 		sqlite3_finalize(statements[i]);
 	free(consents);

@@ -1,10 +1,18 @@
 /* consents: the opt-out ledger: which persons must not be texted, by which sender, since when, and
  * on which evidence.
  *
- * Inside the store only. Each piece of evidence is a row of the table consent, appended in the
- * order of arrival and never changed. It is removed only if it was our reading of a text and
- * Twilio's own decision, OptOutType, arrives later. The last evidence of a number and scope is its
- * state, which the table optout holds. The scope is the messaging service, else the sender, as
+ * Inside the store only. Each piece of evidence is a row of the table consent. The latest evidence
+ * of a number and scope, by the time at which its event arrived, is its state; of two pieces with
+ * the same time an opt-out counts. The table optout holds the state, and the evidence since which
+ * it holds. The order in which evidence is stored does not matter.
+ *
+ * Followers of the list read the rows of consent with changed = 1, in the order in which they were
+ * stored. Such a row is evidence that changed the state when it was stored, or a correction: a row
+ * that is no evidence and names the state, since evidence was removed (it was our reading of a
+ * text, and Twilio's own decision, OptOutType, arrived later), moved to another scope, or got
+ * another time. A number without evidence is on the list no more; its correction says "in".
+ *
+ * The scope is the messaging service, else the sender, as
  * Twilio blocks (help article 223134027). A refusal (error 21610) that names neither has its
  * message's scope. If that is not known either, its scope is the account: a refusal for every
  * sender of the account. One thread, one connection. */
@@ -18,7 +26,7 @@ struct consents;
 
 must_check enum result consents_open(sqlite3 *db, struct consents **out_consents);
 
-/* Appends the event's consent, which is not CONSENT_SILENT. Does nothing if the event names no
+/* Adds the event's consent, which is not CONSENT_SILENT. Does nothing if the event names no
  * person, or no service or sender of ours. *out_changed is whether a state changed. */
 must_check enum result consents_add(
     struct consents *consents, const struct event *event, int64_t event_seq, bool *out_changed);
@@ -28,23 +36,28 @@ must_check enum result consents_add(
 must_check enum result consents_has(
     struct consents *consents, const struct event *event, int64_t event_seq, bool *out_has);
 
-/* Removes the evidence read from an event, since Twilio itself reports otherwise. */
+/* Removes the evidence read from an event, since another report of it counts. */
 must_check enum result consents_retract(struct consents *consents, int64_t event_seq);
 
-/* Moves an event's evidence from one scope to another that became known; its position in the ledger
- * stays. *out_moved is whether it had any. */
+/* Moves an event's evidence from one scope to another that became known. *out_changed is whether a
+ * state changed. */
 must_check enum result consents_move(struct consents *consents, int64_t event_seq,
-    struct slice scope, struct slice to_scope, bool *out_moved);
+    struct slice scope, struct slice to_scope, bool *out_changed);
+
+/* The event arrived at time_us, earlier than was known. */
+must_check enum result consents_set_time(
+    struct consents *consents, int64_t event_seq, int64_t time_us);
 
 /* Moves the evidence of one number to another, which belongs to the same person. */
 must_check enum result consents_rename(
     struct consents *consents, struct slice number, struct slice to_number);
 
-/* Rebuilds the table optout, and which evidence changed a state, from the evidence. *out_mended is
- * how many states and marks were wrong. */
+/* Rebuilds the evidence that is missing and the table optout. *out_mended is how many states and
+ * pieces of evidence were wrong. */
 must_check enum result consents_rebuild(struct consents *consents, uint64_t *out_mended);
 
-/* Counts the states, and those that are missing or do not follow from the evidence. */
+/* Counts the states, and those that are missing or do not follow from the evidence, which must have
+ * all events that state consent. */
 must_check enum result consents_audit(sqlite3 *db, uint64_t *out_states, uint64_t *out_wrong);
 
 void consents_close(struct consents *consents);

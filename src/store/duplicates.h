@@ -16,4 +16,9 @@ must_check enum result duplicates_add(struct store *store, const struct event *e
     struct message_row *row, const struct receipt_match *match, const struct event_ids *ids,
     struct store_added *out_added);
 
+/* The stored event that match names arrived at the event's time, which is earlier than was known.
+ * Nothing else of the event is used. row is its message. */
+must_check enum result duplicates_set_time(struct store *store, const struct event *event,
+    struct message_row *row, const struct receipt_match *match);
+
 #endif

@@ -1,5 +1,7 @@
 #include "message_change.h"
 
+#include "event_consents.h"
+
 /* An event may lack tags or a sender. A person's own message has no tags but the reply table's. */
 enum result
 message_merge_ids(struct store *store, struct message_row *row, const struct event_ids *ids)
@@ -66,6 +68,36 @@ message_note_replies(struct store *store, const struct event *event,
 		result = replies_note(
 		    store->replies, message_row_peer(before), before->message.first_us);
 	return result;
+}
+
+/* The tags are merged already: events without own tags get them only afterwards. */
+enum result
+message_recount(struct store *store, struct message_row *row)
+{
+	int64_t tagset_id = row->tagset_id;
+	struct message_row recounted;
+	uint64_t events;
+	enum result result =
+	    recount_message(store->recount, store->policy, row, &recounted, &events);
+	if (result != RESULT_OK)
+		return result;
+
+	*row = recounted;
+	row->tagset_id = tagset_id;
+	return RESULT_OK;
+}
+
+enum result
+message_refold(struct store *store, const struct event *event, struct message_row *row,
+    struct store_added *out_added)
+{
+	const struct message_row before = *row;
+	enum result result = message_recount(store, row);
+	if (result == RESULT_OK)
+		result = store_save_message(store, &before, row, SLICE_NONE);
+	if (result == RESULT_OK)
+		result = event_consents_follow_message(store, &before, row, out_added);
+	return result == RESULT_OK ? message_note_replies(store, event, &before, row) : result;
 }
 
 struct reply

@@ -21,6 +21,14 @@ must_check enum result message_note_replies(struct store *store, const struct ev
 struct reply message_reply_of(
     const struct event *event, const struct message_row *row, const struct event_ids *ids);
 
+/* Folds the message again from its stored events, but for its tags. Writes nothing. */
+must_check enum result message_recount(struct store *store, struct message_row *row);
+
+/* Folds the message again from its stored events, and writes it. row is as it is stored. event is
+ * one of the message's. */
+must_check enum result message_refold(struct store *store, const struct event *event,
+    struct message_row *row, struct store_added *out_added);
+
 /* Moves the events of a message that have no tags of their own to a tagset. */
 must_check enum result message_move_receipts(
     struct store *store, int64_t message_id, int64_t tagset_id);

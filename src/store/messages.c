@@ -24,15 +24,15 @@ messages_open(sqlite3 *db, struct messages **out_messages)
 			&messages->find_id);
 	if (code == SQLITE_OK)
 		code = sqlite_prepare(db,
-		    "SELECT seq, type, status, error_code, done_date, link, occurred, stream, "
-		    "signature FROM event"
-		    " WHERE message_id = ?1",
+		    "SELECT seq, time_us, journal_seq, stream, type, status, error_code, done_date,"
+		    " link, occurred, signature FROM event WHERE message_id = ?1",
 		    &messages->receipts);
 	/* A link may be opened any number of times. */
 	if (code == SQLITE_OK)
 		code = sqlite_prepare(db,
-		    "SELECT seq, stream FROM event WHERE message_id = ?1 AND link = ?2"
-		    " AND occurred IS ?3 AND status IS ?4 AND type = 'Clicked' LIMIT 1",
+		    "SELECT seq, time_us, journal_seq, stream FROM event"
+		    " WHERE message_id = ?1 AND link = ?2 AND occurred IS ?3 AND status IS ?4 AND "
+		    "type = 'Clicked' LIMIT 1",
 		    &messages->click);
 	if (code == SQLITE_OK)
 		code = sqlite_prepare(db,
@@ -176,16 +176,30 @@ static struct event
 read_receipt(sqlite3_stmt *statement)
 {
 	struct event event = {.type = EVENT_UNRECOGNISED,
-	    .status_text = sqlite_column(statement, 2),
-	    .error_code = sqlite_column_or(statement, 3, -1),
-	    .done_date = sqlite_column(statement, 4),
-	    .link = sqlite_column(statement, 5),
-	    .occurred = sqlite_column(statement, 6),
-	    .stream = sqlite3_column_int(statement, 7) != 0};
+	    .status_text = sqlite_column(statement, 5),
+	    .error_code = sqlite_column_or(statement, 6, -1),
+	    .done_date = sqlite_column(statement, 7),
+	    .link = sqlite_column(statement, 8),
+	    .occurred = sqlite_column(statement, 9),
+	    .stream = sqlite3_column_int(statement, 3) != 0};
 
-	if (!event_type_from_name(sqlite_column(statement, 1), &event.type))
+	if (!event_type_from_name(sqlite_column(statement, 4), &event.type))
 		event.type = EVENT_UNRECOGNISED; /* of a newer dlrd */
 	return event;
+}
+
+/* Notes that the event is the same receipt as the stored one in the current row, whose first
+ * columns are seq, time_us, journal_seq and stream. */
+static void
+note_duplicate(struct receipt_match *match, const struct event *event, sqlite3_stmt *statement)
+{
+	int64_t time_us = sqlite3_column_int64(statement, 1);
+	uint64_t journal_seq = (uint64_t)sqlite3_column_int64(statement, 2);
+
+	match->duplicate_seq = sqlite3_column_int64(statement, 0);
+	match->is_earlier = event->time_us < time_us ||
+			    (event->time_us == time_us && event->journal_seq < journal_seq);
+	match->is_stream_duplicate = (sqlite3_column_int(statement, 3) != 0) != event->stream;
 }
 
 static enum result
@@ -198,12 +212,8 @@ match_click(struct messages *messages, int64_t message_id, const struct event *e
 	sqlite_bind_text(messages->click, 3, event->occurred);
 	sqlite_bind_text(messages->click, 4, event->status_text);
 	int code = sqlite3_step(messages->click);
-	if (code == SQLITE_ROW) {
-		match.duplicate_seq = sqlite3_column_int64(messages->click, 0);
-		match.is_stream_duplicate =
-		    (sqlite3_column_int(messages->click, 1) != 0) != event->stream;
-	}
-
+	if (code == SQLITE_ROW)
+		note_duplicate(&match, event, messages->click);
 	sqlite3_reset(messages->click);
 	if (code == SQLITE_DONE) {
 		sqlite3_bind_int64(messages->link, 1, message_id);
@@ -235,12 +245,11 @@ messages_match(struct messages *messages, int64_t message_id, const struct event
 		struct event stored = read_receipt(messages->receipts);
 		if (clicked && stored.type == EVENT_CLICKED)
 			match.link_is_known |= slice_equal(stored.link, event->link);
-		match.has_signature |= signature.ptr != NULL &&
-				       slice_equal(sqlite_column(messages->receipts, 8), signature);
-		if (match.duplicate_seq == 0 && receipt_is_duplicate(&stored, event)) {
-			match.duplicate_seq = sqlite3_column_int64(messages->receipts, 0);
-			match.is_stream_duplicate = stored.stream != event->stream;
-		}
+		match.has_signature |=
+		    signature.ptr != NULL &&
+		    slice_equal(sqlite_column(messages->receipts, 10), signature);
+		if (match.duplicate_seq == 0 && receipt_is_duplicate(&stored, event))
+			note_duplicate(&match, event, messages->receipts);
 		if (match.duplicate_seq != 0 && (match.has_signature || signature.ptr == NULL))
 			break;
 	}

@@ -60,6 +60,7 @@ struct receipt_match {
 	bool is_stream_duplicate; /* only one of the two was reported by Event Streams */
 	bool link_is_known;       /* one is a click of the same link */
 	bool has_signature;       /* one came with the same signature */
+	bool is_earlier;          /* the new event arrived before the one that is the same */
 };
 
 /* signature: the key of the event's request; absent: none is known. It is not looked for if the

@@ -2,13 +2,13 @@
 
 #include "batch.h"
 #include "message_change.h"
-#include "recount.h"
 
 /* Writes each message that differs from its receipts. The figures of all messages are summed in the
  * store's deltas; the hourly tables are corrected afterwards. */
 static enum result
-rebuild_messages(struct store *store, struct recount *recount, struct store_rebuilt *rebuilt)
+rebuild_messages(struct store *store, struct store_rebuilt *rebuilt)
 {
+	struct recount *recount = store->recount;
 	struct message_row stored, row;
 	uint64_t events;
 	int64_t last_id = 0;
@@ -17,7 +17,7 @@ rebuild_messages(struct store *store, struct recount *recount, struct store_rebu
 
 	store->progress.total = (uint64_t)last_id;
 	if (result == RESULT_OK)
-		result = recount_next(recount, 0, &stored, &row, &events);
+		result = recount_next(recount, store->policy, 0, &stored, &row, &events);
 	while (result == RESULT_OK && stored.id != 0) {
 		store->progress.done = (uint64_t)stored.id;
 		struct rollup rollup = rollup_of(&row.message, store->policy);
@@ -33,7 +33,8 @@ rebuild_messages(struct store *store, struct recount *recount, struct store_rebu
 			result =
 			    deltas_add(&store->deltas, &rollup, 1, row.tagset_id, row.provider_id);
 		if (result == RESULT_OK)
-			result = recount_next(recount, row.id, &stored, &row, &events);
+			result =
+			    recount_next(recount, store->policy, row.id, &stored, &row, &events);
 	}
 
 	return result;
@@ -67,11 +68,7 @@ enum result
 rebuild_all(struct store *store, struct store_rebuilt *out_rebuilt)
 {
 	struct store_rebuilt rebuilt = {0};
-	struct recount *recount = NULL;
-	enum result result = recount_open(store->db, store->names, store->policy, &recount);
-	if (result == RESULT_OK)
-		result = rebuild_messages(store, recount, &rebuilt);
-	recount_close(recount);
+	enum result result = rebuild_messages(store, &rebuilt);
 	if (result == RESULT_OK)
 		result = subtract_figures(store, &rebuilt);
 	/* Once the figures are right, replies change them as usual. */

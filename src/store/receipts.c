@@ -21,21 +21,27 @@ prepare(struct receipts *receipts)
 	     " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,"
 	     " ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27)",
 		&receipts->insert},
-	    {"SELECT campaign_id FROM event WHERE reference = ?1", &receipts->by_reference},
+	    {"SELECT seq, campaign_id, tagged, time_us, journal_seq FROM event WHERE reference = "
+	     "?1",
+		&receipts->by_reference},
 	    {"SELECT e.provider_id, e.tagged, e.time_us, e.peer, e.consent, e.stream, e.body,"
-	     " e.cause, p.service = '' AND p.sender = '', e.left_us FROM event e JOIN provider p"
-	     " ON p.id = e.provider_id WHERE e.seq = ?1",
+	     " e.cause, p.service = '' AND p.sender = '', e.left_us, e.tagset_id, e.campaign_id"
+	     " FROM event e JOIN provider p ON p.id = e.provider_id WHERE e.seq = ?1",
 		&receipts->read},
 	    {"SELECT e.peer, p.service, p.sender, e.consent, e.cause FROM event e JOIN provider p"
 	     " ON p.id = e.provider_id WHERE e.seq = ?1",
 		&receipts->parties},
 	    {"UPDATE event SET provider_id = ?2, tagset_id = coalesce(?3, tagset_id),"
 	     " campaign_id = coalesce(?4, campaign_id), tagged = tagged OR ?3 IS NOT NULL,"
+	     " raw_query = CASE WHEN ?3 IS NULL THEN raw_query END,"
 	     " peer = coalesce(?5, peer), stream = stream AND NOT ?6,"
+	     " occurred = min(coalesce(occurred, ?9), coalesce(?9, occurred)),"
 	     " done_date = CASE WHEN ?6 THEN ?7 ELSE done_date END,"
 	     " left_us = CASE WHEN ?8 > 0 AND (left_us = 0 OR ?8 < left_us) THEN ?8"
 	     " ELSE left_us END WHERE seq = ?1",
 		&receipts->complete},
+	    {"UPDATE event SET time_us = ?2, journal_seq = ?3 WHERE seq = ?1",
+		&receipts->complete_time},
 	    {"UPDATE event SET body = ?2, keyword = coalesce(keyword, ?3),"
 	     " near_miss = CASE WHEN consent IS NULL THEN coalesce(near_miss, ?4) END"
 	     " WHERE seq = ?1",
@@ -46,10 +52,11 @@ prepare(struct receipts *receipts)
 	    {"UPDATE event SET keyword = ?2, consent = ?3, cause = ?4, near_miss = NULL"
 	     " WHERE seq = ?1",
 		&receipts->correct_consent},
-	    /* JSON that is nested too deeply for SQLite is left as it is. */
+	    /* A callback's values count before those of Event Streams (?3: the stored event is the
+	     * callback's). JSON that is nested too deeply for SQLite is not merged. */
 	    {"UPDATE event SET extra = CASE WHEN extra IS NULL THEN ?2"
-	     " WHEN json_valid(extra) AND json_valid(?2) THEN json_patch(?2, extra)"
-	     " ELSE extra END WHERE seq = ?1",
+	     " WHEN NOT json_valid(extra) OR NOT json_valid(?2) THEN iif(?3, extra, ?2)"
+	     " ELSE iif(?3, json_patch(?2, extra), json_patch(extra, ?2)) END WHERE seq = ?1",
 		&receipts->complete_extra},
 	    {"UPDATE event SET tagset_id = ?2,"
 	     " campaign_id = (SELECT campaign_id FROM tagset WHERE id = ?2)"
@@ -187,38 +194,79 @@ check_code(struct receipts *receipts, const struct event *event, bool *out_unkno
 	return sqlite_result(code);
 }
 
-/* Finds an event without a message by its reference. *out_campaign_id is that of the stored one;
- * untouched if there is no such event. */
+/* A stored event without a message. */
+struct referenced {
+	int64_t seq; /* 0: there is no such event */
+	int64_t campaign_id, time_us;
+	uint64_t journal_seq;
+	bool tagged;
+};
+
 static enum result
-find_reference(struct receipts *receipts, struct slice reference, int64_t *out_campaign_id)
+find_reference(struct receipts *receipts, struct slice reference, struct referenced *out_referenced)
 {
+	sqlite3_stmt *find = receipts->by_reference;
 	if (reference.len == 0)
 		return RESULT_OK;
-	sqlite_bind_text(receipts->by_reference, 1, reference);
-	int code = sqlite3_step(receipts->by_reference);
+	sqlite_bind_text(find, 1, reference);
+	int code = sqlite3_step(find);
 	if (code == SQLITE_ROW)
-		*out_campaign_id = sqlite3_column_int64(receipts->by_reference, 0);
-	sqlite3_reset(receipts->by_reference);
+		*out_referenced = (struct referenced){.seq = sqlite3_column_int64(find, 0),
+		    .campaign_id = sqlite3_column_int64(find, 1),
+		    .tagged = sqlite3_column_int(find, 2) != 0,
+		    .time_us = sqlite3_column_int64(find, 3),
+		    .journal_seq = (uint64_t)sqlite3_column_int64(find, 4)};
+	sqlite3_reset(find);
 	return sqlite_result(code);
 }
 
+/* Adds a duplicate of a stored event without a message. The earliest arrival is the event's. */
+static enum result
+add_referenced(struct store *store, const struct event *event, const struct referenced *referenced)
+{
+	bool is_earlier =
+	    event->time_us < referenced->time_us ||
+	    (event->time_us == referenced->time_us && event->journal_seq < referenced->journal_seq);
+	enum result result = store_touch_duplicate(store, referenced->campaign_id);
+	if (result != RESULT_OK || !is_earlier)
+		return result;
+
+	sqlite3_stmt *complete = store->receipts->complete_time;
+	sqlite3_bind_int64(complete, 1, referenced->seq);
+	sqlite3_bind_int64(complete, 2, event->time_us);
+	sqlite3_bind_int64(complete, 3, (sqlite3_int64)event->journal_seq);
+	result = sqlite_result(sqlite_run(complete));
+	if (result == RESULT_OK)
+		result = store_touch(store, referenced->campaign_id, event->time_us);
+	return result == RESULT_OK && referenced->tagged
+		   ? store_touch_moved(store, referenced->campaign_id, referenced->time_us)
+		   : result;
+}
+
 /* Adds an event of a request that was counted before. Its facts are ignored, since they may be made
- * up. If they are the original's, its campaign has one more duplicate. */
+ * up. If they are the original's, its campaign has one more duplicate, and it has the time of the
+ * first arrival. */
 static enum result
 add_replay(struct store *store, const struct event *event, bool folds)
 {
 	struct message_row row = {.message = MESSAGE_EMPTY};
 	struct receipt_match match = {.duplicate_seq = 0};
+	struct referenced referenced = {.seq = 0};
 	int64_t campaign_id = 0;
-	enum result result = folds
-				 ? messages_find(store->messages, event->message, &row)
-				 : find_reference(store->receipts, event->reference, &campaign_id);
+	enum result result = folds ? messages_find(store->messages, event->message, &row)
+				   : find_reference(store->receipts, event->reference, &referenced);
 	if (result == RESULT_OK && row.id != 0)
 		result = messages_match(store->messages, row.id, event, SLICE_NONE, &match);
-	if (result == RESULT_OK && match.duplicate_seq != 0)
+	if (result == RESULT_OK && referenced.seq != 0)
+		return add_referenced(store, event, &referenced);
+	if (result != RESULT_OK || match.duplicate_seq == 0)
+		return result;
+
+	if (match.is_earlier)
+		result = duplicates_set_time(store, event, &row, &match);
+	if (result == RESULT_OK)
 		result = names_campaign_of(store->names, row.tagset_id, &campaign_id);
-	return result == RESULT_OK && campaign_id != 0 ? store_touch(store, campaign_id, 0, 1)
-						       : result;
+	return result == RESULT_OK ? store_touch_duplicate(store, campaign_id) : result;
 }
 
 static enum result
@@ -263,7 +311,7 @@ keep(struct store *store, const struct event *event, const struct message_row *r
 	if (result == RESULT_OK)
 		result = check_code(store->receipts, event, &out_added->unknown_code);
 	if (result == RESULT_OK)
-		result = store_touch(store, ids->tagset.campaign_id, event->time_us, 0);
+		result = store_touch(store, ids->tagset.campaign_id, event->time_us);
 	return result;
 }
 
@@ -306,16 +354,15 @@ add_event(struct store *store, struct event *event, struct store_added *out_adde
 	struct message_row row = {.message = MESSAGE_EMPTY};
 	struct receipt_match match = {.duplicate_seq = 0};
 	struct event_ids ids = {0};
-	bool folds = event->folds && event->message.ptr != NULL;
-	int64_t known_campaign_id = 0;
-	bool moved = false;
+	bool folds = event->folds && event->message.ptr != NULL, needs_order = false, moved = false;
+	struct referenced referenced = {.seq = 0};
 	enum result result = look_up(store, event, folds, &row, &match);
 	if (result == RESULT_OK && store->request.is_replay) {
 		out_added->duplicate = true;
 		return add_replay(store, event, folds);
 	}
 	if (result == RESULT_OK && !folds)
-		result = find_reference(store->receipts, event->reference, &known_campaign_id);
+		result = find_reference(store->receipts, event->reference, &referenced);
 	if (result == RESULT_OK)
 		result =
 		    persons_learn(store->persons, event, store->replies, store->consents, &moved);
@@ -326,17 +373,21 @@ add_event(struct store *store, struct event *event, struct store_added *out_adde
 	if (result != RESULT_OK)
 		return result;
 
-	out_added->duplicate = known_campaign_id != 0 || match.duplicate_seq != 0;
-	if (known_campaign_id != 0) {
+	out_added->duplicate = referenced.seq != 0 || match.duplicate_seq != 0;
+	if (referenced.seq != 0) {
 		result = signatures_note(store->signatures, &store->request);
-		return result == RESULT_OK ? store_touch(store, known_campaign_id, 0, 1) : result;
+		return result == RESULT_OK ? add_referenced(store, event, &referenced) : result;
 	}
 	if (out_added->duplicate)
 		return add_duplicate_request(store, event, &row, &match, &ids, out_added);
 	event->new_link = !match.link_is_known;
+	needs_order = folds && message_needs_order(&row.message, event);
 	if (folds)
 		result = fold_event(store, event, &row, &ids, out_added);
-	return result == RESULT_OK ? keep(store, event, &row, &ids, out_added) : result;
+	if (result == RESULT_OK)
+		result = keep(store, event, &row, &ids, out_added);
+	return result == RESULT_OK && needs_order ? message_refold(store, event, &row, out_added)
+						  : result;
 }
 
 enum result
@@ -361,7 +412,7 @@ receipts_close(struct receipts *receipts)
 		return;
 
 	sqlite3_stmt *statements[] = {receipts->insert, receipts->by_reference, receipts->read,
-	    receipts->parties, receipts->complete, receipts->complete_body,
+	    receipts->parties, receipts->complete, receipts->complete_time, receipts->complete_body,
 	    receipts->complete_consent, receipts->correct_consent, receipts->complete_extra,
 	    receipts->move, receipts->known_code, receipts->insert_alert, receipts->scope,
 	    receipts->nameless};

@@ -9,9 +9,9 @@
 
 struct receipts {
 	sqlite3 *db;
-	sqlite3_stmt *insert, *by_reference, *read, *parties, *complete, *complete_body,
-	    *complete_consent, *correct_consent, *complete_extra, *move, *known_code, *insert_alert,
-	    *scope, *nameless;
+	sqlite3_stmt *insert, *by_reference, *read, *parties, *complete, *complete_time,
+	    *complete_body, *complete_consent, *correct_consent, *complete_extra, *move,
+	    *known_code, *insert_alert, *scope, *nameless;
 };
 
 /* Ids of an event's own tags and of its own sender. */

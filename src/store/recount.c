@@ -7,21 +7,18 @@
 
 struct recount {
 	struct names *names;
-	enum conflict_policy policy;
 	bool may_add; /* providers: not on a connection that only reads */
 	sqlite3_stmt *next, *events, *provider;
 };
 
 enum result
-recount_open(
-    sqlite3 *db, struct names *names, enum conflict_policy policy, struct recount **out_recount)
+recount_open(sqlite3 *db, struct names *names, struct recount **out_recount)
 {
 	struct recount *recount = calloc(1, sizeof *recount);
 	if (recount == NULL)
 		return RESULT_NO_MEMORY;
 
 	recount->names = names;
-	recount->policy = policy;
 	recount->may_add = sqlite3_db_readonly(db, "main") == 0;
 	int code = sqlite_prepare(db,
 	    "SELECT " MESSAGE_COLUMNS " FROM message m WHERE m.id > ?1 ORDER BY m.id LIMIT 1",
@@ -36,7 +33,7 @@ recount_open(
 		    "  AND x.type = 'Clicked' AND x.link IS NULL) ELSE NOT EXISTS"
 		    " (SELECT 1 FROM event x WHERE x.message_id = e.message_id AND x.link = e.link"
 		    "  AND x.seq < e.seq AND x.type = 'Clicked') END, e.left_us FROM event e WHERE "
-		    "e.message_id = ?1 ORDER BY e.seq",
+		    "e.message_id = ?1 ORDER BY e.time_us, e.journal_seq, e.seq",
 		    &recount->events);
 	/* The provider merged from all events (names_merge_providers); it need not be in the
 	 * table. */
@@ -129,7 +126,8 @@ merge_event(struct recount *recount, sqlite3_stmt *statement, struct merged *mer
 }
 
 static enum result
-fold_events(struct recount *recount, int64_t message_id, struct message_row *row, uint64_t *count)
+fold_events(struct recount *recount, enum conflict_policy policy, int64_t message_id,
+    struct message_row *row, uint64_t *count)
 {
 	sqlite3_stmt *events = recount->events;
 	enum result result = RESULT_OK;
@@ -140,7 +138,7 @@ fold_events(struct recount *recount, int64_t message_id, struct message_row *row
 	while (result == RESULT_OK && (code = sqlite3_step(events)) == SQLITE_ROW) {
 		char made[ADDRESS_MAX];
 		struct event event = read_event(events, made);
-		message_row_fold(row, &event, recount->policy);
+		message_row_fold(row, &event, policy);
 		result = merge_event(recount, events, &merged, row);
 		(*count)++;
 	}
@@ -154,31 +152,42 @@ fold_events(struct recount *recount, int64_t message_id, struct message_row *row
 }
 
 enum result
-recount_next(struct recount *recount, int64_t after_id, struct message_row *out_stored,
-    struct message_row *out_recounted, uint64_t *out_events)
+recount_message(struct recount *recount, enum conflict_policy policy,
+    const struct message_row *stored, struct message_row *out_recounted, uint64_t *out_events)
 {
-	struct message_row stored = {0}, row = {.message = MESSAGE_EMPTY};
+	struct message_row row = {.message = MESSAGE_EMPTY};
+	uint64_t events = 0;
+	enum result result = fold_events(recount, policy, stored->id, &row, &events);
+	if (result != RESULT_OK)
+		return result;
+
+	row.id = stored->id;
+	if (row.message.received_us != 0 || row.tagset_id == 0)
+		row.tagset_id = stored->tagset_id;
+	if (events == 0)
+		row.provider_id = stored->provider_id;
+	*out_recounted = row;
+	*out_events = events;
+	return RESULT_OK;
+}
+
+enum result
+recount_next(struct recount *recount, enum conflict_policy policy, int64_t after_id,
+    struct message_row *out_stored, struct message_row *out_recounted, uint64_t *out_events)
+{
+	struct message_row stored = {0};
 	sqlite3_bind_int64(recount->next, 1, after_id);
 	int code = sqlite3_step(recount->next);
 	if (code == SQLITE_ROW)
 		stored = message_row_read(recount->next, 0);
 	sqlite3_reset(recount->next);
-	enum result result = sqlite_result(code);
-	uint64_t events = 0;
-	if (result == RESULT_OK && stored.id != 0)
-		result = fold_events(recount, stored.id, &row, &events);
-	if (result != RESULT_OK)
-		return result;
 
-	row.id = stored.id;
-	if (row.message.received_us != 0 || row.tagset_id == 0)
-		row.tagset_id = stored.tagset_id;
-	if (events == 0)
-		row.provider_id = stored.provider_id;
-	*out_stored = stored;
-	*out_recounted = row;
-	*out_events = events;
-	return RESULT_OK;
+	enum result result = sqlite_result(code);
+	if (result == RESULT_OK && stored.id != 0)
+		result = recount_message(recount, policy, &stored, out_recounted, out_events);
+	if (result == RESULT_OK)
+		*out_stored = stored;
+	return result;
 }
 
 static bool

@@ -4,13 +4,14 @@
 #include "names.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define KEEP_CAPACITY 65536 /* noted replies kept allocated between batches */
 
 struct replies {
 	sqlite3 *db;
-	sqlite3_stmt *insert, *complete, *of_peer, *of_original, *all, *read, *by_sid, *before,
-	    *after, *correct;
+	sqlite3_stmt *insert, *complete, *time, *of_peer, *of_original, *all, *read, *by_sid,
+	    *before, *after, *correct;
 	int64_t window_us, late_us;
 	int64_t *noted; /* message ids, perhaps repeated */
 	size_t noted_count, noted_capacity;
@@ -34,8 +35,8 @@ struct judged {
 /* The nearest messages to a person are found first, and then those from the reply's sender. */
 #define CANDIDATES(condition, order)                                                               \
 	"SELECT x.id, x.tagset_id, t.campaign_id, x.first_us, x.outcome IN (2, 3) OR x.sent_us = " \
-	"0 FROM"                                                                                   \
-	" (SELECT id, tagset_id, provider_id, first_us, outcome, sent_us FROM message"             \
+	"0, x.sid FROM"                                                                            \
+	" (SELECT id, sid, tagset_id, provider_id, first_us, outcome, sent_us FROM message"        \
 	"  WHERE peer = ?1 AND peer <> '' AND " OURS " AND first_us BETWEEN ?4 AND ?5"             \
 	" AND " condition "  ORDER BY " order " LIMIT ?6) x"                                       \
 	" JOIN provider p ON p.id = x.provider_id JOIN tagset t ON t.id = x.tagset_id"             \
@@ -60,10 +61,13 @@ replies_open(sqlite3 *db, struct replies **out_replies)
 	    {"UPDATE reply SET peer = ?2,"
 	     " sender = CASE WHEN sender = '' OR ?3 <> '' AND ?3 < sender THEN ?3 ELSE sender END,"
 	     " service = CASE WHEN service = '' OR ?4 <> '' AND ?4 < service THEN ?4"
-	     " ELSE service END, original = coalesce(original, ?5), tagset_id = (SELECT t.id"
+	     " ELSE service END, time_us = min(time_us, ?7),"
+	     " original = min(coalesce(original, ?5), coalesce(?5, original)), tagset_id = (SELECT "
+	     "t.id"
 	     " FROM tagset t JOIN campaign c ON c.id = t.campaign_id"
 	     " WHERE t.id IN (reply.tagset_id, ?6)" TAGSET_PREFERENCE ") WHERE message_id = ?1",
 		&replies->complete},
+	    {"UPDATE reply SET time_us = min(time_us, ?2) WHERE message_id = ?1", &replies->time},
 	    {"SELECT message_id FROM reply WHERE peer = ?1 AND peer <> ''"
 	     " AND time_us BETWEEN ?2 AND ?3 ORDER BY time_us DESC LIMIT ?4",
 		&replies->of_peer},
@@ -75,8 +79,8 @@ replies_open(sqlite3 *db, struct replies **out_replies)
 	     " WHERE r.message_id = ?1",
 		&replies->read},
 	    {"SELECT id, tagset_id FROM message WHERE sid = ?1 AND " OURS, &replies->by_sid},
-	    {CANDIDATES(NOT_SCHEDULED, "first_us DESC"), &replies->before},
-	    {CANDIDATES(HAD_LEFT, "first_us"), &replies->after},
+	    {CANDIDATES(NOT_SCHEDULED, "first_us DESC, sid DESC"), &replies->before},
+	    {CANDIDATES(HAD_LEFT, "first_us, sid DESC"), &replies->after},
 	    {"UPDATE reply SET rule = ?2, candidates = ?3, answers = nullif(?4, 0)"
 	     " WHERE message_id = ?1",
 		&replies->correct},
@@ -137,13 +141,13 @@ bind_reply(sqlite3_stmt *statement, const struct reply *reply)
 	sqlite_bind_name(statement, 4, reply->service);
 	sqlite_bind_text(statement, 5, reply->original);
 	sqlite3_bind_int64(statement, 6, reply->tagset_id);
+	sqlite3_bind_int64(statement, 7, reply->time_us);
 }
 
 enum result
 replies_add(struct replies *replies, const struct reply *reply)
 {
 	bind_reply(replies->insert, reply);
-	sqlite3_bind_int64(replies->insert, 7, reply->time_us);
 	enum result result = sqlite_result(sqlite_run(replies->insert));
 	return result == RESULT_OK ? note(replies, reply->message_id) : result;
 }
@@ -154,6 +158,15 @@ replies_complete(struct replies *replies, const struct reply *reply)
 	bind_reply(replies->complete, reply);
 	enum result result = sqlite_result(sqlite_run(replies->complete));
 	return result == RESULT_OK ? note(replies, reply->message_id) : result;
+}
+
+enum result
+replies_set_time(struct replies *replies, int64_t message_id, int64_t time_us)
+{
+	sqlite3_bind_int64(replies->time, 1, message_id);
+	sqlite3_bind_int64(replies->time, 2, time_us);
+	enum result result = sqlite_result(sqlite_run(replies->time));
+	return result == RESULT_OK ? note(replies, message_id) : result;
 }
 
 enum result
@@ -192,6 +205,22 @@ replies_note_all(struct replies *replies)
 	return note_found(replies, replies->all);
 }
 
+static struct candidate
+read_candidate(sqlite3_stmt *statement)
+{
+	struct candidate candidate = {.message_id = sqlite3_column_int64(statement, 0),
+	    .tagset_id = sqlite3_column_int64(statement, 1),
+	    .campaign_id = sqlite3_column_int64(statement, 2),
+	    .first_us = sqlite3_column_int64(statement, 3),
+	    .failed = sqlite3_column_int(statement, 4) != 0};
+	struct slice sid = sqlite_column(statement, 5);
+
+	candidate.sid_len = sid.len < sizeof candidate.sid ? sid.len : sizeof candidate.sid;
+	if (candidate.sid_len > 0)
+		memcpy(candidate.sid, sid.ptr, candidate.sid_len);
+	return candidate;
+}
+
 static enum result
 find_candidates(sqlite3_stmt *statement, const struct reply *reply, int64_t from_us, int64_t to_us,
     struct candidate *candidates, size_t *count)
@@ -206,12 +235,7 @@ find_candidates(sqlite3_stmt *statement, const struct reply *reply, int64_t from
 	sqlite3_bind_int64(statement, 7, reply->time_us);
 	sqlite3_bind_int64(statement, 8, STATUS_BIT(STATUS_SCHEDULED));
 	while ((code = sqlite3_step(statement)) == SQLITE_ROW)
-		candidates[(*count)++] =
-		    (struct candidate){.message_id = sqlite3_column_int64(statement, 0),
-			.tagset_id = sqlite3_column_int64(statement, 1),
-			.campaign_id = sqlite3_column_int64(statement, 2),
-			.first_us = sqlite3_column_int64(statement, 3),
-			.failed = sqlite3_column_int(statement, 4) != 0};
+		candidates[(*count)++] = read_candidate(statement);
 	sqlite3_reset(statement);
 	return sqlite_result(code);
 }
@@ -354,9 +378,9 @@ replies_close(struct replies *replies)
 	if (replies == NULL)
 		return;
 
-	sqlite3_stmt *statements[] = {replies->insert, replies->complete, replies->of_peer,
-	    replies->of_original, replies->all, replies->read, replies->by_sid, replies->before,
-	    replies->after, replies->correct};
+	sqlite3_stmt *statements[] = {replies->insert, replies->complete, replies->time,
+	    replies->of_peer, replies->of_original, replies->all, replies->read, replies->by_sid,
+	    replies->before, replies->after, replies->correct};
 
 	for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
 		sqlite3_finalize(statements[i]);

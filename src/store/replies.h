@@ -46,6 +46,10 @@ must_check enum result replies_add(struct replies *replies, const struct reply *
  * that names.h prefers stays), and notes it. */
 must_check enum result replies_complete(struct replies *replies, const struct reply *reply);
 
+/* The reply arrived at time_us, earlier than was known. Notes it. */
+must_check enum result replies_set_time(
+    struct replies *replies, int64_t message_id, int64_t time_us);
+
 /* Notes the replies that may answer a message to peer whose earliest receipt is of first_us. */
 must_check enum result replies_note(struct replies *replies, struct slice peer, int64_t first_us);
 

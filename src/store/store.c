@@ -78,6 +78,12 @@ prepare_all(struct store *store)
 	     " WHEN last_us = 0 THEN ?2 ELSE min(first_us, ?2) END, last_us = max(last_us, ?3),"
 	     " duplicates = duplicates + ?4 WHERE id = ?1",
 		&store->touch_campaign},
+	    /* The untagged row has no events of its own: an event's message may have tags. */
+	    {"UPDATE campaign SET first_us = coalesce(e.first, 0), last_us = coalesce(e.last, 0)"
+	     " FROM (SELECT min(time_us) AS first, max(time_us) AS last FROM event"
+	     "  WHERE campaign_id = ?1 AND tagged = 1) e"
+	     " WHERE id = ?1 AND last_us <= ?2 AND name <> ''",
+		&store->recount_campaign},
 	    {"INSERT INTO campaign_error(tagset_id, code, hour, failed) VALUES(?1, ?2, ?3, ?4)"
 	     " ON CONFLICT(tagset_id, code, hour) DO UPDATE SET failed = failed + excluded.failed",
 		&store->change_campaign_error},
@@ -189,6 +195,8 @@ open_parts(struct store *store)
 		result = persons_open(store->db, &store->persons);
 	if (result == RESULT_OK)
 		result = signatures_open(store->db, &store->signatures);
+	if (result == RESULT_OK)
+		result = recount_open(store->db, store->names, &store->recount);
 	return result == RESULT_OK ? read_cursor(store) : result;
 }
 
@@ -474,8 +482,8 @@ store_close(struct store *store)
 		return;
 
 	sqlite3_stmt *statements[] = {store->begin, store->commit, store->rollback,
-	    store->move_cursor, store->touch_campaign, store->change_campaign_hour,
-	    store->change_provider_hour, store->change_campaign_error};
+	    store->move_cursor, store->touch_campaign, store->recount_campaign,
+	    store->change_campaign_hour, store->change_provider_hour, store->change_campaign_error};
 
 	for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
 		sqlite3_finalize(statements[i]);
@@ -486,6 +494,7 @@ store_close(struct store *store)
 	consents_close(store->consents);
 	persons_close(store->persons);
 	signatures_close(store->signatures);
+	recount_close(store->recount);
 	deltas_done(&store->deltas);
 	free(store->touched);
 	sqlite3_close_v2(store->db);

@@ -11,6 +11,7 @@
 #include "messages.h"
 #include "names.h"
 #include "persons.h"
+#include "recount.h"
 #include "replies.h"
 #include "signatures.h"
 
@@ -18,12 +19,13 @@
 struct touched {
 	int64_t campaign_id;
 	int64_t first_us, last_us; /* 0: no event, only duplicates */
+	int64_t moved_us;          /* latest time that one of its events does not have any more */
 	int64_t duplicates;
 };
 
 struct store {
 	sqlite3 *db;
-	sqlite3_stmt *begin, *commit, *rollback, *move_cursor, *touch_campaign,
+	sqlite3_stmt *begin, *commit, *rollback, *move_cursor, *touch_campaign, *recount_campaign,
 	    *change_campaign_hour, *change_provider_hour, *change_campaign_error;
 	struct names *names;
 	struct messages *messages;
@@ -32,6 +34,7 @@ struct store {
 	struct consents *consents;
 	struct persons *persons;
 	struct signatures *signatures;
+	struct recount *recount;
 	struct request_signature request; /* of the current request */
 	bool is_lost_request; /* its events may be stored, and are not duplicates then */
 	struct deltas deltas;
@@ -46,9 +49,13 @@ struct store {
 	char error[256];
 };
 
-/* Records an event of a campaign at time_us, or that many more duplicates. */
-must_check enum result store_touch(
-    struct store *store, int64_t campaign_id, int64_t time_us, int64_t duplicates);
+/* Records an event of a campaign at time_us, ... */
+must_check enum result store_touch(struct store *store, int64_t campaign_id, int64_t time_us);
+/* ... one that is no longer at old_time_us, which may have been the campaign's last, ... */
+must_check enum result store_touch_moved(
+    struct store *store, int64_t campaign_id, int64_t old_time_us);
+/* ... and one more duplicate. */
+must_check enum result store_touch_duplicate(struct store *store, int64_t campaign_id);
 
 /* Writes a message that was *before, and changes the figures by the difference. sid is that of a
  * new one. */

@@ -9,6 +9,8 @@ static struct candidate
 candidate(int64_t message_id, int64_t campaign_id, int64_t first_us, bool failed)
 {
 	return (struct candidate){.message_id = message_id,
+	    .sid = {(char)('z' - message_id)},
+	    .sid_len = 1,
 	    .tagset_id = 10 * campaign_id,
 	    .campaign_id = campaign_id,
 	    .first_us = first_us,
@@ -86,14 +88,14 @@ a_failed_one_is_chosen_only_where_all_have_failed(void **state)
 }
 
 static void
-of_two_at_the_same_time_the_one_stored_last_is_chosen(void **state)
+of_two_at_the_same_time_the_one_with_the_greater_sid_is_chosen(void **state)
 {
 	(void)state;
 	const struct candidate before[] = {candidate(7, 1, 5, false), candidate(8, 2, 5, false)};
-	assert_choice(before, 2, ATTRIBUTION_LATEST, 8, 2);
+	assert_choice(before, 2, ATTRIBUTION_LATEST, 7, 2);
 	const struct candidate after[] = {
 	    candidate(7, 1, NOW + 5, false), candidate(8, 2, NOW + 5, false)};
-	assert_choice(after, 2, ATTRIBUTION_LATE, 8, 2);
+	assert_choice(after, 2, ATTRIBUTION_LATE, 7, 2);
 }
 
 static void
@@ -126,7 +128,7 @@ main(void)
 	    cmocka_unit_test(one_of_the_same_moment_is_before_the_reply),
 	    cmocka_unit_test(without_one_before_the_first_after_is_chosen),
 	    cmocka_unit_test(a_failed_one_is_chosen_only_where_all_have_failed),
-	    cmocka_unit_test(of_two_at_the_same_time_the_one_stored_last_is_chosen),
+	    cmocka_unit_test(of_two_at_the_same_time_the_one_with_the_greater_sid_is_chosen),
 	    cmocka_unit_test(each_campaign_counts_once),
 	    cmocka_unit_test(each_rule_has_a_name),
 	};

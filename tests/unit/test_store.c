@@ -81,7 +81,7 @@ what_became_of_an_event_is_told(void **state)
 }
 
 static void
-a_duplicate_changes_nothing_but_the_count_of_duplicates(void **state)
+a_later_duplicate_changes_nothing_but_the_count_of_duplicates(void **state)
 {
 	(void)state;
 	struct store *store = open_store();
@@ -92,8 +92,8 @@ a_duplicate_changes_nothing_but_the_count_of_duplicates(void **state)
 	commit(store, events, 3);
 	struct buffer before = whole_picture(names, 1);
 	for (int i = 0; i < 5; i++) {
-		events[0].time_us = T0 - i * CLOCK_HOUR_US;
-		events[1].time_us = T0 + i * CLOCK_HOUR_US;
+		events[0].time_us = T0 + i * CLOCK_HOUR_US;
+		events[1].time_us = T0 + 1 + i * CLOCK_HOUR_US;
 		commit(store, events, 2); /* in a later transaction */
 	}
 	struct buffer after = whole_picture(names, 1);
@@ -103,6 +103,61 @@ a_duplicate_changes_nothing_but_the_count_of_duplicates(void **state)
 	store_close(store);
 	assert_true(same);
 	assert_int_equal(differences(POLICY_DELIVERED_WINS, false), 0);
+}
+
+/* One that waited in the quarantine, or in another receiver's journal. */
+static void
+an_earlier_duplicate_gives_the_receipt_its_time(void **state)
+{
+	(void)state;
+	struct store *store = open_store();
+	struct event sent = receipt("SM1", "c", STATUS_SENT, T0 + 3 * CLOCK_HOUR_US),
+		     delivered = receipt("SM1", "c", STATUS_DELIVERED, T0 + 9 * CLOCK_HOUR_US);
+	commit(store, (struct event[]){sent, delivered}, 2);
+	sent.time_us = T0 + CLOCK_HOUR_US;
+	delivered.time_us = T0 + 2 * CLOCK_HOUR_US;
+	sent.journal_seq = delivered.journal_seq = 7;
+	commit(store, (struct event[]){delivered, sent}, 2);
+	store_close(store);
+	assert_figures("c", "1 1 1 0 0 0 0 0 0 0 0 0");
+	assert_int_equal(number_in_file("SELECT hour FROM campaign_hour WHERE sent > 0"), 480001);
+	assert_int_equal(
+	    number_in_file("SELECT hour FROM campaign_hour WHERE delivered > 0"), 480002);
+	assert_int_equal(number_in_file("SELECT last_us - first_us FROM campaign"), CLOCK_HOUR_US);
+	assert_int_equal(number_in_file("SELECT count(*) FROM event WHERE journal_seq = 7"), 2);
+	assert_int_equal(differences(POLICY_DELIVERED_WINS, false), 0);
+}
+
+/* Of two in the same microsecond the number in the journal decides. */
+static void
+the_first_final_and_the_last_code_are_by_arrival_in_any_order(void **state)
+{
+	(void)state;
+	struct event events[] = {receipt("SM1", "c", STATUS_FAILED, T0),
+	    receipt("SM1", "c", STATUS_UNDELIVERED, T0),
+	    receipt("SM1", "c", STATUS_DELIVERED, T0 + 1)};
+	events[0].journal_seq = 2;
+	events[0].error_code = 30003;
+	events[1].error_code = 30005;
+	events[2].journal_seq = 3;
+	static const int orders[][3] = {
+	    {0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+	for (size_t i = 0; i < COUNT_OF(orders); i++) {
+		snprintf(path, sizeof path, "%s/%zu.db", directory, i);
+		struct store *store = open_with(POLICY_FIRST_FINAL);
+		for (int k = 0; k < 3; k++)
+			commit(store, &events[orders[i][k]], 1);
+		store_close(store);
+		assert_int_equal(
+		    number_in_file("SELECT first_final FROM message"), STATUS_UNDELIVERED);
+		assert_int_equal(number_in_file("SELECT error_code FROM message"), 30003);
+		assert_int_equal(number_in_file("SELECT count(*) FROM message"
+						" WHERE status = 'undelivered'"),
+		    1);
+		assert_int_equal(
+		    number_in_file("SELECT sum(failed) FROM campaign_error WHERE code = 30003"), 1);
+		assert_int_equal(differences(POLICY_FIRST_FINAL, false), 0);
+	}
 }
 
 static void
@@ -963,7 +1018,9 @@ main(void)
 	    EACH(a_new_store_is_empty),
 	    EACH(a_message_is_counted_as_it_goes_on),
 	    EACH(what_became_of_an_event_is_told),
-	    EACH(a_duplicate_changes_nothing_but_the_count_of_duplicates),
+	    EACH(a_later_duplicate_changes_nothing_but_the_count_of_duplicates),
+	    EACH(an_earlier_duplicate_gives_the_receipt_its_time),
+	    EACH(the_first_final_and_the_last_code_are_by_arrival_in_any_order),
 	    EACH(duplicates_are_counted),
 	    EACH(what_is_rolled_back_never_was),
 	    EACH(what_was_not_committed_is_gone_after_a_crash),

@@ -182,7 +182,7 @@ a_duplicate_may_bring_the_consent_later(void **state)
 	assert_false(added.consent_changed);
 	close_store(store);
 	assert_optouts(any, "+9 at +1: out (opt-out-type)\n");
-	assert_evidence("+9", 0, "5 +1 out by RE1; ");
+	assert_evidence("+9", 0, "0 +1 out by RE1; "); /* when the message arrived first */
 	assert_figures("", "0 0 0 0 0 0 0 1 0 0 1 0");
 	assert_int_equal(
 	    number_in_file("SELECT count(*) FROM event WHERE near_miss IS NOT NULL"), 0);
@@ -349,10 +349,10 @@ lists_are_paged_by_their_changes(void **state)
 	(void)state;
 	struct store *store = open_store();
 	struct buffer text = BUFFER_EMPTY;
-	commit_one(store, stop("RE1", "+7", T0));  /* evidence 1 */
-	commit_one(store, stop("RE2", "+8", T0));  /* 2 */
-	commit_one(store, stop("RE3", "+7", T0));  /* 3, no change */
-	commit_one(store, start("RE4", "+7", T0)); /* 4 */
+	commit_one(store, stop("RE1", "+7", T0));      /* evidence 1 */
+	commit_one(store, stop("RE2", "+8", T0));      /* 2 */
+	commit_one(store, stop("RE3", "+7", T0 + 1));  /* 3, no change */
+	commit_one(store, start("RE4", "+7", T0 + 2)); /* 4 */
 	close_store(store);
 	assert_optouts(any, "+8 at +1: out (keyword)\n+7 at +1: in (keyword)\n");
 	assert_optouts((struct optout_filter){.limit = 1}, "+8 at +1: out (keyword)\n");

@@ -95,8 +95,8 @@ whatever_was_derived_is_mended(void **state)
 	    "UPDATE optout SET consent_seq = 1",
 	    "DELETE FROM optout",
 	    "INSERT INTO optout VALUES('+5', '+1', 'out', 77)",
-	    "UPDATE consent SET changed = 1",
-	    "UPDATE consent SET changed = 0",
+	    "UPDATE consent SET time_us = 5",
+	    "DELETE FROM consent",
 	    "UPDATE campaign SET first_us = first_us + 1 WHERE name <> ''",
 	    "UPDATE campaign SET last_us = 0 WHERE name <> ''",
 	};

@@ -23,9 +23,13 @@ enum attribution_rule {
 	ATTRIBUTION_LATE,     /* the first message whose receipts came after it */
 };
 
+#define CANDIDATE_SID_MAX 64 /* Twilio's have 34 characters; a longer one is cut */
+
 /* A message that a reply may answer. */
 struct candidate {
 	int64_t message_id, tagset_id, campaign_id;
+	char sid[CANDIDATE_SID_MAX];
+	size_t sid_len;
 	int64_t first_us; /* its earliest receipt */
 	bool failed;      /* it failed, or is not known to have left */
 };

@@ -2,8 +2,11 @@
  *
  * Twilio promises no order and no single delivery. So the state is a set: the statuses that were
  * seen, and the earliest and latest time of each fact. Adding a receipt twice, or in another order,
- * gives the same state, with two exceptions that are defined by arrival: the last error code of a
- * failing receipt, and the first final status. Pure; a struct message is a plain value. */
+ * gives the same state. Two facts depend on the order in which receipts arrived: the first final
+ * status, and the last error code of a failing receipt. If a receipt that may change one of them
+ * is not the latest, the message is folded again from all its receipts in that order
+ * (message_needs_order). The order in which they are added therefore does not matter. Pure; a
+ * struct message is a plain value. */
 #ifndef DLRD_MODEL_FOLD_H
 #define DLRD_MODEL_FOLD_H
 
@@ -36,9 +39,13 @@ struct message {
 bool conflict_policy_from_name(struct slice name, enum conflict_policy *out_policy);
 struct slice conflict_policy_name(enum conflict_policy policy);
 
-/* Adds a receipt or a click. Only the first click of a link (new_link) counts. Events must be added
- * in the order of arrival. */
+/* Adds a receipt or a click. Only the first click of a link (new_link) counts. The order of arrival
+ * is that of time_us, then of the number in the journal. */
 void message_fold(struct message *message, const struct event *event);
+
+/* Whether the state after message_fold could be wrong because the event arrived before others that
+ * were added. The message must then be folded again from all of them, in the order of arrival. */
+bool message_needs_order(const struct message *message, const struct event *event);
 
 /* Whether both are the same receipt: the same status, error code and RawDlrDoneDate; for an inbound
  * message, the message alone; for a click, the link and its time. Event Streams does not always
