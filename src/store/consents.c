@@ -20,7 +20,7 @@
 struct consents {
 	sqlite3 *db;
 	sqlite3_stmt *state, *newest, *has, *append, *mark, *set, *forget, *derive, *correct,
-	    *of_event, *remove, *time, *rename, *scopes;
+	    *of_event, *remove, *time, *merge, *rename, *forget_number, *scopes;
 };
 
 enum result
@@ -60,8 +60,13 @@ consents_open(sqlite3 *db, struct consents **out_consents)
 		&consents->of_event},
 	    {"DELETE FROM consent WHERE seq = ?1", &consents->remove},
 	    {"UPDATE consent SET time_us = ?2 WHERE seq = ?1", &consents->time},
+	    {"DELETE FROM consent WHERE number = ?1 AND correction = 0 AND EXISTS"
+	     " (SELECT 1 FROM consent x WHERE x.event_seq = consent.event_seq AND x.number = ?2"
+	     "  AND x.scope = consent.scope AND x.correction = 0)",
+		&consents->merge},
 	    {"UPDATE consent SET number = ?2 WHERE number = ?1 AND correction = 0",
 		&consents->rename},
+	    {"DELETE FROM optout WHERE number = ?1", &consents->forget_number},
 	    {"SELECT scope, max(event_seq) FROM consent WHERE number = ?1 AND correction = 0"
 	     " AND scope > ?2 GROUP BY scope ORDER BY scope LIMIT 1",
 		&consents->scopes},
@@ -366,24 +371,21 @@ derive_states(struct consents *consents, struct slice number)
 	return result;
 }
 
+/* Evidence that an event states for both numbers counts once. */
 enum result
 consents_rename(struct consents *consents, struct slice number, struct slice to_number)
 {
-	sqlite3_stmt *forget_all = NULL;
-	sqlite_bind_text(consents->rename, 1, number);
-	sqlite_bind_text(consents->rename, 2, to_number);
-	int code = sqlite_run(consents->rename);
-	if (code != SQLITE_OK || sqlite3_changes(consents->db) == 0)
-		return sqlite_result(code);
+	sqlite3_stmt *const steps[] = {consents->merge, consents->rename, consents->forget_number};
+	const int before = sqlite3_total_changes(consents->db);
+	int code = SQLITE_OK;
 
-	code = sqlite_prepare(consents->db, "DELETE FROM optout WHERE number = ?1", &forget_all);
-	if (code == SQLITE_OK) {
-		sqlite_bind_text(forget_all, 1, number);
-		code = sqlite_run(forget_all);
+	for (size_t i = 0; code == SQLITE_OK && i < sizeof steps / sizeof steps[0]; i++) {
+		bind_key(steps[i], number, to_number);
+		code = sqlite_run(steps[i]);
 	}
-
-	sqlite3_finalize(forget_all);
-	return code == SQLITE_OK ? derive_states(consents, to_number) : sqlite_result(code);
+	return code == SQLITE_OK && sqlite3_total_changes(consents->db) != before
+		   ? derive_states(consents, to_number)
+		   : sqlite_result(code);
 }
 
 /* Events whose evidence is not in the ledger. */
@@ -494,7 +496,7 @@ consents_close(struct consents *consents)
 	sqlite3_stmt *statements[] = {consents->state, consents->newest, consents->has,
 	    consents->append, consents->mark, consents->set, consents->forget, consents->derive,
 	    consents->correct, consents->of_event, consents->remove, consents->time,
-	    consents->rename, consents->scopes};
+	    consents->merge, consents->rename, consents->forget_number, consents->scopes};
 	for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
 		sqlite3_finalize(statements[i]);
 	free(consents);

@@ -13,32 +13,68 @@
 #define MESSAGES_MAX (PEOPLE * 4)
 #define EVENTS_MAX (MESSAGES_MAX * 40)
 
+/* A report and its request's signature. */
+struct request {
+	struct event event;
+	char signature[20];
+};
+
 struct history {
-	struct event events[2 * EVENTS_MAX];
+	struct request requests[2 * EVENTS_MAX];
 	size_t count;
-	char sids[2 * MESSAGES_MAX][16];
+	char sids[2 * MESSAGES_MAX][40];
 	size_t sid_count;
-	char people[PEOPLE][32], campaigns[PEOPLE][2][32];
+	char people[PEOPLE][32], aliases[PEOPLE][32], campaigns[PEOPLE][2][32];
 };
 
 static struct slice
 new_sid(struct history *history, const char *prefix)
 {
 	char *sid = history->sids[history->sid_count++];
-	snprintf(sid, sizeof history->sids[0], "%s%zu", prefix, history->sid_count);
+	snprintf(sid, sizeof history->sids[0], "%s%032zx", prefix, history->sid_count);
 	return slice_of(sid);
 }
 
-/* Adds one report. Two arrive in the same microsecond now and then, but have different numbers. */
+/* Adds a report that was signed with that number. Two arrive in the same microsecond now and then,
+ * but have different numbers in the journal. */
 static void
-tell(struct history *history, struct event event, int64_t around_us)
+tell_signed(struct history *history, struct event event, int64_t around_us, size_t signature)
 {
+	struct request *request = &history->requests[history->count++];
 	event.time_us =
 	    around_us + (random_below(8) == 0 ? (int64_t)random_below(3) : random_below(20000000));
 	if (random_below(30) == 0)
 		event.time_us += (int64_t)random_below(6) * CLOCK_DAY_US; /* late by days */
-	event.journal_seq = history->count + 1;
-	history->events[history->count++] = event;
+	event.journal_seq = history->count;
+	event.signed_text = event.message;
+	request->event = event;
+	snprintf(request->signature, sizeof request->signature, "%016zu", signature);
+}
+
+/* WhatsApp names some persons by an ID, some by their number, some by both. */
+static void
+name_person(struct history *history, struct event *event)
+{
+	struct slice *peer = event->type == EVENT_REPLIED ? &event->from : &event->to;
+	if (!slice_starts_with(*peer, SLICE("whatsapp:+")) || random_below(3) == 0)
+		return;
+
+	const char *alias = history->aliases[strtoul(peer->ptr + peer->len - 4, NULL, 10)];
+	if (random_below(2))
+		event->alias = slice_of(alias + strlen("whatsapp:"));
+	else
+		*peer = slice_of(alias);
+}
+
+/* Adds a report, and now and then the same request at another time: Twilio's retry. */
+static void
+tell(struct history *history, struct event event, int64_t around_us)
+{
+	size_t signature = history->count;
+	name_person(history, &event);
+	tell_signed(history, event, around_us, signature);
+	if (random_below(6) == 0)
+		tell_signed(history, event, around_us, signature);
 }
 
 /* Adds an event from one source or both, and now and then twice; neither report needs to have all
@@ -68,7 +104,7 @@ tell_sources(struct history *history, struct event event, int64_t around_us)
 		tell(history, sources & 1 ? event : stream, around_us);
 }
 
-/* Two reports of one status by callback have the same done date: of several, a report of Event
+/* Two requests of one status by callback have the same done date: of several, a report of Event
  * Streams without one could be the same as any. */
 static struct event
 random_receipt(const char *sid, const char *campaign, const char *person, bool by_service)
@@ -136,7 +172,9 @@ add_person(struct history *history, size_t i, size_t round)
 	char *person = history->people[i];
 	struct slice original = SLICE("SM0"); /* of no person */
 	snprintf(person, sizeof history->people[0], "%s+1500%03zu%04zu",
-	    random_below(10) == 0 ? "rcs:" : "", round % 1000, i);
+	    (const char *[]){"", "", "", "", "", "", "rcs:", "whatsapp:"}[random_below(8)],
+	    round % 1000, i);
+	snprintf(history->aliases[i], sizeof history->aliases[0], "whatsapp:US.%zu", i);
 	for (int k = 0; k < 2; k++)
 		snprintf(history->campaigns[i][k], sizeof history->campaigns[0][0], "%s%zu%c",
 		    random_below(5) == 0 ? "" : "c", i, 'a' + k);
@@ -165,16 +203,36 @@ static void
 add_copies(struct history *history)
 {
 	for (size_t copies = history->count / 2, count = history->count; copies > 0; copies--)
-		history->events[history->count++] = history->events[random_below((unsigned)count)];
+		history->requests[history->count++] =
+		    history->requests[random_below((unsigned)count)];
 }
 
 static int
 compare_arrival(const void *a, const void *b)
 {
-	const struct event *x = a, *y = b;
+	const struct event *x = &((const struct request *)a)->event;
+	const struct event *y = &((const struct request *)b)->event;
 	if (x->time_us != y->time_us)
 		return x->time_us < y->time_us ? -1 : 1;
 	return (x->journal_seq > y->journal_seq) - (x->journal_seq < y->journal_seq);
+}
+
+static void
+shuffle_requests(struct history *history)
+{
+	for (size_t i = history->count; i > 1; i--) {
+		size_t k = random_below((unsigned)i);
+		struct request held = history->requests[i - 1];
+		history->requests[i - 1] = history->requests[k];
+		history->requests[k] = held;
+	}
+}
+
+static void
+add_request(struct store *store, const struct request *request)
+{
+	assert_ok(store_begin_request(store, slice_of(request->signature)));
+	add(store, request->event);
 }
 
 static void
@@ -188,7 +246,7 @@ store_history(const struct history *history, enum conflict_policy policy)
 			count = history->count - i;
 		assert_ok(store_begin(store));
 		for (size_t k = 0; k < count; k++)
-			add(store, history->events[i + k]);
+			add_request(store, &history->requests[i + k]);
 		if (again)
 			store_rollback(store);
 		else {
@@ -253,7 +311,8 @@ picture(void)
 	    " JOIN provider p ON p.id = x.provider_id" ANY_FIGURE " ORDER BY 1, 2, 3, 4",
 	    "SELECT " TAG_NAMES ", x.code, x.hour, x.failed FROM campaign_error x" TAGS
 	    " WHERE x.failed <> 0 ORDER BY 1, 2, 3, 4, 5",
-	    "SELECT workspace, name, first_us, last_us FROM campaign WHERE last_us > 0 ORDER BY 1, "
+	    "SELECT workspace, name, first_us, last_us FROM campaign WHERE last_us > 0 AND name <> "
+	    "'' ORDER BY 1, "
 	    "2",
 	    "SELECT * FROM replies ORDER BY 1",
 	    "SELECT number, scope, state, cause, since FROM optouts ORDER BY 1, 2",
@@ -309,10 +368,10 @@ try_orders(struct history *history, size_t round, enum conflict_policy policy)
 	for (int order = 0; order <= ORDERS; order++) {
 		snprintf(path, sizeof path, "%s/%zu-%d.db", directory, round, order);
 		if (order == 0)
-			qsort(history->events, history->count, sizeof history->events[0],
+			qsort(history->requests, history->count, sizeof history->requests[0],
 			    compare_arrival);
 		else
-			shuffle(history->events, history->count);
+			shuffle_requests(history);
 		store_history(history, policy);
 		assert_int_equal(differences(policy, false), 0);
 
