@@ -18,6 +18,7 @@ enum schema_stale {
 	SCHEMA_STALE_NONE,
 	SCHEMA_STALE_ALL,
 	SCHEMA_STALE_REPLIES, /* only what the replies answer */
+	SCHEMA_STALE_ORDER, /* that, and what may follow the order in which receipts were stored */
 };
 
 /* Changes nothing. RESULT_CORRUPT for a file of another program or a newer dlrd. */

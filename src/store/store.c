@@ -144,10 +144,11 @@ recompute(
 	struct store_rebuilt rebuilt;
 	if (old->stale == SCHEMA_STALE_ALL)
 		return rebuild_all(store, &rebuilt);
-	/* Only messages with different final statuses depend on the policy, and an index finds
-	 * them. */
-	enum result result =
-	    old->policy == options->policy ? RESULT_OK : store_refold_conflicts(store, old->policy);
+	/* Only messages with different final statuses depend on the policy. */
+	bool recounts = old->stale == SCHEMA_STALE_ORDER;
+	enum result result = old->policy == options->policy && !recounts
+				 ? RESULT_OK
+				 : store_refold(store, old->policy, recounts);
 	return result == RESULT_OK ? replies_note_all(store->replies) : result;
 }
 

@@ -1,5 +1,7 @@
 #include "store_parameters.h"
 
+#include "message_change.h"
+
 #include "schema.h"
 
 #include <string.h>
@@ -41,49 +43,69 @@ store_parameters_write(sqlite3 *db, const struct store_options *options)
 	return sqlite_result(code);
 }
 
-/* Replaces the old policy's contributions of one message with the new policy's. */
+/* Replaces the contributions of one message by the old policy with those of its state now. */
 static enum result
-refold_row(struct store *store, struct message_row *row, enum conflict_policy old_policy)
+refold_row(
+    struct store *store, struct message_row *row, enum conflict_policy old_policy, bool recounts)
 {
-	struct rollup before = rollup_of(&row->message, old_policy);
-	struct rollup after = rollup_of(&row->message, store->policy);
-	struct slice status = status_name(message_status(&row->message, store->policy));
-	enum result result =
-	    deltas_add(&store->deltas, &before, -1, row->tagset_id, row->provider_id);
+	struct message_row after = *row;
+	struct rollup old = rollup_of(&row->message, old_policy);
+	enum result result = recounts ? message_recount(store, &after) : RESULT_OK;
+	struct rollup new = rollup_of(&after.message, store->policy);
+	struct slice status = status_name(message_status(&after.message, store->policy));
+
 	if (result == RESULT_OK)
-		result = deltas_add(&store->deltas, &after, 1, row->tagset_id, row->provider_id);
+		result = deltas_add(&store->deltas, &old, -1, row->tagset_id, row->provider_id);
+	if (result == RESULT_OK)
+		result = deltas_add(&store->deltas, &new, 1, after.tagset_id, after.provider_id);
 	if (result != RESULT_OK)
 		return result;
 
-	row->status_len = status.len;
-	memcpy(row->status, status.ptr, status.len);
-	return messages_save(store->messages, SLICE_NONE, row, row, store->policy);
+	after.status_len = status.len;
+	memcpy(after.status, status.ptr, status.len);
+	return messages_save(store->messages, SLICE_NONE, row, &after, store->policy);
 }
 
-enum result
-store_refold_conflicts(struct store *store, enum conflict_policy old_policy)
+static enum result
+refold_each(
+    struct store *store, sqlite3_stmt *messages, enum conflict_policy old_policy, bool recounts)
 {
-	sqlite3_stmt *conflicts;
-	enum result result = sqlite_result(sqlite_prepare(store->db,
-	    "SELECT " MESSAGE_COLUMNS " FROM message m WHERE m.conflict = 1 AND m.id > ?1"
-	    " ORDER BY m.id LIMIT 1",
-	    &conflicts));
-	int64_t after_id = 0;
+	int64_t after_id = 0, last_id = 0;
+	enum result result = sqlite_result(
+	    sqlite_number(store->db, "SELECT coalesce(max(id), 0) FROM message", &last_id));
 
+	store->progress.total = (uint64_t)last_id;
 	while (result == RESULT_OK) {
-		sqlite3_bind_int64(conflicts, 1, after_id);
-		int code = sqlite3_step(conflicts);
+		sqlite3_bind_int64(messages, 1, after_id);
+		int code = sqlite3_step(messages);
 		struct message_row row = {0};
 		if (code == SQLITE_ROW)
-			row = message_row_read(conflicts, 0);
-		sqlite3_reset(conflicts);
+			row = message_row_read(messages, 0);
+		sqlite3_reset(messages);
 		result = sqlite_result(code);
 		if (code != SQLITE_ROW)
 			break;
-		result = refold_row(store, &row, old_policy);
+		result = refold_row(store, &row, old_policy, recounts);
 		after_id = row.id;
+		store->progress.done = (uint64_t)after_id;
 	}
 
-	sqlite3_finalize(conflicts);
+	return result;
+}
+
+/* An index finds the conflicts. Only failures can have several error codes. */
+enum result
+store_refold(struct store *store, enum conflict_policy old_policy, bool recounts)
+{
+	sqlite3_stmt *messages = NULL;
+	const char *sql = recounts ? "SELECT " MESSAGE_COLUMNS " FROM message m"
+				     " WHERE (m.conflict = 1 OR m.outcome = 2) AND m.id > ?1"
+				     " ORDER BY m.id LIMIT 1"
+				   : "SELECT " MESSAGE_COLUMNS " FROM message m"
+				     " WHERE m.conflict = 1 AND m.id > ?1 ORDER BY m.id LIMIT 1";
+	enum result result = sqlite_result(sqlite_prepare(store->db, sql, &messages));
+	if (result == RESULT_OK)
+		result = refold_each(store, messages, old_policy, recounts);
+	sqlite3_finalize(messages);
 	return result;
 }

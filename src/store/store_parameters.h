@@ -18,8 +18,10 @@ must_check enum result store_parameters_read(sqlite3 *db, struct store_parameter
 /* Stores the parameters of options; no row is stale after that. */
 must_check enum result store_parameters_write(sqlite3 *db, const struct store_options *options);
 
-/* Refolds the messages with different final statuses, of which each contributes to the figures by
- * old_policy, under the store's policy. */
-must_check enum result store_refold_conflicts(struct store *store, enum conflict_policy old_policy);
+/* Folds the messages with different final statuses, of which each contributes to the figures by
+ * old_policy, under the store's policy. With `recounts`, each is folded from its receipts, and so
+ * are failed messages: their states may follow an order in which the receipts were stored. */
+must_check enum result store_refold(
+    struct store *store, enum conflict_policy old_policy, bool recounts);
 
 #endif

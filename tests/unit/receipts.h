@@ -31,9 +31,9 @@ shuffle(struct event *events, size_t count)
 	}
 }
 
-/* Receipts that are all different, over a few hours. Failing ones carry the same code or none:
- * which of several codes is shown is by arrival, by definition. At most one is inbound, since of
- * two only the first counts. */
+/* Receipts that are all different, over a few hours. Failing ones carry the same code or none: of
+ * several codes the fold shows the last that it was given. At most one is inbound, since of two
+ * only the first counts. */
 static inline size_t
 random_receipts(struct event out_events[RECEIPTS_MAX])
 {

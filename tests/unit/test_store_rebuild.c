@@ -262,6 +262,51 @@ a_store_of_version_1_becomes_this_one(void **state)
 	assert_int_equal(differences(POLICY_DELIVERED_WINS, false), 0);
 }
 
+/* Version 3 let the order decide in which receipts were stored. */
+static const char as_version_3[] =
+    "DROP VIEW optout_history; DROP INDEX consent_number;"
+    "CREATE VIEW optout_history AS SELECT l.seq FROM consent l;"
+    "ALTER TABLE consent DROP COLUMN correction;"
+    "CREATE INDEX consent_number ON consent(number, scope, seq);"
+    "UPDATE message SET error_code = 30005, first_final = 8 WHERE sid = 'SM1';"
+    "UPDATE campaign_error SET code = 30005;"
+    "UPDATE optout SET state = 'in', consent_seq = 2 WHERE number = '+9';"
+    "PRAGMA user_version = 3";
+
+static void
+the_order_of_storing_means_nothing_after_version_3(void **state)
+{
+	(void)state;
+	struct event failed = receipt("SM1", "c", STATUS_FAILED, T0 + 1),
+		     undelivered = receipt("SM1", "c", STATUS_UNDELIVERED, T0 + 2);
+	undelivered.error_code = 30003;
+	failed.error_code = 30005;
+	struct event events[] = {undelivered, failed,
+	    with_consent(reply_from("RE1", "+9", T0 + 9), CONSENT_OUT),
+	    with_consent(reply_from("RE2", "+9", T0 + 8), CONSENT_IN),
+	    with_consent(reply_from("RE3", "+8", T0 + 8), CONSENT_OUT)};
+	struct store *store = open_store();
+	commit(store, events, COUNT_OF(events));
+	store_close(store);
+	assert_int_equal(number_in_file("SELECT error_code FROM message WHERE sid = 'SM1'"), 30003);
+
+	run_sql(as_version_3);
+	store_close(open_store());
+	assert_int_equal(differences(POLICY_DELIVERED_WINS, false), 0);
+	assert_int_equal(number_in_file("SELECT error_code FROM message WHERE sid = 'SM1'"), 30003);
+	assert_int_equal(
+	    number_in_file("SELECT first_final FROM message WHERE sid = 'SM1'"), STATUS_FAILED);
+	assert_int_equal(
+	    number_in_file("SELECT sum(failed) FROM campaign_error WHERE code = 30003"), 1);
+	assert_int_equal(number_in_file("SELECT count(*) FROM optout WHERE state = 'out'"), 2);
+	/* One state is another now, and followers are told. */
+	assert_int_equal(number_in_file("SELECT count(*) FROM consent WHERE correction = 1 AND"
+					" changed = 1 AND number = '+9' AND state = 'out'"),
+	    1);
+	assert_int_equal(number_in_file("SELECT sum(correction) FROM consent"), 1);
+	assert_int_equal(number_in_file("SELECT stale FROM state"), 0);
+}
+
 static void
 an_empty_store_of_version_1_becomes_this_one(void **state)
 {
@@ -315,6 +360,7 @@ main(void)
 	    EACH(a_rebuilt_store_goes_on),
 	    EACH(a_rebuild_that_fails_changes_nothing),
 	    EACH(a_store_of_version_1_becomes_this_one),
+	    EACH(the_order_of_storing_means_nothing_after_version_3),
 	    EACH(an_empty_store_of_version_1_becomes_this_one),
 	    EACH(a_migrated_store_is_built_like_a_new_one),
 	};
