@@ -2,8 +2,9 @@
 repetitions and with Event Streams in addition to callbacks, ends in the same figures, states, opt-outs
 and attributions, also if the daemon is killed in the middle.
 
-Results that are defined by arrival are excluded: each message has one error code, each person is in one
-campaign, and each number sends either STOP or START unless their order is kept.
+The times of arrival differ between two orders, so results that follow them are excluded: each message has one
+error code, each person is in one campaign, and each number sends either STOP or START unless their order is
+kept. tests/unit/test_store_history.c has no such limits.
 """
 
 import collections

@@ -30,7 +30,7 @@ DAMAGES = [
     ("UPDATE campaign SET first_us = 1, last_us = 2 WHERE name <> ''", "campaigns"),
     ("UPDATE optout SET state = CASE state WHEN 'in' THEN 'out' ELSE 'in' END", "optouts"),
     ("DELETE FROM optout", "optouts"),
-    ("UPDATE consent SET changed = 1 - changed", "optouts"),
+    ("UPDATE consent SET time_us = time_us - 1", "optouts"),
 ]
 
 
@@ -70,6 +70,9 @@ def shown(daemon):
     for words in (["stats"], ["stats", "--variant", "v1"], ["errors"], ["replies"],
                   ["optouts", "--state", "any"], ["optouts", "--changes"], ["providers"]):
         answers[" ".join(words)] = json.loads(daemon.cli(*words, "--json").stdout)
+    # A correction may follow. What counts is the state that a follower ends with.
+    answers["optouts --changes"] = {(row["number"], row["scope"]): row["state"]
+                                    for row in answers["optouts --changes"]["changes"]}
     return answers
 
 
