@@ -20,7 +20,9 @@
 struct journal_write {
 	struct journal_entry entry; /* its slices point into bytes */
 	enum result result;         /* set before on_done */
-	void *owner;                /* the submitter's; the writer does not use it */
+	void *_Atomic owner;        /* the submitter's; the writer does not use it. Atomic, since a
+				       submitter may forget a write that is with the writer
+				       while on_done compares its owner. */
 	struct journal_write *next;
 	size_t size; /* bytes allocated, for the submitter's limits */
 	char bytes[];
