@@ -18,29 +18,46 @@
 #define BATCH_BYTES_MAX (4u * 1024 * 1024) /* the batch ends with the write that exceeds it */
 #define WAIT_US (10 * CLOCK_SECOND_US)     /* for the journal's sync; shorter than the watchdog's */
 
+/* A call of quarantine_worker_drop; on its caller's stack until it is done. */
+struct drop {
+	uint64_t id; /* 0: all */
+	uint64_t dropped;
+	enum result result;
+	bool done; /* result and dropped are set, and the worker has let go of it */
+	struct drop *next;
+};
+
 struct quarantine_worker {
-	struct quarantine *quarantine;
+	struct quarantine *quarantine; /* the worker's thread is its owner (quarantine.h) */
 	struct writer *writer;
 	struct metric *unproven, *proven, *bytes, *taken, *passed;
 	pthread_t thread;
 	bool started;
-	pthread_mutex_t lock; /* guards the quarantine, except its queue of offered requests */
 
 	/* for the worker's thread only: */
 	struct quarantine_worker_config config;
 	bool failing; /* the failure has been logged */
 
-	/* Guards all below; held briefly, also by a thread that holds the other lock. */
-	pthread_mutex_t state_lock;
+	/* Guards all below. No thread does work under it: the writer's thread takes it between a
+	 * commit and its answers, and the main thread takes it between two signs of life to the
+	 * watchdog. While it is free:
+	 *   - the journal has exactly out + given_up writes of the worker, and returns those that
+	 *     were given up first, as it returns writes in order;
+	 *   - reverify.state is REVERIFY_RUNNING exactly while one is asked for or in progress;
+	 *   - each drop whose caller waits is in drops, or in the hands of the worker's thread;
+	 *     once stopping is set, none is added. */
+	pthread_mutex_t lock;
+	pthread_cond_t changed; /* out is 0, drops has one, or stopping; monotonic */
+	pthread_cond_t dropped; /* a drop is done */
 	struct reverify reverify;
 	bool reverify_asked;
 	struct quarantine_worker_config next; /* replaces config at the next turn; without a
 						 diagnoser: no change */
-	pthread_cond_t came_back;             /* out is 0, or stopping */
+	struct drop *drops;                   /* that the worker has not taken yet */
 	size_t out;                           /* writes that the journal has not returned */
 	size_t given_up; /* earlier writes, for which the worker stopped waiting */
 
-	/* Read without a lock, set under state_lock. */
+	/* Read without the lock, set under it. */
 	_Atomic bool expecting; /* writes of the worker may come back */
 	_Atomic bool stopping;
 };
@@ -69,11 +86,11 @@ quarantine_worker_new(const struct quarantine_options *options, struct metrics *
 	}
 
 	pthread_mutex_init(&worker->lock, NULL);
-	pthread_mutex_init(&worker->state_lock, NULL);
+	pthread_cond_init(&worker->dropped, NULL);
 	pthread_condattr_t monotonic;
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&worker->came_back, &monotonic);
+	pthread_cond_init(&worker->changed, &monotonic);
 	pthread_condattr_destroy(&monotonic);
 
 	worker->unproven = metrics_add(metrics, METRIC_QUARANTINE_ENTRIES, "proven=\"no\"");
@@ -93,7 +110,6 @@ quarantine_worker_quarantine(struct quarantine_worker *worker)
 
 /* --- quarantining --- */
 
-/* Under the lock. */
 static void
 note_failure(struct quarantine_worker *worker, enum result result)
 {
@@ -107,7 +123,6 @@ note_failure(struct quarantine_worker *worker, enum result result)
 	worker->failing = result != RESULT_OK;
 }
 
-/* Under the lock. */
 static void
 publish_size(struct quarantine_worker *worker)
 {
@@ -117,7 +132,6 @@ publish_size(struct quarantine_worker *worker)
 	metric_set(worker->bytes, (double)size.bytes);
 }
 
-/* Under the lock. */
 static void
 process_offered(struct quarantine_worker *worker)
 {
@@ -137,6 +151,99 @@ process_offered(struct quarantine_worker *worker)
 		result = quarantine_checkpoint(worker->quarantine);
 	note_failure(worker, result);
 	publish_size(worker);
+}
+
+/* --- dropping --- */
+
+struct dropping {
+	uint64_t ids[BATCH_MAX];
+	size_t count;
+};
+
+static enum result
+note_id(void *context, const struct quarantined *request)
+{
+	struct dropping *dropping = context;
+	dropping->ids[dropping->count++] = request->id;
+	return RESULT_OK;
+}
+
+static enum result
+drop_all(struct quarantine_worker *worker, uint64_t *out_dropped)
+{
+	const struct quarantine_page page = {.limit = BATCH_MAX};
+
+	while (!atomic_load(&worker->stopping)) {
+		struct dropping dropping = {.count = 0};
+		size_t removed = 0;
+		enum result result = quarantine_each(worker->quarantine, &page, note_id, &dropping);
+		if (result == RESULT_OK && dropping.count > 0)
+			result = quarantine_remove_all(
+			    worker->quarantine, dropping.ids, dropping.count, &removed);
+		*out_dropped += removed;
+		if (result == RESULT_OK)
+			result = quarantine_checkpoint(worker->quarantine);
+		if (result != RESULT_OK || dropping.count == 0)
+			return result;
+	}
+	return RESULT_BUSY;
+}
+
+static enum result
+drop_one(struct quarantine_worker *worker, uint64_t id, uint64_t *out_dropped)
+{
+	enum result result = quarantine_remove(worker->quarantine, id);
+	*out_dropped = result == RESULT_OK;
+	return result;
+}
+
+static void
+carry_out(struct quarantine_worker *worker, struct drop *drop)
+{
+	drop->result = drop->id == 0 ? drop_all(worker, &drop->dropped)
+				     : drop_one(worker, drop->id, &drop->dropped);
+	publish_size(worker);
+
+	pthread_mutex_lock(&worker->lock);
+	drop->done = true;
+	pthread_cond_broadcast(&worker->dropped);
+	pthread_mutex_unlock(&worker->lock);
+}
+
+static void
+carry_out_drops(struct quarantine_worker *worker)
+{
+	pthread_mutex_lock(&worker->lock);
+	struct drop *list = worker->drops;
+	worker->drops = NULL;
+	pthread_mutex_unlock(&worker->lock);
+
+	while (list != NULL) {
+		struct drop *next = list->next; /* once it is done, it is its caller's again */
+		carry_out(worker, list);
+		list = next;
+	}
+}
+
+/* Only the worker's thread uses the file, so the caller waits for it. */
+enum result
+quarantine_worker_drop(struct quarantine_worker *worker, uint64_t id, uint64_t *out_dropped)
+{
+	struct drop drop = {.id = id, .result = RESULT_BUSY};
+
+	pthread_mutex_lock(&worker->lock);
+	if (!atomic_load(&worker->stopping)) {
+		drop.next = worker->drops;
+		worker->drops = &drop;
+		pthread_cond_signal(&worker->changed);
+		quarantine_wake(worker->quarantine);
+		while (!drop.done)
+			pthread_cond_wait(&worker->dropped, &worker->lock);
+	}
+	pthread_mutex_unlock(&worker->lock);
+
+	*out_dropped = drop.dropped;
+	return drop.result;
 }
 
 /* --- re-verification --- */
@@ -218,7 +325,7 @@ reverify_one(void *context, const struct quarantined *request)
 	return batch->bytes < BATCH_BYTES_MAX ? RESULT_OK : RESULT_LIMIT;
 }
 
-/* Under state_lock. Writes that came back have no owner and are freed here; the others are freed by
+/* Under the lock. Writes that came back have no owner and are freed here; the others are freed by
  * quarantine_worker_take_done. */
 static void
 give_up(struct quarantine_worker *worker, struct batch *batch)
@@ -230,18 +337,41 @@ give_up(struct quarantine_worker *worker, struct batch *batch)
 	worker->out = 0;
 }
 
-/* Submits the batch's writes to the journal and waits for them. Returns false if they do not come
- * back in time. */
+/* Waits until the journal has returned all writes of the batch, and carries out drops meanwhile.
+ * Returns false if it does not return them in time. */
 static bool
-submit_batch(struct quarantine_worker *worker, struct batch *batch)
+wait_for_journal(struct quarantine_worker *worker, struct batch *batch)
 {
-	struct journal_write *list = NULL, **end = &list;
 	int64_t until_us = clock_monotonic_us() + WAIT_US;
 	const struct timespec until = {
 	    .tv_sec = until_us / CLOCK_SECOND_US, .tv_nsec = until_us % CLOCK_SECOND_US * 1000};
 	int code = 0;
 
-	pthread_mutex_lock(&worker->state_lock);
+	pthread_mutex_lock(&worker->lock);
+	while (worker->out > 0 && code == 0 && !atomic_load(&worker->stopping)) {
+		if (worker->drops == NULL) {
+			code = pthread_cond_timedwait(&worker->changed, &worker->lock, &until);
+			continue;
+		}
+		pthread_mutex_unlock(&worker->lock);
+		carry_out_drops(worker);
+		pthread_mutex_lock(&worker->lock);
+	}
+	bool back = worker->out == 0;
+	if (!back)
+		give_up(worker, batch);
+	atomic_store(&worker->expecting, worker->given_up > 0);
+	pthread_mutex_unlock(&worker->lock);
+	return back;
+}
+
+/* Submits the batch's writes to the journal. */
+static void
+submit_batch(struct quarantine_worker *worker, struct batch *batch)
+{
+	struct journal_write *list = NULL, **end = &list;
+
+	pthread_mutex_lock(&worker->lock);
 	for (size_t i = 0; i < batch->count; i++)
 		if (batch->writes[i] != NULL) {
 			batch->writes[i]->owner = worker;
@@ -250,21 +380,12 @@ submit_batch(struct quarantine_worker *worker, struct batch *batch)
 			worker->out++;
 		}
 	atomic_store(&worker->expecting, true);
-	pthread_mutex_unlock(&worker->state_lock);
+	pthread_mutex_unlock(&worker->lock);
 	if (list != NULL)
 		writer_submit(worker->writer, list);
-	pthread_mutex_lock(&worker->state_lock);
-	while (worker->out > 0 && code == 0 && !atomic_load(&worker->stopping))
-		code = pthread_cond_timedwait(&worker->came_back, &worker->state_lock, &until);
-	bool back = worker->out == 0;
-	if (!back)
-		give_up(worker, batch);
-	atomic_store(&worker->expecting, worker->given_up > 0);
-	pthread_mutex_unlock(&worker->state_lock);
-	return back;
 }
 
-/* Under the lock. Removes the requests that the journal has synced. */
+/* Removes the requests that the journal has synced. */
 static enum result
 finish_batch(struct quarantine_worker *worker, struct batch *batch, struct reverify *reverify)
 {
@@ -298,9 +419,9 @@ note_last(void *context, const struct quarantined *request)
 	return RESULT_OK;
 }
 
-/* Under the lock, which is released while the journal syncs: requests may be dropped meanwhile.
- * Requests that are offered meanwhile are written, but re-verified only by the next run. Each batch
- * ends with a checkpoint, which keeps the quarantine's write-ahead log short. */
+/* While the journal syncs, and between batches, requests may be dropped. Requests that are offered
+ * meanwhile are written, but re-verified only by the next run. Each batch ends with a checkpoint,
+ * which keeps the quarantine's write-ahead log short. */
 static enum result
 reverify_batches(struct quarantine_worker *worker, struct reverify *reverify)
 {
@@ -317,25 +438,24 @@ reverify_batches(struct quarantine_worker *worker, struct reverify *reverify)
 		if (batch.count == 0)
 			return result;
 		page.beyond_id = batch.ids[batch.count - 1];
-		pthread_mutex_unlock(&worker->lock);
-		bool back = submit_batch(worker, &batch);
-		pthread_mutex_lock(&worker->lock);
+		submit_batch(worker, &batch);
 		/* The journal may store the writes later. Requests in both files do no harm: each
 		 * callback counts once. */
-		if (!back)
+		if (!wait_for_journal(worker, &batch))
 			return RESULT_BUSY;
+
 		enum result finished = finish_batch(worker, &batch, reverify);
 		if (result == RESULT_OK)
 			result = finished;
 		if (result == RESULT_OK && atomic_load(&worker->stopping))
 			result = RESULT_BUSY;
+		carry_out_drops(worker);
 		if (result == RESULT_OK)
 			process_offered(worker);
 	}
 	return result;
 }
 
-/* Under the lock. */
 static void
 reverify(struct quarantine_worker *worker)
 {
@@ -356,9 +476,9 @@ reverify(struct quarantine_worker *worker)
 	    "quarantine re-verified: %llu requests, %llu of them accepted%s%s",
 	    (unsigned long long)found.tried, (unsigned long long)found.kept,
 	    result == RESULT_OK ? "" : "; then it failed: ", found.why);
-	pthread_mutex_lock(&worker->state_lock);
+	pthread_mutex_lock(&worker->lock);
 	worker->reverify = found;
-	pthread_mutex_unlock(&worker->state_lock);
+	pthread_mutex_unlock(&worker->lock);
 }
 
 /* --- the thread --- */
@@ -376,12 +496,12 @@ retire(const struct quarantine_worker_config *config)
 static bool
 take_changes(struct quarantine_worker *worker)
 {
-	pthread_mutex_lock(&worker->state_lock);
+	pthread_mutex_lock(&worker->lock);
 	bool asked = worker->reverify_asked;
 	struct quarantine_worker_config next = worker->next;
 	worker->reverify_asked = false;
 	worker->next.diagnoser = NULL;
-	pthread_mutex_unlock(&worker->state_lock);
+	pthread_mutex_unlock(&worker->lock);
 	if (next.diagnoser != NULL) {
 		diagnoser_inherit(next.diagnoser, worker->config.diagnoser);
 		retire(&worker->config);
@@ -398,15 +518,15 @@ run(void *context)
 	pthread_setname_np(pthread_self(), "dlrd-quarantine");
 	while (!atomic_load(&worker->stopping)) {
 		bool asked = take_changes(worker);
-		pthread_mutex_lock(&worker->lock);
+		carry_out_drops(worker);
 		process_offered(worker);
 		if (asked) {
 			reverify(worker);
 			publish_size(worker);
 		}
-		pthread_mutex_unlock(&worker->lock);
 		quarantine_wait(worker->quarantine, TICK_US);
 	}
+	carry_out_drops(worker); /* their callers wait; one for all ends with RESULT_BUSY */
 	return NULL;
 }
 
@@ -418,9 +538,7 @@ quarantine_worker_start(struct quarantine_worker *worker,
 	worker->writer = writer;
 	/* Creates a missing quarantine.db, so that it can be read once the daemon is ready. If it
 	 * cannot be opened, this logs the reason and the thread retries. */
-	pthread_mutex_lock(&worker->lock);
 	process_offered(worker);
-	pthread_mutex_unlock(&worker->lock);
 	int error = pthread_create(&worker->thread, NULL, run, worker);
 	worker->started = error == 0;
 	if (error != 0)
@@ -433,10 +551,10 @@ void
 quarantine_worker_configure(
     struct quarantine_worker *worker, const struct quarantine_worker_config *config)
 {
-	pthread_mutex_lock(&worker->state_lock);
+	pthread_mutex_lock(&worker->lock);
 	struct quarantine_worker_config overtaken = worker->next;
 	worker->next = *config;
-	pthread_mutex_unlock(&worker->state_lock);
+	pthread_mutex_unlock(&worker->lock);
 
 	retire(&overtaken);
 	quarantine_wake(worker->quarantine);
@@ -447,10 +565,10 @@ quarantine_worker_stop(struct quarantine_worker *worker)
 {
 	if (worker == NULL || !worker->started)
 		return;
-	pthread_mutex_lock(&worker->state_lock);
+	pthread_mutex_lock(&worker->lock);
 	atomic_store(&worker->stopping, true);
-	pthread_cond_signal(&worker->came_back);
-	pthread_mutex_unlock(&worker->state_lock);
+	pthread_cond_signal(&worker->changed);
+	pthread_mutex_unlock(&worker->lock);
 	quarantine_wake(worker->quarantine);
 	pthread_join(worker->thread, NULL);
 	worker->started = false;
@@ -459,13 +577,13 @@ quarantine_worker_stop(struct quarantine_worker *worker)
 bool
 quarantine_worker_ask_reverify(struct quarantine_worker *worker)
 {
-	pthread_mutex_lock(&worker->state_lock);
+	pthread_mutex_lock(&worker->lock);
 	bool idle = worker->reverify.state != REVERIFY_RUNNING;
 	if (idle) {
 		worker->reverify_asked = true;
 		worker->reverify = (struct reverify){.state = REVERIFY_RUNNING};
 	}
-	pthread_mutex_unlock(&worker->state_lock);
+	pthread_mutex_unlock(&worker->lock);
 	quarantine_wake(worker->quarantine);
 	return idle;
 }
@@ -473,58 +591,9 @@ quarantine_worker_ask_reverify(struct quarantine_worker *worker)
 void
 quarantine_worker_read_reverify(struct quarantine_worker *worker, struct reverify *out_reverify)
 {
-	pthread_mutex_lock(&worker->state_lock);
-	*out_reverify = worker->reverify;
-	pthread_mutex_unlock(&worker->state_lock);
-}
-
-struct dropping {
-	uint64_t ids[BATCH_MAX];
-	size_t count;
-};
-
-static enum result
-note_id(void *context, const struct quarantined *request)
-{
-	struct dropping *dropping = context;
-	dropping->ids[dropping->count++] = request->id;
-	return RESULT_OK;
-}
-
-/* Under the lock. */
-static enum result
-drop_all(struct quarantine_worker *worker, uint64_t *out_dropped)
-{
-	const struct quarantine_page page = {.limit = BATCH_MAX};
-
-	while (!atomic_load(&worker->stopping)) {
-		struct dropping dropping = {.count = 0};
-		size_t removed = 0;
-		enum result result = quarantine_each(worker->quarantine, &page, note_id, &dropping);
-		if (result == RESULT_OK && dropping.count > 0)
-			result = quarantine_remove_all(
-			    worker->quarantine, dropping.ids, dropping.count, &removed);
-		*out_dropped += removed;
-		if (result == RESULT_OK)
-			result = quarantine_checkpoint(worker->quarantine);
-		if (result != RESULT_OK || dropping.count == 0)
-			return result;
-	}
-	return RESULT_BUSY;
-}
-
-enum result
-quarantine_worker_drop(struct quarantine_worker *worker, uint64_t id, uint64_t *out_dropped)
-{
-	*out_dropped = 0;
 	pthread_mutex_lock(&worker->lock);
-	enum result result =
-	    id == 0 ? drop_all(worker, out_dropped) : quarantine_remove(worker->quarantine, id);
-	if (id != 0 && result == RESULT_OK)
-		*out_dropped = 1;
-	publish_size(worker);
+	*out_reverify = worker->reverify;
 	pthread_mutex_unlock(&worker->lock);
-	return result;
 }
 
 /* --- writes that come back --- */
@@ -536,7 +605,7 @@ quarantine_worker_take_done(struct quarantine_worker *worker, struct journal_wri
 
 	if (!atomic_load(&worker->expecting))
 		return list;
-	pthread_mutex_lock(&worker->state_lock);
+	pthread_mutex_lock(&worker->lock);
 	for (struct journal_write *write = list, *next; write != NULL; write = next) {
 		next = write->next;
 		if (write->owner == worker && worker->given_up > 0) { /* they come back in order */
@@ -553,8 +622,8 @@ quarantine_worker_take_done(struct quarantine_worker *worker, struct journal_wri
 		end = &write->next;
 	}
 	*end = NULL;
-	pthread_cond_signal(&worker->came_back);
-	pthread_mutex_unlock(&worker->state_lock);
+	pthread_cond_signal(&worker->changed);
+	pthread_mutex_unlock(&worker->lock);
 	return rest;
 }
 
@@ -568,8 +637,8 @@ quarantine_worker_free(struct quarantine_worker *worker)
 	retire(&worker->config);
 	retire(&worker->next);
 	quarantine_close(worker->quarantine);
-	pthread_cond_destroy(&worker->came_back);
-	pthread_mutex_destroy(&worker->state_lock);
+	pthread_cond_destroy(&worker->changed);
+	pthread_cond_destroy(&worker->dropped);
 	pthread_mutex_destroy(&worker->lock);
 	free(worker);
 }

@@ -786,3 +786,29 @@ def test_what_is_refused_during_a_reverify_is_kept_meanwhile(
     until(lambda: daemon.get("/v1/quarantine/reverify")["state"] == "done", what="its end")
     assert daemon.get("/v1/quarantine/reverify")["kept"] == len(sids)
     assert len(daemon.events()) == len(sids)
+
+
+def test_requests_are_dropped_while_a_reverify_waits_for_the_journal(
+        make_daemon, shim, tmp_path):  # noqa: F811
+    fault = Fault(tmp_path / "control")
+    daemon = make_daemon({"server": {"public_url": "http://callbacks.example.com"}}, tokens=TOKENS,
+                         env={"LD_PRELOAD": str(shim), "FAULT_NAME": "/journal.db-wal",
+                              "FAULT_CONTROL": str(tmp_path / "control")})
+    sids = [new_sid() for _ in range(3)]
+    send_all(daemon, sids, 403)
+    flood(daemon, 1)
+    first = kept(daemon, 4)[0]["id"]
+    mend(daemon, {"server": {"public_url": PUBLIC_URL}})
+    fault.delay(3000 * SLOW)
+    before = fault.seen
+    assert daemon.api("/v1/quarantine/reverify", method="POST").status == 202
+    until(lambda: fault.seen > before, what="the sync of the batch")
+    assert daemon.api(f"/v1/quarantine/{first}/drop", method="POST").json() == {"dropped": 1}
+    assert daemon.api("/v1/quarantine/all/drop", method="POST").json() == {"dropped": 3}
+    assert daemon.get("/v1/quarantine/reverify", settle=False)["state"] == "running"
+    until(lambda: daemon.get("/v1/quarantine/reverify", settle=False)["state"] == "done", 30,
+          "its end")
+    found = daemon.get("/v1/quarantine/reverify")
+    assert (found["tried"], found["kept"], found["refused"]) == (4, 3, 1)
+    assert {event["message"] for event in daemon.events()} == set(sids)
+    assert entries(daemon) == []

@@ -60,8 +60,10 @@ bool quarantine_worker_ask_reverify(struct quarantine_worker *worker);
 void quarantine_worker_read_reverify(
     struct quarantine_worker *worker, struct reverify *out_reverify);
 
-/* Drops one request, or all of them (id 0). RESULT_NOT_FOUND if there is no such request;
- * RESULT_BUSY if quarantine_worker_stop is called before the last one is dropped. */
+/* Drops one request, or all of them (id 0), and waits until the worker's thread has done it: during
+ * a re-verification at most for the batch at hand. Only while the worker runs or after its end.
+ * RESULT_NOT_FOUND if there is no such request; RESULT_BUSY if quarantine_worker_stop is called
+ * before the last one is dropped. */
 must_check enum result quarantine_worker_drop(
     struct quarantine_worker *worker, uint64_t id, uint64_t *out_dropped);
 
