@@ -1,0 +1,13 @@
+/* daemon_answers: what a running daemon answers to the api: whether it is ready, what is missing,
+ * how far counting is, and the upkeep that the api requests.
+ *
+ * The calls run on the api's threads. */
+#ifndef DLRD_DAEMON_DAEMON_ANSWERS_H
+#define DLRD_DAEMON_DAEMON_ANSWERS_H
+
+#include "daemon_parts.h"
+
+/* Sets the context, the calls and the borrowed parts of the state; daemon must outlive the api. */
+void daemon_answers_fill(struct daemon *daemon, struct endpoints_state *out_state);
+
+#endif

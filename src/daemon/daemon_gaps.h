@@ -1,0 +1,24 @@
+/* daemon_gaps: follows which journal entries are missing, in a running daemon.
+ *
+ * At the start, when the journal or the store is first opened, and when entries are lost later, it
+ * has gap_finder.h search. The summary is kept for the api and the metrics. */
+#ifndef DLRD_DAEMON_DAEMON_GAPS_H
+#define DLRD_DAEMON_DAEMON_GAPS_H
+
+#include "daemon_parts.h"
+
+/* A damaged log is reported whether or not the store can be opened. Before the threads start;
+ * always RESULT_OK. */
+must_check enum result daemon_gaps_look(struct daemon *daemon, struct failure *failure);
+
+/* Re-reads the file of gaps, which `dlrd gap --accept` replaces. Main thread. */
+void daemon_gaps_follow(struct daemon *daemon);
+
+/* The journal was opened, later than at the start. The writer's thread. */
+void daemon_gaps_on_journal_opened(struct daemon *daemon);
+
+/* See on_opened in projector.h. The projector's thread. */
+void daemon_gaps_on_store_opened(
+    struct daemon *daemon, uint64_t cursor, uint64_t first, uint64_t last);
+
+#endif
