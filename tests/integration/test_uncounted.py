@@ -4,6 +4,7 @@ read-only disk, or in a migration, callbacks are accepted if journal.db is writa
 import os
 import pathlib
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -11,6 +12,7 @@ import time
 
 import pytest
 
+import harness
 from harness import (DLRD, SAMPLE_TARGET, SMALL, Closed, fill, new_sid, signed_post, status_params, until)
 
 SCHEMA_V1 = pathlib.Path(__file__).parent.parent / "unit" / "schema_v1.h"
@@ -407,10 +409,10 @@ def pages_of(path, table):
     return [row[0] for row in rows]
 
 
-@pytest.fixture
-def old_store(make_daemon):
-    """A daemon whose journal no longer has the entries that were counted first."""
-    daemon = make_daemon({"store": {"journal_keep": "1s"}})
+@pytest.fixture(scope="module")
+def trimmed(tmp_path_factory):
+    """The files of a daemon whose journal no longer has the entries that were counted first."""
+    daemon = harness.Daemon({"store": {"journal_keep": "1s"}}).start()
     post(daemon, 3000, "sent")
     daemon.settle()
     time.sleep(1.5)
@@ -418,6 +420,17 @@ def old_store(make_daemon):
           "a trim")
     daemon.settle()
     assert daemon.terminate() == 0
+    files = shutil.copytree(daemon.store, tmp_path_factory.mktemp("trimmed") / "store")
+    daemon.finish()
+    return files
+
+
+@pytest.fixture
+def old_store(make_daemon, trimmed):
+    """A daemon with a copy of these files, not running."""
+    daemon = make_daemon({"store": {"journal_keep": "1s"}}, start=False)
+    shutil.copytree(trimmed, daemon.store, dirs_exist_ok=True)
+    daemon.write()
     return daemon
 
 
