@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 """Runs a command and removes all that it leaves: contain.py COMMAND...
 
-The command gets a separate TMPDIR. When it ends, or when this program gets a signal to end, all descendants
-of the command are killed, mounts below TMPDIR are unmounted, and TMPDIR is removed. A test runner cannot do
-that for itself: it may crash, be killed, or be stopped in the middle of a test.
+The command gets a separate TMPDIR, and a folder in memory, DLRD_TEST_MEMORY, if the machine has /dev/shm. When
+it ends, or when this program gets a signal to end, all descendants of the command are killed, mounts below
+TMPDIR are unmounted, and both folders are removed. A test runner cannot do that for itself: it may crash, be
+killed, or be stopped in the middle of a test.
 
 The exit status is the command's, 128 + N if signal N ended it. A process that outlives the command is a
 fault: it is reported, and the status is 1 if it would have been 0.
@@ -101,11 +102,20 @@ def unmount_below(folder):
         subprocess.run(["umount", "-l", point], check=False)
 
 
+def make_folder(parent=None):
+    folder = tempfile.mkdtemp(prefix="dlrd-test-", dir=parent)
+    os.chmod(folder, 0o711)  # programs that run as other users have files below it
+    return folder
+
+
 def guard(command):
     """Runs the command, cleans up behind it, and returns its exit status."""
     prctl(PR_SET_CHILD_SUBREAPER, 1)
-    folder = tempfile.mkdtemp(prefix="dlrd-test-")
-    os.chmod(folder, 0o711)  # programs that run as other users have files below it
+    folder = make_folder()
+    folders, environment = [folder], {**os.environ, "TMPDIR": folder}
+    if os.access("/dev/shm", os.W_OK):
+        environment["DLRD_TEST_MEMORY"] = make_folder("/dev/shm")
+        folders.append(environment["DLRD_TEST_MEMORY"])
     told = []
 
     def stop(number, _frame):
@@ -115,7 +125,7 @@ def guard(command):
         signal.signal(number, stop)
     left = []
     try:
-        process = subprocess.Popen(command, env={**os.environ, "TMPDIR": folder})
+        process = subprocess.Popen(command, env=environment)
         asked, deadline = 0, None
         while process.poll() is None:
             # SIGINT lets a test runner clean up; a second signal kills it.
@@ -133,7 +143,7 @@ def guard(command):
     finally:
         left = end_descendants()
         unmount_below(folder)
-        subprocess.run(["rm", "-rf", "--one-file-system", folder], check=False)
+        subprocess.run(["rm", "-rf", "--one-file-system", *folders], check=False)
     if told:
         return 128 + told[0]
     for what in left:

@@ -28,6 +28,12 @@ def time_limit():
     signal.signal(signal.SIGALRM, before)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def home_folder(request):
+    """See harness.home_folder."""
+    harness.home_folder = None if getattr(request.module, "ON_DISK", False) else harness.MEMORY
+
+
 @pytest.fixture
 def small_disk(tmp_path):
     """A tmpfs of 4 MiB, mounted for the test."""

@@ -20,6 +20,7 @@ import harness
 from harness import SAMPLE_TARGET, SANITIZER, Load, ledger_of, new_sid, scaled, status_params, until
 from test_durability import Fault
 
+ON_DISK = True
 BLOCK = 4096
 ROUNDS = int(os.environ.get("DLRD_POWER_ROUNDS", scaled(200, 20)))
 

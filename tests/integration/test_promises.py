@@ -11,6 +11,8 @@ from harness import (ACCOUNT, FORM, SAMPLE_TARGET, Connection, check_ledger, new
                      request_bytes, scaled, sign, signed_get, signed_json, signed_post,
                      status_params, target_for, until)
 
+ON_DISK = True
+
 # --- promise 1 ---
 
 
