@@ -601,9 +601,9 @@ def test_a_forged_request_takes_no_more_of_the_processor_than_two_good_ones(daem
     assert cost(scaled(20000, 5000), lambda count: flood(daemon, count)) < 2 * good
 
 
-def forged_json(size):
+def forged_json(size, first=b"{"):
     """A body that is the most expensive to parse, and covered by its hash."""
-    body = b'{"account_sid":"%s","x":[%s]}' % (ACCOUNT.encode(), b",".join([b"1"] * (size // 2)))
+    body = first + b'"account_sid":"%s","x":[%s]}' % (ACCOUNT.encode(), b",".join([b"1"] * (size // 2)))
     return signed_json(SAMPLE_TARGET, body, token="nobodys-token")
 
 
@@ -630,19 +630,25 @@ def test_a_forged_json_body_costs_at_most_twice_a_forged_form(make_daemon, size,
 
 
 def test_forged_json_does_not_delay_a_genuine_callback(make_daemon):
-    """Nothing is parsed before its signature is verified."""
+    """Nothing is parsed before its signature is verified, so JSON delays no longer than the same bytes that end
+    to be JSON at the first one. A busy machine delays callbacks in some of the rounds; parsing would in each."""
     daemon = make_daemon({"server": {"body_limit": "16M", "memory_limit": "128M"}}, tokens=TOKENS)
     before = daemon.rss()
-    data = forged_json(scaled(15_000_000, 2_000_000))
-    with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        forged = [pool.submit(daemon.ask, data) for _ in range(4)]
+    size = scaled(15_000_000, 2_000_000)
+
+    def longest_wait(data):
         waits = []
-        while not all(one.done() for one in forged):
-            started = time.monotonic()
-            daemon.keep(SAMPLE_TARGET, status_params(new_sid(), "sent"))
-            waits.append(time.monotonic() - started)
-    assert {one.result().status for one in forged} <= {403, 503}
-    assert max(waits, default=0) < 1 * SLOW, max(waits)
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            forged = [pool.submit(daemon.ask, data) for _ in range(4)]
+            while not all(one.done() for one in forged):
+                started = time.monotonic()
+                daemon.keep(SAMPLE_TARGET, status_params(new_sid(), "sent"))
+                waits.append(time.monotonic() - started)
+        assert {one.result().status for one in forged} <= {403, 503}
+        return max(waits, default=0)
+    bytes_alone, json_body = forged_json(size, b"x"), forged_json(size)
+    waits = [(longest_wait(bytes_alone), longest_wait(json_body)) for _ in range(3)]
+    assert min(json for _, json in waits) <= 2 * min(alone for alone, _ in waits) + 0.1 * SLOW, waits
     assert harness.SANITIZER or daemon.rss() - before < 160 * 1024 * 1024, daemon.rss() - before
 
 
@@ -799,7 +805,7 @@ def test_requests_are_dropped_while_a_reverify_waits_for_the_journal(
     flood(daemon, 1)
     first = kept(daemon, 4)[0]["id"]
     mend(daemon, {"server": {"public_url": PUBLIC_URL}})
-    fault.delay(3000 * SLOW)
+    fault.delay(1500 * SLOW)
     before = fault.seen
     assert daemon.api("/v1/quarantine/reverify", method="POST").status == 202
     until(lambda: fault.seen > before, what="the sync of the batch")
@@ -810,5 +816,6 @@ def test_requests_are_dropped_while_a_reverify_waits_for_the_journal(
           "its end")
     found = daemon.get("/v1/quarantine/reverify")
     assert (found["tried"], found["kept"], found["refused"]) == (4, 3, 1)
+    fault.delay(0)
     assert {event["message"] for event in daemon.events()} == set(sids)
     assert entries(daemon) == []
