@@ -162,7 +162,7 @@ daemon_run(struct settings *settings, struct failure *failure)
 	secrets_warn(settings);
 	enum result result = daemon_start(daemon, settings, failure);
 	if (result == RESULT_OK) {
-		systemd_notify("READY=1\nSTATUS=keeping callbacks");
+		systemd_notify("READY=1\nSTATUS=storing callbacks");
 		int signal = run(daemon);
 		log_line(LOG_INFO, "%s: finishing requests in flight", strsignal(signal));
 		systemd_notify("STOPPING=1");

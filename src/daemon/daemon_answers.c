@@ -30,7 +30,7 @@ is_ready(void *context, const char **out_why)
 		*out_why = text;
 		return false;
 	}
-	*out_why = "callbacks are kept";
+	*out_why = "callbacks are stored";
 	return true;
 }
 

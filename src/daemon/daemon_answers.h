@@ -1,5 +1,5 @@
-/* daemon_answers: what a running daemon answers to the api: whether it is ready, what is missing,
- * how far counting is, and the upkeep that the api requests.
+/* daemon_answers: the answers of a running daemon to the api: whether it is ready, which
+ * entries are missing, how far counting is, and the upkeep that the api requests.
  *
  * The calls run on the api's threads. */
 #ifndef DLRD_DAEMON_DAEMON_ANSWERS_H

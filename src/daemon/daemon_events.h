@@ -1,4 +1,4 @@
-/* daemon_events: what happens in a running daemon when the journal's writer or the projector
+/* daemon_events: the reactions of a running daemon when the journal's writer or the projector
  * reports something: it is logged, counted, or passed to the part that waits for it.
  *
  * The calls run on the thread of the part that makes them. */

@@ -23,7 +23,7 @@ struct reload_parts {
 };
 
 /* Re-reads the file of *snapshot. Returns true if the new configuration is in use: then *snapshot
- * is replaced and the old one released. Logs the outcome and notifies systemd. Appends to lines,
+ * is replaced and the old one released. Logs the result and notifies systemd. Appends to lines,
  * for the caller of `dlrd reload`, the mistakes and the settings that need a restart. */
 bool reload(const struct reload_parts *parts, struct snapshot **snapshot, struct buffer *lines);
 

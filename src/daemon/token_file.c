@@ -112,7 +112,7 @@ looks_like_token(struct slice name)
 /* Sets failure to the reason why the file cannot be opened. A name that may be a token is left out.
  */
 static enum result
-tell_closed(struct slice name, const char *path, int error, struct failure *failure)
+fail_closed(struct slice name, const char *path, int error, struct failure *failure)
 {
 	if (looks_like_token(name))
 		return failure_set(failure, RESULT_IO,
@@ -177,7 +177,7 @@ token_file_read(
 	find_path(name, config_path, path, sizeof path);
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO would hang the start */
 	if (fd < 0)
-		return tell_closed(name, path, errno, failure);
+		return fail_closed(name, path, errno, failure);
 	enum result result = token_read(fd, path, out_secret, failure);
 	close(fd);
 	return result;

@@ -298,10 +298,10 @@ offer(struct handler *handler, const struct incoming *incoming,
 		metric_add(handler->offers[result], 1);
 }
 
-/* Only Twilio sends a signature: a request with one is kept in the quarantine, where there is time
- * to find out why it was refused (diagnoser.h). So is one that names an unknown account, or the
- * time of the answer would show which accounts are configured. A request without a signature, or
- * with several, is not Twilio's. */
+/* Only Twilio sends a signature: a request with one is stored in the quarantine, to find out
+ * later why it was refused (diagnoser.h). So is one that names an unknown account, or the time
+ * of the answer would show which accounts are configured. A request without a signature, or with
+ * several, is not Twilio's. */
 static void
 note_refusal(struct handler *handler, const struct incoming *incoming,
     const struct admission_decision *decision)

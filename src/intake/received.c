@@ -1,6 +1,6 @@
 /* received: shows first_bytes what libmicrohttpd reads from its sockets.
  *
- * The library has no function for that, and it reads whatever comes with its own call of recv.
+ * The library has no function for that, and it reads all bytes with its own call of recv.
  * Dynamic linking lets the executable have that name first, as for error_pages.c. A test sends each
  * kind of wrong opening and looks for its log line, so a library that reads in another way is
  * noticed. */

@@ -143,7 +143,7 @@ def test_the_api_is_there_after_each_restart(service):
 # --- readiness ---
 
 
-def test_ready_is_told_when_there_is_nothing_left_to_recover(
+def test_systemd_is_notified_when_there_is_nothing_left_to_recover(
         make_daemon, shim, tmp_path):  # noqa: F811
     """Entries that are only in the journal's log and not in the store, and a disk that needs two seconds for the
     first sync."""
@@ -180,14 +180,14 @@ def test_ready_is_told_when_there_is_nothing_left_to_recover(
 
 def test_what_it_says_from_start_to_stop(service):
     ready, = service.said("READY")
-    assert ready.values["STATUS"] == "keeping callbacks"
+    assert ready.values["STATUS"] == "storing callbacks"
     assert not service.said("STOPPING") and not service.said("RELOADING")
     assert service.terminate() == 0
     until(lambda: service.said("STOPPING"), what="STOPPING=1")
 
 
 @pytest.mark.parametrize("sections", [{}, {"store": {"nonsense": "1"}}], ids=["good", "broken"])
-def test_a_reload_is_told_with_its_time_and_its_end(service, sections):
+def test_systemd_is_notified_of_a_reload_with_its_time_and_its_end(service, sections):
     before = time.monotonic()
     service.reload(**sections)
     until(lambda: service.said("READY", since=before), what="READY=1")

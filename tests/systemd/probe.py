@@ -79,7 +79,7 @@ TRIES = {
 }
 
 
-def outcome(attempt):
+def result_of(attempt):
     try:
         attempt()
     except OSError as error:
@@ -103,6 +103,6 @@ FACTS = {
     "root": lambda: os.getuid() == 0,
 }
 
-found = {name: outcome(attempt) for name, attempt in TRIES.items()}
+found = {name: result_of(attempt) for name, attempt in TRIES.items()}
 found.update({name: fact() for name, fact in FACTS.items()})
 json.dump(found, sys.stdout)

@@ -80,7 +80,7 @@ def test_a_start_returns_when_callbacks_are_taken(unit):
     for _ in range(5):
         systemctl("restart", "dlrd")
         assert unit.api("/readyz").status == 200
-        assert value("StatusText") == "keeping callbacks"
+        assert value("StatusText") == "storing callbacks"
 
 
 def test_a_callback_is_stored_and_counted(unit):
@@ -201,10 +201,10 @@ def test_another_machine_cannot_be_called(unit, request):
     found = run("systemd-analyze", "security", "--offline=true", value("FragmentPath")).stdout
     assert "allow list with only localhost entries" in re.search(r".* IPAddressDeny=.*", found).group(0)
     units.add_address()
-    outcome = request.getfixturevalue("probe")["call another machine"]
-    if outcome == "ECONNREFUSED":
+    result = request.getfixturevalue("probe")["call another machine"]
+    if result == "ECONNREFUSED":
         pytest.skip("not shown: IPAddressDeny= is set, and this kernel does not enforce it")
-    assert outcome == "EPERM"
+    assert result == "EPERM"
 
 
 # --- restarts ---
