@@ -116,10 +116,10 @@ def guard(command):
     if os.access("/dev/shm", os.W_OK):
         environment["DLRD_TEST_MEMORY"] = make_folder("/dev/shm")
         folders.append(environment["DLRD_TEST_MEMORY"])
-    told = []
+    signals_seen = []
 
     def stop(number, _frame):
-        told.append(number)
+        signals_seen.append(number)
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop)
@@ -129,9 +129,9 @@ def guard(command):
         asked, deadline = 0, None
         while process.poll() is None:
             # SIGINT lets a test runner clean up; a second signal kills it.
-            if len(told) > asked:
+            if len(signals_seen) > asked:
                 process.send_signal(signal.SIGKILL if asked else signal.SIGINT)
-                asked = len(told)
+                asked = len(signals_seen)
                 deadline = time.monotonic() + STOPPING_S
             if deadline is not None and time.monotonic() > deadline:
                 process.kill()
@@ -144,8 +144,8 @@ def guard(command):
         left = end_descendants()
         unmount_below(folder)
         subprocess.run(["rm", "-rf", "--one-file-system", *folders], check=False)
-    if told:
-        return 128 + told[0]
+    if signals_seen:
+        return 128 + signals_seen[0]
     for what in left:
         print(f"contain: still running after {command[0]}, and killed: {what}", file=sys.stderr)
     return 128 - status if status < 0 else status or int(bool(left))

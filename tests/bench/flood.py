@@ -52,7 +52,7 @@ def metrics(api_port):
     return connection.getresponse().read().decode()
 
 
-def fates(api_port):
+def results(api_port):
     """Counts of the requests offered to the quarantine, by result."""
     found = re.findall(r'^dlrd_quarantine_offered_total{fate="(\S+)"} (\d+)$', metrics(api_port), re.M)
     return collections.Counter({fate: int(count) for fate, count in found})
@@ -101,16 +101,16 @@ def main():
         costs = {}
         for kind, lines in requests.items():
             each = len(lines) // rounds
-            before = fates(api_port)
+            before = results(api_port)
             used, took, counts = run(pid, port, api_port, target,
                                      lines[number * each:(number + 1) * each])
             costs[kind] = used / each
             kept = ", ".join(f"{count} {fate}" for fate, count in
-                             (fates(api_port) - before).items())
+                             (results(api_port) - before).items())
             ratios[kind].append(costs[kind] / costs[bases[kind]])
-            told = ", ".join(f"{count} times {status}" for status, count in counts.items())
+            answers = ", ".join(f"{count} times {status}" for status, count in counts.items())
             print(f"  {kind}: {used / each * 1e6:.1f} µs of the processor a request, "
-                  f"{each / took:.0f}/s: {told}; RSS {kilobytes(pid) / 1024:.0f} MiB"
+                  f"{each / took:.0f}/s: {answers}; RSS {kilobytes(pid) / 1024:.0f} MiB"
                   + (f"; quarantine: {kept}" if kept else ""))
     for kind, found in ratios.items():
         print(f"{kind}: {sorted(found)[len(found) // 2]:.2f} of the processor time of "

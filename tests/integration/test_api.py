@@ -242,7 +242,7 @@ STORED_PATHS = ["/v1/campaigns", "/v1/campaigns/x", "/v1/campaigns/x/errors", "/
 
 
 @pytest.mark.parametrize("path", STORED_PATHS)
-def test_without_the_token_nothing_is_told(guarded, path):
+def test_without_the_token_nothing_is_answered(guarded, path):
     answers = set()
     for headers in ([], [("Authorization", "Bearer wrong")], [("Authorization", "Bearer ")],
                     [("Authorization", "Bearer")], [("Authorization", "")],
@@ -259,7 +259,7 @@ def test_without_the_token_nothing_is_told(guarded, path):
     assert guarded.api(path + f"?token={API_TOKEN}").status == 401
 
 
-def test_with_the_token_everything_is_told(guarded):
+def test_with_the_token_everything_is_answered(guarded):
     for scheme in ("Bearer", "bearer", "BEARER"):
         headers = [("Authorization", f"{scheme} {API_TOKEN}")]
         assert guarded.api("/v1/campaigns", headers).status == 200
@@ -492,7 +492,7 @@ def test_bytes_that_are_no_utf_8_are_kept_and_shown_as_valid_json(make_daemon, f
     daemon.audit()
 
 
-def test_hostile_questions_are_answered_and_harm_nobody(daemon):
+def test_hostile_questions_are_answered_and_do_no_harm(daemon):
     for text in HOSTILE + ["\x00", "%", "%zz", "../../etc/passwd", "x" * 1500]:
         escaped = quote(text, safe="")
         for path in (f"/v1/campaigns/{escaped}", f"/v1/messages/{escaped}",

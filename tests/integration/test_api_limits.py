@@ -400,7 +400,7 @@ def test_an_answer_in_progress_at_a_stop_ends_properly(long_list):
     assert daemon.process.returncode == 0
 
 
-def test_an_answer_that_nobody_reads_ends_at_the_drain_timeout(long_list):
+def test_an_unread_answer_ends_at_the_drain_timeout(long_list):
     daemon = long_list({"server": {"drain_timeout": "2s"}}, rows=40_000)
     with begin(daemon) as connection:
         time.sleep(0.3)
@@ -436,7 +436,7 @@ def test_a_full_intake_leaves_the_api_its_descriptors(make_daemon):
     daemon.settle()
 
 
-def test_too_few_descriptors_are_told_at_the_start(make_daemon):
+def test_too_few_descriptors_are_reported_at_the_start(make_daemon):
     daemon = make_daemon(start=False, wrapper=["prlimit", "--nofile=64:64"])
     daemon.spawn()
     assert daemon.process.wait(20 * SLOW) == 1

@@ -22,11 +22,11 @@ NOTHING = ("none", 0, None, "")
 def text(daemon, campaign, *statuses, number=1, sender=SENDER, **more):
     """A message of the campaign with callbacks for the statuses; ("failed", 30005) has a code."""
     sid = new_sid()
-    tell(daemon, sid, campaign, *(statuses or ["sent"]), number=number, sender=sender, **more)
+    report(daemon, sid, campaign, *(statuses or ["sent"]), number=number, sender=sender, **more)
     return sid
 
 
-def tell(daemon, sid, campaign, *statuses, number=1, sender=SENDER, **more):
+def report(daemon, sid, campaign, *statuses, number=1, sender=SENDER, **more):
     for status in statuses:
         status, code = status if isinstance(status, tuple) else (status, None)
         target = BARE if campaign is None else target_for(campaign)
@@ -89,7 +89,7 @@ def test_a_reply_answers_the_latest_message_to_its_person(one):
     assert figure(one, "replied") == {A: 1}
 
 
-def test_of_two_campaigns_the_later_is_answered_and_both_are_told(one):
+def test_of_two_campaigns_the_later_is_answered_and_both_are_reported(one):
     text(one, A)
     latest = text(one, B)
     reply = answer(one)
@@ -100,7 +100,7 @@ def test_of_two_campaigns_the_later_is_answered_and_both_are_told(one):
 def test_a_later_receipt_does_not_make_an_older_message_the_latest(one):
     older = text(one, A)
     latest = text(one, B)
-    tell(one, older, A, "delivered", "read")
+    report(one, older, A, "delivered", "read")
     assert attribution(one, answer(one)) == ("latest", 2, latest, B)
 
 
@@ -131,10 +131,10 @@ def test_a_service_is_answered_at_whichever_of_its_numbers(one):
 
 def test_a_service_that_is_another_is_not_answered_but_the_same_number_is(one):
     sent = text(one, A, MessagingServiceSid=SERVICE)
-    stranger = answer(one, to=OTHER_SENDER, MessagingServiceSid=OTHER_SERVICE)
+    other = answer(one, to=OTHER_SENDER, MessagingServiceSid=OTHER_SERVICE)
     same = answer(one, to=SENDER, MessagingServiceSid=OTHER_SERVICE)
     without = answer(one, to=SENDER)
-    assert attribution(one, stranger) == NOTHING
+    assert attribution(one, other) == NOTHING
     assert attribution(one, same) == attribution(one, without) == ("latest", 1, sent, A)
 
 
@@ -187,7 +187,7 @@ def test_a_named_message_that_arrives_later_takes_the_reply(one):
     latest, named = text(one, B), new_sid()
     reply = answer(one, "STOP", OriginalRepliedMessageSid=named)
     assert attribution(one, reply) == ("latest", 1, latest, B)
-    tell(one, named, A, "delivered")
+    report(one, named, A, "delivered")
     assert attribution(one, reply) == ("original", 1, named, A)
     assert figure(one, "replied") == figure(one, "opted_out") == {A: 1}
 
@@ -280,11 +280,11 @@ def test_a_click_claims_a_reply_as_a_receipt_does(one):
     assert attribution(one, reply) == ("late", 1, sid, A)
 
 
-def test_a_message_whose_campaign_is_told_later_takes_its_replies_along(one):
+def test_a_message_whose_campaign_is_known_later_takes_its_replies_along(one):
     sid = text(one, None)
     reply = answer(one)
     assert attribution(one, reply) == ("latest", 1, sid, "")
-    tell(one, sid, A, "delivered")
+    report(one, sid, A, "delivered")
     assert attribution(one, reply) == ("latest", 1, sid, A)
     assert figure(one, "replied") == {A: 1}
 
@@ -386,10 +386,10 @@ def test_a_message_that_turns_out_to_have_failed_gives_its_reply_back(one):
     failed = text(one, B)
     reply = answer(one, "STOP")
     assert attribution(one, reply) == ("latest", 2, failed, B)
-    tell(one, failed, B, ("undelivered", 30005))
+    report(one, failed, B, ("undelivered", 30005))
     assert attribution(one, reply) == ("latest", 2, reached, A)
     assert figure(one, "replied") == figure(one, "opted_out") == {A: 1}
-    tell(one, failed, B, "delivered")
+    report(one, failed, B, "delivered")
     assert attribution(one, reply) == ("latest", 2, failed, B)
 
 
@@ -403,7 +403,7 @@ def test_a_message_that_twilio_names_is_answered_though_it_failed(one):
 # --- replies that answer nothing ---
 
 
-def test_a_reply_of_somebody_who_was_never_texted_is_kept_and_shown_without_a_campaign(one):
+def test_a_reply_of_a_person_who_was_never_texted_is_stored_without_a_campaign(one):
     reply = answer(one)
     assert attribution(one, reply) == NOTHING
     assert figure(one, "replied") == {"": 1}

@@ -30,7 +30,7 @@ class Catalogue:
         before = len(self.daemon.log())
         os.kill(self.daemon.pid, signal.SIGHUP)
         until(lambda: "reload: " in self.daemon.log()[before:] and
-              self.daemon.log().endswith("\n"), what="the log to tell of SIGHUP")
+              self.daemon.log().endswith("\n"), what="the log line of SIGHUP")
         return self.daemon.log()[before:]
 
     def fail(self, *codes, campaign=CAMPAIGN):
@@ -47,7 +47,7 @@ class Catalogue:
         return {row["code"]: tuple(row[key] for key in KEYS[1:])
                 for row in self.daemon.get("/v1/errors?limit=1000")["errors"]}
 
-    def told(self, code):
+    def times_logged(self, code):
         """How often the log has named it as unknown."""
         return len(re.findall(rf"error code {code} is not in the catalogue", self.daemon.log()))
 
@@ -137,9 +137,9 @@ def test_a_broken_file_on_sighup_leaves_the_old_catalogue_and_its_line_is_named(
     after = catalogue.errors()
     assert after.pop(30003) == ("Unreachable", "handset", "transient", "Wait.", 1)
     assert after == tab
-    broken.write_text(good + "30009,Mended,,,\n")
+    broken.write_text(good + "30009,Corrected,,,\n")
     assert "re-read, with 3 error codes" in catalogue.hang_up()
-    until(lambda: 30009 in catalogue.codes(), what="the mended catalogue")
+    until(lambda: 30009 in catalogue.codes(), what="the corrected catalogue")
 
 
 def test_the_line_that_is_named_is_the_file_s_also_after_a_cell_of_several(catalogue):
@@ -164,7 +164,7 @@ def test_a_file_that_is_gone_on_sighup_leaves_the_old_catalogue(catalogue, which
 # --- a code that is not in it ---
 
 
-def test_an_unknown_code_has_its_own_row_is_counted_each_time_and_told_once(catalogue):
+def test_an_unknown_code_has_its_own_row_is_counted_each_time_and_logged_once(catalogue):
     daemon = catalogue.daemon
     for _ in range(3):
         catalogue.fail(UNKNOWN, UNKNOWN + 1, 30005)
@@ -173,13 +173,13 @@ def test_an_unknown_code_has_its_own_row_is_counted_each_time_and_told_once(cata
         UNKNOWN: (None, None, None, None, 3), UNKNOWN + 1: (None, None, None, None, 3),
         30005: ("Unknown handset", "handset", "permanent", "Remove it.", 3)}
     assert daemon.metric("dlrd_unknown_error_codes_total") == 6
-    until(lambda: catalogue.told(UNKNOWN) and catalogue.told(UNKNOWN + 1), what="the log")
-    assert (catalogue.told(UNKNOWN), catalogue.told(UNKNOWN + 1), catalogue.told(30005)) == (
+    until(lambda: catalogue.times_logged(UNKNOWN) and catalogue.times_logged(UNKNOWN + 1), what="the log")
+    assert (catalogue.times_logged(UNKNOWN), catalogue.times_logged(UNKNOWN + 1), catalogue.times_logged(30005)) == (
         1, 1, 0)
     catalogue.fail(UNKNOWN, campaign="1700000009_20240101")
     assert catalogue.errors("1700000009_20240101") == {UNKNOWN: (None, None, None, None, 1)}
     assert daemon.metric("dlrd_unknown_error_codes_total") == 7
-    assert catalogue.told(UNKNOWN) == 1
+    assert catalogue.times_logged(UNKNOWN) == 1
 
 
 def test_a_duplicate_and_a_success_with_an_unknown_code_are_not_counted(catalogue):
@@ -190,7 +190,7 @@ def test_a_duplicate_and_a_success_with_an_unknown_code_are_not_counted(catalogu
     daemon.keep(SAMPLE_TARGET, status_params(new_sid(), "delivered", UNKNOWN + 1))
     assert catalogue.errors() == {UNKNOWN: (None, None, None, None, 1)}
     assert daemon.metric("dlrd_unknown_error_codes_total") == 1
-    assert catalogue.told(UNKNOWN + 1) == 0
+    assert catalogue.times_logged(UNKNOWN + 1) == 0
 
 
 def test_a_code_that_was_named_meanwhile_is_no_longer_unknown(catalogue):
@@ -203,20 +203,20 @@ def test_a_code_that_was_named_meanwhile_is_no_longer_unknown(catalogue):
     catalogue.fail(UNKNOWN)
     assert catalogue.errors() == {UNKNOWN: ("Ours", "own", "transient", "Wait.", 2)}
     assert daemon.metric("dlrd_unknown_error_codes_total") == 1
-    assert catalogue.told(UNKNOWN) == 1
+    assert catalogue.times_logged(UNKNOWN) == 1
 
 
-def test_an_unknown_code_is_told_at_most_once_more_when_a_new_catalogue_does_not_name_it(
+def test_an_unknown_code_is_logged_at_most_once_more_when_a_new_catalogue_does_not_name_it(
         catalogue):
     catalogue.fail(UNKNOWN)
-    until(lambda: catalogue.told(UNKNOWN), what="the log")
+    until(lambda: catalogue.times_logged(UNKNOWN), what="the log")
     catalogue.site.write_text(HEAD + "30009,Other,,,\n")
     catalogue.hang_up()
     until(lambda: 30009 in catalogue.codes(), what="the new catalogue")
     catalogue.fail(UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN + 1)
-    until(lambda: catalogue.told(UNKNOWN + 1), what="the log")
-    assert catalogue.told(UNKNOWN) in (1, 2)
-    assert catalogue.told(UNKNOWN + 1) == 1
+    until(lambda: catalogue.times_logged(UNKNOWN + 1), what="the log")
+    assert catalogue.times_logged(UNKNOWN) in (1, 2)
+    assert catalogue.times_logged(UNKNOWN + 1) == 1
 
 
 def test_the_catalogue_that_is_shipped_names_all_that_the_frequent_failures_have(make_daemon):

@@ -352,7 +352,7 @@ def test_replies_are_chosen_from(people):
     assert people.cli("replies", "--rule", "guess", check=False).returncode == 2
 
 
-def test_a_message_tells_what_it_answers(people):
+def test_a_message_shows_what_it_answers(people):
     found = ask(people, "message", people.sids["stop"])
     (receipt,) = found["receipts"]
     assert (receipt["rule"], receipt["answers"]) == ("latest", people.sids[1])
@@ -383,7 +383,7 @@ def test_figures_are_there_by_each_grouping(people):
     assert "Example Mobile" in people.cli("providers").stdout
 
 
-def test_the_table_of_providers_tells_accounts_apart(people):
+def test_the_table_of_providers_distinguishes_accounts(people):
     for by in ("sender", "service", "account"):
         assert ACCOUNT in people.cli("providers", "--by", by).stdout
     assert ACCOUNT not in people.cli("providers", "--by", "provider").stdout
@@ -407,7 +407,7 @@ def test_errors_are_of_campaigns_with_failures(people):
     {}, {"interval": "day"}, {"interval": "day", "tz": "Asia/Kolkata"}, {"tz": "Europe/Berlin"},
     {"variant": "v1"}, {"workspace": "W"}, {"from": "2026-01-01", "to": "2026-01-02"},
     {"interval": "day", "from": "1970-01-01", "to": "1970-01-03", "tz": "-08:00"}], ids=str)
-def test_a_course_is_told_as_the_api_tells_it(people, query):
+def test_a_time_series_is_shown_as_the_api_answers_it(people, query):
     words = [word for name, value in query.items() for word in (f"--{name}", value)]
     found = ask(people, "series", "--campaign", CAMPAIGN, *words)
     answer = people.get(f"/v1/campaigns/{CAMPAIGN}/series?{urlencode(query)}")

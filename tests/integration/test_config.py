@@ -92,24 +92,24 @@ def test_only_the_token_has_no_default(check):
     ("[callback /a]\naccount = AC1", "callback /a", "account", ["32 hexadecimal"]),
     ("[server]\nbody_limit = 64k\nbody_limit = 128k", "server", "body_limit", ["duplicate"]),
 ], ids=range(41))
-def test_each_mistake_is_told_with_file_line_section_and_key(check, line, section, key, words):
+def test_each_mistake_is_reported_with_file_line_section_and_key(check, line, section, key, words):
     text = "" if section == f"account {ACCOUNT}" else ACCOUNT_ONLY
     whole = f"{text}\n{line}\n"
     number = len(whole.splitlines())
     result = check(whole)
     assert result.returncode == 1 and result.stdout == ""
-    told = [f"{check.path}:{number}: [{section}] {key}: "]
+    starts = [f"{check.path}:{number}: [{section}] {key}: "]
     if section.split()[0] not in ("server", "api", "store", "log") and key in SECTION_KEYS:
         # The section's own name is wrong: its line may be named, for all of its keys.
-        told.append(f"{check.path}:{number - 1}: [{section}] ")
-    first = [told_line for told_line in result.stderr.splitlines()
-             if told_line.startswith(tuple(told))]
+        starts.append(f"{check.path}:{number - 1}: [{section}] ")
+    first = [shown for shown in result.stderr.splitlines()
+             if shown.startswith(tuple(starts))]
     assert len(first) == 1, result.stderr
     for word in words:
         assert word in first[0], result.stderr
 
 
-def test_all_mistakes_are_told_in_one_go(check):
+def test_all_mistakes_are_reported_together(check):
     result = check("[server]\nbody_limit = x\nnonsense = 1\n[log]\nlevel = y\n")
     lines = [int(line[len(str(check.path)) + 1:].split(":")[0])
              for line in result.stderr.splitlines() if re.match(r"\d", line[len(str(check.path)) + 1:])]
@@ -132,7 +132,7 @@ def test_a_repeated_key_is_a_mistake_also_where_its_section_stands_twice(check):
 @pytest.mark.parametrize("text", ["[server", "nonsense", "=", "[server]\nkey", b"\xff\xfe[\x00",
                                   b"[server]\nlisten = \x00", "[server]\nlisten = " + "x" * 500],
                          ids=range(7))
-def test_a_line_that_cannot_be_read_is_told_with_its_number(check, text):
+def test_a_line_that_cannot_be_read_is_reported_with_its_number(check, text):
     result = check(text)
     assert result.returncode == 1
     assert re.match(re.escape(str(check.path)) + r":\d+:", result.stderr), result.stderr
@@ -319,7 +319,7 @@ def test_under_systemd_a_log_line_has_its_priority(make_daemon):
     assert all(re.match(r"<[0-7]>\S", line) for line in daemon.log().splitlines())
 
 
-def test_systemd_is_told_when_it_is_ready_and_when_it_stops(make_daemon, tmp_path):
+def test_systemd_is_notified_when_it_is_ready_and_when_it_stops(make_daemon, tmp_path):
     import socket
     path = tmp_path / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:

@@ -54,19 +54,19 @@ def explain(config, request, *words):
 
 def ask(config, request, *words):
     result = explain(config, request, "--json", *words)
-    told = json.loads(result.stdout)
-    assert result.returncode == (0 if told["valid"] else 1), result
-    return told
+    found = json.loads(result.stdout)
+    assert result.returncode == (0 if found["valid"] else 1), result
+    return found
 
 
-def test_a_valid_request_is_told_with_account_token_and_url(configure):
+def test_a_valid_request_is_reported_with_account_token_and_url(configure):
     config = configure()
     result = explain(config, saved(PUBLIC_URL + SAMPLE_TARGET))
     assert result.returncode == 0 and result.stdout.startswith("valid\n")
     assert ACCOUNT in result.stdout and "token: current" in result.stdout
     assert f"signed URL: {PUBLIC_URL}{SAMPLE_TARGET}\n" in result.stdout
-    told = ask(config, saved(f"{PUBLIC_URL}:443{SAMPLE_TARGET}", token=NEXT_TOKEN))
-    assert told == {"valid": True, "verdict": "valid", "account": ACCOUNT, "token": "next",
+    found = ask(config, saved(f"{PUBLIC_URL}:443{SAMPLE_TARGET}", token=NEXT_TOKEN))
+    assert found == {"valid": True, "verdict": "valid", "account": ACCOUNT, "token": "next",
                     "url": f"{PUBLIC_URL}:443{SAMPLE_TARGET}", "routed": True}
 
 
@@ -139,45 +139,45 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_was_altered_is_named_and_the_advice_mends_it(configure, case):
+def test_an_alteration_is_named_and_the_advice_fixes_it(configure, case):
     public_url, url, target, headers, causes, advice = CASES[case]
     request = saved(url, target, headers=headers)
-    told = ask(configure(public_url), request)
-    assert (told["valid"], set(told["causes"])) == (False, causes), told
-    assert told["cause"] in causes and told["url"] == url and told["account"] == ACCOUNT
-    assert advice in told["advice"], told["advice"]
+    found = ask(configure(public_url), request)
+    assert (found["valid"], set(found["causes"])) == (False, causes), found
+    assert found["cause"] in causes and found["url"] == url and found["account"] == ACCOUNT
+    assert advice in found["advice"], found["advice"]
     text = explain(configure(public_url), request)
     assert text.returncode == 1 and text.stdout.startswith("invalid: mismatch\n")
-    assert f"signed URL: {url}\n" in text.stdout and f"advice: {told['advice']}\n" in text.stdout
-    assert "\n" not in told["advice"] and QUERY not in told["advice"]
-    setting = re.search(r"\[server\] public_url = ([^\s,;]+)", told["advice"])
+    assert f"signed URL: {url}\n" in text.stdout and f"advice: {found['advice']}\n" in text.stdout
+    assert "\n" not in found["advice"] and QUERY not in found["advice"]
+    setting = re.search(r"\[server\] public_url = ([^\s,;]+)", found["advice"])
     if setting:
         assert ask(configure(setting[1]), request)["valid"], setting[1]
 
 
 def test_another_accounts_token_is_named(configure):
-    told = ask(configure(), saved(PUBLIC_URL + SAMPLE_TARGET, token=OTHER_TOKEN))
-    assert told["cause"] == "other-account" and told["account"] == OTHER
-    assert OTHER in told["advice"] and f"[account {ACCOUNT}]" in told["advice"]
+    found = ask(configure(), saved(PUBLIC_URL + SAMPLE_TARGET, token=OTHER_TOKEN))
+    assert found["cause"] == "other-account" and found["account"] == OTHER
+    assert OTHER in found["advice"] and f"[account {ACCOUNT}]" in found["advice"]
     config = configure(tokens={OTHER: OTHER_TOKEN})
-    told = ask(config, saved(PUBLIC_URL + SAMPLE_TARGET, token=OTHER_TOKEN))
-    assert told["verdict"] == "unknown-account" and told["cause"] == "other-account"
-    assert f"add [account {ACCOUNT}]" in told["advice"]
+    found = ask(config, saved(PUBLIC_URL + SAMPLE_TARGET, token=OTHER_TOKEN))
+    assert found["verdict"] == "unknown-account" and found["cause"] == "other-account"
+    assert f"add [account {ACCOUNT}]" in found["advice"]
 
 
 def test_a_rotated_token_is_named(configure):
-    told = ask(configure(), saved(PUBLIC_URL + SAMPLE_TARGET, token="x" * 32))
-    assert (told["cause"], told["url"], told["account"]) == ("token", None, None)
-    assert f"[account {ACCOUNT}]" in told["advice"]
+    found = ask(configure(), saved(PUBLIC_URL + SAMPLE_TARGET, token="x" * 32))
+    assert (found["cause"], found["url"], found["account"]) == ("token", None, None)
+    assert f"[account {ACCOUNT}]" in found["advice"]
 
 
 def test_what_cannot_be_explained_says_so(configure):
-    told = ask(configure(), saved(PUBLIC_URL + SAMPLE_TARGET, params={"AccountSid": "AC" + "1" * 32,
+    found = ask(configure(), saved(PUBLIC_URL + SAMPLE_TARGET, params={"AccountSid": "AC" + "1" * 32,
                                                                       "Body": "x"}, token="x"))
-    assert told["cause"] == "unexplained" and "add [account AC111" in told["advice"]
+    assert found["cause"] == "unexplained" and "add [account AC111" in found["advice"]
     unsigned = re.sub(rb"\r\nX-Twilio-Signature: [^\r]+", b"", saved(PUBLIC_URL + SAMPLE_TARGET))
-    told = ask(configure(), unsigned)
-    assert told["verdict"] == "no-signature" and "no X-Twilio-Signature" in told["advice"]
+    found = ask(configure(), unsigned)
+    assert found["verdict"] == "no-signature" and "no X-Twilio-Signature" in found["advice"]
 
 
 def test_a_json_body_is_explained(configure):
@@ -188,16 +188,16 @@ def test_a_json_body_is_explained(configure):
         return request_bytes("POST", target, [("Content-Type", "application/json"), (
             "X-Twilio-Signature", sign(url))], body)
     assert ask(config, request(body))["valid"]
-    told = ask(config, request(body + b" "))
-    assert told["verdict"] == "body-mismatch" and told["causes"] == ["body-changed"]
-    told = ask(config, request(body, f"http://{HOST}{target}"))
-    assert told["causes"] == ["scheme"]
+    found = ask(config, request(body + b" "))
+    assert found["verdict"] == "body-mismatch" and found["causes"] == ["body-changed"]
+    found = ask(config, request(body, f"http://{HOST}{target}"))
+    assert found["causes"] == ["scheme"]
     moved = f"{PATH}?bodySHA256={hashlib.sha256(body).hexdigest()}&{QUERY}"
-    told = ask(config, request(body, PUBLIC_URL + moved))
-    assert told["causes"] == ["query-order"]
+    found = ask(config, request(body, PUBLIC_URL + moved))
+    assert found["causes"] == ["query-order"]
 
 
-def test_a_head_without_its_body_is_told_of(configure):
+def test_a_head_without_its_body_is_reported(configure):
     request = saved(PUBLIC_URL + SAMPLE_TARGET)
     head = re.sub(rb"\r\nContent-Length: \d+", b"", request.split(b"\r\n\r\n")[0])
     result = explain(configure(), head + b"\r\n\r\n")
@@ -207,8 +207,8 @@ def test_a_head_without_its_body_is_told_of(configure):
 
 def test_a_form_whose_type_was_lost_is_explained(configure):
     request = saved(PUBLIC_URL + SAMPLE_TARGET, media_type="text/plain")
-    told = ask(configure(), request)
-    assert told["causes"] == ["body-changed"] and "Content-Type" in told["advice"]
+    found = ask(configure(), request)
+    assert found["causes"] == ["body-changed"] and "Content-Type" in found["advice"]
 
 
 def test_a_get_is_explained(configure):
@@ -218,10 +218,10 @@ def test_a_get_is_explained(configure):
     def request(signature):
         return request_bytes("GET", target, [("X-Twilio-Signature", signature)])
     assert ask(configure(), request(sign(PUBLIC_URL + target)))["valid"]
-    told = ask(configure(), request(sign(f"http://{HOST}{target}")))
-    assert told["causes"] == ["scheme"]
-    told = ask(configure(), request(sign(f"{PUBLIC_URL}{PATH}?account=A", params)))
-    assert told["causes"] == ["method"] and "no redirect" in told["advice"]
+    found = ask(configure(), request(sign(f"http://{HOST}{target}")))
+    assert found["causes"] == ["scheme"]
+    found = ask(configure(), request(sign(f"{PUBLIC_URL}{PATH}?account=A", params)))
+    assert found["causes"] == ["method"] and "no redirect" in found["advice"]
     post = saved(PUBLIC_URL + SAMPLE_TARGET, params={}, body=urlencode(params).encode())
     assert ask(configure(), post)["causes"] == ["method"]
 
@@ -243,13 +243,13 @@ def test_a_wrong_command_line_or_request_is_2(configure, tmp_path):
 def test_what_the_daemon_refuses_is_explained_from_its_file(configure, tmp_path):
     path = tmp_path / "request"
     path.write_bytes(saved(f"{PUBLIC_URL}:9321{SAMPLE_TARGET}"))
-    told = ask(configure(), b"", "--listen-port", "9321", path)
-    assert told["causes"] == ["port"]
+    found = ask(configure(), b"", "--listen-port", "9321", path)
+    assert found["causes"] == ["port"]
     result = explain(configure(), saved(PUBLIC_URL + "/x", "/x"))
     assert result.returncode == 0 and "no [callback] section" in result.stderr
 
 
-def test_verify_tells_what_else_would_fit():
+def test_verify_names_what_else_would_fit():
     params = status_params(new_sid(), "sent")
     signature = sign(PUBLIC_URL + SAMPLE_TARGET, params)
     result = dlrd("verify", "--url", f"http://{HOST}{SAMPLE_TARGET}", "--token", TOKEN,

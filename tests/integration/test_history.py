@@ -185,7 +185,7 @@ class History:
         return mixed
 
 
-def tell(daemon, requests, connections=1, kill_after=None):
+def send(daemon, requests, connections=1, kill_after=None):
     """Sends all requests over several connections. Kills the daemon after so many answers, and returns the
     unanswered requests."""
     waiting = collections.deque(requests)
@@ -230,7 +230,7 @@ def rows(daemon, query):
                         else value for value in row) for row in daemon.sql(query))
 
 
-def outcome(daemon):
+def results(daemon):
     """All results that must not depend on how the history was sent."""
     daemon.settle()
     campaigns = daemon.get("/v1/campaigns?limit=100")["campaigns"]
@@ -303,34 +303,34 @@ def assert_same(first, second):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_history_told_in_any_order_and_repeated_ends_in_the_same_figures(make_daemon, seed):
+def test_a_history_sent_in_any_order_and_repeated_ends_in_the_same_figures(make_daemon, seed):
     history = History(seed)
     in_order, mixed = make_daemon(), make_daemon()
-    assert tell(in_order, history.requests) == []
-    assert tell(mixed, history.mixed(seed), connections=6) == []
-    first = outcome(in_order)
+    assert send(in_order, history.requests) == []
+    assert send(mixed, history.mixed(seed), connections=6) == []
+    first = results(in_order)
     check_totals(history, first)
-    assert_same(first, outcome(mixed))
+    assert_same(first, results(mixed))
     in_order.audit()
     mixed.audit()
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_who_says_stop_and_start_in_turn_has_said_the_last_whatever_else_is_mixed(
+def test_the_last_of_stop_and_start_counts_in_any_mix(
         make_daemon, seed):
     """One connection keeps the order of each person's words; repetitions of them come later."""
     history = History(f"chains {seed}", chains=True)
     in_order, mixed = make_daemon(), make_daemon()
-    assert tell(in_order, history.requests) == []
-    assert tell(mixed, history.mixed(seed, keep_chains=True)) == []
-    first = outcome(in_order)
+    assert send(in_order, history.requests) == []
+    assert send(mixed, history.mixed(seed, keep_chains=True)) == []
+    first = results(in_order)
     check_totals(history, first)
     both = [number for number, words in rows(
         in_order, "SELECT number, count(DISTINCT state) FROM optout_history GROUP BY number")
         if words == 2]
     assert len(both) > PEOPLE / 10
     assert {state for number, _, state in first["optouts"] if number in both} == {"in", "out"}
-    assert_same(first, outcome(mixed))
+    assert_same(first, results(mixed))
     in_order.audit()
     mixed.audit()
 
@@ -338,19 +338,19 @@ def test_who_says_stop_and_start_in_turn_has_said_the_last_whatever_else_is_mixe
 def test_a_history_with_a_kill_in_the_middle_ends_in_the_same_figures(make_daemon):
     history = History("kill")
     whole, killed = make_daemon(), make_daemon()
-    assert tell(whole, history.requests) == []
+    assert send(whole, history.requests) == []
     requests = history.mixed("kill")
-    rest = tell(killed, requests, connections=6, kill_after=len(requests) // 2)
+    rest = send(killed, requests, connections=6, kill_after=len(requests) // 2)
     assert rest
     killed.start()
-    assert tell(killed, rest, connections=6) == []
-    assert_same(outcome(whole), outcome(killed))
+    assert send(killed, rest, connections=6) == []
+    assert_same(results(whole), results(killed))
     whole.audit()
     killed.audit()
 
 
 @pytest.mark.parametrize("only_by_callback", ["nothing", "tags", "original", "service"])
-def test_a_reply_and_its_twin_of_event_streams_mean_the_same_in_either_order(
+def test_a_reply_and_its_stream_duplicate_mean_the_same_in_either_order(
         make_daemon, only_by_callback):
     """The callback may know more than Event Streams: its URL's tags, which message the person
     answered, the messaging service."""
@@ -360,19 +360,19 @@ def test_a_reply_and_its_twin_of_event_streams_mean_the_same_in_either_order(
              "MessagingServiceSid": SERVICE if only_by_callback == "service" else None}
     callback = signed_post(tagged if only_by_callback == "tags" else BARE,
                            reply_params(reply, "STOP", To=sender, **about))
-    twin = signed_json(BARE, {
+    duplicate = signed_json(BARE, {
         "specversion": "1.0", "type": "com.twilio.messaging.inbound-message.received",
         "source": "/", "id": new_sid("EZ"), "time": "2024-05-17T10:20:30Z",
         "data": {"messageSid": reply, "accountSid": ACCOUNT, "from": phone(1), "to": sender,
                  "body": "STOP", "numMedia": 0}})
     found = []
-    for order in ([callback, twin], [twin, callback]):
+    for order in ([callback, duplicate], [duplicate, callback]):
         daemon = make_daemon()
         for campaign, sid in (("1700000001_20240101", older), ("1700000002_20240101", newer)):
             daemon.keep(target_for(campaign), status_params(sid, "sent", From=sender))
         for request in order:
             assert daemon.ask(request).status in (200, 204)
-        found.append(outcome(daemon))
+        found.append(results(daemon))
         daemon.audit()
     assert len(found[0]["replies"]) == 1
     # A scope that only one of the two sources has is separate evidence.
@@ -386,10 +386,10 @@ def test_a_reply_and_its_twin_of_event_streams_mean_the_same_in_either_order(
     ("sent", None, "SELECT service, sender, sent, delivered, failed FROM provider_stats"
      " WHERE messages > 0"),
 ], ids=["optouts", "events", "providers"])
-def test_the_service_that_event_streams_does_not_tell_is_known_in_either_order(
+def test_the_service_that_event_streams_does_not_name_is_known_in_either_order(
         make_daemon, status, code, looked_at):
     sid, target = new_sid(), target_for("1700000001_20240101")
-    twin = signed_json(BARE, {
+    duplicate = signed_json(BARE, {
         "specversion": "1.0", "type": f"com.twilio.messaging.message.{status}", "source": "/",
         "id": new_sid("EZ"), "time": "2024-05-17T10:20:30Z",
         "data": {"messageSid": sid, "accountSid": ACCOUNT, "from": "+15017712661",
@@ -398,7 +398,7 @@ def test_the_service_that_event_streams_does_not_tell_is_known_in_either_order(
         sid, word, code, From="+15017712661", MessagingServiceSid=SERVICE))
         for word in ("queued", status)]
     found = []
-    for order in ([twin, *callbacks], [*callbacks, twin]):
+    for order in ([duplicate, *callbacks], [*callbacks, duplicate]):
         daemon = make_daemon()
         for request in order:
             assert daemon.ask(request).status == 204
@@ -431,31 +431,31 @@ def reply_cloud(sid, sender, body):
 @pytest.mark.parametrize("body,said", [
     ("STOP", "START"), ("START", "STOP"), ("STOP", "HELP"), ("START", "HELP"), ("hello", "HELP"),
     ("HELP", "STOP"), ("HELP", "START"), ("ARRET", "STOP"), ("STOP", "STOP")])
-def test_opt_out_type_wins_in_whichever_order_a_reply_and_its_twin_come(
+def test_opt_out_type_wins_in_either_order_of_a_reply_and_its_stream_duplicate(
         history_daemon, order, body, said):
-    """c is the callback with OptOutType, t its twin of Event Streams, which does not have it."""
+    """c is the callback with OptOutType, t its duplicate in Event Streams, which does not have it."""
     daemon, sender = history_daemon, f"+1{next(SENDERS)}"
     alone, sid = new_sid(), new_sid()
     other = f"+1{next(SENDERS)}"
     assert daemon.ask(signed_post(BARE, reply_params(
         alone, body, To=other, OptOutType=said))).status == 200
     callback = signed_post(BARE, reply_params(sid, body, To=sender, OptOutType=said))
-    twin = reply_cloud(sid, sender, body)
+    duplicate = reply_cloud(sid, sender, body)
     for letter in order:
-        assert daemon.ask(callback if letter == "c" else twin).status in (200, 204)
+        assert daemon.ask(callback if letter == "c" else duplicate).status in (200, 204)
     daemon.settle()
 
-    def told(scope, message):
+    def known(scope, message):
         return (rows(daemon, f"SELECT state FROM optouts WHERE scope = '{scope}'"),
                 rows(daemon, f"SELECT keyword FROM events WHERE message = '{message}'"),
                 rows(daemon, f"SELECT opted_out FROM message WHERE sid = '{message}'"))
 
-    assert told(sender, sid) == told(other, alone)
+    assert known(sender, sid) == known(other, alone)
     daemon.audit()
 
 
 @pytest.mark.parametrize("order", ["ct", "tc", "tctc"])
-def test_parameters_without_a_column_are_kept_of_both_twins(history_daemon, order):
+def test_parameters_without_a_column_are_stored_of_callback_and_stream(history_daemon, order):
     daemon, sid, sender = history_daemon, new_sid(), f"+1{next(SENDERS)}"
     callback = signed_post(BARE, reply_params(
         sid, "look", To=sender, NumMedia="1", MediaUrl0="https://api.example.com/m/1",

@@ -559,7 +559,7 @@ def test_synchronised_refusals_are_all_answered(daemon, count):
 
 
 @pytest.mark.parametrize("way", ["close", "reset"])
-def test_a_client_that_leaves_while_its_request_is_being_kept_harms_nobody(daemon, way):
+def test_a_client_that_leaves_while_its_request_is_being_stored_does_no_harm(daemon, way):
     """Its answer cannot be delivered; the request may be stored, at most once, and the connection's
     slot is released."""
     count = scaled(300, 60)

@@ -190,7 +190,7 @@ def test_an_odd_value_in_the_debuggers_payload_affects_only_its_own_field(shared
     assert alert_of(daemon, seq) == (11200, sid, 502, "late \ufffd")
 
 
-def test_an_alerts_payload_that_is_cut_tells_what_comes_before_the_cut(shared_daemon):
+def test_an_alerts_payload_that_is_cut_is_read_up_to_the_cut(shared_daemon):
     sid, daemon = new_sid(), shared_daemon
     payload = json.dumps({"error_code": 11200, "resource_sid": sid, "more_info": {"Msg": "late"},
                           "webhook": {"response": {"status_code": 502, "body": "x" * 100}}})

@@ -65,7 +65,7 @@ def unread(make_daemon):
     os.close(daemon.reader)
 
 
-def test_a_log_that_nobody_reads_holds_no_callback_up(unread):
+def test_an_unread_log_delays_no_callback(unread):
     with unread.connect() as connection:
         for _ in range(1000):
             assert connection.ask(forged()).status == 403
@@ -77,7 +77,7 @@ def test_a_log_that_nobody_reads_holds_no_callback_up(unread):
     assert time.monotonic() - start < 5 * SLOW
 
 
-def test_a_log_that_nobody_reads_does_not_hold_a_stop_up(unread):
+def test_an_unread_log_does_not_delay_a_stop(unread):
     start = time.monotonic()
     assert unread.terminate() == 0
     assert time.monotonic() - start < 5 * SLOW

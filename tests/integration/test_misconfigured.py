@@ -116,7 +116,7 @@ SILENT = ("prefix added", "query reordered", "trailing slash")
 
 
 @pytest.mark.parametrize("name", SILENT)
-def test_what_a_proxy_changes_and_does_not_tell_is_taken_as_it_was_signed(make_daemon, kind, name):
+def test_a_change_that_a_proxy_does_not_report_is_accepted_as_it_was_signed(make_daemon, kind, name):
     case = CASES[name]
     target = f"{case['path']}?{QUERY}"
     daemon = make_daemon({section: value for section, value in case["before"].items()
@@ -194,8 +194,8 @@ def test_a_wrong_setting_is_named_and_loses_nothing(make_daemon, kind, name):
     # The original target (X-Original-URI) from the shipped file is enough if only the proxy is wrong; the
     # other requests wait until the configuration is fixed.
     daemon.cli("quarantine", "reverify")
-    told = rewritten and "public_url" not in str(case["after"])
-    assert bool(daemon.get("/v1/quarantine")["quarantine"]) != told
+    reported = rewritten and "public_url" not in str(case["after"])
+    assert bool(daemon.get("/v1/quarantine")["quarantine"]) != reported
     write(daemon, {**{section: None for section in case["before"] if section != "server"},
                    "server": {"public_url": harness.PUBLIC_URL}, **case["after"]})
     assert "configuration re-read" in hang_up(daemon)

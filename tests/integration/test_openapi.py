@@ -227,9 +227,9 @@ def test_each_operation_has_a_name_of_its_own_and_its_paths_parameters():
     names = [operation["operationId"] for _, _, operation in operations()]
     assert len(set(names)) == len(names)
     for path, _, operation in operations():
-        told = [parameter["name"] for parameter in map(resolve, operation.get("parameters", []))
+        documented = [parameter["name"] for parameter in map(resolve, operation.get("parameters", []))
                 if parameter["in"] == "path"]
-        assert told == re.findall(r"{(\w+)}", path)
+        assert documented == re.findall(r"{(\w+)}", path)
 
 
 def test_the_rows_have_the_keys_of_the_interface():
@@ -240,7 +240,7 @@ def test_the_rows_have_the_keys_of_the_interface():
     assert list(schemas["Receipt"]["properties"])[:len(harness.EVENT_KEYS)] == harness.EVENT_KEYS
 
 
-def test_the_data_is_varied_enough_to_tell(daemon):
+def test_the_data_is_varied_enough(daemon):
     receipts = [daemon.get(f"/v1/events/{event['seq']}", settle=False)
                 for event in daemon.events()]
     schema = DESCRIPTION["components"]["schemas"]
@@ -341,16 +341,16 @@ def test_parameters_are_those_described_and_no_others(daemon, path, operation):
     """The answer to an unknown one names those that are known, which are those described."""
     real = path.replace("{campaign}", "3_4").replace("{seq}", "1").replace(
         "{sid}", daemon.sids[0]).replace("{number}", phone(1)).replace("{id}", "1")
-    told = names_in_query(operation)
+    documented = names_in_query(operation)
     every = {name for _, _, other in operations() for name in names_in_query(other)}
-    for name in sorted(every - set(told)) + ["unheard_of", "Limit", "", "a" * 500, "\x00\n"]:
+    for name in sorted(every - set(documented)) + ["unheard_of", "Limit", "", "a" * 500, "\x00\n"]:
         response = ask(daemon, with_query(real, {name: "1"}))
         assert response.status == 400, (name, response)
         check_answer(operation, response)
         error = response.json()["error"]
         assert error.startswith(f"{path} has no parameter "), error
         known = error.rpartition("; it has ")[2].split(", ") if "; it has " in error else []
-        assert sorted(known) == sorted(told)
+        assert sorted(known) == sorted(documented)
     assert ask(daemon, with_query(real, {"unheard_of": "1"}), "HEAD").status == 400
 
 
@@ -358,11 +358,11 @@ def test_parameters_are_those_described_and_no_others(daemon, path, operation):
 def test_csv_has_the_columns_of_the_rows(daemon, path, operation):
     real = next(names_of(daemon, path))
     response = ask(daemon, with_query(real, {"format": "csv"}))
-    told = "text/csv" in schemas_of(operation, 200)
-    assert told == ("format" in names_in_query(operation))
-    assert response.status == (200 if told else 400)
-    assert (response.header("Content-Type").partition(";")[0] == "text/csv") == told
-    if not told:
+    documented = "text/csv" in schemas_of(operation, 200)
+    assert documented == ("format" in names_in_query(operation))
+    assert response.status == (200 if documented else 400)
+    assert (response.header("Content-Type").partition(";")[0] == "text/csv") == documented
+    if not documented:
         return
     answer = daemon.get(real)
     rows = [value for value in answer.values()
@@ -518,7 +518,7 @@ def test_series_add_up_to_the_campaign(daemon):
 # --- what is not a question ---
 
 
-def test_a_rebuild_runs_once_and_tells_of_it(make_daemon):
+def test_a_rebuild_runs_once_and_reports_its_result(make_daemon):
     daemon = make_daemon()
     put_data(daemon)
     get = DESCRIPTION["paths"]["/v1/rebuild"]["get"]

@@ -81,7 +81,7 @@ def test_an_id_is_its_number_once_a_message_named_both(daemon, order):
     daemon.audit()
 
 
-def told_by_stream(daemon, sid, sender, body, **more):
+def send_by_stream(daemon, sid, sender, body, **more):
     """An inbound message in the form of Event Streams."""
     daemon.ask(signed_json("/sms/twilio", [{
         "specversion": "1.0", "type": "com.twilio.messaging.inbound-message.received",
@@ -96,8 +96,8 @@ def test_an_id_that_event_streams_names_is_its_number(daemon, order, name):
     number = "whatsapp:+5215512345678"
     sid = text(daemon, number)
     named, stopped = new_sid(), new_sid()
-    steps = [lambda: told_by_stream(daemon, named, number, "hello", **{name: ID}),
-             lambda: told_by_stream(daemon, stopped, f"whatsapp:{ID}", "STOP", **{name: ID})]
+    steps = [lambda: send_by_stream(daemon, named, number, "hello", **{name: ID}),
+             lambda: send_by_stream(daemon, stopped, f"whatsapp:{ID}", "STOP", **{name: ID})]
     if order == "ID first":
         steps.reverse()
     for step in steps:
@@ -110,11 +110,11 @@ def test_an_id_that_event_streams_names_is_its_number(daemon, order, name):
     daemon.audit()
 
 
-def test_a_reply_that_is_told_again_with_the_number_answers_what_the_number_got(daemon):
+def test_a_reply_that_is_sent_again_with_the_number_answers_what_the_number_got(daemon):
     number = "whatsapp:+15551230001"
     sid = text(daemon, number)
     reply = new_sid()
-    told_by_stream(daemon, reply, f"whatsapp:{ID}", "STOP")
+    send_by_stream(daemon, reply, f"whatsapp:{ID}", "STOP")
     assert answers(daemon, reply) == [(b"none", None)]
     daemon.keep("/sms/twilio", {**reply_params(reply, "STOP", From=number, To=SENDER),
                                 "ExternalUserId": ID}, 200)

@@ -252,7 +252,7 @@ def test_headers_of_the_outside_do_not_change_what_is_verified(proxy):
         assert proxy.ask(signed_status(headers=[(header, "evil.example")])).status == 204
 
 
-def test_without_a_public_url_the_proxy_tells_the_url(start_proxy, make_daemon):
+def test_without_a_public_url_the_url_is_the_one_that_the_proxy_reports(start_proxy, make_daemon):
     daemon = make_daemon({"server": {"public_url": None, "trusted_proxies": "127.0.0.1"}})
     proxy = start_proxy(f"127.0.0.1:{daemon.port}")
     for host in (NAME, f"{NAME}:8443"):

@@ -108,7 +108,7 @@ def ready(daemon):
     ("[callback /p]\n" + "".join(f"[provider x{i}]\naccounts = nonsense\n" for i in range(1500)),
      "more such problems"),
 ], ids=["callbacks", "unknown-keys", "keys", "providers"])
-def test_a_bad_configuration_is_told_in_few_lines(tmp_path, text, words):
+def test_a_bad_configuration_is_reported_in_few_lines(tmp_path, text, words):
     path = tmp_path / "dlrd.ini"
     path.write_text(text)
     result = harness.dlrd("check-config", "-c", str(path))

@@ -350,12 +350,12 @@ class Half:
 def test_trust_in_a_proxy_is_that_of_the_configuration_a_request_began_with(
         make_daemon, before, after):
     """And of the next one on the same connection that of the configuration then in force."""
-    def told(trusted):
+    def trusting(trusted):
         return {"server": {"public_url": None, "trusted_proxies": trusted}}
-    daemon = make_daemon(told(before))
+    daemon = make_daemon(trusting(before))
     https = [("X-Forwarded-Proto", "https")]
     half = Half(daemon, new_sid(), headers=https)
-    reload(daemon, told(after))
+    reload(daemon, trusting(after))
     statuses = {"127.0.0.1": 204, None: 403}
     assert half.end().status == statuses[before]
     following = signed_post(SAMPLE_TARGET, status_params(new_sid(), "sent"), headers=https)

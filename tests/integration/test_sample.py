@@ -130,7 +130,7 @@ def test_message_on_the_command_line_agrees_with_the_api(daemon):
     assert "undelivered" in daemon.cli("message", SID).stdout
 
 
-def test_a_message_that_nobody_sent_is_not_found(daemon):
+def test_a_message_that_was_never_sent_is_not_found(daemon):
     assert daemon.api(f"/v1/messages/{new_sid()}").status == 404
     result = daemon.cli("message", new_sid(), check=False)
     assert (result.returncode, result.stdout) == (1, "")

@@ -135,8 +135,8 @@ def test_what_is_looked_for_is_what_signs():
 
     assert digest(digest(b"text", 0x36), 0x5c) == hmac.digest(token.encode(), b"text", hashlib.sha1)
     state = struct.pack("=5I", *compress(pad(token, 0x5c)))
-    keeper = ["/usr/bin/python3", "-c", "import sys; kept = sys.stdin.buffer.read(20); print(); sys.stdin.read()"]
-    with subprocess.Popen(keeper, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    holder = ["/usr/bin/python3", "-c", "import sys; kept = sys.stdin.buffer.read(20); print(); sys.stdin.read()"]
+    with subprocess.Popen(holder, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         process.stdin.write(state)
         process.stdin.flush()
         process.stdout.readline()
@@ -196,7 +196,7 @@ def api_paths(daemon):
             *(f"/v1/quarantine/{row['id']}" for row in rows)]
 
 
-def test_tokens_are_told_nowhere(ringed):
+def test_tokens_are_shown_nowhere(ringed):
     traffic(ringed)
     ringed.api("/v1/events", headers=[("Authorization", f"Bearer {TOKEN}")])
     ringed.settle()
@@ -390,7 +390,7 @@ def test_a_token_that_cannot_be_locked_is_warned_of(unprivileged):
     assert daemon.log().count(LOCK_WARNING) == 2
 
 
-def test_nobody_is_warned_of_a_token_that_is_locked(ringed):
+def test_a_token_that_is_locked_causes_no_warning(ringed):
     assert LOCK_WARNING not in ringed.log() and "the environment contains" not in ringed.log()
 
 
@@ -486,7 +486,7 @@ def test_a_file_that_holds_a_reference_is_refused(check, tmp_path, reference):
 
 @pytest.mark.parametrize("name", ["$CREDENTIALS_DIRECTORY/auth_token", "%d/auth_token",
                                   "${CREDENTIALS_DIRECTORY}/auth_token"])
-def test_a_file_s_name_from_the_environment_is_told_how_to_write(check, name):
+def test_a_file_s_name_from_the_environment_is_answered_with_advice(check, name):
     result = check(f"auth_token_file = {name}\n")
     assert result.returncode == 1
     assert f"[account {ACCOUNT}] auth_token_file: \"{name}\"" in result.stderr
@@ -526,7 +526,7 @@ def test_a_token_in_the_environment_is_not_read(tmp_path):
         assert result.returncode == 1 and "auth_token: is missing" in result.stderr
 
 
-def test_a_token_in_the_daemon_s_environment_is_told_and_overwritten(make_daemon):
+def test_a_token_in_the_daemon_s_environment_is_reported_and_overwritten(make_daemon):
     """In a variable that Twilio's programs read: any token; in other variables: a configured one."""
     tokens = {"usual": secret("3"), "ours": secret("4"), "not ours": secret("5")}
     daemon = make_daemon({f"account {ACCOUNT}": {"auth_token": tokens["ours"]}},

@@ -13,7 +13,7 @@ import pytest
 import harness
 from harness import (ACCOUNT, FORM, PUBLIC_URL, SAMPLE_TARGET, TOKEN, body_target, dlrd, new_sid,
                      request_bytes, sign, signed_post, status_params)
-from test_quarantine import entries, kept, mend, nothing_is_counted, offered, reverify
+from test_quarantine import entries, kept, correct, nothing_is_counted, offered, reverify
 
 KEY = "CK0123456789abcdef0123456789abcdef"
 OTHER_KEY = "CKfedcba9876543210fedcba9876543210"
@@ -72,14 +72,14 @@ def test_a_shared_key_verifies_forms_gets_and_json(make_daemon):
     (base64.b64encode(RAW).decode(), RAW, "base64-decoded"),
     (base64.urlsafe_b64encode(b"\xff\xfe" + RAW).decode().rstrip("="), b"\xff\xfe" + RAW,
      "base64-decoded")], ids=range(6))
-def test_both_readings_of_a_secret_verify_and_are_told(make_daemon, tmp_path, configured, used,
+def test_both_readings_of_a_secret_verify_and_are_reported(make_daemon, tmp_path, configured, used,
                                                        reading):
     daemon = make_daemon(section(configured), tokens=(TOKEN, configured))
     params = status_params(new_sid(), "sent")
     assert daemon.ask(post_256(params, secret=used)).status == 204
     data = post_256(params, secret=used)
-    told = daemon.cli("explain", input=data, text=False).stdout.decode()
-    assert told.startswith("valid\n") and KEY in told and f"used as {reading}" in told
+    explained = daemon.cli("explain", input=data, text=False).stdout.decode()
+    assert explained.startswith("valid\n") and KEY in explained and f"used as {reading}" in explained
     found = json.loads(daemon.cli("explain", "--json", input=data, text=False).stdout)
     assert (found["shared_key"], found["secret"], found["token"]) == (KEY, reading, None)
     secret = tmp_path / "secret"
@@ -133,7 +133,7 @@ def test_an_unknown_shared_key_is_explained_kept_and_taken_in_once_configured(ma
     assert f"{HEADER}: key={KEY},algorithm=HMAC_SHA256\n" in shown.replace("\r", "")
     assert daemon.metric("dlrd_signature_failures_total", '{cause="unknown-shared-key"}') == 1
     assert reverify(daemon)["kept"] == 0
-    mend(daemon, section())
+    correct(daemon, section())
     assert reverify(daemon)["kept"] == 1
     assert [event["message"] for event in daemon.events()] == [params["MessageSid"]]
     daemon.audit()
@@ -148,12 +148,12 @@ def test_a_wrong_secret_and_a_wrong_url_are_explained_for_shared_keys(make_daemo
     assert row["cause"] == "token" and not row["proven"]
     (failure,) = daemon.get("/v1/signature-failures")["failures"]
     assert f"[shared_key {KEY}]" in failure["advice"]
-    mend(daemon, section())
+    correct(daemon, section())
     for sid in sids:
         assert daemon.ask(post_256(status_params(sid, "delivered"))).status == 403
     rows = [row for row in kept(daemon, 3) if row["cause"] == "scheme"]
     assert len(rows) == 2 and all(row["proven"] for row in rows)
-    mend(daemon, {**section(), "server": {"public_url": PUBLIC_URL}})
+    correct(daemon, {**section(), "server": {"public_url": PUBLIC_URL}})
     assert reverify(daemon)["kept"] == 3
 
 
@@ -212,7 +212,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("text,line,key,word", MISTAKES.values(), ids=MISTAKES.keys())
-def test_each_mistake_in_a_shared_key_is_told(tmp_path, text, line, key, word):
+def test_each_mistake_in_a_shared_key_is_reported(tmp_path, text, line, key, word):
     (tmp_path / "file").write_text(SECRET)
     good = (f"[server]\npublic_url = {PUBLIC_URL}\n[account {ACCOUNT}]\nauth_token = {TOKEN}\n"
             f"[store]\nerror_codes = {harness.ERROR_CODES}\n")
@@ -224,7 +224,7 @@ def test_each_mistake_in_a_shared_key_is_told(tmp_path, text, line, key, word):
     assert result.returncode == 1
     start = f"{path}:{number}: [shared_key" if key is None else (
         f"{path}:{number}: [shared_key {KEY}] {key}: ")
-    assert any(told.startswith(start) and word in told for told in result.stderr.splitlines()), (
+    assert any(line.startswith(start) and word in line for line in result.stderr.splitlines()), (
         result.stderr)
 
 
@@ -259,7 +259,7 @@ def test_a_quarantine_of_an_earlier_version_is_converted(make_daemon):
     assert listed.returncode == 1 and "earlier dlrd" in listed.stderr
     daemon.start()
     kept(daemon, 1)
-    mend(daemon, {f"account {ACCOUNT}": {"auth_token": SECRET}})
+    correct(daemon, {f"account {ACCOUNT}": {"auth_token": SECRET}})
     assert reverify(daemon)["kept"] == 1
     assert [event["message"] for event in daemon.events()] == [sid]
     assert entries(daemon) == []

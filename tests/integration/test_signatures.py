@@ -244,7 +244,7 @@ def test_dlrd_sign_binds_a_body_that_is_no_form():
     (["sign", "--url", "https://a/"], 2),
     (["sign", "--token", "t"], 2),
 ], ids=range(12))
-def test_verify_tells_a_wrong_command_line_from_an_invalid_signature(words, code):
+def test_verify_distinguishes_a_wrong_command_line_from_an_invalid_signature(words, code):
     result = dlrd(*words)
     assert result.returncode == code, result
     assert (result.stderr if code == 2 else result.stdout) != ""
@@ -381,8 +381,8 @@ def test_a_json_body_is_bound_by_its_hash(shared_daemon, hashes, status):
     signature = sign(PUBLIC_URL + target)
     response = shared_daemon.ask(post_with(signature, target, JSON_BODY, "application/json"))
     assert response.status == status
-    verdict = cli_verify(PUBLIC_URL + target, signature, JSON_BODY, media_type="application/json")
-    assert verdict.returncode == (0 if status == 204 else 1)
+    verified = cli_verify(PUBLIC_URL + target, signature, JSON_BODY, media_type="application/json")
+    assert verified.returncode == (0 if status == 204 else 1)
 
 
 def test_a_json_body_with_its_right_hash_and_a_wrong_signature_is_refused(shared_daemon):
@@ -657,8 +657,8 @@ def test_the_query_of_a_form_counts_byte_for_byte(shared_daemon):
 
 def test_explain_shows_the_query_as_it_was_signed(shared_daemon):
     signed, sent = get_targets("whatsapp:%2B1", "whatsapp%3A%2B1")
-    told = shared_daemon.cli("explain", input=signed_as(signed, sent), text=False).stdout.decode()
-    assert told.startswith("valid\n") and f"signed URL: {PUBLIC_URL}{signed}\n" in told
+    explained = shared_daemon.cli("explain", input=signed_as(signed, sent), text=False).stdout.decode()
+    assert explained.startswith("valid\n") and f"signed URL: {PUBLIC_URL}{signed}\n" in explained
 
 
 def test_a_route_may_name_its_account(make_daemon):

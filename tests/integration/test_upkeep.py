@@ -35,7 +35,7 @@ DAMAGES = [
 
 
 def requests(count=40):
-    """Messages of two campaigns with every outcome, answered now and then."""
+    """Messages of two campaigns with every final state, answered now and then."""
     for number in range(count):
         sid = new_sid()
         target = target_for(f"170000000{number % 2}_20240101", variant=f"v{number % 3}")
@@ -83,7 +83,7 @@ def rebuild(daemon):
     return found
 
 
-def nothing_mended(found):
+def nothing_corrected(found):
     return not any(found[key] for key in FOUND_KEYS[2:-1])
 
 
@@ -112,10 +112,10 @@ def kept():
         daemon.finish()
 
 
-def test_there_is_nothing_to_mend_in_what_nobody_touched(kept):
+def test_an_untouched_store_needs_no_correction(kept):
     before = shown(kept)
     found = rebuild(kept)
-    assert nothing_mended(found) and found["messages"] >= 40
+    assert nothing_corrected(found) and found["messages"] >= 40
     assert shown(kept) == before
     text = kept.cli("rebuild").stdout
     assert text.startswith(f"{found['messages']} messages recomputed; corrected: 0 ")
@@ -123,7 +123,7 @@ def test_there_is_nothing_to_mend_in_what_nobody_touched(kept):
 
 
 @pytest.mark.parametrize("statement,where", DAMAGES, ids=[sql[:40] for sql, _ in DAMAGES])
-def test_what_was_changed_by_hand_is_seen_by_the_audit_and_mended(kept, statement, where):
+def test_a_change_by_hand_is_found_by_the_audit_and_corrected(kept, statement, where):
     before = shown(kept)
     change(kept, statement)
     audit = kept.cli("audit", "--json", check=False)
@@ -132,7 +132,7 @@ def test_what_was_changed_by_hand_is_seen_by_the_audit_and_mended(kept, statemen
     assert found[where] > 0, found
     kept.audit()
     assert shown(kept) == before
-    assert nothing_mended(rebuild(kept))
+    assert nothing_corrected(rebuild(kept))
 
 
 def test_evidence_that_was_taken_away_is_found_again_in_the_events(make_daemon):
@@ -201,7 +201,7 @@ def test_a_wrong_command_line_is_2(kept):
 
 @pytest.mark.parametrize("statement,where", [DAMAGES[0], DAMAGES[3], DAMAGES[6], DAMAGES[9]],
                          ids=range(4))
-def test_a_daemon_mends_what_was_changed_by_hand(make_daemon, statement, where):
+def test_a_daemon_corrects_a_change_by_hand(make_daemon, statement, where):
     daemon = make_daemon()
     fill(daemon)
     before = shown(daemon)
@@ -223,7 +223,7 @@ def test_a_rebuild_under_traffic_gives_what_one_without_a_daemon_gives(make_daem
     acknowledged = load.acknowledged
     load.wait_acknowledged(acknowledged + 20)
     load.stop()
-    assert all(nothing_mended(found) for found in folded)
+    assert all(nothing_corrected(found) for found in folded)
     daemon.settle()
     stored = {sid.decode() for (sid,) in daemon.sql("SELECT sid FROM message")}
     assert set(harness.ledger_of(ledger)) <= stored
@@ -326,7 +326,7 @@ RUNNING = http(202, {"state": "running"})
 STILL = http(200, {"state": "running"})
 
 
-def test_nobody_at_the_api_s_address_is_told_with_what_to_do(daemon):
+def test_a_missing_daemon_is_reported_with_advice(daemon):
     daemon.keep(target_for(), status_params(new_sid(), "sent"))
     config = daemon.config.read_text()
     port = free_port()
@@ -357,7 +357,7 @@ def test_nobody_at_the_api_s_address_is_told_with_what_to_do(daemon):
     ([RUNNING, http(200, {"state": "done", "messages": 1})], "lacks the counts"),
     ([RUNNING, http(200, {"state": "done", "messages": "1"})], "lacks the counts"),
 ], ids=range(16))
-def test_whatever_else_answers_is_told_from_a_rebuild(shared_daemon, answer, part):
+def test_an_answer_of_another_program_is_not_taken_for_a_rebuild(shared_daemon, answer, part):
     with another_api(shared_daemon, answer) as asked:
         refused(shared_daemon, part)
     assert asked[0].startswith(b"POST /v1/rebuild HTTP/1.1\r\n")
@@ -373,7 +373,7 @@ def test_a_rebuild_is_waited_for_until_it_is_done(shared_daemon):
         assert rebuild(shared_daemon) == done
 
 
-def test_silence_at_the_api_hangs_nobody(shared_daemon):
+def test_a_silent_api_hangs_no_command(shared_daemon):
     with another_api(shared_daemon, [None]):
         refused(shared_daemon, "did not answer within")
 

@@ -270,7 +270,7 @@ def test_urls_that_are_too_long_are_a_problem(config):
     assert "request-line" in check(config({"request_line_limit": "2k"}), fits)[0]
 
 
-def test_an_empty_public_url_is_told(config):
+def test_an_empty_public_url_is_reported(config):
     found, answer = check(config({"public_url": ""}), SAMPLE)
     assert "public_url" in found["other-public-url"] and answer["campaign"] == CAMPAIGN
     found, _ = check(config({"public_url": "", "trusted_proxies": "127.0.0.1"}), SAMPLE)

@@ -157,7 +157,7 @@ with_consent(struct event event, enum consent consent)
 
 /* Returns the same event in the form of Event Streams: without the campaign's tags. */
 static inline struct event
-stream_twin(struct event event)
+stream_duplicate(struct event event)
 {
 	event.stream = true;
 	event.workspace = event.campaign = event.variant = SLICE("");

@@ -50,7 +50,7 @@ each_form_of_address_has_its_kind(void **state)
 }
 
 static void
-what_nobody_has_seen_is_other(void **state)
+an_unknown_address_is_other(void **state)
 {
 	(void)state;
 	static const char *const odd[] = {"+", "+123456", "+1234567890123456", "+1500555-0006",
@@ -238,7 +238,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(each_form_of_address_has_its_kind),
-	    cmocka_unit_test(what_nobody_has_seen_is_other),
+	    cmocka_unit_test(an_unknown_address_is_other),
 	    cmocka_unit_test(a_sender_is_its_own_kind_and_else_its_services),
 	    cmocka_unit_test(each_kind_has_a_name_of_its_own),
 	    cmocka_unit_test(consent_is_one_for_rcs_and_sms),

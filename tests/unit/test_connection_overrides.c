@@ -116,13 +116,13 @@ each_key_is_told_in_words(void **state)
 		connection_overrides_explain(&overrides, (enum override_key)key, &text);
 		buffer_append_byte(&text, '\n');
 	}
-	struct slice told = buffer_slice(&text);
-	assert_contains(told, "2000 ms for a connection");
-	assert_contains(told, "3 more times");
-	assert_contains(told, "12000 ms");
-	assert_contains(told, "an answer 5xx, no connection within ct, no answer within rt\n");
-	assert_contains(told, "no host");
-	assert_contains(told, "dublin");
+	struct slice explained = buffer_slice(&text);
+	assert_contains(explained, "2000 ms for a connection");
+	assert_contains(explained, "3 more times");
+	assert_contains(explained, "12000 ms");
+	assert_contains(explained, "an answer 5xx, no connection within ct, no answer within rt\n");
+	assert_contains(explained, "no host");
+	assert_contains(explained, "dublin");
 	buffer_clear(&text);
 	read_fragment("rc=1&rp=rt");
 	connection_overrides_explain(&overrides, OVERRIDE_RP, &text);

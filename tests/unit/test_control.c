@@ -138,7 +138,7 @@ an_answer_is_bounded(void **state)
 }
 
 static void
-bytes_that_are_anything_harm_nobody(void **state)
+arbitrary_bytes_do_no_harm(void **state)
 {
 	uint64_t dice = 1;
 	(void)state;
@@ -271,7 +271,7 @@ an_empty_body_is_no_body(void **state)
 }
 
 static void
-nobody_there_is_told_with_the_address(void **state)
+a_missing_daemon_is_reported_with_the_address(void **state)
 {
 	char address[300];
 	struct control_answer answer;
@@ -316,11 +316,11 @@ main(void)
 	    cmocka_unit_test(what_is_no_answer_of_ours_is_malformed_at_once),
 	    cmocka_unit_test(a_nul_is_a_byte),
 	    cmocka_unit_test(an_answer_is_bounded),
-	    cmocka_unit_test(bytes_that_are_anything_harm_nobody),
+	    cmocka_unit_test(arbitrary_bytes_do_no_harm),
 	    cmocka_unit_test(a_question_is_asked_with_the_token),
 	    cmocka_unit_test(an_answer_that_is_none_is_an_error_that_keeps_the_secret),
 	    cmocka_unit_test(an_empty_body_is_no_body),
-	    cmocka_unit_test(nobody_there_is_told_with_the_address),
+	    cmocka_unit_test(a_missing_daemon_is_reported_with_the_address),
 	    cmocka_unit_test(a_token_that_cannot_be_read_is_told_with_its_file),
 	};
 	return cmocka_run_group_tests(tests, set_up, NULL);

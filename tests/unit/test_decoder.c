@@ -124,7 +124,7 @@ unknown_parameters_are_kept_beside(void **state)
 }
 
 static void
-a_status_that_nobody_knows_is_kept_as_it_came(void **state)
+an_unknown_status_is_stored_as_received(void **state)
 {
 	(void)state;
 	struct journal_entry entry =
@@ -274,7 +274,7 @@ what_only_sounds_like_an_opt_out_is_a_near_miss(void **state)
 }
 
 static void
-yes_to_a_toll_free_number_opts_nobody_in(void **state)
+yes_to_a_toll_free_number_is_no_opt_in(void **state)
 {
 	(void)state;
 	struct journal_entry entry = post(
@@ -472,10 +472,10 @@ static void
 a_failure_to_keep_one_ends_the_decoding(void **state)
 {
 	(void)state;
-	int told = 0;
+	int calls = 0;
 	struct journal_entry entry = post_json("/events", NULL, "[{},{},{}]");
-	assert_int_equal(decoder_decode(&decoder, &entry, refuse_second, &told), RESULT_FULL);
-	assert_int_equal(told, 2);
+	assert_int_equal(decoder_decode(&decoder, &entry, refuse_second, &calls), RESULT_FULL);
+	assert_int_equal(calls, 2);
 }
 
 /* --- alerts --- */
@@ -705,12 +705,12 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(the_sample_callback_is_a_failure_of_its_campaign),
 	    cmocka_unit_test(unknown_parameters_are_kept_beside),
-	    cmocka_unit_test(a_status_that_nobody_knows_is_kept_as_it_came),
+	    cmocka_unit_test(an_unknown_status_is_stored_as_received),
 	    cmocka_unit_test(a_request_without_a_known_account_belongs_to_the_one_that_verified_it),
 	    cmocka_unit_test(json_that_is_no_callback_is_unrecognised_and_kept_raw),
 	    cmocka_unit_test(a_reply_says_what_it_says_of_consent_and_how_that_is_known),
 	    cmocka_unit_test(what_only_sounds_like_an_opt_out_is_a_near_miss),
-	    cmocka_unit_test(yes_to_a_toll_free_number_opts_nobody_in),
+	    cmocka_unit_test(yes_to_a_toll_free_number_is_no_opt_in),
 	    cmocka_unit_test(a_configured_word_is_a_cause_of_its_own),
 	    cmocka_unit_test(a_reply_may_name_the_message_that_it_answers),
 	    cmocka_unit_test(a_reply_at_the_fallback_url_has_no_error_code),

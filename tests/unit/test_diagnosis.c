@@ -661,7 +661,7 @@ a_token_that_is_not_there_is_taken_for_one_that_was_rotated(void **state)
 	struct sample sample = {.bases = {BASE},
 	    .signed_url = BASE PATH QUERY,
 	    .signed_form = FORM,
-	    .token = "secret-of-nobody",
+	    .token = "another-secret",
 	    .target = PATH QUERY};
 	struct diagnosis diagnosis = diagnose(&sample);
 	assert_false(diagnosis.fits);
@@ -691,7 +691,7 @@ an_unknown_account_is_looked_into_for_as_long_as_a_known_one(void **state)
 	struct sample sample = {.bases = {BASE},
 	    .signed_url = BASE PATH QUERY,
 	    .signed_form = FORM,
-	    .token = "secret-of-nobody",
+	    .token = "another-secret",
 	    .target = PATH QUERY};
 	unsigned known = diagnose(&sample).trials;
 	sample.account = OTHER;

@@ -229,10 +229,10 @@ a_duplicate_has_the_same_status_code_and_date(void **state)
 	other.done_date = one.done_date;
 	other.error_code = 30005;
 	assert_false(receipt_is_duplicate(&one, &other));
-	struct event strange = receipt_of(STATUS_UNKNOWN, T0), stranger = strange;
-	assert_true(receipt_is_duplicate(&strange, &stranger));
-	stranger.status_text = SLICE("lost");
-	assert_false(receipt_is_duplicate(&strange, &stranger));
+	struct event unknown = receipt_of(STATUS_UNKNOWN, T0), another = unknown;
+	assert_true(receipt_is_duplicate(&unknown, &another));
+	another.status_text = SLICE("lost");
+	assert_false(receipt_is_duplicate(&unknown, &another));
 	struct event reply = receipt_of(STATUS_RECEIVED, T0), again = reply;
 	again.error_code = 11200; /* from the fallback URL */
 	again.body = SLICE("other");

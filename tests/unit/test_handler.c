@@ -1,4 +1,4 @@
-/* handler: every refusal by the head, and every ruling on a whole request. */
+/* handler: every refusal by the head, and every decision on a whole request. */
 #include "testing.h"
 
 #include "dlrd/base/log.h"
@@ -312,16 +312,16 @@ a_status_callback_is_kept_and_then_answered_204(void **state)
 {
 	(void)state;
 	struct asked asked = {"POST", "/auto?x=1", FORM_TYPE, STATUS_BODY, NULL, NULL};
-	struct decision ruling = ask(&asked);
-	assert_int_equal(ruling.status, 0);
-	assert_int_equal(ruling.kept_status, 204);
-	assert_true(ruling.entry.received_us == 77);
-	assert_slice(ruling.entry.method, "POST");
-	assert_slice(ruling.entry.route, "/auto");
-	assert_slice(ruling.entry.query, "x=1");
-	assert_slice(ruling.entry.media_type, FORM_TYPE);
-	assert_slice(ruling.entry.body, STATUS_BODY);
-	assert_slice(ruling.entry.account, ACCOUNT);
+	struct decision decision = ask(&asked);
+	assert_int_equal(decision.status, 0);
+	assert_int_equal(decision.kept_status, 204);
+	assert_true(decision.entry.received_us == 77);
+	assert_slice(decision.entry.method, "POST");
+	assert_slice(decision.entry.route, "/auto");
+	assert_slice(decision.entry.query, "x=1");
+	assert_slice(decision.entry.media_type, FORM_TYPE);
+	assert_slice(decision.entry.body, STATUS_BODY);
+	assert_slice(decision.entry.account, ACCOUNT);
 	assert_true(
 	    is_counted("dlrd_token_used_total{account=\"" ACCOUNT "\",token=\"current\"} 1\n"));
 }
@@ -343,9 +343,9 @@ an_inbound_message_is_answered_200(void **state)
 	    {{"POST", "/auto", FORM_TYPE, "", NULL, NULL}, 204},
 	};
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		struct decision ruling = ask(&rows[i].asked);
-		assert_int_equal(ruling.status, 0);
-		assert_int_equal(ruling.kept_status, rows[i].status);
+		struct decision decision = ask(&rows[i].asked);
+		assert_int_equal(decision.status, 0);
+		assert_int_equal(decision.kept_status, rows[i].status);
 	}
 }
 
@@ -385,10 +385,10 @@ a_keyword_with_a_reply_is_answered_with_it(void **state)
 			struct asked asked = {get ? "GET" : "POST", target, get ? "" : FORM_TYPE,
 			    get ? NULL : body, NULL, NULL};
 			for (int round = 0; round < 2; round++) { /* the second time, too */
-				struct decision ruling = ask(&asked);
-				assert_int_equal(ruling.status, 0);
-				assert_int_equal(ruling.kept_status, rows[i].status);
-				assert_slice(ruling.reply, rows[i].reply);
+				struct decision decision = ask(&asked);
+				assert_int_equal(decision.status, 0);
+				assert_int_equal(decision.kept_status, rows[i].status);
+				assert_slice(decision.reply, rows[i].reply);
 			}
 		}
 }
@@ -400,9 +400,9 @@ without_configured_keywords_nothing_is_replied(void **state)
 	struct asked asked = {"POST", "/auto", FORM_TYPE,
 	    "AccountSid=" ACCOUNT "&MessageSid=" SID "&Body=help", NULL, "http://a.example.com"};
 	struct request_head head = signed_head(&asked);
-	struct decision ruling = decide(open_handler, &head, slice_of(asked.body), 1);
-	assert_int_equal(ruling.kept_status, 200);
-	assert_slice(ruling.reply, NULL);
+	struct decision decision = decide(open_handler, &head, slice_of(asked.body), 1);
+	assert_int_equal(decision.kept_status, 200);
+	assert_slice(decision.reply, NULL);
 }
 
 static void
@@ -411,9 +411,9 @@ a_refused_message_has_no_reply(void **state)
 	(void)state;
 	struct asked asked = {"POST", "/auto", FORM_TYPE,
 	    "AccountSid=" ACCOUNT "&MessageSid=" SID "&Body=join", OTHER, NULL};
-	struct decision ruling = ask(&asked);
-	assert_int_equal(ruling.status, 403);
-	assert_slice(ruling.reply, NULL);
+	struct decision decision = ask(&asked);
+	assert_int_equal(decision.status, 403);
+	assert_slice(decision.reply, NULL);
 }
 
 static void
@@ -422,10 +422,10 @@ a_get_keeps_its_query_and_no_body(void **state)
 	(void)state;
 	struct asked asked = {"GET", "/inbound?" INBOUND_BODY, "", NULL, NULL, NULL};
 	struct request_head head = signed_head(&asked);
-	struct decision ruling = decide(handler, &head, SLICE("ignored"), 1);
-	assert_int_equal(ruling.status, 0);
-	assert_slice(ruling.entry.query, INBOUND_BODY);
-	assert_slice(ruling.entry.body, NULL);
+	struct decision decision = decide(handler, &head, SLICE("ignored"), 1);
+	assert_int_equal(decision.status, 0);
+	assert_slice(decision.entry.query, INBOUND_BODY);
+	assert_slice(decision.entry.body, NULL);
 }
 
 static void
@@ -459,8 +459,8 @@ each_cause_of_distrust_is_answered_403_and_counted(void **state)
 	bodies[5] = bodies[6] = "{}";
 	heads[7].incoming.target = SLICE("/status?x");
 	for (size_t i = 0; i < 8; i++) {
-		struct decision ruling = decide(handler, &heads[i], slice_of(bodies[i]), 1);
-		assert_int_equal(ruling.status, 403);
+		struct decision decision = decide(handler, &heads[i], slice_of(bodies[i]), 1);
+		assert_int_equal(decision.status, 403);
 	}
 	assert_true(is_counted("dlrd_signature_failures_total{cause=\"no-signature\"} 1\n"));
 	assert_true(is_counted("dlrd_signature_failures_total{cause=\"malformed-signature\"} 2\n"));
@@ -499,10 +499,10 @@ a_json_body_names_its_account(void **state)
 		signature_body_hash(slice_of(bodies[i]), hash);
 		snprintf(target, sizeof target, "/auto?bodySHA256=%s", hash);
 		struct asked asked = {"POST", target, "application/json", bodies[i], OTHER, NULL};
-		struct decision ruling = ask(&asked);
-		assert_int_equal(ruling.status, 0);
-		assert_int_equal(ruling.kept_status, 204);
-		assert_slice(ruling.entry.account, OTHER);
+		struct decision decision = ask(&asked);
+		assert_int_equal(decision.status, 0);
+		assert_int_equal(decision.kept_status, 204);
+		assert_slice(decision.entry.account, OTHER);
 		asked.account = ACCOUNT; /* another account's token may not speak for this one */
 		assert_int_equal(ask(&asked).status, i < 5 ? 403 : 0);
 	}
@@ -548,7 +548,7 @@ the_url_is_as_it_came_or_as_a_trusted_proxy_tells_it(void **state)
 }
 
 static void
-nobody_else_is_believed(void **state)
+no_other_peer_is_believed(void **state)
 {
 	(void)state;
 	assert_int_equal(
@@ -614,7 +614,7 @@ main(void)
 	    EACH(a_json_body_names_its_account),
 	    EACH(a_routes_account_speaks_for_requests_that_name_none),
 	    EACH(the_url_is_as_it_came_or_as_a_trusted_proxy_tells_it),
-	    EACH(nobody_else_is_believed),
+	    EACH(no_other_peer_is_believed),
 	    EACH(a_configured_url_is_the_only_one),
 	    EACH(what_the_listener_decides_is_counted_on_its_route),
 	};

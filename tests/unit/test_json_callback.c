@@ -45,7 +45,7 @@ __wrap_realloc(void *memory, size_t size)
 	"\"messaging_service_sid\":\"MG1\",\"account_sid\":\"AC1\",\"user_agent\":\"UA\"}"
 
 /* The reported callbacks, as lines of text: their slices are valid during the call only. */
-struct told {
+struct found {
 	struct buffer text;
 	size_t count;
 	enum callback_kind kind; /* of the last */
@@ -53,10 +53,10 @@ struct told {
 };
 
 static void
-add(struct told *told, const char *name, struct slice value)
+add(struct found *found, const char *name, struct slice value)
 {
 	if (value.ptr != NULL)
-		buffer_appendf(&told->text, "%s=%.*s ", name, SLICE_ARG(value));
+		buffer_appendf(&found->text, "%s=%.*s ", name, SLICE_ARG(value));
 }
 
 static enum result
@@ -70,51 +70,51 @@ note(void *context, const struct callback *callback, struct slice extra, struct 
 	    [CALLBACK_REASSIGNED] = "REASSIGNED",
 	    [CALLBACK_NOTICE] = "NOTICE",
 	    [CALLBACK_UNRECOGNISED] = "UNRECOGNISED"};
-	struct told *told = context;
-	told->kind = callback->kind;
-	buffer_appendf(&told->text, "%s ", kinds[callback->kind]);
-	add(told, "message", callback->message);
-	add(told, "status", callback->status);
+	struct found *found = context;
+	found->kind = callback->kind;
+	buffer_appendf(&found->text, "%s ", kinds[callback->kind]);
+	add(found, "message", callback->message);
+	add(found, "status", callback->status);
 	if (callback->error_code != -1)
-		buffer_appendf(&told->text, "code=%lld ", (long long)callback->error_code);
-	add(told, "account", callback->account);
-	add(told, "from", callback->from);
-	add(told, "to", callback->to);
-	add(told, "service", callback->service);
-	add(told, "body", callback->body);
-	add(told, "done", callback->done_date);
-	add(told, "optout", callback->opt_out);
-	add(told, "original", callback->original);
-	add(told, "link", callback->link);
-	add(told, "occurred", callback->occurred);
-	add(told, "reference", callback->reference);
-	add(told, "url", callback->status_url);
-	add(told, "payload", callback->payload);
-	add(told, "stream", callback->stream ? SLICE("yes") : SLICE_NONE);
-	add(told, "extra", extra);
-	add(told, "raw", raw);
-	buffer_append_byte(&told->text, '\n');
-	return ++told->count == told->end_after ? RESULT_IO : RESULT_OK;
+		buffer_appendf(&found->text, "code=%lld ", (long long)callback->error_code);
+	add(found, "account", callback->account);
+	add(found, "from", callback->from);
+	add(found, "to", callback->to);
+	add(found, "service", callback->service);
+	add(found, "body", callback->body);
+	add(found, "done", callback->done_date);
+	add(found, "optout", callback->opt_out);
+	add(found, "original", callback->original);
+	add(found, "link", callback->link);
+	add(found, "occurred", callback->occurred);
+	add(found, "reference", callback->reference);
+	add(found, "url", callback->status_url);
+	add(found, "payload", callback->payload);
+	add(found, "stream", callback->stream ? SLICE("yes") : SLICE_NONE);
+	add(found, "extra", extra);
+	add(found, "raw", raw);
+	buffer_append_byte(&found->text, '\n');
+	return ++found->count == found->end_after ? RESULT_IO : RESULT_OK;
 }
 
 static void
 assert_told(const char *body, enum route_kind route, const char *expected)
 {
-	struct told told = {.text = BUFFER_EMPTY};
-	assert_ok(callback_read_json(slice_of(body), route, note, &told));
-	assert_slice(buffer_slice(&told.text), expected);
-	buffer_done(&told.text);
+	struct found found = {.text = BUFFER_EMPTY};
+	assert_ok(callback_read_json(slice_of(body), route, note, &found));
+	assert_slice(buffer_slice(&found.text), expected);
+	buffer_done(&found.text);
 }
 
 /* The kind of a body that is one callback. */
 static enum callback_kind
 kind_of(struct slice body, enum route_kind route)
 {
-	struct told told = {.text = BUFFER_EMPTY};
-	assert_ok(callback_read_json(body, route, note, &told));
-	assert_int_equal(told.count, 1);
-	buffer_done(&told.text);
-	return told.kind;
+	struct found found = {.text = BUFFER_EMPTY};
+	assert_ok(callback_read_json(body, route, note, &found));
+	assert_int_equal(found.count, 1);
+	buffer_done(&found.text);
+	return found.kind;
 }
 
 static void
@@ -135,12 +135,12 @@ static void
 a_click_of_no_known_type_is_unrecognised(void **state)
 {
 	(void)state;
-	struct told told = {.text = BUFFER_EMPTY};
-	assert_ok(callback_read_json(SLICE(CLICK("hover")), ROUTE_AUTO, note, &told));
-	assert_contains(buffer_slice(&told.text), "UNRECOGNISED message=" SID);
-	assert_contains(buffer_slice(&told.text), "raw=" CLICK("hover"));
-	assert_lacks(buffer_slice(&told.text), "extra=");
-	buffer_done(&told.text);
+	struct found found = {.text = BUFFER_EMPTY};
+	assert_ok(callback_read_json(SLICE(CLICK("hover")), ROUTE_AUTO, note, &found));
+	assert_contains(buffer_slice(&found.text), "UNRECOGNISED message=" SID);
+	assert_contains(buffer_slice(&found.text), "raw=" CLICK("hover"));
+	assert_lacks(buffer_slice(&found.text), "extra=");
+	buffer_done(&found.text);
 }
 
 static void
@@ -309,13 +309,13 @@ static void
 the_first_refusal_ends_the_reading(void **state)
 {
 	(void)state;
-	struct told told = {.text = BUFFER_EMPTY, .end_after = 2};
-	assert_int_equal(callback_read_json(SLICE("[1,2,3]"), ROUTE_AUTO, note, &told), RESULT_IO);
-	assert_int_equal(told.count, 2);
-	buffer_done(&told.text);
-	told = (struct told){.text = BUFFER_EMPTY, .end_after = 1};
-	assert_int_equal(callback_read_json(SLICE("x"), ROUTE_AUTO, note, &told), RESULT_IO);
-	buffer_done(&told.text);
+	struct found found = {.text = BUFFER_EMPTY, .end_after = 2};
+	assert_int_equal(callback_read_json(SLICE("[1,2,3]"), ROUTE_AUTO, note, &found), RESULT_IO);
+	assert_int_equal(found.count, 2);
+	buffer_done(&found.text);
+	found = (struct found){.text = BUFFER_EMPTY, .end_after = 1};
+	assert_int_equal(callback_read_json(SLICE("x"), ROUTE_AUTO, note, &found), RESULT_IO);
+	buffer_done(&found.text);
 }
 
 static void
@@ -525,18 +525,18 @@ an_invalid_value_affects_only_its_own_field(void **state)
 	    "'x'", "01", "", "{\"k\\u0000\":1}", "[[1e999,{\"\\udc00\":,}],]"};
 	for (size_t i = 0; i < COUNT_OF(odd); i++) {
 		char body[1024];
-		struct told told = {.text = BUFFER_EMPTY};
+		struct found found = {.text = BUFFER_EMPTY};
 		snprintf(body, sizeof body,
 		    "[{\"type\":\"com.twilio.messaging.message.failed\",\"x\":%s,\"data\":"
 		    "{\"x\":%s,\"messageSid\":\"" SID "\",\"tags\":{\"x\":%s},"
 		    "\"to\":\"+1\",\"errorCode\":21610}},%s]",
 		    odd[i], odd[i], odd[i], OPTED_OUT);
-		assert_ok(callback_read_json(slice_of(body), ROUTE_EVENTS, note, &told));
-		assert_int_equal(told.count, 2);
-		assert_contains(buffer_slice(&told.text),
+		assert_ok(callback_read_json(slice_of(body), ROUTE_EVENTS, note, &found));
+		assert_int_equal(found.count, 2);
+		assert_contains(buffer_slice(&found.text),
 		    "STATUS message=" SID " status=failed code=21610 to=+1 stream=yes");
-		assert_contains(buffer_slice(&told.text), OPTED_OUT_TOLD);
-		buffer_done(&told.text);
+		assert_contains(buffer_slice(&found.text), OPTED_OUT_TOLD);
+		buffer_done(&found.text);
 	}
 }
 
@@ -575,14 +575,14 @@ a_cut_body_tells_its_whole_elements(void **state)
 	(void)state;
 	static const char whole[] = "[" OPTED_OUT "," OPTED_OUT "]";
 	for (size_t len = sizeof "[" OPTED_OUT; len < sizeof whole - 1; len++) {
-		struct told told = {.text = BUFFER_EMPTY};
+		struct found found = {.text = BUFFER_EMPTY};
 		assert_ok(
-		    callback_read_json((struct slice){whole, len}, ROUTE_EVENTS, note, &told));
-		assert_contains(buffer_slice(&told.text), OPTED_OUT_TOLD);
-		assert_int_equal(told.count, len == sizeof "[" OPTED_OUT ? 1 : 2);
-		if (len < sizeof whole - 2 && told.count == 2)
-			assert_int_equal(told.kind, CALLBACK_UNRECOGNISED);
-		buffer_done(&told.text);
+		    callback_read_json((struct slice){whole, len}, ROUTE_EVENTS, note, &found));
+		assert_contains(buffer_slice(&found.text), OPTED_OUT_TOLD);
+		assert_int_equal(found.count, len == sizeof "[" OPTED_OUT ? 1 : 2);
+		if (len < sizeof whole - 2 && found.count == 2)
+			assert_int_equal(found.kind, CALLBACK_UNRECOGNISED);
+		buffer_done(&found.text);
 	}
 }
 
@@ -638,12 +638,12 @@ a_shortage_of_memory_is_told_as_such(void **state)
 	enum result result = RESULT_NO_MEMORY;
 	int allocations = 0;
 	for (; result != RESULT_OK && allocations < 1000; allocations++) {
-		size_t told = 0;
+		size_t found = 0;
 		allocations_left = allocations + 1;
-		result = callback_read_json(slice_of(body), ROUTE_AUTO, note_whole, &told);
+		result = callback_read_json(slice_of(body), ROUTE_AUTO, note_whole, &found);
 		allocations_left = -1;
 		if (result == RESULT_OK)
-			assert_int_equal(told, 1);
+			assert_int_equal(found, 1);
 		else
 			assert_int_equal(result, RESULT_NO_MEMORY);
 	}
@@ -671,10 +671,10 @@ damaged_bodies_do_no_harm(void **state)
 			body[random_below((unsigned)len)] = bytes[random_below(sizeof bytes)];
 		if (random_below(4) == 0)
 			len = random_below((unsigned)len);
-		struct told told = {.text = BUFFER_EMPTY};
-		assert_ok(callback_read_json((struct slice){body, len}, ROUTE_AUTO, note, &told));
-		assert_true(told.count > 0);
-		buffer_done(&told.text);
+		struct found found = {.text = BUFFER_EMPTY};
+		assert_ok(callback_read_json((struct slice){body, len}, ROUTE_AUTO, note, &found));
+		assert_true(found.count > 0);
+		buffer_done(&found.text);
 	}
 }
 

@@ -193,16 +193,16 @@ assert_pieces(struct slice body, const char *expected)
 {
 	struct json_pieces pieces = {.text = body};
 	struct json_piece piece;
-	struct buffer out = BUFFER_EMPTY, told = BUFFER_EMPTY;
+	struct buffer out = BUFFER_EMPTY, text = BUFFER_EMPTY;
 	enum result result;
 	while ((result = json_pieces_next(&pieces, &out, &piece)) == RESULT_OK)
-		buffer_appendf(&told, "%c%.*s\n", piece.readable ? '+' : '-', SLICE_ARG(piece.raw));
+		buffer_appendf(&text, "%c%.*s\n", piece.readable ? '+' : '-', SLICE_ARG(piece.raw));
 	assert_int_equal(result, RESULT_NOT_FOUND);
-	if (told.len == 0)
-		buffer_append(&told, SLICE(""));
-	assert_slice(told.len == 0 ? SLICE("") : buffer_slice(&told), expected);
+	if (text.len == 0)
+		buffer_append(&text, SLICE(""));
+	assert_slice(text.len == 0 ? SLICE("") : buffer_slice(&text), expected);
 	buffer_done(&out);
-	buffer_done(&told);
+	buffer_done(&text);
 }
 
 #define ONE "{\"a\":\"1\"}"

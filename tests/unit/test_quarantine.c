@@ -823,7 +823,7 @@ old_entries_expire_proven_or_not(void **state)
 }
 
 static void
-what_is_kept_ages_while_nobody_has_it_open(void **state)
+entries_age_while_the_file_is_closed(void **state)
 {
 	(void)state;
 	for (int later = 0; later < 2; later++) {
@@ -972,7 +972,7 @@ a_request_beyond_its_bound_is_too_large(void **state)
 }
 
 static void
-the_rate_of_strangers_is_bounded_and_no_other(void **state)
+only_the_rate_of_unproven_requests_is_bounded(void **state)
 {
 	(void)state;
 	struct quarantine_options options = options_for(0);
@@ -1561,7 +1561,7 @@ main(void)
 	    EACH(removals_grow_the_log_no_further_than_writes),
 	    EACH(a_flood_of_a_hundred_thousand_grows_nothing),
 	    EACH(old_entries_expire_proven_or_not),
-	    EACH(what_is_kept_ages_while_nobody_has_it_open),
+	    EACH(entries_age_while_the_file_is_closed),
 	    EACH(a_wall_clock_that_jumps_ahead_expires_nothing_at_once),
 	    EACH(a_wall_clock_that_jumps_back_keeps_nothing_for_ever),
 	    EACH(a_restart_ages_nothing),
@@ -1569,7 +1569,7 @@ main(void)
 	    EACH(the_queue_is_bounded_by_entries),
 	    EACH(the_queue_is_bounded_by_bytes),
 	    EACH(a_request_beyond_its_bound_is_too_large),
-	    EACH(the_rate_of_strangers_is_bounded_and_no_other),
+	    EACH(only_the_rate_of_unproven_requests_is_bounded),
 	    EACH(one_signature_proves_a_few_entries_and_no_more),
 	    EACH(each_request_is_examined_once_before_it_is_written),
 	    EACH(what_the_examination_does_not_want_is_not_written),

@@ -82,7 +82,8 @@ assert_problem(const char *text, const char *start)
 {
 	struct buffer problems = problems_of(text);
 	if (!slice_has(buffer_slice(&problems), start))
-		print_error("told: %.*swanted: %s\n", SLICE_ARG(buffer_slice(&problems)), start);
+		print_error(
+		    "reported: %.*swanted: %s\n", SLICE_ARG(buffer_slice(&problems)), start);
 	assert_contains(buffer_slice(&problems), start);
 	assert_int_equal(problems.ptr[problems.len - 1], '\n');
 	buffer_done(&problems);
@@ -843,7 +844,7 @@ a_key_that_is_missing_too_many_or_wrong_is_noticed(void **state)
 	(void)state;
 	struct buffer text = read_whole_file(TEST_SOURCE "/conf/dlrd.ini"), edited = BUFFER_EMPTY;
 	int right = compare_with_table(buffer_slice(&text));
-	print_message("what follows is meant to be told\n");
+	print_message("the following lines are expected\n");
 	buffer_append(&edited, SLICE("[log]\n;colour = red\n"));
 	buffer_append(&edited, buffer_slice(&text));
 	assert_int_equal(compare_with_table(buffer_slice(&edited)), right + 1);

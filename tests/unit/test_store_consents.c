@@ -150,7 +150,7 @@ a_person_on_rcs_opts_out_of_sms(void **state)
 }
 
 static void
-evidence_on_nobody_is_passed_over(void **state)
+evidence_without_a_person_is_skipped(void **state)
 {
 	(void)state;
 	struct store *store = open_store();
@@ -196,7 +196,7 @@ a_duplicate_may_bring_the_service_later(void **state)
 	for (int order = 0; order < 2; order++) {
 		snprintf(path, sizeof path, "%s/%d.db", directory, order);
 		struct store *store = open_store();
-		struct event callback = stop("RE1", "+9", T0), stream = stream_twin(callback);
+		struct event callback = stop("RE1", "+9", T0), stream = stream_duplicate(callback);
 		callback.service = SLICE("MG1");
 		commit_one(store, order == 0 ? callback : stream);
 		commit_one(store, order == 0 ? stream : callback);
@@ -295,7 +295,7 @@ an_opt_out_without_a_sender_is_one_from_the_account(void **state)
 	assert_optouts(any, "+9 at AC1: out (error-21610)\n");
 }
 
-/* In whichever order the two tellings come. */
+/* In either order of the two sources. */
 static void
 an_opt_out_from_the_account_is_the_senders_once_that_is_known(void **state)
 {
@@ -406,7 +406,7 @@ near_misses_are_listed_with_the_state_of_the_person(void **state)
 }
 
 static void
-what_is_rolled_back_opts_nobody_out(void **state)
+a_rolled_back_opt_out_is_not_stored(void **state)
 {
 	(void)state;
 	struct store *store = open_store();
@@ -431,7 +431,7 @@ main(void)
 	    EACH(a_message_refused_for_an_opt_out_is_evidence),
 	    EACH(a_stop_counts_in_the_campaign_that_it_answers),
 	    EACH(a_person_on_rcs_opts_out_of_sms),
-	    EACH(evidence_on_nobody_is_passed_over),
+	    EACH(evidence_without_a_person_is_skipped),
 	    EACH(a_duplicate_may_bring_the_consent_later),
 	    EACH(a_duplicate_may_bring_the_service_later),
 	    EACH(a_duplicate_may_bring_the_person_later),
@@ -442,7 +442,7 @@ main(void)
 	    EACH(the_past_state_is_known),
 	    EACH(lists_are_paged_by_their_changes),
 	    EACH(near_misses_are_listed_with_the_state_of_the_person),
-	    EACH(what_is_rolled_back_opts_nobody_out),
+	    EACH(a_rolled_back_opt_out_is_not_stored),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,7 +38,7 @@ new_sid(struct history *history, const char *prefix)
 /* Adds a report that was signed with that number. Two arrive in the same microsecond now and then,
  * but have different numbers in the journal. */
 static void
-tell_signed(struct history *history, struct event event, int64_t around_us, size_t signature)
+add_signed(struct history *history, struct event event, int64_t around_us, size_t signature)
 {
 	struct request *request = &history->requests[history->count++];
 	event.time_us =
@@ -68,22 +68,22 @@ name_person(struct history *history, struct event *event)
 
 /* Adds a report, and now and then the same request at another time: Twilio's retry. */
 static void
-tell(struct history *history, struct event event, int64_t around_us)
+add_event(struct history *history, struct event event, int64_t around_us)
 {
 	size_t signature = history->count;
 	name_person(history, &event);
-	tell_signed(history, event, around_us, signature);
+	add_signed(history, event, around_us, signature);
 	if (random_below(6) == 0)
-		tell_signed(history, event, around_us, signature);
+		add_signed(history, event, around_us, signature);
 }
 
 /* Adds an event from one source or both, and now and then twice; neither report needs to have all
  * facts. */
 static void
-tell_sources(struct history *history, struct event event, int64_t around_us)
+add_sources(struct history *history, struct event event, int64_t around_us)
 {
 	unsigned sources = 1 + random_below(3);
-	struct event stream = stream_twin(event);
+	struct event stream = stream_duplicate(event);
 
 	if (random_below(4) == 0)
 		stream.service = SLICE_NONE;
@@ -97,11 +97,11 @@ tell_sources(struct history *history, struct event event, int64_t around_us)
 	else if (event.type != EVENT_REPLIED && random_below(5) == 0)
 		event.to = SLICE_NONE;
 	if (sources & 1)
-		tell(history, event, around_us);
+		add_event(history, event, around_us);
 	if (sources & 2)
-		tell(history, stream, around_us);
+		add_event(history, stream, around_us);
 	if (random_below(5) == 0)
-		tell(history, sources & 1 ? event : stream, around_us);
+		add_event(history, sources & 1 ? event : stream, around_us);
 }
 
 /* Two requests of one status by callback have the same done date: of several, a report of Event
@@ -136,16 +136,16 @@ add_message(struct history *history, const char *person, const char *campaign, i
 	for (unsigned i = 1 + random_below(5); i > 0; i--) {
 		const char *tags = random_below(12) == 0 ? "other" : campaign;
 		struct event event = random_receipt(sid, tags, person, by_service);
-		tell_sources(history, event, time_us);
+		add_sources(history, event, time_us);
 		event.campaign = slice_of(random_below(3) == 0 ? "another" : tags);
 		if (random_below(8) == 0)
-			tell(history, event, time_us);
+			add_event(history, event, time_us);
 	}
 	for (unsigned i = random_below(4); i > 0; i--) {
 		struct event click =
 		    click_of(sid, links[random_below(2)], moments[random_below(3)], 0);
 		click.to = slice_of(person);
-		tell_sources(history, click, time_us);
+		add_sources(history, click, time_us);
 	}
 }
 
@@ -163,7 +163,7 @@ add_reply(struct history *history, const char *person, const char *campaign, str
 		reply.campaign = slice_of(campaign);
 	if (random_below(5) == 0)
 		reply.original = original;
-	tell_sources(history, reply, time_us);
+	add_sources(history, reply, time_us);
 }
 
 static void

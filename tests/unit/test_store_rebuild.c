@@ -134,7 +134,7 @@ whatever_was_derived_is_mended(void **state)
 }
 
 static void
-receipts_that_nobody_counts_are_found(void **state)
+receipts_that_are_not_counted_are_found(void **state)
 {
 	(void)state;
 	make_store();
@@ -356,7 +356,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    EACH(a_sound_store_is_not_changed),
 	    EACH(whatever_was_derived_is_mended),
-	    EACH(receipts_that_nobody_counts_are_found),
+	    EACH(receipts_that_are_not_counted_are_found),
 	    EACH(a_rebuilt_store_goes_on),
 	    EACH(a_rebuild_that_fails_changes_nothing),
 	    EACH(a_store_of_version_1_becomes_this_one),

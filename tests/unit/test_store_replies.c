@@ -300,7 +300,7 @@ a_duplicate_completes_a_reply_in_either_order(void **state)
 		for (size_t i = 0; i < 3; i++) {
 			static const char *const sids[] = {"RE1", "RE2", "RE3"};
 			struct event callback = reply_from(sids[i], i == 1 ? "+8" : "+9", T0 + 1),
-				     stream = stream_twin(callback);
+				     stream = stream_duplicate(callback);
 			if (i == 0)
 				callback.original = SLICE("SM1");
 			else if (i == 1)
@@ -374,7 +374,7 @@ either_telling_may_show_when_a_message_had_left(void **state)
 		snprintf(path, sizeof path, "%s/%d.db", directory, order);
 		struct store *store = open_store();
 		struct event callback = receipt_to("SM1", "c", "+9", STATUS_SENT, T0 + 1);
-		struct event stream = left_early(stream_twin(callback));
+		struct event stream = left_early(stream_duplicate(callback));
 		commit_one(store, reply_from("RE1", "+9", T0));
 		commit_one(store, order == 0 ? callback : stream);
 		commit_one(store, order == 0 ? stream : callback);

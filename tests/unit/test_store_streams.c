@@ -1,4 +1,4 @@
-/* store, streams: clicks, the twins of Event Streams, and events that no message is folded from. */
+/* store, streams: clicks, stream duplicates, and events that no message is folded from. */
 #include "stores.h"
 
 #define HOUR CLOCK_HOUR_US
@@ -103,11 +103,11 @@ a_message_of_many_clicks_is_counted_right(void **state)
 	assert_figures("", "1 0 0 0 0 0 0 0 100 1 0 0");
 }
 
-/* --- twins --- */
+/* --- stream duplicates --- */
 
 /* Makes events from both sources; the campaign's tags, the service and the date are only in one. */
 static size_t
-make_twins(struct event *events)
+make_stream_duplicates(struct event *events)
 {
 	size_t count = 0;
 	static const enum message_status statuses[] = {
@@ -118,7 +118,7 @@ make_twins(struct event *events)
 		if (statuses[i] == STATUS_UNDELIVERED)
 			callback = with_consent(callback, CONSENT_OUT);
 		callback.service = SLICE("MG1");
-		struct event stream = stream_twin(callback);
+		struct event stream = stream_duplicate(callback);
 		callback.done_date = i == 2 ? SLICE("2308102223") : SLICE_NONE;
 		events[count++] = callback;
 		events[count++] = stream;
@@ -127,27 +127,27 @@ make_twins(struct event *events)
 	reply.service = SLICE("MG1");
 	reply = with_consent(reply, CONSENT_OUT);
 	events[count++] = reply;
-	events[count++] = stream_twin(reply);
+	events[count++] = stream_duplicate(reply);
 	struct event delivered = receipt_to("SM2", "d", "+8", STATUS_DELIVERED, T0);
 	events[count++] = delivered;
-	events[count++] = stream_twin(delivered);
+	events[count++] = stream_duplicate(delivered);
 	struct event click = click_of("SM2", "https://a", "t", T0 + 2);
 	click.to = SLICE("+8");
 	events[count++] = click;
-	events[count++] = stream_twin(click);
+	events[count++] = stream_duplicate(click);
 	return count;
 }
 
-static const char *const twin_campaigns[] = {"", "c", "d"};
+static const char *const stream_campaigns[] = {"", "c", "d"};
 
 static void
-twins_give_the_same_in_either_order(void **state)
+stream_duplicates_give_the_same_in_either_order(void **state)
 {
 	(void)state;
 	struct buffer pictures[6];
 	for (int order = 0; order < 6; order++) {
 		struct event events[32];
-		size_t count = make_twins(events);
+		size_t count = make_stream_duplicates(events);
 		snprintf(path, sizeof path, "%s/%d.db", directory, order);
 		if (order == 1) /* the streams first */
 			for (size_t i = 0; i < count; i += 2) {
@@ -161,11 +161,11 @@ twins_give_the_same_in_either_order(void **state)
 		for (size_t i = 0; i < count; i++)
 			commit_one(store, events[i]);
 		close_store(store);
-		pictures[order] = whole_picture(twin_campaigns, COUNT_OF(twin_campaigns));
+		pictures[order] = whole_picture(stream_campaigns, COUNT_OF(stream_campaigns));
 		assert_true(
 		    slice_equal(buffer_slice(&pictures[order]), buffer_slice(&pictures[0])));
 		assert_figures("c", "1 1 0 1 0 0 0 0 0 0 0 0");
-		/* the reply is in its campaign, and twins are not separate events */
+		/* the reply is in its campaign, and stream duplicates are not separate events */
 		assert_figures("d", "1 1 1 0 0 0 0 1 1 1 1 0");
 		assert_int_equal(number_in_file("SELECT count(*) FROM event"), count / 2);
 		assert_int_equal(number_in_file("SELECT sum(duplicates) FROM campaign"), count / 2);
@@ -183,7 +183,7 @@ twins_give_the_same_in_either_order(void **state)
 
 /* A redelivery and a callback with another date are distinguished in any order. */
 static void
-a_twin_stands_for_one_callback_only(void **state)
+a_stream_duplicate_replaces_one_callback_only(void **state)
 {
 	(void)state;
 	for (int round = 0; round < 12; round++) {
@@ -193,7 +193,7 @@ a_twin_stands_for_one_callback_only(void **state)
 		events[2] = events[1] = events[0];
 		events[1].done_date = SLICE("2308102223");
 		events[2].done_date = SLICE("2308102224");
-		events[0] = stream_twin(events[0]);
+		events[0] = stream_duplicate(events[0]);
 		events[3] = events[0];
 		events[4] = events[1];
 		events[5] = events[2];
@@ -209,12 +209,12 @@ a_twin_stands_for_one_callback_only(void **state)
 /* The only receipt with the campaign's name is one that was known: its time is that of the first.
  */
 static void
-a_campaign_that_a_twin_names_has_the_time_of_its_event(void **state)
+a_campaign_that_a_stream_duplicate_names_has_the_time_of_its_event(void **state)
 {
 	(void)state;
 	struct store *store = open_store();
 	struct event callback = receipt("SM1", "c", STATUS_SENT, T0 + HOUR);
-	struct event stream = stream_twin(callback);
+	struct event stream = stream_duplicate(callback);
 	stream.time_us = T0;
 	commit_one(store, stream);
 	commit_one(store, callback);
@@ -357,7 +357,7 @@ a_notice_counts_once_and_what_has_no_reference_each_time(void **state)
 }
 
 static void
-what_nobody_knows_is_kept_raw_once(void **state)
+unknown_events_are_stored_raw_once(void **state)
 {
 	(void)state;
 	struct store *store = open_store();
@@ -368,7 +368,7 @@ what_nobody_knows_is_kept_raw_once(void **state)
 	struct event odd = receipt("SM1", "c", STATUS_UNKNOWN, T0);
 	odd.status_text = SLICE("teleported");
 	assert_false(commit_one(store, odd).duplicate);
-	assert_true(commit_one(store, stream_twin(odd)).duplicate);
+	assert_true(commit_one(store, stream_duplicate(odd)).duplicate);
 	close_store(store);
 	assert_int_equal(
 	    number_in_file("SELECT count(*) FROM events WHERE type = 'Unrecognised'"), 2);
@@ -388,14 +388,14 @@ main(void)
 	    EACH(a_click_may_come_before_the_receipts),
 	    EACH(a_preview_is_kept_and_counts_nowhere),
 	    EACH(a_message_of_many_clicks_is_counted_right),
-	    EACH(twins_give_the_same_in_either_order),
-	    EACH(a_twin_stands_for_one_callback_only),
-	    EACH(a_campaign_that_a_twin_names_has_the_time_of_its_event),
+	    EACH(stream_duplicates_give_the_same_in_either_order),
+	    EACH(a_stream_duplicate_replaces_one_callback_only),
+	    EACH(a_campaign_that_a_stream_duplicate_names_has_the_time_of_its_event),
 	    EACH(a_campaign_that_only_a_duplicate_names_begins_with_its_first_event),
 	    EACH(the_audit_needs_no_provider_that_is_not_stored),
 	    EACH(an_alert_counts_once_by_its_reference),
 	    EACH(a_notice_counts_once_and_what_has_no_reference_each_time),
-	    EACH(what_nobody_knows_is_kept_raw_once),
+	    EACH(unknown_events_are_stored_raw_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,7 +21,7 @@ export async function oldestPending(campaign: string): Promise<number> {
   return found.pending_ages.older;
 }
 
-export async function course(campaign: string): Promise<[Date, number][]> {
+export async function timeSeries(campaign: string): Promise<[Date, number][]> {
   const series = await get("/v1/campaigns/{campaign}/series", {
     path: { campaign },
     query: { interval: "day", tz: "Europe/Berlin" },
