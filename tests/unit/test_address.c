@@ -190,7 +190,7 @@ what_is_written_right_is_tried_as_it_is(void **state)
 }
 
 static void
-what_is_no_address_is_told_apart(void **state)
+what_is_no_address_is_distinguished(void **state)
 {
 	(void)state;
 	static const char *const texts[] = {"", " ", "+", "+1", "12", "a@b", "+1556x",
@@ -244,7 +244,7 @@ main(void)
 	    cmocka_unit_test(consent_is_one_for_rcs_and_sms),
 	    cmocka_unit_test(a_number_is_meant_however_it_is_written),
 	    cmocka_unit_test(what_is_written_right_is_tried_as_it_is),
-	    cmocka_unit_test(what_is_no_address_is_told_apart),
+	    cmocka_unit_test(what_is_no_address_is_distinguished),
 	    cmocka_unit_test(any_text_is_spelled),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

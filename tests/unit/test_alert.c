@@ -27,7 +27,7 @@ a_payload_of_the_debugger_is_read_whole(void **state)
 }
 
 static void
-a_payload_of_event_streams_tells_its_message_at_the_top(void **state)
+a_payload_of_event_streams_reports_its_message_at_the_top(void **state)
 {
 	(void)state;
 	struct alert alert;
@@ -84,7 +84,7 @@ a_number_may_be_a_text_and_an_odd_one_is_none(void **state)
 }
 
 static void
-a_cut_payload_tells_what_comes_before_the_cut(void **state)
+a_cut_payload_reports_what_comes_before_the_cut(void **state)
 {
 	(void)state;
 	static const char text[] =
@@ -137,10 +137,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_payload_of_the_debugger_is_read_whole),
-	    cmocka_unit_test(a_payload_of_event_streams_tells_its_message_at_the_top),
+	    cmocka_unit_test(a_payload_of_event_streams_reports_its_message_at_the_top),
 	    cmocka_unit_test(the_message_has_several_names),
 	    cmocka_unit_test(a_number_may_be_a_text_and_an_odd_one_is_none),
-	    cmocka_unit_test(a_cut_payload_tells_what_comes_before_the_cut),
+	    cmocka_unit_test(a_cut_payload_reports_what_comes_before_the_cut),
 	    cmocka_unit_test(what_is_no_object_gives_an_alert_that_says_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -200,7 +200,7 @@ parameters_that_contradict_a_field_are_kept_beside(void **state)
 }
 
 static void
-a_read_by_a_channel_is_told_by_its_event_type(void **state)
+a_read_by_a_channel_is_reported_by_its_event_type(void **state)
 {
 	(void)state;
 	static const struct {
@@ -391,7 +391,7 @@ main(void)
 	    cmocka_unit_test(what_the_fields_say_is_not_kept_beside),
 	    cmocka_unit_test(unknown_parameters_are_kept_beside),
 	    cmocka_unit_test(parameters_that_contradict_a_field_are_kept_beside),
-	    cmocka_unit_test(a_read_by_a_channel_is_told_by_its_event_type),
+	    cmocka_unit_test(a_read_by_a_channel_is_reported_by_its_event_type),
 	    cmocka_unit_test(an_event_type_stands_in_for_a_missing_status),
 	    cmocka_unit_test(a_webhook_of_conversations_is_unrecognised),
 	    cmocka_unit_test(a_message_that_arrives_is_not_read_by_its_event_type),

@@ -107,7 +107,7 @@ what_does_not_suit_the_receiver_is_a_warning(void **state)
 }
 
 static void
-each_key_is_told_in_words(void **state)
+each_key_is_reported_in_words(void **state)
 {
 	(void)state;
 	struct buffer text = BUFFER_EMPTY;
@@ -139,7 +139,7 @@ main(void)
 	    cmocka_unit_test(the_bounds_of_each_key_are_twilios),
 	    cmocka_unit_test(what_is_not_well_formed_is_named),
 	    cmocka_unit_test(what_does_not_suit_the_receiver_is_a_warning),
-	    cmocka_unit_test(each_key_is_told_in_words),
+	    cmocka_unit_test(each_key_is_reported_in_words),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

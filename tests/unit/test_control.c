@@ -287,7 +287,7 @@ a_missing_daemon_is_reported_with_the_address(void **state)
 }
 
 static void
-a_token_that_cannot_be_read_is_told_with_its_file(void **state)
+a_token_that_cannot_be_read_is_reported_with_its_file(void **state)
 {
 	char address[300];
 	struct control_answer answer;
@@ -321,7 +321,7 @@ main(void)
 	    cmocka_unit_test(an_answer_that_is_none_is_an_error_that_keeps_the_secret),
 	    cmocka_unit_test(an_empty_body_is_no_body),
 	    cmocka_unit_test(a_missing_daemon_is_reported_with_the_address),
-	    cmocka_unit_test(a_token_that_cannot_be_read_is_told_with_its_file),
+	    cmocka_unit_test(a_token_that_cannot_be_read_is_reported_with_its_file),
 	};
 	return cmocka_run_group_tests(tests, set_up, NULL);
 }

@@ -270,7 +270,7 @@ a_body_that_its_hash_does_not_bind_is_not_proven(void **state)
 /* An untrusted client sends a captured request with an added line break. A rule that removes it
  * does not change other requests, so it would match them, too. */
 static void
-what_was_wrong_once_is_not_told_of_what_has_it_not(void **state)
+what_was_wrong_once_is_not_reported_of_what_has_it_not(void **state)
 {
 	(void)state;
 	struct quarantined request = request_for(1, "http://cb.example.com", "/a?b=2&c=3");
@@ -302,7 +302,7 @@ check_account_of_advice(void *context, const struct signature_failure *failure)
 }
 
 static void
-a_wrong_account_is_not_told_of_another(void **state)
+a_wrong_account_is_not_reported_of_another(void **state)
 {
 	(void)state;
 	struct quarantined request =
@@ -475,8 +475,8 @@ main(void)
 	    EACH(a_path_without_a_section_is_a_stray_and_proven_if_its_signature_is_right),
 	    EACH(a_token_that_a_reload_took_away_proves_nothing),
 	    EACH(a_body_that_its_hash_does_not_bind_is_not_proven),
-	    EACH(what_was_wrong_once_is_not_told_of_what_has_it_not),
-	    EACH(a_wrong_account_is_not_told_of_another),
+	    EACH(what_was_wrong_once_is_not_reported_of_what_has_it_not),
+	    EACH(a_wrong_account_is_not_reported_of_another),
 	    EACH(a_form_beside_what_was_signed_is_not_proven),
 	    EACH(no_request_takes_long),
 	    EACH(time_is_saved_up_however_often_it_is_asked_for),

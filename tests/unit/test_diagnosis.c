@@ -516,7 +516,7 @@ another_method_is_found(void **state)
 }
 
 static void
-a_form_that_a_redirect_lost_is_told_of(void **state)
+a_form_that_a_redirect_lost_is_reported(void **state)
 {
 	(void)state;
 	struct diagnosis diagnosis = diagnose(&(struct sample){.bases = {BASE},
@@ -702,7 +702,7 @@ an_unknown_account_is_looked_into_for_as_long_as_a_known_one(void **state)
 }
 
 static void
-the_token_that_fits_is_told(void **state)
+the_token_that_fits_is_reported(void **state)
 {
 	(void)state;
 	struct sample sample = {.bases = {BASE},
@@ -725,7 +725,7 @@ the_token_that_fits_is_told(void **state)
 }
 
 static void
-what_is_no_signature_is_told_as_such(void **state)
+what_is_no_signature_is_reported_as_such(void **state)
 {
 	(void)state;
 	struct sample sample = {.bases = {BASE}, .target = PATH};
@@ -1012,13 +1012,13 @@ main(void)
 	    cmocka_unit_test(another_spelling_of_the_query_is_found),
 	    cmocka_unit_test(a_lost_or_added_query_is_found),
 	    cmocka_unit_test(another_method_is_found),
-	    cmocka_unit_test(a_form_that_a_redirect_lost_is_told_of),
+	    cmocka_unit_test(a_form_that_a_redirect_lost_is_reported),
 	    cmocka_unit_test(a_changed_body_is_found),
 	    cmocka_unit_test(another_accounts_token_is_found),
 	    cmocka_unit_test(a_token_that_is_not_there_is_taken_for_one_that_was_rotated),
 	    cmocka_unit_test(an_unknown_account_is_looked_into_for_as_long_as_a_known_one),
-	    cmocka_unit_test(the_token_that_fits_is_told),
-	    cmocka_unit_test(what_is_no_signature_is_told_as_such),
+	    cmocka_unit_test(the_token_that_fits_is_reported),
+	    cmocka_unit_test(what_is_no_signature_is_reported_as_such),
 	    cmocka_unit_test(several_causes_are_put_together),
 	    cmocka_unit_test(made_up_signatures_fit_nothing),
 	    cmocka_unit_test(large_bodies_are_tried_few_times),

@@ -147,7 +147,7 @@ assert_part(const char *target, unsigned status, const char *part)
 }
 
 static void
-health_and_readiness_are_told_without_a_store(void **state)
+health_and_readiness_are_reported_without_a_store(void **state)
 {
 	(void)state;
 	struct api_answer answer = ask_of(NULL, SLICE("/healthz"));
@@ -204,7 +204,7 @@ a_path_without_an_endpoint_is_404(void **state)
 }
 
 static void
-a_campaign_is_told_with_its_figures(void **state)
+a_campaign_is_reported_with_its_figures(void **state)
 {
 	(void)state;
 	assert_body("/v1/campaigns/spring", 200,
@@ -262,7 +262,7 @@ limits_are_bounded(void **state)
 }
 
 static void
-bad_parameters_are_told(void **state)
+bad_parameters_are_reported(void **state)
 {
 	(void)state;
 	assert_part("/v1/campaigns?format=xml", 400, "format must be json or csv");
@@ -325,7 +325,7 @@ campaigns_are_filtered_by_workspace_and_time(void **state)
 }
 
 static void
-errors_are_told_by_code_with_their_share(void **state)
+errors_are_reported_by_code_with_their_share(void **state)
 {
 	(void)state;
 	struct buffer body = body_of("/v1/campaigns/spring/errors", 200);
@@ -383,7 +383,7 @@ events_are_followed_by_their_number(void **state)
 }
 
 static void
-one_event_is_told_whole(void **state)
+one_event_is_reported_whole(void **state)
 {
 	(void)state;
 	assert_part("/v1/events/3", 200, "{\"seq\":3,");
@@ -393,7 +393,7 @@ one_event_is_told_whole(void **state)
 }
 
 static void
-a_message_is_told_with_its_receipts(void **state)
+a_message_is_reported_with_its_receipts(void **state)
 {
 	(void)state;
 	struct buffer body = body_of("/v1/messages/SM1", 200);
@@ -408,7 +408,7 @@ a_message_is_told_with_its_receipts(void **state)
 }
 
 static void
-the_catalogue_is_told(void **state)
+the_catalogue_is_reported(void **state)
 {
 	(void)state;
 	assert_part("/v1/errors?limit=1000", 200, "\"next\":null");
@@ -417,7 +417,7 @@ the_catalogue_is_told(void **state)
 }
 
 static void
-csv_is_told_where_it_is_asked_for(void **state)
+csv_is_reported_where_it_is_asked_for(void **state)
 {
 	(void)state;
 	struct api_answer answer = ask("/v1/events?format=csv");
@@ -625,7 +625,7 @@ assert_rich(const char *target, unsigned status, const char *part)
 }
 
 static void
-figures_are_told_of_one_variant(void **state)
+figures_are_reported_of_one_variant(void **state)
 {
 	(void)state;
 	assert_rich("/v1/campaigns/c", 200, "\"messages\":2,");
@@ -649,7 +649,7 @@ a_failures_trend_is_that_of_the_time_asked_for(void **state)
 }
 
 static void
-providers_are_told_by_what_is_asked_for(void **state)
+providers_are_reported_by_what_is_asked_for(void **state)
 {
 	(void)state;
 	assert_rich("/v1/providers", 200,
@@ -672,7 +672,7 @@ providers_are_told_by_what_is_asked_for(void **state)
 }
 
 static void
-replies_are_told_with_how_they_were_attributed(void **state)
+replies_are_reported_with_how_they_were_attributed(void **state)
 {
 	(void)state;
 	assert_rich("/v1/replies", 200,
@@ -702,7 +702,7 @@ replies_are_told_with_how_they_were_attributed(void **state)
 }
 
 static void
-near_misses_are_told_with_the_state_of_their_number(void **state)
+near_misses_are_reported_with_the_state_of_their_number(void **state)
 {
 	(void)state;
 	assert_rich("/v1/near-misses", 200,
@@ -720,7 +720,7 @@ near_misses_are_told_with_the_state_of_their_number(void **state)
 }
 
 static void
-opt_outs_are_told_as_they_are_and_as_they_were(void **state)
+opt_outs_are_reported_as_they_are_and_as_they_were(void **state)
 {
 	(void)state;
 	assert_rich("/v1/optouts", 200,
@@ -760,7 +760,7 @@ changes_of_consent_are_followed_by_their_number(void **state)
 }
 
 static void
-a_number_is_told_with_its_scopes_and_history(void **state)
+a_number_is_reported_with_its_scopes_and_history(void **state)
 {
 	(void)state;
 	static const char *const spellings[] = {"%2B15005550009", "+15005550009", "%2015005550009",
@@ -793,7 +793,7 @@ a_number_is_told_with_its_scopes_and_history(void **state)
 }
 
 static void
-alerts_are_told_newest_first(void **state)
+alerts_are_reported_newest_first(void **state)
 {
 	(void)state;
 	assert_rich("/v1/alerts", 200, "{\"alerts\":[{\"seq\":9,");
@@ -916,7 +916,7 @@ assert_act(const struct api_request *request, unsigned status, const char *expec
 }
 
 static void
-a_rebuild_is_asked_for_once_and_told_of(void **state)
+a_rebuild_is_asked_for_once_and_reported(void **state)
 {
 	(void)state;
 	const struct api_request get = {.method = SLICE("GET"), .target = SLICE("/v1/rebuild")};
@@ -1013,42 +1013,42 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(health_and_readiness_are_told_without_a_store),
+	    cmocka_unit_test(health_and_readiness_are_reported_without_a_store),
 	    cmocka_unit_test(only_health_and_readiness_are_open),
 	    cmocka_unit_test(metrics_are_text),
 	    cmocka_unit_test(a_path_without_an_endpoint_is_404),
-	    cmocka_unit_test(a_campaign_is_told_with_its_figures),
+	    cmocka_unit_test(a_campaign_is_reported_with_its_figures),
 	    cmocka_unit_test(an_unknown_campaign_is_404),
 	    cmocka_unit_test(an_escaped_segment_is_one_name),
 	    cmocka_unit_test(a_name_of_several_workspaces_is_409),
 	    cmocka_unit_test(limits_are_bounded),
-	    cmocka_unit_test(bad_parameters_are_told),
+	    cmocka_unit_test(bad_parameters_are_reported),
 	    cmocka_unit_test(pages_put_together_are_the_list),
 	    cmocka_unit_test(campaigns_are_filtered_by_workspace_and_time),
-	    cmocka_unit_test(errors_are_told_by_code_with_their_share),
+	    cmocka_unit_test(errors_are_reported_by_code_with_their_share),
 	    cmocka_unit_test(errors_add_up_to_what_failed),
 	    cmocka_unit_test(events_are_followed_by_their_number),
-	    cmocka_unit_test(one_event_is_told_whole),
-	    cmocka_unit_test(a_message_is_told_with_its_receipts),
-	    cmocka_unit_test(the_catalogue_is_told),
-	    cmocka_unit_test(csv_is_told_where_it_is_asked_for),
+	    cmocka_unit_test(one_event_is_reported_whole),
+	    cmocka_unit_test(a_message_is_reported_with_its_receipts),
+	    cmocka_unit_test(the_catalogue_is_reported),
+	    cmocka_unit_test(csv_is_reported_where_it_is_asked_for),
 	    cmocka_unit_test(an_error_is_json_whatever_it_holds),
 	    cmocka_unit_test(any_target_gets_an_answer),
-	    cmocka_unit_test(a_rebuild_is_asked_for_once_and_told_of),
+	    cmocka_unit_test(a_rebuild_is_asked_for_once_and_reported),
 	    cmocka_unit_test(a_browsers_page_cannot_ask_for_a_rebuild),
 	    cmocka_unit_test(other_methods_are_refused_with_those_that_are_right),
 	    cmocka_unit_test(the_description_names_the_paths_of_the_table),
 	};
 	const struct CMUnitTest rich_tests[] = {
-	    cmocka_unit_test(figures_are_told_of_one_variant),
+	    cmocka_unit_test(figures_are_reported_of_one_variant),
 	    cmocka_unit_test(a_failures_trend_is_that_of_the_time_asked_for),
-	    cmocka_unit_test(providers_are_told_by_what_is_asked_for),
-	    cmocka_unit_test(replies_are_told_with_how_they_were_attributed),
-	    cmocka_unit_test(near_misses_are_told_with_the_state_of_their_number),
-	    cmocka_unit_test(opt_outs_are_told_as_they_are_and_as_they_were),
+	    cmocka_unit_test(providers_are_reported_by_what_is_asked_for),
+	    cmocka_unit_test(replies_are_reported_with_how_they_were_attributed),
+	    cmocka_unit_test(near_misses_are_reported_with_the_state_of_their_number),
+	    cmocka_unit_test(opt_outs_are_reported_as_they_are_and_as_they_were),
 	    cmocka_unit_test(changes_of_consent_are_followed_by_their_number),
-	    cmocka_unit_test(a_number_is_told_with_its_scopes_and_history),
-	    cmocka_unit_test(alerts_are_told_newest_first),
+	    cmocka_unit_test(a_number_is_reported_with_its_scopes_and_history),
+	    cmocka_unit_test(alerts_are_reported_newest_first),
 	    cmocka_unit_test(events_are_filtered_by_variant_and_time),
 	    cmocka_unit_test(a_parameter_that_would_do_nothing_is_refused),
 	    cmocka_unit_test(csv_that_was_cut_is_linked_to_its_rest),

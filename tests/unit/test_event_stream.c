@@ -112,7 +112,7 @@ an_event_has_its_id_its_type_and_its_json(void **state)
 }
 
 static void
-so_many_are_told_at_a_time_and_each_once(void **state)
+so_many_are_reported_at_a_time_and_each_once(void **state)
 {
 	(void)state;
 	struct buffer out = BUFFER_EMPTY;
@@ -192,7 +192,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(an_event_has_its_id_its_type_and_its_json),
-	    cmocka_unit_test(so_many_are_told_at_a_time_and_each_once),
+	    cmocka_unit_test(so_many_are_reported_at_a_time_and_each_once),
 	    cmocka_unit_test(a_filter_is_kept_when_its_texts_are_gone),
 	    cmocka_unit_test(what_no_filter_passes_is_looked_at_in_stretches),
 	    cmocka_unit_test(a_place_beyond_the_end_waits_for_it),

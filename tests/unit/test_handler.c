@@ -535,7 +535,7 @@ ask_open(struct handler *asked_handler, const char *base, bool trusted, const ch
 }
 
 static void
-the_url_is_as_it_came_or_as_a_trusted_proxy_tells_it(void **state)
+the_url_is_as_it_came_or_as_a_trusted_proxy_reports_it(void **state)
 {
 	(void)state;
 	assert_int_equal(ask_open(open_handler, "http://a.example.com", false, NULL, NULL), 0);
@@ -613,7 +613,7 @@ main(void)
 	    EACH(too_many_fields_are_refused),
 	    EACH(a_json_body_names_its_account),
 	    EACH(a_routes_account_speaks_for_requests_that_name_none),
-	    EACH(the_url_is_as_it_came_or_as_a_trusted_proxy_tells_it),
+	    EACH(the_url_is_as_it_came_or_as_a_trusted_proxy_reports_it),
 	    EACH(no_other_peer_is_believed),
 	    EACH(a_configured_url_is_the_only_one),
 	    EACH(what_the_listener_decides_is_counted_on_its_route),

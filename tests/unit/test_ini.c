@@ -92,7 +92,7 @@ keys_come_with_section_and_line(void **state)
 }
 
 static void
-a_section_is_told_also_without_keys(void **state)
+a_section_is_reported_also_without_keys(void **state)
 {
 	(void)state;
 	assert_reads(SLICE("[a]\n\n[b]\n"), "1|[a]\n3|[b]\n");
@@ -224,7 +224,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(keys_come_with_section_and_line),
-	    cmocka_unit_test(a_section_is_told_also_without_keys),
+	    cmocka_unit_test(a_section_is_reported_also_without_keys),
 	    cmocka_unit_test(comments_are_passed_over),
 	    cmocka_unit_test(an_indented_key_is_a_key_of_its_own),
 	    cmocka_unit_test(a_byte_order_mark_is_passed_over),

@@ -229,7 +229,7 @@ reading_is_bounded_and_can_be_stopped(void **state)
 }
 
 static void
-the_tail_tells_the_newest_number_and_the_next_arrival(void **state)
+the_tail_reports_the_newest_number_and_the_next_arrival(void **state)
 {
 	(void)state;
 	uint64_t last = 99;
@@ -487,7 +487,7 @@ main(void)
 	    EACH(no_entry_gets_a_number_up_to_min_seq),
 	    EACH(a_reader_sees_every_byte_that_was_appended),
 	    EACH(reading_is_bounded_and_can_be_stopped),
-	    EACH(the_tail_tells_the_newest_number_and_the_next_arrival),
+	    EACH(the_tail_reports_the_newest_number_and_the_next_arrival),
 	    EACH(only_what_is_released_and_old_is_trimmed),
 	    EACH(the_newest_entry_stays_and_numbers_are_never_used_again),
 	    EACH(a_checkpoint_empties_the_log_and_loses_nothing),

@@ -98,7 +98,7 @@ note(void *context, const struct callback *callback, struct slice extra, struct 
 }
 
 static void
-assert_told(const char *body, enum route_kind route, const char *expected)
+assert_reported(const char *body, enum route_kind route, const char *expected)
 {
 	struct found found = {.text = BUFFER_EMPTY};
 	assert_ok(callback_read_json(slice_of(body), route, note, &found));
@@ -125,10 +125,10 @@ a_click_is_read_whole(void **state)
 				   "occurred=2026-11-20T10:00:00Z extra={\"user_agent\":\"UA\"} \n";
 	char expected[512];
 	snprintf(expected, sizeof expected, "CLICK message=" SID " status=click %s", rest);
-	assert_told(CLICK("click"), ROUTE_CLICK, expected);
-	assert_told(CLICK("Click"), ROUTE_AUTO, expected);
+	assert_reported(CLICK("click"), ROUTE_CLICK, expected);
+	assert_reported(CLICK("Click"), ROUTE_AUTO, expected);
 	snprintf(expected, sizeof expected, "PREVIEW message=" SID " status=preview %s", rest);
-	assert_told(CLICK("preview"), ROUTE_CLICK, expected);
+	assert_reported(CLICK("preview"), ROUTE_CLICK, expected);
 }
 
 static void
@@ -147,13 +147,13 @@ static void
 a_status_event_is_read_whole(void **state)
 {
 	(void)state;
-	assert_told(EVENT("messaging.message.undelivered",
-			"{\"messageSid\":\"" SID "\",\"timestamp\":\"2026-11-20T10:00:00Z\","
-			"\"accountSid\":\"AC1\",\"apiVersion\":\"2010-04-01\",\"from\":\"+2\","
-			"\"to\":\"+1\",\"messageStatus\":\"UNDELIVERED\","
-			"\"messagingServiceSid\":\"MG1\",\"errorCode\":30005,\"body\":\"hi\","
-			"\"statusCallBackUrl\":\"https://x/cb\",\"mnc\":null,"
-			"\"rawDlrDoneDate\":\"2611201000\",\"numberOfSegments\":\"1\"}"),
+	assert_reported(EVENT("messaging.message.undelivered",
+			    "{\"messageSid\":\"" SID "\",\"timestamp\":\"2026-11-20T10:00:00Z\","
+			    "\"accountSid\":\"AC1\",\"apiVersion\":\"2010-04-01\",\"from\":\"+2\","
+			    "\"to\":\"+1\",\"messageStatus\":\"UNDELIVERED\","
+			    "\"messagingServiceSid\":\"MG1\",\"errorCode\":30005,\"body\":\"hi\","
+			    "\"statusCallBackUrl\":\"https://x/cb\",\"mnc\":null,"
+			    "\"rawDlrDoneDate\":\"2611201000\",\"numberOfSegments\":\"1\"}"),
 	    ROUTE_EVENTS,
 	    "STATUS message=" SID " status=UNDELIVERED code=30005 account=AC1 from=+2 to=+1 "
 	    "service=MG1 body=hi done=2611201000 occurred=2026-11-20T10:00:00Z reference=EZ1 "
@@ -176,7 +176,7 @@ a_type_stands_in_for_a_missing_status(void **state)
 		    words[i]);
 		snprintf(expected, sizeof expected,
 		    "STATUS message=" SM1 " status=%s stream=yes \n", words[i]);
-		assert_told(body, ROUTE_EVENTS, expected);
+		assert_reported(body, ROUTE_EVENTS, expected);
 	}
 }
 
@@ -184,8 +184,8 @@ static void
 a_type_that_contradicts_its_data_is_kept_beside(void **state)
 {
 	(void)state;
-	assert_told("{\"type\":\"com.twilio.messaging.message.sent\",\"data\":"
-		    "{\"messageSid\":\"" SM1 "\",\"messageStatus\":\"DELIVERED\"}}",
+	assert_reported("{\"type\":\"com.twilio.messaging.message.sent\",\"data\":"
+			"{\"messageSid\":\"" SM1 "\",\"messageStatus\":\"DELIVERED\"}}",
 	    ROUTE_AUTO,
 	    "STATUS message=" SM1 " status=DELIVERED stream=yes "
 	    "extra={\"type\":\"com.twilio.messaging.message.sent\"} \n");
@@ -195,18 +195,18 @@ static void
 a_message_that_arrives_is_inbound(void **state)
 {
 	(void)state;
-	assert_told(EVENT("messaging.inbound-message.received",
-			"{\"messageSid\":\"" SID "\",\"from\":\"+1\",\"to\":\"+2\","
-			"\"body\":\"ALTO\",\"optOutType\":\"STOP\","
-			"\"originalRepliedMessageSid\":\"SMo\",\"numSegments\":1,"
-			"\"errorCode\":11200}"),
+	assert_reported(EVENT("messaging.inbound-message.received",
+			    "{\"messageSid\":\"" SID "\",\"from\":\"+1\",\"to\":\"+2\","
+			    "\"body\":\"ALTO\",\"optOutType\":\"STOP\","
+			    "\"originalRepliedMessageSid\":\"SMo\",\"numSegments\":1,"
+			    "\"errorCode\":11200}"),
 	    ROUTE_AUTO,
 	    "INBOUND message=" SID " status=received from=+1 to=+2 body=ALTO optout=STOP "
 	    "original=SMo occurred=2026-11-20T10:00:01Z reference=EZ1 stream=yes "
 	    "extra={\"source\":\"/src\",\"data\":{\"numSegments\":1,\"errorCode\":11200}} \n");
 	/* its body is there, and perhaps empty */
-	assert_told("{\"type\":\"com.twilio.messaging.inbound-message.received\",\"data\":"
-		    "{\"messageSid\":\"" SM1 "\",\"body\":null}}",
+	assert_reported("{\"type\":\"com.twilio.messaging.inbound-message.received\",\"data\":"
+			"{\"messageSid\":\"" SM1 "\",\"body\":null}}",
 	    ROUTE_AUTO, "INBOUND message=" SM1 " status=received body= stream=yes \n");
 }
 
@@ -214,11 +214,11 @@ static void
 a_clicked_link_of_the_stream_is_a_click(void **state)
 {
 	(void)state;
-	assert_told(EVENT("daptbt.link-shortening.link-clicked",
-			"{\"message_sid\":\"" SID "\",\"account_sid\":\"AC1\","
-			"\"messaging_service_sid\":\"MG1\",\"to\":\"+1\",\"from\":\"+2\","
-			"\"link\":\"https://x/y\",\"shortened_link\":\"https://s/1\","
-			"\"click_time\":\"2026-11-20T10:00:00Z\"}"),
+	assert_reported(EVENT("daptbt.link-shortening.link-clicked",
+			    "{\"message_sid\":\"" SID "\",\"account_sid\":\"AC1\","
+			    "\"messaging_service_sid\":\"MG1\",\"to\":\"+1\",\"from\":\"+2\","
+			    "\"link\":\"https://x/y\",\"shortened_link\":\"https://s/1\","
+			    "\"click_time\":\"2026-11-20T10:00:00Z\"}"),
 	    ROUTE_EVENTS,
 	    "CLICK message=" SID " status=click account=AC1 from=+2 to=+1 service=MG1 "
 	    "link=https://x/y occurred=2026-11-20T10:00:00Z reference=EZ1 stream=yes "
@@ -230,14 +230,14 @@ static void
 what_nothing_follows_from_is_a_notice(void **state)
 {
 	(void)state;
-	assert_told(EVENT("eventstreams.test-event", "{\"test_id\":\"1\"}"), ROUTE_EVENTS,
+	assert_reported(EVENT("eventstreams.test-event", "{\"test_id\":\"1\"}"), ROUTE_EVENTS,
 	    "NOTICE status=test occurred=2026-11-20T10:00:01Z reference=EZ1 stream=yes "
 	    "extra={\"source\":\"/src\",\"data\":{\"test_id\":\"1\"}} \n");
-	assert_told("{\"type\":\"com.twilio.daptbt.link-shortening.link-shortened\",\"data\":"
-		    "{\"message_sid\":\"" SM1 "\",\"link\":\"l\"}}",
+	assert_reported("{\"type\":\"com.twilio.daptbt.link-shortening.link-shortened\",\"data\":"
+			"{\"message_sid\":\"" SM1 "\",\"link\":\"l\"}}",
 	    ROUTE_EVENTS, "NOTICE message=" SM1 " status=link-shortened link=l stream=yes \n");
 	/* without its data it still is one */
-	assert_told("{\"type\":\"com.twilio.eventstreams.test-event\"}", ROUTE_AUTO,
+	assert_reported("{\"type\":\"com.twilio.eventstreams.test-event\"}", ROUTE_AUTO,
 	    "NOTICE status=test stream=yes \n");
 }
 
@@ -246,18 +246,18 @@ an_error_log_is_an_alert(void **state)
 {
 	(void)state;
 	/* as docs/events/event-types/errors/error-logs has it */
-	assert_told(EVENT("error-logs.error.logged",
-			"{\"sid\":\"" NO1 "\",\"account_sid\":\"AC1\","
-			"\"date_created\":\"2026-11-20T10:00:00Z\",\"level\":\"ERROR\","
-			"\"error_code\":\"93101\",\"payload\":\"{\\\"a\\\":1}\"}"),
+	assert_reported(EVENT("error-logs.error.logged",
+			    "{\"sid\":\"" NO1 "\",\"account_sid\":\"AC1\","
+			    "\"date_created\":\"2026-11-20T10:00:00Z\",\"level\":\"ERROR\","
+			    "\"error_code\":\"93101\",\"payload\":\"{\\\"a\\\":1}\"}"),
 	    ROUTE_EVENTS,
 	    "ALERT status=error code=93101 account=AC1 occurred=2026-11-20T10:00:00Z "
 	    "reference=" NO1 " payload={\"a\":1} stream=yes extra={\"source\":\"/src\","
 	    "\"id\":\"EZ1\",\"time\":\"2026-11-20T10:00:01Z\",\"data\":{\"sid\":\"" NO1 "\","
 	    "\"payload\":\"{\\\"a\\\":1}\"}} \n");
 	/* the other spelling, and a payload that is no text */
-	assert_told("{\"type\":\"com.twilio.error-logs.error.logged\",\"data\":{\"accountSid\":"
-		    "\"AC1\",\"Level\":\"Odd\",\"errorCode\":93101,\"payload\":{\"a\":1}}}",
+	assert_reported("{\"type\":\"com.twilio.error-logs.error.logged\",\"data\":{\"accountSid\":"
+			"\"AC1\",\"Level\":\"Odd\",\"errorCode\":93101,\"payload\":{\"a\":1}}}",
 	    ROUTE_AUTO,
 	    "ALERT status=Odd code=93101 account=AC1 payload={\"a\":1} stream=yes "
 	    "extra={\"data\":{\"payload\":{\"a\":1}}} \n");
@@ -272,11 +272,11 @@ a_reassigned_number_names_both_sides_and_what_twilio_did(void **state)
 {
 	(void)state;
 	/* as docs/events/event-types/messaging/compliance-toolkit has it, without a time */
-	assert_told("{\"type\":\"com.twilio.messaging.reassigned-number.detected\",\"id\":\"" NO1
-		    "\","
-		    "\"datacontenttype\":\"2025-10-08T07:17:02.363Z\",\"data\":{" REASSIGNED_NUMBER
-		    ",\"to_number\":\"+1\",\"timestamp\":\"2026-09-21T00:00:00Z\","
-		    "\"consent_operation\":\"opt-out-created\"}}",
+	assert_reported(
+	    "{\"type\":\"com.twilio.messaging.reassigned-number.detected\",\"id\":\"" NO1 "\","
+	    "\"datacontenttype\":\"2025-10-08T07:17:02.363Z\",\"data\":{" REASSIGNED_NUMBER
+	    ",\"to_number\":\"+1\",\"timestamp\":\"2026-09-21T00:00:00Z\","
+	    "\"consent_operation\":\"opt-out-created\"}}",
 	    ROUTE_EVENTS,
 	    "REASSIGNED status=opt-out-created account=AC1 from=+2 to=+1 "
 	    "occurred=2026-09-21T00:00:00Z reference=" NO1 " stream=yes "
@@ -289,13 +289,13 @@ a_reassigned_number_names_both_sides_and_what_twilio_did(void **state)
 }
 
 static void
-an_array_is_told_one_by_one(void **state)
+an_array_is_reported_one_by_one(void **state)
 {
 	(void)state;
-	assert_told("[{\"type\":\"com.twilio.messaging.message.sent\",\"data\":"
-		    "{\"messageSid\":\"" SM1 "\"}}, {\"type\" : \"x\"}, 5, [[]], "
-		    "{\"type\":\"com.twilio.messaging.message.read\",\"id\":\"E\",\"data\":"
-		    "{\"messageSid\":\"" SM2 "\",\"x\":1}}]",
+	assert_reported("[{\"type\":\"com.twilio.messaging.message.sent\",\"data\":"
+			"{\"messageSid\":\"" SM1 "\"}}, {\"type\" : \"x\"}, 5, [[]], "
+			"{\"type\":\"com.twilio.messaging.message.read\",\"id\":\"E\",\"data\":"
+			"{\"messageSid\":\"" SM2 "\",\"x\":1}}]",
 	    ROUTE_EVENTS,
 	    "STATUS message=" SM1 " status=sent stream=yes \n"
 	    "UNRECOGNISED stream=yes raw={\"type\" : \"x\"} \n"
@@ -333,7 +333,7 @@ a_type_that_is_not_listed_is_unrecognised(void **state)
 		char expected[512];
 		snprintf(expected, sizeof expected, "UNRECOGNISED reference=E stream=yes raw=%s \n",
 		    body);
-		assert_told(body, ROUTE_AUTO, expected);
+		assert_reported(body, ROUTE_AUTO, expected);
 	}
 }
 
@@ -413,7 +413,7 @@ an_error_code_is_a_number_or_its_text(void **state)
 		snprintf(expected, sizeof expected,
 		    "STATUS message=" SM1 " status=failed %sstream=yes %s\n", rows[i].code,
 		    rows[i].extra);
-		assert_told(body, ROUTE_AUTO, expected);
+		assert_reported(body, ROUTE_AUTO, expected);
 	}
 }
 
@@ -421,16 +421,16 @@ static void
 either_spelling_is_understood_and_a_contradiction_is_kept(void **state)
 {
 	(void)state;
-	assert_told("{\"type\":\"com.twilio.messaging.message.sent\",\"data\":"
-		    "{\"message_sid\":\"" SM1
-		    "\",\"ACCOUNT_SID\":\"AC1\",\"statusCallbackUrl\":\"u\","
-		    "\"message_status\":\"sent\"}}",
+	assert_reported("{\"type\":\"com.twilio.messaging.message.sent\",\"data\":"
+			"{\"message_sid\":\"" SM1
+			"\",\"ACCOUNT_SID\":\"AC1\",\"statusCallbackUrl\":\"u\","
+			"\"message_status\":\"sent\"}}",
 	    ROUTE_AUTO,
 	    "STATUS message=" SM1 " status=sent account=AC1 url=u stream=yes "
 	    "extra={\"data\":{\"statusCallbackUrl\":\"u\"}} \n");
-	assert_told("{\"type\":\"com.twilio.messaging.message.sent\",\"data\":"
-		    "{\"messageSid\":\"" SM1 "\",\"message_sid\":\"" SM2 "\",\"MessageSid\":\"" SM1
-		    "\"}}",
+	assert_reported("{\"type\":\"com.twilio.messaging.message.sent\",\"data\":"
+			"{\"messageSid\":\"" SM1 "\",\"message_sid\":\"" SM2
+			"\",\"MessageSid\":\"" SM1 "\"}}",
 	    ROUTE_AUTO,
 	    "STATUS message=" SM1 " status=sent stream=yes extra={\"data\":{\"message_sid\":\"" SM2
 	    "\"}} "
@@ -441,10 +441,10 @@ static void
 what_is_empty_is_absent(void **state)
 {
 	(void)state;
-	assert_told("{\"type\":\"com.twilio.messaging.message.sent\",\"id\":\"\",\"data\":"
-		    "{\"messageSid\":\"" SM1
-		    "\",\"accountSid\":\"\",\"body\":\"\",\"errorCode\":\"\","
-		    "\"messageStatus\":\"\"}}",
+	assert_reported("{\"type\":\"com.twilio.messaging.message.sent\",\"id\":\"\",\"data\":"
+			"{\"messageSid\":\"" SM1
+			"\",\"accountSid\":\"\",\"body\":\"\",\"errorCode\":\"\","
+			"\"messageStatus\":\"\"}}",
 	    ROUTE_AUTO, "STATUS message=" SM1 " status=sent stream=yes \n");
 }
 
@@ -452,10 +452,10 @@ static void
 only_what_goes_without_saying_is_left_out(void **state)
 {
 	(void)state;
-	assert_told("{\"specversion\":\"2.0\",\"datacontenttype\":\"x\","
-		    "\"type\":\"com.twilio.messaging.message.sent\",\"data\":{\"messageSid\":\"" SM1
-		    "\","
-		    "\"apiVersion\":\"2042\",\"other\":\"2010-04-01\"}}",
+	assert_reported(
+	    "{\"specversion\":\"2.0\",\"datacontenttype\":\"x\","
+	    "\"type\":\"com.twilio.messaging.message.sent\",\"data\":{\"messageSid\":\"" SM1 "\","
+	    "\"apiVersion\":\"2042\",\"other\":\"2010-04-01\"}}",
 	    ROUTE_AUTO,
 	    "STATUS message=" SM1 " status=sent stream=yes extra={\"specversion\":\"2.0\","
 	    "\"datacontenttype\":\"x\",\"data\":{\"apiVersion\":\"2042\","
@@ -466,10 +466,10 @@ static void
 what_is_no_text_is_kept_beside(void **state)
 {
 	(void)state;
-	assert_told("{\"type\":\"com.twilio.messaging.message.sent\",\"id\":7,\"time\":[],"
-		    "\"data\":{\"messageSid\":\"" SM1
-		    "\",\"from\":15005550006,\"to\":{\"a\":[null]},"
-		    "\"body\":false,\"messagingServiceSid\":null,\"payload\":{},\"level\":\"x\"}}",
+	assert_reported(
+	    "{\"type\":\"com.twilio.messaging.message.sent\",\"id\":7,\"time\":[],"
+	    "\"data\":{\"messageSid\":\"" SM1 "\",\"from\":15005550006,\"to\":{\"a\":[null]},"
+	    "\"body\":false,\"messagingServiceSid\":null,\"payload\":{},\"level\":\"x\"}}",
 	    ROUTE_AUTO,
 	    "STATUS message=" SM1 " status=sent stream=yes extra={\"id\":7,\"time\":[],\"data\":"
 	    "{\"from\":15005550006,\"to\":{\"a\":[null]},\"body\":false,\"payload\":{},"
@@ -498,15 +498,16 @@ static void
 what_is_no_json_is_one_unrecognised_callback(void **state)
 {
 	(void)state;
-	assert_told("not json", ROUTE_AUTO, "UNRECOGNISED raw=not json \n");
-	assert_told(" [ ] ", ROUTE_EVENTS, "UNRECOGNISED raw= [ ]  \n");
-	assert_told("", ROUTE_AUTO, "UNRECOGNISED raw= \n");
-	assert_told(NULL, ROUTE_AUTO, "UNRECOGNISED \n");
-	assert_told("{}", ROUTE_AUTO, "UNRECOGNISED raw={} \n");
-	assert_told("null", ROUTE_AUTO, "UNRECOGNISED raw=null \n");
-	assert_told("{\"a\\u0000\":1}", ROUTE_AUTO, "UNRECOGNISED raw={\"a\\u0000\":1} \n");
+	assert_reported("not json", ROUTE_AUTO, "UNRECOGNISED raw=not json \n");
+	assert_reported(" [ ] ", ROUTE_EVENTS, "UNRECOGNISED raw= [ ]  \n");
+	assert_reported("", ROUTE_AUTO, "UNRECOGNISED raw= \n");
+	assert_reported(NULL, ROUTE_AUTO, "UNRECOGNISED \n");
+	assert_reported("{}", ROUTE_AUTO, "UNRECOGNISED raw={} \n");
+	assert_reported("null", ROUTE_AUTO, "UNRECOGNISED raw=null \n");
+	assert_reported("{\"a\\u0000\":1}", ROUTE_AUTO, "UNRECOGNISED raw={\"a\\u0000\":1} \n");
 	/* if a key is repeated, the last one counts, as in every parser that Twilio may use */
-	assert_told("{\"event_type\":\"click\",\"sms_sid\":\"" SM1 "\",\"sms_sid\":\"" SM2 "\"}",
+	assert_reported("{\"event_type\":\"click\",\"sms_sid\":\"" SM1 "\",\"sms_sid\":\"" SM2
+			"\"}",
 	    ROUTE_AUTO, "CLICK message=" SM2 " status=click \n");
 }
 
@@ -545,8 +546,9 @@ static void
 an_invalid_value_is_no_field_and_is_kept_beside(void **state)
 {
 	(void)state;
-	assert_told(FAILED("\"messagingServiceSid\":nul,\"to\":99999999999999999999,\"errorCode\":"
-			   "1e999"),
+	assert_reported(
+	    FAILED("\"messagingServiceSid\":nul,\"to\":99999999999999999999,\"errorCode\":"
+		   "1e999"),
 	    ROUTE_AUTO,
 	    "STATUS message=" SID " status=failed stream=yes extra={\"data\":"
 	    "{\"messagingServiceSid\":{\"raw\":\"nul\"},\"to\":{\"raw\":"
@@ -565,12 +567,12 @@ an_unreadable_element_is_unrecognised_and_its_siblings_count(void **state)
 		snprintf(body, sizeof body, "[%s, %s, %s]", OPTED_OUT, bad[i], OPTED_OUT);
 		snprintf(expected, sizeof expected, "%sUNRECOGNISED raw=%s \n%s", OPTED_OUT_TOLD,
 		    bad[i], OPTED_OUT_TOLD);
-		assert_told(body, ROUTE_EVENTS, expected);
+		assert_reported(body, ROUTE_EVENTS, expected);
 	}
 }
 
 static void
-a_cut_body_tells_its_whole_elements(void **state)
+a_cut_body_reports_its_whole_elements(void **state)
 {
 	(void)state;
 	static const char whole[] = "[" OPTED_OUT "," OPTED_OUT "]";
@@ -629,7 +631,7 @@ note_whole(void *context, const struct callback *callback, struct slice extra, s
 }
 
 static void
-a_shortage_of_memory_is_told_as_such(void **state)
+a_shortage_of_memory_is_reported_as_such(void **state)
 {
 	(void)state;
 	static const char body[] =
@@ -692,7 +694,7 @@ main(void)
 	    cmocka_unit_test(what_nothing_follows_from_is_a_notice),
 	    cmocka_unit_test(an_error_log_is_an_alert),
 	    cmocka_unit_test(a_reassigned_number_names_both_sides_and_what_twilio_did),
-	    cmocka_unit_test(an_array_is_told_one_by_one),
+	    cmocka_unit_test(an_array_is_reported_one_by_one),
 	    cmocka_unit_test(the_first_refusal_ends_the_reading),
 	    cmocka_unit_test(a_type_that_is_not_listed_is_unrecognised),
 	    cmocka_unit_test(a_route_takes_what_it_is_for),
@@ -707,9 +709,9 @@ main(void)
 	    cmocka_unit_test(an_invalid_value_affects_only_its_own_field),
 	    cmocka_unit_test(an_invalid_value_is_no_field_and_is_kept_beside),
 	    cmocka_unit_test(an_unreadable_element_is_unrecognised_and_its_siblings_count),
-	    cmocka_unit_test(a_cut_body_tells_its_whole_elements),
+	    cmocka_unit_test(a_cut_body_reports_its_whole_elements),
 	    cmocka_unit_test(depth_and_size_do_no_harm),
-	    cmocka_unit_test(a_shortage_of_memory_is_told_as_such),
+	    cmocka_unit_test(a_shortage_of_memory_is_reported_as_such),
 	    cmocka_unit_test(damaged_bodies_do_no_harm),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,7 +79,7 @@ case_does_not_matter(void **state)
 }
 
 static void
-white_space_around_and_punctuation_behind_are_forgiven_but_told(void **state)
+white_space_around_and_punctuation_behind_are_forgiven_but_reported(void **state)
 {
 	(void)state;
 	assert_each_word(" \t\r\n", "", KEYWORD_RULE_TOLERATED);
@@ -374,7 +374,7 @@ note(void *context, struct slice name, struct slice listed, struct slice reply)
 }
 
 static void
-what_was_added_is_told(void **state)
+what_was_added_is_reported(void **state)
 {
 	(void)state;
 	struct keywords *keywords;
@@ -657,7 +657,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(each_word_is_known_exactly),
 	    cmocka_unit_test(case_does_not_matter),
-	    cmocka_unit_test(white_space_around_and_punctuation_behind_are_forgiven_but_told),
+	    cmocka_unit_test(white_space_around_and_punctuation_behind_are_forgiven_but_reported),
 	    cmocka_unit_test(what_is_more_than_the_word_is_none),
 	    cmocka_unit_test(what_twilio_says_wins_over_the_body),
 	    cmocka_unit_test(rules_have_names),
@@ -668,7 +668,7 @@ main(void)
 	    cmocka_unit_test(a_word_that_could_never_match_or_matches_twice_is_refused),
 	    cmocka_unit_test(words_are_bounded),
 	    cmocka_unit_test(a_reply_that_cannot_be_sent_is_refused),
-	    cmocka_unit_test(what_was_added_is_told),
+	    cmocka_unit_test(what_was_added_is_reported),
 	    cmocka_unit_test(what_sounds_like_an_opt_out_is_a_near_miss),
 	    cmocka_unit_test(what_only_looks_like_one_is_none),
 	    cmocka_unit_test(an_opt_out_in_another_language_is_a_near_miss),

@@ -4,7 +4,7 @@
 #include "dlrd/daemon/lock.h"
 
 static void
-a_second_one_is_told_who_holds_it(void **state)
+a_second_one_is_reported_who_holds_it(void **state)
 {
 	(void)state;
 	char *directory = private_directory(), process[32];
@@ -53,7 +53,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(a_second_one_is_told_who_holds_it),
+	    cmocka_unit_test(a_second_one_is_reported_who_holds_it),
 	    cmocka_unit_test(removing_the_file_lets_no_second_one_in),
 	    cmocka_unit_test(a_directory_that_is_not_there_is_named),
 	};

@@ -91,7 +91,7 @@ never_more_than_asked_for_and_none_twice(void **state)
 
 /* All the memory that the intake counts for them. */
 static void
-they_take_no_more_bytes_than_told(void **state)
+they_take_no_more_bytes_than_reported(void **state)
 {
 	(void)state;
 	struct slice target = SLICE("/p?a=:@',/!();*?$::::::::::::::::::::::::::::::::::::::::::::"
@@ -112,7 +112,7 @@ main(void)
 	    cmocka_unit_test(a_query_without_such_characters_has_no_other_spelling),
 	    cmocka_unit_test(no_spelling_makes_an_escape_of_a_lone_percent_sign),
 	    cmocka_unit_test(never_more_than_asked_for_and_none_twice),
-	    cmocka_unit_test(they_take_no_more_bytes_than_told),
+	    cmocka_unit_test(they_take_no_more_bytes_than_reported),
 	};
 	return cmocka_run_group_tests(tests, NULL, tear_down);
 }

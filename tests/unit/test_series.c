@@ -168,7 +168,7 @@ a_point_begins_with_the_first_hour_that_it_counts(void **state)
 }
 
 static void
-a_zone_without_whole_hours_is_told_not_to_be_exact(void **state)
+a_zone_without_whole_hours_is_reported_not_to_be_exact(void **state)
 {
 	(void)state;
 	static const char *const exact[] = {"", "tz=Europe/Berlin", "tz=Asia/Beirut", "tz=-08:00"};
@@ -270,7 +270,7 @@ nothing_is_lost_in_any_zone(void **state)
 }
 
 static void
-what_is_asked_for_is_told_with_it(void **state)
+what_is_asked_for_is_reported_with_it(void **state)
 {
 	(void)state;
 	struct json_t *value = ask("spring", "tz=Europe/Berlin&interval=day", 200);
@@ -313,13 +313,13 @@ main(void)
 	    cmocka_unit_test(days_are_local_and_as_long_as_they_are),
 	    cmocka_unit_test(a_day_without_a_midnight_begins_when_it_does),
 	    cmocka_unit_test(a_point_begins_with_the_first_hour_that_it_counts),
-	    cmocka_unit_test(a_zone_without_whole_hours_is_told_not_to_be_exact),
+	    cmocka_unit_test(a_zone_without_whole_hours_is_reported_not_to_be_exact),
 	    cmocka_unit_test(each_hour_of_a_changed_clock_is_a_point),
 	    cmocka_unit_test(a_bare_day_is_one_of_the_zone),
 	    cmocka_unit_test(gaps_are_filled_between_the_bounds),
 	    cmocka_unit_test(a_long_time_has_points_with_facts_alone),
 	    cmocka_unit_test(nothing_is_lost_in_any_zone),
-	    cmocka_unit_test(what_is_asked_for_is_told_with_it),
+	    cmocka_unit_test(what_is_asked_for_is_reported_with_it),
 	    cmocka_unit_test(what_is_wrong_is_refused),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);

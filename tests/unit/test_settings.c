@@ -177,7 +177,7 @@ values_are_read_with_their_units(void **state)
 }
 
 static void
-a_wrong_value_is_told_with_file_line_section_and_key(void **state)
+a_wrong_value_is_reported_with_file_line_section_and_key(void **state)
 {
 	(void)state;
 	static const struct {
@@ -237,7 +237,7 @@ a_wrong_value_is_told_with_file_line_section_and_key(void **state)
 }
 
 static void
-an_unknown_key_is_told_with_those_that_there_are(void **state)
+an_unknown_key_is_reported_with_those_that_there_are(void **state)
 {
 	(void)state;
 	assert_problem("[log]\nlevl = info\n" ACCOUNT,
@@ -252,7 +252,7 @@ an_unknown_key_is_told_with_those_that_there_are(void **state)
 }
 
 static void
-a_repeated_key_is_told(void **state)
+a_repeated_key_is_reported(void **state)
 {
 	(void)state;
 	assert_problem("[log]\nlevel = info\nlevel = info\n" ACCOUNT,
@@ -265,7 +265,7 @@ a_repeated_key_is_told(void **state)
 }
 
 static void
-several_mistakes_are_told_at_once(void **state)
+several_mistakes_are_reported_at_once(void **state)
 {
 	(void)state;
 	struct buffer problems =
@@ -305,7 +305,7 @@ an_account_is_needed_and_each_needs_its_token(void **state)
 }
 
 static void
-a_missing_file_is_told(void **state)
+a_missing_file_is_reported(void **state)
 {
 	(void)state;
 	struct settings *settings = NULL;
@@ -398,7 +398,7 @@ sections_without_keys_are_checked_too(void **state)
 }
 
 static void
-a_token_given_in_two_ways_is_told(void **state)
+a_token_given_in_two_ways_is_reported(void **state)
 {
 	(void)state;
 	char token[128], text[512];
@@ -462,7 +462,7 @@ secrets_in_a_file_for_everybody_are_noted(void **state)
 }
 
 static void
-no_message_tells_a_secret(void **state)
+no_message_reports_a_secret(void **state)
 {
 	(void)state;
 	struct buffer problems = problems_of("[account AC1]\nauth_token = sesame\n[account " SID
@@ -575,7 +575,7 @@ keywords_are_read_with_their_replies(void **state)
 }
 
 static void
-a_wrong_keyword_is_told_where_it_stands(void **state)
+a_wrong_keyword_is_reported_where_it_stands(void **state)
 {
 	(void)state;
 	static const struct {
@@ -615,7 +615,7 @@ a_wrong_keyword_is_told_where_it_stands(void **state)
 }
 
 static void
-one_mistake_in_a_section_is_told_once(void **state)
+one_mistake_in_a_section_is_reported_once(void **state)
 {
 	(void)state;
 	static const char *const texts[] = {"[keyword a b]\nreply = x\n", "[keyword a]\nwords =\n",
@@ -667,7 +667,7 @@ providers_are_read(void **state)
 }
 
 static void
-a_wrong_provider_is_told_where_it_stands(void **state)
+a_wrong_provider_is_reported_where_it_stands(void **state)
 {
 	(void)state;
 	static const struct {
@@ -877,30 +877,30 @@ main(void)
 	    cmocka_unit_test(a_token_is_all_that_must_be_given),
 	    cmocka_unit_test(three_routes_stand_where_none_is_configured),
 	    cmocka_unit_test(values_are_read_with_their_units),
-	    cmocka_unit_test(a_wrong_value_is_told_with_file_line_section_and_key),
-	    cmocka_unit_test(an_unknown_key_is_told_with_those_that_there_are),
-	    cmocka_unit_test(a_repeated_key_is_told),
-	    cmocka_unit_test(several_mistakes_are_told_at_once),
+	    cmocka_unit_test(a_wrong_value_is_reported_with_file_line_section_and_key),
+	    cmocka_unit_test(an_unknown_key_is_reported_with_those_that_there_are),
+	    cmocka_unit_test(a_repeated_key_is_reported),
+	    cmocka_unit_test(several_mistakes_are_reported_at_once),
 	    cmocka_unit_test(an_account_is_needed_and_each_needs_its_token),
-	    cmocka_unit_test(a_missing_file_is_told),
+	    cmocka_unit_test(a_missing_file_is_reported),
 	    cmocka_unit_test(tokens_may_stand_in_files),
 	    cmocka_unit_test(a_question_does_not_need_the_tokens),
 	    cmocka_unit_test(a_callback_without_keys_has_its_defaults),
 	    cmocka_unit_test(sections_without_keys_are_checked_too),
-	    cmocka_unit_test(a_token_given_in_two_ways_is_told),
+	    cmocka_unit_test(a_token_given_in_two_ways_is_reported),
 	    cmocka_unit_test(a_callbacks_account_must_be_configured),
 	    cmocka_unit_test(a_token_file_of_two_lines_is_refused),
 	    cmocka_unit_test(a_number_that_overflows_is_out_of_bounds),
 	    cmocka_unit_test(secrets_in_a_file_for_everybody_are_noted),
-	    cmocka_unit_test(no_message_tells_a_secret),
+	    cmocka_unit_test(no_message_reports_a_secret),
 	    cmocka_unit_test(what_is_printed_holds_no_secret),
 	    cmocka_unit_test(what_is_printed_are_the_settings_in_force),
 	    cmocka_unit_test(every_default_is_written_as_it_is_read),
 	    cmocka_unit_test(keywords_are_read_with_their_replies),
-	    cmocka_unit_test(a_wrong_keyword_is_told_where_it_stands),
-	    cmocka_unit_test(one_mistake_in_a_section_is_told_once),
+	    cmocka_unit_test(a_wrong_keyword_is_reported_where_it_stands),
+	    cmocka_unit_test(one_mistake_in_a_section_is_reported_once),
 	    cmocka_unit_test(providers_are_read),
-	    cmocka_unit_test(a_wrong_provider_is_told_where_it_stands),
+	    cmocka_unit_test(a_wrong_provider_is_reported_where_it_stands),
 	    cmocka_unit_test(tables_of_error_codes_are_read_before_they_are_needed),
 	    cmocka_unit_test(the_shipped_file_documents_each_key_with_its_default_and_no_other),
 	    cmocka_unit_test(a_key_that_is_missing_too_many_or_wrong_is_noticed),

@@ -225,7 +225,7 @@ a_bodys_hash_is_lower_case_sha256(void **state)
 }
 
 static void
-a_fingerprint_tells_where_each_piece_ends_and_whether_it_was_there(void **state)
+a_fingerprint_reports_where_each_piece_ends_and_whether_it_was_there(void **state)
 {
 	(void)state;
 	static const struct slice lists[][3] = {
@@ -313,7 +313,7 @@ main(void)
 	    cmocka_unit_test(each_digest_has_one_text),
 	    cmocka_unit_test(bytes_that_are_no_ascii_are_no_base64),
 	    cmocka_unit_test(a_bodys_hash_is_lower_case_sha256),
-	    cmocka_unit_test(a_fingerprint_tells_where_each_piece_ends_and_whether_it_was_there),
+	    cmocka_unit_test(a_fingerprint_reports_where_each_piece_ends_and_whether_it_was_there),
 	    cmocka_unit_test(every_body_hash_in_the_query_must_hold),
 	    cmocka_unit_test(secrets_are_compared_whole),
 	};

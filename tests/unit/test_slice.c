@@ -2,7 +2,7 @@
 #include "testing.h"
 
 static void
-absent_and_empty_are_told_apart(void **state)
+absent_and_empty_are_distinguished(void **state)
 {
 	(void)state;
 	assert_null(slice_of(NULL).ptr);
@@ -125,7 +125,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(absent_and_empty_are_told_apart),
+	    cmocka_unit_test(absent_and_empty_are_distinguished),
 	    cmocka_unit_test(equality_is_by_bytes_nul_included),
 	    cmocka_unit_test(case_is_ignored_for_ascii_letters_only),
 	    cmocka_unit_test(order_is_memcmp_then_the_shorter_first),

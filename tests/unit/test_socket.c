@@ -179,7 +179,7 @@ what_is_no_peer_is_refused(void **state)
 }
 
 static void
-loopback_is_told_from_other_addresses(void **state)
+loopback_is_distinguished_from_other_addresses(void **state)
 {
 	(void)state;
 	static const char *const loopback[] = {"127.0.0.1:1", "127.255.255.255:1", "[::1]:1",
@@ -230,7 +230,7 @@ main(void)
 	    cmocka_unit_test(a_peer_matches_itself_or_its_network_only),
 	    cmocka_unit_test(a_unix_peer_is_no_network_peer),
 	    cmocka_unit_test(what_is_no_peer_is_refused),
-	    cmocka_unit_test(loopback_is_told_from_other_addresses),
+	    cmocka_unit_test(loopback_is_distinguished_from_other_addresses),
 	    cmocka_unit_test(a_host_is_loopback_by_what_it_says_alone),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

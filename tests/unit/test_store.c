@@ -43,7 +43,7 @@ a_message_is_counted_as_it_goes_on(void **state)
 }
 
 static void
-what_became_of_an_event_is_told(void **state)
+what_became_of_an_event_is_reported(void **state)
 {
 	(void)state;
 	struct store *store = open_store();
@@ -553,7 +553,7 @@ make_small_store(void)
 }
 
 static void
-the_audit_tells_how_much_it_compared(void **state)
+the_audit_reports_how_much_it_compared(void **state)
 {
 	(void)state;
 	struct audit audit;
@@ -838,7 +838,7 @@ note_errors(struct buffer *text, int64_t from_us, int64_t to_us, const char *cam
 }
 
 static void
-errors_of_a_campaign_are_told_by_code(void **state)
+errors_of_a_campaign_are_reported_by_code(void **state)
 {
 	(void)state;
 	struct store *store = open_store();
@@ -1017,7 +1017,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    EACH(a_new_store_is_empty),
 	    EACH(a_message_is_counted_as_it_goes_on),
-	    EACH(what_became_of_an_event_is_told),
+	    EACH(what_became_of_an_event_is_reported),
 	    EACH(a_later_duplicate_changes_nothing_but_the_count_of_duplicates),
 	    EACH(an_earlier_duplicate_gives_the_receipt_its_time),
 	    EACH(the_first_final_and_the_last_code_are_by_arrival_in_any_order),
@@ -1031,7 +1031,7 @@ main(void)
 	    EACH(unknown_statuses_are_shown_and_do_not_depend_on_their_order),
 	    EACH(any_order_and_any_duplication_give_the_same_figures),
 	    EACH(a_refolded_store_is_the_store_that_was_folded_so_from_the_start),
-	    EACH(the_audit_tells_how_much_it_compared),
+	    EACH(the_audit_reports_how_much_it_compared),
 	    EACH(the_audit_finds_figures_that_were_changed),
 	    EACH(the_audit_finds_messages_and_receipts_that_were_changed),
 	    EACH(the_audit_finds_a_changed_outcome_or_conflict),
@@ -1039,7 +1039,7 @@ main(void)
 	    EACH(an_event_comes_back_as_it_went_in),
 	    EACH(campaigns_are_filtered_and_paged),
 	    EACH(a_campaign_without_a_fact_in_the_window_is_left_out),
-	    EACH(errors_of_a_campaign_are_told_by_code),
+	    EACH(errors_of_a_campaign_are_reported_by_code),
 	    EACH(the_trend_compares_with_as_long_a_time_before),
 	    EACH(the_catalogue_is_read_in_pages),
 	    EACH(a_newer_store_is_refused),

@@ -344,7 +344,7 @@ a_changed_body_is_refused(void **state)
 }
 
 static void
-a_signature_that_is_none_is_told_as_such(void **state)
+a_signature_that_is_none_is_reported_as_such(void **state)
 {
 	(void)state;
 	struct sample sample = make_sample();
@@ -668,7 +668,7 @@ verify_sample(struct sample *sample)
 }
 
 static void
-the_token_that_fits_is_told(void **state)
+the_token_that_fits_is_reported(void **state)
 {
 	(void)state;
 	static const enum token_label labels[] = {TOKEN_CURRENT, TOKEN_NEXT, TOKEN_PREVIOUS};
@@ -840,7 +840,7 @@ main(void)
 	    cmocka_unit_test(a_changed_token_is_refused),
 	    cmocka_unit_test(a_changed_url_is_refused),
 	    cmocka_unit_test(a_changed_body_is_refused),
-	    cmocka_unit_test(a_signature_that_is_none_is_told_as_such),
+	    cmocka_unit_test(a_signature_that_is_none_is_reported_as_such),
 	    cmocka_unit_test(the_order_of_fields_does_not_matter),
 	    cmocka_unit_test(many_fields_are_verified_like_few),
 	    cmocka_unit_test(a_form_is_not_verified_without_its_parameters_when_memory_is_out),
@@ -852,7 +852,7 @@ main(void)
 	    cmocka_unit_test(a_form_may_be_bound_by_its_hash_too),
 	    cmocka_unit_test(a_get_is_signed_by_its_url_alone),
 	    cmocka_unit_test(a_get_that_is_tried_with_several_accounts_has_one_other_spelling),
-	    cmocka_unit_test(the_token_that_fits_is_told),
+	    cmocka_unit_test(the_token_that_fits_is_reported),
 	    cmocka_unit_test(accounts_are_kept_apart),
 	    cmocka_unit_test(a_request_without_account_is_tried_with_each),
 	    cmocka_unit_test(the_routes_account_stands_in_for_none),
