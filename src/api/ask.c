@@ -10,7 +10,7 @@ static bool
 read_parameter(struct question *question, size_t index, struct query_values *values)
 {
 	const struct query_parameter *parameter = &question->row->parameters[index];
-	bool in_path = parameter->kind == QUERY_CAMPAIGN;
+	bool in_path = query_in_path(parameter);
 	struct slice text = in_path ? question->name : question_text(question, parameter->name);
 	int64_t number = 0;
 	size_t choice;
@@ -37,6 +37,7 @@ read_parameter(struct question *question, size_t index, struct query_values *val
 	case QUERY_TEXT:
 	case QUERY_TAG:
 	case QUERY_CAMPAIGN:
+	case QUERY_NAME:
 	case QUERY_FORMAT:
 	case QUERY_LIMIT:
 	case QUERY_HOUR: break;

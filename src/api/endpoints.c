@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define QUERY_FIELDS_MAX 32
 #define PARAMETERS_MAX 11
@@ -20,7 +21,6 @@
 
 typedef void (*answer_fn)(struct question *question);
 
-/* Paths that are not questions of query/table.h. The first row that fits is taken. */
 struct endpoint {
 	const char *path; /* a segment in braces takes any */
 	answer_fn answer; /* answers GET; NULL: there is nothing to read */
@@ -32,28 +32,32 @@ struct endpoint {
 	const char *parameters[PARAMETERS_MAX];
 };
 
+/* Paths that are not questions of query/table.h. The first row that fits is taken. */
 static const struct endpoint endpoints[] = {
     {"/healthz", upkeep_health, .open = true, .quick = true},
     {"/readyz", upkeep_ready, .open = true, .quick = true},
     {"/metrics", upkeep_metrics, .quick = true},
-    {"/v1/campaigns/{campaign}", campaigns_one, .needs_store = true,
-	.parameters = {"workspace", "variant", "from", "to", "format"}},
     {"/v1/events/stream", events_follow, .needs_store = true,
 	.parameters = {"after", "type", "campaign", "workspace", "variant"}},
-    {"/v1/events/{seq}", events_one, .needs_store = true},
-    {"/v1/messages/{sid}", events_message, .needs_store = true, .parameters = {"format"}},
-    {"/v1/optouts/{number}", optouts_number, .needs_store = true, .parameters = {"at", "format"}},
-    {"/v1/signature-failures", refusals_failures, .parameters = {"format"}},
-    {"/v1/quarantine", refusals_list, .parameters = {"format", "limit", "next"}},
     {"/v1/quarantine/reverify", refusals_reverify, .act = refusals_ask_reverify},
     {"/v1/quarantine/all/drop", .act = refusals_drop_all},
-    {"/v1/quarantine/{id}", refusals_one},
     {"/v1/quarantine/{id}/drop", .act = refusals_drop},
     {"/v1/rebuild", upkeep_rebuild, .act = upkeep_ask_rebuild},
     {"/v1/openapi.json", upkeep_openapi},
 };
 
 #define ENDPOINT_COUNT (sizeof endpoints / sizeof endpoints[0])
+
+/* Questions of the table that are answered by a function of their own; all others by ask_query. */
+static const struct endpoint own_answers[] = {
+    {"/v1/campaigns/{campaign}", campaigns_one, .needs_store = true},
+    {"/v1/events/{seq}", events_one, .needs_store = true},
+    {"/v1/messages/{sid}", events_message, .needs_store = true},
+    {"/v1/optouts/{number}", optouts_number, .needs_store = true},
+    {"/v1/signature-failures", refusals_failures},
+    {"/v1/quarantine", refusals_list},
+    {"/v1/quarantine/{id}", refusals_one},
+};
 
 struct api_answer
 endpoints_error(unsigned status, const char *format, ...)
@@ -83,7 +87,8 @@ endpoints_answer_done(struct api_answer *answer)
 	answer->rest = NULL;
 }
 
-/* What a path names: an endpoint or a question of the table; neither: nothing. */
+/* What a path names: an endpoint, a question of the table, or a question with the endpoint that
+ * answers it; neither: nothing. */
 struct destination {
 	const struct endpoint *endpoint;
 	const struct query *query;
@@ -104,22 +109,30 @@ path_matches(const char *described, struct slice path, struct slice *out_name)
 	return known.ptr == NULL && rest.ptr == NULL;
 }
 
+static const struct endpoint *
+own_answer(const struct query *query)
+{
+	for (size_t i = 0; i < sizeof own_answers / sizeof own_answers[0]; i++)
+		if (strcmp(own_answers[i].path, query->path) == 0)
+			return &own_answers[i];
+	return NULL;
+}
+
 static struct destination
 find_route(struct slice target)
 {
 	struct destination route = {.name = SLICE_NONE};
 	struct slice path = url_path(target);
-	const struct query *query;
-	for (size_t i = 0; (query = query_at(i)) != NULL; i++)
-		if (path_matches(query->path, path, &route.name)) {
-			route.query = query;
-			return route;
-		}
 	for (size_t i = 0; i < ENDPOINT_COUNT; i++)
 		if (path_matches(endpoints[i].path, path, &route.name)) {
 			route.endpoint = &endpoints[i];
 			return route;
 		}
+	for (size_t i = 0; route.query == NULL && query_at(i) != NULL; i++)
+		if (path_matches(query_at(i)->path, path, &route.name))
+			route.query = query_at(i);
+	if (route.query != NULL)
+		route.endpoint = own_answer(route.query);
 	return route;
 }
 
@@ -132,15 +145,14 @@ is_known(const struct destination *route)
 bool
 endpoints_path(size_t index, struct buffer *out)
 {
-	const struct query *query = NULL;
 	size_t queries = 0;
-	while ((query = query_at(queries)) != NULL && queries < index)
+	while (query_at(queries) != NULL && queries < index)
 		queries++;
-	const char *path = query != NULL ? query->path : NULL;
-	if (query == NULL && index - queries < ENDPOINT_COUNT)
+	const char *path = query_at(queries) != NULL ? query_at(queries)->path : NULL;
+	if (path == NULL && index - queries < ENDPOINT_COUNT)
 		path = endpoints[index - queries].path;
 	buffer_append(out, slice_of(path));
-	return query != NULL || path != NULL;
+	return path != NULL;
 }
 
 bool
@@ -160,7 +172,7 @@ endpoints_is_quick(struct slice target)
 static bool
 needs_store(const struct destination *route)
 {
-	return route->query != NULL || (route->endpoint != NULL && route->endpoint->needs_store);
+	return route->endpoint != NULL ? route->endpoint->needs_store : route->query != NULL;
 }
 
 bool
@@ -181,7 +193,7 @@ static answer_fn
 answer_of(const struct destination *route, struct slice method)
 {
 	bool is_post = slice_equal(method, SLICE("POST"));
-	if (route->query != NULL)
+	if (route->endpoint == NULL)
 		return is_question(method) ? ask_query : NULL;
 	if (is_question(method))
 		return route->endpoint->answer;
@@ -210,7 +222,7 @@ next_parameter(const struct destination *route, size_t *index)
 		return *index < PARAMETERS_MAX ? route->endpoint->parameters[(*index)++] : NULL;
 	while (*index < query_parameter_count(route->query)) {
 		const struct query_parameter *parameter = &route->query->parameters[(*index)++];
-		if (!parameter->command_only && parameter->kind != QUERY_CAMPAIGN)
+		if (!parameter->command_only && !query_in_path(parameter))
 			return parameter->name;
 	}
 	return NULL;

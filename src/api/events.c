@@ -78,7 +78,7 @@ write_found(void *context, const struct event_row *row)
 	if (row->seq != found->seq)
 		return;
 	struct report_row cells = query_receipt_row(row);
-	struct json_t *object = report_json(&query_receipts, &cells);
+	struct json_t *object = report_json(&query_message.report, &cells);
 	if (json_write(object, body) != RESULT_OK)
 		body->failed = true;
 	json_free(object);
@@ -148,7 +148,7 @@ void
 events_message(struct question *question)
 {
 	struct json_t *object = json_new_object();
-	struct list list = {.question = question, .report = &query_receipts};
+	struct list list = {.question = question, .report = &query_message.report};
 	const struct event_filter filter = {.message = question->name,
 	    .after_seq = (uint64_t)question->progress.place,
 	    .limit = list_rows(&list)};

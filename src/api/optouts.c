@@ -117,7 +117,7 @@ add_candidate_json(void *context, const struct consent_row *row)
 		buffer_clear(&made->number);
 		buffer_append(&made->number, row->number);
 	}
-	json_push(made->scopes, report_json(&report_scopes, &cells));
+	json_push(made->scopes, report_json(&query_scopes.report, &cells));
 }
 
 enum result
@@ -195,7 +195,7 @@ add_scope(void *context, const struct consent_row *row)
 {
 	struct scopes *scopes = context;
 	struct report_row cells = report_scope_row(row);
-	json_push(scopes->array, report_json(&report_scopes, &cells));
+	json_push(scopes->array, report_json(&query_scopes.report, &cells));
 	scopes->out |= slice_equal(row->state, consent_name(CONSENT_OUT));
 }
 
@@ -216,7 +216,7 @@ put_scopes(struct question *question, const struct optout_filter *filter, struct
 	enum result result = store_read_optouts(question->reader, filter, add_scope, &scopes);
 	json_put_text(object, "number", filter->number);
 	json_put_text(object, "state", consent_name(scopes.out ? CONSENT_OUT : CONSENT_IN));
-	json_put(object, report_scopes.list_key, scopes.array);
+	json_put(object, query_scopes.report.list_key, scopes.array);
 	return result;
 }
 
@@ -232,7 +232,7 @@ optouts_number(struct question *question)
 	if (!question_time(question, "at", &filter.at_us) ||
 	    !find_number(question, &spellings, country_code, filter.at_us, &filter.number))
 		return;
-	struct list history = {.question = question, .report = &report_history, .skips = true};
+	struct list history = {.question = question, .report = &query_number.report, .skips = true};
 	struct json_t *object = json_new_object();
 	enum result result = put_scopes(question, &filter, object);
 	list_begin(&history, object);

@@ -1,8 +1,42 @@
 #include "dlrd/api/refusals.h"
-#include "dlrd/api/report.h"
 
 #include "dlrd/refused/quarantine_reader.h"
 #include "list.h"
+
+/* --- rows --- */
+
+static struct cell
+text_or_null(struct slice value)
+{
+	return cell_text(value.len == 0 ? SLICE_NONE : value);
+}
+
+struct report_row
+refusals_row(const struct quarantined *request)
+{
+	return (struct report_row){{cell_int((int64_t)request->id),
+	    cell_time(request->incoming.arrived_us), cell_time(request->last_us),
+	    cell_int((int64_t)request->count), cell_text(request->incoming.method),
+	    cell_text(request->incoming.target), cell_text(request->route),
+	    text_or_null(request->account), cell_text(request->cause), cell_bool(request->proven),
+	    cell_text(request->incoming.media_type),
+	    cell_int((int64_t)request->incoming.body.len)}};
+}
+
+struct report_row
+refusals_whole_row(const struct quarantined *request, struct slice raw)
+{
+	struct report_row out = refusals_row(request);
+	struct cell *cell = &out.cells[query_quarantine.report.count];
+	*cell++ = cell_text(request->incoming.signature);
+	*cell++ = cell_text(request->incoming.host);
+	*cell++ = cell_text(request->incoming.forwarded_proto);
+	*cell++ = cell_text(request->incoming.forwarded_host);
+	*cell++ = cell_text(request->incoming.original_uri);
+	*cell++ = cell_text(request->incoming.body);
+	*cell++ = cell_text(raw);
+	return out;
+}
 
 /* --- reasons --- */
 
@@ -10,15 +44,17 @@ static void
 add_failure(void *context, const struct signature_failure *failure)
 {
 	struct list *list = context;
-	struct report_row cells = report_signature_failure_row(failure);
+	struct report_row cells = {{cell_text(failure->route), text_or_null(failure->account),
+	    cell_text(failure->causes), cell_bool(failure->proven), text_or_null(failure->url),
+	    cell_text(failure->advice), cell_int((int64_t)failure->count),
+	    cell_time(failure->first_us), cell_time(failure->last_us)}};
 	list_add(list, &cells, 0);
 }
 
 void
 refusals_failures(struct question *question)
 {
-	struct list list = {
-	    .question = question, .report = &report_signature_failures, .whole = true};
+	struct list list = {.question = question, .report = &question->row->report, .whole = true};
 	list_begin(&list, NULL);
 	if (question->state->failures != NULL)
 		signature_failures_each(question->state->failures, add_failure, &list);
@@ -80,7 +116,7 @@ static enum result
 add_quarantined(void *context, const struct quarantined *request)
 {
 	struct list *list = context;
-	struct report_row cells = report_quarantine_row(request);
+	struct report_row cells = refusals_row(request);
 	list_add(list, &cells, (int64_t)request->id);
 	return RESULT_OK;
 }
@@ -89,7 +125,7 @@ void
 refusals_list(struct question *question)
 {
 	struct list list = {.question = question,
-	    .report = &report_quarantine,
+	    .report = &question->row->report,
 	    .limit = question_limit(question, false)};
 	struct quarantine_reader *reader;
 	enum result result = RESULT_OK;
@@ -132,10 +168,10 @@ show(void *context, const struct quarantined *request)
 	struct buffer raw = BUFFER_EMPTY;
 	refusals_append_request(request, &raw);
 
-	struct report_row cells = report_quarantined_row(request, buffer_slice(&raw));
+	struct report_row cells = refusals_whole_row(request, buffer_slice(&raw));
 	enum result result = raw.failed ? RESULT_NO_MEMORY : RESULT_OK;
 	if (result == RESULT_OK)
-		question_answer(question, report_json(&report_quarantined, &cells));
+		question_answer(question, report_json(&question->row->report, &cells));
 	buffer_done(&raw);
 	return result;
 }

@@ -6,9 +6,6 @@
 
 #include <stdio.h>
 
-static const char *const table_columns[] = {
-    "seq", "time", "type", "status", "error_code", "from", "to", "done_date", "parameters", NULL};
-
 /* Destination of the message's own facts: the JSON object, or the lines above the table. */
 struct facts {
 	enum output_format format;
@@ -97,7 +94,7 @@ static int
 show(struct cli_query *query, const struct cli_command *command, const char *sid)
 {
 	struct adding adding = {.facts = {.format = query->format},
-	    .output = output_new(query->format, &query_receipts, table_columns)};
+	    .output = output_new_shown(query->format, &query_message.report, SLICE_NONE)};
 	const struct event_filter filter = {.message = slice_of(sid)};
 	if (query->format == OUTPUT_JSON)
 		adding.facts.object = json_new_object();

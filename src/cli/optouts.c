@@ -5,8 +5,6 @@
 #include <stdio.h>
 
 static const char *const candidate_columns[] = {"number", "scope", "state", "since", "cause", NULL};
-static const char *const history_columns[] = {
-    "time", "state", "cause", "scope", "message", "changed", "body", NULL};
 
 /* What the command line said. */
 struct wanted {
@@ -74,7 +72,7 @@ add_scope(void *context, const struct consent_row *row)
 	struct scopes *scopes = context;
 	struct report_row cells = report_scope_row(row);
 	if (scopes->format == OUTPUT_JSON)
-		json_push(scopes->array, report_json(&report_scopes, &cells));
+		json_push(scopes->array, report_json(&query_scopes.report, &cells));
 	else if (scopes->format == OUTPUT_TABLE)
 		output_add(scopes->output, &cells);
 	scopes->out |= slice_equal(row->state, SLICE("out"));
@@ -119,7 +117,7 @@ show_found(
 	if (query->format == OUTPUT_JSON)
 		scopes.array = json_new_array();
 	if (query->format == OUTPUT_TABLE)
-		scopes.output = output_new(OUTPUT_TABLE, &report_scopes, NULL);
+		scopes.output = output_new_shown(OUTPUT_TABLE, &query_scopes.report, SLICE_NONE);
 	enum result result = store_read_optouts(query->reader, filter, add_scope, &scopes);
 	if (result != RESULT_OK) {
 		json_free(scopes.array);
@@ -127,7 +125,7 @@ show_found(
 		return query_failure(query, command, result);
 	}
 	struct json_t *object = show_scopes(&scopes);
-	struct output *output = output_new(query->format, &report_history, history_columns);
+	struct output *output = output_new_shown(query->format, &query_number.report, SLICE_NONE);
 	result =
 	    store_read_evidence(query->reader, filter->number, filter->at_us, add_history, output);
 	return query_end(query, command, result, output, object);

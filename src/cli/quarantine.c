@@ -1,7 +1,6 @@
 #define _DEFAULT_SOURCE
 #include "control.h"
 #include "dlrd/api/refusals.h"
-#include "dlrd/api/report.h"
 #include "dlrd/base/clock.h"
 #include "dlrd/cli/cli.h"
 #include "dlrd/cli/output.h"
@@ -15,9 +14,6 @@
 #define QUARANTINE_PATH "/v1/quarantine"
 #define REVERIFY_PATH QUARANTINE_PATH "/reverify"
 #define POLL_US (CLOCK_SECOND_US / 5)
-
-static const char *const list_columns[] = {
-    "id", "first", "last", "count", "route", "account", "cause", "proven", "bytes", NULL};
 
 /* The command line. */
 struct arguments {
@@ -62,7 +58,7 @@ report_unreadable(
 static enum result
 add(void *context, const struct quarantined *request)
 {
-	struct report_row cells = report_quarantine_row(request);
+	struct report_row cells = refusals_row(request);
 	output_add(context, &cells);
 	return RESULT_OK;
 }
@@ -77,10 +73,10 @@ list(const struct arguments *arguments)
 	if (status != CLI_OK)
 		return status;
 
-	struct output *output = output_new(arguments->json  ? OUTPUT_JSON
-					   : arguments->csv ? OUTPUT_CSV
-							    : OUTPUT_TABLE,
-	    &report_quarantine, list_columns);
+	struct output *output = output_new_shown(arguments->json  ? OUTPUT_JSON
+						 : arguments->csv ? OUTPUT_CSV
+								  : OUTPUT_TABLE,
+	    &query_quarantine.report, SLICE_NONE);
 	if (reader != NULL)
 		result = quarantine_reader_each(reader, &page, add, output);
 	if (!output_finish(output, NULL))
@@ -96,10 +92,10 @@ static void
 print_row(const struct report_row *row)
 {
 	struct buffer text = BUFFER_EMPTY;
-	for (size_t i = 0; i + 1 < report_quarantined.count; i++) {
+	for (size_t i = 0; i + 1 < query_quarantined.report.count; i++) {
 		if (row->cells[i].kind == CELL_NULL)
 			continue;
-		buffer_appendf(&text, "%s: ", report_quarantined.columns[i].name);
+		buffer_appendf(&text, "%s: ", query_quarantined.report.columns[i].name);
 		report_cell_text(&row->cells[i], &text);
 		buffer_append_byte(&text, '\n');
 	}
@@ -146,13 +142,13 @@ print(void *context, const struct quarantined *request)
 	const struct arguments *arguments = context;
 	struct buffer raw = BUFFER_EMPTY;
 	refusals_append_request(request, &raw);
-	struct report_row row = report_quarantined_row(request, buffer_slice(&raw));
+	struct report_row row = refusals_whole_row(request, buffer_slice(&raw));
 	enum result result = raw.failed ? RESULT_NO_MEMORY : RESULT_OK;
 
 	if (result == RESULT_OK && arguments->request)
 		print_request(buffer_slice(&raw));
 	else if (result == RESULT_OK && arguments->json)
-		result = print_json(report_json(&report_quarantined, &row));
+		result = print_json(report_json(&query_quarantined.report, &row));
 	else if (result == RESULT_OK)
 		print_row(&row);
 	buffer_done(&raw);

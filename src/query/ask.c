@@ -40,6 +40,7 @@ static struct store_value
 value_of(const struct query_parameter *parameter, struct slice text, int64_t number)
 {
 	switch (parameter->kind) {
+	case QUERY_NAME:
 	case QUERY_TEXT: return text_value(STORE_TEXT, text);
 	case QUERY_CAMPAIGN:
 	case QUERY_TAG: return text_value(STORE_TAG, text);

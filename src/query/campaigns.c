@@ -80,6 +80,15 @@ const struct query query_campaigns = {.path = "/v1/campaigns",
 	    "How long pending messages have been so, by the hour in which they were sent; a "
 	    "message may be up to an hour older than its band says."}};
 
+/* Answered from query_campaigns, whose parameters it has. */
+const struct query query_campaign = {.path = "/v1/campaigns/{campaign}",
+    .operation = "getCampaign",
+    .title = "One campaign.",
+    .answer = "A campaign's figures: of all messages, or of those that the question asks for.",
+    .rows_of = &query_campaigns,
+    .parameters = {
+	CAMPAIGN_OF_PATH(NULL, true), WORKSPACE, VARIANT(NULL), FROM_HOUR, TO_HOUR, FORMAT}};
+
 /* --- errors of campaigns --- */
 
 /* The time that counts as recent: from..to if any of them is given, else the last 24 hours. */

@@ -4,6 +4,6 @@
 
 #include "dlrd/query/row.h"
 
-extern const struct query query_campaigns, query_campaign_errors, query_series;
+extern const struct query query_campaigns, query_campaign, query_campaign_errors, query_series;
 
 #endif

@@ -31,7 +31,9 @@ query_receipt_row(const struct event_row *row)
 	struct report_row out = query_event_row(row);
 	struct cell *cell = &out.cells[query_events.report.count];
 	*cell++ = cell_text(event->done_date);
-	*cell++ = cell_text(event->extra);
+	*cell = cell_text(event->extra);
+	cell->kind = cell->kind == CELL_TEXT ? CELL_JSON : cell->kind;
+	cell++;
 	*cell++ = cell_text(event->raw_query);
 	*cell++ = cell_text(event->raw_body);
 	*cell++ = cell_bool(event->stream);
@@ -83,23 +85,24 @@ read_events(struct store_reader *reader, const struct query *query,
 	return store_read_events(reader, &filter, hand_out, &handing);
 }
 
-#define EVENT_COLUMNS                                                                           \
+/* LISTED: a table on a terminal is of many messages. */
+#define EVENT_COLUMNS(LISTED)                                                                   \
 	{"seq", CELL_INT, .shown = true,                                                        \
 	    .description = "Counts up; no event ever gets a smaller one."},                     \
 	    {"time", CELL_TIME, .shown = true, .description = "When its request arrived."},     \
 	    {"type", CELL_TEXT, .shown = true, .words = EVENT_TYPES}, {"workspace", CELL_TEXT}, \
-	    {"campaign", CELL_TEXT, .shown = true}, {"variant", CELL_TEXT},                     \
+	    {"campaign", CELL_TEXT, .shown = LISTED}, {"variant", CELL_TEXT},                   \
 	    {"account", CELL_TEXT, .nullable = true},                                           \
-	    {"message", CELL_TEXT, .nullable = true, .shown = true,                             \
+	    {"message", CELL_TEXT, .nullable = true, .shown = LISTED,                           \
 		.description = "The MessageSid."},                                              \
 	    {"status", CELL_TEXT, .nullable = true, .shown = true},                             \
 	    {"error_code", CELL_INT, .nullable = true, .shown = true},                          \
-	    {"from", CELL_TEXT, .nullable = true},                                              \
+	    {"from", CELL_TEXT, .nullable = true, .shown = !LISTED},                            \
 	    {"to", CELL_TEXT, .nullable = true, .shown = true},                                 \
 	    {"service", CELL_TEXT, .nullable = true},                                           \
 	    {"body", CELL_TEXT, .nullable = true, .description = "The text of a reply."},       \
 	{                                                                                       \
-		"keyword", CELL_TEXT, .nullable = true, .shown = true,                          \
+		"keyword", CELL_TEXT, .nullable = true, .shown = LISTED,                        \
 				      .description = "\"stop\", \"start\", \"help\"."           \
 	}
 
@@ -124,9 +127,59 @@ const struct query query_events = {.path = "/v1/events",
 	    .help = "at most so many (default 100; 0 for all)"}},
     .source = read_events,
     .page_by = "seq",
-    .report = {"events", 15, {EVENT_COLUMNS}}};
+    .report = {"events", 15, {EVENT_COLUMNS(true)}}};
 
-const struct report query_receipts = {"receipts", 28,
-    {EVENT_COLUMNS, {"done_date"}, {"parameters"}, {"raw_query"}, {"raw_body"}, {"stream"},
-	{"link"}, {"occurred"}, {"near_miss"}, {"consent"}, {"cause"}, {"rule"}, {"candidates"},
-	{"answers"}}};
+/* --- a message and its receipts --- */
+
+const struct query query_message = {.path = "/v1/messages/{sid}",
+    .operation = "getMessage",
+    .title = "One message with its receipts.",
+    .answer = "A message with its receipts. One whose receipts could not be read has no more than "
+	      "sid, a status of null, and what arrived.",
+    .list_schema = "Message",
+    .row_schema = "Receipt",
+    .row_description = "An event with all that its request said.",
+    .parameters = {{"sid", QUERY_NAME, .description = "The MessageSid."}, FORMAT},
+    .report = {"receipts", 28,
+	{EVENT_COLUMNS(false),
+	    {"done_date", CELL_TEXT, .nullable = true, .shown = true,
+		.description = "RawDlrDoneDate, as the carrier wrote it."},
+	    {"parameters", CELL_JSON, .nullable = true, .shown = true,
+		.description =
+		    "Those that have no field of their own. A JSON value that no parser holds, "
+		    "such as an integer beyond 64 bits, is {\"raw\": its text}."},
+	    {"raw_query", CELL_TEXT, .nullable = true},
+	    {"raw_body", CELL_TEXT, .nullable = true,
+		.description = "Of an event that is not recognised: the body or, if that has "
+			       "several elements, its own."},
+	    {"stream", CELL_BOOL, .description = "Reported by Event Streams."},
+	    {"link", CELL_TEXT, .nullable = true, .description = "That was clicked."},
+	    {"occurred", CELL_TEXT, .nullable = true,
+		.description = "When it happened, as the request says."},
+	    {"near_miss", CELL_TEXT, .nullable = true,
+		.description = "The words in the body that sound like an opt-out and are not one."},
+	    {"consent", CELL_TEXT, .nullable = true, .words = "out|in"},
+	    {"cause", CELL_TEXT, .nullable = true, .description = "Of the consent."},
+	    {"rule", CELL_TEXT, .nullable = true, .words = "none|original|tags|latest|late",
+		.description = "How a reply was taken to answer a message; null for all else."},
+	    {"candidates", CELL_INT, .nullable = true,
+		.description = "Campaigns that it may have answered; null for all but replies."},
+	    {"answers", CELL_TEXT, .nullable = true,
+		.description = "The SID of the message that it answers."}}},
+    .members = {NULL, 12,
+	{{"sid", CELL_TEXT}, {"status", CELL_TEXT, .nullable = true},
+	    {"workspace", CELL_TEXT, .optional = true}, {"campaign", CELL_TEXT, .optional = true},
+	    {"variant", CELL_TEXT, .optional = true},
+	    {"account", CELL_TEXT, .nullable = true, .optional = true},
+	    {"service", CELL_TEXT, .nullable = true, .optional = true},
+	    {"sender", CELL_TEXT, .nullable = true, .optional = true},
+	    {"error_code", CELL_INT, .nullable = true, .optional = true},
+	    {"conflict", CELL_BOOL, .optional = true}, {"first", CELL_TIME, .optional = true},
+	    {"last", CELL_TIME, .optional = true}}}};
+
+const struct query query_event = {.path = "/v1/events/{seq}",
+    .operation = "getEvent",
+    .title = "One event, with all that its request said.",
+    .answer = "An event with all that its request said.",
+    .rows_of = &query_message,
+    .parameters = {{"seq", QUERY_NAME, .description = "The event's seq."}}};

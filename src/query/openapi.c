@@ -103,10 +103,15 @@ column_schema(const struct report_column *column)
 	case CELL_REAL: put_type(schema, "number", column->nullable); break;
 	case CELL_BOOL: put_type(schema, "boolean", column->nullable); break;
 	case CELL_TIME: put_time(schema, column->nullable); break;
+	case CELL_JSON: put_type(schema, "object", column->nullable); break;
 	case CELL_LIST:
+		json_put_text(schema, "type", SLICE("array"));
+		if (column->list != NULL) {
+			put_reference(schema, "items", "schemas", column->list->row_schema);
+			break;
+		}
 		items = json_new_object();
 		json_put_text(items, "type", SLICE("string"));
-		json_put_text(schema, "type", SLICE("array"));
 		json_put(schema, "items", items);
 		break;
 	}
@@ -116,7 +121,7 @@ column_schema(const struct report_column *column)
 	return schema;
 }
 
-/* An object whose members are all required, and added with add_member. */
+/* An object whose members are added with add_member, and required. */
 static struct json_t *
 object_schema(const char *description)
 {
@@ -144,6 +149,10 @@ add_columns(struct json_t *schema, const struct report *report)
 	for (size_t i = 0; i < report->count; i++) {
 		const struct report_column *column = &report->columns[i];
 		struct json_t *member = column_schema(column);
+		if (column->optional) {
+			json_put(json_get(schema, "properties"), column->name, member);
+			continue;
+		}
 		if (prefix == NULL || strncmp(column->name, prefix, strlen(prefix)) != 0) {
 			add_member(schema, column->name, member);
 			continue;
@@ -164,10 +173,10 @@ row_schema(const struct query *query)
 	return schema;
 }
 
-static bool
-is_paged(const struct query *query)
+static const char *
+row_schema_name(const struct query *query)
 {
-	return query->page_by != NULL || query_has_kind(query, QUERY_SKIP);
+	return query->rows_of != NULL ? query->rows_of->row_schema : query->row_schema;
 }
 
 static struct json_t *
@@ -187,12 +196,12 @@ list_schema(const struct query *query)
 {
 	struct json_t *schema = object_schema(query->answer), *list = json_new_object();
 	json_put_text(list, "type", SLICE("array"));
-	put_reference(list, "items", "schemas", query->row_schema);
+	put_reference(list, "items", "schemas", row_schema_name(query));
 	/* The order is that of the answer. */
-	if (!is_paged(query))
+	if (!query_has_next(query))
 		add_columns(schema, &query->members);
 	add_member(schema, query->report.list_key, list);
-	if (!is_paged(query))
+	if (!query_has_next(query))
 		return schema;
 	add_columns(schema, &query->members);
 	add_member(schema, "next", next_schema(query));
@@ -222,6 +231,8 @@ row_example(const struct report *report)
 		row.cells[i] = (struct cell){.kind = column->kind, .number = 1, .real = 0.5};
 		if (column->kind == CELL_TEXT || column->kind == CELL_LIST)
 			row.cells[i].text = text_example(column);
+		if (column->kind == CELL_JSON)
+			row.cells[i].text = SLICE("{}");
 		if (column->kind == CELL_TIME)
 			row.cells[i] =
 			    (struct cell){.kind = CELL_TEXT, .text = SLICE(TIME_EXAMPLE)};
@@ -229,35 +240,57 @@ row_example(const struct report *report)
 	return row;
 }
 
-static void
-put_csv_example(struct json_t *csv, const struct query *query)
+static struct json_t *
+csv_of(const struct query *query)
 {
 	const struct report *report = query_http_report(query);
 	struct report_row row = row_example(report);
+	struct json_t *csv = json_new_object(), *schema = json_new_object();
 	struct buffer text = BUFFER_EMPTY;
 
+	json_put_text(schema, "type", SLICE("string"));
+	json_put(csv, "schema", schema);
 	report_csv_head(report, &text);
 	report_csv_row(report, &row, &text);
 	json_put_text(csv, "example", buffer_slice(&text));
 	buffer_done(&text);
+	return csv;
+}
+
+static void
+put_members_example(struct json_t *object, const struct report *members)
+{
+	struct report_row row = row_example(members);
+	report_put(members, &row, object);
+	for (size_t i = 0; i < members->count; i++) {
+		const struct query *of_list = members->columns[i].list;
+		if (of_list == NULL)
+			continue;
+		struct json_t *list = json_new_array();
+		row = row_example(&of_list->report);
+		json_push(list, report_json(&of_list->report, &row));
+		json_put(object, members->columns[i].name, list);
+	}
 }
 
 static struct json_t *
-list_example(const struct query *query)
+answer_example(const struct query *query)
 {
 	const struct report *report = query_http_report(query);
 	struct report_row row = row_example(report);
-	struct report_row members = row_example(&query->members);
+	if (query->list_schema == NULL)
+		return report_json(report, &row);
+
 	struct json_t *example = json_new_object(), *list = json_new_array();
 	json_push(list, report_json(report, &row));
-	if (!is_paged(query))
-		report_put(&query->members, &members, example);
+	if (!query_has_next(query))
+		put_members_example(example, &query->members);
 	json_put(example, query->report.list_key, list);
-	if (is_paged(query))
-		report_put(&query->members, &members, example);
+	if (query_has_next(query))
+		put_members_example(example, &query->members);
 	if (query_follows(query))
 		json_put_int(example, "next", 1);
-	else if (is_paged(query))
+	else if (query_has_next(query))
 		json_put_null(example, "next");
 	return example;
 }
@@ -305,6 +338,7 @@ parameter_schema(const struct query_parameter *parameter)
 	case QUERY_SKIP:
 	case QUERY_ZONE:
 	case QUERY_CAMPAIGN:
+	case QUERY_NAME:
 	case QUERY_HOUR: break;
 	}
 	json_put_text(schema, "type", SLICE("string"));
@@ -330,7 +364,7 @@ push_parameter(struct json_t *array, const struct query_parameter *parameter)
 	}
 	struct json_t *object = json_new_object();
 	json_put_text(object, "name", slice_of(parameter->name));
-	bool in_path = parameter->kind == QUERY_CAMPAIGN;
+	bool in_path = query_in_path(parameter);
 	json_put_text(object, "in", in_path ? SLICE("path") : SLICE("query"));
 	if (in_path)
 		json_put_bool(object, "required", true);
@@ -348,20 +382,19 @@ answer_of(const struct query *query)
 {
 	struct json_t *answer = json_new_object();
 	struct json_t *content = json_new_object(), *json = json_new_object();
-	struct json_t *csv = json_new_object(), *text = json_new_object();
+	bool is_list = query->list_schema != NULL;
 	json_put_text(answer, "description", slice_of(query->answer));
-	if (is_paged(query)) {
+	if (query_has_next(query)) {
 		struct json_t *headers = json_new_object();
 		put_reference(headers, "Link", "headers", "Link");
 		json_put(answer, "headers", headers);
 	}
-	put_reference(json, "schema", "schemas", query->list_schema);
-	json_put(json, "example", list_example(query));
+	put_reference(
+	    json, "schema", "schemas", is_list ? query->list_schema : row_schema_name(query));
+	json_put(json, "example", answer_example(query));
 	json_put(content, "application/json", json);
-	json_put_text(text, "type", SLICE("string"));
-	json_put(csv, "schema", text);
-	put_csv_example(csv, query);
-	json_put(content, "text/csv", csv);
+	if (query_has_kind(query, QUERY_FORMAT))
+		json_put(content, "text/csv", csv_of(query));
 	json_put(answer, "content", content);
 	return answer;
 }
@@ -371,14 +404,17 @@ responses_of(const struct query *query)
 {
 	static const struct {
 		const char *status, *name;
-		bool of_campaign;
+		enum query_kind only_with, or_with; /* 0: any question */
 	} errors[] = {{"400", "BadRequest"}, {"401", "Unauthorised"}, {"403", "Forbidden"},
-	    {"404", "NotFound", true}, {"409", "Ambiguous", true}, {"500", "Internal"},
-	    {"503", "Unavailable"}};
+	    {"404", "NotFound", QUERY_CAMPAIGN, QUERY_NAME}, {"409", "Ambiguous", QUERY_CAMPAIGN},
+	    {"500", "Internal"}, {"503", "Unavailable"}};
 	struct json_t *responses = json_new_object();
 	json_put(responses, "200", answer_of(query));
-	for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++)
-		if (!errors[i].of_campaign || query_has_kind(query, QUERY_CAMPAIGN))
+	if (query->wrong != NULL)
+		put_reference(responses, "400", "responses", query->wrong);
+	for (size_t i = query->wrong != NULL; i < sizeof errors / sizeof errors[0]; i++)
+		if (errors[i].only_with == 0 || query_has_kind(query, errors[i].only_with) ||
+		    query_has_kind(query, errors[i].or_with))
 			put_reference(responses, errors[i].status, "responses", errors[i].name);
 	return responses;
 }
@@ -391,7 +427,7 @@ path_of(const struct query *query)
 	for (size_t i = 0; i < query_parameter_count(query); i++)
 		push_parameter(parameters, &query->parameters[i]);
 	json_put_text(get, "operationId", slice_of(query->operation));
-	put_texts(get, "tags", "questions", false);
+	put_texts(get, "tags", query->tag != NULL ? query->tag : "questions", false);
 	json_put_text(get, "summary", slice_of(query->title));
 	put_if(get, "description", query->note);
 	json_put(get, "parameters", parameters);
@@ -425,6 +461,13 @@ splice(struct slice *rest, const char *name, struct json_t *members, struct buff
 	json_free(members);
 }
 
+static void
+put_list_schema(struct json_t *schemas, const struct query *list)
+{
+	if (list != NULL)
+		json_put(schemas, list->row_schema, row_schema(list));
+}
+
 void
 query_openapi(struct slice by_hand, struct buffer *out)
 {
@@ -432,8 +475,12 @@ query_openapi(struct slice by_hand, struct buffer *out)
 	const struct query *query;
 	for (size_t i = 0; (query = query_at(i)) != NULL; i++) {
 		json_put(paths, query->path, path_of(query));
-		json_put(schemas, query->row_schema, row_schema(query));
-		json_put(schemas, query->list_schema, list_schema(query));
+		if (query->rows_of == NULL)
+			json_put(schemas, query->row_schema, row_schema(query));
+		for (size_t k = 0; k < query->members.count; k++)
+			put_list_schema(schemas, query->members.columns[k].list);
+		if (query->list_schema != NULL)
+			json_put(schemas, query->list_schema, list_schema(query));
 	}
 	splice(&by_hand, "\"paths\": {", paths, out);
 	splice(&by_hand, "\"schemas\": {", schemas, out);

@@ -60,7 +60,7 @@ static void
 put_cell(struct json_t *object, const char *key, const struct cell *cell)
 {
 	char time[CLOCK_TEXT_SIZE];
-	struct json_t *parameters;
+	struct json_t *value;
 	switch (cell->kind) {
 	case CELL_NULL: json_put_null(object, key); return;
 	case CELL_INT: json_put_int(object, key, cell->number); return;
@@ -70,14 +70,14 @@ put_cell(struct json_t *object, const char *key, const struct cell *cell)
 		json_put_text(object, key, slice_of(clock_format(cell->number, time)));
 		return;
 	case CELL_LIST: json_put(object, key, list_json(cell->text)); return;
-	case CELL_TEXT: break;
+	case CELL_TEXT: json_put_text(object, key, cell->text); return;
+	case CELL_JSON:
+		if (json_parse(cell->text, &value) == RESULT_OK)
+			json_put(object, key, value);
+		else
+			json_put_text(object, key, cell->text);
+		return;
 	}
-	/* Text that was stored as JSON is shown as JSON. */
-	if (slice_equal(slice_of(key), SLICE("parameters")) &&
-	    json_parse(cell->text, &parameters) == RESULT_OK)
-		json_put(object, key, parameters);
-	else
-		json_put_text(object, key, cell->text);
 }
 
 /* The object that a column belongs to; *out_key is its name there. The first column of a group
@@ -232,7 +232,7 @@ report_csv_head(const struct report *report, struct buffer *out)
 static bool
 is_text(const struct cell *cell)
 {
-	return cell->kind == CELL_TEXT || cell->kind == CELL_LIST;
+	return cell->kind == CELL_TEXT || cell->kind == CELL_LIST || cell->kind == CELL_JSON;
 }
 
 static void
@@ -242,6 +242,7 @@ plain_cell(const struct cell *cell, struct buffer *out)
 	switch (cell->kind) {
 	case CELL_NULL:
 	case CELL_LIST:
+	case CELL_JSON:
 	case CELL_TEXT: return;
 	case CELL_INT: buffer_appendf(out, "%lld", (long long)cell->number); return;
 	case CELL_REAL: buffer_appendf(out, "%.4f", cell->real); return;

@@ -29,7 +29,15 @@ query_has_kind(const struct query *query, enum query_kind kind)
 const struct report *
 query_http_report(const struct query *query)
 {
+	if (query->rows_of != NULL)
+		return query_http_report(query->rows_of);
 	return query->one.count > 0 ? &query->one : &query->report;
+}
+
+bool
+query_in_path(const struct query_parameter *parameter)
+{
+	return parameter->kind == QUERY_CAMPAIGN || parameter->kind == QUERY_NAME;
 }
 
 bool
@@ -37,6 +45,16 @@ query_is_place(const struct query_parameter *parameter)
 {
 	return parameter->kind == QUERY_AFTER || parameter->kind == QUERY_BEFORE ||
 	       parameter->kind == QUERY_SKIP;
+}
+
+bool
+query_has_next(const struct query *query)
+{
+	bool has_next = false;
+	for (size_t i = 0; i < query_parameter_count(query); i++)
+		has_next |=
+		    query_is_place(&query->parameters[i]) && !query->parameters[i].command_only;
+	return has_next;
 }
 
 bool

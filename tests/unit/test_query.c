@@ -30,6 +30,10 @@ each_rows_sql_has_the_rows_columns(void **state)
 	for (size_t i = 0; (query = query_at(i)) != NULL; i++) {
 		struct query_values values = query_values(query);
 		struct json_t *object = json_new_object();
+		if (query->sql == NULL && query->source == NULL) {
+			json_free(object);
+			continue;
+		}
 		assert_ok(query_ask(reader, query, &values, pass_over, NULL));
 		assert_ok(query_ask_members(reader, query, &values, object));
 		values.past = true;
@@ -53,10 +57,8 @@ each_rows_sql_has_the_rows_parameters(void **state)
 			snprintf(behind, sizeof behind, "$%zu", count + 1);
 			enum query_kind kind = query->parameters[k].kind;
 			const char *sql = kind == QUERY_AT ? query->sql_at : query->sql;
-			if (query->sql == NULL) {
-				assert_non_null(query->source);
+			if (query->sql == NULL)
 				break;
-			}
 			assert_non_null(sql);
 			bool is_for_source =
 			    query->source != NULL && (kind == QUERY_CHOICE || kind == QUERY_ZONE);

@@ -186,7 +186,7 @@ an_event_shows_null_for_what_it_lacks(void **state)
 	    "\"body\":null,\"keyword\":null}");
 	row = query_receipt_row(&event);
 	struct buffer out = BUFFER_EMPTY;
-	struct json_t *object = report_json(&query_receipts, &row);
+	struct json_t *object = report_json(&query_message.report, &row);
 	assert_ok(json_write(object, &out));
 	/* what was stored as JSON is shown as JSON */
 	assert_contains(buffer_slice(&out), "\"done_date\":null,\"parameters\":{\"a\":[\"1\"]},"
@@ -203,7 +203,7 @@ a_report_has_as_many_cells_as_columns(void **state)
 {
 	(void)state;
 	static const struct report *const reports[] = {
-	    &query_events.report, &query_receipts, &report_scopes, &report_history};
+	    &query_events.report, &query_message.report, &query_scopes.report, &query_number.report};
 	for (size_t i = 0; i < COUNT_OF(reports); i++) {
 		assert_in_range(reports[i]->count, 1, REPORT_COLUMNS_MAX);
 		for (size_t k = 0; k < REPORT_COLUMNS_MAX; k++)

@@ -7,7 +7,9 @@
 #define DLRD_API_REFUSALS_H
 
 #include "dlrd/api/question.h"
+#include "dlrd/query/refusals.h"
 #include "dlrd/refused/quarantine_values.h"
+#include "dlrd/refused/signature_failures.h"
 
 /* GET /v1/signature-failures. */
 void refusals_failures(struct question *question);
@@ -23,6 +25,10 @@ void refusals_reverify(struct question *question);
 /* POST /v1/quarantine/{id}/drop, /v1/quarantine/all/drop. */
 void refusals_drop(struct question *question);
 void refusals_drop_all(struct question *question);
+
+/* A row of query_quarantine, and of query_quarantined; raw is the whole request. */
+struct report_row refusals_row(const struct quarantined *request);
+struct report_row refusals_whole_row(const struct quarantined *request, struct slice raw);
 
 /* Appends the raw HTTP request, with the headers that were stored. 'dlrd explain' reads it. */
 void refusals_append_request(const struct quarantined *request, struct buffer *out);

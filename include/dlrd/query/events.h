@@ -1,4 +1,4 @@
-/* events: the question about events, and events as rows of other answers. */
+/* events: the questions about events, and events as rows of other answers. */
 #ifndef DLRD_QUERY_EVENTS_H
 #define DLRD_QUERY_EVENTS_H
 
@@ -7,12 +7,9 @@
 
 #define EVENT_TYPES "Sent|Delivered|Failed|Read|Replied|Clicked|Progress|Unrecognised"
 
-extern const struct query query_events;
+extern const struct query query_events, query_event, query_message;
 
-/* An event with all that its request said, as one of its message's receipts. */
-extern const struct report query_receipts;
-
-/* A row of query_events.report, and of query_receipts. Texts are borrowed from row. */
+/* A row of query_events, and of query_message. Texts are borrowed from row. */
 struct report_row query_event_row(const struct event_row *row);
 struct report_row query_receipt_row(const struct event_row *row);
 

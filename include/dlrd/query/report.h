@@ -11,6 +11,8 @@
 
 #define REPORT_COLUMNS_MAX 28
 
+struct query;
+
 enum cell_kind {
 	CELL_NULL,
 	CELL_TEXT,
@@ -19,6 +21,7 @@ enum cell_kind {
 	CELL_TIME,
 	CELL_BOOL,
 	CELL_LIST, /* text is words with a space between: in JSON an array of them */
+	CELL_JSON, /* text is a JSON object: in JSON it is a member as it is */
 };
 
 struct cell {
@@ -30,13 +33,16 @@ struct cell {
 
 struct report_column {
 	const char *name;
-	enum cell_kind kind;     /* of its cells, unless they are null */
-	bool nullable;           /* cells may be null */
-	bool counts;             /* CELL_INT: never below 0 */
-	bool shown;              /* in a table on a terminal, too; JSON and CSV have all columns */
-	const char *shown_if;    /* then only for these words of the question's QUERY_CHOICE */
-	bool derived;            /* the SQL does not have it: query.derive makes it */
-	const char *words;       /* CELL_TEXT: one of these, with "|" between; NULL: any text */
+	enum cell_kind kind;  /* of its cells, unless they are null */
+	bool nullable;        /* cells may be null */
+	bool counts;          /* CELL_INT: never below 0 */
+	bool shown;           /* in a table on a terminal, too; JSON and CSV have all columns */
+	const char *shown_if; /* then only for these words of the question's QUERY_CHOICE */
+	bool derived;         /* the SQL does not have it: query.derive makes it */
+	const char *words;    /* CELL_TEXT: one of these, with "|" between; NULL: any text */
+	bool optional;        /* a member next to the list that some answers lack */
+	const struct query
+	    *list;               /* of members: an array of this question's rows, from the source */
 	const char *description; /* NULL: the name says it all */
 };
 

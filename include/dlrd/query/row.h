@@ -33,6 +33,7 @@ enum query_kind {
 	QUERY_LOCAL_TO,
 	/* HTTP: the path's {}, a campaign that must exist. A command may omit it: NULL, all. */
 	QUERY_CAMPAIGN,
+	QUERY_NAME, /* HTTP: the path's {}; the operand of the command; NULL if absent */
 };
 
 struct query_parameter {
@@ -43,7 +44,7 @@ struct query_parameter {
 	const char *option;   /* the option's name if it is another one */
 	const char *value;    /* name of the option's value in --help */
 	int64_t option_limit; /* QUERY_LIMIT: rows that the command shows at most; 0: all */
-	bool http_only, command_only;
+	bool http_only, command_only; /* both: a place or a limit that the program alone gives */
 	bool required;    /* of the command; QUERY_CAMPAIGN is always required in a URL */
 	const char *help; /* of the option, and of the URL's parameter if description is NULL */
 	const char *description; /* of the URL's parameter */
@@ -71,12 +72,17 @@ struct query {
 
 	const char *operation, *title; /* OpenAPI: operationId and summary */
 	const char *answer, *note;     /* OpenAPI: the answer in words; a description or NULL */
+	const char *tag;               /* OpenAPI; NULL: questions */
+	const char *wrong;             /* OpenAPI: the response of status 400; NULL: BadRequest */
+	/* OpenAPI; list_schema NULL: the answer is one row, not a list. */
 	const char *list_schema, *row_schema, *row_description;
+	const struct query
+	    *rows_of; /* the question that has the row's schema and columns, or NULL */
 
 	struct query_parameter parameters[QUERY_PARAMETERS_MAX];
 	bool is_short; /* the list is whole unless a limit is given */
 
-	const char *sql;
+	const char *sql; /* no sql and no source: src/api/endpoints.c has a function for path */
 	query_source_fn source; /* rows that SQL alone cannot make, or NULL; may use sql */
 	const char *sql_at;     /* in place of sql if the parameter of the kind QUERY_AT is given */
 	const char *page_by; /* the SQL's column with a row's place; NULL: the list is one page */
@@ -99,11 +105,17 @@ bool query_has_kind(const struct query *query, enum query_kind kind);
 /* The columns of its answers over HTTP. */
 const struct report *query_http_report(const struct query *query);
 
+/* Whether the parameter is the path's {}. */
+bool query_in_path(const struct query_parameter *parameter);
+
 /* The index of the first parameter of that kind; query_parameter_count if no parameter has it. */
 size_t query_find_kind(const struct query *query, enum query_kind kind);
 
 /* Whether it is the parameter with which a list continues. */
 bool query_is_place(const struct query_parameter *parameter);
+
+/* Whether an answer over HTTP names the place from which its list continues. */
+bool query_has_next(const struct query *query);
 
 /* Whether the list is followed: its next is always a number, to be given as after=. */
 bool query_follows(const struct query *query);
