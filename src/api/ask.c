@@ -52,7 +52,8 @@ read_values(struct question *question, struct query_values *out_values)
 {
 	*out_values = query_values(question->row);
 	for (size_t i = 0; i < query_parameter_count(question->row); i++)
-		if (!question->row->parameters[i].command_only &&
+		if ((!question->row->parameters[i].command_only ||
+			query_is_place(&question->row->parameters[i])) &&
 		    !read_parameter(question, i, out_values))
 			return false;
 	return true;
@@ -64,12 +65,13 @@ add_row(void *context, const struct report_row *row, int64_t place)
 	list_add(context, row, place);
 }
 
-/* Begins the page; a list that is one page begins with the members next to it. */
+/* Begins the page; a list that is always whole begins with the members next to it. */
 static enum result
 begin_page(struct list *list, const struct query_values *values)
 {
 	struct question *question = list->question;
-	struct json_t *object = list->whole && !question->csv ? json_new_object() : NULL;
+	bool is_first = !query_has_next(question->row) && !question->progress.continues;
+	struct json_t *object = is_first && !question->csv ? json_new_object() : NULL;
 	enum result result = RESULT_OK;
 
 	if (object != NULL)
@@ -78,12 +80,12 @@ begin_page(struct list *list, const struct query_values *values)
 	return result;
 }
 
-/* Ends the page; after the last row of several pages, with the members next to the list. */
+/* Ends the page; after the last row of a list with a next, with the members next to the list. */
 static void
 end_page(struct list *list, const struct query_values *values, enum result result)
 {
 	struct question *question = list->question;
-	if (question->csv || list->whole) {
+	if (question->csv || !query_has_next(question->row)) {
 		list_end(list, NULL, result);
 		return;
 	}

@@ -2,12 +2,12 @@
 
 #include "ask.h"
 #include "campaigns.h"
-#include "dlrd/api/optouts.h"
 #include "dlrd/api/question.h"
 #include "dlrd/api/refusals.h"
 #include "dlrd/twilio/url.h"
 #include "event_stream.h"
 #include "events.h"
+#include "optouts.h"
 #include "upkeep.h"
 
 #include <stdarg.h>

@@ -25,7 +25,7 @@ list_rows(const struct list *list)
 	size_t left = is_limited ? list->limit - progress->shown : SIZE_MAX;
 	size_t page = progress->rows == 0 ? FIRST_ROWS : progress->rows;
 	bool is_page = !list->whole && !progress->only_looks && page < left;
-	if (list->skips || (!is_page && !is_limited))
+	if (!is_page && !is_limited)
 		return 0;
 	return (is_page ? page : left) + 1;
 }
@@ -111,8 +111,7 @@ void
 list_add(struct list *list, const struct report_row *row, int64_t place)
 {
 	struct list_progress *progress = &list->question->progress;
-	if (list->more ||
-	    (list->skips && progress->continues && list->count == 0 && place <= progress->place))
+	if (list->more)
 		return;
 	if (ends_before(list, place)) {
 		list->more = true;

@@ -11,7 +11,6 @@
 #define DLRD_API_LIST_H
 
 #include "dlrd/api/question.h"
-#include "dlrd/api/report.h"
 
 struct list {
 	struct question *question;
@@ -20,8 +19,6 @@ struct list {
 	bool follows; /* continues with after=, like a feed that is followed, not next= */
 	/* The store cannot continue after a row: the list is one page of any length. */
 	bool whole;
-	/* The same, but places ascend: each page reads all rows, and skips those already shown. */
-	bool skips;
 	/* list_begin and list_add fill the rest. */
 	size_t start; /* of the page in the body */
 	size_t asked; /* rows requested from the store; 0: all */

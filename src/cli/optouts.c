@@ -1,10 +1,8 @@
-#include "dlrd/api/optouts.h"
+#include "dlrd/query/optouts.h"
+#include "dlrd/query/table.h"
 #include "ask.h"
-#include "dlrd/api/report.h"
 
 #include <stdio.h>
-
-static const char *const candidate_columns[] = {"number", "scope", "state", "since", "cause", NULL};
 
 /* What the command line said. */
 struct wanted {
@@ -18,7 +16,7 @@ struct wanted {
 static int
 show_list(struct cli_query *query, const struct cli_command *command, const struct wanted *wanted)
 {
-	const struct query *row = query_find("/v1/optouts");
+	const struct query *row = &query_optouts;
 	struct query_values values = query_values(row);
 	query_give(row, &values, "state", slice_of(wanted->state), 0);
 	query_give(row, &values, "scope", slice_of(wanted->scope), 0);
@@ -33,7 +31,7 @@ static int
 show_changes(
     struct cli_query *query, const struct cli_command *command, const struct wanted *wanted)
 {
-	const struct query *row = query_find("/v1/optouts/changes");
+	const struct query *row = &query_consent_changes;
 	struct query_values values = query_values(row);
 	query_give(row, &values, "after", SLICE_NONE, wanted->after);
 	query_give(row, &values, "limit", SLICE_NONE, wanted->limit);
@@ -57,85 +55,50 @@ show_near_misses(
 
 /* --- one number --- */
 
-/* A number's scopes, collected before anything is shown: the state of all of them comes first. */
-struct scopes {
-	enum output_format format;
-	struct json_t *array;  /* for JSON */
-	struct output *output; /* for a table */
-	struct slice number;   /* as the ledger has it */
-	bool out;              /* in any scope */
-};
-
 static void
-add_scope(void *context, const struct consent_row *row)
+add_row(void *context, const struct report_row *row, int64_t place)
 {
-	struct scopes *scopes = context;
-	struct report_row cells = report_scope_row(row);
-	if (scopes->format == OUTPUT_JSON)
-		json_push(scopes->array, report_json(&query_scopes.report, &cells));
-	else if (scopes->format == OUTPUT_TABLE)
-		output_add(scopes->output, &cells);
-	scopes->out |= slice_equal(row->state, SLICE("out"));
+	(void)place;
+	output_add(context, row);
 }
 
-static void
-add_history(void *context, const struct consent_row *row)
+/* Prints the state of a number, and its scopes, above the table of its history. */
+static enum result
+print_scopes(
+    struct cli_query *query, const struct query_values *values, struct slice number, int64_t at_us)
 {
-	struct report_row cells = report_history_row(row);
-	output_add(context, &cells);
-}
+	struct json_t *object = json_new_object();
+	struct buffer text = BUFFER_EMPTY;
+	struct output *output = output_new_shown(OUTPUT_TABLE, &query_scopes.report, SLICE_NONE);
+	enum result result = query_ask_members(query->reader, &query_number, values, object);
+	if (result == RESULT_OK)
+		result = optouts_scopes(query->reader, number, at_us, add_row, output);
 
-/* Shows what was found above the history, and lets go of it. */
-static struct json_t *
-show_scopes(struct scopes *scopes)
-{
-	struct slice number = scopes->number;
-	struct slice state = scopes->out ? SLICE("out") : SLICE("in");
-	if (scopes->format == OUTPUT_JSON) {
-		struct json_t *object = json_new_object();
-		json_put_text(object, "number", number);
-		json_put_text(object, "state", state);
-		json_put(object, "scopes", scopes->array);
-		return object;
-	}
-	if (scopes->format == OUTPUT_TABLE) {
-		struct buffer text = BUFFER_EMPTY;
+	if (result == RESULT_OK) {
 		buffer_append_visible(&text, number);
-		printf("%.*s: %.*s\n\n", SLICE_ARG(buffer_slice(&text)), SLICE_ARG(state));
-		buffer_done(&text);
-		output_finish(scopes->output, NULL);
+		printf("%.*s: %.*s\n\n", SLICE_ARG(buffer_slice(&text)),
+		    SLICE_ARG(json_text(json_get(object, "state"))));
+		output_finish(output, NULL);
 		printf("\n");
-	}
-	return NULL;
+	} else
+		output_free(output);
+	buffer_done(&text);
+	json_free(object);
+	return result;
 }
 
 static int
 show_found(
-    struct cli_query *query, const struct cli_command *command, const struct optout_filter *filter)
+    struct cli_query *query, const struct cli_command *command, struct slice number, int64_t at_us)
 {
-	struct scopes scopes = {.format = query->format, .number = filter->number};
-	if (query->format == OUTPUT_JSON)
-		scopes.array = json_new_array();
+	struct query_values values = query_values(&query_number);
+	enum result result = RESULT_OK;
+	query_give(&query_number, &values, "number", number, 0);
+	query_give(&query_number, &values, "at", SLICE_NONE, at_us);
 	if (query->format == OUTPUT_TABLE)
-		scopes.output = output_new_shown(OUTPUT_TABLE, &query_scopes.report, SLICE_NONE);
-	enum result result = store_read_optouts(query->reader, filter, add_scope, &scopes);
-	if (result != RESULT_OK) {
-		json_free(scopes.array);
-		output_free(scopes.output);
-		return query_failure(query, command, result);
-	}
-	struct json_t *object = show_scopes(&scopes);
-	struct output *output = output_new_shown(query->format, &query_number.report, SLICE_NONE);
-	result =
-	    store_read_evidence(query->reader, filter->number, filter->at_us, add_history, output);
-	return query_end(query, command, result, output, object);
-}
-
-static void
-add_candidate(void *context, const struct consent_row *row)
-{
-	struct report_row cells = report_optout_row(row);
-	output_add(context, &cells);
+		result = print_scopes(query, &values, number, at_us);
+	return result == RESULT_OK ? ask_show(query, command, &query_number, &values)
+				   : query_failure(query, command, result);
 }
 
 static bool
@@ -163,9 +126,9 @@ show_candidates(struct cli_query *query, const struct cli_command *command,
 {
 	size_t count = 0;
 	struct output *output =
-	    output_new(query->format, &query_find("/v1/optouts")->report, candidate_columns);
+	    output_new_shown(query->format, &query_candidates.report, SLICE_NONE);
 	enum result result =
-	    optouts_candidates(query->reader, spellings, at_us, add_candidate, output, &count);
+	    optouts_candidates(query->reader, spellings, at_us, add_row, output, &count);
 	if (result != RESULT_OK || count == 0)
 		output_free(output);
 	if (result != RESULT_OK)
@@ -187,12 +150,12 @@ show_number(struct cli_query *query, const struct cli_command *command, const st
     const char *word)
 {
 	struct address_spellings spellings;
-	struct optout_filter filter = {.at_us = wanted->at_us};
+	struct slice number;
 	int64_t country_code = cli_country_code(query->config, query->directory);
 	address_spell(slice_of(word), country_code, &spellings);
-	enum result result = optouts_find(query->reader, &spellings, wanted->at_us, &filter.number);
+	enum result result = optouts_find(query->reader, &spellings, wanted->at_us, &number);
 	if (result == RESULT_OK)
-		return show_found(query, command, &filter);
+		return show_found(query, command, number, wanted->at_us);
 	if (result != RESULT_NOT_FOUND && result != RESULT_LIMIT)
 		return query_failure(query, command, result);
 	bool is_bare = spellings.bare_digits.ptr != NULL;

@@ -159,13 +159,10 @@ hand_out(void *context, const struct store_value *values)
 }
 
 enum result
-query_ask(struct store_reader *reader, const struct query *query, const struct query_values *values,
-    query_row_fn on_row, void *context)
+query_ask_sql(struct store_reader *reader, const struct query *query,
+    const struct query_values *values, query_row_fn on_row, void *context)
 {
 	const char *names[STORE_COLUMNS_MAX];
-	if (query->source != NULL)
-		return query->source(reader, query, values, on_row, context);
-
 	size_t skip = query_find_kind(query, QUERY_SKIP), count = query_parameter_count(query);
 	const struct report *report = query_report(query, values);
 	struct asking asking = {
@@ -182,6 +179,14 @@ query_ask(struct store_reader *reader, const struct query *query, const struct q
 	    .columns = names,
 	    .column_count = report->count + 1};
 	return store_ask(reader, &question, hand_out, &asking);
+}
+
+enum result
+query_ask(struct store_reader *reader, const struct query *query, const struct query_values *values,
+    query_row_fn on_row, void *context)
+{
+	query_source_fn source = query->source != NULL ? query->source : query_ask_sql;
+	return source(reader, query, values, on_row, context);
 }
 
 struct adding_members {

@@ -1,5 +1,7 @@
 #include "dlrd/query/optouts.h"
 
+#include "dlrd/model/event.h"
+#include "dlrd/query/ask.h"
 #include "parameters.h"
 
 /* --- the list --- */
@@ -37,6 +39,16 @@ static const char past_optouts_sql[] = EVIDENCE
 	     "l.scope"
 	     "  AND n.seq > l.seq AND n.changed = 1 AND n.time_us <= $3) ORDER BY l.seq LIMIT $7";
 
+#define OPTOUT_COLUMNS(ALL_SHOWN)                                                     \
+	{"number", CELL_TEXT, .shown = true}, {"scope", CELL_TEXT, .shown = true},    \
+	    {"state", CELL_TEXT, .shown = true, .words = "out|in"},                   \
+	    {"since", CELL_TIME, .shown = true}, {"cause", CELL_TEXT, .shown = true}, \
+	    {"message", CELL_TEXT, .nullable = true, .shown = ALL_SHOWN},             \
+	    {"workspace", CELL_TEXT, .shown = ALL_SHOWN},                             \
+	{                                                                             \
+		"campaign", CELL_TEXT, .shown = ALL_SHOWN                             \
+	}
+
 const struct query query_optouts = {.path = "/v1/optouts",
     .operation = "listOptouts",
     .title = "Numbers that must not be texted.",
@@ -57,12 +69,7 @@ const struct query query_optouts = {.path = "/v1/optouts",
     .sql = optouts_sql,
     .page_by = "seq",
     .sql_at = past_optouts_sql,
-    .report = {"optouts", 8,
-	{{"number", CELL_TEXT, .shown = true}, {"scope", CELL_TEXT, .shown = true},
-	    {"state", CELL_TEXT, .shown = true, .words = "out|in"},
-	    {"since", CELL_TIME, .shown = true}, {"cause", CELL_TEXT, .shown = true},
-	    {"message", CELL_TEXT, .nullable = true, .shown = true},
-	    {"workspace", CELL_TEXT, .shown = true}, {"campaign", CELL_TEXT, .shown = true}}}};
+    .report = {"optouts", 8, {OPTOUT_COLUMNS(true)}}};
 
 const struct query query_consent_changes = {.path = "/v1/optouts/changes",
     .operation = "listConsentChanges",
@@ -82,15 +89,95 @@ const struct query query_consent_changes = {.path = "/v1/optouts/changes",
 	    {"cause", CELL_TEXT, .shown = true}, {"message", CELL_TEXT, .nullable = true},
 	    {"workspace", CELL_TEXT}, {"campaign", CELL_TEXT, .shown = true}}}};
 
-/* --- one number --- */
+/* --- the scopes of one number --- */
+
+/* The values' indexes, of query_scopes and query_number. */
+enum { NUMBER, AT };
+
+/* The number that is known for an address that is not a number. */
+#define PERSON "coalesce((SELECT number FROM person WHERE alias = $1), $1)"
+
+/* The source of both: the ledger has each number as address_of_person spells it. */
+static enum result
+ask_of_person(struct store_reader *reader, const struct query *query,
+    const struct query_values *values, query_row_fn on_row, void *context)
+{
+	char made[ADDRESS_MAX];
+	struct query_values of_person = *values;
+	of_person.items[NUMBER].text = address_of_person(values->items[NUMBER].text, made);
+	return query_ask_sql(reader, query, &of_person, on_row, context);
+}
+
+static const char scopes_sql[] =
+    EVIDENCE " FROM optout o JOIN consent l ON l.seq = o.consent_seq" EVIDENCE_JOINS
+	     " WHERE o.number = " PERSON " ORDER BY o.scope";
+
+static const char past_scopes_sql[] =
+    EVIDENCE " FROM (SELECT max(seq) AS last FROM consent WHERE number = " PERSON
+	     "  AND changed = 1 AND time_us <= $2 GROUP BY number, scope) o"
+	     " JOIN consent l ON l.seq = o.last" EVIDENCE_JOINS " ORDER BY l.seq";
 
 const struct query query_scopes = {.row_schema = "Scope",
     .row_description = "A number's state towards one messaging service or sender.",
+    .parameters = {{"number", QUERY_NAME}, {"at", QUERY_AT}},
+    .sql = scopes_sql,
+    .source = ask_of_person,
+    .sql_at = past_scopes_sql,
     .report = {"scopes", 5,
 	{{"scope", CELL_TEXT, .shown = true},
 	    {"state", CELL_TEXT, .shown = true, .words = "out|in"},
 	    {"since", CELL_TIME, .shown = true}, {"cause", CELL_TEXT, .shown = true},
 	    {"message", CELL_TEXT, .nullable = true, .shown = true}}}};
+
+enum result
+optouts_scopes(struct store_reader *reader, struct slice number, int64_t at_us, query_row_fn on_row,
+    void *context)
+{
+	struct query_values values = query_values(&query_scopes);
+	query_give(&query_scopes, &values, "number", number, 0);
+	query_give(&query_scopes, &values, "at", SLICE_NONE, at_us);
+	return query_ask(reader, &query_scopes, &values, on_row, context);
+}
+
+/* --- one number --- */
+
+/* All evidence on one number. */
+#define HISTORY(until)                                                                         \
+	"SELECT l.time_us AS time, l.state AS state, l.cause AS cause, l.scope AS scope,"      \
+	" coalesce(m.sid, e.sid) AS message, l.changed AS changed, e.body AS body,"            \
+	" l.event_seq AS seq, l.seq AS place FROM consent l" EVIDENCE_JOINS " WHERE l.number " \
+	"= " PERSON until " AND l.seq > $4 ORDER BY l.seq LIMIT $5"
+
+struct scopes {
+	struct json_t *array;
+	bool out; /* of any */
+};
+
+static void
+add_scope(void *context, const struct report_row *row, int64_t place)
+{
+	(void)place;
+	struct scopes *scopes = context;
+	struct report_row copy = *row;
+	struct slice state = report_cell(&query_scopes.report, &copy, "state")->text;
+	json_push(scopes->array, report_json(&query_scopes.report, row));
+	scopes->out |= slice_equal(state, consent_name(CONSENT_OUT));
+}
+
+static enum result
+put_scopes(struct store_reader *reader, const struct query *query,
+    const struct query_values *values, struct json_t *object)
+{
+	(void)query;
+	struct scopes scopes = {.array = json_new_array()};
+	struct slice number = values->items[NUMBER].text;
+	enum result result =
+	    optouts_scopes(reader, number, values->items[AT].number, add_scope, &scopes);
+	json_put_text(object, "number", number);
+	json_put_text(object, "state", consent_name(scopes.out ? CONSENT_OUT : CONSENT_IN));
+	json_put(object, query_scopes.report.list_key, scopes.array);
+	return result;
+}
 
 const struct query query_number = {.path = "/v1/optouts/{number}",
     .operation = "getNumber",
@@ -109,7 +196,13 @@ const struct query query_number = {.path = "/v1/optouts/{number}",
 			   "is also read as one of [numbers] country_code. Text that is not an "
 			   "address is answered 400, and so is a number that is not found and "
 			   "whose country code is not known."},
-	{"at", QUERY_AT, .description = "As it was then; now, without it."}, FORMAT},
+	{"at", QUERY_AT, .description = "As it was then; now, without it."}, FORMAT, OWN_NEXT,
+	OWN_LIMIT},
+    .is_short = true,
+    .sql = HISTORY(""),
+    .source = ask_of_person,
+    .sql_at = HISTORY(" AND l.time_us <= $2"),
+    .page_by = "place",
     .report = {"history", 8,
 	{{"time", CELL_TIME, .shown = true}, {"state", CELL_TEXT, .shown = true, .words = "out|in"},
 	    {"cause", CELL_TEXT, .shown = true}, {"scope", CELL_TEXT, .shown = true},
@@ -118,7 +211,185 @@ const struct query query_number = {.path = "/v1/optouts/{number}",
 		.description = "The state was another one before."},
 	    {"body", CELL_TEXT, .nullable = true, .shown = true},
 	    {"seq", CELL_INT, .description = "The event's."}}},
+    .members_source = put_scopes,
     .members = {NULL, 3,
 	{{"number", CELL_TEXT},
 	    {"state", CELL_TEXT, .words = "out|in", .description = "out, if any scope is."},
 	    {"scopes", CELL_LIST, .list = &query_scopes}}}};
+
+/* --- the number that a text means --- */
+
+static void
+count_row(void *context, const struct report_row *row, int64_t place)
+{
+	(void)row, (void)place;
+	++*(size_t *)context;
+}
+
+enum result
+optouts_find(struct store_reader *reader, const struct address_spellings *spellings, int64_t at_us,
+    struct slice *out_number)
+{
+	bool is_found = false;
+	struct slice found = SLICE_NONE;
+	for (size_t i = 0; i < spellings->count; i++) {
+		size_t count = 0;
+		enum result result =
+		    optouts_scopes(reader, spellings->items[i], at_us, count_row, &count);
+		if (result != RESULT_OK)
+			return result;
+		if (count == 0)
+			continue;
+		if (is_found)
+			return RESULT_LIMIT;
+		is_found = true;
+		found = spellings->items[i];
+		if (spellings->bare_digits.ptr == NULL)
+			break;
+	}
+	if (!is_found)
+		return RESULT_NOT_FOUND;
+	*out_number = found;
+	return RESULT_OK;
+}
+
+/* --- numbers without a country code --- */
+
+#define ENDING_MIN 7          /* digits of a number that an index has */
+#define CANDIDATE_ROWS_MAX 50 /* of a number, on the average */
+
+#define ENDING "substr(number, -7) = substr($1, -7) AND number LIKE '%' || $1"
+
+static const char ending_sql[] = EVIDENCE
+    " FROM (SELECT number, scope, consent_seq FROM optout WHERE " ENDING
+    "  ORDER BY number, scope LIMIT $3) o JOIN consent l ON l.seq = o.consent_seq" EVIDENCE_JOINS
+    " ORDER BY o.number, o.scope";
+
+/* A number that is not in the table optout has no evidence either. */
+static const char past_ending_sql[] = EVIDENCE
+    " FROM (SELECT max(seq) AS last FROM consent"
+    "  WHERE number IN (SELECT number FROM optout WHERE " ENDING ")"
+    "  AND changed = 1 AND time_us <= $2 GROUP BY number, scope) o"
+    " JOIN consent l ON l.seq = o.last" EVIDENCE_JOINS " ORDER BY l.number, l.scope LIMIT $3";
+
+const struct query query_candidates = {
+    .parameters = {{"digits", QUERY_TEXT}, {"at", QUERY_AT}, {"limit", QUERY_LIMIT}},
+    .sql = ending_sql,
+    .sql_at = past_ending_sql,
+    .report = {"candidates", 8, {OPTOUT_COLUMNS(false)}}};
+
+struct candidates {
+	struct slice channel;
+	query_row_fn on_row;
+	void *context;
+	size_t count;
+	struct buffer number; /* of the last row */
+};
+
+static struct slice
+number_of(const struct report_row *row)
+{
+	struct report_row copy = *row;
+	return report_cell(&query_candidates.report, &copy, "number")->text;
+}
+
+/* Whether the row is of another number than the last one, which is noted in last. */
+static bool
+is_new_number(const struct report_row *row, struct buffer *last)
+{
+	struct slice number = number_of(row);
+	if (slice_equal(number, buffer_slice(last)))
+		return false;
+	buffer_clear(last);
+	buffer_append(last, number);
+	return true;
+}
+
+static void
+add_candidate(void *context, const struct report_row *row, int64_t place)
+{
+	struct candidates *candidates = context;
+	if (!slice_starts_with(number_of(row), candidates->channel))
+		return;
+	candidates->count += is_new_number(row, &candidates->number);
+	if (candidates->count <= OPTOUT_CANDIDATES_MAX)
+		candidates->on_row(candidates->context, row, place);
+}
+
+/* Within a country a 0 may be dialled in front of a number, which does not end in it then. */
+static struct slice
+without_trunk_zero(struct slice digits)
+{
+	return slice_starts_with(digits, SLICE("0")) ? slice_from(digits, 1) : digits;
+}
+
+enum result
+optouts_candidates(struct store_reader *reader, const struct address_spellings *spellings,
+    int64_t at_us, query_row_fn on_row, void *context, size_t *out_count)
+{
+	struct query_values values = query_values(&query_candidates);
+	struct candidates candidates = {
+	    .channel = spellings->channel, .on_row = on_row, .context = context};
+	const struct slice endings[] = {
+	    spellings->bare_digits, without_trunk_zero(spellings->bare_digits)};
+	enum result result = RESULT_OK;
+	query_give(&query_candidates, &values, "at", SLICE_NONE, at_us);
+	query_give(&query_candidates, &values, "limit", SLICE_NONE,
+	    (int64_t)OPTOUT_CANDIDATES_MAX * CANDIDATE_ROWS_MAX);
+
+	for (size_t i = 0; i < 2 && result == RESULT_OK && candidates.count == 0; i++) {
+		query_give(&query_candidates, &values, "digits", endings[i], 0);
+		if (endings[i].len >= ENDING_MIN)
+			result = query_ask(
+			    reader, &query_candidates, &values, add_candidate, &candidates);
+	}
+	if (result == RESULT_OK && candidates.number.failed)
+		result = RESULT_NO_MEMORY;
+	buffer_done(&candidates.number);
+	if (result == RESULT_OK)
+		*out_count = candidates.count;
+	return result;
+}
+
+struct candidate_array {
+	struct json_t *array, *scopes; /* scopes: of the last number */
+	struct buffer number;
+};
+
+static void
+add_candidate_json(void *context, const struct report_row *row, int64_t place)
+{
+	(void)place;
+	struct candidate_array *made = context;
+	const struct report *report = &query_scopes.report;
+	struct report_row copy = *row, scope = {0};
+	if (is_new_number(row, &made->number)) {
+		struct json_t *object = json_new_object();
+		made->scopes = json_new_array();
+		json_put_text(object, "number", number_of(row));
+		json_put(object, report->list_key, made->scopes);
+		json_push(made->array, object);
+	}
+	for (size_t i = 0; i < report->count; i++)
+		scope.cells[i] =
+		    *report_cell(&query_candidates.report, &copy, report->columns[i].name);
+	json_push(made->scopes, report_json(report, &scope));
+}
+
+enum result
+optouts_candidates_json(struct store_reader *reader, const struct address_spellings *spellings,
+    int64_t at_us, struct json_t **out_array, size_t *out_count)
+{
+	struct candidate_array made = {.array = json_new_array()};
+	enum result result =
+	    optouts_candidates(reader, spellings, at_us, add_candidate_json, &made, out_count);
+	if (result == RESULT_OK && (made.array == NULL || made.number.failed))
+		result = RESULT_NO_MEMORY;
+	buffer_done(&made.number);
+	if (result != RESULT_OK) {
+		json_free(made.array);
+		return result;
+	}
+	*out_array = made.array;
+	return RESULT_OK;
+}

@@ -58,6 +58,16 @@
 		"next", QUERY_AFTER, .http_only = true \
 	}
 
+/* Of a list that is always whole: the program alone reads it in pages. */
+#define OWN_NEXT                                                             \
+	{                                                                    \
+		"next", QUERY_AFTER, .http_only = true, .command_only = true \
+	}
+#define OWN_LIMIT                                                             \
+	{                                                                     \
+		"limit", QUERY_LIMIT, .http_only = true, .command_only = true \
+	}
+
 #define VARIANT(HELP)                                                                        \
 	{                                                                                    \
 		"variant", QUERY_TAG, .value = "V", .help = HELP,                            \

@@ -7,6 +7,7 @@
 #include "receipts.h"
 
 #include "dlrd/query/ask.h"
+#include "dlrd/query/optouts.h"
 #include "dlrd/query/table.h"
 #include "dlrd/store/audit.h"
 #include "dlrd/store/lookups.h"
@@ -350,21 +351,50 @@ assert_replies(const char *expected)
 	buffer_done(&text);
 }
 
+/* Of the list of opt-outs; or of one number: all its scopes. */
+struct optout_filter {
+	const char *number, *scope, *state;
+	int64_t at_us, after_seq, limit;
+};
+
+struct noted_optouts {
+	struct buffer text;
+	const struct report *report;
+	struct slice number; /* absent: that of the row */
+};
+
 static inline void
-note_optout(void *context, const struct consent_row *row)
+note_optout(void *context, const struct report_row *row, int64_t place)
 {
-	buffer_appendf(context, "%.*s at %.*s: %.*s (%.*s)\n", SLICE_ARG(row->number),
-	    SLICE_ARG(row->scope), SLICE_ARG(row->state), SLICE_ARG(row->cause));
+	(void)place;
+	struct noted_optouts *noted = context;
+	struct report_row copy = *row;
+	struct slice number = noted->number.ptr != NULL
+				  ? noted->number
+				  : report_cell(noted->report, &copy, "number")->text;
+	buffer_appendf(&noted->text, "%.*s at %.*s: %.*s (%.*s)\n", SLICE_ARG(number),
+	    SLICE_ARG(report_cell(noted->report, &copy, "scope")->text),
+	    SLICE_ARG(report_cell(noted->report, &copy, "state")->text),
+	    SLICE_ARG(report_cell(noted->report, &copy, "cause")->text));
 }
 
 static inline void
 assert_optouts(struct optout_filter filter, const char *expected)
 {
-	struct buffer text = BUFFER_EMPTY;
+	struct noted_optouts noted = {
+	    .report = &query_optouts.report, .number = slice_of(filter.number)};
 	struct store_reader *reader = open_reader();
-	assert_ok(store_read_optouts(reader, &filter, note_optout, &text));
-	assert_slice(buffer_slice(&text), expected);
-	buffer_done(&text);
+	const struct given given[] = {
+	    {"state", .text = filter.state != NULL ? filter.state : "any"},
+	    {"scope", .text = filter.scope}, {"at", .number = filter.at_us},
+	    {"next", .number = filter.after_seq}, {"limit", .number = filter.limit}, {0}};
+	if (filter.number != NULL) {
+		noted.report = &query_scopes.report;
+		assert_ok(optouts_scopes(reader, noted.number, filter.at_us, note_optout, &noted));
+	} else
+		ask_given(reader, "/v1/optouts", given, note_optout, &noted);
+	assert_slice(buffer_slice(&noted.text), expected);
+	buffer_done(&noted.text);
 	store_reader_close(reader);
 }
 

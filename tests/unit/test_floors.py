@@ -52,7 +52,7 @@ VAGUE_NAMES = {'common', 'util', 'utils', 'misc', 'helper', 'helpers'}
 
 # Headers that a second engine would implement, too.
 NO_SQL = ['store/store.h', 'store/reader.h', 'store/events_reader.h',
-          'store/consents_reader.h', 'journal/*.h', 'refused/*.h']
+          'journal/*.h', 'refused/*.h']
 SQL = re.compile(r'\b(SELECT|INSERT|UPDATE|DELETE FROM|CREATE TABLE|PRAGMA|WHERE|JOIN)\b')
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)

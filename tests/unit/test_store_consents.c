@@ -33,11 +33,17 @@ start(const char *sid, const char *person, int64_t time_us)
 }
 
 static void
-note_evidence(void *context, const struct consent_row *row)
+note_evidence(void *context, const struct report_row *row, int64_t place)
 {
-	buffer_appendf(context, "%lld %.*s %.*s by %.*s%s; ", (long long)(row->time_us - T0),
-	    SLICE_ARG(row->scope), SLICE_ARG(row->state), SLICE_ARG(row->message),
-	    row->changed ? "" : ", no change");
+	(void)place;
+	const struct report *report = &query_number.report;
+	struct report_row copy = *row;
+	buffer_appendf(context, "%lld %.*s %.*s by %.*s%s; ",
+	    (long long)(report_cell(report, &copy, "time")->number - T0),
+	    SLICE_ARG(report_cell(report, &copy, "scope")->text),
+	    SLICE_ARG(report_cell(report, &copy, "state")->text),
+	    SLICE_ARG(report_cell(report, &copy, "message")->text),
+	    report_cell(report, &copy, "changed")->number != 0 ? "" : ", no change");
 }
 
 static void
@@ -45,7 +51,8 @@ assert_evidence(const char *number, int64_t at_us, const char *expected)
 {
 	struct buffer text = BUFFER_EMPTY;
 	struct store_reader *reader = open_reader();
-	assert_ok(store_read_evidence(reader, slice_of(number), at_us, note_evidence, &text));
+	const struct given given[] = {{"number", .text = number}, {"at", .number = at_us}, {0}};
+	ask_given(reader, "/v1/optouts/{number}", given, note_evidence, &text);
 	assert_slice(buffer_slice(&text), expected);
 	buffer_done(&text);
 	store_reader_close(reader);
@@ -85,10 +92,10 @@ the_scope_is_the_service_or_else_the_sender(void **state)
 	close_store(store);
 	assert_optouts(
 	    any, "+9 at MG1: out (keyword)\n+9 at +1: out (keyword)\n+9 at +3: in (keyword)\n");
-	assert_optouts((struct optout_filter){.scope = SLICE("MG1")}, "+9 at MG1: out (keyword)\n");
-	assert_optouts((struct optout_filter){.state = SLICE("in")}, "+9 at +3: in (keyword)\n");
-	assert_optouts((struct optout_filter){.number = SLICE("+9"), .state = SLICE("out")},
-	    "+9 at +1: out (keyword)\n+9 at MG1: out (keyword)\n");
+	assert_optouts((struct optout_filter){.scope = "MG1"}, "+9 at MG1: out (keyword)\n");
+	assert_optouts((struct optout_filter){.state = "in"}, "+9 at +3: in (keyword)\n");
+	assert_optouts((struct optout_filter){.number = "+9"},
+	    "+9 at +1: out (keyword)\n+9 at +3: in (keyword)\n+9 at MG1: out (keyword)\n");
 }
 
 static void
@@ -144,8 +151,8 @@ a_person_on_rcs_opts_out_of_sms(void **state)
 	close_store(store);
 	assert_optouts(
 	    any, "+15005550009 at +1: out (keyword)\nwhatsapp:+15005550009 at +1: out (keyword)\n");
-	assert_optouts((struct optout_filter){.number = SLICE("rcs:+15005550009")},
-	    "+15005550009 at +1: out (keyword)\n");
+	assert_optouts((struct optout_filter){.number = "rcs:+15005550009"},
+	    "rcs:+15005550009 at +1: out (keyword)\n");
 	assert_evidence("rcs:+15005550009", 0, "0 +1 out by RE1; 1 +1 out by RE2, no change; ");
 }
 
@@ -202,7 +209,7 @@ a_duplicate_may_bring_the_service_later(void **state)
 		commit_one(store, order == 0 ? stream : callback);
 		commit_one(store, callback);
 		close_store(store);
-		assert_optouts((struct optout_filter){.number = SLICE("+9")},
+		assert_optouts((struct optout_filter){.number = "+9"},
 		    "+9 at +1: out (keyword)\n+9 at MG1: out (keyword)\n");
 	}
 }
@@ -281,11 +288,10 @@ an_opt_out_without_a_sender_is_one_from_the_account(void **state)
 	close_store(store);
 	assert_optouts(any, "+9 at AC1: out (error-21610)\n");
 	/* +1 is a sender of the account, +2 is not. */
+	assert_optouts((struct optout_filter){.scope = "+1"}, "+9 at AC1: out (error-21610)\n");
+	assert_optouts((struct optout_filter){.scope = "+2"}, "");
 	assert_optouts(
-	    (struct optout_filter){.scope = SLICE("+1")}, "+9 at AC1: out (error-21610)\n");
-	assert_optouts((struct optout_filter){.scope = SLICE("+2")}, "");
-	assert_optouts((struct optout_filter){.scope = SLICE("+1"), .at_us = T0},
-	    "+9 at AC1: out (error-21610)\n");
+	    (struct optout_filter){.scope = "+1", .at_us = T0}, "+9 at AC1: out (error-21610)\n");
 	run_sql("DELETE FROM consent; DELETE FROM optout");
 	assert_int_equal(differences(POLICY_DELIVERED_WINS, true), 1);
 	store = open_store();
@@ -329,10 +335,10 @@ the_past_state_is_known(void **state)
 	assert_optouts((struct optout_filter){.at_us = T0 + 10}, "+9 at +1: out (keyword)\n");
 	assert_optouts((struct optout_filter){.at_us = T0 + 19}, "+9 at +1: out (keyword)\n");
 	assert_optouts((struct optout_filter){.at_us = T0 + 29}, "+9 at +1: in (keyword)\n");
-	assert_optouts((struct optout_filter){.at_us = T0 + 30, .state = SLICE("out")},
-	    "+8 at +1: out (keyword)\n");
-	assert_optouts((struct optout_filter){.at_us = T0 + 30, .number = SLICE("+9")},
-	    "+9 at +1: in (keyword)\n");
+	assert_optouts(
+	    (struct optout_filter){.at_us = T0 + 30, .state = "out"}, "+8 at +1: out (keyword)\n");
+	assert_optouts(
+	    (struct optout_filter){.at_us = T0 + 30, .number = "+9"}, "+9 at +1: in (keyword)\n");
 	assert_evidence("+9", T0 + 20, "10 +1 out by RE1; 20 +1 in by RE2; ");
 }
 

@@ -172,9 +172,9 @@ stream_duplicates_give_the_same_in_either_order(void **state)
 		assert_int_equal(
 		    number_in_file("SELECT count(*) FROM events WHERE campaign = ''"), 0);
 		assert_optouts(
-		    (struct optout_filter){.number = SLICE("+8")}, "+8 at MG1: out (keyword)\n");
-		assert_optouts((struct optout_filter){.number = SLICE("+9")},
-		    "+9 at MG1: out (error-21610)\n");
+		    (struct optout_filter){.number = "+8"}, "+8 at MG1: out (keyword)\n");
+		assert_optouts(
+		    (struct optout_filter){.number = "+9"}, "+9 at MG1: out (error-21610)\n");
 		assert_int_equal(number_in_file("SELECT count(*) FROM consent"), 2);
 	}
 	for (int order = 0; order < 6; order++)

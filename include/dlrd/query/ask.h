@@ -33,6 +33,10 @@ const struct report *query_report(const struct query *query, const struct query_
 must_check enum result query_ask(struct store_reader *reader, const struct query *query,
     const struct query_values *values, query_row_fn on_row, void *context);
 
+/* The rows of the question's SQL, for its source. */
+must_check enum result query_ask_sql(struct store_reader *reader, const struct query *query,
+    const struct query_values *values, query_row_fn on_row, void *context);
+
 /* Puts the members next to the list into object. */
 must_check enum result query_ask_members(struct store_reader *reader, const struct query *query,
     const struct query_values *values, struct json_t *object);

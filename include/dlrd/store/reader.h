@@ -7,7 +7,6 @@
 #ifndef DLRD_STORE_READER_H
 #define DLRD_STORE_READER_H
 
-#include "dlrd/store/consents_reader.h"
 #include "dlrd/store/events_reader.h"
 
 struct store_reader;
