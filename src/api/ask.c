@@ -123,5 +123,10 @@ ask_query(struct question *question)
 	enum result result = begin_page(&list, &values);
 	if (result == RESULT_OK)
 		result = query_ask(question->reader, row, &values, add_row, &list);
-	end_page(&list, &values, result);
+	if (result == RESULT_NOT_FOUND)
+		question_refuse(question, 404, "no %s \"%.*s\"",
+		    row->parameters[query_find_kind(row, QUERY_NAME)].help,
+		    SLICE_ARG(question->name));
+	else
+		end_page(&list, &values, result);
 }

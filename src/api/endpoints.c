@@ -52,7 +52,6 @@ static const struct endpoint endpoints[] = {
 static const struct endpoint own_answers[] = {
     {"/v1/campaigns/{campaign}", campaigns_one, .needs_store = true},
     {"/v1/events/{seq}", events_one, .needs_store = true},
-    {"/v1/messages/{sid}", events_message, .needs_store = true},
     {"/v1/optouts/{number}", optouts_number, .needs_store = true},
     {"/v1/signature-failures", refusals_failures},
     {"/v1/quarantine", refusals_list},

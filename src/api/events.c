@@ -1,18 +1,7 @@
 #include "events.h"
 
-#include "dlrd/base/clock.h"
 #include "dlrd/query/events.h"
 #include "event_stream.h"
-#include "list.h"
-
-/* --- the feed --- */
-
-static void
-add_receipt(void *context, const struct event_row *row)
-{
-	struct report_row cells = query_receipt_row(row);
-	list_add(context, &cells, (int64_t)row->seq);
-}
 
 /* The filters of the stream. */
 static bool
@@ -100,65 +89,4 @@ events_one(struct question *question)
 		question_store_failed(question, result);
 	else if (!found.written)
 		question_refuse(question, 404, "no event %lld", (long long)seq);
-}
-
-/* --- a message --- */
-
-static void
-put_message(void *context, const struct message_view *view)
-{
-	struct json_t *object = context;
-	char time[CLOCK_TEXT_SIZE];
-	json_put_text(object, "sid", view->sid);
-	json_put_text(object, "status", view->status);
-	json_put_text(object, "workspace", view->workspace);
-	json_put_text(object, "campaign", view->campaign);
-	json_put_text(object, "variant", view->variant);
-	json_put_text(object, "account", view->account);
-	json_put_text(object, "service", view->service);
-	json_put_text(object, "sender", view->sender);
-	if (view->error_code < 0)
-		json_put_null(object, "error_code");
-	else
-		json_put_int(object, "error_code", view->error_code);
-	json_put_bool(object, "conflict", view->conflict);
-	json_put_text(object, "first", slice_of(clock_format(view->first_us, time)));
-	json_put_text(object, "last", slice_of(clock_format(view->last_us, time)));
-}
-
-/* The members before the receipts, on the first page. */
-static enum result
-put_head(struct question *question, struct json_t *object, bool *out_known)
-{
-	*out_known = question->progress.continues;
-	if (question->progress.continues)
-		return RESULT_OK;
-	enum result result =
-	    store_read_message(question->reader, question->name, put_message, object);
-	*out_known = result == RESULT_OK;
-	if (result != RESULT_NOT_FOUND)
-		return result;
-	json_put_text(object, "sid", question->name);
-	json_put_null(object, "status");
-	return RESULT_OK;
-}
-
-/* A SID whose receipts could not be read is no message, but what arrived can be shown. */
-void
-events_message(struct question *question)
-{
-	struct json_t *object = json_new_object();
-	struct list list = {.question = question, .report = &query_message.report};
-	const struct event_filter filter = {.message = question->name,
-	    .after_seq = (uint64_t)question->progress.place,
-	    .limit = list_rows(&list)};
-	bool known;
-	enum result result = put_head(question, object, &known);
-	list_begin(&list, object);
-	if (result == RESULT_OK)
-		result = store_read_events(question->reader, &filter, add_receipt, &list);
-	if (result == RESULT_OK && !known && list.count == 0)
-		question_refuse(question, 404, "no message \"%.*s\"", SLICE_ARG(question->name));
-	else
-		list_end(&list, NULL, result);
 }

@@ -1,4 +1,4 @@
-/* events: answers about events: their stream, one of them, the receipts of a message.
+/* events: answers about events: their stream, and one of them.
  *
  * Functions of the table in endpoints.c, called as question.h describes. */
 #ifndef DLRD_API_EVENTS_H
@@ -12,8 +12,5 @@ void events_follow(struct question *question);
 
 /* GET /v1/events/{seq}. */
 void events_one(struct question *question);
-
-/* GET /v1/messages/{sid}. */
-void events_message(struct question *question);
 
 #endif

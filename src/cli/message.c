@@ -1,145 +1,87 @@
-#include "dlrd/query/events.h"
-#include "dlrd/store/reader.h"
-#include "query.h"
+#include "message.h"
 
-#include "dlrd/base/clock.h"
+#include "ask.h"
+#include "dlrd/query/events.h"
 
 #include <stdio.h>
 
-/* Destination of the message's own facts: the JSON object, or the lines above the table. */
-struct facts {
-	enum output_format format;
-	struct json_t *object;
-};
-
 static void
-put_fact(const struct facts *facts, const char *name, struct slice value)
+print_fact(const char *name, const struct cell *cell)
 {
-	if (facts->format == OUTPUT_JSON)
-		json_put_text(facts->object, name, value);
-	if (facts->format != OUTPUT_TABLE || value.len == 0)
-		return;
-	struct cell cell = {CELL_TEXT, value, 0, 0};
 	struct buffer text = BUFFER_EMPTY;
-	report_cell_text(&cell, &text);
-	printf("%-10s %.*s\n", name, SLICE_ARG(buffer_slice(&text)));
+	report_cell_text(cell, &text);
+	if (text.len > 0)
+		printf("%-10s %.*s\n", name, SLICE_ARG(buffer_slice(&text)));
 	buffer_done(&text);
 }
 
+/* What is known of the message. */
 static void
-put_message(void *context, const struct message_view *view)
+print_members(void *context, const struct report_row *row, int64_t place)
 {
-	const struct facts *facts = context;
-	char first[CLOCK_TEXT_SIZE], last[CLOCK_TEXT_SIZE], code[32] = "";
-	put_fact(facts, "sid", view->sid);
-	put_fact(facts, "status", view->status);
-	put_fact(facts, "workspace", view->workspace);
-	put_fact(facts, "campaign", view->campaign);
-	put_fact(facts, "variant", view->variant);
-	put_fact(facts, "account", view->account);
-	put_fact(facts, "service", view->service);
-	put_fact(facts, "sender", view->sender);
-	if (view->error_code >= 0)
-		snprintf(code, sizeof code, "%lld", (long long)view->error_code);
-	if (facts->format == OUTPUT_JSON && view->error_code >= 0)
-		json_put_int(facts->object, "error_code", view->error_code);
-	else
-		put_fact(facts, "error_code", code[0] == '\0' ? SLICE_NONE : slice_of(code));
-	if (facts->format == OUTPUT_JSON)
-		json_put_bool(facts->object, "conflict", view->conflict);
-	else if (view->conflict)
-		put_fact(facts, "conflict", SLICE("two different final statuses"));
-	put_fact(facts, "first", slice_of(clock_format(view->first_us, first)));
-	put_fact(facts, "last", slice_of(clock_format(view->last_us, last)));
-}
-
-static void
-put_unknown(const struct facts *facts, struct slice sid)
-{
-	put_fact(facts, "sid", sid);
-	put_fact(facts, "status", SLICE_NONE);
+	(void)place;
+	const struct report *members = context;
+	for (size_t i = 0; i < members->count; i++) {
+		struct cell cell = row->cells[i];
+		if (cell.kind == CELL_BOOL)
+			cell = cell_text(
+			    cell.number ? SLICE("two different final statuses") : SLICE_NONE);
+		print_fact(members->columns[i].name, &cell);
+	}
 }
 
 struct adding {
-	struct facts facts;
 	struct output *output;
-	size_t count;
-	bool replied; /* the facts of a reply have been shown */
+	bool prints;  /* a table, with facts above it */
+	bool replied; /* the facts of a reply have been printed */
 };
 
 /* Facts that only a reply or a click has are above the table, too. In it they would be columns that
  * are empty for most rows. */
 static void
-add_receipt(void *context, const struct event_row *row)
+add_receipt(void *context, const struct report_row *row, int64_t place)
 {
+	static const char *const of_reply[] = {
+	    "body", "keyword", "near_miss", "answers", "rule", "candidates"};
+	(void)place;
 	struct adding *adding = context;
-	struct report_row cells = query_receipt_row(row);
-	output_add(adding->output, &cells);
-	adding->count++;
-	if (adding->facts.format != OUTPUT_TABLE)
+	const struct report *report = &query_message.report;
+	struct report_row copy = *row;
+	output_add(adding->output, row);
+	if (!adding->prints)
 		return;
-	put_fact(&adding->facts, "link", row->event.link);
-	if (row->rule.ptr == NULL || adding->replied)
+	print_fact("link", report_cell(report, &copy, "link"));
+	if (adding->replied || report_cell(report, &copy, "rule")->kind == CELL_NULL)
 		return;
+
 	adding->replied = true;
-	put_fact(&adding->facts, "body", row->event.body);
-	put_fact(&adding->facts, "keyword", row->event.keyword);
-	put_fact(&adding->facts, "near_miss", row->event.near_miss);
-	put_fact(&adding->facts, "answers", row->answers);
-	put_fact(&adding->facts, "rule", row->rule);
-	printf("%-10s %lld\n", "candidates", (long long)row->candidates);
+	for (size_t i = 0; i < sizeof of_reply / sizeof of_reply[0]; i++)
+		print_fact(of_reply[i], report_cell(report, &copy, of_reply[i]));
 }
 
-static int
-show(struct cli_query *query, const struct cli_command *command, const char *sid)
+int
+message_show(struct cli_query *query, const struct cli_command *command, const struct query *row,
+    const struct query_values *values)
 {
-	struct adding adding = {.facts = {.format = query->format},
-	    .output = output_new_shown(query->format, &query_message.report, SLICE_NONE)};
-	const struct event_filter filter = {.message = slice_of(sid)};
-	if (query->format == OUTPUT_JSON)
-		adding.facts.object = json_new_object();
-	enum result result =
-	    store_read_message(query->reader, filter.message, put_message, &adding.facts);
-	bool known = result == RESULT_OK;
-	/* A SID whose receipts could not be read is no message, but what arrived can be shown. */
-	if (result == RESULT_NOT_FOUND) {
-		if (query->format == OUTPUT_JSON)
-			put_unknown(&adding.facts, filter.message);
-		result = RESULT_OK;
-	}
+	struct report members = row->members;
+	struct adding adding = {.output = output_new_shown(query->format, &row->report, SLICE_NONE),
+	    .prints = query->format == OUTPUT_TABLE};
+	struct json_t *object = query->format == OUTPUT_JSON ? json_new_object() : NULL;
+	enum result result = RESULT_OK;
+	if (adding.prints)
+		result = query_ask_member_row(query->reader, row, values, print_members, &members);
+	else if (object != NULL)
+		result = query_ask_members(query->reader, row, values, object);
 	if (result == RESULT_OK)
-		result = store_read_events(query->reader, &filter, add_receipt, &adding);
-	if (result == RESULT_OK && !known && adding.count == 0) {
+		result = query_ask(query->reader, row, values, add_receipt, &adding);
+
+	if (result == RESULT_NOT_FOUND) {
 		output_free(adding.output);
-		json_free(adding.facts.object);
-		return cli_failure(command, "no receipt of a message \"%s\" has arrived", sid);
+		json_free(object);
+		return cli_failure(command, "no receipt of a message \"%.*s\" has arrived",
+		    SLICE_ARG(values->items[query_find_kind(row, QUERY_NAME)].text));
 	}
-	if (query->format == OUTPUT_TABLE && result == RESULT_OK)
+	if (adding.prints && result == RESULT_OK)
 		printf("\n");
-	return query_end(query, command, result, adding.output, adding.facts.object);
+	return query_end(query, command, result, adding.output, object);
 }
-
-static int
-run(const struct cli_command *command, int count, char **words)
-{
-	struct cli_query query = {0};
-	const struct cli_option options[] = {QUERY_OPTIONS(query)};
-	int operands, status;
-	if (!query_begin(
-		&query, command, count, words, options, QUERY_OPTION_COUNT, 1, &operands, &status))
-		return status;
-	status = operands < count ? show(&query, command, words[operands])
-				  : cli_usage_error(command, "name a message: dlrd message SID");
-	store_reader_close(query.reader);
-	return status;
-}
-
-const struct cli_command cli_message = {
-    .name = "message",
-    .summary = "one message's state and all of its receipts",
-    .usage = "Usage: dlrd message SID [--json | --csv] [-c FILE | --store DIR]\n"
-	     "\n"
-	     "Shows what is known of one message, and each receipt in the order it arrived.\n"
-	     "\n" QUERY_USAGE,
-    .run = run,
-};

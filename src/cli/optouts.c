@@ -1,6 +1,6 @@
 #include "dlrd/query/optouts.h"
-#include "dlrd/query/table.h"
 #include "ask.h"
+#include "dlrd/query/table.h"
 
 #include <stdio.h>
 

@@ -2,6 +2,7 @@
 #include "ask.h"
 #include "by_campaign.h"
 #include "dlrd/query/table.h"
+#include "message.h"
 
 #include <string.h>
 
@@ -24,7 +25,16 @@ option_name(const struct query_parameter *parameter)
 static bool
 is_option(const struct query_parameter *parameter)
 {
-	return !parameter->http_only && parameter->kind != QUERY_HOUR;
+	return !parameter->http_only && parameter->kind != QUERY_HOUR &&
+	       parameter->kind != QUERY_NAME;
+}
+
+/* The word behind the command; NULL: it has none. */
+static const struct query_parameter *
+operand_of(const struct query *row)
+{
+	size_t index = query_find_kind(row, QUERY_NAME);
+	return index < query_parameter_count(row) ? &row->parameters[index] : NULL;
 }
 
 /* --- --help --- */
@@ -66,6 +76,9 @@ append_usage(struct buffer *out, const struct query *row)
 {
 	struct buffer synopsis = BUFFER_EMPTY;
 	size_t start = strlen("Usage: dlrd ") + strlen(row->command), column = start;
+	const struct query_parameter *operand = operand_of(row);
+	if (operand != NULL)
+		buffer_appendf(&synopsis, " %s", operand->value);
 	for (size_t i = 0; i < query_parameter_count(row); i++)
 		if (is_option(&row->parameters[i]))
 			append_synopsis(&synopsis, &row->parameters[i]);
@@ -150,6 +163,11 @@ read_values(const struct cli_command *command, const struct query *row, struct g
 		if (parameter->kind == QUERY_CHOICE &&
 		    !query_word(command, name, text, parameter->words))
 			return false;
+		if (parameter->kind == QUERY_NAME && text == NULL) {
+			cli_usage_error(command, "name a %s: dlrd %s %s", parameter->help,
+			    row->command, parameter->value);
+			return false;
+		}
 		if (parameter->required && text == NULL) {
 			cli_usage_error(
 			    command, "name a %s: --%s %s", name, name, parameter->value);
@@ -171,18 +189,22 @@ run(const struct cli_command *command, const struct query *row, int count, char 
 	struct given given = {0};
 	struct query_values values;
 	struct cli_option options[CLI_OPTIONS_MAX] = {QUERY_OPTIONS(query)};
-	size_t option_count = QUERY_OPTION_COUNT;
+	size_t option_count = QUERY_OPTION_COUNT, name = query_find_kind(row, QUERY_NAME);
+	bool has_operand = operand_of(row) != NULL;
 	int operands, status;
 	for (size_t i = 0; i < query_parameter_count(row); i++)
 		if (is_option(&row->parameters[i]))
 			options[option_count++] = option_of(&row->parameters[i], &given, i);
-	if (!query_begin(
-		&query, command, count, words, options, option_count, 0, &operands, &status))
+	if (!query_begin(&query, command, count, words, options, option_count, has_operand,
+		&operands, &status))
 		return status;
+	if (has_operand && operands < count)
+		given.texts[name] = words[operands];
 
 	status = CLI_USAGE;
 	if (read_values(command, row, &given, &values))
-		status = query_has_kind(row, QUERY_CAMPAIGN)
+		status = has_operand ? message_show(&query, command, row, &values)
+			 : query_has_kind(row, QUERY_CAMPAIGN)
 			     ? by_campaign_show(&query, command, row, &values)
 			     : ask_show(&query, command, row, &values);
 	store_reader_close(query.reader);

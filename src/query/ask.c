@@ -189,27 +189,22 @@ query_ask(struct store_reader *reader, const struct query *query, const struct q
 	return source(reader, query, values, on_row, context);
 }
 
-struct adding_members {
-	const struct report *report;
-	struct json_t *object;
-};
+/* --- members next to the list --- */
 
 static void
-put_members(void *context, const struct store_value *values)
+hand_out_members(void *context, const struct store_value *values)
 {
-	struct adding_members *members = context;
-	struct report_row row = row_of(members->report, values);
-	report_put(members->report, &row, members->object);
+	struct asking *asking = context;
+	struct report_row row = row_of(asking->report, values);
+	asking->on_row(asking->context, &row, 0);
 }
 
 enum result
-query_ask_members(struct store_reader *reader, const struct query *query,
-    const struct query_values *values, struct json_t *object)
+query_ask_member_row(struct store_reader *reader, const struct query *query,
+    const struct query_values *values, query_row_fn on_row, void *context)
 {
 	const char *names[STORE_COLUMNS_MAX];
-	struct adding_members members = {.report = &query->members, .object = object};
-	if (query->members_source != NULL)
-		return query->members_source(reader, query, values, object);
+	struct asking asking = {.report = &query->members, .on_row = on_row, .context = context};
 	if (query->members_sql == NULL)
 		return RESULT_OK;
 	name_columns(&query->members, names);
@@ -219,5 +214,29 @@ query_ask_members(struct store_reader *reader, const struct query *query,
 	    .parameter_count = query_parameter_count(query),
 	    .columns = names,
 	    .column_count = query->members.count};
-	return store_ask(reader, &question, put_members, &members);
+	return store_ask(reader, &question, hand_out_members, &asking);
+}
+
+struct adding_members {
+	const struct report *report;
+	struct json_t *object;
+};
+
+static void
+put_members(void *context, const struct report_row *row, int64_t place)
+{
+	(void)place;
+	struct adding_members *members = context;
+	report_put(members->report, row, members->object);
+}
+
+enum result
+query_ask_members(struct store_reader *reader, const struct query *query,
+    const struct query_values *values, struct json_t *object)
+{
+	struct adding_members members = {.report = &query->members, .object = object};
+	enum result result = query_ask_member_row(reader, query, values, put_members, &members);
+	if (result == RESULT_OK && query->members_source != NULL)
+		result = query->members_source(reader, query, values, object);
+	return result;
 }

@@ -52,10 +52,12 @@ query_receipt_row(const struct event_row *row)
 
 /* The values' indexes. */
 enum { AFTER, TYPE, CAMPAIGN_TAG, WORKSPACE_TAG, VARIANT_TAG, SINCE, BEFORE, FORMAT_WORD, ROWS };
+enum { SID, RECEIPT_FORMAT, LAST_SEQ, PAGE_ROWS };
 
 struct handing {
 	query_row_fn on_row;
 	void *context;
+	bool any; /* row was handed out */
 };
 
 static void
@@ -131,7 +133,64 @@ const struct query query_events = {.path = "/v1/events",
 
 /* --- a message and its receipts --- */
 
+static const char message_sql[] =
+    "SELECT m.sid AS sid, nullif(m.status, '') AS status, c.workspace AS workspace,"
+    " c.name AS campaign, t.variant AS variant, nullif(p.account, '') AS account,"
+    " nullif(p.service, '') AS service, nullif(p.sender, '') AS sender,"
+    " CASE WHEN m.error_code >= 0 THEN m.error_code END AS error_code, m.conflict AS conflict,"
+    " m.first_us AS first, m.last_us AS last FROM message m"
+    " JOIN tagset t ON t.id = m.tagset_id JOIN campaign c ON c.id = t.campaign_id"
+    " JOIN provider p ON p.id = m.provider_id WHERE m.sid = $1";
+
+/* A SID whose receipts could not be read is no message, but what arrived can be shown. */
+static enum result
+put_unknown(struct store_reader *reader, const struct query *query,
+    const struct query_values *values, struct json_t *object)
+{
+	(void)reader, (void)query;
+	if (json_get(object, "sid") == NULL) {
+		json_put_text(object, "sid", values->items[SID].text);
+		json_put_null(object, "status");
+	}
+	return RESULT_OK;
+}
+
+static void
+note_known(void *context, const struct report_row *row, int64_t place)
+{
+	(void)row, (void)place;
+	*(bool *)context = true;
+}
+
+static void
+hand_out_receipt(void *context, const struct event_row *row)
+{
+	struct handing *handing = context;
+	struct report_row cells = query_receipt_row(row);
+	handing->on_row(handing->context, &cells, (int64_t)row->seq);
+	handing->any = true;
+}
+
+static enum result
+read_receipts(struct store_reader *reader, const struct query *query,
+    const struct query_values *values, query_row_fn on_row, void *context)
+{
+	const struct store_value *items = values->items;
+	const struct event_filter filter = {.message = items[SID].text,
+	    .after_seq = (uint64_t)items[LAST_SEQ].number,
+	    .limit = (size_t)items[PAGE_ROWS].number};
+	struct handing handing = {.on_row = on_row, .context = context};
+	enum result result = store_read_events(reader, &filter, hand_out_receipt, &handing);
+	bool known = handing.any || filter.after_seq > 0;
+	if (result == RESULT_OK && !known)
+		result = query_ask_member_row(reader, query, values, note_known, &known);
+	return result == RESULT_OK && !known ? RESULT_NOT_FOUND : result;
+}
+
 const struct query query_message = {.path = "/v1/messages/{sid}",
+    .command = "message",
+    .summary = "one message's state and all of its receipts",
+    .help = "Shows what is known of one message, and each receipt in the order it arrived.",
     .operation = "getMessage",
     .title = "One message with its receipts.",
     .answer = "A message with its receipts. One whose receipts could not be read has no more than "
@@ -139,7 +198,12 @@ const struct query query_message = {.path = "/v1/messages/{sid}",
     .list_schema = "Message",
     .row_schema = "Receipt",
     .row_description = "An event with all that its request said.",
-    .parameters = {{"sid", QUERY_NAME, .description = "The MessageSid."}, FORMAT},
+    .parameters = {{"sid", QUERY_NAME, .value = "SID", .help = "message",
+		       .description = "The MessageSid."},
+	FORMAT, OWN_NEXT, OWN_LIMIT},
+    .is_short = true,
+    .source = read_receipts,
+    .page_by = "seq",
     .report = {"receipts", 28,
 	{EVENT_COLUMNS(false),
 	    {"done_date", CELL_TEXT, .nullable = true, .shown = true,
@@ -166,6 +230,8 @@ const struct query query_message = {.path = "/v1/messages/{sid}",
 		.description = "Campaigns that it may have answered; null for all but replies."},
 	    {"answers", CELL_TEXT, .nullable = true,
 		.description = "The SID of the message that it answers."}}},
+    .members_sql = message_sql,
+    .members_source = put_unknown,
     .members = {NULL, 12,
 	{{"sid", CELL_TEXT}, {"status", CELL_TEXT, .nullable = true},
 	    {"workspace", CELL_TEXT, .optional = true}, {"campaign", CELL_TEXT, .optional = true},

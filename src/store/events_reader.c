@@ -41,12 +41,6 @@ static const char message_events_sql[] =
     EVENTS " WHERE (e.message_id = (SELECT id FROM message WHERE sid = :message)"
 	   " OR e.sid = :message) AND e.seq > :after" EVENT_REST;
 
-static const char message_sql[] =
-    "SELECT m.sid, m.status, c.workspace, c.name, t.variant, p.account, p.service, p.sender,"
-    " m.conflict, m.error_code, m.first_us, m.last_us FROM message m"
-    " JOIN tagset t ON t.id = m.tagset_id JOIN campaign c ON c.id = t.campaign_id"
-    " JOIN provider p ON p.id = m.provider_id WHERE m.sid = :message";
-
 static struct event_row
 read_event(sqlite3_stmt *statement)
 {
@@ -181,34 +175,4 @@ store_read_last_event(struct store_reader *reader, uint64_t *out_seq)
 	if (code == SQLITE_ROW)
 		*out_seq = (uint64_t)sqlite3_column_int64(statement, 0);
 	return reader_finish(reader, statement, code);
-}
-
-enum result
-store_read_message(struct store_reader *reader, struct slice sid, message_fn on_view, void *context)
-{
-	sqlite3_stmt *statement;
-	enum result result = reader_ask(reader, QUESTION_MESSAGE, message_sql, &statement);
-	if (result != RESULT_OK)
-		return result;
-
-	reader_bind_text(statement, ":message", sid);
-	int code = sqlite3_step(statement);
-	if (code == SQLITE_ROW) {
-		struct message_view view = {.sid = sqlite_column(statement, 0),
-		    .status = reader_filled(statement, 1),
-		    .workspace = sqlite_column(statement, 2),
-		    .campaign = sqlite_column(statement, 3),
-		    .variant = sqlite_column(statement, 4),
-		    .account = reader_filled(statement, 5),
-		    .service = reader_filled(statement, 6),
-		    .sender = reader_filled(statement, 7),
-		    .conflict = sqlite3_column_int(statement, 8) != 0,
-		    .error_code = sqlite3_column_int64(statement, 9),
-		    .first_us = sqlite3_column_int64(statement, 10),
-		    .last_us = sqlite3_column_int64(statement, 11)};
-		on_view(context, &view);
-	}
-
-	result = reader_finish(reader, statement, code);
-	return code == SQLITE_DONE ? RESULT_NOT_FOUND : result;
 }

@@ -20,6 +20,13 @@ pass_over(void *context, const struct report_row *row, int64_t place)
 	(void)context, (void)row, (void)place;
 }
 
+/* There may be nothing of a name that is not given. */
+static void
+assert_asked(enum result result)
+{
+	assert_true(result == RESULT_OK || result == RESULT_NOT_FOUND);
+}
+
 static void
 each_rows_sql_has_the_rows_columns(void **state)
 {
@@ -34,10 +41,10 @@ each_rows_sql_has_the_rows_columns(void **state)
 			json_free(object);
 			continue;
 		}
-		assert_ok(query_ask(reader, query, &values, pass_over, NULL));
+		assert_asked(query_ask(reader, query, &values, pass_over, NULL));
 		assert_ok(query_ask_members(reader, query, &values, object));
 		values.past = true;
-		assert_ok(query_ask(reader, query, &values, pass_over, NULL));
+		assert_asked(query_ask(reader, query, &values, pass_over, NULL));
 		json_free(object);
 	}
 	store_reader_close(reader);

@@ -37,6 +37,10 @@ must_check enum result query_ask(struct store_reader *reader, const struct query
 must_check enum result query_ask_sql(struct store_reader *reader, const struct query *query,
     const struct query_values *values, query_row_fn on_row, void *context);
 
+/* The members next to the list that their SQL has: one row, or none. */
+must_check enum result query_ask_member_row(struct store_reader *reader, const struct query *query,
+    const struct query_values *values, query_row_fn on_row, void *context);
+
 /* Puts the members next to the list into object. */
 must_check enum result query_ask_members(struct store_reader *reader, const struct query *query,
     const struct query_values *values, struct json_t *object);

@@ -58,7 +58,8 @@ struct store_reader;
 /* place: the list continues after the row if it is given for the place parameter. */
 typedef void (*query_row_fn)(void *context, const struct report_row *row, int64_t place);
 
-/* Hands out the rows, in place of sql, or puts the members next to the list into object. */
+/* Hands out the rows, in place of sql, or puts the members next to the list into object.
+ * RESULT_NOT_FOUND: there is nothing of the name that QUERY_NAME has. */
 typedef enum result (*query_source_fn)(struct store_reader *reader, const struct query *query,
     const struct query_values *values, query_row_fn on_row, void *context);
 typedef enum result (*query_members_fn)(struct store_reader *reader, const struct query *query,
@@ -93,7 +94,7 @@ struct query {
 	/* Members next to the list, before it if it is one page: one row of its own SQL with the
 	 * same parameters, or NULL. */
 	const char *members_sql;
-	query_members_fn members_source; /* in place of members_sql, or NULL */
+	query_members_fn members_source; /* in place of members_sql or after it, or NULL */
 	struct report members;
 };
 

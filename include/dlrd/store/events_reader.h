@@ -34,17 +34,4 @@ must_check enum result store_read_events(
 /* Reads the seq of the latest event; 0 if there is no event. */
 must_check enum result store_read_last_event(struct store_reader *reader, uint64_t *out_seq);
 
-struct message_view {
-	struct slice sid, status, workspace, campaign, variant, account, service, sender;
-	bool conflict;
-	int64_t error_code; /* -1 for none */
-	int64_t first_us, last_us;
-};
-
-typedef void (*message_fn)(void *context, const struct message_view *view);
-
-/* Returns RESULT_NOT_FOUND, without a call, for an unknown SID. */
-must_check enum result store_read_message(
-    struct store_reader *reader, struct slice sid, message_fn on_view, void *context);
-
 #endif

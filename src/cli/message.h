@@ -1,0 +1,13 @@
+/* message: the answer of dlrd message. */
+#ifndef DLRD_CLI_MESSAGE_H
+#define DLRD_CLI_MESSAGE_H
+
+#include "dlrd/query/ask.h"
+#include "query.h"
+
+/* Answers the question with a QUERY_NAME. A table has what is known of the message above it.
+ * Returns the exit status. */
+int message_show(struct cli_query *query, const struct cli_command *command,
+    const struct query *row, const struct query_values *values);
+
+#endif
