@@ -116,7 +116,8 @@ const struct query query_campaign = {.path = "/v1/campaigns/{campaign}",
 	"  WHERE t.campaign_id = f.id AND ($3 IS NULL OR t.variant = $3)) s)"
 
 /* Figures of one tagset and code. The times come from the ends of an index, as the samples do: one
- * look-up each, not all failed messages. */
+ * look-up each, not all failed messages. SQLite keeps the order of a CROSS JOIN; left to itself it
+ * would read the errors of all campaigns. */
 #define FAILED_BY_TAGSET                                                                           \
 	"(SELECT t.campaign_id, e.code AS code,"                                                   \
 	" sum(CASE WHEN e.hour >= $4 AND e.hour < $5 THEN e.failed ELSE 0 END) AS n,"              \
@@ -128,9 +129,8 @@ const struct query query_campaign = {.path = "/v1/campaigns/{campaign}",
 	"  WHERE m.tagset_id = t.id AND m.error_code = e.code AND m.outcome = 2) AS first,"        \
 	" (SELECT max(m.failed_us) FROM message m"                                                 \
 	"  WHERE m.tagset_id = t.id AND m.error_code = e.code AND m.outcome = 2) AS last"          \
-	" FROM f JOIN tagset t ON t.campaign_id = f.id"                                            \
-	" JOIN campaign_error e ON e.tagset_id = t.id CROSS JOIN r"                                \
-	" WHERE ($3 IS NULL OR t.variant = $3)"                                                    \
+	" FROM f CROSS JOIN r CROSS JOIN tagset t JOIN campaign_error e ON e.tagset_id = t.id"     \
+	" WHERE t.campaign_id = f.id AND ($3 IS NULL OR t.variant = $3)"                           \
 	" GROUP BY t.campaign_id, t.id, e.code, r.since, r.until)"
 
 static const char errors_sql[] =
