@@ -13,14 +13,13 @@ read_parameter(struct question *question, size_t index, struct query_values *val
 	bool in_path = query_in_path(parameter);
 	struct slice text = in_path ? question->name : question_text(question, parameter->name);
 	int64_t number = 0;
-	size_t choice;
 	bool fine = true;
 	switch (parameter->kind) {
 	case QUERY_CHOICE:
-		fine = question_choice(question, parameter->name, parameter->words, 0, &choice);
+		fine = question_choice(question, parameter->name, parameter->words);
 		break;
 	case QUERY_FLAG:
-		fine = question_choice(question, parameter->name, "yes", 0, &choice);
+		fine = question_choice(question, parameter->name, "yes");
 		number = text.ptr != NULL;
 		break;
 	case QUERY_AT:
@@ -115,7 +114,10 @@ ask_query(struct question *question)
 					  : question_limit(question, row->is_short);
 	if (!read_values(question, &values))
 		return;
-	if (query_has_kind(row, QUERY_CAMPAIGN) && !campaigns_check(question))
+	bool of_campaign = query_has_kind(row, QUERY_CAMPAIGN);
+	if (of_campaign && !campaigns_check(question, &values))
+		return;
+	if (of_campaign && row->list_schema == NULL)
 		return;
 	if (is_limited)
 		query_set(row, &values, limit, SLICE_NONE, (int64_t)list_rows(&list));

@@ -5,13 +5,10 @@
 #define DLRD_API_CAMPAIGNS_H
 
 #include "dlrd/api/question.h"
+#include "dlrd/query/ask.h"
 
-/* GET /v1/campaigns/{campaign}: workspace, variant, from, to. */
-void campaigns_one(struct question *question);
-
-/* Whether the path and the query's workspace name one campaign; false, with an answer, if they name
- * none or several. If the question counts hours, the campaign needs a fact in the query's variant
- * and time. */
-must_check bool campaigns_check(struct question *question);
+/* Whether the values name one campaign (campaigns_find); false, with an answer, if they name none
+ * or several. Writes its figures if the answer is not a list. */
+must_check bool campaigns_check(struct question *question, const struct query_values *values);
 
 #endif

@@ -1,7 +1,6 @@
 #include "dlrd/api/endpoints.h"
 
 #include "ask.h"
-#include "campaigns.h"
 #include "dlrd/api/question.h"
 #include "dlrd/api/refusals.h"
 #include "dlrd/twilio/url.h"
@@ -16,7 +15,7 @@
 #include <string.h>
 
 #define QUERY_FIELDS_MAX 32
-#define PARAMETERS_MAX 11
+#define PARAMETERS_MAX 6
 #define NAME_SHOWN_MAX 64 /* bytes of a name in an error */
 
 typedef void (*answer_fn)(struct question *question);
@@ -50,7 +49,6 @@ static const struct endpoint endpoints[] = {
 
 /* Questions of the table that are answered by a function of their own; all others by ask_query. */
 static const struct endpoint own_answers[] = {
-    {"/v1/campaigns/{campaign}", campaigns_one, .needs_store = true},
     {"/v1/events/{seq}", events_one, .needs_store = true},
     {"/v1/optouts/{number}", optouts_number, .needs_store = true},
     {"/v1/signature-failures", refusals_failures},

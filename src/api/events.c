@@ -7,8 +7,7 @@
 static bool
 read_filter(struct question *question, struct event_filter *out_filter)
 {
-	size_t type;
-	if (!question_choice(question, "type", EVENT_TYPES, 0, &type))
+	if (!question_choice(question, "type", EVENT_TYPES))
 		return false;
 	*out_filter = (struct event_filter){.type = question_text(question, "type"),
 	    .campaign = question_text(question, "campaign"),

@@ -120,19 +120,11 @@ append_choices(const char *words, struct buffer *out)
 }
 
 bool
-question_choice(struct question *question, const char *name, const char *words, size_t fallback,
-    size_t *out_choice)
+question_choice(struct question *question, const char *name, const char *words)
 {
-	struct slice text = question_text(question, name), rest = slice_of(words);
-	if (text.ptr == NULL) {
-		*out_choice = fallback;
+	struct slice text = question_text(question, name);
+	if (text.ptr == NULL || query_has_word(words, text))
 		return true;
-	}
-	for (size_t i = 0; rest.ptr != NULL; i++)
-		if (slice_equal(slice_take(&rest, '|'), text)) {
-			*out_choice = i;
-			return true;
-		}
 
 	struct buffer choices = BUFFER_EMPTY;
 	append_choices(words, &choices);
@@ -144,14 +136,10 @@ question_choice(struct question *question, const char *name, const char *words, 
 bool
 question_common(struct question *question)
 {
-	size_t format = 0;
-	bool fine = question_choice(question, "format", "json|csv", 0, &format) &&
-		    question_number(question, "limit", ENDPOINTS_LIMIT_DEFAULT, 1,
-			ENDPOINTS_LIMIT_MAX, &question->limit) &&
-		    question_time(question, "from", &question->from_us) &&
-		    question_time(question, "to", &question->to_us);
-	question->csv = format == 1;
-	return fine;
+	question->csv = slice_equal(question_text(question, "format"), SLICE("csv"));
+	return question_choice(question, "format", "json|csv") &&
+	       question_number(question, "limit", ENDPOINTS_LIMIT_DEFAULT, 1, ENDPOINTS_LIMIT_MAX,
+		   &question->limit);
 }
 
 size_t

@@ -1,7 +1,7 @@
 #include "by_campaign.h"
 
 #include "ask.h"
-#include "dlrd/query/table.h"
+#include "dlrd/query/campaigns.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,35 +26,11 @@ note_campaign(void *context, const struct report_row *cells, int64_t id)
 	(void)id;
 	struct found *found = context;
 	struct report_row copy = *cells;
-	struct slice workspace = *text_of(query_find("/v1/campaigns"), &copy, "workspace");
+	struct slice workspace = *text_of(&query_campaigns, &copy, "workspace");
 
 	free(found->workspace);
 	found->workspace = strndup(workspace.ptr, workspace.len);
 	found->count++;
-}
-
-static bool
-is_name(const char *parameter)
-{
-	return strcmp(parameter, "campaign") == 0 || strcmp(parameter, "workspace") == 0;
-}
-
-/* Asks for the campaigns with the parameters that both questions have: of hours, or of names alone
- * if the question does not count hours. */
-static enum result
-find_campaigns(struct cli_query *query, const struct query *row, const struct query_values *values,
-    struct found *found)
-{
-	const struct query *campaigns = query_find("/v1/campaigns");
-	struct query_values asked = query_values(campaigns);
-	bool by_hours = query_has_kind(row, QUERY_FROM_HOUR);
-
-	for (size_t i = 0; i < query_parameter_count(campaigns); i++)
-		for (size_t k = 0; k < query_parameter_count(row); k++)
-			if (strcmp(campaigns->parameters[i].name, row->parameters[k].name) == 0 &&
-			    (by_hours || is_name(campaigns->parameters[i].name)))
-				asked.items[i] = values->items[k];
-	return query_ask(query->reader, campaigns, &asked, note_campaign, found);
 }
 
 /* --- a table: a part for each campaign --- */
@@ -204,7 +180,7 @@ by_campaign_show(struct cli_query *query, const struct cli_command *command,
 	enum result result = RESULT_OK;
 
 	if (campaign.ptr != NULL)
-		result = find_campaigns(query, row, values, &found);
+		result = campaigns_find(query->reader, row, values, note_campaign, &found);
 	bool missing = result == RESULT_OK && campaign.ptr != NULL && found.count == 0;
 	bool of_one = row->one.count == 0; /* its answers are of one campaign only */
 	if (result == RESULT_OK && !missing && !of_one)

@@ -1,6 +1,8 @@
 #define _GNU_SOURCE /* wcwidth */
 #include "dlrd/cli/output.h"
 
+#include "dlrd/query/row.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,23 +105,13 @@ output_new(enum output_format format, const struct report *report, const char *c
 	return begin(format, report, shown);
 }
 
-/* Whether word is one of words, which are separated by "|"; true if words is NULL. */
-static bool
-has_word(const char *words, struct slice word)
-{
-	struct slice rest = slice_of(words);
-	while (rest.ptr != NULL)
-		if (slice_equal(slice_take(&rest, '|'), word))
-			return true;
-	return words == NULL;
-}
-
 struct output *
 output_new_shown(enum output_format format, const struct report *report, struct slice word)
 {
 	bool shown[REPORT_COLUMNS_MAX];
 	for (size_t i = 0; i < report->count; i++)
-		shown[i] = report->columns[i].shown && has_word(report->columns[i].shown_if, word);
+		shown[i] =
+		    report->columns[i].shown && query_has_word(report->columns[i].shown_if, word);
 	return begin(format, report, shown);
 }
 

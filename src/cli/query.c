@@ -3,6 +3,7 @@
 #include "dlrd/base/time_zone.h"
 
 #include "dlrd/base/clock.h"
+#include "dlrd/query/row.h"
 
 bool
 query_begin(struct cli_query *query, const struct cli_command *command, int count, char **words,
@@ -87,11 +88,8 @@ bool
 query_word(
     const struct cli_command *command, const char *option, const char *text, const char *words)
 {
-	struct slice rest = slice_of(words);
-	while (text != NULL && rest.ptr != NULL)
-		if (slice_equal(slice_take(&rest, '|'), slice_of(text)))
-			return true;
-	if (text != NULL)
-		cli_usage_error(command, "--%s takes %s, not \"%s\"", option, words, text);
-	return text == NULL;
+	if (text == NULL || query_has_word(words, slice_of(text)))
+		return true;
+	cli_usage_error(command, "--%s takes %s, not \"%s\"", option, words, text);
+	return false;
 }

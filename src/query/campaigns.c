@@ -1,8 +1,11 @@
-#include "campaigns.h"
+#include "dlrd/query/campaigns.h"
 
+#include "dlrd/query/ask.h"
 #include "figures.h"
 #include "parameters.h"
 #include "series.h"
+
+#include <string.h>
 
 /* --- campaigns --- */
 
@@ -80,7 +83,7 @@ const struct query query_campaigns = {.path = "/v1/campaigns",
 	    "How long pending messages have been so, by the hour in which they were sent; a "
 	    "message may be up to an hour older than its band says."}};
 
-/* Answered from query_campaigns, whose parameters it has. */
+/* Its one row is found by campaigns_find. */
 const struct query query_campaign = {.path = "/v1/campaigns/{campaign}",
     .operation = "getCampaign",
     .title = "One campaign.",
@@ -88,6 +91,28 @@ const struct query query_campaign = {.path = "/v1/campaigns/{campaign}",
     .rows_of = &query_campaigns,
     .parameters = {
 	CAMPAIGN_OF_PATH(NULL, true), WORKSPACE, VARIANT(NULL), FROM_HOUR, TO_HOUR, FORMAT}};
+
+static bool
+is_name(const char *parameter)
+{
+	return strcmp(parameter, "campaign") == 0 || strcmp(parameter, "workspace") == 0;
+}
+
+enum result
+campaigns_find(struct store_reader *reader, const struct query *row,
+    const struct query_values *values, query_row_fn on_row, void *context)
+{
+	struct query_values asked = query_values(&query_campaigns);
+	bool by_hours = query_has_kind(row, QUERY_FROM_HOUR);
+	for (size_t i = 0; i < query_parameter_count(&query_campaigns); i++)
+		for (size_t k = 0; k < query_parameter_count(row); k++) {
+			const char *name = query_campaigns.parameters[i].name;
+			if (strcmp(name, row->parameters[k].name) == 0 &&
+			    (by_hours || is_name(name)))
+				asked.items[i] = values->items[k];
+		}
+	return query_ask(reader, &query_campaigns, &asked, on_row, context);
+}
 
 /* --- errors of campaigns --- */
 

@@ -64,3 +64,13 @@ query_follows(const struct query *query)
 	return place < query_parameter_count(query) &&
 	       slice_equal(slice_of(query->parameters[place].name), SLICE("after"));
 }
+
+bool
+query_has_word(const char *words, struct slice word)
+{
+	struct slice rest = slice_of(words);
+	while (rest.ptr != NULL)
+		if (slice_equal(slice_take(&rest, '|'), word))
+			return true;
+	return words == NULL;
+}

@@ -1,7 +1,7 @@
 #include "dlrd/query/table.h"
 
 #include "alerts.h"
-#include "campaigns.h"
+#include "dlrd/query/campaigns.h"
 #include "dlrd/query/events.h"
 #include "dlrd/query/optouts.h"
 #include "dlrd/query/refusals.h"

@@ -36,7 +36,7 @@ struct question {
 	struct form query;
 	struct api_answer answer; /* at first 200 with an empty body of JSON */
 	bool csv;
-	int64_t limit, from_us, to_us; /* from_us, to_us: 0 if not in the query */
+	int64_t limit;
 	struct list_progress progress;
 };
 
@@ -64,12 +64,10 @@ must_check bool question_time(struct question *question, const char *name, int64
 /* Checks that it names a time zone; true if the query lacks it. */
 must_check bool question_zone(struct question *question, const char *name);
 
-/* Reads the index of one of the words, which are separated by "|"; fallback if the query lacks it.
- */
-must_check bool question_choice(struct question *question, const char *name, const char *words,
-    size_t fallback, size_t *out_choice);
+/* Checks that it is one of the words, which are separated by "|"; true if the query lacks it. */
+must_check bool question_choice(struct question *question, const char *name, const char *words);
 
-/* Reads the parameters of all questions: format, limit, from, to. */
+/* Reads the parameters of all questions: format, limit. */
 must_check bool question_common(struct question *question);
 
 /* Returns the most rows of a list; 0: all. Without a limit in the query, CSV and short lists have

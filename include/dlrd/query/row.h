@@ -106,6 +106,9 @@ bool query_has_kind(const struct query *query, enum query_kind kind);
 /* The columns of its answers over HTTP. */
 const struct report *query_http_report(const struct query *query);
 
+/* Whether word is one of words, which have "|" between; true if words is NULL. */
+bool query_has_word(const char *words, struct slice word);
+
 /* Whether the parameter is the path's {}. */
 bool query_in_path(const struct query_parameter *parameter);
 

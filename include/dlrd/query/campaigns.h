@@ -1,0 +1,14 @@
+/* campaigns: the questions about campaigns: their figures, errors and time series. */
+#ifndef DLRD_QUERY_CAMPAIGNS_H
+#define DLRD_QUERY_CAMPAIGNS_H
+
+#include "dlrd/query/row.h"
+
+extern const struct query query_campaigns, query_campaign, query_campaign_errors, query_series;
+
+/* Calls on_row with a row of query_campaigns for each campaign that the values of the question row
+ * name. If the question counts hours, a campaign needs a fact in their variant and time. */
+must_check enum result campaigns_find(struct store_reader *reader, const struct query *row,
+    const struct query_values *values, query_row_fn on_row, void *context);
+
+#endif
