@@ -3,55 +3,7 @@
 #include "dlrd/query/table.h"
 
 #include <stdio.h>
-
-/* What the command line said. */
-struct wanted {
-	const char *scope, *state, *at, *from, *to, *workspace, *campaign;
-	bool changes, near_misses;
-	int64_t after, limit, at_us, from_us, to_us;
-};
-
-/* --- questions of the table --- */
-
-static int
-show_list(struct cli_query *query, const struct cli_command *command, const struct wanted *wanted)
-{
-	const struct query *row = &query_optouts;
-	struct query_values values = query_values(row);
-	query_give(row, &values, "state", slice_of(wanted->state), 0);
-	query_give(row, &values, "scope", slice_of(wanted->scope), 0);
-	query_give(row, &values, "at", SLICE_NONE, wanted->at_us);
-	query_give(row, &values, "from", SLICE_NONE, wanted->from_us);
-	query_give(row, &values, "to", SLICE_NONE, wanted->to_us);
-	query_give(row, &values, "limit", SLICE_NONE, wanted->limit);
-	return ask_show(query, command, row, &values);
-}
-
-static int
-show_changes(
-    struct cli_query *query, const struct cli_command *command, const struct wanted *wanted)
-{
-	const struct query *row = &query_consent_changes;
-	struct query_values values = query_values(row);
-	query_give(row, &values, "after", SLICE_NONE, wanted->after);
-	query_give(row, &values, "limit", SLICE_NONE, wanted->limit);
-	return ask_show(query, command, row, &values);
-}
-
-static int
-show_near_misses(
-    struct cli_query *query, const struct cli_command *command, const struct wanted *wanted)
-{
-	const struct query *row = query_find("/v1/near-misses");
-	struct query_values values = query_values(row);
-	query_give(row, &values, "workspace", slice_of(wanted->workspace), 0);
-	query_give(row, &values, "campaign", slice_of(wanted->campaign), 0);
-	query_give(row, &values, "from", SLICE_NONE, wanted->from_us);
-	query_give(row, &values, "to", SLICE_NONE, wanted->to_us);
-	query_give(row, &values, "next", SLICE_NONE, wanted->after);
-	query_give(row, &values, "limit", SLICE_NONE, wanted->limit);
-	return ask_show(query, command, row, &values);
-}
+#include <string.h>
 
 /* --- one number --- */
 
@@ -88,16 +40,14 @@ print_scopes(
 }
 
 static int
-show_found(
-    struct cli_query *query, const struct cli_command *command, struct slice number, int64_t at_us)
+show_found(struct cli_query *query, const struct cli_command *command, struct query_values *values,
+    struct slice number, int64_t at_us)
 {
-	struct query_values values = query_values(&query_number);
 	enum result result = RESULT_OK;
-	query_give(&query_number, &values, "number", number, 0);
-	query_give(&query_number, &values, "at", SLICE_NONE, at_us);
+	query_give(&query_number, values, "number", number, 0);
 	if (query->format == OUTPUT_TABLE)
-		result = print_scopes(query, &values, number, at_us);
-	return result == RESULT_OK ? ask_show(query, command, &query_number, &values)
+		result = print_scopes(query, values, number, at_us);
+	return result == RESULT_OK ? ask_show(query, command, &query_number, values)
 				   : query_failure(query, command, result);
 }
 
@@ -146,72 +96,94 @@ show_candidates(struct cli_query *query, const struct cli_command *command,
 }
 
 static int
-show_number(struct cli_query *query, const struct cli_command *command, const struct wanted *wanted,
+show_number(struct cli_query *query, const struct cli_command *command, struct query_values *values,
     const char *word)
 {
 	struct address_spellings spellings;
 	struct slice number;
+	int64_t at_us = values->items[query_find_kind(&query_number, QUERY_AT)].number;
 	int64_t country_code = cli_country_code(query->config, query->directory);
 	address_spell(slice_of(word), country_code, &spellings);
-	enum result result = optouts_find(query->reader, &spellings, wanted->at_us, &number);
+	enum result result = optouts_find(query->reader, &spellings, at_us, &number);
 	if (result == RESULT_OK)
-		return show_found(query, command, number, wanted->at_us);
+		return show_found(query, command, values, number, at_us);
 	if (result != RESULT_NOT_FOUND && result != RESULT_LIMIT)
 		return query_failure(query, command, result);
 	bool is_bare = spellings.bare_digits.ptr != NULL;
 	if (result == RESULT_LIMIT || (is_bare && country_code == 0))
-		return show_candidates(query, command, &spellings, wanted->at_us);
+		return show_candidates(query, command, &spellings, at_us);
 	if (!spellings.is_address)
 		return cli_usage_error(command, "give " ADDRESS_EXPECTED);
 	return cli_failure(command,
 	    "there is no entry of \"%.*s\": it has neither opted out nor in%s",
-	    SLICE_ARG(spellings.items[spellings.count - 1]),
-	    wanted->at_us != 0 ? " until then" : "");
+	    SLICE_ARG(spellings.items[spellings.count - 1]), at_us != 0 ? " until then" : "");
 }
 
 /* --- which of them --- */
 
-/* Options that would be passed over are mistakes. */
-static int
-check(const struct cli_command *command, const struct wanted *wanted, bool number)
+#define TEXTS 7
+static const char *const text_options[TEXTS] = {
+    "scope", "state", "at", "from", "to", "workspace", "campaign"};
+
+/* What the command line said. */
+struct wanted {
+	const char *texts[TEXTS];
+	int64_t after, limit;
+	bool changes, near_misses;
+	const char *number; /* NULL if none is given */
+	const char *form;   /* the question, in an error */
+};
+
+static const struct query *
+choose_question(const struct cli_command *command, struct wanted *wanted)
 {
-	bool follows = wanted->changes || wanted->near_misses;
-	if (wanted->changes && wanted->near_misses)
-		return cli_usage_error(command, "give either --changes or --near-misses");
-	if (number && follows)
-		return cli_usage_error(
-		    command, "--changes and --near-misses are of all numbers, not of one");
-	if ((number || follows) && (wanted->scope != NULL || wanted->state != NULL))
-		return cli_usage_error(command, "--scope and --state choose from the list alone");
-	if (follows && wanted->at != NULL)
-		return cli_usage_error(command, "--at goes with the list, or with a number");
-	if (!follows && wanted->after != 0)
-		return cli_usage_error(command, "--after goes with --changes or --near-misses");
-	if ((number || wanted->changes) && (wanted->from != NULL || wanted->to != NULL))
-		return cli_usage_error(
-		    command, "--from and --to go with the list or with --near-misses");
-	if (!wanted->near_misses && (wanted->workspace != NULL || wanted->campaign != NULL))
-		return cli_usage_error(command, "--workspace and --campaign go with --near-misses");
-	return CLI_OK;
+	int forms = wanted->changes + wanted->near_misses + (wanted->number != NULL);
+	if (forms > 1) {
+		cli_usage_error(command, "give one of --changes, --near-misses and a number");
+		return NULL;
+	}
+	wanted->form = wanted->number != NULL ? "a number"
+		       : wanted->changes      ? "--changes"
+		       : wanted->near_misses  ? "--near-misses"
+					      : "the list";
+	return wanted->number != NULL ? &query_number
+	       : wanted->changes      ? &query_consent_changes
+	       : wanted->near_misses  ? query_find("/v1/near-misses")
+				      : &query_optouts;
+}
+
+/* Options that would be passed over are mistakes. */
+static bool
+give(const struct cli_command *command, const struct wanted *wanted, const struct query *row,
+    const char *option, const char *text, int64_t number, struct query_values *values)
+{
+	if (text == NULL && number == 0)
+		return true;
+	for (size_t i = 0; i < query_parameter_count(row); i++) {
+		const struct query_parameter *parameter = &row->parameters[i];
+		if (!parameter->http_only && strcmp(query_option_name(parameter), option) == 0)
+			return query_option(command, row, i, text, number, values);
+	}
+	cli_usage_error(command, "--%s does not go with %s", option, wanted->form);
+	return false;
 }
 
 static int
-answer(struct cli_query *query, const struct cli_command *command, struct wanted *wanted,
-    const char *number)
+answer(struct cli_query *query, const struct cli_command *command, struct wanted *wanted)
 {
-	int status = check(command, wanted, number != NULL);
-	if (status != CLI_OK)
-		return status;
-	if (!query_word(command, "state", wanted->state, "out|in|any") ||
-	    !query_time(command, "at", wanted->at, &wanted->at_us) ||
-	    !query_times(command, wanted->from, wanted->to, &wanted->from_us, &wanted->to_us))
+	const struct query *row = choose_question(command, wanted);
+	if (row == NULL)
 		return CLI_USAGE;
-	if (wanted->state == NULL)
-		wanted->state = "out";
-	return number != NULL        ? show_number(query, command, wanted, number)
-	       : wanted->changes     ? show_changes(query, command, wanted)
-	       : wanted->near_misses ? show_near_misses(query, command, wanted)
-				     : show_list(query, command, wanted);
+
+	struct query_values values = query_values(row);
+	for (size_t i = 0; i < TEXTS; i++)
+		if (!give(command, wanted, row, text_options[i], wanted->texts[i], 0, &values))
+			return CLI_USAGE;
+	if (!give(command, wanted, row, "after", NULL, wanted->after, &values) ||
+	    !give(command, wanted, row, "limit", NULL, wanted->limit, &values))
+		return CLI_USAGE;
+	return wanted->number != NULL ? show_number(query, command, &values, wanted->number)
+				      : ask_show(query, command, row, &values);
 }
 
 static int
@@ -219,18 +191,19 @@ run(const struct cli_command *command, int count, char **words)
 {
 	struct cli_query query = {0};
 	struct wanted wanted = {0};
-	const struct cli_option options[] = {QUERY_OPTIONS(query),
-	    {"scope", 0, .text = &wanted.scope}, {"state", 0, .text = &wanted.state},
-	    {"at", 0, .text = &wanted.at}, {"changes", 0, .flag = &wanted.changes},
+	struct cli_option options[QUERY_OPTION_COUNT + 4 + TEXTS] = {QUERY_OPTIONS(query),
+	    {"changes", 0, .flag = &wanted.changes},
 	    {"near-misses", 0, .flag = &wanted.near_misses}, {"after", 0, .number = &wanted.after},
-	    {"limit", 0, .number = &wanted.limit}, {"from", 0, .text = &wanted.from},
-	    {"to", 0, .text = &wanted.to}, {"workspace", 0, .text = &wanted.workspace},
-	    {"campaign", 0, .text = &wanted.campaign}};
+	    {"limit", 0, .number = &wanted.limit}};
 	int operands, status;
+	for (size_t i = 0; i < TEXTS; i++)
+		options[QUERY_OPTION_COUNT + 4 + i] =
+		    (struct cli_option){text_options[i], 0, .text = &wanted.texts[i]};
 	if (!query_begin(&query, command, count, words, options, sizeof options / sizeof options[0],
 		1, &operands, &status))
 		return status;
-	status = answer(&query, command, &wanted, operands < count ? words[operands] : NULL);
+	wanted.number = operands < count ? words[operands] : NULL;
+	status = answer(&query, command, &wanted);
 	store_reader_close(query.reader);
 	return status;
 }

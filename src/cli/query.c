@@ -46,8 +46,8 @@ query_failure(const struct cli_query *query, const struct cli_command *command, 
 	    command, "the store: %s: %s", result_text(result), store_reader_error(query->reader));
 }
 
-bool
-query_time(const struct cli_command *command, const char *option, const char *text, int64_t *out_us)
+static bool
+read_time(const struct cli_command *command, const char *option, const char *text, int64_t *out_us)
 {
 	*out_us = 0;
 	if (text == NULL || clock_parse(slice_of(text), out_us) == RESULT_OK)
@@ -59,16 +59,8 @@ query_time(const struct cli_command *command, const char *option, const char *te
 	return false;
 }
 
-bool
-query_times(const struct cli_command *command, const char *from, const char *to,
-    int64_t *out_from_us, int64_t *out_to_us)
-{
-	return query_time(command, "from", from, out_from_us) &&
-	       query_time(command, "to", to, out_to_us);
-}
-
-bool
-query_zone(const struct cli_command *command, const char *option, const char *text)
+static bool
+check_zone(const struct cli_command *command, const char *option, const char *text)
 {
 	struct time_zone *zone = NULL;
 	struct failure failure;
@@ -84,12 +76,52 @@ query_zone(const struct cli_command *command, const char *option, const char *te
 	return result == RESULT_OK;
 }
 
-bool
-query_word(
+static bool
+check_word(
     const struct cli_command *command, const char *option, const char *text, const char *words)
 {
 	if (text == NULL || query_has_word(words, slice_of(text)))
 		return true;
 	cli_usage_error(command, "--%s takes %s, not \"%s\"", option, words, text);
 	return false;
+}
+
+const char *
+query_option_name(const struct query_parameter *parameter)
+{
+	return parameter->option != NULL ? parameter->option : parameter->name;
+}
+
+bool
+query_option(const struct cli_command *command, const struct query *row, size_t index,
+    const char *text, int64_t number, struct query_values *values)
+{
+	const struct query_parameter *parameter = &row->parameters[index];
+	const char *name = query_option_name(parameter);
+	bool fine = true;
+	switch (parameter->kind) {
+	case QUERY_CHOICE: fine = check_word(command, name, text, parameter->words); break;
+	case QUERY_ZONE: fine = check_zone(command, name, text); break;
+	case QUERY_AT:
+	case QUERY_FROM:
+	case QUERY_TO:
+	case QUERY_FROM_HOUR:
+	case QUERY_TO_HOUR:
+	case QUERY_LOCAL_FROM:
+	case QUERY_LOCAL_TO: fine = read_time(command, name, text, &number); break;
+	case QUERY_TEXT:
+	case QUERY_TAG:
+	case QUERY_FLAG:
+	case QUERY_FORMAT:
+	case QUERY_LIMIT:
+	case QUERY_AFTER:
+	case QUERY_BEFORE:
+	case QUERY_SKIP:
+	case QUERY_HOUR:
+	case QUERY_CAMPAIGN:
+	case QUERY_NAME: break;
+	}
+	if (fine)
+		query_set(row, values, index, slice_of(text), number);
+	return fine;
 }

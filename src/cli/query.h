@@ -5,6 +5,7 @@
 #include "dlrd/cli/cli.h"
 #include "dlrd/cli/output.h"
 #include "dlrd/daemon/settings.h"
+#include "dlrd/query/ask.h"
 
 struct cli_query {
 	const char *config, *directory; /* -c, --store */
@@ -44,21 +45,13 @@ int query_end(const struct cli_query *query, const struct cli_command *command, 
 int query_failure(
     const struct cli_query *query, const struct cli_command *command, enum result result);
 
-/* Reads a time as the api does; *out_us is 0 if text is NULL. Reports an error and returns false if
- * it is not a time. */
-bool query_time(
-    const struct cli_command *command, const char *option, const char *text, int64_t *out_us);
+/* The name of the parameter's option, without hyphens. */
+const char *query_option_name(const struct query_parameter *parameter);
 
-/* The same with --from and --to. */
-bool query_times(const struct cli_command *command, const char *from, const char *to,
-    int64_t *out_from_us, int64_t *out_to_us);
-
-/* Returns whether text is a time zone or NULL; otherwise reports an error. */
-bool query_zone(const struct cli_command *command, const char *option, const char *text);
-
-/* Returns whether text is one of the words, which are separated by "|", or NULL (the option was not
- * given). Otherwise reports an error that lists the words. */
-bool query_word(
-    const struct cli_command *command, const char *option, const char *text, const char *words);
+/* Sets the row's parameter at index from its option: text (NULL: not given), or number if the kind
+ * is a number or a flag. Reports an error and returns false if the text is not a time, a time zone
+ * or one of the words of that kind. */
+bool query_option(const struct cli_command *command, const struct query *row, size_t index,
+    const char *text, int64_t number, struct query_values *values);
 
 #endif

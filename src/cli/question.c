@@ -16,12 +16,6 @@ struct given {
 	bool flags[QUERY_PARAMETERS_MAX];
 };
 
-static const char *
-option_name(const struct query_parameter *parameter)
-{
-	return parameter->option != NULL ? parameter->option : parameter->name;
-}
-
 static bool
 is_option(const struct query_parameter *parameter)
 {
@@ -62,7 +56,7 @@ static void
 append_synopsis(struct buffer *out, const struct query_parameter *parameter)
 {
 	bool required = parameter->required;
-	buffer_appendf(out, " %s--%s", required ? "" : "[", option_name(parameter));
+	buffer_appendf(out, " %s--%s", required ? "" : "[", query_option_name(parameter));
 	if (parameter->kind == QUERY_CHOICE && parameter->value == NULL)
 		buffer_appendf(out, "\t%s", parameter->words);
 	else if (parameter->kind != QUERY_FLAG)
@@ -100,7 +94,8 @@ append_option(struct buffer *out, const struct query_parameter *parameter)
 	struct buffer option = BUFFER_EMPTY;
 	bool has_value = parameter->kind != QUERY_FLAG;
 	size_t column = HELP_COLUMN;
-	buffer_appendf(&option, "      --%s%s%s ", option_name(parameter), has_value ? " " : "",
+	buffer_appendf(&option, "      --%s%s%s ", query_option_name(parameter),
+	    has_value ? " " : "",
 	    !has_value                 ? ""
 	    : parameter->value != NULL ? parameter->value
 				       : parameter->words);
@@ -131,7 +126,7 @@ append_help(struct buffer *out, const struct query *row)
 static struct cli_option
 option_of(const struct query_parameter *parameter, struct given *given, size_t index)
 {
-	struct cli_option option = {.name = option_name(parameter)};
+	struct cli_option option = {.name = query_option_name(parameter)};
 	given->numbers[index] = parameter->option_limit;
 	if (parameter->kind == QUERY_FLAG)
 		option.flag = &given->flags[index];
@@ -143,26 +138,15 @@ option_of(const struct query_parameter *parameter, struct given *given, size_t i
 }
 
 static bool
-is_time(enum query_kind kind)
-{
-	return kind == QUERY_AT || kind == QUERY_FROM || kind == QUERY_TO ||
-	       kind == QUERY_FROM_HOUR || kind == QUERY_TO_HOUR || kind == QUERY_LOCAL_FROM ||
-	       kind == QUERY_LOCAL_TO;
-}
-
-static bool
 read_values(const struct cli_command *command, const struct query *row, struct given *given,
     struct query_values *out_values)
 {
 	*out_values = query_values(row);
 	for (size_t i = 0; i < query_parameter_count(row); i++) {
 		const struct query_parameter *parameter = &row->parameters[i];
-		const char *name = option_name(parameter), *text = given->texts[i];
+		const char *name = query_option_name(parameter), *text = given->texts[i];
 		int64_t number =
 		    parameter->kind == QUERY_FLAG ? given->flags[i] : given->numbers[i];
-		if (parameter->kind == QUERY_CHOICE &&
-		    !query_word(command, name, text, parameter->words))
-			return false;
 		if (parameter->kind == QUERY_NAME && text == NULL) {
 			cli_usage_error(command, "name a %s: dlrd %s %s", parameter->help,
 			    row->command, parameter->value);
@@ -173,11 +157,8 @@ read_values(const struct cli_command *command, const struct query *row, struct g
 			    command, "name a %s: --%s %s", name, name, parameter->value);
 			return false;
 		}
-		if (parameter->kind == QUERY_ZONE && !query_zone(command, name, text))
+		if (!query_option(command, row, i, text, number, out_values))
 			return false;
-		if (is_time(parameter->kind) && !query_time(command, name, text, &number))
-			return false;
-		query_set(row, out_values, i, slice_of(text), number);
 	}
 	return true;
 }
