@@ -12,34 +12,21 @@ read_parameter(struct question *question, size_t index, struct query_values *val
 	const struct query_parameter *parameter = &question->row->parameters[index];
 	bool in_path = query_in_path(parameter);
 	struct slice text = in_path ? question->name : question_text(question, parameter->name);
+	const char *name = parameter->name;
 	int64_t number = 0;
 	bool fine = true;
-	switch (parameter->kind) {
-	case QUERY_CHOICE:
-		fine = question_choice(question, parameter->name, parameter->words);
-		break;
-	case QUERY_FLAG:
-		fine = question_choice(question, parameter->name, "yes");
+	if (query_is_time(parameter))
+		fine = question_time(question, name, &number);
+	else if (query_is_place(parameter))
+		fine = list_place(
+		    question, name, parameter->kind == QUERY_SKIP ? INT32_MAX : INT64_MAX, &number);
+	else if (parameter->kind == QUERY_CHOICE)
+		fine = question_choice(question, name, parameter->words);
+	else if (parameter->kind == QUERY_ZONE)
+		fine = question_zone(question, name);
+	else if (parameter->kind == QUERY_FLAG) {
+		fine = question_choice(question, name, "yes");
 		number = text.ptr != NULL;
-		break;
-	case QUERY_AT:
-	case QUERY_FROM:
-	case QUERY_TO:
-	case QUERY_FROM_HOUR:
-	case QUERY_LOCAL_FROM:
-	case QUERY_LOCAL_TO:
-	case QUERY_TO_HOUR: fine = question_time(question, parameter->name, &number); break;
-	case QUERY_ZONE: fine = question_zone(question, parameter->name); break;
-	case QUERY_AFTER:
-	case QUERY_BEFORE: fine = list_place(question, parameter->name, INT64_MAX, &number); break;
-	case QUERY_SKIP: fine = list_place(question, parameter->name, INT32_MAX, &number); break;
-	case QUERY_TEXT:
-	case QUERY_TAG:
-	case QUERY_CAMPAIGN:
-	case QUERY_NAME:
-	case QUERY_FORMAT:
-	case QUERY_LIMIT:
-	case QUERY_HOUR: break;
 	}
 	if (fine)
 		query_set(question->row, values, index, text, number);

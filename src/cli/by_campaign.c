@@ -128,13 +128,6 @@ show_table(struct cli_query *query, const struct query *row, const struct query_
 
 /* --- JSON and CSV --- */
 
-static void
-add_row(void *context, const struct report_row *cells, int64_t place)
-{
-	(void)place;
-	output_add(context, cells);
-}
-
 static enum result
 show_list(struct cli_query *query, const struct query *row, const struct query_values *values,
     const struct found *found)
@@ -151,7 +144,7 @@ show_list(struct cli_query *query, const struct query *row, const struct query_v
 	}
 	struct output *output = output_new(query->format, query_report(row, &asked), NULL);
 	if (result == RESULT_OK)
-		result = query_ask(query->reader, row, &asked, add_row, output);
+		result = query_ask(query->reader, row, &asked, output_add_row, output);
 	bool written = output_finish(output, object);
 	return result == RESULT_OK && !written ? RESULT_IO : result;
 }

@@ -7,13 +7,6 @@
 
 /* --- one number --- */
 
-static void
-add_row(void *context, const struct report_row *row, int64_t place)
-{
-	(void)place;
-	output_add(context, row);
-}
-
 /* Prints the state of a number, and its scopes, above the table of its history. */
 static enum result
 print_scopes(
@@ -24,7 +17,7 @@ print_scopes(
 	struct output *output = output_new_shown(OUTPUT_TABLE, &query_scopes.report, SLICE_NONE);
 	enum result result = query_ask_members(query->reader, &query_number, values, object);
 	if (result == RESULT_OK)
-		result = optouts_scopes(query->reader, number, at_us, add_row, output);
+		result = optouts_scopes(query->reader, number, at_us, output_add_row, output);
 
 	if (result == RESULT_OK) {
 		buffer_append_visible(&text, number);
@@ -78,7 +71,7 @@ show_candidates(struct cli_query *query, const struct cli_command *command,
 	struct output *output =
 	    output_new_shown(query->format, &query_candidates.report, SLICE_NONE);
 	enum result result =
-	    optouts_candidates(query->reader, spellings, at_us, add_row, output, &count);
+	    optouts_candidates(query->reader, spellings, at_us, output_add_row, output, &count);
 	if (result != RESULT_OK || count == 0)
 		output_free(output);
 	if (result != RESULT_OK)

@@ -138,6 +138,13 @@ output_add(struct output *output, const struct report_row *row)
 	buffer_done(&text);
 }
 
+void
+output_add_row(void *output, const struct report_row *row, int64_t place)
+{
+	(void)place;
+	output_add(output, row);
+}
+
 static void
 print_table(const struct output *output)
 {

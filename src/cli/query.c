@@ -99,28 +99,12 @@ query_option(const struct cli_command *command, const struct query *row, size_t 
 	const struct query_parameter *parameter = &row->parameters[index];
 	const char *name = query_option_name(parameter);
 	bool fine = true;
-	switch (parameter->kind) {
-	case QUERY_CHOICE: fine = check_word(command, name, text, parameter->words); break;
-	case QUERY_ZONE: fine = check_zone(command, name, text); break;
-	case QUERY_AT:
-	case QUERY_FROM:
-	case QUERY_TO:
-	case QUERY_FROM_HOUR:
-	case QUERY_TO_HOUR:
-	case QUERY_LOCAL_FROM:
-	case QUERY_LOCAL_TO: fine = read_time(command, name, text, &number); break;
-	case QUERY_TEXT:
-	case QUERY_TAG:
-	case QUERY_FLAG:
-	case QUERY_FORMAT:
-	case QUERY_LIMIT:
-	case QUERY_AFTER:
-	case QUERY_BEFORE:
-	case QUERY_SKIP:
-	case QUERY_HOUR:
-	case QUERY_CAMPAIGN:
-	case QUERY_NAME: break;
-	}
+	if (query_is_time(parameter))
+		fine = read_time(command, name, text, &number);
+	else if (parameter->kind == QUERY_CHOICE)
+		fine = check_word(command, name, text, parameter->words);
+	else if (parameter->kind == QUERY_ZONE)
+		fine = check_zone(command, name, text);
 	if (fine)
 		query_set(row, values, index, slice_of(text), number);
 	return fine;

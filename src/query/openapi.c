@@ -315,33 +315,18 @@ time_schema(void)
 static struct json_t *
 parameter_schema(const struct query_parameter *parameter)
 {
+	if (query_is_time(parameter))
+		return time_schema();
+
 	struct json_t *schema = json_new_object();
-	switch (parameter->kind) {
-	case QUERY_CHOICE:
+	if (parameter->kind == QUERY_FLAG)
+		put_texts(schema, "enum", "yes", false);
+	else if (parameter->kind != QUERY_CHOICE)
+		json_put_text(schema, "type", SLICE("string"));
+	else {
 		put_texts(schema, "enum", parameter->words, false);
 		put_if(schema, "default", parameter->usual);
-		return schema;
-	case QUERY_FLAG: put_texts(schema, "enum", "yes", false); return schema;
-	case QUERY_AT:
-	case QUERY_FROM:
-	case QUERY_TO:
-	case QUERY_FROM_HOUR:
-	case QUERY_LOCAL_FROM:
-	case QUERY_LOCAL_TO:
-	case QUERY_TO_HOUR: json_free(schema); return time_schema();
-	case QUERY_TEXT:
-	case QUERY_TAG:
-	case QUERY_FORMAT:
-	case QUERY_LIMIT:
-	case QUERY_AFTER:
-	case QUERY_BEFORE:
-	case QUERY_SKIP:
-	case QUERY_ZONE:
-	case QUERY_CAMPAIGN:
-	case QUERY_NAME:
-	case QUERY_HOUR: break;
 	}
-	json_put_text(schema, "type", SLICE("string"));
 	return schema;
 }
 

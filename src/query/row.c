@@ -41,6 +41,15 @@ query_in_path(const struct query_parameter *parameter)
 }
 
 bool
+query_is_time(const struct query_parameter *parameter)
+{
+	enum query_kind kind = parameter->kind;
+	return kind == QUERY_AT || kind == QUERY_FROM || kind == QUERY_TO ||
+	       kind == QUERY_FROM_HOUR || kind == QUERY_TO_HOUR || kind == QUERY_LOCAL_FROM ||
+	       kind == QUERY_LOCAL_TO;
+}
+
+bool
 query_is_place(const struct query_parameter *parameter)
 {
 	return parameter->kind == QUERY_AFTER || parameter->kind == QUERY_BEFORE ||

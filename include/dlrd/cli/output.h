@@ -26,6 +26,9 @@ struct output *output_new_shown(
 /* Adds a row. Failures are reported by output_finish. */
 void output_add(struct output *output, const struct report_row *row);
 
+/* The same, for the rows of a question; output is a struct output. */
+void output_add_row(void *output, const struct report_row *row, int64_t place);
+
 /* Writes everything to stdout, and frees output and object. JSON is object, or a new one if object
  * is NULL, with the list under the report's key. Returns false if it could not be written. */
 bool output_finish(struct output *output, struct json_t *object);

@@ -115,6 +115,9 @@ bool query_in_path(const struct query_parameter *parameter);
 /* The index of the first parameter of that kind; query_parameter_count if no parameter has it. */
 size_t query_find_kind(const struct query *query, enum query_kind kind);
 
+/* Whether it is a time, or a day. */
+bool query_is_time(const struct query_parameter *parameter);
+
 /* Whether it is the parameter with which a list continues. */
 bool query_is_place(const struct query_parameter *parameter);
 
