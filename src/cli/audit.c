@@ -60,10 +60,9 @@ list_gaps(const struct cli_command *command, const struct cli_query *query, stru
 	return RESULT_OK;
 }
 
-static bool
+static void
 print_json(const struct audit *audit, struct listing *listing)
 {
-	struct buffer text = BUFFER_EMPTY;
 	struct json_t *object = json_new_object();
 	json_put_int(object, "events", (int64_t)audit->events);
 	json_put_int(object, "messages", (int64_t)audit->messages);
@@ -72,13 +71,7 @@ print_json(const struct audit *audit, struct listing *listing)
 	json_put_int(object, "optouts", (int64_t)audit->optouts);
 	json_put_int(object, "differences", (int64_t)audit->differences);
 	json_put(object, "shown", listing->lines);
-
-	bool written = json_write(object, &text) == RESULT_OK;
-	if (written)
-		printf("%.*s\n", SLICE_ARG(buffer_slice(&text)));
-	json_free(object);
-	buffer_done(&text);
-	return written;
+	output_json(object);
 }
 
 static void

@@ -1,5 +1,6 @@
 #include "dlrd/base/json.h"
 #include "dlrd/cli/cli.h"
+#include "dlrd/cli/output.h"
 #include "dlrd/daemon/settings.h"
 #include "dlrd/refused/diagnosis.h"
 #include "dlrd/request/admission.h"
@@ -178,7 +179,6 @@ print_json(const struct explanation *explanation)
 	bool valid = explanation->verification.result == VERIFICATION_VALID;
 	bool signer = valid || explanation->diagnosis.fits;
 	struct json_t *object = json_new_object();
-	struct buffer text = BUFFER_EMPTY;
 	json_put_bool(object, "valid", valid);
 	json_put_text(object, "verdict",
 	    slice_of(verification_result_name(explanation->verification.result)));
@@ -199,12 +199,7 @@ print_json(const struct explanation *explanation)
 	if (!valid)
 		put_diagnosis(object, &explanation->diagnosis);
 
-	bool written = json_write(object, &text) == RESULT_OK;
-	json_free(object);
-	if (written)
-		printf("%.*s\n", SLICE_ARG(buffer_slice(&text)));
-	buffer_done(&text);
-	return written;
+	return output_json(object);
 }
 
 /* Prints problems other than the signature. */

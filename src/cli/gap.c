@@ -1,7 +1,7 @@
 #include "dlrd/cli/cli.h"
 
 #include "dlrd/base/clock.h"
-#include "dlrd/base/json.h"
+#include "dlrd/cli/output.h"
 #include "dlrd/daemon/gap.h"
 #include "dlrd/daemon/settings.h"
 
@@ -20,7 +20,6 @@ cut_name(char *path)
 static bool
 print_json(const struct gaps *gaps)
 {
-	struct buffer text = BUFFER_EMPTY;
 	struct json_t *object = json_new_object(), *list = json_new_array();
 	char time[CLOCK_TEXT_SIZE];
 	for (size_t i = 0; i < gaps->count; i++) {
@@ -38,11 +37,7 @@ print_json(const struct gaps *gaps)
 	}
 
 	json_put(object, "gaps", list);
-	bool written = json_write(object, &text) == RESULT_OK &&
-		       printf("%.*s\n", SLICE_ARG(buffer_slice(&text))) > 0;
-	json_free(object);
-	buffer_done(&text);
-	return written;
+	return output_json(object);
 }
 
 static void

@@ -57,9 +57,7 @@ write_candidates(struct cli_query *query, const struct address_spellings *spelli
 		return false;
 	object = json_new_object();
 	json_put(object, "candidates", array);
-	bool written = output_json(object);
-	json_free(object);
-	return written;
+	return output_json(object);
 }
 
 /* Shows the numbers that may be meant by one whose country code is missing. */

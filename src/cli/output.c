@@ -194,10 +194,11 @@ output_finish(struct output *output, struct json_t *object)
 }
 
 bool
-output_json(const struct json_t *value)
+output_json(struct json_t *value)
 {
 	struct buffer text = BUFFER_EMPTY;
 	bool written = json_write(value, &text) == RESULT_OK;
+	json_free(value);
 	buffer_append_byte(&text, '\n');
 	if (written && !text.failed)
 		fwrite(text.ptr, 1, text.len, stdout);

@@ -125,18 +125,6 @@ print_request(struct slice raw)
 }
 
 static enum result
-print_json(struct json_t *object)
-{
-	struct buffer text = BUFFER_EMPTY;
-	enum result result = json_write(object, &text);
-	json_free(object);
-	if (result == RESULT_OK)
-		printf("%.*s\n", SLICE_ARG(buffer_slice(&text)));
-	buffer_done(&text);
-	return result;
-}
-
-static enum result
 print(void *context, const struct quarantined *request)
 {
 	const struct arguments *arguments = context;
@@ -148,7 +136,9 @@ print(void *context, const struct quarantined *request)
 	if (result == RESULT_OK && arguments->request)
 		print_request(buffer_slice(&raw));
 	else if (result == RESULT_OK && arguments->json)
-		result = print_json(report_json(&query_quarantined.report, &row));
+		result = output_json(report_json(&query_quarantined.report, &row)) || ferror(stdout)
+			     ? RESULT_OK
+			     : RESULT_NO_MEMORY;
 	else if (result == RESULT_OK)
 		print_row(&row);
 	buffer_done(&raw);
@@ -292,33 +282,26 @@ drop(const struct arguments *arguments, const struct settings *settings)
 		    (unsigned long long)arguments->number);
 
 	int status = ask(arguments, settings, "POST", path, 200, &body);
-	if (status == CLI_OK && !arguments->json)
-		printf("%lld dropped\n", (long long)number_of(body, "dropped"));
-	else if (status == CLI_OK) {
-		if (print_json(body) != RESULT_OK)
-			status = cli_failure(arguments->command, "no memory");
+	if (status != CLI_OK)
 		return status;
-	}
+	if (arguments->json)
+		return output_json(body)
+			   ? CLI_OK
+			   : cli_failure(arguments->command, "cannot write the answer");
+	printf("%lld dropped\n", (long long)number_of(body, "dropped"));
 	json_free(body);
-	return status;
+	return CLI_OK;
 }
 
 static int
 with_daemon(const struct arguments *arguments,
     int (*act)(const struct arguments *arguments, const struct settings *settings))
 {
-	struct settings *settings;
-	struct buffer problems = BUFFER_EMPTY;
-	int status;
-	if (settings_load(arguments->config, SETTINGS_QUERY, &settings, &problems) != RESULT_OK) {
-		fprintf(stderr, "%.*s", SLICE_ARG(buffer_slice(&problems)));
-		status = cli_failure(
-		    arguments->command, "cannot read the configuration; give another with -c");
-	} else {
-		status = act(arguments, settings);
-		settings_free(settings);
-	}
-	buffer_done(&problems);
+	struct settings *settings = cli_load_settings(arguments->command, arguments->config);
+	if (settings == NULL)
+		return CLI_FAILED;
+	int status = act(arguments, settings);
+	settings_free(settings);
 	if (status == CLI_OK && (fflush(stdout) != 0 || ferror(stdout)))
 		status = cli_failure(arguments->command, "cannot write the answer");
 	return status;

@@ -1,6 +1,7 @@
 #define _DEFAULT_SOURCE
 #include "control.h"
 #include "dlrd/cli/cli.h"
+#include "dlrd/cli/output.h"
 
 #include "dlrd/base/clock.h"
 #include "dlrd/daemon/lock.h"
@@ -48,19 +49,13 @@ init_findings(struct rebuilding *rebuilding)
 static bool
 print_json(const struct rebuilding *rebuilding)
 {
-	struct buffer text = BUFFER_EMPTY;
 	struct json_t *object = json_new_object();
 	json_put_text(object, "state", SLICE("done"));
 	for (size_t i = 0; i < FINDING_COUNT; i++)
 		json_put_int(
 		    object, rebuilding->findings[i].key, (int64_t)rebuilding->findings[i].count);
 	json_put_null(object, "error");
-
-	bool written = json_write(object, &text) == RESULT_OK &&
-		       printf("%.*s\n", SLICE_ARG(buffer_slice(&text))) > 0;
-	json_free(object);
-	buffer_done(&text);
-	return written;
+	return output_json(object);
 }
 
 static void

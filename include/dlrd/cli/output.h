@@ -33,8 +33,8 @@ void output_add_row(void *output, const struct report_row *row, int64_t place);
  * is NULL, with the list under the report's key. Returns false if it could not be written. */
 bool output_finish(struct output *output, struct json_t *object);
 
-/* Writes one JSON value to stdout. Returns false if it could not be written. */
-bool output_json(const struct json_t *value);
+/* Writes one JSON value to stdout, and frees it. Returns false if it could not be written. */
+bool output_json(struct json_t *value);
 
 /* Frees an output without writing it. Accepts NULL. */
 void output_free(struct output *output);
