@@ -177,14 +177,3 @@ list_end(struct list *list, struct json_t *object, enum result result)
 		finish_list(list, object);
 	json_free(object);
 }
-
-void
-list_end_page(struct list *list, enum result result)
-{
-	struct json_t *object = NULL;
-	if (!list->question->csv) {
-		object = json_new_object();
-		list_next(list, object);
-	}
-	list_end(list, object, result);
-}

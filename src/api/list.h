@@ -50,7 +50,4 @@ void list_next(const struct list *list, struct json_t *object);
  * "next". */
 void list_end(struct list *list, struct json_t *object, enum result result);
 
-/* list_next and list_end, for a list whose only other member is "next". */
-void list_end_page(struct list *list, enum result result);
-
 #endif

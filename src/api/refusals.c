@@ -138,9 +138,10 @@ refusals_list(struct question *question)
 	list_begin(&list, NULL);
 	if (reader != NULL)
 		result = quarantine_reader_each(reader, &page, add_quarantined, &list);
-	if (result == RESULT_OK)
-		list_end_page(&list, RESULT_OK);
-	else
+	struct json_t *object = json_new_object();
+	list_next(&list, object);
+	list_end(&list, object, RESULT_OK);
+	if (result != RESULT_OK)
 		failed(question, result, quarantine_reader_error(reader));
 	quarantine_reader_close(reader);
 }

@@ -33,7 +33,7 @@ ask_show(struct cli_query *query, const struct cli_command *command, const struc
 	       choice = query_find_kind(row, QUERY_CHOICE);
 	size_t count = query_parameter_count(row);
 	struct slice word = choice < count ? values->items[choice].text : SLICE_NONE;
-	struct adding adding = {.output = output_new_shown(query->format, &row->report, word),
+	struct adding adding = {.output = output_new(query->format, &row->report, word),
 	    .last_place = after < count ? values->items[after].number : 0};
 	struct json_t *object = NULL;
 	enum result result = query_ask(query->reader, row, values, add_row, &adding);

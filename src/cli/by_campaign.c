@@ -63,7 +63,7 @@ begin_part(struct parts *parts, struct slice workspace, struct slice campaign)
 	parts->items[parts->count++] =
 	    (struct part){.workspace = strndup(workspace.ptr, workspace.len),
 		.campaign = strndup(campaign.ptr, campaign.len),
-		.output = output_new_shown(OUTPUT_TABLE, &parts->row->report, SLICE_NONE)};
+		.output = output_new(OUTPUT_TABLE, &parts->row->report, SLICE_NONE)};
 }
 
 static void
@@ -142,7 +142,7 @@ show_list(struct cli_query *query, const struct query *row, const struct query_v
 		json_put_text(object, "workspace", slice_of(found->workspace));
 		result = query_ask_members(query->reader, row, &asked, object);
 	}
-	struct output *output = output_new(query->format, query_report(row, &asked), NULL);
+	struct output *output = output_new(query->format, query_report(row, &asked), SLICE_NONE);
 	if (result == RESULT_OK)
 		result = query_ask(query->reader, row, &asked, output_add_row, output);
 	bool written = output_finish(output, object);

@@ -64,7 +64,7 @@ message_show(struct cli_query *query, const struct cli_command *command, const s
     const struct query_values *values)
 {
 	struct report members = row->members;
-	struct adding adding = {.output = output_new_shown(query->format, &row->report, SLICE_NONE),
+	struct adding adding = {.output = output_new(query->format, &row->report, SLICE_NONE),
 	    .prints = query->format == OUTPUT_TABLE};
 	struct json_t *object = query->format == OUTPUT_JSON ? json_new_object() : NULL;
 	enum result result = RESULT_OK;

@@ -14,7 +14,7 @@ print_scopes(
 {
 	struct json_t *object = json_new_object();
 	struct buffer text = BUFFER_EMPTY;
-	struct output *output = output_new_shown(OUTPUT_TABLE, &query_scopes.report, SLICE_NONE);
+	struct output *output = output_new(OUTPUT_TABLE, &query_scopes.report, SLICE_NONE);
 	enum result result = query_ask_members(query->reader, &query_number, values, object);
 	if (result == RESULT_OK)
 		result = optouts_scopes(query->reader, number, at_us, output_add_row, output);
@@ -66,8 +66,7 @@ show_candidates(struct cli_query *query, const struct cli_command *command,
     const struct address_spellings *spellings, int64_t at_us)
 {
 	size_t count = 0;
-	struct output *output =
-	    output_new_shown(query->format, &query_candidates.report, SLICE_NONE);
+	struct output *output = output_new(query->format, &query_candidates.report, SLICE_NONE);
 	enum result result =
 	    optouts_candidates(query->reader, spellings, at_us, output_add_row, output, &count);
 	if (result != RESULT_OK || count == 0)

@@ -72,9 +72,8 @@ add_text(struct output *output, struct slice value, bool right)
 	output->cells[output->cell_count++] = cell;
 }
 
-/* Begins the output of a report. shown: for each column, whether a table has it. */
-static struct output *
-begin(enum output_format format, const struct report *report, const bool shown[])
+struct output *
+output_new(enum output_format format, const struct report *report, struct slice word)
 {
 	struct output *output = calloc(1, sizeof *output);
 	if (output == NULL)
@@ -86,33 +85,12 @@ begin(enum output_format format, const struct report *report, const bool shown[]
 	if (format == OUTPUT_CSV)
 		report_csv_head(report, &output->text);
 	for (size_t i = 0; i < report->count; i++) {
-		output->shown[i] = shown[i];
-		if (format == OUTPUT_TABLE && shown[i])
-			add_text(output, slice_of(report->columns[i].name), false);
+		const struct report_column *column = &report->columns[i];
+		output->shown[i] = column->shown && query_has_word(column->shown_if, word);
+		if (format == OUTPUT_TABLE && output->shown[i])
+			add_text(output, slice_of(column->name), false);
 	}
 	return output;
-}
-
-struct output *
-output_new(enum output_format format, const struct report *report, const char *const *only)
-{
-	bool shown[REPORT_COLUMNS_MAX];
-	for (size_t i = 0; i < report->count; i++) {
-		shown[i] = only == NULL;
-		for (size_t k = 0; only != NULL && only[k] != NULL; k++)
-			shown[i] |= strcmp(only[k], report->columns[i].name) == 0;
-	}
-	return begin(format, report, shown);
-}
-
-struct output *
-output_new_shown(enum output_format format, const struct report *report, struct slice word)
-{
-	bool shown[REPORT_COLUMNS_MAX];
-	for (size_t i = 0; i < report->count; i++)
-		shown[i] =
-		    report->columns[i].shown && query_has_word(report->columns[i].shown_if, word);
-	return begin(format, report, shown);
 }
 
 void

@@ -73,9 +73,9 @@ list(const struct arguments *arguments)
 	if (status != CLI_OK)
 		return status;
 
-	struct output *output = output_new_shown(arguments->json  ? OUTPUT_JSON
-						 : arguments->csv ? OUTPUT_CSV
-								  : OUTPUT_TABLE,
+	struct output *output = output_new(arguments->json  ? OUTPUT_JSON
+					   : arguments->csv ? OUTPUT_CSV
+							    : OUTPUT_TABLE,
 	    &query_quarantine.report, SLICE_NONE);
 	if (reader != NULL)
 		result = quarantine_reader_each(reader, &page, add, output);

@@ -211,7 +211,7 @@ check_url(const struct request *request)
 	if (request->format == OUTPUT_TABLE)
 		print_judgement(&judgement);
 	else {
-		struct output *output = output_new(request->format, &report_findings, NULL);
+		struct output *output = output_new(request->format, &report_findings, SLICE_NONE);
 		for (size_t i = 0; i < judgement.findings.count; i++) {
 			const struct url_finding *finding = &judgement.findings.items[i];
 			output_add(
@@ -429,7 +429,7 @@ list_urls(const struct request *request)
 		    "the "
 		    "path (https://callbacks.example.com), or use --base");
 	if (request->format != OUTPUT_TABLE)
-		listing.output = output_new(request->format, &report_urls, NULL);
+		listing.output = output_new(request->format, &report_urls, SLICE_NONE);
 	if (request->format == OUTPUT_JSON)
 		listing.findings = json_new_array();
 	add_urls(&listing);

@@ -1,7 +1,7 @@
 /* output: writes rows to stdout as a table for people, as JSON or as CSV.
  *
  * Columns and names are those of query/report.h, so the command line and the api agree.
- * output_new and output_new_shown abort if memory is short. One thread. */
+ * output_new aborts if memory is short. One thread. */
 #ifndef DLRD_CLI_OUTPUT_H
 #define DLRD_CLI_OUTPUT_H
 
@@ -12,15 +12,10 @@ enum output_format { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_CSV };
 /* A list that is being written. Texts in rows are copied. */
 struct output;
 
-/* only: the names of the columns that a table shows, ending with NULL; NULL for all columns. JSON
- * and CSV always have all columns. The caller frees the output with output_finish or output_free.
- */
+/* A table has the columns that the report marks as shown; JSON and CSV have all. word: the value of
+ * the question's QUERY_CHOICE, which decides about columns with shown_if. The caller frees the
+ * output with output_finish or output_free. */
 struct output *output_new(
-    enum output_format format, const struct report *report, const char *const *only);
-
-/* Like output_new, with the columns that the report marks as shown in a table. word: the value of
- * the question's QUERY_CHOICE, which decides about columns with shown_if. */
-struct output *output_new_shown(
     enum output_format format, const struct report *report, struct slice word);
 
 /* Adds a row. Failures are reported by output_finish. */
