@@ -30,13 +30,18 @@ ask_show(struct cli_query *query, const struct cli_command *command, const struc
     const struct query_values *values)
 {
 	size_t after = query_find_kind(row, QUERY_AFTER),
-	       choice = query_find_kind(row, QUERY_CHOICE);
+	       choice = query_find_kind(row, QUERY_CHOICE), name = query_find_kind(row, QUERY_NAME);
 	size_t count = query_parameter_count(row);
 	struct slice word = choice < count ? values->items[choice].text : SLICE_NONE;
 	struct adding adding = {.output = output_new(query->format, &row->report, word),
 	    .last_place = after < count ? values->items[after].number : 0};
 	struct json_t *object = NULL;
 	enum result result = query_ask(query->reader, row, values, add_row, &adding);
+	if (result == RESULT_NOT_FOUND) {
+		output_free(adding.output);
+		return cli_failure(command, "no receipt of a %s \"%.*s\" has arrived",
+		    row->parameters[name].help, SLICE_ARG(values->items[name].text));
+	}
 	if (result == RESULT_OK && query->format == OUTPUT_JSON)
 		result = put_members(query, row, values, adding.last_place, &object);
 	return query_end(query, command, result, adding.output, object);

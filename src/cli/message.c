@@ -30,31 +30,22 @@ print_members(void *context, const struct report_row *row, int64_t place)
 	}
 }
 
-struct adding {
-	struct output *output;
-	bool prints;  /* a table, with facts above it */
-	bool replied; /* the facts of a reply have been printed */
-};
-
 /* Facts that only a reply or a click has are above the table, too. In it they would be columns that
- * are empty for most rows. */
+ * are empty for most rows. context: a bool, whether the facts of a reply have been printed. */
 static void
-add_receipt(void *context, const struct report_row *row, int64_t place)
+print_receipt(void *context, const struct report_row *row, int64_t place)
 {
 	static const char *const of_reply[] = {
 	    "body", "keyword", "near_miss", "answers", "rule", "candidates"};
 	(void)place;
-	struct adding *adding = context;
+	bool *replied = context;
 	const struct report *report = &query_message.report;
 	struct report_row copy = *row;
-	output_add(adding->output, row);
-	if (!adding->prints)
-		return;
 	print_fact("link", report_cell(report, &copy, "link"));
-	if (adding->replied || report_cell(report, &copy, "rule")->kind == CELL_NULL)
+	if (*replied || report_cell(report, &copy, "rule")->kind == CELL_NULL)
 		return;
 
-	adding->replied = true;
+	*replied = true;
 	for (size_t i = 0; i < sizeof of_reply / sizeof of_reply[0]; i++)
 		print_fact(of_reply[i], report_cell(report, &copy, of_reply[i]));
 }
@@ -64,24 +55,17 @@ message_show(struct cli_query *query, const struct cli_command *command, const s
     const struct query_values *values)
 {
 	struct report members = row->members;
-	struct adding adding = {.output = output_new(query->format, &row->report, SLICE_NONE),
-	    .prints = query->format == OUTPUT_TABLE};
-	struct json_t *object = query->format == OUTPUT_JSON ? json_new_object() : NULL;
-	enum result result = RESULT_OK;
-	if (adding.prints)
-		result = query_ask_member_row(query->reader, row, values, print_members, &members);
-	else if (object != NULL)
-		result = query_ask_members(query->reader, row, values, object);
-	if (result == RESULT_OK)
-		result = query_ask(query->reader, row, values, add_receipt, &adding);
+	bool replied = false;
+	if (query->format != OUTPUT_TABLE)
+		return ask_show(query, command, row, values);
 
-	if (result == RESULT_NOT_FOUND) {
-		output_free(adding.output);
-		json_free(object);
-		return cli_failure(command, "no receipt of a message \"%.*s\" has arrived",
-		    SLICE_ARG(values->items[query_find_kind(row, QUERY_NAME)].text));
-	}
-	if (adding.prints && result == RESULT_OK)
+	enum result result =
+	    query_ask_member_row(query->reader, row, values, print_members, &members);
+	if (result == RESULT_OK)
+		result = query_ask(query->reader, row, values, print_receipt, &replied);
+	if (result != RESULT_OK && result != RESULT_NOT_FOUND)
+		return query_failure(query, command, result);
+	if (result == RESULT_OK)
 		printf("\n");
-	return query_end(query, command, result, adding.output, object);
+	return ask_show(query, command, row, values);
 }

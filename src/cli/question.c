@@ -23,6 +23,13 @@ is_option(const struct query_parameter *parameter)
 	       parameter->kind != QUERY_NAME;
 }
 
+/* The option's value in --help. */
+static const char *
+value_of(const struct query_parameter *parameter)
+{
+	return parameter->value != NULL ? parameter->value : parameter->words;
+}
+
 /* The word behind the command; NULL: it has none. */
 static const struct query_parameter *
 operand_of(const struct query *row)
@@ -57,10 +64,8 @@ append_synopsis(struct buffer *out, const struct query_parameter *parameter)
 {
 	bool required = parameter->required;
 	buffer_appendf(out, " %s--%s", required ? "" : "[", query_option_name(parameter));
-	if (parameter->kind == QUERY_CHOICE && parameter->value == NULL)
-		buffer_appendf(out, "\t%s", parameter->words);
-	else if (parameter->kind != QUERY_FLAG)
-		buffer_appendf(out, "\t%s", parameter->value);
+	if (parameter->kind != QUERY_FLAG)
+		buffer_appendf(out, "\t%s", value_of(parameter));
 	if (!required)
 		buffer_append_byte(out, ']');
 }
@@ -92,13 +97,10 @@ static void
 append_option(struct buffer *out, const struct query_parameter *parameter)
 {
 	struct buffer option = BUFFER_EMPTY;
-	bool has_value = parameter->kind != QUERY_FLAG;
 	size_t column = HELP_COLUMN;
-	buffer_appendf(&option, "      --%s%s%s ", query_option_name(parameter),
-	    has_value ? " " : "",
-	    !has_value                 ? ""
-	    : parameter->value != NULL ? parameter->value
-				       : parameter->words);
+	buffer_appendf(&option, "      --%s ", query_option_name(parameter));
+	if (parameter->kind != QUERY_FLAG)
+		buffer_appendf(&option, "%s ", value_of(parameter));
 	buffer_appendf(out, "%-*.*s", HELP_COLUMN, SLICE_ARG(buffer_slice(&option)));
 	if (option.len > HELP_COLUMN)
 		buffer_appendf(out, "\n%*s", HELP_COLUMN, "");

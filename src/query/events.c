@@ -55,6 +55,7 @@ enum { AFTER, TYPE, CAMPAIGN_TAG, WORKSPACE_TAG, VARIANT_TAG, SINCE, BEFORE, FOR
 enum { SID, RECEIPT_FORMAT, LAST_SEQ, PAGE_ROWS };
 
 struct handing {
+	struct report_row (*make_row)(const struct event_row *row);
 	query_row_fn on_row;
 	void *context;
 	bool any; /* row was handed out */
@@ -63,9 +64,10 @@ struct handing {
 static void
 hand_out(void *context, const struct event_row *row)
 {
-	const struct handing *handing = context;
-	struct report_row cells = query_event_row(row);
+	struct handing *handing = context;
+	struct report_row cells = handing->make_row(row);
 	handing->on_row(handing->context, &cells, (int64_t)row->seq);
+	handing->any = true;
 }
 
 /* The store chooses the SQL by the filter, and the stream of the api uses the same reader. */
@@ -83,7 +85,8 @@ read_events(struct store_reader *reader, const struct query *query,
 	    .from_us = items[SINCE].number,
 	    .to_us = items[BEFORE].number,
 	    .limit = (size_t)items[ROWS].number};
-	struct handing handing = {.on_row = on_row, .context = context};
+	struct handing handing = {
+	    .make_row = query_event_row, .on_row = on_row, .context = context};
 	return store_read_events(reader, &filter, hand_out, &handing);
 }
 
@@ -162,15 +165,6 @@ note_known(void *context, const struct report_row *row, int64_t place)
 	*(bool *)context = true;
 }
 
-static void
-hand_out_receipt(void *context, const struct event_row *row)
-{
-	struct handing *handing = context;
-	struct report_row cells = query_receipt_row(row);
-	handing->on_row(handing->context, &cells, (int64_t)row->seq);
-	handing->any = true;
-}
-
 static enum result
 read_receipts(struct store_reader *reader, const struct query *query,
     const struct query_values *values, query_row_fn on_row, void *context)
@@ -179,8 +173,9 @@ read_receipts(struct store_reader *reader, const struct query *query,
 	const struct event_filter filter = {.message = items[SID].text,
 	    .after_seq = (uint64_t)items[LAST_SEQ].number,
 	    .limit = (size_t)items[PAGE_ROWS].number};
-	struct handing handing = {.on_row = on_row, .context = context};
-	enum result result = store_read_events(reader, &filter, hand_out_receipt, &handing);
+	struct handing handing = {
+	    .make_row = query_receipt_row, .on_row = on_row, .context = context};
+	enum result result = store_read_events(reader, &filter, hand_out, &handing);
 	bool known = handing.any || filter.after_seq > 0;
 	if (result == RESULT_OK && !known)
 		result = query_ask_member_row(reader, query, values, note_known, &known);
