@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct slice *
-text_of(const struct query *row, struct report_row *cells, const char *column)
+static struct slice
+text_of(const struct query *row, const struct report_row *cells, const char *column)
 {
-	return &report_cell(&row->report, cells, column)->text;
+	return report_cell(&row->report, cells, column)->text;
 }
 
 /* --- the campaigns with the name of the command line --- */
@@ -25,8 +25,7 @@ note_campaign(void *context, const struct report_row *cells, int64_t id)
 {
 	(void)id;
 	struct found *found = context;
-	struct report_row copy = *cells;
-	struct slice workspace = *text_of(&query_campaigns, &copy, "workspace");
+	struct slice workspace = text_of(&query_campaigns, cells, "workspace");
 
 	free(found->workspace);
 	found->workspace = strndup(workspace.ptr, workspace.len);
@@ -71,9 +70,8 @@ add_to_part(void *context, const struct report_row *cells, int64_t place)
 {
 	(void)place;
 	struct parts *parts = context;
-	struct report_row copy = *cells;
-	struct slice workspace = *text_of(parts->row, &copy, "workspace");
-	struct slice campaign = *text_of(parts->row, &copy, "campaign");
+	struct slice workspace = text_of(parts->row, cells, "workspace");
+	struct slice campaign = text_of(parts->row, cells, "campaign");
 
 	if (parts->count == 0 || !is_of(&parts->items[parts->count - 1], workspace, campaign))
 		begin_part(parts, workspace, campaign);

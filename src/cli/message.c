@@ -40,14 +40,13 @@ print_receipt(void *context, const struct report_row *row, int64_t place)
 	(void)place;
 	bool *replied = context;
 	const struct report *report = &query_message.report;
-	struct report_row copy = *row;
-	print_fact("link", report_cell(report, &copy, "link"));
-	if (*replied || report_cell(report, &copy, "rule")->kind == CELL_NULL)
+	print_fact("link", report_cell(report, row, "link"));
+	if (*replied || report_cell(report, row, "rule")->kind == CELL_NULL)
 		return;
 
 	*replied = true;
 	for (size_t i = 0; i < sizeof of_reply / sizeof of_reply[0]; i++)
-		print_fact(of_reply[i], report_cell(report, &copy, of_reply[i]));
+		print_fact(of_reply[i], report_cell(report, row, of_reply[i]));
 }
 
 int

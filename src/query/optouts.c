@@ -158,8 +158,7 @@ add_scope(void *context, const struct report_row *row, int64_t place)
 {
 	(void)place;
 	struct scopes *scopes = context;
-	struct report_row copy = *row;
-	struct slice state = report_cell(&query_scopes.report, &copy, "state")->text;
+	struct slice state = report_cell(&query_scopes.report, row, "state")->text;
 	json_push(scopes->array, report_json(&query_scopes.report, row));
 	scopes->out |= slice_equal(state, consent_name(CONSENT_OUT));
 }
@@ -289,8 +288,7 @@ struct candidates {
 static struct slice
 number_of(const struct report_row *row)
 {
-	struct report_row copy = *row;
-	return report_cell(&query_candidates.report, &copy, "number")->text;
+	return report_cell(&query_candidates.report, row, "number")->text;
 }
 
 /* Whether the row is of another number than the last one, which is noted in last. */
@@ -362,7 +360,7 @@ add_candidate_json(void *context, const struct report_row *row, int64_t place)
 	(void)place;
 	struct candidate_array *made = context;
 	const struct report *report = &query_scopes.report;
-	struct report_row copy = *row, scope = {0};
+	struct report_row scope = {0};
 	if (is_new_number(row, &made->number)) {
 		struct json_t *object = json_new_object();
 		made->scopes = json_new_array();
@@ -372,7 +370,7 @@ add_candidate_json(void *context, const struct report_row *row, int64_t place)
 	}
 	for (size_t i = 0; i < report->count; i++)
 		scope.cells[i] =
-		    *report_cell(&query_candidates.report, &copy, report->columns[i].name);
+		    *report_cell(&query_candidates.report, row, report->columns[i].name);
 	json_push(made->scopes, report_json(report, &scope));
 }
 

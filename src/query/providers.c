@@ -31,8 +31,8 @@ name_kind(const struct query *query, struct report_row *row)
 	struct slice service = report_cell(&query->report, row, "service")->text;
 	enum address_kind kind = address_kind_of_sender(sender, service);
 	if (kind != ADDRESS_NONE)
-		*report_cell(&query->report, row, "kind") =
-		    (struct cell){.kind = CELL_TEXT, .text = address_kind_name(kind)};
+		row->cells[report_index(&query->report, "kind")] =
+		    cell_text(address_kind_name(kind));
 }
 
 const struct query query_providers = {.path = "/v1/providers",

@@ -35,14 +35,20 @@ cell_bool(bool value)
 	return (struct cell){.kind = CELL_BOOL, .number = value};
 }
 
-struct cell *
-report_cell(const struct report *report, struct report_row *row, const char *name)
+size_t
+report_index(const struct report *report, const char *name)
 {
 	size_t i = 0;
 	while (i < report->count && strcmp(report->columns[i].name, name) != 0)
 		i++;
 	assert(i < report->count);
-	return &row->cells[i];
+	return i;
+}
+
+const struct cell *
+report_cell(const struct report *report, const struct report_row *row, const char *name)
+{
+	return &row->cells[report_index(report, name)];
 }
 
 /* --- as JSON --- */

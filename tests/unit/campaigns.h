@@ -43,15 +43,14 @@ hand_out_campaign(void *context, const struct report_row *row, int64_t place)
 	    [FIGURE_CONFLICTS] = "conflicts"};
 	const struct report *report = &query_find("/v1/campaigns")->report;
 	const struct campaign_reading *reading = context;
-	struct report_row copy = *row;
 	struct campaign_row campaign = {.id = place,
-	    .workspace = report_cell(report, &copy, "workspace")->text,
-	    .campaign = report_cell(report, &copy, "campaign")->text,
-	    .duplicates = report_cell(report, &copy, "duplicates")->number,
-	    .first_us = report_cell(report, &copy, "first")->number,
-	    .last_us = report_cell(report, &copy, "last")->number};
+	    .workspace = report_cell(report, row, "workspace")->text,
+	    .campaign = report_cell(report, row, "campaign")->text,
+	    .duplicates = report_cell(report, row, "duplicates")->number,
+	    .first_us = report_cell(report, row, "first")->number,
+	    .last_us = report_cell(report, row, "last")->number};
 	for (int i = 0; i < FIGURE_COUNT; i++)
-		campaign.figures[i] = report_cell(report, &copy, names[i])->number;
+		campaign.figures[i] = report_cell(report, row, names[i])->number;
 	reading->on_row(reading->context, &campaign);
 }
 

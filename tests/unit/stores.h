@@ -230,14 +230,13 @@ ask_given(struct store_reader *reader, const char *target, const struct given gi
 static inline void
 note_cells(struct buffer *out, const char *target, const struct report_row *row, const char *names)
 {
-	struct report_row copy = *row;
 	struct slice rest = slice_of(names);
 	while (rest.ptr != NULL) {
 		char name[32];
 		struct slice word = slice_take(&rest, ' ');
 		snprintf(name, sizeof name, "%.*s", SLICE_ARG(word));
 		report_cell_text(
-		    report_cell(query_http_report(query_find(target)), &copy, name), out);
+		    report_cell(query_http_report(query_find(target)), row, name), out);
 		buffer_append_byte(out, rest.ptr == NULL ? '\n' : ' ');
 	}
 }
@@ -253,10 +252,9 @@ note_error(void *context, const struct report_row *row, int64_t place)
 	buffer_append(&line, SLICE("  code "));
 	note_cells(&line, ERRORS, row, "code count");
 	const struct report *report = query_http_report(query_find(ERRORS));
-	struct report_row copy = *row;
 	buffer_appendf(&line, "from %lld to %lld\n",
-	    (long long)(report_cell(report, &copy, "first")->number - T0),
-	    (long long)(report_cell(report, &copy, "last")->number - T0));
+	    (long long)(report_cell(report, row, "first")->number - T0),
+	    (long long)(report_cell(report, row, "last")->number - T0));
 	buffer_append_byte(&line, '\0');
 	lines->sorted[lines->count++] = line.ptr;
 }
@@ -368,14 +366,13 @@ note_optout(void *context, const struct report_row *row, int64_t place)
 {
 	(void)place;
 	struct noted_optouts *noted = context;
-	struct report_row copy = *row;
 	struct slice number = noted->number.ptr != NULL
 				  ? noted->number
-				  : report_cell(noted->report, &copy, "number")->text;
+				  : report_cell(noted->report, row, "number")->text;
 	buffer_appendf(&noted->text, "%.*s at %.*s: %.*s (%.*s)\n", SLICE_ARG(number),
-	    SLICE_ARG(report_cell(noted->report, &copy, "scope")->text),
-	    SLICE_ARG(report_cell(noted->report, &copy, "state")->text),
-	    SLICE_ARG(report_cell(noted->report, &copy, "cause")->text));
+	    SLICE_ARG(report_cell(noted->report, row, "scope")->text),
+	    SLICE_ARG(report_cell(noted->report, row, "state")->text),
+	    SLICE_ARG(report_cell(noted->report, row, "cause")->text));
 }
 
 static inline void

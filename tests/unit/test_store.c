@@ -834,10 +834,9 @@ note_code(void *context, const struct report_row *row, int64_t place)
 	(void)place;
 	note_cells(context, ERRORS, row, "code name count share trend samples");
 	const struct report *report = query_http_report(query_find(ERRORS));
-	struct report_row copy = *row;
 	buffer_appendf(context, "%lld..%lld; ",
-	    (long long)(report_cell(report, &copy, "first")->number - T0),
-	    (long long)(report_cell(report, &copy, "last")->number - T0));
+	    (long long)(report_cell(report, row, "first")->number - T0),
+	    (long long)(report_cell(report, row, "last")->number - T0));
 }
 
 static void

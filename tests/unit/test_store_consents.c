@@ -37,13 +37,12 @@ note_evidence(void *context, const struct report_row *row, int64_t place)
 {
 	(void)place;
 	const struct report *report = &query_number.report;
-	struct report_row copy = *row;
 	buffer_appendf(context, "%lld %.*s %.*s by %.*s%s; ",
-	    (long long)(report_cell(report, &copy, "time")->number - T0),
-	    SLICE_ARG(report_cell(report, &copy, "scope")->text),
-	    SLICE_ARG(report_cell(report, &copy, "state")->text),
-	    SLICE_ARG(report_cell(report, &copy, "message")->text),
-	    report_cell(report, &copy, "changed")->number != 0 ? "" : ", no change");
+	    (long long)(report_cell(report, row, "time")->number - T0),
+	    SLICE_ARG(report_cell(report, row, "scope")->text),
+	    SLICE_ARG(report_cell(report, row, "state")->text),
+	    SLICE_ARG(report_cell(report, row, "message")->text),
+	    report_cell(report, row, "changed")->number != 0 ? "" : ", no change");
 }
 
 static void

@@ -66,8 +66,11 @@ struct cell cell_code(int64_t code);
 struct cell cell_time(int64_t time_us);
 struct cell cell_bool(bool value);
 
-/* The row's cell of the column called name, which the report must have. Borrowed from row. */
-struct cell *report_cell(const struct report *report, struct report_row *row, const char *name);
+/* The place of the column called name, which the report must have; and the row's cell there,
+ * borrowed from row. */
+size_t report_index(const struct report *report, const char *name);
+const struct cell *report_cell(
+    const struct report *report, const struct report_row *row, const char *name);
 
 /* A new JSON object; NULL when memory is short. */
 struct json_t *report_json(const struct report *report, const struct report_row *row);
