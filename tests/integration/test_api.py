@@ -7,8 +7,8 @@ from urllib.parse import quote
 import pytest
 
 import harness
-from harness import (SAMPLE_TARGET, Connection, new_sid, reply_params, request_bytes,
-                     signed_post, status_params, target_for)
+from harness import (ACCOUNT, SAMPLE_TARGET, Connection, new_sid, phone, reply_params, request_bytes,
+                     signed_json, signed_post, status_params, target_for)
 
 API_TOKEN = "api-token-0123456789abcdef"
 
@@ -545,3 +545,26 @@ def test_a_question_about_a_store_that_is_not_there_says_so(tmp_path):
     result = harness.dlrd("stats", "--store", tmp_path)
     assert result.returncode == 1 and str(tmp_path) in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_lists_that_have_no_next_are_whole():
+    """They are read in pages of some hundred rows, too."""
+    count, sid = 600, new_sid()
+    daemon = harness.Daemon().start()
+    try:
+        daemon.keep(target_for(), status_params(sid, "sent", number=1))
+        for i in range(count):
+            click = {"account_sid": ACCOUNT, "event_type": "click", "sms_sid": sid,
+                     "link": f"https://example.com/{i}", "click_time": "2026-11-20T10:00:00Z"}
+            assert daemon.ask(signed_json("/sms/twilio", click)).status == 204
+            daemon.keep("/sms/twilio", reply_params(new_sid(), ("STOP", "START")[i % 2], 1), 200)
+        daemon.settle()
+        for path, key, rows in ((f"/v1/messages/{sid}", "receipts", count + 1),
+                                (f"/v1/optouts/{quote(phone(1))}", "history", count)):
+            seqs = [row["seq"] for row in daemon.get(path)[key]]
+            assert len(seqs) == rows and sorted(set(seqs)) == seqs
+            table = daemon.api(path + "?format=csv").csv()
+            column = table[0].index("seq")
+            assert [int(row[column]) for row in table[1:]] == seqs
+    finally:
+        daemon.finish()
