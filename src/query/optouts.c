@@ -257,6 +257,7 @@ optouts_find(struct store_reader *reader, const struct address_spellings *spelli
 #define ENDING_MIN 7          /* digits of a number that an index has */
 #define CANDIDATE_ROWS_MAX 50 /* of a number, on the average */
 
+/* The expression of the index, which is SQLite's. */
 #define ENDING "substr(number, -7) = substr($1, -7) AND number LIKE '%' || $1"
 
 static const char ending_sql[] = EVIDENCE

@@ -45,8 +45,10 @@ struct query_parameter {
 	const char *value;    /* name of the option's value in --help */
 	int64_t option_limit; /* QUERY_LIMIT: rows that the command shows at most; 0: all */
 	bool http_only, command_only; /* both: a place or a limit that the program alone gives */
-	bool required;    /* of the command; QUERY_CAMPAIGN is always required in a URL */
-	const char *help; /* of the option, and of the URL's parameter if description is NULL */
+	bool required; /* of the command; QUERY_CAMPAIGN is always required in a URL */
+	/* Of the option, and of the URL's parameter if description is NULL; of a QUERY_NAME, the
+	 * noun in errors ("message"). */
+	const char *help;
 	const char *description; /* of the URL's parameter */
 	const char *example;
 };
@@ -77,13 +79,13 @@ struct query {
 	const char *wrong;             /* OpenAPI: the response of status 400; NULL: BadRequest */
 	/* OpenAPI; list_schema NULL: the answer is one row, not a list. */
 	const char *list_schema, *row_schema, *row_description;
-	const struct query
-	    *rows_of; /* the question that has the row's schema and columns, or NULL */
+	/* The question that has the row's schema and columns; NULL: the row itself. */
+	const struct query *rows_of;
 
 	struct query_parameter parameters[QUERY_PARAMETERS_MAX];
 	bool is_short; /* the list is whole unless a limit is given */
 
-	const char *sql; /* no sql and no source: src/api/endpoints.c has a function for path */
+	const char *sql;        /* no sql and no source: a function of src/api has the rows */
 	query_source_fn source; /* rows that SQL alone cannot make, or NULL; may use sql */
 	const char *sql_at;     /* in place of sql if the parameter of the kind QUERY_AT is given */
 	const char *page_by; /* the SQL's column with a row's place; NULL: the list is one page */
@@ -91,7 +93,7 @@ struct query {
 	struct report one; /* in place of report if QUERY_CAMPAIGN is given; count 0: the same */
 	void (*derive)(const struct query *query, struct report_row *row); /* may be NULL */
 
-	/* Members next to the list, before it if it is one page: one row of its own SQL with the
+	/* Members next to the list, before it if it has no next: one row of its own SQL with the
 	 * same parameters, or NULL. */
 	const char *members_sql;
 	query_members_fn members_source; /* in place of members_sql or after it, or NULL */
