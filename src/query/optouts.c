@@ -30,14 +30,31 @@ static const char optouts_sql[] =
     EVIDENCE " FROM optout o JOIN consent l ON l.seq = o.consent_seq" EVIDENCE_JOINS
 	     " WHERE o.consent_seq > $8" OPTOUT_FILTERS("o") " ORDER BY o.consent_seq LIMIT $7";
 
-/* In the order of the ledger, so that a page reads no more than its rows: the changes that have no
- * later one before that time. */
-static const char past_optouts_sql[] = EVIDENCE
-    " FROM consent l" EVIDENCE_JOINS
-    " WHERE l.changed = 1 AND l.seq > $8 AND l.time_us <= $3" OPTOUT_FILTERS(
-	"l") " AND NOT EXISTS (SELECT 1 FROM consent n WHERE n.number = l.number AND n.scope = "
-	     "l.scope"
-	     "  AND n.seq > l.seq AND n.changed = 1 AND n.time_us <= $3) ORDER BY l.seq LIMIT $7";
+/* clang-format off */
+
+/* The order of evidence (store/consents.h). */
+#define KEY(row) "(" row ".time_us, " row ".state, " row ".cause, " row ".seq)"
+
+/* Other evidence on the number and scope of l. */
+#define OTHERS(row)                                                                  \
+	" FROM consent " row " WHERE " row ".number = l.number AND " row ".scope = " \
+	"l.scope AND " row ".correction = 0 AND "
+
+/* The evidence l has the state of its number and scope at that time, and is the first that has had
+ * it since another: the one before l has another state, and no later one until then. */
+#define STATE_AT(time)                                                                        \
+	" l.correction = 0 AND l.time_us <= " time                                            \
+	" AND coalesce((SELECT p.state" OTHERS("p") KEY("p") " < " KEY("l")                   \
+	"  ORDER BY p.time_us DESC, p.state DESC, p.cause DESC, p.seq DESC LIMIT 1), '')"     \
+	"  <> l.state"                                                                        \
+	" AND NOT EXISTS (SELECT 1" OTHERS("n") "n.state <> l.state AND " KEY("n") " > "      \
+	KEY("l") " AND n.time_us <= " time ")"
+
+/* clang-format on */
+
+/* In the order of the ledger, so that a page reads no more than its rows. */
+static const char past_optouts_sql[] = EVIDENCE " FROM consent l" EVIDENCE_JOINS " WHERE" STATE_AT(
+    "$3") " AND l.seq > $8" OPTOUT_FILTERS("l") " ORDER BY l.seq LIMIT $7";
 
 #define OPTOUT_COLUMNS(ALL_SHOWN)                                                     \
 	{"number", CELL_TEXT, .shown = true}, {"scope", CELL_TEXT, .shown = true},    \
@@ -113,9 +130,8 @@ static const char scopes_sql[] =
 	     " WHERE o.number = " PERSON " ORDER BY o.scope";
 
 static const char past_scopes_sql[] =
-    EVIDENCE " FROM (SELECT max(seq) AS last FROM consent WHERE number = " PERSON
-	     "  AND changed = 1 AND time_us <= $2 GROUP BY number, scope) o"
-	     " JOIN consent l ON l.seq = o.last" EVIDENCE_JOINS " ORDER BY l.seq";
+    EVIDENCE " FROM consent l" EVIDENCE_JOINS " WHERE l.number = " PERSON
+	     " AND" STATE_AT("$2") " ORDER BY l.scope";
 
 const struct query query_scopes = {.row_schema = "Scope",
     .row_description = "A number's state towards one messaging service or sender.",
@@ -141,12 +157,17 @@ optouts_scopes(struct store_reader *reader, struct slice number, int64_t at_us, 
 
 /* --- one number --- */
 
-/* All evidence on one number. */
+/* All evidence on one number, in its order. */
 #define HISTORY(until)                                                                         \
 	"SELECT l.time_us AS time, l.state AS state, l.cause AS cause, l.scope AS scope,"      \
 	" coalesce(m.sid, e.sid) AS message, l.changed AS changed, e.body AS body,"            \
-	" l.event_seq AS seq, l.seq AS place FROM consent l" EVIDENCE_JOINS " WHERE l.number " \
-	"= " PERSON until " AND l.seq > $4 ORDER BY l.seq LIMIT $5"
+	" l.event_seq AS seq, l.place AS place FROM"                                           \
+	" (SELECT time_us, state, cause, scope, event_seq,"                                    \
+	"  coalesce(lag(state) OVER (PARTITION BY scope ORDER BY time_us, state, cause, seq)," \
+	"   '') <> state AS changed,"                                                          \
+	"  row_number() OVER (ORDER BY time_us, state, cause, seq) AS place FROM consent"      \
+	"  WHERE number = " PERSON " AND correction = 0" until ") l" EVIDENCE_JOINS            \
+	" WHERE l.place > $4 ORDER BY l.place LIMIT $5"
 
 struct scopes {
 	struct json_t *array;
@@ -200,7 +221,7 @@ const struct query query_number = {.path = "/v1/optouts/{number}",
     .is_short = true,
     .sql = HISTORY(""),
     .source = ask_of_person,
-    .sql_at = HISTORY(" AND l.time_us <= $2"),
+    .sql_at = HISTORY(" AND time_us <= $2"),
     .page_by = "place",
     .report = {"history", 8,
 	{{"time", CELL_TIME, .shown = true}, {"state", CELL_TEXT, .shown = true, .words = "out|in"},
@@ -267,10 +288,8 @@ static const char ending_sql[] = EVIDENCE
 
 /* A number that is not in the table optout has no evidence either. */
 static const char past_ending_sql[] = EVIDENCE
-    " FROM (SELECT max(seq) AS last FROM consent"
-    "  WHERE number IN (SELECT number FROM optout WHERE " ENDING ")"
-    "  AND changed = 1 AND time_us <= $2 GROUP BY number, scope) o"
-    " JOIN consent l ON l.seq = o.last" EVIDENCE_JOINS " ORDER BY l.number, l.scope LIMIT $3";
+    " FROM consent l" EVIDENCE_JOINS " WHERE l.number IN (SELECT number FROM optout WHERE " ENDING
+    ") AND" STATE_AT("$2") " ORDER BY l.number, l.scope LIMIT $3";
 
 const struct query query_candidates = {
     .parameters = {{"digits", QUERY_TEXT}, {"at", QUERY_AT}, {"limit", QUERY_LIMIT}},

@@ -348,6 +348,62 @@ note_change(void *context, const struct report_row *row, int64_t place)
 	note_cells(context, "/v1/optouts/changes", row, "number scope state cause");
 }
 
+/* Evidence that is stored late has its place in the history. */
+static void
+the_past_state_does_not_depend_on_the_order_of_storing(void **state)
+{
+	(void)state;
+	struct event late = stop("RE3", "+9", T0 + 1);
+	struct event events[] = {
+	    stop("RE1", "+9", T0 + 5), start("RE2", "+9", T0 + 3), late, stop("RE4", "+9", T0 + 7)};
+	static const int orders[][4] = {{2, 1, 0, 3}, {0, 1, 2, 3}, {3, 2, 1, 0}, {1, 3, 0, 2}};
+	for (size_t i = 0; i < COUNT_OF(orders); i++) {
+		snprintf(path, sizeof path, "%s/%zu.db", directory, i);
+		struct store *store = open_store();
+		for (int k = 0; k < 4; k++)
+			commit_one(store, events[orders[i][k]]);
+		close_store(store);
+		assert_evidence("+9", 0,
+		    "1 +1 out by RE3; 3 +1 in by RE2; 5 +1 out by RE1; 7 +1 out by RE4, no "
+		    "change; ");
+		assert_evidence("+9", T0 + 4, "1 +1 out by RE3; 3 +1 in by RE2; ");
+		static const struct {
+			int64_t at;
+			const char *expected;
+		} past[] = {{0, ""}, {2, "+9 at +1: out (keyword)\n"},
+		    {4, "+9 at +1: in (keyword)\n"}, {6, "+9 at +1: out (keyword)\n"},
+		    {9, "+9 at +1: out (keyword)\n"}};
+		for (size_t k = 0; k < COUNT_OF(past); k++)
+			assert_optouts(
+			    (struct optout_filter){.at_us = T0 + past[k].at}, past[k].expected);
+		assert_int_equal(
+		    number_in_file("SELECT l.time_us - 480000 * 3600000000 FROM optout o"
+				   " JOIN consent l ON l.seq = o.consent_seq"),
+		    5);
+	}
+}
+
+/* A follower of the list ends with its states, although evidence may be corrected. */
+static void
+a_correction_tells_followers_the_state(void **state)
+{
+	(void)state;
+	struct store *store = open_store();
+	struct buffer text = BUFFER_EMPTY;
+	struct event reading = stop("RE1", "+9", T0), word = reply_from("RE1", "+9", T0);
+	commit_one(store, reading);
+	word.cause = SLICE("opt-out-type");
+	word.body = reading.body;
+	commit_one(store, word); /* Twilio did not take it for an opt-out */
+	close_store(store);
+	assert_optouts(any, "");
+	struct store_reader *reader = open_reader();
+	ask_given(reader, "/v1/optouts/changes", NULL, note_change, &text);
+	assert_slice(buffer_slice(&text), "+9 +1 in correction\n");
+	buffer_done(&text);
+	store_reader_close(reader);
+}
+
 static void
 lists_are_paged_by_their_changes(void **state)
 {
@@ -445,6 +501,8 @@ main(void)
 	    EACH(an_opt_out_without_a_sender_is_one_from_the_account),
 	    EACH(an_opt_out_from_the_account_is_the_senders_once_that_is_known),
 	    EACH(the_past_state_is_known),
+	    EACH(the_past_state_does_not_depend_on_the_order_of_storing),
+	    EACH(a_correction_tells_followers_the_state),
 	    EACH(lists_are_paged_by_their_changes),
 	    EACH(near_misses_are_listed_with_the_state_of_the_person),
 	    EACH(a_rolled_back_opt_out_is_not_stored),
