@@ -1,14 +1,31 @@
 #include "parameter_variants.h"
 
-#include <string.h>
-
-#define BODY_MAX \
-	(32 * 1024) /* a larger form is not rewritten: Twilio's have one or two kilobytes */
+/* A larger form is not rewritten: Twilio's have one or two kilobytes. */
+#define BODY_MAX (32 * 1024)
 #define FIELDS_MAX 1024
 #define QUERY_PIECES_MAX 64 /* each piece of the body is compared with each of the query */
 
-/* Writes the body as it may have been. */
-typedef void (*rewrite_fn)(struct buffer *out, struct slice body, struct slice query);
+/* Changes that filters make, undone: escapes that replace others. */
+static const struct {
+	struct slice what, with;
+} replacements[] = {
+    {SLICE_INIT("+"), SLICE_INIT("%2B")},
+    {SLICE_INIT("%25"), SLICE_INIT("%")},
+    {SLICE_INIT("%0D%0A"), SLICE_INIT("%0A")},
+    {SLICE_INIT("%0A"), SLICE_INIT("%0D%0A")},
+};
+
+#define REPLACEMENT_COUNT (sizeof replacements / sizeof replacements[0])
+
+/* Numbers of the rules. */
+enum {
+	RULE_AS_RECEIVED = PARAMETER_VARIANTS_AS_RECEIVED,
+	RULE_NONE,
+	RULE_REPLACE, /* each of replacements */
+	RULE_WITHOUT_LINE_END = RULE_REPLACE + REPLACEMENT_COUNT,
+	RULE_WITHOUT_QUERY,
+	RULE_COUNT,
+};
 
 static void
 replace(struct buffer *out, struct slice text, struct slice what, struct slice with)
@@ -21,63 +38,12 @@ replace(struct buffer *out, struct slice text, struct slice what, struct slice w
 	}
 }
 
-static void
-rewrite_end(struct buffer *out, struct slice body, struct slice query)
+static struct slice
+without_line_end(struct slice body)
 {
-	(void)query;
-	while (body.len > 0 && strchr("\r\n", body.ptr[body.len - 1]) != NULL &&
-	       body.ptr[body.len - 1] != '\0')
+	while (body.len > 0 && (body.ptr[body.len - 1] == '\r' || body.ptr[body.len - 1] == '\n'))
 		body.len--;
-	buffer_append(out, body);
-}
-
-static void
-rewrite_plus(struct buffer *out, struct slice body, struct slice query)
-{
-	(void)query;
-	replace(out, body, SLICE("+"), SLICE("%2B"));
-}
-
-static void
-rewrite_twice_escaped(struct buffer *out, struct slice body, struct slice query)
-{
-	(void)query;
-	replace(out, body, SLICE("%25"), SLICE("%"));
-}
-
-static void
-rewrite_to_lf(struct buffer *out, struct slice body, struct slice query)
-{
-	(void)query;
-	replace(out, body, SLICE("%0D%0A"), SLICE("%0A"));
-}
-
-static void
-rewrite_to_crlf(struct buffer *out, struct slice body, struct slice query)
-{
-	struct buffer plain = BUFFER_EMPTY;
-	rewrite_to_lf(&plain, body, query);
-	replace(out, buffer_slice(&plain), SLICE("%0A"), SLICE("%0D%0A"));
-	out->failed |= plain.failed;
-	buffer_done(&plain);
-}
-
-/* From ISO 8859-1 back to UTF-8. */
-static void
-rewrite_latin_1(struct buffer *out, struct slice body, struct slice query)
-{
-	(void)query;
-	while (body.len > 0) {
-		int high = body.len >= 3 ? slice_hex_digit(body.ptr[1]) : -1;
-		int low = body.len >= 3 ? slice_hex_digit(body.ptr[2]) : -1;
-		bool escaped = body.ptr[0] == '%' && high >= 8 && low >= 0;
-		unsigned char byte = (unsigned char)(escaped ? high * 16 + low : body.ptr[0]);
-		if (byte >= 0x80)
-			buffer_appendf(out, "%%%02X%%%02X", 0xc0 | byte >> 6, 0x80 | (byte & 0x3f));
-		else
-			buffer_append_byte(out, body.ptr[0]);
-		body = slice_from(body, escaped ? 3 : 1);
-	}
+	return body;
 }
 
 static bool
@@ -99,7 +65,7 @@ count_pieces(struct slice text)
 }
 
 static void
-rewrite_without_query(struct buffer *out, struct slice body, struct slice query)
+remove_query(struct buffer *out, struct slice body, struct slice query)
 {
 	if (count_pieces(query) > QUERY_PIECES_MAX || count_pieces(body) > FIELDS_MAX)
 		return;
@@ -112,21 +78,26 @@ rewrite_without_query(struct buffer *out, struct slice body, struct slice query)
 	}
 }
 
-static const rewrite_fn rewrites[] = {rewrite_end, rewrite_plus, rewrite_twice_escaped,
-    rewrite_to_lf, rewrite_to_crlf, rewrite_latin_1, rewrite_without_query};
-
-#define REWRITE_COUNT (sizeof rewrites / sizeof rewrites[0])
-
-/* Numbers of the rules. Rewrites count from RULE_REWRITE. */
-enum { RULE_AS_RECEIVED = PARAMETER_VARIANTS_AS_RECEIVED, RULE_NONE, RULE_REWRITE };
+/* Writes the body as it may have been. */
+static void
+rewrite(struct buffer *out, struct slice body, struct slice query, unsigned rule)
+{
+	if (rule == RULE_WITHOUT_LINE_END)
+		buffer_append(out, without_line_end(body));
+	else if (rule == RULE_WITHOUT_QUERY)
+		remove_query(out, body, query);
+	else
+		replace(out, body, replacements[rule - RULE_REPLACE].what,
+		    replacements[rule - RULE_REPLACE].with);
+}
 
 static bool
-write_rewritten(struct buffer *out, const struct reading *reading, size_t index)
+write_rewritten(struct buffer *out, const struct reading *reading, unsigned rule)
 {
 	struct buffer body = BUFFER_EMPTY;
 	struct form form = FORM_EMPTY;
 
-	rewrites[index](&body, reading->incoming->body, url_query(reading->incoming->target));
+	rewrite(&body, reading->incoming->body, url_query(reading->incoming->target), rule);
 	bool writes = !body.failed &&
 		      form_decode(&form, buffer_slice(&body), FIELDS_MAX) == RESULT_OK &&
 		      signature_append_parameters(out, &form) == RESULT_OK;
@@ -148,11 +119,10 @@ parameter_variants_write(struct buffer *out, const struct reading *reading, unsi
 {
 	if (rule == RULE_NONE)
 		return true;
-	if (rule >= RULE_REWRITE)
+	if (rule >= RULE_REPLACE)
 		return !incoming_is_get(reading->incoming) && reading->incoming->body.len > 0 &&
-		       reading->incoming->body.len <= BODY_MAX &&
-		       rule - RULE_REWRITE < REWRITE_COUNT &&
-		       write_rewritten(out, reading, rule - RULE_REWRITE);
+		       reading->incoming->body.len <= BODY_MAX && rule < RULE_COUNT &&
+		       write_rewritten(out, reading, rule);
 	return incoming_is_get(reading->incoming) || reading->form == NULL ||
 	       signature_append_parameters(out, reading->form) == RESULT_OK;
 }
@@ -174,8 +144,7 @@ parameter_variants_add(struct variants *variants, const struct reading *reading)
 		variants_add(variants, VARIANT_PARAMETERS, SLICE(""), VARIANT_DEVIATION,
 		    parameter_variants_body(RULE_NONE), RULE_NONE);
 	/* A body that is not a form by its Content-Type may be one whose type was lost. */
-	for (unsigned rule = RULE_REWRITE;
-	     result == RESULT_OK && rule < RULE_REWRITE + REWRITE_COUNT; rule++) {
+	for (unsigned rule = RULE_REPLACE; result == RESULT_OK && rule < RULE_COUNT; rule++) {
 		buffer_clear(&out);
 		if (parameter_variants_write(&out, reading, rule))
 			variants_add(variants, VARIANT_PARAMETERS, buffer_slice(&out),

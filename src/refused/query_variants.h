@@ -1,16 +1,13 @@
 /* query_variants: other spellings that a query may have had when it was signed.
  *
- * The signature covers the query byte for byte. Proxies and Twilio itself re-encode it, sort it,
- * drop it or add to it (twilio-node #621, #1059, #1061, #1079, #1183, twilio-php #790,
- * twilio-ruby #528). Pure; any thread. */
+ * The signature covers the query byte for byte. Proxies and Twilio itself re-encode it, sort it or
+ * drop it (twilio-node #621, #1059, #1061, #1079, #1183, twilio-php #790, twilio-ruby #528). Pure;
+ * any thread. */
 #ifndef DLRD_REFUSED_QUERY_VARIANTS_H
 #define DLRD_REFUSED_QUERY_VARIANTS_H
 
 #include "dlrd/base/slice.h"
 #include "variants.h"
-
-/* Every order of up to this many parameters is tried; of more, only the likely ones. */
-#define QUERY_VARIANTS_ORDERS_OF 5
 
 /* Adds the spellings of query (without its question mark; absent: no query); the query as
  * received comes first. original is the target before the proxy, from its headers, or absent. */
@@ -28,18 +25,5 @@ bool query_variants_write(struct buffer *out_query, struct buffer *out_parameter
 
 /* Returns whether a rule's parameters replace the body's. */
 bool query_variants_is_split(unsigned rule);
-
-enum query_difference {
-	QUERY_SAME,
-	QUERY_ORDER,    /* the same parameters in another order */
-	QUERY_ENCODING, /* the same in the same order, with other escapes */
-	QUERY_ORDER_AND_ENCODING,
-	QUERY_LOST,  /* the signed query has more parameters */
-	QUERY_ADDED, /* the signed query has fewer, or other parameters */
-};
-
-/* Compares a query with the signed one, both with their question marks or empty. QUERY_ENCODING if
- * memory is short. */
-enum query_difference query_compare(struct slice received, struct slice signed_query);
 
 #endif

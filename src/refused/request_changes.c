@@ -1,26 +1,84 @@
 #include "request_changes.h"
 
 #include "dlrd/refused/diagnosis_cause.h"
+#include "dlrd/twilio/form.h"
+#include "dlrd/twilio/url.h"
 #include "parameter_variants.h"
 #include "query_variants.h"
 
+#include <stdlib.h>
+
+#define FIELDS_MAX 65536 /* the highest limit of dlrd */
+
+static int
+compare_fields(const void *a, const void *b)
+{
+	const struct form_field *x = a, *y = b;
+	int order = slice_compare(x->name, y->name);
+	return order != 0 ? order : slice_compare(x->value, y->value);
+}
+
+static bool
+fields_equal(const struct form *a, const struct form *b)
+{
+	for (size_t i = 0; i < a->count; i++)
+		if (compare_fields(&a->fields[i], &b->fields[i]) != 0)
+			return false;
+	return true;
+}
+
+/* Returns whether each piece of a is in b, byte for byte. */
+static bool
+same_spelling(struct slice a, struct slice b)
+{
+	while (a.ptr != NULL) {
+		struct slice piece = slice_take(&a, '&'), rest = b;
+		bool found = false;
+		while (rest.ptr != NULL && !found)
+			found = slice_equal(slice_take(&rest, '&'), piece);
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+static unsigned
+compare_forms(struct form *received, struct form *signed_form, struct slice a, struct slice b)
+{
+	if (received->count != signed_form->count)
+		return DIAGNOSIS_BIT(received->count < signed_form->count ? DIAGNOSIS_QUERY_LOST
+									  : DIAGNOSIS_QUERY_ADDED);
+	if (fields_equal(received, signed_form))
+		return DIAGNOSIS_BIT(DIAGNOSIS_QUERY_ENCODING);
+	qsort(received->fields, received->count, sizeof *received->fields, compare_fields);
+	qsort(signed_form->fields, signed_form->count, sizeof *received->fields, compare_fields);
+	if (!fields_equal(received, signed_form))
+		return DIAGNOSIS_BIT(DIAGNOSIS_QUERY_ADDED);
+	return DIAGNOSIS_BIT(DIAGNOSIS_QUERY_ORDER) |
+	       (same_spelling(a, b) ? 0 : DIAGNOSIS_BIT(DIAGNOSIS_QUERY_ENCODING));
+}
+
+/* signed_query has its question mark, or is empty. */
 static unsigned
 compare_queries(const struct reading *reading, struct slice signed_query)
 {
-	struct slice received =
-	    slice_from(reading->incoming->target, url_path(reading->incoming->target).len);
+	unsigned causes = DIAGNOSIS_BIT(DIAGNOSIS_QUERY_ENCODING); /* if memory is short */
+	struct slice target = reading->incoming->target;
+	struct slice a = url_query(target), b = SLICE("");
+	struct form received = FORM_EMPTY, signed_form = FORM_EMPTY;
 
-	switch (query_compare(received, signed_query)) {
-	case QUERY_SAME: return 0;
-	case QUERY_ORDER: return DIAGNOSIS_BIT(DIAGNOSIS_QUERY_ORDER);
-	case QUERY_ENCODING: return DIAGNOSIS_BIT(DIAGNOSIS_QUERY_ENCODING);
-	case QUERY_ORDER_AND_ENCODING:
-		return DIAGNOSIS_BIT(DIAGNOSIS_QUERY_ORDER) |
-		       DIAGNOSIS_BIT(DIAGNOSIS_QUERY_ENCODING);
-	case QUERY_LOST: return DIAGNOSIS_BIT(DIAGNOSIS_QUERY_LOST);
-	case QUERY_ADDED: return DIAGNOSIS_BIT(DIAGNOSIS_QUERY_ADDED);
-	}
-	return 0;
+	if (slice_equal(slice_from(target, url_path(target).len), signed_query))
+		return 0;
+	if (a.ptr == NULL)
+		a = SLICE("");
+	if (signed_query.len > 0)
+		b = slice_from(signed_query, 1);
+	if (form_decode(&received, a, FIELDS_MAX) == RESULT_OK &&
+	    form_decode(&signed_form, b, FIELDS_MAX) == RESULT_OK)
+		causes = compare_forms(&received, &signed_form, a, b);
+	form_done(&received);
+	form_done(&signed_form);
+	return causes;
 }
 
 /* The URL alone was signed: compares the body with the hash in the query. */

@@ -10,11 +10,10 @@
 
 #include "dlrd/base/buffer.h"
 
-#define VARIANTS_MAX 192               /* of a part: 120 orders of five parameters, and others */
+#define VARIANTS_MAX 192               /* of a part: five hosts with their ports */
 #define VARIANTS_TEXT_MAX (128 * 1024) /* bytes of all candidates but the first of each part */
-#define VARIANTS_FIRST_MAX                                                     \
-	(512 * 1024) /* bytes of a first candidate: a form over the body limit \
-		      */
+/* Bytes of a first candidate: a form over the body limit. */
+#define VARIANTS_FIRST_MAX (512 * 1024)
 
 enum variant_part {
 	VARIANT_ORIGIN, /* "https://callbacks.example.com:8443" */

@@ -3,7 +3,6 @@
 
 #include "dlrd/base/clock.h"
 #include "dlrd/refused/diagnosis.h"
-#include "refused/query_variants.h"
 
 #define ACCOUNT "AC00000000000000000000000000000001"
 #define OTHER "AC00000000000000000000000000000002"
@@ -395,9 +394,14 @@ another_order_of_the_query_is_found(void **state)
 		.cause = DIAGNOSIS_QUERY_ORDER,
 		.advice = {"sorted by name", "$request_uri"}},
 	    {.bases = {BASE},
-		.signed_url = BASE PATH "?c=3&e=5&a=1&d=4&b=2",
+		.signed_url = BASE PATH "?c=3&a=1&b=2&d=4&e=5",
 		.signed_form = FORM,
 		.target = PATH "?a=1&b=2&c=3&d=4&e=5",
+		.cause = DIAGNOSIS_QUERY_ORDER},
+	    {.bases = {BASE},
+		.signed_url = BASE PATH "?b=2&c=3&d=4&a=1",
+		.signed_form = FORM,
+		.target = PATH "?a=1&b=2&c=3&d=4",
 		.cause = DIAGNOSIS_QUERY_ORDER},
 	    {.bases = {BASE},
 		.signed_url = BASE PATH "?a=1&b=2&c=3&d=4&e=5&f=6&g=7",
@@ -425,15 +429,12 @@ another_spelling_of_the_query_is_found(void **state)
 	    {"?a=it's", "?a=it%27s"},
 	    {"?a=it%27s", "?a=it's"},
 	    {"?a=b@c:d", "?a=b%40c%3Ad"},
-	    {"?a=b%40c:d", "?a=b@c:d"},
-	    {"?a=b,c|d%40", "?a=b%2Cc%7Cd%40"},
 	    {"?a=b%2Cc", "?a=b,c"},
 	    {"?a=b%7Cc", "?a=b|c"},
 	    {"?a=b|c,d:e", "?a=b%7Cc%2Cd%3Ae"},
 	    {"?a=(b)*[c]/", "?a=%28b%29%2A%5Bc%5D%2F"},
 	    {"?a=%C3%BC", "?a=\xc3\xbc"},
 	    {"?flag&a=1", "?flag=&a=1"},
-	    {"?flag=&a=1", "?flag&a=1"},
 	};
 	for (size_t i = 0; i < COUNT_OF(pairs); i++) {
 		char url[128], target[128];
@@ -476,11 +477,6 @@ a_lost_or_added_query_is_found(void **state)
 		.signed_url = BASE PATH,
 		.signed_form = FORM,
 		.target = PATH QUERY,
-		.cause = DIAGNOSIS_QUERY_ADDED},
-	    {.bases = {BASE},
-		.signed_url = BASE PATH "?a=1",
-		.signed_form = FORM,
-		.target = PATH "?a=1&from=proxy",
 		.cause = DIAGNOSIS_QUERY_ADDED},
 	};
 	check_all(samples, COUNT_OF(samples));
@@ -587,12 +583,6 @@ a_changed_body_is_found(void **state)
 		.signed_form = "Body=a%0Ab",
 		.target = PATH,
 		.body = "Body=a%0D%0Ab",
-		.cause = DIAGNOSIS_BODY_CHANGED},
-	    {.bases = {BASE},
-		.signed_url = BASE PATH,
-		.signed_form = "Body=%C3%BCx",
-		.target = PATH,
-		.body = "Body=%FCx",
 		.cause = DIAGNOSIS_BODY_CHANGED},
 	    {.bases = {BASE},
 		.signed_url = BASE PATH,
