@@ -129,16 +129,12 @@ lint_name(struct slice host, struct url_findings *findings)
 		    "%.*s is not a public name, and Twilio cannot resolve it; write the proxy's "
 		    "public name",
 		    SLICE_ARG(url_quote(host)));
-	if (slice_find(host, '_') < host.len)
-		url_findings_add(findings, URL_HOST_UNDERSCORE,
-		    "%.*s has an underscore, and Twilio does not call such a host (error 21609); "
-		    "use a hyphen instead",
-		    SLICE_ARG(url_quote(host)));
 	for (size_t i = 0; i < host.len; i++)
-		if (!is_letter_or_digit(host.ptr[i]) && strchr("-._", host.ptr[i]) == NULL) {
+		if (!is_letter_or_digit(host.ptr[i]) && strchr("-.", host.ptr[i]) == NULL) {
 			url_findings_add(findings, URL_HOST_CHARACTER,
-			    "%.*s: a host name has letters, digits, hyphens and dots; write an "
-			    "international one in its xn-- form",
+			    "%.*s: Twilio calls only hosts of letters, digits, hyphens and dots "
+			    "(error 21609); write a hyphen for an underscore, and an international "
+			    "name in its xn-- form",
 			    SLICE_ARG(url_quote(host)));
 			return;
 		}
@@ -172,44 +168,26 @@ lint_origin(const struct callback_url *url, struct url_findings *findings)
 
 /* --- the path --- */
 
-static bool
-is_dots(struct slice segment)
-{
-	size_t dots = 0;
-	while (segment.len > 0) {
-		bool escaped = segment.len >= 3 && segment.ptr[0] == '%' && segment.ptr[1] == '2' &&
-			       (segment.ptr[2] | 0x20) == 'e';
-		if (!escaped && segment.ptr[0] != '.')
-			return false;
-		segment = slice_from(segment, escaped ? 3 : 1);
-		dots++;
-	}
-	return dots == 1 || dots == 2;
-}
-
 static void
 lint_path(struct slice path, struct url_findings *findings)
 {
-	bool dots = false, slashes = false, plain = true;
-	for (struct slice rest = path; rest.len > 0;)
-		dots |= is_dots(slice_take(&rest, '/'));
-	for (size_t i = 0; i < path.len; i++) {
-		slashes |= path.ptr[i] == '/' && i + 1 < path.len && path.ptr[i + 1] == '/';
+	bool plain = true;
+	struct slice rest = path.len > 0 ? slice_from(path, 1) : SLICE_NONE;
+
+	while (rest.ptr != NULL) {
+		struct slice segment = slice_take(&rest, '/');
+		plain &= segment.len > 0 || rest.ptr == NULL; /* a slash may be at the end */
+		plain &= !slice_equal(segment, SLICE(".")) && !slice_equal(segment, SLICE(".."));
+	}
+	for (size_t i = 0; i < path.len; i++)
 		plain &= path.ptr[i] == '/' || callback_url_is_plain(path.ptr[i]) ||
 			 !is_allowed(path.ptr[i]); /* lint_characters reports it */
-	}
-	if (dots)
-		url_findings_add(findings, URL_PATH_DOTS,
-		    "the path has . or .. between slashes, which clients and proxies resolve; "
-		    "write the resolved path");
-	if (slashes)
-		url_findings_add(findings, URL_PATH_SLASHES,
-		    "the path has a double slash, which proxies replace by one, so that the "
-		    "signature does not verify; write one");
+
 	if (!plain)
 		url_findings_add(findings, URL_PATH_CHARACTER,
-		    "the path has escapes or characters that proxies may rewrite, and routes are "
-		    "matched byte for byte; " KEEP_TO " there");
+		    "the path has double slashes, dots between slashes, escapes or characters that "
+		    "proxies may rewrite, and routes are matched byte for byte; " KEEP_TO
+		    ", and to single slashes");
 }
 
 /* --- the query --- */
@@ -245,56 +223,26 @@ is_escape(struct slice text)
 static void
 lint_spelling(struct slice query, struct url_findings *findings)
 {
-	struct spellings raw = {.len = 0}, escapes = {.len = 0}, lower = {.len = 0};
+	struct spellings found = {.len = 0};
 	bool in_value = false;
 
-	for (size_t i = 0; i < query.len;) {
-		struct slice rest = slice_from(query, i);
-		size_t len = is_escape(rest) ? 3 : 1;
-		bool divides = rest.ptr[0] == '&' || (rest.ptr[0] == '=' && !in_value);
-		struct slice spelling = {rest.ptr, len};
-		in_value = rest.ptr[0] != '&' && (in_value || rest.ptr[0] == '=');
-		i += len;
-		if (len == 3)
-			add_spelling(&escapes, spelling);
-		else if (!divides && rest.ptr[0] != '%' && is_allowed(rest.ptr[0]) &&
-			 !callback_url_is_plain(rest.ptr[0]))
-			add_spelling(&raw, spelling);
-		if (len == 3 && (rest.ptr[1] > 'F' || rest.ptr[2] > 'F'))
-			add_spelling(&lower, spelling);
+	while (query.len > 0) {
+		char byte = query.ptr[0];
+		struct slice spelling = {query.ptr, is_escape(query) ? 3 : 1};
+		bool divides = byte == '&' || (byte == '=' && !in_value);
+		in_value = byte != '&' && (in_value || byte == '=');
+		if (spelling.len == 3 ||
+		    (!divides && byte != '%' && is_allowed(byte) && !callback_url_is_plain(byte)))
+			add_spelling(&found, spelling);
+		query = slice_from(query, spelling.len);
 	}
 
-	if (raw.len > 0)
+	if (found.len > 0)
 		url_findings_add(findings, URL_QUERY_CHARACTER,
-		    "the query has %.*s%s: such characters are sometimes sent differently than "
-		    "they were signed; " KEEP_TO,
-		    (int)raw.len, raw.text,
-		    memchr(raw.text, '+', raw.len) != NULL ? " (+ is read as a space)" : "");
-	if (escapes.len > 0)
-		url_findings_add(findings, URL_QUERY_ESCAPE,
-		    "the query has %.*s: escapes are decoded and encoded again on the way, "
-		    "sometimes differently than they were signed; " KEEP_TO,
-		    (int)escapes.len, escapes.text);
-	if (lower.len > 0)
-		url_findings_add(findings, URL_ESCAPE_CASE,
-		    "the query has %.*s: programs that rewrite escapes use upper case; write upper "
-		    "case if you need an escape",
-		    (int)lower.len, lower.text);
-}
-
-static void
-lint_name_of_parameter(struct slice name, struct url_findings *findings)
-{
-	if (slice_equal(name, SLICE("bodySHA256")))
-		url_findings_add(findings, URL_BODY_HASH,
-		    "bodySHA256 is the hash of one body, and Twilio adds it when needed; remove "
-		    "it");
-	else if (name.len > 0 && name.ptr[0] >= 'A' && name.ptr[0] <= 'Z')
-		url_findings_add(findings, URL_PARAMETER_OF_TWILIO,
-		    "\"%.*s\" begins with a capital letter, like Twilio's own parameters "
-		    "(AccountSid, MessageSid), which are in the same query in a GET; write it in "
-		    "lower case",
-		    SLICE_ARG(url_quote(name)));
+		    "the query has %.*s%s: such characters and escapes are sometimes sent "
+		    "differently than they were signed; " KEEP_TO,
+		    (int)found.len, found.text,
+		    memchr(found.text, '+', found.len) != NULL ? " (+ is read as a space)" : "");
 }
 
 static void
@@ -309,7 +257,10 @@ lint_parameters(struct slice query, struct url_findings *findings)
 		if (name.len == 0)
 			continue;
 
-		lint_name_of_parameter(name, findings);
+		if (slice_equal(name, SLICE("bodySHA256")))
+			url_findings_add(findings, URL_BODY_HASH,
+			    "bodySHA256 is the hash of one body, and Twilio adds it when needed; "
+			    "remove it");
 		for (size_t i = 0; i < count && !repeated; i++)
 			if ((repeated = slice_equal(names[i], name)))
 				url_findings_add(findings, URL_PARAMETER_REPEATED,
@@ -335,7 +286,6 @@ static void
 lint_characters(struct slice text, struct url_findings *findings)
 {
 	struct spellings illegal = {.len = 0};
-	bool escape_reported = false;
 	for (size_t i = 0; i < text.len;) {
 		struct slice rest = slice_from(text, i);
 		size_t close = rest.ptr[0] == '{' ? slice_find(rest, '}') : rest.len;
@@ -346,21 +296,16 @@ lint_characters(struct slice text, struct url_findings *findings)
 			url_findings_add(findings, URL_PLACEHOLDER,
 			    "%.*s is a placeholder; replace it with a value",
 			    SLICE_ARG(url_quote((struct slice){rest.ptr, len})));
-		} else if (rest.ptr[0] == '%' && !is_escape(rest) && !escape_reported) {
-			escape_reported = true;
-			url_findings_add(findings, URL_BAD_ESCAPE,
-			    "\"%.*s\": %% must be followed by two hexadecimal digits; write %%25 "
-			    "for a percent sign",
-			    SLICE_ARG(((struct slice){rest.ptr, rest.len < 3 ? rest.len : 3})));
 		} else if (rest.ptr[0] == ' ')
 			add_spelling(&illegal, SLICE("space"));
-		else if (!is_allowed(rest.ptr[0]))
+		else if (!is_allowed(rest.ptr[0]) || (rest.ptr[0] == '%' && !is_escape(rest)))
 			add_spelling(&illegal, (struct slice){rest.ptr, len});
 		i += len;
 	}
 	if (illegal.len > 0)
 		url_findings_add(findings, URL_CHARACTER,
-		    "a URL must not contain %.*s (Twilio's error 21609); " KEEP_TO ", or escape it",
+		    "a URL must not contain %.*s (Twilio's error 21609); " KEEP_TO ", or escape it "
+		    "(%%20 is a space, %%25 a percent sign)",
 		    (int)illegal.len, illegal.text);
 }
 

@@ -79,9 +79,13 @@ read_policies(
 	overrides->values[OVERRIDE_RP] = bits;
 }
 
+/* Accepts an edge of Twilio Interconnect, too. */
 static bool
 is_edge(struct slice name)
 {
+	size_t len = name.len - INTERCONNECT.len;
+	if (name.len > INTERCONNECT.len && slice_equal(slice_from(name, len), INTERCONNECT))
+		name.len = len;
 	for (size_t i = 0; i < sizeof edges / sizeof edges[0]; i++)
 		if (slice_equal(name, edges[i]))
 			return true;
@@ -92,15 +96,9 @@ static void
 read_edges(
     struct connection_overrides *overrides, struct slice value, struct url_findings *findings)
 {
-	bool interconnect = false;
 	for (struct slice rest = value; rest.ptr != NULL;) {
-		struct slice name = slice_take(&rest, ','), plain = name;
-		if (name.len > INTERCONNECT.len &&
-		    slice_equal(slice_from(name, name.len - INTERCONNECT.len), INTERCONNECT)) {
-			interconnect = true;
-			plain.len -= INTERCONNECT.len;
-		}
-		if (!is_edge(plain)) {
+		struct slice name = slice_take(&rest, ',');
+		if (!is_edge(name)) {
 			url_findings_add(findings, URL_OVERRIDE_INVALID,
 			    "#e=%.*s: \"%.*s\" is not an edge (Twilio's errors 11240 and 11241); "
 			    "write " EDGES ", with commas between",
@@ -108,11 +106,6 @@ read_edges(
 			return;
 		}
 	}
-	if (interconnect)
-		url_findings_add(findings, URL_OVERRIDE_INTERCONNECT,
-		    "#e=%.*s: an edge with -ix is refused (Twilio's error 11242) unless the "
-		    "account has Interconnect; otherwise remove -ix",
-		    SLICE_ARG(url_quote(value)));
 	overrides->edges = value;
 }
 
@@ -161,32 +154,6 @@ connection_overrides_read(struct slice fragment, struct connection_overrides *ou
 		read_pair(out_overrides, slice_take(&rest, '&'), findings);
 }
 
-/* If the limit of one try is not below the limit of all tries, there is no time for another try. */
-static void
-judge_times(const struct connection_overrides *overrides, struct url_findings *findings)
-{
-	static const struct {
-		enum override_key key;
-		unsigned policy;
-		const char *condition;
-	} limits[] = {{OVERRIDE_CT, RETRY_CT, "that could not connect"},
-	    {OVERRIDE_RT, RETRY_RT, "without an answer"}};
-	const int64_t *values = overrides->values;
-	for (size_t i = 0; i < 2; i++) {
-		enum override_key key = limits[i].key;
-		/* Twilio's defaults of rt and tt are equal. connection_overrides_explain mentions
-		 * it if neither is set. */
-		bool chosen = overrides->given[key] || overrides->given[OVERRIDE_TT];
-		if (chosen && values[OVERRIDE_RC] > 0 && values[key] >= values[OVERRIDE_TT] &&
-		    (values[OVERRIDE_RP] & limits[i].policy) != 0)
-			url_findings_add(findings, URL_OVERRIDE_USELESS,
-			    "#%s=%lld is not less than tt, %lld, the time of all tries: there is "
-			    "no retry after a try %s; write a smaller %s",
-			    keys[key].name, (long long)values[key], (long long)values[OVERRIDE_TT],
-			    limits[i].condition, keys[key].name);
-	}
-}
-
 static void
 judge_commit_timeout(const struct connection_overrides *overrides, int64_t commit_timeout_ms,
     struct url_findings *findings)
@@ -219,11 +186,6 @@ connection_overrides_judge(const struct connection_overrides *overrides, int64_t
 		    "Twilio does not retry after a 5xx unless rp contains it: callbacks that are "
 		    "answered 503, or 502 by the proxy during a restart, are lost; write "
 		    "#" CONNECTION_OVERRIDES_ADVISED);
-	if (retries > 0 && (policy & RETRY_4XX) != 0)
-		url_findings_add(findings, URL_OVERRIDE_USELESS,
-		    "rp has 4xx: requests that dlrd answers with 4xx fail again on a retry, which "
-		    "uses up the time for other retries; write #rp=ct,rt,5xx");
-	judge_times(overrides, findings);
 	judge_commit_timeout(overrides, commit_timeout_ms, findings);
 }
 

@@ -76,7 +76,7 @@ static void
 hosts_that_twilio_does_not_call_are_problems(void **state)
 {
 	(void)state;
-	assert_finds_only("https://call_backs.example.com/x", URL_HOST_UNDERSCORE, "hyphen");
+	assert_finds_only("https://call_backs.example.com/x", URL_HOST_CHARACTER, "hyphen");
 	assert_finds_only("https://b\xc3\xbc.example/x", URL_HOST_CHARACTER, "xn--");
 	static const char *const hidden[] = {"https://localhost/x", "https://a.localhost/x",
 	    "https://box.local/x", "https://intranet/x", "https://127.0.0.1/x",
@@ -102,9 +102,9 @@ static void
 paths_that_are_rewritten_are_warned_of(void **state)
 {
 	(void)state;
-	assert_finds_only("https://a.example/x//y", URL_PATH_SLASHES, "double");
-	assert_finds_only("https://a.example/x/../y", URL_PATH_DOTS, "..");
-	assert_finds("https://a.example/x/%2E%2e/y", URL_PATH_DOTS, "..");
+	assert_finds_only("https://a.example/x//y", URL_PATH_CHARACTER, "double");
+	assert_finds_only("https://a.example/x/../y", URL_PATH_CHARACTER, "dots");
+	assert_finds("https://a.example/x/%2E%2e/y", URL_PATH_CHARACTER, "dots");
 	assert_finds_only("https://a.example/x;y", URL_PATH_CHARACTER, "byte for byte");
 	assert_finds_only("https://a.example/x%20y", URL_PATH_CHARACTER, "byte for byte");
 }
@@ -116,8 +116,8 @@ spellings_of_the_query_are_named(void **state)
 	assert_finds_only("https://a.example/x?a='&b=@:@", URL_QUERY_CHARACTER, "' @ :");
 	assert_finds_only("https://a.example/x?a=b+c", URL_QUERY_CHARACTER, "space");
 	assert_finds_only("https://a.example/x?a=b=c", URL_QUERY_CHARACTER, "=");
-	assert_finds_only("https://a.example/x?a=%20%C3%A4%20", URL_QUERY_ESCAPE, "%20 %C3 %A4:");
-	assert_finds("https://a.example/x?a=%3a", URL_ESCAPE_CASE, "%3a");
+	assert_finds_only(
+	    "https://a.example/x?a=%20%C3%A4%20", URL_QUERY_CHARACTER, "%20 %C3 %A4:");
 }
 
 static void
@@ -128,8 +128,8 @@ what_no_url_may_hold_is_a_problem(void **state)
 	assert_finds_only("https://a.example/x?a=\"<>", URL_CHARACTER, "\" < >");
 	assert_finds_only("https://a.example/x?a=\xc3\xbc", URL_CHARACTER, "21609");
 	assert_finds_only("https://a.example/x?a=\n", URL_CHARACTER, "21609");
-	assert_finds_only("https://a.example/x?a=%zz", URL_BAD_ESCAPE, "%zz");
-	assert_finds_only("https://a.example/x?a=%", URL_BAD_ESCAPE, "%");
+	assert_finds_only("https://a.example/x?a=%zz", URL_CHARACTER, "%25");
+	assert_finds_only("https://a.example/x?a=%", URL_CHARACTER, "% (");
 	assert_finds_only("https://a.example/x?a={meta.3}", URL_PLACEHOLDER, "{meta.3}");
 }
 
@@ -139,7 +139,6 @@ parameters_are_looked_at(void **state)
 	(void)state;
 	assert_finds_only("https://a.example/x?meta=1&account=2", URL_QUERY_ORDER, "account");
 	assert_finds_only("https://a.example/x?a=1&a=2", URL_PARAMETER_REPEATED, "\"a\"");
-	assert_finds_only("https://a.example/x?MessageSid=1", URL_PARAMETER_OF_TWILIO, "GET");
 	assert_finds_only("https://a.example/x?bodySHA256=1", URL_BODY_HASH, "remove it");
 }
 
