@@ -14,11 +14,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FIRST_WORDS SLICE("# dlrd-ledger 1 ")
-#define ALLOW_WORDS SLICE("# at-most ")
+#define FIRST_WORDS SLICE("# dlrd-ledger 2 ")
 #define PATH_SIZE 4096
-#define EVENTS_PAGE 20000      /* events in one read of the store, to keep transactions short */
-#define STATUS_SHOWN 64u       /* bytes of a status in a difference */
+#define EVENTS_PAGE 20000 /* events in one read of the store, to keep transactions short */
+#define READ_SIZE 65536
 #define POLL_NS (20 * 1000000) /* between reads of the projector's cursor */
 
 struct ledger {
@@ -44,9 +43,8 @@ write_all(int fd, struct slice text)
 static enum result
 write_first_line(struct ledger *ledger)
 {
-	buffer_append(&ledger->lines, FIRST_WORDS);
-	simulate_plan_write(ledger->plan, &ledger->lines);
-	buffer_append_byte(&ledger->lines, '\n');
+	buffer_appendf(&ledger->lines, "%.*s" SIMULATE_RUN_FORMAT "\n", SLICE_ARG(FIRST_WORDS),
+	    (unsigned long long)ledger->plan->run);
 	return ledger_flush(ledger);
 }
 
@@ -78,29 +76,26 @@ ledger_create(const char *path, const struct simulate_plan *plan, struct ledger 
 	return RESULT_OK;
 }
 
-enum result
-ledger_allow(struct ledger *ledger, uint64_t requests)
+static void
+append_receipt(struct buffer *out, struct slice sid, struct slice status, int64_t error_code)
 {
-	buffer_appendf(
-	    &ledger->lines, "%.*s%llu\n", SLICE_ARG(ALLOW_WORDS), (unsigned long long)requests);
-	return ledger_flush(ledger);
+	buffer_append(out, sid);
+	buffer_append_byte(out, '\t');
+	buffer_append(out, status);
+	buffer_append_byte(out, '\t');
+	if (error_code >= 0)
+		buffer_appendf(out, "%lld", (long long)error_code);
+	else
+		buffer_append_byte(out, '-');
 }
 
 void
 ledger_add(struct ledger *ledger, const struct simulate_item *item)
 {
-	char sid[SIMULATE_SID_SIZE], code_text[24];
-	int64_t code = simulate_item_error_code(ledger->plan, item);
-	int code_len = 1;
-	code_text[0] = '-';
-	if (code >= 0)
-		code_len = snprintf(code_text, sizeof code_text, "%lld", (long long)code);
+	char sid[SIMULATE_SID_SIZE];
 	simulate_item_sid(ledger->plan, item, sid);
-	buffer_append(&ledger->lines, (struct slice){sid, SIMULATE_SID_SIZE - 1});
-	buffer_append_byte(&ledger->lines, '\t');
-	buffer_append(&ledger->lines, simulate_item_status(ledger->plan, item));
-	buffer_append_byte(&ledger->lines, '\t');
-	buffer_append(&ledger->lines, (struct slice){code_text, (size_t)code_len});
+	append_receipt(&ledger->lines, slice_of(sid), simulate_item_status(ledger->plan, item),
+	    simulate_item_error_code(ledger->plan, item));
 	buffer_append_byte(&ledger->lines, '\n');
 }
 
@@ -127,160 +122,100 @@ ledger_close(struct ledger *ledger)
 	free(ledger);
 }
 
-/* Facts about one receipt, as bits. */
-enum mark { MARK_SENT = 1, MARK_ACKNOWLEDGED = 2, MARK_STORED = 4 };
+/* An acknowledged receipt: a line of the ledger. */
+struct receipt {
+	struct slice line;
+	bool stored;
+};
 
-/* A check in progress. marks has one byte for each possible receipt of the run. The receipts of
- * message n begin at n times (the number of stages + 1 for its reply). */
+/* A check in progress. */
 struct comparison {
 	const struct ledger_check *check;
-	struct simulate_plan plan;
-	uint64_t allowed; /* requests that may have been sent */
-	uint8_t *marks;
-	size_t mark_count;
+	struct buffer text; /* of the ledger */
+	uint64_t run;
+	struct receipt *receipts; /* sorted, each one once */
+	size_t count;
 	struct ledger_findings findings;
+	struct buffer line; /* the event that is compared */
 	uint64_t after_seq; /* the last event that was read */
 	size_t page_events;
 };
 
-static uint64_t
-place_of(const struct simulate_plan *plan, const struct simulate_item *item)
+static int
+compare_receipts(const void *a, const void *b)
 {
-	return item->number * (plan->stage_count + 1) + item->stage;
+	return slice_compare(((const struct receipt *)a)->line, ((const struct receipt *)b)->line);
 }
 
-/* Returns the mark of a receipt, and enlarges the array if needed. NULL without memory. */
-static uint8_t *
-mark_of(struct comparison *comparison, const struct simulate_item *item)
-{
-	uint64_t place = place_of(&comparison->plan, item);
-	if (place >= comparison->mark_count) {
-		size_t count = comparison->mark_count < 65536 ? 65536 : comparison->mark_count * 2;
-		if (count <= place)
-			count = (size_t)place + 1;
-		uint8_t *marks = realloc(comparison->marks, count);
-		if (marks == NULL)
-			return NULL;
-		memset(marks + comparison->mark_count, 0, count - comparison->mark_count);
-		comparison->marks = marks;
-		comparison->mark_count = count;
-	}
-
-	return &comparison->marks[place];
-}
-
-/* Replays the stream in memory and marks the requests that may have been sent. */
 static enum result
-replay(struct comparison *comparison)
+read_text(FILE *file, struct buffer *out)
 {
-	struct simulate_traffic traffic = {.plan = &comparison->plan};
-	while (traffic.issued < comparison->allowed) {
-		struct simulate_item item = simulate_traffic_next(&traffic);
-		if (item.kind == SIMULATE_FORGED)
-			continue;
-		/* Equal stages are one receipt. */
-		simulate_item_find_stage(&comparison->plan,
-		    simulate_item_status(&comparison->plan, &item),
-		    simulate_item_error_code(&comparison->plan, &item), &item);
-		uint8_t *mark = mark_of(comparison, &item);
-		if (mark == NULL)
+	size_t len;
+	do {
+		if (!buffer_reserve(out, READ_SIZE))
 			return RESULT_NO_MEMORY;
-		*mark |= MARK_SENT;
-	}
-
-	return RESULT_OK;
+		len = fread(out->ptr + out->len, 1, READ_SIZE, file);
+		out->len += len;
+	} while (len > 0);
+	return ferror(file) ? RESULT_IO : RESULT_OK;
 }
 
-static bool
-was_sent(const struct comparison *comparison, const struct simulate_item *item)
-{
-	/* The number of a message is at most the number of its first request. */
-	if (item->kind == SIMULATE_FORGED || item->number >= comparison->allowed)
-		return false;
-	uint64_t place = place_of(&comparison->plan, item);
-	return place < comparison->mark_count && (comparison->marks[place] & MARK_SENT) != 0;
-}
-
-/* Reads an acknowledged request. Returns false if this run cannot have sent it. */
-static bool
-take_acknowledged(struct comparison *comparison, struct slice line)
-{
-	struct slice sid = slice_take(&line, '\t'), status = slice_take(&line, '\t');
-	struct simulate_item item;
-	int64_t code = -1;
-	if (!slice_equal(line, SLICE("-")) && slice_to_int(line, &code) != RESULT_OK)
-		return false;
-	if (!simulate_sid_is_ours(&comparison->plan, sid, &item) ||
-	    !simulate_item_find_stage(&comparison->plan, status, code, &item) ||
-	    !was_sent(comparison, &item))
-		return false;
-
-	uint8_t *mark = &comparison->marks[place_of(&comparison->plan, &item)];
-	comparison->findings.lines++;
-	comparison->findings.acknowledged += (*mark & MARK_ACKNOWLEDGED) == 0;
-	*mark |= MARK_ACKNOWLEDGED;
-
-	return true;
-}
-
-static bool
-take_remark(struct comparison *comparison, struct slice line)
-{
-	int64_t allowed;
-	if (!slice_starts_with(line, ALLOW_WORDS))
-		return true;
-	if (slice_to_int(slice_from(line, ALLOW_WORDS.len), &allowed) != RESULT_OK ||
-	    allowed > comparison->plan.count)
-		return false;
-	comparison->allowed = (uint64_t)allowed;
-	return true;
-}
-
-/* Reads the file's lines once, either the # lines or the acknowledged requests. Returns the number
- * of the first wrong line, or 0. */
+/* Reads the lines. A last one without a line break is ignored. Returns the number of the first
+ * wrong line, or 0. */
 static size_t
-walk_lines(struct comparison *comparison, FILE *file, bool acknowledged)
+read_lines(struct comparison *comparison, struct slice text)
 {
-	char *text = NULL;
-	size_t size = 0, number = 0, wrong = 0;
-	ssize_t len;
-	rewind(file);
-	while (wrong == 0 && (len = getline(&text, &size, file)) > 0 && text[len - 1] == '\n') {
-		struct slice line = {text, (size_t)len - 1};
-		bool is_remark = line.len > 0 && line.ptr[0] == '#', fine = true;
-		number++;
-		if (number == 1)
-			fine = slice_starts_with(line, FIRST_WORDS) &&
-			       simulate_plan_read(slice_from(line, FIRST_WORDS.len),
-				   &comparison->plan) == RESULT_OK;
-		else if (is_remark && !acknowledged)
-			fine = take_remark(comparison, line);
-		else if (!is_remark && acknowledged)
-			fine = take_acknowledged(comparison, line);
-		wrong = fine ? 0 : number;
-	}
+	size_t number = 1;
+	enum simulate_kind kind;
+	struct slice first = slice_take(&text, '\n');
 
-	free(text);
-	return number == 0 ? 1 : wrong;
+	if (text.ptr == NULL || !slice_starts_with(first, FIRST_WORDS) ||
+	    !simulate_run_read(slice_from(first, FIRST_WORDS.len), &comparison->run))
+		return number;
+	while (number++, slice_find(text, '\n') < text.len) {
+		struct slice line = slice_take(&text, '\n'), rest = line;
+		if (!simulate_sid_read(slice_take(&rest, '\t'), comparison->run, &kind))
+			return number;
+		comparison->receipts[comparison->count++] = (struct receipt){.line = line};
+	}
+	return 0;
 }
 
-/* Marks the requests that may have been sent, then the acknowledged ones. */
+static void
+sort_receipts(struct comparison *comparison)
+{
+	size_t count = 0;
+	struct receipt *receipts = comparison->receipts;
+
+	comparison->findings.lines = comparison->count;
+	qsort(receipts, comparison->count, sizeof *receipts, compare_receipts);
+	for (size_t i = 0; i < comparison->count; i++)
+		if (count == 0 || !slice_equal(receipts[i].line, receipts[count - 1].line))
+			receipts[count++] = receipts[i];
+	comparison->count = comparison->findings.acknowledged = count;
+}
+
 static enum result
 read_ledger(struct comparison *comparison, FILE *file, struct failure *failure)
 {
 	const char *path = comparison->check->path;
-	size_t wrong = walk_lines(comparison, file, false);
-	if (wrong == 0 && replay(comparison) != RESULT_OK)
-		return failure_set(failure, RESULT_NO_MEMORY, "%s: no memory for %llu requests",
-		    path, (unsigned long long)comparison->allowed);
-	if (wrong == 0)
-		wrong = walk_lines(comparison, file, true);
-	if (ferror(file))
-		return failure_set(failure, RESULT_IO, "%s: %s", path, strerror(errno));
+	enum result result = read_text(file, &comparison->text);
+	size_t lines = 1, wrong;
+
+	if (result != RESULT_OK)
+		return failure_set(failure, result, "%s: %s", path, strerror(errno));
+	struct slice text = buffer_slice(&comparison->text);
+	for (size_t i = 0; i < text.len; i++)
+		lines += text.ptr[i] == '\n';
+	comparison->receipts = calloc(lines, sizeof *comparison->receipts);
+	if (comparison->receipts == NULL)
+		return failure_set(
+		    failure, RESULT_NO_MEMORY, "%s: no memory for %zu lines", path, lines);
+	wrong = read_lines(comparison, text);
 	if (wrong > 0)
 		return failure_set(failure, RESULT_CORRUPT,
 		    "%s:%zu: not a line of a ledger, or of another run", path, wrong);
-
+	sort_receipts(comparison);
 	return RESULT_OK;
 }
 
@@ -335,20 +270,17 @@ await_projector(
 	return result;
 }
 
+/* Reports a receipt with a space between its parts. */
 static void
-report_difference(struct comparison *comparison, struct slice sid, struct slice status,
-    int64_t error_code, const char *what)
+report_difference(struct comparison *comparison, struct slice receipt, const char *what)
 {
-	char line[256], code[24] = "";
-	if (error_code >= 0)
-		snprintf(code, sizeof code, " %lld", (long long)error_code);
-	if (status.ptr == NULL)
-		status = SLICE("(no status)");
-	if (status.len > STATUS_SHOWN)
-		status.len = STATUS_SHOWN;
-	snprintf(
-	    line, sizeof line, "%.*s %.*s%s: %s", SLICE_ARG(sid), SLICE_ARG(status), code, what);
-	comparison->check->on_difference(comparison->check->context, line);
+	struct buffer line = BUFFER_EMPTY;
+	for (size_t i = 0; i < receipt.len; i++)
+		buffer_append_byte(&line, receipt.ptr[i] == '\t' ? ' ' : receipt.ptr[i]);
+	buffer_appendf(&line, ": %s", what);
+	if (!line.failed)
+		comparison->check->on_difference(comparison->check->context, buffer_slice(&line));
+	buffer_done(&line);
 }
 
 static void
@@ -356,33 +288,29 @@ take_event(void *context, const struct event_row *row)
 {
 	struct comparison *comparison = context;
 	const struct event *event = &row->event;
-	struct simulate_item item;
+	enum simulate_kind kind;
 	comparison->after_seq = row->seq;
 	comparison->page_events++;
-	if (!simulate_sid_is_ours(&comparison->plan, event->message, &item))
+	if (!simulate_sid_read(event->message, comparison->run, &kind))
 		return;
 
 	comparison->findings.stored++;
-	bool sent = simulate_item_find_stage(
-			&comparison->plan, event->status_text, event->error_code, &item) &&
-		    was_sent(comparison, &item);
-	if (!sent) {
+	buffer_clear(&comparison->line);
+	append_receipt(&comparison->line, event->message, event->status_text, event->error_code);
+	const struct receipt wanted = {.line = buffer_slice(&comparison->line)};
+	struct receipt *found = comparison->count == 0
+				    ? NULL
+				    : bsearch(&wanted, comparison->receipts, comparison->count,
+					  sizeof wanted, compare_receipts);
+	if (kind == SIMULATE_FORGED) {
 		comparison->findings.unsent++;
-		report_difference(comparison, event->message, event->status_text, event->error_code,
-		    item.kind == SIMULATE_FORGED
-			? "is in the store, but was sent with a wrong signature"
-			: "is in the store, but was never sent");
-		return;
-	}
-
-	uint8_t *mark = &comparison->marks[place_of(&comparison->plan, &item)];
-	if ((*mark & MARK_STORED) != 0) {
+		report_difference(comparison, wanted.line,
+		    "is in the store, but was sent with a wrong signature");
+	} else if (found != NULL && found->stored) {
 		comparison->findings.repeated++;
-		report_difference(comparison, event->message, event->status_text, event->error_code,
-		    "is in the store more than once");
-	}
-
-	*mark |= MARK_STORED;
+		report_difference(comparison, wanted.line, "is in the store more than once");
+	} else if (found != NULL)
+		found->stored = true;
 }
 
 static enum result
@@ -401,22 +329,12 @@ read_store(struct comparison *comparison, struct store_reader *store, struct fai
 static void
 find_missing(struct comparison *comparison)
 {
-	const struct simulate_plan *plan = &comparison->plan;
-	for (size_t place = 0; place < comparison->mark_count; place++) {
-		if ((comparison->marks[place] & (MARK_ACKNOWLEDGED | MARK_STORED)) !=
-		    MARK_ACKNOWLEDGED)
-			continue;
-		struct simulate_item item = {SIMULATE_STATUS, place / (plan->stage_count + 1),
-		    place % (plan->stage_count + 1)};
-		if (item.stage == plan->stage_count)
-			item.kind = SIMULATE_REPLY;
-		char sid[SIMULATE_SID_SIZE];
-		simulate_item_sid(plan, &item, sid);
-		comparison->findings.missing++;
-		report_difference(comparison, slice_of(sid), simulate_item_status(plan, &item),
-		    simulate_item_error_code(plan, &item),
-		    "was acknowledged, but is not in the store");
-	}
+	for (size_t i = 0; i < comparison->count; i++)
+		if (!comparison->receipts[i].stored) {
+			comparison->findings.missing++;
+			report_difference(comparison, comparison->receipts[i].line,
+			    "was acknowledged, but is not in the store");
+		}
 }
 
 static enum result
@@ -454,6 +372,8 @@ ledger_check(
 		result = compare(&comparison, failure);
 	if (result == RESULT_OK)
 		*out_findings = comparison.findings;
-	free(comparison.marks);
+	buffer_done(&comparison.text);
+	buffer_done(&comparison.line);
+	free(comparison.receipts);
 	return result;
 }

@@ -1,11 +1,9 @@
 /* ledger: a file with the acknowledged requests of a simulation, and its comparison with the store.
  *
- * The first line is "# dlrd-ledger 1 " and the plan. Each acknowledged request adds a line, SID TAB
+ * The first line is "# dlrd-ledger 2 " and the run. Each acknowledged request adds a line, SID TAB
  * status TAB error code (- for none), before the simulation counts it. So if the simulation is
- * killed, the ledger has all that it counted. Before requests are sent, a line "# at-most N" has
- * the number that may be sent until the next such line. Replaying the plan up to the last N yields
- * every receipt that may exist. Each file belongs to one run. A last line without a line break was
- * never counted, and is ignored.
+ * killed, the ledger has all that it counted. Each file belongs to one run. A last line without a
+ * line break was never counted, and is ignored.
  *
  * The check reads journal and store while the daemon runs, and changes nothing. One thread. */
 #ifndef DLRD_SIMULATE_LEDGER_H
@@ -20,14 +18,11 @@ struct ledger;
 must_check enum result ledger_create(const char *path, const struct simulate_plan *plan,
     struct ledger **out_ledger, struct failure *failure);
 
-/* Writes that a total of `requests` may be sent. Returns RESULT_FULL or RESULT_IO, as below with
- * errno set. */
-must_check enum result ledger_allow(struct ledger *ledger, uint64_t requests);
-
 /* Adds an acknowledged request; it is in the file after the next ledger_flush. */
 void ledger_add(struct ledger *ledger, const struct simulate_item *item);
 
-/* Writes the added requests. Returns RESULT_NO_MEMORY, RESULT_FULL or RESULT_IO on failure. */
+/* Writes the added requests. On failure returns RESULT_NO_MEMORY, RESULT_FULL or RESULT_IO, with
+ * errno set. */
 must_check enum result ledger_flush(struct ledger *ledger);
 
 /* Requests that were not flushed are lost. Accepts NULL. */
@@ -38,7 +33,7 @@ struct ledger_check {
 	const char *directory; /* of journal and store */
 	int64_t wait_us;       /* for the projector, at most */
 	/* Called for each difference, with one line without a line break. */
-	void (*on_difference)(void *context, const char *line);
+	void (*on_difference)(void *context, struct slice line);
 	void *context;
 };
 
@@ -47,8 +42,8 @@ struct ledger_findings {
 	uint64_t acknowledged; /* different receipts among them */
 	uint64_t stored;       /* events of the run in the store */
 	uint64_t missing;      /* acknowledged, but not in the store */
-	uint64_t repeated;     /* more than once in the store */
-	uint64_t unsent;       /* in the store, but never sent, or only with a wrong signature */
+	uint64_t repeated;     /* acknowledged, and more than once in the store */
+	uint64_t unsent;       /* in the store, but sent only with a wrong signature */
 };
 
 /* Waits until the projector has reached the current end of the journal, then compares. Returns

@@ -13,9 +13,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#define EXIT_GONE 3         /* in addition to enum cli_status: the daemon is gone */
-#define ALLOWED_STEP 100000 /* requests that one # line of the ledger permits */
-#define BLOCK_MIN 64        /* messages of a block, if the count is large enough */
+#define EXIT_GONE 3  /* in addition to enum cli_status: the daemon is gone */
+#define BLOCK_MIN 64 /* messages of a block, if the count is large enough */
 #define BLOCKS_MIN 8
 
 /* The options of the command line. */
@@ -36,7 +35,6 @@ struct simulation {
 	struct simulate_requests requests;
 	struct buffer target;
 	struct ledger *ledger;  /* NULL for none */
-	uint64_t allowed;       /* requests that the ledger permits so far */
 	uint64_t unwritten;     /* acknowledged, but not in the ledger yet */
 	struct failure failure; /* why the run cannot continue; "" while it can */
 	int64_t progress_us;    /* time of the next line; INT64_MAX: never */
@@ -53,28 +51,10 @@ interrupt(int number)
 }
 
 static bool
-allow_more(struct simulation *simulation)
-{
-	uint64_t count = (uint64_t)simulation->plan.count;
-	if (simulation->ledger == NULL || simulation->traffic.issued < simulation->allowed)
-		return true;
-
-	simulation->allowed += ALLOWED_STEP;
-	if (simulation->allowed > count)
-		simulation->allowed = count;
-	enum result result = ledger_allow(simulation->ledger, simulation->allowed);
-	if (result != RESULT_OK)
-		failure_set(&simulation->failure, result, "%s: %s", simulation->wishes.ledger,
-		    strerror(errno));
-	return result == RESULT_OK;
-}
-
-static bool
 on_ready(void *context, struct simulate_item *out_item, struct buffer *out)
 {
 	struct simulation *simulation = context;
-	if (interrupted || simulation->traffic.issued >= (uint64_t)simulation->plan.count ||
-	    !allow_more(simulation))
+	if (interrupted || simulation->traffic.issued >= (uint64_t)simulation->plan.count)
 		return false;
 
 	*out_item = simulate_traffic_next(&simulation->traffic);
@@ -159,18 +139,6 @@ catch_interrupts(void)
 	sigaction(SIGTERM, &action, NULL);
 }
 
-/* After the last request, limits the ledger to the requests that were sent. */
-static void
-close_account(struct simulation *simulation)
-{
-	if (simulation->ledger == NULL || simulation->failure.text[0] != '\0')
-		return;
-	enum result result = ledger_allow(simulation->ledger, simulation->report.sent);
-	if (result != RESULT_OK)
-		failure_set(&simulation->failure, result, "%s: %s", simulation->wishes.ledger,
-		    strerror(errno));
-}
-
 static int
 drive(struct simulation *simulation)
 {
@@ -193,7 +161,6 @@ drive(struct simulation *simulation)
 	report->gone = end == SIMULATE_CLIENT_GONE;
 	if (simulation->progress_us != INT64_MAX)
 		fputs("\n", stderr);
-	close_account(simulation);
 	if (result != RESULT_OK || simulation->failure.text[0] != '\0')
 		return cli_failure(simulation->command, "%s", simulation->failure.text);
 
@@ -289,7 +256,7 @@ send_all(struct simulation *simulation)
 }
 
 static void
-on_difference(void *context, const char *line)
+on_difference(void *context, struct slice line)
 {
 	simulate_report_difference(context, line);
 }
@@ -536,7 +503,7 @@ const struct cli_command cli_simulate = {
 	"      --ledger FILE      write each acknowledged request to a new file, as\n"
 	"                         SID TAB status TAB error code (- for none)\n"
 	"      --check            afterwards check that the store has each of them once, and\n"
-	"                         no other requests of this run\n"
+	"                         none with a wrong signature\n"
 	"      --check-only       check an existing ledger, and send nothing\n"
 	"      --wait S           wait up to S seconds until the journal is projected (default "
 	"60)\n"

@@ -28,10 +28,10 @@ simulate_report_answer(
 }
 
 void
-simulate_report_difference(struct simulate_report *report, const char *line)
+simulate_report_difference(struct simulate_report *report, struct slice line)
 {
 	if (report->difference_count++ < SIMULATE_SHOWN_MAX)
-		buffer_appendf(&report->differences, "%s\n", line);
+		buffer_appendf(&report->differences, "%.*s\n", SLICE_ARG(line));
 }
 
 static double
@@ -126,7 +126,7 @@ simulate_report_print(const struct simulate_report *report, bool sending)
 		printf("... and %llu more\n",
 		    (unsigned long long)(report->difference_count - SIMULATE_SHOWN_MAX));
 	printf("check: %llu lines, %llu receipts acknowledged, %llu events stored: %llu missing, "
-	       "%llu repeated, %llu never sent\n",
+	       "%llu repeated, %llu with a wrong signature\n",
 	    (unsigned long long)findings->lines, (unsigned long long)findings->acknowledged,
 	    (unsigned long long)findings->stored, (unsigned long long)findings->missing,
 	    (unsigned long long)findings->repeated, (unsigned long long)findings->unsent);
@@ -178,7 +178,7 @@ simulate_report_print_json(
 	struct buffer text = BUFFER_EMPTY;
 	if (sending) {
 		char run[16];
-		snprintf(run, sizeof run, "%012llx", (unsigned long long)plan->run);
+		snprintf(run, sizeof run, SIMULATE_RUN_FORMAT, (unsigned long long)plan->run);
 		json_put_text(object, "run", slice_of(run));
 		put_sending(object, report);
 	}

@@ -36,7 +36,7 @@ bool simulate_report_answer(
     struct simulate_report *report, const struct simulate_item *item, unsigned status);
 
 /* Stores a difference for the report. */
-void simulate_report_difference(struct simulate_report *report, const char *line);
+void simulate_report_difference(struct simulate_report *report, struct slice line);
 
 /* Prints one line on stderr that overwrites itself. */
 void simulate_report_progress(const struct simulate_report *report, int64_t now_us);

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#define RUN_DIGITS 12
+
 static const char digits[] = "0123456789abcdef";
 
 /* Each decision about a message uses a separate random number. */
@@ -109,84 +111,6 @@ simulate_plan_read_statuses(struct simulate_plan *plan, struct slice text, struc
 	return RESULT_OK;
 }
 
-/* The numbers of a plan, as a ledger writes them. */
-struct number {
-	struct slice name;
-	int64_t *value;
-};
-
-#define NUMBERS 8
-
-static void
-list_numbers(struct simulate_plan *plan, struct number out_numbers[NUMBERS])
-{
-	const struct number numbers[NUMBERS] = {
-	    {SLICE("run"), (int64_t *)&plan->run},
-	    {SLICE("seed"), (int64_t *)&plan->seed},
-	    {SLICE("count"), &plan->count},
-	    {SLICE("shuffle"), &plan->shuffle},
-	    {SLICE("duplicates"), &plan->duplicates},
-	    {SLICE("replies"), &plan->replies},
-	    {SLICE("forged"), &plan->forged},
-	    {SLICE("block"), &plan->block},
-	};
-	memcpy(out_numbers, numbers, sizeof numbers);
-}
-
-void
-simulate_plan_write(const struct simulate_plan *plan, struct buffer *out)
-{
-	struct simulate_plan copy = *plan;
-	struct number numbers[NUMBERS];
-	list_numbers(&copy, numbers);
-	for (size_t i = 0; i < NUMBERS; i++)
-		buffer_appendf(
-		    out, "%.*s=%lld ", SLICE_ARG(numbers[i].name), (long long)*numbers[i].value);
-	buffer_append(out, SLICE("mix="));
-	for (size_t i = 0; i < plan->outcome_count; i++) {
-		const struct simulate_outcome *outcome = &plan->outcomes[i];
-		buffer_appendf(out, "%s%s", i == 0 ? "" : ",", outcome->status);
-		if (outcome->error_code > 0)
-			buffer_appendf(out, ":%lld", (long long)outcome->error_code);
-		buffer_appendf(out, "=%lld", (long long)outcome->weight);
-	}
-
-	buffer_append(out, SLICE(" statuses="));
-	for (size_t i = 0; i < plan->stage_count; i++)
-		buffer_appendf(out, "%s%s", i == 0 ? "" : ",", plan->stages[i].status);
-}
-
-static enum result
-read_setting(struct simulate_plan *plan, struct number numbers[NUMBERS], struct slice text)
-{
-	struct slice name = slice_take(&text, '=');
-	if (slice_equal(name, SLICE("mix")))
-		return simulate_plan_read_mix(plan, text, NULL);
-	if (slice_equal(name, SLICE("statuses")))
-		return simulate_plan_read_statuses(plan, text, NULL);
-	for (size_t i = 0; i < NUMBERS; i++)
-		if (slice_equal(name, numbers[i].name))
-			return slice_to_int(text, numbers[i].value);
-	return RESULT_INVALID;
-}
-
-enum result
-simulate_plan_read(struct slice text, struct simulate_plan *out_plan)
-{
-	struct simulate_plan plan = {0};
-	struct number numbers[NUMBERS];
-	list_numbers(&plan, numbers);
-	while (text.ptr != NULL)
-		if (read_setting(&plan, numbers, slice_take(&text, ' ')) != RESULT_OK)
-			return RESULT_INVALID;
-	if (plan.outcome_count == 0 || plan.stage_count == 0 || plan.block < 1 ||
-	    plan.count > SIMULATE_COUNT_MAX)
-		return RESULT_INVALID;
-
-	*out_plan = plan;
-	return RESULT_OK;
-}
-
 static const struct simulate_outcome *
 outcome_of(const struct simulate_plan *plan, uint64_t number)
 {
@@ -245,7 +169,7 @@ simulate_item_sid(const struct simulate_plan *plan, const struct simulate_item *
     char out_sid[SIMULATE_SID_SIZE])
 {
 	memcpy(out_sid, "SM", 2);
-	write_hex(plan->run, 12, out_sid + 2);
+	write_hex(plan->run, RUN_DIGITS, out_sid + 2);
 	write_hex((uint64_t)item->kind, 4, out_sid + 14);
 	write_hex(item->number, 16, out_sid + 18);
 	out_sid[SIMULATE_SID_SIZE - 1] = '\0';
@@ -258,30 +182,21 @@ simulate_item_dice(const struct simulate_plan *plan, const struct simulate_item 
 }
 
 bool
-simulate_sid_is_ours(
-    const struct simulate_plan *plan, struct slice sid, struct simulate_item *out_item)
+simulate_run_read(struct slice text, uint64_t *out_run)
 {
-	uint64_t run, kind, number;
-	if (sid.len != SIMULATE_SID_SIZE - 1 || memcmp(sid.ptr, "SM", 2) != 0 ||
-	    !read_hex(sid.ptr + 2, 12, &run) || run != plan->run ||
-	    !read_hex(sid.ptr + 14, 4, &kind) || !read_hex(sid.ptr + 18, 16, &number) ||
-	    kind >= SIMULATE_KIND_COUNT)
-		return false;
-	*out_item = (struct simulate_item){(enum simulate_kind)kind, number, 0};
-	return true;
+	return text.len == RUN_DIGITS && read_hex(text.ptr, RUN_DIGITS, out_run);
 }
 
 bool
-simulate_item_find_stage(const struct simulate_plan *plan, struct slice status, int64_t error_code,
-    struct simulate_item *item)
+simulate_sid_read(struct slice sid, uint64_t run, enum simulate_kind *out_kind)
 {
-	size_t first = item->kind == SIMULATE_REPLY ? plan->stage_count : 0;
-	size_t end = item->kind == SIMULATE_REPLY ? first + 1 : plan->stage_count;
-	for (item->stage = first; item->stage < end; item->stage++)
-		if (slice_equal(simulate_item_status(plan, item), status) &&
-		    simulate_item_error_code(plan, item) == error_code)
-			return true;
-	return false;
+	uint64_t its_run, kind;
+	if (sid.len != SIMULATE_SID_SIZE - 1 || memcmp(sid.ptr, "SM", 2) != 0 ||
+	    !read_hex(sid.ptr + 2, RUN_DIGITS, &its_run) || its_run != run ||
+	    !read_hex(sid.ptr + 14, 4, &kind) || kind >= SIMULATE_KIND_COUNT)
+		return false;
+	*out_kind = (enum simulate_kind)kind;
+	return true;
 }
 
 /* Returns a message's stage. The stages of a shuffled message are rotated. */

@@ -2,10 +2,9 @@
  * from it.
  *
  * Everything about a message (its outcome, whether it is answered, whether its callbacks are out of
- * order) is computed from the plan and the message's number. So the stream needs no memory, and the
- * same plan produces the same stream: the ledger's check replays it to know which requests were
- * sent. Messages are sent in blocks, each stage of all messages before the next stage. The
- * callbacks of one message are thus far enough apart to stay in order on many connections.
+ * order) is computed from the plan and the message's number. So the stream needs no memory.
+ * Messages are sent in blocks, each stage of all messages before the next stage. The callbacks of
+ * one message are thus far enough apart to stay in order on many connections.
  *
  * A SID is "SM", the run's 12 hexadecimal digits, 4 digits for the kind, 16 for the number. Pure:
  * no sockets, no clock, no files. */
@@ -61,10 +60,6 @@ must_check enum result simulate_plan_read_mix(
 must_check enum result simulate_plan_read_statuses(
     struct simulate_plan *plan, struct slice text, struct failure *failure);
 
-/* Write the plan as one line of name=value pairs, and read it. */
-void simulate_plan_write(const struct simulate_plan *plan, struct buffer *out);
-must_check enum result simulate_plan_read(struct slice text, struct simulate_plan *out_plan);
-
 enum simulate_kind {
 	SIMULATE_STATUS, /* a status callback */
 	SIMULATE_REPLY,  /* an inbound message; number: the message that it answers */
@@ -91,14 +86,12 @@ void simulate_item_sid(const struct simulate_plan *plan, const struct simulate_i
 /* Returns a number that only the item's message has, for telephone numbers and texts. */
 uint64_t simulate_item_dice(const struct simulate_plan *plan, const struct simulate_item *item);
 
-/* Returns whether a SID belongs to this run. If so, *out_item has its kind and number (stage 0). */
-bool simulate_sid_is_ours(
-    const struct simulate_plan *plan, struct slice sid, struct simulate_item *out_item);
+/* The 12 hexadecimal digits of a run, for printf and back. */
+#define SIMULATE_RUN_FORMAT "%012llx"
+bool simulate_run_read(struct slice text, uint64_t *out_run);
 
-/* Finds the stage of a SID's item by status and error code. Returns false if the message has no
- * such stage in this run. If several stages are equal, returns the first. */
-bool simulate_item_find_stage(const struct simulate_plan *plan, struct slice status,
-    int64_t error_code, struct simulate_item *item);
+/* Returns whether a SID belongs to the run, and sets its kind. */
+bool simulate_sid_read(struct slice sid, uint64_t run, enum simulate_kind *out_kind);
 
 /* Requests between the first and the second sending of a duplicate. */
 #define SIMULATE_REPEAT_DISTANCE 32
