@@ -13,11 +13,9 @@ run(const struct cli_command *command, int count, char **words)
 	    {"config", 'c', .text = &path}, {"print", 0, .flag = &print}};
 	struct settings *settings;
 	struct buffer text = BUFFER_EMPTY;
-	int operands, status;
-	if (!cli_read_options(command, count, words, options, 2, &operands, &status))
+	int status;
+	if (!cli_read_options(command, count, words, options, 2, 0, NULL, &status))
 		return status;
-	if (operands < count)
-		return cli_usage_error(command, "unexpected \"%s\"", words[operands]);
 
 	if (settings_load(path, SETTINGS_SERVE, &settings, &text) != RESULT_OK) {
 		fprintf(stderr, "%.*s", SLICE_ARG(buffer_slice(&text)));

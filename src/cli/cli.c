@@ -1,7 +1,6 @@
 #define _GNU_SOURCE
 #include "dlrd/cli/cli.h"
 
-#include "dlrd/daemon/settings.h"
 #include "dlrd/store/store.h"
 
 #include <errno.h>
@@ -67,7 +66,8 @@ take_value(const struct cli_command *command, const struct cli_option *option)
 
 bool
 cli_read_options(const struct cli_command *command, int count, char **words,
-    const struct cli_option *options, size_t option_count, int *out_operands, int *out_status)
+    const struct cli_option *options, size_t option_count, int operands_max, int *out_operands,
+    int *out_status)
 {
 	struct option longs[CLI_OPTIONS_MAX + 2] = {{0}};
 	char letters[2 * CLI_OPTIONS_MAX + 4] = ":h";
@@ -105,17 +105,23 @@ cli_read_options(const struct cli_command *command, int count, char **words,
 			return false;
 	}
 
-	*out_operands = optind;
+	if (count - optind > operands_max) {
+		cli_usage_error(command, "unexpected \"%s\"", words[optind + operands_max]);
+		return false;
+	}
+	if (out_operands != NULL)
+		*out_operands = optind;
 	return true;
 }
 
 /* hint: completes "give another with -c". */
 static struct settings *
-load_settings(const struct cli_command *command, const char *config_path, const char *hint)
+load_settings(const struct cli_command *command, const char *config_path, enum settings_use use,
+    const char *hint)
 {
 	struct settings *settings = NULL;
 	struct buffer problems = BUFFER_EMPTY;
-	if (settings_load(config_path, SETTINGS_QUERY, &settings, &problems) != RESULT_OK) {
+	if (settings_load(config_path, use, &settings, &problems) != RESULT_OK) {
 		fprintf(stderr, "%.*s", SLICE_ARG(buffer_slice(&problems)));
 		cli_failure(command, "cannot read the configuration; give another with -c%s", hint);
 	}
@@ -124,9 +130,9 @@ load_settings(const struct cli_command *command, const char *config_path, const 
 }
 
 struct settings *
-cli_load_settings(const struct cli_command *command, const char *config_path)
+cli_load_settings(const struct cli_command *command, const char *config_path, enum settings_use use)
 {
-	return load_settings(command, config_path, "");
+	return load_settings(command, config_path, use, "");
 }
 
 bool
@@ -137,8 +143,8 @@ cli_store_file(const struct cli_command *command, const char *config_path, const
 		snprintf(path, size, "%s/%s", directory, file);
 		return true;
 	}
-	struct settings *settings =
-	    load_settings(command, config_path, ", or the store's folder with --store");
+	struct settings *settings = load_settings(
+	    command, config_path, SETTINGS_QUERY, ", or the store's folder with --store");
 	if (settings == NULL)
 		return false;
 

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* memmem */
 #include "control.h"
 
 #include "dlrd/base/clock.h"
@@ -13,26 +14,11 @@
 /* Bytes of a request with the longest token. All are reserved at once: a buffer that grows would
  * leave a copy of the token behind. */
 #define REQUEST_MAX 4096
+#define READ_SIZE 4096
 
 /* --- the answer --- */
 
-static bool
-is_name_byte(char byte)
-{
-	return byte > ' ' && byte != ':' && byte < 0x7f;
-}
-
-/* Whether text is, or can still become, the start of an HTTP answer. */
-static bool
-may_be_http(struct slice text)
-{
-	struct slice start = SLICE("HTTP/1.");
-	size_t len = text.len < start.len ? text.len : start.len;
-	return memcmp(text.ptr == NULL ? "" : text.ptr, start.ptr, len) == 0;
-}
-
-/* Reads HTTP/1.x, a space, three digits, then a space or the end. Interim answers (1xx) are
- * refused, since no request asks for one. */
+/* "HTTP/1.1 202 Accepted" */
 static bool
 read_status(struct slice line, unsigned *out_status)
 {
@@ -48,71 +34,36 @@ read_status(struct slice line, unsigned *out_status)
 	return true;
 }
 
-/* Reads one header. *length stays -1 until a Content-Length is read. */
+/* Returns whether the header allows a body of that length. */
 static bool
-read_header(struct slice line, int64_t *length)
+check_header(struct slice line, size_t body_len)
 {
-	size_t colon = slice_find(line, ':');
-	if (colon == 0 || colon == line.len)
-		return false;
-	struct slice name = {line.ptr, colon};
-	for (size_t i = 0; i < name.len; i++)
-		if (!is_name_byte(name.ptr[i]))
-			return false;
-
-	if (slice_equal_nocase(name, SLICE("Transfer-Encoding")))
-		return false;
-	if (!slice_equal_nocase(name, SLICE("Content-Length")))
-		return true;
-	return *length < 0 &&
-	       slice_to_int(slice_trim(slice_from(line, colon + 1)), length) == RESULT_OK &&
-	       *length <= (int64_t)CONTROL_ANSWER_MAX;
+	struct slice value = line, name = slice_take(&value, ':');
+	int64_t len;
+	if (slice_equal_nocase(name, SLICE("Content-Length")))
+		return slice_to_int(slice_trim(value), &len) == RESULT_OK &&
+		       (uint64_t)len == body_len;
+	return value.ptr != NULL && !slice_equal_nocase(name, SLICE("Transfer-Encoding"));
 }
 
-/* Reads the head, which ends before the empty line. */
-static bool
-read_head(struct slice head, unsigned *out_status, int64_t *out_length)
+bool
+control_read(struct slice answer, unsigned *out_status, struct slice *out_body)
 {
-	bool first = true;
-	*out_length = -1;
-	while (head.ptr != NULL) {
-		struct slice line = slice_take(&head, '\n');
-		if (head.ptr != NULL) {
-			if (line.len == 0 || line.ptr[line.len - 1] != '\r')
-				return false;
-			line.len--;
-		}
-		if (!(first ? read_status(line, out_status) : read_header(line, out_length)))
+	const char *end = answer.ptr == NULL ? NULL : memmem(answer.ptr, answer.len, "\r\n\r\n", 4);
+	unsigned status;
+	if (end == NULL)
+		return false;
+
+	struct slice head = {answer.ptr, (size_t)(end - answer.ptr)};
+	struct slice body = slice_from(answer, head.len + 4);
+	if (!read_status(slice_trim(slice_take(&head, '\n')), &status))
+		return false;
+	while (head.ptr != NULL)
+		if (!check_header(slice_trim(slice_take(&head, '\n')), body.len))
 			return false;
-		first = false;
-	}
-	return true;
-}
-
-enum control_reading
-control_read(struct slice bytes, bool ended, unsigned *out_status, struct slice *out_body)
-{
-	unsigned status = 0;
-	int64_t length;
-	size_t end = 0;
-	if (!may_be_http(bytes) || bytes.len > CONTROL_ANSWER_MAX)
-		return CONTROL_MALFORMED;
-
-	while (end + 4 <= bytes.len && memcmp(bytes.ptr + end, "\r\n\r\n", 4) != 0)
-		end++;
-	if (end + 4 > bytes.len)
-		return ended ? CONTROL_MALFORMED : CONTROL_PARTIAL;
-	if (!read_head((struct slice){bytes.ptr, end}, &status, &length))
-		return CONTROL_MALFORMED;
-
-	struct slice body = slice_from(bytes, end + 4);
-	bool whole = length < 0 ? ended : body.len == (size_t)length;
-	if (!whole)
-		return ended || (length >= 0 && body.len > (size_t)length) ? CONTROL_MALFORMED
-									   : CONTROL_PARTIAL;
 	*out_status = status;
 	*out_body = body;
-	return CONTROL_WHOLE;
+	return true;
 }
 
 /* --- the connection --- */
@@ -201,29 +152,27 @@ send_all(int fd, struct slice text, int64_t deadline_us)
 	return true;
 }
 
-/* Reads until the answer is complete. The caller frees received, also on failure. */
+/* Reads until the daemon closes the connection, as the request asks for. The caller frees received,
+ * also on failure. */
 static enum result
 receive(int fd, int64_t deadline_us, struct buffer *received, unsigned *out_status,
     struct slice *out_body)
 {
-	for (;;) {
+	ssize_t len = -1;
+	while (len != 0) {
+		if (received->len > CONTROL_ANSWER_MAX)
+			return RESULT_INVALID;
 		if (!wait_for(fd, POLLIN, deadline_us))
 			return RESULT_BUSY;
-		/* One byte above the limit shows that an answer is too long. */
-		if (!buffer_reserve(received, CONTROL_ANSWER_MAX + 1 - received->len))
+		if (!buffer_reserve(received, READ_SIZE))
 			return RESULT_NO_MEMORY;
-		ssize_t len = recv(
-		    fd, received->ptr + received->len, CONTROL_ANSWER_MAX + 1 - received->len, 0);
-		if (len < 0 && (errno == EAGAIN || errno == EINTR))
-			continue;
+		len = recv(fd, received->ptr + received->len, READ_SIZE, 0);
+		if (len < 0 && errno != EAGAIN && errno != EINTR)
+			return RESULT_INVALID;
 		received->len += len > 0 ? (size_t)len : 0;
-		/* A reset ends the connection, too, but never completes an answer. */
-		switch (control_read(buffer_slice(received), len <= 0, out_status, out_body)) {
-		case CONTROL_PARTIAL: continue;
-		case CONTROL_MALFORMED: return RESULT_INVALID;
-		case CONTROL_WHOLE: return len < 0 ? RESULT_INVALID : RESULT_OK;
-		}
 	}
+	return control_read(buffer_slice(received), out_status, out_body) ? RESULT_OK
+									  : RESULT_INVALID;
 }
 
 /* --- request and answer --- */
@@ -345,4 +294,29 @@ control_ask(const struct settings *settings, const char *method, const char *pat
 		result = ask(settings, method, path, token, out_answer, failure);
 	secret_free(token);
 	return result;
+}
+
+int
+control_refused(const struct cli_command *command, const struct settings *settings,
+    const struct control_answer *answer)
+{
+	struct buffer text = BUFFER_EMPTY;
+	buffer_append_visible(&text, json_text(json_get(answer->body, "error")));
+	struct slice error = buffer_slice(&text);
+	if (answer->status == 401 && settings->api_token_file[0] == '\0')
+		cli_failure(command,
+		    "the daemon requires a bearer token, and %s has none; give the daemon's own "
+		    "configuration with -c",
+		    settings->path);
+	else if (answer->status == 401)
+		cli_failure(command,
+		    "the daemon does not accept the token in [api] token_file of %s; give the "
+		    "daemon's own configuration with -c, or restart the daemon if the token was "
+		    "changed",
+		    settings->path);
+	else
+		cli_failure(command, "the daemon answered %u: %.*s", answer->status,
+		    SLICE_ARG(error.len > 0 ? error : SLICE("no reason given")));
+	buffer_done(&text);
+	return CLI_FAILED;
 }

@@ -10,6 +10,7 @@
 #define DLRD_CLI_CONTROL_H
 
 #include "dlrd/base/json.h"
+#include "dlrd/cli/cli.h"
 #include "dlrd/daemon/settings.h"
 
 #define CONTROL_ANSWER_MAX ((size_t)64 * 1024) /* bytes, head and body; dlrd's are below 1 KiB */
@@ -28,16 +29,12 @@ struct control_answer {
 must_check enum result control_ask(const struct settings *settings, const char *method,
     const char *path, struct control_answer *out_answer, struct failure *failure);
 
-enum control_reading {
-	CONTROL_PARTIAL,   /* valid so far, but incomplete */
-	CONTROL_WHOLE,     /* complete: the outputs are set */
-	CONTROL_MALFORMED, /* it cannot become a valid answer */
-};
+/* Reports an answer with an unexpected status. Returns CLI_FAILED. */
+int control_refused(const struct cli_command *command, const struct settings *settings,
+    const struct control_answer *answer);
 
-/* Parses the part of an HTTP/1 answer that has arrived. ended: nothing follows. *out_body is
- * borrowed from bytes. Framing is strict (RFC 9112, section 6): at most one Content-Length, no
- * Transfer-Encoding, nothing after the body. Pure. */
-enum control_reading control_read(
-    struct slice bytes, bool ended, unsigned *out_status, struct slice *out_body);
+/* Parses a complete HTTP/1 answer. *out_body is borrowed from it. Returns false if it is not one,
+ * if its Content-Length differs, or if it has a Transfer-Encoding. Pure. */
+bool control_read(struct slice answer, unsigned *out_status, struct slice *out_body);
 
 #endif

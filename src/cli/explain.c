@@ -279,22 +279,15 @@ run(const struct cli_command *command, int count, char **words)
 	int64_t listen_port = 0;
 	const struct cli_option options[] = {{"config", 'c', .text = &path},
 	    {"json", 0, .flag = &json}, {"listen-port", 0, .number = &listen_port}};
-	struct settings *settings;
-	struct buffer problems = BUFFER_EMPTY;
 	int operands, status;
-	if (!cli_read_options(command, count, words, options, 3, &operands, &status))
+	if (!cli_read_options(command, count, words, options, 3, 1, &operands, &status))
 		return status;
-	if (count - operands > 1)
-		return cli_usage_error(command, "unexpected \"%s\"", words[operands + 1]);
 
 	if (listen_port < 0 || listen_port > 65535)
 		return cli_usage_error(command, "--listen-port is 1 to 65535");
-	if (settings_load(path, SETTINGS_SERVE, &settings, &problems) != RESULT_OK) {
-		fprintf(stderr, "%.*s", SLICE_ARG(buffer_slice(&problems)));
-		buffer_done(&problems);
+	struct settings *settings = cli_load_settings(command, path, SETTINGS_SERVE);
+	if (settings == NULL)
 		return CLI_USAGE;
-	}
-	buffer_done(&problems);
 
 	status = explain_file(
 	    command, settings, operands < count ? words[operands] : "-", listen_port, json);

@@ -1,7 +1,7 @@
 #include "dlrd/cli/cli.h"
+#include "dlrd/cli/output.h"
 
 #include "dlrd/base/clock.h"
-#include "dlrd/cli/output.h"
 #include "dlrd/daemon/gap.h"
 #include "dlrd/daemon/settings.h"
 
@@ -75,11 +75,9 @@ run(const struct cli_command *command, int count, char **words)
 	    {"json", 0, .flag = &json}};
 	struct gaps gaps;
 	struct failure failure;
-	int operands, status;
-	if (!cli_read_options(command, count, words, options, 4, &operands, &status))
+	int status;
+	if (!cli_read_options(command, count, words, options, 4, 0, NULL, &status))
 		return status;
-	if (operands < count)
-		return cli_usage_error(command, "unexpected \"%s\"", words[operands]);
 
 	if (!cli_store_file(command, config, directory, GAPS_FILE, path, sizeof path))
 		return CLI_FAILED;

@@ -175,26 +175,6 @@ show(const struct arguments *arguments)
 
 /* --- commands that the running daemon carries out --- */
 
-/* Reports an unexpected answer. Returns CLI_FAILED. */
-static int
-report_refusal(const struct arguments *arguments, const struct control_answer *answer)
-{
-	struct buffer text = BUFFER_EMPTY;
-	buffer_append_visible(&text, json_text(json_get(answer->body, "error")));
-	struct slice shown = buffer_slice(&text);
-	if (answer->status == 401)
-		cli_failure(arguments->command,
-		    "the daemon does not accept the bearer token of [api] token_file, or there is "
-		    "none; give the daemon's own configuration with -c");
-	else if (answer->status == 404 && arguments->id != NULL)
-		report_unknown(arguments);
-	else
-		cli_failure(arguments->command, "the daemon answered %u: %.*s", answer->status,
-		    SLICE_ARG(shown.len > 0 ? shown : SLICE("no reason given")));
-	buffer_done(&text);
-	return CLI_FAILED;
-}
-
 /* Asks the daemon; the caller frees *out_body. */
 static int
 ask(const struct arguments *arguments, const struct settings *settings, const char *method,
@@ -211,7 +191,10 @@ ask(const struct arguments *arguments, const struct settings *settings, const ch
 	if (result != RESULT_OK)
 		return cli_failure(arguments->command, "%s", failure.text);
 	if (answer.status != status) {
-		report_refusal(arguments, &answer);
+		if (answer.status == 404 && arguments->id != NULL)
+			report_unknown(arguments);
+		else
+			control_refused(arguments->command, settings, &answer);
 		json_free(answer.body);
 		return CLI_FAILED;
 	}
@@ -297,7 +280,8 @@ static int
 with_daemon(const struct arguments *arguments,
     int (*act)(const struct arguments *arguments, const struct settings *settings))
 {
-	struct settings *settings = cli_load_settings(arguments->command, arguments->config);
+	struct settings *settings =
+	    cli_load_settings(arguments->command, arguments->config, SETTINGS_QUERY);
 	if (settings == NULL)
 		return CLI_FAILED;
 	int status = act(arguments, settings);
@@ -363,11 +347,9 @@ run(const struct cli_command *command, int count, char **words)
 	    {"csv", 0, .flag = &arguments.csv}, {"request", 0, .flag = &arguments.request},
 	    {"all", 0, .flag = &arguments.all}};
 	int operands, status;
-	if (!cli_read_options(command, count, words, options, sizeof options / sizeof options[0],
+	if (!cli_read_options(command, count, words, options, sizeof options / sizeof options[0], 2,
 		&operands, &status))
 		return status;
-	if (count - operands > 2)
-		return cli_usage_error(command, "unexpected \"%s\"", words[operands + 2]);
 
 	enum verb verb = verb_of(operands < count ? words[operands] : NULL);
 	arguments.id = operands + 1 < count ? words[operands + 1] : NULL;

@@ -11,14 +11,10 @@ query_begin(struct cli_query *query, const struct cli_command *command, int coun
     int *out_status)
 {
 	query->config = SETTINGS_DEFAULT_PATH;
-	if (!cli_read_options(
-		command, count, words, options, option_count, out_operands, out_status))
+	if (!cli_read_options(command, count, words, options, option_count, operands_max,
+		out_operands, out_status))
 		return false;
 	*out_status = CLI_USAGE;
-	if (count - *out_operands > operands_max) {
-		cli_usage_error(command, "unexpected \"%s\"", words[*out_operands + operands_max]);
-		return false;
-	}
 	if (query->json && query->csv) {
 		cli_usage_error(command, "give either --json or --csv");
 		return false;

@@ -137,39 +137,15 @@ rebuild_directly(struct rebuilding *rebuilding, const char *path)
 static int
 report_refusal(const struct rebuilding *rebuilding, const struct control_answer *answer)
 {
-	const struct settings *settings = rebuilding->settings;
-	struct slice error = json_text(json_get(answer->body, "error"));
-	struct buffer text = BUFFER_EMPTY;
-	buffer_append_visible(&text, error);
-	struct slice shown = buffer_slice(&text);
-	switch (answer->status) {
-	case 401:
-		cli_failure(rebuilding->command,
-		    settings->api_token_file[0] == '\0'
-			? "the daemon requires a bearer token, and %s has none; give the daemon's "
-			  "own configuration with -c"
-			: "the daemon does not accept the token in [api] token_file of %s; "
-			  "give the daemon's own configuration with -c, or restart the daemon if "
-			  "the token was changed",
-		    settings->path);
-		break;
-	case 404:
-	case 405:
-		cli_failure(rebuilding->command, "this version of the daemon cannot rebuild; "
-						 "restart it with the current one, or "
-						 "stop it and run this again");
-		break;
-	case 409:
-		cli_failure(rebuilding->command,
+	if (answer->status == 404 || answer->status == 405)
+		return cli_failure(rebuilding->command,
+		    "this version of the daemon cannot rebuild; restart it with the current one, "
+		    "or stop it and run this again");
+	if (answer->status == 409)
+		return cli_failure(rebuilding->command,
 		    "the daemon is busy with a rebuild that was requested before; run this again "
 		    "when it is done");
-		break;
-	default:
-		cli_failure(rebuilding->command, "the daemon answered %u: %.*s", answer->status,
-		    SLICE_ARG(shown.len > 0 ? shown : SLICE("no reason given")));
-	}
-	buffer_done(&text);
-	return CLI_FAILED;
+	return control_refused(rebuilding->command, rebuilding->settings, answer);
 }
 
 /* is_asked: the daemon was already asked to rebuild. The caller frees out_answer->body. */
@@ -304,13 +280,10 @@ run(const struct cli_command *command, int count, char **words)
 	bool json = false;
 	const struct cli_option options[] = {
 	    {"config", 'c', .text = &path}, {"json", 0, .flag = &json}};
-	int operands, status;
-	if (!cli_read_options(command, count, words, options, 2, &operands, &status))
+	int status;
+	if (!cli_read_options(command, count, words, options, 2, 0, NULL, &status))
 		return status;
-
-	if (operands < count)
-		return cli_usage_error(command, "unexpected \"%s\"", words[operands]);
-	struct settings *settings = cli_load_settings(command, path);
+	struct settings *settings = cli_load_settings(command, path, SETTINGS_QUERY);
 	if (settings == NULL)
 		return CLI_FAILED;
 

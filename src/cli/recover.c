@@ -378,12 +378,10 @@ run(const struct cli_command *command, int count, char **words)
 	bool force = false;
 	const struct cli_option options[] = {
 	    {"config", 'c', .text = &path}, {"force", 0, .flag = &force}};
-	int operands, status;
-	if (!cli_read_options(command, count, words, options, 2, &operands, &status))
+	int status;
+	if (!cli_read_options(command, count, words, options, 2, 0, NULL, &status))
 		return status;
-	if (operands < count)
-		return cli_usage_error(command, "unexpected \"%s\"", words[operands]);
-	struct settings *settings = cli_load_settings(command, path);
+	struct settings *settings = cli_load_settings(command, path, SETTINGS_QUERY);
 	if (settings == NULL)
 		return CLI_FAILED;
 

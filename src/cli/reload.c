@@ -64,11 +64,9 @@ run(const struct cli_command *command, int count, char **words)
 	const struct cli_option options[] = {{"config", 'c', .text = &path}};
 	struct settings *settings;
 	struct buffer problems = BUFFER_EMPTY;
-	int operands, status;
-	if (!cli_read_options(command, count, words, options, 1, &operands, &status))
+	int status;
+	if (!cli_read_options(command, count, words, options, 1, 0, NULL, &status))
 		return status;
-	if (operands < count)
-		return cli_usage_error(command, "unexpected \"%s\"", words[operands]);
 
 	if (settings_load(path, SETTINGS_QUERY, &settings, &problems) != RESULT_OK) {
 		report_problems(buffer_slice(&problems));

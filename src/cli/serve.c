@@ -45,11 +45,9 @@ run(const struct cli_command *command, int count, char **words)
 	const char *path = SETTINGS_DEFAULT_PATH;
 	const struct cli_option options[] = {{"config", 'c', .text = &path}};
 	struct failure failure;
-	int operands, status;
-	if (!cli_read_options(command, count, words, options, 1, &operands, &status))
+	int status;
+	if (!cli_read_options(command, count, words, options, 1, 0, NULL, &status))
 		return status;
-	if (operands < count)
-		return cli_usage_error(command, "unexpected \"%s\"", words[operands]);
 
 	/* Signals first: one that is not blocked would end the process without a shutdown. */
 	signals_block();

@@ -64,10 +64,8 @@ run(const struct cli_command *command, int count, char **words)
 	    {"type", 0, .text = &wanted.type}, {"shared-key", 0, .flag = &shared_key}};
 	struct signed_request request;
 	int operands, status;
-	if (!cli_read_options(command, count, words, options, 5, &operands, &status))
+	if (!cli_read_options(command, count, words, options, 5, 1, &operands, &status))
 		return status;
-	if (count - operands > 1)
-		return cli_usage_error(command, "unexpected \"%s\"", words[operands + 1]);
 	status = signed_request_read(
 	    command, &wanted, operands < count ? words[operands] : NULL, &request);
 	if (status != CLI_OK)

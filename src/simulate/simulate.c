@@ -294,9 +294,8 @@ simulate(struct simulation *simulation)
 		status = EXIT_GONE;
 	if (!wishes->json)
 		simulate_report_print(&simulation->report, sending);
-	else if (simulate_report_print_json(&simulation->report, &simulation->plan, sending) !=
-		 RESULT_OK)
-		status = cli_failure(simulation->command, "no memory");
+	else if (!simulate_report_print_json(&simulation->report, &simulation->plan, sending))
+		status = cli_failure(simulation->command, "cannot write the answer");
 
 	return status;
 }
@@ -403,9 +402,8 @@ read_wishes(const struct cli_command *command, int count, char **words, struct w
 	    {"ledger", 0, .text = &wishes->ledger}, {"check", 0, .flag = &wishes->check},
 	    {"check-only", 0, .flag = &wishes->check_only}, {"wait", 0, .number = &wishes->wait_s},
 	    {"json", 0, .flag = &wishes->json}};
-	int operands;
-	if (!cli_read_options(command, count, words, options, sizeof options / sizeof options[0],
-		&operands, out_status))
+	if (!cli_read_options(command, count, words, options, sizeof options / sizeof options[0], 0,
+		NULL, out_status))
 		return false;
 	if (wishes->count == COUNT_UNSET)
 		wishes->count = wishes->duration_s > 0 ? SIMULATE_COUNT_MAX : COUNT_DEFAULT;
@@ -413,9 +411,7 @@ read_wishes(const struct cli_command *command, int count, char **words, struct w
 		wishes->count = 0;
 	wishes->check = wishes->check || wishes->check_only;
 
-	*out_status = operands < count
-			  ? cli_usage_error(command, "unexpected \"%s\"", words[operands])
-			  : check_wishes(command, wishes);
+	*out_status = check_wishes(command, wishes);
 	return *out_status == CLI_OK;
 }
 
@@ -423,7 +419,6 @@ static int
 run(const struct cli_command *command, int count, char **words)
 {
 	static struct simulation simulation; /* the histogram is too large for the stack */
-	struct buffer problems = BUFFER_EMPTY;
 	simulation.command = command;
 	simulation.wishes = (struct wishes){.config = SETTINGS_DEFAULT_PATH,
 	    .path = "/sms/twilio",
@@ -442,17 +437,11 @@ run(const struct cli_command *command, int count, char **words)
 	status = make_plan(&simulation);
 	if (status != CLI_OK)
 		return status;
-	if (settings_load(simulation.wishes.config, SETTINGS_SERVE, &simulation.settings,
-		&problems) != RESULT_OK) {
-		fprintf(stderr, "%.*s", SLICE_ARG(buffer_slice(&problems)));
-		status = cli_failure(
-		    command, "cannot read the configuration; use -c FILE for another one");
-	} else
-		status = simulate(&simulation);
+	simulation.settings = cli_load_settings(command, simulation.wishes.config, SETTINGS_SERVE);
+	status = simulation.settings == NULL ? CLI_FAILED : simulate(&simulation);
 
 	simulate_report_done(&simulation.report);
 	buffer_done(&simulation.target);
-	buffer_done(&problems);
 	settings_free(simulation.settings);
 
 	return status;

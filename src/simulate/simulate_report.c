@@ -1,6 +1,7 @@
 #include "simulate_report.h"
 
 #include "dlrd/base/clock.h"
+#include "dlrd/cli/output.h"
 
 #include <stdio.h>
 
@@ -170,12 +171,11 @@ new_check(const struct simulate_report *report)
 	return check;
 }
 
-enum result
+bool
 simulate_report_print_json(
     const struct simulate_report *report, const struct simulate_plan *plan, bool sending)
 {
 	struct json_t *object = json_new_object();
-	struct buffer text = BUFFER_EMPTY;
 	if (sending) {
 		char run[16];
 		snprintf(run, sizeof run, SIMULATE_RUN_FORMAT, (unsigned long long)plan->run);
@@ -184,13 +184,7 @@ simulate_report_print_json(
 	}
 	if (report->checked)
 		json_put(object, "check", new_check(report));
-	enum result result = json_write(object, &text);
-	if (result == RESULT_OK)
-		printf("%.*s\n", SLICE_ARG(buffer_slice(&text)));
-	json_free(object);
-	buffer_done(&text);
-
-	return result;
+	return output_json(object);
 }
 
 void

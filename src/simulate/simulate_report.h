@@ -41,9 +41,10 @@ void simulate_report_difference(struct simulate_report *report, struct slice lin
 /* Prints one line on stderr that overwrites itself. */
 void simulate_report_progress(const struct simulate_report *report, int64_t now_us);
 
-/* Print on stdout. If sending is false, nothing was to be sent, and those figures are omitted. */
+/* Print on stdout. If sending is false, nothing was to be sent, and those figures are omitted.
+ * Returns false if the answer cannot be written. */
 void simulate_report_print(const struct simulate_report *report, bool sending);
-must_check enum result simulate_report_print_json(
+bool simulate_report_print_json(
     const struct simulate_report *report, const struct simulate_plan *plan, bool sending);
 
 void simulate_report_done(struct simulate_report *report);

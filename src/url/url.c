@@ -486,29 +486,22 @@ check_request(struct request *request, int count, char **words, int operands)
 static int
 answer(struct request *request)
 {
-	struct buffer problems = BUFFER_EMPTY;
 	struct failure failure;
 	struct url_base base;
 	struct settings_list bases = {.count = 0};
-	int status = CLI_FAILED;
 	if (request->base != NULL) {
 		if (url_base_init(&base, slice_of(request->base), &failure) != RESULT_OK)
 			return cli_usage_error(request->command, "--base: %s", failure.text);
 		bases.items[bases.count++] = (char *)request->base;
 		url_base_done(&base);
 	}
-	if (settings_load(request->config, SETTINGS_QUERY, &request->settings, &problems) !=
-	    RESULT_OK) {
-		fprintf(stderr, "%.*s", SLICE_ARG(buffer_slice(&problems)));
-		cli_failure(
-		    request->command, "cannot read the configuration; use -c FILE for another one");
-	} else {
-		request->bases = request->base != NULL ? &bases : &request->settings->public_url;
-		status = request->check != NULL ? check_url(request) : list_urls(request);
-		settings_free(request->settings);
-	}
+	request->settings = cli_load_settings(request->command, request->config, SETTINGS_QUERY);
+	if (request->settings == NULL)
+		return CLI_FAILED;
 
-	buffer_done(&problems);
+	request->bases = request->base != NULL ? &bases : &request->settings->public_url;
+	int status = request->check != NULL ? check_url(request) : list_urls(request);
+	settings_free(request->settings);
 	return status;
 }
 
@@ -526,7 +519,7 @@ run(const struct cli_command *command, int count, char **words)
 	    {"csv", 0, .flag = &request.csv}};
 	int operands, status;
 	if (!cli_read_options(command, count, words, options, sizeof options / sizeof options[0],
-		&operands, &status))
+		count, &operands, &status))
 		return status;
 
 	status = check_request(&request, count, words, operands);

@@ -5,7 +5,7 @@
 #ifndef DLRD_CLI_CLI_H
 #define DLRD_CLI_CLI_H
 
-#include "dlrd/base/slice.h"
+#include "dlrd/daemon/settings.h"
 #include "dlrd/store/reader.h"
 
 enum cli_status {
@@ -45,21 +45,22 @@ struct cli_option {
 #define CLI_OPTIONS_MAX 32
 
 /* Reads the options of a command. --help prints the usage and ends with CLI_OK. *out_operands is
- * the index of the first word that is not an option. Returns false if the command must end with
- * *out_status: after --help, or after a mistake that is reported on stderr. */
+ * the index of the first word that is not an option; of these, up to operands_max are allowed. If
+ * none is, out_operands may be NULL. Returns false if the command must end with *out_status: after
+ * --help, or after a mistake that is reported on stderr. */
 bool cli_read_options(const struct cli_command *command, int count, char **words,
-    const struct cli_option *options, size_t option_count, int *out_operands, int *out_status);
+    const struct cli_option *options, size_t option_count, int operands_max, int *out_operands,
+    int *out_status);
 
 /* Both write "dlrd COMMAND: ..." to stderr. cli_usage_error adds a hint at --help and returns
  * CLI_USAGE; cli_failure returns CLI_FAILED. */
 int cli_usage_error(const struct cli_command *command, const char *format, ...) printf_like(2, 3);
 int cli_failure(const struct cli_command *command, const char *format, ...) printf_like(2, 3);
 
-struct settings;
-
-/* Reads the configuration at config_path without its secrets. Returns NULL after reporting why not.
- * The caller frees it with settings_free. */
-struct settings *cli_load_settings(const struct cli_command *command, const char *config_path);
+/* Reads the configuration at config_path. Returns NULL after reporting why not. The caller frees it
+ * with settings_free. */
+struct settings *cli_load_settings(
+    const struct cli_command *command, const char *config_path, enum settings_use use);
 
 /* Writes the path of a file in the store's folder to path. The folder is directory, or that of the
  * configuration at config_path if directory is NULL. Returns false after reporting why not. */
