@@ -284,13 +284,6 @@ covers(const struct socket_peer *network, const struct socket_peer *peer)
 }
 
 bool
-socket_peer_matches(const struct socket_peer *peer, const struct sockaddr *address)
-{
-	const struct socket_peer other = socket_peer_of(address);
-	return covers(peer, &other);
-}
-
-bool
 socket_peers_cover(const struct socket_peer *networks, size_t count, const struct socket_peer *peer)
 {
 	for (size_t i = 0; i < count; i++)

@@ -139,7 +139,7 @@ write_reply(struct simulate_requests *requests, const struct simulate_item *item
 /* Forges a signature by changing its first character, which encodes six of its bits. */
 static enum result
 sign(struct simulate_requests *requests, const struct simulate_item *item,
-    char out_text[SIGNATURE_TEXT_SIZE])
+    char out_text[SIGNATURE_TEXT_MAX])
 {
 	const struct simulate_request_options *options = &requests->options;
 	enum result result =
@@ -175,7 +175,7 @@ enum result
 simulate_requests_write(
     struct simulate_requests *requests, const struct simulate_item *item, struct buffer *out)
 {
-	char signature[SIGNATURE_TEXT_SIZE], len_text[20];
+	char signature[SIGNATURE_TEXT_MAX], len_text[20];
 	buffer_clear(&requests->body);
 	if (item->kind == SIMULATE_REPLY)
 		write_reply(requests, item);
@@ -191,7 +191,7 @@ simulate_requests_write(
 	buffer_append(out, SLICE("Content-Length: "));
 	buffer_append(out, write_decimal(requests->body.len, len_text));
 	buffer_append(out, SLICE("\r\nX-Twilio-Signature: "));
-	buffer_append(out, (struct slice){signature, SIGNATURE_TEXT_SIZE - 1});
+	buffer_append(out, slice_of(signature));
 	buffer_append(out, SLICE("\r\n\r\n"));
 	buffer_append(out, buffer_slice(&requests->body));
 

@@ -80,11 +80,8 @@ static bool
 is_in_network(const struct socket_peer *host, const char *text)
 {
 	struct socket_peer network;
-	if (socket_peer_read(slice_of(text), &network, NULL) != RESULT_OK)
-		return false;
-	unsigned bytes = network.bits / 8, rest = network.bits % 8;
-	return memcmp(host->bytes, network.bytes, bytes) == 0 &&
-	       (rest == 0 || (host->bytes[bytes] ^ network.bytes[bytes]) >> (8 - rest) == 0);
+	return socket_peer_read(slice_of(text), &network, NULL) == RESULT_OK &&
+	       socket_peers_cover(&network, 1, host);
 }
 
 static bool

@@ -215,17 +215,6 @@ keywords_near_miss(const struct keywords *keywords, struct slice body)
 	return found;
 }
 
-struct slice
-keyword_rule_name(enum keyword_rule rule)
-{
-	switch (rule) {
-	case KEYWORD_RULE_EXACT: return SLICE("exact");
-	case KEYWORD_RULE_TOLERATED: return SLICE("tolerated");
-	case KEYWORD_RULE_OPT_OUT_TYPE: return SLICE("opt-out-type");
-	}
-	return SLICE_NONE;
-}
-
 /* --- configuration --- */
 
 static enum result

@@ -189,18 +189,6 @@ update_sha1(struct hmac_sha1_ctx *hmac, struct slice text)
 		hmac_sha1_update(hmac, text.len, (const uint8_t *)text.ptr);
 }
 
-void
-signature_digest(const struct secret *token, struct slice base, struct slice target,
-    struct slice parameters, uint8_t out_digest[SIGNATURE_DIGEST_SIZE])
-{
-	struct hmac_sha1_ctx hmac = token->keyed;
-	update_sha1(&hmac, base);
-	update_sha1(&hmac, target);
-	update_sha1(&hmac, parameters);
-	hmac_sha1_digest(&hmac, SIGNATURE_DIGEST_SIZE, out_digest);
-	sodium_memzero(&hmac, sizeof hmac);
-}
-
 static void
 update_sha256(struct hmac_sha256_ctx *hmac, struct slice text)
 {
@@ -214,7 +202,12 @@ signature_make(const struct secret *secret, size_t len, struct slice base, struc
 {
 	struct signature made = {.len = len};
 	if (len == SIGNATURE_DIGEST_SIZE) {
-		signature_digest(secret, base, target, parameters, made.digest);
+		struct hmac_sha1_ctx hmac = secret->keyed;
+		update_sha1(&hmac, base);
+		update_sha1(&hmac, target);
+		update_sha1(&hmac, parameters);
+		hmac_sha1_digest(&hmac, len, made.digest);
+		sodium_memzero(&hmac, sizeof hmac);
 		return made;
 	}
 	struct hmac_sha256_ctx hmac = secret->keyed_256;
@@ -239,13 +232,6 @@ signature_same(const struct signature *a, const struct signature *b)
 	return a->len == b->len && sodium_memcmp(a->digest, b->digest, a->len) == 0;
 }
 
-void
-signature_to_text(const uint8_t digest[SIGNATURE_DIGEST_SIZE], char out_text[SIGNATURE_TEXT_SIZE])
-{
-	sodium_bin2base64(out_text, SIGNATURE_TEXT_SIZE, digest, SIGNATURE_DIGEST_SIZE,
-	    sodium_base64_VARIANT_ORIGINAL);
-}
-
 enum result
 signature_read(struct slice text, struct signature *out_signature)
 {
@@ -267,23 +253,6 @@ signature_read(struct slice text, struct signature *out_signature)
 		return RESULT_INVALID;
 	*out_signature = read;
 	return RESULT_OK;
-}
-
-enum result
-signature_from_text(struct slice text, uint8_t out_digest[SIGNATURE_DIGEST_SIZE])
-{
-	struct signature read;
-	if (signature_read(text, &read) != RESULT_OK || read.len != SIGNATURE_DIGEST_SIZE)
-		return RESULT_INVALID;
-	for (size_t i = 0; i < SIGNATURE_DIGEST_SIZE; i++)
-		out_digest[i] = read.digest[i];
-	return RESULT_OK;
-}
-
-bool
-signature_equal(const uint8_t a[SIGNATURE_DIGEST_SIZE], const uint8_t b[SIGNATURE_DIGEST_SIZE])
-{
-	return sodium_memcmp(a, b, SIGNATURE_DIGEST_SIZE) == 0;
 }
 
 void

@@ -529,7 +529,7 @@ verifier_verify(const struct verifier *verifier, const struct reading *reading,
 
 enum result
 verifier_sign(const struct verifier *verifier, struct slice account, struct slice target,
-    const struct form *form, char out_text[SIGNATURE_TEXT_SIZE])
+    const struct form *form, char out_text[SIGNATURE_TEXT_MAX])
 {
 	size_t index;
 	const struct account *found = accounts_find(&verifier->accounts, account, &index);
@@ -541,11 +541,10 @@ verifier_sign(const struct verifier *verifier, struct slice account, struct slic
 	if (form != NULL)
 		result = signature_append_parameters(&parameters, form);
 	if (result == RESULT_OK) {
-		uint8_t digest[SIGNATURE_DIGEST_SIZE];
-		signature_digest(found->tokens[TOKEN_CURRENT],
-		    slice_of(verifier->urls[0].spelling[0]), target, buffer_slice(&parameters),
-		    digest);
-		signature_to_text(digest, out_text);
+		struct signature made =
+		    signature_make(found->tokens[TOKEN_CURRENT], SIGNATURE_DIGEST_SIZE,
+			slice_of(verifier->urls[0].spelling[0]), target, buffer_slice(&parameters));
+		signature_write(&made, out_text);
 	}
 	buffer_done(&parameters);
 	return result;

@@ -124,7 +124,7 @@ measure(const struct subject *subject, size_t count)
 /* --- two digests, by how many leading bytes are right --- */
 
 struct digests {
-	uint8_t right[SIGNATURE_DIGEST_SIZE], tried[SIGNATURE_DIGEST_SIZE];
+	struct signature right, tried;
 };
 
 static volatile int sink;
@@ -133,9 +133,10 @@ static void
 prepare_digest(void *context, size_t class)
 {
 	struct digests *digests = context;
+	digests->tried.len = SIGNATURE_DIGEST_SIZE;
 	for (size_t i = 0; i < SIGNATURE_DIGEST_SIZE; i++) {
 		uint8_t wrong = (uint8_t)(1 + (next_random() >> 40) % 255);
-		digests->tried[i] = digests->right[i] ^ (i < class ? 0 : wrong);
+		digests->tried.digest[i] = digests->right.digest[i] ^ (i < class ? 0 : wrong);
 	}
 }
 
@@ -144,14 +145,14 @@ run_memcmp(void *context)
 {
 	const struct digests *digests = context;
 	int (*const volatile compare)(const void *, const void *, size_t) = memcmp;
-	sink = compare(digests->right, digests->tried, SIGNATURE_DIGEST_SIZE);
+	sink = compare(digests->right.digest, digests->tried.digest, SIGNATURE_DIGEST_SIZE);
 }
 
 static void
 run_equal(void *context)
 {
 	const struct digests *digests = context;
-	sink = signature_equal(digests->right, digests->tried);
+	sink = signature_same(&digests->right, &digests->tried);
 }
 
 /* --- the result on a request --- */
@@ -163,17 +164,17 @@ struct requests {
 	struct verifier *verifier;
 	struct buffer scratch;
 	struct form form;
-	uint8_t digest[SIGNATURE_DIGEST_SIZE]; /* of the account with three tokens */
-	char account[sizeof ACCOUNT + 1], signature[SIGNATURE_TEXT_SIZE];
+	struct signature right; /* of the account with three tokens */
+	char account[sizeof ACCOUNT + 1], signature[SIGNATURE_TEXT_MAX];
 };
 
 static void
 set_request(struct requests *requests, size_t tokens, size_t right)
 {
 	struct digests digests;
-	memcpy(digests.right, requests->digest, sizeof digests.right);
+	digests.right = requests->right;
 	prepare_digest(&digests, right);
-	signature_to_text(digests.tried, requests->signature);
+	signature_write(&digests.tried, requests->signature);
 	snprintf(requests->account, sizeof requests->account, ACCOUNT "%u", (unsigned)tokens);
 }
 
@@ -220,7 +221,7 @@ static void
 make_requests(struct requests *requests)
 {
 	struct url_base base;
-	char signature[SIGNATURE_TEXT_SIZE];
+	char signature[SIGNATURE_TEXT_MAX];
 	must(verifier_new(&requests->verifier));
 	must(url_base_init(&base, SLICE("https://callbacks.example.com"), NULL));
 	must(verifier_add_url(requests->verifier, &base));
@@ -233,7 +234,7 @@ make_requests(struct requests *requests)
 	    512));
 	must(verifier_sign(
 	    requests->verifier, SLICE(ACCOUNT "3"), TARGET, &requests->form, signature));
-	must(signature_from_text(slice_of(signature), requests->digest));
+	must(signature_read(slice_of(signature), &requests->right));
 }
 
 static int
@@ -242,13 +243,14 @@ measure_functions(size_t count)
 	static struct digests digests;
 	static struct requests requests;
 	for (size_t i = 0; i < SIGNATURE_DIGEST_SIZE; i++)
-		digests.right[i] = (uint8_t)(next_random() >> 40);
+		digests.right.digest[i] = (uint8_t)(next_random() >> 40);
+	digests.right.len = SIGNATURE_DIGEST_SIZE;
 	make_requests(&requests);
 	measure(&(struct subject){"memcmp, for comparison", SIGNATURE_DIGEST_SIZE + 1,
 		    .prepare = prepare_digest, .run = run_memcmp, .context = &digests},
 	    count);
 	double equal =
-	    measure(&(struct subject){"signature_equal", SIGNATURE_DIGEST_SIZE + 1,
+	    measure(&(struct subject){"signature_same", SIGNATURE_DIGEST_SIZE + 1,
 			.prepare = prepare_digest, .run = run_equal, .context = &digests},
 		count);
 	double right =

@@ -50,7 +50,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_input input = fuzz_begin(data, size);
 	struct form form = FORM_EMPTY, parameters = FORM_EMPTY;
-	char made[SIGNATURE_TEXT_SIZE];
+	char made[SIGNATURE_TEXT_MAX];
 	struct incoming incoming = {.method = fuzz_line(&input)};
 	struct reading reading = {.incoming = &incoming, .form = &form};
 	incoming.target = fuzz_line(&input);

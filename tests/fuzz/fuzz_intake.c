@@ -220,7 +220,7 @@ take_apart(struct slice request, struct slice *out_target, struct slice *out_bod
 static void
 complete(struct buffer *request)
 {
-	char hash[SIGNATURE_BODY_HASH_SIZE], signature[SIGNATURE_TEXT_SIZE];
+	char hash[SIGNATURE_BODY_HASH_SIZE], signature[SIGNATURE_TEXT_MAX];
 	struct slice target, body;
 	struct buffer url = BUFFER_EMPTY;
 	struct form form = FORM_EMPTY;

@@ -39,11 +39,11 @@ check_socket(struct slice text)
 static void
 check_signature(struct slice text)
 {
-	uint8_t digest[SIGNATURE_DIGEST_SIZE];
-	char written[SIGNATURE_TEXT_SIZE];
-	if (signature_from_text(text, digest) != RESULT_OK)
+	struct signature digest;
+	char written[SIGNATURE_TEXT_MAX];
+	if (signature_read(text, &digest) != RESULT_OK)
 		return;
-	signature_to_text(digest, written);
+	signature_write(&digest, written);
 	CHECK(slice_equal(slice_of(written), text));
 }
 

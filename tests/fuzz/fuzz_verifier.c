@@ -25,7 +25,7 @@ static void
 check_request(struct incoming *incoming, const struct form *parameters)
 {
 	struct buffer url = BUFFER_EMPTY;
-	char ours[SIGNATURE_TEXT_SIZE], theirs[SIGNATURE_TEXT_SIZE], wrong[SIGNATURE_TEXT_SIZE];
+	char ours[SIGNATURE_TEXT_MAX], theirs[SIGNATURE_TEXT_MAX], wrong[SIGNATURE_TEXT_MAX];
 	const struct form *form = incoming_is_get(incoming) ? NULL : parameters;
 	buffer_append(&url, SLICE(FUZZ_URL));
 	buffer_append(&url, incoming->target);

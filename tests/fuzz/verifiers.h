@@ -47,12 +47,12 @@ fuzz_compare_fields(const void *a, const void *b)
 /* Signs as Twilio's documents say, apart from the program's own function: the URL, then each
  * parameter's name and value, sorted, each pair once. form may be NULL. */
 static inline void
-fuzz_sign(struct slice url, const struct form *form, const char *token_text,
-    char out[SIGNATURE_TEXT_SIZE])
+fuzz_sign(
+    struct slice url, const struct form *form, const char *token_text, char out[SIGNATURE_TEXT_MAX])
 {
 	struct buffer text = BUFFER_EMPTY;
 	struct secret *token;
-	uint8_t digest[SIGNATURE_DIGEST_SIZE];
+	struct signature digest;
 	size_t count = form == NULL ? 0 : form->count;
 	struct form_field *fields = malloc((count + 1) * sizeof *fields);
 	CHECK(fields != NULL);
@@ -68,8 +68,9 @@ fuzz_sign(struct slice url, const struct form *form, const char *token_text,
 		buffer_append(&text, fields[i].value);
 	}
 	CHECK_OK(secret_new(slice_of(token_text), &token));
-	signature_digest(token, buffer_slice(&text), SLICE_NONE, SLICE_NONE, digest);
-	signature_to_text(digest, out);
+	digest = signature_make(
+	    token, SIGNATURE_DIGEST_SIZE, buffer_slice(&text), SLICE_NONE, SLICE_NONE);
+	signature_write(&digest, out);
 	secret_free(token);
 	free(fields);
 	buffer_done(&text);

@@ -83,18 +83,19 @@ tear_down(void **state)
 static struct quarantined
 request_naming(const char *account, unsigned number, const char *signed_base, const char *target)
 {
-	static char body[256], url[512], signature[SIGNATURE_TEXT_SIZE];
+	static char body[256], url[512], signature[SIGNATURE_TEXT_MAX];
 	struct secret *secret;
 	struct form form = FORM_EMPTY;
 	struct buffer text = BUFFER_EMPTY;
-	uint8_t digest[SIGNATURE_DIGEST_SIZE];
+	struct signature digest;
 	snprintf(body, sizeof body, "AccountSid=%s&MessageSid=SM%032u", account, number);
 	snprintf(url, sizeof url, "%s%s", signed_base, target);
 	assert_ok(secret_new(SLICE(TOKEN), &secret));
 	assert_ok(form_decode(&form, slice_of(body), 64));
 	assert_ok(signature_append_parameters(&text, &form));
-	signature_digest(secret, slice_of(url), SLICE_NONE, buffer_slice(&text), digest);
-	signature_to_text(digest, signature);
+	digest = signature_make(
+	    secret, SIGNATURE_DIGEST_SIZE, slice_of(url), SLICE_NONE, buffer_slice(&text));
+	signature_write(&digest, signature);
 	secret_free(secret);
 	form_done(&form);
 	buffer_done(&text);
@@ -244,13 +245,14 @@ a_body_that_its_hash_does_not_bind_is_not_proven(void **state)
 	struct quarantined request = request_for(1, "https://cb.example.com", "/a");
 	static const char target[] =
 	    "/a?bodySHA256=e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-	static char url[256], signature[SIGNATURE_TEXT_SIZE];
-	uint8_t digest[SIGNATURE_DIGEST_SIZE];
+	static char url[256], signature[SIGNATURE_TEXT_MAX];
+	struct signature digest;
 	struct secret *secret;
 	snprintf(url, sizeof url, "http://cb.example.com%s", target);
 	assert_ok(secret_new(SLICE(TOKEN), &secret));
-	signature_digest(secret, slice_of(url), SLICE_NONE, SLICE(""), digest);
-	signature_to_text(digest, signature);
+	digest =
+	    signature_make(secret, SIGNATURE_DIGEST_SIZE, slice_of(url), SLICE_NONE, SLICE(""));
+	signature_write(&digest, signature);
 	secret_free(secret);
 	request.incoming.media_type = SLICE("application/json");
 	request.incoming.target = slice_of(target);
@@ -325,14 +327,14 @@ static void
 a_form_beside_what_was_signed_is_not_proven(void **state)
 {
 	(void)state;
-	char signature[SIGNATURE_TEXT_SIZE];
-	uint8_t digest[SIGNATURE_DIGEST_SIZE];
+	char signature[SIGNATURE_TEXT_MAX];
+	struct signature digest;
 	struct secret *secret;
 	struct quarantined request = request_for(1, "https://cb.example.com", "/a?b=1");
 	assert_ok(secret_new(SLICE(TOKEN), &secret));
-	signature_digest(
-	    secret, SLICE("https://cb.example.com/a?b=1"), SLICE_NONE, SLICE_NONE, digest);
-	signature_to_text(digest, signature);
+	digest = signature_make(secret, SIGNATURE_DIGEST_SIZE,
+	    SLICE("https://cb.example.com/a?b=1"), SLICE_NONE, SLICE_NONE);
+	signature_write(&digest, signature);
 	secret_free(secret);
 	request.incoming.signature = slice_of(signature);
 	for (int i = 0; i < 2; i++) {

@@ -68,17 +68,18 @@ make_verifier(const char *const bases[4])
 }
 
 static void
-sign(const char *url, struct slice parameters, const char *token, char out[SIGNATURE_TEXT_SIZE])
+sign(const char *url, struct slice parameters, const char *token, char out[SIGNATURE_TEXT_MAX])
 {
 	struct secret *secret;
 	struct form form = FORM_EMPTY;
 	struct buffer text = BUFFER_EMPTY;
-	uint8_t digest[SIGNATURE_DIGEST_SIZE];
+	struct signature digest;
 	assert_ok(secret_new(slice_of(token), &secret));
 	assert_ok(form_decode(&form, parameters, 65536));
 	assert_ok(signature_append_parameters(&text, &form));
-	signature_digest(secret, slice_of(url), SLICE_NONE, buffer_slice(&text), digest);
-	signature_to_text(digest, out);
+	digest = signature_make(
+	    secret, SIGNATURE_DIGEST_SIZE, slice_of(url), SLICE_NONE, buffer_slice(&text));
+	signature_write(&digest, out);
 	secret_free(secret);
 	form_done(&form);
 	buffer_done(&text);
@@ -149,7 +150,7 @@ diagnose_signed(const struct sample *sample, const char *signature)
 static struct diagnosis
 diagnose(const struct sample *sample)
 {
-	char signature[SIGNATURE_TEXT_SIZE];
+	char signature[SIGNATURE_TEXT_MAX];
 	sign(sample->signed_url, slice_of(sample->signed_form == NULL ? "" : sample->signed_form),
 	    sample->token == NULL ? TOKEN : sample->token, signature);
 	return diagnose_signed(sample, signature);
@@ -807,19 +808,19 @@ several_causes_are_put_together(void **state)
 /* --- bounds --- */
 
 static void
-make_signature(char out[SIGNATURE_TEXT_SIZE])
+make_signature(char out[SIGNATURE_TEXT_MAX])
 {
-	uint8_t digest[SIGNATURE_DIGEST_SIZE];
-	for (size_t i = 0; i < sizeof digest; i++)
-		digest[i] = (uint8_t)random_below(256);
-	signature_to_text(digest, out);
+	struct signature digest = {.len = SIGNATURE_DIGEST_SIZE};
+	for (size_t i = 0; i < digest.len; i++)
+		digest.digest[i] = (uint8_t)random_below(256);
+	signature_write(&digest, out);
 }
 
 static void
 made_up_signatures_fit_nothing(void **state)
 {
 	(void)state;
-	char signature[SIGNATURE_TEXT_SIZE];
+	char signature[SIGNATURE_TEXT_MAX];
 	struct verifier *verifier = make_verifier((const char *const[4]){BASE});
 	struct form form = FORM_EMPTY;
 	struct diagnosis diagnosis;
@@ -860,7 +861,7 @@ fill(struct buffer *text, const char *piece, size_t len)
 static struct diagnosis
 diagnose_hostile(struct sample sample)
 {
-	char signature[SIGNATURE_TEXT_SIZE];
+	char signature[SIGNATURE_TEXT_MAX];
 	make_signature(signature);
 	sample.bases[0] = BASE;
 	struct diagnosis diagnosis = diagnose_signed(&sample, signature);

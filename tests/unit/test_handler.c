@@ -259,7 +259,7 @@ struct asked {
 	const char *base;    /* what is signed in front of the target; NULL for the public URL */
 };
 
-static char signature[SIGNATURE_TEXT_SIZE];
+static char signature[SIGNATURE_TEXT_MAX];
 
 static struct decision
 decide(struct handler *asked_handler, struct request_head *head, struct slice body, int64_t now_us)
@@ -276,7 +276,7 @@ signed_head(const struct asked *asked)
 	struct form form = FORM_EMPTY;
 	struct buffer parameters = BUFFER_EMPTY;
 	struct secret *token;
-	uint8_t digest[SIGNATURE_DIGEST_SIZE];
+	struct signature digest;
 	bool get = strcmp(asked->method, "GET") == 0;
 	if (!get && form_is_body(slice_of(asked->type), slice_of(asked->body))) {
 		assert_ok(form_decode(&form, slice_of(asked->body), 1000));
@@ -284,10 +284,10 @@ signed_head(const struct asked *asked)
 	}
 	const char *account = asked->account == NULL ? ACCOUNT : asked->account;
 	assert_ok(secret_new(slice_of(account + 30), &token));
-	signature_digest(token,
+	digest = signature_make(token, SIGNATURE_DIGEST_SIZE,
 	    slice_of(asked->base == NULL ? "https://a.example.com" : asked->base),
-	    slice_of(asked->target), buffer_slice(&parameters), digest);
-	signature_to_text(digest, signature);
+	    slice_of(asked->target), buffer_slice(&parameters));
+	signature_write(&digest, signature);
 	secret_free(token);
 	form_done(&form);
 	buffer_done(&parameters);
@@ -441,7 +441,7 @@ each_cause_of_distrust_is_answered_403_and_counted(void **state)
 	const char *bodies[8];
 	for (size_t i = 0; i < 8; i++)
 		bodies[i] = STATUS_BODY;
-	static char texts[8][SIGNATURE_TEXT_SIZE];
+	static char texts[8][SIGNATURE_TEXT_MAX];
 	for (size_t i = 0; i < 8; i++) {
 		heads[i] = signed_head(i == 4   ? &unknown
 				       : i == 5 ? &json

@@ -142,15 +142,6 @@ what_twilio_says_wins_over_the_body(void **state)
 		    keywords_match(NULL, SLICE("info"), slice_of(others[i])).keyword, KEYWORD_HELP);
 }
 
-static void
-rules_have_names(void **state)
-{
-	(void)state;
-	assert_slice(keyword_rule_name(KEYWORD_RULE_EXACT), "exact");
-	assert_slice(keyword_rule_name(KEYWORD_RULE_TOLERATED), "tolerated");
-	assert_slice(keyword_rule_name(KEYWORD_RULE_OPT_OUT_TYPE), "opt-out-type");
-}
-
 /* --- configured words --- */
 
 static void
@@ -661,7 +652,6 @@ main(void)
 	    cmocka_unit_test(white_space_around_and_punctuation_behind_are_forgiven_but_reported),
 	    cmocka_unit_test(what_is_more_than_the_word_is_none),
 	    cmocka_unit_test(what_twilio_says_wins_over_the_body),
-	    cmocka_unit_test(rules_have_names),
 	    cmocka_unit_test(configured_words_are_known_in_any_case_of_unicode),
 	    cmocka_unit_test(the_locale_of_the_process_does_not_matter),
 	    cmocka_unit_test(the_two_i_of_turkish_are_no_i),

@@ -98,13 +98,13 @@ static void
 the_documented_example_gives_the_documented_signature(void **state)
 {
 	(void)state;
-	uint8_t digest[SIGNATURE_DIGEST_SIZE];
-	char text[SIGNATURE_TEXT_SIZE];
-	signature_digest(token, SLICE("https://mycompany.com"), SLICE("/myapp.php?foo=1&bar=2"),
+	struct signature digest;
+	char text[SIGNATURE_TEXT_MAX];
+	digest = signature_make(token, SIGNATURE_DIGEST_SIZE, SLICE("https://mycompany.com"),
+	    SLICE("/myapp.php?foo=1&bar=2"),
 	    SLICE("CallSidCA1234567890ABCDECaller+12349013030Digits1234From+12349013030"
-		  "To+18005551212"),
-	    digest);
-	signature_to_text(digest, text);
+		  "To+18005551212"));
+	signature_write(&digest, text);
 	assert_string_equal(text, "0/KCTR6DLpKmkAf8muzZqo1nDgQ=");
 }
 
@@ -129,12 +129,13 @@ the_digest_is_hmac_sha1(void **state)
 	};
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		char key[80];
-		uint8_t digest[SIGNATURE_DIGEST_SIZE];
+		struct signature digest;
 		struct secret *secret;
 		memset(key, rows[i].key_byte, sizeof key);
 		assert_ok(secret_new((struct slice){key, rows[i].key_len}, &secret));
-		signature_digest(secret, SLICE_NONE, slice_of(rows[i].data), SLICE_NONE, digest);
-		assert_memory_equal(digest, digests[i], sizeof digest);
+		digest = signature_make(
+		    secret, SIGNATURE_DIGEST_SIZE, SLICE_NONE, slice_of(rows[i].data), SLICE_NONE);
+		assert_memory_equal(digest.digest, digests[i], SIGNATURE_DIGEST_SIZE);
 		secret_free(secret);
 	}
 }
@@ -143,12 +144,12 @@ static void
 where_the_text_is_divided_does_not_matter(void **state)
 {
 	(void)state;
-	uint8_t a[SIGNATURE_DIGEST_SIZE], b[SIGNATURE_DIGEST_SIZE];
-	signature_digest(token, SLICE("abc"), SLICE("def"), SLICE("ghi"), a);
-	signature_digest(token, SLICE(""), SLICE_NONE, SLICE("abcdefghi"), b);
-	assert_true(signature_equal(a, b));
-	signature_digest(token, SLICE("abc"), SLICE("def"), SLICE("ghj"), b);
-	assert_false(signature_equal(a, b));
+	struct signature a, b;
+	a = signature_make(token, SIGNATURE_DIGEST_SIZE, SLICE("abc"), SLICE("def"), SLICE("ghi"));
+	b = signature_make(token, SIGNATURE_DIGEST_SIZE, SLICE(""), SLICE_NONE, SLICE("abcdefghi"));
+	assert_true(signature_same(&a, &b));
+	b = signature_make(token, SIGNATURE_DIGEST_SIZE, SLICE("abc"), SLICE("def"), SLICE("ghj"));
+	assert_false(signature_same(&a, &b));
 }
 
 static void
@@ -162,20 +163,20 @@ a_signature_is_28_characters_of_canonical_base64(void **state)
 	    "RSOYDt4T1cUTdK1PDd93/VVr8B88",
 	    "RSOYDt4T1cUTdK1PDd93/VVr8B8=RSOYDt4T1cUTdK1PDd93/VVr8B8=",
 	    "=RSOYDt4T1cUTdK1PDd93/VVr8B8", "RSOYDt4T1cUTdK1PDd93/VVr8B8\n"};
-	uint8_t digest[SIGNATURE_DIGEST_SIZE], again[SIGNATURE_DIGEST_SIZE];
-	char text[SIGNATURE_TEXT_SIZE];
-	memset(digest, 7, sizeof digest);
-	memset(again, 7, sizeof again);
+	struct signature digest, again;
+	char text[SIGNATURE_TEXT_MAX];
+	memset(&digest, 7, sizeof digest);
+	memset(&again, 7, sizeof again);
 	for (size_t i = 0; i < COUNT_OF(bad); i++) {
-		if (signature_from_text(slice_of(bad[i]), digest) != RESULT_INVALID)
+		if (signature_read(slice_of(bad[i]), &digest) != RESULT_INVALID)
 			print_error("\"%s\" was read\n", bad[i]);
-		assert_int_equal(signature_from_text(slice_of(bad[i]), digest), RESULT_INVALID);
+		assert_int_equal(signature_read(slice_of(bad[i]), &digest), RESULT_INVALID);
 	}
 	assert_int_equal(
-	    signature_from_text(SLICE("RSOYDt4T1cUTdK1PDd93/VVr8B8\0"), digest), RESULT_INVALID);
-	assert_memory_equal(digest, again, sizeof digest);
-	assert_ok(signature_from_text(SLICE("RSOYDt4T1cUTdK1PDd93/VVr8B8="), digest));
-	signature_to_text(digest, text);
+	    signature_read(SLICE("RSOYDt4T1cUTdK1PDd93/VVr8B8\0"), &digest), RESULT_INVALID);
+	assert_memory_equal(&digest, &again, sizeof digest);
+	assert_ok(signature_read(SLICE("RSOYDt4T1cUTdK1PDd93/VVr8B8="), &digest));
+	signature_write(&digest, text);
 	assert_string_equal(text, "RSOYDt4T1cUTdK1PDd93/VVr8B8=");
 }
 
@@ -187,10 +188,10 @@ each_digest_has_one_text(void **state)
 	static const char alphabet[] =
 	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	char text[] = "RSOYDt4T1cUTdK1PDd93/VVr8B8=";
-	uint8_t digest[SIGNATURE_DIGEST_SIZE];
+	struct signature digest;
 	for (int i = 0; i < 64; i++) {
 		text[26] = alphabet[i];
-		assert_int_equal(signature_from_text(slice_of(text), digest),
+		assert_int_equal(signature_read(slice_of(text), &digest),
 		    i % 4 == 0 ? RESULT_OK : RESULT_INVALID);
 	}
 }
@@ -200,13 +201,12 @@ static void
 bytes_that_are_no_ascii_are_no_base64(void **state)
 {
 	(void)state;
-	uint8_t digest[SIGNATURE_DIGEST_SIZE];
+	struct signature digest;
 	for (int byte = 0x80; byte < 0x100; byte++)
 		for (size_t at = 0; at < 28; at++) {
 			char text[] = "RSOYDt4T1cUTdK1PDd93/VVr8B8=";
 			text[at] = (char)byte;
-			assert_int_equal(
-			    signature_from_text(slice_of(text), digest), RESULT_INVALID);
+			assert_int_equal(signature_read(slice_of(text), &digest), RESULT_INVALID);
 		}
 }
 
@@ -288,10 +288,10 @@ secrets_are_compared_whole(void **state)
 	assert_true(secret_equal(empty, SLICE("")));
 	assert_ok(secret_new_random(&one));
 	assert_ok(secret_new_random(&other));
-	uint8_t a[SIGNATURE_DIGEST_SIZE], b[SIGNATURE_DIGEST_SIZE];
-	signature_digest(one, SLICE("x"), SLICE(""), SLICE(""), a);
-	signature_digest(other, SLICE("x"), SLICE(""), SLICE(""), b);
-	assert_false(signature_equal(a, b));
+	struct signature a, b;
+	a = signature_make(one, SIGNATURE_DIGEST_SIZE, SLICE("x"), SLICE(""), SLICE(""));
+	b = signature_make(other, SIGNATURE_DIGEST_SIZE, SLICE("x"), SLICE(""), SLICE(""));
+	assert_false(signature_same(&a, &b));
 	secret_free(empty);
 	secret_free(one);
 	secret_free(other);

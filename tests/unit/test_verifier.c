@@ -210,7 +210,7 @@ every_vector_is_accepted_or_refused_as_expected(void **state)
 struct sample {
 	struct verifier *verifier;
 	struct form form;
-	char signature[SIGNATURE_TEXT_SIZE];
+	char signature[SIGNATURE_TEXT_MAX];
 	struct incoming incoming;
 	struct reading reading;
 };
@@ -534,7 +534,7 @@ static enum verification_result
 ask_about_body(const char *target, struct slice body, bool is_get, const struct form *form)
 {
 	struct verifier *verifier = make_verifier("https://a.example.com", TOKEN);
-	char signature[SIGNATURE_TEXT_SIZE];
+	char signature[SIGNATURE_TEXT_MAX];
 	assert_ok(verifier_sign(verifier, SLICE(ACCOUNT), slice_of(target), NULL, signature));
 	const struct incoming incoming = {.method = slice_of(is_get ? "GET" : "POST"),
 	    .target = slice_of(target),
@@ -767,7 +767,7 @@ an_account_without_any_token_verifies_nothing(void **state)
 	add_token(sample.verifier, OTHER, TOKEN_PREVIOUS, SLICE(TOKEN));
 	assert_false(verifier_has_token(sample.verifier, 1, TOKEN_CURRENT));
 	assert_true(verifier_has_token(sample.verifier, 1, TOKEN_PREVIOUS));
-	char text[SIGNATURE_TEXT_SIZE];
+	char text[SIGNATURE_TEXT_MAX];
 	assert_int_equal(
 	    verifier_sign(sample.verifier, SLICE(OTHER), SLICE("/"), NULL, text), RESULT_NOT_FOUND);
 	assert_int_equal(

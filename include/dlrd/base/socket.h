@@ -49,8 +49,6 @@ struct socket_peer {
 must_check enum result socket_peer_read(
     struct slice text, struct socket_peer *out_peer, struct failure *failure);
 
-bool socket_peer_matches(const struct socket_peer *peer, const struct sockaddr *address);
-
 /* Returns the address as a network of one address. NULL is the address of a unix socket. */
 struct socket_peer socket_peer_of(const struct sockaddr *address);
 

@@ -74,9 +74,6 @@ struct keyword_match keywords_match(
  * the keywords'). Absent if nothing does, and if the body is itself a keyword. */
 struct slice keywords_near_miss(const struct keywords *keywords, struct slice body);
 
-/* Returns "exact", "tolerated" or "opt-out-type". */
-struct slice keyword_rule_name(enum keyword_rule rule);
-
 /* Accepts NULL. */
 void keywords_free(struct keywords *keywords);
 

@@ -62,18 +62,6 @@ void secret_free(struct secret *secret);
 /* Appends the form's parameters as they are signed. RESULT_NO_MEMORY. */
 must_check enum result signature_append_parameters(struct buffer *text, const struct form *form);
 
-/* Computes the digest of base, target and parameters, joined. Any of them may be empty. */
-void signature_digest(const struct secret *token, struct slice base, struct slice target,
-    struct slice parameters, uint8_t out_digest[SIGNATURE_DIGEST_SIZE]);
-
-/* Writes the digest as the header's value. */
-void signature_to_text(
-    const uint8_t digest[SIGNATURE_DIGEST_SIZE], char out_text[SIGNATURE_TEXT_SIZE]);
-
-/* Reads a header's value: exactly 28 characters of canonical base64. RESULT_INVALID otherwise. */
-must_check enum result signature_from_text(
-    struct slice text, uint8_t out_digest[SIGNATURE_DIGEST_SIZE]);
-
 /* A header's value, decoded. */
 struct signature {
 	uint8_t digest[SIGNATURE_DIGEST_MAX];
@@ -85,7 +73,7 @@ struct signature {
 must_check enum result signature_read(struct slice text, struct signature *out_signature);
 
 /* Computes the signature of base, target and parameters, joined. len is the size of the hash and
- * selects it. */
+ * selects it. Any of the texts may be empty. */
 struct signature signature_make(const struct secret *secret, size_t len, struct slice base,
     struct slice target, struct slice parameters);
 
@@ -94,10 +82,6 @@ void signature_write(const struct signature *signature, char out_text[SIGNATURE_
 
 /* Returns whether both are equal, in time that depends only on the lengths. */
 bool signature_same(const struct signature *a, const struct signature *b);
-
-/* Compares in constant time. */
-bool signature_equal(
-    const uint8_t a[SIGNATURE_DIGEST_SIZE], const uint8_t b[SIGNATURE_DIGEST_SIZE]);
 
 /* Writes the lower-case hex of the body's SHA-256. Twilio adds it to the query as bodySHA256 if the
  * body is not a form. */

@@ -154,7 +154,7 @@ bool verifier_key_signs(const struct verifier *verifier, const struct verifier_k
 /* Signs as Twilio would: with the account's current token and the first public URL. For simulated
  * traffic. RESULT_NOT_FOUND for an unknown account. */
 must_check enum result verifier_sign(const struct verifier *verifier, struct slice account,
-    struct slice target, const struct form *form, char out_text[SIGNATURE_TEXT_SIZE]);
+    struct slice target, const struct form *form, char out_text[SIGNATURE_TEXT_MAX]);
 
 /* Reads a request for verification, with the account that its route names, or none. A form is
  * decoded into *form. RESULT_LIMIT if it has more than fields_max fields, and RESULT_NO_MEMORY:
