@@ -263,10 +263,8 @@ explain_file(const struct cli_command *command, const struct settings *settings,
 	int status = CLI_USAGE;
 	if (saved_request_read((struct slice){text, len}, &saved, &failure) != RESULT_OK)
 		cli_usage_error(command, "%s: %s", path, failure.text);
-	else {
+	else
 		status = explain(command, settings, &saved, listen_port, json);
-		saved_request_done(&saved);
-	}
 	free(text);
 	return status;
 }

@@ -10,19 +10,15 @@
 #include "dlrd/twilio/incoming.h"
 
 struct saved_request {
-	/* Borrowed from the text, except a body in chunks, which is in unchunked. If the request
-	 * line has an absolute URL, target is its path and query, and original_uri the whole URL.
-	 */
+	/* Borrowed from the text. If the request line has an absolute URL, target is its path and
+	 * query, and original_uri the whole URL. */
 	struct incoming incoming;
-	bool body_is_short;      /* shorter than its Content-Length */
-	struct buffer unchunked; /* owned: the data of a body in chunks */
+	bool body_is_short; /* shorter than its Content-Length */
 };
 
-/* Parses text, which must stay valid until saved_request_done. RESULT_INVALID if it is not a
+/* Parses text, which must stay valid as long as the request. RESULT_INVALID if it is not a
  * request; failure has the reason. */
 must_check enum result saved_request_read(
     struct slice text, struct saved_request *out_request, struct failure *failure);
-
-void saved_request_done(struct saved_request *request);
 
 #endif

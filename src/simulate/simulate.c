@@ -19,7 +19,7 @@
 
 /* The options of the command line. */
 struct wishes {
-	const char *config, *target, *account, *path, *query, *mix, *statuses, *ledger;
+	const char *config, *target, *account, *path, *query, *mix, *ledger;
 	int64_t count, connections, rate, duration_s, reconnect_s, wait_s, seed;
 	int64_t shuffle, duplicates, replies, forged;
 	bool check, check_only, json;
@@ -307,7 +307,7 @@ static int64_t
 block_of(const struct wishes *wishes, const struct simulate_plan *plan)
 {
 	int64_t block = wishes->connections * 2 > BLOCK_MIN ? wishes->connections * 2 : BLOCK_MIN;
-	int64_t most = plan->count / ((int64_t)plan->stage_count * BLOCKS_MIN);
+	int64_t most = plan->count / (SIMULATE_ANSWER * BLOCKS_MIN);
 	return most < 1 ? 1 : most < block ? most : block;
 }
 
@@ -326,10 +326,7 @@ make_plan(struct simulation *simulation)
 	plan->duplicates = wishes->duplicates;
 	plan->replies = wishes->replies;
 	plan->forged = wishes->forged;
-	if (simulate_plan_read_mix(plan, slice_of(wishes->mix), &simulation->failure) !=
-		RESULT_OK ||
-	    simulate_plan_read_statuses(plan, slice_of(wishes->statuses), &simulation->failure) !=
-		RESULT_OK)
+	if (simulate_plan_read_mix(plan, slice_of(wishes->mix), &simulation->failure) != RESULT_OK)
 		return cli_usage_error(simulation->command, "%s", simulation->failure.text);
 
 	plan->block = block_of(wishes, plan);
@@ -395,7 +392,7 @@ read_wishes(const struct cli_command *command, int count, char **words, struct w
 	    {"duration", 0, .number = &wishes->duration_s}, {"rate", 0, .number = &wishes->rate},
 	    {"connections", 0, .number = &wishes->connections},
 	    {"reconnect", 0, .number = &wishes->reconnect_s}, {"mix", 0, .text = &wishes->mix},
-	    {"statuses", 0, .text = &wishes->statuses}, {"shuffle", 0, .number = &wishes->shuffle},
+	    {"shuffle", 0, .number = &wishes->shuffle},
 	    {"duplicates", 0, .number = &wishes->duplicates},
 	    {"replies", 0, .number = &wishes->replies},
 	    {"bad-signatures", 0, .number = &wishes->forged}, {"seed", 0, .number = &wishes->seed},
@@ -424,7 +421,6 @@ run(const struct cli_command *command, int count, char **words)
 	    .path = "/sms/twilio",
 	    .query = "account=SIMULATED&meta=0.0.1.20260101.0.wzrk_default.-1",
 	    .mix = SIMULATE_MIX_DEFAULT,
-	    .statuses = SIMULATE_STATUSES_DEFAULT,
 	    .count = COUNT_UNSET,
 	    .connections = 16,
 	    .reconnect_s = 5,
@@ -480,8 +476,6 @@ const struct cli_command cli_simulate = {
 	"      --mix M            outcomes and their weights (default\n"
 	"                         delivered=80,undelivered:30003=6,undelivered:30005=5,\n"
 	"                         failed:30007=5,undelivered:30006=4)\n"
-	"      --statuses L       callbacks of each message; final is its outcome, and only\n"
-	"                         delivered messages get read (default sent,final)\n"
 	"      --shuffle P        percent of messages whose callbacks are out of order\n"
 	"      --duplicates P     percent of requests that are sent twice\n"
 	"      --replies P        percent of messages that are answered, one in five with STOP\n"

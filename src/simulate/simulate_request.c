@@ -92,7 +92,7 @@ write_status(struct simulate_requests *requests, const struct simulate_item *ite
 	char sid_text[SIMULATE_SID_SIZE], code_text[20];
 	simulate_item_sid(plan, item, sid_text);
 	struct slice sid = {sid_text, SIMULATE_SID_SIZE - 1};
-	if (simulate_item_is_final(plan, item))
+	if (simulate_item_is_final(item))
 		append_field(body, SLICE("RawDlrDoneDate"), slice_of(requests->done_date));
 	append_field(body, SLICE("SmsSid"), sid);
 	append_field(body, SLICE("SmsStatus"), status);

@@ -84,33 +84,6 @@ simulate_plan_read_mix(struct simulate_plan *plan, struct slice text, struct fai
 	return RESULT_OK;
 }
 
-enum result
-simulate_plan_read_statuses(struct simulate_plan *plan, struct slice text, struct failure *failure)
-{
-	bool only_read = true;
-	plan->stage_count = 0;
-	while (text.ptr != NULL) {
-		struct slice piece = slice_trim(slice_take(&text, ','));
-		struct simulate_stage stage;
-		if (plan->stage_count == SIMULATE_STAGES_MAX || !read_word(piece, stage.status))
-			return failure_set(failure, RESULT_INVALID,
-			    "\"%.*s\" is not a status; write names such as queued,sent,final, at "
-			    "most "
-			    "%d of them",
-			    SLICE_ARG(piece), SIMULATE_STAGES_MAX);
-		stage.is_final = slice_equal(piece, SLICE("final"));
-		stage.is_read = slice_equal(piece, SLICE("read"));
-		only_read = only_read && stage.is_read;
-		plan->stages[plan->stage_count++] = stage;
-	}
-
-	if (only_read)
-		return failure_set(failure, RESULT_INVALID,
-		    "only delivered messages can be read; write final,read");
-
-	return RESULT_OK;
-}
-
 static const struct simulate_outcome *
 outcome_of(const struct simulate_plan *plan, uint64_t number)
 {
@@ -126,21 +99,21 @@ simulate_item_status(const struct simulate_plan *plan, const struct simulate_ite
 {
 	if (item->kind == SIMULATE_REPLY)
 		return SLICE("received");
-	if (simulate_item_is_final(plan, item))
+	if (simulate_item_is_final(item))
 		return slice_of(outcome_of(plan, item->number)->status);
-	return slice_of(plan->stages[item->stage].status);
+	return SLICE("sent");
 }
 
 int64_t
 simulate_item_error_code(const struct simulate_plan *plan, const struct simulate_item *item)
 {
-	return simulate_item_is_final(plan, item) ? outcome_of(plan, item->number)->error_code : -1;
+	return simulate_item_is_final(item) ? outcome_of(plan, item->number)->error_code : -1;
 }
 
 bool
-simulate_item_is_final(const struct simulate_plan *plan, const struct simulate_item *item)
+simulate_item_is_final(const struct simulate_item *item)
 {
-	return item->kind != SIMULATE_REPLY && plan->stages[item->stage].is_final;
+	return item->stage == SIMULATE_FINAL;
 }
 
 static void
@@ -199,33 +172,22 @@ simulate_sid_read(struct slice sid, uint64_t run, enum simulate_kind *out_kind)
 	return true;
 }
 
-/* Returns a message's stage. The stages of a shuffled message are rotated. */
-static size_t
-shuffled_stage(const struct simulate_plan *plan, uint64_t number, size_t stage)
-{
-	size_t others = plan->stage_count - 1;
-	if (others == 0 || !happens(plan, DICE_SHUFFLE, number, plan->shuffle))
-		return stage;
-	size_t turn = 1 + (size_t)(throw_dice(plan, DICE_SHUFFLE, ~number) % others);
-	return (stage + turn) % plan->stage_count;
-}
-
-/* Returns whether the message has a request at this stage. */
+/* Returns whether the message has a request at this stage. The callbacks of a shuffled message
+ * change places. */
 static bool
-take_stage(
-    const struct simulate_plan *plan, uint64_t number, size_t stage, struct simulate_item *out_item)
+take_stage(const struct simulate_plan *plan, uint64_t number, unsigned stage,
+    struct simulate_item *out_item)
 {
-	if (stage == plan->stage_count) {
+	if (stage == SIMULATE_ANSWER) {
 		*out_item = (struct simulate_item){SIMULATE_REPLY, number, stage};
 		return happens(plan, DICE_REPLY, number, plan->replies);
 	}
-	stage = shuffled_stage(plan, number, stage);
+	if (happens(plan, DICE_SHUFFLE, number, plan->shuffle))
+		stage = stage == SIMULATE_SENT ? SIMULATE_FINAL : SIMULATE_SENT;
 	*out_item = (struct simulate_item){SIMULATE_STATUS, number, stage};
-	return !plan->stages[stage].is_read ||
-	       strcmp(outcome_of(plan, number)->status, "delivered") == 0;
+	return true;
 }
 
-/* Ends because at least one status is not `read`, so each block has items. */
 static struct simulate_item
 next_genuine(struct simulate_traffic *traffic)
 {
@@ -239,34 +201,12 @@ next_genuine(struct simulate_traffic *traffic)
 			traffic->at = 0;
 			traffic->stage++;
 		}
-		if (traffic->stage > plan->stage_count) {
-			traffic->stage = 0;
+		if (traffic->stage == SIMULATE_STAGE_COUNT) {
+			traffic->stage = SIMULATE_SENT;
 			traffic->block_start += (uint64_t)plan->block;
 		}
 	} while (!found);
 
-	return item;
-}
-
-/* All repeats have the same distance, so they are due in the order in which they were added, and no
- * more than SIMULATE_REPEAT_DISTANCE are pending. */
-static void
-repeat_later(struct simulate_traffic *traffic, struct simulate_item item)
-{
-	size_t last = (traffic->repeat_first + traffic->repeat_count) % SIMULATE_REPEAT_DISTANCE;
-	if (traffic->repeat_count == SIMULATE_REPEAT_DISTANCE)
-		return;
-	traffic->repeats[last].item = item;
-	traffic->repeats[last].due = traffic->issued + SIMULATE_REPEAT_DISTANCE;
-	traffic->repeat_count++;
-}
-
-static struct simulate_item
-take_repeat(struct simulate_traffic *traffic)
-{
-	struct simulate_item item = traffic->repeats[traffic->repeat_first].item;
-	traffic->repeat_first = (traffic->repeat_first + 1) % SIMULATE_REPEAT_DISTANCE;
-	traffic->repeat_count--;
 	return item;
 }
 
@@ -275,14 +215,14 @@ simulate_traffic_next(struct simulate_traffic *traffic)
 {
 	const struct simulate_plan *plan = traffic->plan;
 	uint64_t turn = traffic->issued++;
-	if (traffic->repeat_count > 0 && traffic->repeats[traffic->repeat_first].due <= turn)
-		return take_repeat(traffic);
+	struct simulate_item *earliest =
+	    &traffic->earlier[traffic->earlier_count % SIMULATE_REPEAT_DISTANCE];
 	if (happens(plan, DICE_FORGED, turn, plan->forged))
-		return (struct simulate_item){
-		    SIMULATE_FORGED, traffic->forged++, plan->stage_count - 1};
+		return (struct simulate_item){SIMULATE_FORGED, traffic->forged++, SIMULATE_FINAL};
+	if (traffic->earlier_count >= SIMULATE_REPEAT_DISTANCE &&
+	    happens(plan, DICE_REPEAT, turn, plan->duplicates))
+		return *earliest;
 
-	struct simulate_item item = next_genuine(traffic);
-	if (happens(plan, DICE_REPEAT, turn, plan->duplicates))
-		repeat_later(traffic, item);
-	return item;
+	traffic->earlier_count++;
+	return *earliest = next_genuine(traffic);
 }

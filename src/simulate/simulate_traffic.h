@@ -14,27 +14,18 @@
 #include "dlrd/base/buffer.h"
 
 #define SIMULATE_OUTCOMES_MAX 16 /* of a mix */
-#define SIMULATE_STAGES_MAX 8    /* callbacks of one message */
 #define SIMULATE_WORD_SIZE 24    /* a status name with its NUL */
 #define SIMULATE_SID_SIZE 35     /* with its NUL */
 #define SIMULATE_COUNT_MAX INT64_C(1000000000)
 
 #define SIMULATE_MIX_DEFAULT \
 	"delivered=80,undelivered:30003=6,undelivered:30005=5,failed:30007=5,undelivered:30006=4"
-#define SIMULATE_STATUSES_DEFAULT "sent,final"
 
 /* A possible outcome of a message. */
 struct simulate_outcome {
 	char status[SIMULATE_WORD_SIZE];
 	int64_t error_code; /* -1 for none */
 	int64_t weight;     /* its share of the sum of all weights */
-};
-
-/* A status callback of each message; "final" is its outcome. */
-struct simulate_stage {
-	char status[SIMULATE_WORD_SIZE];
-	bool is_final;
-	bool is_read; /* only delivered messages get it */
 };
 
 /* Zero-initialize, then set or read each field. */
@@ -50,14 +41,10 @@ struct simulate_plan {
 	struct simulate_outcome outcomes[SIMULATE_OUTCOMES_MAX];
 	size_t outcome_count;
 	int64_t weights; /* of all outcomes */
-	struct simulate_stage stages[SIMULATE_STAGES_MAX];
-	size_t stage_count;
 };
 
-/* Read "delivered=80,undelivered:30003=6" and "sent,final". failure describes the expected form. */
+/* Reads "delivered=80,undelivered:30003=6". failure describes the expected form. */
 must_check enum result simulate_plan_read_mix(
-    struct simulate_plan *plan, struct slice text, struct failure *failure);
-must_check enum result simulate_plan_read_statuses(
     struct simulate_plan *plan, struct slice text, struct failure *failure);
 
 enum simulate_kind {
@@ -67,11 +54,14 @@ enum simulate_kind {
 	SIMULATE_KIND_COUNT,
 };
 
+/* The callbacks of a message, in order, and its answer. */
+enum simulate_stage { SIMULATE_SENT, SIMULATE_FINAL, SIMULATE_ANSWER, SIMULATE_STAGE_COUNT };
+
 /* One request. Equal items are the same receipt. */
 struct simulate_item {
 	enum simulate_kind kind;
 	uint64_t number; /* of the message, from 0 */
-	size_t stage;    /* which of the plan's stages; the stage count for a reply */
+	unsigned stage;  /* enum simulate_stage */
 };
 
 /* Contents of the request; the status is borrowed from the plan. */
@@ -79,7 +69,7 @@ struct slice simulate_item_status(
     const struct simulate_plan *plan, const struct simulate_item *item);
 int64_t simulate_item_error_code(
     const struct simulate_plan *plan, const struct simulate_item *item); /* -1 for none */
-bool simulate_item_is_final(const struct simulate_plan *plan, const struct simulate_item *item);
+bool simulate_item_is_final(const struct simulate_item *item);
 void simulate_item_sid(const struct simulate_plan *plan, const struct simulate_item *item,
     char out_sid[SIMULATE_SID_SIZE]);
 
@@ -93,7 +83,7 @@ bool simulate_run_read(struct slice text, uint64_t *out_run);
 /* Returns whether a SID belongs to the run, and sets its kind. */
 bool simulate_sid_read(struct slice sid, uint64_t run, enum simulate_kind *out_kind);
 
-/* Requests between the first and the second sending of a duplicate. */
+/* Genuine requests between the first and the second sending of a duplicate. */
 #define SIMULATE_REPEAT_DISTANCE 32
 
 /* The stream. Zero-initialize and set the plan; a plain value. */
@@ -103,12 +93,9 @@ struct simulate_traffic {
 	uint64_t forged;                  /* forged ones among them */
 	uint64_t block_start;             /* number of the first message of the block */
 	uint64_t at;                      /* the next message in the block */
-	size_t stage;                     /* the current stage; the stage count for replies */
-	struct {
-		struct simulate_item item;
-		uint64_t due; /* the value of issued at which it is repeated */
-	} repeats[SIMULATE_REPEAT_DISTANCE];
-	size_t repeat_first, repeat_count;
+	unsigned stage;                   /* the current stage */
+	struct simulate_item earlier[SIMULATE_REPEAT_DISTANCE]; /* a ring of genuine ones */
+	uint64_t earlier_count;
 };
 
 /* Returns the next request. The stream has no end; the caller stops at the plan's count. */

@@ -1,30 +1,12 @@
 #include "account_sids.h"
 
-/* For a loop that sees each byte of a body: a table is quicker than comparisons. */
-static const bool is_digit[256] = {
-    ['0'] = true,
-    ['1'] = true,
-    ['2'] = true,
-    ['3'] = true,
-    ['4'] = true,
-    ['5'] = true,
-    ['6'] = true,
-    ['7'] = true,
-    ['8'] = true,
-    ['9'] = true,
-    ['a'] = true,
-    ['b'] = true,
-    ['c'] = true,
-    ['d'] = true,
-    ['e'] = true,
-    ['f'] = true,
-    ['A'] = true,
-    ['B'] = true,
-    ['C'] = true,
-    ['D'] = true,
-    ['E'] = true,
-    ['F'] = true,
-};
+/* Without branches, for a loop that sees each byte of a body. */
+static bool
+is_digit(unsigned char byte)
+{
+	unsigned decimal = byte - (unsigned)'0', letter = (byte | 0x20u) - (unsigned)'a';
+	return (decimal < 10) | (letter < 6);
+}
 
 struct account_sids
 account_sids_begin(struct slice text)
@@ -39,7 +21,7 @@ account_sids_next(struct account_sids *sids)
 {
 	const char *text = sids->text.ptr;
 	while (sids->at < sids->text.len) {
-		bool digit = is_digit[(unsigned char)text[sids->at++]];
+		bool digit = is_digit((unsigned char)text[sids->at++]);
 		sids->digits = digit ? sids->digits + 1 : 0;
 		if (sids->digits < ACCOUNT_SID_LEN)
 			continue;

@@ -30,15 +30,9 @@ static const struct {
     {SLICE_INIT("rcs"), ADDRESS_RCS},
 };
 
-static const struct slice toll_free[] = {
-    SLICE_INIT("+1800"),
-    SLICE_INIT("+1833"),
-    SLICE_INIT("+1844"),
-    SLICE_INIT("+1855"),
-    SLICE_INIT("+1866"),
-    SLICE_INIT("+1877"),
-    SLICE_INIT("+1888"),
-};
+static const struct slice toll_free[] = {SLICE_INIT("+1800"), SLICE_INIT("+1833"),
+    SLICE_INIT("+1844"), SLICE_INIT("+1855"), SLICE_INIT("+1866"), SLICE_INIT("+1877"),
+    SLICE_INIT("+1888")};
 
 #define NORTH_AMERICAN_LEN 12 /* +1 and ten digits */
 

@@ -72,15 +72,9 @@ callback_level(struct slice text)
 {
 	/* The first four are documented (docs/usage/troubleshooting/debugging-event-webhooks, in
 	 * its older and newer form); the others are common names of log levels. */
-	static const struct slice levels[] = {
-	    SLICE_INIT("error"),
-	    SLICE_INIT("warning"),
-	    SLICE_INIT("info"),
-	    SLICE_INIT("debug"),
-	    SLICE_INIT("notice"),
-	    SLICE_INIT("critical"),
-	    SLICE_INIT("fatal"),
-	};
+	static const struct slice levels[] = {SLICE_INIT("error"), SLICE_INIT("warning"),
+	    SLICE_INIT("info"), SLICE_INIT("debug"), SLICE_INIT("notice"), SLICE_INIT("critical"),
+	    SLICE_INIT("fatal")};
 	for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)
 		if (slice_equal_nocase(text, levels[i]))
 			return levels[i];
