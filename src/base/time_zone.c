@@ -1,3 +1,4 @@
+#define _DEFAULT_SOURCE /* timegm */
 #include "dlrd/base/time_zone.h"
 
 #include "dlrd/base/buffer.h"
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ZONE_FOLDER "/usr/share/zoneinfo"
@@ -365,50 +367,33 @@ floor_div(int64_t number, int64_t by)
 	return number / by - (number % by < 0);
 }
 
-static bool
-is_leap(int64_t year)
+/* Returns midnight of a day in seconds since 1970, as if it were in UTC. month counts from 0, and
+ * timegm carries a day beyond the month over to the next one. */
+static int64_t
+midnight(int year, int month, int day, int *out_weekday)
 {
-	return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+	struct tm date = {.tm_year = year - 1900, .tm_mon = month, .tm_mday = day};
+	int64_t at_s = timegm(&date);
+	*out_weekday = date.tm_wday;
+	return at_s;
 }
 
-/* Returns the days from 1970-01-01 to the 1st of January of year. */
+/* Returns the midnight of the day of a change. */
 static int64_t
-days_to_year(int64_t year)
+day_of_change(const struct change *change, int year)
 {
-	int64_t before = year - 1; /* leap days up to that year */
-	return 365 * (year - 1970) + floor_div(before, 4) - floor_div(before, 100) +
-	       floor_div(before, 400) - 477; /* 477 of them were before 1970 */
-}
-
-static int64_t
-year_of(int64_t wall_s)
-{
-	int64_t days = floor_div(wall_s, DAY_S);
-	int64_t year =
-	    1970 + floor_div(days * 400, 146097); /* days of 400 years; may be wrong by one */
-	while (days_to_year(year) > days)
-		year--;
-	while (days_to_year(year + 1) <= days)
-		year++;
-	return year;
-}
-
-/* Returns the day of the year, from 0, of a change. */
-static int64_t
-day_of_change(const struct change *change, int64_t year)
-{
-	static const int starts[13] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365};
-	bool leap = is_leap(year);
+	int weekday, month = (int)change->month - 1, day = (int)change->day;
 	if (change->form == CHANGE_DAY)
-		return change->day;
-	if (change->form == CHANGE_DAY_NO_29)
-		return change->day - 1 + (leap && change->day >= 60);
-	int64_t first = starts[change->month - 1] + (leap && change->month > 2),
-		next = starts[change->month] + (leap && change->month >= 2);
-	/* 1970-01-01 was a Thursday. */
-	int64_t days = days_to_year(year) + first + 4, weekday = days - 7 * floor_div(days, 7),
-		day = first + (change->day - weekday + 7) % 7 + 7 * (change->week - 1);
-	return day < next ? day : day - 7;
+		return midnight(year, 0, day + 1, &weekday);
+	if (change->form == CHANGE_DAY_NO_29) /* day 60 is always the 1st of March */
+		return day < 60 ? midnight(year, 0, day, &weekday)
+				: midnight(year, 2, day - 59, &weekday);
+
+	midnight(year, month, 1, &weekday);
+	int first = 1 + (day - weekday + 7) % 7;
+	int64_t at_s = midnight(year, month, first + 7 * ((int)change->week - 1), &weekday);
+	int64_t next_s = midnight(year, month + 1, 1, &weekday);
+	return at_s < next_s ? at_s : at_s - 7 * DAY_S;
 }
 
 static int64_t
@@ -416,11 +401,13 @@ offset_by_rule(const struct rule *rule, int64_t wall_s)
 {
 	if (!rule->has_summer)
 		return rule->standard_s;
-	int64_t year = year_of(wall_s + rule->standard_s), first_day = days_to_year(year);
-	int64_t start_s = (first_day + day_of_change(&rule->start, year)) * DAY_S +
-			  rule->start.time_s - rule->standard_s,
-		end_s = (first_day + day_of_change(&rule->end, year)) * DAY_S + rule->end.time_s -
-			rule->summer_s;
+	struct tm date;
+	time_t standard_s = (time_t)(wall_s + rule->standard_s);
+	if (gmtime_r(&standard_s, &date) == NULL) /* a year beyond int */
+		return rule->standard_s;
+	int year = date.tm_year + 1900;
+	int64_t start_s = day_of_change(&rule->start, year) + rule->start.time_s - rule->standard_s,
+		end_s = day_of_change(&rule->end, year) + rule->end.time_s - rule->summer_s;
 	bool is_summer = start_s < end_s ? wall_s >= start_s && wall_s < end_s
 					 : wall_s >= start_s || wall_s < end_s;
 	return is_summer ? rule->summer_s : rule->standard_s;
