@@ -65,6 +65,21 @@ buffer_appendf(struct buffer *buffer, const char *format, ...)
 	buffer->len += (size_t)wanted;
 }
 
+enum result
+buffer_append_file(struct buffer *buffer, FILE *file, size_t max)
+{
+	size_t len = 1;
+	for (size_t read = 0; len > 0; read += len) {
+		if (read > max)
+			return RESULT_LIMIT;
+		if (!buffer_reserve(buffer, BUFSIZ))
+			return RESULT_NO_MEMORY;
+		len = fread(buffer->ptr + buffer->len, 1, BUFSIZ, file);
+		buffer->len += len;
+	}
+	return ferror(file) ? RESULT_IO : RESULT_OK;
+}
+
 /* Returns whether a well-formed sequence is a C0 or C1 control, DEL, a line or paragraph separator,
  * or one of the marks that change the direction of the text after them (U+202A to U+202E, U+2066 to
  * U+2069). */

@@ -210,12 +210,6 @@ json_get(const struct json_t *value, const char *key)
 	return json_object_get(value, key);
 }
 
-struct json_t *
-json_first(const struct json_t *value)
-{
-	return json_at(value, 0);
-}
-
 size_t
 json_count(const struct json_t *value)
 {

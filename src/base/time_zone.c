@@ -298,27 +298,6 @@ time_zone_read(struct slice file, struct time_zone **out_zone)
 }
 
 static enum result
-read_file(int fd, struct buffer *out)
-{
-	struct stat stat;
-	if (fstat(fd, &stat) != 0)
-		return RESULT_IO;
-	if (!S_ISREG(stat.st_mode))
-		return RESULT_NOT_FOUND;
-	while (out->len <= FILE_MAX) {
-		if (!buffer_reserve(out, 4096))
-			return RESULT_NO_MEMORY;
-		ssize_t len = read(fd, out->ptr + out->len, 4096);
-		if (len == 0)
-			return RESULT_OK;
-		if (len < 0 && errno != EINTR)
-			return RESULT_IO;
-		out->len += len < 0 ? 0 : (size_t)len;
-	}
-	return RESULT_CORRUPT;
-}
-
-static enum result
 read_named(struct slice name, struct time_zone **out_zone)
 {
 	char path[sizeof ZONE_FOLDER + 1 + NAME_MAX_LEN];
@@ -327,12 +306,21 @@ read_named(struct slice name, struct time_zone **out_zone)
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return errno == ENOENT || errno == ENOTDIR ? RESULT_NOT_FOUND : RESULT_IO;
-	struct buffer file = BUFFER_EMPTY;
-	enum result result = read_file(fd, &file);
-	close(fd);
+	struct stat stat;
+	FILE *file = fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode) ? fdopen(fd, "r") : NULL;
+	if (file == NULL) {
+		close(fd);
+		return RESULT_NOT_FOUND;
+	}
+
+	struct buffer text = BUFFER_EMPTY;
+	enum result result = buffer_append_file(&text, file, FILE_MAX);
+	fclose(file);
+	if (result == RESULT_LIMIT)
+		result = RESULT_CORRUPT;
 	if (result == RESULT_OK)
-		result = time_zone_read(buffer_slice(&file), out_zone);
-	buffer_done(&file);
+		result = time_zone_read(buffer_slice(&text), out_zone);
+	buffer_done(&text);
 	return result;
 }
 

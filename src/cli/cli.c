@@ -189,17 +189,10 @@ cli_read_file(const char *path, char **out_text, size_t *out_len, struct failure
 		return failure_set(failure, RESULT_IO, "%s: %s", path, strerror(errno));
 
 	struct buffer text = BUFFER_EMPTY;
-	while (text.len <= FILE_MAX && buffer_reserve(&text, 65536)) {
-		size_t len = fread(text.ptr + text.len, 1, 65536, file);
-		text.len += len;
-		if (len == 0)
-			break;
-	}
-
-	bool whole = feof(file) && !ferror(file);
+	enum result result = buffer_append_file(&text, file, FILE_MAX);
 	if (!is_stdin)
 		fclose(file);
-	if (!whole || text.len > FILE_MAX || text.failed) {
+	if (result != RESULT_OK) {
 		buffer_done(&text);
 		return failure_set(
 		    failure, RESULT_LIMIT, "%s: cannot be read, or is larger than 64 MiB", path);

@@ -3,7 +3,6 @@
 /* A larger form is not rewritten: Twilio's have one or two kilobytes. */
 #define BODY_MAX (32 * 1024)
 #define FIELDS_MAX 1024
-#define QUERY_PIECES_MAX 64 /* each piece of the body is compared with each of the query */
 
 /* Changes that filters make, undone: escapes that replace others. */
 static const struct {
@@ -23,7 +22,6 @@ enum {
 	RULE_NONE,
 	RULE_REPLACE, /* each of replacements */
 	RULE_WITHOUT_LINE_END = RULE_REPLACE + REPLACEMENT_COUNT,
-	RULE_WITHOUT_QUERY,
 	RULE_COUNT,
 };
 
@@ -46,46 +44,12 @@ without_line_end(struct slice body)
 	return body;
 }
 
-static bool
-has_piece(struct slice query, struct slice piece)
-{
-	while (query.ptr != NULL)
-		if (slice_equal(slice_take(&query, '&'), piece))
-			return true;
-	return false;
-}
-
-static size_t
-count_pieces(struct slice text)
-{
-	size_t count = 0;
-	while (text.ptr != NULL)
-		count += slice_take(&text, '&').len > 0;
-	return count;
-}
-
-static void
-remove_query(struct buffer *out, struct slice body, struct slice query)
-{
-	if (count_pieces(query) > QUERY_PIECES_MAX || count_pieces(body) > FIELDS_MAX)
-		return;
-	while (body.ptr != NULL) {
-		struct slice piece = slice_take(&body, '&');
-		if (piece.len == 0 || has_piece(query, piece))
-			continue;
-		buffer_append(out, piece);
-		buffer_append_byte(out, '&'); /* an empty piece at the end does not count */
-	}
-}
-
 /* Writes the body as it may have been. */
 static void
-rewrite(struct buffer *out, struct slice body, struct slice query, unsigned rule)
+rewrite(struct buffer *out, struct slice body, unsigned rule)
 {
 	if (rule == RULE_WITHOUT_LINE_END)
 		buffer_append(out, without_line_end(body));
-	else if (rule == RULE_WITHOUT_QUERY)
-		remove_query(out, body, query);
 	else
 		replace(out, body, replacements[rule - RULE_REPLACE].what,
 		    replacements[rule - RULE_REPLACE].with);
@@ -97,7 +61,7 @@ write_rewritten(struct buffer *out, const struct reading *reading, unsigned rule
 	struct buffer body = BUFFER_EMPTY;
 	struct form form = FORM_EMPTY;
 
-	rewrite(&body, reading->incoming->body, url_query(reading->incoming->target), rule);
+	rewrite(&body, reading->incoming->body, rule);
 	bool writes = !body.failed &&
 		      form_decode(&form, buffer_slice(&body), FIELDS_MAX) == RESULT_OK &&
 		      signature_append_parameters(out, &form) == RESULT_OK;

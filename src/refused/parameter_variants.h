@@ -1,9 +1,8 @@
 /* parameter_variants: the parameters that a body may have had when it was signed.
  *
  * A form is signed by its decoded parameters, so any other decoding and any change of its text
- * breaks the signature: a filter that rewrites escapes or line breaks, a gateway that puts the
- * query's parameters into the form, an editor that adds a line break to a saved request, a
- * lost Content-Type. Pure; any thread. */
+ * breaks the signature: a filter that rewrites escapes or line breaks, an editor that adds a
+ * line break to a saved request, a lost Content-Type. Pure; any thread. */
 #ifndef DLRD_REFUSED_PARAMETER_VARIANTS_H
 #define DLRD_REFUSED_PARAMETER_VARIANTS_H
 

@@ -4,9 +4,8 @@
 
 #define HOSTS_MAX 16
 #define PORTS_MAX 20
-#define HOST_LEN_MAX                                                                 \
-	255 /* bytes of a name in the DNS (RFC 1035, section 2.3.4), and of a prefix \
-	     */
+/* Bytes of a name in the DNS (RFC 1035, section 2.3.4), and of a prefix. */
+#define HOST_LEN_MAX 255
 #define TARGET_LEN_MAX 8192
 #define SLASHES_MAX 4 /* slashes that are doubled on trial */
 

@@ -16,8 +16,7 @@
 
 #define FIRST_WORDS SLICE("# dlrd-ledger 2 ")
 #define PATH_SIZE 4096
-#define EVENTS_PAGE 20000 /* events in one read of the store, to keep transactions short */
-#define READ_SIZE 65536
+#define EVENTS_PAGE 20000      /* events in one read of the store, to keep transactions short */
 #define POLL_NS (20 * 1000000) /* between reads of the projector's cursor */
 
 struct ledger {
@@ -147,19 +146,6 @@ compare_receipts(const void *a, const void *b)
 	return slice_compare(((const struct receipt *)a)->line, ((const struct receipt *)b)->line);
 }
 
-static enum result
-read_text(FILE *file, struct buffer *out)
-{
-	size_t len;
-	do {
-		if (!buffer_reserve(out, READ_SIZE))
-			return RESULT_NO_MEMORY;
-		len = fread(out->ptr + out->len, 1, READ_SIZE, file);
-		out->len += len;
-	} while (len > 0);
-	return ferror(file) ? RESULT_IO : RESULT_OK;
-}
-
 /* Reads the lines. A last one without a line break is ignored. Returns the number of the first
  * wrong line, or 0. */
 static size_t
@@ -199,7 +185,7 @@ static enum result
 read_ledger(struct comparison *comparison, FILE *file, struct failure *failure)
 {
 	const char *path = comparison->check->path;
-	enum result result = read_text(file, &comparison->text);
+	enum result result = buffer_append_file(&comparison->text, file, SIZE_MAX);
 	size_t lines = 1, wrong;
 
 	if (result != RESULT_OK)

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include <unistd.h>
 
 #define EXIT_GONE 3  /* in addition to enum cli_status: the daemon is gone */
 #define BLOCK_MIN 64 /* messages of a block, if the count is large enough */
@@ -37,7 +36,6 @@ struct simulation {
 	struct ledger *ledger;  /* NULL for none */
 	uint64_t unwritten;     /* acknowledged, but not in the ledger yet */
 	struct failure failure; /* why the run cannot continue; "" while it can */
-	int64_t progress_us;    /* time of the next line; INT64_MAX: never */
 	struct simulate_report report;
 };
 
@@ -96,7 +94,6 @@ static bool
 on_turn(void *context)
 {
 	struct simulation *simulation = context;
-	int64_t now_us = simulation->progress_us == INT64_MAX ? 0 : clock_monotonic_us();
 	if (simulation->ledger != NULL && simulation->unwritten > 0) {
 		enum result result = ledger_flush(simulation->ledger);
 		if (result != RESULT_OK)
@@ -108,11 +105,6 @@ on_turn(void *context)
 
 	simulation->report.acknowledged += simulation->unwritten;
 	simulation->unwritten = 0;
-	if (now_us > simulation->progress_us) {
-		simulation->progress_us = now_us + CLOCK_SECOND_US;
-		simulate_report_progress(&simulation->report, now_us);
-	}
-
 	return true;
 }
 
@@ -154,13 +146,10 @@ drive(struct simulation *simulation)
 		return cli_failure(simulation->command, "%s", simulation->failure.text);
 
 	catch_interrupts();
-	simulation->progress_us = isatty(STDERR_FILENO) ? 0 : INT64_MAX;
 	report->start_us = clock_monotonic_us();
 	enum result result = simulate_client_run(&options, &end, &simulation->failure);
 	report->end_us = clock_monotonic_us();
 	report->gone = end == SIMULATE_CLIENT_GONE;
-	if (simulation->progress_us != INT64_MAX)
-		fputs("\n", stderr);
 	if (result != RESULT_OK || simulation->failure.text[0] != '\0')
 		return cli_failure(simulation->command, "%s", simulation->failure.text);
 

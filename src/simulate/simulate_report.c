@@ -36,26 +36,17 @@ simulate_report_difference(struct simulate_report *report, struct slice line)
 }
 
 static double
-seconds_of(const struct simulate_report *report, int64_t end_us)
+seconds_of(const struct simulate_report *report)
 {
-	int64_t us = end_us - report->start_us;
+	int64_t us = report->end_us - report->start_us;
 	return us > 0 ? (double)us / 1e6 : 1e-6;
 }
 
 /* Returns the rate of answered requests, with any status. */
 static double
-throughput(const struct simulate_report *report, int64_t end_us)
+throughput(const struct simulate_report *report)
 {
-	return (double)report->latency.total / seconds_of(report, end_us);
-}
-
-void
-simulate_report_progress(const struct simulate_report *report, int64_t now_us)
-{
-	fprintf(stderr, "\r%.0f s: %llu sent, %llu acknowledged, %llu failed, %.0f/s ",
-	    seconds_of(report, now_us), (unsigned long long)report->sent,
-	    (unsigned long long)report->acknowledged, (unsigned long long)report->failed,
-	    throughput(report, now_us));
+	return (double)report->latency.total / seconds_of(report);
 }
 
 /* The figures of the sending, in print order. */
@@ -101,8 +92,8 @@ print_sending(const struct simulate_report *report)
 			printf("%-30s %12llu\n", figure_rows[i].words,
 			    (unsigned long long)figure(report, &figure_rows[i]));
 
-	printf("%-30s %12.3f s\n", "time", seconds_of(report, report->end_us));
-	printf("%-30s %12.0f /s\n", "answers", throughput(report, report->end_us));
+	printf("%-30s %12.3f s\n", "time", seconds_of(report));
+	printf("%-30s %12.0f /s\n", "answers", throughput(report));
 	for (size_t i = 0; i < SHARE_ROWS; i++)
 		printf("latency %-22s %12.3f ms\n", share_rows[i].key,
 		    (double)simulate_histogram_quantile(&report->latency, share_rows[i].share) /
@@ -139,8 +130,8 @@ put_sending(struct json_t *object, const struct simulate_report *report)
 	struct json_t *latency = json_new_object();
 	for (size_t i = 0; i < FIGURE_ROWS; i++)
 		json_put_int(object, figure_rows[i].key, (int64_t)figure(report, &figure_rows[i]));
-	json_put_real(object, "seconds", seconds_of(report, report->end_us));
-	json_put_real(object, "throughput", throughput(report, report->end_us));
+	json_put_real(object, "seconds", seconds_of(report));
+	json_put_real(object, "throughput", throughput(report));
 	for (size_t i = 0; i < SHARE_ROWS; i++)
 		json_put_int(latency, share_rows[i].key,
 		    simulate_histogram_quantile(&report->latency, share_rows[i].share));

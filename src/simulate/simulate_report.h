@@ -38,9 +38,6 @@ bool simulate_report_answer(
 /* Stores a difference for the report. */
 void simulate_report_difference(struct simulate_report *report, struct slice line);
 
-/* Prints one line on stderr that overwrites itself. */
-void simulate_report_progress(const struct simulate_report *report, int64_t now_us);
-
 /* Print on stdout. If sending is false, nothing was to be sent, and those figures are omitted.
  * Returns false if the answer cannot be written. */
 void simulate_report_print(const struct simulate_report *report, bool sending);

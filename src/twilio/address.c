@@ -237,18 +237,11 @@ address_of_person(struct slice address, char made[ADDRESS_MAX])
 static const struct slice decoration[] = {
     SLICE_INIT("(0)"), /* the trunk prefix, not dialled from abroad */
     SLICE_INIT(" "), SLICE_INIT("\t"), SLICE_INIT("-"), SLICE_INIT("."), SLICE_INIT("/"),
-    SLICE_INIT("("), SLICE_INIT(")"), SLICE_INIT("\xc2\xa0"), /* no-break space */
-    SLICE_INIT("\xe2\x80\x89"),                               /* thin space */
-    SLICE_INIT("\xe2\x80\xaf"),                               /* narrow no-break space */
-    SLICE_INIT("\xe2\x80\x90"),                               /* hyphen */
-    SLICE_INIT("\xe2\x80\x91"),                               /* no-break hyphen */
-    SLICE_INIT("\xe2\x80\x93"),                               /* en dash */
-    SLICE_INIT("\xe2\x80\x8e"),                               /* left-to-right mark */
-    SLICE_INIT("\xe2\x80\xaa"),                               /* left-to-right embedding */
-    SLICE_INIT("\xe2\x80\xac"),                               /* pop directional formatting */
-    SLICE_INIT("\xe2\x81\xa6"),                               /* left-to-right isolate */
-    SLICE_INIT("\xe2\x81\xa9"),                               /* pop directional isolate */
-};
+    SLICE_INIT("("), SLICE_INIT(")"),
+    /* spaces, hyphens and a dash, marks of direction */
+    SLICE_INIT("\u00a0"), SLICE_INIT("\u2009"), SLICE_INIT("\u202f"), SLICE_INIT("\u2010"),
+    SLICE_INIT("\u2011"), SLICE_INIT("\u2013"), SLICE_INIT("\u200e"), SLICE_INIT("\u202a"),
+    SLICE_INIT("\u202c"), SLICE_INIT("\u2066"), SLICE_INIT("\u2069")};
 
 static bool
 is_quote(char byte)

@@ -1,5 +1,7 @@
 #include "dlrd/twilio/error_catalogue.h"
 
+#include "dlrd/base/buffer.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,16 +17,15 @@ read_file(const char *path, char **out_text, size_t *out_len, struct failure *fa
 	if (file == NULL)
 		return failure_set(failure, errno == ENOENT ? RESULT_NOT_FOUND : RESULT_IO,
 		    "%s: %s", path, strerror(errno));
-	char *text = malloc(FILE_MAX);
-	size_t len = text == NULL ? 0 : fread(text, 1, FILE_MAX, file);
-	bool whole = text != NULL && feof(file) && !ferror(file);
+	struct buffer text = BUFFER_EMPTY;
+	enum result result = buffer_append_file(&text, file, FILE_MAX);
 	fclose(file);
-	if (!whole) {
-		free(text);
+	if (result != RESULT_OK) {
+		buffer_done(&text);
 		return failure_set(failure, RESULT_IO, "%s: cannot be read, or over 4 MiB", path);
 	}
-	*out_text = text;
-	*out_len = len;
+	*out_text = text.ptr;
+	*out_len = text.len;
 	return RESULT_OK;
 }
 

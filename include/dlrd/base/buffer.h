@@ -8,6 +8,8 @@
 
 #include "dlrd/base/slice.h"
 
+#include <stdio.h>
+
 struct buffer {
 	char *ptr;   /* the bytes, NULL until the first append */
 	size_t len;  /* bytes written */
@@ -29,6 +31,10 @@ void buffer_append_visible(struct buffer *buffer, struct slice text);
 /* Appends text with each byte that is not part of a UTF-8 sequence replaced by U+FFFD. Repairing a
  * repaired text changes nothing. */
 void buffer_append_repaired(struct buffer *buffer, struct slice text);
+
+/* Appends the rest of a file, of which max bytes fit. Returns RESULT_IO (errno is set),
+ * RESULT_LIMIT or RESULT_NO_MEMORY, with a part of the file appended. */
+must_check enum result buffer_append_file(struct buffer *buffer, FILE *file, size_t max);
 
 /* Makes room for `extra` more bytes. Returns false if memory is short. */
 bool buffer_reserve(struct buffer *buffer, size_t extra);

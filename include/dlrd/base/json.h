@@ -47,9 +47,6 @@ must_check enum result json_load(struct slice text, struct json_t **out_value);
 /* Returns an object's value for key, borrowed; NULL if it has none or value is not an object. */
 struct json_t *json_get(const struct json_t *value, const char *key);
 
-/* Returns the first element of an array, borrowed; NULL if value is not an array or is empty. */
-struct json_t *json_first(const struct json_t *value);
-
 /* Return the number of an array's elements (0 if value is not an array), and one of them, borrowed
  * (NULL if index is too large). */
 size_t json_count(const struct json_t *value);
