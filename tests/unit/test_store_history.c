@@ -311,9 +311,8 @@ picture(void)
 	    " JOIN provider p ON p.id = x.provider_id" ANY_FIGURE " ORDER BY 1, 2, 3, 4",
 	    "SELECT " TAG_NAMES ", x.code, x.hour, x.failed FROM campaign_error x" TAGS
 	    " WHERE x.failed <> 0 ORDER BY 1, 2, 3, 4, 5",
-	    "SELECT workspace, name, first_us, last_us FROM campaign WHERE last_us > 0 AND name <> "
-	    "'' ORDER BY 1, "
-	    "2",
+	    "SELECT workspace, name, first_us, last_us FROM campaign"
+	    " WHERE last_us > 0 AND name <> '' ORDER BY 1, 2",
 	    "SELECT * FROM replies ORDER BY 1",
 	    "SELECT number, scope, state, cause, since FROM optouts ORDER BY 1, 2",
 	    "SELECT number, scope, state, cause, changed, time, message FROM optout_history"
