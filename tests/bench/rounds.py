@@ -42,9 +42,13 @@ class Daemon:
 
     def ask(self, path):
         """Status and body of an answer of the api."""
-        self.api.request("GET", path)
-        answer = self.api.getresponse()
-        return answer.status, answer.read().decode()
+        try:
+            self.api.request("GET", path)
+            answer = self.api.getresponse()
+            return answer.status, answer.read().decode()
+        except (OSError, http.client.HTTPException):
+            self.check_alive()
+            raise
 
     def check_alive(self):
         if self.process.poll() is not None:
