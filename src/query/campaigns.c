@@ -129,16 +129,16 @@ campaigns_find(struct store_reader *reader, const struct query *row,
 	" AND h.hour < $5) AS failed FROM campaign c WHERE ($1 IS NULL OR c.name = $1)"   \
 	" AND ($2 IS NULL OR c.workspace = $2))"
 
-/* The latest failed messages of a campaign f under a code x. */
+/* The latest failed messages of a campaign f under a code x. group_concat is not in PostgreSQL,
+ * where a schema can define it as string_agg; a window function in its place took a fifth of the
+ * time of the whole question. */
 #define SAMPLES                                                                             \
-	"(SELECT max(CASE WHEN s.place = 1 THEN s.sid END)"                                 \
-	" || coalesce(' ' || max(CASE WHEN s.place = 2 THEN s.sid END), '')"                \
-	" || coalesce(' ' || max(CASE WHEN s.place = 3 THEN s.sid END), '')"                \
-	" FROM (SELECT m.sid, row_number() OVER (ORDER BY m.failed_us DESC) AS place"       \
-	"  FROM tagset t JOIN message m ON m.id IN"                                         \
+	"(SELECT group_concat(s.sid, ' ') FROM (SELECT m.sid AS sid FROM tagset t"          \
+	"  JOIN message m ON m.id IN"                                                       \
 	"   (SELECT l.id FROM message l WHERE l.tagset_id = t.id AND l.error_code = x.code" \
 	"    AND l.outcome = 2 ORDER BY l.failed_us DESC LIMIT 3)"                          \
-	"  WHERE t.campaign_id = f.id AND ($3 IS NULL OR t.variant = $3)) s)"
+	"  WHERE t.campaign_id = f.id AND ($3 IS NULL OR t.variant = $3)"                   \
+	"  ORDER BY m.failed_us DESC LIMIT 3) s)"
 
 /* Figures of one tagset and code. The times come from the ends of an index, as the samples do: one
  * look-up each, not all failed messages. SQLite keeps the order of a CROSS JOIN; left to itself it
