@@ -168,6 +168,30 @@ sqlite_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **out_statement)
 	return sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, out_statement, NULL);
 }
 
+static sqlite3_stmt **
+field_of(const struct sqlite_statement *row, void *owner)
+{
+	return (void *)((char *)owner + row->offset);
+}
+
+int
+sqlite_prepare_all(sqlite3 *db, const struct sqlite_statement *table, void *owner)
+{
+	int code = owner == NULL ? SQLITE_NOMEM : SQLITE_OK;
+	for (; code == SQLITE_OK && table->sql != NULL; table++)
+		code = sqlite_prepare(db, table->sql, field_of(table, owner));
+	return code;
+}
+
+void
+sqlite_finalize_all(const struct sqlite_statement *table, void *owner)
+{
+	for (; owner != NULL && table->sql != NULL; table++) {
+		sqlite3_finalize(*field_of(table, owner));
+		*field_of(table, owner) = NULL;
+	}
+}
+
 int
 sqlite_run(sqlite3_stmt *statement)
 {

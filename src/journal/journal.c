@@ -92,41 +92,27 @@ bring_up(struct journal *journal)
 	return note_error(journal, code);
 }
 
-static int
-prepare_all(struct journal *journal)
-{
-	const struct {
-		const char *sql;
-		sqlite3_stmt **statement;
-	} rows[] = {
-	    {"BEGIN IMMEDIATE", &journal->begin},
-	    {"COMMIT", &journal->commit},
-	    {"ROLLBACK", &journal->rollback},
-	    {"INSERT INTO entry VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)", &journal->insert},
-	    {"UPDATE proof SET opened_us = max(opened_us + 1, ?1)", &journal->prove},
-	    {"SELECT seq, received_us FROM entry ORDER BY seq LIMIT 1", &journal->oldest},
-	    {"DELETE FROM entry WHERE seq BETWEEN ?1 AND ?2 AND received_us < ?3", &journal->trim},
-	    {"SELECT (c.page_count - f.freelist_count) * s.page_size FROM pragma_page_count c,"
-	     " pragma_freelist_count f, pragma_page_size s",
-		&journal->pages},
-	};
-	int code = SQLITE_OK;
-	for (size_t i = 0; code == SQLITE_OK && i < sizeof rows / sizeof rows[0]; i++)
-		code = sqlite_prepare(journal->db, rows[i].sql, rows[i].statement);
+#define FIELD(name) offsetof(struct journal, name)
 
-	return code;
-}
+static const struct sqlite_statement statements[] = {
+    {"BEGIN IMMEDIATE", FIELD(begin)},
+    {"COMMIT", FIELD(commit)},
+    {"ROLLBACK", FIELD(rollback)},
+    {"INSERT INTO entry VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)", FIELD(insert)},
+    {"UPDATE proof SET opened_us = max(opened_us + 1, ?1)", FIELD(prove)},
+    {"SELECT seq, received_us FROM entry ORDER BY seq LIMIT 1", FIELD(oldest)},
+    {"DELETE FROM entry WHERE seq BETWEEN ?1 AND ?2 AND received_us < ?3", FIELD(trim)},
+    {"SELECT (c.page_count - f.freelist_count) * s.page_size FROM pragma_page_count c,"
+     " pragma_freelist_count f, pragma_page_size s",
+	FIELD(pages)},
+    {NULL, 0},
+};
 
 static void
 close_handle(struct journal *journal)
 {
 	wal_file_close(&journal->log.file);
-	sqlite3_stmt **statements[] = {&journal->begin, &journal->commit, &journal->rollback,
-	    &journal->insert, &journal->prove, &journal->oldest, &journal->trim, &journal->pages};
-	for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++) {
-		sqlite3_finalize(*statements[i]);
-		*statements[i] = NULL;
-	}
+	sqlite_finalize_all(statements, journal);
 	sqlite3_close_v2(journal->db);
 	journal->db = NULL;
 }
@@ -257,7 +243,7 @@ open_handle(struct journal *journal, struct failure *failure)
 	if (result == RESULT_OK)
 		result = bring_up(journal);
 	if (result == RESULT_OK)
-		result = note_error(journal, prepare_all(journal));
+		result = note_error(journal, sqlite_prepare_all(journal->db, statements, journal));
 	if (result == RESULT_OK)
 		result = read_last_seq(journal);
 	if (!journal->opened && (fresh || journal->found.log_damaged) &&

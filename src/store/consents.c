@@ -23,62 +23,56 @@ struct consents {
 	    *of_event, *remove, *time, *merge, *rename, *forget_number, *scopes;
 };
 
+#define FIELD(name) offsetof(struct consents, name)
+
+static const struct sqlite_statement statements[] = {
+    {"SELECT state FROM optout WHERE number = ?1 AND scope = ?2", FIELD(state)},
+    {"SELECT max(time_us) FROM consent WHERE number = ?1 AND scope = ?2 AND correction = 0",
+	FIELD(newest)},
+    {"SELECT 1 FROM consent WHERE event_seq = ?3 AND number = ?1 AND scope = ?2"
+     " AND correction = 0",
+	FIELD(has)},
+    {"INSERT INTO consent(number, scope, state, cause, changed, event_seq, time_us)"
+     " VALUES(?1, ?2, ?3, ?4, 0, ?5, ?6)",
+	FIELD(append)},
+    {"UPDATE consent SET changed = 1 WHERE seq = ?1", FIELD(mark)},
+    {"INSERT INTO optout VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE"
+     " SET state = excluded.state, consent_seq = excluded.consent_seq",
+	FIELD(set)},
+    {"DELETE FROM optout WHERE number = ?1 AND scope = ?2", FIELD(forget)},
+    {"SELECT state, seq FROM" LAST_RUNS(" AND number = ?1 AND scope = ?2"), FIELD(derive)},
+    {"INSERT INTO consent(number, scope, state, cause, changed, correction, event_seq,"
+     " time_us) VALUES(?1, ?2, ?3, 'correction', 1, 1, ?4,"
+     " (SELECT time_us FROM event WHERE seq = ?4))",
+	FIELD(correct)},
+    {"SELECT seq, number, scope, state, cause, time_us FROM consent WHERE event_seq = ?1"
+     " AND (?2 IS NULL OR scope = ?2) AND correction = 0 AND seq > ?3 ORDER BY seq LIMIT 1",
+	FIELD(of_event)},
+    {"DELETE FROM consent WHERE seq = ?1", FIELD(remove)},
+    {"UPDATE consent SET time_us = ?2 WHERE seq = ?1", FIELD(time)},
+    {"DELETE FROM consent WHERE number = ?1 AND correction = 0 AND EXISTS"
+     " (SELECT 1 FROM consent x WHERE x.event_seq = consent.event_seq AND x.number = ?2"
+     "  AND x.scope = consent.scope AND x.correction = 0)",
+	FIELD(merge)},
+    {"UPDATE consent SET number = ?2 WHERE number = ?1 AND correction = 0", FIELD(rename)},
+    {"DELETE FROM optout WHERE number = ?1", FIELD(forget_number)},
+    {"SELECT scope, max(event_seq) FROM consent WHERE number = ?1 AND correction = 0"
+     " AND scope > ?2 GROUP BY scope ORDER BY scope LIMIT 1",
+	FIELD(scopes)},
+    {NULL, 0},
+};
+
 enum result
 consents_open(sqlite3 *db, struct consents **out_consents)
 {
 	struct consents *consents = calloc(1, sizeof *consents);
-	if (consents == NULL)
-		return RESULT_NO_MEMORY;
-
-	consents->db = db;
-	const struct {
-		const char *sql;
-		sqlite3_stmt **statement;
-	} rows[] = {
-	    {"SELECT state FROM optout WHERE number = ?1 AND scope = ?2", &consents->state},
-	    {"SELECT max(time_us) FROM consent WHERE number = ?1 AND scope = ?2 AND correction = 0",
-		&consents->newest},
-	    {"SELECT 1 FROM consent WHERE event_seq = ?3 AND number = ?1 AND scope = ?2"
-	     " AND correction = 0",
-		&consents->has},
-	    {"INSERT INTO consent(number, scope, state, cause, changed, event_seq, time_us)"
-	     " VALUES(?1, ?2, ?3, ?4, 0, ?5, ?6)",
-		&consents->append},
-	    {"UPDATE consent SET changed = 1 WHERE seq = ?1", &consents->mark},
-	    {"INSERT INTO optout VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE"
-	     " SET state = excluded.state, consent_seq = excluded.consent_seq",
-		&consents->set},
-	    {"DELETE FROM optout WHERE number = ?1 AND scope = ?2", &consents->forget},
-	    {"SELECT state, seq FROM" LAST_RUNS(" AND number = ?1 AND scope = ?2"),
-		&consents->derive},
-	    {"INSERT INTO consent(number, scope, state, cause, changed, correction, event_seq,"
-	     " time_us) VALUES(?1, ?2, ?3, 'correction', 1, 1, ?4,"
-	     " (SELECT time_us FROM event WHERE seq = ?4))",
-		&consents->correct},
-	    {"SELECT seq, number, scope, state, cause, time_us FROM consent WHERE event_seq = ?1"
-	     " AND (?2 IS NULL OR scope = ?2) AND correction = 0 AND seq > ?3 ORDER BY seq LIMIT 1",
-		&consents->of_event},
-	    {"DELETE FROM consent WHERE seq = ?1", &consents->remove},
-	    {"UPDATE consent SET time_us = ?2 WHERE seq = ?1", &consents->time},
-	    {"DELETE FROM consent WHERE number = ?1 AND correction = 0 AND EXISTS"
-	     " (SELECT 1 FROM consent x WHERE x.event_seq = consent.event_seq AND x.number = ?2"
-	     "  AND x.scope = consent.scope AND x.correction = 0)",
-		&consents->merge},
-	    {"UPDATE consent SET number = ?2 WHERE number = ?1 AND correction = 0",
-		&consents->rename},
-	    {"DELETE FROM optout WHERE number = ?1", &consents->forget_number},
-	    {"SELECT scope, max(event_seq) FROM consent WHERE number = ?1 AND correction = 0"
-	     " AND scope > ?2 GROUP BY scope ORDER BY scope LIMIT 1",
-		&consents->scopes},
-	};
-	int code = SQLITE_OK;
-	for (size_t i = 0; code == SQLITE_OK && i < sizeof rows / sizeof rows[0]; i++)
-		code = sqlite_prepare(db, rows[i].sql, rows[i].statement);
+	int code = sqlite_prepare_all(db, statements, consents);
 	if (code != SQLITE_OK) {
 		consents_close(consents);
 		return sqlite_result(code);
 	}
 
+	consents->db = db;
 	*out_consents = consents;
 	return RESULT_OK;
 }
@@ -491,13 +485,6 @@ consents_audit(sqlite3 *db, uint64_t *out_states, uint64_t *out_wrong)
 void
 consents_close(struct consents *consents)
 {
-	if (consents == NULL)
-		return;
-	sqlite3_stmt *statements[] = {consents->state, consents->newest, consents->has,
-	    consents->append, consents->mark, consents->set, consents->forget, consents->derive,
-	    consents->correct, consents->of_event, consents->remove, consents->time,
-	    consents->merge, consents->rename, consents->forget_number, consents->scopes};
-	for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
-		sqlite3_finalize(statements[i]);
+	sqlite_finalize_all(statements, consents);
 	free(consents);
 }

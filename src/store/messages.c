@@ -8,65 +8,53 @@ struct messages {
 	sqlite3_stmt *find, *find_id, *receipts, *click, *link, *insert, *update, *update_peer;
 };
 
+#define FIELD(name) offsetof(struct messages, name)
+
+static const struct sqlite_statement statements[] = {
+    {"SELECT " MESSAGE_COLUMNS " FROM message m WHERE m.sid = ?1", FIELD(find)},
+    {"SELECT " MESSAGE_COLUMNS " FROM message m WHERE m.id = ?1", FIELD(find_id)},
+    {"SELECT seq, time_us, journal_seq, stream, type, status, error_code, done_date,"
+     " link, occurred, signature FROM event WHERE message_id = ?1",
+	FIELD(receipts)},
+    /* A link may be opened any number of times. */
+    {"SELECT seq, time_us, journal_seq, stream FROM event"
+     " WHERE message_id = ?1 AND link = ?2 AND occurred IS ?3 AND status IS ?4 AND "
+     "type = 'Clicked' LIMIT 1",
+	FIELD(click)},
+    {"SELECT 1 FROM event WHERE message_id = ?1 AND link = ?2"
+     " AND type = 'Clicked' LIMIT 1",
+	FIELD(link)},
+    {"INSERT INTO message(tagset_id, provider_id, status, outcome, conflict, seen,"
+     " first_final, opted_out, error_code, first_us, last_us, sent_us, delivered_us,"
+     " failed_us, canceled_us, read_us, received_us, clicked_us, links, left_us, "
+     "sid, peer)"
+     " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,"
+     " ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
+	FIELD(insert)},
+    {"UPDATE message SET tagset_id = ?1, provider_id = ?2, status = ?3, outcome = "
+     "?4,"
+     " conflict = ?5, seen = ?6, first_final = ?7, opted_out = ?8, error_code = ?9,"
+     " last_us = ?11, sent_us = ?12, delivered_us = ?13, failed_us = ?14,"
+     " canceled_us = ?15, read_us = ?16, clicked_us = ?18,"
+     " links = ?19, left_us = ?20 WHERE id = ?21",
+	FIELD(update)},
+    /* Apart, since an index holds them: they hardly ever change after the first receipt. */
+    {"UPDATE message SET first_us = ?2, peer = ?3, received_us = ?4 WHERE id = ?1",
+	FIELD(update_peer)},
+    {NULL, 0},
+};
+
 enum result
 messages_open(sqlite3 *db, struct messages **out_messages)
 {
 	struct messages *messages = calloc(1, sizeof *messages);
-	if (messages == NULL)
-		return RESULT_NO_MEMORY;
-
-	messages->db = db;
-	int code = sqlite_prepare(
-	    db, "SELECT " MESSAGE_COLUMNS " FROM message m WHERE m.sid = ?1", &messages->find);
-	if (code == SQLITE_OK)
-		code =
-		    sqlite_prepare(db, "SELECT " MESSAGE_COLUMNS " FROM message m WHERE m.id = ?1",
-			&messages->find_id);
-	if (code == SQLITE_OK)
-		code = sqlite_prepare(db,
-		    "SELECT seq, time_us, journal_seq, stream, type, status, error_code, done_date,"
-		    " link, occurred, signature FROM event WHERE message_id = ?1",
-		    &messages->receipts);
-	/* A link may be opened any number of times. */
-	if (code == SQLITE_OK)
-		code = sqlite_prepare(db,
-		    "SELECT seq, time_us, journal_seq, stream FROM event"
-		    " WHERE message_id = ?1 AND link = ?2 AND occurred IS ?3 AND status IS ?4 AND "
-		    "type = 'Clicked' LIMIT 1",
-		    &messages->click);
-	if (code == SQLITE_OK)
-		code = sqlite_prepare(db,
-		    "SELECT 1 FROM event WHERE message_id = ?1 AND link = ?2"
-		    " AND type = 'Clicked' LIMIT 1",
-		    &messages->link);
-	if (code == SQLITE_OK)
-		code = sqlite_prepare(db,
-		    "INSERT INTO message(tagset_id, provider_id, status, outcome, conflict, seen,"
-		    " first_final, opted_out, error_code, first_us, last_us, sent_us, delivered_us,"
-		    " failed_us, canceled_us, read_us, received_us, clicked_us, links, left_us, "
-		    "sid, peer)"
-		    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,"
-		    " ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
-		    &messages->insert);
-	if (code == SQLITE_OK)
-		code = sqlite_prepare(db,
-		    "UPDATE message SET tagset_id = ?1, provider_id = ?2, status = ?3, outcome = "
-		    "?4,"
-		    " conflict = ?5, seen = ?6, first_final = ?7, opted_out = ?8, error_code = ?9,"
-		    " last_us = ?11, sent_us = ?12, delivered_us = ?13, failed_us = ?14,"
-		    " canceled_us = ?15, read_us = ?16, clicked_us = ?18,"
-		    " links = ?19, left_us = ?20 WHERE id = ?21",
-		    &messages->update);
-	/* Apart, since an index holds them: they hardly ever change after the first receipt. */
-	if (code == SQLITE_OK)
-		code = sqlite_prepare(db,
-		    "UPDATE message SET first_us = ?2, peer = ?3, received_us = ?4 WHERE id = ?1",
-		    &messages->update_peer);
+	int code = sqlite_prepare_all(db, statements, messages);
 	if (code != SQLITE_OK) {
 		messages_close(messages);
 		return sqlite_result(code);
 	}
 
+	messages->db = db;
 	*out_messages = messages;
 	return RESULT_OK;
 }
@@ -311,16 +299,6 @@ messages_save(struct messages *messages, struct slice sid, const struct message_
 void
 messages_close(struct messages *messages)
 {
-	if (messages == NULL)
-		return;
-
-	sqlite3_finalize(messages->find);
-	sqlite3_finalize(messages->find_id);
-	sqlite3_finalize(messages->receipts);
-	sqlite3_finalize(messages->click);
-	sqlite3_finalize(messages->link);
-	sqlite3_finalize(messages->insert);
-	sqlite3_finalize(messages->update);
-	sqlite3_finalize(messages->update_peer);
+	sqlite_finalize_all(statements, messages);
 	free(messages);
 }

@@ -21,43 +21,38 @@ struct names {
 	struct slot tagsets[SLOTS], providers[SLOTS];
 };
 
+#define FIELD(name) offsetof(struct names, name)
+
+static const struct sqlite_statement statements[] = {
+    {"SELECT id FROM campaign WHERE workspace = ?1 AND name = ?2", FIELD(find_campaign)},
+    {"INSERT INTO campaign(workspace, name, first_us, last_us) VALUES(?1, ?2, 0, 0)",
+	FIELD(add_campaign)},
+    {"SELECT id FROM tagset WHERE campaign_id = ?1 AND variant = ?2", FIELD(find_tagset)},
+    {"INSERT INTO tagset(campaign_id, variant) VALUES(?1, ?2)", FIELD(add_tagset)},
+    {"SELECT t.id FROM tagset t JOIN campaign c ON c.id = t.campaign_id"
+     " WHERE t.id IN (?1, ?2)" TAGSET_PREFERENCE,
+	FIELD(choose_tagset)},
+    {"SELECT campaign_id FROM tagset WHERE id = ?1", FIELD(campaign_of)},
+    {"SELECT id FROM provider WHERE account = ?1 AND service = ?2 AND sender = ?3",
+	FIELD(find_provider)},
+    {"INSERT INTO provider(account, service, sender) VALUES(?1, ?2, ?3)", FIELD(add_provider)},
+    {"SELECT min(nullif(account, '')), min(nullif(service, '')), min(nullif(sender, ''))"
+     " FROM provider WHERE id IN (?1, ?2)",
+	FIELD(merge_providers)},
+    {NULL, 0},
+};
+
 enum result
 names_open(sqlite3 *db, struct names **out_names)
 {
 	struct names *names = calloc(1, sizeof *names);
-	if (names == NULL)
-		return RESULT_NO_MEMORY;
-
-	names->db = db;
-	const struct {
-		const char *sql;
-		sqlite3_stmt **statement;
-	} rows[] = {
-	    {"SELECT id FROM campaign WHERE workspace = ?1 AND name = ?2", &names->find_campaign},
-	    {"INSERT INTO campaign(workspace, name, first_us, last_us) VALUES(?1, ?2, 0, 0)",
-		&names->add_campaign},
-	    {"SELECT id FROM tagset WHERE campaign_id = ?1 AND variant = ?2", &names->find_tagset},
-	    {"INSERT INTO tagset(campaign_id, variant) VALUES(?1, ?2)", &names->add_tagset},
-	    {"SELECT t.id FROM tagset t JOIN campaign c ON c.id = t.campaign_id"
-	     " WHERE t.id IN (?1, ?2)" TAGSET_PREFERENCE,
-		&names->choose_tagset},
-	    {"SELECT campaign_id FROM tagset WHERE id = ?1", &names->campaign_of},
-	    {"SELECT id FROM provider WHERE account = ?1 AND service = ?2 AND sender = ?3",
-		&names->find_provider},
-	    {"INSERT INTO provider(account, service, sender) VALUES(?1, ?2, ?3)",
-		&names->add_provider},
-	    {"SELECT min(nullif(account, '')), min(nullif(service, '')), min(nullif(sender, ''))"
-	     " FROM provider WHERE id IN (?1, ?2)",
-		&names->merge_providers},
-	};
-	int code = SQLITE_OK;
-	for (size_t i = 0; code == SQLITE_OK && i < sizeof rows / sizeof rows[0]; i++)
-		code = sqlite_prepare(db, rows[i].sql, rows[i].statement);
+	int code = sqlite_prepare_all(db, statements, names);
 	if (code != SQLITE_OK) {
 		names_close(names);
 		return sqlite_result(code);
 	}
 
+	names->db = db;
 	*out_names = names;
 	return RESULT_OK;
 }
@@ -262,12 +257,6 @@ names_forget(struct names *names)
 void
 names_close(struct names *names)
 {
-	if (names == NULL)
-		return;
-	sqlite3_stmt *statements[] = {names->find_campaign, names->add_campaign, names->find_tagset,
-	    names->add_tagset, names->choose_tagset, names->campaign_of, names->find_provider,
-	    names->add_provider, names->merge_providers};
-	for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
-		sqlite3_finalize(statements[i]);
+	sqlite_finalize_all(statements, names);
 	free(names);
 }

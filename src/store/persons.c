@@ -7,35 +7,31 @@ struct persons {
 	sqlite3_stmt *find, *learn, *move_messages, *move_inbound, *move_replies;
 };
 
+#define FIELD(name) offsetof(struct persons, name)
+
+static const struct sqlite_statement statements[] = {
+    {"SELECT number FROM person WHERE alias = ?1", FIELD(find)},
+    {"INSERT INTO person VALUES(?1, ?2) ON CONFLICT DO NOTHING", FIELD(learn)},
+    {"UPDATE message SET peer = ?2 WHERE peer = ?1 AND peer <> '' AND received_us = 0",
+	FIELD(move_messages)},
+    {"UPDATE message SET peer = ?2 WHERE peer = ?1"
+     " AND id IN (SELECT message_id FROM reply WHERE peer = ?1)",
+	FIELD(move_inbound)},
+    {"UPDATE reply SET peer = ?2 WHERE peer = ?1", FIELD(move_replies)},
+    {NULL, 0},
+};
+
 enum result
 persons_open(sqlite3 *db, struct persons **out_persons)
 {
 	struct persons *persons = calloc(1, sizeof *persons);
-	if (persons == NULL)
-		return RESULT_NO_MEMORY;
-
-	persons->db = db;
-	const struct {
-		const char *sql;
-		sqlite3_stmt **statement;
-	} rows[] = {
-	    {"SELECT number FROM person WHERE alias = ?1", &persons->find},
-	    {"INSERT INTO person VALUES(?1, ?2) ON CONFLICT DO NOTHING", &persons->learn},
-	    {"UPDATE message SET peer = ?2 WHERE peer = ?1 AND peer <> '' AND received_us = 0",
-		&persons->move_messages},
-	    {"UPDATE message SET peer = ?2 WHERE peer = ?1"
-	     " AND id IN (SELECT message_id FROM reply WHERE peer = ?1)",
-		&persons->move_inbound},
-	    {"UPDATE reply SET peer = ?2 WHERE peer = ?1", &persons->move_replies},
-	};
-	int code = SQLITE_OK;
-	for (size_t i = 0; code == SQLITE_OK && i < sizeof rows / sizeof rows[0]; i++)
-		code = sqlite_prepare(db, rows[i].sql, rows[i].statement);
+	int code = sqlite_prepare_all(db, statements, persons);
 	if (code != SQLITE_OK) {
 		persons_close(persons);
 		return sqlite_result(code);
 	}
 
+	persons->db = db;
 	*out_persons = persons;
 	return RESULT_OK;
 }
@@ -131,12 +127,6 @@ person_done(struct person *person)
 void
 persons_close(struct persons *persons)
 {
-	if (persons == NULL)
-		return;
-	sqlite3_finalize(persons->find);
-	sqlite3_finalize(persons->learn);
-	sqlite3_finalize(persons->move_messages);
-	sqlite3_finalize(persons->move_inbound);
-	sqlite3_finalize(persons->move_replies);
+	sqlite_finalize_all(statements, persons);
 	free(persons);
 }

@@ -7,91 +7,79 @@
 
 #include <stdlib.h>
 
-static int
-prepare(struct receipts *receipts)
-{
-	const struct {
-		const char *sql;
-		sqlite3_stmt **statement;
-	} rows[] = {
-	    {"INSERT INTO event(journal_seq, time_us, type, message_id, campaign_id, tagset_id,"
-	     " provider_id, tagged, stream, status, error_code, done_date, peer, body, keyword,"
-	     " near_miss, consent, cause, link, occurred, sid, reference, extra, raw_query, "
-	     "raw_body, left_us, signature)"
-	     " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,"
-	     " ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27)",
-		&receipts->insert},
-	    {"SELECT seq, campaign_id, tagged, time_us, journal_seq FROM event WHERE reference = "
-	     "?1",
-		&receipts->by_reference},
-	    {"SELECT e.provider_id, e.tagged, e.time_us, e.peer, e.consent, e.stream, e.body,"
-	     " e.cause, p.service = '' AND p.sender = '', e.left_us, e.tagset_id, e.campaign_id"
-	     " FROM event e JOIN provider p ON p.id = e.provider_id WHERE e.seq = ?1",
-		&receipts->read},
-	    {"SELECT e.peer, p.service, p.sender, e.consent, e.cause FROM event e JOIN provider p"
-	     " ON p.id = e.provider_id WHERE e.seq = ?1",
-		&receipts->parties},
-	    {"UPDATE event SET provider_id = ?2, tagset_id = coalesce(?3, tagset_id),"
-	     " campaign_id = coalesce(?4, campaign_id), tagged = tagged OR ?3 IS NOT NULL,"
-	     " raw_query = CASE WHEN ?3 IS NULL THEN raw_query END,"
-	     " peer = coalesce(?5, peer), stream = stream AND NOT ?6,"
-	     " occurred = min(coalesce(occurred, ?9), coalesce(?9, occurred)),"
-	     " done_date = CASE WHEN ?6 THEN ?7 ELSE done_date END,"
-	     " left_us = CASE WHEN ?8 > 0 AND (left_us = 0 OR ?8 < left_us) THEN ?8"
-	     " ELSE left_us END WHERE seq = ?1",
-		&receipts->complete},
-	    {"UPDATE event SET time_us = ?2, journal_seq = ?3 WHERE seq = ?1",
-		&receipts->complete_time},
-	    {"UPDATE event SET body = ?2, keyword = coalesce(keyword, ?3),"
-	     " near_miss = CASE WHEN consent IS NULL THEN coalesce(near_miss, ?4) END"
-	     " WHERE seq = ?1",
-		&receipts->complete_body},
-	    {"UPDATE event SET keyword = coalesce(keyword, ?2), consent = coalesce(consent, ?3),"
-	     " cause = coalesce(cause, ?4), near_miss = NULL WHERE seq = ?1",
-		&receipts->complete_consent},
-	    {"UPDATE event SET keyword = ?2, consent = ?3, cause = ?4, near_miss = NULL"
-	     " WHERE seq = ?1",
-		&receipts->correct_consent},
-	    /* A callback's values count before those of Event Streams (?3: the stored event is the
-	     * callback's). JSON that is nested too deeply for SQLite is not merged. */
-	    {"UPDATE event SET extra = CASE WHEN extra IS NULL THEN ?2"
-	     " WHEN NOT json_valid(extra) OR NOT json_valid(?2) THEN iif(?3, extra, ?2)"
-	     " ELSE iif(?3, json_patch(?2, extra), json_patch(extra, ?2)) END WHERE seq = ?1",
-		&receipts->complete_extra},
-	    {"UPDATE event SET tagset_id = ?2,"
-	     " campaign_id = (SELECT campaign_id FROM tagset WHERE id = ?2)"
-	     " WHERE message_id = ?1 AND tagged = 0",
-		&receipts->move},
-	    {"SELECT 1 FROM error_catalogue WHERE code = ?1", &receipts->known_code},
-	    {"INSERT INTO alert VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", &receipts->insert_alert},
-	    {"SELECT coalesce(nullif(service, ''), nullif(sender, ''), account) FROM provider"
-	     " WHERE id = ?1",
-		&receipts->scope},
-	    {"SELECT e.seq FROM event e JOIN provider p ON p.id = e.provider_id"
-	     " WHERE e.message_id = ?1 AND e.seq > ?2 AND " REFUSAL " AND p.service = ''"
-	     " AND p.sender = '' ORDER BY e.seq LIMIT 1",
-		&receipts->nameless},
-	};
-	int code = SQLITE_OK;
-	for (size_t i = 0; code == SQLITE_OK && i < sizeof rows / sizeof rows[0]; i++)
-		code = sqlite_prepare(receipts->db, rows[i].sql, rows[i].statement);
-	return code;
-}
+#define FIELD(name) offsetof(struct receipts, name)
+
+static const struct sqlite_statement statements[] = {
+    {"INSERT INTO event(journal_seq, time_us, type, message_id, campaign_id, tagset_id,"
+     " provider_id, tagged, stream, status, error_code, done_date, peer, body, keyword,"
+     " near_miss, consent, cause, link, occurred, sid, reference, extra, raw_query, "
+     "raw_body, left_us, signature)"
+     " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,"
+     " ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27)",
+	FIELD(insert)},
+    {"SELECT seq, campaign_id, tagged, time_us, journal_seq FROM event WHERE reference = "
+     "?1",
+	FIELD(by_reference)},
+    {"SELECT e.provider_id, e.tagged, e.time_us, e.peer, e.consent, e.stream, e.body,"
+     " e.cause, p.service = '' AND p.sender = '', e.left_us, e.tagset_id, e.campaign_id"
+     " FROM event e JOIN provider p ON p.id = e.provider_id WHERE e.seq = ?1",
+	FIELD(read)},
+    {"SELECT e.peer, p.service, p.sender, e.consent, e.cause FROM event e JOIN provider p"
+     " ON p.id = e.provider_id WHERE e.seq = ?1",
+	FIELD(parties)},
+    {"UPDATE event SET provider_id = ?2, tagset_id = coalesce(?3, tagset_id),"
+     " campaign_id = coalesce(?4, campaign_id), tagged = tagged OR ?3 IS NOT NULL,"
+     " raw_query = CASE WHEN ?3 IS NULL THEN raw_query END,"
+     " peer = coalesce(?5, peer), stream = stream AND NOT ?6,"
+     " occurred = min(coalesce(occurred, ?9), coalesce(?9, occurred)),"
+     " done_date = CASE WHEN ?6 THEN ?7 ELSE done_date END,"
+     " left_us = CASE WHEN ?8 > 0 AND (left_us = 0 OR ?8 < left_us) THEN ?8"
+     " ELSE left_us END WHERE seq = ?1",
+	FIELD(complete)},
+    {"UPDATE event SET time_us = ?2, journal_seq = ?3 WHERE seq = ?1", FIELD(complete_time)},
+    {"UPDATE event SET body = ?2, keyword = coalesce(keyword, ?3),"
+     " near_miss = CASE WHEN consent IS NULL THEN coalesce(near_miss, ?4) END"
+     " WHERE seq = ?1",
+	FIELD(complete_body)},
+    {"UPDATE event SET keyword = coalesce(keyword, ?2), consent = coalesce(consent, ?3),"
+     " cause = coalesce(cause, ?4), near_miss = NULL WHERE seq = ?1",
+	FIELD(complete_consent)},
+    {"UPDATE event SET keyword = ?2, consent = ?3, cause = ?4, near_miss = NULL"
+     " WHERE seq = ?1",
+	FIELD(correct_consent)},
+    /* A callback's values count before those of Event Streams (?3: the stored event is the
+     * callback's). JSON that is nested too deeply for SQLite is not merged. */
+    {"UPDATE event SET extra = CASE WHEN extra IS NULL THEN ?2"
+     " WHEN NOT json_valid(extra) OR NOT json_valid(?2) THEN iif(?3, extra, ?2)"
+     " ELSE iif(?3, json_patch(?2, extra), json_patch(extra, ?2)) END WHERE seq = ?1",
+	FIELD(complete_extra)},
+    {"UPDATE event SET tagset_id = ?2,"
+     " campaign_id = (SELECT campaign_id FROM tagset WHERE id = ?2)"
+     " WHERE message_id = ?1 AND tagged = 0",
+	FIELD(move)},
+    {"SELECT 1 FROM error_catalogue WHERE code = ?1", FIELD(known_code)},
+    {"INSERT INTO alert VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", FIELD(insert_alert)},
+    {"SELECT coalesce(nullif(service, ''), nullif(sender, ''), account) FROM provider"
+     " WHERE id = ?1",
+	FIELD(scope)},
+    {"SELECT e.seq FROM event e JOIN provider p ON p.id = e.provider_id"
+     " WHERE e.message_id = ?1 AND e.seq > ?2 AND " REFUSAL " AND p.service = ''"
+     " AND p.sender = '' ORDER BY e.seq LIMIT 1",
+	FIELD(nameless)},
+    {NULL, 0},
+};
 
 enum result
 receipts_open(sqlite3 *db, struct receipts **out_receipts)
 {
 	struct receipts *receipts = calloc(1, sizeof *receipts);
-	if (receipts == NULL)
-		return RESULT_NO_MEMORY;
-
-	receipts->db = db;
-	int code = prepare(receipts);
+	int code = sqlite_prepare_all(db, statements, receipts);
 	if (code != SQLITE_OK) {
 		receipts_close(receipts);
 		return sqlite_result(code);
 	}
 
+	receipts->db = db;
 	*out_receipts = receipts;
 	return RESULT_OK;
 }
@@ -408,16 +396,6 @@ receipts_add(struct store *store, const struct event *given, struct store_added 
 void
 receipts_close(struct receipts *receipts)
 {
-	if (receipts == NULL)
-		return;
-
-	sqlite3_stmt *statements[] = {receipts->insert, receipts->by_reference, receipts->read,
-	    receipts->parties, receipts->complete, receipts->complete_time, receipts->complete_body,
-	    receipts->complete_consent, receipts->correct_consent, receipts->complete_extra,
-	    receipts->move, receipts->known_code, receipts->insert_alert, receipts->scope,
-	    receipts->nameless};
-
-	for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
-		sqlite3_finalize(statements[i]);
+	sqlite_finalize_all(statements, receipts);
 	free(receipts);
 }

@@ -11,47 +11,46 @@ struct recount {
 	sqlite3_stmt *next, *events, *provider;
 };
 
+#define FIELD(name) offsetof(struct recount, name)
+
+static const struct sqlite_statement statements[] = {
+    {"SELECT " MESSAGE_COLUMNS " FROM message m WHERE m.id > ?1 ORDER BY m.id LIMIT 1",
+	FIELD(next)},
+    /* The first click of a link is the one that counts. */
+    {"SELECT e.time_us, e.type, e.status, e.error_code, e.consent, " EVENT_PEER ","
+     " e.tagset_id, e.tagged, e.provider_id, CASE WHEN e.type <> 'Clicked' THEN 0"
+     " WHEN e.link IS NULL THEN NOT EXISTS"
+     " (SELECT 1 FROM event x WHERE x.message_id = e.message_id AND x.seq < e.seq"
+     "  AND x.type = 'Clicked' AND x.link IS NULL) ELSE NOT EXISTS"
+     " (SELECT 1 FROM event x WHERE x.message_id = e.message_id AND x.link = e.link"
+     "  AND x.seq < e.seq AND x.type = 'Clicked') END, e.left_us FROM event e WHERE "
+     "e.message_id = ?1 ORDER BY e.time_us, e.journal_seq, e.seq",
+	FIELD(events)},
+    /* The provider merged from all events (names_merge_providers); it need not be in the
+     * table. */
+    {"SELECT x.account, x.service, x.sender, p.id FROM"
+     " (SELECT coalesce(min(nullif(q.account, '')), '') AS account,"
+     "  coalesce(min(nullif(q.service, '')), '') AS service,"
+     "  coalesce(min(nullif(q.sender, '')), '') AS sender"
+     "  FROM event e JOIN provider q ON q.id = e.provider_id"
+     "  WHERE e.message_id = ?1) x LEFT JOIN provider p"
+     " ON p.account = x.account AND p.service = x.service AND p.sender = x.sender",
+	FIELD(provider)},
+    {NULL, 0},
+};
+
 enum result
 recount_open(sqlite3 *db, struct names *names, struct recount **out_recount)
 {
 	struct recount *recount = calloc(1, sizeof *recount);
-	if (recount == NULL)
-		return RESULT_NO_MEMORY;
-
-	recount->names = names;
-	recount->may_add = sqlite3_db_readonly(db, "main") == 0;
-	int code = sqlite_prepare(db,
-	    "SELECT " MESSAGE_COLUMNS " FROM message m WHERE m.id > ?1 ORDER BY m.id LIMIT 1",
-	    &recount->next);
-	/* The first click of a link is the one that counts. */
-	if (code == SQLITE_OK)
-		code = sqlite_prepare(db,
-		    "SELECT e.time_us, e.type, e.status, e.error_code, e.consent, " EVENT_PEER ","
-		    " e.tagset_id, e.tagged, e.provider_id, CASE WHEN e.type <> 'Clicked' THEN 0"
-		    " WHEN e.link IS NULL THEN NOT EXISTS"
-		    " (SELECT 1 FROM event x WHERE x.message_id = e.message_id AND x.seq < e.seq"
-		    "  AND x.type = 'Clicked' AND x.link IS NULL) ELSE NOT EXISTS"
-		    " (SELECT 1 FROM event x WHERE x.message_id = e.message_id AND x.link = e.link"
-		    "  AND x.seq < e.seq AND x.type = 'Clicked') END, e.left_us FROM event e WHERE "
-		    "e.message_id = ?1 ORDER BY e.time_us, e.journal_seq, e.seq",
-		    &recount->events);
-	/* The provider merged from all events (names_merge_providers); it need not be in the
-	 * table. */
-	if (code == SQLITE_OK)
-		code = sqlite_prepare(db,
-		    "SELECT x.account, x.service, x.sender, p.id FROM"
-		    " (SELECT coalesce(min(nullif(q.account, '')), '') AS account,"
-		    "  coalesce(min(nullif(q.service, '')), '') AS service,"
-		    "  coalesce(min(nullif(q.sender, '')), '') AS sender"
-		    "  FROM event e JOIN provider q ON q.id = e.provider_id"
-		    "  WHERE e.message_id = ?1) x LEFT JOIN provider p"
-		    " ON p.account = x.account AND p.service = x.service AND p.sender = x.sender",
-		    &recount->provider);
+	int code = sqlite_prepare_all(db, statements, recount);
 	if (code != SQLITE_OK) {
 		recount_close(recount);
 		return sqlite_result(code);
 	}
 
+	recount->names = names;
+	recount->may_add = sqlite3_db_readonly(db, "main") == 0;
 	*out_recount = recount;
 	return RESULT_OK;
 }
@@ -219,10 +218,6 @@ message_row_equal(const struct message_row *stored, const struct message_row *re
 void
 recount_close(struct recount *recount)
 {
-	if (recount == NULL)
-		return;
-	sqlite3_finalize(recount->next);
-	sqlite3_finalize(recount->events);
-	sqlite3_finalize(recount->provider);
+	sqlite_finalize_all(statements, recount);
 	free(recount);
 }

@@ -9,7 +9,6 @@
 #define KEEP_CAPACITY 65536 /* noted replies kept allocated between batches */
 
 struct replies {
-	sqlite3 *db;
 	sqlite3_stmt *insert, *complete, *time, *of_peer, *of_original, *all, *read, *by_sid,
 	    *before, *after, *correct;
 	int64_t window_us, late_us;
@@ -42,52 +41,47 @@ struct judged {
 	" JOIN provider p ON p.id = x.provider_id JOIN tagset t ON t.id = x.tagset_id"             \
 	" WHERE p.sender = ?2 AND ?2 <> '' OR p.service = ?3 AND ?3 <> ''"
 
+#define FIELD(name) offsetof(struct replies, name)
+
+static const struct sqlite_statement statements[] = {
+    {"INSERT INTO reply VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, 'none', 0, NULL)"
+     " ON CONFLICT DO NOTHING",
+	FIELD(insert)},
+    /* Of two senders or services the least, as the providers of a message are merged. */
+    {"UPDATE reply SET peer = ?2,"
+     " sender = CASE WHEN sender = '' OR ?3 <> '' AND ?3 < sender THEN ?3 ELSE sender END,"
+     " service = CASE WHEN service = '' OR ?4 <> '' AND ?4 < service THEN ?4"
+     " ELSE service END, time_us = min(time_us, ?7),"
+     " original = min(coalesce(original, ?5), coalesce(?5, original)), tagset_id = (SELECT "
+     "t.id"
+     " FROM tagset t JOIN campaign c ON c.id = t.campaign_id"
+     " WHERE t.id IN (reply.tagset_id, ?6)" TAGSET_PREFERENCE ") WHERE message_id = ?1",
+	FIELD(complete)},
+    {"UPDATE reply SET time_us = min(time_us, ?2) WHERE message_id = ?1", FIELD(time)},
+    {"SELECT message_id FROM reply WHERE peer = ?1 AND peer <> ''"
+     " AND time_us BETWEEN ?2 AND ?3 ORDER BY time_us DESC LIMIT ?4",
+	FIELD(of_peer)},
+    {"SELECT message_id FROM reply WHERE original = ?1 LIMIT ?2", FIELD(of_original)},
+    {"SELECT message_id FROM reply", FIELD(all)},
+    {"SELECT r.peer, r.sender, r.service, r.original, r.tagset_id, r.time_us, c.name <> '',"
+     " r.rule, r.candidates, coalesce(r.answers, 0) FROM reply r"
+     " JOIN tagset t ON t.id = r.tagset_id JOIN campaign c ON c.id = t.campaign_id"
+     " WHERE r.message_id = ?1",
+	FIELD(read)},
+    {"SELECT id, tagset_id FROM message WHERE sid = ?1 AND " OURS, FIELD(by_sid)},
+    {CANDIDATES(NOT_SCHEDULED, "first_us DESC, sid DESC"), FIELD(before)},
+    {CANDIDATES(HAD_LEFT, "first_us, sid DESC"), FIELD(after)},
+    {"UPDATE reply SET rule = ?2, candidates = ?3, answers = nullif(?4, 0)"
+     " WHERE message_id = ?1",
+	FIELD(correct)},
+    {NULL, 0},
+};
+
 enum result
 replies_open(sqlite3 *db, struct replies **out_replies)
 {
 	struct replies *replies = calloc(1, sizeof *replies);
-	if (replies == NULL)
-		return RESULT_NO_MEMORY;
-
-	replies->db = db;
-	const struct {
-		const char *sql;
-		sqlite3_stmt **statement;
-	} rows[] = {
-	    {"INSERT INTO reply VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, 'none', 0, NULL)"
-	     " ON CONFLICT DO NOTHING",
-		&replies->insert},
-	    /* Of two senders or services the least, as the providers of a message are merged. */
-	    {"UPDATE reply SET peer = ?2,"
-	     " sender = CASE WHEN sender = '' OR ?3 <> '' AND ?3 < sender THEN ?3 ELSE sender END,"
-	     " service = CASE WHEN service = '' OR ?4 <> '' AND ?4 < service THEN ?4"
-	     " ELSE service END, time_us = min(time_us, ?7),"
-	     " original = min(coalesce(original, ?5), coalesce(?5, original)), tagset_id = (SELECT "
-	     "t.id"
-	     " FROM tagset t JOIN campaign c ON c.id = t.campaign_id"
-	     " WHERE t.id IN (reply.tagset_id, ?6)" TAGSET_PREFERENCE ") WHERE message_id = ?1",
-		&replies->complete},
-	    {"UPDATE reply SET time_us = min(time_us, ?2) WHERE message_id = ?1", &replies->time},
-	    {"SELECT message_id FROM reply WHERE peer = ?1 AND peer <> ''"
-	     " AND time_us BETWEEN ?2 AND ?3 ORDER BY time_us DESC LIMIT ?4",
-		&replies->of_peer},
-	    {"SELECT message_id FROM reply WHERE original = ?1 LIMIT ?2", &replies->of_original},
-	    {"SELECT message_id FROM reply", &replies->all},
-	    {"SELECT r.peer, r.sender, r.service, r.original, r.tagset_id, r.time_us, c.name <> '',"
-	     " r.rule, r.candidates, coalesce(r.answers, 0) FROM reply r"
-	     " JOIN tagset t ON t.id = r.tagset_id JOIN campaign c ON c.id = t.campaign_id"
-	     " WHERE r.message_id = ?1",
-		&replies->read},
-	    {"SELECT id, tagset_id FROM message WHERE sid = ?1 AND " OURS, &replies->by_sid},
-	    {CANDIDATES(NOT_SCHEDULED, "first_us DESC, sid DESC"), &replies->before},
-	    {CANDIDATES(HAD_LEFT, "first_us, sid DESC"), &replies->after},
-	    {"UPDATE reply SET rule = ?2, candidates = ?3, answers = nullif(?4, 0)"
-	     " WHERE message_id = ?1",
-		&replies->correct},
-	};
-	int code = SQLITE_OK;
-	for (size_t i = 0; code == SQLITE_OK && i < sizeof rows / sizeof rows[0]; i++)
-		code = sqlite_prepare(db, rows[i].sql, rows[i].statement);
+	int code = sqlite_prepare_all(db, statements, replies);
 	if (code != SQLITE_OK) {
 		replies_close(replies);
 		return sqlite_result(code);
@@ -378,12 +372,7 @@ replies_close(struct replies *replies)
 	if (replies == NULL)
 		return;
 
-	sqlite3_stmt *statements[] = {replies->insert, replies->complete, replies->time,
-	    replies->of_peer, replies->of_original, replies->all, replies->read, replies->by_sid,
-	    replies->before, replies->after, replies->correct};
-
-	for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
-		sqlite3_finalize(statements[i]);
+	sqlite_finalize_all(statements, replies);
 	free(replies->noted);
 	free(replies);
 }

@@ -6,32 +6,29 @@
 #include <string.h>
 
 struct signatures {
-	sqlite3 *db;
 	sqlite3_stmt *find, *note, *of_message;
 	int64_t has_any; /* 0: the table is empty, as it is if all callbacks are forms */
+};
+
+#define FIELD(name) offsetof(struct signatures, name)
+
+static const struct sqlite_statement statements[] = {
+    {"SELECT 1 FROM signature WHERE key = ?1", FIELD(find)},
+    {"INSERT INTO signature VALUES(?1) ON CONFLICT DO NOTHING", FIELD(note)},
+    {"SELECT 1 FROM message m JOIN event e ON e.message_id = m.id"
+     " WHERE m.sid = ?1 AND e.signature = ?2 LIMIT 1",
+	FIELD(of_message)},
+    {NULL, 0},
 };
 
 enum result
 signatures_open(sqlite3 *db, struct signatures **out_signatures)
 {
 	struct signatures *signatures = calloc(1, sizeof *signatures);
-	if (signatures == NULL)
-		return RESULT_NO_MEMORY;
-
-	signatures->db = db;
-	int code =
-	    sqlite_number(db, "SELECT EXISTS (SELECT 1 FROM signature)", &signatures->has_any);
+	int code = sqlite_prepare_all(db, statements, signatures);
 	if (code == SQLITE_OK)
-		code =
-		    sqlite_prepare(db, "SELECT 1 FROM signature WHERE key = ?1", &signatures->find);
-	if (code == SQLITE_OK)
-		code = sqlite_prepare(db, "INSERT INTO signature VALUES(?1) ON CONFLICT DO NOTHING",
-		    &signatures->note);
-	if (code == SQLITE_OK)
-		code = sqlite_prepare(db,
-		    "SELECT 1 FROM message m JOIN event e ON e.message_id = m.id"
-		    " WHERE m.sid = ?1 AND e.signature = ?2 LIMIT 1",
-		    &signatures->of_message);
+		code = sqlite_number(
+		    db, "SELECT EXISTS (SELECT 1 FROM signature)", &signatures->has_any);
 	if (code != SQLITE_OK) {
 		signatures_close(signatures);
 		return sqlite_result(code);
@@ -160,10 +157,6 @@ signatures_note(struct signatures *signatures, struct request_signature *request
 void
 signatures_close(struct signatures *signatures)
 {
-	if (signatures == NULL)
-		return;
-	sqlite3_finalize(signatures->find);
-	sqlite3_finalize(signatures->note);
-	sqlite3_finalize(signatures->of_message);
+	sqlite_finalize_all(statements, signatures);
 	free(signatures);
 }

@@ -9,6 +9,15 @@
 	"messages, sent, delivered, failed, canceled, pending, read, replied, clicked," \
 	" clicked_messages, opted_out, conflicts"
 
+/* Adds a row's figures to those that are stored; for ON CONFLICT DO UPDATE SET. */
+#define FIGURE_SUMS                                                                        \
+	"(" FIGURE_COLUMNS ") = (messages + excluded.messages, sent + excluded.sent,"      \
+	" delivered + excluded.delivered, failed + excluded.failed,"                       \
+	" canceled + excluded.canceled, pending + excluded.pending, read + excluded.read," \
+	" replied + excluded.replied, clicked + excluded.clicked,"                         \
+	" clicked_messages + excluded.clicked_messages, opted_out + excluded.opted_out,"   \
+	" conflicts + excluded.conflicts)"
+
 /* The nickname of a row of the table provider, which is p; NULL if it has no nickname. */
 #define PROVIDER_NAME                                                                        \
 	"(SELECT n.name FROM provider_name n WHERE n.kind = 'sender' AND n.value = p.sender" \

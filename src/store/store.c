@@ -1,11 +1,11 @@
 #include "dlrd/store/store.h"
 
 #include "batch.h"
-#include "dlrd/base/buffer.h"
 #include "dlrd/base/sqlite_recovery.h"
 #include "rebuild.h"
 #include "receipts.h"
 #include "schema.h"
+#include "sql.h"
 #include "store_handle.h"
 #include "store_parameters.h"
 
@@ -39,67 +39,36 @@ watch_progress(struct store *store, bool on)
 	store->progress.done = store->progress.total = 0;
 }
 
-/* "INSERT ... ON CONFLICT ... DO UPDATE" over all figures, whose values are bound from 3 on. */
-static int
-prepare_figures(sqlite3 *db, const char *table, const char *id, sqlite3_stmt **out_statement)
-{
-	struct buffer sql = BUFFER_EMPTY;
-	buffer_appendf(&sql, "INSERT INTO %s(%s, hour", table, id);
-	for (int i = 0; i < FIGURE_COUNT; i++)
-		buffer_appendf(&sql, ", %s", figure_name((enum figure)i));
-	buffer_append(&sql, SLICE(") VALUES(?1, ?2"));
-	for (int i = 0; i < FIGURE_COUNT; i++)
-		buffer_appendf(&sql, ", ?%d", 3 + i);
-	buffer_appendf(&sql, ") ON CONFLICT(%s, hour) DO UPDATE SET ", id);
-	for (int i = 0; i < FIGURE_COUNT; i++) {
-		const char *name = figure_name((enum figure)i);
-		buffer_appendf(
-		    &sql, "%s%s = %s + excluded.%s", i > 0 ? ", " : "", name, name, name);
-	}
+/* Adds figures, whose values are bound from 3 on. */
+#define CHANGE_HOUR(table, id)                                                 \
+	"INSERT INTO " table "(" id ", hour, " FIGURE_COLUMNS ")"              \
+	" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)" \
+	" ON CONFLICT(" id ", hour) DO UPDATE SET " FIGURE_SUMS
 
-	buffer_append_byte(&sql, '\0');
-	int code = sql.failed ? SQLITE_NOMEM : sqlite_prepare(db, sql.ptr, out_statement);
-	buffer_done(&sql);
-	return code;
-}
+#define FIELD(name) offsetof(struct store, name)
 
-static int
-prepare_all(struct store *store)
-{
-	const struct {
-		const char *sql;
-		sqlite3_stmt **statement;
-	} rows[] = {
-	    {"BEGIN IMMEDIATE", &store->begin},
-	    {"COMMIT", &store->commit},
-	    {"ROLLBACK", &store->rollback},
-	    {"UPDATE state SET cursor = ?1", &store->move_cursor},
-	    {"UPDATE campaign SET first_us = CASE WHEN ?3 = 0 THEN first_us"
-	     " WHEN last_us = 0 THEN ?2 ELSE min(first_us, ?2) END, last_us = max(last_us, ?3),"
-	     " duplicates = duplicates + ?4 WHERE id = ?1",
-		&store->touch_campaign},
-	    /* The untagged row has no events of its own: an event's message may have tags. */
-	    {"UPDATE campaign SET first_us = coalesce(e.first, 0), last_us = coalesce(e.last, 0)"
-	     " FROM (SELECT min(time_us) AS first, max(time_us) AS last FROM event"
-	     "  WHERE campaign_id = ?1 AND tagged = 1) e"
-	     " WHERE id = ?1 AND last_us <= ?2 AND name <> ''",
-		&store->recount_campaign},
-	    {"INSERT INTO campaign_error(tagset_id, code, hour, failed) VALUES(?1, ?2, ?3, ?4)"
-	     " ON CONFLICT(tagset_id, code, hour) DO UPDATE SET failed = failed + excluded.failed",
-		&store->change_campaign_error},
-	};
-	int code = SQLITE_OK;
-
-	for (size_t i = 0; code == SQLITE_OK && i < sizeof rows / sizeof rows[0]; i++)
-		code = sqlite_prepare(store->db, rows[i].sql, rows[i].statement);
-	if (code == SQLITE_OK)
-		code = prepare_figures(
-		    store->db, "campaign_hour", "tagset_id", &store->change_campaign_hour);
-	if (code == SQLITE_OK)
-		code = prepare_figures(
-		    store->db, "provider_hour", "provider_id", &store->change_provider_hour);
-	return code;
-}
+static const struct sqlite_statement statements[] = {
+    {"BEGIN IMMEDIATE", FIELD(begin)},
+    {"COMMIT", FIELD(commit)},
+    {"ROLLBACK", FIELD(rollback)},
+    {"UPDATE state SET cursor = ?1", FIELD(move_cursor)},
+    {"UPDATE campaign SET first_us = CASE WHEN ?3 = 0 THEN first_us"
+     " WHEN last_us = 0 THEN ?2 ELSE min(first_us, ?2) END, last_us = max(last_us, ?3),"
+     " duplicates = duplicates + ?4 WHERE id = ?1",
+	FIELD(touch_campaign)},
+    /* The untagged row has no events of its own: an event's message may have tags. */
+    {"UPDATE campaign SET first_us = coalesce(e.first, 0), last_us = coalesce(e.last, 0)"
+     " FROM (SELECT min(time_us) AS first, max(time_us) AS last FROM event"
+     "  WHERE campaign_id = ?1 AND tagged = 1) e"
+     " WHERE id = ?1 AND last_us <= ?2 AND name <> ''",
+	FIELD(recount_campaign)},
+    {"INSERT INTO campaign_error(tagset_id, code, hour, failed) VALUES(?1, ?2, ?3, ?4)"
+     " ON CONFLICT(tagset_id, code, hour) DO UPDATE SET failed = failed + excluded.failed",
+	FIELD(change_campaign_error)},
+    {CHANGE_HOUR("campaign_hour", "tagset_id"), FIELD(change_campaign_hour)},
+    {CHANGE_HOUR("provider_hour", "provider_id"), FIELD(change_provider_hour)},
+    {NULL, 0},
+};
 
 /* Commits need no sync, since the journal keeps what is not yet in the synced part of the store. */
 static const struct sqlite_settings settings = {.page_size = PAGE_SIZE,
@@ -178,7 +147,7 @@ follow_options(struct store *store, const struct store_options *options)
 static enum result
 open_parts(struct store *store)
 {
-	enum result result = sqlite_result(prepare_all(store));
+	enum result result = sqlite_result(sqlite_prepare_all(store->db, statements, store));
 	if (result == RESULT_OK) {
 		names_repair(store->db);
 		result = names_open(store->db, &store->names);
@@ -482,12 +451,7 @@ store_close(struct store *store)
 	if (store == NULL)
 		return;
 
-	sqlite3_stmt *statements[] = {store->begin, store->commit, store->rollback,
-	    store->move_cursor, store->touch_campaign, store->recount_campaign,
-	    store->change_campaign_hour, store->change_provider_hour, store->change_campaign_error};
-
-	for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
-		sqlite3_finalize(statements[i]);
+	sqlite_finalize_all(statements, store);
 	names_close(store->names);
 	messages_close(store->messages);
 	receipts_close(store->receipts);

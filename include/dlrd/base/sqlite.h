@@ -83,6 +83,21 @@ must_check enum result sqlite_create(sqlite3 *db, const char *path,
 /* Prepares a statement that lives as long as its connection. */
 int sqlite_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **out_statement);
 
+/* A statement of a module's struct: its SQL, and the offset of its sqlite3_stmt * there. A row
+ * without SQL ends a table. */
+struct sqlite_statement {
+	const char *sql;
+	size_t offset;
+};
+
+/* Prepares a table's statements in the struct owner, which was zero; NULL means that memory is
+ * short. After a failure some are prepared. */
+int sqlite_prepare_all(sqlite3 *db, const struct sqlite_statement *table, void *owner);
+
+/* Finalizes a table's statements in the struct owner, and clears them. owner may be NULL, or hold
+ * only some of them. */
+void sqlite_finalize_all(const struct sqlite_statement *table, void *owner);
+
 /* Runs a statement whose rows are not needed, and resets it. */
 int sqlite_run(sqlite3_stmt *statement);
 
