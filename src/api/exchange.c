@@ -1,11 +1,10 @@
 #include "exchange.h"
 
 #include "dlrd/base/clock.h"
+#include "dlrd/base/thread.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define BLOCK_BYTES ((size_t)32 * 1024) /* that the library reads at a time */
 
@@ -56,11 +55,7 @@ exchanges_new(const struct endpoints_state *state, struct readers *readers, stru
 	exchanges->request_timeout_us = request_timeout_us;
 	pthread_mutex_init(&exchanges->lock, NULL);
 
-	pthread_condattr_t monotonic;
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&exchanges->changed, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	thread_condition_init(&exchanges->changed);
 	*out_exchanges = exchanges;
 	return RESULT_OK;
 }
@@ -68,13 +63,11 @@ exchanges_new(const struct endpoints_state *state, struct readers *readers, stru
 void
 exchanges_drain(struct exchanges *exchanges, int64_t until_us)
 {
-	const struct timespec until = {
-	    .tv_sec = until_us / CLOCK_SECOND_US, .tv_nsec = until_us % CLOCK_SECOND_US * 1000};
-	int code = 0;
 	pthread_mutex_lock(&exchanges->lock);
 	exchanges->draining = true;
-	while (exchanges->questions > 0 && code == 0)
-		code = pthread_cond_timedwait(&exchanges->changed, &exchanges->lock, &until);
+	while (exchanges->questions > 0 &&
+	       thread_wait_until(&exchanges->changed, &exchanges->lock, until_us))
+		continue;
 	exchanges->ended = true;
 	pthread_mutex_unlock(&exchanges->lock);
 }

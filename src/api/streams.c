@@ -3,13 +3,12 @@
 
 #include "dlrd/base/clock.h"
 #include "dlrd/base/log.h"
+#include "dlrd/base/thread.h"
 
 #include <microhttpd.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define BLOCK_BYTES ((size_t)32 * 1024) /* that the library reads at a time */
 #define KEPT_BYTES ((size_t)64 * 1024)  /* of a stream's buffer, kept between two batches */
@@ -62,11 +61,7 @@ streams_new(struct readers *readers, struct workers *workers, struct streams **o
 	streams->workers = workers;
 	pthread_mutex_init(&streams->lock, NULL);
 
-	pthread_condattr_t monotonic;
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&streams->ran, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	thread_condition_init(&streams->ran);
 	*out_streams = streams;
 	return RESULT_OK;
 }
@@ -349,11 +344,8 @@ static void
 wait_for_last_words(struct streams *streams)
 {
 	int64_t until_us = clock_monotonic_us() + LAST_WORDS_US;
-	const struct timespec until = {
-	    .tv_sec = until_us / CLOCK_SECOND_US, .tv_nsec = until_us % CLOCK_SECOND_US * 1000};
-	int code = 0;
-	while (streams->count > 0 && code == 0)
-		code = pthread_cond_timedwait(&streams->ran, &streams->lock, &until);
+	while (streams->count > 0 && thread_wait_until(&streams->ran, &streams->lock, until_us))
+		continue;
 }
 
 void

@@ -1,9 +1,9 @@
 #define _GNU_SOURCE /* pthread_setname_np */
 #include "dlrd/api/workers.h"
 
-#include <pthread.h>
+#include "dlrd/base/thread.h"
+
 #include <stdlib.h>
-#include <string.h>
 
 struct workers {
 	pthread_mutex_t lock;  /* guards all below except threads and count */
@@ -57,13 +57,13 @@ workers_start(unsigned threads, struct workers **out_workers, struct failure *fa
 	pthread_mutex_init(&workers->lock, NULL);
 	pthread_cond_init(&workers->change, NULL);
 	for (; workers->count < threads && workers->count < WORKERS_MAX; workers->count++) {
-		int error = pthread_create(&workers->threads[workers->count], NULL, work, workers);
-		if (error == 0)
+		enum result result = thread_start(&workers->threads[workers->count], work, workers,
+		    "a thread of the api", failure);
+		if (result == RESULT_OK)
 			continue;
 		workers_stop(workers);
 		workers_free(workers);
-		return failure_set(
-		    failure, RESULT_IO, "cannot start a thread of the api: %s", strerror(error));
+		return result;
 	}
 	*out_workers = workers;
 	return RESULT_OK;

@@ -2,12 +2,11 @@
 #include "dlrd/base/log_queue.h"
 
 #include "dlrd/base/clock.h"
+#include "dlrd/base/thread.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 struct line {
@@ -80,19 +79,12 @@ run(void *context)
 enum result
 log_queue_start(log_dropped_fn on_dropped, struct failure *failure)
 {
-	pthread_condattr_t monotonic;
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&queue.emptied, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	thread_condition_init(&queue.emptied);
 
 	queue.on_dropped = on_dropped;
-	int error = pthread_create(&queue.thread, NULL, run, NULL);
-	if (error != 0)
-		return failure_set(
-		    failure, RESULT_IO, "cannot start the log's thread: %s", strerror(error));
-	atomic_store(&queue.runs, true);
-	return RESULT_OK;
+	enum result result = thread_start(&queue.thread, run, NULL, "the log's thread", failure);
+	atomic_store(&queue.runs, result == RESULT_OK);
+	return result;
 }
 
 bool
@@ -131,9 +123,7 @@ static bool
 wait_until_empty(int64_t timeout_us)
 {
 	int64_t until_us = clock_monotonic_us() + timeout_us;
-	const struct timespec until = {
-	    .tv_sec = until_us / CLOCK_SECOND_US, .tv_nsec = until_us % CLOCK_SECOND_US * 1000};
-	while (queue.count > 0 && pthread_cond_timedwait(&queue.emptied, &queue.lock, &until) == 0)
+	while (queue.count > 0 && thread_wait_until(&queue.emptied, &queue.lock, until_us))
 		continue;
 	return queue.count == 0;
 }

@@ -3,6 +3,7 @@
 #include "dlrd/base/clock.h"
 #include "dlrd/base/log.h"
 #include "dlrd/base/log_queue.h"
+#include "dlrd/base/thread.h"
 #include "loop.h"
 #include "request.h"
 
@@ -121,12 +122,10 @@ intake_configure(struct intake *intake, const struct intake_config *config)
 enum result
 intake_start(struct intake *intake, struct failure *failure)
 {
-	int error = pthread_create(&intake->thread, NULL, loop_run, intake);
-	intake->started = error == 0;
-	if (error != 0)
-		return failure_set(
-		    failure, RESULT_IO, "cannot start the intake's thread: %s", strerror(error));
-	return RESULT_OK;
+	enum result result =
+	    thread_start(&intake->thread, loop_run, intake, "the intake's thread", failure);
+	intake->started = result == RESULT_OK;
+	return result;
 }
 
 static void

@@ -2,13 +2,11 @@
 #include "dlrd/journal/writer.h"
 
 #include "dlrd/base/clock.h"
+#include "dlrd/base/thread.h"
 
-#include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define BATCH_MAX 4096                      /* entries; bounds the time of one commit */
 #define CHECKPOINT_BYTES (4u * 1024 * 1024) /* log size: a stall of some milliseconds */
@@ -422,16 +420,13 @@ do_upkeep(struct writer *writer)
 static bool
 take_queue(struct writer *writer, struct journal_write **out_list)
 {
-	struct timespec until;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += writer->more_to_give ? GIVE_BACK_PAUSE_US * 1000 : 0;
-	until.tv_sec += writer->more_to_give ? until.tv_nsec / 1000000000 : 1;
-	until.tv_nsec %= 1000000000;
+	int64_t until_us =
+	    clock_monotonic_us() + (writer->more_to_give ? GIVE_BACK_PAUSE_US : CLOCK_SECOND_US);
 
 	pthread_mutex_lock(&writer->lock);
-	int waited = writer->more_to_trim ? ETIMEDOUT : 0;
-	while (writer->queue == NULL && !writer->stopping && waited == 0)
-		waited = pthread_cond_timedwait(&writer->wake, &writer->lock, &until);
+	bool waits = !writer->more_to_trim;
+	while (writer->queue == NULL && !writer->stopping && waits)
+		waits = thread_wait_until(&writer->wake, &writer->lock, until_us);
 	*out_list = writer->queue;
 	writer->queue = NULL;
 	writer->queue_end = &writer->queue;
@@ -489,19 +484,15 @@ writer_start(
 	writer->probe_us = clock_monotonic_us() + PROBE_US;
 	writer->heartbeat_us = clock_monotonic_us();
 	add_metrics(writer, options->metrics);
-	pthread_condattr_t monotonic;
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&writer->wake, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	thread_condition_init(&writer->wake);
 	pthread_mutex_init(&writer->lock, NULL);
-	int error = pthread_create(&writer->thread, NULL, run, writer);
-	if (error != 0) {
+	enum result result =
+	    thread_start(&writer->thread, run, writer, "the journal's thread", failure);
+	if (result != RESULT_OK) {
 		pthread_mutex_destroy(&writer->lock);
 		pthread_cond_destroy(&writer->wake);
 		free(writer);
-		return failure_set(
-		    failure, RESULT_IO, "cannot start the journal's thread: %s", strerror(error));
+		return result;
 	}
 
 	*out_writer = writer;

@@ -5,6 +5,7 @@
 #include "dlrd/base/clock.h"
 #include "dlrd/base/disk.h"
 #include "dlrd/base/log.h"
+#include "dlrd/base/thread.h"
 #include "dlrd/journal/journal_reader.h"
 #include "dlrd/projector/decoder.h"
 #include "opener.h"
@@ -13,7 +14,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -518,12 +518,9 @@ projector_start(const struct projector_options *options, struct projector **out_
 	else if (projector->event_fd < 0)
 		result = failure_set(failure, RESULT_IO, "eventfd: %s", strerror(errno));
 
-	if (result == RESULT_OK) {
-		int error = pthread_create(&projector->thread, NULL, run, projector);
-		if (error != 0)
-			result = failure_set(failure, RESULT_IO,
-			    "cannot start the projector's thread: %s", strerror(error));
-	}
+	if (result == RESULT_OK)
+		result = thread_start(
+		    &projector->thread, run, projector, "the projector's thread", failure);
 	if (result != RESULT_OK) {
 		free_projector(projector);
 		return result;

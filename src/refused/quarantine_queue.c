@@ -1,8 +1,9 @@
 #include "quarantine_queue.h"
 
+#include "dlrd/base/thread.h"
+
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define GATHER_US (CLOCK_SECOND_US / 200) /* arrivals in this time are written together */
 #define RETRY_US CLOCK_SECOND_US          /* between attempts to write the same requests */
@@ -72,16 +73,12 @@ free_list(struct quarantine_item *list)
 void
 quarantine_queue_init(struct quarantine_queue *queue, const struct quarantine_options *options)
 {
-	pthread_condattr_t monotonic;
 	*queue = (struct quarantine_queue){.entries_max = options->queue_entries_max,
 	    .bytes_max = options->queue_bytes_max,
 	    .request_max = options->request_max};
 	queue->end = &queue->list;
 	pthread_mutex_init(&queue->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&queue->called, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	thread_condition_init(&queue->called);
 }
 
 /* Requires the lock. */
@@ -160,11 +157,9 @@ quarantine_queue_examined(struct quarantine_queue *queue, const struct quarantin
 static void
 wait_until(struct quarantine_queue *queue, int64_t until_us, bool for_more)
 {
-	const struct timespec until = {
-	    .tv_sec = until_us / CLOCK_SECOND_US, .tv_nsec = until_us % CLOCK_SECOND_US * 1000};
-	int code = 0;
-	while (!queue->woken && (for_more || queue->list == NULL) && code == 0)
-		code = pthread_cond_timedwait(&queue->called, &queue->lock, &until);
+	bool waits = true;
+	while (!queue->woken && (for_more || queue->list == NULL) && waits)
+		waits = thread_wait_until(&queue->called, &queue->lock, until_us);
 }
 
 void

@@ -2,15 +2,13 @@
 #include "dlrd/refused/quarantine_worker.h"
 
 #include "dlrd/base/log.h"
+#include "dlrd/base/thread.h"
 #include "dlrd/journal/admitted.h"
 #include "dlrd/twilio/form.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 #define FORM_TYPE SLICE("application/x-www-form-urlencoded")
 #define TICK_US CLOCK_SECOND_US            /* between searches for expired requests */
@@ -87,11 +85,7 @@ quarantine_worker_new(const struct quarantine_options *options, struct metrics *
 
 	pthread_mutex_init(&worker->lock, NULL);
 	pthread_cond_init(&worker->dropped, NULL);
-	pthread_condattr_t monotonic;
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&worker->changed, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	thread_condition_init(&worker->changed);
 
 	worker->unproven = metrics_add(metrics, METRIC_QUARANTINE_ENTRIES, "proven=\"no\"");
 	worker->proven = metrics_add(metrics, METRIC_QUARANTINE_ENTRIES, "proven=\"yes\"");
@@ -343,14 +337,12 @@ static bool
 wait_for_journal(struct quarantine_worker *worker, struct batch *batch)
 {
 	int64_t until_us = clock_monotonic_us() + WAIT_US;
-	const struct timespec until = {
-	    .tv_sec = until_us / CLOCK_SECOND_US, .tv_nsec = until_us % CLOCK_SECOND_US * 1000};
-	int code = 0;
+	bool waits = true;
 
 	pthread_mutex_lock(&worker->lock);
-	while (worker->out > 0 && code == 0 && !atomic_load(&worker->stopping)) {
+	while (worker->out > 0 && waits && !atomic_load(&worker->stopping)) {
 		if (worker->drops == NULL) {
-			code = pthread_cond_timedwait(&worker->changed, &worker->lock, &until);
+			waits = thread_wait_until(&worker->changed, &worker->lock, until_us);
 			continue;
 		}
 		pthread_mutex_unlock(&worker->lock);
@@ -539,12 +531,10 @@ quarantine_worker_start(struct quarantine_worker *worker,
 	/* Creates a missing quarantine.db, so that it can be read once the daemon is ready. If it
 	 * cannot be opened, this logs the reason and the thread retries. */
 	process_offered(worker);
-	int error = pthread_create(&worker->thread, NULL, run, worker);
-	worker->started = error == 0;
-	if (error != 0)
-		return failure_set(failure, RESULT_IO,
-		    "cannot start the quarantine worker's thread: %s", strerror(error));
-	return RESULT_OK;
+	enum result result =
+	    thread_start(&worker->thread, run, worker, "the quarantine worker's thread", failure);
+	worker->started = result == RESULT_OK;
+	return result;
 }
 
 void
