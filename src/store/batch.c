@@ -75,9 +75,10 @@ flush_campaigns(struct store *store)
 		sqlite3_bind_int64(store->touch_campaign, 3, touched->last_us);
 		sqlite3_bind_int64(store->touch_campaign, 4, touched->duplicates);
 		result = sqlite_result(sqlite_run(store->touch_campaign));
-		if (result == RESULT_OK && touched->moved_us != 0) {
+		if (result == RESULT_OK && touched->moved_last_us != 0) {
 			sqlite3_bind_int64(store->recount_campaign, 1, touched->campaign_id);
-			sqlite3_bind_int64(store->recount_campaign, 2, touched->moved_us);
+			sqlite3_bind_int64(store->recount_campaign, 2, touched->moved_first_us);
+			sqlite3_bind_int64(store->recount_campaign, 3, touched->moved_last_us);
 			result = sqlite_result(sqlite_run(store->recount_campaign));
 		}
 	}

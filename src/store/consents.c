@@ -5,22 +5,38 @@
 
 #include <stdlib.h>
 
-/* Evidence of one number and scope, or of all, in the order that decides: by arrival; of two pieces
- * with the same time an opt-out counts. */
+/* Evidence is in the order that decides: by arrival; of two pieces with the same time an opt-out
+ * counts. */
 #define IN_ORDER "ORDER BY time_us, state, cause, seq"
 
-/* The last run of evidence with the same state: its first row has the current state and its start.
- */
-#define LAST_RUNS(where)                                                                    \
+/* The last run of evidence with the same state, of each number and scope: its first row has the
+ * current state and its start. */
+#define LAST_RUNS                                                                           \
 	"(SELECT number, scope, state, seq, max(n) FROM (SELECT number, scope, state, seq," \
 	" state IS NOT lag(state) OVER w AS starts, row_number() OVER w AS n FROM consent"  \
-	" WHERE correction = 0" where " WINDOW w AS (PARTITION BY number, scope " IN_ORDER  \
+	" WHERE correction = 0 WINDOW w AS (PARTITION BY number, scope " IN_ORDER           \
 	")) WHERE starts GROUP BY number, scope)"
+
+/* The same of one number and scope, from the ends of an index: the time of the latest evidence of
+ * each state, and the first evidence of the later one after the other. */
+#define LATEST(state)                                                            \
+	"(SELECT max(time_us) FROM consent WHERE number = ?1 AND scope = ?2 AND" \
+	" correction = 0 AND state = '" state "')"
+#define LAST_RUN                                                                                  \
+	"SELECT c.state, c.seq FROM (SELECT o, i, o IS NOT NULL AND o >= coalesce(i, o)"          \
+	"  AS is_out FROM (SELECT " LATEST("out") " AS o, " LATEST(                               \
+	    "in") " AS i)) x"                                                                     \
+		  " JOIN consent c ON c.number = ?1 AND c.scope = ?2 AND c.correction = 0"        \
+		  " AND c.state = iif(x.is_out, 'out', 'in')"                                     \
+		  " AND c.time_us >= coalesce(iif(x.is_out, x.i, x.o + 1), -9223372036854775808)" \
+		  " ORDER BY c.time_us, c.cause, c.seq LIMIT 1"
 
 struct consents {
 	sqlite3 *db;
-	sqlite3_stmt *state, *newest, *has, *append, *mark, *set, *forget, *derive, *correct,
-	    *of_event, *remove, *time, *merge, *rename, *forget_number, *scopes;
+	sqlite3_stmt *state, *newest, *has, *append, *announced, *mark, *set, *forget, *derive,
+	    *correct, *of_event, *withdraw, *remove, *time, *scopes;
+	/* A number becomes another: in this order. */
+	sqlite3_stmt *copy_all, *remove_all, *withdraw_all, *correct_all, *forget_all;
 };
 
 #define FIELD(name) offsetof(struct consents, name)
@@ -29,18 +45,22 @@ static const struct sqlite_statement statements[] = {
     {"SELECT state FROM optout WHERE number = ?1 AND scope = ?2", FIELD(state)},
     {"SELECT max(time_us) FROM consent WHERE number = ?1 AND scope = ?2 AND correction = 0",
 	FIELD(newest)},
-    {"SELECT 1 FROM consent WHERE event_seq = ?3 AND number = ?1 AND scope = ?2"
+    /* With the plus signs, the index of events finds it: a number may have much evidence. */
+    {"SELECT 1 FROM consent WHERE event_seq = ?3 AND +number = ?1 AND +scope = ?2"
      " AND correction = 0",
 	FIELD(has)},
     {"INSERT INTO consent(number, scope, state, cause, changed, event_seq, time_us)"
      " VALUES(?1, ?2, ?3, ?4, 0, ?5, ?6)",
 	FIELD(append)},
+    {"SELECT state FROM consent WHERE number = ?1 AND scope = ?2 AND changed = 1"
+     " ORDER BY seq DESC LIMIT 1",
+	FIELD(announced)},
     {"UPDATE consent SET changed = 1 WHERE seq = ?1", FIELD(mark)},
     {"INSERT INTO optout VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE"
      " SET state = excluded.state, consent_seq = excluded.consent_seq",
 	FIELD(set)},
     {"DELETE FROM optout WHERE number = ?1 AND scope = ?2", FIELD(forget)},
-    {"SELECT state, seq FROM" LAST_RUNS(" AND number = ?1 AND scope = ?2"), FIELD(derive)},
+    {LAST_RUN, FIELD(derive)},
     {"INSERT INTO consent(number, scope, state, cause, changed, correction, event_seq,"
      " time_us) VALUES(?1, ?2, ?3, 'correction', 1, 1, ?4,"
      " (SELECT time_us FROM event WHERE seq = ?4))",
@@ -48,17 +68,26 @@ static const struct sqlite_statement statements[] = {
     {"SELECT seq, number, scope, state, cause, time_us FROM consent WHERE event_seq = ?1"
      " AND (?2 IS NULL OR scope = ?2) AND correction = 0 AND seq > ?3 ORDER BY seq LIMIT 1",
 	FIELD(of_event)},
-    {"DELETE FROM consent WHERE seq = ?1", FIELD(remove)},
+    {"UPDATE consent SET correction = 1 WHERE seq = ?1 AND changed = 1", FIELD(withdraw)},
+    {"DELETE FROM consent WHERE seq = ?1 AND changed = 0", FIELD(remove)},
     {"UPDATE consent SET time_us = ?2 WHERE seq = ?1", FIELD(time)},
-    {"DELETE FROM consent WHERE number = ?1 AND correction = 0 AND EXISTS"
-     " (SELECT 1 FROM consent x WHERE x.event_seq = consent.event_seq AND x.number = ?2"
-     "  AND x.scope = consent.scope AND x.correction = 0)",
-	FIELD(merge)},
-    {"UPDATE consent SET number = ?2 WHERE number = ?1 AND correction = 0", FIELD(rename)},
-    {"DELETE FROM optout WHERE number = ?1", FIELD(forget_number)},
     {"SELECT scope, max(event_seq) FROM consent WHERE number = ?1 AND correction = 0"
      " AND scope > ?2 GROUP BY scope ORDER BY scope LIMIT 1",
 	FIELD(scopes)},
+    {"INSERT INTO consent(number, scope, state, cause, changed, event_seq, time_us)"
+     " SELECT ?2, scope, state, cause, 0, event_seq, time_us FROM consent c"
+     " WHERE number = ?1 AND correction = 0 AND NOT EXISTS (SELECT 1 FROM consent x"
+     "  WHERE x.event_seq = c.event_seq AND +x.number = ?2 AND +x.scope = c.scope"
+     "  AND x.correction = 0) ORDER BY seq",
+	FIELD(copy_all)},
+    {"DELETE FROM consent WHERE number = ?1 AND correction = 0 AND changed = 0", FIELD(remove_all)},
+    {"UPDATE consent SET correction = 1 WHERE number = ?1 AND correction = 0", FIELD(withdraw_all)},
+    {"INSERT INTO consent(number, scope, state, cause, changed, correction, event_seq, time_us)"
+     " SELECT ?1, scope, 'in', 'correction', 1, 1, event_seq, time_us FROM"
+     " (SELECT scope, state, event_seq, time_us, max(seq) FROM consent"
+     "  WHERE number = ?1 AND changed = 1 GROUP BY scope) WHERE state = 'out'",
+	FIELD(correct_all)},
+    {"DELETE FROM optout WHERE number = ?1", FIELD(forget_all)},
     {NULL, 0},
 };
 
@@ -109,30 +138,46 @@ set_state(struct consents *consents, struct slice number, struct slice scope, st
 	return sqlite_run(consents->set);
 }
 
-/* The list has another state now. Followers learn it from a row that they have not read yet: the
- * evidence at new_seq, or (0) a correction. */
-static int
-announce(struct consents *consents, struct slice number, struct slice scope, struct slice state,
-    int64_t new_seq, int64_t event_seq)
-{
-	if (new_seq != 0) {
-		sqlite3_bind_int64(consents->mark, 1, new_seq);
-		return sqlite_run(consents->mark);
-	}
+/* A piece of evidence. */
+struct evidence {
+	struct slice number, scope, state, cause;
+	int64_t event_seq, time_us;
+};
 
-	bind_key(consents->correct, number, scope);
-	sqlite_bind_text(consents->correct, 3, state.ptr == NULL ? SLICE("in") : state);
-	sqlite3_bind_int64(consents->correct, 4, event_seq);
-	return sqlite_run(consents->correct);
+/* Tells followers the state (absent: the number is not on the list), unless the last row that they
+ * read says so. The evidence at seq, which was appended just now, tells it if it has that state;
+ * else, or if seq is 0, a correction. */
+static enum result
+announce(
+    struct consents *consents, const struct evidence *evidence, int64_t seq, struct slice state)
+{
+	struct slice wanted = state.ptr == NULL ? SLICE("in") : state;
+	bind_key(consents->announced, evidence->number, evidence->scope);
+	int code = sqlite3_step(consents->announced);
+	bool is_known = code == SQLITE_ROW
+			    ? slice_equal(sqlite_column(consents->announced, 0), wanted)
+			    : state.ptr == NULL;
+	sqlite3_reset(consents->announced);
+	if (is_known || (code != SQLITE_ROW && code != SQLITE_DONE))
+		return sqlite_result(code);
+
+	if (seq != 0 && slice_equal(evidence->state, wanted)) {
+		sqlite3_bind_int64(consents->mark, 1, seq);
+		return sqlite_result(sqlite_run(consents->mark));
+	}
+	bind_key(consents->correct, evidence->number, evidence->scope);
+	sqlite_bind_text(consents->correct, 3, wanted);
+	sqlite3_bind_int64(consents->correct, 4, evidence->event_seq);
+	return sqlite_result(sqlite_run(consents->correct));
 }
 
-/* Derives the state of a number and scope from all its evidence. new_seq is the evidence that was
- * appended just now; 0: other evidence changed or went, and a correction of the state names
- * event_seq. Without evidence the number is not on the list any more. */
+/* Derives the state of the evidence's number and scope from all evidence on them. seq is the
+ * evidence if it was appended just now; 0: it changed or went. */
 static enum result
-derive_state(struct consents *consents, struct slice number, struct slice scope, int64_t new_seq,
-    int64_t event_seq, bool *out_changed)
+derive_state(
+    struct consents *consents, const struct evidence *evidence, int64_t seq, bool *out_changed)
 {
+	struct slice number = evidence->number, scope = evidence->scope;
 	bind_key(consents->derive, number, scope);
 	int code = sqlite3_step(consents->derive);
 	bool is_known = code == SQLITE_ROW, is_other = false;
@@ -142,17 +187,17 @@ derive_state(struct consents *consents, struct slice number, struct slice scope,
 	if (result == RESULT_OK)
 		result = is_other_state(consents, number, scope, state, &is_other);
 	if (result == RESULT_OK && is_known)
-		code = set_state(
-		    consents, number, scope, state, sqlite3_column_int64(consents->derive, 1));
+		result = sqlite_result(set_state(
+		    consents, number, scope, state, sqlite3_column_int64(consents->derive, 1)));
 	else if (result == RESULT_OK) {
 		bind_key(consents->forget, number, scope);
-		code = sqlite_run(consents->forget);
+		result = sqlite_result(sqlite_run(consents->forget));
 	}
-	if (result == RESULT_OK && code == SQLITE_OK && is_other)
-		code = announce(consents, number, scope, state, new_seq, event_seq);
+	if (result == RESULT_OK)
+		result = announce(consents, evidence, seq, state);
 	sqlite3_reset(consents->derive);
 	*out_changed |= is_other;
-	return result != RESULT_OK ? result : sqlite_result(code);
+	return result;
 }
 
 /* Whether all evidence of the number and scope arrived before time_us: new evidence alone decides
@@ -170,12 +215,6 @@ is_newest(struct consents *consents, struct slice number, struct slice scope, in
 	return sqlite_result(code);
 }
 
-/* A piece of evidence. */
-struct evidence {
-	struct slice number, scope, state, cause;
-	int64_t event_seq, time_us;
-};
-
 static enum result
 put(struct consents *consents, const struct evidence *evidence, bool *out_changed)
 {
@@ -190,20 +229,19 @@ put(struct consents *consents, const struct evidence *evidence, bool *out_change
 	sqlite_bind_name(consents->append, 4, evidence->cause);
 	sqlite3_bind_int64(consents->append, 5, evidence->event_seq);
 	sqlite3_bind_int64(consents->append, 6, evidence->time_us);
-	int code = sqlite_run(consents->append);
+	result = sqlite_result(sqlite_run(consents->append));
 	int64_t seq = sqlite3_last_insert_rowid(consents->db);
-	if (code != SQLITE_OK)
-		return sqlite_result(code);
-	if (!newest)
-		return derive_state(consents, number, scope, seq, evidence->event_seq, out_changed);
+	if (result != RESULT_OK || !newest)
+		return result != RESULT_OK ? result
+					   : derive_state(consents, evidence, seq, out_changed);
 
 	result = is_other_state(consents, number, scope, state, &changes);
 	if (result == RESULT_OK && changes)
-		code = set_state(consents, number, scope, state, seq);
-	if (result == RESULT_OK && changes && code == SQLITE_OK)
-		code = announce(consents, number, scope, state, seq, evidence->event_seq);
+		result = sqlite_result(set_state(consents, number, scope, state, seq));
+	if (result == RESULT_OK && changes)
+		result = announce(consents, evidence, seq, state);
 	*out_changed |= changes;
-	return result != RESULT_OK ? result : sqlite_result(code);
+	return result;
 }
 
 static struct slice
@@ -259,24 +297,35 @@ next_of_event(struct consents *consents, int64_t event_seq, struct slice scope, 
 	return code;
 }
 
-/* Removes the evidence that the statement of_event is at, or puts it into another scope. */
-static enum result
-move_evidence(
-    struct consents *consents, int64_t event_seq, struct slice to_scope, bool *out_changed)
+/* The evidence that the statement of_event is at, borrowed until that is reset. */
+static struct evidence
+read_evidence(const struct consents *consents, int64_t event_seq)
 {
 	sqlite3_stmt *row = consents->of_event;
-	struct evidence evidence = {.number = sqlite_column(row, 1),
+	return (struct evidence){.number = sqlite_column(row, 1),
 	    .scope = sqlite_column(row, 2),
 	    .state = sqlite_column(row, 3),
 	    .cause = sqlite_column(row, 4),
 	    .event_seq = event_seq,
 	    .time_us = sqlite3_column_int64(row, 5)};
+}
 
-	sqlite3_bind_int64(consents->remove, 1, sqlite3_column_int64(row, 0));
-	enum result result = sqlite_result(sqlite_run(consents->remove));
+/* Removes the evidence that the statement of_event is at, or puts it into another scope. A row that
+ * followers read stays, and is no evidence any more. */
+static enum result
+move_evidence(
+    struct consents *consents, int64_t event_seq, struct slice to_scope, bool *out_changed)
+{
+	sqlite3_stmt *const steps[] = {consents->withdraw, consents->remove};
+	struct evidence evidence = read_evidence(consents, event_seq);
+	enum result result = RESULT_OK;
+
+	for (size_t i = 0; result == RESULT_OK && i < sizeof steps / sizeof steps[0]; i++) {
+		sqlite3_bind_int64(steps[i], 1, sqlite3_column_int64(consents->of_event, 0));
+		result = sqlite_result(sqlite_run(steps[i]));
+	}
 	if (result == RESULT_OK)
-		result = derive_state(
-		    consents, evidence.number, evidence.scope, 0, event_seq, out_changed);
+		result = derive_state(consents, &evidence, 0, out_changed);
 	evidence.scope = to_scope;
 	return result == RESULT_OK && to_scope.ptr != NULL ? put(consents, &evidence, out_changed)
 							   : result;
@@ -329,9 +378,9 @@ consents_set_time(struct consents *consents, int64_t event_seq, int64_t time_us)
 		sqlite3_bind_int64(consents->time, 1, seq);
 		sqlite3_bind_int64(consents->time, 2, time_us);
 		result = sqlite_result(sqlite_run(consents->time));
+		const struct evidence evidence = read_evidence(consents, event_seq);
 		if (result == RESULT_OK)
-			result = derive_state(consents, sqlite_column(consents->of_event, 1),
-			    sqlite_column(consents->of_event, 2), 0, event_seq, &changed);
+			result = derive_state(consents, &evidence, 0, &changed);
 		sqlite3_reset(consents->of_event);
 	}
 	return result != RESULT_OK ? result : sqlite_result(code);
@@ -349,32 +398,37 @@ derive_states(struct consents *consents, struct slice number)
 		bool changed = false;
 		bind_key(consents->scopes, number, buffer_slice(&scope));
 		code = sqlite3_step(consents->scopes);
-		int64_t event_seq =
-		    code == SQLITE_ROW ? sqlite3_column_int64(consents->scopes, 1) : 0;
+		struct evidence evidence = {.number = number,
+		    .event_seq =
+			code == SQLITE_ROW ? sqlite3_column_int64(consents->scopes, 1) : 0};
 		buffer_clear(&scope);
 		if (code == SQLITE_ROW)
 			buffer_append(&scope, sqlite_column(consents->scopes, 0));
 		sqlite3_reset(consents->scopes);
 		result = scope.failed ? RESULT_NO_MEMORY : sqlite_result(code);
+		evidence.scope = buffer_slice(&scope);
 		if (result == RESULT_OK && code == SQLITE_ROW)
-			result = derive_state(
-			    consents, number, buffer_slice(&scope), 0, event_seq, &changed);
+			result = derive_state(consents, &evidence, 0, &changed);
 	}
 
 	buffer_done(&scope);
 	return result;
 }
 
-/* Evidence that an event states for both numbers counts once. */
+/* Evidence that an event states for both numbers counts once. Followers learn that the old number
+ * is on the list no more. */
 enum result
 consents_rename(struct consents *consents, struct slice number, struct slice to_number)
 {
-	sqlite3_stmt *const steps[] = {consents->merge, consents->rename, consents->forget_number};
+	sqlite3_stmt *const steps[] = {consents->copy_all, consents->remove_all,
+	    consents->withdraw_all, consents->correct_all, consents->forget_all};
 	const int before = sqlite3_total_changes(consents->db);
 	int code = SQLITE_OK;
 
 	for (size_t i = 0; code == SQLITE_OK && i < sizeof steps / sizeof steps[0]; i++) {
-		bind_key(steps[i], number, to_number);
+		sqlite_bind_text(steps[i], 1, number);
+		if (sqlite3_bind_parameter_count(steps[i]) > 1)
+			sqlite_bind_text(steps[i], 2, to_number);
 		code = sqlite_run(steps[i]);
 	}
 	return code == SQLITE_OK && sqlite3_total_changes(consents->db) != before
@@ -389,16 +443,22 @@ consents_rename(struct consents *consents, struct slice number, struct slice to_
 	"  OR " REFUSAL " AND p.account <> '')"                                             \
 	" AND NOT EXISTS (SELECT 1 FROM consent l WHERE l.event_seq = e.seq AND l.correction = 0)"
 
-/* Evidence whose time is not its event's. */
-#define MISTIMED                                                                     \
+/* Evidence that does not say what its event says. */
+#define WRONG_EVIDENCE                                                               \
 	" FROM consent l JOIN event e ON e.seq = l.event_seq WHERE l.correction = 0" \
-	" AND l.time_us <> e.time_us"
+	" AND (l.time_us <> e.time_us OR l.state <> e.consent)"
 
 /* Rows of the list that do not follow from the evidence. */
-#define WRONG_STATES                                                                 \
-	" FROM " LAST_RUNS(                                                          \
-	    "") " a FULL JOIN optout o ON o.number = a.number AND o.scope = a.scope" \
-		" WHERE o.state IS NOT a.state OR o.consent_seq IS NOT a.seq"
+#define WRONG_STATES                                                      \
+	" FROM " LAST_RUNS " a FULL JOIN optout o ON o.number = a.number" \
+	" AND o.scope = a.scope WHERE o.state IS NOT a.state OR o.consent_seq IS NOT a.seq"
+
+/* States of which followers read another one last. */
+#define WRONG_CHANGES                                                                   \
+	" FROM (SELECT number, scope, state, event_seq, time_us, max(seq) FROM consent" \
+	"  WHERE changed = 1 GROUP BY number, scope) f FULL JOIN optout o"              \
+	" ON o.number = f.number AND o.scope = f.scope LEFT JOIN consent l"             \
+	" ON l.seq = o.consent_seq WHERE coalesce(f.state, 'in') <> coalesce(o.state, 'in')"
 
 /* Restores evidence that only an event still has. */
 static enum result
@@ -436,7 +496,6 @@ restore_evidence(struct consents *consents)
 	return result;
 }
 
-/* Corrections for followers come first, since they compare with the list that was wrong. */
 enum result
 consents_rebuild(struct consents *consents, uint64_t *out_mended)
 {
@@ -450,35 +509,36 @@ consents_rebuild(struct consents *consents, uint64_t *out_mended)
 	if (result != RESULT_OK)
 		return result;
 	return sqlite_result(sqlite3_exec(consents->db,
-	    "UPDATE consent SET time_us = e.time_us FROM event e"
-	    " WHERE e.seq = event_seq AND correction = 0 AND consent.time_us <> e.time_us;"
+	    "UPDATE consent SET time_us = e.time_us, state = e.consent FROM event e"
+	    " WHERE e.seq = event_seq AND correction = 0"
+	    " AND (consent.time_us <> e.time_us OR consent.state <> e.consent);"
+	    "DELETE FROM optout;"
+	    "INSERT INTO optout SELECT number, scope, state, seq FROM " LAST_RUNS ";"
 	    "INSERT INTO consent(number, scope, state, cause, changed, correction, event_seq,"
-	    " time_us) SELECT l.number, l.scope, l.state, 'correction', 1, 1, l.event_seq, "
-	    "l.time_us"
-	    " FROM " LAST_RUNS(
-		"") " a JOIN consent l ON l.seq = a.seq LEFT JOIN optout o"
-		    " ON o.number = a.number AND o.scope = a.scope WHERE o.state IS NOT a.state;"
-		    "DELETE FROM optout;"
-		    "INSERT INTO optout SELECT number, scope, state, seq FROM " LAST_RUNS(""),
+	    " time_us) SELECT coalesce(o.number, f.number), coalesce(o.scope, f.scope),"
+	    " coalesce(o.state, 'in'), 'correction', 1, 1, coalesce(l.event_seq, f.event_seq),"
+	    " coalesce(l.time_us, f.time_us)" WRONG_CHANGES,
 	    NULL, NULL, NULL));
 }
 
 enum result
 consents_audit(sqlite3 *db, uint64_t *out_states, uint64_t *out_wrong)
 {
-	int64_t states = 0, rows = 0, times = 0, events = 0;
+	int64_t states = 0, rows = 0, evidence = 0, changes = 0, events = 0;
 	int code = sqlite_number(db, "SELECT count(*) FROM optout", &states);
 	if (code == SQLITE_OK)
 		code = sqlite_number(db, "SELECT count(*)" WRONG_STATES, &rows);
 	if (code == SQLITE_OK)
-		code = sqlite_number(db, "SELECT count(*)" MISTIMED, &times);
+		code = sqlite_number(db, "SELECT count(*)" WRONG_EVIDENCE, &evidence);
+	if (code == SQLITE_OK)
+		code = sqlite_number(db, "SELECT count(*)" WRONG_CHANGES, &changes);
 	if (code == SQLITE_OK)
 		code = sqlite_number(db, "SELECT count(*)" UNRECORDED, &events);
 	if (code != SQLITE_OK)
 		return sqlite_result(code);
 
 	*out_states = (uint64_t)states;
-	*out_wrong = (uint64_t)(rows + times + events);
+	*out_wrong = (uint64_t)(rows + evidence + changes + events);
 	return RESULT_OK;
 }
 

@@ -7,10 +7,12 @@
  * it holds. The order in which evidence is stored does not matter.
  *
  * Followers of the list read the rows of consent with changed = 1, in the order in which they were
- * stored. Such a row is evidence that changed the state when it was stored, or a correction: a row
- * that is no evidence and names the state, since evidence was removed (it was our reading of a
- * text, and Twilio's own decision, OptOutType, arrived later), moved to another scope, or got
- * another time. A number without evidence is on the list no more; its correction says "in".
+ * stored. These rows are never removed and keep their numbers; the last one of a number and scope
+ * has its state. Such a row is evidence that changed the state when it was stored, or a correction:
+ * a row that names the state, since evidence was removed (it was our reading of a text, and
+ * Twilio's own decision, OptOutType, arrived later), moved to another scope or number, or got
+ * another time. A number without evidence is on the list no more; its correction says "in". Rows
+ * with correction = 1 are no evidence.
  *
  * The scope is the messaging service, else the sender, as
  * Twilio blocks (help article 223134027). A refusal (error 21610) that names neither has its

@@ -18,6 +18,7 @@ struct completion {
 	bool callback;  /* only Event Streams has reported it so far. The stored event becomes the
 			   callback's, so that the next duplicate is matched as if the callback had
 			   come first */
+	bool has_body;  /* the stored event has one */
 	bool replaces;  /* a fact that the message may have from the stored event */
 	/* The stored event's: */
 	int64_t time_us, campaign_id;
@@ -55,6 +56,7 @@ compare_facts(const struct event *event, const struct event_ids *ids, bool is_ea
 		is_earlier_arrival || (peer.len > 0 && is_preferred(event_peer(event), peer)),
 	    .consent = event->consent != CONSENT_SILENT && sqlite_column(read, 4).len == 0,
 	    .body = is_preferred(event->body, sqlite_column(read, 6)),
+	    .has_body = sqlite_column(read, 6).len > 0,
 	    .reply = event->type == EVENT_REPLIED,
 	    .callback = sqlite3_column_int(read, 5) != 0 && !event->stream,
 	    .left = is_earlier(event->left_us, sqlite3_column_int64(read, 9)),
@@ -160,13 +162,14 @@ complete_time(struct store *store, const struct event *event, int64_t seq)
 }
 
 static enum result
-complete_body(struct store *store, const struct event *event, int64_t seq)
+complete_body(struct store *store, const struct event *event, int64_t seq, bool replaces)
 {
 	sqlite3_stmt *body = store->receipts->complete_body;
 	sqlite3_bind_int64(body, 1, seq);
 	sqlite_bind_text(body, 2, event->body);
 	sqlite_bind_text(body, 3, event->keyword);
 	sqlite_bind_text(body, 4, event->near_miss);
+	sqlite3_bind_int(body, 5, replaces);
 	return sqlite_result(sqlite_run(body));
 }
 
@@ -184,7 +187,7 @@ touch_campaigns(struct store *store, const struct event *event, int64_t tags_cam
 	if (result == RESULT_OK && completion->tagged && completion->earlier)
 		result = store_touch_moved(store, completion->campaign_id, completion->time_us);
 	if (result == RESULT_OK && completion->tagged && completion->tags)
-		result = store_touch_moved(store, completion->campaign_id, INT64_MAX);
+		result = store_touch_moved(store, completion->campaign_id, completion->time_us);
 	return result;
 }
 
@@ -206,7 +209,7 @@ complete_event(struct store *store, const struct event *event, int64_t seq,
 	if (result == RESULT_OK && completion->earlier)
 		result = complete_time(store, event, seq);
 	if (result == RESULT_OK && completion->body)
-		result = complete_body(store, event, seq);
+		result = complete_body(store, event, seq, completion->has_body);
 	return result == RESULT_OK
 		   ? touch_campaigns(store, event, ids->tagset.campaign_id, completion)
 		   : result;

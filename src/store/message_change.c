@@ -105,7 +105,7 @@ message_reply_of(
     const struct event *event, const struct message_row *row, const struct event_ids *ids)
 {
 	return (struct reply){.message_id = row->id,
-	    .peer = message_row_peer(row),
+	    .peer = event->person,
 	    .sender = event_sender(event),
 	    .service = event->service,
 	    .original = event->original,

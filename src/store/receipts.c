@@ -37,11 +37,13 @@ static const struct sqlite_statement statements[] = {
      " ELSE left_us END WHERE seq = ?1",
 	FIELD(complete)},
     {"UPDATE event SET time_us = ?2, journal_seq = ?3 WHERE seq = ?1", FIELD(complete_time)},
-    {"UPDATE event SET body = ?2, keyword = coalesce(keyword, ?3),"
-     " near_miss = CASE WHEN consent IS NULL THEN coalesce(near_miss, ?4) END"
-     " WHERE seq = ?1",
+    /* The keyword is the consent's, else that of the text that counts. */
+    {"UPDATE event SET body = ?2, keyword = CASE WHEN consent IS NOT NULL THEN keyword"
+     " WHEN ?5 THEN ?3 ELSE coalesce(keyword, ?3) END,"
+     " near_miss = CASE WHEN consent IS NULL THEN CASE WHEN ?5 THEN ?4"
+     " ELSE coalesce(near_miss, ?4) END END WHERE seq = ?1",
 	FIELD(complete_body)},
-    {"UPDATE event SET keyword = coalesce(keyword, ?2), consent = coalesce(consent, ?3),"
+    {"UPDATE event SET keyword = coalesce(?2, keyword), consent = coalesce(consent, ?3),"
      " cause = coalesce(cause, ?4), near_miss = NULL WHERE seq = ?1",
 	FIELD(complete_consent)},
     {"UPDATE event SET keyword = ?2, consent = ?3, cause = ?4, near_miss = NULL"
@@ -224,6 +226,8 @@ add_referenced(struct store *store, const struct event *event, const struct refe
 	sqlite3_bind_int64(complete, 2, event->time_us);
 	sqlite3_bind_int64(complete, 3, (sqlite3_int64)event->journal_seq);
 	result = sqlite_result(sqlite_run(complete));
+	if (result == RESULT_OK)
+		result = consents_set_time(store->consents, referenced->seq, event->time_us);
 	if (result == RESULT_OK)
 		result = store_touch(store, referenced->campaign_id, event->time_us);
 	return result == RESULT_OK && referenced->tagged

@@ -48,7 +48,7 @@ static const struct sqlite_statement statements[] = {
      " ON CONFLICT DO NOTHING",
 	FIELD(insert)},
     /* Of two senders or services the least, as the providers of a message are merged. */
-    {"UPDATE reply SET peer = ?2,"
+    {"UPDATE reply SET peer = CASE WHEN peer = '' OR ?2 <> '' AND ?2 < peer THEN ?2 ELSE peer END,"
      " sender = CASE WHEN sender = '' OR ?3 <> '' AND ?3 < sender THEN ?3 ELSE sender END,"
      " service = CASE WHEN service = '' OR ?4 <> '' AND ?4 < service THEN ?4"
      " ELSE service END, time_us = min(time_us, ?7),"

@@ -60,7 +60,7 @@ static const struct sqlite_statement statements[] = {
     {"UPDATE campaign SET first_us = coalesce(e.first, 0), last_us = coalesce(e.last, 0)"
      " FROM (SELECT min(time_us) AS first, max(time_us) AS last FROM event"
      "  WHERE campaign_id = ?1 AND tagged = 1) e"
-     " WHERE id = ?1 AND last_us <= ?2 AND name <> ''",
+     " WHERE id = ?1 AND (first_us >= ?2 OR last_us <= ?3) AND name <> ''",
 	FIELD(recount_campaign)},
     {"INSERT INTO campaign_error(tagset_id, code, hour, failed) VALUES(?1, ?2, ?3, ?4)"
      " ON CONFLICT(tagset_id, code, hour) DO UPDATE SET failed = failed + excluded.failed",

@@ -55,8 +55,10 @@ store_touch_moved(struct store *store, int64_t campaign_id, int64_t old_time_us)
 	struct touched *touched = find_touched(store, campaign_id);
 	if (touched == NULL)
 		return RESULT_NO_MEMORY;
-	if (old_time_us > touched->moved_us)
-		touched->moved_us = old_time_us;
+	if (touched->moved_last_us == 0 || old_time_us < touched->moved_first_us)
+		touched->moved_first_us = old_time_us;
+	if (old_time_us > touched->moved_last_us)
+		touched->moved_last_us = old_time_us;
 	return RESULT_OK;
 }
 

@@ -18,8 +18,9 @@
 /* What a batch changes in a campaign's own row. */
 struct touched {
 	int64_t campaign_id;
-	int64_t first_us, last_us; /* 0: no event, only duplicates */
-	int64_t moved_us;          /* latest time that one of its events does not have any more */
+	int64_t first_us, last_us;             /* 0: no event, only duplicates */
+	int64_t moved_first_us, moved_last_us; /* earliest and latest time that one of its events
+						  does not have any more; 0: none */
 	int64_t duplicates;
 };
 
@@ -51,7 +52,7 @@ struct store {
 
 /* Records an event of a campaign at time_us, ... */
 must_check enum result store_touch(struct store *store, int64_t campaign_id, int64_t time_us);
-/* ... one that is no longer at old_time_us, which may have been the campaign's last, ... */
+/* ... one that is no longer at old_time_us, which may have been the first or the last, ... */
 must_check enum result store_touch_moved(
     struct store *store, int64_t campaign_id, int64_t old_time_us);
 /* ... and one more duplicate. */

@@ -152,7 +152,8 @@ def test_a_store_of_an_older_dlrd_has_each_person_once(daemon):
             UPDATE optout SET number = (SELECT number FROM consent WHERE seq = consent_seq);
             DROP TABLE person; DROP TABLE signature; DROP INDEX optout_ending;
             DROP VIEW optout_history; CREATE VIEW optout_history AS SELECT l.seq FROM consent l;
-            DROP INDEX consent_number; ALTER TABLE consent DROP COLUMN correction;
+            DROP INDEX consent_number; DROP INDEX consent_state; DROP INDEX consent_announced;
+            ALTER TABLE consent DROP COLUMN correction;
             CREATE INDEX consent_number ON consent(number, scope, seq);
             ALTER TABLE event DROP COLUMN signature; ALTER TABLE event DROP COLUMN left_us;
             ALTER TABLE message DROP COLUMN left_us; PRAGMA user_version = 2""")

@@ -31,6 +31,7 @@ DAMAGES = [
     ("UPDATE optout SET state = CASE state WHEN 'in' THEN 'out' ELSE 'in' END", "optouts"),
     ("DELETE FROM optout", "optouts"),
     ("UPDATE consent SET time_us = time_us - 1", "optouts"),
+    ("UPDATE consent SET changed = 0", "optouts"),
 ]
 
 

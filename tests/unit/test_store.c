@@ -160,6 +160,24 @@ the_first_final_and_the_last_code_are_by_arrival_in_any_order(void **state)
 	}
 }
 
+/* Event Streams may report several facts in one request. */
+static void
+facts_of_one_request_have_an_order_of_their_own(void **state)
+{
+	(void)state;
+	struct event events[] = {receipt("SM1", "c", STATUS_UNDELIVERED, T0),
+	    receipt("SM1", "c", STATUS_DELIVERED, T0), receipt("SM1", "c", STATUS_FAILED, T0)};
+	for (int turn = 0; turn < 3; turn++) {
+		snprintf(path, sizeof path, "%s/%d.db", directory, turn);
+		struct store *store = open_with(POLICY_FIRST_FINAL);
+		for (int i = 0; i < 3; i++)
+			commit(store, &events[(turn + i) % 3], 1);
+		store_close(store);
+		assert_int_equal(
+		    number_in_file("SELECT first_final FROM message"), STATUS_DELIVERED);
+	}
+}
+
 static void
 count_campaign(void *context, const struct campaign_row *row)
 {
@@ -1034,6 +1052,7 @@ main(void)
 	    EACH(a_later_duplicate_changes_nothing_but_the_count_of_duplicates),
 	    EACH(an_earlier_duplicate_gives_the_receipt_its_time),
 	    EACH(the_first_final_and_the_last_code_are_by_arrival_in_any_order),
+	    EACH(facts_of_one_request_have_an_order_of_their_own),
 	    EACH(duplicates_are_counted),
 	    EACH(what_is_rolled_back_never_was),
 	    EACH(what_was_not_committed_is_gone_after_a_crash),

@@ -383,25 +383,134 @@ the_past_state_does_not_depend_on_the_order_of_storing(void **state)
 	}
 }
 
-/* A follower of the list ends with its states, although evidence may be corrected. */
+/* What a follower reads, from the row after that number on. */
+static void
+assert_changes(int64_t after, const char *expected)
+{
+	struct buffer text = BUFFER_EMPTY;
+	struct store_reader *reader = open_reader();
+	ask_given(reader, "/v1/optouts/changes", (struct given[]){{"after", NULL, after}, {NULL}},
+	    note_change, &text);
+	assert_slice(buffer_slice(&text), expected);
+	buffer_done(&text);
+	store_reader_close(reader);
+}
+
+/* Twilio's own decision about a reply that was read as an opt-out. */
+static struct event
+with_opt_out_type(struct event event)
+{
+	event.cause = SLICE("opt-out-type");
+	event.consent = CONSENT_SILENT;
+	event.keyword = SLICE_NONE;
+	return event;
+}
+
 static void
 a_correction_tells_followers_the_state(void **state)
 {
 	(void)state;
 	struct store *store = open_store();
-	struct buffer text = BUFFER_EMPTY;
-	struct event reading = stop("RE1", "+9", T0), word = reply_from("RE1", "+9", T0);
-	commit_one(store, reading);
-	word.cause = SLICE("opt-out-type");
-	word.body = reading.body;
-	commit_one(store, word); /* Twilio did not take it for an opt-out */
+	commit_one(store, stop("RE1", "+9", T0));
+	commit_one(store, with_opt_out_type(stop("RE1", "+9", T0)));
 	close_store(store);
 	assert_optouts(any, "");
-	struct store_reader *reader = open_reader();
-	ask_given(reader, "/v1/optouts/changes", NULL, note_change, &text);
-	assert_slice(buffer_slice(&text), "+9 +1 in correction\n");
-	buffer_done(&text);
-	store_reader_close(reader);
+	assert_changes(0, "+9 +1 out keyword\n+9 +1 in correction\n");
+}
+
+/* The evidence that followers read goes; other evidence still has the same state. */
+static void
+followers_keep_a_state_that_other_evidence_has(void **state)
+{
+	(void)state;
+	struct store *store = open_store();
+	commit_one(store, stop("RE1", "+9", T0 + 1));
+	commit_one(store, stop("RE2", "+9", T0 + 2));
+	commit_one(store, with_opt_out_type(stop("RE1", "+9", T0 + 1)));
+	close_store(store);
+	assert_optouts(any, "+9 at +1: out (keyword)\n");
+	assert_changes(0, "+9 +1 out keyword\n");
+	assert_evidence("+9", 0, "2 +1 out by RE2; ");
+}
+
+static void
+followers_learn_where_an_opt_out_moves(void **state)
+{
+	(void)state;
+	struct store *store = open_store();
+	for (int i = 0; i < 2; i++) {
+		struct event refused = with_consent(
+		    receipt_to(i == 0 ? "SM1" : "SM2", "c", "+9", STATUS_FAILED, T0 + i),
+		    CONSENT_OUT);
+		refused.from = SLICE_NONE;
+		commit_one(store, refused);
+	}
+	struct event queued = receipt_to("SM1", "c", "+9", STATUS_QUEUED, T0 + 2);
+	queued.service = SLICE("MG1");
+	commit_one(store, queued);
+	close_store(store);
+	assert_optouts(any, "+9 at AC1: out (error-21610)\n+9 at MG1: out (error-21610)\n");
+	assert_changes(0, "+9 AC1 out error-21610\n+9 MG1 out error-21610\n");
+}
+
+static void
+followers_learn_the_number_of_a_person(void **state)
+{
+	(void)state;
+	struct store *store = open_store();
+	struct event by_id = start("RE2", "whatsapp:US.1", T0 + 5), both;
+	commit_one(store, stop("RE1", "whatsapp:+15005550009", T0 + 10));
+	commit_one(store, by_id);
+	commit_one(store, stop("RE3", "whatsapp:US.1", T0 + 7));
+	both = receipt_to("SM1", "c", "whatsapp:+15005550009", STATUS_SENT, T0 + 20);
+	both.alias = SLICE("US.1");
+	commit_one(store, both);
+	close_store(store);
+	assert_optouts(any, "whatsapp:+15005550009 at +1: out (keyword)\n");
+	assert_changes(0, "whatsapp:+15005550009 +1 out keyword\nwhatsapp:US.1 +1 in keyword\n"
+			  "whatsapp:US.1 +1 out keyword\nwhatsapp:US.1 +1 in correction\n");
+}
+
+/* A number that has another owner: an event of Event Streams without a message. */
+static void
+evidence_without_a_message_has_its_earliest_time(void **state)
+{
+	(void)state;
+	struct event moved =
+	    with_consent(receipt_to(NULL, "c", "+9", STATUS_UNKNOWN, T0 + 20), CONSENT_OUT);
+	moved.type = EVENT_PROGRESS;
+	moved.folds = false;
+	moved.reference = SLICE("EV1");
+	struct store *store = open_store();
+	commit_one(store, moved);
+	commit_one(store, start("RE1", "+9", T0 + 10));
+	assert_optouts(any, "+9 at +1: out (error-21610)\n");
+	moved.time_us = T0 + 5;
+	commit_one(store, moved);
+	close_store(store);
+	assert_optouts(any, "+9 at +1: in (keyword)\n");
+	assert_evidence("+9", 0, "5 +1 out by ; 10 +1 in by RE1; ");
+}
+
+/* Two reports of one reply that do not have the same text. */
+static void
+the_keyword_of_two_texts_does_not_depend_on_their_order(void **state)
+{
+	(void)state;
+	struct event help = reply_from("RE1", "+9", T0), other = reply_from("RE1", "+9", T0 + 1);
+	help.body = help.keyword = SLICE("help");
+	other.body = SLICE("abc");
+	other.near_miss = SLICE("abc");
+	for (int order = 0; order < 2; order++) {
+		snprintf(path, sizeof path, "%s/%d.db", directory, order);
+		struct store *store = open_store();
+		commit_one(store, order == 0 ? help : other);
+		commit_one(store, order == 0 ? other : help);
+		close_store(store);
+		assert_int_equal(number_in_file("SELECT count(*) FROM event WHERE body = 'abc'"
+						" AND near_miss = 'abc' AND keyword IS NULL"),
+		    1);
+	}
 }
 
 static void
@@ -503,6 +612,11 @@ main(void)
 	    EACH(the_past_state_is_known),
 	    EACH(the_past_state_does_not_depend_on_the_order_of_storing),
 	    EACH(a_correction_tells_followers_the_state),
+	    EACH(followers_keep_a_state_that_other_evidence_has),
+	    EACH(followers_learn_where_an_opt_out_moves),
+	    EACH(followers_learn_the_number_of_a_person),
+	    EACH(evidence_without_a_message_has_its_earliest_time),
+	    EACH(the_keyword_of_two_texts_does_not_depend_on_their_order),
 	    EACH(lists_are_paged_by_their_changes),
 	    EACH(near_misses_are_listed_with_the_state_of_the_person),
 	    EACH(a_rolled_back_opt_out_is_not_stored),

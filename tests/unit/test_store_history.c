@@ -92,6 +92,10 @@ add_sources(struct history *history, struct event event, int64_t around_us)
 		stream.campaign = event.campaign;
 	}
 	stream.done_date = SLICE_NONE;
+	if (event.type == EVENT_REPLIED && random_below(4) == 0) { /* Twilio's own decision */
+		stream.consent = (enum consent)random_below(3);
+		stream.cause = SLICE("opt-out-type");
+	}
 	if (event.type == EVENT_REPLIED && random_below(4) == 0 && sources == 3)
 		stream.body = SLICE("");
 	else if (event.type != EVENT_REPLIED && random_below(5) == 0)

@@ -96,6 +96,9 @@ whatever_was_derived_is_mended(void **state)
 	    "DELETE FROM optout",
 	    "INSERT INTO optout VALUES('+5', '+1', 'out', 77)",
 	    "UPDATE consent SET time_us = 5",
+	    "UPDATE consent SET state = 'in'",
+	    "UPDATE consent SET changed = (state = 'out')",
+	    "DELETE FROM consent WHERE seq = (SELECT max(seq) FROM consent)",
 	    "DELETE FROM consent",
 	    "UPDATE campaign SET first_us = first_us + 1 WHERE name <> ''",
 	    "UPDATE campaign SET last_us = 0 WHERE name <> ''",
@@ -264,7 +267,8 @@ a_store_of_version_1_becomes_this_one(void **state)
 
 /* Version 3 let the order decide in which receipts were stored. */
 static const char as_version_3[] =
-    "DROP VIEW optout_history; DROP INDEX consent_number;"
+    "DROP VIEW optout_history; DROP INDEX consent_number; DROP INDEX consent_state;"
+    "DROP INDEX consent_announced; UPDATE consent SET changed = 1;"
     "CREATE VIEW optout_history AS SELECT l.seq FROM consent l;"
     "ALTER TABLE consent DROP COLUMN correction;"
     "CREATE INDEX consent_number ON consent(number, scope, seq);"
