@@ -1,8 +1,7 @@
 /* campaigns: the campaign that a path names.
  *
  * Functions answer as question.h describes. */
-#ifndef DLRD_API_CAMPAIGNS_H
-#define DLRD_API_CAMPAIGNS_H
+#pragma once
 
 #include "dlrd/api/question.h"
 #include "dlrd/query/ask.h"
@@ -10,5 +9,3 @@
 /* Whether the values name one campaign (campaigns_find); false, with an answer, if they name none
  * or several. Writes its figures if the answer is not a list. */
 must_check bool campaigns_check(struct question *question, const struct query_values *values);
-
-#endif

@@ -3,8 +3,7 @@
  * A stream remembers the last event that it has written. Each call writes newer events; the caller
  * decides when to call, and waits in between. The id of an event is its seq, so a client that
  * reconnects continues after the last event that it received. One thread at a time. */
-#ifndef DLRD_API_EVENT_STREAM_H
-#define DLRD_API_EVENT_STREAM_H
+#pragma once
 
 #include "dlrd/base/buffer.h"
 #include "dlrd/store/reader.h"
@@ -31,5 +30,3 @@ void event_stream_keep_alive(struct buffer *out);
 
 /* Accepts NULL. */
 void event_stream_free(struct event_stream *stream);
-
-#endif

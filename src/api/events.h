@@ -1,8 +1,7 @@
 /* events: answers about events: their stream, and one of them.
  *
  * Functions of the table in endpoints.c, called as question.h describes. */
-#ifndef DLRD_API_EVENTS_H
-#define DLRD_API_EVENTS_H
+#pragma once
 
 #include "dlrd/api/question.h"
 
@@ -12,5 +11,3 @@ void events_follow(struct question *question);
 
 /* GET /v1/events/{seq}. */
 void events_one(struct question *question);
-
-#endif

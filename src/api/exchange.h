@@ -8,8 +8,7 @@
  * deadline of request_timeout_us, and holds one page at a time (list.h). A list that fails in the
  * middle ends without its last chunk; for an HTTP/1.0 client it ends with a reset. Jobs run on
  * workers, all other functions on the library's threads. */
-#ifndef DLRD_API_EXCHANGE_H
-#define DLRD_API_EXCHANGE_H
+#pragma once
 
 #include "dlrd/api/connections.h"
 #include "dlrd/api/endpoints.h"
@@ -73,5 +72,3 @@ enum MHD_Result exchange_refuse(struct exchange *exchange, struct api_answer ans
 
 /* Must be called when the request has ended in the library, for any reason. Accepts NULL. */
 void exchange_free(struct exchange *exchange);
-
-#endif

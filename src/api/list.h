@@ -7,8 +7,7 @@
  * and another place. It requests one row more than it shows (list_rows), to find whether there are
  * more. Members before the list are written with the first page, members after it with the last.
  * One thread at a time. */
-#ifndef DLRD_API_LIST_H
-#define DLRD_API_LIST_H
+#pragma once
 
 #include "dlrd/api/question.h"
 
@@ -49,5 +48,3 @@ void list_next(const struct list *list, struct json_t *object);
  * Frees it. CSV that ends at its limit gets a Link to the rest (RFC 8288), since it cannot have a
  * "next". */
 void list_end(struct list *list, struct json_t *object, enum result result);
-
-#endif

@@ -1,8 +1,7 @@
 /* readers: a pool of read-only connections to the store, shared by threads.
  *
  * Thread-safe, except readers_new and readers_free, which the owner calls. */
-#ifndef DLRD_API_READERS_H
-#define DLRD_API_READERS_H
+#pragma once
 
 #include "dlrd/store/reader.h"
 
@@ -28,5 +27,3 @@ bool readers_release(struct readers *readers, bool release, int64_t timeout_us);
 
 /* Must be called after all readers were given back. Accepts NULL. */
 void readers_free(struct readers *readers);
-
-#endif

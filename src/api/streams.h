@@ -12,8 +12,7 @@
  *
  * Any thread may call notify and tick. The library's threads call open and the content readers, the
  * owner's thread end and free. */
-#ifndef DLRD_API_STREAMS_H
-#define DLRD_API_STREAMS_H
+#pragma once
 
 #include "dlrd/api/workers.h"
 #include "event_stream.h"
@@ -48,5 +47,3 @@ void streams_end(struct streams *streams);
 
 /* Must be called after MHD_stop_daemon. Accepts NULL. */
 void streams_free(struct streams *streams);
-
-#endif

@@ -2,8 +2,7 @@
  * description.
  *
  * These are endpoints, called through the table in endpoints.c; see question.h. */
-#ifndef DLRD_API_UPKEEP_H
-#define DLRD_API_UPKEEP_H
+#pragma once
 
 #include "dlrd/api/question.h"
 
@@ -20,5 +19,3 @@ void upkeep_ask_rebuild(struct question *question);
 
 /* GET /v1/openapi.json. */
 void upkeep_openapi(struct question *question);
-
-#endif

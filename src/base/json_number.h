@@ -2,8 +2,7 @@
  * double.
  *
  * Pure; any thread. */
-#ifndef DLRD_BASE_JSON_NUMBER_H
-#define DLRD_BASE_JSON_NUMBER_H
+#pragma once
 
 #include "dlrd/base/slice.h"
 
@@ -16,5 +15,3 @@ enum json_number {
 
 /* Sets *out_value only for JSON_NUMBER_INTEGER. */
 enum json_number json_number_read(struct slice text, int64_t *out_value);
-
-#endif

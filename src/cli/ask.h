@@ -1,6 +1,5 @@
 /* ask: the answer of a command that asks a question of the table (query/table.h). */
-#ifndef DLRD_CLI_ASK_H
-#define DLRD_CLI_ASK_H
+#pragma once
 
 #include "dlrd/query/ask.h"
 #include "query.h"
@@ -8,5 +7,3 @@
 /* Answers the question with these values. The command's exit status. */
 int ask_show(struct cli_query *query, const struct cli_command *command, const struct query *row,
     const struct query_values *values);
-
-#endif

@@ -1,6 +1,5 @@
 /* by_campaign: the answer of a command whose question is about one campaign or about all. */
-#ifndef DLRD_CLI_BY_CAMPAIGN_H
-#define DLRD_CLI_BY_CAMPAIGN_H
+#pragma once
 
 #include "dlrd/query/ask.h"
 #include "query.h"
@@ -10,5 +9,3 @@
  * campaign's names. A campaign that does not exist is a failure. Returns the exit status. */
 int by_campaign_show(struct cli_query *query, const struct cli_command *command,
     const struct query *row, const struct query_values *values);
-
-#endif

@@ -6,8 +6,7 @@
  *
  * The client does without libcurl, because it needs no name resolution, redirects, cookies, TLS or
  * chunks. One thread. */
-#ifndef DLRD_CLI_CONTROL_H
-#define DLRD_CLI_CONTROL_H
+#pragma once
 
 #include "dlrd/base/json.h"
 #include "dlrd/cli/cli.h"
@@ -36,5 +35,3 @@ int control_refused(const struct cli_command *command, const struct settings *se
 /* Parses a complete HTTP/1 answer. *out_body is borrowed from it. Returns false if it is not one,
  * if its Content-Length differs, or if it has a Transfer-Encoding. Pure. */
 bool control_read(struct slice answer, unsigned *out_status, struct slice *out_body);
-
-#endif

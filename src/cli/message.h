@@ -1,6 +1,5 @@
 /* message: the answer of dlrd message. */
-#ifndef DLRD_CLI_MESSAGE_H
-#define DLRD_CLI_MESSAGE_H
+#pragma once
 
 #include "dlrd/query/ask.h"
 #include "query.h"
@@ -9,5 +8,3 @@
  * Returns the exit status. */
 int message_show(struct cli_query *query, const struct cli_command *command,
     const struct query *row, const struct query_values *values);
-
-#endif

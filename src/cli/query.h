@@ -1,6 +1,5 @@
 /* query: options and errors that all commands share which read the store. */
-#ifndef DLRD_CLI_QUERY_H
-#define DLRD_CLI_QUERY_H
+#pragma once
 
 #include "dlrd/cli/cli.h"
 #include "dlrd/cli/output.h"
@@ -53,5 +52,3 @@ const char *query_option_name(const struct query_parameter *parameter);
  * or one of the words of that kind. */
 bool query_option(const struct cli_command *command, const struct query *row, size_t index,
     const char *text, int64_t number, struct query_values *values);
-
-#endif

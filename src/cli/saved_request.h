@@ -3,8 +3,7 @@
  * tcpdump, nc, mitmproxy and 'dlrd quarantine show' write such requests. Lines may end with CRLF or
  * with LF alone, since editors and terminals change line ends. The request is explained, never
  * accepted, so the parser is more lenient than the intake. One thread. */
-#ifndef DLRD_CLI_SAVED_REQUEST_H
-#define DLRD_CLI_SAVED_REQUEST_H
+#pragma once
 
 #include "dlrd/base/buffer.h"
 #include "dlrd/twilio/incoming.h"
@@ -20,5 +19,3 @@ struct saved_request {
  * request; failure has the reason. */
 must_check enum result saved_request_read(
     struct slice text, struct saved_request *out_request, struct failure *failure);
-
-#endif

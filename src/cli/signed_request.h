@@ -1,6 +1,5 @@
 /* signed_request: the URL, the token and the body that sign and verify read. One thread. */
-#ifndef DLRD_CLI_SIGNED_REQUEST_H
-#define DLRD_CLI_SIGNED_REQUEST_H
+#pragma once
 
 #include "dlrd/cli/cli.h"
 #include "dlrd/twilio/form.h"
@@ -30,5 +29,3 @@ int signed_request_read(const struct cli_command *command,
     struct signed_request *out_request);
 
 void signed_request_done(struct signed_request *request);
-
-#endif

@@ -2,12 +2,9 @@
  * entries are missing, how far counting is, and the upkeep that the api requests.
  *
  * The calls run on the api's threads. */
-#ifndef DLRD_DAEMON_DAEMON_ANSWERS_H
-#define DLRD_DAEMON_DAEMON_ANSWERS_H
+#pragma once
 
 #include "daemon_parts.h"
 
 /* Sets the context, the calls and the borrowed parts of the state; daemon must outlive the api. */
 void daemon_answers_fill(struct daemon *daemon, struct endpoints_state *out_state);
-
-#endif

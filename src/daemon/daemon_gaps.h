@@ -2,8 +2,7 @@
  *
  * At the start, when the journal or the store is first opened, and when entries are lost later, it
  * has gap_finder.h search. The summary is kept for the api and the metrics. */
-#ifndef DLRD_DAEMON_DAEMON_GAPS_H
-#define DLRD_DAEMON_DAEMON_GAPS_H
+#pragma once
 
 #include "daemon_parts.h"
 
@@ -20,5 +19,3 @@ void daemon_gaps_on_journal_opened(struct daemon *daemon);
 /* See on_opened in projector.h. The projector's thread. */
 void daemon_gaps_on_store_opened(
     struct daemon *daemon, uint64_t cursor, uint64_t first, uint64_t last);
-
-#endif

@@ -3,8 +3,7 @@
  * daemon.c owns the struct, daemon_start.c fills it in, daemon_events.c, daemon_gaps.c and
  * daemon_answers.c are called by the parts' threads. Fields without a comment about threads are set
  * at the start and do not change. */
-#ifndef DLRD_DAEMON_DAEMON_PARTS_H
-#define DLRD_DAEMON_DAEMON_PARTS_H
+#pragma once
 
 #include "descriptors.h"
 #include "dlrd/api/api.h"
@@ -55,5 +54,3 @@ struct daemon {
 	size_t api_fd_count;
 	bool own_sockets; /* opened here, not passed by systemd */
 };
-
-#endif

@@ -2,8 +2,7 @@
  *
  * All metrics are added before the api starts to show them, and every socket is open before the
  * first callback is accepted. Callbacks do not wait for the store. Main thread. */
-#ifndef DLRD_DAEMON_DAEMON_START_H
-#define DLRD_DAEMON_DAEMON_START_H
+#pragma once
 
 #include "daemon_parts.h"
 
@@ -11,5 +10,3 @@
  * to be stopped. Changes the process's file mode mask and its limit of open files. */
 must_check enum result daemon_start(
     struct daemon *daemon, struct settings *settings, struct failure *failure);
-
-#endif

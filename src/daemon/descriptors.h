@@ -2,8 +2,7 @@
  *
  * Databases, logs and listeners come first, then the api, then the intake's connections: a full
  * intake leaves all others theirs. descriptors_plan is pure. */
-#ifndef DLRD_DAEMON_DESCRIPTORS_H
-#define DLRD_DAEMON_DESCRIPTORS_H
+#pragma once
 
 #include "dlrd/base/result.h"
 
@@ -31,5 +30,3 @@ must_check enum result descriptors_plan(const struct descriptors_wanted *wanted,
  * fewer connections than wanted. */
 must_check enum result descriptors_prepare(const struct descriptors_wanted *wanted,
     struct descriptors *out_descriptors, struct failure *failure);
-
-#endif

@@ -3,8 +3,7 @@
  *
  * Logs each gap that is new, and notes it in the file of gaps (gap.h). A file that cannot be read
  * or written does not stop callbacks: then only the log has the gap. */
-#ifndef DLRD_DAEMON_GAP_FINDER_H
-#define DLRD_DAEMON_GAP_FINDER_H
+#pragma once
 
 #include "dlrd/daemon/gap.h"
 #include "dlrd/journal/journal.h"
@@ -20,5 +19,3 @@ struct gap_summary gap_find(
 /* Notes and logs entries that are lost while the daemon runs, because another program truncated the
  * journal's log. */
 void gap_note_lost(const char *directory, uint64_t first, uint64_t last);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * Sockets that systemd passes under the name "intake" or "api" take precedence over the configured
  * addresses. For the daemon's main thread. */
-#ifndef DLRD_DAEMON_LISTENERS_H
-#define DLRD_DAEMON_LISTENERS_H
+#pragma once
 
 #include "dlrd/base/result.h"
 #include "dlrd/daemon/setting_list.h"
@@ -20,5 +19,3 @@ must_check enum result listeners_open(const char *name, const struct settings_li
 
 /* Removes the files of unix sockets that listeners_open opened. */
 void listeners_unlink(const struct settings_list *addresses);
-
-#endif

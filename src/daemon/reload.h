@@ -3,8 +3,7 @@
  * All of the new configuration takes effect, or nothing of it: everything that can fail is done
  * before the first part is configured. A setting that only a restart can change keeps its old
  * value, with a warning. For the daemon's main thread. */
-#ifndef DLRD_DAEMON_RELOAD_H
-#define DLRD_DAEMON_RELOAD_H
+#pragma once
 
 #include "dlrd/api/api.h"
 #include "dlrd/journal/writer.h"
@@ -31,5 +30,3 @@ bool reload(const struct reload_parts *parts, struct snapshot **snapshot, struct
  * them: each caller connected after its file was written. */
 void reload_for_clients(
     const struct reload_parts *parts, struct snapshot **snapshot, int socket_fd);
-
-#endif

@@ -4,12 +4,9 @@
  * A token in the environment is overwritten there, so that /proc/PID/environ no longer shows it;
  * its variable is then empty. For the daemon's main thread, while no other thread reads the
  * environment's values. */
-#ifndef DLRD_DAEMON_SECRETS_H
-#define DLRD_DAEMON_SECRETS_H
+#pragma once
 
 #include "dlrd/daemon/settings.h"
 
 /* Logs a line for each such place. No line holds a token. */
 void secrets_warn(const struct settings *settings);
-
-#endif

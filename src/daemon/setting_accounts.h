@@ -3,8 +3,7 @@
  *
  * Each function that takes a key is called with an absent key when the section begins. Part of
  * settings. One thread. */
-#ifndef DLRD_DAEMON_SETTING_ACCOUNTS_H
-#define DLRD_DAEMON_SETTING_ACCOUNTS_H
+#pragma once
 
 #include "dlrd/daemon/setting_lines.h"
 #include "dlrd/daemon/token_file.h"
@@ -37,5 +36,3 @@ void setting_accounts_print(const struct verifier *verifier, struct buffer *out)
 void setting_accounts_each_key(
     void (*on_key)(void *context, const char *section, const char *key, const char *fallback),
     void *context);
-
-#endif

@@ -3,8 +3,7 @@
  *
  * settings.c records the line of each key and rejects duplicates. Each function that takes a key is
  * called with an absent key and value when the section begins. One thread. */
-#ifndef DLRD_DAEMON_SETTING_SECTIONS_H
-#define DLRD_DAEMON_SETTING_SECTIONS_H
+#pragma once
 
 #include "dlrd/base/buffer.h"
 #include "dlrd/model/provider_names.h"
@@ -39,5 +38,3 @@ void setting_providers_print(const struct provider_names *providers, struct buff
 void setting_sections_each_key(
     void (*on_key)(void *context, const char *section, const char *key, const char *fallback),
     void *context);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * A row's field is the place in struct settings that the value goes to; its C type is the type's.
  */
-#ifndef DLRD_DAEMON_SETTING_TYPES_H
-#define DLRD_DAEMON_SETTING_TYPES_H
+#pragma once
 
 #include "dlrd/base/buffer.h"
 
@@ -43,5 +42,3 @@ bool setting_is_sid(struct slice text, struct slice prefix);
 
 /* Frees what the field holds. */
 void setting_done(const struct setting *setting, void *field);
-
-#endif

@@ -4,8 +4,7 @@
  * reload each changes to the new one at a time of its own: a request is served by one snapshot
  * throughout. The last user frees a snapshot. Users may be added and removed on any thread; the
  * other functions are for the daemon's main thread. */
-#ifndef DLRD_DAEMON_SNAPSHOT_H
-#define DLRD_DAEMON_SNAPSHOT_H
+#pragma once
 
 #include "dlrd/daemon/settings.h"
 #include "dlrd/intake/intake.h"
@@ -50,5 +49,3 @@ void snapshot_use(struct snapshot *snapshot);
 
 /* Removes a user; the last one frees the snapshot. context is a struct snapshot. Accepts NULL. */
 void snapshot_release(void *context);
-
-#endif

@@ -1,8 +1,7 @@
 /* systemd: readiness, the watchdog and passed sockets; the only module that uses libsystemd.
  *
  * Does nothing if systemd did not start the process. One thread. */
-#ifndef DLRD_DAEMON_SYSTEMD_H
-#define DLRD_DAEMON_SYSTEMD_H
+#pragma once
 
 #include "dlrd/base/slice.h"
 
@@ -22,5 +21,3 @@ size_t systemd_sockets(const char *name, int *out_fds, size_t fds_max);
 
 /* How many sockets were passed, under any name. */
 size_t systemd_socket_count(void);
-
-#endif

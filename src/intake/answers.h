@@ -3,8 +3,7 @@
  * Every response is empty but that to an inbound message, which is TwiML; the TwiML is empty unless
  * a keyword has a reply. There is no cookie, no redirect and no text in an error. Only a keyword's
  * reply is made for each request. A struct answers belongs to the intake's loop. */
-#ifndef DLRD_INTAKE_ANSWERS_H
-#define DLRD_INTAKE_ANSWERS_H
+#pragma once
 
 #include "dlrd/base/slice.h"
 
@@ -28,5 +27,3 @@ struct MHD_Response *answers_get(const struct answers *answers, unsigned status,
 struct MHD_Response *answers_make_reply(struct slice text, int close);
 
 void answers_done(struct answers *answers);
-
-#endif

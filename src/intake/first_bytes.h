@@ -8,8 +8,7 @@
  *
  * Connections are known by their descriptor. Each call is made by the thread that serves that
  * descriptor; several threads may serve different ones. Nothing here waits or allocates. */
-#ifndef DLRD_INTAKE_FIRST_BYTES_H
-#define DLRD_INTAKE_FIRST_BYTES_H
+#pragma once
 
 #include "dlrd/base/slice.h"
 
@@ -54,5 +53,3 @@ bool first_bytes_see(int fd, struct slice bytes);
 
 /* Ends the watch before fd is closed, and returns what the connection began with. */
 enum opening first_bytes_forget(int fd);
-
-#endif

@@ -1,6 +1,5 @@
 /* head_reader: reads libmicrohttpd's headers into a request_head. */
-#ifndef DLRD_INTAKE_HEAD_READER_H
-#define DLRD_INTAKE_HEAD_READER_H
+#pragma once
 
 #include "dlrd/intake/handler.h"
 
@@ -10,5 +9,3 @@ struct MHD_Connection;
  * from_trusted_proxy are the caller's to fill in. */
 struct request_head head_read(
     struct MHD_Connection *connection, const char *method, const char *version);
-
-#endif

@@ -2,12 +2,9 @@
  *
  * It polls libmicrohttpd's epoll descriptors and the eventfd that the journal's writer rings, lets
  * the library run, and closes connections that exceeded their deadline. */
-#ifndef DLRD_INTAKE_LOOP_H
-#define DLRD_INTAKE_LOOP_H
+#pragma once
 
 #include "state.h"
 
 /* The thread's function; context is the struct intake. Returns at the end of a drain. */
 void *loop_run(void *context);
-
-#endif

@@ -4,8 +4,7 @@
  * The four callbacks are documented in microhttpd.h; their context is the struct listener. The
  * start and the end of the wait for a commit are next to each other in request.c (wait_for_commit,
  * end_wait). The loop's thread only. */
-#ifndef DLRD_INTAKE_REQUEST_H
-#define DLRD_INTAKE_REQUEST_H
+#pragma once
 
 #include "state.h"
 
@@ -40,5 +39,3 @@ void request_take_done(struct intake *intake);
 
 /* Answers a waiting request 503. Its write may still complete. */
 void request_give_up(struct intake *intake, struct connection *connection);
-
-#endif

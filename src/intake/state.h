@@ -1,8 +1,7 @@
 /* state: the structs that the files of the intake share: request, connection, listener, intake.
  *
  * Everything belongs to the loop's thread unless a comment says otherwise. */
-#ifndef DLRD_INTAKE_STATE_H
-#define DLRD_INTAKE_STATE_H
+#pragma once
 
 #include "answers.h"
 #include "dlrd/intake/intake.h"
@@ -92,5 +91,3 @@ struct intake {
 	struct metric *connections_metric, *deadlines_metric;
 	struct metric *no_request_metrics[OPENING_COUNT];
 };
-
-#endif

@@ -8,8 +8,7 @@
  *
  * It only reads. It must not be used on an open file: SQLite takes no locks on logs, but writes
  * them. */
-#ifndef DLRD_JOURNAL_LOG_CHECK_H
-#define DLRD_JOURNAL_LOG_CHECK_H
+#pragma once
 
 #include "dlrd/base/slice.h"
 
@@ -27,5 +26,3 @@ must_check enum result log_check(const char *path, struct log_check *out_check);
 /* Copies a damaged log to PATH.damaged, for inspection. If that exists, to PATH.damaged.2 and so
  * on, up to 9. Returns RESULT_IO if there is no complete and synced copy. */
 must_check enum result log_check_keep(const char *path);
-
-#endif

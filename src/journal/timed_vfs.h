@@ -6,8 +6,7 @@
  *
  * Inside the journal only. There is one journal in a process, so the histogram that observes its
  * syncs, and the last error, are one for the process, too. */
-#ifndef DLRD_JOURNAL_TIMED_VFS_H
-#define DLRD_JOURNAL_TIMED_VFS_H
+#pragma once
 
 #include "dlrd/base/metrics.h"
 
@@ -18,5 +17,3 @@ const char *timed_vfs_register(struct metric *fsync_seconds);
 /* errno of the last write or sync that failed; 0 if none has. By the thread that owns the journal.
  */
 int timed_vfs_errno(void);
-
-#endif

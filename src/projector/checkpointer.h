@@ -5,8 +5,7 @@
  * journal holds waiting callbacks in less space than the log holds changes of figures.
  *
  * Belongs to the projector's thread. The store must be open unless a function states otherwise. */
-#ifndef DLRD_PROJECTOR_CHECKPOINTER_H
-#define DLRD_PROJECTOR_CHECKPOINTER_H
+#pragma once
 
 #include "dlrd/base/metrics.h"
 #include "opener.h"
@@ -53,5 +52,3 @@ void checkpointer_run(struct checkpointer *checkpointer);
 /* Truncates a large log that is not in use any more. The next idle second tries again if a reader
  * prevents it. */
 void checkpointer_shrink_log(struct checkpointer *checkpointer);
-
-#endif

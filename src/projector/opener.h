@@ -5,8 +5,7 @@
  * attempt is repeated; its reason is logged once, and opener_read_counting reports it.
  *
  * Threads: only the projector's, apart from opener_read_counting and opener_stop. */
-#ifndef DLRD_PROJECTOR_OPENER_H
-#define DLRD_PROJECTOR_OPENER_H
+#pragma once
 
 #include "dlrd/base/clock.h"
 #include "dlrd/projector/projector_values.h"
@@ -65,5 +64,3 @@ void opener_read_counting(struct opener *opener, struct projector_counting *out_
 void opener_stop(struct opener *opener);
 
 void opener_done(struct opener *opener);
-
-#endif

@@ -3,8 +3,7 @@
  *
  * Threads: requests_configure, requests_ask_rebuild and requests_read_rebuild may be called from
  * any; the others belong to the projector's. */
-#ifndef DLRD_PROJECTOR_REQUESTS_H
-#define DLRD_PROJECTOR_REQUESTS_H
+#pragma once
 
 #include "dlrd/projector/projector_values.h"
 
@@ -48,5 +47,3 @@ void requests_note_rebuild(struct requests *requests, const struct projector_reb
 void requests_retire(const struct projector_config *config);
 
 void requests_done(struct requests *requests);
-
-#endif

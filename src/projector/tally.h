@@ -1,7 +1,6 @@
 /* tally: counts the events of a batch for the metrics, and logs unknown error codes and alerts. One
  * thread. */
-#ifndef DLRD_PROJECTOR_TALLY_H
-#define DLRD_PROJECTOR_TALLY_H
+#pragma once
 
 #include "dlrd/base/log.h"
 #include "dlrd/base/metrics.h"
@@ -36,5 +35,3 @@ void tally_add(struct tally *tally, const struct event *event, struct store_adde
 
 /* Publishes the counts of a batch that was committed. */
 void tally_publish(struct tally *tally);
-
-#endif

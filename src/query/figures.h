@@ -1,7 +1,6 @@
 /* figures: SQL of the figures and rates, and the columns of figures. Included by the files of
  * questions. */
-#ifndef DLRD_QUERY_FIGURES_H
-#define DLRD_QUERY_FIGURES_H
+#pragma once
 
 /* Sums over campaign_hour or provider_hour, which is h. */
 #define FIGURES                                                      \
@@ -53,5 +52,3 @@
 	COLUMN_OF_FIGURE("conflicts", SHOWN, "Messages with two different final statuses.")
 #define COLUMN_CLICKED_MESSAGES(SHOWN) \
 	COLUMN_OF_FIGURE("clicked_messages", SHOWN, "Messages of which any link was clicked.")
-
-#endif

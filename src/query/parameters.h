@@ -1,6 +1,5 @@
 /* parameters: parameters that several questions have. Included by the files of questions. */
-#ifndef DLRD_QUERY_PARAMETERS_H
-#define DLRD_QUERY_PARAMETERS_H
+#pragma once
 
 #define CAMPAIGN                                                                         \
 	{                                                                                \
@@ -79,5 +78,3 @@
 		    .value = "C", .help = HELP, .required = REQUIRED,                     \
 		    .description = "The campaign's name, escaped as a segment of a path." \
 	}
-
-#endif

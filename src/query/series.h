@@ -9,8 +9,7 @@
  * Points without a fact are filled in, from `from` (or the first fact) to `to` (or the last), if
  * that gives at most SERIES_FILLED_MAX points; in a longer time only points with facts are listed.
  */
-#ifndef DLRD_QUERY_SERIES_H
-#define DLRD_QUERY_SERIES_H
+#pragma once
 
 #include "dlrd/query/row.h"
 
@@ -22,5 +21,3 @@ must_check enum result series_points(struct store_reader *reader, const struct q
     const struct query_values *values, query_row_fn on_row, void *context);
 must_check enum result series_members(struct store_reader *reader, const struct query *query,
     const struct query_values *values, struct json_t *object);
-
-#endif

@@ -3,8 +3,7 @@
  * It names settings as in dlrd.ini, and directives of nginx, HAProxy, Caddy and Apache. It contains
  * only texts of the configuration and texts that a signature has proven, as visible text; no query,
  * no body, no secret. Pure; any thread. */
-#ifndef DLRD_REFUSED_ADVICE_H
-#define DLRD_REFUSED_ADVICE_H
+#pragma once
 
 #include "dlrd/refused/diagnosis_cause.h"
 #include "dlrd/twilio/verifier.h"
@@ -40,5 +39,3 @@ void advice_append_no_route(struct slice path, struct buffer *out);
  * DIAGNOSIS_ALGORITHM, DIAGNOSIS_SHARED_KEY, or DIAGNOSIS_UNEXPLAINED for no signature at all. */
 void advice_append_headers(enum diagnosis_cause cause, const struct incoming *incoming,
     struct slice shared_key, struct buffer *out);
-
-#endif

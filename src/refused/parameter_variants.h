@@ -3,8 +3,7 @@
  * A form is signed by its decoded parameters, so any other decoding and any change of its text
  * breaks the signature: a filter that rewrites escapes or line breaks, an editor that adds a
  * line break to a saved request, a lost Content-Type. Pure; any thread. */
-#ifndef DLRD_REFUSED_PARAMETER_VARIANTS_H
-#define DLRD_REFUSED_PARAMETER_VARIANTS_H
+#pragma once
 
 #include "dlrd/twilio/verifier.h"
 #include "variants.h"
@@ -22,5 +21,3 @@ bool parameter_variants_write(struct buffer *out, const struct reading *reading,
 
 /* Returns the change of the body that a rule assumes. */
 enum variant_body parameter_variants_body(unsigned rule);
-
-#endif

@@ -1,7 +1,6 @@
 /* quarantine_handle: a connection to quarantine.db, its tables, and the queries that the owner and
  * readers share. Private to the quarantine. A handle belongs to one thread. */
-#ifndef DLRD_REFUSED_QUARANTINE_HANDLE_H
-#define DLRD_REFUSED_QUARANTINE_HANDLE_H
+#pragma once
 
 #include "dlrd/base/sqlite.h"
 #include "dlrd/refused/quarantine_values.h"
@@ -37,5 +36,3 @@ must_check enum result quarantine_handle_get(struct quarantine_handle *handle, u
 
 /* Other statements of the connection must be finalized first. */
 void quarantine_handle_close(struct quarantine_handle *handle);
-
-#endif

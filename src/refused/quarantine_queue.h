@@ -5,8 +5,7 @@
  * written still count, so that they fit back into the queue if the write fails.
  *
  * Threads: offer from any, the rest from the owner's. The lock is held for a few instructions. */
-#ifndef DLRD_REFUSED_QUARANTINE_QUEUE_H
-#define DLRD_REFUSED_QUARANTINE_QUEUE_H
+#pragma once
 
 #include "dlrd/refused/quarantine_values.h"
 
@@ -61,5 +60,3 @@ void quarantine_queue_put_back(struct quarantine_queue *queue, struct quarantine
 void quarantine_queue_settle(struct quarantine_queue *queue, struct quarantine_item *list);
 
 void quarantine_queue_done(struct quarantine_queue *queue);
-
-#endif

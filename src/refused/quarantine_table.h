@@ -2,8 +2,7 @@
  * quarantine.
  *
  * Each call returns SQLite's code. After a failure or a rollback the caller must correct `size`. */
-#ifndef DLRD_REFUSED_QUARANTINE_TABLE_H
-#define DLRD_REFUSED_QUARANTINE_TABLE_H
+#pragma once
 
 #include "dlrd/refused/quarantine_values.h"
 
@@ -72,5 +71,3 @@ bool quarantine_table_is_over(
 int quarantine_table_oldest(struct quarantine_table *table, int64_t *out_aged_us);
 
 int quarantine_table_save_clock(struct quarantine_table *table, int64_t age_us, int64_t seen_us);
-
-#endif

@@ -3,8 +3,7 @@
  * The signature covers the query byte for byte. Proxies and Twilio itself re-encode it, sort it or
  * drop it (twilio-node #621, #1059, #1061, #1079, #1183, twilio-php #790, twilio-ruby #528). Pure;
  * any thread. */
-#ifndef DLRD_REFUSED_QUERY_VARIANTS_H
-#define DLRD_REFUSED_QUERY_VARIANTS_H
+#pragma once
 
 #include "dlrd/base/slice.h"
 #include "variants.h"
@@ -25,5 +24,3 @@ bool query_variants_write(struct buffer *out_query, struct buffer *out_parameter
 
 /* Returns whether a rule's parameters replace the body's. */
 bool query_variants_is_split(unsigned rule);
-
-#endif

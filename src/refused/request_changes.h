@@ -2,8 +2,7 @@
  *
  * The rules that turn the request into the signed one are known (query_variants.h,
  * parameter_variants.h). Part of diagnosis. Pure; any thread. */
-#ifndef DLRD_REFUSED_REQUEST_CHANGES_H
-#define DLRD_REFUSED_REQUEST_CHANGES_H
+#pragma once
 
 #include "dlrd/twilio/verifier.h"
 
@@ -11,5 +10,3 @@
  * writes: with its question mark, or empty. */
 unsigned request_changes(const struct reading *reading, struct slice signed_query,
     unsigned query_rule, unsigned parameters_rule);
-
-#endif

@@ -1,7 +1,6 @@
 /* token_bucket: bounds how often something may happen, in the long run and at once. Monotonic
  * clock. One thread. */
-#ifndef DLRD_REFUSED_TOKEN_BUCKET_H
-#define DLRD_REFUSED_TOKEN_BUCKET_H
+#pragma once
 
 #include "dlrd/refused/quarantine_values.h"
 
@@ -16,5 +15,3 @@ struct token_bucket token_bucket_full(struct quarantine_rate rate);
 
 /* Takes a token; returns false if the bucket is empty. */
 bool token_bucket_take(struct token_bucket *bucket);
-
-#endif

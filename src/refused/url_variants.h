@@ -5,8 +5,7 @@
  * X-Forwarded- and X-Original-URI headers, and from common set-ups. Untrusted clients can forge
  * these headers: they are good for guessing, never for a decision. Values that are not a valid
  * host, port or path are ignored; of a comma-separated list the first is used. Pure; any thread. */
-#ifndef DLRD_REFUSED_URL_VARIANTS_H
-#define DLRD_REFUSED_URL_VARIANTS_H
+#pragma once
 
 #include "dlrd/twilio/incoming.h"
 #include "variants.h"
@@ -41,5 +40,3 @@ struct path_difference {
  * borrowed from the three arguments. */
 struct path_difference url_compare_paths(
     struct slice signed_path, struct slice base, struct slice path);
-
-#endif

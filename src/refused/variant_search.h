@@ -3,8 +3,7 @@
  * It tries the candidates of variants.h with the account's own tokens and with those of other
  * accounts: single deviations first, then pairs, then triples. The work is bounded by trials_max
  * and bytes_max. The caller's memory; one thread at a time. */
-#ifndef DLRD_REFUSED_VARIANT_SEARCH_H
-#define DLRD_REFUSED_VARIANT_SEARCH_H
+#pragma once
 
 #include "dlrd/twilio/verifier.h"
 #include "variants.h"
@@ -56,5 +55,3 @@ struct slice variant_search_text(const struct variant_search *search, enum varia
 bool variant_search_is_named(const struct variant_search *search, size_t index);
 
 void variant_search_done(struct variant_search *search);
-
-#endif

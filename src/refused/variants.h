@@ -5,8 +5,7 @@
  * received. url_variants.h, query_variants.h and parameter_variants.h make them.
  * Untrusted clients choose the content of a request, so number and size are bounded. The caller's
  * memory; one thread at a time. */
-#ifndef DLRD_REFUSED_VARIANTS_H
-#define DLRD_REFUSED_VARIANTS_H
+#pragma once
 
 #include "dlrd/base/buffer.h"
 
@@ -84,5 +83,3 @@ struct slice variant_text(const struct variants *variants, const struct variant 
 struct slice variant_parameters(const struct variants *variants, const struct variant *variant);
 
 void variants_done(struct variants *variants);
-
-#endif

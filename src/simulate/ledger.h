@@ -6,8 +6,7 @@
  * line break was never counted, and is ignored.
  *
  * The check reads journal and store while the daemon runs, and changes nothing. One thread. */
-#ifndef DLRD_SIMULATE_LEDGER_H
-#define DLRD_SIMULATE_LEDGER_H
+#pragma once
 
 #include "simulate_traffic.h"
 
@@ -51,5 +50,3 @@ struct ledger_findings {
  * time, RESULT_CORRUPT if the file is not a ledger, RESULT_NO_MEMORY or RESULT_IO. */
 must_check enum result ledger_check(const struct ledger_check *check,
     struct ledger_findings *out_findings, struct failure *failure);
-
-#endif

@@ -11,8 +11,7 @@
  *
  * A request whose connection breaks before the answer has failed. It is not sent again, since it
  * may have been stored. All times are in microseconds. */
-#ifndef DLRD_SIMULATE_SIMULATE_CLIENT_H
-#define DLRD_SIMULATE_SIMULATE_CLIENT_H
+#pragma once
 
 #include "dlrd/base/socket.h"
 #include "simulate_traffic.h"
@@ -48,5 +47,3 @@ enum simulate_client_end {
  * does not permit so many connections, or RESULT_IO. */
 must_check enum result simulate_client_run(const struct simulate_client_options *options,
     enum simulate_client_end *out_end, struct failure *failure);
-
-#endif

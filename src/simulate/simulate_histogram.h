@@ -2,8 +2,7 @@
  *
  * Log-linear: each power of two of microseconds is divided into 64 equal steps, so a percentile is
  * exact below 128 us and at most 1/64 too high above. A plain value; zero-initialize. */
-#ifndef DLRD_SIMULATE_SIMULATE_HISTOGRAM_H
-#define DLRD_SIMULATE_SIMULATE_HISTOGRAM_H
+#pragma once
 
 #include <stdint.h>
 
@@ -24,5 +23,3 @@ void simulate_histogram_add(struct simulate_histogram *histogram, int64_t us);
 /* Returns the time that `share` (0 to 1) of the observations did not exceed; 0 without
  * observations. */
 int64_t simulate_histogram_quantile(const struct simulate_histogram *histogram, double share);
-
-#endif

@@ -1,8 +1,7 @@
 /* simulate_report: the results of a simulation, for people or for programs.
  *
  * Plain values and their printing; one thread. */
-#ifndef DLRD_SIMULATE_SIMULATE_REPORT_H
-#define DLRD_SIMULATE_SIMULATE_REPORT_H
+#pragma once
 
 #include "dlrd/base/json.h"
 #include "ledger.h"
@@ -45,5 +44,3 @@ bool simulate_report_print_json(
     const struct simulate_report *report, const struct simulate_plan *plan, bool sending);
 
 void simulate_report_done(struct simulate_report *report);
-
-#endif

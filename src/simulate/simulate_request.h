@@ -3,8 +3,7 @@
  * The body is written as Twilio writes it (twilio.com/docs/messaging/guides/
  * track-outbound-message-status, and captured callbacks), decoded, and signed over the decoded
  * form. Telephone numbers are in the 500 range, which is not assigned to a region. One thread. */
-#ifndef DLRD_SIMULATE_SIMULATE_REQUEST_H
-#define DLRD_SIMULATE_SIMULATE_REQUEST_H
+#pragma once
 
 #include "dlrd/twilio/verifier.h"
 #include "simulate_traffic.h"
@@ -36,5 +35,3 @@ must_check enum result simulate_requests_write(
     struct simulate_requests *requests, const struct simulate_item *item, struct buffer *out);
 
 void simulate_requests_done(struct simulate_requests *requests);
-
-#endif

@@ -8,8 +8,7 @@
  *
  * A SID is "SM", the run's 12 hexadecimal digits, 4 digits for the kind, 16 for the number. Pure:
  * no sockets, no clock, no files. */
-#ifndef DLRD_SIMULATE_SIMULATE_TRAFFIC_H
-#define DLRD_SIMULATE_SIMULATE_TRAFFIC_H
+#pragma once
 
 #include "dlrd/base/buffer.h"
 
@@ -100,5 +99,3 @@ struct simulate_traffic {
 
 /* Returns the next request. The stream has no end; the caller stops at the plan's count. */
 struct simulate_item simulate_traffic_next(struct simulate_traffic *traffic);
-
-#endif

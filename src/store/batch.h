@@ -1,8 +1,7 @@
 /* batch: writes the changes that the events of a transaction collected in the store.
  *
  * Inside the store only. One thread, one connection, inside a transaction. */
-#ifndef DLRD_STORE_BATCH_H
-#define DLRD_STORE_BATCH_H
+#pragma once
 
 #include "store_handle.h"
 
@@ -16,5 +15,3 @@ must_check enum result batch_flush(struct store *store);
 
 /* Drops the collected changes, after they were committed or rolled back. */
 void batch_forget(struct store *store);
-
-#endif

@@ -18,8 +18,7 @@
  * Twilio blocks (help article 223134027). A refusal (error 21610) that names neither has its
  * message's scope. If that is not known either, its scope is the account: a refusal for every
  * sender of the account. One thread, one connection. */
-#ifndef DLRD_STORE_CONSENTS_H
-#define DLRD_STORE_CONSENTS_H
+#pragma once
 
 #include "dlrd/model/event.h"
 #include "sql.h"
@@ -63,5 +62,3 @@ must_check enum result consents_rebuild(struct consents *consents, uint64_t *out
 must_check enum result consents_audit(sqlite3 *db, uint64_t *out_states, uint64_t *out_wrong);
 
 void consents_close(struct consents *consents);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * Inside the store only. A thousand receipts of one campaign change the same few rows, so each row
  * is written once a batch. The audit sums all figures in the same table. One thread. */
-#ifndef DLRD_STORE_DELTAS_H
-#define DLRD_STORE_DELTAS_H
+#pragma once
 
 #include "dlrd/model/rollup.h"
 
@@ -45,5 +44,3 @@ bool delta_is_zero(const struct delta *delta);
 /* Drops all rows, and keeps a moderate amount of memory. */
 void deltas_clear(struct deltas *deltas);
 void deltas_done(struct deltas *deltas);
-
-#endif

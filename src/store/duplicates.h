@@ -5,8 +5,7 @@
  * receipt and its message, so that the order of arrival does not matter.
  *
  * Inside the store only. One thread, one connection, inside a transaction. */
-#ifndef DLRD_STORE_DUPLICATES_H
-#define DLRD_STORE_DUPLICATES_H
+#pragma once
 
 #include "receipts_handle.h"
 #include "store_handle.h"
@@ -20,5 +19,3 @@ must_check enum result duplicates_add(struct store *store, const struct event *e
  * Nothing else of the event is used. row is its message. */
 must_check enum result duplicates_set_time(struct store *store, const struct event *event,
     struct message_row *row, const struct receipt_match *match);
-
-#endif

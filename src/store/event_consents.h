@@ -4,8 +4,7 @@
  * message's provider, and follows it when a later event names the sender.
  *
  * Inside the store only. One thread, one connection, inside a transaction. */
-#ifndef DLRD_STORE_EVENT_CONSENTS_H
-#define DLRD_STORE_EVENT_CONSENTS_H
+#pragma once
 
 #include "store_handle.h"
 
@@ -25,5 +24,3 @@ must_check enum result event_consents_follow_message(struct store *store,
  * names. */
 must_check enum result event_consents_set_scope(struct store *store, const struct event *event,
     int64_t old_provider_id, int64_t seq, bool *out_moved);
-
-#endif

@@ -1,8 +1,7 @@
 /* message_change: effects of an event on its message, and of a changed message on other rows.
  *
  * Inside the store only. One thread, one connection, inside a transaction. */
-#ifndef DLRD_STORE_MESSAGE_CHANGE_H
-#define DLRD_STORE_MESSAGE_CHANGE_H
+#pragma once
 
 #include "receipts_handle.h"
 #include "store_handle.h"
@@ -32,5 +31,3 @@ must_check enum result message_refold(struct store *store, const struct event *e
 /* Moves the events of a message that have no tags of their own to a tagset. */
 must_check enum result message_move_receipts(
     struct store *store, int64_t message_id, int64_t tagset_id);
-
-#endif

@@ -1,8 +1,7 @@
 /* messages: the message table, row by row, and the receipts that belong to a row.
  *
  * Inside the store only. One thread, one connection. */
-#ifndef DLRD_STORE_MESSAGES_H
-#define DLRD_STORE_MESSAGES_H
+#pragma once
 
 #include "dlrd/model/fold.h"
 #include "sql.h"
@@ -73,5 +72,3 @@ must_check enum result messages_save(struct messages *messages, struct slice sid
     const struct message_row *before, struct message_row *row, enum conflict_policy policy);
 
 void messages_close(struct messages *messages);
-
-#endif

@@ -4,8 +4,7 @@
  * name the same campaign and sender. The cache is bounded; names_forget empties it, and must be
  * called when a transaction is rolled back, for the rows may be gone. One thread, one connection.
  */
-#ifndef DLRD_STORE_NAMES_H
-#define DLRD_STORE_NAMES_H
+#pragma once
 
 #include "sql.h"
 
@@ -52,5 +51,3 @@ must_check enum result names_merge_providers(
 void names_forget(struct names *names);
 
 void names_close(struct names *names);
-
-#endif

@@ -4,8 +4,7 @@
  * in place of the number. Once a message names both, everything stored under the ID moves to the
  * number, and later events use the number. The first number that is named for an ID stays: a person
  * with another number has another ID. One thread, one connection, inside a transaction. */
-#ifndef DLRD_STORE_PERSONS_H
-#define DLRD_STORE_PERSONS_H
+#pragma once
 
 #include "consents.h"
 #include "dlrd/base/buffer.h"
@@ -38,5 +37,3 @@ void person_done(struct person *person);
 
 /* Accepts NULL. */
 void persons_close(struct persons *persons);
-
-#endif

@@ -1,6 +1,5 @@
 /* reader_handle: statements and bound values of questions, for the readers inside the store. */
-#ifndef DLRD_STORE_READER_HANDLE_H
-#define DLRD_STORE_READER_HANDLE_H
+#pragma once
 
 #include "sql.h"
 
@@ -41,5 +40,3 @@ struct slice reader_filled(sqlite3_stmt *statement, int column);
 
 /* Ends a question that stepped to `code`. */
 enum result reader_finish(struct store_reader *reader, sqlite3_stmt *statement, int code);
-
-#endif

@@ -2,11 +2,8 @@
  *
  * Inside the store only; store_rebuild calls it. One thread, one connection, inside a transaction.
  */
-#ifndef DLRD_STORE_REBUILD_H
-#define DLRD_STORE_REBUILD_H
+#pragma once
 
 #include "store_handle.h"
 
 must_check enum result rebuild_all(struct store *store, struct store_rebuilt *out_rebuilt);
-
-#endif

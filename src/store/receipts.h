@@ -1,8 +1,7 @@
 /* receipts: adding one event: the event table, and everything that one event changes.
  *
  * Inside the store only. One thread, one connection, inside a transaction. */
-#ifndef DLRD_STORE_RECEIPTS_H
-#define DLRD_STORE_RECEIPTS_H
+#pragma once
 
 #include "store_handle.h"
 
@@ -14,5 +13,3 @@ must_check enum result receipts_add(
     struct store *store, const struct event *event, struct store_added *out_added);
 
 void receipts_close(struct receipts *receipts);
-
-#endif

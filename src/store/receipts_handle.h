@@ -2,8 +2,7 @@
  * events.
  *
  * Inside the store only. */
-#ifndef DLRD_STORE_RECEIPTS_HANDLE_H
-#define DLRD_STORE_RECEIPTS_HANDLE_H
+#pragma once
 
 #include "names.h"
 
@@ -30,5 +29,3 @@ bind_id(sqlite3_stmt *statement, int index, int64_t id)
 	else
 		sqlite3_bind_int64(statement, index, id);
 }
-
-#endif

@@ -3,8 +3,7 @@
  * Inside the store only. The audit compares the results, the rebuild writes them, and a receipt
  * that arrived before others that are stored already needs one. One thread, one connection, inside
  * a transaction. */
-#ifndef DLRD_STORE_RECOUNT_H
-#define DLRD_STORE_RECOUNT_H
+#pragma once
 
 #include "messages.h"
 #include "names.h"
@@ -30,5 +29,3 @@ bool message_row_equal(const struct message_row *stored, const struct message_ro
     enum conflict_policy policy);
 
 void recount_close(struct recount *recount);
-
-#endif

@@ -7,8 +7,7 @@
  * The work is bounded. The REPLIES_SETTLED_MAX newest replies whose attribution may change are
  * settled, and for each of them the REPLIES_CANDIDATES_MAX nearest messages before and after it are
  * considered. One thread, one connection. */
-#ifndef DLRD_STORE_REPLIES_H
-#define DLRD_STORE_REPLIES_H
+#pragma once
 
 #include "dlrd/model/attribution.h"
 #include "sql.h"
@@ -76,5 +75,3 @@ must_check enum result replies_settle(
 void replies_forget(struct replies *replies);
 
 void replies_close(struct replies *replies);
-
-#endif

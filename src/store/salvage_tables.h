@@ -1,8 +1,7 @@
 /* salvage_tables: copies the readable rows of a damaged store's tables and indexes to a new store.
  *
  * For salvage only. One thread. */
-#ifndef DLRD_STORE_SALVAGE_TABLES_H
-#define DLRD_STORE_SALVAGE_TABLES_H
+#pragma once
 
 #include "dlrd/base/result.h"
 
@@ -26,5 +25,3 @@ must_check enum result salvage_copy_table(
 
 /* Adds rows that the tables lost and a unique index still has. Returns SQLite's code. */
 int salvage_recover_from_indexes(struct salvage_work *work);
-
-#endif

@@ -3,8 +3,7 @@
  * Inside the store only. Version N's step is schema/N.sql; an older file is brought up
  * by the steps it lacks, in one transaction. The views events, campaign_stats, campaign_errors and
  * provider_stats are for people: their names and columns change only with a new version. */
-#ifndef DLRD_STORE_SCHEMA_H
-#define DLRD_STORE_SCHEMA_H
+#pragma once
 
 #include "dlrd/base/result.h"
 
@@ -38,5 +37,3 @@ must_check enum result schema_bring_up(sqlite3 *db, const char *path, struct fai
 
 /* RESULT_CORRUPT unless the file has exactly this dlrd's version. */
 must_check enum result schema_check(sqlite3 *db, const char *path, struct failure *failure);
-
-#endif

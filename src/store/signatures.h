@@ -16,8 +16,7 @@
  * with a signature of their own.
  *
  * One thread, one connection, inside a transaction. */
-#ifndef DLRD_STORE_SIGNATURES_H
-#define DLRD_STORE_SIGNATURES_H
+#pragma once
 
 #include "dlrd/model/event.h"
 #include "sql.h"
@@ -61,5 +60,3 @@ struct slice request_signature_key(const struct request_signature *request);
 
 /* Accepts NULL. */
 void signatures_close(struct signatures *signatures);
-
-#endif

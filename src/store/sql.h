@@ -1,6 +1,5 @@
 /* sql: SQL texts that several of the store's queries share. */
-#ifndef DLRD_STORE_SQL_H
-#define DLRD_STORE_SQL_H
+#pragma once
 
 #include "dlrd/base/sqlite.h"
 
@@ -39,5 +38,3 @@
 #define CONSENT_SCOPE_JOINS                                             \
 	" JOIN provider p ON p.id = e.provider_id LEFT JOIN message em" \
 	" ON em.id = e.message_id LEFT JOIN provider mp ON mp.id = em.provider_id"
-
-#endif

@@ -1,8 +1,7 @@
 /* store_handle: the struct store, and the changes that a batch collects until it is committed.
  *
  * Inside the store only. One thread, one connection, inside a transaction. */
-#ifndef DLRD_STORE_STORE_HANDLE_H
-#define DLRD_STORE_STORE_HANDLE_H
+#pragma once
 
 #include "consents.h"
 #include "deltas.h"
@@ -65,5 +64,3 @@ must_check enum result store_save_message(struct store *store, const struct mess
 
 /* Keeps SQLite's message for a failure, for store_error. Returns result. */
 enum result store_note(struct store *store, enum result result);
-
-#endif

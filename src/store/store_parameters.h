@@ -2,8 +2,7 @@
  * were computed.
  *
  * Inside the store only. One thread, one connection, inside a transaction. */
-#ifndef DLRD_STORE_STORE_PARAMETERS_H
-#define DLRD_STORE_STORE_PARAMETERS_H
+#pragma once
 
 #include "store_handle.h"
 
@@ -23,5 +22,3 @@ must_check enum result store_parameters_write(sqlite3 *db, const struct store_op
  * are failed messages: their states may follow an order in which the receipts were stored. */
 must_check enum result store_refold(
     struct store *store, enum conflict_policy old_policy, bool recounts);
-
-#endif

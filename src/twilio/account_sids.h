@@ -4,8 +4,7 @@
  * before that. So the raw bytes are searched for AC and 32 hexadecimal digits: the account is
  * also found in a body that is cut off or is not JSON. One pass, a few instructions per byte. Pure;
  * any thread. */
-#ifndef DLRD_TWILIO_ACCOUNT_SIDS_H
-#define DLRD_TWILIO_ACCOUNT_SIDS_H
+#pragma once
 
 #include "dlrd/base/slice.h"
 
@@ -21,5 +20,3 @@ struct account_sids account_sids_begin(struct slice text);
 
 /* Returns the next SID, borrowed from the text; absent after the last. */
 struct slice account_sids_next(struct account_sids *sids);
-
-#endif

@@ -3,8 +3,7 @@
  * Twilio signs with the account's primary token (twilio.com/docs/usage/security). During a rotation
  * an account has up to ACCOUNT_TOKENS tokens; verifier.h names them. Built by one thread, then read
  * by any number of threads. */
-#ifndef DLRD_TWILIO_ACCOUNTS_H
-#define DLRD_TWILIO_ACCOUNTS_H
+#pragma once
 
 #include "dlrd/twilio/signature.h"
 
@@ -39,5 +38,3 @@ bool accounts_hold_token(const struct accounts *accounts, struct slice text);
 bool accounts_are_locked(const struct accounts *accounts);
 
 void accounts_done(struct accounts *accounts);
-
-#endif

@@ -4,8 +4,7 @@
  * Near misses are shown to a person and never acted on, so false positives are acceptable. A
  * telephone that cannot send a reaction sends a text that quotes the message: Liked "... Reply STOP
  * to opt out". The quotation is the campaign's text, not a near miss. Pure; any thread. */
-#ifndef DLRD_TWILIO_NEAR_MISS_H
-#define DLRD_TWILIO_NEAR_MISS_H
+#pragma once
 
 #include "dlrd/base/slice.h"
 
@@ -22,5 +21,3 @@ struct near_miss_text near_miss_own_text(struct slice body);
 /* Returns the word or phrase in text that sounds like an opt-out, as the table lists it (in static
  * memory), or an absent slice. */
 struct slice near_miss_find(struct slice text);
-
-#endif

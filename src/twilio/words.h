@@ -2,8 +2,7 @@
  *
  * Pure, except that the first call loads the system's properties of characters (locale C.UTF-8).
  * Any thread. */
-#ifndef DLRD_TWILIO_WORDS_H
-#define DLRD_TWILIO_WORDS_H
+#pragma once
 
 #include "dlrd/base/slice.h"
 
@@ -31,5 +30,3 @@ size_t words_space(struct slice text, size_t max, wchar_t *out);
 
 /* Removes the accents of folded Latin letters in place, since many people omit them. */
 void words_strip_accents(wchar_t *text);
-
-#endif

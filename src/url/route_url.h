@@ -3,8 +3,7 @@
  * A value belongs to a parameter or to one of its dot-separated fields, named as in a template:
  * "account", "meta.3". If a template needs an unknown value, the query has its placeholder,
  * {meta.3}. A field that no template reads is 0. One thread. */
-#ifndef DLRD_URL_ROUTE_URL_H
-#define DLRD_URL_ROUTE_URL_H
+#pragma once
 
 #include "dlrd/request/route.h"
 
@@ -46,5 +45,3 @@ void route_values_missing(const struct route_values *values, struct buffer *out)
  * one. Returns false if there is one. */
 bool route_values_tag(
     const struct route_values *values, const struct tags_template *template, struct buffer *out);
-
-#endif

@@ -1,8 +1,7 @@
 /* url_judgement: the meaning of a callback URL under a configuration, and its findings.
  *
  * Does not use the network. One thread. */
-#ifndef DLRD_URL_URL_JUDGEMENT_H
-#define DLRD_URL_URL_JUDGEMENT_H
+#pragma once
 
 #include "dlrd/daemon/settings.h"
 #include "dlrd/twilio/callback_url.h"
@@ -28,5 +27,3 @@ void url_judgement_make(const struct settings *settings, const struct settings_l
 bool url_judgement_takes_overrides(enum route_kind kind);
 
 void url_judgement_done(struct url_judgement *judgement);
-
-#endif

@@ -12,8 +12,7 @@
  * own name to 127.0.0.1 (DNS rebinding).
  *
  * api_notify may be called by any thread, all other functions by one. */
-#ifndef DLRD_API_API_H
-#define DLRD_API_API_H
+#pragma once
 
 #include "dlrd/api/connections.h"
 #include "dlrd/api/endpoints.h"
@@ -63,5 +62,3 @@ void api_stop(struct api *api, int64_t until_us);
 
 /* After api_stop. Accepts NULL. */
 void api_free(struct api *api);
-
-#endif

@@ -9,8 +9,7 @@
  * connections_tick closes connections that are past their deadlines. A kept connection is reset, so
  * that its client sees an incomplete answer. Deadlines are absolute: traffic does not extend them.
  * Event streams have none. Thread-safe; the thread that opened a connection closes it. */
-#ifndef DLRD_API_CONNECTIONS_H
-#define DLRD_API_CONNECTIONS_H
+#pragma once
 
 #include "dlrd/base/result.h"
 
@@ -53,5 +52,3 @@ void connections_tick(struct connections *connections);
 
 /* Must be called after all connections were closed. Accepts NULL. */
 void connections_free(struct connections *connections);
-
-#endif

@@ -11,8 +11,7 @@
  * present and unchanged from the first page to the last is shown once. A row that is added or moves
  * meanwhile may be shown or not, or twice: in its old state, and later in its new state. No row is
  * left out because of another one. */
-#ifndef DLRD_API_ENDPOINTS_H
-#define DLRD_API_ENDPOINTS_H
+#pragma once
 
 #include "dlrd/base/buffer.h"
 #include "dlrd/base/metrics.h"
@@ -117,5 +116,3 @@ void endpoints_answer_done(struct api_answer *answer);
 /* Appends the path of the table's row at index, as OpenAPI writes it: "/v1/messages/{sid}".
  * Returns false, and appends nothing, after the last row. */
 bool endpoints_path(size_t index, struct buffer *out);
-
-#endif

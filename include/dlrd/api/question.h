@@ -2,8 +2,7 @@
  *
  * A function that reads a parameter answers 400 if the value is wrong, with the values that are
  * allowed, and returns false. The endpoint then returns at once. One thread at a time. */
-#ifndef DLRD_API_QUESTION_H
-#define DLRD_API_QUESTION_H
+#pragma once
 
 #include "dlrd/api/endpoints.h"
 #include "dlrd/base/json.h"
@@ -86,5 +85,3 @@ void question_link(struct question *question, const char *name, int64_t place);
 
 /* Writes value as the answer's body, and frees it. */
 void question_answer(struct question *question, struct json_t *value);
-
-#endif

@@ -3,8 +3,7 @@
  *
  * These are endpoints, called through the table in endpoints.c; see question.h. Each request opens
  * its own reader of the quarantine. Only the daemon's quarantine worker writes it. */
-#ifndef DLRD_API_REFUSALS_H
-#define DLRD_API_REFUSALS_H
+#pragma once
 
 #include "dlrd/api/question.h"
 #include "dlrd/query/refusals.h"
@@ -32,5 +31,3 @@ struct report_row refusals_whole_row(const struct quarantined *request, struct s
 
 /* Appends the raw HTTP request, with the headers that were stored. 'dlrd explain' reads it. */
 void refusals_append_request(const struct quarantined *request, struct buffer *out);
-
-#endif

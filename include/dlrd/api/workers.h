@@ -7,8 +7,7 @@
  *
  * No job starts while answers hold WORKERS_HELD_MAX bytes or more. A job in progress may exceed
  * this by its own answer. Any thread may call submit, hold and release. */
-#ifndef DLRD_API_WORKERS_H
-#define DLRD_API_WORKERS_H
+#pragma once
 
 #include "dlrd/base/result.h"
 
@@ -46,5 +45,3 @@ void workers_stop(struct workers *workers);
 
 /* Must be called after workers_stop. Accepts NULL. */
 void workers_free(struct workers *workers);
-
-#endif

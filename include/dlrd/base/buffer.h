@@ -3,8 +3,7 @@
  * The caller owns the struct; buffer_done frees its memory. Appending after a failed allocation
  * does nothing, so a writer may append many times and check `failed` once at the end. One thread at
  * a time. */
-#ifndef DLRD_BASE_BUFFER_H
-#define DLRD_BASE_BUFFER_H
+#pragma once
 
 #include "dlrd/base/slice.h"
 
@@ -50,5 +49,3 @@ void buffer_clear(struct buffer *buffer);
 
 /* Frees the memory; the buffer is empty and usable again. */
 void buffer_done(struct buffer *buffer);
-
-#endif

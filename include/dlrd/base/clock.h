@@ -3,8 +3,7 @@
  * All times are int64_t microseconds. Wall times count from 1970-01-01 UTC; people and the store
  * use them. Deadlines and latencies use monotonic times, since the wall clock may jump.
  * Thread-safe. */
-#ifndef DLRD_BASE_CLOCK_H
-#define DLRD_BASE_CLOCK_H
+#pragma once
 
 #include "dlrd/base/slice.h"
 
@@ -28,5 +27,3 @@ const char *clock_format(int64_t wall_us, char out_text[CLOCK_TEXT_SIZE]);
 /* Reads RFC 3339: a date and time with Z or an offset and an optional fraction, or a date alone
  * ("2026-11-20"), which is its first moment in UTC. Returns RESULT_INVALID for other text. */
 must_check enum result clock_parse(struct slice text, int64_t *out_wall_us);
-
-#endif

@@ -1,8 +1,7 @@
 /* disk: the system's reason why the files of a database cannot be opened or written.
  *
  * SQLite reports only "disk I/O error" or "unable to open database file" for most reasons. */
-#ifndef DLRD_BASE_DISK_H
-#define DLRD_BASE_DISK_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -12,5 +11,3 @@
  * writing now: "No space left on device", "Read-only file system", "NAME: Permission denied" …
  * Returns false if it finds no reason. */
 bool disk_trouble(const char *path, char out_text[DISK_TROUBLE_SIZE]);
-
-#endif

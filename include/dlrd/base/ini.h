@@ -5,8 +5,7 @@
  * cuts long lines. A line of more than INI_LINE_MAX bytes, a NUL byte, and a line that is neither
  * section, comment nor key = value are errors, reported with their line number. Values may be
  * secrets, so all copies are wiped. One thread. */
-#ifndef DLRD_BASE_INI_H
-#define DLRD_BASE_INI_H
+#pragma once
 
 #include "dlrd/base/slice.h"
 
@@ -23,5 +22,3 @@ typedef enum result (*ini_key_fn)(void *context, struct slice section, struct sl
  * cannot be read (RESULT_NOT_FOUND or RESULT_IO). */
 must_check enum result ini_read_file(
     const char *path, ini_key_fn on_key, void *context, struct failure *failure);
-
-#endif

@@ -5,8 +5,7 @@
  * have any bytes: those that are not UTF-8 become U+FFFD, since JSON cannot carry them. Building
  * does not report failures (no memory); json_write reports them at the end. A value belongs to one
  * thread at a time. */
-#ifndef DLRD_BASE_JSON_H
-#define DLRD_BASE_JSON_H
+#pragma once
 
 #include "dlrd/base/buffer.h"
 
@@ -77,5 +76,3 @@ enum json_kind {
 enum json_kind json_kind(const struct json_t *value);
 
 void json_free(struct json_t *value);
-
-#endif

@@ -12,8 +12,7 @@
  *  - a missing value becomes null, and an extra comma before a closing bracket is removed.
  * Anything else that breaks JSON's grammar makes a text unreadable. The result has at most six
  * times the bytes of its source, and reading takes time in proportion to them. Pure; any thread. */
-#ifndef DLRD_BASE_JSON_REPAIR_H
-#define DLRD_BASE_JSON_REPAIR_H
+#pragma once
 
 #include "dlrd/base/buffer.h"
 
@@ -53,5 +52,3 @@ struct json_pieces {
  * the place of the damage. Returns RESULT_NOT_FOUND at the end, or RESULT_NO_MEMORY. */
 must_check enum result json_pieces_next(
     struct json_pieces *pieces, struct buffer *out, struct json_piece *out_piece);
-
-#endif

@@ -5,8 +5,7 @@
  * line separators are escaped, and lines are cut at LOG_LINE_MAX bytes. Under systemd each line
  * carries its syslog level. Thread-safe. In the daemon no call waits for the reader of the log: see
  * log_queue.h. */
-#ifndef DLRD_BASE_LOG_H
-#define DLRD_BASE_LOG_H
+#pragma once
 
 #include "dlrd/base/slice.h"
 
@@ -42,5 +41,3 @@ struct log_limit {
 /* Returns whether a line may be written now. *out_swallowed is how many were dropped since the last
  * one. */
 bool log_limit_allows(struct log_limit *limit, unsigned per_second, uint64_t *out_swallowed);
-
-#endif

@@ -7,8 +7,7 @@
  * written again.
  *
  * One for the process; all functions but start and stop are for any thread. */
-#ifndef DLRD_BASE_LOG_QUEUE_H
-#define DLRD_BASE_LOG_QUEUE_H
+#pragma once
 
 #include "dlrd/base/slice.h"
 
@@ -40,5 +39,3 @@ void log_queue_flush(int64_t timeout_us);
 /* Flushes, and ends the thread if nothing holds it up; if its write hangs, the thread is left to
  * the end of the process, and lines are dropped from then on. */
 void log_queue_stop(int64_t timeout_us);
-
-#endif

@@ -4,8 +4,7 @@
  * of labels. One thread adds series, at the start and at a reload; they live as long as the struct
  * metrics that owns them. Changing a series' value is thread-safe and takes no lock; the text may
  * be written meanwhile. */
-#ifndef DLRD_BASE_METRICS_H
-#define DLRD_BASE_METRICS_H
+#pragma once
 
 #include "dlrd/base/buffer.h"
 
@@ -78,5 +77,3 @@ double metric_value(const struct metric *metric);
 void metrics_write(const struct metrics *metrics, struct buffer *out);
 
 void metrics_free(struct metrics *metrics);
-
-#endif

@@ -5,8 +5,7 @@
  * handles a failure logs it, once. If a person will read about the failure, the function also fills
  * a struct failure with one line of text: the mistake and, if known, its correction. Any thread may
  * use these; nothing here is shared. */
-#ifndef DLRD_BASE_RESULT_H
-#define DLRD_BASE_RESULT_H
+#pragma once
 
 #define must_check __attribute__((warn_unused_result))
 #define printf_like(text, rest) __attribute__((format(printf, text, rest)))
@@ -35,5 +34,3 @@ const char *result_text(enum result result);
  * can end with `return failure_set(failure, RESULT_INVALID, "...")`. Longer text is cut. */
 enum result failure_set(struct failure *failure, enum result result, const char *format, ...)
     printf_like(3, 4);
-
-#endif

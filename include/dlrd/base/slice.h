@@ -4,8 +4,7 @@
  * A slice never owns memory: it is valid as long as the memory it points to. A slice whose ptr is
  * NULL is absent; one with a ptr and len 0 is present and empty. All functions are pure and may be
  * called from any thread. */
-#ifndef DLRD_BASE_SLICE_H
-#define DLRD_BASE_SLICE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -68,5 +67,3 @@ bool slice_is_utf8(struct slice text);
 
 /* Returns 0-15 for a hexadecimal digit in either case, -1 for another byte. */
 int slice_hex_digit(char byte);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * An address is HOST:PORT with a numeric IPv4 address, [HOST]:PORT with a numeric IPv6 one, or
  * unix:/path. Names are never looked up. Thread-safe. */
-#ifndef DLRD_BASE_SOCKET_H
-#define DLRD_BASE_SOCKET_H
+#pragma once
 
 #include "dlrd/base/slice.h"
 
@@ -58,5 +57,3 @@ void socket_peer_write(const struct socket_peer *peer, char out_text[SOCKET_PEER
 /* Returns whether one of the networks contains the address. */
 bool socket_peers_cover(
     const struct socket_peer *networks, size_t count, const struct socket_peer *peer);
-
-#endif

@@ -5,8 +5,7 @@
  *
  * Functions that return int return SQLite's code. Connections are opened without a mutex: a
  * connection, its statements and its struct sqlite_log belong to one thread. Nothing here logs. */
-#ifndef DLRD_BASE_SQLITE_H
-#define DLRD_BASE_SQLITE_H
+#pragma once
 
 #include "dlrd/base/slice.h"
 #include "dlrd/base/wal_file.h"
@@ -165,5 +164,3 @@ bool sqlite_has_moved(sqlite3 *db);
 
 /* Accepts a struct of zeros. */
 void sqlite_log_done(struct sqlite_log *log);
-
-#endif

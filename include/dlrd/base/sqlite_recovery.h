@@ -3,8 +3,7 @@
  * Connections share an index of the log. Once the log was cut, that index is wrong, and it lives as
  * long as any connection. So the log is recovered while no other connection is open. Nothing here
  * logs. */
-#ifndef DLRD_BASE_SQLITE_RECOVERY_H
-#define DLRD_BASE_SQLITE_RECOVERY_H
+#pragma once
 
 #include "dlrd/base/result.h"
 
@@ -16,5 +15,3 @@ must_check enum result sqlite_recover_alone(const char *path, int busy_ms, struc
 /* Turns off SQLite's memory statistics, which take a lock at each allocation. To be called once,
  * before any other function of SQLite. */
 void sqlite_count_no_memory(void);
-
-#endif

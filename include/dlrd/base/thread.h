@@ -1,6 +1,5 @@
 /* thread: starts threads, and waits on conditions by the monotonic clock. */
-#ifndef DLRD_BASE_THREAD_H
-#define DLRD_BASE_THREAD_H
+#pragma once
 
 #include "dlrd/base/result.h"
 
@@ -17,5 +16,3 @@ void thread_condition_init(pthread_cond_t *condition);
 
 /* Waits for a signal until until_us, a monotonic time. Returns false if that time has come. */
 bool thread_wait_until(pthread_cond_t *condition, pthread_mutex_t *lock, int64_t until_us);
-
-#endif

@@ -3,8 +3,7 @@
  * glibc knows only the zone of the process, and changing that is not thread-safe. So this module
  * reads the system's zone files (RFC 9636, "TZif") itself. A struct time_zone is read-only once it
  * is open, so any thread may use it. */
-#ifndef DLRD_BASE_TIME_ZONE_H
-#define DLRD_BASE_TIME_ZONE_H
+#pragma once
 
 #include "dlrd/base/slice.h"
 
@@ -32,5 +31,3 @@ int64_t time_zone_offset_s(const struct time_zone *zone, int64_t wall_us);
 
 /* Accepts NULL. */
 void time_zone_close(struct time_zone *zone);
-
-#endif

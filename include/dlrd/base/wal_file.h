@@ -6,8 +6,7 @@
  *
  * SQLite takes no locks on the log, so closing this module's descriptor releases none. A struct
  * wal_file belongs to the thread that owns the connection. Nothing here logs. */
-#ifndef DLRD_BASE_WAL_FILE_H
-#define DLRD_BASE_WAL_FILE_H
+#pragma once
 
 #include "dlrd/base/result.h"
 
@@ -56,5 +55,3 @@ void wal_file_done(struct wal_file *wal);
 
 /* Returns the bytes of a log with that many frames. */
 off_t wal_file_size(const struct wal_file *wal, size_t pages);
-
-#endif

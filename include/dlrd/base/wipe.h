@@ -2,8 +2,7 @@
  *
  * Freed memory and left stack frames keep their bytes, and a compiler omits writes to memory that
  * is not read again. Any thread. */
-#ifndef DLRD_BASE_WIPE_H
-#define DLRD_BASE_WIPE_H
+#pragma once
 
 #include <stddef.h>
 
@@ -14,5 +13,3 @@ void wipe(void *bytes, size_t len);
  * there, and so does the dynamic linker, which saves all registers at the first call of a library's
  * function. Costs some microseconds. */
 void wipe_stack(void);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * Each subcommand is one file with one function, and a row in main.c. The result of a command goes
  * to stdout, all other messages to stderr. */
-#ifndef DLRD_CLI_CLI_H
-#define DLRD_CLI_CLI_H
+#pragma once
 
 #include "dlrd/daemon/settings.h"
 #include "dlrd/store/reader.h"
@@ -80,5 +79,3 @@ int64_t cli_country_code(const char *config_path, const char *directory);
  * *out_text. */
 must_check enum result cli_read_file(
     const char *path, char **out_text, size_t *out_len, struct failure *failure);
-
-#endif

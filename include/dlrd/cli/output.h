@@ -2,8 +2,7 @@
  *
  * Columns and names are those of query/report.h, so the command line and the api agree.
  * output_new aborts if memory is short. One thread. */
-#ifndef DLRD_CLI_OUTPUT_H
-#define DLRD_CLI_OUTPUT_H
+#pragma once
 
 #include "dlrd/query/report.h"
 
@@ -33,5 +32,3 @@ bool output_json(struct json_t *value);
 
 /* Frees an output without writing it. Accepts NULL. */
 void output_free(struct output *output);
-
-#endif

@@ -4,8 +4,7 @@
  * SIGINT the intake stops accepting, requests in flight are committed and answered, the projector
  * catches up for a few seconds, and all files are closed. On SIGHUP or `dlrd reload` the
  * configuration is re-read: all of it takes effect or, if any part of it is wrong, nothing. */
-#ifndef DLRD_DAEMON_DAEMON_H
-#define DLRD_DAEMON_DAEMON_H
+#pragma once
 
 #include "dlrd/daemon/settings.h"
 
@@ -14,5 +13,3 @@
  * why. Changes the process's file mode mask and resource limits, and does to its environment what
  * secrets.h says. */
 must_check enum result daemon_run(struct settings *settings, struct failure *failure);
-
-#endif

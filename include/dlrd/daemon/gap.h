@@ -8,8 +8,7 @@
  * and rename it.
  *
  * One thread at a time may use a struct gaps. */
-#ifndef DLRD_DAEMON_GAP_H
-#define DLRD_DAEMON_GAP_H
+#pragma once
 
 #include "dlrd/base/buffer.h"
 
@@ -52,5 +51,3 @@ struct gap_summary gaps_summarise(const struct gaps *gaps);
 
 /* Appends "journal entries 103 to 2172 (2070) are missing: reason". */
 void gap_describe(const struct gap *gap, struct buffer *out);
-
-#endif

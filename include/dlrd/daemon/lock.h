@@ -4,8 +4,7 @@
  * process that writes holds a lock on the store's directory itself, which cannot be removed while
  * it has files in use; and on the file dlrd.lock in it, which names the process; earlier versions
  * lock that file alone. The kernel drops both with the process, however that ends. */
-#ifndef DLRD_DAEMON_LOCK_H
-#define DLRD_DAEMON_LOCK_H
+#pragma once
 
 #include "dlrd/base/result.h"
 
@@ -29,5 +28,3 @@ void lock_release(struct lock *lock);
  * be read.
  */
 pid_t lock_holder(const char *directory);
-
-#endif

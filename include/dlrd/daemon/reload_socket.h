@@ -12,8 +12,7 @@
  * own user and root, and the caller believes only the process that holds the directory's lock.
  *
  * The functions of the daemon are for its main thread; none of them waits for the client. */
-#ifndef DLRD_DAEMON_RELOAD_SOCKET_H
-#define DLRD_DAEMON_RELOAD_SOCKET_H
+#pragma once
 
 #include "dlrd/base/buffer.h"
 #include "dlrd/base/result.h"
@@ -33,5 +32,3 @@ void reload_socket_answer(int client_fd, bool reloaded, struct slice text);
  * to out_text. RESULT_NOT_FOUND if no daemon works there. */
 must_check enum result reload_socket_ask(const char *directory, int64_t timeout_us,
     bool *out_reloaded, struct buffer *out_text, struct failure *failure);
-
-#endif

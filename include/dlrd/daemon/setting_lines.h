@@ -1,7 +1,6 @@
 /* setting_lines: the line of each key of the configuration, and the list of mistakes in it. Part of
  * settings. One thread. */
-#ifndef DLRD_DAEMON_SETTING_LINES_H
-#define DLRD_DAEMON_SETTING_LINES_H
+#pragma once
 
 #include "dlrd/base/buffer.h"
 #include "dlrd/base/result.h"
@@ -52,5 +51,3 @@ struct slice setting_lines_next_sound(
     const struct setting_lines *lines, struct slice word, size_t *i);
 
 void setting_lines_done(struct setting_lines *lines);
-
-#endif

@@ -1,7 +1,6 @@
 /* setting_shared_keys: the sections [shared_key ID] of the configuration. Part of settings. One
  * thread. */
-#ifndef DLRD_DAEMON_SETTING_SHARED_KEYS_H
-#define DLRD_DAEMON_SETTING_SHARED_KEYS_H
+#pragma once
 
 #include "dlrd/daemon/setting_lines.h"
 #include "dlrd/twilio/verifier.h"
@@ -46,5 +45,3 @@ must_check enum result setting_shared_keys_add(
 void setting_shared_keys_print(const struct setting_shared_keys *keys, struct buffer *out);
 
 void setting_shared_keys_done(struct setting_shared_keys *keys);
-
-#endif

@@ -8,8 +8,7 @@
  *
  * Reading continues after a mistake, so that all of them are reported at once, each as
  * "FILE:LINE: [section] key: the mistake; the correct form". One thread. */
-#ifndef DLRD_DAEMON_SETTINGS_H
-#define DLRD_DAEMON_SETTINGS_H
+#pragma once
 
 #include "dlrd/base/buffer.h"
 #include "dlrd/base/log.h"
@@ -98,5 +97,3 @@ unsigned settings_listen_port(const struct settings *settings);
 
 /* Accepts NULL; wipes the secrets. */
 void settings_free(struct settings *settings);
-
-#endif

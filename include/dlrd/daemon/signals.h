@@ -4,8 +4,7 @@
  * SIGTERM, SIGINT and SIGQUIT are an orderly stop, SIGHUP is a reload. Those whose default would
  * end the process without a word are ignored: SIGXFSZ, since a file larger than its limit is an
  * error of write that is answered 503, and those that mean nothing here. */
-#ifndef DLRD_DAEMON_SIGNALS_H
-#define DLRD_DAEMON_SIGNALS_H
+#pragma once
 
 #include "dlrd/base/result.h"
 
@@ -18,5 +17,3 @@ must_check enum result signals_open(int *out_fd, struct failure *failure);
 
 /* The next signal that waits; 0 if none does. */
 int signals_take(int fd);
-
-#endif

@@ -4,8 +4,7 @@
  * ($CREDENTIALS_DIRECTORY, systemd.exec(5)), or, for a command that is run by hand, a file next
  * to the configuration. No copy but the secret is left, and no failure contains any part of it.
  * Any thread. */
-#ifndef DLRD_DAEMON_TOKEN_FILE_H
-#define DLRD_DAEMON_TOKEN_FILE_H
+#pragma once
 
 #include "dlrd/twilio/signature.h"
 
@@ -29,5 +28,3 @@ must_check enum result token_file_read(struct slice name, const char *config_pat
 /* The same from an open file, to its end; path is its name for failure. */
 must_check enum result token_read(
     int fd, const char *path, struct secret **out_secret, struct failure *failure);
-
-#endif

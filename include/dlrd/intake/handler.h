@@ -4,8 +4,7 @@
  * handler_body when the request is whole. The decision itself is admission's; the handler counts
  * it, logs it, and offers refused requests to the quarantine. It owns no socket, waits for nothing
  * and keeps nothing of a request. One thread. */
-#ifndef DLRD_INTAKE_HANDLER_H
-#define DLRD_INTAKE_HANDLER_H
+#pragma once
 
 #include "dlrd/base/metrics.h"
 #include "dlrd/base/socket.h"
@@ -91,5 +90,3 @@ void handler_count(struct handler *handler, struct slice target, enum outcome_la
 bool handler_has_verified(const void *context, struct slice account);
 
 void handler_free(struct handler *handler);
-
-#endif

@@ -10,8 +10,7 @@
  * the first timeout, before they serve a full block of events.
  *
  * Threads: intake_done from any; open, start, drain and free from one. */
-#ifndef DLRD_INTAKE_INTAKE_H
-#define DLRD_INTAKE_INTAKE_H
+#pragma once
 
 #include "dlrd/base/socket.h"
 #include "dlrd/intake/handler.h"
@@ -80,5 +79,3 @@ int64_t intake_heartbeat_us(const struct intake *intake);
 
 /* After intake_drain, when the writer has ended. Accepts NULL. */
 void intake_free(struct intake *intake);
-
-#endif

@@ -1,6 +1,5 @@
 /* admitted: what the journal stores of an admitted request. Pure; any thread. */
-#ifndef DLRD_JOURNAL_ADMITTED_H
-#define DLRD_JOURNAL_ADMITTED_H
+#pragma once
 
 #include "dlrd/journal/journal.h"
 #include "dlrd/request/admission.h"
@@ -8,5 +7,3 @@
 /* Returns the entry of a request with ADMISSION_ADMITTED. Borrows from both. */
 struct journal_entry admitted_entry(
     const struct incoming *incoming, const struct admission_decision *decision);
-
-#endif

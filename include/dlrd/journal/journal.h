@@ -10,8 +10,7 @@
  * or may not exist later, and journal_reopen must be called before the next append.
  *
  * A struct journal belongs to one thread. Readers: journal_reader.h. The module does not log. */
-#ifndef DLRD_JOURNAL_JOURNAL_H
-#define DLRD_JOURNAL_JOURNAL_H
+#pragma once
 
 #include "dlrd/base/metrics.h"
 #include "dlrd/base/slice.h"
@@ -137,5 +136,3 @@ const char *journal_error(const struct journal *journal);
 
 /* Accepts NULL. Readers must be closed first. */
 void journal_close(struct journal *journal);
-
-#endif

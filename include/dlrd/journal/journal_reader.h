@@ -2,8 +2,7 @@
  *
  * The projector and `dlrd recover` use it. It also reads files of an older version that the daemon
  * has not converted yet. A struct journal_reader belongs to one thread. The module does not log. */
-#ifndef DLRD_JOURNAL_JOURNAL_READER_H
-#define DLRD_JOURNAL_JOURNAL_READER_H
+#pragma once
 
 #include "dlrd/journal/journal.h"
 
@@ -34,5 +33,3 @@ must_check enum result journal_reader_tail(struct journal_reader *reader, uint64
 const char *journal_reader_error(const struct journal_reader *reader);
 
 void journal_reader_close(struct journal_reader *reader);
-
-#endif

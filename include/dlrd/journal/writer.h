@@ -10,8 +10,7 @@
  *
  * Threads: submit, release, heartbeat and stop from any thread; the callbacks run on the writer's
  * own, except that writer_start calls on_health if closed_why is set. */
-#ifndef DLRD_JOURNAL_WRITER_H
-#define DLRD_JOURNAL_WRITER_H
+#pragma once
 
 #include "dlrd/journal/journal.h"
 
@@ -88,5 +87,3 @@ void writer_stop(struct writer *writer);
 
 /* Call it after writer_stop. Accepts NULL. */
 void writer_free(struct writer *writer);
-
-#endif

@@ -10,8 +10,7 @@
  * candidate only if a time by Twilio or the carrier shows that it had left by then (event_left_us).
  * Among the messages before the reply, one that failed, or is not known to have left, is chosen
  * only if there is no other; likewise among those after it. Pure. */
-#ifndef DLRD_MODEL_ATTRIBUTION_H
-#define DLRD_MODEL_ATTRIBUTION_H
+#pragma once
 
 #include "dlrd/base/slice.h"
 
@@ -47,5 +46,3 @@ struct attribution attribution_choose(
 
 /* "none", "original", "tags", "latest", "late". */
 struct slice attribution_rule_name(enum attribution_rule rule);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * A plain value whose slices are borrowed from the code that made it; absent if the request does
  * not have them. Pure. */
-#ifndef DLRD_MODEL_EVENT_H
-#define DLRD_MODEL_EVENT_H
+#pragma once
 
 #include "dlrd/model/status.h"
 
@@ -88,5 +87,3 @@ bool event_type_from_name(struct slice name, enum event_type *out_type);
 
 /* The type of a status receipt: EVENT_UNRECOGNISED for STATUS_UNKNOWN. */
 enum event_type event_type_of_status(enum message_status status);
-
-#endif

@@ -7,8 +7,7 @@
  * is not the latest, the message is folded again from all its receipts in that order
  * (message_needs_order). The order in which they are added therefore does not matter. Pure; a
  * struct message is a plain value. */
-#ifndef DLRD_MODEL_FOLD_H
-#define DLRD_MODEL_FOLD_H
+#pragma once
 
 #include "dlrd/model/event.h"
 
@@ -61,5 +60,3 @@ enum message_status message_status(const struct message *message, enum conflict_
 
 /* Whether two different final statuses were seen. */
 bool message_conflicts(const struct message *message);
-
-#endif

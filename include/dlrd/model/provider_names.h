@@ -3,8 +3,7 @@
  * A nickname may be given to any number of them, and one nickname may be the default for all
  * others. If several fit, the caller that shows the figures decides. The list is filled while the
  * configuration is read and read-only then: any thread. It owns its texts. */
-#ifndef DLRD_MODEL_PROVIDER_NAMES_H
-#define DLRD_MODEL_PROVIDER_NAMES_H
+#pragma once
 
 #include "dlrd/base/slice.h"
 
@@ -49,5 +48,3 @@ const struct provider_name *provider_names_find(
 size_t provider_names_count(const struct provider_names *names, struct slice nickname);
 
 void provider_names_done(struct provider_names *names);
-
-#endif

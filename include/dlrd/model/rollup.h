@@ -4,8 +4,7 @@
  * contributions that rollup_of returns for the message's state. When a receipt changes a message,
  * the store subtracts the old state's contributions and adds the new one's; an audit sums all of
  * them. Each fact counts in the hour of its earliest receipt. Pure. */
-#ifndef DLRD_MODEL_ROLLUP_H
-#define DLRD_MODEL_ROLLUP_H
+#pragma once
 
 #include "dlrd/model/fold.h"
 
@@ -47,5 +46,3 @@ const char *figure_name(enum figure figure);
 
 /* Nothing for MESSAGE_EMPTY. */
 struct rollup rollup_of(const struct message *message, enum conflict_policy policy);
-
-#endif

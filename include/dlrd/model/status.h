@@ -3,8 +3,7 @@
  * One table, in rank order: accepted, scheduled < queued < sending < sent < canceled, failed,
  * undelivered, delivered < read (docs/messaging/api/message-resource, "Message Status Values"). A
  * status that is not in it is data, too: it moves nothing and is shown as it came. Pure. */
-#ifndef DLRD_MODEL_STATUS_H
-#define DLRD_MODEL_STATUS_H
+#pragma once
 
 #include "dlrd/base/slice.h"
 
@@ -49,5 +48,3 @@ struct slice status_name(enum message_status status);
 
 /* The name itself in lower case, partially_delivered as such; absent for one of STATUS_UNKNOWN. */
 struct slice status_spelling(struct slice name);
-
-#endif

@@ -4,8 +4,7 @@
  * there. A template says how to find them: literal text, {name} for a query parameter, {name.N} for
  * its Nth field (from 1) between dots. "{meta.3}_{meta.4}" over meta=0.1.1691686363.20230810 gives
  * "1691686363_20230810". A compiled template is read-only and may be shared by threads. */
-#ifndef DLRD_MODEL_TAGS_H
-#define DLRD_MODEL_TAGS_H
+#pragma once
 
 #include "dlrd/base/buffer.h"
 
@@ -57,5 +56,3 @@ must_check enum result tags_template_divide(const struct tags_template *template
     struct slice value, struct slice out_texts[TAGS_PIECES_MAX], struct failure *failure);
 
 void tags_template_done(struct tags_template *template);
-
-#endif

@@ -3,8 +3,7 @@
  * Every entry yields at least one event. A callback that cannot be interpreted is an Unrecognised
  * event, which keeps the raw query and body. A request of Event Streams may contain several events.
  * A decoder owns scratch memory and belongs to one thread. */
-#ifndef DLRD_PROJECTOR_DECODER_H
-#define DLRD_PROJECTOR_DECODER_H
+#pragma once
 
 #include "dlrd/journal/journal.h"
 #include "dlrd/model/event.h"
@@ -39,5 +38,3 @@ must_check enum result decoder_decode(
     struct decoder *decoder, const struct journal_entry *entry, decoded_fn on_event, void *context);
 
 void decoder_done(struct decoder *decoder);
-
-#endif

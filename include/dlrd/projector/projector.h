@@ -8,8 +8,7 @@
  * wait in the journal.
  *
  * Threads: any thread may call the functions; the callbacks run on the projector's own. */
-#ifndef DLRD_PROJECTOR_PROJECTOR_H
-#define DLRD_PROJECTOR_PROJECTOR_H
+#pragma once
 
 #include "dlrd/base/metrics.h"
 #include "dlrd/projector/projector_values.h"
@@ -70,5 +69,3 @@ void projector_read_rebuild(struct projector *projector, struct projector_rebuil
  * frees the projector. The rest is projected at the next start. Accepts NULL. */
 #define PROJECTOR_STOP_US (5 * INT64_C(1000000))
 void projector_stop(struct projector *projector);
-
-#endif

@@ -1,8 +1,7 @@
 /* projector_values: plain values that the projector takes and returns (projector.h).
  *
  * Its other modules need them as well, without the functions of projector.h. */
-#ifndef DLRD_PROJECTOR_PROJECTOR_VALUES_H
-#define DLRD_PROJECTOR_PROJECTOR_VALUES_H
+#pragma once
 
 #include "dlrd/request/route.h"
 #include "dlrd/store/lookups.h"
@@ -46,5 +45,3 @@ struct projector_rebuild {
 	struct store_rebuilt rebuilt; /* of REBUILD_DONE */
 	char why[256];                /* of REBUILD_FAILED */
 };
-
-#endif

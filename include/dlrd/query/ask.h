@@ -2,8 +2,7 @@
  *
  * query_value makes the values of the parameters from what was given; query_ask hands out the rows.
  * One thread at a time for each reader. */
-#ifndef DLRD_QUERY_ASK_H
-#define DLRD_QUERY_ASK_H
+#pragma once
 
 #include "dlrd/query/row.h"
 #include "dlrd/store/reader.h"
@@ -44,5 +43,3 @@ must_check enum result query_ask_member_row(struct store_reader *reader, const s
 /* Puts the members next to the list into object. */
 must_check enum result query_ask_members(struct store_reader *reader, const struct query *query,
     const struct query_values *values, struct json_t *object);
-
-#endif

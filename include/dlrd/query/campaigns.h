@@ -1,6 +1,5 @@
 /* campaigns: the questions about campaigns: their figures, errors and time series. */
-#ifndef DLRD_QUERY_CAMPAIGNS_H
-#define DLRD_QUERY_CAMPAIGNS_H
+#pragma once
 
 #include "dlrd/query/row.h"
 
@@ -10,5 +9,3 @@ extern const struct query query_campaigns, query_campaign, query_campaign_errors
  * name. If the question counts hours, a campaign needs a fact in their variant and time. */
 must_check enum result campaigns_find(struct store_reader *reader, const struct query *row,
     const struct query_values *values, query_row_fn on_row, void *context);
-
-#endif

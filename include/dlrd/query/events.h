@@ -1,6 +1,5 @@
 /* events: the questions about events, and events as rows of other answers. */
-#ifndef DLRD_QUERY_EVENTS_H
-#define DLRD_QUERY_EVENTS_H
+#pragma once
 
 #include "dlrd/query/row.h"
 #include "dlrd/store/events_reader.h"
@@ -12,5 +11,3 @@ extern const struct query query_events, query_event, query_message;
 /* A row of query_events, and of query_message. Texts are borrowed from row. */
 struct report_row query_event_row(const struct event_row *row);
 struct report_row query_receipt_row(const struct event_row *row);
-
-#endif

@@ -1,8 +1,7 @@
 /* optouts: the questions about the opt-out ledger, and the number that a text means.
  *
  * Numbers are looked up as the ledger stores them (address_of_person in twilio/address.h). */
-#ifndef DLRD_QUERY_OPTOUTS_H
-#define DLRD_QUERY_OPTOUTS_H
+#pragma once
 
 #include "dlrd/query/row.h"
 #include "dlrd/twilio/address.h"
@@ -44,5 +43,3 @@ must_check enum result optouts_candidates_json(struct store_reader *reader,
 #define OPTOUT_NO_COUNTRY                                                                  \
 	"the country code of \"%.*s\" is not known: write the number with a plus and its " \
 	"country code (+15560000000), or set [numbers] country_code"
-
-#endif

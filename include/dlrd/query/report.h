@@ -4,8 +4,7 @@
  * A report is a list of columns; a row has one cell for each column, in the same order. The api,
  * the command line's --json and --csv, its tables and the OpenAPI schemas all use the same columns,
  * so their names always agree. Pure. */
-#ifndef DLRD_QUERY_REPORT_H
-#define DLRD_QUERY_REPORT_H
+#pragma once
 
 #include "dlrd/base/json.h"
 
@@ -87,5 +86,3 @@ void report_csv_row(const struct report *report, const struct report_row *row, s
 
 /* Appends the cell as a person reads it, control bytes escaped; nothing for null. */
 void report_cell_text(const struct cell *cell, struct buffer *out);
-
-#endif

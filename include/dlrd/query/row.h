@@ -4,8 +4,7 @@
  * its options and --help, JSON, CSV, the table on a terminal, and the OpenAPI path and schemas. The
  * SQL is in the common subset of SQLite and PostgreSQL: $1 is the row's first parameter, and each
  * column of the row has its name in the SQL. Pure. */
-#ifndef DLRD_QUERY_ROW_H
-#define DLRD_QUERY_ROW_H
+#pragma once
 
 #include "dlrd/query/report.h"
 
@@ -128,5 +127,3 @@ bool query_has_next(const struct query *query);
 
 /* Whether the list is followed: its next is always a number, to be given as after=. */
 bool query_follows(const struct query *query);
-
-#endif

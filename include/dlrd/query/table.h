@@ -1,6 +1,5 @@
 /* table: the questions, one row each. To add a question, add a row. Pure. */
-#ifndef DLRD_QUERY_TABLE_H
-#define DLRD_QUERY_TABLE_H
+#pragma once
 
 #include "dlrd/query/row.h"
 
@@ -12,5 +11,3 @@ void query_add(const struct query *query);
 
 /* The row with that path; NULL: the table has none. */
 const struct query *query_find(const char *path);
-
-#endif

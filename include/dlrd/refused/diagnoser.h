@@ -7,8 +7,7 @@
  * refuses all genuine traffic, each genuine request is thus recognised.
  *
  * No request waits for it, so its duration reveals nothing. One thread. */
-#ifndef DLRD_REFUSED_DIAGNOSER_H
-#define DLRD_REFUSED_DIAGNOSER_H
+#pragma once
 
 #include "dlrd/base/metrics.h"
 #include "dlrd/refused/quarantine_values.h"
@@ -62,5 +61,3 @@ bool diagnoser_signed_target(
 
 /* Accepts NULL. */
 void diagnoser_free(struct diagnoser *diagnoser);
-
-#endif

@@ -10,8 +10,7 @@
  * DIAGNOSIS_BYTES_MAX bytes. Single deviations go first, then two at a time, then three. An unknown
  * account takes as many trials as a known one; but the time depends on the configuration, so answer
  * an untrusted client first. Pure; any thread. */
-#ifndef DLRD_REFUSED_DIAGNOSIS_H
-#define DLRD_REFUSED_DIAGNOSIS_H
+#pragma once
 
 #include "dlrd/refused/diagnosis_cause.h"
 #include "dlrd/twilio/verifier.h"
@@ -72,5 +71,3 @@ bool diagnosis_signs_form(const struct diagnosis *diagnosis);
 
 /* Appends the names of all causes, with commas between them; the one to fix first comes first. */
 void diagnosis_append_causes(const struct diagnosis *diagnosis, struct buffer *out);
-
-#endif

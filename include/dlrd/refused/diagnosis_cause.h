@@ -2,8 +2,7 @@
  *
  * Several causes may apply to one request; a set of them is a bit mask of DIAGNOSIS_BIT. Pure; any
  * thread. */
-#ifndef DLRD_REFUSED_DIAGNOSIS_CAUSE_H
-#define DLRD_REFUSED_DIAGNOSIS_CAUSE_H
+#pragma once
 
 enum diagnosis_cause {
 	DIAGNOSIS_UNEXPLAINED,     /* nothing fits, and not every likely variant could be tried */
@@ -38,5 +37,3 @@ const char *diagnosis_cause_name(enum diagnosis_cause cause);
 /* Returns the cause to fix first, the one that loses the most callbacks; DIAGNOSIS_UNEXPLAINED for
  * an empty set. */
 enum diagnosis_cause diagnosis_cause_first(unsigned causes);
-
-#endif

@@ -39,8 +39,7 @@
  * Threads: quarantine_offer, quarantine_memory and quarantine_wake from any thread, without waiting
  * for the disk; the rest from one thread, the owner's. The module does not log. Times are
  * microseconds; now_us is wall time. */
-#ifndef DLRD_REFUSED_QUARANTINE_H
-#define DLRD_REFUSED_QUARANTINE_H
+#pragma once
 
 #include "dlrd/refused/quarantine_values.h"
 
@@ -137,5 +136,3 @@ const char *quarantine_error(const struct quarantine *quarantine);
 
 /* Queued requests are lost. No thread may call quarantine_offer any more. Accepts NULL. */
 void quarantine_close(struct quarantine *quarantine);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * Threads other than the owner's, and other processes, use it. A struct quarantine_reader belongs
  * to the thread that opened it. The module does not log. */
-#ifndef DLRD_REFUSED_QUARANTINE_READER_H
-#define DLRD_REFUSED_QUARANTINE_READER_H
+#pragma once
 
 #include "dlrd/refused/quarantine_values.h"
 
@@ -26,5 +25,3 @@ const char *quarantine_reader_error(const struct quarantine_reader *reader);
 
 /* Accepts NULL. */
 void quarantine_reader_close(struct quarantine_reader *reader);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * Shared by the owner (quarantine.h), readers (quarantine_reader.h) and the quarantine's private
  * modules. Times are microseconds. */
-#ifndef DLRD_REFUSED_QUARANTINE_VALUES_H
-#define DLRD_REFUSED_QUARANTINE_VALUES_H
+#pragma once
 
 #include "dlrd/base/clock.h"
 #include "dlrd/twilio/incoming.h"
@@ -80,5 +79,3 @@ struct quarantine_size {
 	uint64_t stray_entries, stray_bytes; /* of these */
 	uint64_t log_bytes;                  /* the write-ahead log since it was last reset */
 };
-
-#endif

@@ -9,8 +9,7 @@
  * nor signals nor the watchdog. The writer's thread calls quarantine_worker_take_done; any thread
  * may call quarantine_worker_ask_reverify, _read_reverify and _drop; all others are for the
  * daemon's main thread. */
-#ifndef DLRD_REFUSED_QUARANTINE_WORKER_H
-#define DLRD_REFUSED_QUARANTINE_WORKER_H
+#pragma once
 
 #include "dlrd/journal/writer.h"
 #include "dlrd/refused/diagnoser.h"
@@ -78,5 +77,3 @@ void quarantine_worker_stop(struct quarantine_worker *worker);
 /* Writes the requests that are still queued. Call it after the writer and the intake have ended.
  * Accepts NULL. */
 void quarantine_worker_free(struct quarantine_worker *worker);
-
-#endif

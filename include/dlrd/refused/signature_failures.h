@@ -3,8 +3,7 @@
  * A fixed table in memory: refusals with the same route, account and advice are one row with a
  * count. A full table drops the row with the oldest last refusal. Of a request only its route is
  * kept; advice and URL are the diagnosis's visible texts. Thread-safe. */
-#ifndef DLRD_REFUSED_SIGNATURE_FAILURES_H
-#define DLRD_REFUSED_SIGNATURE_FAILURES_H
+#pragma once
 
 #include "dlrd/refused/diagnosis.h"
 
@@ -35,5 +34,3 @@ void signature_failures_each(
 
 /* Accepts NULL. */
 void signature_failures_free(struct signature_failures *failures);
-
-#endif

@@ -6,8 +6,7 @@
  * One admission belongs to one thread; the arguments of admission_init are borrowed, only read,
  * and may be shared. It keeps its form and the signed text for the next request, to save
  * allocations: admission_memory counts them, admission_release bounds them. */
-#ifndef DLRD_REQUEST_ADMISSION_H
-#define DLRD_REQUEST_ADMISSION_H
+#pragma once
 
 #include "dlrd/request/route.h"
 #include "dlrd/twilio/keyword.h"
@@ -63,5 +62,3 @@ size_t admission_memory(const struct admission *admission);
 void admission_release(struct admission *admission);
 
 void admission_done(struct admission *admission);
-
-#endif

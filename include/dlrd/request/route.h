@@ -2,8 +2,7 @@
  *
  * A route is matched by its whole path, byte for byte. The table is built once and then read by the
  * intake and the projector; nothing in it changes. */
-#ifndef DLRD_REQUEST_ROUTE_H
-#define DLRD_REQUEST_ROUTE_H
+#pragma once
 
 #include "dlrd/model/tags.h"
 #include "dlrd/twilio/callback.h"
@@ -28,5 +27,3 @@ const struct route *routes_find(const struct routes *routes, struct slice path);
 
 void route_done(struct route *route);
 void routes_done(struct routes *routes);
-
-#endif

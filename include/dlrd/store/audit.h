@@ -5,8 +5,7 @@
  * audit reads one snapshot of the store and changes nothing, so it may run next to the daemon.
  * Until it ends, the write-ahead log cannot be reset. Memory: one row an hour and tagset or
  * provider. */
-#ifndef DLRD_STORE_AUDIT_H
-#define DLRD_STORE_AUDIT_H
+#pragma once
 
 #include "dlrd/model/fold.h"
 #include "dlrd/store/reader.h"
@@ -25,5 +24,3 @@ must_check enum result store_audit(struct store_reader *reader, enum conflict_po
 /* Reads the policy that the stored figures follow. */
 must_check enum result store_read_policy(
     struct store_reader *reader, enum conflict_policy *out_policy);
-
-#endif

@@ -1,8 +1,7 @@
 /* events_reader: questions about single facts: events, messages, replies, alerts.
  *
  * Part of reader.h, which describes all questions. */
-#ifndef DLRD_STORE_EVENTS_READER_H
-#define DLRD_STORE_EVENTS_READER_H
+#pragma once
 
 #include "dlrd/model/event.h"
 
@@ -33,5 +32,3 @@ must_check enum result store_read_events(
 
 /* Reads the seq of the latest event; 0 if there is no event. */
 must_check enum result store_read_last_event(struct store_reader *reader, uint64_t *out_seq);
-
-#endif

@@ -4,8 +4,7 @@
  * passed row by row to a callback, whose slices are valid during the call. A reader belongs to one
  * thread at a time; any number of them may be open next to the writer, in this process or another.
  */
-#ifndef DLRD_STORE_READER_H
-#define DLRD_STORE_READER_H
+#pragma once
 
 #include "dlrd/store/events_reader.h"
 
@@ -66,5 +65,3 @@ const char *store_reader_error(const struct store_reader *reader);
 
 /* Accepts NULL. */
 void store_reader_close(struct store_reader *reader);
-
-#endif

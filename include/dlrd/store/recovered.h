@@ -2,8 +2,7 @@
  *
  * The new store waits as dlrd.db.recovered until the process that alone may open the store takes
  * it: the daemon's projector, or `dlrd recover` under the lock. Nothing here logs. */
-#ifndef DLRD_STORE_RECOVERED_H
-#define DLRD_STORE_RECOVERED_H
+#pragma once
 
 #include "dlrd/base/result.h"
 
@@ -20,5 +19,3 @@ must_check enum result recovered_take(const char *path, struct failure *failure)
 
 /* Removes a store that is not complete, with its log. */
 void recovered_discard(const char *path);
-
-#endif

@@ -3,8 +3,7 @@
  * Only `dlrd recover` uses it. The damaged file is read and not changed. Receipts (events) are
  * numbered without holes, so the lost ones are known exactly. Figures and states are not copied but
  * recomputed (store_rebuild). One thread. Nothing here logs. */
-#ifndef DLRD_STORE_SALVAGE_H
-#define DLRD_STORE_SALVAGE_H
+#pragma once
 
 #include "dlrd/base/result.h"
 
@@ -41,5 +40,3 @@ must_check enum result salvage_store(const char *old_path, const char *new_path,
 bool salvage_is_sound(const char *path, char out_error[256]);
 
 void salvage_done(struct salvage *salvage);
-
-#endif

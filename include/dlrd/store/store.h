@@ -10,8 +10,7 @@
  *
  * One connection writes and checkpoints, owned by one thread; readers (reader.h) have their own.
  * Nothing here logs. */
-#ifndef DLRD_STORE_STORE_H
-#define DLRD_STORE_STORE_H
+#pragma once
 
 #include "dlrd/store/store_values.h"
 
@@ -114,5 +113,3 @@ const char *store_error(const struct store *store);
 
 /* Accepts NULL. */
 void store_close(struct store *store);
-
-#endif

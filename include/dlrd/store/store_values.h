@@ -1,8 +1,7 @@
 /* store_values: plain values that the store takes and returns (store.h).
  *
  * Modules inside the store need them as well, without the functions of store.h. */
-#ifndef DLRD_STORE_STORE_VALUES_H
-#define DLRD_STORE_STORE_VALUES_H
+#pragma once
 
 #include "dlrd/base/clock.h"
 #include "dlrd/model/fold.h"
@@ -45,5 +44,3 @@ struct store_rebuilt {
 	uint64_t campaigns; /* whose first or last time was wrong */
 	uint64_t optouts;   /* states and marks that do not follow from the evidence */
 };
-
-#endif

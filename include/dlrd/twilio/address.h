@@ -2,8 +2,7 @@
  *
  * Twilio's addresses are telephone numbers in E.164, short codes, alphanumeric senders and masked
  * numbers, perhaps with a channel's prefix ("whatsapp:+1...", "rcs:..."). Pure; any thread. */
-#ifndef DLRD_TWILIO_ADDRESS_H
-#define DLRD_TWILIO_ADDRESS_H
+#pragma once
 
 #include "dlrd/base/slice.h"
 
@@ -84,5 +83,3 @@ struct address_spellings {
  * *out_spellings points into itself: do not copy it. */
 void address_spell(
     struct slice text, int64_t country_code, struct address_spellings *out_spellings);
-
-#endif

@@ -3,8 +3,7 @@
  * The Payload parameter of the debugger webhook is JSON text (docs/usage/troubleshooting/
  * debugging-event-webhooks); Event Streams carries the same in com.twilio.error-logs.error.logged.
  * One thread. */
-#ifndef DLRD_TWILIO_ALERT_H
-#define DLRD_TWILIO_ALERT_H
+#pragma once
 
 #include "dlrd/base/json.h"
 
@@ -28,5 +27,3 @@ void alert_read(struct slice payload, struct alert *out_alert);
 
 /* Frees what alert_read made; the slices become invalid. */
 void alert_done(struct alert *alert);
-
-#endif

@@ -3,8 +3,7 @@
  * Twilio adds parameters without notice: parameters without a field are stored as JSON. A request
  * that cannot be read as a status callback or an inbound message is CALLBACK_UNRECOGNISED: stored,
  * shown, and never refused. Pure; any thread. */
-#ifndef DLRD_TWILIO_CALLBACK_H
-#define DLRD_TWILIO_CALLBACK_H
+#pragma once
 
 #include "dlrd/base/buffer.h"
 #include "dlrd/twilio/form.h"
@@ -93,5 +92,3 @@ struct slice callback_level(struct slice text);
  */
 must_check enum result callback_extra(
     const struct form *form, const struct callback *callback, struct buffer *out);
-
-#endif

@@ -6,8 +6,7 @@
  * unreserved characters, in lower case and sorted, is not rewritten. Twilio rejects some URLs at
  * once (twilio.com/docs/api/errors/21609). The configuration is not considered here. Pure; any
  * thread. */
-#ifndef DLRD_TWILIO_CALLBACK_URL_H
-#define DLRD_TWILIO_CALLBACK_URL_H
+#pragma once
 
 #include "dlrd/base/buffer.h"
 #include "dlrd/twilio/url.h"
@@ -38,5 +37,3 @@ bool callback_url_is_plain(char byte);
 
 /* Appends text for a query: bytes that are not plain become escapes in upper case. */
 void callback_url_escape(struct slice text, struct buffer *out);
-
-#endif

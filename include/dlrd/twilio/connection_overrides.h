@@ -4,8 +4,7 @@
  * (twilio.com/docs/usage/webhooks/webhooks-connection-overrides). By default it retries only if it
  * could not connect: a callback that was answered 503 is lost. All times are milliseconds. Pure;
  * any thread. */
-#ifndef DLRD_TWILIO_CONNECTION_OVERRIDES_H
-#define DLRD_TWILIO_CONNECTION_OVERRIDES_H
+#pragma once
 
 #include "dlrd/base/buffer.h"
 #include "dlrd/twilio/url_findings.h"
@@ -51,5 +50,3 @@ const char *connection_overrides_key_name(enum override_key key);
 /* Appends a description of the effect of the key's value. */
 void connection_overrides_explain(
     const struct connection_overrides *overrides, enum override_key key, struct buffer *out);
-
-#endif

@@ -4,8 +4,7 @@
  * Twilio's short title; the others are this project's classification). An unknown code is shown as
  * a number and is not an error. A copy of the shipped file is built into the program, so it can
  * start without the file. The struct owns its text and is read-only after loading; any thread. */
-#ifndef DLRD_TWILIO_ERROR_CATALOGUE_H
-#define DLRD_TWILIO_ERROR_CATALOGUE_H
+#pragma once
 
 #include "dlrd/base/slice.h"
 
@@ -43,5 +42,3 @@ const struct error_entry *error_catalogue_find(
     const struct error_catalogue *catalogue, int64_t code);
 
 void error_catalogue_done(struct error_catalogue *catalogue);
-
-#endif

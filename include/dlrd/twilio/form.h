@@ -7,8 +7,7 @@
  *
  * A struct form owns its memory and can be reused for any number of texts; its content is valid
  * until the next form_decode or form_done. One thread at a time. */
-#ifndef DLRD_TWILIO_FORM_H
-#define DLRD_TWILIO_FORM_H
+#pragma once
 
 #include "dlrd/base/slice.h"
 
@@ -42,5 +41,3 @@ struct slice form_unescape(struct slice raw, char *out);
 bool form_is_body(struct slice media_type, struct slice body);
 
 void form_done(struct form *form);
-
-#endif

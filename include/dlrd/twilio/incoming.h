@@ -7,8 +7,7 @@
  * All slices are borrowed from the maker, and are bytes of an untrusted client. A header that was
  * not sent is absent (ptr is NULL). If a header was sent twice, the first one counts; for the two
  * headers of the signature neither counts, see incoming_signature. Pure; any thread. */
-#ifndef DLRD_TWILIO_INCOMING_H
-#define DLRD_TWILIO_INCOMING_H
+#pragma once
 
 #include "dlrd/base/socket.h"
 #include "dlrd/twilio/url.h"
@@ -62,5 +61,3 @@ bool incoming_is_trusted(
  * is from the proxy that Twilio called. RESULT_INVALID if the result is not a valid URL. On success
  * the caller frees *out_base with url_base_done. */
 must_check enum result incoming_base(const struct incoming *incoming, struct url_base *out_base);
-
-#endif

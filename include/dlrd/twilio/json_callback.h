@@ -5,8 +5,7 @@
  * with data in camelCase or snake_case (docs/events/event-types). Case and underscores in names of
  * members do not matter, since Twilio's spelling varies. A CloudEvent's type determines its kind;
  * an unknown type is stored as CALLBACK_UNRECOGNISED. Any thread. */
-#ifndef DLRD_TWILIO_JSON_CALLBACK_H
-#define DLRD_TWILIO_JSON_CALLBACK_H
+#pragma once
 
 #include "dlrd/base/json.h"
 #include "dlrd/twilio/callback.h"
@@ -34,5 +33,3 @@ typedef enum result (*callback_fn)(
  * RESULT_NO_MEMORY. */
 must_check enum result callback_read_json(
     struct slice body, enum route_kind kind, callback_fn on_callback, void *context);
-
-#endif

@@ -9,8 +9,7 @@
  * near miss: shown to a person, never acted on.
  *
  * A struct keywords is filled while the configuration is read and then read-only: any thread. */
-#ifndef DLRD_TWILIO_KEYWORD_H
-#define DLRD_TWILIO_KEYWORD_H
+#pragma once
 
 #include "dlrd/base/slice.h"
 
@@ -76,5 +75,3 @@ struct slice keywords_near_miss(const struct keywords *keywords, struct slice bo
 
 /* Accepts NULL. */
 void keywords_free(struct keywords *keywords);
-
-#endif

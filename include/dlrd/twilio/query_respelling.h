@@ -9,8 +9,7 @@
  * there is a percent sign without an escape. Each character is spelled the same everywhere. With up
  * to three of them in a query every combination is tried; with more, only the likely ones. Pure;
  * any thread. */
-#ifndef DLRD_TWILIO_QUERY_RESPELLING_H
-#define DLRD_TWILIO_QUERY_RESPELLING_H
+#pragma once
 
 #include "dlrd/base/buffer.h"
 
@@ -29,5 +28,3 @@ size_t query_respellings_bytes(struct slice target, size_t most);
  * QUERY_RESPELLINGS_MAX, the likeliest first; none if memory is short. */
 void query_respellings_write(
     struct slice target, size_t most, struct buffer *out, struct query_respellings *out_found);
-
-#endif

@@ -7,8 +7,7 @@
  * twilio-node's WebhookSignatureValidation.md.
  *
  * Built by one thread, then read by any number of them. */
-#ifndef DLRD_TWILIO_SHARED_KEYS_H
-#define DLRD_TWILIO_SHARED_KEYS_H
+#pragma once
 
 #include "dlrd/twilio/signature.h"
 
@@ -50,5 +49,3 @@ must_check enum result shared_keys_add(
 size_t shared_keys_find(const struct shared_keys *keys, struct slice id);
 
 void shared_keys_done(struct shared_keys *keys);
-
-#endif

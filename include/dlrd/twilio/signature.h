@@ -11,8 +11,7 @@
  * locked and wiped memory) and nettle (HMAC-SHA1, which libsodium does not have, and HMAC-SHA256).
  * verifier.h chooses the URLs and tokens to try. Call signature_init first; then all functions are
  * thread-safe, and secrets may be shared between threads. */
-#ifndef DLRD_TWILIO_SIGNATURE_H
-#define DLRD_TWILIO_SIGNATURE_H
+#pragma once
 
 #include "dlrd/base/buffer.h"
 #include "dlrd/twilio/form.h"
@@ -102,5 +101,3 @@ enum signature_body_check {
 
 /* Compares bodySHA256 in a raw query, which may be absent, with the body's hash. */
 enum signature_body_check signature_check_body(struct slice query, struct slice body);
-
-#endif

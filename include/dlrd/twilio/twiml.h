@@ -2,8 +2,7 @@
  *
  * Twilio sends the body of a text/plain answer to the person as a message, so the answer to an
  * inbound webhook is always TwiML. */
-#ifndef DLRD_TWILIO_TWIML_H
-#define DLRD_TWILIO_TWIML_H
+#pragma once
 
 #include "dlrd/base/buffer.h"
 
@@ -16,5 +15,3 @@
  * markup is escaped, and bytes that XML 1.0 does not allow (other control characters, invalid
  * UTF-8) become U+FFFD. */
 void twiml_message(struct slice text, struct buffer *out);
-
-#endif

@@ -6,8 +6,7 @@
  * scheme's standard port if the URL has none. Fragments are never sent, and Twilio removes
  * user:password@ before it signs (twilio.com/docs/usage/security), so both are removed. Pure; any
  * thread. */
-#ifndef DLRD_TWILIO_URL_H
-#define DLRD_TWILIO_URL_H
+#pragma once
 
 #include "dlrd/base/slice.h"
 
@@ -70,5 +69,3 @@ struct slice url_standard_port(bool secure);
 /* Returns whether Twilio may write this scheme and port for a public URL: Twilio removes the port,
  * or adds the standard one if the URL has no port (rule of all official SDKs). */
 bool url_port_is_expected(const struct url_parts *base, const struct url_parts *signed_url);
-
-#endif

@@ -4,8 +4,7 @@
  * Each kind of finding has a name for programs; each finding has a sentence for people that names
  * the mistake and the change. Sentences quote raw bytes of the URL: callers make them visible
  * before they print them on a terminal. Pure; any thread. */
-#ifndef DLRD_TWILIO_URL_FINDINGS_H
-#define DLRD_TWILIO_URL_FINDINGS_H
+#pragma once
 
 #include "dlrd/base/slice.h"
 
@@ -71,5 +70,3 @@ bool url_findings_have_problem(const struct url_findings *findings);
 /* Cuts untrusted text for a quotation, long enough to recognise it. */
 #define URL_QUOTE_MAX 80
 struct slice url_quote(struct slice text);
-
-#endif

@@ -14,8 +14,7 @@
  * account.
  *
  * Built by one thread, then read by any number of them: verifier_verify does not change it. */
-#ifndef DLRD_TWILIO_VERIFIER_H
-#define DLRD_TWILIO_VERIFIER_H
+#pragma once
 
 #include "dlrd/twilio/incoming.h"
 #include "dlrd/twilio/shared_keys.h"
@@ -181,5 +180,3 @@ const char *token_label_name(enum token_label label);
 const char *verification_result_name(enum verification_result result);
 
 void verifier_free(struct verifier *verifier);
-
-#endif
