@@ -707,7 +707,7 @@ def test_a_damaged_page_among_old_entries_disturbs_nothing(make_daemon):
         daemon.keep(SAMPLE_TARGET, status_params(new_sid(), "sent", Body="x" * 20_000))
         assert daemon.api("/readyz").status == 200
     assert daemon.log().count("cannot be removed") == 1
-    assert journal.stat().st_size > size + 3_000_000, "checkpoints go on"
+    assert journal.stat().st_size > size + 1_000_000, "checkpoints go on"
     assert daemon.campaign()["sent"] == 500
 
 

@@ -71,9 +71,10 @@ def shown(daemon):
     for words in (["stats"], ["stats", "--variant", "v1"], ["errors"], ["replies"],
                   ["optouts", "--state", "any"], ["optouts", "--changes"], ["providers"]):
         answers[" ".join(words)] = json.loads(daemon.cli(*words, "--json").stdout)
-    # A correction may follow. What counts is the state that a follower ends with.
-    answers["optouts --changes"] = {(row["number"], row["scope"]): row["state"]
-                                    for row in answers["optouts --changes"]["changes"]}
+    # Corrections may follow. What counts are the numbers that a follower ends with.
+    state = {(row["number"], row["scope"]): row["state"]
+             for row in answers["optouts --changes"]["changes"]}
+    answers["optouts --changes"] = {key for key in state if state[key] == "out"}
     return answers
 
 
