@@ -117,63 +117,60 @@ campaigns_find(struct store_reader *reader, const struct query *row,
 /* --- errors of campaigns --- */
 
 /* The time that counts as recent: from..to if any of them is given, else the last 24 hours. */
-#define RECENT                                                                                \
-	"r AS (SELECT CASE WHEN $4 = 0 AND $5 = 9223372036854775807 THEN $7 - 24 ELSE $4 END" \
-	" AS since, CASE WHEN $5 = 9223372036854775807 THEN $7 + 1 ELSE $5 END AS until)"
+#define SINCE "CASE WHEN $4 = 0 AND $5 = 9223372036854775807 THEN $7 - 24 ELSE $4 END"
+#define UNTIL "CASE WHEN $5 = 9223372036854775807 THEN $7 + 1 ELSE $5 END"
 
 /* The campaigns, with all their failures. */
-#define FAILURES                                                                          \
-	"f AS (SELECT c.id, c.workspace, c.name, (SELECT coalesce(sum(h.failed), 0)"      \
-	" FROM tagset t JOIN campaign_hour h ON h.tagset_id = t.id"                       \
-	" WHERE t.campaign_id = c.id AND ($3 IS NULL OR t.variant = $3) AND h.hour >= $4" \
-	" AND h.hour < $5) AS failed FROM campaign c WHERE ($1 IS NULL OR c.name = $1)"   \
-	" AND ($2 IS NULL OR c.workspace = $2))"
+#define FAILURES                                                                               \
+	"(SELECT c.id, c.workspace, c.name, (SELECT coalesce(sum(h.failed), 0)"                \
+	" FROM tagset t JOIN campaign_hour h ON h.tagset_id = t.id WHERE t.campaign_id = c.id" \
+	" AND " IN_VARIANT " AND h.hour >= $4 AND h.hour < $5) AS failed FROM campaign c"      \
+	" WHERE ($1 IS NULL OR c.name = $1) AND ($2 IS NULL OR c.workspace = $2))"
+#define IN_VARIANT "($3 IS NULL OR t.variant = $3)"
 
-/* The latest failed messages of a campaign f under a code x. group_concat is not in PostgreSQL,
- * where a schema can define it as string_agg; a window function in its place took a fifth of the
- * time of the whole question. */
+#define FAILED_BETWEEN(from, to) \
+	"sum(CASE WHEN e.hour >= " from " AND e.hour < " to " THEN e.failed ELSE 0 END)"
+#define COUNT FAILED_BETWEEN("$4", "$5")
+#define RECENT FAILED_BETWEEN(SINCE, UNTIL)
+#define PREVIOUS FAILED_BETWEEN("2 * (" SINCE ") - (" UNTIL ")", SINCE)
+
+/* The time of the first or last failed message of a campaign under a code, x. An index has it at
+ * its end, for each variant; so it has the samples. */
+#define EDGE(function)                                                             \
+	"(SELECT " function "((SELECT " function "(m.failed_us) FROM message m"    \
+	"  WHERE m.tagset_id = t.id AND m.error_code = x.code AND m.outcome = 2))" \
+	" FROM tagset t WHERE t.campaign_id = x.id AND " IN_VARIANT ")"
+#define FIRST EDGE("min")
+#define LAST EDGE("max")
+
+/* group_concat is not in PostgreSQL, where a schema can define it as string_agg; a window function
+ * in its place took a fifth of the time of the whole question. */
 #define SAMPLES                                                                             \
 	"(SELECT group_concat(s.sid, ' ') FROM (SELECT m.sid AS sid FROM tagset t"          \
 	"  JOIN message m ON m.id IN"                                                       \
 	"   (SELECT l.id FROM message l WHERE l.tagset_id = t.id AND l.error_code = x.code" \
 	"    AND l.outcome = 2 ORDER BY l.failed_us DESC LIMIT 3)"                          \
-	"  WHERE t.campaign_id = f.id AND ($3 IS NULL OR t.variant = $3)"                   \
-	"  ORDER BY m.failed_us DESC LIMIT 3) s)"
+	"  WHERE t.campaign_id = x.id AND " IN_VARIANT "  ORDER BY m.failed_us DESC LIMIT 3) s)"
 
-/* Figures of one tagset and code. The times come from the ends of an index, as the samples do: one
- * look-up each, not all failed messages. SQLite keeps the order of a CROSS JOIN; left to itself it
- * would read the errors of all campaigns. */
-#define FAILED_BY_TAGSET                                                                           \
-	"(SELECT t.campaign_id, e.code AS code,"                                                   \
-	" sum(CASE WHEN e.hour >= $4 AND e.hour < $5 THEN e.failed ELSE 0 END) AS n,"              \
-	" sum(CASE WHEN e.hour >= r.since AND e.hour < r.until THEN e.failed ELSE 0 END)"          \
-	"  AS recent,"                                                                             \
-	" sum(CASE WHEN e.hour >= 2 * r.since - r.until AND e.hour < r.since THEN e.failed ELSE 0" \
-	"  END) AS previous,"                                                                      \
-	" (SELECT min(m.failed_us) FROM message m"                                                 \
-	"  WHERE m.tagset_id = t.id AND m.error_code = e.code AND m.outcome = 2) AS first,"        \
-	" (SELECT max(m.failed_us) FROM message m"                                                 \
-	"  WHERE m.tagset_id = t.id AND m.error_code = e.code AND m.outcome = 2) AS last"          \
-	" FROM f CROSS JOIN r CROSS JOIN tagset t JOIN campaign_error e ON e.tagset_id = t.id"     \
-	" WHERE t.campaign_id = f.id AND ($3 IS NULL OR t.variant = $3)"                           \
-	" GROUP BY t.campaign_id, t.id, e.code, r.since, r.until)"
-
+/* SQLite keeps the order of a CROSS JOIN; left to itself it would read the errors of all campaigns.
+ */
 static const char errors_sql[] =
-    "WITH " RECENT ", " FAILURES " SELECT f.workspace AS workspace, f.name AS campaign,"
+    "WITH f AS MATERIALIZED " FAILURES " SELECT x.workspace AS workspace, x.name AS campaign,"
     " CASE WHEN x.code >= 0 THEN x.code END AS code, k.name AS name, k.kind AS kind,"
     " k.permanence AS permanence, k.action AS action, x.count AS count,"
-    " CAST(x.count AS DOUBLE PRECISION) / nullif(f.failed, 0) AS share,"
-    " x.first AS first, x.last AS last, x.recent AS recent, x.previous AS previous,"
+    " CAST(x.count AS DOUBLE PRECISION) / nullif(x.failed, 0) AS share, " FIRST " AS first,"
+    " " LAST " AS last, x.recent AS recent, x.previous AS previous,"
     " CAST(x.recent - x.previous AS DOUBLE PRECISION) / nullif(x.previous, 0) AS trend,"
     " " SAMPLES " AS samples"
-    " FROM f JOIN (SELECT y.campaign_id, y.code, sum(y.n) AS count, min(y.first) AS first,"
-    "  max(y.last) AS last, sum(y.recent) AS recent, sum(y.previous) AS previous"
-    "  FROM " FAILED_BY_TAGSET " y WHERE y.n > 0 GROUP BY y.campaign_id, y.code) x"
-    " ON x.campaign_id = f.id LEFT JOIN error_catalogue k ON k.code = x.code"
-    " ORDER BY f.id DESC, x.count DESC, x.code";
+    " FROM (SELECT f.id, f.workspace, f.name, f.failed, e.code, " COUNT " AS count,"
+    "  " RECENT " AS recent, " PREVIOUS " AS previous"
+    "  FROM f CROSS JOIN tagset t JOIN campaign_error e ON e.tagset_id = t.id"
+    "  WHERE t.campaign_id = f.id AND " IN_VARIANT
+    "  GROUP BY f.id, f.workspace, f.name, f.failed, e.code HAVING " COUNT " > 0) x"
+    " LEFT JOIN error_catalogue k ON k.code = x.code ORDER BY x.id DESC, x.count DESC, x.code";
 
 static const char errors_members_sql[] =
-    "WITH " FAILURES " SELECT min(name) AS campaign, sum(failed) AS failed FROM f";
+    "WITH f AS " FAILURES " SELECT min(name) AS campaign, sum(failed) AS failed FROM f";
 
 #define ERROR_COLUMNS                                                                          \
 	{"code", CELL_INT, .nullable = true, .shown = true,                                    \
