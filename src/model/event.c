@@ -32,6 +32,13 @@ consent_name(enum consent consent)
 	return SLICE_NONE;
 }
 
+bool
+event_arrived_before(const struct event *event, int64_t time_us, uint64_t journal_seq)
+{
+	return event->time_us < time_us ||
+	       (event->time_us == time_us && event->journal_seq < journal_seq);
+}
+
 struct slice
 event_peer(const struct event *event)
 {

@@ -509,7 +509,8 @@ consents_rebuild(struct consents *consents, uint64_t *out_mended)
 	if (result != RESULT_OK)
 		return result;
 	return sqlite_result(sqlite3_exec(consents->db,
-	    "UPDATE consent SET time_us = e.time_us, state = e.consent FROM event e"
+	    "UPDATE consent SET time_us = e.time_us, state = coalesce(e.consent, state) FROM event "
+	    "e"
 	    " WHERE e.seq = event_seq AND correction = 0"
 	    " AND (consent.time_us <> e.time_us OR consent.state <> e.consent);"
 	    "DELETE FROM optout;"

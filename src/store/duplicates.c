@@ -148,19 +148,6 @@ says_more(const struct completion *completion)
 	       completion->replaces;
 }
 
-/* Gives the event and its evidence the time of the earlier arrival. */
-static enum result
-complete_time(struct store *store, const struct event *event, int64_t seq)
-{
-	sqlite3_stmt *complete = store->receipts->complete_time;
-	sqlite3_bind_int64(complete, 1, seq);
-	sqlite3_bind_int64(complete, 2, event->time_us);
-	sqlite3_bind_int64(complete, 3, (sqlite3_int64)event->journal_seq);
-	enum result result = sqlite_result(sqlite_run(complete));
-	return result == RESULT_OK ? consents_set_time(store->consents, seq, event->time_us)
-				   : result;
-}
-
 static enum result
 complete_body(struct store *store, const struct event *event, int64_t seq, bool replaces)
 {
@@ -184,9 +171,7 @@ touch_campaigns(struct store *store, const struct event *event, int64_t tags_cam
 
 	if (completion->tags || (completion->tagged && completion->earlier))
 		result = store_touch(store, campaign_id, time_us);
-	if (result == RESULT_OK && completion->tagged && completion->earlier)
-		result = store_touch_moved(store, completion->campaign_id, completion->time_us);
-	if (result == RESULT_OK && completion->tagged && completion->tags)
+	if (result == RESULT_OK && completion->tagged && (completion->earlier || completion->tags))
 		result = store_touch_moved(store, completion->campaign_id, completion->time_us);
 	return result;
 }
@@ -207,7 +192,7 @@ complete_event(struct store *store, const struct event *event, int64_t seq,
 	sqlite_bind_text(complete, 9, event->occurred);
 	enum result result = sqlite_result(sqlite_run(complete));
 	if (result == RESULT_OK && completion->earlier)
-		result = complete_time(store, event, seq);
+		result = message_set_event_time(store, event, seq);
 	if (result == RESULT_OK && completion->body)
 		result = complete_body(store, event, seq, completion->has_body);
 	return result == RESULT_OK
@@ -404,7 +389,7 @@ duplicates_set_time(struct store *store, const struct event *event, struct messa
 
 	enum result result = sqlite_result(code);
 	if (result == RESULT_OK)
-		result = complete_time(store, event, match->duplicate_seq);
+		result = message_set_event_time(store, event, match->duplicate_seq);
 	if (result == RESULT_OK)
 		result = touch_campaigns(store, event, 0, &completion);
 	if (result == RESULT_OK)

@@ -100,6 +100,18 @@ message_refold(struct store *store, const struct event *event, struct message_ro
 	return result == RESULT_OK ? message_note_replies(store, event, &before, row) : result;
 }
 
+enum result
+message_set_event_time(struct store *store, const struct event *event, int64_t seq)
+{
+	sqlite3_stmt *complete = store->receipts->complete_time;
+	sqlite3_bind_int64(complete, 1, seq);
+	sqlite3_bind_int64(complete, 2, event->time_us);
+	sqlite3_bind_int64(complete, 3, (sqlite3_int64)event->journal_seq);
+	enum result result = sqlite_result(sqlite_run(complete));
+	return result == RESULT_OK ? consents_set_time(store->consents, seq, event->time_us)
+				   : result;
+}
+
 struct reply
 message_reply_of(
     const struct event *event, const struct message_row *row, const struct event_ids *ids)

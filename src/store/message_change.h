@@ -15,6 +15,10 @@ must_check enum result message_merge_ids(
 must_check enum result message_note_replies(struct store *store, const struct event *event,
     const struct message_row *before, const struct message_row *row);
 
+/* Gives a stored event and its evidence the time of an earlier arrival, the event's. */
+must_check enum result message_set_event_time(
+    struct store *store, const struct event *event, int64_t seq);
+
 /* The reply that an inbound message's event reports. Its slices point into the event and the row.
  */
 struct reply message_reply_of(

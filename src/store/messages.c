@@ -13,11 +13,12 @@ struct messages {
 static const struct sqlite_statement statements[] = {
     {"SELECT " MESSAGE_COLUMNS " FROM message m WHERE m.sid = ?1", FIELD(find)},
     {"SELECT " MESSAGE_COLUMNS " FROM message m WHERE m.id = ?1", FIELD(find_id)},
-    {"SELECT seq, time_us, journal_seq, stream, type, status, error_code, done_date,"
+    {"SELECT seq, time_us, coalesce(arrival_seq, journal_seq), stream, type, status, error_code, "
+     "done_date,"
      " link, occurred, signature FROM event WHERE message_id = ?1",
 	FIELD(receipts)},
     /* A link may be opened any number of times. */
-    {"SELECT seq, time_us, journal_seq, stream FROM event"
+    {"SELECT seq, time_us, coalesce(arrival_seq, journal_seq), stream FROM event"
      " WHERE message_id = ?1 AND link = ?2 AND occurred IS ?3 AND status IS ?4 AND "
      "type = 'Clicked' LIMIT 1",
 	FIELD(click)},
@@ -177,16 +178,13 @@ read_receipt(sqlite3_stmt *statement)
 }
 
 /* Notes that the event is the same receipt as the stored one in the current row, whose first
- * columns are seq, time_us, journal_seq and stream. */
+ * columns are seq, time_us, number in the journal and stream. */
 static void
 note_duplicate(struct receipt_match *match, const struct event *event, sqlite3_stmt *statement)
 {
-	int64_t time_us = sqlite3_column_int64(statement, 1);
-	uint64_t journal_seq = (uint64_t)sqlite3_column_int64(statement, 2);
-
 	match->duplicate_seq = sqlite3_column_int64(statement, 0);
-	match->is_earlier = event->time_us < time_us ||
-			    (event->time_us == time_us && event->journal_seq < journal_seq);
+	match->is_earlier = event_arrived_before(event, sqlite3_column_int64(statement, 1),
+	    (uint64_t)sqlite3_column_int64(statement, 2));
 	match->is_stream_duplicate = (sqlite3_column_int(statement, 3) != 0) != event->stream;
 }
 

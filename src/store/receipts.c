@@ -17,7 +17,8 @@ static const struct sqlite_statement statements[] = {
      " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,"
      " ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27)",
 	FIELD(insert)},
-    {"SELECT seq, campaign_id, tagged, time_us, journal_seq FROM event WHERE reference = "
+    {"SELECT seq, campaign_id, tagged, time_us, coalesce(arrival_seq, journal_seq) FROM event "
+     "WHERE reference = "
      "?1",
 	FIELD(by_reference)},
     {"SELECT e.provider_id, e.tagged, e.time_us, e.peer, e.consent, e.stream, e.body,"
@@ -36,7 +37,8 @@ static const struct sqlite_statement statements[] = {
      " left_us = CASE WHEN ?8 > 0 AND (left_us = 0 OR ?8 < left_us) THEN ?8"
      " ELSE left_us END WHERE seq = ?1",
 	FIELD(complete)},
-    {"UPDATE event SET time_us = ?2, journal_seq = ?3 WHERE seq = ?1", FIELD(complete_time)},
+    {"UPDATE event SET time_us = ?2, arrival_seq = nullif(?3, journal_seq) WHERE seq = ?1",
+	FIELD(complete_time)},
     /* The keyword is the consent's, else that of the text that counts. */
     {"UPDATE event SET body = ?2, keyword = CASE WHEN consent IS NOT NULL THEN keyword"
      " WHEN ?5 THEN ?3 ELSE coalesce(keyword, ?3) END,"
@@ -188,7 +190,7 @@ check_code(struct receipts *receipts, const struct event *event, bool *out_unkno
 struct referenced {
 	int64_t seq; /* 0: there is no such event */
 	int64_t campaign_id, time_us;
-	uint64_t journal_seq;
+	uint64_t arrival_seq;
 	bool tagged;
 };
 
@@ -205,7 +207,7 @@ find_reference(struct receipts *receipts, struct slice reference, struct referen
 		    .campaign_id = sqlite3_column_int64(find, 1),
 		    .tagged = sqlite3_column_int(find, 2) != 0,
 		    .time_us = sqlite3_column_int64(find, 3),
-		    .journal_seq = (uint64_t)sqlite3_column_int64(find, 4)};
+		    .arrival_seq = (uint64_t)sqlite3_column_int64(find, 4)};
 	sqlite3_reset(find);
 	return sqlite_result(code);
 }
@@ -214,20 +216,12 @@ find_reference(struct receipts *receipts, struct slice reference, struct referen
 static enum result
 add_referenced(struct store *store, const struct event *event, const struct referenced *referenced)
 {
-	bool is_earlier =
-	    event->time_us < referenced->time_us ||
-	    (event->time_us == referenced->time_us && event->journal_seq < referenced->journal_seq);
 	enum result result = store_touch_duplicate(store, referenced->campaign_id);
-	if (result != RESULT_OK || !is_earlier)
+	if (result != RESULT_OK ||
+	    !event_arrived_before(event, referenced->time_us, referenced->arrival_seq))
 		return result;
 
-	sqlite3_stmt *complete = store->receipts->complete_time;
-	sqlite3_bind_int64(complete, 1, referenced->seq);
-	sqlite3_bind_int64(complete, 2, event->time_us);
-	sqlite3_bind_int64(complete, 3, (sqlite3_int64)event->journal_seq);
-	result = sqlite_result(sqlite_run(complete));
-	if (result == RESULT_OK)
-		result = consents_set_time(store->consents, referenced->seq, event->time_us);
+	result = message_set_event_time(store, event, referenced->seq);
 	if (result == RESULT_OK)
 		result = store_touch(store, referenced->campaign_id, event->time_us);
 	return result == RESULT_OK && referenced->tagged

@@ -24,7 +24,8 @@ static const struct sqlite_statement statements[] = {
      "  AND x.type = 'Clicked' AND x.link IS NULL) ELSE NOT EXISTS"
      " (SELECT 1 FROM event x WHERE x.message_id = e.message_id AND x.link = e.link"
      "  AND x.seq < e.seq AND x.type = 'Clicked') END, e.left_us FROM event e WHERE "
-     "e.message_id = ?1 ORDER BY e.time_us, e.journal_seq, e.status, e.error_code, e.done_date, "
+     "e.message_id = ?1 ORDER BY e.time_us, coalesce(e.arrival_seq, e.journal_seq), e.status, "
+     "e.error_code, e.done_date, "
      "e.seq",
 	FIELD(events)},
     /* The provider merged from all events (names_merge_providers); it need not be in the

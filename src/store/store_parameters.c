@@ -1,7 +1,6 @@
 #include "store_parameters.h"
 
 #include "message_change.h"
-
 #include "schema.h"
 
 #include <string.h>
@@ -52,7 +51,9 @@ refold_row(
 	struct rollup old = rollup_of(&row->message, old_policy);
 	enum result result = recounts ? message_recount(store, &after) : RESULT_OK;
 	struct rollup new = rollup_of(&after.message, store->policy);
-	struct slice status = status_name(message_status(&after.message, store->policy));
+	/* A recount has set it. */
+	struct slice status =
+	    recounts ? SLICE_NONE : status_name(message_status(&after.message, store->policy));
 
 	if (result == RESULT_OK)
 		result = deltas_add(&store->deltas, &old, -1, row->tagset_id, row->provider_id);
@@ -61,8 +62,10 @@ refold_row(
 	if (result != RESULT_OK)
 		return result;
 
-	after.status_len = status.len;
-	memcpy(after.status, status.ptr, status.len);
+	if (status.len > 0) {
+		after.status_len = status.len;
+		memcpy(after.status, status.ptr, status.len);
+	}
 	return messages_save(store->messages, SLICE_NONE, row, &after, store->policy);
 }
 

@@ -153,7 +153,7 @@ def test_a_store_of_an_older_dlrd_has_each_person_once(daemon):
             DROP TABLE person; DROP TABLE signature; DROP INDEX optout_ending;
             DROP VIEW optout_history; CREATE VIEW optout_history AS SELECT l.seq FROM consent l;
             DROP INDEX consent_number; DROP INDEX consent_state; DROP INDEX consent_announced;
-            ALTER TABLE consent DROP COLUMN correction;
+            ALTER TABLE consent DROP COLUMN correction; ALTER TABLE event DROP COLUMN arrival_seq;
             CREATE INDEX consent_number ON consent(number, scope, seq);
             ALTER TABLE event DROP COLUMN signature; ALTER TABLE event DROP COLUMN left_us;
             ALTER TABLE message DROP COLUMN left_us; PRAGMA user_version = 2""")

@@ -284,6 +284,7 @@ append_rows(struct buffer *text, const char *sql)
 
 #define TAGS " JOIN tagset t ON t.id = x.tagset_id JOIN campaign c ON c.id = t.campaign_id"
 #define TAG_NAMES "c.workspace, c.name, t.variant"
+#define ARRIVAL "coalesce(x.arrival_seq, x.journal_seq)"
 #define FIGURES                                                                             \
 	"x.hour, x.messages, x.sent, x.delivered, x.failed, x.canceled, x.pending, x.read," \
 	" x.replied, x.clicked, x.clicked_messages, x.opted_out, x.conflicts"
@@ -303,12 +304,12 @@ picture(void)
 	    " " TAG_NAMES ", p.account, p.service, p.sender FROM message m"
 	    " JOIN tagset t ON t.id = m.tagset_id JOIN campaign c ON c.id = t.campaign_id"
 	    " JOIN provider p ON p.id = m.provider_id ORDER BY m.sid",
-	    "SELECT m.sid, x.time_us, x.journal_seq, x.type, x.status, x.error_code, x.done_date,"
+	    "SELECT m.sid, x.time_us, " ARRIVAL ", x.type, x.status, x.error_code, x.done_date,"
 	    " x.peer, x.body, x.keyword, x.near_miss, x.consent, x.cause, x.link, x.occurred,"
 	    " x.stream, x.tagged, x.left_us, x.extra, " TAG_NAMES ", p.account, p.service, p.sender"
 	    " FROM event x JOIN message m ON m.id = x.message_id" TAGS
 	    " JOIN provider p ON p.id = x.provider_id"
-	    " ORDER BY m.sid, x.time_us, x.journal_seq",
+	    " ORDER BY m.sid, x.time_us, " ARRIVAL,
 	    "SELECT " TAG_NAMES ", " FIGURES " FROM campaign_hour x" TAGS ANY_FIGURE
 	    " ORDER BY 1, 2, 3, 4",
 	    "SELECT p.account, p.service, p.sender, " FIGURES " FROM provider_hour x"

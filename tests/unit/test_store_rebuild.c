@@ -270,7 +270,7 @@ static const char as_version_3[] =
     "DROP VIEW optout_history; DROP INDEX consent_number; DROP INDEX consent_state;"
     "DROP INDEX consent_announced; UPDATE consent SET changed = 1;"
     "CREATE VIEW optout_history AS SELECT l.seq FROM consent l;"
-    "ALTER TABLE consent DROP COLUMN correction;"
+    "ALTER TABLE consent DROP COLUMN correction; ALTER TABLE event DROP COLUMN arrival_seq;"
     "CREATE INDEX consent_number ON consent(number, scope, seq);"
     "UPDATE message SET error_code = 30005, first_final = 8 WHERE sid = 'SM1';"
     "UPDATE campaign_error SET code = 30005;"

@@ -72,6 +72,9 @@ struct event {
  * earlier one of two; 0 if the event has neither. */
 int64_t event_left_us(const struct event *event);
 
+/* Whether the event arrived before a receipt of time_us with that number in the journal. */
+bool event_arrived_before(const struct event *event, int64_t time_us, uint64_t journal_seq);
+
 /* "out", "in"; absent for CONSENT_SILENT. */
 struct slice consent_name(enum consent consent);
 

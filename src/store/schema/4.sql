@@ -2,6 +2,9 @@
 --
 -- consent.changed is 1 in the rows that followers of the opt-out list read; a correction is no
 -- evidence (store/consents.h).
+-- event.arrival_seq is the journal entry of a receipt's earliest arrival, if it is not the one that
+-- the event was stored from: 'dlrd recover' needs to know that one.
+ALTER TABLE event ADD COLUMN arrival_seq INTEGER;
 ALTER TABLE consent ADD COLUMN correction INTEGER NOT NULL DEFAULT 0;
 DROP INDEX consent_number;
 CREATE INDEX consent_number ON consent(number, scope, time_us) WHERE correction = 0;
