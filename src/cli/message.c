@@ -15,7 +15,7 @@ print_fact(const char *name, const struct cell *cell)
 	buffer_done(&text);
 }
 
-/* What is known of the message. */
+/* The state of the message. */
 static void
 print_members(void *context, const struct report_row *row, int64_t place)
 {

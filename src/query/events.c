@@ -185,7 +185,7 @@ read_receipts(struct store_reader *reader, const struct query *query,
 const struct query query_message = {.path = "/v1/messages/{sid}",
     .command = "message",
     .summary = "one message's state and all of its receipts",
-    .help = "Shows what is known of one message, and each receipt in the order it arrived.",
+    .help = "Shows the state of one message, and each receipt in the order it arrived.",
     .operation = "getMessage",
     .title = "One message with its receipts.",
     .answer = "A message with its receipts. One whose receipts could not be read has no more than "

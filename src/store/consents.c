@@ -144,9 +144,9 @@ struct evidence {
 	int64_t event_seq, time_us;
 };
 
-/* Tells followers the state (absent: the number is not on the list), unless the last row that they
- * read says so. The evidence at seq, which was appended just now, tells it if it has that state;
- * else, or if seq is 0, a correction. */
+/* Announces the state (absent: the number is not on the list) to followers, unless the last row
+ * that they read has it. The evidence at seq, which was appended just now, is the announcement if
+ * it has that state; else, or if seq is 0, a correction is appended. */
 static enum result
 announce(
     struct consents *consents, const struct evidence *evidence, int64_t seq, struct slice state)

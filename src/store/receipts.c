@@ -30,7 +30,6 @@ static const struct sqlite_statement statements[] = {
 	FIELD(parties)},
     {"UPDATE event SET provider_id = ?2, tagset_id = coalesce(?3, tagset_id),"
      " campaign_id = coalesce(?4, campaign_id), tagged = tagged OR ?3 IS NOT NULL,"
-     " raw_query = CASE WHEN ?3 IS NULL THEN raw_query END,"
      " peer = coalesce(?5, peer), stream = stream AND NOT ?6,"
      " occurred = min(coalesce(occurred, ?9), coalesce(?9, occurred)),"
      " done_date = CASE WHEN ?6 THEN ?7 ELSE done_date END,"

@@ -10,7 +10,7 @@
 #define LINE_MAX 78
 
 #define BEGIN ".\\\" The next lines come from src/query: run test_manual --write conf/dlrd.8\n"
-#define END ".\\\" This is the end of what comes from src/query.\n"
+#define END ".\\\" End of the lines from src/query.\n"
 
 /* --- mdoc --- */
 

@@ -303,7 +303,7 @@ the_order_of_storing_means_nothing_after_version_3(void **state)
 	assert_int_equal(
 	    number_in_file("SELECT sum(failed) FROM campaign_error WHERE code = 30003"), 1);
 	assert_int_equal(number_in_file("SELECT count(*) FROM optout WHERE state = 'out'"), 2);
-	/* One state is another now, and followers are told. */
+	/* The state has changed, and a correction announces it. */
 	assert_int_equal(number_in_file("SELECT count(*) FROM consent WHERE correction = 1 AND"
 					" changed = 1 AND number = '+9' AND state = 'out'"),
 	    1);
