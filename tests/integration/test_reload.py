@@ -180,7 +180,7 @@ def test_what_needs_a_restart_is_named_and_stays(make_daemon):
 
 
 def test_reloads_ten_times_a_second_under_load_fail_no_request(make_daemon, tmp_path):
-    """With a token, a route and a limit that change each time, and half of the files broken."""
+    """With a token, a route and a limit that change each time, and a quarter of the files broken."""
     daemon = make_daemon()
     load = Load(daemon, tmp_path / "ledger", threads=6)
     done = threading.Event()
@@ -192,8 +192,12 @@ def test_reloads_ten_times_a_second_under_load_fail_no_request(make_daemon, tmp_
                        "callback /sms/twilio": {},
                        "keyword join": {"words": f"JOIN{i}", "reply": "Welcome"},
                        "store": {"conflicts": ("failure-wins", "first-final")[i % 2]}, **broken})
-        os.kill(daemon.pid, signal.SIGHUP)
-        done.wait(0.1)
+        # A slow daemon joins signals that follow each other: each broken file is waited for.
+        if broken:
+            hang_up(daemon, "configuration unchanged")
+        else:
+            os.kill(daemon.pid, signal.SIGHUP)
+            done.wait(0.1)
         assert load.alive(), load.failures
     write(daemon, {})
     hang_up(daemon, "configuration re-read")
@@ -201,7 +205,7 @@ def test_reloads_ten_times_a_second_under_load_fail_no_request(make_daemon, tmp_
     assert load.refused == 0 and load.acknowledged > 0
     acknowledged, stored = check_ledger(daemon, tmp_path / "ledger")
     assert acknowledged == stored == load.sent
-    assert daemon.log().count("configuration unchanged") > 0
+    assert daemon.log().count("configuration unchanged") >= count // 4
     rss = daemon.rss()
     for i in range(count):
         write(daemon, {"keyword join": {"words": f"JOIN{i}", "reply": "Welcome"}})
