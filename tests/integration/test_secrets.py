@@ -135,7 +135,7 @@ def test_what_is_looked_for_is_what_signs():
 
     assert digest(digest(b"text", 0x36), 0x5c) == hmac.digest(token.encode(), b"text", hashlib.sha1)
     state = struct.pack("=5I", *compress(pad(token, 0x5c)))
-    holder = ["/usr/bin/python3", "-c", "import sys; kept = sys.stdin.buffer.read(20); print(); sys.stdin.read()"]
+    holder = ["/usr/bin/python3", "-c", "import sys; kept = sys.stdin.buffer.read(20); print(flush=True); sys.stdin.read()"]
     with subprocess.Popen(holder, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         process.stdin.write(state)
         process.stdin.flush()
