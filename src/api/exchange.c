@@ -1,6 +1,5 @@
 #include "exchange.h"
 
-#include "dlrd/base/clock.h"
 #include "dlrd/base/thread.h"
 
 #include <stdlib.h>

@@ -5,7 +5,6 @@
 #include "dlrd/base/thread.h"
 
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 

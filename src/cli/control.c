@@ -6,7 +6,6 @@
 #include "dlrd/daemon/token_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>

@@ -8,7 +8,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* A request, and the results of its verification and diagnosis. */
 struct explanation {

@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #define REBUILD_PATH "/v1/rebuild"
 #define POLL_FIRST_US (CLOCK_SECOND_US / 10)

@@ -7,7 +7,6 @@
 #include "dlrd/base/result.h"
 
 #include <stddef.h>
-#include <stdint.h>
 
 struct descriptors_wanted {
 	size_t intake_listeners, api_listeners;

@@ -2,7 +2,6 @@
 
 #include "dlrd/base/clock.h"
 #include "dlrd/base/log.h"
-#include "dlrd/journal/journal.h"
 #include "dlrd/store/store.h"
 
 #include <stdio.h>

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
-#include <unistd.h>
 
 void
 systemd_notify(const char *state)

@@ -1,7 +1,6 @@
 #define _DEFAULT_SOURCE /* NI_MAXHOST */
 #include "first_bytes.h"
 
-#include "dlrd/base/buffer.h"
 #include "dlrd/base/log.h"
 
 #include <netdb.h>

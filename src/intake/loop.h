@@ -4,7 +4,5 @@
  * the library run, and closes connections that exceeded their deadline. */
 #pragma once
 
-#include "state.h"
-
 /* The thread's function; context is the struct intake. Returns at the end of a drain. */
 void *loop_run(void *context);

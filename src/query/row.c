@@ -1,7 +1,5 @@
 #include "dlrd/query/row.h"
 
-#include <string.h>
-
 size_t
 query_parameter_count(const struct query *query)
 {

@@ -1,6 +1,5 @@
 #include "variants.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static bool

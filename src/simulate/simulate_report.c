@@ -1,6 +1,5 @@
 #include "simulate_report.h"
 
-#include "dlrd/base/clock.h"
 #include "dlrd/cli/output.h"
 
 #include <stdio.h>

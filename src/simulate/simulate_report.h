@@ -3,7 +3,6 @@
  * Plain values and their printing; one thread. */
 #pragma once
 
-#include "dlrd/base/json.h"
 #include "ledger.h"
 #include "simulate_histogram.h"
 

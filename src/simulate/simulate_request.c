@@ -1,6 +1,5 @@
 #include "simulate_request.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 

@@ -1,7 +1,6 @@
 #include "dlrd/twilio/callback_url.h"
 
 #include "dlrd/base/socket.h"
-#include "dlrd/twilio/connection_overrides.h"
 
 #include <string.h>
 

@@ -1,7 +1,6 @@
 #include "dlrd/twilio/form.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 static size_t
 count_pieces(struct slice text)

@@ -14,7 +14,6 @@
 #include "dlrd/base/result.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 /* Below 128: libmicrohttpd's epoll threads stall when 128 sockets are ready at once. */

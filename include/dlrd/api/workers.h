@@ -11,7 +11,6 @@
 
 #include "dlrd/base/result.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 
 /* Bytes of answers and pages, of the whole api, that clients have not read yet. This is room for

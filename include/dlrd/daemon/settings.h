@@ -12,7 +12,6 @@
 
 #include "dlrd/base/buffer.h"
 #include "dlrd/base/log.h"
-#include "dlrd/base/socket.h"
 #include "dlrd/daemon/setting_list.h"
 #include "dlrd/daemon/setting_shared_keys.h"
 #include "dlrd/model/fold.h"

@@ -7,7 +7,6 @@
 #pragma once
 
 #include "dlrd/base/metrics.h"
-#include "dlrd/base/socket.h"
 #include "dlrd/journal/journal.h"
 #include "dlrd/refused/quarantine.h"
 #include "dlrd/request/admission.h"

@@ -7,7 +7,6 @@
  * an unknown type is stored as CALLBACK_UNRECOGNISED. Any thread. */
 #pragma once
 
-#include "dlrd/base/json.h"
 #include "dlrd/twilio/callback.h"
 
 /* Called for each callback of a JSON body. The arguments are valid during the call; any result
