@@ -18,7 +18,6 @@ struct reading {
 	void *context;
 	enum result result;
 	struct failure *failure;
-	struct failure why; /* text of the callback */
 };
 
 static void
@@ -33,10 +32,7 @@ fail_line(struct reading *reading, enum result result, const char *why)
 static void
 tell(struct reading *reading, struct slice key, struct slice value)
 {
-	enum result result = reading->on_key(
-	    reading->context, slice_of(reading->section), key, value, reading->line, &reading->why);
-	if (result != RESULT_OK)
-		fail_line(reading, result, reading->why.text);
+	reading->on_key(reading->context, slice_of(reading->section), key, value, reading->line);
 }
 
 static void

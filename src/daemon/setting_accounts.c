@@ -97,26 +97,23 @@ void
 setting_accounts_check(const struct verifier *verifier, const struct setting_secrets *secrets,
     struct setting_lines *lines)
 {
-	struct failure why;
-	char section[64];
+	char text[64];
 	size_t accounts = verifier_account_count(verifier);
-	if (accounts == 0 && !lines->failed) {
-		failure_set(&why, RESULT_INVALID,
+	if (accounts == 0 && !lines->failed)
+		setting_lines_report(lines, SLICE_NONE, NULL,
 		    "no account; add a section [account AC...] with auth_token or auth_token_file");
-		setting_lines_add_problem(lines, 0, SLICE_NONE, SLICE_NONE, &why);
-	}
 
 	for (size_t i = 0; i < accounts && !secrets->skipped; i++) {
 		if (verifier_has_token(verifier, i, TOKEN_CURRENT))
 			continue;
-		snprintf(section, sizeof section, "account %.*s",
-		    SLICE_ARG(verifier_account(verifier, i)));
-		if (setting_line_of(lines, section, "auth_token") != 0 ||
-		    setting_line_of(lines, section, "auth_token_file") != 0)
+		snprintf(
+		    text, sizeof text, "account %.*s", SLICE_ARG(verifier_account(verifier, i)));
+		struct slice section = slice_of(text);
+		if (setting_lines_find(lines, section, "auth_token") != NULL ||
+		    setting_lines_find(lines, section, "auth_token_file") != NULL)
 			continue; /* reported with the key */
-		failure_set(&why, RESULT_INVALID, "is missing; add it, or auth_token_file");
-		setting_lines_add_problem(lines, setting_line_of(lines, section, ""),
-		    slice_of(section), SLICE("auth_token"), &why);
+		setting_lines_report(
+		    lines, section, "auth_token", "is missing; add it, or auth_token_file");
 	}
 }
 
@@ -130,13 +127,4 @@ setting_accounts_print(const struct verifier *verifier, struct buffer *out)
 			    verifier_has_token(verifier, i, token_keys[k].label))
 				buffer_appendf(out, "%s = (set, not shown)\n", token_keys[k].key);
 	}
-}
-
-void
-setting_accounts_each_key(
-    void (*on_key)(void *context, const char *section, const char *key, const char *fallback),
-    void *context)
-{
-	for (size_t i = 0; i < TOKEN_KEY_COUNT; i++)
-		on_key(context, "account", token_keys[i].key, NULL);
 }

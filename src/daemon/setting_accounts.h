@@ -31,8 +31,3 @@ void setting_accounts_check(const struct verifier *verifier, const struct settin
 
 /* Appends the sections as they would be written, without the tokens. */
 void setting_accounts_print(const struct verifier *verifier, struct buffer *out);
-
-/* settings_each_key (settings.h) for these sections. */
-void setting_accounts_each_key(
-    void (*on_key)(void *context, const char *section, const char *key, const char *fallback),
-    void *context);

@@ -2,42 +2,36 @@
 
 #include "dlrd/base/ini.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct setting_line *
-setting_lines_find(struct setting_lines *lines, const char *section, const char *key)
+setting_lines_find(struct setting_lines *lines, struct slice section, const char *key)
 {
 	char name[2 * INI_LINE_MAX + 4];
-	snprintf(name, sizeof name, "%s\n%s", section, key);
+	snprintf(name, sizeof name, "%.*s\n%s", SLICE_ARG(section), key);
 	for (size_t i = 0; i < lines->seen_count; i++)
 		if (strcmp(lines->seen[i].name, name) == 0)
 			return &lines->seen[i];
 	return NULL;
 }
 
-int
-setting_line_of(struct setting_lines *lines, const char *section, const char *key)
-{
-	const struct setting_line *seen = setting_lines_find(lines, section, key);
-	return seen == NULL ? 0 : seen->line;
-}
-
 enum result
-setting_lines_note(struct setting_lines *lines, const char *section, struct slice key, int line,
+setting_lines_note(struct setting_lines *lines, struct slice section, struct slice key, int line,
     struct failure *failure)
 {
 	char text[INI_LINE_MAX + 1];
 	snprintf(text, sizeof text, "%.*s", SLICE_ARG(key));
-	bool known = setting_line_of(lines, section, text) != 0;
+	bool known = setting_lines_find(lines, section, text) != NULL;
 	if (known && key.ptr == NULL)
 		return RESULT_OK; /* a section may go on further down */
 	if (known)
 		return failure_set(
 		    failure, RESULT_INVALID, "duplicate key; keep one of the two lines");
 	struct buffer name = BUFFER_EMPTY;
-	buffer_appendf(&name, "%s\n%s", section, text);
+	buffer_appendf(&name, "%.*s\n%s", SLICE_ARG(section), text);
 	if (name.failed || lines->seen_count == SETTING_LINES_MAX) {
 		buffer_done(&name);
 		return failure_set(failure, RESULT_LIMIT, "more than %d keys", SETTING_LINES_MAX);
@@ -62,6 +56,25 @@ setting_lines_add_problem(struct setting_lines *lines, int line, struct slice se
 	if (key.ptr != NULL)
 		buffer_appendf(lines->problems, " %.*s:", SLICE_ARG(key));
 	buffer_appendf(lines->problems, " %s\n", failure->text);
+}
+
+void
+setting_lines_report(
+    struct setting_lines *lines, struct slice section, const char *key, const char *format, ...)
+{
+	const struct setting_line *seen = NULL;
+	struct failure why;
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(why.text, sizeof why.text, format, arguments);
+	va_end(arguments);
+
+	if (key != NULL)
+		seen = setting_lines_find(lines, section, key);
+	if (seen == NULL)
+		seen = setting_lines_find(lines, section, "");
+	setting_lines_add_problem(
+	    lines, seen == NULL ? 0 : seen->line, section, slice_of(key), &why);
 }
 
 void

@@ -124,22 +124,15 @@ setting_default_callbacks(struct routes *routes)
 	return RESULT_OK;
 }
 
-static void
-print_template(const char *key, const struct tags_template *template, struct buffer *out)
-{
-	buffer_appendf(out, "%s = %s\n", key, template->text);
-}
-
 void
 setting_callbacks_print(const struct routes *routes, struct buffer *out)
 {
 	for (size_t i = 0; i < routes->count; i++) {
 		const struct route *route = &routes->items[i];
-		buffer_appendf(
-		    out, "\n[callback %s]\nkind = %s\n", route->path, route_kind_name(route->kind));
-		print_template("workspace", &route->workspace, out);
-		print_template("campaign", &route->campaign, out);
-		print_template("variant", &route->variant, out);
+		buffer_appendf(out,
+		    "\n[callback %s]\nkind = %s\nworkspace = %s\ncampaign = %s\nvariant = %s\n",
+		    route->path, route_kind_name(route->kind), route->workspace.text,
+		    route->campaign.text, route->variant.text);
 		if (route->account != NULL)
 			buffer_appendf(out, "account = %s\n", route->account);
 	}
@@ -147,8 +140,9 @@ setting_callbacks_print(const struct routes *routes, struct buffer *out)
 
 /* --- keywords --- */
 
-bool
-setting_is_keyword_name(struct slice name)
+/* 1 to 32 letters, digits, - or _. */
+static bool
+is_keyword_name(struct slice name)
 {
 	for (size_t i = 0; i < name.len; i++) {
 		char byte = name.ptr[i];
@@ -181,12 +175,12 @@ enum result
 setting_keyword_key(struct keywords *keywords, struct slice name, struct slice key,
     struct slice value, struct failure *failure)
 {
-	if (key.ptr == NULL && !setting_is_keyword_name(name))
+	if (key.ptr == NULL && !is_keyword_name(name))
 		return failure_set(failure, RESULT_INVALID,
 		    "\"%.*s\" is not a valid name; write [keyword join], with 1 to %d letters, "
 		    "digits, - or _",
 		    SLICE_ARG(name), KEYWORD_NAME_MAX);
-	if (key.ptr == NULL || !setting_is_keyword_name(name))
+	if (key.ptr == NULL || !is_keyword_name(name))
 		return RESULT_OK; /* the section begins, or was reported then */
 	if (slice_equal(key, SLICE("words")))
 		return add_words(keywords, name, value, failure);
@@ -302,20 +296,4 @@ setting_providers_print(const struct provider_names *providers, struct buffer *o
 		if (first == i)
 			print_provider(providers, nickname, out);
 	}
-}
-
-/* --- all of them --- */
-
-void
-setting_sections_each_key(
-    void (*on_key)(void *context, const char *section, const char *key, const char *fallback),
-    void *context)
-{
-	for (size_t i = 0; i < KEY_COUNT; i++)
-		on_key(context, "callback", callback_keys[i].key, callback_keys[i].fallback);
-	on_key(context, "keyword", "words", NULL);
-	on_key(context, "keyword", "reply", "");
-	for (size_t i = 0; i < LIST_COUNT; i++)
-		on_key(context, "provider", provider_lists[i].key, "");
-	on_key(context, "provider", "default", "no");
 }

@@ -20,9 +20,6 @@ must_check enum result setting_callback_key(struct routes *routes, struct slice 
 /* Adds the routes of a configuration without a [callback ...] section. */
 must_check enum result setting_default_callbacks(struct routes *routes);
 
-/* 1 to 32 letters, digits, - or _. */
-bool setting_is_keyword_name(struct slice name);
-
 must_check enum result setting_keyword_key(struct keywords *keywords, struct slice name,
     struct slice key, struct slice value, struct failure *failure);
 
@@ -33,8 +30,3 @@ must_check enum result setting_provider_key(struct provider_names *providers, st
 void setting_callbacks_print(const struct routes *routes, struct buffer *out);
 void setting_keywords_print(const struct keywords *keywords, struct buffer *out);
 void setting_providers_print(const struct provider_names *providers, struct buffer *out);
-
-/* settings_each_key (settings.h) for these sections. */
-void setting_sections_each_key(
-    void (*on_key)(void *context, const char *section, const char *key, const char *fallback),
-    void *context);

@@ -1,10 +1,13 @@
 #include "dlrd/daemon/setting_shared_keys.h"
 
+#include "setting_accounts.h"
 #include "setting_sections.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static const struct token_words secret_words = {"the shared key's secret", "secret_file"};
 
 static size_t
 find(const struct setting_shared_keys *keys, struct slice id)
@@ -15,8 +18,9 @@ find(const struct setting_shared_keys *keys, struct slice id)
 	return i;
 }
 
-enum result
-setting_shared_key_begin(struct setting_shared_keys *keys, struct slice id, struct failure *failure)
+/* Begins a section. */
+static enum result
+begin(struct setting_shared_keys *keys, struct slice id, struct failure *failure)
 {
 	if (!shared_key_is_id(id))
 		return failure_set(failure, RESULT_INVALID,
@@ -36,16 +40,8 @@ setting_shared_key_begin(struct setting_shared_keys *keys, struct slice id, stru
 	return RESULT_OK;
 }
 
-struct setting_shared_key *
-setting_shared_key_of(struct setting_shared_keys *keys, struct slice id)
-{
-	size_t i = find(keys, id);
-	return i < keys->count ? &keys->items[i] : NULL;
-}
-
-enum result
-setting_shared_key_set_account(
-    struct setting_shared_key *key, struct slice account, struct failure *failure)
+static enum result
+set_account(struct setting_shared_key *key, struct slice account, struct failure *failure)
 {
 	if (!setting_is_account_sid(account))
 		return failure_set(
@@ -56,10 +52,15 @@ setting_shared_key_set_account(
 				    : failure_set(failure, RESULT_NO_MEMORY, "no memory");
 }
 
-enum result
-setting_shared_key_set_secret(
-    struct setting_shared_key *key, struct secret *secret, struct failure *failure)
+static enum result
+set_secret(struct setting_shared_key *key, struct setting_secrets *secrets, struct slice value,
+    bool is_file, struct failure *failure)
 {
+	struct secret *secret;
+	enum result result =
+	    setting_secret_read(secrets, &secret_words, value, is_file, &secret, failure);
+	if (result != RESULT_OK)
+		return result;
 	if (key->has_secret) {
 		secret_free(secret);
 		return failure_set(failure, RESULT_INVALID,
@@ -70,48 +71,49 @@ setting_shared_key_set_secret(
 	return RESULT_OK;
 }
 
-/* One line for one key of the section; key is absent for the section itself. */
-static void
-add_problem(struct setting_lines *lines, const struct setting_shared_key *key, const char *name,
-    const struct failure *why)
+enum result
+setting_shared_key_key(struct setting_shared_keys *keys, struct setting_secrets *secrets,
+    struct slice id, struct slice key, struct slice value, struct failure *failure)
 {
-	char section[SHARED_KEY_ID_MAX + sizeof "shared_key "];
-	snprintf(section, sizeof section, "shared_key %s", key->id);
-	int line = setting_line_of(lines, section, name);
-	if (line == 0)
-		line = setting_line_of(lines, section, "");
-	setting_lines_add_problem(lines, line, slice_of(section), slice_of(name), why);
+	bool is_file = slice_equal(key, SLICE("secret_file"));
+	size_t i = find(keys, id);
+	if (key.ptr == NULL) /* the section begins */
+		return begin(keys, id, failure);
+	if (i == keys->count)
+		return RESULT_OK; /* reported when the section began */
+	if (slice_equal(key, SLICE("account")))
+		return set_account(&keys->items[i], value, failure);
+	if (!is_file && !slice_equal(key, SLICE("secret")))
+		return failure_set(failure, RESULT_INVALID,
+		    "unknown key; a shared key has account, and secret or secret_file");
+	if (secrets->skipped)
+		return RESULT_OK;
+	return set_secret(&keys->items[i], secrets, value, is_file, failure);
 }
 
-/* Whether a value of that key was read, if only to be refused. */
-static bool
-is_there(struct setting_lines *lines, const struct setting_shared_key *key, const char *name)
-{
-	char section[SHARED_KEY_ID_MAX + sizeof "shared_key "];
-	snprintf(section, sizeof section, "shared_key %s", key->id);
-	return setting_line_of(lines, section, name) != 0;
-}
-
+/* A value whose key is there was refused, and reported, when it was read. */
 static void
 check(const struct setting_shared_key *key, const struct verifier *verifier, bool without_secrets,
     struct setting_lines *lines)
 {
-	struct failure why;
+	char text[SHARED_KEY_ID_MAX + sizeof "shared_key "];
+	snprintf(text, sizeof text, "shared_key %s", key->id);
+	struct slice section = slice_of(text);
 	size_t index;
-	if (key->account == NULL && !is_there(lines, key, "account")) {
-		failure_set(&why, RESULT_INVALID,
+
+	if (key->account == NULL && setting_lines_find(lines, section, "account") == NULL)
+		setting_lines_report(lines, section, "account",
 		    "is missing; write the SID of the account whose webhooks the key signs");
-		add_problem(lines, key, "account", &why);
-	} else if (key->account != NULL &&
-		   !verifier_find_account(verifier, slice_of(key->account), &index)) {
-		failure_set(&why, RESULT_INVALID, "there is no section [account %s]", key->account);
-		add_problem(lines, key, "account", &why);
-	}
-	if (!without_secrets && !key->has_secret && !is_there(lines, key, "secret") &&
-	    !is_there(lines, key, "secret_file")) {
-		failure_set(&why, RESULT_INVALID, "is missing; add it, or secret_file");
-		add_problem(lines, key, "secret", &why);
-	}
+	else if (key->account != NULL &&
+		 !verifier_find_account(verifier, slice_of(key->account), &index))
+		setting_lines_report(
+		    lines, section, "account", "there is no section [account %s]", key->account);
+
+	if (!without_secrets && !key->has_secret &&
+	    setting_lines_find(lines, section, "secret") == NULL &&
+	    setting_lines_find(lines, section, "secret_file") == NULL)
+		setting_lines_report(
+		    lines, section, "secret", "is missing; add it, or secret_file");
 }
 
 void

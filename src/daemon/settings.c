@@ -70,8 +70,6 @@ static const struct setting settings_rows[] = {
 
 #define ROW_COUNT (sizeof settings_rows / sizeof settings_rows[0])
 
-static const struct token_words secret_words = {"the shared key's secret", "secret_file"};
-
 struct loading {
 	struct settings *settings;
 	struct setting_lines lines;
@@ -98,26 +96,8 @@ static enum result
 take_shared_key_key(struct loading *loading, struct slice id, struct slice key, struct slice value,
     struct failure *failure)
 {
-	struct setting_shared_keys *keys = &loading->settings->shared_keys;
-	bool file = slice_equal(key, SLICE("secret_file"));
-	struct secret *secret;
-	if (key.ptr == NULL) /* the section begins */
-		return setting_shared_key_begin(keys, id, failure);
-	struct setting_shared_key *found = setting_shared_key_of(keys, id);
-	if (found == NULL)
-		return RESULT_OK; /* reported when the section began */
-	if (slice_equal(key, SLICE("account")))
-		return setting_shared_key_set_account(found, value, failure);
-	if (!file && !slice_equal(key, SLICE("secret")))
-		return failure_set(failure, RESULT_INVALID,
-		    "unknown key; a shared key has account, and secret or secret_file");
-	if (loading->secrets.skipped)
-		return RESULT_OK;
-	enum result result =
-	    setting_secret_read(&loading->secrets, &secret_words, value, file, &secret, failure);
-	if (result != RESULT_OK)
-		return result;
-	return setting_shared_key_set_secret(found, secret, failure);
+	return setting_shared_key_key(
+	    &loading->settings->shared_keys, &loading->secrets, id, key, value, failure);
 }
 
 /* --- sections of other kinds --- */
@@ -206,9 +186,8 @@ write_section(char out[INI_LINE_MAX + 1], struct slice word, struct slice name, 
 			*byte = (char)(*byte + ('a' - 'A'));
 }
 
-static enum result
-take_key(void *context, struct slice section, struct slice key, struct slice value, int line,
-    struct failure *failure)
+static void
+take_key(void *context, struct slice section, struct slice key, struct slice value, int line)
 {
 	struct loading *loading = context;
 	struct slice name = section;
@@ -216,15 +195,14 @@ take_key(void *context, struct slice section, struct slice key, struct slice val
 	struct failure why = {"no memory"};
 	char normal[INI_LINE_MAX + 1];
 	size_t kind = 0;
-	(void)failure;
 	if (loading->lines.ended)
-		return RESULT_OK;
+		return;
 	name = name.ptr == NULL ? SLICE("") : slice_trim(name);
 	while (kind < NAMED_COUNT && !slice_equal(word, named_sections[kind].word))
 		kind++;
 	bool named = kind < NAMED_COUNT;
 	write_section(normal, word, name, named && named_sections[kind].any_case);
-	enum result result = setting_lines_note(&loading->lines, normal, key, line, &why);
+	enum result result = setting_lines_note(&loading->lines, slice_of(normal), key, line, &why);
 	bool over_limit = result == RESULT_LIMIT;
 	/* --print would write it as a comment. */
 	if (result == RESULT_OK && key.ptr != NULL && slice_starts_with(value, SLICE(";")))
@@ -233,7 +211,7 @@ take_key(void *context, struct slice section, struct slice key, struct slice val
 	if (result == RESULT_OK)
 		result = named ? named_sections[kind].take(loading, name, key, value, &why)
 			       : take_plain_key(loading, section, key, value, &why);
-	struct setting_line *begun = setting_lines_find(&loading->lines, normal, "");
+	struct setting_line *begun = setting_lines_find(&loading->lines, slice_of(normal), "");
 	if (begun != NULL)
 		begun->has_problem |= result != RESULT_OK;
 	if (result != RESULT_OK)
@@ -241,7 +219,6 @@ take_key(void *context, struct slice section, struct slice key, struct slice val
 	/* After one key or section too many, the rest of the file exceeds the limit, too. */
 	over_limit |= result == RESULT_LIMIT && key.ptr == NULL;
 	loading->lines.ended = over_limit;
-	return RESULT_OK; /* continues, to report all mistakes */
 }
 
 /* --- the whole --- */
@@ -279,7 +256,6 @@ check_callbacks(struct loading *loading)
 {
 	const struct routes *routes = &loading->settings->routes;
 	char section[INI_LINE_MAX + 1];
-	struct failure why;
 	size_t index;
 	for (size_t i = 0; i < routes->count; i++) {
 		const char *account = routes->items[i].account;
@@ -287,10 +263,8 @@ check_callbacks(struct loading *loading)
 		    verifier_find_account(loading->settings->verifier, slice_of(account), &index))
 			continue;
 		snprintf(section, sizeof section, "callback %s", routes->items[i].path);
-		failure_set(&why, RESULT_INVALID, "there is no section [account %s]", account);
-		setting_lines_add_problem(&loading->lines,
-		    setting_line_of(&loading->lines, section, "account"), slice_of(section),
-		    SLICE("account"), &why);
+		setting_lines_report(&loading->lines, slice_of(section), "account",
+		    "there is no section [account %s]", account);
 	}
 }
 
@@ -298,20 +272,14 @@ static void
 check_keywords(struct loading *loading)
 {
 	struct slice section;
-	struct failure why;
-	char text[INI_LINE_MAX + 1];
 	for (size_t i = 0;
 	     (section = setting_lines_next_sound(&loading->lines, SLICE("keyword"), &i)).ptr !=
 	     NULL;) {
 		struct slice name = slice_from(section, sizeof "keyword");
-		snprintf(text, sizeof text, "%.*s", SLICE_ARG(section));
-		if (keyword_of_name(name) != KEYWORD_OTHER ||
-		    setting_line_of(&loading->lines, text, "words") != 0)
-			continue;
-		failure_set(&why, RESULT_INVALID,
-		    "is missing; write the words of this keyword, comma-separated");
-		setting_lines_add_problem(&loading->lines,
-		    setting_line_of(&loading->lines, text, ""), section, SLICE("words"), &why);
+		if (keyword_of_name(name) == KEYWORD_OTHER &&
+		    setting_lines_find(&loading->lines, section, "words") == NULL)
+			setting_lines_report(&loading->lines, section, "words",
+			    "is missing; write the words of this keyword, comma-separated");
 	}
 }
 
@@ -322,20 +290,14 @@ check_providers(struct loading *loading)
 	const struct provider_name *other =
 	    provider_names_find(providers, PROVIDER_DEFAULT, SLICE_NONE);
 	struct slice section;
-	struct failure why;
-	char text[INI_LINE_MAX + 1];
 	for (size_t i = 0;
 	     (section = setting_lines_next_sound(&loading->lines, SLICE("provider"), &i)).ptr !=
 	     NULL;) {
 		struct slice name = slice_from(section, sizeof "provider");
-		if (provider_names_count(providers, name) > 0 ||
-		    (other != NULL && slice_equal(slice_of(other->nickname), name)))
-			continue;
-		snprintf(text, sizeof text, "%.*s", SLICE_ARG(section));
-		failure_set(&why, RESULT_INVALID,
-		    "is empty; add accounts, services or senders, or default = yes");
-		setting_lines_add_problem(&loading->lines,
-		    setting_line_of(&loading->lines, text, ""), section, SLICE_NONE, &why);
+		bool is_default = other != NULL && slice_equal(slice_of(other->nickname), name);
+		if (!is_default && provider_names_count(providers, name) == 0)
+			setting_lines_report(&loading->lines, section, NULL,
+			    "is empty; add accounts, services or senders, or default = yes");
 	}
 }
 
@@ -350,9 +312,7 @@ check_error_codes(struct loading *loading, const char *path, const char *key)
 	if (error_catalogue_load(path, &catalogue, &why) == RESULT_OK)
 		error_catalogue_done(&catalogue);
 	else
-		setting_lines_add_problem(&loading->lines,
-		    setting_line_of(&loading->lines, "store", key), SLICE("store"), slice_of(key),
-		    &why);
+		setting_lines_report(&loading->lines, SLICE("store"), key, "%s", why.text);
 }
 
 static void
@@ -364,9 +324,7 @@ check_files(struct loading *loading)
 	struct stat status;
 	if (token_file.len > 0 && !loading->secrets.skipped &&
 	    token_file_read(token_file, settings->path, &settings->api_token, &why) != RESULT_OK)
-		setting_lines_add_problem(&loading->lines,
-		    setting_line_of(&loading->lines, "api", "token_file"), SLICE("api"),
-		    SLICE("token_file"), &why);
+		setting_lines_report(&loading->lines, SLICE("api"), "token_file", "%s", why.text);
 	check_error_codes(loading, settings->error_codes, "error_codes");
 	check_error_codes(loading, settings->error_codes_site, "error_codes_site");
 	settings->secrets_exposed = loading->secrets.in_configuration &&
@@ -379,21 +337,17 @@ static void
 check_api(struct loading *loading)
 {
 	const struct settings *settings = loading->settings;
-	struct failure why;
 	for (size_t i = 0; i < settings->api_listen.count && settings->api_token_file[0] == '\0';
 	     i++) {
 		const char *address = settings->api_listen.items[i];
 		struct socket_address read;
-		if (socket_address_read(slice_of(address), &read, NULL) != RESULT_OK ||
-		    socket_is_loopback((const struct sockaddr *)&read.address))
-			continue;
-		failure_set(&why, RESULT_INVALID,
-		    "%s is not a loopback address, and the api would answer every machine that "
-		    "reaches it; add [api] token_file, or listen on 127.0.0.1",
-		    address);
-		setting_lines_add_problem(&loading->lines,
-		    setting_line_of(&loading->lines, "api", "listen"), SLICE("api"),
-		    SLICE("listen"), &why);
+		if (socket_address_read(slice_of(address), &read, NULL) == RESULT_OK &&
+		    !socket_is_loopback((const struct sockaddr *)&read.address))
+			setting_lines_report(&loading->lines, SLICE("api"), "listen",
+			    "%s is not a loopback address, and the api would answer every machine "
+			    "that "
+			    "reaches it; add [api] token_file, or listen on 127.0.0.1",
+			    address);
 	}
 }
 
@@ -500,21 +454,6 @@ settings_keep_fixed(struct settings *settings, const struct settings *old,
 	}
 	buffer_done(&now);
 	buffer_done(&before);
-}
-
-void
-settings_each_key(
-    void (*on_key)(void *context, const char *section, const char *key, const char *fallback),
-    void *context)
-{
-	for (size_t i = 0; i < ROW_COUNT; i++)
-		on_key(context, settings_rows[i].section, settings_rows[i].key,
-		    settings_rows[i].fallback);
-	setting_accounts_each_key(on_key, context);
-	on_key(context, "shared_key", "account", NULL);
-	on_key(context, "shared_key", "secret", NULL);
-	on_key(context, "shared_key", "secret_file", NULL);
-	setting_sections_each_key(on_key, context);
 }
 
 unsigned

@@ -23,24 +23,19 @@ drop_directory(void **state)
 
 struct keys {
 	struct buffer text; /* "LINE|SECTION|KEY|VALUE\n" or "LINE|[SECTION]\n" for each */
-	const char *fail_on;
 };
 
-static enum result
-note_key(void *context, struct slice section, struct slice key, struct slice value, int line,
-    struct failure *failure)
+static void
+note_key(void *context, struct slice section, struct slice key, struct slice value, int line)
 {
 	struct keys *keys = context;
 	if (key.ptr == NULL) {
 		assert_null(value.ptr);
 		buffer_appendf(&keys->text, "%d|[%.*s]\n", line, SLICE_ARG(section));
-		return RESULT_OK;
+		return;
 	}
 	buffer_appendf(&keys->text, "%d|%.*s|%.*s|%.*s\n", line, SLICE_ARG(section), SLICE_ARG(key),
 	    SLICE_ARG(value));
-	if (keys->fail_on != NULL && slice_equal(key, slice_of(keys->fail_on)))
-		return failure_set(failure, RESULT_LIMIT, "too much of it");
-	return RESULT_OK;
 }
 
 static const char *
@@ -52,7 +47,7 @@ file_path(void)
 static void
 assert_reads(struct slice text, const char *expected)
 {
-	struct keys keys = {BUFFER_EMPTY, NULL};
+	struct keys keys = {BUFFER_EMPTY};
 	struct failure failure = {""};
 	write_file(file_path(), text);
 	enum result result = ini_read_file(file_path(), note_key, &keys, &failure);
@@ -67,7 +62,7 @@ assert_reads(struct slice text, const char *expected)
 static void
 assert_refuses(struct slice text, enum result expected, const char *end)
 {
-	struct keys keys = {BUFFER_EMPTY, NULL};
+	struct keys keys = {BUFFER_EMPTY};
 	struct failure failure = {""};
 	write_file(file_path(), text);
 	enum result result = ini_read_file(file_path(), note_key, &keys, &failure);
@@ -195,19 +190,6 @@ a_line_that_is_nothing_is_refused_with_its_line(void **state)
 }
 
 static void
-the_callbacks_own_words_come_back_with_file_and_line(void **state)
-{
-	(void)state;
-	struct keys keys = {BUFFER_EMPTY, "b"};
-	struct failure failure = {""};
-	write_file(file_path(), SLICE("a = 1\nb = 2\nc = 3\n"));
-	assert_int_equal(ini_read_file(file_path(), note_key, &keys, &failure), RESULT_LIMIT);
-	assert_contains(slice_of(failure.text), "x.ini:2: too much of it");
-	assert_slice(buffer_slice(&keys.text), "1||a|1\n2||b|2\n"); /* and no key after it */
-	buffer_done(&keys.text);
-}
-
-static void
 a_file_that_cannot_be_read_is_named(void **state)
 {
 	(void)state;
@@ -234,7 +216,6 @@ main(void)
 	    cmocka_unit_test(a_nul_byte_is_refused_with_its_line),
 	    cmocka_unit_test(a_nul_byte_in_a_last_line_without_a_break_is_refused),
 	    cmocka_unit_test(a_line_that_is_nothing_is_refused_with_its_line),
-	    cmocka_unit_test(the_callbacks_own_words_come_back_with_file_and_line),
 	    cmocka_unit_test(a_file_that_cannot_be_read_is_named),
 	};
 	return cmocka_run_group_tests(tests, make_directory, drop_directory);

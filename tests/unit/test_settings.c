@@ -781,17 +781,42 @@ read_documented(struct slice rest, struct documented *out)
 	}
 }
 
-struct comparison {
-	struct documented *documented;
-	int wrong;
-};
+/* A configuration with a section of each kind; what is not set in it is printed as its default. */
+#define EACH_SECTION                                                               \
+	ACCOUNT "next_auth_token = " TOKEN "\nprevious_auth_token = " TOKEN "\n"   \
+		"[shared_key CK]\naccount = " SID "\nsecret = " TOKEN "\n"         \
+		"[callback /x]\naccount = " SID "\n[keyword join]\nwords = join\n" \
+		"[provider Example]\nsenders = +15550100\n"
 
-static void
-find_documented(void *context, const char *section, const char *key, const char *fallback)
+static struct documented
+printed_keys(void)
 {
-	struct comparison *comparison = context;
-	struct documented *documented = comparison->documented;
+	struct documented printed = {.count = 0}, set = {.count = 0};
+	struct buffer out = BUFFER_EMPTY;
+	struct settings *settings = load(EACH_SECTION);
+	settings_print(settings, &out);
+	settings_free(settings);
+	read_documented(buffer_slice(&out), &printed);
+	buffer_done(&out);
+
+	read_documented(SLICE(EACH_SECTION), &set);
+	for (size_t i = 0; i < printed.count; i++) {
+		printed.keys[i].set = false;
+		for (size_t k = 0; k < set.count; k++)
+			printed.keys[i].set |=
+			    strcmp(set.keys[k].section, printed.keys[i].section) == 0 &&
+			    strcmp(set.keys[k].key, printed.keys[i].key) == 0;
+	}
+	return printed;
+}
+
+/* Returns how many mistakes the documentation of that key has. fallback: NULL for none. */
+static int
+compare_key(
+    struct documented *documented, const char *section, const char *key, const char *fallback)
+{
 	bool found = false;
+	int wrong = 0;
 	for (size_t i = 0; i < documented->count; i++) {
 		if (strcmp(documented->keys[i].section, section) != 0 ||
 		    strcmp(documented->keys[i].key, key) != 0)
@@ -802,29 +827,40 @@ find_documented(void *context, const char *section, const char *key, const char 
 		    strcmp(documented->keys[i].value, fallback) != 0) {
 			print_error("[%s] %s: says %s, the default is %s\n", section, key,
 			    documented->keys[i].value, fallback);
-			comparison->wrong++;
+			wrong++;
 		}
 	}
 	if (!found) {
 		print_error("[%s] %s is not in conf/dlrd.ini\n", section, key);
-		comparison->wrong++;
+		wrong++;
 	}
+	return wrong;
 }
 
+/* Each key of a secret has another one for a file with the secret. */
 static int
 compare_with_table(struct slice text)
 {
-	struct documented documented = {.count = 0};
-	struct comparison comparison = {.documented = &documented};
+	struct documented documented = {.count = 0}, printed = printed_keys();
+	int wrong = 0;
 	read_documented(text, &documented);
-	settings_each_key(find_documented, &comparison);
+	for (size_t i = 0; i < printed.count; i++) {
+		const char *section = printed.keys[i].section, *key = printed.keys[i].key;
+		const char *value = printed.keys[i].value;
+		char file_key[80];
+		wrong += compare_key(&documented, section, key, printed.keys[i].set ? NULL : value);
+		snprintf(file_key, sizeof file_key, "%s_file", key);
+		if (strcmp(value, "(set, not shown)") == 0)
+			wrong += compare_key(&documented, section, file_key, NULL);
+	}
+
 	for (size_t i = 0; i < documented.count; i++)
 		if (documented.keys[i].count == 0) {
 			print_error("[%s] %s is no setting\n", documented.keys[i].section,
 			    documented.keys[i].key);
-			comparison.wrong++;
+			wrong++;
 		}
-	return comparison.wrong;
+	return wrong;
 }
 
 static void

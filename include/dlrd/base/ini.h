@@ -13,10 +13,9 @@
 #define INI_LINE_MAX 197
 
 /* Called for each [section] line, with an absent key and value, and for each key, in the file's
- * order. All three slices are valid only during the call. Any result but RESULT_OK ends the
- * reading; the callback has then filled failure, without file and line. */
-typedef enum result (*ini_key_fn)(void *context, struct slice section, struct slice key,
-    struct slice value, int line, struct failure *failure);
+ * order. All three slices are valid only during the call. */
+typedef void (*ini_key_fn)(
+    void *context, struct slice section, struct slice key, struct slice value, int line);
 
 /* Reads the file at path. Fills failure with "PATH:LINE: reason", or with "PATH: ..." if the file
  * cannot be read (RESULT_NOT_FOUND or RESULT_IO). */

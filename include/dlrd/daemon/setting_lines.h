@@ -28,20 +28,22 @@ struct setting_lines {
 /* Returns the line of a key, or of its section (key ""); NULL if it is not noted. Valid until the
  * next setting_lines_note. */
 struct setting_line *setting_lines_find(
-    struct setting_lines *lines, const char *section, const char *key);
-
-/* Returns its number; 0 if it is not noted. */
-int setting_line_of(struct setting_lines *lines, const char *section, const char *key);
+    struct setting_lines *lines, struct slice section, const char *key);
 
 /* Notes a key, or if key is absent the beginning of its section. RESULT_INVALID for a duplicate
  * key. */
-must_check enum result setting_lines_note(struct setting_lines *lines, const char *section,
+must_check enum result setting_lines_note(struct setting_lines *lines, struct slice section,
     struct slice key, int line, struct failure *failure);
 
 /* Appends a line FILE:LINE: [section] key: failure. Line 0, an absent section and an absent key are
  * left out. */
 void setting_lines_add_problem(struct setting_lines *lines, int line, struct slice section,
     struct slice key, const struct failure *failure);
+
+/* The same for the formatted text, and the line of the key, or of its section if the key is not
+ * noted or NULL. */
+void setting_lines_report(struct setting_lines *lines, struct slice section, const char *key,
+    const char *format, ...) printf_like(4, 5);
 
 /* Adds how many problems were left out, if any were. */
 void setting_lines_end_problems(struct setting_lines *lines);

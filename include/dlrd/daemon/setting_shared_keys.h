@@ -18,20 +18,12 @@ struct setting_shared_keys {
 	size_t count;
 };
 
-/* Begins a section. RESULT_INVALID for a name that is not an ID, and for a second section of one.
- */
-must_check enum result setting_shared_key_begin(
-    struct setting_shared_keys *keys, struct slice id, struct failure *failure);
+struct setting_secrets;
 
-/* Returns the key of that section; NULL if its name was reported as a mistake. */
-struct setting_shared_key *setting_shared_key_of(struct setting_shared_keys *keys, struct slice id);
-
-must_check enum result setting_shared_key_set_account(
-    struct setting_shared_key *key, struct slice account, struct failure *failure);
-
-/* Takes secret over, also on failure. RESULT_INVALID if the key has a secret already. */
-must_check enum result setting_shared_key_set_secret(
-    struct setting_shared_key *key, struct secret *secret, struct failure *failure);
+/* Takes one key of a section; with an absent key, begins the section. */
+must_check enum result setting_shared_key_key(struct setting_shared_keys *keys,
+    struct setting_secrets *secrets, struct slice id, struct slice key, struct slice value,
+    struct failure *failure);
 
 /* Reports missing keys, and accounts without a section. */
 void setting_shared_keys_check(const struct setting_shared_keys *keys,

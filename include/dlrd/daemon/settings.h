@@ -85,12 +85,6 @@ void settings_print(const struct settings *settings, struct buffer *out);
 void settings_keep_fixed(struct settings *settings, const struct settings *old,
     void (*on_change)(void *context, const char *section, const char *key), void *context);
 
-/* Calls on_key for each key of each kind of section, for a test: "[account]" stands for any
- * account. fallback is the default as it would be written, NULL for a key without one. */
-void settings_each_key(
-    void (*on_key)(void *context, const char *section, const char *key, const char *fallback),
-    void *context);
-
 /* The port of the first address in [server] listen; 0 for a unix socket. */
 unsigned settings_listen_port(const struct settings *settings);
 
