@@ -98,14 +98,6 @@ on_unreachable(void *context, const char *why)
 	    why);
 }
 
-/* Called if the disk could not be written at the start, and the journal is open now. */
-/* Called if the disk could not be written at the start, and the journal is open now. */
-static void
-on_journal_opened(void *context)
-{
-	daemon_gaps_on_journal_opened(context);
-}
-
 void
 daemon_events_of_writer(struct daemon *daemon, struct writer_options *options)
 {
@@ -113,7 +105,7 @@ daemon_events_of_writer(struct daemon *daemon, struct writer_options *options)
 	options->on_done = on_done;
 	options->on_committed = on_committed;
 	options->on_health = on_health;
-	options->on_opened = on_journal_opened;
+	options->on_opened = daemon_gaps_on_journal_opened;
 	options->release_readers = release_readers;
 	options->on_lost = on_lost;
 	options->on_trim = on_trim;
@@ -122,12 +114,6 @@ daemon_events_of_writer(struct daemon *daemon, struct writer_options *options)
 }
 
 /* --- of the projector --- */
-
-static void
-on_store_opened(void *context, uint64_t cursor, uint64_t first, uint64_t last)
-{
-	daemon_gaps_on_store_opened(context, cursor, first, last);
-}
 
 static bool
 release_store_readers(void *context, bool release)
@@ -159,6 +145,6 @@ daemon_events_of_projector(struct daemon *daemon, struct projector_options *opti
 	options->context = daemon;
 	options->on_projected = on_projected;
 	options->on_synced = on_synced;
-	options->on_opened = on_store_opened;
+	options->on_opened = daemon_gaps_on_store_opened;
 	options->release_readers = release_store_readers;
 }

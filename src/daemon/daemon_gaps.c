@@ -31,8 +31,10 @@ daemon_gaps_look(struct daemon *daemon, struct failure *failure)
 }
 
 void
-daemon_gaps_on_journal_opened(struct daemon *daemon)
+daemon_gaps_on_journal_opened(void *context)
 {
+	struct daemon *daemon = context;
+
 	pthread_mutex_lock(&daemon->state_lock);
 	daemon->found = journal_found(daemon->journal);
 	daemon->journal_opened = true;
@@ -44,8 +46,9 @@ daemon_gaps_on_journal_opened(struct daemon *daemon)
 /* The first time, the store is compared with the journal as it was at the start: entries that have
  * arrived since then would hide a gap. */
 void
-daemon_gaps_on_store_opened(struct daemon *daemon, uint64_t cursor, uint64_t first, uint64_t last)
+daemon_gaps_on_store_opened(void *context, uint64_t cursor, uint64_t first, uint64_t last)
 {
+	struct daemon *daemon = context;
 	struct journal_found now = {.first_seq = first, .last_seq = last};
 
 	pthread_mutex_lock(&daemon->state_lock);

@@ -13,9 +13,9 @@ must_check enum result daemon_gaps_look(struct daemon *daemon, struct failure *f
 /* Re-reads the file of gaps, which `dlrd gap --accept` replaces. Main thread. */
 void daemon_gaps_follow(struct daemon *daemon);
 
-/* The journal was opened, later than at the start. The writer's thread. */
-void daemon_gaps_on_journal_opened(struct daemon *daemon);
+/* The disk could not be written at the start, and the journal is open now: on_opened of writer.h.
+ * context is a struct daemon. */
+void daemon_gaps_on_journal_opened(void *context);
 
-/* See on_opened in projector.h. The projector's thread. */
-void daemon_gaps_on_store_opened(
-    struct daemon *daemon, uint64_t cursor, uint64_t first, uint64_t last);
+/* on_opened of projector.h. context is a struct daemon. */
+void daemon_gaps_on_store_opened(void *context, uint64_t cursor, uint64_t first, uint64_t last);

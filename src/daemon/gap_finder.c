@@ -55,48 +55,56 @@ find_damage(struct gaps *gaps, const struct journal_found *found)
 				   : JOURNAL_FILE "-wal is damaged, and could not be copied");
 }
 
-static struct gap_summary
-note(const char *directory, const struct journal_found *found, const uint64_t *cursor)
-{
+/* The file of gaps while entries are compared. */
+struct search {
+	const char *directory;
 	struct gaps gaps;
+	bool is_readable; /* otherwise nothing is written, and only the log has the gaps */
+};
+
+static struct search
+begin_search(const char *directory)
+{
+	struct search search = {.directory = directory};
 	struct failure failure;
-	enum result result = gaps_read(directory, &gaps, &failure);
-	if (result != RESULT_OK) {
+	search.is_readable = gaps_read(directory, &search.gaps, &failure) == RESULT_OK;
+	if (!search.is_readable) {
 		log_line(LOG_ERROR, "%s", failure.text);
-		gaps.count = 0;
+		search.gaps.count = 0;
 	}
-	bool found_new =
-	    cursor != NULL ? compare(&gaps, found, *cursor) : find_damage(&gaps, found);
-	if (found_new && result == RESULT_OK && gaps_write(directory, &gaps, &failure) != RESULT_OK)
+	return search;
+}
+
+static struct gap_summary
+end_search(const struct search *search, bool found_new)
+{
+	struct failure failure;
+	if (found_new && search->is_readable &&
+	    gaps_write(search->directory, &search->gaps, &failure) != RESULT_OK)
 		log_line(LOG_ERROR, "%s", failure.text);
-	return gaps_summarise(&gaps);
+	return gaps_summarise(&search->gaps);
 }
 
 struct gap_summary
 gap_find_damage(const char *directory, const struct journal_found *found)
 {
-	return note(directory, found, NULL);
+	struct search search = begin_search(directory);
+	return end_search(&search, find_damage(&search.gaps, found));
 }
 
 struct gap_summary
 gap_find(const char *directory, const struct journal_found *found, uint64_t cursor)
 {
-	return note(directory, found, &cursor);
+	struct search search = begin_search(directory);
+	return end_search(&search, compare(&search.gaps, found, cursor));
 }
 
 void
 gap_note_lost(const char *directory, uint64_t first, uint64_t last)
 {
-	struct gaps gaps;
-	struct failure failure;
-	enum result result = gaps_read(directory, &gaps, &failure);
-	if (result != RESULT_OK)
-		gaps.count = 0;
-	find_gap(&gaps, first, last,
+	struct search search = begin_search(directory);
+	bool found_new = find_gap(&search.gaps, first, last,
 	    "another program truncated " JOURNAL_FILE
 	    "-wal; the store still has those that it had counted");
-	if (result == RESULT_OK)
-		result = gaps_write(directory, &gaps, &failure);
-	if (result != RESULT_OK)
-		log_line(LOG_ERROR, "%s", failure.text);
+	(void)end_search(&search, found_new);
 }
