@@ -79,6 +79,15 @@ log_line(enum log_level level, const char *format, ...)
 }
 
 void
+log_lines(enum log_level level, const char *prefix, struct slice text)
+{
+	while (text.len > 0) {
+		struct slice line = slice_take(&text, '\n');
+		log_line(level, "%s%.*s", prefix, SLICE_ARG(line));
+	}
+}
+
+void
 log_dropped(uint64_t count)
 {
 	log_line(LOG_WARNING, "%llu log lines were dropped: standard error was not read",

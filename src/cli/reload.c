@@ -28,14 +28,10 @@ print_lines(FILE *out, struct slice text)
 static void
 report_problems(struct slice text)
 {
-	if (getenv("JOURNAL_STREAM") == NULL) {
+	if (getenv("JOURNAL_STREAM") == NULL)
 		print_lines(stderr, text);
-		return;
-	}
-	while (text.len > 0) {
-		struct slice line = slice_take(&text, '\n');
-		log_line(LOG_ERROR, "reload: configuration unchanged: %.*s", SLICE_ARG(line));
-	}
+	else
+		log_lines(LOG_ERROR, RELOAD_REFUSED, text);
 }
 
 /* Asks the daemon to reload, and prints its answer, which lists every mistake of the file. This

@@ -9,15 +9,6 @@
 /* Time to write the last log lines if the reader of the log is slow. */
 #define LOG_STOP_US CLOCK_SECOND_US
 
-static void
-log_problems(struct slice problems)
-{
-	while (problems.len > 0) {
-		struct slice line = slice_take(&problems, '\n');
-		log_line(LOG_ERROR, "%.*s", SLICE_ARG(line));
-	}
-}
-
 static enum result
 serve(const char *path)
 {
@@ -26,7 +17,7 @@ serve(const char *path)
 	struct failure failure;
 	enum result result = settings_load(path, SETTINGS_SERVE, &settings, &problems);
 	if (result != RESULT_OK)
-		log_problems(buffer_slice(&problems));
+		log_lines(LOG_ERROR, "", buffer_slice(&problems));
 	buffer_done(&problems);
 	if (result != RESULT_OK)
 		return result;

@@ -31,28 +31,12 @@ is_alive(const struct daemon *daemon)
 	       now_us - intake_heartbeat_us(daemon->intake) < DAEMON_HEARTBEAT_MAX_US;
 }
 
-static void
-reload_on_signal(struct daemon *daemon, const struct reload_parts *parts)
-{
-	struct buffer lines = BUFFER_EMPTY;
-	reload(parts, &daemon->snapshot, &lines);
-	buffer_done(&lines);
-}
-
 /* Serves until a signal ends it, which is returned. */
 static int
 run(struct daemon *daemon)
 {
 	int64_t watchdog_us = systemd_watchdog_us();
 	int64_t tick_us = watchdog_us > 0 && watchdog_us < TICK_US ? watchdog_us : TICK_US;
-	const struct reload_parts parts = {.metrics = daemon->metrics,
-	    .failures = daemon->failures,
-	    .quarantine_worker = daemon->quarantine_worker,
-	    .writer = daemon->writer,
-	    .projector = daemon->projector,
-	    .intake = daemon->intake,
-	    .api = daemon->api,
-	    .country_code = &daemon->country_code};
 	struct pollfd events[] = {{.fd = daemon->signal_fd, .events = POLLIN},
 	    {.fd = daemon->reload_fd, .events = POLLIN}};
 
@@ -60,12 +44,10 @@ run(struct daemon *daemon)
 		/* A poll that ends early, or with an error, is one more tick. */
 		(void)!poll(events, 2, (int)(tick_us / 1000));
 		int signal = signals_take(daemon->signal_fd);
-		if (signal == SIGHUP)
-			reload_on_signal(daemon, &parts);
-		else if (signal > 0)
+		if (signal > 0 && signal != SIGHUP)
 			return signal;
 
-		reload_for_clients(&parts, &daemon->snapshot, daemon->reload_fd);
+		reload_if_asked(daemon, signal == SIGHUP);
 		daemon_gaps_follow(daemon);
 		metric_set(daemon->log_dropped, (double)log_queue_dropped());
 		api_tick(daemon->api);

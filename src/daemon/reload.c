@@ -9,16 +9,6 @@
 
 #define CLIENTS_MAX 16 /* calls of `dlrd reload` that one reload answers */
 
-/* Logs each line of problems. */
-static void
-log_problems(struct slice problems)
-{
-	while (problems.len > 0) {
-		struct slice line = slice_take(&problems, '\n');
-		log_line(LOG_ERROR, "reload: configuration unchanged: %.*s", SLICE_ARG(line));
-	}
-}
-
 /* context: the buffer of lines for the caller. */
 static void
 report_fixed(void *context, const char *section, const char *key)
@@ -33,8 +23,8 @@ report_fixed(void *context, const char *section, const char *key)
 
 /* Appends to lines the reason of a failure, and the settings that only a restart changes. */
 static enum result
-read_snapshot(const struct reload_parts *parts, const struct settings *old,
-    struct snapshot **out_snapshot, struct buffer *lines)
+read_snapshot(struct daemon *daemon, const struct settings *old, struct snapshot **out_snapshot,
+    struct buffer *lines)
 {
 	struct settings *settings;
 	struct failure failure;
@@ -43,8 +33,8 @@ read_snapshot(const struct reload_parts *parts, const struct settings *old,
 		return result;
 
 	settings_keep_fixed(settings, old, report_fixed, lines);
-	result = snapshot_new(settings, parts->metrics, parts->failures,
-	    quarantine_worker_quarantine(parts->quarantine_worker), out_snapshot, &failure);
+	result = snapshot_new(settings, daemon->metrics, daemon->failures,
+	    quarantine_worker_quarantine(daemon->quarantine_worker), out_snapshot, &failure);
 	if (result != RESULT_OK)
 		buffer_appendf(lines, "%s\n", failure.text);
 	return result;
@@ -61,8 +51,8 @@ drop_store_config(struct projector_store_config *store)
 /* Returns RESULT_OK with the intake configured, or an error with nothing changed and the reason in
  * lines. The intake is the last step that can fail. */
 static enum result
-prepare(const struct reload_parts *parts, struct snapshot *snapshot,
-    struct projector_store_config *out_store, struct buffer *lines)
+prepare(struct daemon *daemon, struct snapshot *snapshot, struct projector_store_config *out_store,
+    struct buffer *lines)
 {
 	struct intake_config intake;
 	struct failure failure;
@@ -70,7 +60,7 @@ prepare(const struct reload_parts *parts, struct snapshot *snapshot,
 		buffer_appendf(lines, "%s\n", failure.text);
 		return RESULT_INVALID;
 	}
-	if (snapshot->settings->api_token == NULL && api_needs_token(parts->api)) {
+	if (snapshot->settings->api_token == NULL && api_needs_token(daemon->api)) {
 		drop_store_config(out_store);
 		buffer_append(lines,
 		    SLICE("[api] token_file is empty, but the api listens on an address that is "
@@ -79,7 +69,7 @@ prepare(const struct reload_parts *parts, struct snapshot *snapshot,
 	}
 
 	snapshot_intake_config(snapshot, &intake);
-	if (intake_configure(parts->intake, &intake) != RESULT_OK) {
+	if (intake_configure(daemon->intake, &intake) != RESULT_OK) {
 		snapshot_release(snapshot); /* the intake's use */
 		drop_store_config(out_store);
 		buffer_append(lines, SLICE("no memory\n"));
@@ -89,24 +79,25 @@ prepare(const struct reload_parts *parts, struct snapshot *snapshot,
 }
 
 static enum result
-apply(const struct reload_parts *parts, struct snapshot *snapshot, struct buffer *lines)
+apply(struct daemon *daemon, struct snapshot *snapshot, struct buffer *lines)
 {
 	const struct settings *settings = snapshot->settings;
 	struct projector_store_config store;
 	struct projector_config projector;
 	struct quarantine_worker_config worker;
-	enum result result = prepare(parts, snapshot, &store, lines);
+	enum result result = prepare(daemon, snapshot, &store, lines);
 	if (result != RESULT_OK)
 		return result;
 
 	size_t codes = store.catalogue->count; /* the projector takes the catalogue over */
 	snapshot_projector_config(snapshot, &projector);
-	projector_configure(parts->projector, &projector, &store);
+	projector_configure(daemon->projector, &projector, &store);
 	snapshot_quarantine_worker_config(snapshot, &worker);
-	quarantine_worker_configure(parts->quarantine_worker, &worker);
-	writer_set_keep(parts->writer, settings->journal_keep_us, (uint64_t)settings->journal_size);
-	api_set_token(parts->api, settings->api_token);
-	atomic_store(parts->country_code, settings->country_code);
+	quarantine_worker_configure(daemon->quarantine_worker, &worker);
+	writer_set_keep(
+	    daemon->writer, settings->journal_keep_us, (uint64_t)settings->journal_size);
+	api_set_token(daemon->api, settings->api_token);
+	atomic_store(&daemon->country_code, settings->country_code);
 	log_set_level(settings->log_level);
 	secrets_warn(settings);
 
@@ -114,41 +105,39 @@ apply(const struct reload_parts *parts, struct snapshot *snapshot, struct buffer
 	return RESULT_OK;
 }
 
-bool
-reload(const struct reload_parts *parts, struct snapshot **snapshot, struct buffer *lines)
+/* Returns true if the new configuration is in use. */
+static bool
+reload(struct daemon *daemon, struct buffer *lines)
 {
-	struct snapshot *old = *snapshot, *next;
+	struct snapshot *old = daemon->snapshot, *next;
 	systemd_notify_reloading();
 
-	bool applied = read_snapshot(parts, old->settings, &next, lines) == RESULT_OK;
+	bool applied = read_snapshot(daemon, old->settings, &next, lines) == RESULT_OK;
 	if (applied) {
-		applied = apply(parts, next, lines) == RESULT_OK;
-		*snapshot = applied ? next : old;
+		applied = apply(daemon, next, lines) == RESULT_OK;
+		daemon->snapshot = applied ? next : old;
 		snapshot_release(applied ? old : next);
 	}
 	if (!applied)
-		log_problems(buffer_slice(lines));
+		log_lines(LOG_ERROR, RELOAD_REFUSED, buffer_slice(lines));
 
 	systemd_notify("READY=1");
 	return applied;
 }
 
 void
-reload_for_clients(const struct reload_parts *parts, struct snapshot **snapshot, int socket_fd)
+reload_if_asked(struct daemon *daemon, bool by_signal)
 {
 	int clients[CLIENTS_MAX];
 	size_t count = 0;
-	while (count < CLIENTS_MAX) {
-		clients[count] = reload_socket_accept(socket_fd);
-		if (clients[count] < 0)
-			break;
+	while (
+	    count < CLIENTS_MAX && (clients[count] = reload_socket_accept(daemon->reload_fd)) >= 0)
 		count++;
-	}
-	if (count == 0)
+	if (count == 0 && !by_signal)
 		return;
 
 	struct buffer lines = BUFFER_EMPTY;
-	bool reloaded = reload(parts, snapshot, &lines);
+	bool reloaded = reload(daemon, &lines);
 	for (size_t i = 0; i < count; i++)
 		reload_socket_answer(clients[i], reloaded, buffer_slice(&lines));
 	buffer_done(&lines);

@@ -28,6 +28,9 @@ struct slice log_level_name(enum log_level level);
 
 void log_line(enum log_level level, const char *format, ...) printf_like(2, 3);
 
+/* Logs each line of text, after prefix. */
+void log_lines(enum log_level level, const char *prefix, struct slice text);
+
 /* Logs how many lines were dropped; for log_queue_start. */
 void log_dropped(uint64_t count);
 
