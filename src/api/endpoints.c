@@ -140,19 +140,6 @@ is_known(const struct destination *route)
 }
 
 bool
-endpoints_path(size_t index, struct buffer *out)
-{
-	size_t queries = 0;
-	while (query_at(queries) != NULL && queries < index)
-		queries++;
-	const char *path = query_at(queries) != NULL ? query_at(queries)->path : NULL;
-	if (path == NULL && index - queries < ENDPOINT_COUNT)
-		path = endpoints[index - queries].path;
-	buffer_append(out, slice_of(path));
-	return path != NULL;
-}
-
-bool
 endpoints_is_open(struct slice target)
 {
 	struct destination route = find_route(target);

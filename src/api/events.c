@@ -62,14 +62,10 @@ static void
 write_found(void *context, const struct event_row *row)
 {
 	struct found *found = context;
-	struct buffer *body = &found->question->answer.body;
 	if (row->seq != found->seq)
 		return;
 	struct report_row cells = query_receipt_row(row);
-	struct json_t *object = report_json(&query_message.report, &cells);
-	if (json_write(object, body) != RESULT_OK)
-		body->failed = true;
-	json_free(object);
+	question_answer(found->question, report_json(&query_message.report, &cells));
 	found->written = true;
 }
 

@@ -3,6 +3,7 @@
 #include "ask.h"
 #include "dlrd/query/optouts.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -59,8 +60,7 @@ name_number(struct question *question)
 	struct slice number;
 	int64_t at_us;
 	const struct endpoints_state *state = question->state;
-	int64_t country_code =
-	    state->country_code == NULL ? 0 : state->country_code(state->context);
+	int64_t country_code = state->country_code == NULL ? 0 : atomic_load(state->country_code);
 	address_spell(question->name, country_code, &spellings);
 	if (!question_time(question, "at", &at_us) ||
 	    !find_number(question, &spellings, country_code, at_us, &number))

@@ -200,11 +200,16 @@ refusals_one(struct question *question)
 void
 refusals_reverify(struct question *question)
 {
-	struct endpoints_reverify reverify = {.state = "none"};
-	question->state->read_reverify(question->state->context, &reverify);
-	bool has_failed = slice_equal(slice_of(reverify.state), SLICE("failed"));
+	static const char *const states[] = {[REVERIFY_NONE] = "none",
+	    [REVERIFY_RUNNING] = "running",
+	    [REVERIFY_DONE] = "done",
+	    [REVERIFY_FAILED] = "failed"};
+	struct reverify reverify;
+	quarantine_worker_read_reverify(question->state->quarantine_worker, &reverify);
+
+	bool has_failed = reverify.state == REVERIFY_FAILED;
 	struct json_t *object = json_new_object();
-	json_put_text(object, "state", slice_of(reverify.state));
+	json_put_text(object, "state", slice_of(states[reverify.state]));
 	json_put_int(object, "tried", (int64_t)reverify.tried);
 	json_put_int(object, "kept", (int64_t)reverify.kept);
 	json_put_int(object, "refused", (int64_t)reverify.refused);
@@ -217,7 +222,7 @@ refusals_ask_reverify(struct question *question)
 {
 	if (!question_may_act(question))
 		return;
-	if (!question->state->ask_reverify(question->state->context)) {
+	if (!quarantine_worker_ask_reverify(question->state->quarantine_worker)) {
 		question_refuse(question, 409,
 		    "the quarantine is being verified already; GET /v1/quarantine/reverify shows "
 		    "when that is done");
@@ -236,7 +241,7 @@ drop(struct question *question, uint64_t id)
 {
 	uint64_t dropped = 0;
 	enum result result =
-	    question->state->drop_quarantined(question->state->context, id, &dropped);
+	    quarantine_worker_drop(question->state->quarantine_worker, id, &dropped);
 	if (result == RESULT_NOT_FOUND) {
 		refuse_id(question);
 		return;

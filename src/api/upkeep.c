@@ -54,8 +54,8 @@ static void
 put_counting(struct json_t *ready, const struct endpoints_state *state)
 {
 	struct projector_counting counting = {.not_counted_since_us = 0};
-	if (state->counting != NULL)
-		state->counting(state->context, &counting);
+	if (state->projector != NULL)
+		projector_read_counting(state->projector, &counting);
 	char time[CLOCK_TEXT_SIZE];
 	bool counted = counting.not_counted_since_us == 0;
 	bool failed = !counted && counting.why[0] != '\0';

@@ -45,13 +45,6 @@ read_gap(void *context, struct endpoints_gap *out)
 	    .count = gap.count, .entries = gap.entries, .first = gap.first, .last = gap.last};
 }
 
-static void
-read_counting(void *context, struct projector_counting *out)
-{
-	struct daemon *daemon = context;
-	projector_read_counting(daemon->projector, out);
-}
-
 static bool
 ask_rebuild(void *context)
 {
@@ -66,46 +59,6 @@ read_rebuild(void *context, struct projector_rebuild *out_rebuild)
 	projector_read_rebuild(daemon->projector, out_rebuild);
 }
 
-static struct quarantine_worker *
-worker_of(void *context)
-{
-	return ((struct daemon *)context)->quarantine_worker;
-}
-
-static bool
-ask_reverify(void *context)
-{
-	return quarantine_worker_ask_reverify(worker_of(context));
-}
-
-static void
-read_reverify(void *context, struct endpoints_reverify *out)
-{
-	static const char *const states[] = {[REVERIFY_NONE] = "none",
-	    [REVERIFY_RUNNING] = "running",
-	    [REVERIFY_DONE] = "done",
-	    [REVERIFY_FAILED] = "failed"};
-	struct reverify reverify;
-	quarantine_worker_read_reverify(worker_of(context), &reverify);
-	*out = (struct endpoints_reverify){.state = states[reverify.state],
-	    .tried = reverify.tried,
-	    .kept = reverify.kept,
-	    .refused = reverify.refused};
-	snprintf(out->why, sizeof out->why, "%s", reverify.why);
-}
-
-static enum result
-drop_quarantined(void *context, uint64_t id, uint64_t *out_dropped)
-{
-	return quarantine_worker_drop(worker_of(context), id, out_dropped);
-}
-
-static int64_t
-read_country_code(void *context)
-{
-	return atomic_load(&((struct daemon *)context)->country_code);
-}
-
 void
 daemon_answers_fill(struct daemon *daemon, struct endpoints_state *out_state)
 {
@@ -114,12 +67,10 @@ daemon_answers_fill(struct daemon *daemon, struct endpoints_state *out_state)
 	    .context = daemon,
 	    .ready = is_ready,
 	    .gap = read_gap,
-	    .counting = read_counting,
-	    .country_code = read_country_code,
+	    .projector = daemon->projector,
+	    .country_code = &daemon->country_code,
 	    .ask_rebuild = ask_rebuild,
 	    .read_rebuild = read_rebuild,
-	    .quarantine_path = daemon->quarantine_path,
-	    .ask_reverify = ask_reverify,
-	    .read_reverify = read_reverify,
-	    .drop_quarantined = drop_quarantined};
+	    .quarantine_worker = daemon->quarantine_worker,
+	    .quarantine_path = daemon->quarantine_path};
 }

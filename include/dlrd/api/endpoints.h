@@ -16,6 +16,7 @@
 #include "dlrd/base/buffer.h"
 #include "dlrd/base/metrics.h"
 #include "dlrd/projector/projector.h"
+#include "dlrd/refused/quarantine_worker.h"
 #include "dlrd/refused/signature_failures.h"
 #include "dlrd/store/reader.h"
 
@@ -27,13 +28,6 @@
  * question in progress may hold a page (WORKERS_HELD_MAX). */
 #define ENDPOINTS_CSV_PAGE ((size_t)256 * 1024)
 #define ENDPOINTS_JSON_PAGE ((size_t)1024 * 1024)
-
-/* The last time that the quarantine was verified again. */
-struct endpoints_reverify {
-	const char *state; /* "none", "running", "done", "failed" */
-	uint64_t tried, kept, refused;
-	char why[256]; /* of "failed" */
-};
 
 /* Journal entries that are missing and not accepted; see daemon/gap.h. */
 struct endpoints_gap {
@@ -48,18 +42,14 @@ struct endpoints_state {
 	/* Whether callbacks can be kept now; *out_why is a word for a person either way. */
 	bool (*ready)(void *context, const char **out_why);
 	void (*gap)(void *context, struct endpoints_gap *out_gap); /* NULL: no gaps */
-	/* projector_read_counting; NULL: callbacks are counted. */
-	void (*counting)(void *context, struct projector_counting *out_counting);
-	int64_t (*country_code)(void *context); /* [numbers] country_code; NULL: none */
+	struct projector *projector;                               /* NULL: callbacks are counted */
+	const _Atomic int64_t *country_code; /* [numbers] country_code; NULL: none */
 	/* projector_ask_rebuild and projector_read_rebuild. */
 	bool (*ask_rebuild)(void *context);
 	void (*read_rebuild)(void *context, struct projector_rebuild *out_rebuild);
 	struct signature_failures *failures; /* may be NULL: nothing is refused */
+	struct quarantine_worker *quarantine_worker;
 	const char *quarantine_path;
-	bool (*ask_reverify)(void *context);
-	void (*read_reverify)(void *context, struct endpoints_reverify *out_reverify);
-	/* id 0 drops all. RESULT_NOT_FOUND. */
-	enum result (*drop_quarantined)(void *context, uint64_t id, uint64_t *out_dropped);
 };
 
 /* A request; texts are borrowed. */
@@ -112,7 +102,3 @@ struct api_answer endpoints_error(unsigned status, const char *format, ...) prin
 
 /* Frees the body, link, stream and rest of an answer. */
 void endpoints_answer_done(struct api_answer *answer);
-
-/* Appends the path of the table's row at index, as OpenAPI writes it: "/v1/messages/{sid}".
- * Returns false, and appends nothing, after the last row. */
-bool endpoints_path(size_t index, struct buffer *out);

@@ -8,7 +8,6 @@
 #include "dlrd/api/question.h"
 #include "dlrd/query/refusals.h"
 #include "dlrd/refused/quarantine_values.h"
-#include "dlrd/refused/signature_failures.h"
 
 /* GET /v1/signature-failures. */
 void refusals_failures(struct question *question);
