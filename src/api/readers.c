@@ -6,7 +6,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define READERS_MAX 16 /* idle readers kept open: one for each thread that the api can have */
 #define FAILURE_LOG_US (60 * CLOCK_SECOND_US) /* clients repeat their questions */
@@ -135,7 +134,7 @@ readers_release(struct readers *readers, bool release, int64_t timeout_us)
 		store_reader_close(readers->idle[--readers->idle_count]);
 	pthread_mutex_unlock(&readers->lock);
 	while (release && is_borrowed(readers) && clock_monotonic_us() < end_us)
-		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+		clock_sleep(CLOCK_SECOND_US / 1000);
 	return !release || !is_borrowed(readers);
 }
 

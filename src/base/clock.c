@@ -31,6 +31,14 @@ clock_processor_us(void)
 	return now_us(CLOCK_THREAD_CPUTIME_ID);
 }
 
+void
+clock_sleep(int64_t us)
+{
+	nanosleep(&(struct timespec){.tv_sec = us / CLOCK_SECOND_US,
+		      .tv_nsec = us % CLOCK_SECOND_US * 1000},
+	    NULL);
+}
+
 const char *
 clock_format(int64_t wall_us, char out_text[CLOCK_TEXT_SIZE])
 {

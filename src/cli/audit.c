@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #define SHOWN_MAX 50 /* differences that are listed */
+#define FIGURES 6
 
 /* The differences, printed as text or collected for JSON. */
 struct listing {
@@ -34,11 +35,10 @@ static enum result
 list_gaps(const struct cli_command *command, const struct cli_query *query, struct listing *listing,
     struct audit *audit)
 {
-	char directory[4096];
+	char directory[CLI_DIRECTORY_SIZE];
 	struct gaps gaps;
 	struct failure failure;
-	if (!cli_store_file(
-		command, query->config, query->directory, "", directory, sizeof directory))
+	if (!cli_store_directory(command, query->config, query->directory, directory))
 		return RESULT_IO;
 
 	if (gaps_read(directory, &gaps, &failure) != RESULT_OK) {
@@ -60,41 +60,57 @@ list_gaps(const struct cli_command *command, const struct cli_query *query, stru
 	return RESULT_OK;
 }
 
+/* A count that the audit reports. */
+struct figure {
+	const char *key, *label;
+	uint64_t count;
+};
+
 static void
-print_json(const struct audit *audit, struct listing *listing)
+print_json(const struct figure *figures, struct json_t *lines)
 {
 	struct json_t *object = json_new_object();
-	json_put_int(object, "events", (int64_t)audit->events);
-	json_put_int(object, "messages", (int64_t)audit->messages);
-	json_put_int(object, "figures", (int64_t)audit->figures);
-	json_put_int(object, "replies", (int64_t)audit->replies);
-	json_put_int(object, "optouts", (int64_t)audit->optouts);
-	json_put_int(object, "differences", (int64_t)audit->differences);
-	json_put(object, "shown", listing->lines);
+	for (size_t i = 0; i < FIGURES; i++)
+		json_put_int(object, figures[i].key, (int64_t)figures[i].count);
+	json_put(object, "shown", lines);
 	output_json(object);
 }
 
 static void
-print_csv(const struct audit *audit)
+print_csv(const struct figure *figures)
 {
-	printf("events,messages,figures,replies,optouts,differences\r\n"
-	       "%llu,%llu,%llu,%llu,%llu,%llu\r\n",
-	    (unsigned long long)audit->events, (unsigned long long)audit->messages,
-	    (unsigned long long)audit->figures, (unsigned long long)audit->replies,
-	    (unsigned long long)audit->optouts, (unsigned long long)audit->differences);
+	for (size_t i = 0; i < FIGURES; i++)
+		printf("%s%s", i > 0 ? "," : "", figures[i].key);
+	for (size_t i = 0; i < FIGURES; i++)
+		printf("%s%llu", i > 0 ? "," : "\r\n", (unsigned long long)figures[i].count);
+	printf("\r\n");
 }
 
 static void
-print_text(const struct audit *audit)
+print_text(const struct figure *figures)
 {
-	printf("%llu events, %llu messages, %llu figures, %llu replies, %llu opt-outs counted "
-	       "again: %llu differences\n",
-	    (unsigned long long)audit->events, (unsigned long long)audit->messages,
-	    (unsigned long long)audit->figures, (unsigned long long)audit->replies,
-	    (unsigned long long)audit->optouts, (unsigned long long)audit->differences);
-	if (audit->differences > 0)
+	for (size_t i = 0; i < FIGURES; i++)
+		printf("%llu %s", (unsigned long long)figures[i].count, figures[i].label);
+	if (figures[FIGURES - 1].count > 0)
 		printf("'dlrd rebuild' recomputes the store from its receipts; 'dlrd gap --accept' "
 		       "accepts missing entries\n");
+}
+
+/* Takes the listed differences over. */
+static void
+print(enum output_format format, const struct audit *audit, struct json_t *lines)
+{
+	const struct figure figures[FIGURES] = {{"events", "events, ", audit->events},
+	    {"messages", "messages, ", audit->messages}, {"figures", "figures, ", audit->figures},
+	    {"replies", "replies, ", audit->replies},
+	    {"optouts", "opt-outs counted again: ", audit->optouts},
+	    {"differences", "differences\n", audit->differences}};
+	switch (format) {
+	case OUTPUT_JSON: print_json(figures, lines); return;
+	case OUTPUT_CSV: print_csv(figures); break;
+	case OUTPUT_TABLE: print_text(figures); break;
+	}
+	json_free(lines);
 }
 
 static int
@@ -123,14 +139,7 @@ run(const struct cli_command *command, int count, char **words)
 		status = CLI_FAILED;
 	} else {
 		status = audit.differences == 0 ? CLI_OK : CLI_FAILED;
-		if (query.format == OUTPUT_JSON)
-			print_json(&audit, &listing);
-		else
-			json_free(listing.lines);
-		if (query.format == OUTPUT_CSV)
-			print_csv(&audit);
-		else if (query.format == OUTPUT_TABLE)
-			print_text(&audit);
+		print(query.format, &audit, listing.lines);
 	}
 	store_reader_close(query.reader);
 	return status;

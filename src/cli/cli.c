@@ -136,19 +136,18 @@ cli_load_settings(const struct cli_command *command, const char *config_path, en
 }
 
 bool
-cli_store_file(const struct cli_command *command, const char *config_path, const char *directory,
-    const char *file, char *path, size_t size)
+cli_store_directory(const struct cli_command *command, const char *config_path,
+    const char *directory, char out_path[CLI_DIRECTORY_SIZE])
 {
-	if (directory != NULL) {
-		snprintf(path, size, "%s/%s", directory, file);
-		return true;
+	struct settings *settings = NULL;
+	if (directory == NULL) {
+		settings = load_settings(
+		    command, config_path, SETTINGS_QUERY, ", or the store's folder with --store");
+		if (settings == NULL)
+			return false;
+		directory = settings->directory;
 	}
-	struct settings *settings = load_settings(
-	    command, config_path, SETTINGS_QUERY, ", or the store's folder with --store");
-	if (settings == NULL)
-		return false;
-
-	snprintf(path, size, "%s/%s", settings->directory, file);
+	snprintf(out_path, CLI_DIRECTORY_SIZE, "%s", directory);
 	settings_free(settings);
 	return true;
 }
@@ -158,9 +157,10 @@ cli_open_store(const struct cli_command *command, const char *config_path, const
 {
 	struct store_reader *reader = NULL;
 	struct failure failure;
-	char path[4096];
-	if (!cli_store_file(command, config_path, directory, STORE_FILE, path, sizeof path))
+	char folder[CLI_DIRECTORY_SIZE], path[CLI_DIRECTORY_SIZE + sizeof "/" STORE_FILE];
+	if (!cli_store_directory(command, config_path, directory, folder))
 		return NULL;
+	snprintf(path, sizeof path, "%s/" STORE_FILE, folder);
 	if (store_reader_open(path, &reader, &failure) != RESULT_OK)
 		cli_failure(command, "%s", failure.text);
 	return reader;

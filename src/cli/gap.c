@@ -6,16 +6,6 @@
 #include "dlrd/daemon/settings.h"
 
 #include <stdio.h>
-#include <string.h>
-
-/* Shortens the path of a file to that of its folder. */
-static void
-cut_name(char *path)
-{
-	char *slash = strrchr(path, '/');
-	if (slash != NULL)
-		*slash = '\0';
-}
 
 static bool
 print_json(const struct gaps *gaps)
@@ -68,7 +58,7 @@ static int
 run(const struct cli_command *command, int count, char **words)
 {
 	const char *config = SETTINGS_DEFAULT_PATH, *directory = NULL;
-	char path[4096];
+	char path[CLI_DIRECTORY_SIZE];
 	bool accept = false, json = false;
 	const struct cli_option options[] = {{"config", 'c', .text = &config},
 	    {"store", 0, .text = &directory}, {"accept", 0, .flag = &accept},
@@ -79,10 +69,8 @@ run(const struct cli_command *command, int count, char **words)
 	if (!cli_read_options(command, count, words, options, 4, 0, NULL, &status))
 		return status;
 
-	if (!cli_store_file(command, config, directory, GAPS_FILE, path, sizeof path))
+	if (!cli_store_directory(command, config, directory, path))
 		return CLI_FAILED;
-
-	cut_name(path);
 
 	enum result result = gaps_read(path, &gaps, &failure);
 	if (result == RESULT_OK && accept)

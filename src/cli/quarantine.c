@@ -8,7 +8,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define QUARANTINE_PATH "/v1/quarantine"
@@ -29,20 +28,16 @@ struct arguments {
 static int
 open_reader(const struct arguments *arguments, struct quarantine_reader **out_reader)
 {
-	char path[4096];
+	char folder[CLI_DIRECTORY_SIZE], path[CLI_DIRECTORY_SIZE + sizeof "/" QUARANTINE_FILE];
 	struct failure failure;
 	*out_reader = NULL;
-	if (!cli_store_file(arguments->command, arguments->config, arguments->directory,
-		QUARANTINE_FILE, path, sizeof path))
+	if (!cli_store_directory(
+		arguments->command, arguments->config, arguments->directory, folder))
 		return CLI_FAILED;
+	snprintf(path, sizeof path, "%s/" QUARANTINE_FILE, folder);
 	enum result result = quarantine_reader_open(path, out_reader, &failure);
-	if (result == RESULT_OK)
-		return CLI_OK;
-
-	char *name = strrchr(path, '/');
-	bool is_missing = access(path, F_OK) != 0;
-	*name = '\0';
-	if (result == RESULT_NOT_FOUND && is_missing && access(path, R_OK | X_OK) == 0)
+	bool is_missing = result == RESULT_NOT_FOUND && access(path, F_OK) != 0;
+	if (result == RESULT_OK || (is_missing && access(folder, R_OK | X_OK) == 0))
 		return CLI_OK;
 	return cli_failure(arguments->command, "%s", failure.text);
 }
@@ -237,14 +232,13 @@ print_reverify(const struct arguments *arguments, const struct json_t *body)
 static int
 reverify(const struct arguments *arguments, const struct settings *settings)
 {
-	const struct timespec pause = {.tv_nsec = POLL_US * 1000};
 	struct json_t *body = NULL;
 	int status = ask(arguments, settings, "POST", REVERIFY_PATH, 202, &body);
 	while (
 	    status == CLI_OK && slice_equal(json_text(json_get(body, "state")), SLICE("running"))) {
 		json_free(body);
 		body = NULL;
-		nanosleep(&pause, NULL);
+		clock_sleep(POLL_US);
 		status = ask(arguments, settings, "GET", REVERIFY_PATH, 200, &body);
 	}
 	if (status == CLI_OK)

@@ -11,39 +11,30 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #define REBUILD_PATH "/v1/rebuild"
 #define POLL_FIRST_US (CLOCK_SECOND_US / 10)
 #define POLL_LAST_US CLOCK_SECOND_US
 
-/* One of the counts that a rebuild reports. key: its name in the api. */
-struct finding {
-	const char *key, *label;
-	uint64_t count;
-};
-
 enum { FINDING_MESSAGES, FINDING_CORRECTED, FINDING_COUNT = 6 };
+
+/* The counts that a rebuild reports. key: their names in the api. */
+static const struct {
+	const char *key, *label;
+} findings[FINDING_COUNT] = {
+    [FINDING_MESSAGES] = {"messages", "messages"},
+    [FINDING_CORRECTED] = {"mended", "of them"},
+    {"replies", "replies"},
+    {"figures", "figures"},
+    {"campaigns", "campaigns' times"},
+    {"optouts", "opt-outs"},
+};
 
 struct rebuilding {
 	const struct cli_command *command;
 	const struct settings *settings;
-	struct finding findings[FINDING_COUNT];
+	uint64_t counts[FINDING_COUNT];
 };
-
-static void
-init_findings(struct rebuilding *rebuilding)
-{
-	const struct finding names[FINDING_COUNT] = {
-	    [FINDING_MESSAGES] = {"messages", "messages", 0},
-	    [FINDING_CORRECTED] = {"mended", "of them", 0},
-	    {"replies", "replies", 0},
-	    {"figures", "figures", 0},
-	    {"campaigns", "campaigns' times", 0},
-	    {"optouts", "opt-outs", 0},
-	};
-	memcpy(rebuilding->findings, names, sizeof names);
-}
 
 static bool
 print_json(const struct rebuilding *rebuilding)
@@ -51,8 +42,7 @@ print_json(const struct rebuilding *rebuilding)
 	struct json_t *object = json_new_object();
 	json_put_text(object, "state", SLICE("done"));
 	for (size_t i = 0; i < FINDING_COUNT; i++)
-		json_put_int(
-		    object, rebuilding->findings[i].key, (int64_t)rebuilding->findings[i].count);
+		json_put_int(object, findings[i].key, (int64_t)rebuilding->counts[i]);
 	json_put_null(object, "error");
 	return output_json(object);
 }
@@ -61,11 +51,10 @@ static void
 print_text(const struct rebuilding *rebuilding)
 {
 	printf("%llu messages recomputed; corrected:",
-	    (unsigned long long)rebuilding->findings[FINDING_MESSAGES].count);
+	    (unsigned long long)rebuilding->counts[FINDING_MESSAGES]);
 	for (size_t i = FINDING_CORRECTED; i < FINDING_COUNT; i++)
 		printf("%s %llu %s", i == FINDING_CORRECTED ? "" : ",",
-		    (unsigned long long)rebuilding->findings[i].count,
-		    rebuilding->findings[i].label);
+		    (unsigned long long)rebuilding->counts[i], findings[i].label);
 	printf("\n");
 }
 
@@ -98,8 +87,7 @@ rebuild_store(struct store *store, struct rebuilding *rebuilding)
 
 	const uint64_t counts[FINDING_COUNT] = {rebuilt.messages, rebuilt.corrected,
 	    rebuilt.replies, rebuilt.figures, rebuilt.campaigns, rebuilt.optouts};
-	for (size_t i = 0; i < FINDING_COUNT; i++)
-		rebuilding->findings[i].count = counts[i];
+	memcpy(rebuilding->counts, counts, sizeof counts);
 	return RESULT_OK;
 }
 
@@ -182,11 +170,11 @@ read_findings(struct rebuilding *rebuilding, const struct json_t *body)
 {
 	for (size_t i = 0; i < FINDING_COUNT; i++) {
 		int64_t count;
-		if (!json_int(json_get(body, rebuilding->findings[i].key), &count) || count < 0)
+		if (!json_int(json_get(body, findings[i].key), &count) || count < 0)
 			return cli_failure(rebuilding->command,
 			    "the daemon is done, but its answer lacks the counts; is it another "
 			    "version?");
-		rebuilding->findings[i].count = (uint64_t)count;
+		rebuilding->counts[i] = (uint64_t)count;
 	}
 	return CLI_OK;
 }
@@ -218,14 +206,6 @@ poll_daemon(struct rebuilding *rebuilding, bool *out_done)
 	return status;
 }
 
-static void
-sleep_us(int64_t us)
-{
-	struct timespec time = {
-	    .tv_sec = us / CLOCK_SECOND_US, .tv_nsec = us % CLOCK_SECOND_US * 1000};
-	nanosleep(&time, NULL);
-}
-
 /* Has the daemon rebuild the store. Each answer has a deadline, but the rebuild has none: it takes
  * about as long as adding the receipts did. */
 static int
@@ -239,7 +219,7 @@ rebuild_by_daemon(struct rebuilding *rebuilding)
 	json_free(answer.body);
 
 	for (int64_t pause_us = POLL_FIRST_US; status == CLI_OK && !done;) {
-		sleep_us(pause_us);
+		clock_sleep(pause_us);
 		pause_us = pause_us * 3 / 2 < POLL_LAST_US ? pause_us * 3 / 2 : POLL_LAST_US;
 		status = poll_daemon(rebuilding, &done);
 	}
@@ -287,7 +267,6 @@ run(const struct cli_command *command, int count, char **words)
 		return CLI_FAILED;
 
 	struct rebuilding rebuilding = {.command = command, .settings = settings};
-	init_findings(&rebuilding);
 	status = rebuild(&rebuilding);
 	if (status == CLI_OK)
 		status = print_findings(&rebuilding, json);

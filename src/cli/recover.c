@@ -17,7 +17,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define HOLES_SHOWN_MAX 20
@@ -268,20 +267,12 @@ report(const struct recovery *recovery)
 
 /* --- in place --- */
 
-static void
-sleep_us(int64_t us)
-{
-	nanosleep(&(struct timespec){.tv_sec = us / CLOCK_SECOND_US,
-		      .tv_nsec = us % CLOCK_SECOND_US * 1000},
-	    NULL);
-}
-
 static int
 wait_for_daemon(const struct recovery *recovery, const char *ready_path)
 {
 	int64_t end_us = clock_monotonic_us() + DAEMON_WAIT_US;
 	while (access(ready_path, F_OK) == 0 && clock_monotonic_us() < end_us)
-		sleep_us(CLOCK_SECOND_US / 10);
+		clock_sleep(CLOCK_SECOND_US / 10);
 	if (access(ready_path, F_OK) == 0)
 		return cli_failure(recovery->command,
 		    "the daemon has not taken over %s within %d s; it will at its next start",

@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define STORE_WAIT_US CLOCK_SECOND_US
@@ -195,7 +194,7 @@ wait_for_store(struct daemon *daemon, struct failure *failure)
 	(void)failure;
 	int64_t end_us = clock_monotonic_us() + STORE_WAIT_US;
 	while (!projector_has_tried(daemon->projector) && clock_monotonic_us() < end_us)
-		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+		clock_sleep(CLOCK_SECOND_US / 1000);
 	return RESULT_OK;
 }
 

@@ -20,6 +20,8 @@ int64_t clock_monotonic_us(void);
 /* CPU time of the calling thread. */
 int64_t clock_processor_us(void);
 
+void clock_sleep(int64_t us);
+
 /* Writes wall_us as RFC 3339 in UTC with milliseconds, "2026-11-20T14:05:22.123Z", into out_text
  * and returns out_text. */
 const char *clock_format(int64_t wall_us, char out_text[CLOCK_TEXT_SIZE]);

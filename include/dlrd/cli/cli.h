@@ -61,10 +61,12 @@ int cli_failure(const struct cli_command *command, const char *format, ...) prin
 struct settings *cli_load_settings(
     const struct cli_command *command, const char *config_path, enum settings_use use);
 
-/* Writes the path of a file in the store's folder to path. The folder is directory, or that of the
- * configuration at config_path if directory is NULL. Returns false after reporting why not. */
-bool cli_store_file(const struct cli_command *command, const char *config_path,
-    const char *directory, const char *file, char *path, size_t size);
+#define CLI_DIRECTORY_SIZE 4000
+
+/* Writes the path of the store's folder to out_path: directory, or that of the configuration at
+ * config_path if directory is NULL. Returns false after reporting why not. */
+bool cli_store_directory(const struct cli_command *command, const char *config_path,
+    const char *directory, char out_path[CLI_DIRECTORY_SIZE]);
 
 /* Opens the store in directory, or in the folder of the configuration at config_path if directory
  * is NULL. Returns NULL after reporting why not. The caller closes it with store_reader_close. */
