@@ -5,6 +5,8 @@
 
 /* Offered requests may use half of memory_limit; the rest is for callbacks. */
 #define QUARANTINE_MEMORY_SHARE 2
+#define QUARANTINE_ENTRY_BYTES 1024 /* of quarantine_size, for which one entry may be stored */
+#define QUARANTINE_QUEUE_ENTRIES 8192
 /* Bytes; a longer queue is not written sooner. */
 #define QUARANTINE_QUEUE_MAX (INT64_C(16) * 1024 * 1024)
 #define QUARANTINE_BURST_SECONDS 50 /* of quarantine_rate, after a quiet time */
@@ -119,8 +121,10 @@ snapshot_quarantine_options(const struct settings *settings, struct quarantine_o
 	int64_t queue_max = settings->memory_max / QUARANTINE_MEMORY_SHARE;
 
 	*out_options = (struct quarantine_options){.open_later = true,
+	    .entries_max = (uint64_t)settings->quarantine_size / QUARANTINE_ENTRY_BYTES,
 	    .bytes_max = (uint64_t)settings->quarantine_size,
 	    .keep_us = settings->quarantine_keep_us,
+	    .queue_entries_max = QUARANTINE_QUEUE_ENTRIES,
 	    .queue_bytes_max =
 		(size_t)(queue_max < QUARANTINE_QUEUE_MAX ? queue_max : QUARANTINE_QUEUE_MAX),
 	    .unproven = {(uint32_t)settings->quarantine_rate,

@@ -17,7 +17,7 @@
 struct quarantine {
 	struct quarantine_queue queue;
 	/* for the owner's thread only: */
-	struct quarantine_options options; /* without zeros */
+	struct quarantine_options options;
 	char *path;
 	struct quarantine_handle handle;
 	struct quarantine_table table;
@@ -88,30 +88,6 @@ open_handle(struct quarantine *quarantine, struct failure *failure)
 	return result;
 }
 
-static struct quarantine_options
-with_defaults(const struct quarantine_options *options)
-{
-	struct quarantine_options full = *options;
-	if (full.bytes_max == 0)
-		full.bytes_max = UINT64_C(64) * 1024 * 1024;
-	if (full.entries_max == 0)
-		full.entries_max = full.bytes_max / 1024;
-	if (full.keep_us == 0)
-		full.keep_us = 7 * CLOCK_DAY_US;
-	if (full.request_max == 0)
-		full.request_max = (size_t)512 * 1024;
-	if (full.queue_entries_max == 0)
-		full.queue_entries_max = 8192;
-	if (full.queue_bytes_max == 0)
-		full.queue_bytes_max = (size_t)16 * 1024 * 1024;
-	if (full.unproven.per_second == 0)
-		full.unproven.per_second = 100;
-	if (full.unproven.burst == 0)
-		full.unproven.burst = 5000;
-
-	return full;
-}
-
 enum result
 quarantine_open(const struct quarantine_options *options, struct quarantine **out_quarantine,
     struct failure *failure)
@@ -120,7 +96,7 @@ quarantine_open(const struct quarantine_options *options, struct quarantine **ou
 	if (quarantine == NULL)
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
 
-	quarantine->options = with_defaults(options);
+	quarantine->options = *options;
 	const struct quarantine_rate *rate = &quarantine->options.unproven;
 	const struct quarantine_rate stray = {rate->per_second / QUARANTINE_STRAY_SHARE + 1,
 	    rate->burst / QUARANTINE_STRAY_SHARE + 1};
@@ -560,14 +536,6 @@ quarantine_remove_all(
 
 	*out_removed = removed;
 	return RESULT_OK;
-}
-
-enum result
-quarantine_remove(struct quarantine *quarantine, uint64_t id)
-{
-	size_t removed;
-	enum result result = quarantine_remove_all(quarantine, &id, 1, &removed);
-	return result == RESULT_OK && removed == 0 ? RESULT_NOT_FOUND : result;
 }
 
 struct quarantine_size

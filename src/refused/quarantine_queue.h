@@ -33,7 +33,6 @@ struct quarantine_queue {
 	_Atomic size_t memory; /* bytes, plus the memory of an examination; for any thread */
 };
 
-/* The options must have the defaults filled in. */
 void quarantine_queue_init(
     struct quarantine_queue *queue, const struct quarantine_options *options);
 

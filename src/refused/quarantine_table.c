@@ -59,28 +59,23 @@ static const char *const statement_texts[QUARANTINE_STATEMENT_COUNT] = {
 int
 quarantine_table_open(struct quarantine_table *table, sqlite3 *db)
 {
-	int64_t entries = 0, proven = 0, bytes = 0, stray_entries = 0, stray_bytes = 0;
+	static const char *const counts[] = {"SELECT count(*) FROM request",
+	    "SELECT count(*) FROM request WHERE proven = 1",
+	    "SELECT coalesce(sum(size), 0) FROM request",
+	    "SELECT count(*) FROM request WHERE stray = 1",
+	    "SELECT coalesce(sum(size), 0) FROM request WHERE stray = 1"};
+	int64_t found[sizeof counts / sizeof counts[0]] = {0};
 	int code = SQLITE_OK;
 	for (size_t i = 0; code == SQLITE_OK && i < QUARANTINE_STATEMENT_COUNT; i++)
 		code = sqlite_prepare(db, statement_texts[i], &table->statements[i]);
+	for (size_t i = 0; code == SQLITE_OK && i < sizeof counts / sizeof counts[0]; i++)
+		code = sqlite_number(db, counts[i], &found[i]);
 	if (code == SQLITE_OK)
-		code = sqlite_number(db, "SELECT count(*) FROM request", &entries);
-	if (code == SQLITE_OK)
-		code = sqlite_number(db, "SELECT count(*) FROM request WHERE proven = 1", &proven);
-	if (code == SQLITE_OK)
-		code = sqlite_number(db, "SELECT coalesce(sum(size), 0) FROM request", &bytes);
-	if (code == SQLITE_OK)
-		code = sqlite_number(
-		    db, "SELECT count(*) FROM request WHERE stray = 1", &stray_entries);
-	if (code == SQLITE_OK)
-		code = sqlite_number(
-		    db, "SELECT coalesce(sum(size), 0) FROM request WHERE stray = 1", &stray_bytes);
-	if (code == SQLITE_OK)
-		table->size = (struct quarantine_size){.entries = (uint64_t)entries,
-		    .proven = (uint64_t)proven,
-		    .bytes = (uint64_t)bytes,
-		    .stray_entries = (uint64_t)stray_entries,
-		    .stray_bytes = (uint64_t)stray_bytes};
+		table->size = (struct quarantine_size){.entries = (uint64_t)found[0],
+		    .proven = (uint64_t)found[1],
+		    .bytes = (uint64_t)found[2],
+		    .stray_entries = (uint64_t)found[3],
+		    .stray_bytes = (uint64_t)found[4]};
 
 	return code;
 }

@@ -186,9 +186,10 @@ drop_all(struct quarantine_worker *worker, uint64_t *out_dropped)
 static enum result
 drop_one(struct quarantine_worker *worker, uint64_t id, uint64_t *out_dropped)
 {
-	enum result result = quarantine_remove(worker->quarantine, id);
-	*out_dropped = result == RESULT_OK;
-	return result;
+	size_t removed;
+	enum result result = quarantine_remove_all(worker->quarantine, &id, 1, &removed);
+	*out_dropped = removed;
+	return result == RESULT_OK && removed == 0 ? RESULT_NOT_FOUND : result;
 }
 
 static void

@@ -127,11 +127,35 @@ options_for(uint64_t entries_max)
 	    .unproven = PLENTY};
 }
 
+/* The options with the daemon's defaults in place of zeros. */
+static struct quarantine_options
+with_defaults(struct quarantine_options options)
+{
+	options.path = file_path();
+	if (options.bytes_max == 0)
+		options.bytes_max = (uint64_t)64 << 20;
+	if (options.entries_max == 0)
+		options.entries_max = options.bytes_max / 1024;
+	if (options.keep_us == 0)
+		options.keep_us = 7 * CLOCK_DAY_US;
+	if (options.request_max == 0)
+		options.request_max = (size_t)512 << 10;
+	return options;
+}
+
+static enum result
+drop(struct quarantine *quarantine, uint64_t id)
+{
+	size_t removed;
+	enum result result = quarantine_remove_all(quarantine, &id, 1, &removed);
+	return result == RESULT_OK && removed == 0 ? RESULT_NOT_FOUND : result;
+}
+
 static struct quarantine *
 open_with(struct quarantine_options options)
 {
 	struct quarantine *quarantine;
-	options.path = file_path();
+	options = with_defaults(options);
 	enum result result = quarantine_open(&options, &quarantine, &failure);
 	if (result != RESULT_OK)
 		print_error("%s\n", failure.text);
@@ -515,9 +539,9 @@ what_is_removed_is_gone_and_its_id_is_not_used_again(void **state)
 	struct seen seen = {0};
 	struct quarantine *quarantine = open_for(0);
 	keep_many(quarantine, 1, 3, NULL);
-	assert_ok(quarantine_remove(quarantine, 3));
-	assert_int_equal(quarantine_remove(quarantine, 3), RESULT_NOT_FOUND);
-	assert_int_equal(quarantine_remove(quarantine, UINT64_MAX), RESULT_NOT_FOUND);
+	assert_ok(drop(quarantine, 3));
+	assert_int_equal(drop(quarantine, 3), RESULT_NOT_FOUND);
+	assert_int_equal(drop(quarantine, UINT64_MAX), RESULT_NOT_FOUND);
 	struct quarantine_reader *reader;
 	assert_ok(quarantine_reader_open(file_path(), &reader, &failure));
 	assert_int_equal(quarantine_reader_get(reader, 3, note, &seen), RESULT_NOT_FOUND);
@@ -726,7 +750,7 @@ remove_while_reading(void *context, const struct quarantined *request)
 {
 	enum result result = RESULT_OK;
 	for (uint64_t id = request->id; result == RESULT_OK && id < request->id + 1000; id++)
-		result = quarantine_remove(context, id);
+		result = drop(context, id);
 	return result;
 }
 
@@ -741,7 +765,7 @@ removals_grow_the_log_no_further_than_writes(void **state)
 	keep_many(quarantine, 0, 1000, NULL);
 	struct quarantine_reader *reader;
 	for (uint64_t id = 1; id <= 1000; id++)
-		assert_ok(quarantine_remove(quarantine, id));
+		assert_ok(drop(quarantine, id));
 	assert_true(file_bytes(QUARANTINE_FILE "-wal") <= (uint64_t)4 << 20);
 	keep_many(quarantine, 2000, 1000, NULL); /* no matter who has checkpointed, or has not */
 	assert_ok(quarantine_reader_open(file_path(), &reader, &failure));
@@ -1129,10 +1153,13 @@ a_file_to_be_opened_later_is_waited_for(void **state)
 }
 
 static void
-the_defaults_are_what_the_header_says(void **state)
+each_limit_holds_as_it_is_set(void **state)
 {
 	(void)state;
-	struct quarantine *quarantine = open_with((struct quarantine_options){0});
+	struct quarantine *quarantine =
+	    open_with((struct quarantine_options){.queue_entries_max = 8192,
+		.queue_bytes_max = (size_t)16 << 20,
+		.unproven = {100, 5000}});
 	static char large[512 * 1024 + 1];
 	struct quarantined request = {.incoming.body = {large, sizeof large}};
 	assert_int_equal(quarantine_offer(quarantine, &request), QUARANTINE_TOO_LARGE);
@@ -1274,7 +1301,7 @@ a_full_disk_loses_nothing_that_is_queued(void **state)
 		offer(quarantine, numbered(20 + round)); /* behind the others */
 	}
 	assert_int_equal(offer_number(quarantine, 30, false), QUARANTINE_FULL);
-	assert_int_equal(quarantine_remove(quarantine, 1), RESULT_FULL);
+	assert_int_equal(drop(quarantine, 1), RESULT_FULL);
 	disk.full = false;
 	assert_int_equal(keep(quarantine).fresh, 10);
 	struct seen seen = read_all();
@@ -1302,7 +1329,7 @@ after_an_error_the_file_is_opened_anew(void **state)
 		assert_int_equal(
 		    quarantine_keep_offered(quarantine, NOW, NULL, NULL, &changes), RESULT_IO);
 		assert_true(strlen(quarantine_error(quarantine)) > strlen(file_path()) + 2);
-		assert_int_equal(quarantine_remove(quarantine, 1), RESULT_IO);
+		assert_int_equal(drop(quarantine, 1), RESULT_IO);
 		assert_int_equal(quarantine_trim(quarantine, NOW, &changes), RESULT_IO);
 		assert_int_equal(quarantine_each(quarantine, &page, note, &seen), RESULT_IO);
 	}
@@ -1321,7 +1348,7 @@ commits_are_not_synced(void **state)
 	keep_many(quarantine, 1, 1, NULL);
 	size_t before = disk.syncs;
 	keep_many(quarantine, 2, 20, NULL);
-	assert_ok(quarantine_remove(quarantine, 1));
+	assert_ok(drop(quarantine, 1));
 	assert_int_equal(disk.syncs, before);
 	quarantine_close(quarantine);
 }
@@ -1478,7 +1505,7 @@ a_damaged_page_is_an_error_and_not_the_end(void **state)
 	}
 	fclose(file);
 
-	struct quarantine_options options = options_for(0);
+	struct quarantine_options options = with_defaults(options_for(0));
 	enum result result = quarantine_open(&options, &quarantine, &failure);
 	assert_true(result == RESULT_OK || result == RESULT_CORRUPT);
 	if (result != RESULT_OK) {
@@ -1575,7 +1602,7 @@ main(void)
 	    EACH(what_the_examination_does_not_want_is_not_written),
 	    EACH(the_owner_is_woken_by_an_offer_and_by_name),
 	    EACH(a_file_to_be_opened_later_is_waited_for),
-	    EACH(the_defaults_are_what_the_header_says),
+	    EACH(each_limit_holds_as_it_is_set),
 	    cmocka_unit_test(results_of_offers_have_names),
 	    EACH(each_offer_of_two_threads_is_kept_or_refused),
 	    EACH(a_full_disk_loses_nothing_that_is_queued),

@@ -110,11 +110,8 @@ must_check enum result quarantine_trim(
 must_check enum result quarantine_each(struct quarantine *quarantine,
     const struct quarantine_page *page, quarantined_fn on_request, void *context);
 
-/* Drops one request, for instance because it is in the journal now. A power cut may restore it.
- * Returns RESULT_NOT_FOUND, or RESULT_FULL as quarantine_keep_offered does. */
-must_check enum result quarantine_remove(struct quarantine *quarantine, uint64_t id);
-
-/* Drops several requests, all or none. Unknown ids are ignored. */
+/* Drops requests, for instance because they are in the journal now, all or none. A power cut may
+ * restore them. Unknown ids are ignored. Returns RESULT_FULL as quarantine_keep_offered does. */
 must_check enum result quarantine_remove_all(
     struct quarantine *quarantine, const uint64_t *ids, size_t count, size_t *out_removed);
 

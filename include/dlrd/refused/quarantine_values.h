@@ -37,21 +37,20 @@ struct quarantine_rate {
 	uint32_t per_second, burst;
 };
 
-/* 0 is the default, also in a rate. */
 struct quarantine_options {
 	const char *path; /* copied */
 	bool open_later;  /* the first call that needs the file opens it; if that fails, the queue
 			     and the examination work all the same */
-	uint64_t entries_max; /* one for each KiB of bytes_max */
-	uint64_t bytes_max;   /* of requests, each with some hundred for its row: 64 MiB. Half-empty
-				 pages can double the size of the file, and its log can become equally
-				 large while a reader blocks checkpoints */
-	int64_t keep_us;      /* since an entry was first stored: 7 days */
-	size_t request_max;   /* bytes of one request: 512 KiB */
-	size_t queue_entries_max;        /* offered and not written yet: 8,192 */
-	size_t queue_bytes_max;          /* 16 MiB; a single request may be larger */
-	struct quarantine_rate unproven; /* limit for untrusted clients: 100/s, 5,000 at once.
-					    Proven requests have no limit */
+	uint64_t entries_max;
+	uint64_t bytes_max; /* of requests, each with some hundred for its row. Half-empty pages can
+			       double the size of the file, and its log can become equally large
+			       while a reader blocks checkpoints */
+	int64_t keep_us;    /* since an entry was first stored */
+	size_t request_max; /* bytes of one request */
+	size_t queue_entries_max;        /* offered and not written yet */
+	size_t queue_bytes_max;          /* a single request may be larger */
+	struct quarantine_rate unproven; /* limit for untrusted clients. Proven requests have no
+					    limit */
 };
 
 enum quarantine_offer_result {
