@@ -210,18 +210,6 @@ json_get(const struct json_t *value, const char *key)
 	return json_object_get(value, key);
 }
 
-size_t
-json_count(const struct json_t *value)
-{
-	return json_array_size(value);
-}
-
-struct json_t *
-json_at(const struct json_t *value, size_t index)
-{
-	return json_array_get(value, index);
-}
-
 bool
 json_next(
     const struct json_t *object, void **cursor, const char **out_key, struct json_t **out_value)

@@ -313,25 +313,6 @@ journal_reopen(struct journal *journal, struct failure *failure)
 	return explain(journal, result, failure);
 }
 
-enum result
-journal_open(
-    const struct journal_options *options, struct journal **out_journal, struct failure *failure)
-{
-	struct journal *journal = NULL;
-	enum result result = journal_new(options, &journal, failure);
-	if (result != RESULT_OK)
-		return result;
-
-	result = journal_reopen(journal, failure);
-	if (result != RESULT_OK) {
-		journal_close(journal);
-		return result;
-	}
-
-	*out_journal = journal;
-	return RESULT_OK;
-}
-
 static int
 insert(struct journal *journal, const struct journal_entry *entry, uint64_t seq)
 {

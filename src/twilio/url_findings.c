@@ -64,15 +64,6 @@ url_findings_add(struct url_findings *findings, enum url_finding_kind kind, cons
 }
 
 bool
-url_findings_have(const struct url_findings *findings, enum url_finding_kind kind)
-{
-	for (size_t i = 0; i < findings->count; i++)
-		if (findings->items[i].kind == kind)
-			return true;
-	return false;
-}
-
-bool
 url_findings_have_problem(const struct url_findings *findings)
 {
 	for (size_t i = 0; i < findings->count; i++)

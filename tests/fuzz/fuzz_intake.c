@@ -103,7 +103,8 @@ start_writer(void)
 {
 	struct failure failure;
 	const struct journal_options journal = {.path = fuzz_path(JOURNAL_FILE)};
-	CHECK_OK(journal_open(&journal, &at.journal, &failure));
+	CHECK_OK(journal_new(&journal, &at.journal, &failure));
+	CHECK_OK(journal_reopen(at.journal, &failure));
 	const struct writer_options writer = {.journal = at.journal,
 	    .metrics = at.metrics,
 	    .keep_us = 0,

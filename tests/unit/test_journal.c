@@ -32,12 +32,26 @@ file_path(void)
 	return path_in(directory, JOURNAL_FILE);
 }
 
+/* On failure *out_journal is unchanged. */
+static enum result
+open_journal(const struct journal_options *options, struct journal **out_journal)
+{
+	struct journal *journal;
+	assert_ok(journal_new(options, &journal, &failure));
+	enum result result = journal_reopen(journal, &failure);
+	if (result == RESULT_OK)
+		*out_journal = journal;
+	else
+		journal_close(journal);
+	return result;
+}
+
 static struct journal *
 open_from(uint64_t min_seq)
 {
-	struct journal *journal;
+	struct journal *journal = NULL;
 	struct journal_options options = {.path = file_path(), .min_seq = min_seq};
-	enum result result = journal_open(&options, &journal, &failure);
+	enum result result = open_journal(&options, &journal);
 	if (result != RESULT_OK)
 		print_error("%s\n", failure.text);
 	assert_ok(result);
@@ -324,7 +338,7 @@ assert_refused(enum result expected)
 {
 	struct journal *journal = NULL;
 	struct journal_options options = {.path = file_path()};
-	enum result result = journal_open(&options, &journal, &failure);
+	enum result result = open_journal(&options, &journal);
 	journal_close(journal);
 	assert_int_equal(result, expected);
 	assert_contains(slice_of(failure.text), file_path());
@@ -432,7 +446,7 @@ a_directory_that_cannot_be_written_is_named(void **state)
 	for (size_t i = 0; i < COUNT_OF(paths); i++) {
 		struct journal *journal = NULL;
 		struct journal_options options = {.path = paths[i]};
-		assert_int_equal(journal_open(&options, &journal, &failure), RESULT_IO);
+		assert_int_equal(open_journal(&options, &journal), RESULT_IO);
 		assert_contains(slice_of(failure.text), paths[i]);
 		assert_true(strlen(failure.text) > strlen(paths[i]) + 2);
 		assert_null(journal);

@@ -3,6 +3,8 @@
 
 #include "dlrd/base/json.h"
 
+#include <jansson.h>
+
 /* Writes value, frees it, and compares. */
 static void
 assert_written(struct json_t *value, const char *expected)
@@ -173,13 +175,13 @@ asking_the_wrong_kind_of_value_gives_nothing(void **state)
 	struct json_t *value;
 	assert_ok(json_parse(SLICE("{\"a\":[{\"b\":\"c\"}],\"n\":5,\"e\":[]}"), &value));
 	assert_null(json_get(value, "x"));
-	assert_null(json_at(value, 0));
+	assert_null(json_array_get(value, 0));
 	assert_null(json_get(json_get(value, "a"), "b"));
-	assert_null(json_at(json_get(value, "e"), 0));
+	assert_null(json_array_get(json_get(value, "e"), 0));
 	assert_null(json_get(NULL, "a"));
 	assert_null(json_text(NULL).ptr);
 	assert_null(json_text(json_get(value, "n")).ptr);
-	assert_slice(json_text(json_get(json_at(json_get(value, "a"), 0), "b")), "c");
+	assert_slice(json_text(json_get(json_array_get(json_get(value, "a"), 0), "b")), "c");
 	json_free(value);
 	json_free(NULL);
 }
@@ -217,13 +219,13 @@ an_array_is_counted_and_asked_by_index(void **state)
 	(void)state;
 	struct json_t *array;
 	assert_ok(json_parse(SLICE("[\"a\",null,\"c\"]"), &array));
-	assert_int_equal(json_count(array), 3);
-	assert_slice(json_text(json_at(array, 2)), "c");
-	assert_null(json_at(array, 3));
-	assert_null(json_at(array, SIZE_MAX));
-	assert_int_equal(json_count(json_at(array, 0)), 0);
-	assert_int_equal(json_count(NULL), 0);
-	assert_null(json_at(NULL, 0));
+	assert_int_equal(json_array_size(array), 3);
+	assert_slice(json_text(json_array_get(array, 2)), "c");
+	assert_null(json_array_get(array, 3));
+	assert_null(json_array_get(array, SIZE_MAX));
+	assert_int_equal(json_array_size(json_array_get(array, 0)), 0);
+	assert_int_equal(json_array_size(NULL), 0);
+	assert_null(json_array_get(NULL, 0));
 	json_free(array);
 }
 
@@ -236,14 +238,14 @@ only_an_integer_is_an_integer(void **state)
 	assert_ok(json_parse(
 	    SLICE("[-9223372036854775808,9223372036854775807,5.0,5.5,\"5\",true,null,[]]"),
 	    &array));
-	assert_true(json_int(json_at(array, 0), &number));
+	assert_true(json_int(json_array_get(array, 0), &number));
 	assert_true(number == INT64_MIN);
-	assert_true(json_int(json_at(array, 1), &number));
+	assert_true(json_int(json_array_get(array, 1), &number));
 	assert_true(number == INT64_MAX);
-	assert_true(json_int(json_at(array, 2), &number));
+	assert_true(json_int(json_array_get(array, 2), &number));
 	assert_int_equal(number, 5);
-	for (size_t i = 3; i < json_count(array); i++)
-		assert_false(json_int(json_at(array, i), &number));
+	for (size_t i = 3; i < json_array_size(array); i++)
+		assert_false(json_int(json_array_get(array, i), &number));
 	assert_false(json_int(NULL, &number));
 	assert_int_equal(number, 5); /* untouched */
 	json_free(array);
@@ -259,7 +261,7 @@ each_value_has_a_kind(void **state)
 	struct json_t *array;
 	assert_ok(json_parse(SLICE("[null,true,false,1,1.5,\"\",[],{}]"), &array));
 	for (size_t i = 0; i < COUNT_OF(kinds); i++)
-		assert_int_equal(json_kind(json_at(array, i)), kinds[i]);
+		assert_int_equal(json_kind(json_array_get(array, i)), kinds[i]);
 	json_free(array);
 }
 
@@ -292,20 +294,20 @@ what_is_odd_in_one_place_does_not_hide_the_rest(void **state)
 	(void)state;
 	struct json_t *value = NULL;
 	assert_ok(json_parse(SLICE("\xef\xbb\xbf[\"a\"]"), &value));
-	assert_slice(json_text(json_at(value, 0)), "a");
+	assert_slice(json_text(json_array_get(value, 0)), "a");
 	json_free(value);
 	assert_ok(json_parse(SLICE("[\"a\xff\xc3(\",9223372036854775808,7,1e999,"
 				   "{\"k\\u0000\":\"\\ud83d\"}]"),
 	    &value));
-	assert_slice(json_text(json_at(value, 0)), "a\xef\xbf\xbd\xef\xbf\xbd(");
-	assert_int_equal(json_count(value), 5);
-	assert_slice(
-	    json_text(json_get(json_at(value, 1), "raw")), "9223372036854775808"); /* exactly */
+	assert_slice(json_text(json_array_get(value, 0)), "a\xef\xbf\xbd\xef\xbf\xbd(");
+	assert_int_equal(json_array_size(value), 5);
+	assert_slice(json_text(json_get(json_array_get(value, 1), "raw")),
+	    "9223372036854775808"); /* exactly */
 	int64_t number = 0;
-	assert_true(json_int(json_at(value, 2), &number));
+	assert_true(json_int(json_array_get(value, 2), &number));
 	assert_int_equal(number, 7);
-	assert_slice(json_text(json_get(json_at(value, 3), "raw")), "1e999");
-	assert_slice(json_text(json_get(json_at(value, 4), "k" FFFD)), FFFD);
+	assert_slice(json_text(json_get(json_array_get(value, 3), "raw")), "1e999");
+	assert_slice(json_text(json_get(json_array_get(value, 4), "k" FFFD)), FFFD);
 	json_free(value);
 }
 

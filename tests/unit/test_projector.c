@@ -27,7 +27,8 @@ set_up(void **state)
 	snprintf(journal_path, sizeof journal_path, "%s/%s", directory, JOURNAL_FILE);
 	snprintf(store_path, sizeof store_path, "%s/%s", directory, STORE_FILE);
 	struct journal_options options = {.path = journal_path};
-	assert_ok(journal_open(&options, &journal, &failure));
+	assert_ok(journal_new(&options, &journal, &failure));
+	assert_ok(journal_reopen(journal, &failure));
 	struct route *route = &routes.items[routes.count++];
 	*route = (struct route){.path = strdup("/x"), .kind = ROUTE_AUTO};
 	assert_ok(tags_template_init(&route->workspace, SLICE(""), NULL));

@@ -6,6 +6,8 @@
 #include "dlrd/base/json.h"
 #include "dlrd/store/store.h"
 
+#include <jansson.h>
+
 /* One message an hour, on its hour, through both changes of Berlin's clocks in 2026: the campaign
  * "spring" from 28 to 30 March, "autumn" from 24 to 26 October, each by UTC. */
 #define SPRING (INT64_C(1774656000) * CLOCK_SECOND_US) /* 2026-03-28T00:00:00Z */
@@ -105,11 +107,11 @@ assert_points(const char *campaign, const char *query, const char *expected)
 {
 	struct json_t *value = ask(campaign, query, 200), *points = json_get(value, "points");
 	struct buffer found = BUFFER_EMPTY;
-	for (size_t i = 0; i < json_count(points); i++) {
-		struct slice time = json_text(json_get(json_at(points, i), "time"));
+	for (size_t i = 0; i < json_array_size(points); i++) {
+		struct slice time = json_text(json_get(json_array_get(points, i), "time"));
 		/* without the seconds */
 		buffer_appendf(&found, "%s%.16s %lld", i > 0 ? "; " : "", time.ptr,
-		    (long long)sent_of(json_at(points, i)));
+		    (long long)sent_of(json_array_get(points, i)));
 	}
 	assert_slice(buffer_slice(&found).ptr == NULL ? SLICE("") : buffer_slice(&found), expected);
 	buffer_done(&found);
@@ -239,7 +241,7 @@ a_long_time_has_points_with_facts_alone(void **state)
 	assert_points(
 	    "long", "from=0001-01-01&to=9999-12-31", "1970-01-01T01:00 1; 2026-10-24T00:00 1");
 	struct json_t *value = ask("long", "interval=day&from=2000-01-01&to=2026-10-25", 200);
-	assert_int_equal(json_count(json_get(value, "points")), 9794);
+	assert_int_equal(json_array_size(json_get(value, "points")), 9794);
 	json_free(value);
 }
 
@@ -258,11 +260,11 @@ nothing_is_lost_in_any_zone(void **state)
 		struct json_t *points = json_get(value, "points");
 		struct slice before = SLICE("");
 		int64_t sent = 0;
-		for (size_t k = 0; k < json_count(points); k++) {
-			struct slice time = json_text(json_get(json_at(points, k), "time"));
+		for (size_t k = 0; k < json_array_size(points); k++) {
+			struct slice time = json_text(json_get(json_array_get(points, k), "time"));
 			assert_true(slice_compare(before, time) < 0);
 			before = time;
-			sent += sent_of(json_at(points, k));
+			sent += sent_of(json_array_get(points, k));
 		}
 		assert_int_equal(sent, HOURS);
 		json_free(value);

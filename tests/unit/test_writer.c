@@ -89,7 +89,8 @@ start(void **state)
 	at.directory = private_directory();
 	at.path = strdup(path_in(at.directory, JOURNAL_FILE));
 	struct journal_options options = {.path = at.path};
-	assert_ok(journal_open(&options, &at.journal, &failure));
+	assert_ok(journal_new(&options, &at.journal, &failure));
+	assert_ok(journal_reopen(at.journal, &failure));
 	at.metrics = metrics_new();
 	struct writer_options writer = {.journal = at.journal,
 	    .metrics = at.metrics,

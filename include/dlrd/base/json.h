@@ -46,11 +46,6 @@ must_check enum result json_load(struct slice text, struct json_t **out_value);
 /* Returns an object's value for key, borrowed; NULL if it has none or value is not an object. */
 struct json_t *json_get(const struct json_t *value, const char *key);
 
-/* Return the number of an array's elements (0 if value is not an array), and one of them, borrowed
- * (NULL if index is too large). */
-size_t json_count(const struct json_t *value);
-struct json_t *json_at(const struct json_t *value, size_t index);
-
 /* Iterates over an object's members in their order: start with *cursor NULL and call it as long as
  * it returns true. Key and value are borrowed; the object must not change meanwhile. A value that
  * is not an object has no members. */

@@ -44,18 +44,14 @@ struct journal_options {
 
 struct journal;
 
-/* Opens the file, or creates it if it is missing. Verifies with a synced write that it is writable,
- * and that the setting synchronous is FULL. On failure fills failure. */
-must_check enum result journal_open(
-    const struct journal_options *options, struct journal **out_journal, struct failure *failure);
-
 /* Creates a closed journal, for a disk that is not writable yet. All calls except journal_reopen
  * and journal_close return RESULT_IO. */
 must_check enum result journal_new(
     const struct journal_options *options, struct journal **out_journal, struct failure *failure);
 
-/* Drops the handle and opens the file again, as journal_open does. On failure the journal is
- * closed, as after journal_new. */
+/* Drops the handle, if there is one, and opens the file, or creates it if it is missing. Verifies
+ * with a synced write that it is writable, and that the setting synchronous is FULL. On failure
+ * fills failure, and the journal is closed, as after journal_new. */
 must_check enum result journal_reopen(struct journal *journal, struct failure *failure);
 
 /* Appends count entries in one transaction and numbers them. After RESULT_OK they are synced. After

@@ -63,8 +63,7 @@ bool url_finding_is_problem(enum url_finding_kind kind);
 void url_findings_add(struct url_findings *findings, enum url_finding_kind kind, const char *format,
     ...) printf_like(3, 4);
 
-/* Return whether one of that kind, or any problem, was found. */
-bool url_findings_have(const struct url_findings *findings, enum url_finding_kind kind);
+/* Returns whether any problem was found. */
 bool url_findings_have_problem(const struct url_findings *findings);
 
 /* Cuts untrusted text for a quotation, long enough to recognise it. */
