@@ -2,6 +2,7 @@
 
 #include "dlrd/base/clock.h"
 #include "dlrd/base/time_zone.h"
+#include "dlrd/twilio/callback_url.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -170,19 +171,6 @@ question_may_act(struct question *question)
 	return true;
 }
 
-/* Escapes all bytes except the unreserved ones of RFC 3986, section 2.3. */
-static void
-append_escaped(struct buffer *out, struct slice text)
-{
-	static const char plain[] =
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-	for (size_t i = 0; i < text.len; i++)
-		if (slice_find(slice_of(plain), text.ptr[i]) < sizeof plain - 1)
-			buffer_append_byte(out, text.ptr[i]);
-		else
-			buffer_appendf(out, "%%%02X", (unsigned char)text.ptr[i]);
-}
-
 /* The reference is a query alone, so it keeps the path, also one that a proxy has extended. */
 void
 question_link(struct question *question, const char *name, int64_t place)
@@ -193,9 +181,9 @@ question_link(struct question *question, const char *name, int64_t place)
 		const struct form_field *field = &question->query.fields[i];
 		if (slice_equal(field->name, slice_of(name)))
 			continue;
-		append_escaped(link, field->name);
+		callback_url_escape(field->name, link);
 		buffer_append_byte(link, '=');
-		append_escaped(link, field->value);
+		callback_url_escape(field->value, link);
 		buffer_append_byte(link, '&');
 	}
 	buffer_appendf(link, "%s=%lld>; rel=\"next\"", name, (long long)place);

@@ -136,6 +136,23 @@ metrics_label(struct buffer *labels, const char *name, struct slice value)
 	buffer_append_byte(labels, '"');
 }
 
+struct metric *
+metrics_add_labelled(struct metrics *metrics, enum metric_family family, const char *name,
+    struct slice value, const char *other_name, struct slice other)
+{
+	struct buffer labels = BUFFER_EMPTY;
+	struct metric *metric = NULL;
+	metrics_label(&labels, name, value);
+	if (other_name != NULL)
+		metrics_label(&labels, other_name, other);
+	buffer_append_byte(&labels, '\0');
+
+	if (metrics != NULL && !labels.failed)
+		metric = metrics_add(metrics, family, labels.ptr);
+	buffer_done(&labels);
+	return metric;
+}
+
 void
 metric_add(struct metric *metric, uint64_t count)
 {

@@ -143,3 +143,16 @@ slice_is_utf8(struct slice text)
 	}
 	return true;
 }
+
+bool
+slice_is_name(struct slice text, const char *others, size_t max)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		char byte = text.ptr[i];
+		bool plain = (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') ||
+			     (byte >= 'a' && byte <= 'z');
+		if (!plain && (byte == '\0' || strchr(others, byte) == NULL))
+			return false;
+	}
+	return text.len >= 1 && text.len <= max;
+}

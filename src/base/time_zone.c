@@ -85,14 +85,7 @@ read_fixed(struct slice name, int64_t *out_offset_s)
 static bool
 is_zone_name(struct slice name)
 {
-	for (size_t i = 0; i < name.len; i++) {
-		char byte = name.ptr[i];
-		if (!((byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') ||
-			(byte >= '0' && byte <= '9') || byte == '_' || byte == '+' || byte == '-' ||
-			(byte == '/' && i > 0)))
-			return false;
-	}
-	return name.len >= 1 && name.len <= NAME_MAX_LEN;
+	return slice_is_name(name, "_+-/", NAME_MAX_LEN) && name.ptr[0] != '/';
 }
 
 /* Reads a big-endian two's-complement number of width bytes. */

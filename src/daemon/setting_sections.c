@@ -140,19 +140,6 @@ setting_callbacks_print(const struct routes *routes, struct buffer *out)
 
 /* --- keywords --- */
 
-/* 1 to 32 letters, digits, - or _. */
-static bool
-is_keyword_name(struct slice name)
-{
-	for (size_t i = 0; i < name.len; i++) {
-		char byte = name.ptr[i];
-		if (!((byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') ||
-			(byte >= 'a' && byte <= 'z') || byte == '-' || byte == '_'))
-			return false;
-	}
-	return name.len >= 1 && name.len <= KEYWORD_NAME_MAX;
-}
-
 static enum result
 add_words(struct keywords *keywords, struct slice name, struct slice words, struct failure *failure)
 {
@@ -175,12 +162,13 @@ enum result
 setting_keyword_key(struct keywords *keywords, struct slice name, struct slice key,
     struct slice value, struct failure *failure)
 {
-	if (key.ptr == NULL && !is_keyword_name(name))
+	bool readable = slice_is_name(name, "-_", KEYWORD_NAME_MAX);
+	if (key.ptr == NULL && !readable)
 		return failure_set(failure, RESULT_INVALID,
 		    "\"%.*s\" is not a valid name; write [keyword join], with 1 to %d letters, "
 		    "digits, - or _",
 		    SLICE_ARG(name), KEYWORD_NAME_MAX);
-	if (key.ptr == NULL || !is_keyword_name(name))
+	if (key.ptr == NULL || !readable)
 		return RESULT_OK; /* the section begins, or was reported then */
 	if (slice_equal(key, SLICE("words")))
 		return add_words(keywords, name, value, failure);

@@ -30,39 +30,22 @@ static const char *const outcome_names[OUTCOME_LABEL_COUNT] = {
     [OUTCOME_TOO_LARGE] = "too_large",
 };
 
-static struct metric *
-add_metric(struct metrics *metrics, enum metric_family family, const char *first_name,
-    struct slice first, const char *second_name, struct slice second)
-{
-	struct buffer labels = BUFFER_EMPTY;
-	struct metric *metric = NULL;
-	if (metrics == NULL)
-		return NULL;
-	metrics_label(&labels, first_name, first);
-	if (second_name != NULL)
-		metrics_label(&labels, second_name, second);
-	buffer_append_byte(&labels, '\0');
-	if (!labels.failed)
-		metric = metrics_add(metrics, family, labels.ptr);
-	buffer_done(&labels);
-	return metric;
-}
-
 static void
 add_route_metrics(struct handler *handler, size_t index, const char *path)
 {
 	for (int i = 0; i < OUTCOME_LABEL_COUNT; i++)
-		handler->outcomes[index][i] = add_metric(handler->options.metrics, METRIC_CALLBACKS,
-		    "route", slice_of(path), "outcome", slice_of(outcome_names[i]));
+		handler->outcomes[index][i] =
+		    metrics_add_labelled(handler->options.metrics, METRIC_CALLBACKS, "route",
+			slice_of(path), "outcome", slice_of(outcome_names[i]));
 }
 
 static struct token_metrics
 add_token_metrics(struct metrics *metrics, struct slice account, struct slice token)
 {
-	return (struct token_metrics){
-	    .used = add_metric(metrics, METRIC_TOKEN_USED, "account", account, "token", token),
-	    .last_used =
-		add_metric(metrics, METRIC_TOKEN_LAST_USED, "account", account, "token", token)};
+	return (struct token_metrics){.used = metrics_add_labelled(metrics, METRIC_TOKEN_USED,
+					  "account", account, "token", token),
+	    .last_used = metrics_add_labelled(
+		metrics, METRIC_TOKEN_LAST_USED, "account", account, "token", token)};
 }
 
 static struct token_metrics *
@@ -82,13 +65,13 @@ add_metrics(struct handler *handler)
 		add_route_metrics(handler, i, routes->items[i].path);
 	add_route_metrics(handler, ROUTES_MAX, "");
 	for (int i = VERIFICATION_VALID + 1; i < VERIFICATION_COUNT; i++)
-		handler->failures[i] = add_metric(metrics, METRIC_SIGNATURE_FAILURES, "cause",
-		    slice_of(verification_result_name((enum verification_result)i)), NULL,
+		handler->failures[i] = metrics_add_labelled(metrics, METRIC_SIGNATURE_FAILURES,
+		    "cause", slice_of(verification_result_name((enum verification_result)i)), NULL,
 		    SLICE_NONE);
 	for (int i = QUARANTINE_TAKEN + 1; i < QUARANTINE_OFFER_RESULT_COUNT; i++)
-		handler->offers[i] = add_metric(metrics, METRIC_QUARANTINE_OFFERED, "fate",
-		    slice_of(quarantine_offer_result_name((enum quarantine_offer_result)i)), NULL,
-		    SLICE_NONE);
+		handler->offers[i] = metrics_add_labelled(metrics, METRIC_QUARANTINE_OFFERED,
+		    "fate", slice_of(quarantine_offer_result_name((enum quarantine_offer_result)i)),
+		    NULL, SLICE_NONE);
 	for (size_t i = 0; i < verifier_account_count(verifier); i++)
 		for (int label = 0; label < TOKEN_LABEL_COUNT; label++)
 			if (verifier_has_token(verifier, i, (enum token_label)label))

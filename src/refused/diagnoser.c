@@ -63,20 +63,6 @@ count_refused(const struct diagnoser *diagnoser)
 	return count;
 }
 
-static struct metric *
-metric_of_cause(struct metrics *metrics, enum metric_family family, const char *cause)
-{
-	struct buffer label = BUFFER_EMPTY;
-	struct metric *metric = NULL;
-
-	metrics_label(&label, "cause", slice_of(cause));
-	buffer_append_byte(&label, '\0');
-	if (!label.failed)
-		metric = metrics_add(metrics, family, label.ptr);
-	buffer_done(&label);
-	return metric;
-}
-
 enum result
 diagnoser_new(const struct diagnoser_options *options, struct diagnoser **out_diagnoser)
 {
@@ -88,11 +74,13 @@ diagnoser_new(const struct diagnoser_options *options, struct diagnoser **out_di
 	admission_init(
 	    &diagnoser->admission, options->routes, options->verifier, NULL, options->fields_max);
 	for (int i = 0; i < DIAGNOSIS_CAUSE_COUNT; i++)
-		diagnoser->causes[i] = metric_of_cause(options->metrics, METRIC_SIGNATURE_CAUSES,
-		    diagnosis_cause_name((enum diagnosis_cause)i));
+		diagnoser->causes[i] =
+		    metrics_add_labelled(options->metrics, METRIC_SIGNATURE_CAUSES, "cause",
+			slice_of(diagnosis_cause_name((enum diagnosis_cause)i)), NULL, SLICE_NONE);
 	for (size_t i = 0; i < DIAGNOSED_COUNT; i++)
-		diagnoser->refused[i] = metric_of_cause(options->metrics, METRIC_SIGNATURE_FAILURES,
-		    verification_result_name(diagnosed[i]));
+		diagnoser->refused[i] =
+		    metrics_add_labelled(options->metrics, METRIC_SIGNATURE_FAILURES, "cause",
+			slice_of(verification_result_name(diagnosed[i])), NULL, SLICE_NONE);
 	diagnoser->refused_at_last_log = count_refused(diagnoser);
 	diagnoser->time_us = TIME_MAX_US;
 	diagnoser->seen_us = clock_monotonic_us();

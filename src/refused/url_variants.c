@@ -189,13 +189,7 @@ add_origin(struct variants *variants, const struct origins *origins, const struc
     struct buffer *scratch)
 {
 	buffer_clear(scratch);
-	buffer_append(scratch, parts->scheme);
-	buffer_append(scratch, SLICE("://"));
-	buffer_append(scratch, parts->host);
-	if (parts->port.ptr != NULL) {
-		buffer_append_byte(scratch, ':');
-		buffer_append(scratch, parts->port);
-	}
+	url_append_origin(parts, scratch);
 	if (!scratch->failed)
 		variants_add(variants, VARIANT_ORIGIN, buffer_slice(scratch), weigh(origins, parts),
 		    VARIANT_BODY_AS_RECEIVED, 0);

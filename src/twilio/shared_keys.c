@@ -29,13 +29,7 @@ shared_key_read_claim(struct slice header, struct slice *out_id)
 bool
 shared_key_is_id(struct slice text)
 {
-	for (size_t i = 0; i < text.len; i++) {
-		char byte = text.ptr[i];
-		if (!((byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') ||
-			(byte >= 'a' && byte <= 'z') || byte == '-' || byte == '_' || byte == '.'))
-			return false;
-	}
-	return text.len >= 1 && text.len <= SHARED_KEY_ID_MAX;
+	return slice_is_name(text, "-_.", SHARED_KEY_ID_MAX);
 }
 
 static void

@@ -1,7 +1,5 @@
 #include "dlrd/twilio/url.h"
 
-#include "dlrd/base/buffer.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,18 +95,25 @@ url_read_parts(struct slice url, struct url_parts *out_parts)
 	return RESULT_OK;
 }
 
+void
+url_append_origin(const struct url_parts *parts, struct buffer *out)
+{
+	buffer_append(out, parts->scheme);
+	buffer_append(out, SLICE("://"));
+	buffer_append(out, parts->host);
+	if (parts->port.ptr != NULL) {
+		buffer_append_byte(out, ':');
+		buffer_append(out, parts->port);
+	}
+}
+
 static char *
-spell(const struct url_parts *parts, struct slice port)
+spell(struct url_parts parts, struct slice port)
 {
 	struct buffer text = BUFFER_EMPTY;
-	buffer_append(&text, parts->scheme);
-	buffer_append(&text, SLICE("://"));
-	buffer_append(&text, parts->host);
-	if (port.ptr != NULL) {
-		buffer_append_byte(&text, ':');
-		buffer_append(&text, port);
-	}
-	buffer_append(&text, parts->path);
+	parts.port = port;
+	url_append_origin(&parts, &text);
+	buffer_append(&text, parts.path);
 	buffer_append_byte(&text, '\0');
 	if (text.failed)
 		buffer_done(&text);
@@ -145,7 +150,7 @@ url_base_init(struct url_base *base, struct slice text, struct failure *failure)
 	struct slice standard = url_standard_port(parts.secure);
 	bool has_port = parts.port.ptr != NULL;
 	struct url_base made = {
-	    {spell(&parts, parts.port), spell(&parts, has_port ? SLICE_NONE : standard)}};
+	    {spell(parts, parts.port), spell(parts, has_port ? SLICE_NONE : standard)}};
 	if (made.spelling[0] == NULL || made.spelling[1] == NULL) {
 		url_base_done(&made);
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");

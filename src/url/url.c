@@ -42,12 +42,6 @@ struct request {
 /* --- findings, overrides and tags --- */
 
 static struct cell
-text_cell(struct slice text)
-{
-	return (struct cell){.kind = text.ptr == NULL ? CELL_NULL : CELL_TEXT, .text = text};
-}
-
-static struct cell
 list_cell(const struct buffer *words)
 {
 	struct slice text = words->len == 0 ? SLICE("") : buffer_slice(words);
@@ -215,9 +209,9 @@ check_url(const struct request *request)
 		for (size_t i = 0; i < judgement.findings.count; i++) {
 			const struct url_finding *finding = &judgement.findings.items[i];
 			output_add(
-			    output, &(struct report_row){{text_cell(slice_of(severity(finding))),
-					text_cell(slice_of(url_finding_name(finding->kind))),
-					text_cell(slice_of(finding->text))}});
+			    output, &(struct report_row){{cell_text(slice_of(severity(finding))),
+					cell_text(slice_of(url_finding_name(finding->kind))),
+					cell_text(slice_of(finding->text))}});
 		}
 		written = output_finish(
 		    output, request->format == OUTPUT_JSON ? judgement_json(&judgement) : NULL);
@@ -289,11 +283,11 @@ put_row(struct listing *listing, const char *base, const struct route *route, si
 	append_finding_names(&judgement->findings, true, &problems);
 	append_finding_names(&judgement->findings, false, &warnings);
 	output_add(listing->output,
-	    &(struct report_row){{text_cell(slice_of(base)), text_cell(slice_of(route->path)),
-		text_cell(slice_of(route_kind_name(route->kind))),
-		text_cell(slice_of(purposes[purpose].purpose)), text_cell(judgement->url.text),
-		list_cell(missing), text_cell(tag(&judgement->workspace)),
-		text_cell(tag(&judgement->campaign)), text_cell(tag(&judgement->variant)),
+	    &(struct report_row){{cell_text(slice_of(base)), cell_text(slice_of(route->path)),
+		cell_text(slice_of(route_kind_name(route->kind))),
+		cell_text(slice_of(purposes[purpose].purpose)), cell_text(judgement->url.text),
+		list_cell(missing), cell_text(tag(&judgement->workspace)),
+		cell_text(tag(&judgement->campaign)), cell_text(tag(&judgement->variant)),
 		list_cell(&problems), list_cell(&warnings)}});
 	add_json_findings(listing, judgement);
 	buffer_done(&problems);

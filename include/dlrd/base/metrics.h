@@ -58,6 +58,10 @@ struct metrics *metrics_new(void);
  * meanwhile. */
 struct metric *metrics_add(struct metrics *metrics, enum metric_family family, const char *labels);
 
+/* The same with one label, or two unless other_name is NULL. Returns NULL if metrics is NULL. */
+struct metric *metrics_add_labelled(struct metrics *metrics, enum metric_family family,
+    const char *name, struct slice value, const char *other_name, struct slice other);
+
 /* Appends name="value" with the value escaped, after a comma if labels is not empty. */
 void metrics_label(struct buffer *labels, const char *name, struct slice value);
 

@@ -65,5 +65,8 @@ size_t slice_utf8_len(struct slice text);
 
 bool slice_is_utf8(struct slice text);
 
+/* Whether text has 1 to max bytes, which are ASCII letters, digits, or in others. */
+bool slice_is_name(struct slice text, const char *others, size_t max);
+
 /* Returns 0-15 for a hexadecimal digit in either case, -1 for another byte. */
 int slice_hex_digit(char byte);

@@ -8,7 +8,7 @@
  * thread. */
 #pragma once
 
-#include "dlrd/base/slice.h"
+#include "dlrd/base/buffer.h"
 
 /* Number of spellings of one public URL. */
 #define URL_SPELLINGS 2
@@ -41,6 +41,9 @@ must_check enum result url_read_parts(struct slice url, struct url_parts *out_pa
 /* Reads the host and port of a Host header or an authority; the other fields of out_parts do not
  * change. RESULT_INVALID for an empty host or an invalid port. */
 must_check enum result url_read_authority(struct slice authority, struct url_parts *out_parts);
+
+/* Appends scheme, host and, unless it is absent, port: "https://example.com:8443". */
+void url_append_origin(const struct url_parts *parts, struct buffer *out);
 
 /* Returns whether text is a host, with or without a port from 1 to 65535, and nothing else (RFC
  * 3986, section 3.2, without user information): "example.com", "example.com:8443", "[::1]:80". */
