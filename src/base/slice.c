@@ -116,6 +116,15 @@ slice_hex_digit(char byte)
 	return -1;
 }
 
+int
+slice_escaped_byte(struct slice text)
+{
+	if (text.len < 3 || text.ptr[0] != '%')
+		return -1;
+	int high = slice_hex_digit(text.ptr[1]), low = slice_hex_digit(text.ptr[2]);
+	return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+
 size_t
 slice_utf8_len(struct slice text)
 {

@@ -5,6 +5,7 @@
 #include "dlrd/base/socket.h"
 #include "dlrd/daemon/setting_list.h"
 #include "dlrd/model/fold.h"
+#include "dlrd/twilio/callback.h"
 #include "dlrd/twilio/url.h"
 
 #include <stdlib.h>
@@ -272,10 +273,5 @@ setting_done(const struct setting *setting, void *field)
 bool
 setting_is_sid(struct slice text, struct slice prefix)
 {
-	if (text.len != prefix.len + 32 || !slice_starts_with(text, prefix))
-		return false;
-	for (size_t i = prefix.len; i < text.len; i++)
-		if (slice_hex_digit(text.ptr[i]) < 0)
-			return false;
-	return true;
+	return callback_is_sid(text) && slice_starts_with(text, prefix);
 }

@@ -6,14 +6,7 @@
 static bool
 is_token(struct slice name)
 {
-	for (size_t i = 0; i < name.len; i++) {
-		char byte = name.ptr[i];
-		bool letter = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
-			      (byte >= '0' && byte <= '9');
-		if (!letter && slice_find(SLICE("!#$%&'*+-.^_`|~"), byte) == 15)
-			return false;
-	}
-	return name.len > 0;
+	return slice_is_name(name, "!#$%&'*+-.^_`|~", SIZE_MAX);
 }
 
 static void

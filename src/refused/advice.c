@@ -1,7 +1,8 @@
 #include "advice.h"
 
+#include "dlrd/twilio/callback.h"
+
 #define PATH_SHOWN_MAX 200 /* bytes */
-#define SID_LEN 34         /* "AC" and 32 hexadecimal digits */
 
 #define PASS_PATH                                                                      \
 	"proxy_pass without a path (nginx), no http-request replace-path or set-path " \
@@ -57,10 +58,8 @@ begin_sentence(struct buffer *out)
 static void
 append_account(struct buffer *out, struct slice account, bool is_known)
 {
-	bool is_sid = account.len == SID_LEN && slice_starts_with(account, SLICE("AC"));
+	bool is_sid = callback_is_sid(account) && slice_starts_with(account, SLICE("AC"));
 
-	for (size_t i = 2; is_sid && i < SID_LEN; i++)
-		is_sid = slice_hex_digit(account.ptr[i]) >= 0;
 	if (is_sid || is_known)
 		buffer_append_visible(out, account);
 	else

@@ -101,21 +101,11 @@ spell_byte(struct buffer *out, const struct spelling *spelling, unsigned char by
 		buffer_append_byte(out, (char)byte);
 }
 
-/* Returns the byte of the escape at the start of text, or -1. */
-static int
-escaped_byte(struct slice text)
-{
-	if (text.len < 3 || text.ptr[0] != '%')
-		return -1;
-	int high = slice_hex_digit(text.ptr[1]), low = slice_hex_digit(text.ptr[2]);
-	return high < 0 || low < 0 ? -1 : high * 16 + low;
-}
-
 static void
 spell(struct buffer *out, struct slice query, const struct spelling *spelling)
 {
 	while (query.len > 0) {
-		int byte = escaped_byte(query);
+		int byte = slice_escaped_byte(query);
 		if (byte >= 0)
 			spell_escape(
 			    out, spelling, (struct slice){query.ptr, 3}, (unsigned char)byte);

@@ -209,13 +209,6 @@ add_spelling(struct spellings *spellings, struct slice spelling)
 	spellings->len += spelling.len;
 }
 
-static bool
-is_escape(struct slice text)
-{
-	return text.len >= 3 && text.ptr[0] == '%' && slice_hex_digit(text.ptr[1]) >= 0 &&
-	       slice_hex_digit(text.ptr[2]) >= 0;
-}
-
 static void
 lint_spelling(struct slice query, struct url_findings *findings)
 {
@@ -224,7 +217,7 @@ lint_spelling(struct slice query, struct url_findings *findings)
 
 	while (query.len > 0) {
 		char byte = query.ptr[0];
-		struct slice spelling = {query.ptr, is_escape(query) ? 3 : 1};
+		struct slice spelling = {query.ptr, slice_escaped_byte(query) >= 0 ? 3 : 1};
 		bool divides = byte == '&' || (byte == '=' && !in_value);
 		in_value = byte != '&' && (in_value || byte == '=');
 		if (spelling.len == 3 ||
@@ -294,7 +287,8 @@ lint_characters(struct slice text, struct url_findings *findings)
 			    SLICE_ARG(url_quote((struct slice){rest.ptr, len})));
 		} else if (rest.ptr[0] == ' ')
 			add_spelling(&illegal, SLICE("space"));
-		else if (!is_allowed(rest.ptr[0]) || (rest.ptr[0] == '%' && !is_escape(rest)))
+		else if (!is_allowed(rest.ptr[0]) ||
+			 (rest.ptr[0] == '%' && slice_escaped_byte(rest) < 0))
 			add_spelling(&illegal, (struct slice){rest.ptr, len});
 		i += len;
 	}

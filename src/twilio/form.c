@@ -40,11 +40,10 @@ decode(struct slice raw, bool plus_is_space, char *out)
 		char byte = raw.ptr[i];
 		if (byte == '+' && plus_is_space)
 			byte = ' ';
-		else if (byte == '%' && i + 2 < raw.len) {
-			int high = slice_hex_digit(raw.ptr[i + 1]);
-			int low = slice_hex_digit(raw.ptr[i + 2]);
-			if (high >= 0 && low >= 0) {
-				byte = (char)(high * 16 + low);
+		else if (byte == '%') {
+			int escaped = slice_escaped_byte(slice_from(raw, i));
+			if (escaped >= 0) {
+				byte = (char)escaped;
 				i += 2;
 			}
 		}

@@ -37,11 +37,7 @@ static int
 first_byte(struct slice text, bool *out_escaped)
 {
 	*out_escaped = text.ptr[0] == '%';
-	if (!*out_escaped)
-		return (unsigned char)text.ptr[0];
-	int high = text.len < 3 ? -1 : slice_hex_digit(text.ptr[1]);
-	int low = text.len < 3 ? -1 : slice_hex_digit(text.ptr[2]);
-	return high < 0 || low < 0 ? -1 : high * 16 + low;
+	return *out_escaped ? slice_escaped_byte(text) : (unsigned char)text.ptr[0];
 }
 
 /* Returns RESPELLED_COUNT for another byte. */

@@ -121,6 +121,34 @@ hex_digits_are_read_in_both_cases_and_nothing_else_is(void **state)
 	}
 }
 
+static void
+an_escape_is_a_percent_sign_and_two_hex_digits(void **state)
+{
+	(void)state;
+	assert_int_equal(slice_escaped_byte(SLICE("%41")), 'A');
+	assert_int_equal(slice_escaped_byte(SLICE("%fFx")), 0xff);
+	assert_int_equal(slice_escaped_byte(SLICE("%00")), 0);
+	static const struct slice others[] = {SLICE_INIT(""), SLICE_INIT("%"), SLICE_INIT("%4"),
+	    SLICE_INIT("%4g"), SLICE_INIT("%g4"), SLICE_INIT("A41"), SLICE_INIT("%%41")};
+	for (size_t i = 0; i < COUNT_OF(others); i++)
+		assert_int_equal(slice_escaped_byte(others[i]), -1);
+	assert_int_equal(slice_escaped_byte((struct slice){"%41", 2}), -1);
+}
+
+static void
+a_name_has_letters_digits_and_what_is_allowed(void **state)
+{
+	(void)state;
+	assert_true(slice_is_name(SLICE("azAZ09"), "", 6));
+	assert_true(slice_is_name(SLICE("-a_"), "-_", 3));
+	assert_false(slice_is_name(SLICE("-a."), "-_", 3));
+	assert_false(slice_is_name(SLICE("abcd"), "", 3));
+	assert_false(slice_is_name(SLICE(""), "", 3));
+	assert_false(slice_is_name(SLICE_NONE, "", 3));
+	assert_false(slice_is_name(SLICE("a\0"), "-", 3));
+	assert_false(slice_is_name(SLICE("\xc3\xa9"), "-", 3));
+}
+
 int
 main(void)
 {
@@ -135,6 +163,8 @@ main(void)
 	    cmocka_unit_test(a_missing_byte_is_found_at_the_end),
 	    cmocka_unit_test(only_plain_digits_are_a_number),
 	    cmocka_unit_test(hex_digits_are_read_in_both_cases_and_nothing_else_is),
+	    cmocka_unit_test(an_escape_is_a_percent_sign_and_two_hex_digits),
+	    cmocka_unit_test(a_name_has_letters_digits_and_what_is_allowed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
