@@ -361,21 +361,6 @@ close_listener(struct api *api, size_t index)
 	api->options.listen_fds[index] = -1;
 }
 
-static void
-end_streams(struct listener *listener)
-{
-	if (listener->streams != NULL)
-		streams_end(listener->streams);
-}
-
-static void
-stop_daemon(struct listener *listener)
-{
-	if (listener->daemon != NULL)
-		MHD_stop_daemon(listener->daemon);
-	listener->daemon = NULL;
-}
-
 void
 api_stop(struct api *api, int64_t until_us)
 {
@@ -393,10 +378,11 @@ api_stop(struct api *api, int64_t until_us)
 	if (api->workers != NULL)
 		workers_unbound(api->workers);
 	for (size_t i = 0; i < count; i++)
-		end_streams(&api->listeners[i]);
+		streams_end(api->listeners[i].streams);
 	workers_stop(api->workers);
 	for (size_t i = 0; i < count; i++)
-		stop_daemon(&api->listeners[i]);
+		if (api->listeners[i].daemon != NULL)
+			MHD_stop_daemon(api->listeners[i].daemon);
 	/* The projector must be the last to close the store: SQLite then removes the log. */
 	if (api->readers != NULL)
 		readers_release(api->readers, true, 0);

@@ -45,12 +45,6 @@ read_values(struct question *question, struct query_values *out_values)
 	return true;
 }
 
-static void
-add_row(void *context, const struct report_row *row, int64_t place)
-{
-	list_add(context, row, place);
-}
-
 /* Begins the page; a list that is always whole begins with the members next to it. */
 static enum result
 begin_page(struct list *list, const struct query_values *values)
@@ -111,7 +105,7 @@ ask_query(struct question *question)
 
 	enum result result = begin_page(&list, &values);
 	if (result == RESULT_OK)
-		result = query_ask(question->reader, row, &values, add_row, &list);
+		result = query_ask(question->reader, row, &values, list_add, &list);
 	if (result == RESULT_NOT_FOUND)
 		question_refuse(question, 404, "no %s \"%.*s\"",
 		    row->parameters[query_find_kind(row, QUERY_NAME)].help,

@@ -108,8 +108,9 @@ ends_before(const struct list *list, int64_t place)
 }
 
 void
-list_add(struct list *list, const struct report_row *row, int64_t place)
+list_add(void *context, const struct report_row *row, int64_t place)
 {
+	struct list *list = context;
 	struct list_progress *progress = &list->question->progress;
 	if (list->more)
 		return;

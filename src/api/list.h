@@ -38,8 +38,9 @@ size_t list_rows(const struct list *list);
  * only, or NULL. Frees it. */
 void list_begin(struct list *list, struct json_t *before);
 
-/* Adds a row, unless the page is full. place: the position from which a page after it continues. */
-void list_add(struct list *list, const struct report_row *row, int64_t place);
+/* Adds a row to context, a struct list, unless the page is full. place: the position from which a
+ * page after it continues. */
+void list_add(void *context, const struct report_row *row, int64_t place);
 
 /* Adds "next" to object: an opaque place to continue from, or null at the end of the list. */
 void list_next(const struct list *list, struct json_t *object);

@@ -351,6 +351,8 @@ wait_for_last_words(struct streams *streams)
 void
 streams_end(struct streams *streams)
 {
+	if (streams == NULL)
+		return;
 	pthread_mutex_lock(&streams->lock);
 	streams->ending = true;
 	for (struct stream *stream = streams->first; stream != NULL; stream = stream->next)

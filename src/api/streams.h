@@ -42,7 +42,7 @@ void streams_notify(struct streams *streams);
 void streams_tick(struct streams *streams);
 
 /* Ends all streams, and refuses new ones. When it returns, no connection is suspended, as
- * MHD_stop_daemon requires. The library's threads must run until then. */
+ * MHD_stop_daemon requires. The library's threads must run until then. Accepts NULL. */
 void streams_end(struct streams *streams);
 
 /* Must be called after MHD_stop_daemon. Accepts NULL. */

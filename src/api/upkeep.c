@@ -98,7 +98,7 @@ upkeep_rebuild(struct question *question)
 	    [REBUILD_DONE] = "done",
 	    [REBUILD_FAILED] = "failed"};
 	struct projector_rebuild rebuild = {0};
-	question->state->read_rebuild(question->state->context, &rebuild);
+	question->state->read_rebuild(question->state->projector, &rebuild);
 
 	bool done = rebuild.state == REBUILD_DONE, failed = rebuild.state == REBUILD_FAILED;
 	const struct store_rebuilt none = {0}, *rebuilt = done ? &rebuild.rebuilt : &none;
@@ -119,7 +119,7 @@ upkeep_ask_rebuild(struct question *question)
 {
 	if (!question_may_act(question))
 		return;
-	if (!question->state->ask_rebuild(question->state->context)) {
+	if (!question->state->ask_rebuild(question->state->projector)) {
 		question_refuse(question, 409,
 		    "a rebuild is running already; GET /v1/rebuild shows when it is done");
 		return;

@@ -45,20 +45,6 @@ read_gap(void *context, struct endpoints_gap *out)
 	    .count = gap.count, .entries = gap.entries, .first = gap.first, .last = gap.last};
 }
 
-static bool
-ask_rebuild(void *context)
-{
-	struct daemon *daemon = context;
-	return projector_ask_rebuild(daemon->projector);
-}
-
-static void
-read_rebuild(void *context, struct projector_rebuild *out_rebuild)
-{
-	struct daemon *daemon = context;
-	projector_read_rebuild(daemon->projector, out_rebuild);
-}
-
 void
 daemon_answers_fill(struct daemon *daemon, struct endpoints_state *out_state)
 {
@@ -69,8 +55,8 @@ daemon_answers_fill(struct daemon *daemon, struct endpoints_state *out_state)
 	    .gap = read_gap,
 	    .projector = daemon->projector,
 	    .country_code = &daemon->country_code,
-	    .ask_rebuild = ask_rebuild,
-	    .read_rebuild = read_rebuild,
+	    .ask_rebuild = projector_ask_rebuild,
+	    .read_rebuild = projector_read_rebuild,
 	    .quarantine_worker = daemon->quarantine_worker,
 	    .quarantine_path = daemon->quarantine_path};
 }

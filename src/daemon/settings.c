@@ -82,47 +82,6 @@ field_of(struct settings *settings, const struct setting *row)
 	return (char *)settings + row->offset;
 }
 
-/* --- accounts and shared keys --- */
-
-static enum result
-take_account_key(struct loading *loading, struct slice sid, struct slice key, struct slice value,
-    struct failure *failure)
-{
-	return setting_account_key(
-	    loading->settings->verifier, &loading->secrets, sid, key, value, failure);
-}
-
-static enum result
-take_shared_key_key(struct loading *loading, struct slice id, struct slice key, struct slice value,
-    struct failure *failure)
-{
-	return setting_shared_key_key(
-	    &loading->settings->shared_keys, &loading->secrets, id, key, value, failure);
-}
-
-/* --- sections of other kinds --- */
-
-static enum result
-take_callback_key(struct loading *loading, struct slice path, struct slice key, struct slice value,
-    struct failure *failure)
-{
-	return setting_callback_key(&loading->settings->routes, path, key, value, failure);
-}
-
-static enum result
-take_keyword_key(struct loading *loading, struct slice name, struct slice key, struct slice value,
-    struct failure *failure)
-{
-	return setting_keyword_key(loading->settings->keywords, name, key, value, failure);
-}
-
-static enum result
-take_provider_key(struct loading *loading, struct slice name, struct slice key, struct slice value,
-    struct failure *failure)
-{
-	return setting_provider_key(&loading->settings->providers, name, key, value, failure);
-}
-
 /* --- one key after the other --- */
 
 static enum result
@@ -160,20 +119,51 @@ take_plain_key(struct loading *loading, struct slice section, struct slice key, 
 }
 
 /* The sections whose heading is a word and a name. */
-static const struct {
-	struct slice word;
-	enum result (*take)(struct loading *, struct slice name, struct slice key,
-	    struct slice value, struct failure *);
-	bool any_case; /* names that differ in case alone are the same */
-} named_sections[] = {
-    {SLICE_INIT("account"), take_account_key, false},
-    {SLICE_INIT("shared_key"), take_shared_key_key, false},
-    {SLICE_INIT("callback"), take_callback_key, false},
-    {SLICE_INIT("keyword"), take_keyword_key, true},
-    {SLICE_INIT("provider"), take_provider_key, false},
+enum named {
+	NAMED_ACCOUNT,
+	NAMED_SHARED_KEY,
+	NAMED_CALLBACK,
+	NAMED_KEYWORD,
+	NAMED_PROVIDER,
+	NAMED_NONE
 };
 
-#define NAMED_COUNT (sizeof named_sections / sizeof named_sections[0])
+static enum named
+named_of(struct slice word)
+{
+	static const struct slice words[NAMED_NONE] = {[NAMED_ACCOUNT] = SLICE_INIT("account"),
+	    [NAMED_SHARED_KEY] = SLICE_INIT("shared_key"),
+	    [NAMED_CALLBACK] = SLICE_INIT("callback"),
+	    [NAMED_KEYWORD] = SLICE_INIT("keyword"),
+	    [NAMED_PROVIDER] = SLICE_INIT("provider")};
+	int kind = 0;
+	while (kind < NAMED_NONE && !slice_equal(word, words[kind]))
+		kind++;
+	return (enum named)kind;
+}
+
+static enum result
+take_named_key(struct loading *loading, enum named kind, struct slice name, struct slice key,
+    struct slice value, struct failure *failure)
+{
+	struct settings *settings = loading->settings;
+	struct setting_secrets *secrets = &loading->secrets;
+	switch (kind) {
+	case NAMED_ACCOUNT:
+		return setting_account_key(settings->verifier, secrets, name, key, value, failure);
+	case NAMED_SHARED_KEY:
+		return setting_shared_key_key(
+		    &settings->shared_keys, secrets, name, key, value, failure);
+	case NAMED_CALLBACK:
+		return setting_callback_key(&settings->routes, name, key, value, failure);
+	case NAMED_KEYWORD:
+		return setting_keyword_key(settings->keywords, name, key, value, failure);
+	case NAMED_PROVIDER:
+		return setting_provider_key(&settings->providers, name, key, value, failure);
+	case NAMED_NONE: break;
+	}
+	return RESULT_INVALID;
+}
 
 /* The section as it is noted: one space between the word and the name. */
 static void
@@ -194,14 +184,12 @@ take_key(void *context, struct slice section, struct slice key, struct slice val
 	struct slice word = slice_take(&name, ' ');
 	struct failure why = {"no memory"};
 	char normal[INI_LINE_MAX + 1];
-	size_t kind = 0;
+	enum named kind = named_of(word);
 	if (loading->lines.ended)
 		return;
 	name = name.ptr == NULL ? SLICE("") : slice_trim(name);
-	while (kind < NAMED_COUNT && !slice_equal(word, named_sections[kind].word))
-		kind++;
-	bool named = kind < NAMED_COUNT;
-	write_section(normal, word, name, named && named_sections[kind].any_case);
+	/* Names of keywords that differ in case alone are the same. */
+	write_section(normal, word, name, kind == NAMED_KEYWORD);
 	enum result result = setting_lines_note(&loading->lines, slice_of(normal), key, line, &why);
 	bool over_limit = result == RESULT_LIMIT;
 	/* --print would write it as a comment. */
@@ -209,8 +197,8 @@ take_key(void *context, struct slice section, struct slice key, struct slice val
 		result = failure_set(&why, RESULT_INVALID,
 		    "a value cannot begin with \";\", which begins a comment");
 	if (result == RESULT_OK)
-		result = named ? named_sections[kind].take(loading, name, key, value, &why)
-			       : take_plain_key(loading, section, key, value, &why);
+		result = kind != NAMED_NONE ? take_named_key(loading, kind, name, key, value, &why)
+					    : take_plain_key(loading, section, key, value, &why);
 	struct setting_line *begun = setting_lines_find(&loading->lines, slice_of(normal), "");
 	if (begun != NULL)
 		begun->has_problem |= result != RESULT_OK;

@@ -11,13 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define FIRST_WORDS SLICE("# dlrd-ledger 2 ")
 #define PATH_SIZE 4096
-#define EVENTS_PAGE 20000      /* events in one read of the store, to keep transactions short */
-#define POLL_NS (20 * 1000000) /* between reads of the projector's cursor */
+#define EVENTS_PAGE 20000   /* events in one read of the store, to keep transactions short */
+#define POLL_US (20 * 1000) /* between reads of the projector's cursor */
 
 struct ledger {
 	int fd;
@@ -234,7 +233,6 @@ static enum result
 await_projector(
     const struct ledger_check *check, struct store_reader *store, struct failure *failure)
 {
-	const struct timespec pause = {0, POLL_NS};
 	int64_t until_us = clock_monotonic_us() + check->wait_us;
 	uint64_t last_seq, cursor = 0;
 	enum result result = read_journal_end(check->directory, &last_seq, failure);
@@ -250,7 +248,7 @@ await_projector(
 			    "is the daemon running?",
 			    (unsigned long long)cursor, (unsigned long long)last_seq,
 			    (long long)(check->wait_us / CLOCK_SECOND_US));
-		nanosleep(&pause, NULL);
+		clock_sleep(POLL_US);
 	}
 
 	return result;

@@ -244,12 +244,6 @@ send_all(struct simulation *simulation)
 	return judge(simulation->command, &simulation->report);
 }
 
-static void
-on_difference(void *context, struct slice line)
-{
-	simulate_report_difference(context, line);
-}
-
 static int
 check(struct simulation *simulation)
 {
@@ -257,7 +251,7 @@ check(struct simulation *simulation)
 	const struct ledger_check wanted = {.path = simulation->wishes.ledger,
 	    .directory = simulation->settings->directory,
 	    .wait_us = simulation->wishes.wait_s * CLOCK_SECOND_US,
-	    .on_difference = on_difference,
+	    .on_difference = simulate_report_difference,
 	    .context = report};
 	if (ledger_check(&wanted, &report->findings, &simulation->failure) != RESULT_OK)
 		return cli_failure(simulation->command, "%s", simulation->failure.text);

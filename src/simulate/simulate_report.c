@@ -28,8 +28,9 @@ simulate_report_answer(
 }
 
 void
-simulate_report_difference(struct simulate_report *report, struct slice line)
+simulate_report_difference(void *context, struct slice line)
 {
+	struct simulate_report *report = context;
 	if (report->difference_count++ < SIMULATE_SHOWN_MAX)
 		buffer_appendf(&report->differences, "%.*s\n", SLICE_ARG(line));
 }

@@ -33,8 +33,8 @@ struct simulate_report {
 bool simulate_report_answer(
     struct simulate_report *report, const struct simulate_item *item, unsigned status);
 
-/* Stores a difference for the report. */
-void simulate_report_difference(struct simulate_report *report, struct slice line);
+/* Stores a difference for the report; context is a struct simulate_report. */
+void simulate_report_difference(void *context, struct slice line);
 
 /* Print on stdout. If sending is false, nothing was to be sent, and those figures are omitted.
  * Returns false if the answer cannot be written. */

@@ -887,9 +887,9 @@ static struct projector_rebuild rebuild;
 static unsigned rebuilds_asked;
 
 static bool
-ask_rebuild(void *context)
+ask_rebuild(struct projector *projector)
 {
-	(void)context;
+	(void)projector;
 	bool asked = rebuild.state != REBUILD_RUNNING;
 	rebuilds_asked += asked;
 	rebuild.state = REBUILD_RUNNING;
@@ -897,9 +897,9 @@ ask_rebuild(void *context)
 }
 
 static void
-read_rebuild(void *context, struct projector_rebuild *out_rebuild)
+read_rebuild(struct projector *projector, struct projector_rebuild *out_rebuild)
 {
-	(void)context;
+	(void)projector;
 	*out_rebuild = rebuild;
 }
 

@@ -44,9 +44,9 @@ struct endpoints_state {
 	void (*gap)(void *context, struct endpoints_gap *out_gap); /* NULL: no gaps */
 	struct projector *projector;                               /* NULL: callbacks are counted */
 	const _Atomic int64_t *country_code; /* [numbers] country_code; NULL: none */
-	/* projector_ask_rebuild and projector_read_rebuild. */
-	bool (*ask_rebuild)(void *context);
-	void (*read_rebuild)(void *context, struct projector_rebuild *out_rebuild);
+	/* projector_ask_rebuild and projector_read_rebuild; a test has others. */
+	bool (*ask_rebuild)(struct projector *projector);
+	void (*read_rebuild)(struct projector *projector, struct projector_rebuild *out_rebuild);
 	struct signature_failures *failures; /* may be NULL: nothing is refused */
 	struct quarantine_worker *quarantine_worker;
 	const char *quarantine_path;
