@@ -206,16 +206,12 @@ static void
 print_notes(const struct cli_command *command, const struct explanation *explanation)
 {
 	if (explanation->saved->body_is_short)
-		fprintf(stderr, "dlrd %s: the body is shorter than its Content-Length\n",
-		    command->name);
+		cli_failure(command, "the body is shorter than its Content-Length");
 	if (explanation->saved->incoming.body.len == 0 &&
 	    slice_equal(explanation->saved->incoming.method, SLICE("POST")))
-		fprintf(stderr, "dlrd %s: a POST without a body: was only the head saved?\n",
-		    command->name);
+		cli_failure(command, "a POST without a body: was only the head saved?");
 	if (!is_routed(explanation))
-		fprintf(stderr,
-		    "dlrd %s: no [callback] section has this path: it is answered 404\n",
-		    command->name);
+		cli_failure(command, "no [callback] section has this path: it is answered 404");
 }
 
 static int

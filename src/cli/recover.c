@@ -131,8 +131,8 @@ open_journal(struct recovery *recovery)
 		return;
 	journal_reader_close(recovery->reader);
 	recovery->reader = NULL;
-	fprintf(stderr, "dlrd recover: the journal cannot be read, so nothing is counted again "
-			"from it\n");
+	cli_failure(
+	    recovery->command, "the journal cannot be read, so nothing is counted again from it");
 }
 
 /* Rebuilds the messages before fill_holes adds receipts, and again with these receipts. */
@@ -221,7 +221,7 @@ add_gap(const struct recovery *recovery, uint64_t first, uint64_t last)
 	if (result == RESULT_OK && gaps_add(&gaps, &gap))
 		result = gaps_write(recovery->settings->directory, &gaps, &failure);
 	if (result != RESULT_OK)
-		fprintf(stderr, "dlrd recover: %s\n", failure.text);
+		cli_failure(recovery->command, "%s", failure.text);
 }
 
 static void
@@ -291,7 +291,7 @@ give_owner(const struct recovery *recovery)
 		return;
 	if (chown(recovery->new_path, old.st_uid, old.st_gid) != 0 ||
 	    chmod(recovery->new_path, old.st_mode & 07777) != 0)
-		fprintf(stderr, "dlrd recover: cannot give %s the old owner: %s\n",
+		cli_failure(recovery->command, "cannot give %s the old owner: %s",
 		    recovery->new_path, strerror(errno));
 }
 

@@ -9,15 +9,12 @@
 #define KEY SLICE("key")
 #define SETTINGS SLICE("key=key,algorithm=" SHARED_KEYS_ALGORITHM)
 
+/* The others do not occur with one token. */
 static const char *const reasons[VERIFICATION_COUNT] = {
     [VERIFICATION_VALID] = "valid",
     [VERIFICATION_NO_SIGNATURE] = "invalid: the signature is empty",
     [VERIFICATION_MALFORMED_SIGNATURE] =
 	"invalid: a signature is 28 characters of base64, or 44 with a shared key, and ends with =",
-    [VERIFICATION_MALFORMED_SETTINGS] = "invalid",
-    [VERIFICATION_UNKNOWN_ALGORITHM] = "invalid",
-    [VERIFICATION_UNKNOWN_KEY] = "invalid",
-    [VERIFICATION_UNKNOWN_ACCOUNT] = "invalid",
     [VERIFICATION_MISMATCH] =
 	("invalid: this token produces another signature for this URL and body, with and without "
 	 "the port; compare scheme, host, path and query with the URL given to Twilio"),
@@ -67,7 +64,7 @@ print_result(const struct verifier *verifier, const struct reading *reading,
 		printf("valid, with the secret used as %s\n",
 		    secret_reading_name(verification->reading));
 	else
-		printf("%s\n", reasons[result]);
+		printf("%s\n", reasons[result] == NULL ? "invalid" : reasons[result]);
 	if (result != VERIFICATION_VALID)
 		print_diagnosis(verifier, reading);
 }

@@ -13,12 +13,6 @@ attribution_rule_name(enum attribution_rule rule)
 	return names[rule];
 }
 
-static int
-compare_numbers(int64_t a, int64_t b)
-{
-	return (a > b) - (a < b);
-}
-
 /* Whether a is the likelier of two: before the reply rather than after it, not failed, near to it.
  * Of two in the same microsecond the one with the greater SID is. */
 static bool
@@ -30,9 +24,8 @@ is_likelier(const struct candidate *a, const struct candidate *b, int64_t time_u
 	if (a->failed != b->failed)
 		return b->failed;
 
-	int order = compare_numbers(a->first_us, b->first_us);
-	if (order != 0)
-		return a_late ? order < 0 : order > 0;
+	if (a->first_us != b->first_us)
+		return a_late == (a->first_us < b->first_us);
 	return slice_compare(
 		   (struct slice){a->sid, a->sid_len}, (struct slice){b->sid, b->sid_len}) > 0;
 }

@@ -8,11 +8,12 @@
 		    .help = "only this campaign's (\"\" for those that belong to none)", \
 		    .description = "Only this campaign."                                 \
 	}
-#define WORKSPACE                                                                      \
-	{                                                                              \
-		"workspace", QUERY_TAG, .value = "W", .help = "only this workspace's", \
-					.description = "Only this workspace."          \
+#define WORKSPACE_OF(HELP)                                                    \
+	{                                                                     \
+		"workspace", QUERY_TAG, .value = "W", .help = HELP,           \
+					.description = "Only this workspace." \
 	}
+#define WORKSPACE WORKSPACE_OF("only this workspace's")
 /* A day means its first moment in UTC. Figures are counted by the hour, other rows by their time.
  */
 #define FROM_OF(KIND, DESCRIPTION)                                            \
