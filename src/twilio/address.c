@@ -1,5 +1,7 @@
 #include "dlrd/twilio/address.h"
 
+#include "dlrd/twilio/callback.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -8,7 +10,6 @@
 #define SHORT_CODE_MIN 3
 #define SHORT_CODE_MAX 8
 #define SENDER_MAX 11 /* characters of an alphanumeric sender (docs/glossary) */
-#define SID_LEN 34
 
 static const struct slice names[ADDRESS_KIND_COUNT] = {
     [ADDRESS_NONE] = SLICE_INIT("none"),
@@ -92,12 +93,7 @@ is_toll_free(struct slice number)
 static bool
 is_service(struct slice address)
 {
-	if (address.len != SID_LEN || !slice_starts_with(address, SLICE("MG")))
-		return false;
-	for (size_t i = 2; i < address.len; i++)
-		if (slice_hex_digit(address.ptr[i]) < 0)
-			return false;
-	return true;
+	return callback_is_sid(address) && slice_starts_with(address, SLICE("MG"));
 }
 
 /* Letters, digits and a few signs, with at least one letter
