@@ -72,12 +72,6 @@ snapshot_new(struct settings *settings, struct metrics *metrics,
 }
 
 void
-snapshot_use(struct snapshot *snapshot)
-{
-	atomic_fetch_add(&snapshot->users, 1);
-}
-
-void
 snapshot_intake_config(struct snapshot *snapshot, struct intake_config *out_config)
 {
 	const struct settings *settings = snapshot->settings;
@@ -91,7 +85,7 @@ snapshot_intake_config(struct snapshot *snapshot, struct intake_config *out_conf
 	    .on_retired = snapshot_release};
 	memcpy(out_config->proxies, snapshot->proxies, sizeof snapshot->proxies);
 	out_config->proxy_count = snapshot->proxy_count;
-	snapshot_use(snapshot);
+	atomic_fetch_add(&snapshot->users, 1);
 }
 
 void
@@ -103,7 +97,7 @@ snapshot_projector_config(struct snapshot *snapshot, struct projector_config *ou
 	    .verifier = settings->verifier,
 	    .context = snapshot,
 	    .on_retired = snapshot_release};
-	snapshot_use(snapshot);
+	atomic_fetch_add(&snapshot->users, 1);
 }
 
 void
@@ -112,7 +106,7 @@ snapshot_quarantine_worker_config(
 {
 	*out_config = (struct quarantine_worker_config){
 	    .diagnoser = snapshot->diagnoser, .context = snapshot, .on_retired = snapshot_release};
-	snapshot_use(snapshot);
+	atomic_fetch_add(&snapshot->users, 1);
 }
 
 void

@@ -44,8 +44,5 @@ void snapshot_quarantine_options(
 must_check enum result snapshot_store_config(const struct snapshot *snapshot,
     struct projector_store_config *out_config, struct failure *failure);
 
-/* Adds a user, which must call snapshot_release. */
-void snapshot_use(struct snapshot *snapshot);
-
 /* Removes a user; the last one frees the snapshot. context is a struct snapshot. Accepts NULL. */
 void snapshot_release(void *context);

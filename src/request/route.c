@@ -11,7 +11,7 @@ routes_find(const struct routes *routes, struct slice path)
 	return NULL;
 }
 
-void
+static void
 route_done(struct route *route)
 {
 	tags_template_done(&route->workspace);

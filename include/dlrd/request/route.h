@@ -25,5 +25,4 @@ struct routes {
 /* Returns NULL if no route has that path. */
 const struct route *routes_find(const struct routes *routes, struct slice path);
 
-void route_done(struct route *route);
 void routes_done(struct routes *routes);
