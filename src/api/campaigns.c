@@ -52,10 +52,8 @@ campaigns_check(struct question *question, const struct query_values *values)
 	struct found found = {.question = question};
 	enum result result =
 	    campaigns_find(question->reader, question->row, values, note_campaign, &found);
-	if (result != RESULT_OK) {
-		question_store_failed(question, result);
-		return false;
-	}
+	if (result != RESULT_OK)
+		return question_store_failed(question, result);
 	if (found.count == 0)
 		return question_refuse(question, 404, "no campaign \"%.*s\"%s",
 		    SLICE_ARG(question->name), narrowing(question));

@@ -33,9 +33,7 @@ read_start(struct question *question, uint64_t *out_after)
 		return true;
 	}
 	enum result result = store_read_last_event(question->reader, out_after);
-	if (result != RESULT_OK)
-		question_store_failed(question, result);
-	return result == RESULT_OK;
+	return result == RESULT_OK || question_store_failed(question, result);
 }
 
 void

@@ -17,10 +17,8 @@ refuse_with_candidates(
 	size_t count = 0;
 	enum result result =
 	    optouts_candidates_json(question->reader, spellings, at_us, &array, &count);
-	if (result != RESULT_OK) {
-		question_store_failed(question, result);
-		return false;
-	}
+	if (result != RESULT_OK)
+		return question_store_failed(question, result);
 	snprintf(error, sizeof error, OPTOUT_NO_COUNTRY, SLICE_ARG(spellings->bare_digits));
 	struct json_t *object = json_new_object();
 	json_put_text(object, "error", slice_of(error));
@@ -39,10 +37,8 @@ find_number(struct question *question, const struct address_spellings *spellings
 	if (result == RESULT_OK)
 		return true;
 	bool ambiguous = result == RESULT_LIMIT;
-	if (result != RESULT_NOT_FOUND && !ambiguous) {
-		question_store_failed(question, result);
-		return false;
-	}
+	if (result != RESULT_NOT_FOUND && !ambiguous)
+		return question_store_failed(question, result);
 	if (ambiguous || (spellings->bare_digits.ptr != NULL && country_code == 0))
 		return refuse_with_candidates(question, spellings, at_us);
 	if (!spellings->is_address)

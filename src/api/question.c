@@ -38,16 +38,15 @@ question_refuse(struct question *question, unsigned status, const char *format, 
 	return false;
 }
 
-void
+bool
 question_store_failed(struct question *question, enum result result)
 {
 	if (result == RESULT_LIMIT)
-		question_refuse(
+		return question_refuse(
 		    question, 503, "this takes too long; request a shorter time or fewer rows");
-	else
-		question_refuse(question, result == RESULT_BUSY ? 503 : 500, "the store: %s: %s",
-		    result_text(result),
-		    question->reader == NULL ? "" : store_reader_error(question->reader));
+	return question_refuse(question, result == RESULT_BUSY ? 503 : 500, "the store: %s: %s",
+	    result_text(result),
+	    question->reader == NULL ? "" : store_reader_error(question->reader));
 }
 
 struct slice

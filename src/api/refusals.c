@@ -90,10 +90,11 @@ refusals_append_request(const struct quarantined *request, struct buffer *out)
 	buffer_append(out, request->incoming.body);
 }
 
-static void
+static bool
 failed(struct question *question, enum result result, const char *why)
 {
-	question_refuse(question, result == RESULT_BUSY || result == RESULT_NO_MEMORY ? 503 : 500,
+	return question_refuse(question,
+	    result == RESULT_BUSY || result == RESULT_NO_MEMORY ? 503 : 500,
 	    "the quarantine: %s: %s", result_text(result), why);
 }
 
@@ -105,11 +106,8 @@ open_reader(struct question *question, struct quarantine_reader **out_reader)
 	*out_reader = NULL;
 	enum result result =
 	    quarantine_reader_open(question->state->quarantine_path, out_reader, &failure);
-	if (result != RESULT_OK && result != RESULT_NOT_FOUND) {
-		failed(question, result, failure.text);
-		return false;
-	}
-	return true;
+	return result == RESULT_OK || result == RESULT_NOT_FOUND ||
+	       failed(question, result, failure.text);
 }
 
 static enum result

@@ -208,13 +208,6 @@ collect_variants(struct search *search, const struct diagnosis_hints *hints)
 	return variants->text.failed ? RESULT_NO_MEMORY : RESULT_OK;
 }
 
-/* Returns whether a GET has Twilio's parameters. */
-static bool
-has_twilios_parameters(const struct reading *reading)
-{
-	return reading->form != NULL && form_get(reading->form, SLICE("AccountSid")).ptr != NULL;
-}
-
 /* Returns the ID of the shared key that the request claims; absent: none. */
 static struct slice
 claimed_id(const struct incoming *incoming)
@@ -243,7 +236,8 @@ search_and_explain(
 		verifier_find_account(search->found.verifier, search->found.account, &index),
 	    .is_get = incoming_is_get(incoming),
 	    .is_form = reading->form != NULL,
-	    .has_form = has_twilios_parameters(reading),
+	    .has_form =
+		reading->form != NULL && form_get(reading->form, SLICE("AccountSid")).ptr != NULL,
 	    .verified_before = hints->account_verified_before,
 	    .shared_key = claimed_id(incoming)};
 

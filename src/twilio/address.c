@@ -90,12 +90,6 @@ is_toll_free(struct slice number)
 	return false;
 }
 
-static bool
-is_service(struct slice address)
-{
-	return callback_is_sid(address) && slice_starts_with(address, SLICE("MG"));
-}
-
 /* Letters, digits and a few signs, with at least one letter
  * (help article "Alphanumeric Sender ID for Twilio Programmable SMS"). */
 static bool
@@ -136,7 +130,7 @@ address_kind(struct slice address)
 		return address.len >= SHORT_CODE_MIN && address.len <= SHORT_CODE_MAX
 			   ? ADDRESS_SHORT_CODE
 			   : ADDRESS_OTHER;
-	if (is_service(address))
+	if (callback_is_sid(address) && slice_starts_with(address, SLICE("MG")))
 		return ADDRESS_SERVICE;
 	return is_alphanumeric(address) ? ADDRESS_ALPHANUMERIC : ADDRESS_OTHER;
 }

@@ -47,8 +47,8 @@ void question_free(struct question *question);
 bool question_refuse(struct question *question, unsigned status, const char *format, ...)
     printf_like(3, 4);
 
-/* Answers that the store could not be read. */
-void question_store_failed(struct question *question, enum result result);
+/* Answers that the store could not be read. Returns false, as question_refuse. */
+bool question_store_failed(struct question *question, enum result result);
 
 /* Returns a parameter, decoded; absent if the query lacks it. Borrowed from the question. */
 struct slice question_text(const struct question *question, const char *name);
