@@ -31,7 +31,7 @@ report_problems(struct slice text)
 	if (getenv("JOURNAL_STREAM") == NULL)
 		print_lines(stderr, text);
 	else
-		log_lines(LOG_ERROR, RELOAD_REFUSED, text);
+		log_lines(LOG_ERROR, "reload: configuration unchanged: ", text);
 }
 
 /* Asks the daemon to reload, and prints its answer, which lists every mistake of the file. This

@@ -119,7 +119,7 @@ reload(struct daemon *daemon, struct buffer *lines)
 		snapshot_release(applied ? old : next);
 	}
 	if (!applied)
-		log_lines(LOG_ERROR, RELOAD_REFUSED, buffer_slice(lines));
+		log_lines(LOG_ERROR, "reload: configuration unchanged: ", buffer_slice(lines));
 
 	systemd_notify("READY=1");
 	return applied;

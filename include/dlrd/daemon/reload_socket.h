@@ -17,9 +17,6 @@
 #include "dlrd/base/buffer.h"
 #include "dlrd/base/result.h"
 
-/* In the log, before each mistake of a configuration that was refused. */
-#define RELOAD_REFUSED "reload: configuration unchanged: "
-
 /* Opens the non-blocking listening socket of directory. The caller closes *out_fd. */
 must_check enum result reload_socket_open(
     const char *directory, int *out_fd, struct failure *failure);
