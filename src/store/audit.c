@@ -48,8 +48,8 @@ compare_messages(struct auditing *auditing, struct recount *recount)
 		if (!message_row_equal(&stored, &row, auditing->policy))
 			differ(auditing,
 			    "message %lld: stored as \"%.*s\", its receipts say \"%.*s\"",
-			    (long long)stored.id, (int)stored.status_len, stored.status,
-			    (int)row.status_len, row.status);
+			    (long long)stored.id, SLICE_ARG(short_text_slice(&stored.status)),
+			    SLICE_ARG(short_text_slice(&row.status)));
 		result =
 		    deltas_add(&auditing->deltas, &rollup, 1, stored.tagset_id, stored.provider_id);
 		if (result == RESULT_OK)

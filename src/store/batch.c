@@ -1,5 +1,6 @@
 #include "batch.h"
 
+#include "changes.h"
 #include "message_change.h"
 
 struct settling {
@@ -14,22 +15,23 @@ move_reply(void *context, const struct reply_row *row, const struct attribution 
 {
 	struct settling *settling = context;
 	struct store *store = settling->store;
-	struct message_row before;
+	struct known_message *known;
+	struct store_added added = {0};
 
 	(void)attribution;
-	enum result result = messages_find_id(store->messages, row->message_id, &before);
+	enum result result = changes_make_room(store);
+	if (result == RESULT_OK)
+		result = working_set_find_id(store->set, row->message_id, &known);
+	if (result == RESULT_NOT_FOUND)
+		return RESULT_OK;
 	if (result != RESULT_OK)
 		return result;
 
-	bool moves = before.id != 0 && before.tagset_id != tagset_id;
+	struct message_row after = known->write.row;
+	bool moves = after.tagset_id != tagset_id;
 	settling->moved += !right || moves;
-	if (!moves)
-		return RESULT_OK;
-
-	struct message_row after = before;
 	after.tagset_id = tagset_id;
-	result = store_save_message(store, &before, &after, SLICE_NONE);
-	return result == RESULT_OK ? message_move_receipts(store, after.id, tagset_id) : result;
+	return moves ? message_change(store, known, &after, &added) : RESULT_OK;
 }
 
 enum result
@@ -38,7 +40,7 @@ batch_settle_replies(struct store *store, uint64_t *moved)
 	struct settling settling = {.store = store};
 	enum result result = replies_settle(store->replies, true, move_reply, &settling);
 	*moved += settling.moved;
-	return result;
+	return result == RESULT_OK ? changes_write(store) : result;
 }
 
 static enum result
@@ -90,7 +92,9 @@ enum result
 batch_flush(struct store *store)
 {
 	uint64_t moved = 0;
-	enum result result = batch_settle_replies(store, &moved);
+	enum result result = changes_write(store);
+	if (result == RESULT_OK)
+		result = batch_settle_replies(store, &moved);
 	for (size_t i = 0; result == RESULT_OK && i < store->deltas.capacity; i++)
 		if (store->deltas.used[i] && !delta_is_zero(&store->deltas.rows[i]))
 			result = flush_row(store, &store->deltas.rows[i]);
@@ -102,6 +106,8 @@ batch_forget(struct store *store)
 {
 	deltas_clear(&store->deltas);
 	store->touched_count = 0;
+	if (store->set != NULL)
+		working_set_forget(store->set);
 	if (store->replies != NULL)
 		replies_forget(store->replies);
 }

@@ -62,8 +62,7 @@ static const struct sqlite_statement statements[] = {
     {"DELETE FROM optout WHERE number = ?1 AND scope = ?2", FIELD(forget)},
     {LAST_RUN, FIELD(derive)},
     {"INSERT INTO consent(number, scope, state, cause, changed, correction, event_seq,"
-     " time_us) VALUES(?1, ?2, ?3, 'correction', 1, 1, ?4,"
-     " (SELECT time_us FROM event WHERE seq = ?4))",
+     " time_us) VALUES(?1, ?2, ?3, 'correction', 1, 1, ?4, ?5)",
 	FIELD(correct)},
     {"SELECT seq, number, scope, state, cause, time_us FROM consent WHERE event_seq = ?1"
      " AND (?2 IS NULL OR scope = ?2) AND correction = 0 AND seq > ?3 ORDER BY seq LIMIT 1",
@@ -71,7 +70,7 @@ static const struct sqlite_statement statements[] = {
     {"UPDATE consent SET correction = 1 WHERE seq = ?1 AND changed = 1", FIELD(withdraw)},
     {"DELETE FROM consent WHERE seq = ?1 AND changed = 0", FIELD(remove)},
     {"UPDATE consent SET time_us = ?2 WHERE seq = ?1", FIELD(time)},
-    {"SELECT scope, max(event_seq) FROM consent WHERE number = ?1 AND correction = 0"
+    {"SELECT scope, max(event_seq), time_us FROM consent WHERE number = ?1 AND correction = 0"
      " AND scope > ?2 GROUP BY scope ORDER BY scope LIMIT 1",
 	FIELD(scopes)},
     {"INSERT INTO consent(number, scope, state, cause, changed, event_seq, time_us)"
@@ -168,6 +167,7 @@ announce(
 	bind_key(consents->correct, evidence->number, evidence->scope);
 	sqlite_bind_text(consents->correct, 3, wanted);
 	sqlite3_bind_int64(consents->correct, 4, evidence->event_seq);
+	sqlite3_bind_int64(consents->correct, 5, evidence->time_us);
 	return sqlite_result(sqlite_run(consents->correct));
 }
 
@@ -378,7 +378,8 @@ consents_set_time(struct consents *consents, int64_t event_seq, int64_t time_us)
 		sqlite3_bind_int64(consents->time, 1, seq);
 		sqlite3_bind_int64(consents->time, 2, time_us);
 		result = sqlite_result(sqlite_run(consents->time));
-		const struct evidence evidence = read_evidence(consents, event_seq);
+		struct evidence evidence = read_evidence(consents, event_seq);
+		evidence.time_us = time_us;
 		if (result == RESULT_OK)
 			result = derive_state(consents, &evidence, 0, &changed);
 		sqlite3_reset(consents->of_event);
@@ -398,12 +399,13 @@ derive_states(struct consents *consents, struct slice number)
 		bool changed = false;
 		bind_key(consents->scopes, number, buffer_slice(&scope));
 		code = sqlite3_step(consents->scopes);
-		struct evidence evidence = {.number = number,
-		    .event_seq =
-			code == SQLITE_ROW ? sqlite3_column_int64(consents->scopes, 1) : 0};
+		struct evidence evidence = {.number = number};
 		buffer_clear(&scope);
-		if (code == SQLITE_ROW)
+		if (code == SQLITE_ROW) {
+			evidence.event_seq = sqlite3_column_int64(consents->scopes, 1);
+			evidence.time_us = sqlite3_column_int64(consents->scopes, 2);
 			buffer_append(&scope, sqlite_column(consents->scopes, 0));
+		}
 		sqlite3_reset(consents->scopes);
 		result = scope.failed ? RESULT_NO_MEMORY : sqlite_result(code);
 		evidence.scope = buffer_slice(&scope);

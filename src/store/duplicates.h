@@ -10,12 +10,12 @@
 #include "receipts_handle.h"
 #include "store_handle.h"
 
-/* Adds a duplicate of the stored event that match names. row is its message. */
+/* Adds a duplicate of the receipt `same`, whose message is known. */
 must_check enum result duplicates_add(struct store *store, const struct event *event,
-    struct message_row *row, const struct receipt_match *match, const struct event_ids *ids,
+    struct known_message *known, struct receipt *same, const struct event_ids *ids,
     struct store_added *out_added);
 
-/* The stored event that match names arrived at the event's time, which is earlier than was known.
- * Nothing else of the event is used. row is its message. */
+/* The receipt `same` arrived at the event's time, which is earlier than was known. Nothing else of
+ * the event is used. */
 must_check enum result duplicates_set_time(struct store *store, const struct event *event,
-    struct message_row *row, const struct receipt_match *match);
+    struct known_message *known, struct receipt *same);

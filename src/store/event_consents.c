@@ -1,8 +1,5 @@
 #include "event_consents.h"
 
-#include "dlrd/base/buffer.h"
-#include "receipts_handle.h"
-
 bool
 event_names_sender(const struct event *event)
 {
@@ -11,15 +8,15 @@ event_names_sender(const struct event *event)
 
 /* Reads the provider's scope: its service, else its sender, else the account. */
 static enum result
-read_scope(struct receipts *receipts, int64_t provider_id, struct buffer *out_scope)
+read_scope(struct store *store, int64_t provider_id, struct slice *out_scope)
 {
-	sqlite3_bind_int64(receipts->scope, 1, provider_id);
-	int code = sqlite3_step(receipts->scope);
-	buffer_clear(out_scope);
-	if (code == SQLITE_ROW)
-		buffer_append(out_scope, sqlite_column(receipts->scope, 0));
-	sqlite3_reset(receipts->scope);
-	return out_scope->failed ? RESULT_NO_MEMORY : sqlite_result(code);
+	struct provider provider;
+	enum result result = names_read_provider(
+	    store->names, provider_id, working_set_arena(store->set), &provider);
+	*out_scope = provider.service.len > 0  ? provider.service
+		     : provider.sender.len > 0 ? provider.sender
+					       : provider.account;
+	return result;
 }
 
 /* Adds the event's evidence, for provider_id's scope if it is an opt-out that names none. */
@@ -28,56 +25,61 @@ event_consents_add(struct store *store, const struct event *event, int64_t provi
     struct store_added *out_added)
 {
 	struct event reported = *event;
-	struct buffer scope = BUFFER_EMPTY;
 	bool has = false, changed = false;
 	enum result result = RESULT_OK;
 
 	if (event->consent == CONSENT_OUT && event->type != EVENT_REPLIED &&
-	    !event_names_sender(event)) {
-		result = read_scope(store->receipts, provider_id, &scope);
-		reported.service = buffer_slice(&scope);
-	}
+	    !event_names_sender(event))
+		result = read_scope(store, provider_id, &reported.service);
 
 	if (result == RESULT_OK)
 		result = consents_has(store->consents, &reported, seq, &has);
 	if (result == RESULT_OK && !has)
 		result = consents_add(store->consents, &reported, seq, &changed);
 	out_added->consent_changed |= changed;
-	buffer_done(&scope);
+	return result;
+}
+
+/* Whether the receipt is a refusal that names neither a service nor a sender. */
+static enum result
+is_nameless_refusal(struct store *store, const struct receipt *receipt, bool *out_is)
+{
+	struct provider provider = {.account = SLICE_NONE};
+	bool refuses = receipt->event_type != EVENT_REPLIED &&
+		       slice_equal(receipt->consent, consent_name(CONSENT_OUT));
+	enum result result = RESULT_OK;
+	if (refuses)
+		result = names_read_provider(
+		    store->names, receipt->provider_id, working_set_arena(store->set), &provider);
+	*out_is = refuses && provider.service.len == 0 && provider.sender.len == 0;
 	return result;
 }
 
 /* Follows a change of the message's sender only if a refusal may exist: the message failed. */
 enum result
 event_consents_follow_message(struct store *store, const struct message_row *before,
-    const struct message_row *row, struct store_added *out_added)
+    struct known_message *known, struct store_added *out_added)
 {
+	const struct message_row *row = &known->write.row;
 	if (before->id == 0 || before->provider_id == row->provider_id ||
 	    row->message.failed_us == 0)
 		return RESULT_OK;
-	struct buffer old = BUFFER_EMPTY, new = BUFFER_EMPTY;
-	sqlite3_stmt *nameless = store->receipts->nameless;
-	enum result result = read_scope(store->receipts, before->provider_id, &old);
+
+	struct slice old, new;
+	enum result result = working_set_load(store->set, known);
 	if (result == RESULT_OK)
-		result = read_scope(store->receipts, row->provider_id, &new);
-	for (int64_t seq = 0; result == RESULT_OK;) {
-		sqlite3_bind_int64(nameless, 1, row->id);
-		sqlite3_bind_int64(nameless, 2, seq);
-		int code = sqlite3_step(nameless);
-		if (code == SQLITE_ROW)
-			seq = sqlite3_column_int64(nameless, 0);
-		sqlite3_reset(nameless);
-		result = sqlite_result(code);
-		if (code != SQLITE_ROW)
-			break;
-		bool moved = false;
-		result = consents_move(
-		    store->consents, seq, buffer_slice(&old), buffer_slice(&new), &moved);
+		result = read_scope(store, before->provider_id, &old);
+	if (result == RESULT_OK)
+		result = read_scope(store, row->provider_id, &new);
+	for (const struct receipt *receipt = known->receipts;
+	     result == RESULT_OK && receipt != NULL; receipt = receipt->next) {
+		bool is_nameless = false, moved = false;
+		result = is_nameless_refusal(store, receipt, &is_nameless);
+		if (result == RESULT_OK && is_nameless)
+			result = consents_move(store->consents, receipt->seq, old, new, &moved);
 		out_added->consent_changed |= moved;
 	}
 
-	buffer_done(&old);
-	buffer_done(&new);
 	return result;
 }
 
@@ -87,11 +89,8 @@ enum result
 event_consents_set_scope(struct store *store, const struct event *event, int64_t old_provider_id,
     int64_t seq, bool *out_moved)
 {
-	struct buffer old = BUFFER_EMPTY;
-	struct slice own = event->service.len > 0 ? event->service : event_sender(event);
-	enum result result = read_scope(store->receipts, old_provider_id, &old);
-	if (result == RESULT_OK)
-		result = consents_move(store->consents, seq, buffer_slice(&old), own, out_moved);
-	buffer_done(&old);
-	return result;
+	struct slice old, own = event->service.len > 0 ? event->service : event_sender(event);
+	enum result result = read_scope(store, old_provider_id, &old);
+	return result == RESULT_OK ? consents_move(store->consents, seq, old, own, out_moved)
+				   : result;
 }

@@ -18,7 +18,7 @@ must_check enum result event_consents_add(struct store *store, const struct even
 /* Moves the evidence of opt-outs that name no scope if the message's sender changed or became
  * known. */
 must_check enum result event_consents_follow_message(struct store *store,
-    const struct message_row *before, const struct message_row *row, struct store_added *out_added);
+    const struct message_row *before, struct known_message *known, struct store_added *out_added);
 
 /* Moves the evidence of a stored event that did not name its sender to the scope that the event
  * names. */

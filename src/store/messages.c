@@ -1,47 +1,57 @@
 #include "messages.h"
 
+#include "dlrd/base/sqlite_rows.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 struct messages {
-	sqlite3 *db;
-	sqlite3_stmt *find, *find_id, *receipts, *click, *link, *insert, *update, *update_peer;
+	sqlite3_stmt *find, *find_id, *last, *insert, *update, *update_indexed;
+	struct sqlite_rows written; /* by the statement that runs */
 };
+
+/* clang-format off */
+/* The columns but id, sid, tagset_id and first_us: those of the state, and those that the index of
+ * addresses holds, which hardly ever change after the first receipt. */
+#define STATE(X) \
+	X(provider_id, NUMBER, provider_id) X(status, SHORT, status) \
+	X(outcome, NUMBER, outcome) X(conflict, NUMBER, conflict) \
+	X(seen, SMALL, message.seen) X(first_final, SMALL, message.first_final) \
+	X(opted_out, FLAG, message.opted_out) X(error_code, NUMBER, message.error_code) \
+	X(last_us, NUMBER, message.last_us) X(sent_us, NUMBER, message.sent_us) \
+	X(delivered_us, NUMBER, message.delivered_us) X(failed_us, NUMBER, message.failed_us) \
+	X(canceled_us, NUMBER, message.canceled_us) X(read_us, NUMBER, message.read_us) \
+	X(clicked_us, NUMBER, message.clicked_us) X(links, NUMBER, message.links) \
+	X(left_us, NUMBER, message.left_us)
+#define INDEXED(X) X(peer, SHORT, peer) X(received_us, NUMBER, message.received_us)
+/* clang-format on */
+
+#define NAME(name, type, field) ", " #name
+#define SET(name, type, field) ", " #name " = w." #name
+#define READ(name, type, field) {#name, FIELD_##type, offsetof(struct message_row, field)},
+#define WRITE(name, type, field) {#name, FIELD_##type, offsetof(struct message_write, row.field)},
+#define FROM_WRITTEN " FROM written_message w WHERE message.id = w.id"
+#define ALL_COLUMNS "id, sid, tagset_id, first_us" STATE(NAME) INDEXED(NAME)
+
+/* As in MESSAGE_COLUMNS. */
+static const struct sqlite_column columns[] = {READ(id, NUMBER, id) READ(tagset_id, NUMBER,
+    tagset_id) STATE(READ) READ(first_us, NUMBER, message.first_us) INDEXED(READ)};
+static const struct sqlite_column written_columns[] = {
+    {"sid", FIELD_TEXT, offsetof(struct message_write, sid)},
+    WRITE(id, NUMBER, id) WRITE(tagset_id, NUMBER, tagset_id)
+	WRITE(first_us, NUMBER, message.first_us) STATE(WRITE) INDEXED(WRITE)};
 
 #define FIELD(name) offsetof(struct messages, name)
 
 static const struct sqlite_statement statements[] = {
-    {"SELECT " MESSAGE_COLUMNS " FROM message m WHERE m.sid = ?1", FIELD(find)},
-    {"SELECT " MESSAGE_COLUMNS " FROM message m WHERE m.id = ?1", FIELD(find_id)},
-    {"SELECT seq, time_us, coalesce(arrival_seq, journal_seq), stream, type, status, error_code, "
-     "done_date,"
-     " link, occurred, signature FROM event WHERE message_id = ?1",
-	FIELD(receipts)},
-    /* A link may be opened any number of times. */
-    {"SELECT seq, time_us, coalesce(arrival_seq, journal_seq), stream FROM event"
-     " WHERE message_id = ?1 AND link = ?2 AND occurred IS ?3 AND status IS ?4 AND "
-     "type = 'Clicked' LIMIT 1",
-	FIELD(click)},
-    {"SELECT 1 FROM event WHERE message_id = ?1 AND link = ?2"
-     " AND type = 'Clicked' LIMIT 1",
-	FIELD(link)},
-    {"INSERT INTO message(tagset_id, provider_id, status, outcome, conflict, seen,"
-     " first_final, opted_out, error_code, first_us, last_us, sent_us, delivered_us,"
-     " failed_us, canceled_us, read_us, received_us, clicked_us, links, left_us, "
-     "sid, peer)"
-     " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,"
-     " ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
+    {"SELECT " MESSAGE_COLUMNS ", m.sid FROM message m WHERE m.sid = ?1", FIELD(find)},
+    {"SELECT " MESSAGE_COLUMNS ", m.sid FROM message m WHERE m.id = ?1", FIELD(find_id)},
+    {"SELECT max(id) FROM message", FIELD(last)},
+    {"INSERT OR FAIL INTO message(" ALL_COLUMNS ") SELECT " ALL_COLUMNS " FROM written_message",
 	FIELD(insert)},
-    {"UPDATE message SET tagset_id = ?1, provider_id = ?2, status = ?3, outcome = "
-     "?4,"
-     " conflict = ?5, seen = ?6, first_final = ?7, opted_out = ?8, error_code = ?9,"
-     " last_us = ?11, sent_us = ?12, delivered_us = ?13, failed_us = ?14,"
-     " canceled_us = ?15, read_us = ?16, clicked_us = ?18,"
-     " links = ?19, left_us = ?20 WHERE id = ?21",
-	FIELD(update)},
-    /* Apart, since an index holds them: they hardly ever change after the first receipt. */
-    {"UPDATE message SET first_us = ?2, peer = ?3, received_us = ?4 WHERE id = ?1",
-	FIELD(update_peer)},
+    {"UPDATE OR FAIL message SET tagset_id = w.tagset_id" STATE(SET) FROM_WRITTEN, FIELD(update)},
+    {"UPDATE OR FAIL message SET first_us = w.first_us" INDEXED(SET) FROM_WRITTEN,
+	FIELD(update_indexed)},
     {NULL, 0},
 };
 
@@ -49,203 +59,109 @@ enum result
 messages_open(sqlite3 *db, struct messages **out_messages)
 {
 	struct messages *messages = calloc(1, sizeof *messages);
-	int code = sqlite_prepare_all(db, statements, messages);
+	int code = SQLITE_NOMEM;
+	if (messages != NULL) {
+		messages->written = (struct sqlite_rows){.columns = written_columns,
+		    .column_count = sizeof written_columns / sizeof written_columns[0]};
+		code = sqlite_rows_add(db, "written_message", &messages->written);
+	}
+	if (code == SQLITE_OK)
+		code = sqlite_prepare_all(db, statements, messages);
 	if (code != SQLITE_OK) {
 		messages_close(messages);
 		return sqlite_result(code);
 	}
 
-	messages->db = db;
 	*out_messages = messages;
 	return RESULT_OK;
-}
-
-static void
-set_status(struct message_row *row, struct slice status)
-{
-	row->status_len = status.len < MESSAGE_STATUS_MAX ? status.len : MESSAGE_STATUS_MAX;
-	if (row->status_len > 0)
-		memcpy(row->status, status.ptr, row->status_len);
-}
-
-static void
-set_peer(struct message_row *row, struct slice peer)
-{
-	row->peer_len = peer.len < MESSAGE_PEER_MAX ? peer.len : MESSAGE_PEER_MAX;
-	if (row->peer_len > 0)
-		memcpy(row->peer, peer.ptr, row->peer_len);
 }
 
 struct slice
 message_row_peer(const struct message_row *row)
 {
-	return (struct slice){row->peer, row->peer_len};
+	return short_text_slice(&row->peer);
 }
 
 void
 message_row_add_peer(struct message_row *row, struct slice peer)
 {
-	if (peer.len > MESSAGE_PEER_MAX)
-		peer.len = MESSAGE_PEER_MAX;
-	if (peer.len > 0 && (row->peer_len == 0 || slice_compare(peer, message_row_peer(row)) < 0))
-		set_peer(row, peer);
+	if (peer.len > SHORT_TEXT_MAX)
+		peer.len = SHORT_TEXT_MAX;
+	if (peer.len > 0 && (row->peer.len == 0 || slice_compare(peer, message_row_peer(row)) < 0))
+		short_text_set(&row->peer, peer);
 }
 
-struct message_row
-message_row_read(sqlite3_stmt *statement, int first)
+void
+message_row_read(sqlite3_stmt *statement, struct message_row *out_row)
 {
-	int at = first;
-	struct message_row row = {.id = sqlite3_column_int64(statement, at++)};
+	sqlite_read_row(statement, columns, sizeof columns / sizeof columns[0], NULL, out_row);
+}
 
-	row.tagset_id = sqlite3_column_int64(statement, at++);
-	row.provider_id = sqlite3_column_int64(statement, at++);
-	set_status(&row, sqlite_column(statement, at++));
-	struct message *message = &row.message;
-	message->seen = (uint32_t)sqlite3_column_int64(statement, at++);
-	message->first_final = (enum message_status)sqlite3_column_int(statement, at++);
-	message->opted_out = sqlite3_column_int(statement, at++) != 0;
-	message->error_code = sqlite3_column_int64(statement, at++);
-	int64_t *const times[] = {&message->first_us, &message->last_us, &message->sent_us,
-	    &message->delivered_us, &message->failed_us, &message->canceled_us, &message->read_us,
-	    &message->received_us, &message->clicked_us, &message->links};
-	for (size_t i = 0; i < sizeof times / sizeof times[0]; i++)
-		*times[i] = sqlite3_column_int64(statement, at++);
-	row.outcome = sqlite3_column_int64(statement, at++);
-	row.conflict = sqlite3_column_int64(statement, at++);
-	set_peer(&row, sqlite_column(statement, at++));
-	message->left_us = sqlite3_column_int64(statement, at++);
-	return row;
+void
+message_row_show_status(struct message_row *row, enum conflict_policy policy)
+{
+	enum message_status status = message_status(&row->message, policy);
+	if (status != STATUS_UNKNOWN)
+		short_text_set(&row->status, status_name(status));
 }
 
 void
 message_row_fold(struct message_row *row, const struct event *event, enum conflict_policy policy)
 {
+	struct slice shown = short_text_slice(&row->status);
 	message_fold(&row->message, event);
 	message_row_add_peer(row, event->person);
 	if (event->type == EVENT_CLICKED)
 		return;
 
-	enum message_status status = message_status(&row->message, policy);
-	struct slice shown = {row->status, row->status_len};
-	if (status != STATUS_UNKNOWN)
-		set_status(row, status_name(status));
 	/* Of several unknown statuses the greatest in byte order counts, so that their order does
 	 * not matter. */
-	else if (slice_compare(event->status_text, shown) > 0)
-		set_status(row, event->status_text);
+	if (slice_compare(event->status_text, shown) > 0 &&
+	    message_status(&row->message, policy) == STATUS_UNKNOWN)
+		short_text_set(&row->status, event->status_text);
+	message_row_show_status(row, policy);
 }
 
 static enum result
-read_found(sqlite3_stmt *statement, struct message_row *out_row)
+read_found(sqlite3_stmt *statement, struct arena *arena, struct message_write *out_write)
 {
+	struct message_write found = {.row = {.message = MESSAGE_EMPTY}};
 	int code = sqlite3_step(statement);
-	if (code == SQLITE_ROW)
-		*out_row = message_row_read(statement, 0);
-	else if (code == SQLITE_DONE)
-		*out_row = (struct message_row){.message = MESSAGE_EMPTY};
+	if (code == SQLITE_ROW) {
+		message_row_read(statement, &found.row);
+		found.stored = found.row;
+		found.sid = arena_copy(arena, sqlite_column(statement, MESSAGE_COLUMN_COUNT));
+	}
 	sqlite3_reset(statement);
+	if (arena->failed)
+		return RESULT_NO_MEMORY;
+	*out_write = found;
 	return sqlite_result(code);
 }
 
 enum result
-messages_find(struct messages *messages, struct slice sid, struct message_row *out_row)
+messages_find(struct messages *messages, struct slice sid, struct arena *arena,
+    struct message_write *out_write)
 {
 	sqlite_bind_text(messages->find, 1, sid);
-	return read_found(messages->find, out_row);
+	return read_found(messages->find, arena, out_write);
 }
 
 enum result
-messages_find_id(struct messages *messages, int64_t id, struct message_row *out_row)
+messages_find_id(
+    struct messages *messages, int64_t id, struct arena *arena, struct message_write *out_write)
 {
 	sqlite3_bind_int64(messages->find_id, 1, id);
-	return read_found(messages->find_id, out_row);
-}
-
-static struct event
-read_receipt(sqlite3_stmt *statement)
-{
-	struct event event = {.type = EVENT_UNRECOGNISED,
-	    .status_text = sqlite_column(statement, 5),
-	    .error_code = sqlite_column_or(statement, 6, -1),
-	    .done_date = sqlite_column(statement, 7),
-	    .link = sqlite_column(statement, 8),
-	    .occurred = sqlite_column(statement, 9),
-	    .stream = sqlite3_column_int(statement, 3) != 0};
-
-	if (!event_type_from_name(sqlite_column(statement, 4), &event.type))
-		event.type = EVENT_UNRECOGNISED; /* of a newer dlrd */
-	return event;
-}
-
-/* Notes that the event is the same receipt as the stored one in the current row, whose first
- * columns are seq, time_us, number in the journal and stream. */
-static void
-note_duplicate(struct receipt_match *match, const struct event *event, sqlite3_stmt *statement)
-{
-	match->duplicate_seq = sqlite3_column_int64(statement, 0);
-	match->is_earlier = event_arrived_before(event, sqlite3_column_int64(statement, 1),
-	    (uint64_t)sqlite3_column_int64(statement, 2));
-	match->is_stream_duplicate = (sqlite3_column_int(statement, 3) != 0) != event->stream;
-}
-
-static enum result
-match_click(struct messages *messages, int64_t message_id, const struct event *event,
-    struct receipt_match *out_match)
-{
-	struct receipt_match match = {.duplicate_seq = 0};
-	sqlite3_bind_int64(messages->click, 1, message_id);
-	sqlite_bind_text(messages->click, 2, event->link);
-	sqlite_bind_text(messages->click, 3, event->occurred);
-	sqlite_bind_text(messages->click, 4, event->status_text);
-	int code = sqlite3_step(messages->click);
-	if (code == SQLITE_ROW)
-		note_duplicate(&match, event, messages->click);
-	sqlite3_reset(messages->click);
-	if (code == SQLITE_DONE) {
-		sqlite3_bind_int64(messages->link, 1, message_id);
-		sqlite_bind_text(messages->link, 2, event->link);
-		code = sqlite3_step(messages->link);
-		match.link_is_known = code == SQLITE_ROW;
-		sqlite3_reset(messages->link);
-	}
-
-	enum result result = sqlite_result(code);
-	if (result == RESULT_OK)
-		*out_match = match;
-	return result;
+	return read_found(messages->find_id, arena, out_write);
 }
 
 enum result
-messages_match(struct messages *messages, int64_t message_id, const struct event *event,
-    struct slice signature, struct receipt_match *out_match)
+messages_last(struct messages *messages, int64_t *out_id)
 {
-	if (event->type == EVENT_CLICKED && event->link.ptr != NULL)
-		return match_click(messages, message_id, event, out_match);
-
-	struct receipt_match match = {.duplicate_seq = 0};
-	bool clicked = event->type == EVENT_CLICKED;
-	int code;
-
-	sqlite3_bind_int64(messages->receipts, 1, message_id);
-	while ((code = sqlite3_step(messages->receipts)) == SQLITE_ROW) {
-		struct event stored = read_receipt(messages->receipts);
-		if (clicked && stored.type == EVENT_CLICKED)
-			match.link_is_known |= slice_equal(stored.link, event->link);
-		match.has_signature |=
-		    signature.ptr != NULL &&
-		    slice_equal(sqlite_column(messages->receipts, 10), signature);
-		if (match.duplicate_seq == 0 && receipt_is_duplicate(&stored, event))
-			note_duplicate(&match, event, messages->receipts);
-		if (match.duplicate_seq != 0 && (match.has_signature || signature.ptr == NULL))
-			break;
-	}
-
-	sqlite3_reset(messages->receipts);
-	if (code != SQLITE_ROW && code != SQLITE_DONE)
-		return sqlite_result(code);
-
-	*out_match = match;
-	return RESULT_OK;
+	int code = sqlite3_step(messages->last);
+	*out_id = code == SQLITE_ROW ? sqlite3_column_int64(messages->last, 0) : 0;
+	sqlite3_reset(messages->last);
+	return sqlite_result(code);
 }
 
 /* Whether what the index of addresses holds is as it was. */
@@ -257,41 +173,55 @@ is_indexed_alike(const struct message_row *a, const struct message_row *b)
 	       slice_equal(message_row_peer(a), message_row_peer(b));
 }
 
-enum result
-messages_save(struct messages *messages, struct slice sid, const struct message_row *before,
-    struct message_row *row, enum conflict_policy policy)
+static enum result
+write_some(
+    struct messages *messages, sqlite3_stmt *statement, struct message_write **writes, size_t count)
 {
-	const struct message *message = &row->message;
-	sqlite3_stmt *statement = row->id == 0 ? messages->insert : messages->update;
-	const int64_t numbers[] = {message_outcome(message, policy), message_conflicts(message),
-	    message->seen, message->first_final, message->opted_out, message->error_code,
-	    message->first_us, message->last_us, message->sent_us, message->delivered_us,
-	    message->failed_us, message->canceled_us, message->read_us, message->received_us,
-	    message->clicked_us, message->links, message->left_us};
-	const int count = sizeof numbers / sizeof numbers[0];
+	if (count == 0)
+		return RESULT_OK;
+	messages->written.rows = (const void *const *)writes;
+	messages->written.count = count;
+	return sqlite_result(sqlite_run(statement));
+}
 
-	sqlite3_bind_int64(statement, 1, row->tagset_id);
-	sqlite3_bind_int64(statement, 2, row->provider_id);
-	sqlite_bind_name(statement, 3, (struct slice){row->status, row->status_len});
-	for (int i = 0; i < count; i++)
-		sqlite3_bind_int64(statement, 4 + i, numbers[i]);
-	if (row->id == 0) {
-		sqlite_bind_text(statement, 4 + count, sid);
-		sqlite_bind_name(statement, 5 + count, message_row_peer(row));
-	} else
-		sqlite3_bind_int64(statement, 4 + count, row->id);
-	int code = sqlite_run(statement);
-	if (code == SQLITE_OK && row->id == 0)
-		row->id = sqlite3_last_insert_rowid(messages->db);
-	else if (code == SQLITE_OK && !is_indexed_alike(before, row)) {
-		sqlite3_bind_int64(messages->update_peer, 1, row->id);
-		sqlite3_bind_int64(messages->update_peer, 2, message->first_us);
-		sqlite_bind_name(messages->update_peer, 3, message_row_peer(row));
-		sqlite3_bind_int64(messages->update_peer, 4, message->received_us);
-		code = sqlite_run(messages->update_peer);
+/* New ones first, in the order of their ids; then those whose indexed columns change. */
+static int
+compare_writes(const void *a, const void *b)
+{
+	const struct message_write *x = *(struct message_write *const *)a;
+	const struct message_write *y = *(struct message_write *const *)b;
+	int x_rank = x->stored.id == 0 ? 0 : 2 - !is_indexed_alike(&x->stored, &x->row);
+	int y_rank = y->stored.id == 0 ? 0 : 2 - !is_indexed_alike(&y->stored, &y->row);
+	return x_rank != y_rank ? x_rank - y_rank
+				: (x->row.id > y->row.id) - (x->row.id < y->row.id);
+}
+
+enum result
+messages_write(struct messages *messages, struct message_write **writes, size_t count,
+    enum conflict_policy policy)
+{
+	size_t added = 0, moved = 0;
+	if (count > 1)
+		qsort(writes, count, sizeof *writes, compare_writes);
+	while (added < count && writes[added]->stored.id == 0)
+		added++;
+	while (added + moved < count &&
+	       !is_indexed_alike(&writes[added + moved]->stored, &writes[added + moved]->row))
+		moved++;
+
+	for (size_t i = 0; i < count; i++) {
+		struct message_row *row = &writes[i]->row;
+		row->outcome = (int64_t)message_outcome(&row->message, policy);
+		row->conflict = (int64_t)message_conflicts(&row->message);
 	}
-
-	return sqlite_result(code);
+	enum result result = write_some(messages, messages->insert, writes, added);
+	if (result == RESULT_OK)
+		result = write_some(messages, messages->update, writes + added, count - added);
+	if (result == RESULT_OK)
+		result = write_some(messages, messages->update_indexed, writes + added, moved);
+	for (size_t i = 0; result == RESULT_OK && i < count; i++)
+		writes[i]->stored = writes[i]->row;
+	return result;
 }
 
 void

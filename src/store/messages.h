@@ -1,34 +1,32 @@
-/* messages: the message table, row by row, and the receipts that belong to a row.
+/* messages: the message table: its rows, and reading and writing them.
  *
  * Inside the store only. One thread, one connection. */
 #pragma once
 
+#include "dlrd/base/sqlite_rows.h"
 #include "dlrd/model/fold.h"
 #include "sql.h"
 
-#define MESSAGE_STATUS_MAX 64 /* an unknown status is cut to this many bytes */
-#define MESSAGE_PEER_MAX 128  /* and so is an address */
-
+/* The state of a message: its row, but for the SID. */
 struct message_row {
 	int64_t id; /* 0: not in the table yet */
 	int64_t tagset_id, provider_id;
-	char status[MESSAGE_STATUS_MAX]; /* as it is shown */
-	size_t status_len;
-	char peer[MESSAGE_PEER_MAX]; /* the person's address; "" if no receipt names it */
-	size_t peer_len;
-	int64_t outcome, conflict; /* as stored, for the indexes; message_row_read only */
+	struct short_text status;  /* as it is shown; an unknown one is cut */
+	struct short_text peer;    /* the person's address, cut; "" if no receipt names it */
+	int64_t outcome, conflict; /* as stored, for the indexes */
 	struct message message;
 };
 
-/* The columns that message_row_read expects, in a SELECT's list; m names the table. */
-#define MESSAGE_COLUMNS                                                                   \
-	"m.id, m.tagset_id, m.provider_id, m.status, m.seen, m.first_final, m.opted_out," \
-	" m.error_code, m.first_us, m.last_us, m.sent_us, m.delivered_us, m.failed_us,"   \
-	" m.canceled_us, m.read_us, m.received_us, m.clicked_us, m.links, m.outcome,"     \
-	" m.conflict, m.peer, m.left_us"
+/* The columns that message_row_read expects; m names the table. */
+#define MESSAGE_COLUMNS                                                                    \
+	"m.id, m.tagset_id, m.provider_id, m.status, m.outcome, m.conflict, m.seen,"       \
+	" m.first_final, m.opted_out, m.error_code, m.last_us, m.sent_us, m.delivered_us," \
+	" m.failed_us, m.canceled_us, m.read_us, m.clicked_us, m.links, m.left_us,"        \
+	" m.first_us, m.peer, m.received_us"
+#define MESSAGE_COLUMN_COUNT 22
 
-/* Reads a row from the current row of a statement, from column first on. */
-struct message_row message_row_read(sqlite3_stmt *statement, int first);
+/* Reads the row that a statement is at. */
+void message_row_read(sqlite3_stmt *statement, struct message_row *out_row);
 
 /* The person's address, borrowed from the row. */
 struct slice message_row_peer(const struct message_row *row);
@@ -36,6 +34,9 @@ struct slice message_row_peer(const struct message_row *row);
 /* Adds a receipt to the row's message, and updates the status that is shown and the address. */
 void message_row_fold(
     struct message_row *row, const struct event *event, enum conflict_policy policy);
+
+/* Sets the status that is shown, as far as the policy decides it. */
+void message_row_show_status(struct message_row *row, enum conflict_policy policy);
 
 /* Sets the address if the row has none. Of two different addresses the least in byte order counts,
  * so that the order of arrival does not matter. */
@@ -45,30 +46,29 @@ struct messages;
 
 must_check enum result messages_open(sqlite3 *db, struct messages **out_messages);
 
-/* Finds the row of a SID; *out_row has id 0 and MESSAGE_EMPTY if there is no row. */
-must_check enum result messages_find(
-    struct messages *messages, struct slice sid, struct message_row *out_row);
+/* A row in memory until it is written. */
+struct message_write {
+	struct slice sid;
+	struct message_row stored; /* as it is in the table; id 0: it is not there */
+	struct message_row row;    /* as it will be */
+};
+
+/* Reads the message of a SID. Both rows have id 0 if there is none, and row is MESSAGE_EMPTY. The
+ * SID is copied to the arena. */
+must_check enum result messages_find(struct messages *messages, struct slice sid,
+    struct arena *arena, struct message_write *out_write);
 
 /* The same by its id. */
 must_check enum result messages_find_id(
-    struct messages *messages, int64_t id, struct message_row *out_row);
+    struct messages *messages, int64_t id, struct arena *arena, struct message_write *out_write);
 
-/* What the stored events of a message say of a new one. */
-struct receipt_match {
-	int64_t duplicate_seq;    /* the event that is the same receipt; 0: none is */
-	bool is_stream_duplicate; /* only one of the two was reported by Event Streams */
-	bool link_is_known;       /* one is a click of the same link */
-	bool has_signature;       /* one came with the same signature */
-	bool is_earlier;          /* the new event arrived before the one that is the same */
-};
+/* Reads the greatest id; 0 if there is no message. */
+must_check enum result messages_last(struct messages *messages, int64_t *out_id);
 
-/* signature: the key of the event's request; absent: none is known. It is not looked for if the
- * event is a click of a link. */
-must_check enum result messages_match(struct messages *messages, int64_t message_id,
-    const struct event *event, struct slice signature, struct receipt_match *out_match);
+/* Adds those that are not in the table, under the id of their row, and updates the others. Sorts
+ * writes. */
+must_check enum result messages_write(struct messages *messages, struct message_write **writes,
+    size_t count, enum conflict_policy policy);
 
-/* Inserts a row whose id is 0 (and sets its id), updates any other, which is stored as *before. */
-must_check enum result messages_save(struct messages *messages, struct slice sid,
-    const struct message_row *before, struct message_row *row, enum conflict_policy policy);
-
+/* Accepts NULL. */
 void messages_close(struct messages *messages);

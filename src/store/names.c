@@ -17,7 +17,7 @@ struct slot {
 struct names {
 	sqlite3 *db;
 	sqlite3_stmt *find_campaign, *add_campaign, *find_tagset, *add_tagset, *choose_tagset,
-	    *campaign_of, *find_provider, *add_provider, *merge_providers;
+	    *campaign_of, *find_provider, *add_provider, *merge_providers, *read_provider;
 	struct slot tagsets[SLOTS], providers[SLOTS];
 };
 
@@ -39,6 +39,7 @@ static const struct sqlite_statement statements[] = {
     {"SELECT min(nullif(account, '')), min(nullif(service, '')), min(nullif(sender, ''))"
      " FROM provider WHERE id IN (?1, ?2)",
 	FIELD(merge_providers)},
+    {"SELECT account, service, sender FROM provider WHERE id = ?1", FIELD(read_provider)},
     {NULL, 0},
 };
 
@@ -245,6 +246,23 @@ names_merge_providers(struct names *names, int64_t a_id, int64_t b_id, int64_t *
 		    sqlite_column(names->merge_providers, 2), out_id);
 	sqlite3_reset(names->merge_providers);
 	return result;
+}
+
+enum result
+names_read_provider(
+    struct names *names, int64_t id, struct arena *arena, struct provider *out_provider)
+{
+	struct provider provider = {.account = SLICE_NONE};
+	sqlite3_bind_int64(names->read_provider, 1, id);
+	int code = sqlite3_step(names->read_provider);
+	if (code == SQLITE_ROW) {
+		provider.account = arena_copy(arena, sqlite_column(names->read_provider, 0));
+		provider.service = arena_copy(arena, sqlite_column(names->read_provider, 1));
+		provider.sender = arena_copy(arena, sqlite_column(names->read_provider, 2));
+	}
+	sqlite3_reset(names->read_provider);
+	*out_provider = provider;
+	return arena->failed ? RESULT_NO_MEMORY : sqlite_result(code);
 }
 
 void

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "dlrd/base/arena.h"
 #include "sql.h"
 
 struct names;
@@ -47,6 +48,14 @@ must_check enum result names_provider(struct names *names, struct slice account,
  * least. */
 must_check enum result names_merge_providers(
     struct names *names, int64_t a_id, int64_t b_id, int64_t *out_id);
+
+struct provider {
+	struct slice account, service, sender;
+};
+
+/* Reads a provider. Its texts are copied to the arena; all are absent if it is not in the table. */
+must_check enum result names_read_provider(
+    struct names *names, int64_t id, struct arena *arena, struct provider *out_provider);
 
 void names_forget(struct names *names);
 

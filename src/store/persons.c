@@ -62,9 +62,38 @@ persons_find(struct persons *persons, struct slice peer, struct person *out_pers
 	return out_person->number.failed ? RESULT_NO_MEMORY : sqlite_result(code);
 }
 
-static enum result
-move_all(struct persons *persons, struct slice alias, struct slice number, struct replies *replies,
-    struct consents *consents)
+/* Writes the event's alias with the channel of its peer. */
+static void
+write_alias(const struct event *event, struct buffer *out)
+{
+	struct slice peer = event_peer(event);
+	size_t colon = slice_find(peer, ':');
+	if (colon < peer.len)
+		buffer_append(out, (struct slice){peer.ptr, colon + 1});
+	buffer_append(out, event->alias);
+}
+
+enum result
+persons_learn(
+    struct persons *persons, const struct event *event, struct buffer *out_alias, bool *out_is_new)
+{
+	*out_is_new = false;
+	if (event->alias.len == 0 || !address_is_number(event_peer(event)))
+		return RESULT_OK;
+
+	write_alias(event, out_alias);
+	if (out_alias->failed || !may_be_alias(buffer_slice(out_alias)))
+		return out_alias->failed ? RESULT_NO_MEMORY : RESULT_OK;
+	sqlite_bind_text(persons->learn, 1, buffer_slice(out_alias));
+	sqlite_bind_text(persons->learn, 2, event->person);
+	int code = sqlite_run(persons->learn);
+	*out_is_new = code == SQLITE_OK && sqlite3_changes(persons->db) > 0;
+	return sqlite_result(code);
+}
+
+enum result
+persons_move(struct persons *persons, struct slice alias, struct slice number,
+    struct replies *replies, struct consents *consents)
 {
 	sqlite3_stmt *const moves[] = {
 	    persons->move_messages, persons->move_inbound, persons->move_replies};
@@ -80,42 +109,6 @@ move_all(struct persons *persons, struct slice alias, struct slice number, struc
 	if (result == RESULT_OK)
 		result = replies_note_person(replies, number);
 	return result == RESULT_OK ? consents_rename(consents, alias, number) : result;
-}
-
-/* Writes the event's alias with the channel of its peer. */
-static void
-write_alias(const struct event *event, struct buffer *out)
-{
-	struct slice peer = event_peer(event);
-	size_t colon = slice_find(peer, ':');
-	if (colon < peer.len)
-		buffer_append(out, (struct slice){peer.ptr, colon + 1});
-	buffer_append(out, event->alias);
-}
-
-enum result
-persons_learn(struct persons *persons, const struct event *event, struct replies *replies,
-    struct consents *consents, bool *out_moved)
-{
-	*out_moved = false;
-	if (event->alias.len == 0 || !address_is_number(event_peer(event)))
-		return RESULT_OK;
-
-	struct buffer alias = BUFFER_EMPTY;
-	write_alias(event, &alias);
-	enum result result = alias.failed ? RESULT_NO_MEMORY : RESULT_OK;
-	if (result == RESULT_OK && may_be_alias(buffer_slice(&alias))) {
-		sqlite_bind_text(persons->learn, 1, buffer_slice(&alias));
-		sqlite_bind_text(persons->learn, 2, event->person);
-		result = sqlite_result(sqlite_run(persons->learn));
-		*out_moved = result == RESULT_OK && sqlite3_changes(persons->db) > 0;
-		if (*out_moved)
-			result = move_all(
-			    persons, buffer_slice(&alias), event->person, replies, consents);
-	}
-
-	buffer_done(&alias);
-	return result;
 }
 
 void

@@ -27,11 +27,15 @@ struct person {
 must_check enum result persons_find(
     struct persons *persons, struct slice peer, struct person *out_person);
 
-/* Learns the alias of the event's peer, and moves the rows stored under it: messages, replies
- * (which are noted to be settled) and consents. *out_moved is whether the alias was new, so that a
- * message that was read before may have another peer. */
-must_check enum result persons_learn(struct persons *persons, const struct event *event,
-    struct replies *replies, struct consents *consents, bool *out_moved);
+/* Learns the alias of the event's peer, which is written to out_alias, an empty buffer.
+ * *out_is_new is whether what is stored under it must be moved to the event's person. */
+must_check enum result persons_learn(
+    struct persons *persons, const struct event *event, struct buffer *out_alias, bool *out_is_new);
+
+/* Moves the rows stored under an alias to its number: messages, replies (which are noted to be
+ * settled) and consents. */
+must_check enum result persons_move(struct persons *persons, struct slice alias,
+    struct slice number, struct replies *replies, struct consents *consents);
 
 void person_done(struct person *person);
 

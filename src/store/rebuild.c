@@ -1,7 +1,19 @@
 #include "rebuild.h"
 
 #include "batch.h"
+#include "changes.h"
 #include "message_change.h"
+
+static enum result
+correct_message(struct store *store, struct message_row *row)
+{
+	struct known_message *known;
+	struct store_added added = {0};
+	enum result result = changes_make_room(store);
+	if (result == RESULT_OK)
+		result = working_set_find_id(store->set, row->id, &known);
+	return result == RESULT_OK ? message_change(store, known, row, &added) : result;
+}
 
 /* Writes each message that differs from its receipts. The figures of all messages are summed in the
  * store's deltas; the hourly tables are corrected afterwards. */
@@ -20,24 +32,20 @@ rebuild_messages(struct store *store, struct store_rebuilt *rebuilt)
 		result = recount_next(recount, store->policy, 0, &stored, &row, &events);
 	while (result == RESULT_OK && stored.id != 0) {
 		store->progress.done = (uint64_t)stored.id;
-		struct rollup rollup = rollup_of(&row.message, store->policy);
+		struct rollup rollup = rollup_of(&stored.message, store->policy);
 		rebuilt->messages++;
-		if (!message_row_equal(&stored, &row, store->policy)) {
+		result =
+		    deltas_add(&store->deltas, &rollup, 1, stored.tagset_id, stored.provider_id);
+		if (result == RESULT_OK && !message_row_equal(&stored, &row, store->policy)) {
 			rebuilt->corrected++;
-			result = messages_save(
-			    store->messages, SLICE_NONE, &stored, &row, store->policy);
-			if (result == RESULT_OK && stored.tagset_id != row.tagset_id)
-				result = message_move_receipts(store, row.id, row.tagset_id);
+			result = correct_message(store, &row);
 		}
 		if (result == RESULT_OK)
 			result =
-			    deltas_add(&store->deltas, &rollup, 1, row.tagset_id, row.provider_id);
-		if (result == RESULT_OK)
-			result =
-			    recount_next(recount, store->policy, row.id, &stored, &row, &events);
+			    recount_next(recount, store->policy, stored.id, &stored, &row, &events);
 	}
 
-	return result;
+	return result == RESULT_OK ? changes_write(store) : result;
 }
 
 /* Subtracts the stored figures from the recomputed ones. The flush adds the remaining differences

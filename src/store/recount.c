@@ -180,7 +180,7 @@ recount_next(struct recount *recount, enum conflict_policy policy, int64_t after
 	sqlite3_bind_int64(recount->next, 1, after_id);
 	int code = sqlite3_step(recount->next);
 	if (code == SQLITE_ROW)
-		stored = message_row_read(recount->next, 0);
+		message_row_read(recount->next, &stored);
 	sqlite3_reset(recount->next);
 
 	enum result result = sqlite_result(code);
@@ -212,8 +212,8 @@ message_row_equal(const struct message_row *stored, const struct message_row *re
 	       stored->conflict == (int64_t)message_conflicts(&recounted->message) &&
 	       stored->tagset_id == recounted->tagset_id &&
 	       stored->provider_id == recounted->provider_id &&
-	       stored->status_len == recounted->status_len &&
-	       memcmp(stored->status, recounted->status, stored->status_len) == 0 &&
+	       slice_equal(
+		   short_text_slice(&stored->status), short_text_slice(&recounted->status)) &&
 	       slice_equal(message_row_peer(stored), message_row_peer(recounted));
 }
 

@@ -1,5 +1,6 @@
 #include "replies.h"
 
+#include "dlrd/base/sqlite_rows.h"
 #include "dlrd/model/status.h"
 #include "names.h"
 
@@ -9,8 +10,9 @@
 #define KEEP_CAPACITY 65536 /* noted replies kept allocated between batches */
 
 struct replies {
-	sqlite3_stmt *insert, *complete, *time, *of_peer, *of_original, *all, *read, *by_sid,
-	    *before, *after, *correct;
+	sqlite3_stmt *insert, *complete, *time, *answered_peers, *answered_sids, *of_peer,
+	    *of_original, *all, *read, *by_sid, *before, *after, *correct;
+	struct sqlite_rows answerables; /* of the statements that run */
 	int64_t window_us, late_us;
 	int64_t *noted; /* message ids, perhaps repeated */
 	size_t noted_count, noted_capacity;
@@ -58,6 +60,13 @@ static const struct sqlite_statement statements[] = {
      " WHERE t.id IN (reply.tagset_id, ?6)" TAGSET_PREFERENCE ") WHERE message_id = ?1",
 	FIELD(complete)},
     {"UPDATE reply SET time_us = min(time_us, ?2) WHERE message_id = ?1", FIELD(time)},
+    /* Hardly any of the messages of a batch has a reply yet. */
+    {"SELECT a.number FROM answerable a WHERE EXISTS (SELECT 1 FROM reply WHERE peer = a.peer"
+     " AND peer <> '' AND time_us BETWEEN a.first_us - ?1 AND a.first_us + ?2)",
+	FIELD(answered_peers)},
+    {"SELECT a.number FROM answerable a WHERE EXISTS (SELECT 1 FROM reply"
+     " WHERE original = a.sid)",
+	FIELD(answered_sids)},
     {"SELECT message_id FROM reply WHERE peer = ?1 AND peer <> ''"
      " AND time_us BETWEEN ?2 AND ?3 ORDER BY time_us DESC LIMIT ?4",
 	FIELD(of_peer)},
@@ -77,11 +86,24 @@ static const struct sqlite_statement statements[] = {
     {NULL, 0},
 };
 
+static const struct sqlite_column answerable_columns[] = {
+    {"number", FIELD_NUMBER, offsetof(struct answerable, number)},
+    {"sid", FIELD_TEXT, offsetof(struct answerable, sid)},
+    {"peer", FIELD_TEXT, offsetof(struct answerable, peer)},
+    {"first_us", FIELD_NUMBER, offsetof(struct answerable, first_us)}};
+
 enum result
 replies_open(sqlite3 *db, struct replies **out_replies)
 {
 	struct replies *replies = calloc(1, sizeof *replies);
-	int code = sqlite_prepare_all(db, statements, replies);
+	int code = SQLITE_NOMEM;
+	if (replies != NULL) {
+		replies->answerables = (struct sqlite_rows){.columns = answerable_columns,
+		    .column_count = sizeof answerable_columns / sizeof answerable_columns[0]};
+		code = sqlite_rows_add(db, "answerable", &replies->answerables);
+	}
+	if (code == SQLITE_OK)
+		code = sqlite_prepare_all(db, statements, replies);
 	if (code != SQLITE_OK) {
 		replies_close(replies);
 		return sqlite_result(code);
@@ -163,34 +185,66 @@ replies_set_time(struct replies *replies, int64_t message_id, int64_t time_us)
 	return result == RESULT_OK ? note(replies, message_id) : result;
 }
 
-enum result
-replies_note_original(struct replies *replies, struct slice sid)
+static enum result
+note_original(struct replies *replies, const struct answerable *answerable)
 {
-	sqlite_bind_text(replies->of_original, 1, sid);
+	sqlite_bind_text(replies->of_original, 1, answerable->sid);
 	sqlite3_bind_int64(replies->of_original, 2, REPLIES_SETTLED_MAX);
 	return note_found(replies, replies->of_original);
 }
 
-enum result
-replies_note(struct replies *replies, struct slice peer, int64_t first_us)
+static enum result
+note_peer(struct replies *replies, struct slice peer, int64_t from_us, int64_t to_us)
 {
-	if (peer.len == 0)
-		return RESULT_OK;
 	sqlite_bind_text(replies->of_peer, 1, peer);
-	sqlite3_bind_int64(replies->of_peer, 2, first_us - replies->late_us);
-	sqlite3_bind_int64(replies->of_peer, 3, first_us + replies->window_us);
+	sqlite3_bind_int64(replies->of_peer, 2, from_us);
+	sqlite3_bind_int64(replies->of_peer, 3, to_us);
 	sqlite3_bind_int64(replies->of_peer, 4, REPLIES_SETTLED_MAX);
 	return note_found(replies, replies->of_peer);
+}
+
+static enum result
+note_in_reach(struct replies *replies, const struct answerable *answerable)
+{
+	return note_peer(replies, answerable->peer, answerable->first_us - replies->late_us,
+	    answerable->first_us + replies->window_us);
+}
+
+/* Calls note for each of the answerable messages that the statement returns. */
+static enum result
+note_answered(struct replies *replies, sqlite3_stmt *answered,
+    enum result (*note_one)(struct replies *replies, const struct answerable *answerable))
+{
+	enum result result = RESULT_OK;
+	int code = SQLITE_DONE;
+	while (result == RESULT_OK && (code = sqlite3_step(answered)) == SQLITE_ROW)
+		result =
+		    note_one(replies, replies->answerables.rows[sqlite3_column_int64(answered, 0)]);
+	sqlite3_reset(answered);
+	return result != RESULT_OK ? result : sqlite_result(code);
+}
+
+enum result
+replies_note_each(struct replies *replies, struct answerable **answerables, size_t count)
+{
+	replies->answerables.rows = (const void *const *)answerables;
+	replies->answerables.count = count;
+	for (size_t i = 0; i < count; i++)
+		answerables[i]->number = (int64_t)i;
+	if (count == 0)
+		return RESULT_OK;
+
+	sqlite3_bind_int64(replies->answered_peers, 1, replies->late_us);
+	sqlite3_bind_int64(replies->answered_peers, 2, replies->window_us);
+	enum result result = note_answered(replies, replies->answered_peers, note_in_reach);
+	return result == RESULT_OK ? note_answered(replies, replies->answered_sids, note_original)
+				   : result;
 }
 
 enum result
 replies_note_person(struct replies *replies, struct slice peer)
 {
-	sqlite_bind_text(replies->of_peer, 1, peer);
-	sqlite3_bind_int64(replies->of_peer, 2, INT64_MIN);
-	sqlite3_bind_int64(replies->of_peer, 3, INT64_MAX);
-	sqlite3_bind_int64(replies->of_peer, 4, REPLIES_SETTLED_MAX);
-	return note_found(replies, replies->of_peer);
+	return note_peer(replies, peer, INT64_MIN, INT64_MAX);
 }
 
 enum result

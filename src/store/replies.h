@@ -49,11 +49,18 @@ must_check enum result replies_complete(struct replies *replies, const struct re
 must_check enum result replies_set_time(
     struct replies *replies, int64_t message_id, int64_t time_us);
 
-/* Notes the replies that may answer a message to peer whose earliest receipt is of first_us. */
-must_check enum result replies_note(struct replies *replies, struct slice peer, int64_t first_us);
+/* A message whose replies may be attributed otherwise: those that name its SID as their original,
+ * and those of a person that may answer a message whose earliest receipt is of first_us. Either may
+ * be absent. */
+struct answerable {
+	struct slice sid, peer;
+	int64_t first_us;
+	int64_t number; /* set by replies_note_each */
+};
 
-/* Notes the replies that name this SID as their original. */
-must_check enum result replies_note_original(struct replies *replies, struct slice sid);
+/* Notes the replies of each of them. */
+must_check enum result replies_note_each(
+    struct replies *replies, struct answerable **answerables, size_t count);
 
 /* Notes the replies of that person, the REPLIES_SETTLED_MAX newest. */
 must_check enum result replies_note_person(struct replies *replies, struct slice peer);

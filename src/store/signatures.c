@@ -6,7 +6,7 @@
 #include <string.h>
 
 struct signatures {
-	sqlite3_stmt *find, *note, *of_message;
+	sqlite3_stmt *find, *note;
 	int64_t has_any; /* 0: the table is empty, as it is if all callbacks are forms */
 };
 
@@ -15,9 +15,6 @@ struct signatures {
 static const struct sqlite_statement statements[] = {
     {"SELECT 1 FROM signature WHERE key = ?1", FIELD(find)},
     {"INSERT INTO signature VALUES(?1) ON CONFLICT DO NOTHING", FIELD(note)},
-    {"SELECT 1 FROM message m JOIN event e ON e.message_id = m.id"
-     " WHERE m.sid = ?1 AND e.signature = ?2 LIMIT 1",
-	FIELD(of_message)},
     {NULL, 0},
 };
 
@@ -44,16 +41,6 @@ request_signature_key(const struct request_signature *request)
 	return request->is_known ? (struct slice){request->key, SIGNATURE_KEY_SIZE} : SLICE_NONE;
 }
 
-/* Whether the statement, whose values are bound, returns a row. */
-static enum result
-has_row(sqlite3_stmt *statement, bool *out_has)
-{
-	int code = sqlite3_step(statement);
-	*out_has = code == SQLITE_ROW;
-	sqlite3_reset(statement);
-	return sqlite_result(code);
-}
-
 enum result
 signatures_begin(
     struct signatures *signatures, struct slice signature, struct request_signature *out_request)
@@ -66,7 +53,10 @@ signatures_begin(
 		    signature.len < sizeof request.key ? signature.len : sizeof request.key);
 	if (request.is_known && signatures->has_any != 0) {
 		sqlite_bind_bytes(signatures->find, 1, request_signature_key(&request));
-		result = has_row(signatures->find, &request.is_noted);
+		int code = sqlite3_step(signatures->find);
+		request.is_noted = code == SQLITE_ROW;
+		sqlite3_reset(signatures->find);
+		result = sqlite_result(code);
 	}
 
 	request.is_replay = request.is_noted;
@@ -104,20 +94,15 @@ take_sid(struct slice *rest)
 }
 
 enum result
-signatures_check(struct signatures *signatures, const struct event *event, struct slice own,
+signatures_check(struct working_set *set, const struct event *event, struct slice own,
     struct request_signature *request)
 {
 	enum result result = RESULT_OK;
-	struct slice rest = event->signed_text, sid;
+	struct slice rest = event->signed_text, sid, key = request_signature_key(request);
 
 	while (result == RESULT_OK && !request->is_replay && (sid = take_sid(&rest)).ptr != NULL) {
-		if (slice_equal(sid, own)) {
-			request->names_own = true;
-			continue;
-		}
-		sqlite_bind_text(signatures->of_message, 1, sid);
-		sqlite_bind_bytes(signatures->of_message, 2, request_signature_key(request));
-		result = has_row(signatures->of_message, &request->is_replay);
+		request->names_own |= slice_equal(sid, own);
+		result = working_set_has_signature(set, sid, key, &request->is_replay);
 	}
 
 	request->is_checked = result == RESULT_OK;

@@ -19,7 +19,7 @@
 #pragma once
 
 #include "dlrd/model/event.h"
-#include "sql.h"
+#include "working_set.h"
 
 /* Characters of base64: of 10^9 signatures two have the same key once in 10^11 times. */
 #define SIGNATURE_KEY_SIZE 16
@@ -42,9 +42,9 @@ must_check enum result signatures_open(sqlite3 *db, struct signatures **out_sign
 must_check enum result signatures_begin(
     struct signatures *signatures, struct slice signature, struct request_signature *out_request);
 
-/* Looks for the key in the events of the messages that the signed text names, but for `own`, whose
- * events the caller looks at (absent: none). */
-must_check enum result signatures_check(struct signatures *signatures, const struct event *event,
+/* Looks for the key in the receipts of the messages that the signed text names. own: the SID of the
+ * event's message, absent if it has none. */
+must_check enum result signatures_check(struct working_set *set, const struct event *event,
     struct slice own, struct request_signature *request);
 
 /* Whether every division of the event's request leads to the events of its message. The event has

@@ -1,6 +1,7 @@
 #include "dlrd/store/store.h"
 
 #include "batch.h"
+#include "changes.h"
 #include "dlrd/base/sqlite_recovery.h"
 #include "rebuild.h"
 #include "receipts.h"
@@ -154,7 +155,7 @@ open_parts(struct store *store)
 	}
 
 	if (result == RESULT_OK)
-		result = messages_open(store->db, &store->messages);
+		result = working_set_open(store->db, &store->set);
 	if (result == RESULT_OK)
 		result = receipts_open(store->db, &store->receipts);
 	if (result == RESULT_OK)
@@ -273,7 +274,12 @@ store_begin(struct store *store)
 {
 	store->request = (struct request_signature){.is_known = false};
 	store->is_lost_request = false;
-	return store_note(store, sqlite_result(sqlite_run(store->begin)));
+	enum result result = sqlite_result(sqlite_run(store->begin));
+	if (result == RESULT_OK)
+		result = working_set_begin(store->set);
+	if (store_note(store, result) != RESULT_OK)
+		store_rollback(store);
+	return result;
 }
 
 enum result
@@ -297,7 +303,9 @@ enum result
 store_add(struct store *store, const struct event *event, struct store_added *out_added)
 {
 	struct store_added added = {0};
-	enum result result = receipts_add(store, event, &added);
+	enum result result = changes_make_room(store);
+	if (result == RESULT_OK)
+		result = receipts_add(store, event, &added);
 	if (result == RESULT_OK)
 		*out_added = added;
 	return store_note(store, result);
@@ -453,7 +461,7 @@ store_close(struct store *store)
 
 	sqlite_finalize_all(statements, store);
 	names_close(store->names);
-	messages_close(store->messages);
+	working_set_close(store->set);
 	receipts_close(store->receipts);
 	replies_close(store->replies);
 	consents_close(store->consents);

@@ -73,17 +73,3 @@ store_touch_duplicate(struct store *store, int64_t campaign_id)
 	touched->duplicates++;
 	return RESULT_OK;
 }
-
-enum result
-store_save_message(struct store *store, const struct message_row *before, struct message_row *row,
-    struct slice sid)
-{
-	struct rollup old = rollup_of(&before->message, store->policy);
-	struct rollup new = rollup_of(&row->message, store->policy);
-	enum result result =
-	    deltas_add(&store->deltas, &old, -1, before->tagset_id, before->provider_id);
-	if (result == RESULT_OK)
-		result = deltas_add(&store->deltas, &new, 1, row->tagset_id, row->provider_id);
-	return result == RESULT_OK ? messages_save(store->messages, sid, before, row, store->policy)
-				   : result;
-}

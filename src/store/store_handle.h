@@ -7,12 +7,12 @@
 #include "deltas.h"
 #include "dlrd/base/sqlite.h"
 #include "dlrd/store/store_values.h"
-#include "messages.h"
 #include "names.h"
 #include "persons.h"
 #include "recount.h"
 #include "replies.h"
 #include "signatures.h"
+#include "working_set.h"
 
 /* What a batch changes in a campaign's own row. */
 struct touched {
@@ -28,7 +28,7 @@ struct store {
 	sqlite3_stmt *begin, *commit, *rollback, *move_cursor, *touch_campaign, *recount_campaign,
 	    *change_campaign_hour, *change_provider_hour, *change_campaign_error;
 	struct names *names;
-	struct messages *messages;
+	struct working_set *set;
 	struct receipts *receipts;
 	struct replies *replies;
 	struct consents *consents;
@@ -56,11 +56,6 @@ must_check enum result store_touch_moved(
     struct store *store, int64_t campaign_id, int64_t old_time_us);
 /* ... and one more duplicate. */
 must_check enum result store_touch_duplicate(struct store *store, int64_t campaign_id);
-
-/* Writes a message that was *before, and changes the figures by the difference. sid is that of a
- * new one. */
-must_check enum result store_save_message(struct store *store, const struct message_row *before,
-    struct message_row *row, struct slice sid);
 
 /* Keeps SQLite's message for a failure, for store_error. Returns result. */
 enum result store_note(struct store *store, enum result result);

@@ -1,9 +1,7 @@
 #include "store_parameters.h"
 
-#include "message_change.h"
+#include "changes.h"
 #include "schema.h"
-
-#include <string.h>
 
 enum result
 store_parameters_read(sqlite3 *db, struct store_parameters *out_parameters)
@@ -42,31 +40,29 @@ store_parameters_write(sqlite3 *db, const struct store_options *options)
 	return sqlite_result(code);
 }
 
-/* Replaces the contributions of one message by the old policy with those of its state now. */
+/* Folds one message anew, or only decides between its statuses. The figures have its contributions
+ * by the old policy. */
 static enum result
-refold_row(
-    struct store *store, struct message_row *row, enum conflict_policy old_policy, bool recounts)
+refold_row(struct store *store, struct known_message *known, enum conflict_policy old_policy,
+    bool recounts)
 {
-	struct message_row after = *row;
-	struct rollup old = rollup_of(&row->message, old_policy);
-	enum result result = recounts ? message_recount(store, &after) : RESULT_OK;
-	struct rollup new = rollup_of(&after.message, store->policy);
-	/* A recount has set it. */
-	struct slice status =
-	    recounts ? SLICE_NONE : status_name(message_status(&after.message, store->policy));
-
+	const struct message_row *stored = &known->write.stored;
+	struct message_row after = *stored;
+	struct rollup old = rollup_of(&stored->message, old_policy);
+	struct rollup new = rollup_of(&stored->message, store->policy);
+	uint64_t events;
+	enum result result =
+	    deltas_add(&store->deltas, &old, -1, stored->tagset_id, stored->provider_id);
 	if (result == RESULT_OK)
-		result = deltas_add(&store->deltas, &old, -1, row->tagset_id, row->provider_id);
-	if (result == RESULT_OK)
-		result = deltas_add(&store->deltas, &new, 1, after.tagset_id, after.provider_id);
-	if (result != RESULT_OK)
-		return result;
-
-	if (status.len > 0) {
-		after.status_len = status.len;
-		memcpy(after.status, status.ptr, status.len);
-	}
-	return messages_save(store->messages, SLICE_NONE, row, &after, store->policy);
+		result =
+		    deltas_add(&store->deltas, &new, 1, stored->tagset_id, stored->provider_id);
+	if (result == RESULT_OK && recounts)
+		result = recount_message(store->recount, store->policy, stored, &after, &events);
+	else
+		message_row_show_status(&after, store->policy);
+	after.tagset_id = stored->tagset_id;
+	working_set_change(store->set, known, &after);
+	return result;
 }
 
 static enum result
@@ -79,17 +75,21 @@ refold_each(
 
 	store->progress.total = (uint64_t)last_id;
 	while (result == RESULT_OK) {
+		struct known_message *known;
 		sqlite3_bind_int64(messages, 1, after_id);
 		int code = sqlite3_step(messages);
-		struct message_row row = {0};
 		if (code == SQLITE_ROW)
-			row = message_row_read(messages, 0);
+			after_id = sqlite3_column_int64(messages, 0);
 		sqlite3_reset(messages);
 		result = sqlite_result(code);
 		if (code != SQLITE_ROW)
 			break;
-		result = refold_row(store, &row, old_policy, recounts);
-		after_id = row.id;
+		if (result == RESULT_OK)
+			result = changes_make_room(store);
+		if (result == RESULT_OK)
+			result = working_set_find_id(store->set, after_id, &known);
+		if (result == RESULT_OK)
+			result = refold_row(store, known, old_policy, recounts);
 		store->progress.done = (uint64_t)after_id;
 	}
 
@@ -101,11 +101,10 @@ enum result
 store_refold(struct store *store, enum conflict_policy old_policy, bool recounts)
 {
 	sqlite3_stmt *messages = NULL;
-	const char *sql = recounts ? "SELECT " MESSAGE_COLUMNS " FROM message m"
-				     " WHERE (m.conflict = 1 OR m.outcome = 2) AND m.id > ?1"
-				     " ORDER BY m.id LIMIT 1"
-				   : "SELECT " MESSAGE_COLUMNS " FROM message m"
-				     " WHERE m.conflict = 1 AND m.id > ?1 ORDER BY m.id LIMIT 1";
+	const char *sql = recounts ? "SELECT id FROM message WHERE (conflict = 1 OR outcome = 2)"
+				     " AND id > ?1 ORDER BY id LIMIT 1"
+				   : "SELECT id FROM message WHERE conflict = 1 AND id > ?1"
+				     " ORDER BY id LIMIT 1";
 	enum result result = sqlite_result(sqlite_prepare(store->db, sql, &messages));
 	if (result == RESULT_OK)
 		result = refold_each(store, messages, old_policy, recounts);

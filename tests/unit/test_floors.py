@@ -29,8 +29,8 @@ FLOORS = {
 # Header of a library, and the files (without their ending) or folders that may include it.
 DOORS = [
     (r'microhttpd\.h', ['intake/', 'api/']),
-    (r'sqlite3\.h', ['base/sqlite', 'base/sqlite_recovery', 'journal/', 'refused/', 'store/']),
-    (r'dlrd/base/sqlite\.h', ['base/sqlite', 'journal/', 'refused/', 'store/']),
+    (r'sqlite3\.h', ['base/sqlite', 'base/sqlite_recovery', 'base/sqlite_rows', 'journal/', 'refused/', 'store/']),
+    (r'dlrd/base/sqlite\.h', ['base/sqlite', 'base/sqlite_rows', 'journal/', 'refused/', 'store/']),
     (r'sodium(/.*)?\.h', ['twilio/signature']),
     (r'nettle/.*', ['twilio/signature']),
     (r'ini\.h', ['base/ini']),

@@ -1,0 +1,262 @@
+#include "receipt_table.h"
+
+#include "dlrd/base/sqlite_rows.h"
+
+#include <stdlib.h>
+
+struct receipt_table {
+	sqlite3_stmt *last, *of_message, *click, *link, *by_reference, *has_signature, *insert,
+	    *update, *move, *merge_extra;
+	struct sqlite_rows written; /* by the statement that runs */
+};
+
+/* clang-format off */
+/* The columns but seq and time_us: those that may change, those that never do, and those of them
+ * that are not read. */
+#define CHANGING(X) \
+	X(arrival_seq, ID) X(campaign_id, NUMBER) X(tagset_id, NUMBER) X(provider_id, NUMBER) \
+	X(tagged, FLAG) X(stream, FLAG) X(done_date, TEXT) X(peer, TEXT) X(body, TEXT) \
+	X(keyword, TEXT) X(near_miss, TEXT) X(consent, TEXT) X(cause, TEXT) X(occurred, TEXT) \
+	X(left_us, NUMBER) X(extra, TEXT)
+#define FIXED(X) \
+	X(journal_seq, NUMBER) X(type, TEXT) X(message_id, ID) X(status, TEXT) X(error_code, CODE) \
+	X(link, TEXT) X(signature, BYTES)
+#define UNREAD(X) X(sid, TEXT) X(reference, TEXT) X(raw_query, BYTES) X(raw_body, BYTES)
+#define UNREAD_COUNT 4
+/* clang-format on */
+
+#define NAME(name, type) ", " #name
+#define SET(name, type) ", " #name " = w." #name
+#define COLUMN(name, type) {#name, FIELD_##type, offsetof(struct receipt, name)},
+#define READ_COLUMNS "seq, time_us" CHANGING(NAME) FIXED(NAME)
+#define ALL_COLUMNS READ_COLUMNS UNREAD(NAME)
+
+static const struct sqlite_column columns[] = {
+    COLUMN(seq, NUMBER) COLUMN(time_us, NUMBER) CHANGING(COLUMN) FIXED(COLUMN) UNREAD(COLUMN)};
+#define COLUMN_COUNT (sizeof columns / sizeof columns[0])
+
+#define FIELD(name) offsetof(struct receipt_table, name)
+
+static const struct sqlite_statement statements[] = {
+    {"SELECT max(seq) FROM event", FIELD(last)},
+    {"SELECT " READ_COLUMNS " FROM event WHERE message_id = ?1 AND link IS NULL ORDER BY seq",
+	FIELD(of_message)},
+    {"SELECT " READ_COLUMNS " FROM event WHERE message_id = ?1 AND link = ?2 AND occurred IS ?3"
+     " AND status IS ?4 AND type = 'Clicked' ORDER BY seq LIMIT 1",
+	FIELD(click)},
+    {"SELECT 1 FROM event WHERE message_id = ?1 AND link = ?2 AND type = 'Clicked' LIMIT 1",
+	FIELD(link)},
+    {"SELECT " READ_COLUMNS " FROM event WHERE reference = ?1 ORDER BY seq LIMIT 1",
+	FIELD(by_reference)},
+    {"SELECT 1 FROM message m JOIN event e ON e.message_id = m.id"
+     " WHERE m.sid = ?1 AND e.signature = ?2 LIMIT 1",
+	FIELD(has_signature)},
+    {"INSERT OR FAIL INTO event(" ALL_COLUMNS ") SELECT " ALL_COLUMNS " FROM written_receipt",
+	FIELD(insert)},
+    {"UPDATE OR FAIL event SET time_us = w.time_us" CHANGING(SET) " FROM written_receipt w"
+								  " WHERE event.seq = w.seq",
+	FIELD(update)},
+    {"UPDATE event SET tagset_id = ?2, campaign_id = ?3 WHERE message_id = ?1 AND tagged = 0",
+	FIELD(move)},
+    {"SELECT CASE WHEN NOT json_valid(?1) OR NOT json_valid(?2) THEN iif(?3, ?1, ?2)"
+     " ELSE iif(?3, json_patch(?2, ?1), json_patch(?1, ?2)) END",
+	FIELD(merge_extra)},
+    {NULL, 0},
+};
+
+enum result
+receipt_table_open(sqlite3 *db, struct receipt_table **out_table)
+{
+	struct receipt_table *table = calloc(1, sizeof *table);
+	int code = SQLITE_NOMEM;
+	if (table != NULL) {
+		table->written =
+		    (struct sqlite_rows){.columns = columns, .column_count = COLUMN_COUNT};
+		code = sqlite_rows_add(db, "written_receipt", &table->written);
+	}
+	if (code == SQLITE_OK)
+		code = sqlite_prepare_all(db, statements, table);
+	if (code != SQLITE_OK) {
+		receipt_table_close(table);
+		return sqlite_result(code);
+	}
+
+	*out_table = table;
+	return RESULT_OK;
+}
+
+enum result
+receipt_table_last(struct receipt_table *table, int64_t *out_seq)
+{
+	int code = sqlite3_step(table->last);
+	*out_seq = code == SQLITE_ROW ? sqlite3_column_int64(table->last, 0) : 0;
+	sqlite3_reset(table->last);
+	return sqlite_result(code);
+}
+
+struct event
+receipt_facts(const struct receipt *receipt)
+{
+	return (struct event){.type = receipt->event_type,
+	    .status_text = receipt->status,
+	    .error_code = receipt->error_code,
+	    .done_date = receipt->done_date,
+	    .link = receipt->link,
+	    .occurred = receipt->occurred,
+	    .stream = receipt->stream};
+}
+
+bool
+receipt_is_after(const struct receipt *receipt, const struct event *event)
+{
+	int64_t seq = receipt->arrival_seq != 0 ? receipt->arrival_seq : receipt->journal_seq;
+	return event_arrived_before(event, receipt->time_us, (uint64_t)seq);
+}
+
+/* The row that the statement is at. */
+static struct receipt *
+read_receipt(sqlite3_stmt *row, struct arena *arena)
+{
+	struct receipt *receipt = arena_alloc(arena, sizeof *receipt);
+	if (receipt == NULL)
+		return NULL;
+
+	sqlite_read_row(row, columns, COLUMN_COUNT - UNREAD_COUNT, arena, receipt);
+	if (!event_type_from_name(receipt->type, &receipt->event_type))
+		receipt->event_type = EVENT_UNRECOGNISED; /* of a newer dlrd */
+	return receipt;
+}
+
+/* Reads the rows of a statement whose values are bound, as a list. */
+static enum result
+read_all(sqlite3_stmt *statement, struct arena *arena, struct receipt **out_receipts)
+{
+	struct receipt **end = out_receipts;
+	int code;
+	*out_receipts = NULL;
+	while (!arena->failed && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+		*end = read_receipt(statement, arena);
+		if (*end != NULL)
+			end = &(*end)->next;
+	}
+
+	sqlite3_reset(statement);
+	return arena->failed ? RESULT_NO_MEMORY : sqlite_result(code);
+}
+
+enum result
+receipt_table_of_message(struct receipt_table *table, int64_t message_id, struct arena *arena,
+    struct receipt **out_receipts)
+{
+	sqlite3_bind_int64(table->of_message, 1, message_id);
+	return read_all(table->of_message, arena, out_receipts);
+}
+
+/* Whether the statement, whose values are bound, returns a row. */
+static enum result
+has_row(sqlite3_stmt *statement, bool *out_has)
+{
+	int code = sqlite3_step(statement);
+	*out_has = code == SQLITE_ROW;
+	sqlite3_reset(statement);
+	return sqlite_result(code);
+}
+
+enum result
+receipt_table_click(struct receipt_table *table, int64_t message_id, const struct event *event,
+    struct arena *arena, struct receipt **out_receipt, bool *out_link_is_known)
+{
+	sqlite3_bind_int64(table->click, 1, message_id);
+	sqlite_bind_text(table->click, 2, event->link);
+	sqlite_bind_text(table->click, 3, event->occurred);
+	sqlite_bind_text(table->click, 4, event->status_text);
+	enum result result = read_all(table->click, arena, out_receipt);
+	*out_link_is_known = result == RESULT_OK && *out_receipt != NULL;
+	if (result != RESULT_OK || *out_link_is_known)
+		return result;
+
+	sqlite3_bind_int64(table->link, 1, message_id);
+	sqlite_bind_text(table->link, 2, event->link);
+	return has_row(table->link, out_link_is_known);
+}
+
+enum result
+receipt_table_by_reference(struct receipt_table *table, struct slice reference, struct arena *arena,
+    struct receipt **out_receipt)
+{
+	sqlite_bind_text(table->by_reference, 1, reference);
+	return read_all(table->by_reference, arena, out_receipt);
+}
+
+enum result
+receipt_table_has_signature(
+    struct receipt_table *table, struct slice sid, struct slice signature, bool *out_has)
+{
+	sqlite_bind_text(table->has_signature, 1, sid);
+	sqlite_bind_bytes(table->has_signature, 2, signature);
+	return has_row(table->has_signature, out_has);
+}
+
+/* Runs the statement for the receipts that are new, or changed. They are not after that. */
+static enum result
+write_some(struct receipt_table *table, sqlite3_stmt *statement, struct receipt **receipts,
+    size_t count, bool are_new)
+{
+	if (count == 0)
+		return RESULT_OK;
+	table->written.rows = (const void *const *)receipts;
+	table->written.count = count;
+	enum result result = sqlite_result(sqlite_run(statement));
+	for (size_t i = 0; i < count; i++)
+		if (are_new)
+			receipts[i]->is_new = receipts[i]->is_changed = false;
+		else
+			receipts[i]->is_changed = false;
+	return result;
+}
+
+/* The new ones come first, in the order of seq. */
+enum result
+receipt_table_write(struct receipt_table *table, struct receipt **receipts, size_t count)
+{
+	size_t new_count = 0;
+	while (new_count < count && receipts[new_count]->is_new)
+		new_count++;
+
+	enum result result = write_some(table, table->insert, receipts, new_count, true);
+	return result == RESULT_OK ? write_some(table, table->update, receipts + new_count,
+					 count - new_count, false)
+				   : result;
+}
+
+enum result
+receipt_table_move(
+    struct receipt_table *table, int64_t message_id, int64_t tagset_id, int64_t campaign_id)
+{
+	sqlite3_bind_int64(table->move, 1, message_id);
+	sqlite3_bind_int64(table->move, 2, tagset_id);
+	sqlite3_bind_int64(table->move, 3, campaign_id);
+	return sqlite_result(sqlite_run(table->move));
+}
+
+enum result
+receipt_table_merge_extra(struct receipt_table *table, struct slice stored, struct slice other,
+    bool stored_first, struct arena *arena, struct slice *out_merged)
+{
+	sqlite3_stmt *merge = table->merge_extra;
+	sqlite_bind_text(merge, 1, stored);
+	sqlite_bind_text(merge, 2, other);
+	sqlite3_bind_int(merge, 3, stored_first);
+	int code = sqlite3_step(merge);
+	if (code == SQLITE_ROW)
+		*out_merged = arena_copy(arena, sqlite_column(merge, 0));
+	sqlite3_reset(merge);
+	return arena->failed ? RESULT_NO_MEMORY : sqlite_result(code);
+}
+
+void
+receipt_table_close(struct receipt_table *table)
+{
+	sqlite_finalize_all(statements, table);
+	free(table);
+}

@@ -1,0 +1,156 @@
+/* store, batches: what is in memory until the end of a batch counts as what is stored. */
+#include "stores.h"
+
+#include "store/store_handle.h"
+
+static char sids[40000][35];
+
+static const char *
+sid_of(size_t number)
+{
+	snprintf(sids[number], sizeof sids[number], "SM%032zx", number);
+	return sids[number];
+}
+
+static void
+assert_sound(int64_t messages, int64_t events)
+{
+	assert_int_equal(differences(POLICY_DELIVERED_WINS, false), 0);
+	assert_int_equal(number_in_file("SELECT count(*) FROM message"), messages);
+	assert_int_equal(number_in_file("SELECT count(*) FROM event"), events);
+}
+
+static void
+a_batch_of_any_size_needs_little_memory(void **state)
+{
+	(void)state;
+	struct store *store = open_store();
+	const size_t count = COUNT_OF(sids);
+	assert_ok(store_begin(store));
+	for (size_t round = 0; round < 2; round++)
+		for (size_t i = 0; i < count; i++) {
+			add(store, receipt(sid_of(i), "c",
+				       round == 0 ? STATUS_SENT : STATUS_DELIVERED, T0));
+			assert_true(working_set_count(store->set) < count / 2);
+		}
+	assert_ok(store_commit(store, 1));
+	assert_sound(count, 2 * count);
+	store_close(store);
+}
+
+static void
+large_bodies_need_little_memory(void **state)
+{
+	(void)state;
+	static char body[100000];
+	struct store *store = open_store();
+	memset(body, 'b', sizeof body);
+	assert_ok(store_begin(store));
+	for (size_t i = 0; i < 600; i++) {
+		struct event event = receipt(sid_of(i), "c", STATUS_SENT, T0);
+		event.raw_body = (struct slice){body, sizeof body};
+		add(store, event);
+		assert_true(working_set_count(store->set) < 200);
+	}
+	assert_ok(store_commit(store, 1));
+	assert_sound(600, 600);
+	store_close(store);
+}
+
+/* A stored click without tags is read while the tags of its message are changing. */
+static void
+clicks_follow_their_message_to_its_campaign(void **state)
+{
+	(void)state;
+	struct event click = click_of("SM1", "https://a", "2024-01-01T00:00:02Z", T0 + 2);
+	const struct event first[] = {receipt("SM1", "", STATUS_SENT, T0), click};
+	struct store *store = open_store();
+	commit(store, first, COUNT_OF(first));
+
+	struct event earlier = click;
+	earlier.time_us = T0 + 1; /* of the same click */
+	const struct event second[] = {
+	    receipt("SM1", "c", STATUS_DELIVERED, T0 + 3), click, earlier, click};
+	commit(store, second, COUNT_OF(second));
+	store_close(store);
+
+	assert_int_equal(number_in_file("SELECT count(*) FROM events WHERE campaign = 'c'"), 3);
+	assert_sound(1, 3);
+}
+
+static void
+an_event_with_a_reference_counts_once_in_a_batch(void **state)
+{
+	(void)state;
+	struct store *store = open_store();
+	struct event alert = receipt("SM1", "", STATUS_UNKNOWN, T0);
+	alert.type = EVENT_PROGRESS;
+	alert.folds = false;
+	alert.message = SLICE_NONE;
+	assert_ok(store_begin(store));
+	for (size_t i = 0; i < 300; i++) {
+		alert.reference = slice_of(sid_of(i % 100));
+		assert_int_equal(add(store, alert).duplicate, i >= 100);
+	}
+	assert_ok(store_commit(store, 1));
+	assert_int_equal(number_in_file("SELECT count(*) FROM event"), 100);
+	store_close(store);
+}
+
+/* A request that is divided otherwise has the same signature. */
+static void
+a_replay_is_a_duplicate_within_its_batch(void **state)
+{
+	(void)state;
+	const char signatures[] = "0123456789abcdef";
+	struct store *store = open_store();
+	struct event event = receipt(sid_of(1), "c", STATUS_SENT, T0);
+	event.signed_text = event.message;
+	assert_ok(store_begin(store));
+	assert_ok(store_begin_request(store, slice_of(signatures)));
+	assert_false(add(store, event).duplicate);
+
+	struct event forged = event;
+	forged.message = slice_of(sid_of(2));
+	forged.status = STATUS_FAILED;
+	forged.status_text = SLICE("failed");
+	forged.type = EVENT_FAILED;
+	assert_ok(store_begin_request(store, slice_of(signatures)));
+	assert_true(add(store, forged).duplicate);
+	assert_ok(store_commit(store, 1));
+	assert_sound(1, 1);
+	store_close(store);
+}
+
+static void
+what_a_failed_batch_had_in_memory_is_forgotten(void **state)
+{
+	(void)state;
+	struct store *store = open_store();
+	const struct event event = receipt("SM1", "c", STATUS_SENT, T0);
+	assert_ok(store_begin(store));
+	add(store, event);
+	store_rollback(store);
+	assert_ok(store_begin(store));
+	assert_false(add(store, event).duplicate);
+	assert_true(add(store, event).duplicate);
+	assert_ok(store_commit(store, 1));
+	assert_sound(1, 1);
+	store_close(store);
+}
+
+#define EACH(test) cmocka_unit_test_setup_teardown(test, make_directory, drop_directory)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    EACH(a_batch_of_any_size_needs_little_memory),
+	    EACH(large_bodies_need_little_memory),
+	    EACH(clicks_follow_their_message_to_its_campaign),
+	    EACH(an_event_with_a_reference_counts_once_in_a_batch),
+	    EACH(a_replay_is_a_duplicate_within_its_batch),
+	    EACH(what_a_failed_batch_had_in_memory_is_forgotten),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
