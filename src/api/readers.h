@@ -3,7 +3,7 @@
  * Thread-safe, except readers_new and readers_free, which the owner calls. */
 #pragma once
 
-#include "dlrd/store/reader.h"
+#include "dlrd/engine/reader.h"
 
 struct readers;
 

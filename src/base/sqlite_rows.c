@@ -173,20 +173,6 @@ sqlite_rows_add(sqlite3 *db, const char *name, const struct sqlite_rows *rows)
 /* --- reading --- */
 
 void
-short_text_set(struct short_text *text, struct slice value)
-{
-	text->len = value.len < SHORT_TEXT_MAX ? value.len : SHORT_TEXT_MAX;
-	if (text->len > 0)
-		memcpy(text->bytes, value.ptr, text->len);
-}
-
-struct slice
-short_text_slice(const struct short_text *text)
-{
-	return (struct slice){text->bytes, text->len};
-}
-
-void
 sqlite_read_row(sqlite3_stmt *statement, const struct sqlite_column *columns, size_t count,
     struct arena *arena, void *out_row)
 {

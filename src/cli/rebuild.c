@@ -81,7 +81,7 @@ rebuild_store(struct store *store, struct rebuilding *rebuilding)
 	uint64_t synced;
 	enum result result = store_rebuild(store, &rebuilt);
 	if (result == RESULT_OK)
-		result = store_checkpoint(store, &synced);
+		result = engine_checkpoint(store_engine(store), &synced);
 	if (result != RESULT_OK)
 		return result;
 

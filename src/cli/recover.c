@@ -8,7 +8,7 @@
 #include "dlrd/journal/journal_reader.h"
 #include "dlrd/projector/decoder.h"
 #include "dlrd/store/recovered.h"
-#include "dlrd/store/salvage.h"
+#include "dlrd/engine/salvage.h"
 #include "dlrd/store/store.h"
 
 #include <errno.h>
@@ -149,9 +149,9 @@ complete_store(struct recovery *recovery)
 	if (result == RESULT_OK)
 		result = store_rebuild(recovery->store, &rebuilt);
 	if (result == RESULT_OK)
-		result = store_save(recovery->store);
+		result = engine_save(store_engine(recovery->store));
 	if (result == RESULT_OK)
-		result = store_checkpoint(recovery->store, &synced);
+		result = engine_checkpoint(store_engine(recovery->store), &synced);
 
 	decoder_done(&recovery->decoder);
 	return result;

@@ -46,7 +46,7 @@ journal_options(const struct daemon *daemon)
 {
 	struct journal_options options = {.path = daemon->journal_path,
 	    .fsync_seconds = metrics_add(daemon->metrics, METRIC_FSYNC_SECONDS, "")};
-	enum result result = store_peek_cursor(daemon->store_path, &options.min_seq);
+	enum result result = engine_peek_cursor(daemon->store_path, &options.min_seq);
 	if (result != RESULT_OK && result != RESULT_NOT_FOUND)
 		options.restart_seq = restart_seq();
 	return options;

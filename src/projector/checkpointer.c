@@ -52,10 +52,10 @@ checkpointer_run(struct checkpointer *checkpointer)
 	struct store *store = checkpointer->opener->store;
 	uint64_t synced = checkpointer->synced;
 
-	enum result result = store_checkpoint(store, &synced);
+	enum result result = engine_checkpoint(store_engine(store), &synced);
 	if (result != RESULT_OK)
 		metric_add(checkpointer->metrics.failures, 1);
-	if (result != RESULT_OK && store_checkpoints_ended(store))
+	if (result != RESULT_OK && engine_checkpoints_ended(store_engine(store)))
 		log_line(LOG_ERROR,
 		    "a checkpoint of " STORE_FILE
 		    " could not be synced (%s); no other is tried until the next start, its log "
@@ -113,11 +113,11 @@ bool
 checkpointer_may_grow(struct checkpointer *checkpointer)
 {
 	struct store *store = checkpointer->opener->store;
-	uint64_t wal_bytes = store_wal_bytes(store);
+	uint64_t wal_bytes = engine_wal_bytes(store_engine(store));
 	if (wal_bytes < checkpointer->log_max)
 		return true;
 
-	if (store_save(store) != RESULT_OK) {
+	if (engine_save(store_engine(store)) != RESULT_OK) {
 		note_log_full(checkpointer, wal_bytes);
 		return false;
 	}
@@ -135,7 +135,7 @@ checkpointer_may_grow(struct checkpointer *checkpointer)
 void
 checkpointer_run_if_due(struct checkpointer *checkpointer)
 {
-	uint64_t wal_bytes = store_wal_bytes(checkpointer->opener->store);
+	uint64_t wal_bytes = engine_wal_bytes(store_engine(checkpointer->opener->store));
 	metric_set(checkpointer->metrics.wal_bytes, (double)wal_bytes);
 	watch_log(checkpointer, wal_bytes);
 	if (checkpointer->dirty_since_us == 0)
@@ -155,7 +155,7 @@ checkpointer_shrink_log(struct checkpointer *checkpointer)
 	bool all_copied = checkpointer->dirty_since_us == 0;
 
 	/* After a flood the file of the log stays as large as it was. */
-	if (all_copied && !store_checkpoints_ended(store) &&
-	    store_log_bytes(store) > LOG_KEPT_BYTES)
-		(void)!store_save(store);
+	if (all_copied && !engine_checkpoints_ended(store_engine(store)) &&
+	    engine_log_bytes(store_engine(store)) > LOG_KEPT_BYTES)
+		(void)!engine_save(store_engine(store));
 }

@@ -212,7 +212,7 @@ attempt(struct opener *opener, struct store **out_store, struct failure *failure
 	if (recovered_waits(opener->path))
 		result = take_recovered(opener, failure);
 	else if (opener->log_cut)
-		result = store_recover_alone(opener->path, failure);
+		result = engine_recover_alone(opener->path, failure);
 	if (result == RESULT_OK)
 		result = store_open(&options, out_store, failure);
 	if (result != RESULT_OK)
@@ -250,7 +250,7 @@ opener_open(struct opener *opener)
 	}
 
 	int64_t from_version, to_version;
-	store_versions(store, &from_version, &to_version);
+	engine_versions(store_engine(store), &from_version, &to_version);
 	note_success(opener, from_version, to_version);
 	opener_note(opener, 0, "");
 	opener->store = store;
@@ -281,7 +281,7 @@ set_log_aside(struct opener *opener)
 
 	snprintf(path, sizeof path, "%s-wal", opener->path);
 	snprintf(aside, sizeof aside, "%s-wal.replaced", opener->path);
-	if (store_owns_log(opener->store) && rename(path, aside) != 0)
+	if (engine_owns_log(store_engine(opener->store)) && rename(path, aside) != 0)
 		log_line(LOG_WARNING, "cannot rename %s: %s", path, strerror(errno));
 
 	snprintf(path, sizeof path, "%s-shm", opener->path);
@@ -318,25 +318,25 @@ opener_look(struct opener *opener)
 		return;
 	}
 
-	switch (store_look(opener->store)) {
-	case STORE_IN_PLACE:
+	switch (engine_look(store_engine(opener->store))) {
+	case ENGINE_IN_PLACE:
 		/* The files are in place again, and some readers had already been closed. */
 		if (opener->readers_out)
 			keep_readers_out(opener, false);
 		opener->replacing = false;
 		return;
-	case STORE_MOVED:
+	case ENGINE_MOVED:
 		log_replaced(opener, "moved, removed or replaced " STORE_FILE);
 		leave_store(opener, true);
 		return;
-	case STORE_LOG_CUT:
+	case ENGINE_LOG_CUT:
 		log_replaced(opener, "truncated or overwrote " STORE_FILE "-wal");
 		leave_store(opener, false);
 		return;
-	case STORE_LOG_REMOVED:
+	case ENGINE_LOG_REMOVED:
 		log_replaced(opener, "removed or replaced " STORE_FILE "-wal");
 		/* Only the handle has the log: it stays open until all of it is in the file. */
-		if (store_save(opener->store) == RESULT_OK)
+		if (engine_save(store_engine(opener->store)) == RESULT_OK)
 			leave_store(opener, false);
 		return;
 	}

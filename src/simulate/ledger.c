@@ -1,8 +1,8 @@
 #include "ledger.h"
 
 #include "dlrd/base/clock.h"
+#include "dlrd/engine/reader.h"
 #include "dlrd/journal/journal_reader.h"
-#include "dlrd/store/reader.h"
 #include "dlrd/store/store.h"
 
 #include <errno.h>
@@ -121,7 +121,7 @@ ledger_close(struct ledger *ledger)
 }
 
 /* An acknowledged receipt: a line of the ledger. */
-struct receipt {
+struct acknowledged {
 	struct slice line;
 	bool stored;
 };
@@ -131,7 +131,7 @@ struct comparison {
 	const struct ledger_check *check;
 	struct buffer text; /* of the ledger */
 	uint64_t run;
-	struct receipt *receipts; /* sorted, each one once */
+	struct acknowledged *receipts; /* sorted, each one once */
 	size_t count;
 	struct ledger_findings findings;
 	struct buffer line; /* the event that is compared */
@@ -142,7 +142,8 @@ struct comparison {
 static int
 compare_receipts(const void *a, const void *b)
 {
-	return slice_compare(((const struct receipt *)a)->line, ((const struct receipt *)b)->line);
+	return slice_compare(
+	    ((const struct acknowledged *)a)->line, ((const struct acknowledged *)b)->line);
 }
 
 /* Reads the lines. A last one without a line break is ignored. Returns the number of the first
@@ -161,7 +162,7 @@ read_lines(struct comparison *comparison, struct slice text)
 		struct slice line = slice_take(&text, '\n'), rest = line;
 		if (!simulate_sid_read(slice_take(&rest, '\t'), comparison->run, &kind))
 			return number;
-		comparison->receipts[comparison->count++] = (struct receipt){.line = line};
+		comparison->receipts[comparison->count++] = (struct acknowledged){.line = line};
 	}
 	return 0;
 }
@@ -170,7 +171,7 @@ static void
 sort_receipts(struct comparison *comparison)
 {
 	size_t count = 0;
-	struct receipt *receipts = comparison->receipts;
+	struct acknowledged *receipts = comparison->receipts;
 
 	comparison->findings.lines = comparison->count;
 	qsort(receipts, comparison->count, sizeof *receipts, compare_receipts);
@@ -281,11 +282,11 @@ take_event(void *context, const struct event_row *row)
 	comparison->findings.stored++;
 	buffer_clear(&comparison->line);
 	append_receipt(&comparison->line, event->message, event->status_text, event->error_code);
-	const struct receipt wanted = {.line = buffer_slice(&comparison->line)};
-	struct receipt *found = comparison->count == 0
-				    ? NULL
-				    : bsearch(&wanted, comparison->receipts, comparison->count,
-					  sizeof wanted, compare_receipts);
+	const struct acknowledged wanted = {.line = buffer_slice(&comparison->line)};
+	struct acknowledged *found = comparison->count == 0
+					 ? NULL
+					 : bsearch(&wanted, comparison->receipts, comparison->count,
+					       sizeof wanted, compare_receipts);
 	if (kind == SIMULATE_FORGED) {
 		comparison->findings.unsent++;
 		report_difference(comparison, wanted.line,

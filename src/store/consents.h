@@ -20,12 +20,12 @@
  * sender of the account. One thread, one connection. */
 #pragma once
 
-#include "dlrd/model/event.h"
-#include "sql.h"
+#include "dlrd/engine/consent_table.h"
 
 struct consents;
 
-must_check enum result consents_open(sqlite3 *db, struct consents **out_consents);
+/* table is borrowed. */
+must_check enum result consents_open(struct consent_table *table, struct consents **out_consents);
 
 /* Adds the event's consent, which is not CONSENT_SILENT. Does nothing if the event names no
  * person, or no service or sender of ours. *out_changed is whether a state changed. */
@@ -57,8 +57,5 @@ must_check enum result consents_rename(
  * pieces of evidence were wrong. */
 must_check enum result consents_rebuild(struct consents *consents, uint64_t *out_mended);
 
-/* Counts the states, and those that are missing or do not follow from the evidence, which must have
- * all events that state consent. */
-must_check enum result consents_audit(sqlite3 *db, uint64_t *out_states, uint64_t *out_wrong);
-
+/* Accepts NULL. */
 void consents_close(struct consents *consents);

@@ -1,16 +1,14 @@
 #include "deltas.h"
 
-#include "sql.h"
-
 #include <stdlib.h>
 #include <string.h>
 
 #define KEEP_CAPACITY 4096 /* rows kept allocated between batches */
 
 static size_t
-slot_of(const struct deltas *deltas, const struct delta *key)
+slot_of(const struct deltas *deltas, const struct figure_row *key)
 {
-	uint64_t hash = (uint64_t)key->table;
+	uint64_t hash = (uint64_t)key->kind;
 	const uint64_t parts[] = {(uint64_t)key->id, (uint64_t)key->code, (uint64_t)key->hour};
 
 	for (size_t i = 0; i < 3; i++) { /* a 64-bit mix with odd multipliers */
@@ -20,8 +18,8 @@ slot_of(const struct deltas *deltas, const struct delta *key)
 
 	size_t slot = hash & (deltas->capacity - 1);
 	for (; deltas->used[slot]; slot = (slot + 1) & (deltas->capacity - 1)) {
-		const struct delta *row = &deltas->rows[slot];
-		if (row->table == key->table && row->id == key->id && row->code == key->code &&
+		const struct figure_row *row = &deltas->rows[slot];
+		if (row->kind == key->kind && row->id == key->id && row->code == key->code &&
 		    row->hour == key->hour)
 			break;
 	}
@@ -54,10 +52,10 @@ grow(struct deltas *deltas)
 	return true;
 }
 
-struct delta *
-deltas_row(struct deltas *deltas, enum delta_table table, int64_t id, int64_t code, int64_t hour)
+struct figure_row *
+deltas_row(struct deltas *deltas, enum figure_kind kind, int64_t id, int64_t code, int64_t hour)
 {
-	struct delta key = {.table = table, .id = id, .code = code, .hour = hour};
+	struct figure_row key = {.kind = kind, .id = id, .code = code, .hour = hour};
 	if (deltas->count * 2 >= deltas->capacity && !grow(deltas))
 		return NULL;
 
@@ -75,14 +73,14 @@ enum result
 deltas_add(struct deltas *deltas, const struct rollup *rollup, int sign, int64_t tagset_id,
     int64_t provider_id)
 {
-	struct delta *row;
+	struct figure_row *row;
 	for (size_t i = 0; i < rollup->count; i++) {
 		const struct contribution *item = &rollup->items[i];
-		row = deltas_row(deltas, DELTA_CAMPAIGN, tagset_id, 0, item->hour);
+		row = deltas_row(deltas, FIGURES_OF_CAMPAIGN, tagset_id, 0, item->hour);
 		if (row == NULL)
 			return RESULT_NO_MEMORY;
 		row->figures[item->figure] += sign * item->count;
-		row = deltas_row(deltas, DELTA_PROVIDER, provider_id, 0, item->hour);
+		row = deltas_row(deltas, FIGURES_OF_PROVIDER, provider_id, 0, item->hour);
 		if (row == NULL)
 			return RESULT_NO_MEMORY;
 		row->figures[item->figure] += sign * item->count;
@@ -91,7 +89,8 @@ deltas_add(struct deltas *deltas, const struct rollup *rollup, int sign, int64_t
 	if (!rollup->failed)
 		return RESULT_OK;
 
-	row = deltas_row(deltas, DELTA_ERROR, tagset_id, rollup->error_code, rollup->error_hour);
+	row =
+	    deltas_row(deltas, FIGURES_OF_ERROR, tagset_id, rollup->error_code, rollup->error_hour);
 	if (row == NULL)
 		return RESULT_NO_MEMORY;
 
@@ -99,46 +98,26 @@ deltas_add(struct deltas *deltas, const struct rollup *rollup, int sign, int64_t
 	return RESULT_OK;
 }
 
-/* The stored rows of one table: id, code, hour, and figures. */
 static enum result
-subtract_table(struct deltas *deltas, sqlite3 *db, enum delta_table table, const char *sql)
+subtract_row(void *context, const struct figure_row *stored)
 {
-	sqlite3_stmt *statement = NULL;
-	int code = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
-	enum result result = sqlite_result(code);
-
-	while (result == RESULT_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
-		struct delta *row = deltas_row(deltas, table, sqlite3_column_int64(statement, 0),
-		    sqlite3_column_int64(statement, 1), sqlite3_column_int64(statement, 2));
-		if (row == NULL)
-			result = RESULT_NO_MEMORY;
-		else if (table == DELTA_ERROR)
-			row->figures[FIGURE_FAILED] -= sqlite3_column_int64(statement, 3);
-		else
-			for (int i = 0; i < FIGURE_COUNT; i++)
-				row->figures[i] -= sqlite3_column_int64(statement, 3 + i);
-	}
-
-	sqlite3_finalize(statement);
-	return result != RESULT_OK ? result : sqlite_result(code);
+	struct figure_row *row =
+	    deltas_row(context, stored->kind, stored->id, stored->code, stored->hour);
+	if (row == NULL)
+		return RESULT_NO_MEMORY;
+	for (int i = 0; i < FIGURE_COUNT; i++)
+		row->figures[i] -= stored->figures[i];
+	return RESULT_OK;
 }
 
 enum result
-deltas_subtract_stored(struct deltas *deltas, sqlite3 *db)
+deltas_subtract_stored(struct deltas *deltas, struct figure_table *table)
 {
-	enum result result = subtract_table(deltas, db, DELTA_CAMPAIGN,
-	    "SELECT tagset_id, 0, hour, " FIGURE_COLUMNS " FROM campaign_hour");
-	if (result == RESULT_OK)
-		result = subtract_table(deltas, db, DELTA_PROVIDER,
-		    "SELECT provider_id, 0, hour, " FIGURE_COLUMNS " FROM provider_hour");
-	if (result == RESULT_OK)
-		result = subtract_table(deltas, db, DELTA_ERROR,
-		    "SELECT tagset_id, code, hour, failed FROM campaign_error");
-	return result;
+	return figure_table_each(table, subtract_row, deltas);
 }
 
 bool
-delta_is_zero(const struct delta *delta)
+delta_is_zero(const struct figure_row *delta)
 {
 	for (int figure = 0; figure < FIGURE_COUNT; figure++)
 		if (delta->figures[figure] != 0)

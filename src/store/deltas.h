@@ -4,22 +4,10 @@
  * is written once a batch. The audit sums all figures in the same table. One thread. */
 #pragma once
 
-#include "dlrd/model/rollup.h"
-
-#include <sqlite3.h>
-
-enum delta_table { DELTA_CAMPAIGN, DELTA_PROVIDER, DELTA_ERROR };
-
-/* A row of campaign_hour (id: tagset), provider_hour (id: provider) or campaign_error (id: tagset,
- * code: error code; its count is in figures[FIGURE_FAILED]). */
-struct delta {
-	enum delta_table table;
-	int64_t id, code, hour;
-	int64_t figures[FIGURE_COUNT];
-};
+#include "dlrd/engine/figure_table.h"
 
 struct deltas {
-	struct delta *rows; /* open addressing, capacity a power of two */
+	struct figure_row *rows; /* open addressing, capacity a power of two */
 	bool *used;
 	size_t count, capacity;
 };
@@ -31,15 +19,15 @@ must_check enum result deltas_add(struct deltas *deltas, const struct rollup *ro
     int64_t tagset_id, int64_t provider_id);
 
 /* Returns the row with that key, all zero if it is new; NULL if memory is short. Valid until the
- * next call. code is 0 unless the table is DELTA_ERROR. */
-struct delta *deltas_row(
-    struct deltas *deltas, enum delta_table table, int64_t id, int64_t code, int64_t hour);
+ * next call. code is 0 unless the kind is FIGURES_OF_ERROR. */
+struct figure_row *deltas_row(
+    struct deltas *deltas, enum figure_kind kind, int64_t id, int64_t code, int64_t hour);
 
-/* Subtracts all stored rows of the three tables. */
-must_check enum result deltas_subtract_stored(struct deltas *deltas, sqlite3 *db);
+/* Subtracts all stored rows. */
+must_check enum result deltas_subtract_stored(struct deltas *deltas, struct figure_table *table);
 
 /* Whether every figure of the row is 0. */
-bool delta_is_zero(const struct delta *delta);
+bool delta_is_zero(const struct figure_row *delta);
 
 /* Drops all rows, and keeps a moderate amount of memory. */
 void deltas_clear(struct deltas *deltas);

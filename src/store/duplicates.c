@@ -83,14 +83,15 @@ compare_tags(struct store *store, const struct event_ids *ids, const struct mess
 	enum result result = RESULT_OK;
 
 	if (!ids->tagged && row->message.received_us == 0)
-		result =
-		    names_choose_tagset(store->names, row->tagset_id, ids->tagset.id, &preferred);
+		result = names_choose_tagset(
+		    store->tables.names, row->tagset_id, ids->tagset.id, &preferred);
 	completion->workspace = preferred != row->tagset_id;
 	if (result != RESULT_OK || !ids->tagged || !stored->tagged ||
 	    stored->tagset_id == ids->tagset.id)
 		return result;
 
-	result = names_choose_tagset(store->names, stored->tagset_id, ids->tagset.id, &preferred);
+	result =
+	    names_choose_tagset(store->tables.names, stored->tagset_id, ids->tagset.id, &preferred);
 	completion->tags = preferred == ids->tagset.id;
 	return result;
 }
@@ -114,13 +115,13 @@ compare_with_stored(struct store *store, const struct event *event, const struct
 	if (result == RESULT_OK)
 		result = compare_tags(store, ids, row, stored, &completion);
 	if (result == RESULT_OK && completion.provider)
-		result = names_read_provider(
-		    store->names, stored->provider_id, working_set_arena(store->set), &provider);
+		result = names_read_provider(store->tables.names, stored->provider_id,
+		    working_set_arena(store->set), &provider);
 	if (result == RESULT_OK && completion.provider) {
 		completion.sender = provider.service.len == 0 && provider.sender.len == 0 &&
 				    event_names_sender(event);
-		result = names_merge_providers(
-		    store->names, stored->provider_id, ids->provider_id, &completion.provider_id);
+		result = names_merge_providers(store->tables.names, stored->provider_id,
+		    ids->provider_id, &completion.provider_id);
 	}
 
 	*out_completion = completion;
@@ -247,7 +248,7 @@ add_joint_consent(struct store *store, const struct event *event, const struct m
 		return RESULT_OK;
 
 	enum result result = names_read_provider(
-	    store->names, receipt->provider_id, working_set_arena(store->set), &provider);
+	    store->tables.names, receipt->provider_id, working_set_arena(store->set), &provider);
 	if (result != RESULT_OK)
 		return result;
 
@@ -258,7 +259,7 @@ add_joint_consent(struct store *store, const struct event *event, const struct m
 	joint.consent =
 	    slice_equal(receipt->consent, consent_name(CONSENT_OUT)) ? CONSENT_OUT : CONSENT_IN;
 	joint.cause = receipt->cause;
-	result = persons_find(store->persons, event_peer(&joint), &person);
+	result = persons_find(store->tables.persons, event_peer(&joint), &person);
 	joint.person = person.address;
 	if (result == RESULT_OK)
 		result =
@@ -346,7 +347,8 @@ duplicates_add(struct store *store, const struct event *event, struct known_mess
 	if (result == RESULT_OK && !ids->tagged)
 		result = store_touch(store, ids->tagset.campaign_id, event->time_us);
 	if (result == RESULT_OK)
-		result = names_campaign_of(store->names, known->write.row.tagset_id, &campaign_id);
+		result = names_campaign_of(
+		    store->tables.names, known->write.row.tagset_id, &campaign_id);
 	return result != RESULT_OK ? result : store_touch_duplicate(store, campaign_id);
 }
 

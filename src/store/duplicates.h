@@ -7,8 +7,7 @@
  * Inside the store only. One thread, one connection, inside a transaction. */
 #pragma once
 
-#include "receipts_handle.h"
-#include "store_handle.h"
+#include "message_change.h"
 
 /* Adds a duplicate of the receipt `same`, whose message is known. */
 must_check enum result duplicates_add(struct store *store, const struct event *event,

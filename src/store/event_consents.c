@@ -12,7 +12,7 @@ read_scope(struct store *store, int64_t provider_id, struct slice *out_scope)
 {
 	struct provider provider;
 	enum result result = names_read_provider(
-	    store->names, provider_id, working_set_arena(store->set), &provider);
+	    store->tables.names, provider_id, working_set_arena(store->set), &provider);
 	*out_scope = provider.service.len > 0  ? provider.service
 		     : provider.sender.len > 0 ? provider.sender
 					       : provider.account;
@@ -49,8 +49,8 @@ is_nameless_refusal(struct store *store, const struct receipt *receipt, bool *ou
 		       slice_equal(receipt->consent, consent_name(CONSENT_OUT));
 	enum result result = RESULT_OK;
 	if (refuses)
-		result = names_read_provider(
-		    store->names, receipt->provider_id, working_set_arena(store->set), &provider);
+		result = names_read_provider(store->tables.names, receipt->provider_id,
+		    working_set_arena(store->set), &provider);
 	*out_is = refuses && provider.service.len == 0 && provider.sender.len == 0;
 	return result;
 }

@@ -15,10 +15,10 @@ message_merge_ids(struct store *store, struct message_row *row, const struct eve
 
 	if (row->tagset_id != ids->tagset.id && row->message.received_us == 0)
 		result = names_choose_tagset(
-		    store->names, row->tagset_id, ids->tagset.id, &row->tagset_id);
+		    store->tables.names, row->tagset_id, ids->tagset.id, &row->tagset_id);
 	if (result == RESULT_OK && row->provider_id != ids->provider_id)
 		result = names_merge_providers(
-		    store->names, row->provider_id, ids->provider_id, &row->provider_id);
+		    store->tables.names, row->provider_id, ids->provider_id, &row->provider_id);
 	return result;
 }
 
@@ -27,7 +27,7 @@ move_receipts(struct store *store, struct known_message *known)
 {
 	int64_t campaign_id;
 	enum result result =
-	    names_campaign_of(store->names, known->write.row.tagset_id, &campaign_id);
+	    names_campaign_of(store->tables.names, known->write.row.tagset_id, &campaign_id);
 	if (result == RESULT_OK)
 		working_set_move(known, campaign_id);
 	return result;
@@ -54,7 +54,7 @@ message_recount(struct store *store, struct message_row *row)
 	uint64_t events;
 	enum result result = changes_write(store);
 	if (result == RESULT_OK)
-		result = recount_message(store->recount, store->policy, row, &recounted, &events);
+		result = recount_message(&store->recount, row, &recounted, &events);
 	if (result != RESULT_OK)
 		return result;
 

@@ -3,8 +3,14 @@
  * Inside the store only. One thread, one connection, inside a transaction. */
 #pragma once
 
-#include "receipts_handle.h"
 #include "store_handle.h"
+
+/* Ids of an event's own tags and of its own sender. */
+struct event_ids {
+	struct tagset tagset;
+	int64_t provider_id;
+	bool tagged; /* its tags name a campaign */
+};
 
 /* Merges the ids of an event into those of its message; an event may lack tags or a sender. The
  * tags of an inbound message come only from the reply table. */

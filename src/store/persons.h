@@ -7,14 +7,10 @@
 #pragma once
 
 #include "consents.h"
-#include "dlrd/base/buffer.h"
+#include "dlrd/engine/person_table.h"
 #include "dlrd/model/event.h"
 #include "dlrd/twilio/address.h"
 #include "replies.h"
-
-struct persons;
-
-must_check enum result persons_open(sqlite3 *db, struct persons **out_persons);
 
 /* The address under which a person is stored; release it with person_done. Do not copy it. */
 struct person {
@@ -25,19 +21,16 @@ struct person {
 
 /* Finds the address under which a peer is stored. Release *out_person also on failure. */
 must_check enum result persons_find(
-    struct persons *persons, struct slice peer, struct person *out_person);
+    struct person_table *table, struct slice peer, struct person *out_person);
 
 /* Learns the alias of the event's peer, which is written to out_alias, an empty buffer.
  * *out_is_new is whether what is stored under it must be moved to the event's person. */
-must_check enum result persons_learn(
-    struct persons *persons, const struct event *event, struct buffer *out_alias, bool *out_is_new);
+must_check enum result persons_learn(struct person_table *table, const struct event *event,
+    struct buffer *out_alias, bool *out_is_new);
 
 /* Moves the rows stored under an alias to its number: messages, replies (which are noted to be
  * settled) and consents. */
-must_check enum result persons_move(struct persons *persons, struct slice alias,
+must_check enum result persons_move(struct person_table *table, struct slice alias,
     struct slice number, struct replies *replies, struct consents *consents);
 
 void person_done(struct person *person);
-
-/* Accepts NULL. */
-void persons_close(struct persons *persons);

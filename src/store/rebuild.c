@@ -20,16 +20,15 @@ correct_message(struct store *store, struct message_row *row)
 static enum result
 rebuild_messages(struct store *store, struct store_rebuilt *rebuilt)
 {
-	struct recount *recount = store->recount;
+	const struct recount *recount = &store->recount;
 	struct message_row stored, row;
 	uint64_t events;
 	int64_t last_id = 0;
-	enum result result = sqlite_result(
-	    sqlite_number(store->db, "SELECT coalesce(max(id), 0) FROM message", &last_id));
+	enum result result = messages_last(store->tables.messages, &last_id);
 
 	store->progress.total = (uint64_t)last_id;
 	if (result == RESULT_OK)
-		result = recount_next(recount, store->policy, 0, &stored, &row, &events);
+		result = recount_next(recount, 0, &stored, &row, &events);
 	while (result == RESULT_OK && stored.id != 0) {
 		store->progress.done = (uint64_t)stored.id;
 		struct rollup rollup = rollup_of(&stored.message, store->policy);
@@ -41,8 +40,7 @@ rebuild_messages(struct store *store, struct store_rebuilt *rebuilt)
 			result = correct_message(store, &row);
 		}
 		if (result == RESULT_OK)
-			result =
-			    recount_next(recount, store->policy, stored.id, &stored, &row, &events);
+			result = recount_next(recount, stored.id, &stored, &row, &events);
 	}
 
 	return result == RESULT_OK ? changes_write(store) : result;
@@ -53,23 +51,10 @@ rebuild_messages(struct store *store, struct store_rebuilt *rebuilt)
 static enum result
 subtract_figures(struct store *store, struct store_rebuilt *rebuilt)
 {
-	enum result result = deltas_subtract_stored(&store->deltas, store->db);
+	enum result result = deltas_subtract_stored(&store->deltas, store->tables.figures);
 	for (size_t i = 0; result == RESULT_OK && i < store->deltas.capacity; i++)
 		rebuilt->figures += store->deltas.used[i] && !delta_is_zero(&store->deltas.rows[i]);
 	return result;
-}
-
-static enum result
-rebuild_campaigns(struct store *store, struct store_rebuilt *rebuilt)
-{
-	int code = sqlite3_exec(store->db,
-	    "UPDATE campaign SET first_us = e.first, last_us = e.last FROM"
-	    " (SELECT campaign_id, min(time_us) AS first, max(time_us) AS last FROM event"
-	    "  WHERE tagged = 1 GROUP BY campaign_id) e WHERE e.campaign_id = campaign.id"
-	    " AND (first_us <> e.first OR last_us <> e.last)",
-	    NULL, NULL, NULL);
-	rebuilt->campaigns = (uint64_t)sqlite3_changes64(store->db);
-	return sqlite_result(code);
 }
 
 enum result
@@ -85,7 +70,7 @@ rebuild_all(struct store *store, struct store_rebuilt *out_rebuilt)
 	if (result == RESULT_OK)
 		result = batch_settle_replies(store, &rebuilt.replies);
 	if (result == RESULT_OK)
-		result = rebuild_campaigns(store, &rebuilt);
+		result = figure_table_correct_campaigns(store->tables.figures, &rebuilt.campaigns);
 	if (result == RESULT_OK)
 		result = consents_rebuild(store->consents, &rebuilt.optouts);
 	if (result == RESULT_OK)

@@ -4,31 +4,6 @@
 #include "duplicates.h"
 #include "event_consents.h"
 #include "message_change.h"
-#include "receipts_handle.h"
-
-#include <stdlib.h>
-
-#define FIELD(name) offsetof(struct receipts, name)
-
-static const struct sqlite_statement statements[] = {
-    {"SELECT 1 FROM error_catalogue WHERE code = ?1", FIELD(known_code)},
-    {"INSERT INTO alert VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", FIELD(insert_alert)},
-    {NULL, 0},
-};
-
-enum result
-receipts_open(sqlite3 *db, struct receipts **out_receipts)
-{
-	struct receipts *receipts = calloc(1, sizeof *receipts);
-	int code = sqlite_prepare_all(db, statements, receipts);
-	if (code != SQLITE_OK) {
-		receipts_close(receipts);
-		return sqlite_result(code);
-	}
-
-	*out_receipts = receipts;
-	return RESULT_OK;
-}
 
 /* The row of an event. tagset: under which it is shown; signature: a key, or absent. */
 static struct receipt
@@ -65,23 +40,6 @@ receipt_of(const struct event *event, const struct tagset *tagset, const struct 
 }
 
 static enum result
-insert_alert(struct receipts *receipts, const struct event_alert *alert, int64_t event_seq)
-{
-	sqlite3_stmt *insert = receipts->insert_alert;
-	sqlite3_bind_int64(insert, 1, event_seq);
-	sqlite_bind_name(insert, 2, alert->level);
-	sqlite3_bind_int(insert, 3, alert->ours);
-	sqlite_bind_text(insert, 4, alert->resource);
-	sqlite_bind_text(insert, 5, alert->request_url);
-	sqlite_bind_text(insert, 6, alert->method);
-	sqlite3_bind_null(insert, 7);
-	if (alert->response_status >= 0)
-		sqlite3_bind_int64(insert, 7, alert->response_status);
-	sqlite_bind_text(insert, 8, alert->text);
-	return sqlite_result(sqlite_run(insert));
-}
-
-static enum result
 add_reply(struct store *store, const struct event *event, const struct message_row *row,
     const struct event_ids *ids)
 {
@@ -106,18 +64,6 @@ fold_event(struct store *store, const struct event *event, struct known_message 
 	return result == RESULT_OK && event->type == EVENT_REPLIED
 		   ? add_reply(store, event, &known->write.row, ids)
 		   : result;
-}
-
-static enum result
-check_code(struct receipts *receipts, const struct event *event, bool *out_unknown)
-{
-	if (event->type != EVENT_FAILED || event->error_code < 0)
-		return RESULT_OK;
-	sqlite3_bind_int64(receipts->known_code, 1, event->error_code);
-	int code = sqlite3_step(receipts->known_code);
-	*out_unknown = code == SQLITE_DONE;
-	sqlite3_reset(receipts->known_code);
-	return sqlite_result(code);
 }
 
 /* Adds a duplicate of a stored event without a message. The earliest arrival is the event's. */
@@ -179,7 +125,7 @@ add_replay(struct store *store, const struct event *event, const struct found *f
 		result = duplicates_set_time(store, event, found->known, same);
 	if (result == RESULT_OK)
 		result = names_campaign_of(
-		    store->names, found->known->write.row.tagset_id, &campaign_id);
+		    store->tables.names, found->known->write.row.tagset_id, &campaign_id);
 	return result == RESULT_OK ? store_touch_duplicate(store, campaign_id) : result;
 }
 
@@ -187,11 +133,12 @@ static enum result
 find_ids(struct store *store, const struct event *event, struct event_ids *out_ids)
 {
 	out_ids->tagged = event->campaign.len > 0;
-	enum result result = names_tagset(
-	    store->names, event->workspace, event->campaign, event->variant, &out_ids->tagset);
-	return result != RESULT_OK ? result
-				   : names_provider(store->names, event->account, event->service,
-					 event_sender(event), &out_ids->provider_id);
+	enum result result = names_tagset(store->tables.names, event->workspace, event->campaign,
+	    event->variant, &out_ids->tagset);
+	return result != RESULT_OK
+		   ? result
+		   : names_provider(store->tables.names, event->account, event->service,
+			 event_sender(event), &out_ids->provider_id);
 }
 
 /* Stores the event once its message, if it has one, is folded. */
@@ -202,31 +149,35 @@ keep(struct store *store, const struct event *event, struct known_message *known
 	struct tagset tagset = ids->tagset; /* under which it is shown */
 	struct slice signature = SLICE_NONE;
 	struct receipt *receipt = NULL;
+	bool code_is_known = true;
 	enum result result = RESULT_OK;
 
 	if (known != NULL && !ids->tagged) {
 		tagset.id = known->write.row.tagset_id;
-		result = names_campaign_of(store->names, tagset.id, &tagset.campaign_id);
+		result = names_campaign_of(store->tables.names, tagset.id, &tagset.campaign_id);
 	}
 
 	if (known != NULL && !store->request.is_noted &&
 	    signatures_is_reachable(event, &store->request))
 		signature = request_signature_key(&store->request);
 	else if (result == RESULT_OK)
-		result = signatures_note(store->signatures, &store->request);
+		result = signatures_note(store->tables.signatures, &store->request);
 	if (result != RESULT_OK)
 		return result;
 
 	const struct receipt row = receipt_of(event, &tagset, ids, known != NULL, signature);
 	result = working_set_add(store->set, known, &row, &receipt);
 	if (result == RESULT_OK && event->alert != NULL)
-		result = insert_alert(store->receipts, event->alert, receipt->seq);
+		result =
+		    receipt_table_add_alert(store->tables.receipts, event->alert, receipt->seq);
 	if (result == RESULT_OK && event->consent != CONSENT_SILENT)
 		result = event_consents_add(store, event,
 		    known != NULL ? known->write.row.provider_id : ids->provider_id, receipt->seq,
 		    out_added);
-	if (result == RESULT_OK)
-		result = check_code(store->receipts, event, &out_added->unknown_code);
+	if (result == RESULT_OK && event->type == EVENT_FAILED && event->error_code >= 0)
+		result = lookup_table_knows_code(
+		    store->tables.lookups, event->error_code, &code_is_known);
+	out_added->unknown_code = !code_is_known;
 	if (result == RESULT_OK)
 		result = store_touch(store, ids->tagset.campaign_id, event->time_us);
 	return result;
@@ -239,12 +190,12 @@ learn_person(struct store *store, const struct event *event, bool folds, struct 
 {
 	struct buffer alias = BUFFER_EMPTY;
 	bool is_new = false;
-	enum result result = persons_learn(store->persons, event, &alias, &is_new);
+	enum result result = persons_learn(store->tables.persons, event, &alias, &is_new);
 	if (result == RESULT_OK && is_new) {
 		result = changes_write(store);
 		if (result == RESULT_OK)
-			result = persons_move(store->persons, buffer_slice(&alias), event->person,
-			    store->replies, store->consents);
+			result = persons_move(store->tables.persons, buffer_slice(&alias),
+			    event->person, store->replies, store->consents);
 		working_set_forget(store->set);
 		if (result == RESULT_OK)
 			result = find(store, event, folds, found);
@@ -273,7 +224,7 @@ add_new(struct store *store, struct event *event, const struct found *found,
 
 	out_added->duplicate = same != NULL;
 	if (same != NULL) {
-		result = signatures_note(store->signatures, &store->request);
+		result = signatures_note(store->tables.signatures, &store->request);
 		if (result != RESULT_OK)
 			return result;
 		return known == NULL ? add_referenced(store, event, same)
@@ -316,17 +267,10 @@ receipts_add(struct store *store, const struct event *given, struct store_added 
 	struct person person;
 
 	event.left_us = event_left_us(&event);
-	enum result result = persons_find(store->persons, event_peer(&event), &person);
+	enum result result = persons_find(store->tables.persons, event_peer(&event), &person);
 	event.person = person.address;
 	if (result == RESULT_OK)
 		result = add_event(store, &event, out_added);
 	person_done(&person);
 	return result;
-}
-
-void
-receipts_close(struct receipts *receipts)
-{
-	sqlite_finalize_all(statements, receipts);
-	free(receipts);
 }

@@ -5,11 +5,5 @@
 
 #include "store_handle.h"
 
-struct receipts;
-
-must_check enum result receipts_open(sqlite3 *db, struct receipts **out_receipts);
-
 must_check enum result receipts_add(
     struct store *store, const struct event *event, struct store_added *out_added);
-
-void receipts_close(struct receipts *receipts);

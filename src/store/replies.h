@@ -9,30 +9,15 @@
  * considered. One thread, one connection. */
 #pragma once
 
-#include "dlrd/model/attribution.h"
-#include "sql.h"
+#include "dlrd/engine/reply_table.h"
 
 #define REPLIES_SETTLED_MAX 2048
 #define REPLIES_CANDIDATES_MAX 64
 
 struct replies;
 
-struct reply {
-	int64_t message_id;
-	struct slice peer, sender, service;
-	struct slice original; /* absent for none */
-	int64_t tagset_id;     /* what its own URL said */
-	int64_t time_us;
-};
-
-/* A row of the reply table. */
-struct reply_row {
-	int64_t message_id;
-	struct slice rule;           /* a name of attribution_rule_name */
-	int64_t candidates, answers; /* answers: a message's id, 0 for none */
-};
-
-must_check enum result replies_open(sqlite3 *db, struct replies **out_replies);
+/* table is borrowed. */
+must_check enum result replies_open(struct reply_table *table, struct replies **out_replies);
 
 /* Sets how long after a message a text counts as a reply to it, and how much later than the reply
  * the message may become known. */
@@ -49,16 +34,7 @@ must_check enum result replies_complete(struct replies *replies, const struct re
 must_check enum result replies_set_time(
     struct replies *replies, int64_t message_id, int64_t time_us);
 
-/* A message whose replies may be attributed otherwise: those that name its SID as their original,
- * and those of a person that may answer a message whose earliest receipt is of first_us. Either may
- * be absent. */
-struct answerable {
-	struct slice sid, peer;
-	int64_t first_us;
-	int64_t number; /* set by replies_note_each */
-};
-
-/* Notes the replies of each of them. */
+/* Notes the replies that may answer the messages, or name their SID. */
 must_check enum result replies_note_each(
     struct replies *replies, struct answerable **answerables, size_t count);
 

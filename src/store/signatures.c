@@ -2,38 +2,7 @@
 
 #include "dlrd/twilio/callback.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-struct signatures {
-	sqlite3_stmt *find, *note;
-	int64_t has_any; /* 0: the table is empty, as it is if all callbacks are forms */
-};
-
-#define FIELD(name) offsetof(struct signatures, name)
-
-static const struct sqlite_statement statements[] = {
-    {"SELECT 1 FROM signature WHERE key = ?1", FIELD(find)},
-    {"INSERT INTO signature VALUES(?1) ON CONFLICT DO NOTHING", FIELD(note)},
-    {NULL, 0},
-};
-
-enum result
-signatures_open(sqlite3 *db, struct signatures **out_signatures)
-{
-	struct signatures *signatures = calloc(1, sizeof *signatures);
-	int code = sqlite_prepare_all(db, statements, signatures);
-	if (code == SQLITE_OK)
-		code = sqlite_number(
-		    db, "SELECT EXISTS (SELECT 1 FROM signature)", &signatures->has_any);
-	if (code != SQLITE_OK) {
-		signatures_close(signatures);
-		return sqlite_result(code);
-	}
-
-	*out_signatures = signatures;
-	return RESULT_OK;
-}
 
 struct slice
 request_signature_key(const struct request_signature *request)
@@ -43,20 +12,16 @@ request_signature_key(const struct request_signature *request)
 
 enum result
 signatures_begin(
-    struct signatures *signatures, struct slice signature, struct request_signature *out_request)
+    struct signature_table *table, struct slice signature, struct request_signature *out_request)
 {
 	struct request_signature request = {.is_known = signature.len > 0};
 	enum result result = RESULT_OK;
 
-	if (request.is_known)
+	if (request.is_known) {
 		memcpy(request.key, signature.ptr,
 		    signature.len < sizeof request.key ? signature.len : sizeof request.key);
-	if (request.is_known && signatures->has_any != 0) {
-		sqlite_bind_bytes(signatures->find, 1, request_signature_key(&request));
-		int code = sqlite3_step(signatures->find);
-		request.is_noted = code == SQLITE_ROW;
-		sqlite3_reset(signatures->find);
-		result = sqlite_result(code);
+		result =
+		    signature_table_has(table, request_signature_key(&request), &request.is_noted);
 	}
 
 	request.is_replay = request.is_noted;
@@ -128,20 +93,11 @@ signatures_is_reachable(const struct event *event, const struct request_signatur
 }
 
 enum result
-signatures_note(struct signatures *signatures, struct request_signature *request)
+signatures_note(struct signature_table *table, struct request_signature *request)
 {
 	if (!request->is_known || request->is_noted)
 		return RESULT_OK;
-	sqlite_bind_bytes(signatures->note, 1, request_signature_key(request));
-	int code = sqlite_run(signatures->note);
-	signatures->has_any = 1;
-	request->is_noted = code == SQLITE_OK;
-	return sqlite_result(code);
-}
-
-void
-signatures_close(struct signatures *signatures)
-{
-	sqlite_finalize_all(statements, signatures);
-	free(signatures);
+	enum result result = signature_table_add(table, request_signature_key(request));
+	request->is_noted = result == RESULT_OK;
+	return result;
 }

@@ -18,6 +18,7 @@
  * One thread, one connection, inside a transaction. */
 #pragma once
 
+#include "dlrd/engine/signature_table.h"
 #include "dlrd/model/event.h"
 #include "working_set.h"
 
@@ -34,13 +35,9 @@ struct request_signature {
 	bool names_own;  /* the signed text names the message of the event that was checked */
 };
 
-struct signatures;
-
-must_check enum result signatures_open(sqlite3 *db, struct signatures **out_signatures);
-
 /* Makes the key of a signature (absent: none is known) and looks it up in the table. */
 must_check enum result signatures_begin(
-    struct signatures *signatures, struct slice signature, struct request_signature *out_request);
+    struct signature_table *table, struct slice signature, struct request_signature *out_request);
 
 /* Looks for the key in the receipts of the messages that the signed text names. own: the SID of the
  * event's message, absent if it has none. */
@@ -53,10 +50,7 @@ bool signatures_is_reachable(const struct event *event, const struct request_sig
 
 /* Puts the key into the table, unless it is there. */
 must_check enum result signatures_note(
-    struct signatures *signatures, struct request_signature *request);
+    struct signature_table *table, struct request_signature *request);
 
 /* The key, absent if none is known. */
 struct slice request_signature_key(const struct request_signature *request);
-
-/* Accepts NULL. */
-void signatures_close(struct signatures *signatures);

@@ -5,14 +5,11 @@
 enum result
 store_note(struct store *store, enum result result)
 {
-	if (result != RESULT_OK && store->db != NULL)
-		sqlite3_snprintf(
-		    sizeof store->error, store->error, "%s", sqlite3_errmsg(store->db));
-	return result;
+	return engine_note(store->engine, result);
 }
 
 /* Returns what the batch changes in that campaign's row; NULL if memory is short. */
-static struct touched *
+static struct campaign_change *
 find_touched(struct store *store, int64_t campaign_id)
 {
 	size_t i = store->touched_count;
@@ -23,22 +20,22 @@ find_touched(struct store *store, int64_t campaign_id)
 
 	if (store->touched_count == store->touched_capacity) {
 		size_t capacity = store->touched_capacity * 2 + 16;
-		struct touched *more = realloc(store->touched, capacity * sizeof *more);
+		struct campaign_change *more = realloc(store->touched, capacity * sizeof *more);
 		if (more == NULL)
 			return NULL;
 		store->touched = more;
 		store->touched_capacity = capacity;
 	}
 
-	struct touched *touched = &store->touched[store->touched_count++];
-	*touched = (struct touched){.campaign_id = campaign_id};
+	struct campaign_change *touched = &store->touched[store->touched_count++];
+	*touched = (struct campaign_change){.campaign_id = campaign_id};
 	return touched;
 }
 
 enum result
 store_touch(struct store *store, int64_t campaign_id, int64_t time_us)
 {
-	struct touched *touched = find_touched(store, campaign_id);
+	struct campaign_change *touched = find_touched(store, campaign_id);
 	if (touched == NULL)
 		return RESULT_NO_MEMORY;
 
@@ -52,7 +49,7 @@ store_touch(struct store *store, int64_t campaign_id, int64_t time_us)
 enum result
 store_touch_moved(struct store *store, int64_t campaign_id, int64_t old_time_us)
 {
-	struct touched *touched = find_touched(store, campaign_id);
+	struct campaign_change *touched = find_touched(store, campaign_id);
 	if (touched == NULL)
 		return RESULT_NO_MEMORY;
 	if (touched->moved_last_us == 0 || old_time_us < touched->moved_first_us)
@@ -67,7 +64,7 @@ store_touch_duplicate(struct store *store, int64_t campaign_id)
 {
 	if (store->is_lost_request)
 		return RESULT_OK; /* it was counted, or is one only now */
-	struct touched *touched = find_touched(store, campaign_id);
+	struct campaign_change *touched = find_touched(store, campaign_id);
 	if (touched == NULL)
 		return RESULT_NO_MEMORY;
 	touched->duplicates++;

@@ -5,48 +5,30 @@
 
 #include "consents.h"
 #include "deltas.h"
-#include "dlrd/base/sqlite.h"
+#include "dlrd/engine/engine.h"
 #include "dlrd/store/store_values.h"
-#include "names.h"
 #include "persons.h"
 #include "recount.h"
 #include "replies.h"
 #include "signatures.h"
 #include "working_set.h"
 
-/* What a batch changes in a campaign's own row. */
-struct touched {
-	int64_t campaign_id;
-	int64_t first_us, last_us;             /* 0: no event, only duplicates */
-	int64_t moved_first_us, moved_last_us; /* earliest and latest time that one of its events
-						  does not have any more; 0: none */
-	int64_t duplicates;
-};
-
 struct store {
-	sqlite3 *db;
-	sqlite3_stmt *begin, *commit, *rollback, *move_cursor, *touch_campaign, *recount_campaign,
-	    *change_campaign_hour, *change_provider_hour, *change_campaign_error;
-	struct names *names;
+	struct engine *engine;
+	struct tables tables; /* the engine's */
 	struct working_set *set;
-	struct receipts *receipts;
 	struct replies *replies;
 	struct consents *consents;
-	struct persons *persons;
-	struct signatures *signatures;
-	struct recount *recount;
+	struct recount recount;
 	struct request_signature request; /* of the current request */
 	bool is_lost_request; /* its events may be stored, and are not duplicates then */
 	struct deltas deltas;
-	struct touched *touched;
+	struct campaign_change *touched;
 	size_t touched_count, touched_capacity;
 	enum conflict_policy policy;
-	uint64_t cursor;
-	struct sqlite_log log;
 	bool (*on_progress)(void *context, const struct store_progress *progress); /* or NULL */
 	void *context;
 	struct store_progress progress; /* of the current long work */
-	char error[256];
 };
 
 /* Records an event of a campaign at time_us, ... */
@@ -57,5 +39,5 @@ must_check enum result store_touch_moved(
 /* ... and one more duplicate. */
 must_check enum result store_touch_duplicate(struct store *store, int64_t campaign_id);
 
-/* Keeps SQLite's message for a failure, for store_error. Returns result. */
+/* Keeps the engine's message for a failure, for store_error. Returns result. */
 enum result store_note(struct store *store, enum result result);

@@ -20,21 +20,19 @@ struct working_set {
 };
 
 enum result
-working_set_open(sqlite3 *db, struct working_set **out_set)
+working_set_open(
+    struct messages *messages, struct receipt_table *table, struct working_set **out_set)
 {
 	struct working_set *set = calloc(1, sizeof *set);
 	if (set != NULL)
-		set->slots = calloc(SLOTS, sizeof *set->slots);
-	enum result result = set == NULL || set->slots == NULL ? RESULT_NO_MEMORY : RESULT_OK;
-	if (result == RESULT_OK)
-		result = messages_open(db, &set->messages);
-	if (result == RESULT_OK)
-		result = receipt_table_open(db, &set->table);
-	if (result != RESULT_OK) {
+		set->slots = calloc(SLOTS, sizeof(struct known_message *));
+	if (set == NULL || set->slots == NULL) {
 		working_set_close(set);
-		return result;
+		return RESULT_NO_MEMORY;
 	}
 
+	set->messages = messages;
+	set->table = table;
 	*out_set = set;
 	return RESULT_OK;
 }
@@ -168,6 +166,26 @@ working_set_load(struct working_set *set, struct known_message *known)
 	put_before(known, receipts);
 	known->is_loaded = true;
 	return RESULT_OK;
+}
+
+bool
+receipt_is_after(const struct receipt *receipt, const struct event *event)
+{
+	int64_t seq = receipt->arrival_seq != 0 ? receipt->arrival_seq : receipt->journal_seq;
+	return event_arrived_before(event, receipt->time_us, (uint64_t)seq);
+}
+
+/* The facts by which another report of the receipt is recognised. */
+static struct event
+receipt_facts(const struct receipt *receipt)
+{
+	return (struct event){.type = receipt->event_type,
+	    .status_text = receipt->status,
+	    .error_code = receipt->error_code,
+	    .done_date = receipt->done_date,
+	    .link = receipt->link,
+	    .occurred = receipt->occurred,
+	    .stream = receipt->stream};
 }
 
 static void
@@ -376,10 +394,13 @@ write_messages(struct working_set *set, enum conflict_policy policy)
 
 	for (struct known_message *known = set->first; known != NULL; known = known->next)
 		if (known->is_changed) {
+			struct message_row *row = &known->write.row;
+			row->outcome = (int64_t)message_outcome(&row->message, policy);
+			row->conflict = (int64_t)message_conflicts(&row->message);
 			writes[count++] = &known->write;
 			known->is_changed = false;
 		}
-	enum result result = messages_write(set->messages, writes, count, policy);
+	enum result result = messages_write(set->messages, writes, count);
 	free(writes);
 	return result;
 }
@@ -435,8 +456,6 @@ working_set_close(struct working_set *set)
 	if (set == NULL)
 		return;
 
-	messages_close(set->messages);
-	receipt_table_close(set->table);
 	arena_done(&set->arena);
 	free(set->slots);
 	free(set->receipts);

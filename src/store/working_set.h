@@ -6,8 +6,8 @@
  * Inside the store only. One thread, one connection, inside a transaction. */
 #pragma once
 
-#include "messages.h"
-#include "receipt_table.h"
+#include "dlrd/engine/messages.h"
+#include "dlrd/engine/receipt_table.h"
 
 /* A message of which the batch has an event. Valid until working_set_forget. */
 struct known_message {
@@ -24,7 +24,9 @@ struct known_message {
 
 struct working_set;
 
-must_check enum result working_set_open(sqlite3 *db, struct working_set **out_set);
+/* The tables are borrowed. */
+must_check enum result working_set_open(
+    struct messages *messages, struct receipt_table *table, struct working_set **out_set);
 
 /* Begins a batch: nothing is known yet. */
 must_check enum result working_set_begin(struct working_set *set);
@@ -43,6 +45,9 @@ void working_set_change(
 
 /* Reads the message's stored receipts, but clicks of links. */
 must_check enum result working_set_load(struct working_set *set, struct known_message *known);
+
+/* Whether the event arrived before the receipt. */
+bool receipt_is_after(const struct receipt *receipt, const struct event *event);
 
 /* What the receipts of a message say of a new event. */
 struct receipt_match {

@@ -59,7 +59,7 @@ make_store(const char *path, enum conflict_policy policy)
 	if (template == NULL) {
 		uint64_t synced;
 		struct store *empty = open_store(path, POLICY_DELIVERED_WINS);
-		CHECK_OK(store_checkpoint(empty, &synced));
+		CHECK_OK(engine_checkpoint(store_engine(empty), &synced));
 		store_close(empty);
 		read_template(path);
 	}

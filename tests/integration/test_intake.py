@@ -798,9 +798,11 @@ def test_memory_is_flat_under_hostile_requests(make_daemon):
 def test_memory_is_flat_under_kept_requests(daemon):
     def keep(count):
         with daemon.connect() as connection:
-            for _ in range(count):
+            for number in range(count):
                 data = signed_post(target_for(), status_params(new_sid(), "sent"))
                 assert connection.ask(data).status == 204
+                if number % 500 == 0:
+                    daemon.settle(60)  # the memory of a batch depends on how many wait
         daemon.settle(60)
     keep(scaled(3000, 200))
     before = daemon.rss()

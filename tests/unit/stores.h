@@ -6,12 +6,12 @@
 #include "campaigns.h"
 #include "receipts.h"
 
+#include "dlrd/engine/reader.h"
 #include "dlrd/query/ask.h"
 #include "dlrd/query/optouts.h"
 #include "dlrd/query/table.h"
 #include "dlrd/store/audit.h"
 #include "dlrd/store/lookups.h"
-#include "dlrd/store/reader.h"
 #include "dlrd/store/store.h"
 
 #include <sqlite3.h>

@@ -17,7 +17,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 FLOORS = {
     'base': 0,
     'twilio': 1, 'model': 1,
-    'request': 2,
+    'request': 2, 'engine': 2,
     'journal': 3, 'store': 3,
     'projector': 4, 'query': 4, 'refused': 4,
     'intake': 5, 'api': 5,
@@ -29,8 +29,8 @@ FLOORS = {
 # Header of a library, and the files (without their ending) or folders that may include it.
 DOORS = [
     (r'microhttpd\.h', ['intake/', 'api/']),
-    (r'sqlite3\.h', ['base/sqlite', 'base/sqlite_recovery', 'base/sqlite_rows', 'journal/', 'refused/', 'store/']),
-    (r'dlrd/base/sqlite\.h', ['base/sqlite', 'base/sqlite_rows', 'journal/', 'refused/', 'store/']),
+    (r'sqlite3\.h', ['base/sqlite', 'base/sqlite_recovery', 'base/sqlite_rows', 'engine/', 'journal/', 'refused/']),
+    (r'dlrd/base/sqlite\.h', ['base/sqlite', 'base/sqlite_rows', 'engine/', 'journal/', 'refused/']),
     (r'sodium(/.*)?\.h', ['twilio/signature']),
     (r'nettle/.*', ['twilio/signature']),
     (r'ini\.h', ['base/ini']),
@@ -51,8 +51,7 @@ CYCLES = {
 VAGUE_NAMES = {'common', 'util', 'utils', 'misc', 'helper', 'helpers'}
 
 # Headers that a second engine would implement, too.
-NO_SQL = ['store/store.h', 'store/reader.h', 'store/events_reader.h',
-          'journal/*.h', 'refused/*.h']
+NO_SQL = ['engine/*.h', 'store/*.h', 'journal/*.h', 'refused/*.h']
 SQL = re.compile(r'\b(SELECT|INSERT|UPDATE|DELETE FROM|CREATE TABLE|PRAGMA|WHERE|JOIN)\b')
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
@@ -62,7 +61,8 @@ def module_of(root, path):
     """'store/reader' for src/store/reader.c and for include/dlrd/store/reader.h."""
     for base in (root / 'src', root / 'include' / 'dlrd'):
         if base in path.parents:
-            return path.relative_to(base).with_suffix('').as_posix()
+            module = path.relative_to(base).with_suffix('').as_posix()
+            return module.replace('engine/sqlite/', 'engine/')
     raise ValueError(path)
 
 
@@ -80,7 +80,8 @@ def sources(root):
 
 
 def is_private(root, module):
-    return (root / 'src' / f'{module}.h').exists()
+    return any((root / 'src' / f'{name}.h').exists()
+               for name in (module, module.replace('engine/', 'engine/sqlite/')))
 
 
 def target_of(root, path, header):
@@ -214,12 +215,13 @@ class MadeUpTrees(unittest.TestCase):
     def test_a_good_tree_passes(self):
         self.assertEqual([], self.problems_of({
             'src/base/a.h': '#include <stddef.h>\n',
-            'include/dlrd/store/b.h': '#include "dlrd/base/a.h"\n#include <sqlite3.h>\n',
-            'src/store/c.h': '#include "dlrd/store/b.h"\n',
+            'include/dlrd/engine/b.h': '#include "dlrd/base/a.h"\n',
+            'src/engine/sqlite/b.c': '#include "dlrd/engine/b.h"\n#include <sqlite3.h>\n',
+            'src/store/c.h': '#include "dlrd/engine/b.h"\n',
             'src/store/d.h': '',
             'src/store/d.c': '#include "d.h"\n#include "c.h"\n',
             'src/base/a.c': '#include "dlrd/base/a.h"\n',
-            'src/cli/sub.c': '#include "dlrd/store/b.h"\n',
+            'src/cli/sub.c': '#include "dlrd/engine/b.h"\n',
             'include/dlrd/cli/cli.h': '',
             'src/url/url.c': '#include "dlrd/cli/cli.h"\n',
             'src/main.c': '#include "dlrd/base/a.h"\n#include "dlrd/cli/cli.h"\n',
@@ -271,9 +273,11 @@ class MadeUpTrees(unittest.TestCase):
 
     def test_sql_in_the_engines_interface_is_seen(self):
         self.assert_one({'include/dlrd/store/store.h': '/* SELECT */\n'}, 'SQL')
-        self.assert_one({'include/dlrd/store/reader.h': '#define X "DELETE FROM x"\n'}, 'SQL')
+        self.assert_one({'include/dlrd/engine/reader.h': '#define X "DELETE FROM x"\n'}, 'SQL')
         self.assert_one({'include/dlrd/journal/journal.h': '/* PRAGMA */\n'}, 'SQL')
-        self.assertEqual([], self.problems_of({'include/dlrd/store/messages.h': '/* SELECT */\n'}))
+        self.assert_one({'src/store/a.h': '', 'src/store/a.c': '#include "a.h"\n#include <sqlite3.h>\n'},
+                        'door')
+        self.assertEqual([], self.problems_of({'src/engine/sqlite/a.h': '/* SELECT */\n'}))
 
 
 if __name__ == '__main__':

@@ -4,9 +4,9 @@
 
 #include "dlrd/base/clock.h"
 #include "dlrd/base/log.h"
+#include "dlrd/engine/reader.h"
 #include "dlrd/journal/journal.h"
 #include "dlrd/projector/projector.h"
-#include "dlrd/store/reader.h"
 
 #include <stdatomic.h>
 #include <time.h>

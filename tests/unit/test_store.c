@@ -267,8 +267,8 @@ a_checkpoint_reports_the_cursor_that_is_synced(void **state)
 	struct event event = receipt("SM1", "c", STATUS_SENT, T0);
 	uint64_t synced = 0;
 	commit(store, &event, 1);
-	assert_true(store_wal_bytes(store) > 0);
-	assert_ok(store_checkpoint(store, &synced));
+	assert_true(engine_wal_bytes(store_engine(store)) > 0);
+	assert_ok(engine_checkpoint(store_engine(store), &synced));
 	assert_int_equal(synced, 1);
 	/* A reader of an older snapshot blocks the copying of pages: `synced` does not advance. */
 	sqlite3 *db;
@@ -279,10 +279,10 @@ a_checkpoint_reports_the_cursor_that_is_synced(void **state)
 	commit(store, &event, 1);
 	event.message = SLICE("SM3");
 	commit(store, &event, 1);
-	assert_ok(store_checkpoint(store, &synced));
+	assert_ok(engine_checkpoint(store_engine(store), &synced));
 	assert_int_equal(synced, 1);
 	sqlite3_close(db);
-	assert_ok(store_checkpoint(store, &synced));
+	assert_ok(engine_checkpoint(store_engine(store), &synced));
 	assert_int_equal(synced, 3);
 	store_close(store);
 }

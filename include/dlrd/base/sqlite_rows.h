@@ -9,6 +9,7 @@
 #pragma once
 
 #include "dlrd/base/arena.h"
+#include "dlrd/base/short_text.h"
 #include "dlrd/base/sqlite.h"
 
 /* The type of a field. */
@@ -22,16 +23,6 @@ enum sqlite_field {
 	FIELD_BYTES,  /* the same of a BLOB */
 	FIELD_SHORT,  /* struct short_text */
 };
-
-/* A text in the struct itself; a longer one is cut. */
-#define SHORT_TEXT_MAX 128
-struct short_text {
-	size_t len;
-	char bytes[SHORT_TEXT_MAX];
-};
-
-void short_text_set(struct short_text *text, struct slice value);
-struct slice short_text_slice(const struct short_text *text);
 
 struct sqlite_column {
 	const char *name;

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "dlrd/daemon/settings.h"
-#include "dlrd/store/reader.h"
+#include "dlrd/engine/reader.h"
 
 enum cli_status {
 	CLI_OK = 0,

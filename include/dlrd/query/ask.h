@@ -5,7 +5,7 @@
 #pragma once
 
 #include "dlrd/query/row.h"
-#include "dlrd/store/reader.h"
+#include "dlrd/engine/reader.h"
 
 struct query_values {
 	struct store_value items[QUERY_PARAMETERS_MAX]; /* one for each parameter of the row */

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "dlrd/query/row.h"
-#include "dlrd/store/events_reader.h"
+#include "dlrd/engine/events_reader.h"
 
 #define EVENT_TYPES "Sent|Delivered|Failed|Read|Replied|Clicked|Progress|Unrecognised"
 

@@ -7,8 +7,8 @@
  * provider. */
 #pragma once
 
+#include "dlrd/engine/reader.h"
 #include "dlrd/model/fold.h"
-#include "dlrd/store/reader.h"
 
 struct audit {
 	uint64_t events, messages, figures, replies, optouts; /* numbers of compared rows */

@@ -1,11 +1,10 @@
 /* receipt_table: rows of the table event, one for each receipt that is not a duplicate.
  *
- * Inside the store only. One thread, one connection, inside a transaction. */
+ * The engine knows no meaning: it reads and writes rows. One thread, inside a transaction. */
 #pragma once
 
 #include "dlrd/base/arena.h"
 #include "dlrd/model/event.h"
-#include "sql.h"
 
 /* A row. Its texts are in the arena of the batch. */
 struct receipt {
@@ -28,18 +27,28 @@ struct receipt {
 	struct receipt *next;       /* of the same message */
 };
 
-/* Whether the event arrived before the receipt. */
-bool receipt_is_after(const struct receipt *receipt, const struct event *event);
-
-/* The receipt's facts by which another report of it is recognised. Borrowed from the receipt. */
-struct event receipt_facts(const struct receipt *receipt);
-
 struct receipt_table;
+struct sqlite3;
 
-must_check enum result receipt_table_open(sqlite3 *db, struct receipt_table **out_table);
+must_check enum result receipt_table_open(struct sqlite3 *db, struct receipt_table **out_table);
 
 /* Reads the greatest seq; 0 if there is no receipt. */
 must_check enum result receipt_table_last(struct receipt_table *table, int64_t *out_seq);
+
+/* What a message's state is folded from; the texts are borrowed. */
+struct folded_receipt {
+	int64_t time_us, left_us, error_code, tagset_id, provider_id;
+	struct slice type, status, consent;
+	struct slice peer; /* or the number that is known for it (person_table.h) */
+	bool tagged;
+	bool new_link; /* the message's first click of that link, by seq */
+};
+
+typedef enum result (*folded_fn)(void *context, const struct folded_receipt *receipt);
+
+/* Passes all receipts of a message in the order in which they arrived. */
+must_check enum result receipt_table_each(
+    struct receipt_table *table, int64_t message_id, folded_fn on_receipt, void *context);
 
 /* Reads the receipts of a message in the order of seq, but clicks of links, of which there may be
  * very many. Without raw_query and raw_body, which never change. *out_receipts is NULL if there is
@@ -75,6 +84,12 @@ must_check enum result receipt_table_move(
  * nested too deeply for SQLite is not merged. */
 must_check enum result receipt_table_merge_extra(struct receipt_table *table, struct slice stored,
     struct slice other, bool stored_first, struct arena *arena, struct slice *out_merged);
+
+must_check enum result receipt_table_add_alert(
+    struct receipt_table *table, const struct event_alert *alert, int64_t event_seq);
+
+/* Counts the receipts that belong to a message. */
+must_check enum result receipt_table_count(struct receipt_table *table, int64_t *out_count);
 
 /* Accepts NULL. */
 void receipt_table_close(struct receipt_table *table);

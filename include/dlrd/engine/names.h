@@ -1,15 +1,14 @@
 /* names: the small tables that events and messages point into: campaigns, tagsets, providers.
  *
- * Inside the store only. Ids of names seen lately are cached, since a thousand receipts in a row
+ * Ids of names seen lately are cached, since a thousand receipts in a row
  * name the same campaign and sender. The cache is bounded; names_forget empties it, and must be
- * called when a transaction is rolled back, for the rows may be gone. One thread, one connection.
- */
+ * called when a transaction is rolled back, for the rows may be gone. One thread. */
 #pragma once
 
 #include "dlrd/base/arena.h"
-#include "sql.h"
 
 struct names;
+struct sqlite3;
 
 struct tagset {
 	int64_t id;
@@ -19,9 +18,9 @@ struct tagset {
 /* Repairs stored names that are not UTF-8: older versions stored them as they came. A name stays as
  * it is if its repaired form is another campaign's or variant's name already, and until the next
  * start if the file cannot be written now. On the connection that writes. */
-void names_repair(sqlite3 *db);
+void names_repair(struct sqlite3 *db);
 
-must_check enum result names_open(sqlite3 *db, struct names **out_names);
+must_check enum result names_open(struct sqlite3 *db, struct names **out_names);
 
 /* Finds the tagset with these texts (absent counts as empty), and creates it if it is missing. A
  * new campaign has no first and last time (0) yet. */
@@ -29,11 +28,7 @@ must_check enum result names_tagset(struct names *names, struct slice workspace,
     struct slice campaign, struct slice variant, struct tagset *out_tagset);
 
 /* Chooses the tagset of a message whose receipts disagree: the one with a campaign, else the least
- * in byte order of which anything is known. The order of arrival does not matter. t and c name the
- * tagset and its campaign. */
-#define TAGSET_PREFERENCE                                               \
-	" ORDER BY c.name = '', c.name, c.workspace = '', c.workspace," \
-	" t.variant = '', t.variant LIMIT 1"
+ * in byte order of which anything is known. The order of arrival does not matter. */
 must_check enum result names_choose_tagset(
     struct names *names, int64_t a_id, int64_t b_id, int64_t *out_id);
 
@@ -48,6 +43,11 @@ must_check enum result names_provider(struct names *names, struct slice account,
  * least. */
 must_check enum result names_merge_providers(
     struct names *names, int64_t a_id, int64_t b_id, int64_t *out_id);
+
+/* The provider merged from all stored receipts of a message. *out_id is 0 if it is not in the table
+ * and the connection only reads. */
+must_check enum result names_message_provider(
+    struct names *names, int64_t message_id, int64_t *out_id);
 
 struct provider {
 	struct slice account, service, sender;

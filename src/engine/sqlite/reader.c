@@ -1,7 +1,8 @@
-#include "dlrd/store/reader.h"
+#include "dlrd/engine/reader.h"
 
 #include "dlrd/base/buffer.h"
 #include "dlrd/base/clock.h"
+#include "parameters.h"
 #include "reader_handle.h"
 #include "schema.h"
 
@@ -382,10 +383,28 @@ store_read_cursor(struct store_reader *reader, uint64_t *out_cursor)
 	return reader_finish(reader, statement, code);
 }
 
-sqlite3 *
-store_reader_handle(struct store_reader *reader)
+enum result
+store_reader_begin(struct store_reader *reader, struct tables *out_tables,
+    struct engine_parameters *out_parameters)
 {
-	return reader->db;
+	*out_tables = (struct tables){.names = NULL};
+	enum result result = sqlite_result(sqlite3_exec(reader->db, "BEGIN", NULL, NULL, NULL));
+	if (result == RESULT_OK)
+		result = tables_open(reader->db, out_tables);
+	return result == RESULT_OK ? parameters_read(reader->db, out_parameters) : result;
+}
+
+void
+store_reader_end(struct store_reader *reader, struct tables *tables)
+{
+	tables_close(tables);
+	sqlite3_exec(reader->db, "COMMIT", NULL, NULL, NULL);
+}
+
+enum result
+store_reader_parameters(struct store_reader *reader, struct engine_parameters *out_parameters)
+{
+	return parameters_read(reader->db, out_parameters);
 }
 
 const char *

@@ -1,4 +1,4 @@
-#include "messages.h"
+#include "dlrd/engine/messages.h"
 
 #include "dlrd/base/sqlite_rows.h"
 
@@ -6,7 +6,8 @@
 #include <string.h>
 
 struct messages {
-	sqlite3_stmt *find, *find_id, *last, *insert, *update, *update_indexed;
+	sqlite3_stmt *find, *find_id, *next, *conflict, *failed, *last, *insert, *update,
+	    *update_indexed;
 	struct sqlite_rows written; /* by the statement that runs */
 };
 
@@ -31,11 +32,12 @@ struct messages {
 #define READ(name, type, field) {#name, FIELD_##type, offsetof(struct message_row, field)},
 #define WRITE(name, type, field) {#name, FIELD_##type, offsetof(struct message_write, row.field)},
 #define FROM_WRITTEN " FROM written_message w WHERE message.id = w.id"
-#define ALL_COLUMNS "id, sid, tagset_id, first_us" STATE(NAME) INDEXED(NAME)
+#define READ_COLUMNS "id, tagset_id, first_us" STATE(NAME) INDEXED(NAME)
+#define ALL_COLUMNS READ_COLUMNS ", sid"
 
-/* As in MESSAGE_COLUMNS. */
 static const struct sqlite_column columns[] = {READ(id, NUMBER, id) READ(tagset_id, NUMBER,
-    tagset_id) STATE(READ) READ(first_us, NUMBER, message.first_us) INDEXED(READ)};
+    tagset_id) READ(first_us, NUMBER, message.first_us) STATE(READ) INDEXED(READ)};
+#define READ_COUNT (sizeof columns / sizeof columns[0])
 static const struct sqlite_column written_columns[] = {
     {"sid", FIELD_TEXT, offsetof(struct message_write, sid)},
     WRITE(id, NUMBER, id) WRITE(tagset_id, NUMBER, tagset_id)
@@ -44,8 +46,12 @@ static const struct sqlite_column written_columns[] = {
 #define FIELD(name) offsetof(struct messages, name)
 
 static const struct sqlite_statement statements[] = {
-    {"SELECT " MESSAGE_COLUMNS ", m.sid FROM message m WHERE m.sid = ?1", FIELD(find)},
-    {"SELECT " MESSAGE_COLUMNS ", m.sid FROM message m WHERE m.id = ?1", FIELD(find_id)},
+    {"SELECT " ALL_COLUMNS " FROM message WHERE sid = ?1", FIELD(find)},
+    {"SELECT " ALL_COLUMNS " FROM message WHERE id = ?1", FIELD(find_id)},
+    {"SELECT " READ_COLUMNS " FROM message WHERE id > ?1 ORDER BY id LIMIT 1", FIELD(next)},
+    {"SELECT id FROM message WHERE conflict = 1 AND id > ?1 ORDER BY id LIMIT 1", FIELD(conflict)},
+    {"SELECT id FROM message WHERE (conflict = 1 OR outcome = 2) AND id > ?1 ORDER BY id LIMIT 1",
+	FIELD(failed)},
     {"SELECT max(id) FROM message", FIELD(last)},
     {"INSERT OR FAIL INTO message(" ALL_COLUMNS ") SELECT " ALL_COLUMNS " FROM written_message",
 	FIELD(insert)},
@@ -76,61 +82,15 @@ messages_open(sqlite3 *db, struct messages **out_messages)
 	return RESULT_OK;
 }
 
-struct slice
-message_row_peer(const struct message_row *row)
-{
-	return short_text_slice(&row->peer);
-}
-
-void
-message_row_add_peer(struct message_row *row, struct slice peer)
-{
-	if (peer.len > SHORT_TEXT_MAX)
-		peer.len = SHORT_TEXT_MAX;
-	if (peer.len > 0 && (row->peer.len == 0 || slice_compare(peer, message_row_peer(row)) < 0))
-		short_text_set(&row->peer, peer);
-}
-
-void
-message_row_read(sqlite3_stmt *statement, struct message_row *out_row)
-{
-	sqlite_read_row(statement, columns, sizeof columns / sizeof columns[0], NULL, out_row);
-}
-
-void
-message_row_show_status(struct message_row *row, enum conflict_policy policy)
-{
-	enum message_status status = message_status(&row->message, policy);
-	if (status != STATUS_UNKNOWN)
-		short_text_set(&row->status, status_name(status));
-}
-
-void
-message_row_fold(struct message_row *row, const struct event *event, enum conflict_policy policy)
-{
-	struct slice shown = short_text_slice(&row->status);
-	message_fold(&row->message, event);
-	message_row_add_peer(row, event->person);
-	if (event->type == EVENT_CLICKED)
-		return;
-
-	/* Of several unknown statuses the greatest in byte order counts, so that their order does
-	 * not matter. */
-	if (slice_compare(event->status_text, shown) > 0 &&
-	    message_status(&row->message, policy) == STATUS_UNKNOWN)
-		short_text_set(&row->status, event->status_text);
-	message_row_show_status(row, policy);
-}
-
 static enum result
 read_found(sqlite3_stmt *statement, struct arena *arena, struct message_write *out_write)
 {
 	struct message_write found = {.row = {.message = MESSAGE_EMPTY}};
 	int code = sqlite3_step(statement);
 	if (code == SQLITE_ROW) {
-		message_row_read(statement, &found.row);
+		sqlite_read_row(statement, columns, READ_COUNT, arena, &found.row);
 		found.stored = found.row;
-		found.sid = arena_copy(arena, sqlite_column(statement, MESSAGE_COLUMN_COUNT));
+		found.sid = arena_copy(arena, sqlite_column(statement, READ_COUNT));
 	}
 	sqlite3_reset(statement);
 	if (arena->failed)
@@ -155,13 +115,42 @@ messages_find_id(
 	return read_found(messages->find_id, arena, out_write);
 }
 
+/* Reads the id in the row of a statement whose values are bound; 0 if it is NULL or there is none.
+ */
+static enum result
+read_id(sqlite3_stmt *statement, int64_t *out_id)
+{
+	int code = sqlite3_step(statement);
+	*out_id = code == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+	sqlite3_reset(statement);
+	return sqlite_result(code);
+}
+
 enum result
 messages_last(struct messages *messages, int64_t *out_id)
 {
-	int code = sqlite3_step(messages->last);
-	*out_id = code == SQLITE_ROW ? sqlite3_column_int64(messages->last, 0) : 0;
-	sqlite3_reset(messages->last);
+	return read_id(messages->last, out_id);
+}
+
+enum result
+messages_next(struct messages *messages, int64_t after_id, struct message_row *out_row)
+{
+	struct message_row row = {.id = 0};
+	sqlite3_bind_int64(messages->next, 1, after_id);
+	int code = sqlite3_step(messages->next);
+	if (code == SQLITE_ROW)
+		sqlite_read_row(messages->next, columns, READ_COUNT, NULL, &row);
+	sqlite3_reset(messages->next);
+	*out_row = row;
 	return sqlite_result(code);
+}
+
+enum result
+messages_next_conflict(struct messages *messages, int64_t after_id, bool or_failed, int64_t *out_id)
+{
+	sqlite3_stmt *next = or_failed ? messages->failed : messages->conflict;
+	sqlite3_bind_int64(next, 1, after_id);
+	return read_id(next, out_id);
 }
 
 /* Whether what the index of addresses holds is as it was. */
@@ -170,7 +159,7 @@ is_indexed_alike(const struct message_row *a, const struct message_row *b)
 {
 	return a->message.first_us == b->message.first_us &&
 	       a->message.received_us == b->message.received_us &&
-	       slice_equal(message_row_peer(a), message_row_peer(b));
+	       slice_equal(short_text_slice(&a->peer), short_text_slice(&b->peer));
 }
 
 static enum result
@@ -197,8 +186,7 @@ compare_writes(const void *a, const void *b)
 }
 
 enum result
-messages_write(struct messages *messages, struct message_write **writes, size_t count,
-    enum conflict_policy policy)
+messages_write(struct messages *messages, struct message_write **writes, size_t count)
 {
 	size_t added = 0, moved = 0;
 	if (count > 1)
@@ -209,11 +197,6 @@ messages_write(struct messages *messages, struct message_write **writes, size_t 
 	       !is_indexed_alike(&writes[added + moved]->stored, &writes[added + moved]->row))
 		moved++;
 
-	for (size_t i = 0; i < count; i++) {
-		struct message_row *row = &writes[i]->row;
-		row->outcome = (int64_t)message_outcome(&row->message, policy);
-		row->conflict = (int64_t)message_conflicts(&row->message);
-	}
 	enum result result = write_some(messages, messages->insert, writes, added);
 	if (result == RESULT_OK)
 		result = write_some(messages, messages->update, writes + added, count - added);

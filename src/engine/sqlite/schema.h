@@ -1,7 +1,7 @@
 /* schema: the tables and views of dlrd.db, and the way from one version to the next.
  *
- * Inside the store only. Version N's step is schema/N.sql; an older file is brought up
- * by the steps it lacks, in one transaction. The views events, campaign_stats, campaign_errors and
+ * Version N's step is schema/N.sql; an older file is brought up by the steps it lacks, in one
+ * transaction. The views events, campaign_stats, campaign_errors and
  * provider_stats are for people: their names and columns change only with a new version. */
 #pragma once
 
@@ -11,14 +11,6 @@
 #include <stdint.h>
 
 #define SCHEMA_APPLICATION_ID 0x646c7264 /* "dlrd" */
-
-/* What is to be counted again after a migration: the column stale of the table state. */
-enum schema_stale {
-	SCHEMA_STALE_NONE,
-	SCHEMA_STALE_ALL,
-	SCHEMA_STALE_REPLIES, /* only what the replies answer */
-	SCHEMA_STALE_ORDER, /* that, and what may follow the order in which receipts were stored */
-};
 
 /* Changes nothing. RESULT_CORRUPT for a file of another program or a newer dlrd. */
 must_check enum result schema_check_owner(sqlite3 *db, const char *path, struct failure *failure);

@@ -1,4 +1,4 @@
-/* reader_handle: statements and bound values of questions, for the readers inside the store. */
+/* reader_handle: statements and bound values of questions, for the two readers. */
 #pragma once
 
 #include "sql.h"
@@ -16,8 +16,6 @@ enum question {
 	QUESTION_CURSOR,
 	QUESTION_COUNT,
 };
-
-sqlite3 *store_reader_handle(struct store_reader *reader);
 
 /* Prepares the question's statement, ready to be bound. Returns RESULT_OK, or the reason of a
  * failure. */

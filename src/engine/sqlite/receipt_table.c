@@ -1,12 +1,13 @@
-#include "receipt_table.h"
+#include "dlrd/engine/receipt_table.h"
 
 #include "dlrd/base/sqlite_rows.h"
+#include "sql.h"
 
 #include <stdlib.h>
 
 struct receipt_table {
-	sqlite3_stmt *last, *of_message, *click, *link, *by_reference, *has_signature, *insert,
-	    *update, *move, *merge_extra;
+	sqlite3_stmt *last, *each, *of_message, *click, *link, *by_reference, *has_signature,
+	    *insert, *update, *move, *merge_extra, *insert_alert, *count;
 	struct sqlite_rows written; /* by the statement that runs */
 };
 
@@ -39,6 +40,18 @@ static const struct sqlite_column columns[] = {
 
 static const struct sqlite_statement statements[] = {
     {"SELECT max(seq) FROM event", FIELD(last)},
+    /* The first click of a link is the one that counts. */
+    {"SELECT e.time_us, e.type, e.status, e.error_code, e.consent, " EVENT_PEER ","
+     " e.tagset_id, e.tagged, e.provider_id, CASE WHEN e.type <> 'Clicked' THEN 0"
+     " WHEN e.link IS NULL THEN NOT EXISTS"
+     " (SELECT 1 FROM event x WHERE x.message_id = e.message_id AND x.seq < e.seq"
+     "  AND x.type = 'Clicked' AND x.link IS NULL) ELSE NOT EXISTS"
+     " (SELECT 1 FROM event x WHERE x.message_id = e.message_id AND x.link = e.link"
+     "  AND x.seq < e.seq AND x.type = 'Clicked') END, e.left_us FROM event e WHERE "
+     "e.message_id = ?1 ORDER BY e.time_us, coalesce(e.arrival_seq, e.journal_seq), e.status, "
+     "e.error_code, e.done_date, "
+     "e.seq",
+	FIELD(each)},
     {"SELECT " READ_COLUMNS " FROM event WHERE message_id = ?1 AND link IS NULL ORDER BY seq",
 	FIELD(of_message)},
     {"SELECT " READ_COLUMNS " FROM event WHERE message_id = ?1 AND link = ?2 AND occurred IS ?3"
@@ -61,6 +74,8 @@ static const struct sqlite_statement statements[] = {
     {"SELECT CASE WHEN NOT json_valid(?1) OR NOT json_valid(?2) THEN iif(?3, ?1, ?2)"
      " ELSE iif(?3, json_patch(?2, ?1), json_patch(?1, ?2)) END",
 	FIELD(merge_extra)},
+    {"INSERT INTO alert VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", FIELD(insert_alert)},
+    {"SELECT count(*) FROM event WHERE message_id IS NOT NULL", FIELD(count)},
     {NULL, 0},
 };
 
@@ -94,25 +109,6 @@ receipt_table_last(struct receipt_table *table, int64_t *out_seq)
 	return sqlite_result(code);
 }
 
-struct event
-receipt_facts(const struct receipt *receipt)
-{
-	return (struct event){.type = receipt->event_type,
-	    .status_text = receipt->status,
-	    .error_code = receipt->error_code,
-	    .done_date = receipt->done_date,
-	    .link = receipt->link,
-	    .occurred = receipt->occurred,
-	    .stream = receipt->stream};
-}
-
-bool
-receipt_is_after(const struct receipt *receipt, const struct event *event)
-{
-	int64_t seq = receipt->arrival_seq != 0 ? receipt->arrival_seq : receipt->journal_seq;
-	return event_arrived_before(event, receipt->time_us, (uint64_t)seq);
-}
-
 /* The row that the statement is at. */
 static struct receipt *
 read_receipt(sqlite3_stmt *row, struct arena *arena)
@@ -142,6 +138,34 @@ read_all(sqlite3_stmt *statement, struct arena *arena, struct receipt **out_rece
 
 	sqlite3_reset(statement);
 	return arena->failed ? RESULT_NO_MEMORY : sqlite_result(code);
+}
+
+enum result
+receipt_table_each(
+    struct receipt_table *table, int64_t message_id, folded_fn on_receipt, void *context)
+{
+	sqlite3_stmt *row = table->each;
+	enum result result = RESULT_OK;
+	int code = SQLITE_DONE;
+
+	sqlite3_bind_int64(row, 1, message_id);
+	while (result == RESULT_OK && (code = sqlite3_step(row)) == SQLITE_ROW) {
+		const struct folded_receipt receipt = {.time_us = sqlite3_column_int64(row, 0),
+		    .type = sqlite_column(row, 1),
+		    .status = sqlite_column(row, 2),
+		    .error_code = sqlite_column_or(row, 3, -1),
+		    .consent = sqlite_column(row, 4),
+		    .peer = sqlite_column(row, 5),
+		    .tagset_id = sqlite3_column_int64(row, 6),
+		    .tagged = sqlite3_column_int(row, 7) != 0,
+		    .provider_id = sqlite3_column_int64(row, 8),
+		    .new_link = sqlite3_column_int(row, 9) != 0,
+		    .left_us = sqlite3_column_int64(row, 10)};
+		result = on_receipt(context, &receipt);
+	}
+
+	sqlite3_reset(row);
+	return result != RESULT_OK ? result : sqlite_result(code);
 }
 
 enum result
@@ -252,6 +276,33 @@ receipt_table_merge_extra(struct receipt_table *table, struct slice stored, stru
 		*out_merged = arena_copy(arena, sqlite_column(merge, 0));
 	sqlite3_reset(merge);
 	return arena->failed ? RESULT_NO_MEMORY : sqlite_result(code);
+}
+
+enum result
+receipt_table_add_alert(
+    struct receipt_table *table, const struct event_alert *alert, int64_t event_seq)
+{
+	sqlite3_stmt *insert = table->insert_alert;
+	sqlite3_bind_int64(insert, 1, event_seq);
+	sqlite_bind_name(insert, 2, alert->level);
+	sqlite3_bind_int(insert, 3, alert->ours);
+	sqlite_bind_text(insert, 4, alert->resource);
+	sqlite_bind_text(insert, 5, alert->request_url);
+	sqlite_bind_text(insert, 6, alert->method);
+	sqlite3_bind_null(insert, 7);
+	if (alert->response_status >= 0)
+		sqlite3_bind_int64(insert, 7, alert->response_status);
+	sqlite_bind_text(insert, 8, alert->text);
+	return sqlite_result(sqlite_run(insert));
+}
+
+enum result
+receipt_table_count(struct receipt_table *table, int64_t *out_count)
+{
+	int code = sqlite3_step(table->count);
+	*out_count = code == SQLITE_ROW ? sqlite3_column_int64(table->count, 0) : 0;
+	sqlite3_reset(table->count);
+	return sqlite_result(code);
 }
 
 void

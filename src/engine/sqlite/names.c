@@ -1,6 +1,7 @@
-#include "names.h"
+#include "dlrd/engine/names.h"
 
 #include "dlrd/base/buffer.h"
+#include "sql.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +17,10 @@ struct slot {
 
 struct names {
 	sqlite3 *db;
+	bool may_add; /* not on a connection that only reads */
 	sqlite3_stmt *find_campaign, *add_campaign, *find_tagset, *add_tagset, *choose_tagset,
-	    *campaign_of, *find_provider, *add_provider, *merge_providers, *read_provider;
+	    *campaign_of, *find_provider, *add_provider, *merge_providers, *read_provider,
+	    *message_provider;
 	struct slot tagsets[SLOTS], providers[SLOTS];
 };
 
@@ -39,6 +42,16 @@ static const struct sqlite_statement statements[] = {
     {"SELECT min(nullif(account, '')), min(nullif(service, '')), min(nullif(sender, ''))"
      " FROM provider WHERE id IN (?1, ?2)",
 	FIELD(merge_providers)},
+    /* The provider merged from all events (names_merge_providers); it need not be in the
+     * table. */
+    {"SELECT x.account, x.service, x.sender, p.id FROM"
+     " (SELECT coalesce(min(nullif(q.account, '')), '') AS account,"
+     "  coalesce(min(nullif(q.service, '')), '') AS service,"
+     "  coalesce(min(nullif(q.sender, '')), '') AS sender"
+     "  FROM event e JOIN provider q ON q.id = e.provider_id"
+     "  WHERE e.message_id = ?1) x LEFT JOIN provider p"
+     " ON p.account = x.account AND p.service = x.service AND p.sender = x.sender",
+	FIELD(message_provider)},
     {"SELECT account, service, sender FROM provider WHERE id = ?1", FIELD(read_provider)},
     {NULL, 0},
 };
@@ -54,6 +67,7 @@ names_open(sqlite3 *db, struct names **out_names)
 	}
 
 	names->db = db;
+	names->may_add = sqlite3_db_readonly(db, "main") == 0;
 	*out_names = names;
 	return RESULT_OK;
 }
@@ -245,6 +259,24 @@ names_merge_providers(struct names *names, int64_t a_id, int64_t b_id, int64_t *
 		    sqlite_column(names->merge_providers, 1),
 		    sqlite_column(names->merge_providers, 2), out_id);
 	sqlite3_reset(names->merge_providers);
+	return result;
+}
+
+enum result
+names_message_provider(struct names *names, int64_t message_id, int64_t *out_id)
+{
+	sqlite3_stmt *statement = names->message_provider;
+	sqlite3_bind_int64(statement, 1, message_id);
+	int code = sqlite3_step(statement);
+	enum result result = sqlite_result(code);
+	int64_t id = 0;
+	if (code == SQLITE_ROW)
+		id = sqlite3_column_int64(statement, 3);
+	if (code == SQLITE_ROW && id == 0 && names->may_add)
+		result = names_provider(names, sqlite_column(statement, 0),
+		    sqlite_column(statement, 1), sqlite_column(statement, 2), &id);
+	sqlite3_reset(statement);
+	*out_id = id;
 	return result;
 }
 

@@ -1,12 +1,14 @@
 /* reader: questions to the store, over a connection that cannot write.
  *
- * Like store.h this header has no SQL. Each answer is a consistent snapshot of the store. Lists are
+ * This header has no SQL. Each answer is a consistent snapshot of the store. Lists are
  * passed row by row to a callback, whose slices are valid during the call. A reader belongs to one
  * thread at a time; any number of them may be open next to the writer, in this process or another.
  */
 #pragma once
 
-#include "dlrd/store/events_reader.h"
+#include "dlrd/engine/engine_parameters.h"
+#include "dlrd/engine/events_reader.h"
+#include "dlrd/engine/tables.h"
 
 struct store_reader;
 
@@ -59,6 +61,16 @@ must_check enum result store_ask(struct store_reader *reader, const struct store
 
 /* Reads the number of the last journal entry that was projected. */
 must_check enum result store_read_cursor(struct store_reader *reader, uint64_t *out_cursor);
+
+/* Begins a snapshot in which all tables can be read until store_reader_end, which must be called
+ * also after a failure. Until then the store's log cannot be reset. */
+must_check enum result store_reader_begin(struct store_reader *reader, struct tables *out_tables,
+    struct engine_parameters *out_parameters);
+void store_reader_end(struct store_reader *reader, struct tables *tables);
+
+/* Reads what the stored figures follow. */
+must_check enum result store_reader_parameters(
+    struct store_reader *reader, struct engine_parameters *out_parameters);
 
 /* The engine's message for the last failure. Borrowed until the next call. */
 const char *store_reader_error(const struct store_reader *reader);

@@ -1,4 +1,4 @@
-#include "dlrd/store/events_reader.h"
+#include "dlrd/engine/events_reader.h"
 
 #include "reader_handle.h"
 

@@ -1,4 +1,4 @@
-#include "dlrd/store/salvage.h"
+#include "dlrd/engine/salvage.h"
 
 #include "salvage_tables.h"
 #include "schema.h"

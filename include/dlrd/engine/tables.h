@@ -1,0 +1,30 @@
+/* tables: all tables of a store, on one connection. */
+#pragma once
+
+#include "dlrd/engine/consent_table.h"
+#include "dlrd/engine/figure_table.h"
+#include "dlrd/engine/lookup_table.h"
+#include "dlrd/engine/messages.h"
+#include "dlrd/engine/names.h"
+#include "dlrd/engine/person_table.h"
+#include "dlrd/engine/receipt_table.h"
+#include "dlrd/engine/reply_table.h"
+#include "dlrd/engine/signature_table.h"
+
+struct tables {
+	struct names *names;
+	struct messages *messages;
+	struct receipt_table *receipts;
+	struct reply_table *replies;
+	struct consent_table *consents;
+	struct person_table *persons;
+	struct signature_table *signatures;
+	struct figure_table *figures;
+	struct lookup_table *lookups;
+};
+
+/* Release *out_tables also after a failure. A connection that only reads has no table to write. */
+must_check enum result tables_open(struct sqlite3 *db, struct tables *out_tables);
+
+/* Accepts a struct of zeros. */
+void tables_close(struct tables *tables);
