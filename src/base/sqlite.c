@@ -1,5 +1,6 @@
 #include "dlrd/base/sqlite.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* --- results --- */
@@ -192,6 +193,27 @@ sqlite_finalize_all(const struct sqlite_statement *table, void *owner)
 	}
 }
 
+enum result
+sqlite_new_owner(sqlite3 *db, const struct sqlite_statement *table, size_t size, void **out_owner)
+{
+	void *owner = calloc(1, size);
+	int code = sqlite_prepare_all(db, table, owner);
+	if (code != SQLITE_OK) {
+		sqlite_free_owner(table, owner);
+		owner = NULL;
+	}
+
+	*out_owner = owner;
+	return sqlite_result(code);
+}
+
+void
+sqlite_free_owner(const struct sqlite_statement *table, void *owner)
+{
+	sqlite_finalize_all(table, owner);
+	free(owner);
+}
+
 int
 sqlite_run(sqlite3_stmt *statement)
 {
@@ -200,6 +222,24 @@ sqlite_run(sqlite3_stmt *statement)
 	if (code == SQLITE_DONE || code == SQLITE_ROW)
 		return SQLITE_OK;
 	return reset != SQLITE_OK ? reset : code;
+}
+
+enum result
+sqlite_first_number(sqlite3_stmt *statement, int64_t *out_number)
+{
+	int code = sqlite3_step(statement);
+	*out_number = code == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+	sqlite3_reset(statement);
+	return sqlite_result(code);
+}
+
+enum result
+sqlite_has_row(sqlite3_stmt *statement, bool *out_has)
+{
+	int code = sqlite3_step(statement);
+	*out_has = code == SQLITE_ROW;
+	sqlite3_reset(statement);
+	return sqlite_result(code);
 }
 
 int

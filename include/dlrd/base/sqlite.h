@@ -97,8 +97,23 @@ int sqlite_prepare_all(sqlite3 *db, const struct sqlite_statement *table, void *
  * only some of them. */
 void sqlite_finalize_all(const struct sqlite_statement *table, void *owner);
 
+/* Allocates a struct of that size, all zero, with a table's statements. *out_owner is to be
+ * released by sqlite_free_owner, and is NULL after a failure. */
+must_check enum result sqlite_new_owner(
+    sqlite3 *db, const struct sqlite_statement *table, size_t size, void **out_owner);
+
+/* Finalizes a table's statements in the struct owner, and frees it. owner may be NULL. */
+void sqlite_free_owner(const struct sqlite_statement *table, void *owner);
+
 /* Runs a statement whose rows are not needed, and resets it. */
 int sqlite_run(sqlite3_stmt *statement);
+
+/* Runs a statement and resets it. Reads the number in the first column of its first row; 0 if there
+ * is no row. */
+must_check enum result sqlite_first_number(sqlite3_stmt *statement, int64_t *out_number);
+
+/* Runs a statement and resets it. Reads whether it has a row. */
+must_check enum result sqlite_has_row(sqlite3_stmt *statement, bool *out_has);
 
 /* Reads a number from the first column of the first row. *out_number is unchanged if there is no
  * row. */

@@ -3,8 +3,6 @@
 #include "dlrd/twilio/address.h"
 #include "sql.h"
 
-#include <stdlib.h>
-
 /* Evidence is in the order that decides: by arrival; of two pieces with the same time an opt-out
  * counts. */
 #define IN_ORDER "ORDER BY time_us, state, cause, seq"
@@ -120,16 +118,12 @@ static const struct sqlite_statement statements[] = {
 enum result
 consent_table_open(sqlite3 *db, struct consent_table **out_table)
 {
-	struct consent_table *table = calloc(1, sizeof *table);
-	int code = sqlite_prepare_all(db, statements, table);
-	if (code != SQLITE_OK) {
-		consent_table_close(table);
-		return sqlite_result(code);
-	}
-
-	table->db = db;
-	*out_table = table;
-	return RESULT_OK;
+	void *owner;
+	enum result result = sqlite_new_owner(db, statements, sizeof(struct consent_table), &owner);
+	*out_table = owner;
+	if (result == RESULT_OK)
+		(*out_table)->db = db;
+	return result;
 }
 
 static void
@@ -218,10 +212,7 @@ consent_table_has(struct consent_table *table, struct slice number, struct slice
 {
 	bind_key(table->has, number, scope);
 	sqlite3_bind_int64(table->has, 3, event_seq);
-	int code = sqlite3_step(table->has);
-	*out_has = code == SQLITE_ROW;
-	sqlite3_reset(table->has);
-	return sqlite_result(code);
+	return sqlite_has_row(table->has, out_has);
 }
 
 enum result
@@ -393,6 +384,5 @@ consent_table_audit(struct consent_table *table, uint64_t *out_states, uint64_t 
 void
 consent_table_close(struct consent_table *table)
 {
-	sqlite_finalize_all(statements, table);
-	free(table);
+	sqlite_free_owner(statements, table);
 }

@@ -2,8 +2,6 @@
 
 #include "sql.h"
 
-#include <stdlib.h>
-
 struct figure_table {
 	sqlite3 *db;
 	sqlite3_stmt *touch_campaign, *recount_campaign, *correct_campaigns, *wrong_campaigns,
@@ -55,16 +53,12 @@ static const struct sqlite_statement statements[] = {
 enum result
 figure_table_open(sqlite3 *db, struct figure_table **out_table)
 {
-	struct figure_table *table = calloc(1, sizeof *table);
-	int code = sqlite_prepare_all(db, statements, table);
-	if (code != SQLITE_OK) {
-		figure_table_close(table);
-		return sqlite_result(code);
-	}
-
-	table->db = db;
-	*out_table = table;
-	return RESULT_OK;
+	void *owner;
+	enum result result = sqlite_new_owner(db, statements, sizeof(struct figure_table), &owner);
+	*out_table = owner;
+	if (result == RESULT_OK)
+		(*out_table)->db = db;
+	return result;
 }
 
 enum result
@@ -159,6 +153,5 @@ figure_table_wrong_campaigns(struct figure_table *table, campaign_name_fn on_nam
 void
 figure_table_close(struct figure_table *table)
 {
-	sqlite_finalize_all(statements, table);
-	free(table);
+	sqlite_free_owner(statements, table);
 }

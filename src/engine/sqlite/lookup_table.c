@@ -2,8 +2,6 @@
 
 #include "dlrd/base/sqlite.h"
 
-#include <stdlib.h>
-
 struct lookup_table {
 	sqlite3 *db;
 	sqlite3_stmt *find_code;
@@ -19,26 +17,19 @@ static const struct sqlite_statement statements[] = {
 enum result
 lookup_table_open(sqlite3 *db, struct lookup_table **out_table)
 {
-	struct lookup_table *table = calloc(1, sizeof *table);
-	int code = sqlite_prepare_all(db, statements, table);
-	if (code != SQLITE_OK) {
-		lookup_table_close(table);
-		return sqlite_result(code);
-	}
-
-	table->db = db;
-	*out_table = table;
-	return RESULT_OK;
+	void *owner;
+	enum result result = sqlite_new_owner(db, statements, sizeof(struct lookup_table), &owner);
+	*out_table = owner;
+	if (result == RESULT_OK)
+		(*out_table)->db = db;
+	return result;
 }
 
 enum result
 lookup_table_knows_code(struct lookup_table *table, int64_t error_code, bool *out_knows)
 {
 	sqlite3_bind_int64(table->find_code, 1, error_code);
-	int code = sqlite3_step(table->find_code);
-	*out_knows = code == SQLITE_ROW;
-	sqlite3_reset(table->find_code);
-	return sqlite_result(code);
+	return sqlite_has_row(table->find_code, out_knows);
 }
 
 static int
@@ -96,6 +87,5 @@ lookup_table_set(struct lookup_table *table, const struct error_catalogue *catal
 void
 lookup_table_close(struct lookup_table *table)
 {
-	sqlite_finalize_all(statements, table);
-	free(table);
+	sqlite_free_owner(statements, table);
 }

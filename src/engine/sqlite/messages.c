@@ -115,21 +115,10 @@ messages_find_id(
 	return read_found(messages->find_id, arena, out_write);
 }
 
-/* Reads the id in the row of a statement whose values are bound; 0 if it is NULL or there is none.
- */
-static enum result
-read_id(sqlite3_stmt *statement, int64_t *out_id)
-{
-	int code = sqlite3_step(statement);
-	*out_id = code == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
-	sqlite3_reset(statement);
-	return sqlite_result(code);
-}
-
 enum result
 messages_last(struct messages *messages, int64_t *out_id)
 {
-	return read_id(messages->last, out_id);
+	return sqlite_first_number(messages->last, out_id);
 }
 
 enum result
@@ -150,7 +139,7 @@ messages_next_conflict(struct messages *messages, int64_t after_id, bool or_fail
 {
 	sqlite3_stmt *next = or_failed ? messages->failed : messages->conflict;
 	sqlite3_bind_int64(next, 1, after_id);
-	return read_id(next, out_id);
+	return sqlite_first_number(next, out_id);
 }
 
 /* Whether what the index of addresses holds is as it was. */
@@ -210,6 +199,5 @@ messages_write(struct messages *messages, struct message_write **writes, size_t 
 void
 messages_close(struct messages *messages)
 {
-	sqlite_finalize_all(statements, messages);
-	free(messages);
+	sqlite_free_owner(statements, messages);
 }

@@ -3,7 +3,6 @@
 #include "dlrd/base/buffer.h"
 #include "sql.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define SLOTS 256   /* names cached in each table */
@@ -59,17 +58,14 @@ static const struct sqlite_statement statements[] = {
 enum result
 names_open(sqlite3 *db, struct names **out_names)
 {
-	struct names *names = calloc(1, sizeof *names);
-	int code = sqlite_prepare_all(db, statements, names);
-	if (code != SQLITE_OK) {
-		names_close(names);
-		return sqlite_result(code);
+	void *owner;
+	enum result result = sqlite_new_owner(db, statements, sizeof(struct names), &owner);
+	*out_names = owner;
+	if (result == RESULT_OK) {
+		(*out_names)->db = db;
+		(*out_names)->may_add = sqlite3_db_readonly(db, "main") == 0;
 	}
-
-	names->db = db;
-	names->may_add = sqlite3_db_readonly(db, "main") == 0;
-	*out_names = names;
-	return RESULT_OK;
+	return result;
 }
 
 static void
@@ -139,29 +135,19 @@ find_slot(struct slot *slots, const struct slice parts[3], bool *out_hit)
 	return slot;
 }
 
-/* Returns the id in the first row of a statement whose values are bound; 0 if there is no row. */
-static int
-find_id(sqlite3_stmt *statement, int64_t *out_id)
-{
-	int code = sqlite3_step(statement);
-	*out_id = code == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
-	int reset = sqlite3_reset(statement);
-	return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : reset;
-}
-
 /* Finds the row, or adds it and returns its new id. Values 1 and up are bound to both. */
-static int
+static enum result
 find_or_add(struct names *names, sqlite3_stmt *find, sqlite3_stmt *add, int64_t *out_id)
 {
-	int code = find_id(find, out_id);
-	if (code != SQLITE_OK || *out_id != 0)
-		return code;
-	code = sqlite_run(add);
+	enum result result = sqlite_first_number(find, out_id);
+	if (result != RESULT_OK || *out_id != 0)
+		return result;
+	int code = sqlite_run(add);
 	*out_id = sqlite3_last_insert_rowid(names->db);
-	return code;
+	return sqlite_result(code);
 }
 
-static int
+static enum result
 look_up_tagset(struct names *names, const struct slice parts[3], struct tagset *out_tagset)
 {
 	for (int part = 0; part < 2; part++) {
@@ -169,10 +155,10 @@ look_up_tagset(struct names *names, const struct slice parts[3], struct tagset *
 		sqlite_bind_name(names->add_campaign, part + 1, parts[part]);
 	}
 
-	int code =
+	enum result result =
 	    find_or_add(names, names->find_campaign, names->add_campaign, &out_tagset->campaign_id);
-	if (code != SQLITE_OK)
-		return code;
+	if (result != RESULT_OK)
+		return result;
 
 	sqlite3_bind_int64(names->find_tagset, 1, out_tagset->campaign_id);
 	sqlite3_bind_int64(names->add_tagset, 1, out_tagset->campaign_id);
@@ -195,9 +181,9 @@ names_tagset(struct names *names, struct slice workspace, struct slice campaign,
 	}
 
 	struct tagset found;
-	int code = look_up_tagset(names, parts, &found);
-	if (code != SQLITE_OK)
-		return sqlite_result(code);
+	enum result result = look_up_tagset(names, parts, &found);
+	if (result != RESULT_OK)
+		return result;
 	if (slot != NULL)
 		slot->value = found;
 	*out_tagset = found;
@@ -209,14 +195,14 @@ names_choose_tagset(struct names *names, int64_t a_id, int64_t b_id, int64_t *ou
 {
 	sqlite3_bind_int64(names->choose_tagset, 1, a_id);
 	sqlite3_bind_int64(names->choose_tagset, 2, b_id);
-	return sqlite_result(find_id(names->choose_tagset, out_id));
+	return sqlite_first_number(names->choose_tagset, out_id);
 }
 
 enum result
 names_campaign_of(struct names *names, int64_t tagset_id, int64_t *out_campaign_id)
 {
 	sqlite3_bind_int64(names->campaign_of, 1, tagset_id);
-	return sqlite_result(find_id(names->campaign_of, out_campaign_id));
+	return sqlite_first_number(names->campaign_of, out_campaign_id);
 }
 
 enum result
@@ -238,9 +224,9 @@ names_provider(struct names *names, struct slice account, struct slice service, 
 	}
 
 	int64_t id;
-	int code = find_or_add(names, names->find_provider, names->add_provider, &id);
-	if (code != SQLITE_OK)
-		return sqlite_result(code);
+	enum result result = find_or_add(names, names->find_provider, names->add_provider, &id);
+	if (result != RESULT_OK)
+		return result;
 	if (slot != NULL)
 		slot->value.id = id;
 	*out_id = id;
@@ -307,6 +293,5 @@ names_forget(struct names *names)
 void
 names_close(struct names *names)
 {
-	sqlite_finalize_all(statements, names);
-	free(names);
+	sqlite_free_owner(statements, names);
 }

@@ -2,8 +2,6 @@
 
 #include "dlrd/base/sqlite.h"
 
-#include <stdlib.h>
-
 struct person_table {
 	sqlite3 *db;
 	sqlite3_stmt *find, *add, *move_messages, *move_inbound, *move_replies;
@@ -26,16 +24,12 @@ static const struct sqlite_statement statements[] = {
 enum result
 person_table_open(sqlite3 *db, struct person_table **out_table)
 {
-	struct person_table *table = calloc(1, sizeof *table);
-	int code = sqlite_prepare_all(db, statements, table);
-	if (code != SQLITE_OK) {
-		person_table_close(table);
-		return sqlite_result(code);
-	}
-
-	table->db = db;
-	*out_table = table;
-	return RESULT_OK;
+	void *owner;
+	enum result result = sqlite_new_owner(db, statements, sizeof(struct person_table), &owner);
+	*out_table = owner;
+	if (result == RESULT_OK)
+		(*out_table)->db = db;
+	return result;
 }
 
 enum result
@@ -78,6 +72,5 @@ person_table_move(struct person_table *table, struct slice address, struct slice
 void
 person_table_close(struct person_table *table)
 {
-	sqlite_finalize_all(statements, table);
-	free(table);
+	sqlite_free_owner(statements, table);
 }

@@ -103,10 +103,7 @@ receipt_table_open(sqlite3 *db, struct receipt_table **out_table)
 enum result
 receipt_table_last(struct receipt_table *table, int64_t *out_seq)
 {
-	int code = sqlite3_step(table->last);
-	*out_seq = code == SQLITE_ROW ? sqlite3_column_int64(table->last, 0) : 0;
-	sqlite3_reset(table->last);
-	return sqlite_result(code);
+	return sqlite_first_number(table->last, out_seq);
 }
 
 /* The row that the statement is at. */
@@ -176,16 +173,6 @@ receipt_table_of_message(struct receipt_table *table, int64_t message_id, struct
 	return read_all(table->of_message, arena, out_receipts);
 }
 
-/* Whether the statement, whose values are bound, returns a row. */
-static enum result
-has_row(sqlite3_stmt *statement, bool *out_has)
-{
-	int code = sqlite3_step(statement);
-	*out_has = code == SQLITE_ROW;
-	sqlite3_reset(statement);
-	return sqlite_result(code);
-}
-
 enum result
 receipt_table_click(struct receipt_table *table, int64_t message_id, const struct event *event,
     struct arena *arena, struct receipt **out_receipt, bool *out_link_is_known)
@@ -201,7 +188,7 @@ receipt_table_click(struct receipt_table *table, int64_t message_id, const struc
 
 	sqlite3_bind_int64(table->link, 1, message_id);
 	sqlite_bind_text(table->link, 2, event->link);
-	return has_row(table->link, out_link_is_known);
+	return sqlite_has_row(table->link, out_link_is_known);
 }
 
 enum result
@@ -218,7 +205,7 @@ receipt_table_has_signature(
 {
 	sqlite_bind_text(table->has_signature, 1, sid);
 	sqlite_bind_bytes(table->has_signature, 2, signature);
-	return has_row(table->has_signature, out_has);
+	return sqlite_has_row(table->has_signature, out_has);
 }
 
 /* Runs the statement for the receipts that are new, or changed. They are not after that. */
@@ -299,15 +286,11 @@ receipt_table_add_alert(
 enum result
 receipt_table_count(struct receipt_table *table, int64_t *out_count)
 {
-	int code = sqlite3_step(table->count);
-	*out_count = code == SQLITE_ROW ? sqlite3_column_int64(table->count, 0) : 0;
-	sqlite3_reset(table->count);
-	return sqlite_result(code);
+	return sqlite_first_number(table->count, out_count);
 }
 
 void
 receipt_table_close(struct receipt_table *table)
 {
-	sqlite_finalize_all(statements, table);
-	free(table);
+	sqlite_free_owner(statements, table);
 }

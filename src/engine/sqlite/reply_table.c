@@ -295,6 +295,5 @@ reply_table_attribute(struct reply_table *table, int64_t message_id, struct slic
 void
 reply_table_close(struct reply_table *table)
 {
-	sqlite_finalize_all(statements, table);
-	free(table);
+	sqlite_free_owner(statements, table);
 }

@@ -2,8 +2,6 @@
 
 #include "dlrd/base/sqlite.h"
 
-#include <stdlib.h>
-
 struct signature_table {
 	sqlite3_stmt *find, *add;
 	int64_t has_any; /* 0: the table is empty, as it is if all callbacks are forms */
@@ -20,18 +18,14 @@ static const struct sqlite_statement statements[] = {
 enum result
 signature_table_open(sqlite3 *db, struct signature_table **out_table)
 {
-	struct signature_table *table = calloc(1, sizeof *table);
-	int code = sqlite_prepare_all(db, statements, table);
-	if (code == SQLITE_OK)
-		code =
-		    sqlite_number(db, "SELECT EXISTS (SELECT 1 FROM signature)", &table->has_any);
-	if (code != SQLITE_OK) {
-		signature_table_close(table);
-		return sqlite_result(code);
-	}
-
-	*out_table = table;
-	return RESULT_OK;
+	void *owner;
+	enum result result =
+	    sqlite_new_owner(db, statements, sizeof(struct signature_table), &owner);
+	*out_table = owner;
+	return result == RESULT_OK
+		   ? sqlite_result(sqlite_number(
+			 db, "SELECT EXISTS (SELECT 1 FROM signature)", &(*out_table)->has_any))
+		   : result;
 }
 
 enum result
@@ -41,10 +35,7 @@ signature_table_has(struct signature_table *table, struct slice key, bool *out_h
 	if (table->has_any == 0)
 		return RESULT_OK;
 	sqlite_bind_bytes(table->find, 1, key);
-	int code = sqlite3_step(table->find);
-	*out_has = code == SQLITE_ROW;
-	sqlite3_reset(table->find);
-	return sqlite_result(code);
+	return sqlite_has_row(table->find, out_has);
 }
 
 enum result
@@ -58,6 +49,5 @@ signature_table_add(struct signature_table *table, struct slice key)
 void
 signature_table_close(struct signature_table *table)
 {
-	sqlite_finalize_all(statements, table);
-	free(table);
+	sqlite_free_owner(statements, table);
 }
