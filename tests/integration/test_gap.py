@@ -51,6 +51,7 @@ def check_gap(daemon, first, last, words):
     assert ready.status == 200
     assert ready.json()["gap"] == {"gaps": 1, "entries": entries, "first": first, "last": last}
     assert daemon.metric("dlrd_gap_entries") == entries
+    until(lambda: "missing" in daemon.log(), what="the line of the log")
     line, = [line for line in daemon.log().splitlines() if "missing" in line]
     assert " error: " in line and words in line, line
     for number in (first, last, entries):
@@ -142,7 +143,8 @@ def test_a_damaged_log_is_a_gap(make_daemon, logs, offset):
         damage(daemon.store / name, offset)
     daemon.start()
     assert daemon.api("/readyz").json()["gap"] is not None
-    assert "missing" in daemon.log() and "journal.db-wal is damaged" in daemon.log()
+    for words in ("missing", "journal.db-wal is damaged"):
+        until(lambda words=words: words in daemon.log(), what=words)
     assert daemon.cli("audit", check=False).returncode == 1
     kept = (daemon.store / "journal.db-wal.damaged").read_bytes()
     assert len(kept) == len(before), "the damaged log is kept for inspection"
@@ -199,7 +201,7 @@ def test_a_broken_file_of_gaps_keeps_no_callback_out(make_daemon):
     (daemon.store / "dlrd.gaps").write_text("nonsense\n")
     daemon.start()
     post(daemon, 1)
-    assert "dlrd.gaps:1: is not a gap" in daemon.log()
+    until(lambda: "dlrd.gaps:1: is not a gap" in daemon.log(), what="the line of the log")
     found = daemon.cli("gap", check=False)
     assert found.returncode == 1 and "dlrd.gaps:1" in found.stderr
     assert daemon.cli("audit", check=False).returncode == 1

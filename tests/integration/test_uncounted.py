@@ -522,7 +522,12 @@ def test_what_is_counted_and_trimmed_during_a_recovery_is_in_the_new_store(old_s
     new = daemon.store / "dlrd.db.recovering"
     recovery = subprocess.Popen([DLRD, "recover", "-c", str(daemon.config)], stdout=subprocess.PIPE, text=True)
     # All that the damaged store has is copied by then; the figures are computed next.
-    while not (new.exists() and new.stat().st_size > 300_000):  # without a pause: it takes a few milliseconds
+    def size():
+        try:
+            return new.stat().st_size
+        except FileNotFoundError:
+            return 0
+    while size() <= 300_000:  # without a pause: it takes a few milliseconds
         assert recovery.poll() is None, "the recovery was too fast to be stopped"
     recovery.send_signal(signal.SIGSTOP)
     assert new.exists(), "the recovery was too fast to be stopped"
