@@ -16,7 +16,7 @@ struct working_set {
 	/* What is to be written: new receipts in the order of seq, then changed ones. */
 	struct receipt **receipts;
 	size_t new_count, changed_count, capacity;
-	bool has_reference; /* one of the new ones has a reference */
+	bool has_reference; /* one of them is found by its reference */
 };
 
 enum result
@@ -347,6 +347,7 @@ working_set_change_receipt(struct working_set *set, struct receipt *receipt)
 		return RESULT_NO_MEMORY;
 	if (!receipt->is_new && !receipt->is_changed) {
 		receipt->is_changed = true;
+		set->has_reference |= receipt->message_id == 0;
 		set->receipts[set->new_count + set->changed_count++] = receipt;
 	}
 	return RESULT_OK;

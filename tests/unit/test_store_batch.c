@@ -97,6 +97,27 @@ an_event_with_a_reference_counts_once_in_a_batch(void **state)
 	store_close(store);
 }
 
+static void
+the_earliest_arrival_of_a_reference_is_its_time_within_a_batch(void **state)
+{
+	(void)state;
+	static const int64_t times_us[] = {10, 5, 7};
+	struct store *store = open_store();
+	struct event alert = receipt("SM1", "", STATUS_UNKNOWN, T0);
+	alert.type = EVENT_PROGRESS;
+	alert.folds = false;
+	alert.message = SLICE_NONE;
+	alert.reference = SLICE("NO1");
+	assert_ok(store_begin(store));
+	for (size_t i = 0; i < COUNT_OF(times_us); i++) {
+		alert.time_us = T0 + times_us[i];
+		add(store, alert);
+	}
+	assert_ok(store_commit(store, 1));
+	assert_int_equal(number_in_file("SELECT time_us FROM event") - T0, 5);
+	store_close(store);
+}
+
 /* A request that is divided otherwise has the same signature. */
 static void
 a_replay_is_a_duplicate_within_its_batch(void **state)
@@ -149,6 +170,7 @@ main(void)
 	    EACH(large_bodies_need_little_memory),
 	    EACH(clicks_follow_their_message_to_its_campaign),
 	    EACH(an_event_with_a_reference_counts_once_in_a_batch),
+	    EACH(the_earliest_arrival_of_a_reference_is_its_time_within_a_batch),
 	    EACH(a_replay_is_a_duplicate_within_its_batch),
 	    EACH(what_a_failed_batch_had_in_memory_is_forgotten),
 	};
