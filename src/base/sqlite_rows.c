@@ -170,7 +170,50 @@ sqlite_rows_add(sqlite3 *db, const char *name, const struct sqlite_rows *rows)
 	return sqlite3_create_module(db, name, &module, (void *)(uintptr_t)rows);
 }
 
-/* --- reading --- */
+/* --- single rows --- */
+
+static void
+bind_number(sqlite3_stmt *statement, int index, int64_t number, bool is_null)
+{
+	if (is_null)
+		sqlite3_bind_null(statement, index);
+	else
+		sqlite3_bind_int64(statement, index, number);
+}
+
+void
+sqlite_bind_row(
+    sqlite3_stmt *statement, const struct sqlite_column *columns, size_t count, const void *row)
+{
+	for (int i = 0; i < (int)count; i++) {
+		const void *field = (const char *)row + columns[i].offset;
+		int64_t number = 0;
+		switch (columns[i].type) {
+		case FIELD_NUMBER:
+			sqlite3_bind_int64(statement, i + 1, *(const int64_t *)field);
+			break;
+		case FIELD_ID:
+			number = *(const int64_t *)field;
+			bind_number(statement, i + 1, number, number == 0);
+			break;
+		case FIELD_CODE:
+			number = *(const int64_t *)field;
+			bind_number(statement, i + 1, number, number < 0);
+			break;
+		case FIELD_SMALL: sqlite3_bind_int(statement, i + 1, *(const int *)field); break;
+		case FIELD_FLAG: sqlite3_bind_int(statement, i + 1, *(const bool *)field); break;
+		case FIELD_TEXT:
+			sqlite_bind_text(statement, i + 1, *(const struct slice *)field);
+			break;
+		case FIELD_BYTES:
+			sqlite_bind_bytes(statement, i + 1, *(const struct slice *)field);
+			break;
+		case FIELD_SHORT:
+			sqlite_bind_text(statement, i + 1, short_text_slice(field));
+			break;
+		}
+	}
+}
 
 void
 sqlite_read_row(sqlite3_stmt *statement, const struct sqlite_column *columns, size_t count,

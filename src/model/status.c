@@ -40,7 +40,8 @@ status_from_name(struct slice name)
 struct slice
 status_name(enum message_status status)
 {
-	return names[status];
+	/* A damaged row may have any number. */
+	return (unsigned)status < STATUS_COUNT ? names[status] : SLICE_NONE;
 }
 
 struct slice

@@ -33,29 +33,20 @@ differ(struct auditing *auditing, const char *format, ...)
 }
 
 static enum result
-compare_messages(struct auditing *auditing)
+compare_message(
+    void *context, const struct message_row *stored, struct message_row *row, uint64_t events)
 {
-	const struct recount *recount = &auditing->recount;
-	struct message_row stored, row;
-	uint64_t events;
-	enum result result = recount_next(recount, 0, &stored, &row, &events);
+	struct auditing *auditing = context;
+	enum conflict_policy policy = auditing->recount.policy;
+	struct rollup rollup = rollup_of(&row->message, policy);
 
-	while (result == RESULT_OK && stored.id != 0) {
-		struct rollup rollup = rollup_of(&row.message, recount->policy);
-		auditing->audit.messages++;
-		auditing->audit.events += events;
-		if (!message_row_equal(&stored, &row, recount->policy))
-			differ(auditing,
-			    "message %lld: stored as \"%.*s\", its receipts say \"%.*s\"",
-			    (long long)stored.id, SLICE_ARG(short_text_slice(&stored.status)),
-			    SLICE_ARG(short_text_slice(&row.status)));
-		result =
-		    deltas_add(&auditing->deltas, &rollup, 1, stored.tagset_id, stored.provider_id);
-		if (result == RESULT_OK)
-			result = recount_next(recount, stored.id, &stored, &row, &events);
-	}
-
-	return result;
+	auditing->audit.messages++;
+	auditing->audit.events += events;
+	if (!message_row_equal(stored, row, policy))
+		differ(auditing, "message %lld: stored as \"%.*s\", its receipts say \"%.*s\"",
+		    (long long)stored->id, SLICE_ARG(short_text_slice(&stored->status)),
+		    SLICE_ARG(short_text_slice(&row->status)));
+	return deltas_add(&auditing->deltas, &rollup, 1, stored->tagset_id, stored->provider_id);
 }
 
 /* Finds receipts without a stored message, which are counted nowhere. */
@@ -150,7 +141,7 @@ static enum result
 audit_snapshot(struct auditing *auditing, const struct engine_parameters *parameters)
 {
 	struct figure_table *figures = auditing->tables.figures;
-	enum result result = compare_messages(auditing);
+	enum result result = recount_each(&auditing->recount, compare_message, auditing);
 	if (result == RESULT_OK)
 		result = count_orphans(auditing);
 	if (result == RESULT_OK)

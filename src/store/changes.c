@@ -93,7 +93,7 @@ follow_message(void *context, const struct message_write *write)
 enum result
 changes_write(struct store *store)
 {
-	size_t most = 2 * working_set_count(store->set);
+	size_t most = 2 * working_set_changed(store->set);
 	struct following following = {.store = store};
 	if (most == 0)
 		return working_set_write(store->set, store->policy);

@@ -118,8 +118,8 @@ compare_with_stored(struct store *store, const struct event *event, const struct
 		result = names_read_provider(store->tables.names, stored->provider_id,
 		    working_set_arena(store->set), &provider);
 	if (result == RESULT_OK && completion.provider) {
-		completion.sender = provider.service.len == 0 && provider.sender.len == 0 &&
-				    event_names_sender(event);
+		completion.sender = provider.account.ptr != NULL && provider.service.len == 0 &&
+				    provider.sender.len == 0 && event_names_sender(event);
 		result = names_merge_providers(store->tables.names, stored->provider_id,
 		    ids->provider_id, &completion.provider_id);
 	}

@@ -13,9 +13,10 @@ read_scope(struct store *store, int64_t provider_id, struct slice *out_scope)
 	struct provider provider;
 	enum result result = names_read_provider(
 	    store->tables.names, provider_id, working_set_arena(store->set), &provider);
-	*out_scope = provider.service.len > 0  ? provider.service
-		     : provider.sender.len > 0 ? provider.sender
-					       : provider.account;
+	*out_scope = provider.service.len > 0   ? provider.service
+		     : provider.sender.len > 0  ? provider.sender
+		     : provider.account.len > 0 ? provider.account
+						: SLICE("");
 	return result;
 }
 
@@ -51,7 +52,8 @@ is_nameless_refusal(struct store *store, const struct receipt *receipt, bool *ou
 	if (refuses)
 		result = names_read_provider(store->tables.names, receipt->provider_id,
 		    working_set_arena(store->set), &provider);
-	*out_is = refuses && provider.service.len == 0 && provider.sender.len == 0;
+	*out_is =
+	    provider.account.ptr != NULL && provider.service.len == 0 && provider.sender.len == 0;
 	return result;
 }
 

@@ -1,5 +1,7 @@
 #include "message_row.h"
 
+#define STATUS_TEXT_MAX 64 /* bytes shown of an unknown status */
+
 struct slice
 message_row_peer(const struct message_row *row)
 {
@@ -34,9 +36,12 @@ message_row_fold(struct message_row *row, const struct event *event, enum confli
 
 	/* Of several unknown statuses the greatest in byte order counts, so that their order does
 	 * not matter. */
-	if (slice_compare(event->status_text, shown) > 0 &&
-	    message_status(&row->message, policy) == STATUS_UNKNOWN)
-		short_text_set(&row->status, event->status_text);
+	struct slice unknown = event->status_text;
+	if (slice_compare(unknown, shown) > 0 &&
+	    message_status(&row->message, policy) == STATUS_UNKNOWN) {
+		unknown.len = unknown.len < STATUS_TEXT_MAX ? unknown.len : STATUS_TEXT_MAX;
+		short_text_set(&row->status, unknown);
+	}
 	message_row_show_status(row, policy);
 }
 

@@ -15,34 +15,41 @@ correct_message(struct store *store, struct message_row *row)
 	return result == RESULT_OK ? message_change(store, known, row, &added) : result;
 }
 
+struct rebuilding {
+	struct store *store;
+	struct store_rebuilt rebuilt;
+};
+
+static enum result
+rebuild_message(
+    void *context, const struct message_row *stored, struct message_row *row, uint64_t events)
+{
+	struct rebuilding *rebuilding = context;
+	struct store *store = rebuilding->store;
+	struct rollup rollup = rollup_of(&stored->message, store->policy);
+	(void)events;
+
+	store->progress.done = (uint64_t)stored->id;
+	rebuilding->rebuilt.messages++;
+	enum result result =
+	    deltas_add(&store->deltas, &rollup, 1, stored->tagset_id, stored->provider_id);
+	if (result != RESULT_OK || message_row_equal(stored, row, store->policy))
+		return result;
+	rebuilding->rebuilt.corrected++;
+	return correct_message(store, row);
+}
+
 /* Writes each message that differs from its receipts. The figures of all messages are summed in the
  * store's deltas; the hourly tables are corrected afterwards. */
 static enum result
-rebuild_messages(struct store *store, struct store_rebuilt *rebuilt)
+rebuild_messages(struct rebuilding *rebuilding)
 {
-	const struct recount *recount = &store->recount;
-	struct message_row stored, row;
-	uint64_t events;
+	struct store *store = rebuilding->store;
 	int64_t last_id = 0;
 	enum result result = messages_last(store->tables.messages, &last_id);
-
 	store->progress.total = (uint64_t)last_id;
 	if (result == RESULT_OK)
-		result = recount_next(recount, 0, &stored, &row, &events);
-	while (result == RESULT_OK && stored.id != 0) {
-		store->progress.done = (uint64_t)stored.id;
-		struct rollup rollup = rollup_of(&stored.message, store->policy);
-		rebuilt->messages++;
-		result =
-		    deltas_add(&store->deltas, &rollup, 1, stored.tagset_id, stored.provider_id);
-		if (result == RESULT_OK && !message_row_equal(&stored, &row, store->policy)) {
-			rebuilt->corrected++;
-			result = correct_message(store, &row);
-		}
-		if (result == RESULT_OK)
-			result = recount_next(recount, stored.id, &stored, &row, &events);
-	}
-
+		result = recount_each(&store->recount, rebuild_message, rebuilding);
 	return result == RESULT_OK ? changes_write(store) : result;
 }
 
@@ -60,20 +67,21 @@ subtract_figures(struct store *store, struct store_rebuilt *rebuilt)
 enum result
 rebuild_all(struct store *store, struct store_rebuilt *out_rebuilt)
 {
-	struct store_rebuilt rebuilt = {0};
-	enum result result = rebuild_messages(store, &rebuilt);
+	struct rebuilding rebuilding = {.store = store};
+	struct store_rebuilt *rebuilt = &rebuilding.rebuilt;
+	enum result result = rebuild_messages(&rebuilding);
 	if (result == RESULT_OK)
-		result = subtract_figures(store, &rebuilt);
+		result = subtract_figures(store, rebuilt);
 	/* Once the figures are right, replies change them as usual. */
 	if (result == RESULT_OK)
 		result = replies_note_all(store->replies);
 	if (result == RESULT_OK)
-		result = batch_settle_replies(store, &rebuilt.replies);
+		result = batch_settle_replies(store, &rebuilt->replies);
 	if (result == RESULT_OK)
-		result = figure_table_correct_campaigns(store->tables.figures, &rebuilt.campaigns);
+		result = figure_table_correct_campaigns(store->tables.figures, &rebuilt->campaigns);
 	if (result == RESULT_OK)
-		result = consents_rebuild(store->consents, &rebuilt.optouts);
+		result = consents_rebuild(store->consents, &rebuilt->optouts);
 	if (result == RESULT_OK)
-		*out_rebuilt = rebuilt;
+		*out_rebuilt = *rebuilt;
 	return result;
 }

@@ -79,12 +79,29 @@ recount_message(const struct recount *recount, const struct message_row *stored,
 	return RESULT_OK;
 }
 
-enum result
-recount_next(const struct recount *recount, int64_t after_id, struct message_row *out_stored,
-    struct message_row *out_recounted, uint64_t *out_events)
+/* All messages that are folded from their receipts. */
+struct recounting {
+	const struct recount *recount;
+	recounted_fn on_recounted;
+	void *context;
+};
+
+static enum result
+recount_one(void *context, const struct message_row *stored)
 {
-	enum result result = messages_next(recount->messages, after_id, out_stored);
-	return result == RESULT_OK && out_stored->id != 0
-		   ? recount_message(recount, out_stored, out_recounted, out_events)
+	const struct recounting *recounting = context;
+	struct message_row recounted;
+	uint64_t events;
+	enum result result = recount_message(recounting->recount, stored, &recounted, &events);
+	return result == RESULT_OK
+		   ? recounting->on_recounted(recounting->context, stored, &recounted, events)
 		   : result;
+}
+
+enum result
+recount_each(const struct recount *recount, recounted_fn on_recounted, void *context)
+{
+	struct recounting recounting = {
+	    .recount = recount, .on_recounted = on_recounted, .context = context};
+	return messages_each(recount->messages, recount_one, &recounting);
 }

@@ -22,7 +22,10 @@ struct recount {
 must_check enum result recount_message(const struct recount *recount,
     const struct message_row *stored, struct message_row *out_recounted, uint64_t *out_events);
 
-/* Reads the message after the one with id after_id: as it is stored, and as recount_message says.
- * stored->id is 0 if there is no further message; the other outputs are untouched then. */
-must_check enum result recount_next(const struct recount *recount, int64_t after_id,
-    struct message_row *out_stored, struct message_row *out_recounted, uint64_t *out_events);
+/* Receives a message as it is stored, and as recount_message says. */
+typedef enum result (*recounted_fn)(void *context, const struct message_row *stored,
+    struct message_row *recounted, uint64_t events);
+
+/* Passes all messages, which may be changed meanwhile. */
+must_check enum result recount_each(
+    const struct recount *recount, recounted_fn on_recounted, void *context);

@@ -30,11 +30,34 @@ replies_set_window(struct replies *replies, int64_t window_us, int64_t late_us)
 	replies->late_us = late_us;
 }
 
+static int
+compare_ids(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+	return (x > y) - (x < y);
+}
+
+/* Sorts the notes, and drops those that repeat others. */
+static void
+sort_notes(struct replies *replies)
+{
+	size_t kept = 0;
+	if (replies->noted_count > 1)
+		qsort(replies->noted, replies->noted_count, sizeof *replies->noted, compare_ids);
+	for (size_t i = 0; i < replies->noted_count; i++)
+		if (i == 0 || replies->noted[i] != replies->noted[i - 1])
+			replies->noted[kept++] = replies->noted[i];
+	replies->noted_count = kept;
+}
+
 static enum result
 note(void *context, int64_t message_id)
 {
 	struct replies *replies = context;
-	if (replies->noted_count == replies->noted_capacity) {
+	bool is_full = replies->noted_count == replies->noted_capacity;
+	if (is_full)
+		sort_notes(replies);
+	if (is_full && replies->noted_count >= replies->noted_capacity / 2) {
 		size_t capacity = replies->noted_capacity * 2 + 64;
 		int64_t *more = realloc(replies->noted, capacity * sizeof *more);
 		if (more == NULL)
@@ -168,23 +191,13 @@ settle_one(
 		   : result;
 }
 
-static int
-compare_ids(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-	return (x > y) - (x < y);
-}
-
 enum result
 replies_settle(struct replies *replies, bool correct, reply_fn on_judged, void *context)
 {
 	enum result result = RESULT_OK;
-	if (replies->noted_count > 1)
-		qsort(replies->noted, replies->noted_count, sizeof *replies->noted, compare_ids);
+	sort_notes(replies);
 	for (size_t i = 0; result == RESULT_OK && i < replies->noted_count; i++)
-		if (i == 0 || replies->noted[i] != replies->noted[i - 1])
-			result =
-			    settle_one(replies, replies->noted[i], correct, on_judged, context);
+		result = settle_one(replies, replies->noted[i], correct, on_judged, context);
 	replies_forget(replies);
 	return result;
 }

@@ -63,10 +63,15 @@ signatures_check(struct working_set *set, const struct event *event, struct slic
     struct request_signature *request)
 {
 	enum result result = RESULT_OK;
-	struct slice rest = event->signed_text, sid, key = request_signature_key(request);
+	struct slice rest = event->signed_text, key = request_signature_key(request);
+	struct slice sid, last = SLICE_NONE;
 
 	while (result == RESULT_OK && !request->is_replay && (sid = take_sid(&rest)).ptr != NULL) {
-		request->names_own |= slice_equal(sid, own);
+		bool is_own = slice_equal(sid, own), repeats = slice_equal(sid, last);
+		last = sid;
+		if (repeats || (is_own && request->names_own))
+			continue;
+		request->names_own |= is_own;
 		result = working_set_has_signature(set, sid, key, &request->is_replay);
 	}
 

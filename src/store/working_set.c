@@ -4,15 +4,17 @@
 #include <string.h>
 
 #define SLOTS 16384                   /* of the table of SIDs */
+#define CLICKS_MAX 64                 /* of links, in the list of a message */
 #define MEMORY_MAX (16 * 1024 * 1024) /* bytes, for some ten thousand messages */
 
 struct working_set {
 	struct messages *messages;
 	struct receipt_table *table;
 	struct arena arena;
-	struct known_message **slots, *first;
-	size_t count;
-	int64_t last_id, last_seq; /* given to messages and receipts */
+	struct known_message **slots;
+	struct known_message *changed; /* the messages to be written */
+	size_t count, message_count;   /* known, changed */
+	int64_t last_id, last_seq;     /* given to messages and receipts */
 	/* What is to be written: new receipts in the order of seq, then changed ones. */
 	struct receipt **receipts;
 	size_t new_count, changed_count, capacity;
@@ -73,11 +75,9 @@ add_known(
 		return RESULT_NO_MEMORY;
 
 	struct known_message **slot = &set->slots[slot_of(write->sid)];
-	*known = (struct known_message){.write = *write,
-	    .is_loaded = write->stored.id == 0,
-	    .next_of_slot = *slot,
-	    .next = set->first};
-	*slot = set->first = known;
+	*known = (struct known_message){
+	    .write = *write, .is_loaded = write->stored.id == 0, .next_of_slot = *slot};
+	*slot = known;
 	set->count++;
 	*out_known = known;
 	return RESULT_OK;
@@ -118,7 +118,12 @@ working_set_change(struct working_set *set, struct known_message *known, struct 
 	if (row->id == 0)
 		row->id = ++set->last_id;
 	known->write.row = *row;
+	if (known->is_changed)
+		return;
 	known->is_changed = true;
+	known->next_changed = set->changed;
+	set->changed = known;
+	set->message_count++;
 }
 
 /* A receipt without own tags has its message's. */
@@ -148,6 +153,7 @@ put_before(struct known_message *known, struct receipt *receipts)
 		*end = receipts;
 		end = &receipts->next;
 		known->last = old == NULL ? receipts : known->last;
+		known->click_count += receipts->link.ptr != NULL;
 	}
 	*end = old;
 }
@@ -212,7 +218,7 @@ match_stored_click(struct working_set *set, struct known_message *known, const s
 	struct receipt *stored;
 	bool link_is_known;
 	enum result result = receipt_table_click(
-	    set->table, known->write.stored.id, event, &set->arena, &stored, &link_is_known);
+	    set->table, known->write.row.id, event, &set->arena, &stored, &link_is_known);
 	if (result != RESULT_OK)
 		return result;
 
@@ -221,40 +227,6 @@ match_stored_click(struct working_set *set, struct known_message *known, const s
 	match->same = stored;
 	match->link_is_known |= link_is_known;
 	return RESULT_OK;
-}
-
-enum result
-working_set_match(struct working_set *set, struct known_message *known, const struct event *event,
-    struct receipt_match *out_match)
-{
-	bool is_link = event->type == EVENT_CLICKED && event->link.ptr != NULL;
-	struct receipt_match match = {.same = NULL};
-	enum result result = is_link ? RESULT_OK : working_set_load(set, known);
-	if (result != RESULT_OK)
-		return result;
-
-	match_list(known, event, &match);
-	if (is_link && match.same == NULL && known->write.stored.id != 0)
-		result = match_stored_click(set, known, event, &match);
-	*out_match = match;
-	return result;
-}
-
-enum result
-working_set_has_signature(
-    struct working_set *set, struct slice sid, struct slice signature, bool *out_has)
-{
-	const struct known_message *known = find_known(set, sid);
-	bool is_complete =
-	    known != NULL && known->is_loaded && known->write.stored.message.clicked_us == 0;
-
-	*out_has = false;
-	for (const struct receipt *receipt = known == NULL ? NULL : known->receipts;
-	     receipt != NULL; receipt = receipt->next)
-		*out_has |= slice_equal(receipt->signature, signature);
-	return *out_has || is_complete
-		   ? RESULT_OK
-		   : receipt_table_has_signature(set->table, sid, signature, out_has);
 }
 
 /* Writes what has a seq, so that an index finds it. */
@@ -268,6 +240,59 @@ write_receipts(struct working_set *set)
 		set->has_reference = false;
 	}
 	return result;
+}
+
+/* Writes the clicks of the message, and drops them from its list: an index finds them faster. */
+static enum result
+write_clicks(struct working_set *set, struct known_message *known)
+{
+	enum result result = write_receipts(set);
+	struct receipt **end = &known->receipts;
+	known->last = NULL;
+	for (struct receipt *receipt = known->receipts; receipt != NULL; receipt = receipt->next)
+		if (receipt->link.ptr == NULL) {
+			*end = known->last = receipt;
+			end = &receipt->next;
+		}
+	*end = NULL;
+	known->click_count = 0;
+	return result;
+}
+
+enum result
+working_set_match(struct working_set *set, struct known_message *known, const struct event *event,
+    struct receipt_match *out_match)
+{
+	bool is_link = event->type == EVENT_CLICKED && event->link.ptr != NULL;
+	struct receipt_match match = {.same = NULL};
+	enum result result = is_link ? RESULT_OK : working_set_load(set, known);
+	if (result == RESULT_OK && known->click_count >= CLICKS_MAX)
+		result = write_clicks(set, known);
+	if (result != RESULT_OK)
+		return result;
+
+	match_list(known, event, &match);
+	if (is_link && match.same == NULL && known->write.row.id != 0)
+		result = match_stored_click(set, known, event, &match);
+	*out_match = match;
+	return result;
+}
+
+enum result
+working_set_has_signature(
+    struct working_set *set, struct slice sid, struct slice signature, bool *out_has)
+{
+	const struct known_message *known = find_known(set, sid);
+	bool is_complete =
+	    known != NULL && known->is_loaded && known->write.row.message.clicked_us == 0;
+
+	*out_has = false;
+	for (const struct receipt *receipt = known == NULL ? NULL : known->receipts;
+	     receipt != NULL; receipt = receipt->next)
+		*out_has |= slice_equal(receipt->signature, signature);
+	return *out_has || is_complete
+		   ? RESULT_OK
+		   : receipt_table_has_signature(set->table, sid, signature, out_has);
 }
 
 enum result
@@ -335,6 +360,7 @@ working_set_add(struct working_set *set, struct known_message *known, const stru
 		added->message_id = known->write.row.id;
 		*(known->receipts == NULL ? &known->receipts : &known->last->next) = added;
 		known->last = added;
+		known->click_count += added->link.ptr != NULL;
 	}
 	*out_receipt = added;
 	return RESULT_OK;
@@ -378,10 +404,9 @@ enum result
 working_set_each_change(struct working_set *set, known_fn on_changed, void *context)
 {
 	enum result result = RESULT_OK;
-	for (struct known_message *known = set->first; result == RESULT_OK && known != NULL;
-	     known = known->next)
-		if (known->is_changed)
-			result = on_changed(context, &known->write);
+	for (struct known_message *known = set->changed; result == RESULT_OK && known != NULL;
+	     known = known->next_changed)
+		result = on_changed(context, &known->write);
 	return result;
 }
 
@@ -389,34 +414,38 @@ static enum result
 write_messages(struct working_set *set, enum conflict_policy policy)
 {
 	size_t count = 0;
-	struct message_write **writes = malloc((set->count + 1) * sizeof(struct message_write *));
+	struct message_write **writes =
+	    malloc((set->message_count + 1) * sizeof(struct message_write *));
 	if (writes == NULL)
 		return RESULT_NO_MEMORY;
 
-	for (struct known_message *known = set->first; known != NULL; known = known->next)
-		if (known->is_changed) {
-			struct message_row *row = &known->write.row;
-			row->outcome = (int64_t)message_outcome(&row->message, policy);
-			row->conflict = (int64_t)message_conflicts(&row->message);
-			writes[count++] = &known->write;
-			known->is_changed = false;
-		}
+	for (struct known_message *known = set->changed; known != NULL;
+	     known = known->next_changed) {
+		struct message_row *row = &known->write.row;
+		row->outcome = (int64_t)message_outcome(&row->message, policy);
+		row->conflict = (int64_t)message_conflicts(&row->message);
+		writes[count++] = &known->write;
+	}
 	enum result result = messages_write(set->messages, writes, count);
 	free(writes);
 	return result;
 }
 
+/* A message whose receipts move has changed. */
 static enum result
 move_receipts(struct working_set *set)
 {
 	enum result result = RESULT_OK;
-	for (struct known_message *known = set->first; result == RESULT_OK && known != NULL;
-	     known = known->next)
-		if (known->moved_campaign_id != 0) {
+	for (struct known_message *known = set->changed; result == RESULT_OK && known != NULL;
+	     known = known->next_changed) {
+		known->is_changed = false;
+		if (known->moved_campaign_id != 0)
 			result = receipt_table_move(set->table, known->write.row.id,
 			    known->write.row.tagset_id, known->moved_campaign_id);
-			known->moved_campaign_id = 0;
-		}
+		known->moved_campaign_id = 0;
+	}
+	set->changed = NULL;
+	set->message_count = 0;
 	return result;
 }
 
@@ -435,6 +464,12 @@ working_set_count(const struct working_set *set)
 	return set->count;
 }
 
+size_t
+working_set_changed(const struct working_set *set)
+{
+	return set->message_count;
+}
+
 bool
 working_set_is_full(const struct working_set *set)
 {
@@ -446,8 +481,8 @@ working_set_forget(struct working_set *set)
 {
 	memset(set->slots, 0, SLOTS * sizeof(struct known_message *));
 	arena_clear(&set->arena);
-	set->first = NULL;
-	set->count = set->new_count = set->changed_count = 0;
+	set->changed = NULL;
+	set->count = set->message_count = set->new_count = set->changed_count = 0;
 	set->has_reference = false;
 }
 

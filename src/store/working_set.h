@@ -19,7 +19,9 @@ struct known_message {
 	bool is_changed; /* its row */
 	int64_t moved_campaign_id; /* stored receipts without own tags get the row's tagset, which
 				      is of this campaign; 0: they have it */
-	struct known_message *next_of_slot, *next;
+	size_t click_count;        /* of links, in the list */
+	struct known_message *next_of_slot;
+	struct known_message *next_changed; /* if is_changed */
 };
 
 struct working_set;
@@ -94,9 +96,11 @@ must_check enum result working_set_each_change(
 /* Writes all changes. What is known stays known. */
 must_check enum result working_set_write(struct working_set *set, enum conflict_policy policy);
 
-/* How many messages are known, and whether their memory has reached its limit: they should be
- * written and forgotten. */
+/* How many messages are known, and how many of them are changed. */
 size_t working_set_count(const struct working_set *set);
+size_t working_set_changed(const struct working_set *set);
+
+/* Whether their memory has reached its limit: they should be written and forgotten. */
 bool working_set_is_full(const struct working_set *set);
 
 /* Forgets everything; changes that were not written are lost. */

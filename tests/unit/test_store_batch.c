@@ -160,6 +160,55 @@ what_a_failed_batch_had_in_memory_is_forgotten(void **state)
 	store_close(store);
 }
 
+/* A damaged file may have any number. */
+static void
+a_greatest_number_does_not_end_the_numbers(void **state)
+{
+	(void)state;
+	struct store *store = open_store();
+	const struct event event = receipt("SM1", "c", STATUS_SENT, T0);
+	commit(store, &event, 1);
+	store_close(store);
+	run_sql("UPDATE event SET seq = 9223372036854775807, message_id = 9223372036854775807;"
+		"UPDATE message SET id = 9223372036854775807");
+
+	store = open_store();
+	for (size_t i = 2; i < 5; i++) {
+		const struct event more = receipt(sid_of(i), "c", STATUS_SENT, T0);
+		commit(store, &more, 1);
+	}
+	store_close(store);
+	assert_sound(4, 4);
+}
+
+/* A refusal without a sender has the scope of its message's provider. */
+static void
+a_provider_that_is_missing_ends_no_batch(void **state)
+{
+	(void)state;
+	struct event refusal =
+	    with_consent(receipt_to("SM1", "c", "+15", STATUS_FAILED, T0), CONSENT_OUT);
+	struct event sent = receipt_to("SM1", "c", "+15", STATUS_SENT, T0 + 1);
+	refusal.from = SLICE_NONE;
+	refusal.error_code = 21610;
+	sent.service = SLICE("MG1");
+	const struct event events[] = {refusal, sent};
+	struct store *store = open_store();
+	struct store_rebuilt rebuilt;
+	commit(store, events, COUNT_OF(events));
+	store_close(store);
+	run_sql("DELETE FROM provider WHERE service = 'MG1'");
+
+	store = open_store();
+	sent.status = STATUS_DELIVERED;
+	sent.status_text = SLICE("delivered");
+	sent.type = EVENT_DELIVERED;
+	sent.service = SLICE("MG2");
+	commit(store, &sent, 1);
+	assert_ok(store_rebuild(store, &rebuilt));
+	store_close(store);
+}
+
 #define EACH(test) cmocka_unit_test_setup_teardown(test, make_directory, drop_directory)
 
 int
@@ -172,6 +221,8 @@ main(void)
 	    EACH(an_event_with_a_reference_counts_once_in_a_batch),
 	    EACH(the_earliest_arrival_of_a_reference_is_its_time_within_a_batch),
 	    EACH(a_replay_is_a_duplicate_within_its_batch),
+	    EACH(a_greatest_number_does_not_end_the_numbers),
+	    EACH(a_provider_that_is_missing_ends_no_batch),
 	    EACH(what_a_failed_batch_had_in_memory_is_forgotten),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

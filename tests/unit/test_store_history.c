@@ -2,9 +2,9 @@
  * batches.
  *
  * A history is what the journals of several receivers may hold of one person and their campaigns:
- * statuses from callbacks and from Event Streams, clicks, replies, opt-outs and opt-ins, each at a
- * time of its own. Many histories are put into one store, since they do not affect each other.
- * DLRD_TEST_HISTORIES is how many are tried in all. */
+ * statuses from callbacks and from Event Streams, clicks, replies, opt-outs and opt-ins, events
+ * without a message, each at a time of its own. Many histories are put into one store, since they
+ * do not affect each other. DLRD_TEST_HISTORIES is how many are tried in all. */
 #include "stores.h"
 
 #define PEOPLE 150 /* histories in one store */
@@ -170,6 +170,19 @@ add_reply(struct history *history, const char *person, const char *campaign, str
 	add_sources(history, reply, time_us);
 }
 
+/* An event without a message, which its reference identifies. */
+static void
+add_notice(struct history *history, const char *campaign, int64_t time_us)
+{
+	struct event notice = receipt("", campaign, STATUS_UNKNOWN, 0);
+	notice.type = EVENT_PROGRESS;
+	notice.folds = false;
+	notice.message = notice.to = SLICE_NONE;
+	notice.reference = new_sid(history, "NO");
+	for (unsigned reports = 1 + random_below(3); reports > 0; reports--)
+		add_event(history, notice, time_us);
+}
+
 static void
 add_person(struct history *history, size_t i, size_t round)
 {
@@ -193,6 +206,8 @@ add_person(struct history *history, size_t i, size_t round)
 	for (unsigned k = random_below(4); k > 0; k--)
 		add_reply(history, person, history->campaigns[i][0], original,
 		    T0 + (int64_t)random_below(20) * CLOCK_DAY_US / 2 + random_below(2000000000));
+	if (random_below(4) == 0)
+		add_notice(history, history->campaigns[i][0], T0 + random_below(2000000000));
 }
 
 static void

@@ -42,6 +42,11 @@ struct sqlite_rows {
  * two statements. Returns SQLite's code. */
 int sqlite_rows_add(sqlite3 *db, const char *name, const struct sqlite_rows *rows);
 
+/* Binds the fields of a struct to the values of a statement, in the order of the columns. They must
+ * stay valid until it is reset. */
+void sqlite_bind_row(
+    sqlite3_stmt *statement, const struct sqlite_column *columns, size_t count, const void *row);
+
 /* Reads the row that the statement is at, whose columns are those of the table, into a struct.
  * Texts are copied to the arena. */
 void sqlite_read_row(sqlite3_stmt *statement, const struct sqlite_column *columns, size_t count,

@@ -38,12 +38,13 @@ must_check enum result messages_find(struct messages *messages, struct slice sid
 must_check enum result messages_find_id(
     struct messages *messages, int64_t id, struct arena *arena, struct message_write *out_write);
 
-/* Reads the greatest id; 0 if there is no message. */
+/* Reads the greatest id below 2^62; 0 if there is no message. */
 must_check enum result messages_last(struct messages *messages, int64_t *out_id);
 
-/* Reads the message after the one with id after_id; id 0 if there is none. */
-must_check enum result messages_next(
-    struct messages *messages, int64_t after_id, struct message_row *out_row);
+/* Passes all messages in the order of their ids. They may be changed meanwhile. */
+typedef enum result (*message_fn)(void *context, const struct message_row *row);
+must_check enum result messages_each(
+    struct messages *messages, message_fn on_message, void *context);
 
 /* Reads the id of the next message whose receipts report different final statuses, or (or_failed)
  * that failed; 0 if there is none. */

@@ -32,7 +32,7 @@ struct sqlite3;
 
 must_check enum result receipt_table_open(struct sqlite3 *db, struct receipt_table **out_table);
 
-/* Reads the greatest seq; 0 if there is no receipt. */
+/* Reads the greatest seq below 2^62; 0 if there is no receipt. */
 must_check enum result receipt_table_last(struct receipt_table *table, int64_t *out_seq);
 
 /* What a message's state is folded from; the texts are borrowed. */

@@ -1,12 +1,13 @@
 #include "dlrd/engine/messages.h"
 
 #include "dlrd/base/sqlite_rows.h"
+#include "sql.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 struct messages {
-	sqlite3_stmt *find, *find_id, *next, *conflict, *failed, *last, *insert, *update,
+	sqlite3_stmt *find, *find_id, *each, *conflict, *failed, *last, *insert, *update,
 	    *update_indexed;
 	struct sqlite_rows written; /* by the statement that runs */
 };
@@ -28,10 +29,9 @@ struct messages {
 /* clang-format on */
 
 #define NAME(name, type, field) ", " #name
-#define SET(name, type, field) ", " #name " = w." #name
+#define SET(name, type, field) #name " = ?, "
 #define READ(name, type, field) {#name, FIELD_##type, offsetof(struct message_row, field)},
 #define WRITE(name, type, field) {#name, FIELD_##type, offsetof(struct message_write, row.field)},
-#define FROM_WRITTEN " FROM written_message w WHERE message.id = w.id"
 #define READ_COLUMNS "id, tagset_id, first_us" STATE(NAME) INDEXED(NAME)
 #define ALL_COLUMNS READ_COLUMNS ", sid"
 
@@ -43,21 +43,26 @@ static const struct sqlite_column written_columns[] = {
     WRITE(id, NUMBER, id) WRITE(tagset_id, NUMBER, tagset_id)
 	WRITE(first_us, NUMBER, message.first_us) STATE(WRITE) INDEXED(WRITE)};
 
+/* In the order of the values of the statements. */
+static const struct sqlite_column updated_columns[] = {
+    STATE(WRITE) WRITE(tagset_id, NUMBER, tagset_id) WRITE(id, NUMBER, id)};
+static const struct sqlite_column indexed_columns[] = {
+    INDEXED(WRITE) WRITE(first_us, NUMBER, message.first_us) WRITE(id, NUMBER, id)};
+
 #define FIELD(name) offsetof(struct messages, name)
 
 static const struct sqlite_statement statements[] = {
     {"SELECT " ALL_COLUMNS " FROM message WHERE sid = ?1", FIELD(find)},
     {"SELECT " ALL_COLUMNS " FROM message WHERE id = ?1", FIELD(find_id)},
-    {"SELECT " READ_COLUMNS " FROM message WHERE id > ?1 ORDER BY id LIMIT 1", FIELD(next)},
+    {"SELECT " READ_COLUMNS " FROM message ORDER BY id", FIELD(each)},
     {"SELECT id FROM message WHERE conflict = 1 AND id > ?1 ORDER BY id LIMIT 1", FIELD(conflict)},
     {"SELECT id FROM message WHERE (conflict = 1 OR outcome = 2) AND id > ?1 ORDER BY id LIMIT 1",
 	FIELD(failed)},
-    {"SELECT max(id) FROM message", FIELD(last)},
+    {"SELECT max(id) FROM message WHERE id < " SQL_NUMBER_END, FIELD(last)},
     {"INSERT OR FAIL INTO message(" ALL_COLUMNS ") SELECT " ALL_COLUMNS " FROM written_message",
 	FIELD(insert)},
-    {"UPDATE OR FAIL message SET tagset_id = w.tagset_id" STATE(SET) FROM_WRITTEN, FIELD(update)},
-    {"UPDATE OR FAIL message SET first_us = w.first_us" INDEXED(SET) FROM_WRITTEN,
-	FIELD(update_indexed)},
+    {"UPDATE message SET " STATE(SET) "tagset_id = ? WHERE id = ?", FIELD(update)},
+    {"UPDATE message SET " INDEXED(SET) "first_us = ? WHERE id = ?", FIELD(update_indexed)},
     {NULL, 0},
 };
 
@@ -122,16 +127,18 @@ messages_last(struct messages *messages, int64_t *out_id)
 }
 
 enum result
-messages_next(struct messages *messages, int64_t after_id, struct message_row *out_row)
+messages_each(struct messages *messages, message_fn on_message, void *context)
 {
-	struct message_row row = {.id = 0};
-	sqlite3_bind_int64(messages->next, 1, after_id);
-	int code = sqlite3_step(messages->next);
-	if (code == SQLITE_ROW)
-		sqlite_read_row(messages->next, columns, READ_COUNT, NULL, &row);
-	sqlite3_reset(messages->next);
-	*out_row = row;
-	return sqlite_result(code);
+	enum result result = RESULT_OK;
+	int code = SQLITE_DONE;
+	while (result == RESULT_OK && (code = sqlite3_step(messages->each)) == SQLITE_ROW) {
+		struct message_row row = {.id = 0};
+		sqlite_read_row(messages->each, columns, READ_COUNT, NULL, &row);
+		result = on_message(context, &row);
+	}
+
+	sqlite3_reset(messages->each);
+	return result != RESULT_OK ? result : sqlite_result(code);
 }
 
 enum result
@@ -152,45 +159,53 @@ is_indexed_alike(const struct message_row *a, const struct message_row *b)
 }
 
 static enum result
-write_some(
-    struct messages *messages, sqlite3_stmt *statement, struct message_write **writes, size_t count)
+insert(struct messages *messages, struct message_write **writes, size_t count)
 {
 	if (count == 0)
 		return RESULT_OK;
 	messages->written.rows = (const void *const *)writes;
 	messages->written.count = count;
-	return sqlite_result(sqlite_run(statement));
+	return sqlite_result(sqlite_run(messages->insert));
 }
 
-/* New ones first, in the order of their ids; then those whose indexed columns change. */
+/* One statement over all rows would keep them in a temporary file. */
+static enum result
+update(struct messages *messages, const struct message_write *write)
+{
+	sqlite_bind_row(messages->update, updated_columns,
+	    sizeof updated_columns / sizeof updated_columns[0], write);
+	int code = sqlite_run(messages->update);
+	if (code == SQLITE_OK && !is_indexed_alike(&write->stored, &write->row)) {
+		sqlite_bind_row(messages->update_indexed, indexed_columns,
+		    sizeof indexed_columns / sizeof indexed_columns[0], write);
+		code = sqlite_run(messages->update_indexed);
+	}
+	return sqlite_result(code);
+}
+
+/* New ones first, in the order of their ids. */
 static int
 compare_writes(const void *a, const void *b)
 {
 	const struct message_write *x = *(struct message_write *const *)a;
 	const struct message_write *y = *(struct message_write *const *)b;
-	int x_rank = x->stored.id == 0 ? 0 : 2 - !is_indexed_alike(&x->stored, &x->row);
-	int y_rank = y->stored.id == 0 ? 0 : 2 - !is_indexed_alike(&y->stored, &y->row);
-	return x_rank != y_rank ? x_rank - y_rank
-				: (x->row.id > y->row.id) - (x->row.id < y->row.id);
+	bool x_is_new = x->stored.id == 0, y_is_new = y->stored.id == 0;
+	return x_is_new != y_is_new ? y_is_new - x_is_new
+				    : (x->row.id > y->row.id) - (x->row.id < y->row.id);
 }
 
 enum result
 messages_write(struct messages *messages, struct message_write **writes, size_t count)
 {
-	size_t added = 0, moved = 0;
+	size_t added = 0;
 	if (count > 1)
 		qsort(writes, count, sizeof *writes, compare_writes);
 	while (added < count && writes[added]->stored.id == 0)
 		added++;
-	while (added + moved < count &&
-	       !is_indexed_alike(&writes[added + moved]->stored, &writes[added + moved]->row))
-		moved++;
 
-	enum result result = write_some(messages, messages->insert, writes, added);
-	if (result == RESULT_OK)
-		result = write_some(messages, messages->update, writes + added, count - added);
-	if (result == RESULT_OK)
-		result = write_some(messages, messages->update_indexed, writes + added, moved);
+	enum result result = insert(messages, writes, added);
+	for (size_t i = added; result == RESULT_OK && i < count; i++)
+		result = update(messages, writes[i]);
 	for (size_t i = 0; result == RESULT_OK && i < count; i++)
 		writes[i]->stored = writes[i]->row;
 	return result;

@@ -27,7 +27,7 @@ struct receipt_table {
 /* clang-format on */
 
 #define NAME(name, type) ", " #name
-#define SET(name, type) ", " #name " = w." #name
+#define SET(name, type) #name " = ?, "
 #define COLUMN(name, type) {#name, FIELD_##type, offsetof(struct receipt, name)},
 #define READ_COLUMNS "seq, time_us" CHANGING(NAME) FIXED(NAME)
 #define ALL_COLUMNS READ_COLUMNS UNREAD(NAME)
@@ -36,10 +36,14 @@ static const struct sqlite_column columns[] = {
     COLUMN(seq, NUMBER) COLUMN(time_us, NUMBER) CHANGING(COLUMN) FIXED(COLUMN) UNREAD(COLUMN)};
 #define COLUMN_COUNT (sizeof columns / sizeof columns[0])
 
+/* In the order of the values of the statement. */
+static const struct sqlite_column changing_columns[] = {
+    CHANGING(COLUMN) COLUMN(time_us, NUMBER) COLUMN(seq, NUMBER)};
+
 #define FIELD(name) offsetof(struct receipt_table, name)
 
 static const struct sqlite_statement statements[] = {
-    {"SELECT max(seq) FROM event", FIELD(last)},
+    {"SELECT max(seq) FROM event WHERE seq < " SQL_NUMBER_END, FIELD(last)},
     /* The first click of a link is the one that counts. */
     {"SELECT e.time_us, e.type, e.status, e.error_code, e.consent, " EVENT_PEER ","
      " e.tagset_id, e.tagged, e.provider_id, CASE WHEN e.type <> 'Clicked' THEN 0"
@@ -66,9 +70,7 @@ static const struct sqlite_statement statements[] = {
 	FIELD(has_signature)},
     {"INSERT OR FAIL INTO event(" ALL_COLUMNS ") SELECT " ALL_COLUMNS " FROM written_receipt",
 	FIELD(insert)},
-    {"UPDATE OR FAIL event SET time_us = w.time_us" CHANGING(SET) " FROM written_receipt w"
-								  " WHERE event.seq = w.seq",
-	FIELD(update)},
+    {"UPDATE event SET " CHANGING(SET) "time_us = ? WHERE seq = ?", FIELD(update)},
     {"UPDATE event SET tagset_id = ?2, campaign_id = ?3 WHERE message_id = ?1 AND tagged = 0",
 	FIELD(move)},
     {"SELECT CASE WHEN NOT json_valid(?1) OR NOT json_valid(?2) THEN iif(?3, ?1, ?2)"
@@ -208,36 +210,34 @@ receipt_table_has_signature(
 	return sqlite_has_row(table->has_signature, out_has);
 }
 
-/* Runs the statement for the receipts that are new, or changed. They are not after that. */
 static enum result
-write_some(struct receipt_table *table, sqlite3_stmt *statement, struct receipt **receipts,
-    size_t count, bool are_new)
+insert(struct receipt_table *table, struct receipt **receipts, size_t count)
 {
 	if (count == 0)
 		return RESULT_OK;
 	table->written.rows = (const void *const *)receipts;
 	table->written.count = count;
-	enum result result = sqlite_result(sqlite_run(statement));
-	for (size_t i = 0; i < count; i++)
-		if (are_new)
-			receipts[i]->is_new = receipts[i]->is_changed = false;
-		else
-			receipts[i]->is_changed = false;
-	return result;
+	return sqlite_result(sqlite_run(table->insert));
 }
 
-/* The new ones come first, in the order of seq. */
+/* The new ones come first, in the order of seq. One statement over all changed rows would keep them
+ * in a temporary file. */
 enum result
 receipt_table_write(struct receipt_table *table, struct receipt **receipts, size_t count)
 {
-	size_t new_count = 0;
-	while (new_count < count && receipts[new_count]->is_new)
-		new_count++;
+	size_t added = 0;
+	while (added < count && receipts[added]->is_new)
+		added++;
 
-	enum result result = write_some(table, table->insert, receipts, new_count, true);
-	return result == RESULT_OK ? write_some(table, table->update, receipts + new_count,
-					 count - new_count, false)
-				   : result;
+	enum result result = insert(table, receipts, added);
+	for (size_t i = added; result == RESULT_OK && i < count; i++) {
+		sqlite_bind_row(table->update, changing_columns,
+		    sizeof changing_columns / sizeof changing_columns[0], receipts[i]);
+		result = sqlite_result(sqlite_run(table->update));
+	}
+	for (size_t i = 0; result == RESULT_OK && i < count; i++)
+		receipts[i]->is_new = receipts[i]->is_changed = false;
+	return result;
 }
 
 enum result

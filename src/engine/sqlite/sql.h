@@ -36,3 +36,6 @@
 	" replied + excluded.replied, clicked + excluded.clicked,"                         \
 	" clicked_messages + excluded.clicked_messages, opted_out + excluded.opted_out,"   \
 	" conflicts + excluded.conflicts)"
+
+/* Rows of a damaged file may have greater numbers, after which there is no next one. */
+#define SQL_NUMBER_END "4611686018427387904" /* 2^62 */
