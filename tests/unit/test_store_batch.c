@@ -181,32 +181,33 @@ a_greatest_number_does_not_end_the_numbers(void **state)
 	assert_sound(4, 4);
 }
 
-/* A refusal without a sender has the scope of its message's provider. */
+/* A refusal without a sender has the scope of its message's provider, which is merged from those of
+ * all receipts. */
 static void
-a_provider_that_is_missing_ends_no_batch(void **state)
+a_provider_that_is_missing_ends_in_no_circle(void **state)
 {
 	(void)state;
-	struct event refusal =
-	    with_consent(receipt_to("SM1", "c", "+15", STATUS_FAILED, T0), CONSENT_OUT);
-	struct event sent = receipt_to("SM1", "c", "+15", STATUS_SENT, T0 + 1);
-	refusal.from = SLICE_NONE;
-	refusal.error_code = 21610;
-	sent.service = SLICE("MG1");
-	const struct event events[] = {refusal, sent};
+	struct event events[] = {
+	    with_consent(receipt_to("SM1", "c", "+15", STATUS_FAILED, T0), CONSENT_OUT),
+	    receipt_to("SM1", "c", "+15", STATUS_SENT, T0 + 1),
+	    receipt_to("SM1", "c", "+15", STATUS_QUEUED, T0 + 2),
+	    receipt_to("SM2", "c", "+16", STATUS_SENT, T0 + 3)};
+	events[3].from =
+	    SLICE("+77"); /* a later provider: the number of the missing one is not reused */
+	events[0].from = events[1].from = SLICE_NONE;
+	events[0].error_code = 21610;
+	events[1].service = SLICE("MG1");
 	struct store *store = open_store();
 	struct store_rebuilt rebuilt;
 	commit(store, events, COUNT_OF(events));
 	store_close(store);
-	run_sql("DELETE FROM provider WHERE service = 'MG1'");
+	run_sql("DELETE FROM provider WHERE id NOT IN (SELECT provider_id FROM event)");
 
 	store = open_store();
-	sent.status = STATUS_DELIVERED;
-	sent.status_text = SLICE("delivered");
-	sent.type = EVENT_DELIVERED;
-	sent.service = SLICE("MG2");
-	commit(store, &sent, 1);
 	assert_ok(store_rebuild(store, &rebuilt));
+	assert_int_equal(rebuilt.corrected, 1);
 	store_close(store);
+	assert_sound(2, 4);
 }
 
 #define EACH(test) cmocka_unit_test_setup_teardown(test, make_directory, drop_directory)
@@ -222,7 +223,7 @@ main(void)
 	    EACH(the_earliest_arrival_of_a_reference_is_its_time_within_a_batch),
 	    EACH(a_replay_is_a_duplicate_within_its_batch),
 	    EACH(a_greatest_number_does_not_end_the_numbers),
-	    EACH(a_provider_that_is_missing_ends_no_batch),
+	    EACH(a_provider_that_is_missing_ends_in_no_circle),
 	    EACH(what_a_failed_batch_had_in_memory_is_forgotten),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
