@@ -1,4 +1,4 @@
-#define _GNU_SOURCE /* gettid */
+#define _GNU_SOURCE /* gettid, CPU_COUNT */
 #include "dlrd/projector/projector.h"
 
 #include "checkpointer.h"
@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,21 @@
 /* Pause between two batches that were not full. A transaction for every few entries would cost more
  * than the entries themselves. */
 #define PAUSE_US (CLOCK_SECOND_US / 50)
+/* It is a flood if, during a batch, more callbacks arrive than 1/FLOOD_PART of those projected. The
+ * projector then rests REST_FACTOR times as long as it worked, so that the intake and the writer
+ * get the processor. A machine with CPUS_ENOUGH processors does not need that. Waiting callbacks
+ * are in the journal; after the flood the projector runs at full speed.
+ *
+ * A low priority alone does not give the same, since projecting also uses the disk and the caches.
+ * On two processors, without a rest, 0.76 times as many callbacks were acknowledged at a niceness
+ * of 10 as with it, and 0.92 times in SCHED_IDLE, in which any other program could stop the
+ * counting. From the first request until the last one was counted, 1.23 and 1.04 times as many were
+ * counted (scripts/bench --counted). */
+#define FLOOD_PART 3
+#define REST_FACTOR 16
+#define REST_STEP_US (CLOCK_SECOND_US / 200)
+#define REST_QUIET_STEPS 6 /* without a callback: the flood is over */
+#define CPUS_ENOUGH 4
 #define SLEEP_STEP_US (CLOCK_SECOND_US / 20)
 #define RETRY_US CLOCK_SECOND_US /* after a failure */
 
@@ -268,7 +284,34 @@ serve_requests(struct projector *projector)
 		rebuild(projector);
 }
 
+static int
+count_cpus(void)
+{
+	cpu_set_t cpus;
+	return sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : CPUS_ENOUGH;
+}
+
 /* --- the loop --- */
+
+/* Rests after a full batch while callbacks arrive. The writer commits nothing during a checkpoint
+ * of the journal, so a few quiet steps are not yet the end of a flood. */
+static void
+rest(struct projector *projector, int64_t worked_us)
+{
+	uint64_t last = atomic_load(&projector->journal_last);
+	int quiet_steps = 0;
+
+	for (int64_t rest_us = worked_us * REST_FACTOR;
+	     rest_us > 0 && quiet_steps < REST_QUIET_STEPS; rest_us -= REST_STEP_US) {
+		if (atomic_load(&projector->stop_us) != 0)
+			return;
+		sleep_for(projector, REST_STEP_US);
+
+		uint64_t now = atomic_load(&projector->journal_last);
+		quiet_steps = now == last ? quiet_steps + 1 : 0;
+		last = now;
+	}
+}
 
 static bool
 has_work(const struct projector *projector)
@@ -407,12 +450,19 @@ run(void *context)
 		}
 
 		uint64_t before = store_cursor(projector->opener.store);
+		uint64_t last_before = atomic_load(&projector->journal_last);
+		int64_t start_us = clock_monotonic_us();
 		enum result result = project_batch(projector);
 		uint64_t after = store_cursor(projector->opener.store);
 		note_result(projector, result);
 
 		idle = after == before;
 		full = after - before >= BATCH_MAX;
+
+		uint64_t arrived = atomic_load(&projector->journal_last) - last_before;
+		bool flood = full && arrived * FLOOD_PART > after - before;
+		if (flood && count_cpus() < CPUS_ENOUGH)
+			rest(projector, clock_monotonic_us() - start_us);
 
 		if (!idle)
 			checkpointer_mark_dirty(&projector->checkpointer);
