@@ -5,10 +5,10 @@
 #include "dlrd/daemon/gap.h"
 #include "dlrd/daemon/lock.h"
 #include "dlrd/daemon/settings.h"
+#include "dlrd/engine/salvage.h"
 #include "dlrd/journal/journal_reader.h"
 #include "dlrd/projector/decoder.h"
 #include "dlrd/store/recovered.h"
-#include "dlrd/engine/salvage.h"
 #include "dlrd/store/store.h"
 
 #include <errno.h>

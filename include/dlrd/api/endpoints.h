@@ -15,10 +15,10 @@
 
 #include "dlrd/base/buffer.h"
 #include "dlrd/base/metrics.h"
+#include "dlrd/engine/reader.h"
 #include "dlrd/projector/projector.h"
 #include "dlrd/refused/quarantine_worker.h"
 #include "dlrd/refused/signature_failures.h"
-#include "dlrd/engine/reader.h"
 
 #define ENDPOINTS_LIMIT_DEFAULT 100 /* rows in a list */
 #define ENDPOINTS_LIMIT_MAX 1000

@@ -4,8 +4,8 @@
  * One thread at a time for each reader. */
 #pragma once
 
-#include "dlrd/query/row.h"
 #include "dlrd/engine/reader.h"
+#include "dlrd/query/row.h"
 
 struct query_values {
 	struct store_value items[QUERY_PARAMETERS_MAX]; /* one for each parameter of the row */

@@ -1,8 +1,8 @@
 /* events: the questions about events, and events as rows of other answers. */
 #pragma once
 
-#include "dlrd/query/row.h"
 #include "dlrd/engine/events_reader.h"
+#include "dlrd/query/row.h"
 
 #define EVENT_TYPES "Sent|Delivered|Failed|Read|Replied|Clicked|Progress|Unrecognised"
 
