@@ -61,13 +61,13 @@ list_gaps(const struct cli_command *command, const struct cli_query *query, stru
 }
 
 /* A count that the audit reports. */
-struct audited {
+struct figure {
 	const char *key, *label;
 	uint64_t count;
 };
 
 static void
-print_json(const struct audited *figures, struct json_t *lines)
+print_json(const struct figure *figures, struct json_t *lines)
 {
 	struct json_t *object = json_new_object();
 	for (size_t i = 0; i < FIGURES; i++)
@@ -77,7 +77,7 @@ print_json(const struct audited *figures, struct json_t *lines)
 }
 
 static void
-print_csv(const struct audited *figures)
+print_csv(const struct figure *figures)
 {
 	for (size_t i = 0; i < FIGURES; i++)
 		printf("%s%s", i > 0 ? "," : "", figures[i].key);
@@ -87,7 +87,7 @@ print_csv(const struct audited *figures)
 }
 
 static void
-print_text(const struct audited *figures)
+print_text(const struct figure *figures)
 {
 	for (size_t i = 0; i < FIGURES; i++)
 		printf("%llu %s", (unsigned long long)figures[i].count, figures[i].label);
@@ -100,7 +100,7 @@ print_text(const struct audited *figures)
 static void
 print(enum output_format format, const struct audit *audit, struct json_t *lines)
 {
-	const struct audited figures[FIGURES] = {{"events", "events, ", audit->events},
+	const struct figure figures[FIGURES] = {{"events", "events, ", audit->events},
 	    {"messages", "messages, ", audit->messages}, {"figures", "figures, ", audit->figures},
 	    {"replies", "replies, ", audit->replies},
 	    {"optouts", "opt-outs counted again: ", audit->optouts},

@@ -1,6 +1,8 @@
 #include "dlrd/store/audit.h"
 
 #include "deltas.h"
+#include "dlrd/engine/engine_parameters.h"
+#include "dlrd/engine/tables.h"
 #include "recount.h"
 #include "replies.h"
 

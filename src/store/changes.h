@@ -7,8 +7,8 @@
 #include "store_handle.h"
 
 /* Writes all changes of the working set. Sums the differences of the figures, and notes the replies
- * whose attribution may change. What is known stays known. */
+ * whose attribution may change. The messages stay in memory. */
 must_check enum result changes_write(struct store *store);
 
-/* Writes and forgets what is known if its memory has reached its limit. */
+/* Writes and forgets all messages if their memory has reached its limit. */
 must_check enum result changes_make_room(struct store *store);

@@ -2,7 +2,7 @@
 
 #include "changes.h"
 
-/* Folds one message anew, or only decides between its statuses. The figures have its contributions
+/* Folds one message again, or only decides between its statuses. The figures have its contributions
  * by the old policy. */
 static enum result
 refold_message(struct store *store, struct known_message *known, enum conflict_policy old_policy,

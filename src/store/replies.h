@@ -1,8 +1,8 @@
 /* replies: the reply table, and the message that each reply answers (model/attribution.h).
  *
  * Inside the store only. An attribution is a function of the stored rows, so it is repeated when a
- * message that a reply may answer appears or changes. replies_note collects the addresses of such
- * messages; replies_settle settles their replies once, at the end of a batch.
+ * message that a reply may answer appears or changes. replies_note_each notes the replies of such
+ * messages; replies_settle settles each of them once, at the end of a batch.
  *
  * The work is bounded. The REPLIES_SETTLED_MAX newest replies whose attribution may change are
  * settled, and for each of them the REPLIES_CANDIDATES_MAX nearest messages before and after it are

@@ -1,7 +1,7 @@
 /* working_set: the messages and receipts that a batch touches, in memory until they are written.
  *
  * What an event needs is read once. Events are then judged in memory, and all changes are written
- * by a few statements at the end of the batch.
+ * at the end of the batch, new rows of a table by one statement.
  *
  * Inside the store only. One thread, one connection, inside a transaction. */
 #pragma once
@@ -33,7 +33,7 @@ must_check enum result working_set_open(
 /* Begins a batch: nothing is known yet. */
 must_check enum result working_set_begin(struct working_set *set);
 
-/* Finds the message of a SID. Its row has id 0 if there is none. */
+/* Finds the message of a SID. Its row has id 0 if it is new. */
 must_check enum result working_set_find(
     struct working_set *set, struct slice sid, struct known_message **out_known);
 
@@ -64,7 +64,9 @@ must_check enum result working_set_match(struct working_set *set, struct known_m
 must_check enum result working_set_has_signature(
     struct working_set *set, struct slice sid, struct slice signature, bool *out_has);
 
-/* Finds the event without a message that has the reference; NULL if there is none. */
+/* Finds the event without a message that has the reference. *out_receipt is NULL if no event has
+ * it.
+ */
 must_check enum result working_set_find_reference(
     struct working_set *set, struct slice reference, struct receipt **out_receipt);
 

@@ -71,5 +71,5 @@ bool slice_is_name(struct slice text, const char *others, size_t max);
 /* Returns 0-15 for a hexadecimal digit in either case, -1 for another byte. */
 int slice_hex_digit(char byte);
 
-/* Returns the byte of the escape (%41) at the start of text; -1 if there is none. */
+/* Returns the byte of the escape (%41) at the start of text; -1 if text does not begin with one. */
 int slice_escaped_byte(struct slice text);

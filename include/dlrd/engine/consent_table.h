@@ -34,7 +34,7 @@ must_check enum result consent_table_list(struct consent_table *table, struct sl
 must_check enum result consent_table_last_run(struct consent_table *table, struct slice number,
     struct slice scope, enum consent *out_state, int64_t *out_seq);
 
-/* The time of the latest evidence; INT64_MIN if there is none. */
+/* The time of the latest evidence; INT64_MIN without evidence. */
 must_check enum result consent_table_newest(
     struct consent_table *table, struct slice number, struct slice scope, int64_t *out_time_us);
 

@@ -29,8 +29,8 @@ struct message_write {
 	struct message_row row;    /* as it will be */
 };
 
-/* Reads the message of a SID. Both rows have id 0 if there is none, and row is MESSAGE_EMPTY. The
- * SID is copied to the arena. */
+/* Reads the message of a SID. If it is not in the table, both rows have id 0, and row is
+ * MESSAGE_EMPTY. The SID is copied to the arena. */
 must_check enum result messages_find(struct messages *messages, struct slice sid,
     struct arena *arena, struct message_write *out_write);
 
@@ -47,7 +47,7 @@ must_check enum result messages_each(
     struct messages *messages, message_fn on_message, void *context);
 
 /* Reads the id of the next message whose receipts report different final statuses, or (or_failed)
- * that failed; 0 if there is none. */
+ * that failed; 0 after the last one. */
 must_check enum result messages_next_conflict(
     struct messages *messages, int64_t after_id, bool or_failed, int64_t *out_id);
 

@@ -6,11 +6,11 @@
  */
 #pragma once
 
-#include "dlrd/engine/engine_parameters.h"
 #include "dlrd/engine/events_reader.h"
-#include "dlrd/engine/tables.h"
 
+struct engine_parameters;
 struct store_reader;
+struct tables;
 
 /* Opens the store at path. RESULT_NOT_FOUND if there is no store that can be read, RESULT_CORRUPT
  * if another version wrote it. */

@@ -51,18 +51,18 @@ must_check enum result receipt_table_each(
     struct receipt_table *table, int64_t message_id, folded_fn on_receipt, void *context);
 
 /* Reads the receipts of a message in the order of seq, but clicks of links, of which there may be
- * very many. Without raw_query and raw_body, which never change. *out_receipts is NULL if there is
- * none. */
+ * very many. Without raw_query and raw_body, which never change. *out_receipts is NULL without
+ * a receipt. */
 must_check enum result receipt_table_of_message(struct receipt_table *table, int64_t message_id,
     struct arena *arena, struct receipt **out_receipts);
 
-/* Reads the stored click of the event's link at the event's time (NULL: there is none), and whether
- * there is any click of the link. */
+/* Reads the stored click of the event's link at the event's time (NULL: it is not stored), and
+ * whether there is any click of the link. */
 must_check enum result receipt_table_click(struct receipt_table *table, int64_t message_id,
     const struct event *event, struct arena *arena, struct receipt **out_receipt,
     bool *out_link_is_known);
 
-/* Reads the event without a message that has the reference (NULL: there is none). */
+/* Reads the event without a message that has the reference (NULL: it is not stored). */
 must_check enum result receipt_table_by_reference(struct receipt_table *table,
     struct slice reference, struct arena *arena, struct receipt **out_receipt);
 

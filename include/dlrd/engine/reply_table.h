@@ -68,7 +68,7 @@ must_check enum result reply_table_answered(struct reply_table *table,
     struct answerable **answerables, size_t count, int64_t before_us, int64_t after_us,
     answered_fn on_peer, answered_fn on_sid, void *context);
 
-/* Reads a reply, whose texts are copied to the arena; message_id 0 if there is none. */
+/* Reads a reply, whose texts are copied to the arena; message_id is 0 if it is not in the table. */
 must_check enum result reply_table_read(
     struct reply_table *table, int64_t message_id, struct arena *arena, struct reply_row *out_row);
 
@@ -79,7 +79,7 @@ must_check enum result reply_table_candidates(struct reply_table *table, const s
     bool before, int64_t from_us, int64_t to_us, size_t limit, struct candidate *candidates,
     size_t *out_count);
 
-/* Reads the outbound message of a SID, and its tagset; 0 if there is none. */
+/* Reads the outbound message of a SID, and its tagset; 0 if it is not in the table. */
 must_check enum result reply_table_original(
     struct reply_table *table, struct slice sid, int64_t *out_message_id, int64_t *out_tagset_id);
 

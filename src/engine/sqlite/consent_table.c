@@ -248,7 +248,7 @@ consent_table_correct(
 }
 
 /* Reads the evidence in the first row of a statement whose values are bound: seq, number, scope,
- * state, cause, time_us. seq is 0 if there is none. */
+ * state, cause, time_us. seq is 0 if there is no row. */
 static enum result
 find_evidence(sqlite3_stmt *statement, struct arena *arena, struct evidence *out_evidence)
 {

@@ -2,6 +2,7 @@
 
 #include "dlrd/base/buffer.h"
 #include "dlrd/base/clock.h"
+#include "dlrd/engine/tables.h"
 #include "parameters.h"
 #include "reader_handle.h"
 #include "schema.h"

@@ -127,7 +127,7 @@ static enum result
 read_all(sqlite3_stmt *statement, struct arena *arena, struct receipt **out_receipts)
 {
 	struct receipt **end = out_receipts;
-	int code;
+	int code = SQLITE_DONE;
 	*out_receipts = NULL;
 	while (!arena->failed && (code = sqlite3_step(statement)) == SQLITE_ROW) {
 		*end = read_receipt(statement, arena);
