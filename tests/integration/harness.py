@@ -641,8 +641,16 @@ class Daemon:
 
     def rss(self):
         """Bytes in memory."""
+        return self.memory("VmRSS")
+
+    def peak_rss(self):
+        """The most bytes that it had in memory since it was started."""
+        return self.memory("VmHWM")
+
+    def memory(self, field):
+        """A field of /proc/PID/status, in bytes."""
         text = pathlib.Path(f"/proc/{self.pid}/status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+)", text).group(1)) * 1024
+        return int(re.search(rf"{field}:\s+(\d+)", text).group(1)) * 1024
 
     def processor_seconds(self):
         """Of all its threads since it was started."""
