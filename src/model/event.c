@@ -2,6 +2,7 @@
 
 #include "dlrd/base/clock.h"
 
+#include <stddef.h>
 #include <stdio.h>
 
 static const struct slice names[EVENT_TYPE_COUNT] = {
@@ -14,6 +15,62 @@ static const struct slice names[EVENT_TYPE_COUNT] = {
     [EVENT_CLICKED] = SLICE_INIT("Clicked"),
     [EVENT_UNRECOGNISED] = SLICE_INIT("Unrecognised"),
 };
+
+/* Every field of struct event that is a slice. */
+static const size_t texts[] = {
+    offsetof(struct event, status_text),
+    offsetof(struct event, workspace),
+    offsetof(struct event, campaign),
+    offsetof(struct event, variant),
+    offsetof(struct event, account),
+    offsetof(struct event, message),
+    offsetof(struct event, from),
+    offsetof(struct event, to),
+    offsetof(struct event, service),
+    offsetof(struct event, body),
+    offsetof(struct event, keyword),
+    offsetof(struct event, done_date),
+    offsetof(struct event, near_miss),
+    offsetof(struct event, original),
+    offsetof(struct event, link),
+    offsetof(struct event, signed_text),
+    offsetof(struct event, person),
+    offsetof(struct event, alias),
+    offsetof(struct event, occurred),
+    offsetof(struct event, reference),
+    offsetof(struct event, cause),
+    offsetof(struct event, extra),
+    offsetof(struct event, raw_query),
+    offsetof(struct event, raw_body),
+};
+
+static const struct event_alert *
+copy_alert(struct arena *arena, const struct event_alert *alert)
+{
+	struct event_alert *copy = arena_alloc(arena, sizeof *copy);
+	if (copy == NULL)
+		return NULL;
+
+	*copy = *alert;
+	copy->level = arena_copy(arena, alert->level);
+	copy->resource = arena_copy(arena, alert->resource);
+	copy->request_url = arena_copy(arena, alert->request_url);
+	copy->method = arena_copy(arena, alert->method);
+	copy->text = arena_copy(arena, alert->text);
+	return copy;
+}
+
+void
+event_copy(struct arena *arena, const struct event *event, struct event *out_copy)
+{
+	*out_copy = *event;
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		struct slice *text = (struct slice *)((char *)out_copy + texts[i]);
+		*text = arena_copy(arena, *text);
+	}
+	if (event->alert != NULL)
+		out_copy->alert = copy_alert(arena, event->alert);
+}
 
 struct slice
 event_type_name(enum event_type type)

@@ -9,6 +9,7 @@
 #include "dlrd/journal/journal_reader.h"
 #include "dlrd/projector/decoder.h"
 #include "opener.h"
+#include "read_ahead.h"
 #include "requests.h"
 #include "tally.h"
 
@@ -55,6 +56,7 @@ struct projector {
 	struct opener opener;          /* has the store */
 	struct checkpointer checkpointer;
 	struct decoder decoder;
+	struct read_ahead ahead;
 	pthread_t thread;
 	/* Signaled by notify and stop. There is no lock: the writer must never wait for a thread
 	 * of lower priority. */
@@ -63,12 +65,13 @@ struct projector {
 	_Atomic uint64_t journal_last;
 	_Atomic bool reader_wanted_closed, reader_closed; /* projector_release_reader */
 	/* only for the thread: */
-	uint64_t last_seq;  /* the last entry of the batch in hand */
-	bool in_batch;      /* a transaction is open */
-	struct tally tally; /* published once the batch is committed */
-	bool store_failed;  /* the batch failed in the store, not in the journal */
-	bool failing;       /* the last batch failed; logged once */
-	bool unreadable;    /* the journal cannot be opened for reading; logged once */
+	uint64_t last_seq;   /* the last entry of the batch in hand */
+	size_t entries_left; /* that the batch may still take */
+	bool in_batch;       /* a transaction is open */
+	struct tally tally;  /* published once the batch is committed */
+	bool store_failed;   /* the batch failed in the store, not in the journal */
+	bool failing;        /* the last batch failed; logged once */
+	bool unreadable;     /* the journal cannot be opened for reading; logged once */
 	struct {
 		struct metric *lag, *lag_seconds, *failures;
 	} metrics;
@@ -88,51 +91,96 @@ project_event(void *context, const struct event *event)
 }
 
 static enum result
-project_entry(void *context, const struct journal_entry *entry)
+begin_entry(struct projector *projector, struct slice signature)
 {
-	struct projector *projector = context;
 	enum result result = RESULT_OK;
 
 	if (!projector->in_batch)
 		result = store_begin(projector->opener.store);
 	projector->in_batch = projector->in_batch || result == RESULT_OK;
+	return result == RESULT_OK ? store_begin_request(projector->opener.store, signature)
+				   : result;
+}
 
-	if (result == RESULT_OK)
-		result = store_begin_request(projector->opener.store, entry->signature);
-	if (result == RESULT_OK)
-		result = decoder_decode(&projector->decoder, entry, project_event, projector);
+static enum result
+end_entry(struct projector *projector, uint64_t seq, enum result result)
+{
 	if (result != RESULT_OK) {
 		projector->store_failed = true;
 		return result;
 	}
-	projector->last_seq = entry->seq;
+	projector->last_seq = seq;
+	projector->entries_left--;
 	return RESULT_OK;
+}
+
+static enum result
+project_entry(void *context, const struct journal_entry *entry)
+{
+	struct projector *projector = context;
+	enum result result = begin_entry(projector, entry->signature);
+	if (result == RESULT_OK)
+		result = decoder_decode(&projector->decoder, entry, project_event, projector);
+	return end_entry(projector, entry->seq, result);
+}
+
+/* Projects the entries that were read ahead. */
+static enum result
+project_decoded(struct projector *projector)
+{
+	const struct decoded_entry *entry =
+	    read_ahead_entries(&projector->ahead, projector->last_seq);
+	enum result result = RESULT_OK;
+
+	for (; entry != NULL && result == RESULT_OK; entry = entry->next) {
+		const struct decoded_event *decoded = entry->events;
+		result = begin_entry(projector, entry->signature);
+		for (; decoded != NULL && result == RESULT_OK; decoded = decoded->next)
+			result = project_event(projector, &decoded->event);
+		result = end_entry(projector, entry->seq, result);
+	}
+
+	return result;
+}
+
+/* Commits the batch. If there may be another full one, it is read meanwhile. */
+static enum result
+commit_batch(struct projector *projector)
+{
+	projector->store_failed = true; /* a failure from here on is the store's */
+	if (projector->entries_left == 0)
+		read_ahead_start(&projector->ahead, projector->reader, &projector->decoder,
+		    projector->last_seq, BATCH_MAX);
+	else
+		read_ahead_drop(&projector->ahead);
+
+	enum result result = store_commit(projector->opener.store, projector->last_seq);
+	read_ahead_finish(&projector->ahead);
+	if (result == RESULT_OK)
+		tally_publish(&projector->tally);
+	if (result == RESULT_OK && projector->options.on_projected != NULL)
+		projector->options.on_projected(projector->options.context);
+	return result;
 }
 
 /* Projects one range of journal entries, all or nothing. */
 static enum result
 project_batch(struct projector *projector)
 {
-	struct store *store = projector->opener.store;
-	uint64_t cursor = store_cursor(store);
-
 	projector->in_batch = projector->store_failed = false;
-	projector->last_seq = cursor;
+	projector->last_seq = store_cursor(projector->opener.store);
+	projector->entries_left = BATCH_MAX;
 	tally_begin(&projector->tally);
-	enum result result =
-	    journal_reader_read(projector->reader, cursor, BATCH_MAX, project_entry, projector);
 
-	if (projector->in_batch && result == RESULT_OK) {
-		projector->store_failed = true; /* a failure from here on is the store's */
-		result = store_commit(store, projector->last_seq);
-		if (result == RESULT_OK)
-			tally_publish(&projector->tally);
-		if (result == RESULT_OK && projector->options.on_projected != NULL)
-			projector->options.on_projected(projector->options.context);
-		return result;
-	}
+	enum result result = project_decoded(projector);
+	if (result == RESULT_OK && projector->entries_left > 0)
+		result = journal_reader_read(projector->reader, projector->last_seq,
+		    projector->entries_left, project_entry, projector);
+	if (projector->in_batch && result == RESULT_OK)
+		return commit_batch(projector);
+
 	if (projector->in_batch)
-		store_rollback(store);
+		store_rollback(projector->opener.store);
 	return result;
 }
 
@@ -239,6 +287,7 @@ reconfigure(struct projector *projector, struct pending_requests *requests)
 
 	const struct projector_config old = projector->options.config;
 	projector->options.config = requests->config;
+	read_ahead_drop(&projector->ahead);
 	decoder_done(&projector->decoder);
 	decoder_init(&projector->decoder, requests->config.routes, requests->config.keywords,
 	    requests->config.verifier);
@@ -354,6 +403,7 @@ reopen_reader(struct projector *projector)
 		return; /* the next round tries again */
 	}
 
+	read_ahead_drop(&projector->ahead);
 	journal_reader_close(projector->reader);
 	projector->reader = reader;
 	if (projector->unreadable)
@@ -367,6 +417,7 @@ static bool
 follow_reader(struct projector *projector)
 {
 	if (atomic_load(&projector->reader_wanted_closed)) {
+		read_ahead_drop(&projector->ahead);
 		journal_reader_close(projector->reader);
 		projector->reader = NULL;
 		atomic_store(&projector->reader_closed, true);
@@ -489,6 +540,7 @@ add_metrics(struct projector *projector, struct metrics *metrics)
 static void
 free_projector(struct projector *projector)
 {
+	read_ahead_drop(&projector->ahead);
 	journal_reader_close(projector->reader);
 	opener_done(&projector->opener);
 	decoder_done(&projector->decoder);

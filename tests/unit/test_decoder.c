@@ -58,10 +58,41 @@ post(const char *query, const char *body)
 	    .account = SLICE("AC9")};
 }
 
+/* Fails if a word of the value is the same pointer in the copy: a text that was not copied. The
+ * numbers of these tests are smaller than any pointer, and an empty text need not be copied. */
+static void
+check_pointers(const void *value, const void *copy, size_t size)
+{
+	uint64_t words[128] = {0}, copied[128] = {0};
+	assert_true(size < sizeof words);
+	memcpy(words, value, size);
+	memcpy(copied, copy, size);
+	for (size_t i = 0; i < COUNT_OF(words) - 1; i++) {
+		bool is_pointer = words[i] >> 40 != 0 && words[i] != UINT64_MAX;
+		if (is_pointer && words[i + 1] > 0 && words[i] == copied[i])
+			fail_msg("the field at byte %zu is not copied", i * sizeof words[0]);
+	}
+}
+
+/* A copy of an event has its own texts. */
+static void
+check_copy(const struct event *event)
+{
+	struct arena arena = ARENA_EMPTY;
+	struct event copy;
+	event_copy(&arena, event, &copy);
+	assert_false(arena.failed);
+	check_pointers(event, &copy, sizeof *event);
+	if (event->alert != NULL)
+		check_pointers(event->alert, copy.alert, sizeof *event->alert);
+	arena_done(&arena);
+}
+
 static enum result
 copy_event(void *context, const struct event *event)
 {
 	struct event *copy = context;
+	check_copy(event);
 	assert_int_equal(copy->time_us, 0); /* one alone */
 	*copy = *event;
 	return RESULT_OK;
@@ -159,6 +190,7 @@ static enum result
 write_event(void *context, const struct event *event)
 {
 	struct buffer *out = context;
+	check_copy(event);
 	buffer_appendf(out, "%.*s", SLICE_ARG(event_type_name(event->type)));
 	put_text(out, "status", event->status_text);
 	put_text(out, "message", event->message);
@@ -614,9 +646,11 @@ an_inbound_post_is_a_reply_and_needs_no_tags(void **state)
 {
 	(void)state;
 	struct journal_entry entry =
-	    post(NULL, "MessageSid=" SID "&SmsStatus=received&Body=+Stop.%0A&From=%2B1&To=%2B2");
+	    post(NULL, "MessageSid=" SID "&SmsStatus=received&Body=+Stop.%0A&From=%2B1&To=%2B2"
+		       "&ExternalUserId=US.1");
 	struct event event = decode(&entry);
 	assert_int_equal(event.type, EVENT_REPLIED);
+	assert_slice(event.alias, "US.1");
 	assert_int_equal(event.status, STATUS_RECEIVED);
 	assert_slice(event.status_text, "received");
 	assert_slice(event.body, " Stop.\n");

@@ -11,7 +11,7 @@
 #include <stdatomic.h>
 #include <time.h>
 
-#define ENTRIES 5000 /* more than one batch */
+#define ENTRIES 20000 /* more than two batches */
 
 static char *directory, journal_path[256], store_path[256];
 static struct journal *journal;

@@ -4,6 +4,7 @@
  * not have them. Pure. */
 #pragma once
 
+#include "dlrd/base/arena.h"
 #include "dlrd/model/status.h"
 
 enum event_type {
@@ -65,6 +66,10 @@ struct event {
 	    raw_query; /* stored if a template was not filled or the event is unrecognised */
 	struct slice raw_body; /* stored if the event is unrecognised */
 };
+
+/* Copies an event, its texts and its alert into the arena. If memory is short, the arena has failed
+ * and the copy is not complete. */
+void event_copy(struct arena *arena, const struct event *event, struct event *out_copy);
 
 /* Returns a time by which the message had left Twilio, as Twilio or the carrier reports it: when it
  * was sent, delivered, read or its link clicked (occurred, RFC 3339), or the end of the minute or
