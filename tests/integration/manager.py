@@ -78,11 +78,19 @@ class Service(harness.Daemon):
         self.listener.start()
 
     @staticmethod
-    def listen():
+    def listen(port=0):
         with socket.socket() as first:
-            first.bind(("127.0.0.1", 0))
+            first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            first.bind(("127.0.0.1", port))
             first.listen(int(SOCKET["Backlog"]))
             return socket.socket(fileno=fcntl.fcntl(first, fcntl.F_DUPFD_CLOEXEC, FD_MIN))
+
+    def renew_sockets(self):
+        """systemctl restart dlrd.socket, while no daemon runs."""
+        for name, listener in self.sockets.items():
+            port = listener.getsockname()[1]
+            listener.close()
+            self.sockets[name] = self.listen(port)
 
     @staticmethod
     def credential():

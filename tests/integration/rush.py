@@ -63,21 +63,25 @@ class Rush:
         if stream is not None:
             stream[1].transport.abort()
 
-    async def post(self, reader, writer):
-        """One callback; whether the connection stays."""
-        self.sent += 1
+    def compose(self):
+        """The next callback: its name in the ledgers, and its request."""
         sid = new_sid()
         params = (reply_params(sid, "hello") if self.sent % 8 == 0
                   else status_params(sid, "sent"))
-        data = signed_post(target_for(), params)
-        self.sent_ledger.write(sid.encode() + b"\n")
+        return sid, signed_post(target_for(), params)
+
+    async def post(self, reader, writer):
+        """One callback; whether the connection stays."""
+        self.sent += 1
+        name, data = self.compose()
+        self.sent_ledger.write(name.encode() + b"\n")
         writer.write(data)
         head = (await reader.readuntil(b"\r\n\r\n")).lower()
         status = int(head.split(b" ", 2)[1])
         length = head.partition(b"content-length:")[2].partition(b"\r\n")[0]
         await reader.readexactly(int(length or 0))
         if status in (200, 204):
-            self.ledger.write(sid.encode() + b"\n")
+            self.ledger.write(name.encode() + b"\n")
             self.acknowledged += 1
         else:
             self.failures[status] += 1
