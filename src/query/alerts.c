@@ -36,8 +36,8 @@ const struct query query_alerts = {.path = "/v1/alerts",
 	    .help = "only those before this one"}},
     .sql = alerts_sql,
     .page_by = "seq",
-    .report = {"alerts", 15,
-	{{"seq", CELL_INT, .shown = true, .description = "The event's."},
+    .report = {"alerts",
+	REPORT_COLUMNS({"seq", CELL_INT, .shown = true, .description = "The event's."},
 	    {"time", CELL_TIME, .shown = true}, {"sid", CELL_TEXT, .nullable = true},
 	    {"level", CELL_TEXT, .shown = true}, {"account", CELL_TEXT, .nullable = true},
 	    {"error_code", CELL_INT, .nullable = true, .shown = true},
@@ -50,7 +50,7 @@ const struct query query_alerts = {.path = "/v1/alerts",
 	    {"request_url", CELL_TEXT, .nullable = true, .shown = true},
 	    {"method", CELL_TEXT, .nullable = true},
 	    {"response_status", CELL_INT, .nullable = true, .shown = true},
-	    {"text", CELL_TEXT, .nullable = true}, {"occurred", CELL_TEXT, .nullable = true}}}};
+	    {"text", CELL_TEXT, .nullable = true}, {"occurred", CELL_TEXT, .nullable = true})}};
 
 static const char catalogue_sql[] =
     "SELECT code, name, kind, permanence, action FROM error_catalogue"
@@ -71,7 +71,7 @@ const struct query query_catalogue = {.path = "/v1/errors",
     .sql = catalogue_sql,
     .page_by = "code",
     .is_short = true,
-    .report = {"errors", 5,
-	{{"code", CELL_INT, .shown = true}, {"name", CELL_TEXT, .shown = true},
+    .report = {"errors",
+	REPORT_COLUMNS({"code", CELL_INT, .shown = true}, {"name", CELL_TEXT, .shown = true},
 	    {"kind", CELL_TEXT, .shown = true}, {"permanence", CELL_TEXT, .shown = true},
-	    {"action", CELL_TEXT, .shown = true}}}};
+	    {"action", CELL_TEXT, .shown = true})}};

@@ -51,8 +51,8 @@ const struct query query_campaigns = {.path = "/v1/campaigns",
 	{"hour", QUERY_HOUR, .command_only = true}},
     .sql = campaigns_sql,
     .page_by = "id",
-    .report = {"campaigns", 26,
-	{{"workspace", CELL_TEXT, .shown = true},
+    .report = {"campaigns",
+	REPORT_COLUMNS({"workspace", CELL_TEXT, .shown = true},
 	    {"campaign", CELL_TEXT, .shown = true,
 		.description = "Empty for receipts without fitting tags."},
 	    COLUMN_MESSAGES(true), COLUMN_SENT(true), COLUMN_DELIVERED(true), COLUMN_FAILED(true),
@@ -76,7 +76,7 @@ const struct query query_campaigns = {.path = "/v1/campaigns",
 	    {"pending_under_6h", CELL_INT, .counts = true},
 	    {"pending_under_24h", CELL_INT, .counts = true},
 	    {"pending_under_72h", CELL_INT, .counts = true},
-	    {"pending_older", CELL_INT, .counts = true}},
+	    {"pending_older", CELL_INT, .counts = true}),
 	.group_prefix = "pending_", .group_key = "pending_ages",
 	.group_description =
 	    "How long pending messages have been so, by the hour in which they were sent; a "
@@ -212,10 +212,12 @@ const struct query query_campaign_errors = {.path = "/v1/campaigns/{campaign}/er
 	WORKSPACE_OF("only this workspace"), VARIANT("only messages of this variant"), FROM_HOUR,
 	TO_HOUR, FORMAT, {"hour", QUERY_HOUR, .command_only = true}},
     .sql = errors_sql,
-    .report = {"errors", 15, {{"workspace", CELL_TEXT}, {"campaign", CELL_TEXT}, ERROR_COLUMNS}},
-    .one = {"errors", 13, {ERROR_COLUMNS}},
+    .report = {"errors",
+	REPORT_COLUMNS({"workspace", CELL_TEXT}, {"campaign", CELL_TEXT}, ERROR_COLUMNS)},
+    .one = {"errors", REPORT_COLUMNS(ERROR_COLUMNS)},
     .members_sql = errors_members_sql,
-    .members = {NULL, 2, {{"campaign", CELL_TEXT}, {"failed", CELL_INT, .counts = true}}}};
+    .members = {
+	NULL, REPORT_COLUMNS({"campaign", CELL_TEXT}, {"failed", CELL_INT, .counts = true})}};
 
 /* --- time series --- */
 
@@ -263,21 +265,22 @@ const struct query query_series = {.path = "/v1/campaigns/{campaign}/series",
 	FORMAT},
     .sql = series_sql,
     .source = series_points,
-    .report = {"points", 13,
-	{{"time", CELL_TIME, .shown = true,
-	     .description = "Its first moment: the beginning of the first hour of UTC that is "
-			    "summed in it."},
+    .report = {"points",
+	REPORT_COLUMNS(
+	    {"time", CELL_TIME, .shown = true,
+		.description = "Its first moment: the beginning of the first hour of UTC that is "
+			       "summed in it."},
 	    COLUMN_MESSAGES(true), COLUMN_SENT(true), COLUMN_DELIVERED(true), COLUMN_FAILED(true),
 	    COLUMN_READ(true), COLUMN_REPLIED(true), COLUMN_CLICKED(true), COLUMN_OPTED_OUT(true),
 	    COLUMN_PENDING(true), COLUMN_CANCELED(false), COLUMN_CONFLICTS(false),
-	    COLUMN_CLICKED_MESSAGES(false)}},
+	    COLUMN_CLICKED_MESSAGES(false))},
     .members_source = series_members,
-    .members = {NULL, 4,
-	{{"campaign", CELL_TEXT}, {"interval", CELL_TEXT, .words = "hour|day"},
+    .members = {NULL,
+	REPORT_COLUMNS({"campaign", CELL_TEXT}, {"interval", CELL_TEXT, .words = "hour|day"},
 	    {"time_zone", CELL_TEXT},
 	    {"exact", CELL_BOOL,
 		.description =
 		    "Whether each point is its whole local hour or day and no more. false if the "
 		    "zone's offset is not a whole number of hours (Asia/Kolkata): a point then "
 		    "sums the hours of UTC that begin in it, and of the hour that a day's edge "
-		    "falls in all counts for the day before."}}}};
+		    "falls in all counts for the day before."})}};

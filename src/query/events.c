@@ -132,7 +132,7 @@ const struct query query_events = {.path = "/v1/events",
 	    .help = "at most so many (default 100; 0 for all)"}},
     .source = read_events,
     .page_by = "seq",
-    .report = {"events", 15, {EVENT_COLUMNS(true)}}};
+    .report = {"events", REPORT_COLUMNS(EVENT_COLUMNS(true))}};
 
 /* --- a message and its receipts --- */
 
@@ -199,8 +199,8 @@ const struct query query_message = {.path = "/v1/messages/{sid}",
     .is_short = true,
     .source = read_receipts,
     .page_by = "seq",
-    .report = {"receipts", 28,
-	{EVENT_COLUMNS(false),
+    .report = {"receipts",
+	REPORT_COLUMNS(EVENT_COLUMNS(false),
 	    {"done_date", CELL_TEXT, .nullable = true, .shown = true,
 		.description = "RawDlrDoneDate, as the carrier wrote it."},
 	    {"parameters", CELL_JSON, .nullable = true, .shown = true,
@@ -224,11 +224,11 @@ const struct query query_message = {.path = "/v1/messages/{sid}",
 	    {"candidates", CELL_INT, .nullable = true,
 		.description = "Campaigns that it may have answered; null for all but replies."},
 	    {"answers", CELL_TEXT, .nullable = true,
-		.description = "The SID of the message that it answers."}}},
+		.description = "The SID of the message that it answers."})},
     .members_sql = message_sql,
     .members_source = put_unknown,
-    .members = {NULL, 12,
-	{{"sid", CELL_TEXT}, {"status", CELL_TEXT, .nullable = true},
+    .members = {NULL,
+	REPORT_COLUMNS({"sid", CELL_TEXT}, {"status", CELL_TEXT, .nullable = true},
 	    {"workspace", CELL_TEXT, .optional = true}, {"campaign", CELL_TEXT, .optional = true},
 	    {"variant", CELL_TEXT, .optional = true},
 	    {"account", CELL_TEXT, .nullable = true, .optional = true},
@@ -236,7 +236,7 @@ const struct query query_message = {.path = "/v1/messages/{sid}",
 	    {"sender", CELL_TEXT, .nullable = true, .optional = true},
 	    {"error_code", CELL_INT, .nullable = true, .optional = true},
 	    {"conflict", CELL_BOOL, .optional = true}, {"first", CELL_TIME, .optional = true},
-	    {"last", CELL_TIME, .optional = true}}}};
+	    {"last", CELL_TIME, .optional = true})}};
 
 const struct query query_event = {.path = "/v1/events/{seq}",
     .operation = "getEvent",

@@ -86,7 +86,7 @@ const struct query query_optouts = {.path = "/v1/optouts",
     .sql = optouts_sql,
     .page_by = "seq",
     .sql_at = past_optouts_sql,
-    .report = {"optouts", 8, {OPTOUT_COLUMNS(true)}}};
+    .report = {"optouts", REPORT_COLUMNS(OPTOUT_COLUMNS(true))}};
 
 const struct query query_consent_changes = {.path = "/v1/optouts/changes",
     .operation = "listConsentChanges",
@@ -98,13 +98,13 @@ const struct query query_consent_changes = {.path = "/v1/optouts/changes",
     .parameters = {{"after", QUERY_AFTER}, FORMAT, LIMIT},
     .sql = consent_changes_sql,
     .page_by = "seq",
-    .report = {"changes", 9,
-	{{"seq", CELL_INT, .shown = true, .description = "Of the ledger."},
+    .report = {"changes",
+	REPORT_COLUMNS({"seq", CELL_INT, .shown = true, .description = "Of the ledger."},
 	    {"time", CELL_TIME, .shown = true}, {"number", CELL_TEXT, .shown = true},
 	    {"scope", CELL_TEXT, .shown = true},
 	    {"state", CELL_TEXT, .shown = true, .words = "out|in"},
 	    {"cause", CELL_TEXT, .shown = true}, {"message", CELL_TEXT, .nullable = true},
-	    {"workspace", CELL_TEXT}, {"campaign", CELL_TEXT, .shown = true}}}};
+	    {"workspace", CELL_TEXT}, {"campaign", CELL_TEXT, .shown = true})}};
 
 /* --- the scopes of one number --- */
 
@@ -139,11 +139,11 @@ const struct query query_scopes = {.row_schema = "Scope",
     .sql = scopes_sql,
     .source = ask_of_person,
     .sql_at = past_scopes_sql,
-    .report = {"scopes", 5,
-	{{"scope", CELL_TEXT, .shown = true},
-	    {"state", CELL_TEXT, .shown = true, .words = "out|in"},
-	    {"since", CELL_TIME, .shown = true}, {"cause", CELL_TEXT, .shown = true},
-	    {"message", CELL_TEXT, .nullable = true, .shown = true}}}};
+    .report = {
+	"scopes", REPORT_COLUMNS({"scope", CELL_TEXT, .shown = true},
+		      {"state", CELL_TEXT, .shown = true, .words = "out|in"},
+		      {"since", CELL_TIME, .shown = true}, {"cause", CELL_TEXT, .shown = true},
+		      {"message", CELL_TEXT, .nullable = true, .shown = true})}};
 
 enum result
 optouts_scopes(struct store_reader *reader, struct slice number, int64_t at_us, query_row_fn on_row,
@@ -223,19 +223,20 @@ const struct query query_number = {.path = "/v1/optouts/{number}",
     .source = ask_of_person,
     .sql_at = HISTORY(" AND time_us <= $2"),
     .page_by = "place",
-    .report = {"history", 8,
-	{{"time", CELL_TIME, .shown = true}, {"state", CELL_TEXT, .shown = true, .words = "out|in"},
+    .report = {"history",
+	REPORT_COLUMNS({"time", CELL_TIME, .shown = true},
+	    {"state", CELL_TEXT, .shown = true, .words = "out|in"},
 	    {"cause", CELL_TEXT, .shown = true}, {"scope", CELL_TEXT, .shown = true},
 	    {"message", CELL_TEXT, .nullable = true, .shown = true},
 	    {"changed", CELL_BOOL, .shown = true,
 		.description = "The state was another one before."},
 	    {"body", CELL_TEXT, .nullable = true, .shown = true},
-	    {"seq", CELL_INT, .description = "The event's."}}},
+	    {"seq", CELL_INT, .description = "The event's."})},
     .members_source = put_scopes,
-    .members = {NULL, 3,
-	{{"number", CELL_TEXT},
-	    {"state", CELL_TEXT, .words = "out|in", .description = "out, if any scope is."},
-	    {"scopes", CELL_LIST, .list = &query_scopes}}}};
+    .members = {
+	NULL, REPORT_COLUMNS({"number", CELL_TEXT},
+		  {"state", CELL_TEXT, .words = "out|in", .description = "out, if any scope is."},
+		  {"scopes", CELL_LIST, .list = &query_scopes})}};
 
 /* --- the number that a text means --- */
 
@@ -295,7 +296,7 @@ const struct query query_candidates = {
     .parameters = {{"digits", QUERY_TEXT}, {"at", QUERY_AT}, {"limit", QUERY_LIMIT}},
     .sql = ending_sql,
     .sql_at = past_ending_sql,
-    .report = {"candidates", 8, {OPTOUT_COLUMNS(false)}}};
+    .report = {"candidates", REPORT_COLUMNS(OPTOUT_COLUMNS(false))}};
 
 struct candidates {
 	struct slice channel;

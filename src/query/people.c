@@ -51,8 +51,9 @@ const struct query query_replies = {.path = "/v1/replies",
 	FROM_TIME, TO_TIME, FORMAT, LIMIT, NEXT},
     .sql = replies_sql,
     .page_by = "place",
-    .report = {"replies", 15,
-	{{"seq", CELL_INT, .description = "Counts up; no event ever gets a smaller one."},
+    .report = {"replies",
+	REPORT_COLUMNS(
+	    {"seq", CELL_INT, .description = "Counts up; no event ever gets a smaller one."},
 	    {"time", CELL_TIME, .shown = true, .description = "When its request arrived."},
 	    {"workspace", CELL_TEXT}, {"campaign", CELL_TEXT, .shown = true},
 	    {"variant", CELL_TEXT}, {"account", CELL_TEXT, .nullable = true},
@@ -66,13 +67,13 @@ const struct query query_replies = {.path = "/v1/replies",
 	    {"rule", CELL_TEXT, .shown = true, .words = "none|original|tags|latest|late"},
 	    {"candidates", CELL_INT, .counts = true, .shown = true},
 	    {"answers", CELL_TEXT, .nullable = true,
-		.description = "The SID of the message that it answers."}}},
+		.description = "The SID of the message that it answers."})},
     .members_sql = unattributed_sql,
-    .members = {NULL, 1,
-	{{"unattributed", CELL_INT, .nullable = true, .counts = true,
-	    .description = "Replies of from..to that belong to no campaign, with any keyword "
-			   "and rule; null with the parameter workspace, campaign or "
-			   "variant, since these replies have none."}}}};
+    .members = {
+	NULL, REPORT_COLUMNS({"unattributed", CELL_INT, .nullable = true, .counts = true,
+		  .description = "Replies of from..to that belong to no campaign, with any keyword "
+				 "and rule; null with the parameter workspace, campaign or "
+				 "variant, since these replies have none."})}};
 
 /* --- near misses --- */
 
@@ -102,8 +103,8 @@ const struct query query_near_misses = {.path = "/v1/near-misses",
     .parameters = {CAMPAIGN, WORKSPACE, FROM_TIME, TO_TIME, FORMAT, LIMIT, NEXT},
     .sql = near_misses_sql,
     .page_by = "seq",
-    .report = {"near_misses", 9,
-	{{"seq", CELL_INT, .shown = true}, {"time", CELL_TIME, .shown = true},
+    .report = {"near_misses",
+	REPORT_COLUMNS({"seq", CELL_INT, .shown = true}, {"time", CELL_TIME, .shown = true},
 	    {"number", CELL_TEXT, .nullable = true, .shown = true},
 	    {"to", CELL_TEXT, .nullable = true}, {"service", CELL_TEXT, .nullable = true},
 	    {"message", CELL_TEXT, .nullable = true},
@@ -111,4 +112,4 @@ const struct query query_near_misses = {.path = "/v1/near-misses",
 	    {"near_miss", CELL_TEXT, .shown = true, .description = "The words."},
 	    {"state", CELL_TEXT, .nullable = true, .shown = true, .words = "out|in",
 		.description = "The state of number and scope in the ledger now; null if it "
-			       "has no entry."}}}};
+			       "has no entry."})}};

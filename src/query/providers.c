@@ -64,10 +64,11 @@ const struct query query_providers = {.path = "/v1/providers",
 	{"next", QUERY_SKIP, .http_only = true}},
     .sql = providers_sql,
     .derive = name_kind,
-    .report = {"providers", 21,
-	{{"provider", CELL_TEXT, .nullable = true, .shown = true,
-	     .description = "The nickname: the sender's, else the messaging service's, else "
-			    "the account's, else the default; null if there is no nickname."},
+    .report = {"providers",
+	REPORT_COLUMNS(
+	    {"provider", CELL_TEXT, .nullable = true, .shown = true,
+		.description = "The nickname: the sender's, else the messaging service's, else "
+			       "the account's, else the default; null if there is no nickname."},
 	    {"kind", CELL_TEXT, .derived = true, .nullable = true, .shown = true,
 		.shown_if = "sender",
 		.words = "long_code|short_code|toll_free|alphanumeric|whatsapp|rcs|messaging_"
@@ -89,4 +90,4 @@ const struct query query_providers = {.path = "/v1/providers",
 		.description = "The rate if all that is pending were delivered."},
 	    COLUMN_CANCELED(false), COLUMN_CONFLICTS(false), COLUMN_CLICKED_MESSAGES(false),
 	    {"click_rate", CELL_REAL, .nullable = true,
-		.description = "clicked_messages / delivered; null when nothing was delivered."}}}};
+		.description = "clicked_messages / delivered; null when nothing was delivered."})}};

@@ -11,8 +11,8 @@ const struct query query_signature_failures = {.path = "/v1/signature-failures",
     .row_schema = "SignatureFailure",
     .row_description = "Refusals of one route and account that want the same change.",
     .parameters = {FORMAT},
-    .report = {"failures", 9,
-	{{"route", CELL_TEXT},
+    .report = {"failures",
+	REPORT_COLUMNS({"route", CELL_TEXT},
 	    {"account", CELL_TEXT, .nullable = true, .description = "As the requests claim."},
 	    {"causes", CELL_TEXT,
 		.description = "With commas between them; the one to fix first is first."},
@@ -21,7 +21,7 @@ const struct query query_signature_failures = {.path = "/v1/signature-failures",
 		.description =
 		    "The URL that was signed, up to the path; null if it was not found."},
 	    {"advice", CELL_TEXT, .description = "The setting or directive to change."},
-	    {"count", CELL_INT, .counts = true}, {"first", CELL_TIME}, {"last", CELL_TIME}}}};
+	    {"count", CELL_INT, .counts = true}, {"first", CELL_TIME}, {"last", CELL_TIME})}};
 
 #define REQUEST_COLUMNS                                                                          \
 	{"id", CELL_INT, .counts = true, .shown = true, .description = "Never used twice."},     \
@@ -60,7 +60,7 @@ const struct query query_quarantine = {.path = "/v1/quarantine",
     .row_description = "A refused request.",
     .parameters = {FORMAT, {"limit", QUERY_LIMIT, .http_only = true},
 	{"next", QUERY_BEFORE, .http_only = true}},
-    .report = {"quarantine", 12, {REQUEST_COLUMNS}}};
+    .report = {"quarantine", REPORT_COLUMNS(REQUEST_COLUMNS)}};
 
 const struct query query_quarantined = {.path = "/v1/quarantine/{id}",
     .operation = "getQuarantined",
@@ -70,12 +70,12 @@ const struct query query_quarantined = {.path = "/v1/quarantine/{id}",
     .row_schema = "QuarantinedWhole",
     .row_description = "A refused request with all that was kept of it.",
     .parameters = {{"id", QUERY_NAME, .description = "The request's id."}},
-    .report = {"quarantine", 19,
-	{REQUEST_COLUMNS, {"signature", CELL_TEXT}, {"host", CELL_TEXT, .nullable = true},
-	    {"forwarded_proto", CELL_TEXT, .nullable = true},
+    .report = {"quarantine",
+	REPORT_COLUMNS(REQUEST_COLUMNS, {"signature", CELL_TEXT},
+	    {"host", CELL_TEXT, .nullable = true}, {"forwarded_proto", CELL_TEXT, .nullable = true},
 	    {"forwarded_host", CELL_TEXT, .nullable = true},
 	    {"original_uri", CELL_TEXT, .nullable = true},
 	    {"body", CELL_TEXT, .nullable = true,
 		.description = "Bytes that are no UTF-8 are U+FFFD."},
 	    {"request", CELL_TEXT,
-		.description = "The raw HTTP request, as dlrd explain reads it."}}}};
+		.description = "The raw HTTP request, as dlrd explain reads it."})}};

@@ -6,11 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct report report_urls = {"urls", 11,
-    {{"public_url"}, {"route"}, {"kind"}, {"purpose"}, {"url"}, {"missing"}, {"workspace"},
-	{"campaign"}, {"variant"}, {"problems"}, {"warnings"}}};
+static const struct report report_urls = {
+    "urls", REPORT_COLUMNS({"public_url"}, {"route"}, {"kind"}, {"purpose"}, {"url"}, {"missing"},
+		{"workspace"}, {"campaign"}, {"variant"}, {"problems"}, {"warnings"})};
 
-static const struct report report_findings = {"findings", 3, {{"severity"}, {"name"}, {"text"}}};
+static const struct report report_findings = {
+    "findings", REPORT_COLUMNS({"severity"}, {"name"}, {"text"})};
 
 /* The purposes of a callback URL, and the setting at Twilio for each. */
 static const struct {

@@ -122,9 +122,8 @@ static const struct query by_state = {.path = "/v1/message-counts",
 	{"next", QUERY_SKIP, .http_only = true}},
     .sql = "SELECT status, count(*) AS messages FROM message WHERE ($1 IS NULL OR status = $1)"
 	   " GROUP BY status ORDER BY status LIMIT $3 OFFSET $4",
-    .report = {"statuses", 2,
-	{{"status", CELL_TEXT, .shown = true},
-	    {"messages", CELL_INT, .shown = true, .counts = true}}}};
+    .report = {"statuses", REPORT_COLUMNS({"status", CELL_TEXT, .shown = true},
+			       {"messages", CELL_INT, .shown = true, .counts = true})}};
 
 static void
 assert_answer(const char *target, unsigned status, const char *expected)

@@ -7,7 +7,7 @@
 
 #define T0 (INT64_C(1795183522) * CLOCK_SECOND_US) /* 2026-11-20T14:05:22Z */
 
-static const struct report one_cell = {"rows", 1, {{"x"}}};
+static const struct report one_cell = {"rows", REPORT_COLUMNS({"x"})};
 
 static void
 assert_csv(struct slice text, const char *expected)

@@ -54,6 +54,13 @@ struct report {
 	const char *group_prefix, *group_key, *group_description;
 };
 
+/* The members count and columns of a struct report, from its columns. */
+#define REPORT_COLUMNS(...)                                                           \
+	sizeof((struct report_column[]){__VA_ARGS__}) / sizeof(struct report_column), \
+	{                                                                             \
+		__VA_ARGS__                                                           \
+	}
+
 struct report_row {
 	struct cell cells[REPORT_COLUMNS_MAX];
 };
