@@ -1,16 +1,20 @@
 #include "listeners.h"
 
+#include "dlrd/api/api.h"
 #include "dlrd/base/log.h"
 #include "dlrd/base/socket.h"
+#include "dlrd/intake/intake.h"
 #include "systemd.h"
 
 #include <unistd.h>
 
+_Static_assert(API_LISTENERS_MAX <= INTAKE_LISTENERS_MAX, "the sockets of either name are counted");
+
 size_t
 listeners_count(const char *name, const struct settings_list *addresses)
 {
-	int fds[LISTENERS_MAX];
-	size_t passed = systemd_sockets(name, fds, LISTENERS_MAX);
+	int fds[INTAKE_LISTENERS_MAX];
+	size_t passed = systemd_sockets(name, fds, INTAKE_LISTENERS_MAX);
 	return passed > 0 ? passed : addresses->count;
 }
 

@@ -7,8 +7,6 @@
 #include "dlrd/base/result.h"
 #include "dlrd/daemon/setting_list.h"
 
-#define LISTENERS_MAX 8 /* passed by systemd under one name */
-
 /* Returns how many sockets listeners_open would open. */
 size_t listeners_count(const char *name, const struct settings_list *addresses);
 

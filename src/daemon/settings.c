@@ -1,9 +1,11 @@
 #include "dlrd/daemon/settings.h"
 
+#include "dlrd/api/api.h"
 #include "dlrd/base/clock.h"
 #include "dlrd/base/ini.h"
 #include "dlrd/daemon/setting_lines.h"
 #include "dlrd/daemon/token_file.h"
+#include "dlrd/intake/intake.h"
 #include "dlrd/twilio/error_catalogue.h"
 #include "setting_accounts.h"
 #include "setting_sections.h"
@@ -19,10 +21,16 @@
 #define GIB (1024 * MIB)
 #define FIELD(name) offsetof(struct settings, name)
 
+_Static_assert(
+    INTAKE_LISTENERS_MAX <= SETTINGS_LIST_MAX && API_LISTENERS_MAX <= SETTINGS_LIST_MAX &&
+	INTAKE_PROXIES_MAX <= SETTINGS_LIST_MAX && VERIFIER_PUBLIC_URLS_MAX <= SETTINGS_LIST_MAX,
+    "a list has room for the most values of its setting");
+
 static const struct setting settings_rows[] = {
-    {"server", "listen", SETTING_ADDRESSES, FIELD(listen), "127.0.0.1:8080", 1, 8, true},
+    {"server", "listen", SETTING_ADDRESSES, FIELD(listen), "127.0.0.1:8080", 1,
+	INTAKE_LISTENERS_MAX, true},
     {"server", "public_url", SETTING_URLS, FIELD(public_url), "", 0, VERIFIER_PUBLIC_URLS_MAX},
-    {"server", "trusted_proxies", SETTING_PEERS, FIELD(trusted_proxies), "", 0, SETTINGS_LIST_MAX},
+    {"server", "trusted_proxies", SETTING_PEERS, FIELD(trusted_proxies), "", 0, INTAKE_PROXIES_MAX},
     /* Twilio's URLs have up to 4,000 characters, and bodySHA256 may be added. */
     {"server", "request_line_limit", SETTING_BYTES, FIELD(request_line_max), "8k", KIB, 64 * KIB,
 	true},
@@ -44,9 +52,10 @@ static const struct setting settings_rows[] = {
 	CLOCK_SECOND_US / 10, CLOCK_HOUR_US},
     {"server", "drain_timeout", SETTING_DURATION, FIELD(drain_timeout_us), "15s",
 	CLOCK_SECOND_US / 10, CLOCK_HOUR_US},
-    {"api", "listen", SETTING_ADDRESSES, FIELD(api_listen), "127.0.0.1:8081", 1, 4, true},
+    {"api", "listen", SETTING_ADDRESSES, FIELD(api_listen), "127.0.0.1:8081", 1, API_LISTENERS_MAX,
+	true},
     {"api", "token_file", SETTING_TEXT, FIELD(api_token_file), "", 0, 0},
-    {"api", "threads", SETTING_COUNT, FIELD(api_threads), "2", 1, 16, true},
+    {"api", "threads", SETTING_COUNT, FIELD(api_threads), "2", 1, WORKERS_MAX, true},
     {"api", "request_timeout", SETTING_DURATION, FIELD(api_request_timeout_us), "2m",
 	CLOCK_SECOND_US, 24 * CLOCK_HOUR_US, true},
     {"store", "directory", SETTING_PATH, FIELD(directory), "/var/lib/dlrd", 0, 0, true},

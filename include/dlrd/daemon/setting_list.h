@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+/* Room in each list; the row of a setting may allow fewer values. */
 #define SETTINGS_LIST_MAX 16
 
 struct settings_list {
