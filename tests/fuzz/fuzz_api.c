@@ -1,5 +1,6 @@
 /* api: a question. The answer must be valid JSON, CSV or text, as its type declares. Lines: the
  * method; the target; Last-Event-ID; Origin. */
+#include "../unit/windows.h"
 #include "dlrd/api/endpoints.h"
 #include "dlrd/store/lookups.h"
 #include "dlrd/store/store.h"
@@ -46,9 +47,8 @@ make_store(void)
 	struct failure failure;
 	char path[600];
 	snprintf(path, sizeof path, "%s", fuzz_path(STORE_FILE));
-	const struct store_options options = {.path = path,
-	    .reply_window_us = STORE_REPLY_WINDOW_US,
-	    .reply_late_us = STORE_REPLY_LATE_US};
+	const struct store_options options = {
+	    .path = path, .reply_window_us = REPLY_WINDOW_US, .reply_late_us = REPLY_LATE_US};
 	CHECK_OK(store_open(&options, &store, &failure));
 	CHECK_OK(store_begin(store));
 	add(store, "SM1", STATUS_DELIVERED, -1);

@@ -4,6 +4,7 @@
  * The input is the policy for conflicts, then one or more entries, divided by a line "%%": the
  * route; the query; the media type; the body. */
 #include "../unit/campaigns.h"
+#include "../unit/windows.h"
 #include "dlrd/store/audit.h"
 #include "dlrd/store/store.h"
 
@@ -43,8 +44,8 @@ open_store(const char *path, enum conflict_policy policy)
 	struct failure failure;
 	const struct store_options options = {.path = path,
 	    .policy = policy,
-	    .reply_window_us = STORE_REPLY_WINDOW_US,
-	    .reply_late_us = STORE_REPLY_LATE_US};
+	    .reply_window_us = REPLY_WINDOW_US,
+	    .reply_late_us = REPLY_LATE_US};
 	enum result result = store_open(&options, &store, &failure);
 	if (result != RESULT_OK)
 		fprintf(stderr, "%s\n", failure.text);

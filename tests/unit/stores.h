@@ -5,6 +5,7 @@
 
 #include "campaigns.h"
 #include "receipts.h"
+#include "windows.h"
 
 #include "dlrd/engine/reader.h"
 #include "dlrd/query/ask.h"
@@ -45,8 +46,8 @@ open_with(enum conflict_policy policy)
 	struct store *store;
 	const struct store_options options = {.path = path,
 	    .policy = policy,
-	    .reply_window_us = STORE_REPLY_WINDOW_US,
-	    .reply_late_us = STORE_REPLY_LATE_US};
+	    .reply_window_us = REPLY_WINDOW_US,
+	    .reply_late_us = REPLY_LATE_US};
 	enum result result = store_open(&options, &store, &failure);
 	if (result != RESULT_OK)
 		print_error("%s\n", failure.text);

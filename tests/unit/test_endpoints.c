@@ -1,5 +1,6 @@
 /* endpoints: each question, over a store made for it. */
 #include "testing.h"
+#include "windows.h"
 
 #include "api/event_stream.h"
 #include "dlrd/api/endpoints.h"
@@ -60,9 +61,8 @@ set_up(void **state)
 	struct failure failure;
 	directory = private_directory();
 	const char *path = path_in(directory, STORE_FILE);
-	const struct store_options options = {.path = path,
-	    .reply_window_us = STORE_REPLY_WINDOW_US,
-	    .reply_late_us = STORE_REPLY_LATE_US};
+	const struct store_options options = {
+	    .path = path, .reply_window_us = REPLY_WINDOW_US, .reply_late_us = REPLY_LATE_US};
 	assert_ok(store_open(&options, &store, &failure));
 	assert_ok(error_catalogue_load(TEST_SOURCE "/conf/error-codes.csv", &catalogue, &failure));
 	assert_ok(store_set_lookups(store, &catalogue, &(struct provider_names){0}));
@@ -583,9 +583,8 @@ set_up_rich(void **state)
 	struct failure failure;
 	rich_directory = private_directory();
 	const char *path = path_in(rich_directory, STORE_FILE);
-	const struct store_options options = {.path = path,
-	    .reply_window_us = STORE_REPLY_WINDOW_US,
-	    .reply_late_us = STORE_REPLY_LATE_US};
+	const struct store_options options = {
+	    .path = path, .reply_window_us = REPLY_WINDOW_US, .reply_late_us = REPLY_LATE_US};
 	assert_ok(store_open(&options, &store, &failure));
 	assert_ok(store_begin(store));
 	put(store, message_event("SM1", STATUS_SENT, T0));

@@ -1,5 +1,6 @@
 /* event_stream: each new event once, in the form of server-sent events. */
 #include "testing.h"
+#include "windows.h"
 
 #include "api/event_stream.h"
 #include "dlrd/base/clock.h"
@@ -19,9 +20,8 @@ set_up(void **state)
 	struct failure failure;
 	directory = private_directory();
 	const char *path = path_in(directory, STORE_FILE);
-	const struct store_options options = {.path = path,
-	    .reply_window_us = STORE_REPLY_WINDOW_US,
-	    .reply_late_us = STORE_REPLY_LATE_US};
+	const struct store_options options = {
+	    .path = path, .reply_window_us = REPLY_WINDOW_US, .reply_late_us = REPLY_LATE_US};
 	assert_ok(store_open(&options, &store, &failure));
 	assert_ok(store_reader_open(path, &reader, &failure));
 	return 0;

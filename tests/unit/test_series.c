@@ -1,5 +1,6 @@
 /* series: figures by local hour and day, across the edges that clocks have. */
 #include "testing.h"
+#include "windows.h"
 
 #include "dlrd/api/endpoints.h"
 #include "dlrd/base/clock.h"
@@ -48,9 +49,8 @@ set_up(void **state)
 	struct failure failure;
 	directory = private_directory();
 	const char *path = path_in(directory, STORE_FILE);
-	const struct store_options options = {.path = path,
-	    .reply_window_us = STORE_REPLY_WINDOW_US,
-	    .reply_late_us = STORE_REPLY_LATE_US};
+	const struct store_options options = {
+	    .path = path, .reply_window_us = REPLY_WINDOW_US, .reply_late_us = REPLY_LATE_US};
 	assert_ok(store_open(&options, &store, &failure));
 	assert_ok(store_begin(store));
 	for (int hour = 0; hour < HOURS; hour++) {

@@ -2,8 +2,8 @@
 #include "stores.h"
 
 #define HOUR CLOCK_HOUR_US
-#define WINDOW STORE_REPLY_WINDOW_US
-#define LATE STORE_REPLY_LATE_US
+#define WINDOW REPLY_WINDOW_US
+#define LATE REPLY_LATE_US
 
 static void
 commit_one(struct store *store, struct event event)

@@ -3,7 +3,6 @@
  * Modules inside the store need them as well, without the functions of store.h. */
 #pragma once
 
-#include "dlrd/base/clock.h"
 #include "dlrd/model/fold.h"
 
 /* Progress of long work on the store: a migration, or figures that are recomputed. */
@@ -11,10 +10,6 @@ struct store_progress {
 	int64_t from_version, to_version; /* of the schema; equal: no migration */
 	uint64_t done, total;             /* messages; total is 0 while it is not known */
 };
-
-/* The windows without configuration. */
-#define STORE_REPLY_WINDOW_US (7 * CLOCK_DAY_US)
-#define STORE_REPLY_LATE_US (15 * 60 * CLOCK_SECOND_US)
 
 struct store_options {
 	const char *path;
