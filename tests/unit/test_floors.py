@@ -56,7 +56,7 @@ VAGUE_NAMES = {'common', 'util', 'utils', 'misc', 'helper', 'helpers'}
 
 # Headers that a second engine would implement, too.
 NO_SQL = ['engine/*.h', 'store/*.h', 'journal/*.h', 'refused/*.h']
-SQL = re.compile(r'\b(SELECT|INSERT|UPDATE|DELETE FROM|CREATE TABLE|PRAGMA|WHERE|JOIN)\b')
+SQL = re.compile(r'\b(SELECT|INSERT|UPDATE|DELETE FROM|CREATE TABLE|PRAGMA|WHERE|JOIN|sqlite3)\b')
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 
@@ -296,6 +296,7 @@ class MadeUpTrees(unittest.TestCase):
         self.assert_one({'include/dlrd/store/store.h': '/* SELECT */\n'}, 'SQL')
         self.assert_one({'include/dlrd/engine/reader.h': '#define X "DELETE FROM x"\n'}, 'SQL')
         self.assert_one({'include/dlrd/journal/journal.h': '/* PRAGMA */\n'}, 'SQL')
+        self.assert_one({'include/dlrd/engine/names.h': 'void names_open(struct sqlite3 *db);\n'}, 'SQL')
         self.assert_one({'src/store/a.h': '', 'src/store/a.c': '#include "a.h"\n#include <sqlite3.h>\n'},
                         'door')
         self.assertEqual([], self.problems_of({'src/engine/sqlite/a.h': '/* SELECT */\n'}))

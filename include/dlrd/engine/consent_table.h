@@ -9,7 +9,6 @@
 #include "dlrd/model/event.h"
 
 struct consent_table;
-struct sqlite3;
 
 /* A piece of evidence on a number and scope. */
 struct evidence {
@@ -18,8 +17,6 @@ struct evidence {
 	int64_t event_seq, time_us; /* of the event that states it */
 	int64_t seq;                /* its row; 0: none */
 };
-
-must_check enum result consent_table_open(struct sqlite3 *db, struct consent_table **out_table);
 
 /* The state on the list; CONSENT_SILENT: it is not there. */
 must_check enum result consent_table_listed(
@@ -88,6 +85,3 @@ must_check enum result consent_table_correct_all(struct consent_table *table);
 /* Counts the states of the list, and all rows that are wrong or missing. */
 must_check enum result consent_table_audit(
     struct consent_table *table, uint64_t *out_states, uint64_t *out_wrong);
-
-/* Accepts NULL. */
-void consent_table_close(struct consent_table *table);

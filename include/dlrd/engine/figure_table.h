@@ -8,7 +8,6 @@
 #include "dlrd/model/rollup.h"
 
 struct figure_table;
-struct sqlite3;
 
 enum figure_kind { FIGURES_OF_CAMPAIGN, FIGURES_OF_PROVIDER, FIGURES_OF_ERROR };
 
@@ -28,8 +27,6 @@ struct campaign_change {
 						  does not have any more; 0: none */
 	int64_t duplicates;
 };
-
-must_check enum result figure_table_open(struct sqlite3 *db, struct figure_table **out_table);
 
 /* Adds the row's figures to those that are stored. */
 must_check enum result figure_table_add(struct figure_table *table, const struct figure_row *row);
@@ -54,6 +51,3 @@ typedef void (*campaign_name_fn)(void *context, struct slice name);
 /* Passes the campaigns whose first or last is not that of their events. */
 must_check enum result figure_table_wrong_campaigns(
     struct figure_table *table, campaign_name_fn on_name, void *context);
-
-/* Accepts NULL. */
-void figure_table_close(struct figure_table *table);

@@ -8,9 +8,6 @@
 #include "dlrd/twilio/error_catalogue.h"
 
 struct lookup_table;
-struct sqlite3;
-
-must_check enum result lookup_table_open(struct sqlite3 *db, struct lookup_table **out_table);
 
 must_check enum result lookup_table_knows_code(
     struct lookup_table *table, int64_t error_code, bool *out_knows);
@@ -18,6 +15,3 @@ must_check enum result lookup_table_knows_code(
 /* Replaces both. */
 must_check enum result lookup_table_set(struct lookup_table *table,
     const struct error_catalogue *catalogue, const struct provider_names *names);
-
-/* Accepts NULL. */
-void lookup_table_close(struct lookup_table *table);

@@ -18,9 +18,6 @@ struct message_row {
 };
 
 struct messages;
-struct sqlite3;
-
-must_check enum result messages_open(struct sqlite3 *db, struct messages **out_messages);
 
 /* A row in memory until it is written. */
 struct message_write {
@@ -55,6 +52,3 @@ must_check enum result messages_next_conflict(
  * writes. */
 must_check enum result messages_write(
     struct messages *messages, struct message_write **writes, size_t count);
-
-/* Accepts NULL. */
-void messages_close(struct messages *messages);

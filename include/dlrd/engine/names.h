@@ -8,19 +8,11 @@
 #include "dlrd/base/arena.h"
 
 struct names;
-struct sqlite3;
 
 struct tagset {
 	int64_t id;
 	int64_t campaign_id;
 };
-
-/* Repairs stored names that are not UTF-8: older versions stored them as they came. A name stays as
- * it is if its repaired form is another campaign's or variant's name already, and until the next
- * start if the file cannot be written now. On the connection that writes. */
-void names_repair(struct sqlite3 *db);
-
-must_check enum result names_open(struct sqlite3 *db, struct names **out_names);
 
 /* Finds the tagset with these texts (absent counts as empty), and creates it if it is missing. A
  * new campaign has no first and last time (0) yet. */
@@ -58,5 +50,3 @@ must_check enum result names_read_provider(
     struct names *names, int64_t id, struct arena *arena, struct provider *out_provider);
 
 void names_forget(struct names *names);
-
-void names_close(struct names *names);

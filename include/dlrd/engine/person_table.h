@@ -6,9 +6,6 @@
 #include "dlrd/base/buffer.h"
 
 struct person_table;
-struct sqlite3;
-
-must_check enum result person_table_open(struct sqlite3 *db, struct person_table **out_table);
 
 /* Appends the number of the alias, if one is known. */
 must_check enum result person_table_find(
@@ -21,6 +18,3 @@ must_check enum result person_table_add(
 /* Gives the messages and replies of an address another one. */
 must_check enum result person_table_move(
     struct person_table *table, struct slice address, struct slice to_address);
-
-/* Accepts NULL. */
-void person_table_close(struct person_table *table);

@@ -28,9 +28,6 @@ struct receipt {
 };
 
 struct receipt_table;
-struct sqlite3;
-
-must_check enum result receipt_table_open(struct sqlite3 *db, struct receipt_table **out_table);
 
 /* Reads the greatest seq below 2^62; 0 if there is no receipt. */
 must_check enum result receipt_table_last(struct receipt_table *table, int64_t *out_seq);
@@ -90,6 +87,3 @@ must_check enum result receipt_table_add_alert(
 
 /* Counts the receipts that belong to a message. */
 must_check enum result receipt_table_count(struct receipt_table *table, int64_t *out_count);
-
-/* Accepts NULL. */
-void receipt_table_close(struct receipt_table *table);

@@ -7,7 +7,6 @@
 #include "dlrd/model/attribution.h"
 
 struct reply_table;
-struct sqlite3;
 
 struct reply {
 	int64_t message_id;
@@ -33,8 +32,6 @@ struct answerable {
 	int64_t first_us;
 	int64_t number; /* set by reply_table_answered */
 };
-
-must_check enum result reply_table_open(struct sqlite3 *db, struct reply_table **out_table);
 
 /* Adds a reply without attribution, unless it is in the table. */
 must_check enum result reply_table_add(struct reply_table *table, const struct reply *reply);
@@ -87,6 +84,3 @@ must_check enum result reply_table_original(
  * answers (0: none). */
 must_check enum result reply_table_attribute(struct reply_table *table, int64_t message_id,
     struct slice rule, int64_t candidates, int64_t answers);
-
-/* Accepts NULL. */
-void reply_table_close(struct reply_table *table);

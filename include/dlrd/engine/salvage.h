@@ -25,7 +25,8 @@ struct salvage {
 	struct salvage_hole *holes; /* in the order of their numbers */
 	size_t hole_count;
 	char first_error[256]; /* of the damaged file; empty if all of it could be read */
-	struct sqlite3 *held;  /* the damaged file, in the transaction that was read */
+	void *held;            /* the engine's connection to the damaged file, in the transaction
+				  that was read */
 };
 
 /* Writes a new store at new_path, which must not exist. It has to be opened by store_open, which

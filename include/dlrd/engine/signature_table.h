@@ -6,15 +6,9 @@
 #include "dlrd/base/slice.h"
 
 struct signature_table;
-struct sqlite3;
-
-must_check enum result signature_table_open(struct sqlite3 *db, struct signature_table **out_table);
 
 must_check enum result signature_table_has(
     struct signature_table *table, struct slice key, bool *out_has);
 
 /* Adds a key, unless it is there. */
 must_check enum result signature_table_add(struct signature_table *table, struct slice key);
-
-/* Accepts NULL. */
-void signature_table_close(struct signature_table *table);

@@ -1,4 +1,4 @@
-/* tables: all tables of a store, on one connection. */
+/* tables: all tables of a store, on one connection. The engine opens and closes them. */
 #pragma once
 
 #include "dlrd/engine/consent_table.h"
@@ -22,9 +22,3 @@ struct tables {
 	struct figure_table *figures;
 	struct lookup_table *lookups;
 };
-
-/* Release *out_tables also after a failure. A connection that only reads has no table to write. */
-must_check enum result tables_open(struct sqlite3 *db, struct tables *out_tables);
-
-/* Accepts a struct of zeros. */
-void tables_close(struct tables *tables);

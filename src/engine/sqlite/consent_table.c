@@ -1,6 +1,7 @@
 #include "dlrd/engine/consent_table.h"
 
 #include "dlrd/twilio/address.h"
+#include "open_tables.h"
 #include "sql.h"
 
 /* Evidence is in the order that decides: by arrival; of two pieces with the same time an opt-out

@@ -2,6 +2,7 @@
 
 #include "dlrd/base/sqlite.h"
 #include "dlrd/base/sqlite_recovery.h"
+#include "open_tables.h"
 #include "parameters.h"
 #include "schema.h"
 

@@ -1,5 +1,6 @@
 #include "dlrd/engine/figure_table.h"
 
+#include "open_tables.h"
 #include "sql.h"
 
 struct figure_table {

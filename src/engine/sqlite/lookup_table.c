@@ -1,6 +1,7 @@
 #include "dlrd/engine/lookup_table.h"
 
 #include "dlrd/base/sqlite.h"
+#include "open_tables.h"
 
 struct lookup_table {
 	sqlite3 *db;

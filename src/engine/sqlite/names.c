@@ -1,6 +1,7 @@
 #include "dlrd/engine/names.h"
 
 #include "dlrd/base/buffer.h"
+#include "open_tables.h"
 #include "sql.h"
 
 #include <string.h>

@@ -1,6 +1,7 @@
 #include "dlrd/engine/person_table.h"
 
 #include "dlrd/base/sqlite.h"
+#include "open_tables.h"
 
 struct person_table {
 	sqlite3 *db;

@@ -3,6 +3,7 @@
 #include "dlrd/base/buffer.h"
 #include "dlrd/base/clock.h"
 #include "dlrd/engine/tables.h"
+#include "open_tables.h"
 #include "parameters.h"
 #include "reader_handle.h"
 #include "schema.h"

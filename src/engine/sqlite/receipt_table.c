@@ -1,6 +1,7 @@
 #include "dlrd/engine/receipt_table.h"
 
 #include "dlrd/base/sqlite_rows.h"
+#include "open_tables.h"
 #include "sql.h"
 
 #include <stdlib.h>

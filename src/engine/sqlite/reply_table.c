@@ -2,6 +2,7 @@
 
 #include "dlrd/base/sqlite_rows.h"
 #include "dlrd/model/status.h"
+#include "open_tables.h"
 #include "sql.h"
 
 #include <stdlib.h>

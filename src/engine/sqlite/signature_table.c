@@ -1,6 +1,7 @@
 #include "dlrd/engine/signature_table.h"
 
 #include "dlrd/base/sqlite.h"
+#include "open_tables.h"
 
 struct signature_table {
 	sqlite3_stmt *find, *add;

@@ -1,7 +1,9 @@
 #include "dlrd/engine/tables.h"
 
+#include "open_tables.h"
+
 enum result
-tables_open(struct sqlite3 *db, struct tables *out_tables)
+tables_open(sqlite3 *db, struct tables *out_tables)
 {
 	*out_tables = (struct tables){.names = NULL};
 	enum result result = names_open(db, &out_tables->names);
