@@ -11,7 +11,7 @@
 struct handler {
 	struct handler_options options;
 	struct admission admission;
-	struct metric *outcomes[ROUTES_MAX + 1][OUTCOME_LABEL_COUNT]; /* the last: no route */
+	struct metric *outcomes[ROUTES_MAX + 1][HANDLER_OUTCOME_COUNT]; /* the last: no route */
 	struct metric *failures[VERIFICATION_COUNT];
 	struct token_metrics {
 		struct metric *used, *last_used;
@@ -20,20 +20,20 @@ struct handler {
 	struct log_limit refused_log, head_log;
 };
 
-static const char *const outcome_names[OUTCOME_LABEL_COUNT] = {
-    [OUTCOME_KEPT] = "kept",
-    [OUTCOME_UNVERIFIED] = "unverified",
-    [OUTCOME_UNAVAILABLE] = "unavailable",
-    [OUTCOME_MALFORMED] = "malformed",
-    [OUTCOME_NO_ROUTE] = "no_route",
-    [OUTCOME_METHOD] = "method",
-    [OUTCOME_TOO_LARGE] = "too_large",
+static const char *const outcome_names[HANDLER_OUTCOME_COUNT] = {
+    [HANDLER_KEPT] = "kept",
+    [HANDLER_UNVERIFIED] = "unverified",
+    [HANDLER_UNAVAILABLE] = "unavailable",
+    [HANDLER_MALFORMED] = "malformed",
+    [HANDLER_NO_ROUTE] = "no_route",
+    [HANDLER_METHOD] = "method",
+    [HANDLER_TOO_LARGE] = "too_large",
 };
 
 static void
 add_route_metrics(struct handler *handler, size_t index, const char *path)
 {
-	for (int i = 0; i < OUTCOME_LABEL_COUNT; i++)
+	for (int i = 0; i < HANDLER_OUTCOME_COUNT; i++)
 		handler->outcomes[index][i] =
 		    metrics_add_labelled(handler->options.metrics, METRIC_CALLBACKS, "route",
 			slice_of(path), "outcome", slice_of(outcome_names[i]));
@@ -105,7 +105,7 @@ handler_new(const struct handler_options *options, struct handler **out_handler)
 }
 
 static void
-count(struct handler *handler, const struct route *route, enum outcome_label outcome)
+count(struct handler *handler, const struct route *route, enum handler_outcome outcome)
 {
 	size_t index =
 	    route == NULL ? ROUTES_MAX : (size_t)(route - handler->options.routes->items);
@@ -113,7 +113,7 @@ count(struct handler *handler, const struct route *route, enum outcome_label out
 }
 
 void
-handler_count(struct handler *handler, struct slice target, enum outcome_label outcome)
+handler_count(struct handler *handler, struct slice target, enum handler_outcome outcome)
 {
 	count(handler, routes_find(handler->options.routes, url_path(target)), outcome);
 }
@@ -195,30 +195,30 @@ is_kept_without_route(const struct handler *handler, const struct incoming *inco
 /* The status that refuses the request by its head, or 0. */
 static unsigned
 refuse_head(const struct handler *handler, const struct request_head *head,
-    const struct route *route, enum outcome_label *out_outcome)
+    const struct route *route, enum handler_outcome *out_outcome)
 {
 	const struct handler_limits *limits = &handler->options.limits;
 	const struct incoming *incoming = &head->incoming;
 
-	*out_outcome = OUTCOME_MALFORMED;
+	*out_outcome = HANDLER_MALFORMED;
 	if (!incoming_target_is_readable(incoming) || host_is_bad(handler, head))
 		return 400;
 
-	*out_outcome = OUTCOME_TOO_LARGE;
+	*out_outcome = HANDLER_TOO_LARGE;
 	if (incoming->target.len > limits->target_max)
 		return 414;
 	if (head->header_bytes > limits->headers_max)
 		return 431;
 
-	*out_outcome = OUTCOME_NO_ROUTE;
+	*out_outcome = HANDLER_NO_ROUTE;
 	if (route == NULL && !is_kept_without_route(handler, incoming))
 		return 404;
 
-	*out_outcome = OUTCOME_METHOD;
+	*out_outcome = HANDLER_METHOD;
 	if (!incoming_is_get(incoming) && !slice_equal(incoming->method, SLICE("POST")))
 		return 405;
 
-	*out_outcome = OUTCOME_TOO_LARGE;
+	*out_outcome = HANDLER_TOO_LARGE;
 	return head->content_length > limits->body_max ? 413 : 0;
 }
 
@@ -228,7 +228,7 @@ handler_head(struct handler *handler, const struct request_head *head, bool *out
 	const struct incoming *incoming = &head->incoming;
 	const struct route *route =
 	    routes_find(handler->options.routes, url_path(incoming->target));
-	enum outcome_label outcome = OUTCOME_MALFORMED;
+	enum handler_outcome outcome = HANDLER_MALFORMED;
 
 	*out_close = framing_is_ambiguous(head);
 	unsigned status = *out_close ? 400 : refuse_head(handler, head, route, &outcome);
@@ -329,7 +329,7 @@ note_token(struct handler *handler, const struct verification *verification, int
 /* The answer of a request that is not stored. */
 static struct decision
 refuse(struct handler *handler, const struct admission_decision *decision, unsigned status,
-    enum outcome_label outcome)
+    enum handler_outcome outcome)
 {
 	count(handler, decision->route, outcome);
 	return (struct decision){.status = status};
@@ -345,12 +345,12 @@ decide(struct handler *handler, const struct incoming *incoming)
 	case ADMISSION_ADMITTED: break;
 	case ADMISSION_NO_ROUTE:
 		note_no_route(handler, incoming, &decision);
-		return refuse(handler, &decision, 404, OUTCOME_NO_ROUTE);
+		return refuse(handler, &decision, 404, HANDLER_NO_ROUTE);
 	case ADMISSION_UNVERIFIED:
 		note_refusal(handler, incoming, &decision);
-		return refuse(handler, &decision, 403, OUTCOME_UNVERIFIED);
-	case ADMISSION_TOO_MANY_FIELDS: return refuse(handler, &decision, 413, OUTCOME_TOO_LARGE);
-	case ADMISSION_UNDECIDED: return refuse(handler, &decision, 503, OUTCOME_UNAVAILABLE);
+		return refuse(handler, &decision, 403, HANDLER_UNVERIFIED);
+	case ADMISSION_TOO_MANY_FIELDS: return refuse(handler, &decision, 413, HANDLER_TOO_LARGE);
+	case ADMISSION_UNDECIDED: return refuse(handler, &decision, 503, HANDLER_UNAVAILABLE);
 	}
 
 	note_token(handler, &decision.verification, incoming->arrived_us);

@@ -256,7 +256,7 @@ end_wait(struct intake *intake, struct connection *connection, unsigned status)
 	request->status = status;
 	forget_write(connection);
 	handler_count(request->service->config.handler, buffer_slice(&request->target),
-	    status == 503 ? OUTCOME_UNAVAILABLE : OUTCOME_KEPT);
+	    status == 503 ? HANDLER_UNAVAILABLE : HANDLER_KEPT);
 	request_move(connection, &intake->busy);
 	connection->listener->must_run = true;
 }
@@ -312,7 +312,7 @@ take_head(
 
 static void
 refuse_body(
-    struct intake *intake, struct request *request, unsigned status, enum outcome_label outcome)
+    struct intake *intake, struct request *request, unsigned status, enum handler_outcome outcome)
 {
 	request->stage = STAGE_REFUSED;
 	request->status = status;
@@ -338,20 +338,20 @@ take_body(struct intake *intake, struct request *request, struct slice bytes)
 		return;
 	const struct intake_config *config = &request->service->config;
 	if (request->body.len + bytes.len > config->body_max) {
-		refuse_body(intake, request, 413, OUTCOME_TOO_LARGE);
+		refuse_body(intake, request, 413, HANDLER_TOO_LARGE);
 		return;
 	}
 	size_t room = request->body.cap - request->body.len;
 	if (bytes.len > room &&
 	    intake->memory + handler_memory(config->handler) + bytes.len > config->memory_max) {
-		refuse_body(intake, request, 503, OUTCOME_UNAVAILABLE);
+		refuse_body(intake, request, 503, HANDLER_UNAVAILABLE);
 		return;
 	}
 	buffer_append(&request->body, bytes);
 	intake->memory += request->body.cap - request->counted;
 	request->counted = request->body.cap;
 	if (request->body.failed)
-		refuse_body(intake, request, 503, OUTCOME_UNAVAILABLE);
+		refuse_body(intake, request, 503, HANDLER_UNAVAILABLE);
 }
 
 static enum MHD_Result
@@ -372,7 +372,7 @@ take_end(struct intake *intake, struct connection *connection)
 	if (has_room(intake, request, handler_work(config->handler, incoming)))
 		decision = handler_body(config->handler, incoming);
 	else
-		handler_count(config->handler, buffer_slice(&request->target), OUTCOME_UNAVAILABLE);
+		handler_count(config->handler, buffer_slice(&request->target), HANDLER_UNAVAILABLE);
 	request->status = decision.status;
 	if (decision.status == 0) {
 		struct journal_write *write = NULL;
@@ -382,7 +382,7 @@ take_end(struct intake *intake, struct connection *connection)
 		request->reply = decision.reply;
 		if (write != NULL)
 			return wait_for_commit(intake, connection, write);
-		handler_count(config->handler, buffer_slice(&request->target), OUTCOME_UNAVAILABLE);
+		handler_count(config->handler, buffer_slice(&request->target), HANDLER_UNAVAILABLE);
 		request->status = 503;
 	}
 	request->stage = STAGE_ANSWER;

@@ -63,9 +63,11 @@ static const char schema[] =
 	" original_uri, cause, settings, stray, peer"
 
 static const char *const question_texts[QUARANTINE_QUESTION_COUNT] = {
-    [QUESTION_OLDEST] = "SELECT " COLUMNS " FROM request WHERE id > ?1 ORDER BY id LIMIT ?2",
-    [QUESTION_NEWEST] = "SELECT " COLUMNS " FROM request WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
-    [QUESTION_ONE] = "SELECT " COLUMNS " FROM request WHERE id = ?1",
+    [QUARANTINE_QUESTION_OLDEST] =
+	"SELECT " COLUMNS " FROM request WHERE id > ?1 ORDER BY id LIMIT ?2",
+    [QUARANTINE_QUESTION_NEWEST] =
+	"SELECT " COLUMNS " FROM request WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
+    [QUARANTINE_QUESTION_ONE] = "SELECT " COLUMNS " FROM request WHERE id = ?1",
 };
 
 /* --- opening and closing --- */
@@ -232,8 +234,8 @@ enum result
 quarantine_handle_each(struct quarantine_handle *handle, const struct quarantine_page *page,
     quarantined_fn on_request, void *context, int *out_code)
 {
-	sqlite3_stmt *question =
-	    handle->questions[page->newest_first ? QUESTION_NEWEST : QUESTION_OLDEST];
+	sqlite3_stmt *question = handle->questions[page->newest_first ? QUARANTINE_QUESTION_NEWEST
+								      : QUARANTINE_QUESTION_OLDEST];
 	size_t rows;
 	uint64_t beyond = page->beyond_id;
 	if ((beyond == 0 && page->newest_first) || beyond > INT64_MAX)
@@ -250,7 +252,7 @@ enum result
 quarantine_handle_get(struct quarantine_handle *handle, uint64_t id, quarantined_fn on_request,
     void *context, int *out_code)
 {
-	sqlite3_stmt *question = handle->questions[QUESTION_ONE];
+	sqlite3_stmt *question = handle->questions[QUARANTINE_QUESTION_ONE];
 	size_t rows;
 	sqlite3_bind_int64(question, 1, (sqlite3_int64)id);
 	enum result result = hand_out(question, on_request, context, out_code, &rows);

@@ -9,9 +9,9 @@
 #define QUARANTINE_PAGE_SIZE 4096
 
 enum quarantine_question {
-	QUESTION_OLDEST, /* ?1: after this id, ?2: limit */
-	QUESTION_NEWEST, /* the same */
-	QUESTION_ONE,    /* ?1: its id */
+	QUARANTINE_QUESTION_OLDEST, /* ?1: after this id, ?2: limit */
+	QUARANTINE_QUESTION_NEWEST, /* the same */
+	QUARANTINE_QUESTION_ONE,    /* ?1: its id */
 	QUARANTINE_QUESTION_COUNT,
 };
 

@@ -582,9 +582,9 @@ static void
 what_the_listener_decides_is_counted_on_its_route(void **state)
 {
 	(void)state;
-	handler_count(handler, SLICE("/inbound?x"), OUTCOME_UNAVAILABLE);
-	handler_count(handler, SLICE("/inbound"), OUTCOME_KEPT);
-	handler_count(handler, SLICE("/nowhere"), OUTCOME_UNAVAILABLE);
+	handler_count(handler, SLICE("/inbound?x"), HANDLER_UNAVAILABLE);
+	handler_count(handler, SLICE("/inbound"), HANDLER_KEPT);
+	handler_count(handler, SLICE("/nowhere"), HANDLER_UNAVAILABLE);
 	assert_true(
 	    is_counted("dlrd_callbacks_total{route=\"/inbound\",outcome=\"unavailable\"} 1\n"));
 	assert_true(is_counted("dlrd_callbacks_total{route=\"/inbound\",outcome=\"kept\"} 1\n"));

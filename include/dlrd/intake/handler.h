@@ -20,15 +20,15 @@ struct handler_limits {
 };
 
 /* How a request ended, for the counters. */
-enum outcome_label {
-	OUTCOME_KEPT,
-	OUTCOME_UNVERIFIED,
-	OUTCOME_UNAVAILABLE, /* it could not be stored now */
-	OUTCOME_MALFORMED,
-	OUTCOME_NO_ROUTE,
-	OUTCOME_METHOD,
-	OUTCOME_TOO_LARGE,
-	OUTCOME_LABEL_COUNT,
+enum handler_outcome {
+	HANDLER_KEPT,
+	HANDLER_UNVERIFIED,
+	HANDLER_UNAVAILABLE, /* it could not be stored now */
+	HANDLER_MALFORMED,
+	HANDLER_NO_ROUTE,
+	HANDLER_METHOD,
+	HANDLER_TOO_LARGE,
+	HANDLER_OUTCOME_COUNT,
 };
 
 /* The head of a request, as the listener found it: the request, and how HTTP framed it. */
@@ -82,7 +82,7 @@ size_t handler_work(const struct handler *handler, const struct incoming *incomi
 size_t handler_memory(const struct handler *handler);
 
 /* Counts a request that the listener answered itself, on the route of that target. */
-void handler_count(struct handler *handler, struct slice target, enum outcome_label outcome);
+void handler_count(struct handler *handler, struct slice target, enum handler_outcome outcome);
 
 /* Whether a request of that account was verified since the start. context is a struct handler. Any
  * thread. */

@@ -101,7 +101,7 @@ find_campaigns(struct store_reader *reader, const struct event_filter *filter, i
 {
 	sqlite3_stmt *statement;
 	enum result result =
-	    reader_ask(reader, QUESTION_CAMPAIGNS_NAMED, campaigns_named_sql, &statement);
+	    reader_ask(reader, READER_CAMPAIGNS_NAMED, campaigns_named_sql, &statement);
 	if (result != RESULT_OK)
 		return result;
 
@@ -122,19 +122,18 @@ ask_for_events(
 {
 	int64_t count = 0, id = 0;
 	if (filter->message.ptr != NULL)
-		return reader_ask(
-		    reader, QUESTION_MESSAGE_EVENTS, message_events_sql, out_statement);
+		return reader_ask(reader, READER_MESSAGE_EVENTS, message_events_sql, out_statement);
 	if (filter->campaign.ptr == NULL)
-		return reader_ask(reader, QUESTION_EVENTS, events_sql, out_statement);
+		return reader_ask(reader, READER_EVENTS, events_sql, out_statement);
 
 	enum result result = find_campaigns(reader, filter, &count, &id);
 	if (result != RESULT_OK)
 		return result;
 	if (count > 1)
 		return reader_ask(
-		    reader, QUESTION_CAMPAIGN_EVENTS, campaign_events_sql, out_statement);
-	result = reader_ask(
-	    reader, QUESTION_ONE_CAMPAIGN_EVENTS, one_campaign_events_sql, out_statement);
+		    reader, READER_CAMPAIGN_EVENTS, campaign_events_sql, out_statement);
+	result =
+	    reader_ask(reader, READER_ONE_CAMPAIGN_EVENTS, one_campaign_events_sql, out_statement);
 	if (result == RESULT_OK)
 		reader_bind_number(*out_statement, ":id", id); /* 0 for none: no event has it */
 	return result;
@@ -167,7 +166,7 @@ store_read_last_event(struct store_reader *reader, uint64_t *out_seq)
 {
 	sqlite3_stmt *statement;
 	enum result result = reader_ask(
-	    reader, QUESTION_LAST_EVENT, "SELECT coalesce(max(seq), 0) FROM event", &statement);
+	    reader, READER_LAST_EVENT, "SELECT coalesce(max(seq), 0) FROM event", &statement);
 	if (result != RESULT_OK)
 		return result;
 

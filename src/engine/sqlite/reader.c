@@ -24,7 +24,7 @@ struct store_reader {
 	sqlite3 *db;
 	int64_t limit_us, start_us; /* of the current question; start_us 0: none */
 	const _Atomic bool *stop;   /* may be NULL */
-	sqlite3_stmt *statements[QUESTION_COUNT];
+	sqlite3_stmt *statements[READER_QUESTION_COUNT];
 	struct {
 		const char *sql;
 		sqlite3_stmt *statement;
@@ -180,7 +180,7 @@ store_reader_set_limit(struct store_reader *reader, int64_t limit_us)
 }
 
 enum result
-reader_ask(struct store_reader *reader, enum question question, const char *sql,
+reader_ask(struct store_reader *reader, enum reader_question question, const char *sql,
     sqlite3_stmt **out_statement)
 {
 	sqlite3_stmt **statement = &reader->statements[question];
@@ -375,7 +375,7 @@ store_read_cursor(struct store_reader *reader, uint64_t *out_cursor)
 {
 	sqlite3_stmt *statement;
 	enum result result =
-	    reader_ask(reader, QUESTION_CURSOR, "SELECT cursor FROM state", &statement);
+	    reader_ask(reader, READER_CURSOR, "SELECT cursor FROM state", &statement);
 	if (result != RESULT_OK)
 		return result;
 
@@ -420,7 +420,7 @@ store_reader_close(struct store_reader *reader)
 {
 	if (reader == NULL)
 		return;
-	for (size_t i = 0; i < QUESTION_COUNT; i++)
+	for (size_t i = 0; i < READER_QUESTION_COUNT; i++)
 		sqlite3_finalize(reader->statements[i]);
 	for (size_t i = 0; i < ASKED_MAX; i++)
 		sqlite3_finalize(reader->asked[i].statement);

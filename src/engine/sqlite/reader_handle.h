@@ -6,20 +6,20 @@
 struct store_reader;
 
 /* Each question has one statement, prepared when it is asked for the first time. */
-enum question {
-	QUESTION_EVENTS,
-	QUESTION_CAMPAIGN_EVENTS,
-	QUESTION_CAMPAIGNS_NAMED,
-	QUESTION_ONE_CAMPAIGN_EVENTS,
-	QUESTION_MESSAGE_EVENTS,
-	QUESTION_LAST_EVENT,
-	QUESTION_CURSOR,
-	QUESTION_COUNT,
+enum reader_question {
+	READER_EVENTS,
+	READER_CAMPAIGN_EVENTS,
+	READER_CAMPAIGNS_NAMED,
+	READER_ONE_CAMPAIGN_EVENTS,
+	READER_MESSAGE_EVENTS,
+	READER_LAST_EVENT,
+	READER_CURSOR,
+	READER_QUESTION_COUNT,
 };
 
 /* Prepares the question's statement, ready to be bound. Returns RESULT_OK, or the reason of a
  * failure. */
-must_check enum result reader_ask(struct store_reader *reader, enum question question,
+must_check enum result reader_ask(struct store_reader *reader, enum reader_question question,
     const char *sql, sqlite3_stmt **out_statement);
 
 /* Bind a value by its name (":workspace"). A name that the statement lacks is ignored. A tag that
