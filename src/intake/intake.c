@@ -97,23 +97,23 @@ stop_daemons(struct intake *intake)
 	}
 }
 
-static struct service *
-new_service(const struct intake_config *config)
+static struct shared_config *
+new_shared_config(const struct intake_config *config)
 {
-	struct service *service = calloc(1, sizeof *service);
-	if (service != NULL)
-		service->config = *config;
-	return service;
+	struct shared_config *shared = calloc(1, sizeof *shared);
+	if (shared != NULL)
+		shared->config = *config;
+	return shared;
 }
 
 enum result
 intake_configure(struct intake *intake, const struct intake_config *config)
 {
-	struct service *service = new_service(config);
+	struct shared_config *shared = new_shared_config(config);
 	uint64_t one = 1;
-	if (service == NULL)
+	if (shared == NULL)
 		return RESULT_NO_MEMORY;
-	service_end(atomic_exchange(&intake->next_service, service)); /* overtaken */
+	request_end_config(atomic_exchange(&intake->next_config, shared)); /* overtaken */
 	if (write(intake->event_fd, &one, sizeof one) < 0)
 		log_line(LOG_DEBUG, "the intake's eventfd is already signalled");
 	return RESULT_OK;
@@ -157,9 +157,9 @@ intake_open(
 	pthread_mutex_init(&intake->done_lock, NULL);
 	add_metrics(intake);
 	intake->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	intake->service = new_service(&options->config);
+	intake->shared = new_shared_config(&options->config);
 	enum result result = answers_init(&intake->answers);
-	if (result == RESULT_OK && intake->service == NULL)
+	if (result == RESULT_OK && intake->shared == NULL)
 		result = RESULT_NO_MEMORY;
 	if (result != RESULT_OK)
 		failure_set(failure, result, "no memory");
@@ -221,8 +221,8 @@ intake_free(struct intake *intake)
 		intake->done = write->next;
 		free(write);
 	}
-	service_end(intake->next_service);
-	service_end(intake->service);
+	request_end_config(intake->next_config);
+	request_end_config(intake->shared);
 	answers_done(&intake->answers);
 	if (intake->event_fd >= 0)
 		close(intake->event_fd);

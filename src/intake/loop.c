@@ -46,8 +46,8 @@ shut(struct connection *connection)
 static const struct intake_config *
 config_of(const struct intake *intake, const struct connection *connection)
 {
-	return connection->in_request ? &connection->request.service->config
-				      : &intake->service->config;
+	return connection->in_request ? &connection->request.shared->config
+				      : &intake->shared->config;
 }
 
 /* Whether a connection may exceed its deadline before one that waits longer: if requests of more
@@ -55,7 +55,7 @@ config_of(const struct intake *intake, const struct connection *connection)
 static bool
 is_mixed(const struct intake *intake)
 {
-	return intake->replaced_services > 0;
+	return intake->replaced_configs > 0;
 }
 
 static void
@@ -79,7 +79,7 @@ close_late_idle(struct intake *intake, int64_t now_us)
 {
 	struct connection *connection;
 	while ((connection = TAILQ_FIRST(&intake->idle)) != NULL &&
-	       now_us - connection->since_us >= intake->service->config.keepalive_timeout_us) {
+	       now_us - connection->since_us >= intake->shared->config.keepalive_timeout_us) {
 		metric_add(intake->deadlines_metric, 1);
 		shut(connection);
 	}
@@ -248,7 +248,7 @@ loop_run(void *context)
 		atomic_store(&intake->heartbeat_us, clock_monotonic_us());
 		if (polled[count].revents != 0)
 			stop_ringing(intake);
-		request_take_service(intake);
+		request_take_config(intake);
 		request_take_done(intake);
 		run_listeners(intake, polled, ready == 0);
 		request_hand_over(intake);

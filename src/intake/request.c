@@ -15,36 +15,37 @@
 /* --- configurations --- */
 
 void
-service_end(struct service *service)
+request_end_config(struct shared_config *shared)
 {
-	if (service == NULL)
+	if (shared == NULL)
 		return;
-	if (service->config.on_retired != NULL)
-		service->config.on_retired(service->config.context);
-	free(service);
+	if (shared->config.on_retired != NULL)
+		shared->config.on_retired(shared->config.context);
+	free(shared);
 }
 
 static void
-service_leave(struct intake *intake, struct service *service)
+leave_config(struct intake *intake, struct shared_config *shared)
 {
-	if (--service->requests > 0 || !service->replaced)
+	if (--shared->requests > 0 || !shared->replaced)
 		return;
-	intake->replaced_services--;
-	service_end(service);
+	intake->replaced_configs--;
+	request_end_config(shared);
 }
 
 void
-request_take_service(struct intake *intake)
+request_take_config(struct intake *intake)
 {
-	struct service *next = atomic_exchange(&intake->next_service, NULL), *old = intake->service;
+	struct shared_config *next = atomic_exchange(&intake->next_config, NULL),
+			     *old = intake->shared;
 	if (next == NULL)
 		return;
-	intake->service = next;
+	intake->shared = next;
 	old->replaced = true;
 	if (old->requests == 0)
-		service_end(old);
+		request_end_config(old);
 	else
-		intake->replaced_services++;
+		intake->replaced_configs++;
 }
 
 /* --- connections and their deadlines --- */
@@ -108,8 +109,8 @@ request_on_target(void *context, const char *target, struct MHD_Connection *mhd)
 	struct request *request = &connection->request;
 	struct buffer text = request->target, body = request->body;
 	*request =
-	    (struct request){.target = text, .body = body, .service = listener->intake->service};
-	request->service->requests++;
+	    (struct request){.target = text, .body = body, .shared = listener->intake->shared};
+	request->shared->requests++;
 	buffer_clear(&request->target);
 	buffer_append(&request->target, slice_of(target));
 	if (connection->list == &listener->intake->idle)
@@ -141,8 +142,8 @@ end_request(struct connection *connection)
 		buffer_done(&connection->request.target);
 	connection->in_request = false;
 	intake->in_flight--;
-	service_leave(intake, connection->request.service);
-	connection->request.service = NULL;
+	leave_config(intake, connection->request.shared);
+	connection->request.shared = NULL;
 }
 
 void
@@ -255,7 +256,7 @@ end_wait(struct intake *intake, struct connection *connection, unsigned status)
 	request->stage = STAGE_ANSWER;
 	request->status = status;
 	forget_write(connection);
-	handler_count(request->service->config.handler, buffer_slice(&request->target),
+	handler_count(request->shared->config.handler, buffer_slice(&request->target),
 	    status == 503 ? HANDLER_UNAVAILABLE : HANDLER_KEPT);
 	request_move(connection, &intake->busy);
 	connection->listener->must_run = true;
@@ -301,10 +302,10 @@ take_head(
 	/* By the request's own configuration: a reload may change it between two on a connection.
 	 */
 	request->head.incoming.from_trusted_proxy =
-	    socket_peers_cover(request->service->config.proxies,
-		request->service->config.proxy_count, &connection->peer);
+	    socket_peers_cover(request->shared->config.proxies, request->shared->config.proxy_count,
+		&connection->peer);
 	request->status = request->target.failed ? 503
-						 : handler_head(request->service->config.handler,
+						 : handler_head(request->shared->config.handler,
 						       &request->head, &request->close);
 	request->stage = request->status == 0 ? STAGE_BODY : STAGE_ANSWER;
 	return request->status == 0 ? MHD_YES : answer(intake, connection);
@@ -318,7 +319,7 @@ refuse_body(
 	request->status = status;
 	request->close = true;
 	release_body(intake, request);
-	handler_count(request->service->config.handler, buffer_slice(&request->target), outcome);
+	handler_count(request->shared->config.handler, buffer_slice(&request->target), outcome);
 }
 
 /* Whether extra more bytes fit into memory_max. A request that is alone always fits: otherwise a
@@ -326,7 +327,7 @@ refuse_body(
 static bool
 has_room(const struct intake *intake, const struct request *request, size_t extra)
 {
-	const struct intake_config *config = &request->service->config;
+	const struct intake_config *config = &request->shared->config;
 	return intake->memory == request->counted ||
 	       intake->memory + handler_memory(config->handler) + extra <= config->memory_max;
 }
@@ -336,7 +337,7 @@ take_body(struct intake *intake, struct request *request, struct slice bytes)
 {
 	if (request->stage != STAGE_BODY)
 		return;
-	const struct intake_config *config = &request->service->config;
+	const struct intake_config *config = &request->shared->config;
 	if (request->body.len + bytes.len > config->body_max) {
 		refuse_body(intake, request, 413, HANDLER_TOO_LARGE);
 		return;
@@ -363,7 +364,7 @@ take_end(struct intake *intake, struct connection *connection)
 	intake->last_whole_us = clock_monotonic_us();
 	if (request->stage != STAGE_BODY)
 		return answer(intake, connection);
-	const struct intake_config *config = &request->service->config;
+	const struct intake_config *config = &request->shared->config;
 	struct incoming *incoming = &request->head.incoming;
 	struct decision decision = {.status = 503};
 

@@ -26,10 +26,10 @@ void request_on_completed(void *context, struct MHD_Connection *mhd, void **requ
 void request_move(struct connection *connection, struct connections *list);
 
 /* Puts a configuration of intake_configure into force, for requests that begin from now on. */
-void request_take_service(struct intake *intake);
+void request_take_config(struct intake *intake);
 
 /* Reports that no request uses a configuration any more, and frees it. Accepts NULL. */
-void service_end(struct service *service);
+void request_end_config(struct shared_config *shared);
 
 /* Hands the requests that wait for their commit to the writer. */
 void request_hand_over(struct intake *intake);

@@ -22,7 +22,7 @@ enum stage {
 };
 
 /* A configuration, and how many requests use it. */
-struct service {
+struct shared_config {
 	struct intake_config config;
 	size_t requests;
 	bool replaced; /* it is freed with its last request */
@@ -31,7 +31,7 @@ struct service {
 /* One request in its phases: head, body, commit, answer. It is part of its connection. */
 struct request {
 	enum stage stage;
-	struct service *service; /* from its first line to its end */
+	struct shared_config *shared; /* from its first line to its end */
 	unsigned status;
 	unsigned kept_status; /* of the answer once it is stored */
 	struct slice reply;   /* text that goes with a 200; absent for none */
@@ -71,9 +71,9 @@ struct intake {
 	struct intake_options options;
 	struct listener listeners[INTAKE_LISTENERS_MAX];
 	struct answers answers;
-	struct service *service;              /* for requests that begin now */
-	struct service *_Atomic next_service; /* asked for, and not taken yet; or NULL */
-	size_t replaced_services;             /* that requests still use */
+	struct shared_config *shared;              /* for requests that begin now */
+	struct shared_config *_Atomic next_config; /* asked for, and not taken yet; or NULL */
+	size_t replaced_configs;                   /* that requests still use */
 	struct connections busy, idle, waiting;
 	size_t open_connections, in_flight;
 	struct journal_write *outbox, **outbox_end; /* waiting, not yet handed over */
