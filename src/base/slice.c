@@ -39,6 +39,15 @@ slice_compare(struct slice a, struct slice b)
 	return (a.len > b.len) - (a.len < b.len);
 }
 
+uint64_t
+slice_hash(struct slice text)
+{
+	uint64_t hash = UINT64_C(14695981039346656037);
+	for (size_t i = 0; i < text.len; i++)
+		hash = (hash ^ (unsigned char)text.ptr[i]) * UINT64_C(1099511628211);
+	return hash ^ hash >> 32;
+}
+
 bool
 slice_starts_with(struct slice text, struct slice start)
 {

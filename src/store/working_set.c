@@ -50,10 +50,7 @@ working_set_begin(struct working_set *set)
 static size_t
 slot_of(struct slice sid)
 {
-	uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
-	for (size_t i = 0; i < sid.len; i++)
-		hash = (hash ^ (unsigned char)sid.ptr[i]) * UINT64_C(1099511628211);
-	return (hash ^ hash >> 32) % SLOTS;
+	return slice_hash(sid) % SLOTS;
 }
 
 static struct known_message *

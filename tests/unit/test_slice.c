@@ -149,6 +149,15 @@ a_name_has_letters_digits_and_what_is_allowed(void **state)
 	assert_false(slice_is_name(SLICE("\xc3\xa9"), "-", 3));
 }
 
+static void
+a_hash_is_of_every_byte(void **state)
+{
+	(void)state;
+	assert_true(slice_hash(SLICE("")) == UINT64_C(0xcbf29ce44fd0bfc1));
+	assert_true(slice_hash(SLICE("a")) == UINT64_C(0xaf63dc4c296230c0));
+	assert_true(slice_hash(SLICE("a\0b")) != slice_hash(SLICE("a\0c")));
+}
+
 int
 main(void)
 {
@@ -165,6 +174,7 @@ main(void)
 	    cmocka_unit_test(hex_digits_are_read_in_both_cases_and_nothing_else_is),
 	    cmocka_unit_test(an_escape_is_a_percent_sign_and_two_hex_digits),
 	    cmocka_unit_test(a_name_has_letters_digits_and_what_is_allowed),
+	    cmocka_unit_test(a_hash_is_of_every_byte),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

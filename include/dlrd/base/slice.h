@@ -40,6 +40,10 @@ bool slice_equal_nocase(struct slice a, struct slice b);
  * or >0. */
 int slice_compare(struct slice a, struct slice b);
 
+/* Returns a hash of the bytes, for tables in memory (FNV-1a, with its halves mixed). Untrusted
+ * clients could find texts with equal hashes, so their texts must be verified first. */
+uint64_t slice_hash(struct slice text);
+
 bool slice_starts_with(struct slice text, struct slice start);
 
 /* Returns text without ASCII white space at its ends. */

@@ -111,7 +111,6 @@ find_slot(struct slot *slots, const struct slice parts[3], bool *out_hit)
 {
 	char key[KEY_MAX];
 	size_t len = 0;
-	uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
 	for (int part = 0; part < 3; part++) {
 		if (len + sizeof parts[part].len + parts[part].len > sizeof key)
 			return NULL;
@@ -122,9 +121,7 @@ find_slot(struct slot *slots, const struct slice parts[3], bool *out_hit)
 		len += parts[part].len;
 	}
 
-	for (size_t i = 0; i < len; i++)
-		hash = (hash ^ (unsigned char)key[i]) * UINT64_C(1099511628211);
-	struct slot *slot = &slots[(hash ^ hash >> 32) % SLOTS];
+	struct slot *slot = &slots[slice_hash((struct slice){key, len}) % SLOTS];
 	*out_hit = slot->len == len && memcmp(slot->key, key, len) == 0;
 	if (!*out_hit) {
 		memcpy(slot->key, key, len);
