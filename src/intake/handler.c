@@ -166,8 +166,7 @@ log_refused_head(
 	for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
 		if (reasons[i].status == status)
 			why = reasons[i].why;
-	if (handler->options.metrics == NULL || why == NULL ||
-	    signature_read(incoming->signature, &signature) != RESULT_OK ||
+	if (why == NULL || signature_read(incoming->signature, &signature) != RESULT_OK ||
 	    !log_limit_allows(&handler->head_log, 1, &swallowed))
 		return;
 	struct slice path = url_path(incoming->target);

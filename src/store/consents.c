@@ -230,11 +230,11 @@ restore_evidence(struct consents *consents)
 }
 
 enum result
-consents_rebuild(struct consents *consents, uint64_t *out_mended)
+consents_rebuild(struct consents *consents, uint64_t *out_corrected)
 {
 	uint64_t states, wrong = 0;
 	enum result result = consent_table_audit(consents->table, &states, &wrong);
-	*out_mended = wrong;
+	*out_corrected = wrong;
 	if (result != RESULT_OK || wrong == 0)
 		return result;
 

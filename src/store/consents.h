@@ -53,9 +53,9 @@ must_check enum result consents_set_time(
 must_check enum result consents_rename(
     struct consents *consents, struct slice number, struct slice to_number);
 
-/* Rebuilds the evidence that is missing and the table optout. *out_mended is how many states and
+/* Rebuilds the evidence that is missing and the table optout. *out_corrected is how many states and
  * pieces of evidence were wrong. */
-must_check enum result consents_rebuild(struct consents *consents, uint64_t *out_mended);
+must_check enum result consents_rebuild(struct consents *consents, uint64_t *out_corrected);
 
 /* Accepts NULL. */
 void consents_close(struct consents *consents);

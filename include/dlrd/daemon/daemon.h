@@ -1,9 +1,10 @@
 /* daemon: starts the parts in order, waits for a signal, and stops them in reverse order.
  *
- * Order of life: lock, store, journal, writer, projector, api, intake; then READY. On SIGTERM or
- * SIGINT the intake stops accepting, requests in flight are committed and answered, the projector
- * catches up for a few seconds, and all files are closed. On SIGHUP or `dlrd reload` the
- * configuration is re-read: all of it takes effect or, if any part of it is wrong, nothing. */
+ * Order of life: lock, journal, writer, projector, quarantine worker, intake, api; then READY. The
+ * projector opens the store, and callbacks do not wait for that. On SIGTERM, SIGINT or SIGQUIT the
+ * intake stops accepting, requests in flight are committed and answered, the projector catches up
+ * for a few seconds, and all files are closed. On SIGHUP or `dlrd reload` the configuration is
+ * re-read: all of it takes effect or, if any part of it is wrong, nothing. */
 #pragma once
 
 #include "dlrd/daemon/settings.h"

@@ -1,10 +1,10 @@
 /* settings: the configuration file, read, checked and ready to build the daemon from.
  *
  * Each key of [server], [api], [store], [replies], [numbers] and [log] is a row of one table in
- * settings.c: its type, default, bounds and help. From the row come the parser, the words of an
- * error, and --print; a test holds conf/dlrd.ini against the table. [account SID], [shared_key ID],
- * [callback /path], [keyword NAME] and [provider NAME] may be there any number of times, one for
- * each account, key, path and name.
+ * settings.c: its type, default and bounds, and whether it needs a restart. From the row come the
+ * parser, the words of an error, and --print; a test compares conf/dlrd.ini with the table.
+ * [account SID], [shared_key ID], [callback /path], [keyword NAME] and [provider NAME] may be there
+ * any number of times, one for each account, key, path and name.
  *
  * Reading continues after a mistake, so that all of them are reported at once, each as
  * "FILE:LINE: [section] key: the mistake; the correct form". One thread. */

@@ -1,6 +1,6 @@
 /* ask: a question of the table, put to the store.
  *
- * query_value makes the values of the parameters from what was given; query_ask hands out the rows.
+ * query_values and query_set make the values of the parameters; query_ask passes the rows.
  * One thread at a time for each reader. */
 #pragma once
 
@@ -26,7 +26,7 @@ void query_set(const struct query *query, struct query_values *values, size_t in
 void query_give(const struct query *query, struct query_values *values, const char *name,
     struct slice text, int64_t number);
 
-/* The columns of the rows that query_ask hands out for these values. */
+/* The columns of the rows that query_ask passes for these values. */
 const struct report *query_report(const struct query *query, const struct query_values *values);
 
 must_check enum result query_ask(struct store_reader *reader, const struct query *query,

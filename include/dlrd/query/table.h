@@ -1,4 +1,4 @@
-/* table: the questions, one row each. To add a question, add a row. Pure. */
+/* table: the questions, one row each. To add a question, add a row. Pure, except for query_add. */
 #pragma once
 
 #include "dlrd/query/row.h"

@@ -55,7 +55,7 @@ struct url_findings {
 	size_t count;
 };
 
-/* "host-underscore"; in static memory. */
+/* "host-character", "no-route" ...; in static memory. */
 const char *url_finding_name(enum url_finding_kind kind);
 bool url_finding_is_problem(enum url_finding_kind kind);
 

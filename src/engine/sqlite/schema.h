@@ -1,8 +1,8 @@
 /* schema: the tables and views of dlrd.db, and the way from one version to the next.
  *
  * Version N's step is schema/N.sql; an older file is brought up by the steps it lacks, in one
- * transaction. The views events, campaign_stats, campaign_errors and
- * provider_stats are for people: their names and columns change only with a new version. */
+ * transaction. The views (docs/counting.md, "Plain SQL") are for people: their names and columns
+ * change only with a new version. For the thread of the connection. */
 #pragma once
 
 #include "dlrd/base/result.h"
