@@ -21,13 +21,11 @@ daemon_gaps_follow(struct daemon *daemon)
 		set_gap(daemon, gaps_summarise(&gaps));
 }
 
-enum result
-daemon_gaps_look(struct daemon *daemon, struct failure *failure)
+void
+daemon_gaps_look(struct daemon *daemon)
 {
-	(void)failure;
 	daemon->gap_entries = metrics_add(daemon->metrics, METRIC_GAP_ENTRIES, "");
 	set_gap(daemon, gap_find_damage(daemon->directory, &daemon->found));
-	return RESULT_OK;
 }
 
 void

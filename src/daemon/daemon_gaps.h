@@ -6,9 +6,9 @@
 
 #include "daemon_parts.h"
 
-/* A damaged log is reported whether or not the store can be opened. Before the threads start;
- * always RESULT_OK. */
-must_check enum result daemon_gaps_look(struct daemon *daemon, struct failure *failure);
+/* Reports a damaged log, whether or not the store can be opened. After the journal is opened, and
+ * before the writer's thread starts, which may call daemon_gaps_on_journal_opened. */
+void daemon_gaps_look(struct daemon *daemon);
 
 /* Re-reads the file of gaps, which `dlrd gap --accept` replaces. Main thread. */
 void daemon_gaps_follow(struct daemon *daemon);

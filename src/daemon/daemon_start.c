@@ -86,6 +86,8 @@ start_writer(struct daemon *daemon, struct failure *failure)
 		*failure = closed;
 		return result;
 	}
+	daemon_gaps_look(daemon);
+
 	const struct settings *settings = daemon->snapshot->settings;
 	struct writer_options writer = {.journal = daemon->journal,
 	    .closed_why = daemon->journal_opened ? NULL : closed.text,
@@ -237,8 +239,8 @@ enum result
 daemon_start(struct daemon *daemon, struct settings *settings, struct failure *failure)
 {
 	static enum result (*const steps[])(struct daemon *, struct failure *) = {start_writer,
-	    daemon_gaps_look, start_projector, start_quarantine_worker, open_intake, open_api,
-	    open_reload_socket, start_intake, wait_for_store, start_api};
+	    start_projector, start_quarantine_worker, open_intake, open_api, open_reload_socket,
+	    start_intake, wait_for_store, start_api};
 	enum result result = prepare(daemon, settings, failure);
 
 	if (result != RESULT_OK) {
