@@ -52,8 +52,9 @@ const struct query query_quarantine = {.path = "/v1/quarantine",
     .operation = "listQuarantine",
     .title = "Refused requests that may be genuine.",
     .answer = "A page of requests, the newest first.",
-    .note = "Requests with a well-formed but wrong signature for a configured account: refused, "
-	    "never counted, and kept until they are re-verified, dropped, or too old.",
+    .note = "Requests with one signature header that does not verify, or for a path without a "
+	    "section: refused, never counted, and kept until they are re-verified, dropped, "
+	    "evicted, or too old.",
     .tag = "quarantine",
     .list_schema = "Quarantine",
     .row_schema = "Quarantined",
