@@ -261,8 +261,8 @@ fill_page(struct question *question)
 		 question->answer.body.len < question_page_bytes(question));
 }
 
-/* A list in CSV that ends at its limit has a link to its rest among the headers, which go out
- * before it is read: looks how far it will go. */
+/* Finds the end of a list in CSV that ends at its limit. Its link to the rest is a header, and
+ * headers are sent before the list is read. */
 static void
 look_ahead(struct question *question)
 {
@@ -275,7 +275,7 @@ look_ahead(struct question *question)
 	question->progress = progress;
 }
 
-/* Answers what fits the table; the question's query is decoded. */
+/* Calls the function of the table that answers the question; its query is decoded. */
 static void
 answer_known(struct question *question)
 {
@@ -289,7 +289,7 @@ answer_known(struct question *question)
 	}
 }
 
-/* Answers what fits the table; takes question over. */
+/* Answers the question by the table, or refuses its method or parameters. Takes question over. */
 static struct api_answer
 ask(struct question *question, const struct destination *route)
 {

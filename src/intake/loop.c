@@ -12,14 +12,15 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-/* How long idle connections stay open in a drain: a proxy may just be sending on one of them. */
+/* Times of a drain. Idle connections stay open for this long, since a proxy may just be sending a
+ * request on one of them. */
 #define DRAIN_GRACE_US (CLOCK_SECOND_US / 4)
-/* How long one may be silent from its start, in a drain: who connects is about to send a request,
- * and none that was accepted is refused. */
+/* A new connection may be silent for this long: its client is about to send a request, and an
+ * accepted connection is not refused. */
 #define DRAIN_NEW_US CLOCK_SECOND_US
-/* How long, in a drain, requests that have begun may take to become whole, from its start or from
- * the last request that did: a client that has vanished must not hold the stop up for a
- * request_timeout. Below a second, with what a stop takes besides. */
+/* Requests that have begun must be complete this long after the start of the drain, or after the
+ * last request that became complete. Otherwise a vanished client would delay the stop by
+ * request_timeout. A stop takes less than a second with it. */
 #define DRAIN_REST_US (CLOCK_SECOND_US * 3 / 4)
 #define LOOP_MAX_MS 500
 #define LOOP_DRAIN_MS 20

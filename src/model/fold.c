@@ -97,8 +97,9 @@ receipt_is_duplicate(const struct event *a, const struct event *b)
 		return true;
 	if (a->type == EVENT_CLICKED)
 		return slice_equal(a->link, b->link) && slice_equal(a->occurred, b->occurred);
-	bool twins = a->stream != b->stream && (a->done_date.len == 0 || b->done_date.len == 0);
-	return a->error_code == b->error_code && (twins || slice_equal(a->done_date, b->done_date));
+	bool any_date = a->stream != b->stream && (a->done_date.len == 0 || b->done_date.len == 0);
+	return a->error_code == b->error_code &&
+	       (any_date || slice_equal(a->done_date, b->done_date));
 }
 
 /* Finals with read counted as the delivery that it implies. */

@@ -133,17 +133,17 @@ give_tagset(struct receipt *receipt, int64_t tagset_id, int64_t campaign_id)
 	receipt->campaign_id = campaign_id;
 }
 
-/* Puts the receipts before those that are in the list, but for those that are in it. */
+/* Puts the receipts before the list, except those that are in it. */
 static void
 put_before(struct known_message *known, struct receipt *receipts)
 {
 	struct receipt *old = known->receipts, **end = &known->receipts;
 	for (struct receipt *next; receipts != NULL; receipts = next) {
-		const struct receipt *twin = old;
+		const struct receipt *listed = old;
 		next = receipts->next;
-		while (twin != NULL && twin->seq != receipts->seq)
-			twin = twin->next;
-		if (twin != NULL)
+		while (listed != NULL && listed->seq != receipts->seq)
+			listed = listed->next;
+		if (listed != NULL)
 			continue;
 		if (known->moved_campaign_id != 0)
 			give_tagset(receipts, known->write.row.tagset_id, known->moved_campaign_id);

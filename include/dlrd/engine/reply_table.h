@@ -69,9 +69,11 @@ must_check enum result reply_table_answered(struct reply_table *table,
 must_check enum result reply_table_read(
     struct reply_table *table, int64_t message_id, struct arena *arena, struct reply_row *out_row);
 
-/* Reads the messages to the reply's person, from its sender or service, that had left when it
- * arrived, and whose first_us is in that time: of the `limit` nearest to the person, those before
- * it, latest first, or (not before) those that became known after it. */
+/* Reads messages that the reply may answer: to its person, from its sender or service, with
+ * first_us from from_us to to_us. before: messages known before the reply, the latest first; a
+ * scheduled one only if it had left by then. Otherwise messages that became known after the reply
+ * and had left before it, the earliest first. Only the first `limit` messages to the person are
+ * considered. */
 must_check enum result reply_table_candidates(struct reply_table *table, const struct reply *reply,
     bool before, int64_t from_us, int64_t to_us, size_t limit, struct candidate *candidates,
     size_t *out_count);
