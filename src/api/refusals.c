@@ -1,6 +1,7 @@
 #include "dlrd/api/refusals.h"
 
 #include "dlrd/refused/quarantine_reader.h"
+#include "dlrd/twilio/shared_keys.h"
 #include "list.h"
 
 /* --- rows --- */
@@ -80,7 +81,7 @@ refusals_append_request(const struct quarantined *request, struct buffer *out)
 	append_header(out, "Host", request->incoming.host);
 	append_header(out, "Content-Type", request->incoming.media_type);
 	append_header(out, "X-Twilio-Signature", request->incoming.signature);
-	append_header(out, "X-Twilio-Webhooks-Signature-Settings", request->incoming.settings);
+	append_header(out, SHARED_KEYS_HEADER, request->incoming.settings);
 	append_header(out, "X-Forwarded-Proto", request->incoming.forwarded_proto);
 	append_header(out, "X-Forwarded-Host", request->incoming.forwarded_host);
 	append_header(out, "X-Original-URI", request->incoming.original_uri);
