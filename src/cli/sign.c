@@ -57,7 +57,7 @@ sign(const struct cli_command *command, const struct signed_request *request, bo
 static int
 run(const struct cli_command *command, int count, char **words)
 {
-	struct signed_request_options wanted = {.type = SIGNED_REQUEST_TYPE};
+	struct signed_request_options wanted = {.type = FORM_MEDIA_TYPE};
 	bool shared_key = false;
 	const struct cli_option options[] = {{"url", 0, .text = &wanted.url},
 	    {"token", 0, .text = &wanted.token}, {"token-file", 0, .text = &wanted.token_file},
@@ -91,7 +91,7 @@ const struct cli_command cli_sign = {
 	"      --token TOKEN       the account's Auth Token\n"
 	"      --token-file FILE   a file with the token, or - for standard input\n"
 	"      --shared-key        the token is a shared key's secret, used as text: HMAC-SHA256\n"
-	"      --type MEDIA-TYPE   of the body (default " SIGNED_REQUEST_TYPE ")\n"
+	"      --type MEDIA-TYPE   of the body (default " FORM_MEDIA_TYPE ")\n"
 	"  -h, --help              show this\n",
     .run = run,
 };

@@ -6,12 +6,10 @@
 #include "dlrd/twilio/incoming.h"
 #include "dlrd/twilio/signature.h"
 
-/* Options of the command line. Zero-initialise, with type set to SIGNED_REQUEST_TYPE. */
+/* Options of the command line. Zero-initialise, with type set to FORM_MEDIA_TYPE. */
 struct signed_request_options {
 	const char *url, *token, *token_file, *type;
 };
-
-#define SIGNED_REQUEST_TYPE "application/x-www-form-urlencoded"
 
 struct signed_request {
 	struct url_base base;

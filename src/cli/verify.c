@@ -102,7 +102,7 @@ verify(const struct cli_command *command, struct signed_request *request, const 
 static int
 run(const struct cli_command *command, int count, char **words)
 {
-	struct signed_request_options wanted = {.type = SIGNED_REQUEST_TYPE};
+	struct signed_request_options wanted = {.type = FORM_MEDIA_TYPE};
 	const char *signature = NULL;
 	const struct cli_option options[] = {{"url", 0, .text = &wanted.url},
 	    {"token", 0, .text = &wanted.token}, {"token-file", 0, .text = &wanted.token_file},
@@ -140,7 +140,7 @@ const struct cli_command cli_verify = {
 	"                          signature has 44 characters\n"
 	"      --token-file FILE   a file with the token, or - for standard input\n"
 	"      --signature SIG     the value of X-Twilio-Signature\n"
-	"      --type MEDIA-TYPE   of the body (default " SIGNED_REQUEST_TYPE ")\n"
+	"      --type MEDIA-TYPE   of the body (default " FORM_MEDIA_TYPE ")\n"
 	"  -h, --help              show this\n",
     .run = run,
 };

@@ -1,5 +1,6 @@
 #include "dlrd/query/events.h"
 
+#include "dlrd/model/attribution.h"
 #include "dlrd/query/ask.h"
 #include "parameters.h"
 
@@ -219,7 +220,7 @@ const struct query query_message = {.path = "/v1/messages/{sid}",
 		.description = "The words in the body that sound like an opt-out and are not one."},
 	    {"consent", CELL_TEXT, .nullable = true, .words = "out|in"},
 	    {"cause", CELL_TEXT, .nullable = true, .description = "Of the consent."},
-	    {"rule", CELL_TEXT, .nullable = true, .words = "none|original|tags|latest|late",
+	    {"rule", CELL_TEXT, .nullable = true, .words = ATTRIBUTION_RULES,
 		.description = "How a reply was taken to answer a message; null for all else."},
 	    {"candidates", CELL_INT, .nullable = true,
 		.description = "Campaigns that it may have answered; null for all but replies."},

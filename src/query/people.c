@@ -1,5 +1,6 @@
 #include "people.h"
 
+#include "dlrd/model/attribution.h"
 #include "parameters.h"
 
 /* --- replies --- */
@@ -43,7 +44,7 @@ const struct query query_replies = {.path = "/v1/replies",
 	{"keyword", QUERY_TEXT, .value = "K",
 	    .help = "only stop, start, help, or a keyword of the configuration",
 	    .description = "Only replies with this keyword (stop, start, help)."},
-	{"rule", QUERY_CHOICE, .words = "none|original|tags|latest|late", .value = "R",
+	{"rule", QUERY_CHOICE, .words = ATTRIBUTION_RULES, .value = "R",
 	    .help = "only those that were attributed so: original (Twilio says which message "
 		    "is answered), tags (the URL does), latest (the last message before), late "
 		    "(the first one after), none",
@@ -64,7 +65,7 @@ const struct query query_replies = {.path = "/v1/replies",
 		.description = "The text of a reply."},
 	    {"keyword", CELL_TEXT, .nullable = true, .shown = true,
 		.description = "\"stop\", \"start\", \"help\"."},
-	    {"rule", CELL_TEXT, .shown = true, .words = "none|original|tags|latest|late"},
+	    {"rule", CELL_TEXT, .shown = true, .words = ATTRIBUTION_RULES},
 	    {"candidates", CELL_INT, .counts = true, .shown = true},
 	    {"answers", CELL_TEXT, .nullable = true,
 		.description = "The SID of the message that it answers."})},

@@ -1,6 +1,7 @@
 #include "advice.h"
 
 #include "dlrd/twilio/callback.h"
+#include "dlrd/twilio/form.h"
 
 #define PATH_SHOWN_MAX 200 /* bytes */
 
@@ -121,7 +122,7 @@ append_body(const struct advice_facts *facts, struct buffer *out)
 	if (facts->type_lost)
 		buffer_append(out,
 		    SLICE("the body is a form, but its Content-Type is another: let the proxy pass "
-			  "Content-Type as it is (application/x-www-form-urlencoded)"));
+			  "Content-Type as it is (" FORM_MEDIA_TYPE ")"));
 	else if (facts->is_form)
 		buffer_append(out,
 		    SLICE("the form was changed or re-encoded on the way: no filter of the proxy "

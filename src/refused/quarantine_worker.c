@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FORM_TYPE SLICE("application/x-www-form-urlencoded")
 #define TICK_US CLOCK_SECOND_US            /* between searches for expired requests */
 #define BATCH_MAX 64                       /* requests that are re-verified together */
 #define BATCH_BYTES_MAX (4u * 1024 * 1024) /* the batch ends with the write that exceeds it */
@@ -279,7 +278,7 @@ verify_at(
 	    verify_as(batch, incoming, target, incoming->media_type, failed);
 
 	if (write == NULL && request->proven && !form_is_body(incoming->media_type, incoming->body))
-		write = verify_as(batch, incoming, target, FORM_TYPE, failed);
+		write = verify_as(batch, incoming, target, SLICE(FORM_MEDIA_TYPE), failed);
 	return write;
 }
 

@@ -1,5 +1,7 @@
 #include "simulate_request.h"
 
+#include "dlrd/twilio/form.h"
+
 #include <string.h>
 #include <time.h>
 
@@ -165,7 +167,7 @@ simulate_requests_init(
 	memcpy(requests->done_date, date + 2, sizeof requests->done_date);
 	buffer_appendf(&requests->head,
 	    "POST %.*s HTTP/1.1\r\nHost: %.*s\r\nUser-Agent: TwilioProxy/1.1\r\nAccept: */*\r\n"
-	    "Content-Type: application/x-www-form-urlencoded; charset=UTF-8\r\n",
+	    "Content-Type: " FORM_MEDIA_TYPE "; charset=UTF-8\r\n",
 	    SLICE_ARG(options->target), SLICE_ARG(options->host));
 	return requests->head.failed ? RESULT_NO_MEMORY : RESULT_OK;
 }

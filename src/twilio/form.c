@@ -103,7 +103,7 @@ form_is_body(struct slice media_type, struct slice body)
 {
 	struct slice type = {media_type.ptr, slice_find(media_type, ';')};
 	return (body.len == 0 && media_type.ptr == NULL) ||
-	       slice_equal_nocase(slice_trim(type), SLICE("application/x-www-form-urlencoded"));
+	       slice_equal_nocase(slice_trim(type), SLICE(FORM_MEDIA_TYPE));
 }
 
 void

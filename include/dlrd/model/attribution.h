@@ -44,5 +44,7 @@ struct attribution {
 struct attribution attribution_choose(
     const struct candidate *candidates, size_t count, int64_t time_us);
 
-/* "none", "original", "tags", "latest", "late". */
+#define ATTRIBUTION_RULES "none|original|tags|latest|late"
+
+/* One of ATTRIBUTION_RULES. */
 struct slice attribution_rule_name(enum attribution_rule rule);

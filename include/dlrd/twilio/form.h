@@ -11,6 +11,8 @@
 
 #include "dlrd/base/slice.h"
 
+#define FORM_MEDIA_TYPE "application/x-www-form-urlencoded"
+
 struct form_field {
 	struct slice name, value; /* decoded bytes, in the form's own memory */
 };
