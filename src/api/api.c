@@ -291,7 +291,7 @@ start_parts(struct api *api, struct failure *failure)
 	const char *why = result == RESULT_IO ? start_failure_of(api) : result_text(result);
 	bool needs_thread = strstr(why, "thread") != NULL;
 	return failure_set(failure, result, "the api's listener does not start: %s%s", why,
-	    needs_thread ? " Raise TasksMax= of the unit, or ulimit -u" : "");
+	    needs_thread ? "; raise TasksMax= of the unit, or ulimit -u" : "");
 }
 
 enum result

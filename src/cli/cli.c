@@ -3,6 +3,7 @@
 
 #include "dlrd/store/store.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
@@ -71,7 +72,8 @@ cli_read_options(const struct cli_command *command, int count, char **words,
 {
 	struct option longs[CLI_OPTIONS_MAX + 2] = {{0}};
 	char letters[2 * CLI_OPTIONS_MAX + 4] = ":h";
-	for (size_t i = 0; i < option_count && i < CLI_OPTIONS_MAX; i++) {
+	assert(option_count <= CLI_OPTIONS_MAX);
+	for (size_t i = 0; i < option_count; i++) {
 		bool has_value = options[i].flag == NULL;
 		longs[i] = (struct option){
 		    .name = options[i].name, .has_arg = has_value, .val = 256 + (int)i};

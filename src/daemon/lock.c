@@ -56,7 +56,7 @@ lock_acquire(const char *directory, struct lock *out_lock, struct failure *failu
 {
 	char path[4096];
 	struct lock lock = LOCK_NONE;
-	snprintf(path, sizeof path, "%s/dlrd.lock", directory);
+	snprintf(path, sizeof path, "%s/" LOCK_FILE, directory);
 	enum result result = RESULT_OK;
 	lock.directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (lock.directory_fd >= 0)
@@ -97,7 +97,7 @@ pid_t
 lock_holder(const char *directory)
 {
 	char path[4096], holder[32] = "";
-	snprintf(path, sizeof path, "%s/dlrd.lock", directory);
+	snprintf(path, sizeof path, "%s/" LOCK_FILE, directory);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return 0;

@@ -7,8 +7,6 @@
 
 #include <stdlib.h>
 
-#define CLIENTS_MAX 16 /* calls of `dlrd reload` that one reload answers */
-
 /* context: the buffer of lines for the caller. */
 static void
 report_fixed(void *context, const char *section, const char *key)
@@ -128,10 +126,10 @@ reload(struct daemon *daemon, struct buffer *lines)
 void
 reload_if_asked(struct daemon *daemon, bool by_signal)
 {
-	int clients[CLIENTS_MAX];
+	int clients[RELOAD_CLIENTS_MAX];
 	size_t count = 0;
-	while (
-	    count < CLIENTS_MAX && (clients[count] = reload_socket_accept(daemon->reload_fd)) >= 0)
+	while (count < RELOAD_CLIENTS_MAX &&
+	       (clients[count] = reload_socket_accept(daemon->reload_fd)) >= 0)
 		count++;
 	if (count == 0 && !by_signal)
 		return;

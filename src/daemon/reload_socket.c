@@ -15,7 +15,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define CLIENTS_WAITING_MAX 16
 #define ANSWER_MAX (64 * 1024) /* fits into the buffer of a socket, so that no answer waits */
 
 #define RELOADED SLICE("reloaded\n")
@@ -53,7 +52,7 @@ reload_socket_open(const char *directory, int *out_fd, struct failure *failure)
 	socklen_t len = make_address(directory, &address);
 	int fd = len == 0 ? -1 : socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd >= 0 && bind(fd, (const struct sockaddr *)&address, len) == 0 &&
-	    listen(fd, CLIENTS_WAITING_MAX) == 0) {
+	    listen(fd, RELOAD_CLIENTS_MAX) == 0) {
 		*out_fd = fd;
 		return RESULT_OK;
 	}
@@ -67,7 +66,7 @@ reload_socket_open(const char *directory, int *out_fd, struct failure *failure)
 int
 reload_socket_accept(int fd)
 {
-	int client_fd, left = CLIENTS_WAITING_MAX; /* others may connect without an end */
+	int client_fd, left = RELOAD_CLIENTS_MAX; /* others may connect without an end */
 	while (fd >= 0 && left-- > 0 &&
 	       (client_fd = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
 		struct ucred peer;
@@ -116,8 +115,8 @@ connect_in(const char *directory, int *out_fd, struct failure *failure)
 	}
 	close(fd);
 	return failure_set(failure, RESULT_NOT_FOUND,
-	    "no dlrd runs in %s, or %s/dlrd.lock was removed; name its configuration with -c, or "
-	    "send it SIGHUP",
+	    "no dlrd runs in %s, or %s/" LOCK_FILE
+	    " was removed; name its configuration with -c, or send it SIGHUP",
 	    directory, directory);
 }
 

@@ -114,8 +114,8 @@ last_write_us(const char *path)
 	return last_us != 0 ? last_us : clock_wall_us();
 }
 
-static const char *
-remedy(enum result result)
+const char *
+opener_remedy(enum result result)
 {
 	return result == RESULT_CORRUPT ? "; restore a backup, or run 'dlrd recover'" : "";
 }
@@ -151,7 +151,7 @@ note_failure(struct opener *opener, enum result result, const char *why)
 	log_line(LOG_ERROR,
 	    "the store cannot be opened: %s%s; callbacks are accepted and stored in journal.db, "
 	    "and counted once it can be opened; dlrd tries again every %lld s",
-	    why, remedy(result), (long long)(wait_us / CLOCK_SECOND_US));
+	    why, opener_remedy(result), (long long)(wait_us / CLOCK_SECOND_US));
 }
 
 static void
@@ -265,9 +265,8 @@ log_replaced(struct opener *opener, const char *what)
 {
 	if (!opener->replacing)
 		log_line(LOG_ERROR,
-		    "another program %s; dlrd reopens the store, and counts the missing callbacks "
-		    "from "
-		    "journal.db",
+		    "another program %s; dlrd reopens the store, and counts the missing "
+		    "callbacks from journal.db",
 		    what);
 	opener->replacing = true;
 }

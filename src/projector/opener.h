@@ -58,6 +58,9 @@ must_check enum result opener_rebuild(struct opener *opener, struct store_rebuil
  * again. */
 void opener_note(struct opener *opener, int64_t since_us, const char *why);
 
+/* Returns advice to append to the reason of a failure: "; restore a backup ...", or "". */
+const char *opener_remedy(enum result result);
+
 void opener_read_counting(struct opener *opener, struct projector_counting *out_counting);
 
 /* Ends long work, which is rolled back; none begins after that. */

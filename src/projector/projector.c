@@ -68,6 +68,7 @@ struct projector {
 	uint64_t last_seq;   /* the last entry of the batch in hand */
 	size_t entries_left; /* that the batch may still take */
 	bool in_batch;       /* a transaction is open */
+	bool idle;           /* the last round projected nothing */
 	struct tally tally;  /* published once the batch is committed */
 	bool store_failed;   /* the batch failed in the store, not in the journal */
 	bool failing;        /* the last batch failed; logged once */
@@ -201,9 +202,7 @@ note_failed(struct projector *projector, enum result result)
 {
 	const char *why = projector->store_failed ? store_error(projector->opener.store)
 						  : journal_reader_error(projector->reader);
-	const char *remedy = projector->store_failed && result == RESULT_CORRUPT
-				 ? "; restore a backup, or run 'dlrd recover'"
-				 : "";
+	const char *remedy = projector->store_failed ? opener_remedy(result) : "";
 
 	metric_add(projector->metrics.failures, 1);
 	opener_note(&projector->opener, first_waiting_us(projector), why);
@@ -458,8 +457,10 @@ follow_store(struct projector *projector)
 /* Waits until there is something to project, or for a second after a failure. Returns false when
  * the thread must end. */
 static bool
-wait_for_work(struct projector *projector, bool idle, bool full)
+wait_for_work(struct projector *projector)
 {
+	bool idle = projector->idle;
+
 	if (projector->failing) {
 		sleep_for(projector, RETRY_US);
 		if (!projector->store_failed)
@@ -469,12 +470,42 @@ wait_for_work(struct projector *projector, bool idle, bool full)
 		sleep_for(projector, RETRY_US);
 	} else if (idle && atomic_load(&projector->stop_us) == 0)
 		sleep_until_signaled(projector, CLOCK_SECOND_US);
-	else if (!full)
+	else if (projector->entries_left > 0)
 		sleep_for(projector, PAUSE_US);
 
 	int64_t stop_us = atomic_load(&projector->stop_us);
 	bool done = idle && (projector->failing || !has_work(projector));
 	return stop_us == 0 || (!done && clock_monotonic_us() < stop_us);
+}
+
+/* Projects a batch. Rests after it if there is a flood. */
+static void
+project(struct projector *projector)
+{
+	uint64_t before = store_cursor(projector->opener.store);
+	uint64_t last_before = atomic_load(&projector->journal_last);
+	int64_t start_us = clock_monotonic_us();
+
+	note_result(projector, project_batch(projector));
+	uint64_t projected = store_cursor(projector->opener.store) - before;
+	projector->idle = projected == 0;
+
+	uint64_t arrived = atomic_load(&projector->journal_last) - last_before;
+	bool flood = projected >= BATCH_MAX && arrived * FLOOD_PART > projected;
+	if (flood && count_cpus() < CPUS_ENOUGH)
+		rest(projector, clock_monotonic_us() - start_us);
+}
+
+/* Does what is due to the store after a batch, or without one. */
+static void
+look_after_store(struct projector *projector)
+{
+	if (!projector->idle)
+		checkpointer_mark_dirty(&projector->checkpointer);
+	measure_lag(projector);
+	checkpointer_run_if_due(&projector->checkpointer);
+	if (projector->idle)
+		checkpointer_shrink_log(&projector->checkpointer);
 }
 
 static void *
@@ -484,43 +515,19 @@ run(void *context)
 	pthread_setname_np(pthread_self(), "dlrd-projector");
 	id_t thread = (id_t)gettid();
 	setpriority(PRIO_PROCESS, thread, getpriority(PRIO_PROCESS, thread) + NICENESS);
-	bool idle = false, full = true;
 
-	while (wait_for_work(projector, idle, full)) {
+	while (wait_for_work(projector)) {
 		serve_requests(projector);
+		projector->idle = true;
 		if (!follow_reader(projector) || !follow_store(projector)) {
-			idle = true;
 			sleep_for(projector, SLEEP_STEP_US);
-			continue;
-		}
-		if (!checkpointer_may_grow(&projector->checkpointer)) {
+		} else if (!checkpointer_may_grow(&projector->checkpointer)) {
 			measure_lag(projector);
-			idle = true;
 			sleep_for(projector, RETRY_US);
-			continue;
+		} else {
+			project(projector);
+			look_after_store(projector);
 		}
-
-		uint64_t before = store_cursor(projector->opener.store);
-		uint64_t last_before = atomic_load(&projector->journal_last);
-		int64_t start_us = clock_monotonic_us();
-		enum result result = project_batch(projector);
-		uint64_t after = store_cursor(projector->opener.store);
-		note_result(projector, result);
-
-		idle = after == before;
-		full = after - before >= BATCH_MAX;
-
-		uint64_t arrived = atomic_load(&projector->journal_last) - last_before;
-		bool flood = full && arrived * FLOOD_PART > after - before;
-		if (flood && count_cpus() < CPUS_ENOUGH)
-			rest(projector, clock_monotonic_us() - start_us);
-
-		if (!idle)
-			checkpointer_mark_dirty(&projector->checkpointer);
-		measure_lag(projector);
-		checkpointer_run_if_due(&projector->checkpointer);
-		if (idle)
-			checkpointer_shrink_log(&projector->checkpointer);
 	}
 
 	if (projector->opener.store != NULL)

@@ -86,7 +86,7 @@ def test_too_few_threads_are_named_as_that(as_other_user, threads):
     log = daemon.log()
     assert "Bad file descriptor" not in log
     assert "thread" in log
-    assert "Resource temporarily unavailable" in log or "Raise TasksMax=" in log
+    assert "Resource temporarily unavailable" in log or "raise TasksMax=" in log
 
 
 @pytest.mark.parametrize("text, words", [

@@ -10,6 +10,9 @@
 
 #include <sys/types.h>
 
+/* The file's name in the store's directory. */
+#define LOCK_FILE "dlrd.lock"
+
 struct lock {
 	int directory_fd, file_fd; /* -1: not locked */
 };

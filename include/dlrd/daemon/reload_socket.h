@@ -17,6 +17,9 @@
 #include "dlrd/base/buffer.h"
 #include "dlrd/base/result.h"
 
+/* Calls of `dlrd reload` that wait, and that one reload answers. */
+#define RELOAD_CLIENTS_MAX 16
+
 /* Opens the non-blocking listening socket of directory. The caller closes *out_fd. */
 must_check enum result reload_socket_open(
     const char *directory, int *out_fd, struct failure *failure);

@@ -65,7 +65,8 @@ bool projector_has_tried(const struct projector *projector);
 bool projector_ask_rebuild(struct projector *projector);
 void projector_read_rebuild(struct projector *projector, struct projector_rebuild *out_rebuild);
 
+#define PROJECTOR_STOP_US (5 * INT64_C(1000000))
+
 /* Projects the entries in the journal, for at most PROJECTOR_STOP_US, then ends the thread and
  * frees the projector. The rest is projected at the next start. Accepts NULL. */
-#define PROJECTOR_STOP_US (5 * INT64_C(1000000))
 void projector_stop(struct projector *projector);
