@@ -80,8 +80,8 @@ buffer_append_file(struct buffer *buffer, FILE *file, size_t max)
 }
 
 /* Returns whether a well-formed sequence is a C0 or C1 control, DEL, a line or paragraph separator,
- * or one of the marks that change the direction of the text after them (U+202A to U+202E, U+2066 to
- * U+2069). */
+ * or one of the marks that change the direction of text (U+061C, U+200E, U+200F, U+202A to U+202E,
+ * U+2066 to U+2069). */
 static bool
 is_control(struct slice sequence)
 {
@@ -89,10 +89,11 @@ is_control(struct slice sequence)
 	if (sequence.len == 1)
 		return at[0] < 0x20 || at[0] == 0x7f;
 	if (sequence.len == 2)
-		return at[0] == 0xc2 && at[1] < 0xa0;
+		return (at[0] == 0xc2 && at[1] < 0xa0) || (at[0] == 0xd8 && at[1] == 0x9c);
 	if (sequence.len != 3 || at[0] != 0xe2)
 		return false;
-	return (at[1] == 0x80 && at[2] >= 0xa8 && at[2] <= 0xae) ||
+	return (at[1] == 0x80 && (at[2] == 0x8e || at[2] == 0x8f)) ||
+	       (at[1] == 0x80 && at[2] >= 0xa8 && at[2] <= 0xae) ||
 	       (at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9);
 }
 

@@ -85,6 +85,19 @@ room_that_no_memory_has_is_refused(void **state)
 	buffer_done(&buffer);
 }
 
+static void
+marks_that_change_the_direction_of_text_are_visible(void **state)
+{
+	(void)state;
+	struct buffer buffer = BUFFER_EMPTY;
+	buffer_append_visible(
+	    &buffer, SLICE("a\u061c\u200d\u200e\u200f\u2010\u2027\u2028\u202e\u2069"));
+	assert_slice(buffer_slice(&buffer),
+	    "a\\xd8\\x9c\u200d\\xe2\\x80\\x8e\\xe2\\x80\\x8f\u2010\u2027"
+	    "\\xe2\\x80\\xa8\\xe2\\x80\\xae\\xe2\\x81\\xa9");
+	buffer_done(&buffer);
+}
+
 int
 main(void)
 {
@@ -95,6 +108,7 @@ main(void)
 	    cmocka_unit_test(clearing_keeps_the_memory),
 	    cmocka_unit_test(after_a_failure_nothing_is_appended),
 	    cmocka_unit_test(room_that_no_memory_has_is_refused),
+	    cmocka_unit_test(marks_that_change_the_direction_of_text_are_visible),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,7 +24,7 @@ void buffer_appendf(struct buffer *buffer, const char *format, ...) printf_like(
 
 /* Appends text so that a terminal or a log shows it on one line and does nothing else. Each byte of
  * the following becomes \xNN: C0 and C1 controls, DEL, Unicode's line and paragraph separators, the
- * marks that change the direction of the text after them, and bytes that are not UTF-8. */
+ * marks that change the direction of text, and bytes that are not UTF-8. */
 void buffer_append_visible(struct buffer *buffer, struct slice text);
 
 /* Appends text with each byte that is not part of a UTF-8 sequence replaced by U+FFFD. Repairing a
