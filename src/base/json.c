@@ -8,8 +8,9 @@
 
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
 
-/* jansson's parser reports an invalid token if memory is short. A valid text must not be taken for
- * an invalid one, so this file notes whether an allocation failed. */
+/* jansson's parser reports an invalid token if memory is short, and a value that is built lacks the
+ * member whose allocation failed. A valid text must not be taken for an invalid one, nor an
+ * incomplete value for a complete one, so this file notes whether an allocation failed. */
 static _Thread_local bool memory_was_short;
 
 static void *
@@ -55,7 +56,9 @@ text_value(struct slice text)
 		return value;
 	struct buffer repaired = BUFFER_EMPTY;
 	buffer_append_repaired(&repaired, text);
-	if (!repaired.failed)
+	if (repaired.failed)
+		memory_was_short = true;
+	else
 		value = json_stringn(buffer_slice(&repaired).ptr, repaired.len);
 	buffer_done(&repaired);
 	return value;
@@ -131,10 +134,38 @@ json_add_text(struct json_t *object, struct slice key, struct slice text)
 	json_decref(key_value);
 }
 
+/* Returns the length of the DEL or C1 control at the start of text, 0 for another character.
+ * Terminals act on some of them, and jansson escapes only those below U+0020. */
+static size_t
+control_len(struct slice text, unsigned *out_code)
+{
+	const unsigned char *at = (const unsigned char *)text.ptr;
+	bool is_c1 = text.len > 1 && at[0] == 0xc2 && at[1] < 0xa0;
+
+	*out_code = is_c1 ? at[1] : at[0];
+	return is_c1 ? 2 : at[0] == 0x7f ? 1 : 0;
+}
+
+/* Such bytes occur only in strings, and jansson splits no character. */
 static int
 append_chunk(const char *bytes, size_t len, void *out)
 {
-	buffer_append(out, (struct slice){bytes, len});
+	struct slice text = {bytes, len};
+	size_t plain = 0;
+	unsigned code;
+
+	while (plain < text.len) {
+		size_t control = control_len(slice_from(text, plain), &code);
+		if (control == 0) {
+			plain++;
+			continue;
+		}
+		buffer_append(out, (struct slice){text.ptr, plain});
+		buffer_appendf(out, "\\u%04X", code);
+		text = slice_from(text, plain + control);
+		plain = 0;
+	}
+	buffer_append(out, text);
 	return ((struct buffer *)out)->failed ? -1 : 0;
 }
 
@@ -143,7 +174,10 @@ json_write(const struct json_t *value, struct buffer *out)
 {
 	/* 15 digits, so that 0.93 is written as 0.93 and not as 0.93000000000000005. */
 	size_t flags = JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15);
-	if (value == NULL || json_dump_callback(value, append_chunk, out, flags) != 0)
+	bool is_incomplete = memory_was_short || value == NULL;
+
+	memory_was_short = false;
+	if (is_incomplete || json_dump_callback(value, append_chunk, out, flags) != 0)
 		return RESULT_NO_MEMORY;
 	return RESULT_OK;
 }
@@ -152,12 +186,16 @@ enum result
 json_load(struct slice text, struct json_t **out_value)
 {
 	json_error_t error;
+	bool was_short_before = memory_was_short;
+
 	memory_was_short = false;
 	json_t *value = text.ptr == NULL ? NULL
 					 : json_loadb(text.ptr, text.len,
 					       JSON_ALLOW_NUL | JSON_DECODE_ANY, &error);
+	bool is_short = memory_was_short;
+	memory_was_short = was_short_before; /* for the next json_write */
 	if (value == NULL)
-		return memory_was_short ? RESULT_NO_MEMORY : RESULT_INVALID;
+		return is_short ? RESULT_NO_MEMORY : RESULT_INVALID;
 	*out_value = value;
 	return RESULT_OK;
 }

@@ -5,6 +5,32 @@
 
 #include <jansson.h>
 
+/* The allocation that fails, counted down by the program's own (it is linked with --wrap); 0: none.
+ */
+static volatile int failing_allocation;
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__real_realloc(void *memory, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+
+static bool
+fails(void)
+{
+	return failing_allocation > 0 && --failing_allocation == 0;
+}
+
+void *
+__wrap_malloc(size_t size)
+{
+	return fails() ? NULL : __real_malloc(size);
+}
+
+void *
+__wrap_realloc(void *memory, size_t size)
+{
+	return fails() ? NULL : __real_realloc(memory, size);
+}
+
 /* Writes value, frees it, and compares. */
 static void
 assert_written(struct json_t *value, const char *expected)
@@ -320,6 +346,52 @@ writing_nothing_is_a_failure(void **state)
 	buffer_done(&out);
 }
 
+/* The buffer has room already, so writing alone would not notice. */
+static void
+a_value_that_lacks_a_member_is_not_written(void **state)
+{
+	(void)state;
+	static const char whole[] =
+	    "{\"a\":[\"1\",\"2\"],\"\xef\xbf\xbd\":\"\xef\xbf\xbd\",\"i\":7}";
+	struct buffer out = BUFFER_EMPTY;
+	size_t failures = 0;
+	assert_true(buffer_reserve(&out, 1000));
+	for (int allocation = 1; allocation < 100; allocation++) {
+		buffer_clear(&out);
+		failing_allocation = allocation;
+		struct json_t *object = json_new_object();
+		json_add_text(object, SLICE("a"), SLICE("1"));
+		json_add_text(object, SLICE("a"), SLICE("2"));
+		json_add_text(object, SLICE("\xff"), SLICE("\xff"));
+		json_put_int(object, "i", 7);
+		enum result result = json_write(object, &out);
+		failures += result != RESULT_OK;
+		if (result == RESULT_OK)
+			assert_slice(buffer_slice(&out), whole);
+		json_free(object);
+		failing_allocation = 0;
+	}
+	assert_true(failures > 10 && failures < 99);
+
+	/* It is reported once. */
+	failing_allocation = 1;
+	assert_null(json_new_object());
+	assert_int_equal(json_write(NULL, &out), RESULT_NO_MEMORY);
+	assert_written(json_new_object(), "{}");
+	buffer_done(&out);
+}
+
+static void
+every_control_character_is_escaped(void **state)
+{
+	(void)state;
+	struct json_t *object = json_new_object();
+	json_put_text(
+	    object, "\x7f", SLICE("\x1b[\xc2\x80\xc2\x9b\x31m\xc2\x9f\xc2\xa0\xc3\x9b\x7f"));
+	assert_written(
+	    object, "{\"\\u007F\":\"\\u001B[\\u0080\\u009B1m\\u009F\xc2\xa0\xc3\x9b\\u007F\"}");
+}
+
 int
 main(void)
 {
@@ -341,6 +413,8 @@ main(void)
 	    cmocka_unit_test(of_a_repeated_key_the_last_value_counts),
 	    cmocka_unit_test(what_is_odd_in_one_place_does_not_hide_the_rest),
 	    cmocka_unit_test(writing_nothing_is_a_failure),
+	    cmocka_unit_test(a_value_that_lacks_a_member_is_not_written),
+	    cmocka_unit_test(every_control_character_is_escaped),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,8 +28,9 @@ void json_push_text(struct json_t *array, struct slice text); /* absent: null */
  * of its values. */
 void json_add_text(struct json_t *object, struct slice key, struct slice text);
 
-/* Appends the value as compact JSON in insertion order. Returns RESULT_NO_MEMORY if memory
- * is or was short. */
+/* Appends the value as compact JSON in insertion order, with every control character escaped.
+ * Returns RESULT_NO_MEMORY if memory is short, or was while this thread built values since its last
+ * call. */
 must_check enum result json_write(const struct json_t *value, struct buffer *out);
 
 /* Reads one JSON object or array. text must have nothing else, except a byte order mark. Invalid
