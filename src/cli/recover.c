@@ -120,19 +120,38 @@ abandon(const struct recovery *recovery, enum result result, const char *why)
 	    result_text(result), why);
 }
 
-/* Opens the journal. If it cannot be read, the recovery continues without it. */
-static void
-open_journal(struct recovery *recovery)
+/* Returns whether nothing can be read from the journal however often it is tried. */
+static bool
+journal_is_lost(const struct recovery *recovery, enum result result)
 {
-	struct failure failure;
-	if (journal_reader_open(recovery->journal_path, &recovery->reader, &failure) == RESULT_OK &&
-	    journal_reader_range(
-		recovery->reader, &recovery->journal_first, &recovery->journal_last) == RESULT_OK)
-		return;
+	return result == RESULT_CORRUPT ||
+	       (access(recovery->journal_path, F_OK) != 0 && errno == ENOENT);
+}
+
+/* Opens the journal. If it is lost, the recovery continues without it. Any other failure may pass,
+ * and a store without the receipts that only the journal has must not replace the damaged one. */
+static enum result
+open_journal(struct recovery *recovery, struct failure *failure)
+{
+	enum result result =
+	    journal_reader_open(recovery->journal_path, &recovery->reader, failure);
+	if (result == RESULT_OK) {
+		result = journal_reader_range(
+		    recovery->reader, &recovery->journal_first, &recovery->journal_last);
+		if (result != RESULT_OK)
+			failure_set(failure, result, "%s: %s", recovery->journal_path,
+			    journal_reader_error(recovery->reader));
+	}
+	if (result == RESULT_OK)
+		return RESULT_OK;
+
 	journal_reader_close(recovery->reader);
 	recovery->reader = NULL;
+	if (!journal_is_lost(recovery, result))
+		return result;
 	cli_failure(
 	    recovery->command, "the journal cannot be read, so nothing is counted again from it");
+	return RESULT_OK;
 }
 
 /* Rebuilds the messages before fill_holes adds receipts, and again with these receipts. */
@@ -174,7 +193,16 @@ build(struct recovery *recovery)
 	if (result != RESULT_OK)
 		return abandon(recovery, result, failure.text);
 
-	open_journal(recovery);
+	result = open_journal(recovery, &failure);
+	if (result != RESULT_OK) {
+		store_close(recovery->store);
+		recovered_discard(recovery->new_path);
+		return cli_failure(recovery->command,
+		    "%s; nothing was changed. Run this again; if the journal cannot be repaired, "
+		    "move it away",
+		    failure.text);
+	}
+
 	result = complete_store(recovery);
 	if (result != RESULT_OK)
 		abandon(recovery, result, store_error(recovery->store));

@@ -494,6 +494,33 @@ def test_recover_takes_from_the_journal_what_it_still_has(make_daemon):
     daemon.audit()
 
 
+def test_recover_waits_for_a_journal_that_may_be_readable_again(stopped):
+    """A failing disk, or a user that may not read it. Without its entries the new store would lack them for ever."""
+    path, journal = stopped.store / "dlrd.db", stopped.store / "journal.db"
+    damage(path, "event", lambda pages: pages[1:3])
+    before = path.read_bytes()
+    aside = journal.rename(stopped.store / "aside.db")
+    journal.symlink_to(journal.name)  # opening it fails, also for root
+    result = stopped.cli("recover", check=False)
+    assert result.returncode == 1 and str(journal) in result.stderr and "nothing was changed" in result.stderr
+    assert path.read_bytes() == before and not list(stopped.store.glob("dlrd.db.*"))
+    assert not (stopped.store / "dlrd.gaps").exists()
+    journal.unlink()
+    aside.rename(journal)
+    assert "; 0 are missing" in recover(stopped)
+    stopped.start()
+    assert delivered(stopped) == 300
+    stopped.audit()
+
+
+def test_recover_goes_on_without_a_journal_that_is_gone(stopped):
+    damage(stopped.store / "dlrd.db", "event", lambda pages: pages[1:3])
+    for path in stopped.store.glob("journal.db*"):
+        path.unlink()
+    result = stopped.cli("recover")
+    assert "the journal cannot be read" in result.stderr and "; 0 are missing" not in result.stdout
+
+
 def test_recover_of_a_store_that_nothing_can_be_read_of_takes_the_journal(stopped):
     (stopped.store / "dlrd.db").write_bytes(b"garbage" * 5000)
     said = recover(stopped)
