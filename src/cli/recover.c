@@ -265,23 +265,26 @@ add_gaps(const struct recovery *recovery)
 	}
 }
 
+/* error: why the damaged store could not be read, as a terminal may show it. */
 static void
-report(const struct recovery *recovery)
+report_salvage(const struct recovery *recovery, struct slice error)
 {
 	const struct salvage *salvage = &recovery->salvage;
 	uint64_t lost = salvage->events_lost;
 	uint64_t again = recovery->counted_again < lost ? recovery->counted_again : lost;
 	if (!salvage->readable) {
-		printf("nothing could be read (%s): a backup has more. The new store has what "
+		printf("nothing could be read (%.*s): a backup has more. The new store has what "
 		       "journal.db has: entries %llu to %llu. Receipts of earlier entries are "
 		       "missing.\n",
-		    salvage->first_error, (unsigned long long)recovery->journal_first,
+		    SLICE_ARG(error), (unsigned long long)recovery->journal_first,
 		    (unsigned long long)recovery->journal_last);
 		return;
 	}
 	printf("%llu receipts were read, %llu could not be read",
 	    (unsigned long long)salvage->events, (unsigned long long)lost);
-	printf(salvage->first_error[0] != '\0' ? " (%s)\n" : "\n", salvage->first_error);
+	if (error.len > 0)
+		printf(" (%.*s)", SLICE_ARG(error));
+	printf("\n");
 
 	for (size_t i = 0; i < salvage->hole_count && i < HOLES_SHOWN_MAX; i++)
 		print_hole(recovery, &salvage->holes[i]);
@@ -291,6 +294,15 @@ report(const struct recovery *recovery)
 	if (lost > 0)
 		printf("%llu of them were counted again from journal.db; %llu are missing\n",
 		    (unsigned long long)again, (unsigned long long)(lost - again));
+}
+
+static void
+report(const struct recovery *recovery)
+{
+	struct buffer error = BUFFER_EMPTY;
+	buffer_append_visible(&error, slice_of(recovery->salvage.first_error));
+	report_salvage(recovery, buffer_slice(&error));
+	buffer_done(&error);
 }
 
 /* --- in place --- */

@@ -52,3 +52,14 @@ def test_a_damaged_schema_reaches_log_and_terminal_escaped(make_daemon, name):
         daemon.terminate()
     assert_escaped(daemon.log())
     assert "evil\\x1b[31m\\x0aforged" in said + daemon.log()
+
+
+def test_recover_quotes_a_damaged_schema_escaped(daemon):
+    daemon.keep(SAMPLE_TARGET, status_params(new_sid(), "sent"))
+    daemon.settle()
+    assert daemon.terminate() == 0
+    damage(daemon.store / "dlrd.db")
+    result = daemon.cli("recover")
+    assert "evil\\x1b[31m\\x0aforged" in result.stdout
+    assert_escaped(result.stdout)
+    assert_escaped(result.stderr)
