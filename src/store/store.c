@@ -47,20 +47,23 @@ recompute(
 	return result == RESULT_OK ? replies_note_all(store->replies) : result;
 }
 
-/* Recomputes the figures for these options, in one transaction. */
+/* Recomputes the figures for these options, in one transaction. Notes a failure before the
+ * rollback, which succeeds. */
 static enum result
 follow_options(struct store *store, const struct store_options *options)
 {
 	struct engine_parameters old = {.stale = ENGINE_STALE_NONE};
-	enum result result = engine_read_parameters(store->engine, &old);
+	enum result result = store_note(store, engine_read_parameters(store->engine, &old));
 	if (result != RESULT_OK ||
 	    (old.stale == ENGINE_STALE_NONE && old.policy == options->policy &&
 		old.reply_window_us == options->reply_window_us &&
 		old.reply_late_us == options->reply_late_us))
 		return result;
 	result = store_begin(store);
-	if (result == RESULT_OK)
-		result = recompute(store, options, &old);
+	if (result != RESULT_OK)
+		return result;
+
+	result = recompute(store, options, &old);
 	if (result == RESULT_OK)
 		result = engine_write_parameters(
 		    store->engine, &(struct engine_parameters){.policy = options->policy,
@@ -69,6 +72,7 @@ follow_options(struct store *store, const struct store_options *options)
 	if (result == RESULT_OK)
 		return store_commit(store, store_cursor(store));
 
+	store_note(store, result);
 	store_rollback(store);
 	return result;
 }
@@ -112,11 +116,11 @@ store_open(const struct store_options *options, struct store **out_store, struct
 	}
 
 	watch_progress(store, true);
-	result = open_parts(store, options);
+	result = store_note(store, open_parts(store, options));
 	if (result == RESULT_OK)
 		result = follow_options(store, options);
 	watch_progress(store, false);
-	if (store_note(store, result) != RESULT_OK) {
+	if (result != RESULT_OK) {
 		failure_set(failure, result, "%s: %s", options->path, store_error(store));
 		store_close(store);
 		return result;
@@ -145,7 +149,7 @@ store_reconfigure(struct store *store, const struct store_options *options)
 	set_policy(store, options->policy);
 	replies_set_window(store->replies, options->reply_window_us, options->reply_late_us);
 	watch_progress(store, true);
-	result = store_note(store, follow_options(store, options));
+	result = follow_options(store, options);
 	watch_progress(store, false);
 	if (result != RESULT_OK) {
 		set_policy(store, old_policy);

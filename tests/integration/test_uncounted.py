@@ -394,6 +394,17 @@ def test_a_migration_goes_on_behind_an_open_intake(make_daemon):
     assert delivered(daemon) >= 300_000
 
 
+def test_the_reason_why_figures_could_not_be_recomputed_survives_the_rollback(stopped):
+    path = stopped.store / "dlrd.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE state SET stale = 1")
+    connection.close()
+    damage(path, "event", lambda pages: pages[1:3])
+    stopped.start()
+    why = until(lambda: ready(stopped)[1]["not_counted_why"], 10, "the reason")
+    assert why.endswith(("malformed", "corrupt data")), why
+
+
 # --- dlrd recover ---
 
 

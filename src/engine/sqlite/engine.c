@@ -43,12 +43,17 @@ static const struct sqlite_settings settings = {.page_size = PAGE_SIZE,
     .cache_kib = CACHE_KIB,
     .pragmas = "PRAGMA foreign_keys = OFF;"};
 
+/* SQLite has no reason for a failure that is not its own, such as rows that contradict each other.
+ */
 enum result
 engine_note(struct engine *engine, enum result result)
 {
-	if (result != RESULT_OK && engine->db != NULL)
-		sqlite3_snprintf(
-		    sizeof engine->error, engine->error, "%s", sqlite3_errmsg(engine->db));
+	if (result == RESULT_OK || engine->db == NULL)
+		return result;
+
+	bool by_sqlite = sqlite_result(sqlite3_errcode(engine->db)) != RESULT_OK;
+	sqlite3_snprintf(sizeof engine->error, engine->error, "%s",
+	    by_sqlite ? sqlite3_errmsg(engine->db) : result_text(result));
 	return result;
 }
 
@@ -134,9 +139,8 @@ engine_open(
 	result = prepare_file(engine, options->path, failure);
 	if (result == RESULT_OK) {
 		result = open_tables(engine);
-		if (result != RESULT_OK)
-			failure_set(
-			    failure, result, "%s: %s", options->path, sqlite3_errmsg(engine->db));
+		if (engine_note(engine, result) != RESULT_OK)
+			failure_set(failure, result, "%s: %s", options->path, engine_error(engine));
 	}
 	if (result != RESULT_OK) {
 		engine_close(engine);
