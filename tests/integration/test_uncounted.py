@@ -405,6 +405,22 @@ def test_the_reason_why_figures_could_not_be_recomputed_survives_the_rollback(st
     assert why.endswith(("malformed", "corrupt data")), why
 
 
+@pytest.mark.parametrize("cursor", [-5, 1 << 60])
+def test_a_cursor_that_no_journal_reaches_is_damage(stopped, cursor):
+    """Nothing that arrives would ever be counted."""
+    with sqlite3.connect(stopped.store / "dlrd.db") as connection:
+        connection.execute("UPDATE state SET cursor = ?", (cursor,))
+    connection.close()
+    stopped.start()
+    post(stopped, 10)
+    why = until(lambda: ready(stopped)[1]["not_counted_why"], 10, "the reason")
+    assert "malformed" in why or "corrupt" in why, why
+    recover(stopped, "--force")
+    until(lambda: not_counted(stopped) is None, 20, "the store to be opened")
+    until(lambda: delivered(stopped) == 310, 20, "all to be counted")
+    stopped.audit()
+
+
 # --- dlrd recover ---
 
 

@@ -24,6 +24,9 @@ struct engine_options {
 	void *context;
 };
 
+/* No journal has a higher number; JSON has it exactly. */
+#define ENGINE_CURSOR_MAX ((INT64_C(1) << 53) - 1)
+
 /* Reads the cursor of the file at path, which may have any version of the schema, and changes
  * nothing. RESULT_NOT_FOUND if there is no file. */
 must_check enum result engine_peek_cursor(const char *path, uint64_t *out_cursor);

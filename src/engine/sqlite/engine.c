@@ -106,13 +106,26 @@ prepare_file(struct engine *engine, const char *path, struct failure *failure)
 	return result;
 }
 
+/* Reads the cursor. One that no journal reaches is damage: after it, nothing would be counted. */
+static int
+read_cursor(sqlite3 *db, int64_t *out_cursor)
+{
+	int64_t cursor = 0;
+	int code = sqlite_number(db, "SELECT cursor FROM state", &cursor);
+	if (code == SQLITE_OK && (cursor < 0 || cursor > ENGINE_CURSOR_MAX))
+		code = SQLITE_CORRUPT;
+	if (code == SQLITE_OK)
+		*out_cursor = cursor;
+	return code;
+}
+
 static enum result
 open_tables(struct engine *engine)
 {
 	int64_t cursor = 0;
 	int code = sqlite_prepare_all(engine->db, statements, engine);
 	if (code == SQLITE_OK)
-		code = sqlite_number(engine->db, "SELECT cursor FROM state", &cursor);
+		code = read_cursor(engine->db, &cursor);
 	engine->cursor = (uint64_t)cursor;
 	if (code != SQLITE_OK)
 		return sqlite_result(code);
@@ -185,7 +198,7 @@ engine_peek_cursor(const char *path, uint64_t *out_cursor)
 	if (code == SQLITE_OK && application != SCHEMA_APPLICATION_ID)
 		code = SQLITE_NOTADB;
 	if (code == SQLITE_OK)
-		code = sqlite_number(db, "SELECT cursor FROM state", &cursor);
+		code = read_cursor(db, &cursor);
 	sqlite3_close_v2(db);
 	if (code == SQLITE_OK)
 		*out_cursor = (uint64_t)cursor;

@@ -1,5 +1,6 @@
 #include "dlrd/engine/salvage.h"
 
+#include "dlrd/engine/engine.h"
 #include "salvage_tables.h"
 #include "schema.h"
 #include "sql.h"
@@ -151,9 +152,13 @@ write_state(struct salvage *salvage, sqlite3 *db)
 {
 	int64_t cursor = (int64_t)salvage->cursor, highest = 0;
 	sqlite3_stmt *statement = NULL;
-	int code = sqlite_number(db, "SELECT coalesce(max(journal_seq), 0) FROM event", &highest);
+	int code = SQLITE_OK;
 
-	if (cursor < highest)
+	/* A damaged receipt may name any number, and entries up to the cursor are not counted. */
+	if (cursor == 0)
+		code =
+		    sqlite_number(db, "SELECT coalesce(max(journal_seq), 0) FROM event", &highest);
+	if (highest > 0 && highest <= ENGINE_CURSOR_MAX)
 		cursor = highest;
 	salvage->cursor = (uint64_t)cursor;
 	if (code == SQLITE_OK)
