@@ -13,7 +13,8 @@ import time
 import pytest
 
 import harness
-from harness import (DLRD, SAMPLE_TARGET, SMALL, Closed, fill, new_sid, signed_post, status_params, until)
+from harness import (DLRD, SAMPLE_TARGET, SMALL, Closed, fill, new_sid, reply_params, signed_post, status_params,
+                     until)
 
 SCHEMA_V1 = pathlib.Path(__file__).parent.parent / "unit" / "schema_v1.h"
 
@@ -518,6 +519,37 @@ def test_recover_takes_from_the_journal_what_it_still_has(make_daemon):
     assert delivered(daemon) == 2000
     assert [campaign["duplicates"] for campaign in daemon.get("/v1/campaigns")["campaigns"]] == [0]
     assert ready(daemon)[1]["gap"] is None
+    daemon.audit()
+
+
+def test_recover_gives_no_number_of_a_lost_receipt_again(make_daemon):
+    """Followers of /v1/events ask for what comes after the last number that they have read. Evidence of a lost
+    opt-out names its event: another person's opt-in under that number must not change it."""
+    daemon = make_daemon()
+    daemon.keep_all((signed_post("/sms/twilio", reply_params(new_sid(), "STOP", number)) for number in range(1, 301)),
+                    200)
+    daemon.settle()
+    before = daemon.events()
+    assert daemon.terminate() == 0
+    for path in daemon.store.glob("journal.db*"):
+        path.unlink()
+    damage(daemon.store / "dlrd.db", "event", lambda pages: pages[-3:])
+    recover(daemon)
+    daemon.start()
+    daemon.keep_all((signed_post("/sms/twilio", reply_params(new_sid(), "START", number)) for number in range(401, 501)),
+                    200)
+    daemon.settle()
+    new = daemon.events()[-100:]
+    assert {event["body"] for event in new} == {"START"}
+    assert new[0]["seq"] > before[-1]["seq"]
+    daemon.cli("gap", "--accept", check=False)
+    daemon.audit()
+    daemon.cli("rebuild")
+    states = dict(daemon.sql("SELECT number, state FROM optouts"))
+    for number in range(1, 301):
+        assert states[harness.phone(number).encode()] == b"out"
+    changes = daemon.sql("SELECT count(*) FROM consent WHERE correction = 1")[0][0]
+    assert changes == 0, "nothing that followers read has changed"
     daemon.audit()
 
 

@@ -44,7 +44,10 @@ static const struct sqlite_column changing_columns[] = {
 #define FIELD(name) offsetof(struct receipt_table, name)
 
 static const struct sqlite_statement statements[] = {
-    {"SELECT max(seq) FROM event WHERE seq < " SQL_NUMBER_END, FIELD(last)},
+    /* A recovered store has lost receipts whose numbers are not given again (salvage.c). */
+    {"SELECT max(coalesce((SELECT max(seq) FROM event WHERE seq < " SQL_NUMBER_END "), 0),"
+     " coalesce((SELECT max(seq) FROM sqlite_sequence WHERE name = 'event'), 0))",
+	FIELD(last)},
     /* The first click of a link is the one that counts. */
     {"SELECT e.time_us, e.type, e.status, e.error_code, e.consent, " EVENT_PEER ","
      " e.tagset_id, e.tagged, e.provider_id, CASE WHEN e.type <> 'Clicked' THEN 0"

@@ -134,13 +134,15 @@ static int64_t
 last_event_of(sqlite3 *old)
 {
 	static const char *const texts[] = {"SELECT max(seq) FROM event",
+	    "SELECT seq FROM sqlite_sequence WHERE name = 'event'",
 	    "SELECT max(event_seq) FROM consent", "SELECT max(event_seq) FROM alert",
 	    "SELECT max(rowid) FROM event INDEXED BY event_message"};
 	int64_t last = 0;
 
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
 		int64_t number = 0;
-		if (sqlite_number(old, texts[i], &number) == SQLITE_OK && number > last)
+		if (sqlite_number(old, texts[i], &number) == SQLITE_OK && number > last &&
+		    number <= ENGINE_CURSOR_MAX)
 			last = number;
 	}
 
@@ -172,13 +174,49 @@ write_state(struct salvage *salvage, sqlite3 *db)
 	return sqlite_result(code);
 }
 
+/* Rows of the table get numbers beyond this one, as if it had AUTOINCREMENT. */
+static int
+raise_number(sqlite3 *db, const char *table, int64_t number)
+{
+	char *sql =
+	    sqlite3_mprintf("INSERT INTO sqlite_sequence(name, seq) SELECT %Q, 0 WHERE NOT EXISTS"
+			    " (SELECT 1 FROM sqlite_sequence WHERE name = %Q);"
+			    "UPDATE sqlite_sequence SET seq = max(seq, %lld) WHERE name = %Q",
+		table, table, (long long)number, table);
+	int code = sql == NULL ? SQLITE_NOMEM : sqlite3_exec(db, sql, NULL, NULL, NULL);
+	sqlite3_free(sql);
+	return code;
+}
+
+/* Numbers of lost rows are not given again: followers of the events and of the opt-out list ask for
+ * what comes after a number, and evidence, which outlives its event, names it by its number. A
+ * store of version 1 has neither. */
+static enum result
+keep_numbers(const struct salvage_work *work, int64_t last_event)
+{
+	int64_t kept = 0, last_consent = 0;
+	int code = sqlite_number(
+	    work->new, "SELECT count(*) FROM sqlite_schema WHERE name = 'sqlite_sequence'", &kept);
+	if (code != SQLITE_OK || kept == 0)
+		return sqlite_result(code);
+
+	if (sqlite_number(work->old,
+		"SELECT seq FROM sqlite_sequence WHERE name = 'consent' AND seq < " SQL_NUMBER_END,
+		&last_consent) != SQLITE_OK)
+		last_consent = 0;
+	code = raise_number(work->new, "event", last_event);
+	return sqlite_result(
+	    code == SQLITE_OK ? raise_number(work->new, "consent", last_consent) : code);
+}
+
 /* Reads the cursor before anything else. A disk that cannot be read ends the transaction, and
  * callbacks that a running daemon counts after that are not copied. */
 static void
 read_cursor(struct salvage *salvage, sqlite3 *old)
 {
 	int64_t cursor = 0;
-	if (sqlite_number(old, "SELECT cursor FROM state", &cursor) == SQLITE_OK && cursor > 0)
+	if (sqlite_number(old, "SELECT cursor FROM state", &cursor) == SQLITE_OK && cursor > 0 &&
+	    cursor <= ENGINE_CURSOR_MAX)
 		salvage->cursor = (uint64_t)cursor;
 }
 
@@ -186,6 +224,7 @@ static enum result
 fill(struct salvage *salvage, struct salvage_work *work)
 {
 	read_cursor(salvage, work->old);
+	const int64_t last_event = last_event_of(work->old);
 	enum result result = copy_tables(work);
 	if (result == RESULT_OK)
 		result = sqlite_result(salvage_recover_from_indexes(work));
@@ -194,7 +233,9 @@ fill(struct salvage *salvage, struct salvage_work *work)
 	if (result == RESULT_OK)
 		result = write_state(salvage, work->new);
 	if (result == RESULT_OK)
-		result = find_holes(salvage, work->new, last_event_of(work->old));
+		result = keep_numbers(work, last_event);
+	if (result == RESULT_OK)
+		result = find_holes(salvage, work->new, last_event);
 	return result;
 }
 
