@@ -13,8 +13,10 @@
 #include <sys/stat.h>
 
 #define REBUILD_PATH "/v1/rebuild"
+#define READY_PATH "/readyz"
 #define POLL_FIRST_US (CLOCK_SECOND_US / 10)
 #define POLL_LAST_US CLOCK_SECOND_US
+#define STUCK_US (5 * CLOCK_SECOND_US) /* the daemon tries to open its store each second */
 
 enum { FINDING_MESSAGES, FINDING_CORRECTED, FINDING_COUNT = 6 };
 
@@ -206,6 +208,44 @@ poll_daemon(struct rebuilding *rebuilding, bool *out_done)
 	return status;
 }
 
+/* Returns whether the daemon does not count and does not work on its store either: a rebuild does
+ * not begin until it can open the store. Appends the reason to why. */
+static bool
+is_stuck(const struct rebuilding *rebuilding, struct buffer *why)
+{
+	struct control_answer answer;
+	struct failure failure;
+	if (control_ask(rebuilding->settings, "GET", READY_PATH, &answer, &failure) != RESULT_OK)
+		return false; /* the next poll reports it */
+
+	struct slice text = json_text(json_get(answer.body, "not_counted_why"));
+	bool works = json_kind(json_get(answer.body, "migration")) == JSON_KIND_OBJECT;
+	buffer_clear(why);
+	buffer_append_visible(why, text);
+	json_free(answer.body);
+	return text.len > 0 && !works;
+}
+
+/* Reports a rebuild that does not begin. *stuck_us is the time since then, 0 for none. */
+static int
+check_stuck(const struct rebuilding *rebuilding, int64_t *stuck_us)
+{
+	struct buffer why = BUFFER_EMPTY;
+	int64_t now_us = clock_monotonic_us();
+	int status = CLI_OK;
+
+	if (!is_stuck(rebuilding, &why))
+		*stuck_us = 0;
+	else if (*stuck_us == 0)
+		*stuck_us = now_us;
+	else if (now_us - *stuck_us >= STUCK_US)
+		status = cli_failure(rebuilding->command,
+		    "the daemon cannot rebuild now, and does it once it can: %.*s",
+		    SLICE_ARG(buffer_slice(&why)));
+	buffer_done(&why);
+	return status;
+}
+
 /* Has the daemon rebuild the store. Each answer has a deadline, but the rebuild has none: it takes
  * about as long as adding the receipts did. */
 static int
@@ -213,6 +253,7 @@ rebuild_by_daemon(struct rebuilding *rebuilding)
 {
 	struct control_answer answer;
 	bool done = false;
+	int64_t stuck_us = 0;
 	int status = ask(rebuilding, "POST", 202, false, &answer);
 	if (status != CLI_OK)
 		return status;
@@ -222,6 +263,8 @@ rebuild_by_daemon(struct rebuilding *rebuilding)
 		clock_sleep(pause_us);
 		pause_us = pause_us * 3 / 2 < POLL_LAST_US ? pause_us * 3 / 2 : POLL_LAST_US;
 		status = poll_daemon(rebuilding, &done);
+		if (status == CLI_OK && !done)
+			status = check_stuck(rebuilding, &stuck_us);
 	}
 	return status;
 }

@@ -422,6 +422,16 @@ def test_a_cursor_that_no_journal_reaches_is_damage(stopped, cursor):
     stopped.audit()
 
 
+def test_a_rebuild_that_cannot_begin_says_why(stopped):
+    for name in ("dlrd.db", "dlrd.db-wal"):
+        if (stopped.store / name).exists():
+            overwrite(stopped.store / name, 0, b"garbage" * 5000)
+    stopped.start()
+    result = stopped.cli("rebuild", check=False)
+    assert result.returncode == 1
+    assert "cannot rebuild now" in result.stderr and "file is not a database" in result.stderr, result.stderr
+
+
 # --- dlrd recover ---
 
 
