@@ -11,6 +11,7 @@ struct completion {
 	bool provider, tags, peer, consent, body, reply;
 	bool sender;    /* service or sender, and so the scope of an opt-out */
 	bool workspace; /* of a message without a campaign */
+	bool occurred;  /* the time of the fact, which the stored event lacks, or an earlier one */
 	bool left;      /* an earlier time by which the message had left */
 	bool earlier;   /* an earlier arrival, which becomes the event's */
 	bool agrees;    /* both report the same consent */
@@ -50,6 +51,7 @@ compare_facts(const struct event *event, const struct event_ids *ids, const stru
 	    .body = is_preferred(event->body, stored->body),
 	    .reply = event->type == EVENT_REPLIED,
 	    .callback = stored->stream && !event->stream,
+	    .occurred = is_preferred(event->occurred, stored->occurred),
 	    .left = is_earlier(event->left_us, stored->left_us)};
 }
 
@@ -133,8 +135,8 @@ says_more(const struct completion *completion)
 {
 	return completion->provider || completion->tags || completion->workspace ||
 	       completion->peer || completion->consent || completion->corrects ||
-	       completion->body || completion->reply || completion->callback || completion->left ||
-	       completion->replaces;
+	       completion->body || completion->reply || completion->callback ||
+	       completion->occurred || completion->left || completion->replaces;
 }
 
 /* The keyword is the consent's, else that of the text that counts. */
@@ -188,8 +190,7 @@ complete_receipt(struct store *store, const struct event *event, struct receipt 
 		receipt->stream = false;
 		receipt->done_date = arena_copy(arena, event->done_date);
 	}
-	if (receipt->occurred.ptr == NULL ||
-	    (event->occurred.ptr != NULL && slice_compare(event->occurred, receipt->occurred) < 0))
+	if (completion->occurred)
 		receipt->occurred = arena_copy(arena, event->occurred);
 	if (completion->left)
 		receipt->left_us = event->left_us;

@@ -92,6 +92,9 @@ add_sources(struct history *history, struct event event, int64_t around_us)
 		stream.campaign = event.campaign;
 	}
 	stream.done_date = SLICE_NONE;
+	if (event.type != EVENT_CLICKED && random_below(3) == 0)
+		stream.occurred = random_below(2) ? SLICE("2024-10-04T03:00:00Z")
+						  : SLICE("2024-10-09T12:00:00.5Z");
 	if (event.type == EVENT_REPLIED && random_below(4) == 0) { /* Twilio's own decision */
 		stream.consent = (enum consent)random_below(3);
 		stream.cause = SLICE("opt-out-type");
