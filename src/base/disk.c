@@ -2,8 +2,9 @@
 #include "dlrd/base/disk.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -48,4 +49,22 @@ disk_trouble(const char *path, char out_text[DISK_TROUBLE_SIZE])
 	    is_denied(path, "-shm", out_text))
 		return true;
 	return disk.f_bavail < BLOCKS_MIN && put(out_text, "", ENOSPC);
+}
+
+FILE *
+disk_open_file(const char *path)
+{
+	struct stat info;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	bool regular = fd >= 0 && fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
+	FILE *file = regular ? fdopen(fd, "r") : NULL;
+
+	if (fd >= 0 && !regular)
+		errno = EINVAL;
+	if (fd >= 0 && file == NULL) {
+		int error = errno;
+		close(fd);
+		errno = error;
+	}
+	return file;
 }

@@ -1,6 +1,8 @@
 #define _DEFAULT_SOURCE /* fchown */
 #include "dlrd/daemon/gap.h"
 
+#include "dlrd/base/disk.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -32,7 +34,7 @@ gaps_read(const char *directory, struct gaps *out_gaps, struct failure *failure)
 	char path[4096], line[512];
 	struct gaps gaps = {.count = 0};
 	snprintf(path, sizeof path, "%s/" GAPS_FILE, directory);
-	FILE *file = fopen(path, "re");
+	FILE *file = disk_open_file(path);
 	if (file == NULL && errno == ENOENT) {
 		*out_gaps = gaps;
 		return RESULT_OK;

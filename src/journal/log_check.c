@@ -1,6 +1,8 @@
 #define _DEFAULT_SOURCE /* be32toh */
 #include "log_check.h"
 
+#include "dlrd/base/disk.h"
+
 #include <endian.h>
 #include <errno.h>
 #include <stdio.h>
@@ -142,7 +144,7 @@ check_file(FILE *file, struct log_check *out_check)
 enum result
 log_check(const char *path, struct log_check *out_check)
 {
-	FILE *file = fopen(path, "re");
+	FILE *file = disk_open_file(path);
 	if (file == NULL && errno == ENOENT) {
 		*out_check = (struct log_check){.damaged = false};
 		return RESULT_OK;
@@ -177,7 +179,7 @@ enum result
 log_check_keep(const char *path)
 {
 	char name[4096 + 16], bytes[65536];
-	FILE *from = fopen(path, "re");
+	FILE *from = disk_open_file(path);
 	FILE *to = from == NULL ? NULL : open_copy(path, name, sizeof name);
 	bool whole = to != NULL;
 	for (size_t len; whole && (len = fread(bytes, 1, sizeof bytes, from)) > 0;)

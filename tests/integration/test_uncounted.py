@@ -395,6 +395,17 @@ def test_a_migration_goes_on_behind_an_open_intake(make_daemon):
     assert delivered(daemon) >= 300_000
 
 
+@pytest.mark.parametrize("name", ["dlrd.db", "journal.db-wal", "dlrd.gaps"])
+def test_a_fifo_in_place_of_a_file_does_not_hang_the_start(make_daemon, name):
+    daemon = make_daemon(start=False)
+    os.mkfifo(daemon.store / name)
+    daemon.spawn()
+    until(lambda: answers(daemon) or daemon.process.poll() is not None, 5, "the start or its end")
+    if daemon.process.poll() is None:
+        assert daemon.post(SAMPLE_TARGET, status_params(new_sid(), "sent")).status in (204, 503)
+        assert daemon.terminate() == 0
+
+
 def test_the_reason_why_figures_could_not_be_recomputed_survives_the_rollback(stopped):
     path = stopped.store / "dlrd.db"
     with sqlite3.connect(path) as connection:

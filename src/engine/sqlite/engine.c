@@ -188,9 +188,12 @@ engine_peek_cursor(const char *path, uint64_t *out_cursor)
 {
 	sqlite3 *db = NULL;
 	int64_t application = 0, cursor = 0;
+	struct stat info;
 
-	if (access(path, F_OK) != 0 && errno == ENOENT)
-		return RESULT_NOT_FOUND;
+	if (stat(path, &info) != 0)
+		return errno == ENOENT ? RESULT_NOT_FOUND : RESULT_IO;
+	if (!S_ISREG(info.st_mode))
+		return RESULT_IO; /* opening a FIFO would wait for its other end */
 
 	int code = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
 	if (code == SQLITE_OK)
