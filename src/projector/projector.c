@@ -270,8 +270,9 @@ sleep_for(struct projector *projector, int64_t wait_us)
 
 /* --- requests of other threads, between two batches --- */
 
-/* Takes the new configuration. If the store cannot take its part, the request stays pending. */
-static void
+/* Takes the new configuration. If the store cannot take its part, the requests stay pending, and
+ * false is returned. */
+static bool
 reconfigure(struct projector *projector, struct pending_requests *requests)
 {
 	if (opener_configure(&projector->opener, &requests->store_config) != RESULT_OK) {
@@ -281,7 +282,7 @@ reconfigure(struct projector *projector, struct pending_requests *requests)
 		    store_error(projector->opener.store));
 		requests_put_back(&projector->requests, requests);
 		sleep_for(projector, RETRY_US);
-		return;
+		return false;
 	}
 
 	const struct projector_config old = projector->options.config;
@@ -292,6 +293,7 @@ reconfigure(struct projector *projector, struct pending_requests *requests)
 	    requests->config.verifier);
 	projector->tally.reported_code_count = 0;
 	requests_retire(&old);
+	return true;
 }
 
 static void
@@ -316,20 +318,24 @@ rebuild(struct projector *projector)
 		log_line(LOG_ERROR, "the rebuild failed, and nothing was changed: %s", rebuild.why);
 }
 
-/* Does the work that other threads requested and only the store's thread may do. */
-static void
+/* Does the work that other threads requested and only the store's thread may do, also what they
+ * requested during long work. Returns false if a configuration is still pending: entries that
+ * arrived after it must not be decoded by the old one. */
+static bool
 serve_requests(struct projector *projector)
 {
-	struct pending_requests requests =
-	    requests_take(&projector->requests, projector->opener.store != NULL);
-	if (!requests.reconfigure && !requests.rebuild)
-		return;
+	for (;;) {
+		struct pending_requests requests =
+		    requests_take(&projector->requests, projector->opener.store != NULL);
+		if (!requests.reconfigure && !requests.rebuild)
+			return true;
 
-	checkpointer_mark_dirty(&projector->checkpointer);
-	if (requests.reconfigure)
-		reconfigure(projector, &requests);
-	if (requests.rebuild)
-		rebuild(projector);
+		checkpointer_mark_dirty(&projector->checkpointer);
+		if (requests.reconfigure && !reconfigure(projector, &requests))
+			return false;
+		if (requests.rebuild)
+			rebuild(projector);
+	}
 }
 
 static int
@@ -517,9 +523,11 @@ run(void *context)
 	setpriority(PRIO_PROCESS, thread, getpriority(PRIO_PROCESS, thread) + NICENESS);
 
 	while (wait_for_work(projector)) {
-		serve_requests(projector);
 		projector->idle = true;
-		if (!follow_reader(projector) || !follow_store(projector)) {
+		bool open = follow_reader(projector) && follow_store(projector);
+		if (!serve_requests(projector))
+			continue;
+		if (!open) {
 			sleep_for(projector, SLEEP_STEP_US);
 		} else if (!checkpointer_may_grow(&projector->checkpointer)) {
 			measure_lag(projector);

@@ -258,6 +258,64 @@ the_configuration_is_replaced_while_it_runs(void **state)
 		assert_int_equal(retired[i], 1);
 }
 
+static struct projector *_Atomic opening;
+static struct routes later_routes;
+
+/* A reload while the store is being opened, which may take as long as a migration. */
+static void
+reload_when_opened(void *context, uint64_t cursor, uint64_t first, uint64_t last)
+{
+	(void)context, (void)cursor, (void)first, (void)last;
+	struct projector_config config = {.routes = &later_routes};
+	struct projector_store_config store = {.catalogue = NULL};
+	while (opening == NULL)
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	projector_configure(opening, &config, &store);
+}
+
+static void
+note_campaign(void *context, const struct campaign_row *row)
+{
+	assert_slice(row->campaign, "summer");
+	*(int64_t *)context += row->figures[FIGURE_SENT];
+}
+
+static void
+nothing_is_decoded_by_a_configuration_that_was_replaced(void **state)
+{
+	(void)state;
+	struct failure failure;
+	struct projector_options options = {.journal_path = journal_path,
+	    .store_path = store_path,
+	    .log_max = UINT64_MAX,
+	    .config = {.routes = &routes},
+	    .metrics = metrics_new(),
+	    .on_synced = note_synced,
+	    .on_opened = reload_when_opened};
+	struct route *route = &later_routes.items[later_routes.count++];
+	*route = (struct route){.path = strdup("/x"), .kind = ROUTE_AUTO};
+	assert_ok(tags_template_init(&route->workspace, SLICE(""), NULL));
+	assert_ok(tags_template_init(&route->campaign, SLICE("summer"), NULL));
+	assert_ok(tags_template_init(&route->variant, SLICE(""), NULL));
+	append(0, 100);
+	struct projector *projector;
+	assert_ok(projector_start(&options, &projector, &failure));
+	opening = projector;
+	while (!projector_has_tried(projector))
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	projector_stop(projector);
+	metrics_free(options.metrics);
+
+	struct store_reader *reader;
+	struct campaign_filter all = {.limit = 0};
+	int64_t sent = 0;
+	assert_ok(store_reader_open(store_path, &reader, &failure));
+	assert_ok(read_campaigns(reader, &all, note_campaign, &sent));
+	store_reader_close(reader);
+	assert_int_equal(sent, 100);
+	routes_done(&later_routes);
+}
+
 static void
 a_journal_that_comes_later_is_projected(void **state)
 {
@@ -324,6 +382,7 @@ main(void)
 	    EACH(a_notice_wakes_it),
 	    EACH(a_rebuild_is_done_beside_the_daily_work),
 	    EACH(the_configuration_is_replaced_while_it_runs),
+	    EACH(nothing_is_decoded_by_a_configuration_that_was_replaced),
 	    EACH(a_journal_that_comes_later_is_projected),
 	    EACH(readers_go_on_when_a_moved_store_is_put_back),
 	};
