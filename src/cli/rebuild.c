@@ -226,7 +226,7 @@ is_stuck(const struct rebuilding *rebuilding, struct buffer *why)
 	return text.len > 0 && !works;
 }
 
-/* Reports a rebuild that does not begin. *stuck_us is the time since then, 0 for none. */
+/* Reports a rebuild that does not begin. *stuck_us is the time since when, 0 for not yet. */
 static int
 check_stuck(const struct rebuilding *rebuilding, int64_t *stuck_us)
 {
@@ -263,7 +263,7 @@ rebuild_by_daemon(struct rebuilding *rebuilding)
 		clock_sleep(pause_us);
 		pause_us = pause_us * 3 / 2 < POLL_LAST_US ? pause_us * 3 / 2 : POLL_LAST_US;
 		status = poll_daemon(rebuilding, &done);
-		if (status == CLI_OK && !done)
+		if (status == CLI_OK && !done && pause_us == POLL_LAST_US)
 			status = check_stuck(rebuilding, &stuck_us);
 	}
 	return status;
