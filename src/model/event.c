@@ -65,7 +65,7 @@ event_copy(struct arena *arena, const struct event *event, struct event *out_cop
 {
 	*out_copy = *event;
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-		struct slice *text = (struct slice *)((char *)out_copy + texts[i]);
+		struct slice *text = (void *)((char *)out_copy + texts[i]);
 		*text = arena_copy(arena, *text);
 	}
 	if (event->alert != NULL)
