@@ -51,7 +51,7 @@ setting_lines_add_problem(struct setting_lines *lines, int line, struct slice se
 	buffer_appendf(lines->problems, "%s:", lines->path);
 	if (line > 0)
 		buffer_appendf(lines->problems, "%d:", line);
-	if (section.ptr != NULL)
+	if (section.len > 0)
 		buffer_appendf(lines->problems, " [%.*s]", SLICE_ARG(section));
 	if (key.ptr != NULL)
 		buffer_appendf(lines->problems, " %.*s:", SLICE_ARG(key));

@@ -118,6 +118,9 @@ take_plain_key(struct loading *loading, struct slice section, struct slice key, 
 	if (known_section)
 		failure_set(failure, RESULT_INVALID, "unknown key; this section has %.*s",
 		    SLICE_ARG(buffer_slice(&keys)));
+	else if (!begun)
+		failure_set(failure, RESULT_INVALID,
+		    "no section; write the key below its section, such as [server]");
 	else
 		failure_set(failure, RESULT_INVALID,
 		    "unknown section; there are [server], [api], [store], [replies], [numbers], "

@@ -244,7 +244,8 @@ an_unknown_key_is_reported_with_those_that_there_are(void **state)
 	    "FILE:2: [log] levl: unknown key; this section has level\n");
 	assert_problem("[serv]\nlisten = x\n" ACCOUNT,
 	    "FILE:1: [serv] unknown section; there are [server], [api]");
-	assert_problem("listen = x\n" ACCOUNT, "FILE:1: [] listen: unknown section");
+	assert_problem("listen = x\n" ACCOUNT,
+	    "FILE:1: listen: no section; write the key below its section, such as [server]\n");
 	assert_problem(
 	    ACCOUNT "token = x\n", "FILE:3: [account " SID "] token: unknown key; an account");
 	assert_problem(ACCOUNT "[callback /x]\nroute = x\n",
