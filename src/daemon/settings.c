@@ -251,6 +251,29 @@ add_urls(struct settings *settings)
 }
 
 /* Checks that concern more than one key: one function for each kind of section. */
+
+/* A whole callback URL as public URL: the path would be signed twice. */
+static void
+check_public_urls(struct loading *loading)
+{
+	const struct settings *settings = loading->settings;
+	struct url_parts parts;
+	for (size_t i = 0; i < settings->public_url.count; i++) {
+		if (url_read_parts(slice_of(settings->public_url.items[i]), &parts) != RESULT_OK)
+			continue;
+		while (parts.path.len > 0 && parts.path.ptr[parts.path.len - 1] == '/')
+			parts.path.len--;
+		if (routes_find(&settings->routes, parts.path) == NULL)
+			continue;
+		struct buffer origin = BUFFER_EMPTY;
+		url_append_origin(&parts, &origin);
+		setting_lines_report(&loading->lines, SLICE("server"), "public_url",
+		    "ends with the path of [callback %.*s]; write only the part before it, %.*s",
+		    SLICE_ARG(parts.path), SLICE_ARG(buffer_slice(&origin)));
+		buffer_done(&origin);
+	}
+}
+
 static void
 check_callbacks(struct loading *loading)
 {
@@ -368,6 +391,7 @@ load(struct loading *loading)
 		setting_accounts_check(settings->verifier, &loading->secrets, &loading->lines);
 		setting_shared_keys_check(&settings->shared_keys, settings->verifier,
 		    loading->secrets.skipped, &loading->lines);
+		check_public_urls(loading);
 		check_callbacks(loading);
 		check_keywords(loading);
 		check_providers(loading);

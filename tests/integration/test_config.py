@@ -59,6 +59,8 @@ def test_only_the_token_has_no_default(check):
     ("[server]\npublic_url = callbacks.example.com", "server", "public_url", ["https://"]),
     ("[server]\npublic_url = ftp://a", "server", "public_url", ["https://"]),
     ("[server]\npublic_url = https://a?b=c", "server", "public_url", ["query"]),
+    ("[server]\npublic_url = https://a/sms/twilio/", "server", "public_url",
+     ["[callback /sms/twilio]", "before it, https://a"]),
     ("[server]\npublic_url = https://a:0", "server", "public_url", ["https://a:0"]),
     ("[server]\ntrusted_proxies = localhost", "server", "trusted_proxies", ["localhost"]),
     ("[server]\nbody_limit = 1T", "server", "body_limit", ["1T"]),
@@ -91,7 +93,7 @@ def test_only_the_token_has_no_default(check):
     ("[callback /a]\ncampaign = {}", "callback /a", "campaign", ["{name}"]),
     ("[callback /a]\naccount = AC1", "callback /a", "account", ["32 hexadecimal"]),
     ("[server]\nbody_limit = 64k\nbody_limit = 128k", "server", "body_limit", ["duplicate"]),
-], ids=range(41))
+], ids=range(42))
 def test_each_mistake_is_reported_with_file_line_section_and_key(check, line, section, key, words):
     text = "" if section == f"account {ACCOUNT}" else ACCOUNT_ONLY
     whole = f"{text}\n{line}\n"
