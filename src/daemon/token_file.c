@@ -124,6 +124,12 @@ fail_closed(struct slice name, const char *path, int error, struct failure *fail
 		    "\"%.*s\" is not expanded, and cannot be read (%s); write an absolute "
 		    "path, or the bare name of a credential (LoadCredential=NAME:PATH)",
 		    SLICE_ARG(name), strerror(error));
+	if (error == ENOENT && getenv("CREDENTIALS_DIRECTORY") != NULL &&
+	    slice_find(name, '/') == name.len)
+		return failure_set(failure, RESULT_IO,
+		    "cannot read %s: %s; systemd passes no such credential: add "
+		    "LoadCredential=%.*s:PATH to a drop-in of the unit, and restart",
+		    path, strerror(error), SLICE_ARG(name));
 	return failure_set(failure, RESULT_IO, "cannot read %s: %s", path, strerror(error));
 }
 

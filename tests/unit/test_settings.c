@@ -341,6 +341,9 @@ tokens_may_stand_in_files(void **state)
 	settings = load("[account " SID "]\nauth_token_file = token\n");
 	assert_true(verifier_has_token(settings->verifier, 0, TOKEN_CURRENT));
 	settings_free(settings);
+	assert_problem("[account " SID "]\nauth_token_file = none\n",
+	    "/none: No such file or directory; systemd passes no such credential: add "
+	    "LoadCredential=none:PATH to a drop-in of the unit, and restart\n");
 	unsetenv("CREDENTIALS_DIRECTORY");
 	/* without systemd's credentials, next to the configuration */
 	settings = load("[account " SID "]\nauth_token_file = token\n");
