@@ -185,6 +185,14 @@ def test_nothing_is_made_where_there_is_no_store(make_daemon, tmp_path):
     assert not (tmp_path / "missing").exists()
 
 
+def test_a_store_that_no_daemon_has_created_yet_is_named_with_advice(make_daemon):
+    daemon = make_daemon(start=False)
+    daemon.write()
+    found = daemon.cli("stats", check=False)
+    assert found.returncode == 1 and "no store here" in found.stderr
+    assert "start dlrd" in found.stderr
+
+
 def test_files_keep_their_modes(kept):
     rebuild(kept)
     for path in kept.store.iterdir():

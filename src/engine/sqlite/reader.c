@@ -9,6 +9,7 @@
 #include "schema.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,6 +128,20 @@ open_database(struct store_reader *reader, const char *path)
 	return open_without_files(reader, path);
 }
 
+static enum result
+fail_unopened(const char *path, struct failure *failure)
+{
+	if (access(path, R_OK) != 0 && errno == ENOENT)
+		return failure_set(failure, RESULT_NOT_FOUND,
+		    "%s: no store here; dlrd creates it when it first starts: start dlrd, or check "
+		    "that [store] directory is the daemon's",
+		    path);
+	return failure_set(failure, RESULT_NOT_FOUND,
+	    "%s: no readable store here; check that [store] directory is the daemon's and "
+	    "that this user may read it",
+	    path);
+}
+
 enum result
 store_reader_open(const char *path, struct store_reader **out_reader, struct failure *failure)
 {
@@ -137,10 +152,7 @@ store_reader_open(const char *path, struct store_reader **out_reader, struct fai
 	int code = open_database(reader, path);
 	enum result result;
 	if (code == SQLITE_CANTOPEN)
-		result = failure_set(failure, RESULT_NOT_FOUND,
-		    "%s: no readable store here; check that [store] directory is the daemon's and "
-		    "that this user may read it",
-		    path);
+		result = fail_unopened(path, failure);
 	else if (code != SQLITE_OK)
 		result = failure_set(failure, sqlite_result(code), "%s: %s", path,
 		    reader->db == NULL ? "no memory" : sqlite3_errmsg(reader->db));
