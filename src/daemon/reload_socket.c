@@ -114,6 +114,10 @@ connect_in(const char *directory, int *out_fd, struct failure *failure)
 		return RESULT_OK;
 	}
 	close(fd);
+	if (access(directory, R_OK | X_OK) != 0)
+		return failure_set(failure, RESULT_IO,
+		    "cannot read %s: %s; run this as root or as the user that runs dlrd", directory,
+		    strerror(errno));
 	return failure_set(failure, RESULT_NOT_FOUND,
 	    "no dlrd runs in %s, or %s/" LOCK_FILE
 	    " was removed; name its configuration with -c, or send it SIGHUP",

@@ -2,10 +2,13 @@
 if anything in it is wrong, nothing; no request fails meanwhile."""
 
 import os
+import pathlib
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 
 import pytest
@@ -294,6 +297,20 @@ def test_callers_of_dlrd_reload_that_do_not_listen_hold_nothing_up(make_daemon):
     assert ask_reload(daemon).returncode == 0
     assert post(daemon) == 204
     assert daemon.terminate() == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user needs root")
+def test_dlrd_reload_of_another_user_says_who_may():
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        folder.chmod(0o755)
+        (folder / "store").mkdir(mode=0o700)
+        program = shutil.copy(harness.DLRD, folder)
+        (folder / "dlrd.ini").write_text(
+            f"[store]\ndirectory = {folder}/store\n[account {ACCOUNT}]\nauth_token = x\n")
+        found = subprocess.run([program, "reload", "-c", str(folder / "dlrd.ini")], user=65534,
+                               capture_output=True, text=True, timeout=20)
+    assert found.returncode == 1 and "as the user that runs dlrd" in found.stderr, found
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user needs root")
