@@ -109,6 +109,8 @@ show_table(struct cli_query *query, const struct query *row, const struct query_
 
 	if (parts.count == 0 && found->count == 1)
 		begin_part(&parts, slice_of(found->workspace), campaign);
+	if (parts.count == 0 && result == RESULT_OK)
+		puts("no failed messages");
 	for (size_t i = 0; i < parts.count; i++) {
 		struct part *part = &parts.items[i];
 		if (i > 0)

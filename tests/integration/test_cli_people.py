@@ -389,6 +389,10 @@ def test_the_table_of_providers_distinguishes_accounts(people):
     assert ACCOUNT not in people.cli("providers", "--by", "provider").stdout
 
 
+def test_a_table_of_errors_without_failures_is_not_silent(daemon):
+    assert daemon.cli("errors").stdout == "no failed messages\n"
+
+
 def test_errors_are_of_campaigns_with_failures(people):
     shown = people.cli("errors").stdout
     assert f"campaign {CAMPAIGN}: 1 failed" in shown and ": 0 failed" not in shown
