@@ -140,6 +140,15 @@ host_is_bad(const struct handler *handler, const struct request_head *head)
 	       incoming->host.len > 0 && !url_is_authority(incoming->host);
 }
 
+static const char *
+missing_signature(const struct incoming *incoming)
+{
+	return incoming->signatures == 0
+		   ? "it has no X-Twilio-Signature header, so Twilio did not send it, or a proxy "
+		     "removed the header"
+		   : "it has several X-Twilio-Signature headers";
+}
+
 /* Only Twilio sends a signature: a request with one that is refused by its head is most probably a
  * receipt that a wrong setting loses. Logged without the query, which names campaigns and people.
  */
@@ -297,9 +306,9 @@ note_refusal(struct handler *handler, const struct incoming *incoming,
 			offer(handler, incoming, decision);
 	} else if (log_limit_allows(&handler->refused_log, 1, &swallowed))
 		log_line(LOG_WARNING,
-		    "refused a request on %s: %s (%llu more refusals since the last such line)",
+		    "refused a request on %s: %s: %s (%llu more refusals since the last such line)",
 		    decision->route->path, verification_result_name(result),
-		    (unsigned long long)swallowed);
+		    missing_signature(incoming), (unsigned long long)swallowed);
 }
 
 /* A request for a path without a section is kept for the time when it has one. */

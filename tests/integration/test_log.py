@@ -83,6 +83,13 @@ def test_an_unread_log_does_not_delay_a_stop(unread):
     assert time.monotonic() - start < 5 * SLOW
 
 
+def test_a_request_without_a_signature_is_logged_with_the_reason(daemon):
+    request = request_bytes("POST", SAMPLE_TARGET, [("Content-Type", FORM)], b"MessageSid=SM1")
+    assert daemon.ask(request).status == 403
+    until(lambda: "refused a request" in daemon.log(), what="the line")
+    assert "it has no X-Twilio-Signature header" in daemon.log()
+
+
 def test_dropped_lines_are_counted_and_reported(unread):
     def reload():
         for _ in range(20):  # each is a line, unless the one before is still in progress
