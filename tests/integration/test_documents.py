@@ -26,7 +26,7 @@ SID = "SM0123456789abcdef0123456789abcdef"
 ELSEWHERE = {
     "scripts/quickstart": (".ci/run", "scripts/quickstart --once"),
     "scripts/test": ("tests/bare/run", "scripts/test"),
-    "scripts/install build": (".ci/run", "scripts/install build run test check"),
+    "scripts/install build run": (".ci/run", "scripts/install build run test check"),
     "meson setup build --prefix=/usr && ninja -C build && meson install -C build":
         ("tests/systemd/unit.py", "documented_command"),
     "meson setup build-dev -Dtests=true": ("scripts/test", 'meson setup "$build" "$root" -Dtests=true'),
