@@ -101,7 +101,7 @@ print_sending(const struct simulate_report *report)
 
 	printf("latency %-22s %12.3f ms\n", "max", (double)report->latency.max_us / 1e3);
 	if (report->gone)
-		printf("ended early: connections are no longer accepted\n");
+		printf("ended early: no connection could be made; start dlrd, or check --target\n");
 }
 
 void
