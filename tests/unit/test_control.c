@@ -143,9 +143,8 @@ settings_at(const char *directory, const char *token_file, char address[300])
 static enum result
 exchange(const char *answer, struct peer *peer, struct control_answer *out, struct failure *failure)
 {
-	char directory[] = "/tmp/dlrd-control-XXXXXX", address[300], token[300];
+	char *directory = private_directory(), address[300], token[300];
 	pthread_t thread;
-	assert_non_null(mkdtemp(directory));
 	snprintf(token, sizeof token, "%s/token", directory);
 	FILE *file = fopen(token, "w");
 	assert_non_null(file);
@@ -159,8 +158,7 @@ exchange(const char *answer, struct peer *peer, struct control_answer *out, stru
 	pthread_join(thread, NULL);
 	close(peer->fd);
 	socket_unlink(slice_of(address));
-	unlink(token);
-	rmdir(directory);
+	remove_directory(directory);
 	return result;
 }
 

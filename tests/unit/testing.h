@@ -59,11 +59,13 @@ check_contains(struct slice text, const char *part, bool wanted, const char *fil
 	_fail(file, line);
 }
 
-/* A new directory of the test's own; remove_directory frees the name. */
+/* A new directory of the test's own, in TMPDIR; remove_directory frees the name. */
 static inline char *
 private_directory(void)
 {
-	char name[] = "/tmp/dlrd-unit-XXXXXX";
+	char name[256];
+	const char *parent = getenv("TMPDIR");
+	snprintf(name, sizeof name, "%s/dlrd-unit-XXXXXX", parent == NULL ? "/tmp" : parent);
 	assert_non_null(mkdtemp(name));
 	char *copy = strdup(name);
 	assert_non_null(copy);
