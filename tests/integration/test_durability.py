@@ -365,9 +365,9 @@ def shim(tmp_path_factory):
     return library
 
 
-def faulty(make_daemon, shim, tmp_path, name):
+def faulty(make_daemon, shim, tmp_path, name, settings=None):
     fault = Fault(tmp_path / "control")
-    daemon = make_daemon(start=False, env={
+    daemon = make_daemon(settings, start=False, env={
         "LD_PRELOAD": str(shim), "FAULT_CONTROL": str(tmp_path / "control"), "FAULT_NAME": name})
     daemon.start()
     return daemon, fault
@@ -415,6 +415,35 @@ def test_an_answer_does_not_wait_for_the_commit_of_a_later_request(faulty_log):
         assert second.read().status == 204
     fault.delay(0)
     assert 0.9 < took < 1.4, f"answered after {took:.2f} s, the sync takes 1 s"
+
+
+def test_a_hanging_sync_is_answered_503_after_commit_timeout(make_daemon, shim, tmp_path):
+    """Not 2xx, although the callback is stored a little later, and not after request_timeout."""
+    daemon, fault = faulty(make_daemon, shim, tmp_path, "/journal.db-wal",
+                           {"server": {"commit_timeout": "500ms", "request_timeout": "10s"}})
+    fault.delay(2000)
+    start = time.monotonic()
+    answer = daemon.post(SAMPLE_TARGET, status_params(new_sid(), "sent"))
+    took = time.monotonic() - start
+    fault.delay(0)
+    assert answer.status == 503 and answer.header("Retry-After")
+    assert 0.4 < took < 1.5, f"answered after {took:.2f} s"
+    until(lambda: len(daemon.events()) == 1, 10, "the callback")
+    daemon.keep(SAMPLE_TARGET, status_params(new_sid(), "sent"))
+
+
+def test_a_stop_waits_for_a_slow_commit(faulty_log):
+    daemon, fault = faulty_log
+    fault.delay(1500)
+    with daemon.connect() as connection:
+        connection.send(signed_post(SAMPLE_TARGET, status_params(new_sid(), "sent")))
+        time.sleep(0.3)
+        os.kill(daemon.pid, signal.SIGTERM)
+        assert connection.read().status == 204
+    fault.delay(0)
+    assert daemon.process.wait(20 * SLOW) == 0
+    daemon.start()
+    assert len(daemon.events()) == 1
 
 
 def post_and_note(daemon, acknowledged, refused):
