@@ -70,8 +70,9 @@ def test_a_shared_key_verifies_forms_gets_and_json(make_daemon):
     (SECRET, SECRET.encode(), "text"), (RAW.hex(), RAW.hex().encode(), "text"),
     (RAW.hex(), RAW, "hex-decoded"), (RAW.hex().upper(), RAW, "hex-decoded"),
     (base64.b64encode(RAW).decode(), RAW, "base64-decoded"),
+    (base64.b64encode(b"\xff\xfe" + RAW).decode().rstrip("="), b"\xff\xfe" + RAW, "base64-decoded"),
     (base64.urlsafe_b64encode(b"\xff\xfe" + RAW).decode().rstrip("="), b"\xff\xfe" + RAW,
-     "base64-decoded")], ids=range(6))
+     "base64-decoded")], ids=range(7))
 def test_both_readings_of_a_secret_verify_and_are_reported(make_daemon, tmp_path, configured, used,
                                                        reading):
     daemon = make_daemon(section(configured), tokens=(TOKEN, configured))

@@ -79,6 +79,26 @@ what_is_no_public_url_is_refused(void **state)
 }
 
 static void
+a_host_may_have_each_port(void **state)
+{
+	(void)state;
+	static const char *const good[] = {
+	    "a.b", "a.b:1", "a.b:65535", "a_b%20", "[::1]", "[::ffff:192.0.2.1]:65535"};
+	static const char *const bad[] = {"", ":1", "a.b:", "a.b:0", "a.b:65536", "a.b:x", "a.b/x",
+	    "user@a.b", "a b", "[", "[]", "[::1", "[::1]x", "[::1]:", "[x]", "::1"};
+	struct url_parts parts = {.secure = false};
+	for (size_t i = 0; i < COUNT_OF(good); i++) {
+		assert_true(url_is_authority(slice_of(good[i])));
+		assert_ok(url_read_authority(slice_of(good[i]), &parts));
+	}
+	for (size_t i = 0; i < COUNT_OF(bad); i++) {
+		if (url_is_authority(slice_of(bad[i])))
+			print_error("\"%s\" was read\n", bad[i]);
+		assert_false(url_is_authority(slice_of(bad[i])));
+	}
+}
+
+static void
 a_public_url_with_a_query_is_refused(void **state)
 {
 	(void)state;
@@ -171,6 +191,7 @@ main(void)
 	    cmocka_unit_test(userinfo_and_fragment_are_cut_off),
 	    cmocka_unit_test(paths_lose_their_closing_slash_only),
 	    cmocka_unit_test(what_is_no_public_url_is_refused),
+	    cmocka_unit_test(a_host_may_have_each_port),
 	    cmocka_unit_test(a_public_url_with_a_query_is_refused),
 	    cmocka_unit_test(a_whole_url_is_split_where_its_target_starts),
 	    cmocka_unit_test(a_target_has_a_path_and_perhaps_a_query),
