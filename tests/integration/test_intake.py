@@ -392,6 +392,19 @@ def test_an_idle_connection_is_cut_after_the_keepalive_timeout_and_not_before(ha
         assert 0.8 < time.monotonic() - start < 4 * SLOW
 
 
+def test_each_deadline_has_its_own_setting(make_daemon):
+    daemon = make_daemon({"server": {"request_timeout": "500ms", "keepalive_timeout": "3s"}})
+    with daemon.connect() as dripping, daemon.connect() as idle:
+        data = signed_post(SAMPLE_TARGET, status_params(new_sid(), "sent"))
+        assert idle.ask(data).status == 204
+        start = time.monotonic()
+        dripping.send(LINE + HOST)
+        took, closed = drip(dripping, b"X" * 1000, 8 * SLOW)
+        assert closed and 0.3 < took < 2, took
+        assert idle.at_end()
+        assert 2.5 < time.monotonic() - start < 3 + 3 * SLOW
+
+
 def test_slow_clients_do_not_keep_good_ones_waiting(make_daemon):
     daemon = make_daemon({"server": {"request_timeout": "60s"}})
     slow = [daemon.connect() for _ in range(scaled(400, 100))]
@@ -657,6 +670,19 @@ def test_a_stop_under_load_answers_and_keeps_what_is_in_flight(daemon, ledger, n
     assert acknowledged == stored, "a callback was stored but not answered in a clean stop"
 
 
+def test_a_request_that_comes_right_after_a_stop_is_answered(daemon):
+    """A proxy cannot know yet that the connection, which it keeps or has just made, ends."""
+    data = [signed_post(SAMPLE_TARGET, status_params(new_sid(), "sent")) for _ in range(3)]
+    with daemon.connect() as kept, daemon.connect() as new:
+        assert kept.ask(data[0]).status == 204
+        os.kill(daemon.pid, signal.SIGTERM)
+        time.sleep(0.1)
+        kept.send(data[1])
+        new.send(data[2])
+        assert (kept.read().status, new.read().status) == (204, 204)
+    assert daemon.process.wait(30 * SLOW) == 0
+
+
 def test_a_stop_with_idle_and_half_sent_connections_does_not_wait_for_them_for_ever(make_daemon):
     daemon = make_daemon({"server": {"drain_timeout": "2s"}})
     idle = [daemon.connect() for _ in range(20)]
@@ -810,6 +836,16 @@ def test_memory_is_flat_under_kept_requests(daemon):
     keep(scaled(9000, 300))
     assert SANITIZER or daemon.rss() - before < 8 * 1024 * 1024, (before, daemon.rss())
     daemon.audit()
+
+
+def test_requests_return_the_memory_that_they_took(make_daemon):
+    """Together they have more bytes than memory_limit, one after the other less than a tenth of it."""
+    daemon = make_daemon({"server": {"memory_limit": "1M"}})
+    with daemon.connect() as unfinished, daemon.connect() as connection:
+        unfinished.send(LINE + HOST + b"Content-Length: 1000\r\n\r\n" + b"x" * 500)
+        for _ in range(60):
+            data = signed_post(target_for(), {**status_params(new_sid(), "sent"), "Padding": "x" * 40000})
+            assert connection.ask(data).status == 204
 
 
 def test_a_chunk_line_without_end_does_not_spin_the_loop(daemon):

@@ -3,12 +3,13 @@
 import re
 import shutil
 import subprocess
+from urllib.parse import urlencode
 
 import pytest
 
 import harness
-from harness import (ACCOUNT, FORM, SAMPLE_TARGET, Connection, check_ledger, new_sid, reply_params,
-                     request_bytes, scaled, sign, signed_get, signed_json, signed_post,
+from harness import (ACCOUNT, FORM, PUBLIC_URL, SAMPLE_TARGET, Connection, check_ledger, new_sid,
+                     reply_params, request_bytes, scaled, sign, signed_get, signed_json, signed_post,
                      status_params, target_for, until)
 
 ON_DISK = True
@@ -276,6 +277,22 @@ def test_413_body_over_the_limit_by_content_length(make_daemon):
     head = request_bytes("POST", SAMPLE_TARGET, [("Content-Length", str(1 << 30))], length=False)
     assert_refusal(daemon.ask(head), 413)
     assert len(daemon.events()) == 1
+
+
+def test_a_body_of_exactly_the_limit_is_kept(make_daemon):
+    daemon = make_daemon({"server": {"body_limit": "8k"}})
+    for chunked in (False, True):
+        params = status_params(new_sid(), "sent", Padding="")
+        params["Padding"] = "x" * (8192 - len(urlencode(params)))
+        body = urlencode(params).encode()
+        assert len(body) == 8192
+        headers = [("Content-Type", FORM), ("X-Twilio-Signature", sign(PUBLIC_URL + SAMPLE_TARGET, params))]
+        if chunked:
+            headers.append(("Transfer-Encoding", "chunked"))
+            chunks = (body[at:at + 1024] for at in range(0, 8192, 1024))
+            body = b"".join(b"400\r\n" + chunk + b"\r\n" for chunk in chunks) + b"0\r\n\r\n"
+        data = request_bytes("POST", SAMPLE_TARGET, headers, body, length=not chunked)
+        assert daemon.ask(data).status == 204
 
 
 def test_413_body_over_the_limit_in_chunks(make_daemon):

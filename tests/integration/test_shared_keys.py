@@ -110,14 +110,17 @@ def test_a_claimed_key_is_the_only_one_that_counts(make_daemon):
     daemon = make_daemon({**section(), **section("another-secret", OTHER_KEY)},
                          tokens=(TOKEN, SECRET, "another-secret"))
     params = status_params(new_sid(), "sent")
-    sha1 = [("Content-Type", FORM), ("X-Twilio-Signature", sign(PUBLIC_URL + SAMPLE_TARGET, params))]
+    sha1, secret_sha1 = ([("Content-Type", FORM),
+                          ("X-Twilio-Signature", sign(PUBLIC_URL + SAMPLE_TARGET, params, token))]
+                         for token in (TOKEN, SECRET))
     body = urlencode(params).encode()
     for data in (post_256(params, secret=TOKEN), post_256(params, secret="another-secret"),
                  post_256(params, header=claim(OTHER_KEY)),
                  request_bytes("POST", SAMPLE_TARGET, [*sha1, claim()], body),
+                 request_bytes("POST", SAMPLE_TARGET, [*secret_sha1, claim()], body),
                  post_256(params, header=("X-Other", "1"))):
         assert daemon.ask(data).status == 403
-    kept(daemon, 5)
+    kept(daemon, 6)
     nothing_is_counted(daemon)
     assert daemon.ask(request_bytes("POST", SAMPLE_TARGET, sha1, body)).status == 204
 

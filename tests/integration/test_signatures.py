@@ -509,6 +509,15 @@ def test_the_leftmost_forwarded_value_counts_in_any_case(make_daemon, scheme, pr
                 public_url=f"{scheme}://{host.split(',')[0].strip()}")
 
 
+def test_the_first_of_several_forwarded_values_counts(make_daemon):
+    """Each proxy appends, to the header or as another header."""
+    daemon = make_daemon({"server": {"public_url": None, "trusted_proxies": "127.0.0.1"}})
+    headers = [("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "outside.example"),
+               ("X-Forwarded-Proto", "http"), ("X-Forwarded-Host", "inner.example")]
+    daemon.keep(SAMPLE_TARGET, status_params(new_sid(), "sent"), headers=headers,
+                public_url="https://outside.example")
+
+
 @pytest.mark.parametrize("host", ["name/evil", "user:pw@name", "user@name", "name?x", "name#x", "name\\x",
                                   "name:80:81", "name:port", "name:123456", "name:65536", "name:0", "[::1", "[::1]x", "[name]",
                                   "a b", "a<b", ":80", "é"])

@@ -327,6 +327,57 @@ a_status_callback_is_kept_and_then_answered_204(void **state)
 }
 
 static void
+a_token_is_counted_for_its_own_account(void **state)
+{
+	(void)state;
+	struct asked asked = {
+	    "POST", "/auto", FORM_TYPE, "AccountSid=" OTHER "&MessageStatus=sent", OTHER, NULL};
+	assert_int_equal(ask(&asked).status, 0);
+	assert_true(
+	    is_counted("dlrd_token_used_total{account=\"" OTHER "\",token=\"current\"} 1\n"));
+	assert_true(
+	    is_counted("dlrd_token_used_total{account=\"" ACCOUNT "\",token=\"current\"} 0\n"));
+}
+
+static void
+a_query_is_kept_as_it_arrived(void **state)
+{
+	(void)state;
+	struct asked asked = {"GET", "/auto?To=whatsapp:1&" STATUS_BODY, "", NULL, NULL, NULL};
+	struct request_head head = signed_head(&asked);
+	head.incoming.target = SLICE("/auto?To=whatsapp%3A1&" STATUS_BODY);
+	struct decision decision = decide(handler, &head, SLICE_NONE, 77);
+	assert_int_equal(decision.status, 0);
+	assert_slice(decision.entry.query, "To=whatsapp%3A1&" STATUS_BODY);
+}
+
+static void
+the_memory_that_a_request_needs_is_estimated_and_released(void **state)
+{
+	(void)state;
+	static char body[200001] = STATUS_BODY "&Body=";
+	struct admission admission = {0};
+	struct admission_decision decision;
+	memset(body + strlen(body), 'x', sizeof body - 1 - strlen(body));
+	struct asked asked = {"POST", "/auto", FORM_TYPE, body, NULL, NULL};
+	struct request_head head = signed_head(&asked);
+	head.incoming.body = slice_of(body);
+	admission_init(&admission, &routes, verifier, keywords, 64);
+	assert_int_equal(admission_memory(&admission), 0);
+
+	admission_check(&admission, &head.incoming, &decision);
+	assert_int_equal(decision.result, ADMISSION_ADMITTED);
+	assert_true(admission_memory(&admission) > 2 * (sizeof body - 1));
+	assert_true(admission_memory(&admission) <= admission_work(&admission, &head.incoming));
+	assert_int_equal(
+	    handler_work(handler, &head.incoming), admission_work(&admission, &head.incoming));
+
+	admission_release(&admission);
+	assert_int_equal(admission_memory(&admission), 0);
+	admission_done(&admission);
+}
+
+static void
 an_inbound_message_is_answered_200(void **state)
 {
 	(void)state;
@@ -604,6 +655,9 @@ main(void)
 	    EACH(a_path_is_matched_whole_and_byte_for_byte),
 	    EACH(only_get_and_post_are_taken),
 	    EACH(a_status_callback_is_kept_and_then_answered_204),
+	    EACH(a_token_is_counted_for_its_own_account),
+	    EACH(a_query_is_kept_as_it_arrived),
+	    EACH(the_memory_that_a_request_needs_is_estimated_and_released),
 	    EACH(an_inbound_message_is_answered_200),
 	    EACH(a_keyword_with_a_reply_is_answered_with_it),
 	    EACH(without_configured_keywords_nothing_is_replied),

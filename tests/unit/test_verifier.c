@@ -760,6 +760,49 @@ at_most_so_many_accounts_are_tried(void **state)
 }
 
 static void
+the_first_configured_account_of_a_body_counts(void **state)
+{
+	(void)state;
+	struct verifier *verifier = make_verifier("https://a.example.com", TOKEN);
+	struct named_accounts named;
+	add_token(verifier, OTHER, TOKEN_CURRENT, SLICE("elsewhere"));
+	assert_slice(verifier_name_accounts(verifier,
+			 SLICE("{\"a\":\"AC99999999999999999999999999999999\",\"b\":\"" OTHER
+			       "\",\"c\":\"" ACCOUNT "\",\"d\":\"" OTHER "\"}"),
+			 &named),
+	    OTHER);
+	assert_int_equal(named.count, 2);
+	assert_int_equal(named.indexes[0], 1);
+	assert_int_equal(named.indexes[1], 0);
+	assert_slice(verifier_name_accounts(
+			 verifier, SLICE("[\"AC98999999999999999999999999999999\",fAC97"), &named),
+	    "AC98999999999999999999999999999999");
+	assert_int_equal(named.count, 0);
+	assert_slice(verifier_name_accounts(verifier, SLICE("0f" ACCOUNT), &named), ACCOUNT);
+	assert_int_equal(named.count, 1);
+	verifier_free(verifier);
+}
+
+static void
+a_url_has_a_target_if_it_is_below_a_public_url(void **state)
+{
+	(void)state;
+	struct verifier *verifier = make_verifier("https://a.example.com/x", NULL);
+	struct slice target = SLICE_NONE;
+	static const char *const others[] = {"https://a.example.com/x",
+	    "https://a.example.com/xy/z", "https://a.example.com/x?y", "https://a.example.com/y",
+	    "http://a.example.com/x/y", "https://a.example.com.evil.example/x/y", ""};
+	assert_true(verifier_find_target(verifier, SLICE("https://a.example.com/x/y?z"), &target));
+	assert_slice(target, "/y?z");
+	assert_true(
+	    verifier_find_target(verifier, SLICE("https://a.example.com:443/x/v"), &target));
+	for (size_t i = 0; i < COUNT_OF(others); i++)
+		assert_false(verifier_find_target(verifier, slice_of(others[i]), &target));
+	assert_slice(target, "/v");
+	verifier_free(verifier);
+}
+
+static void
 an_account_without_any_token_verifies_nothing(void **state)
 {
 	(void)state;
@@ -857,6 +900,8 @@ main(void)
 	    cmocka_unit_test(a_request_without_account_is_tried_with_each),
 	    cmocka_unit_test(the_routes_account_stands_in_for_none),
 	    cmocka_unit_test(at_most_so_many_accounts_are_tried),
+	    cmocka_unit_test(the_first_configured_account_of_a_body_counts),
+	    cmocka_unit_test(a_url_has_a_target_if_it_is_below_a_public_url),
 	    cmocka_unit_test(an_account_without_any_token_verifies_nothing),
 	    cmocka_unit_test(one_token_and_one_text_can_be_asked_for),
 	    cmocka_unit_test(tokens_are_known_by_their_whole_text),
