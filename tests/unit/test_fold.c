@@ -225,6 +225,13 @@ a_duplicate_has_the_same_status_code_and_date(void **state)
 	other.error_code = 30005;
 	other.done_date = SLICE("2308102224");
 	assert_false(receipt_is_duplicate(&one, &other));
+	other.done_date = SLICE_NONE;
+	assert_false(receipt_is_duplicate(&one, &other));
+	other.stream = true; /* Event Streams need not have the date */
+	assert_true(receipt_is_duplicate(&one, &other));
+	one.stream = true;
+	assert_false(receipt_is_duplicate(&one, &other));
+	one.stream = false;
 	other = receipt_of(STATUS_UNDELIVERED, T0);
 	other.done_date = one.done_date;
 	other.error_code = 30005;
