@@ -457,6 +457,22 @@ a_stream_s_event_has_the_tags_of_its_callback_url(void **state)
 }
 
 static void
+a_stream_s_tags_are_read_by_the_templates_of_its_callback_url(void **state)
+{
+	(void)state;
+	add_route("/plain", ROUTE_STATUS);
+	struct tags_template *campaign = &routes.items[routes.count - 1].campaign;
+	tags_template_done(campaign);
+	assert_ok(tags_template_init(campaign, SLICE("{campaign}"), NULL));
+	struct journal_entry entry = post_json("/events", NULL,
+	    STREAMED("messaging.message.sent", "EZ1",
+		SENT_DATA("https://h/plain?campaign=spring&meta=1.2.3.4")));
+	assert_events(&entry,
+	    "Sent status=sent message=" SID " campaign=spring" SENT
+	    "EZ1 " TOLD_URL("https://h/plain?campaign=spring&meta=1.2.3.4") " folds stream\n");
+}
+
+static void
 a_stream_s_tags_that_do_not_fit_are_kept(void **state)
 {
 	(void)state;
@@ -751,6 +767,7 @@ main(void)
 	    cmocka_unit_test(a_failure_for_an_opt_out_is_evidence_of_it),
 	    cmocka_unit_test(a_click_folds_and_a_preview_does_not),
 	    cmocka_unit_test(an_array_gives_an_event_for_each_element),
+	    cmocka_unit_test(a_stream_s_tags_are_read_by_the_templates_of_its_callback_url),
 	    cmocka_unit_test(a_stream_s_event_has_the_tags_of_its_callback_url),
 	    cmocka_unit_test(a_stream_s_tags_that_do_not_fit_are_kept),
 	    cmocka_unit_test(a_streamed_reply_is_a_reply),

@@ -247,6 +247,19 @@ a_duplicate_has_the_same_status_code_and_date(void **state)
 }
 
 static void
+of_two_events_the_one_with_the_lower_number_arrived_first(void **state)
+{
+	(void)state;
+	struct event event = receipt_of(STATUS_SENT, T0);
+	event.journal_seq = 7;
+	assert_true(event_arrived_before(&event, T0, 8));
+	assert_false(event_arrived_before(&event, T0, 7));
+	assert_false(event_arrived_before(&event, T0, 6));
+	assert_true(event_arrived_before(&event, T0 + 1, 6)); /* the time comes first */
+	assert_false(event_arrived_before(&event, T0 - 1, 8));
+}
+
+static void
 any_order_and_any_duplication_give_the_same_message(void **state)
 {
 	(void)state;
@@ -337,6 +350,7 @@ main(void)
 	    cmocka_unit_test(the_first_final_stays_the_first),
 	    cmocka_unit_test(a_reply_that_says_stop_opts_out),
 	    cmocka_unit_test(a_duplicate_has_the_same_status_code_and_date),
+	    cmocka_unit_test(of_two_events_the_one_with_the_lower_number_arrived_first),
 	    cmocka_unit_test(any_order_and_any_duplication_give_the_same_message),
 	    cmocka_unit_test(every_order_of_few_receipts_gives_the_same_message),
 	    cmocka_unit_test(policies_are_known_by_name),

@@ -70,6 +70,11 @@ a_failure_is_counted_under_its_code(void **state)
 	assert_int_equal(rollup.error_code, -1);
 	assert_int_equal(rollup.error_hour, HOUR0 + 3);
 	assert_int_equal(figure_of(&rollup, FIGURE_SENT), 0);
+	struct event sent = receipt_of(STATUS_SENT, HOUR0 * CLOCK_HOUR_US);
+	message_fold(&message, &sent);
+	rollup = rollup_of(&message, POLICY_DELIVERED_WINS);
+	assert_int_equal(rollup.error_hour, HOUR0 + 3);
+	assert_int_equal(hour_of(&rollup, FIGURE_FAILED), HOUR0 + 3);
 	failed.error_code = 30007;
 	message = fold_all(&failed, 1);
 	assert_int_equal(rollup_of(&message, POLICY_DELIVERED_WINS).error_code, 30007);
