@@ -146,6 +146,18 @@ def test_five_hundred_replays_as_get_are_no_events(daemon):
     assert picture(daemon) == before
 
 
+def test_a_form_that_is_bound_by_a_hash_adds_nothing_as_a_get(daemon):
+    """The URL alone is signed, so the signature fits the URL without the body."""
+    pairs = sorted(status_params(new_sid(), "delivered").items())
+    target = body_target(target_for(A), encode(pairs))
+    signature = sign(PUBLIC_URL + target)
+    assert daemon.ask(post(target, pairs, signature)).status == 204
+    before = picture(daemon)
+    for data in (get(target, signature), post(target, pairs, signature)):
+        assert daemon.ask(data).status in (204, 403)
+    assert picture(daemon) == before
+
+
 def test_a_replayed_json_body_adds_nothing_as_a_form(daemon):
     """The hash binds the body's bytes, and not its type."""
     sid, other = new_sid(), new_sid()

@@ -143,6 +143,36 @@ a_replay_is_a_duplicate_within_its_batch(void **state)
 	store_close(store);
 }
 
+/* The signature covers the URL alone, so it also fits a GET of that URL, which names no message. */
+static void
+a_replay_without_its_bound_body_is_a_duplicate(void **state)
+{
+	(void)state;
+	const char signatures[] = "0123456789abcdef";
+	struct store *store = open_store();
+	struct event event = receipt(sid_of(1), "c", STATUS_SENT, T0);
+	char text[128];
+	snprintf(text, sizeof text, "x=1&bodySHA256=00MessageSid%s", sid_of(1));
+	event.signed_text = slice_of(text);
+	assert_ok(store_begin(store));
+	assert_ok(store_begin_request(store, slice_of(signatures)));
+	assert_false(add(store, event).duplicate);
+	assert_ok(store_commit(store, 1));
+
+	struct event bare = {.journal_seq = 2,
+	    .time_us = T0 + 1,
+	    .type = EVENT_UNRECOGNISED,
+	    .error_code = -1,
+	    .campaign = SLICE("c"),
+	    .signed_text = SLICE("x=1&bodySHA256=00")};
+	assert_ok(store_begin(store));
+	assert_ok(store_begin_request(store, slice_of(signatures)));
+	assert_true(add(store, bare).duplicate);
+	assert_ok(store_commit(store, 2));
+	assert_sound(1, 1);
+	store_close(store);
+}
+
 static void
 what_a_failed_batch_had_in_memory_is_forgotten(void **state)
 {
@@ -222,6 +252,7 @@ main(void)
 	    EACH(an_event_with_a_reference_counts_once_in_a_batch),
 	    EACH(the_earliest_arrival_of_a_reference_is_its_time_within_a_batch),
 	    EACH(a_replay_is_a_duplicate_within_its_batch),
+	    EACH(a_replay_without_its_bound_body_is_a_duplicate),
 	    EACH(a_greatest_number_does_not_end_the_numbers),
 	    EACH(a_provider_that_is_missing_ends_in_no_circle),
 	    EACH(what_a_failed_batch_had_in_memory_is_forgotten),
