@@ -173,6 +173,27 @@ a_replay_without_its_bound_body_is_a_duplicate(void **state)
 	store_close(store);
 }
 
+/* It was counted before its entry was lost, or its signature was lost with it. */
+static void
+a_duplicate_that_is_recovered_is_not_counted(void **state)
+{
+	(void)state;
+	const struct slice signatures[] = {
+	    SLICE_INIT("0123456789abcdef"), SLICE_INIT("fedcba9876543210")};
+	struct store *store = open_store();
+	const struct event event = receipt("SM1", "c", STATUS_SENT, T0);
+	commit(store, &event, 1);
+	for (size_t i = 0; i < 2; i++) {
+		assert_ok(store_begin(store));
+		assert_ok(i == 0 ? store_begin_lost_request(store, signatures[i])
+				 : store_begin_request(store, signatures[i]));
+		assert_true(add(store, event).duplicate);
+		assert_ok(store_commit(store, 2 + i));
+		assert_int_equal(number_in_file("SELECT duplicates FROM campaign"), i);
+	}
+	store_close(store);
+}
+
 static void
 what_a_failed_batch_had_in_memory_is_forgotten(void **state)
 {
@@ -253,6 +274,7 @@ main(void)
 	    EACH(the_earliest_arrival_of_a_reference_is_its_time_within_a_batch),
 	    EACH(a_replay_is_a_duplicate_within_its_batch),
 	    EACH(a_replay_without_its_bound_body_is_a_duplicate),
+	    EACH(a_duplicate_that_is_recovered_is_not_counted),
 	    EACH(a_greatest_number_does_not_end_the_numbers),
 	    EACH(a_provider_that_is_missing_ends_in_no_circle),
 	    EACH(what_a_failed_batch_had_in_memory_is_forgotten),
