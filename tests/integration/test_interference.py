@@ -73,6 +73,18 @@ def test_a_log_that_is_removed_loses_nothing(daemon, how, names):
     daemon.audit()
 
 
+def test_what_is_acknowledged_after_a_log_was_removed_survives_a_kill(daemon):
+    """The removal is noticed before the next commit, not only by the check every 100 ms."""
+    posts = Posts(daemon)
+    for _ in range(5):
+        posts.post(20)
+        (daemon.store / JOURNAL).unlink()
+        posts.post(3)
+        daemon.kill()
+        daemon.start()
+        assert set(posts.acknowledged) <= set(posts.stored())
+
+
 def test_a_log_that_is_removed_while_nothing_arrives_is_noticed(daemon):
     posts = Posts(daemon)
     posts.post(50)
