@@ -247,6 +247,41 @@ a_fingerprint_reports_where_each_piece_ends_and_whether_it_was_there(void **stat
 }
 
 static void
+a_secret_may_be_hexadecimal_or_any_base64(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		enum secret_reading reading;
+		struct slice decoded; /* absent: it has no such reading */
+	} rows[] = {
+	    {"fffe0001", SECRET_FROM_HEX, SLICE_INIT("\xff\xfe\0\1")},
+	    {"FFFE0001", SECRET_FROM_HEX, SLICE_INIT("\xff\xfe\0\1")},
+	    {"fffe000", SECRET_FROM_HEX, {NULL, 0}},
+	    {"fffe000x", SECRET_FROM_HEX, {NULL, 0}},
+	    {"", SECRET_FROM_HEX, {NULL, 0}},
+	    {"//4AAQ==", SECRET_FROM_BASE64, SLICE_INIT("\xff\xfe\0\1")},
+	    {"//4AAQ", SECRET_FROM_BASE64, SLICE_INIT("\xff\xfe\0\1")},
+	    {"__4AAQ==", SECRET_FROM_BASE64, SLICE_INIT("\xff\xfe\0\1")},
+	    {"__4AAQ", SECRET_FROM_BASE64, SLICE_INIT("\xff\xfe\0\1")},
+	    {"_/4AAQ", SECRET_FROM_BASE64, {NULL, 0}},
+	    {"//4AAQ=", SECRET_FROM_BASE64, {NULL, 0}},
+	    {"", SECRET_FROM_BASE64, {NULL, 0}},
+	    {"fffe0001", SECRET_AS_TEXT, {NULL, 0}},
+	};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct secret *text, *decoded = NULL;
+		assert_ok(secret_new(slice_of(rows[i].text), &text));
+		enum result result = secret_decode(text, rows[i].reading, &decoded);
+		assert_int_equal(result, rows[i].decoded.ptr != NULL ? RESULT_OK : RESULT_INVALID);
+		if (result == RESULT_OK)
+			assert_true(secret_equal(decoded, rows[i].decoded));
+		secret_free(text);
+		secret_free(decoded);
+	}
+}
+
+static void
 every_body_hash_in_the_query_must_hold(void **state)
 {
 	(void)state;
@@ -314,6 +349,7 @@ main(void)
 	    cmocka_unit_test(bytes_that_are_no_ascii_are_no_base64),
 	    cmocka_unit_test(a_bodys_hash_is_lower_case_sha256),
 	    cmocka_unit_test(a_fingerprint_reports_where_each_piece_ends_and_whether_it_was_there),
+	    cmocka_unit_test(a_secret_may_be_hexadecimal_or_any_base64),
 	    cmocka_unit_test(every_body_hash_in_the_query_must_hold),
 	    cmocka_unit_test(secrets_are_compared_whole),
 	};

@@ -1,6 +1,7 @@
 /* verifier: which requests are Twilio's. The vectors are those of every official SDK, and more. */
 #include "testing.h"
 
+#include "dlrd/twilio/shared_keys.h"
 #include "dlrd/twilio/verifier.h"
 
 #include <jansson.h>
@@ -363,6 +364,61 @@ a_signature_that_is_none_is_reported_as_such(void **state)
 		assert_int_equal(ask(&sample), VERIFICATION_MALFORMED_SIGNATURE);
 	}
 	drop_sample(&sample);
+}
+
+static void
+a_claim_names_one_key_and_one_algorithm(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *header;
+		enum shared_key_claim claim;
+	} rows[] = {
+	    {"key=CK1,algorithm=HMAC_SHA256", SHARED_KEY_CLAIMED},
+	    {" Algorithm = hmac_sha256 , KEY = CK1 , more=1, x", SHARED_KEY_CLAIMED},
+	    {"key=CK1,algorithm=HMAC_SHA512", SHARED_KEY_ALGORITHM},
+	    {"key=CK2,key=CK1,algorithm=HMAC_SHA256", SHARED_KEY_MALFORMED},
+	    {"key=CK1,algorithm=x,algorithm=HMAC_SHA256", SHARED_KEY_MALFORMED},
+	    {"key=CK1", SHARED_KEY_MALFORMED},
+	    {"algorithm=HMAC_SHA256", SHARED_KEY_MALFORMED},
+	    {"key,algorithm=HMAC_SHA256", SHARED_KEY_MALFORMED},
+	    {"key=,algorithm=HMAC_SHA256", SHARED_KEY_MALFORMED},
+	    {"key=C K,algorithm=HMAC_SHA256", SHARED_KEY_MALFORMED},
+	    {"", SHARED_KEY_MALFORMED},
+	};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct slice id = SLICE("untouched");
+		enum shared_key_claim claim = shared_key_read_claim(slice_of(rows[i].header), &id);
+		assert_int_equal(claim, rows[i].claim);
+		assert_slice(id, claim == SHARED_KEY_MALFORMED ? "untouched" : "CK1");
+	}
+}
+
+static void
+a_claim_decides_how_long_the_signature_is(void **state)
+{
+	(void)state;
+	const struct slice claim = SLICE("key=CK1,algorithm=HMAC_SHA256"),
+			   sha1 = SLICE("RSOYDt4T1cUTdK1PDd93/VVr8B8="),
+			   sha256 = SLICE("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+	const struct {
+		struct slice signature, settings;
+		enum verification_result result;
+	} rows[] = {
+	    {sha1, SLICE_NONE, VERIFICATION_VALID},
+	    {sha256, claim, VERIFICATION_VALID},
+	    {sha256, SLICE_NONE, VERIFICATION_MALFORMED_SIGNATURE},
+	    {sha1, claim, VERIFICATION_MALFORMED_SIGNATURE},
+	    {sha1, SLICE("key=CK1"), VERIFICATION_MALFORMED_SETTINGS},
+	};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct signature read;
+		const struct incoming incoming = {.signature = rows[i].signature,
+		    .signatures = 1,
+		    .settings = rows[i].settings,
+		    .settings_count = rows[i].settings.ptr != NULL};
+		assert_int_equal(verifier_read_headers(&incoming, &read), rows[i].result);
+	}
 }
 
 static void
@@ -884,6 +940,8 @@ main(void)
 	    cmocka_unit_test(a_changed_url_is_refused),
 	    cmocka_unit_test(a_changed_body_is_refused),
 	    cmocka_unit_test(a_signature_that_is_none_is_reported_as_such),
+	    cmocka_unit_test(a_claim_names_one_key_and_one_algorithm),
+	    cmocka_unit_test(a_claim_decides_how_long_the_signature_is),
 	    cmocka_unit_test(the_order_of_fields_does_not_matter),
 	    cmocka_unit_test(many_fields_are_verified_like_few),
 	    cmocka_unit_test(a_form_is_not_verified_without_its_parameters_when_memory_is_out),
