@@ -824,7 +824,7 @@ the_first_configured_account_of_a_body_counts(void **state)
 	add_token(verifier, OTHER, TOKEN_CURRENT, SLICE("elsewhere"));
 	assert_slice(verifier_name_accounts(verifier,
 			 SLICE("{\"a\":\"AC99999999999999999999999999999999\",\"b\":\"" OTHER
-			       "\",\"c\":\"" ACCOUNT "\",\"d\":\"" OTHER "\"}"),
+			       "\",\"c\":\"" OTHER "\",\"d\":\"" ACCOUNT "\"}"),
 			 &named),
 	    OTHER);
 	assert_int_equal(named.count, 2);
