@@ -166,6 +166,48 @@ no_entry_gets_a_number_up_to_min_seq(void **state)
 	journal_close(journal);
 }
 
+/* Replaces the files by those that a crash would have left, with the byte of the log changed. */
+static void
+crash_with_damage(struct journal *journal, size_t at)
+{
+	const char *log_path = path_in(directory, JOURNAL_FILE "-wal");
+	struct buffer file = read_whole_file(file_path()), log = read_whole_file(log_path);
+	journal_close(journal);
+	assert_true(at < log.len);
+	log.ptr[at] ^= 1;
+	write_file(file_path(), buffer_slice(&file));
+	write_file(log_path, buffer_slice(&log));
+	unlink(path_in(directory, JOURNAL_FILE "-shm"));
+	buffer_done(&file);
+	buffer_done(&log);
+}
+
+/* Numbers of entries that the log had may be the cursor's. */
+static void
+after_a_damaged_log_numbers_go_on_from_restart_seq(void **state)
+{
+	(void)state;
+	const struct journal_options options = {.path = file_path(), .restart_seq = 1000};
+	struct journal *journal = open_from(0);
+	append(journal, 3);
+	append(journal, 1);
+	append(journal, 1);
+	crash_with_damage(journal, 32 + 24 + 100); /* in the first frame */
+	assert_ok(open_journal(&options, &journal));
+	assert_true(journal_found(journal).log_damaged);
+	assert_true(journal_found(journal).log_kept);
+	assert_int_equal(append(journal, 1), 1001);
+	assert_ok(journal_reopen(journal, &failure));
+	assert_int_equal(append(journal, 1), 1002);
+	journal_close(journal);
+
+	const struct journal_options more = {.path = file_path(), .restart_seq = 2000};
+	assert_ok(open_journal(&more, &journal));
+	assert_false(journal_found(journal).log_damaged);
+	assert_int_equal(append(journal, 1), 1003);
+	journal_close(journal);
+}
+
 struct expected {
 	const struct journal_entry *entry;
 	size_t count;
@@ -499,6 +541,7 @@ main(void)
 	    EACH(entries_are_numbered_from_one_without_gaps),
 	    EACH(numbers_go_on_after_opening_again),
 	    EACH(no_entry_gets_a_number_up_to_min_seq),
+	    EACH(after_a_damaged_log_numbers_go_on_from_restart_seq),
 	    EACH(a_reader_sees_every_byte_that_was_appended),
 	    EACH(reading_is_bounded_and_can_be_stopped),
 	    EACH(the_tail_reports_the_newest_number_and_the_next_arrival),

@@ -471,6 +471,21 @@ followers_learn_the_number_of_a_person(void **state)
 			  "whatsapp:US.1 +1 out keyword\nwhatsapp:US.1 +1 in correction\n");
 }
 
+/* Two IDs are not known to be one person without a number. */
+static void
+an_id_that_comes_with_another_id_is_a_person_of_its_own(void **state)
+{
+	(void)state;
+	struct store *store = open_store();
+	struct event both = receipt_to("SM1", "c", "whatsapp:US.2", STATUS_SENT, T0);
+	both.alias = SLICE("US.1");
+	commit_one(store, both);
+	commit_one(store, stop("RE1", "whatsapp:US.1", T0 + 10));
+	close_store(store);
+	assert_optouts(any, "whatsapp:US.1 at +1: out (keyword)\n");
+	assert_int_equal(number_in_file("SELECT count(*) FROM person"), 0);
+}
+
 /* A number that has another owner: an event of Event Streams without a message. */
 static void
 evidence_without_a_message_has_its_earliest_time(void **state)
@@ -615,6 +630,7 @@ main(void)
 	    EACH(followers_keep_a_state_that_other_evidence_has),
 	    EACH(followers_learn_where_an_opt_out_moves),
 	    EACH(followers_learn_the_number_of_a_person),
+	    EACH(an_id_that_comes_with_another_id_is_a_person_of_its_own),
 	    EACH(evidence_without_a_message_has_its_earliest_time),
 	    EACH(the_keyword_of_two_texts_does_not_depend_on_their_order),
 	    EACH(lists_are_paged_by_their_changes),
