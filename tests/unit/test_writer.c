@@ -158,23 +158,25 @@ static void
 a_write_owns_its_bytes(void **state)
 {
 	(void)state;
-	char body[] = "a\0b";
+	char body[] = "a\0b", signature[] = "s=";
 	struct journal_entry entry = {.received_us = 7,
 	    .method = SLICE("GET"),
 	    .route = SLICE("/r"),
 	    .query = SLICE("q"),
 	    .media_type = SLICE(""),
 	    .body = {body, 3},
-	    .account = SLICE("AC1")};
+	    .account = SLICE("AC1"),
+	    .signature = slice_of(signature)};
 	struct journal_write *write = journal_write_new(&entry);
-	body[0] = 'x';
+	body[0] = signature[0] = 'x';
 	assert_true(slice_equal(write->entry.body, SLICE("a\0b")));
 	assert_slice(write->entry.method, "GET");
 	assert_slice(write->entry.route, "/r");
 	assert_slice(write->entry.query, "q");
 	assert_slice(write->entry.media_type, "");
 	assert_slice(write->entry.account, "AC1");
-	assert_true(write->size >= sizeof *write + 3 + 3 + 2 + 1 + 3);
+	assert_slice(write->entry.signature, "s=");
+	assert_true(write->size >= sizeof *write + 3 + 3 + 2 + 1 + 3 + 2);
 	free(write);
 	entry.query = SLICE_NONE;
 	write = journal_write_new(&entry);
@@ -324,6 +326,22 @@ only_what_is_released_is_trimmed(void **state)
 	WAIT_FOR(entries_left() == 1);
 }
 
+static void
+a_journal_that_is_too_large_is_trimmed_whatever_its_age(void **state)
+{
+	(void)state;
+	const int64_t for_ever = INT64_MAX / 2;
+	writer_set_keep(at.writer, for_ever, UINT64_MAX);
+	for (size_t i = 0; i < 50; i++)
+		writer_submit(at.writer, write_of(i));
+	WAIT_FOR(at.done == 50);
+	writer_release(at.writer, 30);
+	nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
+	assert_int_equal(entries_left(), 50);
+	writer_set_keep(at.writer, for_ever, 1);
+	WAIT_FOR(entries_left() == 20);
+}
+
 #define EACH(test) cmocka_unit_test_setup_teardown(test, start, stop)
 
 int
@@ -336,6 +354,7 @@ main(void)
 	    EACH(stopping_commits_what_is_queued),
 	    EACH(a_writer_without_work_stops_at_once),
 	    EACH(only_what_is_released_is_trimmed),
+	    EACH(a_journal_that_is_too_large_is_trimmed_whatever_its_age),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
