@@ -121,6 +121,7 @@ a_route_takes_what_it_is_for(void **state)
 	    {"MessageSid=" SID "&MessageStatus=sent", CALLBACK_STATUS, ROUTE_STATUS},
 	    {"MessageSid=" SID "&SmsStatus=received&Body=hi", CALLBACK_INBOUND, ROUTE_INBOUND},
 	    {"Sid=" NO1 "&Level=ERROR", CALLBACK_ALERT, ROUTE_DEBUGGER},
+	    {"Sid=" NO1 "&Payload=%7B%7D", CALLBACK_ALERT, ROUTE_DEBUGGER},
 	};
 	for (size_t i = 0; i < COUNT_OF(rows); i++)
 		for (int kind = ROUTE_AUTO; kind <= ROUTE_DEBUGGER; kind++) {

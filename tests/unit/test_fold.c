@@ -209,6 +209,9 @@ a_reply_that_says_stop_opts_out(void **state)
 	event.consent = CONSENT_OUT;
 	message_fold(&message, &event);
 	assert_true(message.opted_out);
+	event.consent = CONSENT_SILENT;
+	message_fold(&message, &event);
+	assert_true(message.opted_out);
 	assert_true(message.received_us == T0);
 }
 

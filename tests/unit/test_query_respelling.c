@@ -45,6 +45,16 @@ every_combination_of_three_characters_is_found(void **state)
 }
 
 static void
+the_other_case_of_hexadecimal_digits_is_found(void **state)
+{
+	(void)state;
+	assert_true(finds("/p?a=%3a", "/p?a=%3A"));
+	assert_true(finds("/p?a=%3A&b=%2c&c=%2b", "/p?a=%3a&b=%2C&c=%2b"));
+	assert_true(finds("/p?a=@'%2c%3A", "/p?a=@'%2C%3a"));
+	assert_false(finds("/p?a=%c3%a9", "/p?a=%C3%A9"));
+}
+
+static void
 a_query_without_such_characters_has_no_other_spelling(void **state)
 {
 	(void)state;
@@ -109,6 +119,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_combination_of_three_characters_is_found),
+	    cmocka_unit_test(the_other_case_of_hexadecimal_digits_is_found),
 	    cmocka_unit_test(a_query_without_such_characters_has_no_other_spelling),
 	    cmocka_unit_test(no_spelling_makes_an_escape_of_a_lone_percent_sign),
 	    cmocka_unit_test(never_more_than_asked_for_and_none_twice),

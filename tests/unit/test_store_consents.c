@@ -529,6 +529,27 @@ the_keyword_of_two_texts_does_not_depend_on_their_order(void **state)
 }
 
 static void
+a_second_text_of_an_opt_out_is_not_its_keyword_or_a_near_miss(void **state)
+{
+	(void)state;
+	struct event word = stop("RE1", "+9", T0), other = reply_from("RE1", "+9", T0 + 1);
+	other.body = SLICE("no more"); /* before "stop" in byte order */
+	other.near_miss = SLICE("no more");
+	for (int order = 0; order < 2; order++) {
+		snprintf(path, sizeof path, "%s/%d.db", directory, order);
+		struct store *store = open_store();
+		commit_one(store, order == 0 ? word : other);
+		commit_one(store, order == 0 ? other : word);
+		close_store(store);
+		assert_int_equal(
+		    number_in_file(
+			"SELECT count(*) FROM event WHERE body = 'no more'"
+			" AND near_miss IS NULL AND keyword = 'stop' AND consent = 'out'"),
+		    1);
+	}
+}
+
+static void
 lists_are_paged_by_their_changes(void **state)
 {
 	(void)state;
@@ -633,6 +654,7 @@ main(void)
 	    EACH(an_id_that_comes_with_another_id_is_a_person_of_its_own),
 	    EACH(evidence_without_a_message_has_its_earliest_time),
 	    EACH(the_keyword_of_two_texts_does_not_depend_on_their_order),
+	    EACH(a_second_text_of_an_opt_out_is_not_its_keyword_or_a_near_miss),
 	    EACH(lists_are_paged_by_their_changes),
 	    EACH(near_misses_are_listed_with_the_state_of_the_person),
 	    EACH(a_rolled_back_opt_out_is_not_stored),

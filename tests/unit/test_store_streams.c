@@ -377,12 +377,39 @@ unknown_events_are_stored_raw_once(void **state)
 	assert_figures("c", "1 0 0 0 0 0 0 0 0 0 0 0");
 }
 
+/* Both reports have members that the other lacks. Of the same member, the callback's counts. */
+static void
+extra_members_of_both_reports_are_kept(void **state)
+{
+	(void)state;
+	for (int order = 0; order < 2; order++) {
+		struct event callback = receipt("SM1", "c", STATUS_SENT, T0), streamed, again;
+		callback.extra = SLICE("{\"a\":\"1\",\"b\":\"1\"}");
+		streamed = stream_duplicate(callback);
+		streamed.extra = SLICE("{\"b\":\"2\",\"c\":\"2\"}");
+		again = callback;
+		again.extra = SLICE("{\"d\":\"3\"}"); /* the same report again adds nothing */
+		snprintf(path, sizeof path, "%s/%d.db", directory, order);
+		struct store *store = open_store();
+		commit(store, order == 0 ? &callback : &streamed, 1);
+		commit(store, order == 0 ? &streamed : &callback, 1);
+		commit(store, &again, 1);
+		store_close(store);
+		assert_int_equal(number_in_file("SELECT count(*) FROM event"), 1);
+		assert_int_equal(
+		    number_in_file("SELECT extra ->> 'a' = '1' AND extra ->> 'b' = '1'"
+				   " AND extra ->> 'c' = '2' AND extra ->> 'd' IS NULL FROM event"),
+		    1);
+	}
+}
+
 #define EACH(test) cmocka_unit_test_setup_teardown(test, make_directory, drop_directory)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    EACH(extra_members_of_both_reports_are_kept),
 	    EACH(a_click_counts_once_per_message_and_link),
 	    EACH(clicks_that_name_no_link_are_of_one),
 	    EACH(a_click_may_come_before_the_receipts),
