@@ -146,6 +146,32 @@ receipts_that_are_not_counted_are_found(void **state)
 	assert_true(differences(POLICY_DELIVERED_WINS, true) > 0);
 }
 
+/* Its message and the figures agree with each other, but not with the reply's attribution. */
+static void
+a_reply_that_counts_for_another_campaign_is_found(void **state)
+{
+	(void)state;
+	const struct event events[] = {receipt_to("SM1", "c", "+8", STATUS_SENT, T0),
+	    receipt_to("SM2", "d", "+9", STATUS_SENT, T0 + HOUR),
+	    reply_from("RE1", "+8", T0 + 2 * HOUR)};
+	struct store_rebuilt rebuilt;
+	struct store *store = open_store();
+	commit(store, events, COUNT_OF(events));
+	store_close(store);
+	assert_int_equal(differences(POLICY_DELIVERED_WINS, false), 0);
+
+	run_sql("UPDATE message SET tagset_id = (SELECT tagset_id FROM message WHERE sid = 'SM2')"
+		" WHERE sid = 'RE1';"
+		"UPDATE campaign_hour SET tagset_id = (SELECT tagset_id FROM message"
+		" WHERE sid = 'SM2') WHERE replied = 1");
+	assert_int_equal(differences(POLICY_DELIVERED_WINS, true), 1);
+	store = open_store();
+	assert_ok(store_rebuild(store, &rebuilt));
+	store_close(store);
+	assert_int_equal(differences(POLICY_DELIVERED_WINS, false), 0);
+	assert_figures("c", "1 1 0 0 0 1 0 1 0 0 0 0");
+}
+
 static void
 a_rebuilt_store_goes_on(void **state)
 {
@@ -361,6 +387,7 @@ main(void)
 	    EACH(a_sound_store_is_not_changed),
 	    EACH(whatever_was_derived_is_mended),
 	    EACH(receipts_that_are_not_counted_are_found),
+	    EACH(a_reply_that_counts_for_another_campaign_is_found),
 	    EACH(a_rebuilt_store_goes_on),
 	    EACH(a_rebuild_that_fails_changes_nothing),
 	    EACH(a_store_of_version_1_becomes_this_one),
