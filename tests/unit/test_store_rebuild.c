@@ -210,6 +210,34 @@ a_rebuild_that_fails_changes_nothing(void **state)
 	assert_int_equal(differences(POLICY_DELIVERED_WINS, false), 0);
 }
 
+static void
+a_policy_that_cannot_be_changed_stays(void **state)
+{
+	(void)state;
+	const struct store_options options = {.path = path,
+	    .policy = POLICY_FAILURE_WINS,
+	    .reply_window_us = REPLY_WINDOW_US,
+	    .reply_late_us = REPLY_LATE_US};
+	struct store *store = open_store();
+	run_sql("CREATE TRIGGER no BEFORE UPDATE OF policy ON state BEGIN"
+		" SELECT raise(ABORT, 'no'); END");
+	for (int i = 0; i < 2; i++) {
+		const char *sid = i == 0 ? "SM1" : "SM2";
+		const struct event events[] = {receipt(sid, "c", STATUS_FAILED, T0),
+		    receipt(sid, "c", STATUS_DELIVERED, T0 + 1)};
+		commit(store, events, COUNT_OF(events));
+		assert_int_not_equal(store_reconfigure(store, &options), RESULT_OK);
+	}
+	assert_int_equal(differences(POLICY_DELIVERED_WINS, false), 0);
+	assert_figures("c", "2 2 2 0 0 0 0 0 0 0 0 2");
+
+	run_sql("DROP TRIGGER no");
+	assert_ok(store_reconfigure(store, &options));
+	store_close(store);
+	assert_int_equal(differences(POLICY_FAILURE_WINS, false), 0);
+	assert_figures("c", "2 2 0 2 0 0 0 0 0 0 0 2");
+}
+
 /* --- an older store --- */
 
 /* What version 1 kept of two tagged messages, of which one was refused for an opt-out and one has
@@ -390,6 +418,7 @@ main(void)
 	    EACH(a_reply_that_counts_for_another_campaign_is_found),
 	    EACH(a_rebuilt_store_goes_on),
 	    EACH(a_rebuild_that_fails_changes_nothing),
+	    EACH(a_policy_that_cannot_be_changed_stays),
 	    EACH(a_store_of_version_1_becomes_this_one),
 	    EACH(the_order_of_storing_means_nothing_after_version_3),
 	    EACH(an_empty_store_of_version_1_becomes_this_one),
