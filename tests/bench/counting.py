@@ -18,6 +18,8 @@ import sys
 
 import rounds
 
+SIZES = ("bytes", "mib")  # of a round's results; the others are rates
+
 
 class Measurement:
     """The command line."""
@@ -41,16 +43,17 @@ class Measurement:
 
 
 def counted(measurement, program, number):
-    """Rates of one round: acknowledged, counted; and bytes of the store for each receipt."""
+    """Rates of one round: acknowledged, counted; bytes of the store for each receipt; and memory."""
     store = rounds.empty_store(measurement.work)
     with rounds.running(program, measurement.work) as daemon:
         start_s, answered_s = measurement.send(number)
         counted_s = daemon.wait_counted(measurement.requests)
         daemon.check_messages(measurement.requests // 2)
+        peak_mib = daemon.peak_mib()
     size = (store / "dlrd.db").stat().st_size
     return {"acknowledged": measurement.requests / (answered_s - start_s),
             "counted": measurement.requests / (counted_s - start_s),
-            "bytes": size / measurement.requests}
+            "bytes": size / measurement.requests, "mib": peak_mib}
 
 
 def prepare_journal(measurement):
@@ -71,21 +74,23 @@ def prepare_journal(measurement):
 
 
 def projected(measurement, program, _number):
-    """The rate of one round from the start of the program, and bytes of the store."""
+    """The rate of one round from the start of the program, bytes of the store, and memory."""
     store = rounds.empty_store(measurement.work)
     for path in (measurement.work / "journal").iterdir():
         shutil.copy(path, store)
     with rounds.running(program, measurement.work) as daemon:
         counted_s = daemon.wait_counted(measurement.requests)
         daemon.check_messages(measurement.requests // 2)
+        peak_mib = daemon.peak_mib()
     size = (store / "dlrd.db").stat().st_size
     return {"counted": measurement.requests / (counted_s - daemon.start_s),
-            "bytes": size / measurement.requests}
+            "bytes": size / measurement.requests, "mib": peak_mib}
 
 
 def line(name, rates):
-    words = [f"{key} {value:.0f}/s" for key, value in rates.items() if key != "bytes"]
-    return f"{name}: {', '.join(words)}, {rates['bytes']:.0f} bytes of dlrd.db a receipt"
+    words = [f"{key} {value:.0f}/s" for key, value in rates.items() if key not in SIZES]
+    return (f"{name}: {', '.join(words)}, {rates['bytes']:.0f} bytes of dlrd.db a receipt, "
+            f"{rates['mib']:.0f} MiB of memory at most")
 
 
 def report(results):
@@ -97,8 +102,9 @@ def report(results):
         return
     ratios = {key: rounds.ratio({name: of[key] for name, of in results.items()})
               for key in results["dlrd"]}
-    words = [f"{key} {value:.2f} times as fast" for key, value in ratios.items() if key != "bytes"]
-    print(f"dlrd to before: {', '.join(words)}, {ratios['bytes']:.2f} times the bytes")
+    words = [f"{key} {value:.2f} times as fast" for key, value in ratios.items() if key not in SIZES]
+    print(f"dlrd to before: {', '.join(words)}, {ratios['bytes']:.2f} times the bytes, "
+          f"{ratios['mib']:.2f} times the memory")
 
 
 def main():

@@ -91,6 +91,11 @@ class Daemon:
         if found != expected:
             end_with(f"the figures have {found} messages instead of {expected}")
 
+    def peak_mib(self):
+        """The most memory that it had since it was started."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"^VmHWM:\s+(\d+)", status, re.M)[1]) / 1024
+
     def stop(self):
         self.api.close()
         self.process.terminate()
