@@ -633,8 +633,13 @@ class Daemon:
     def settle(self, seconds=40):
         """Waits until all that the journal holds has been projected. Fails if the projector makes no step in
         so many seconds; on a busy machine its low priority makes steps slow, but they go on."""
+        def opened():
+            try:
+                return self.sql("SELECT cursor FROM state")
+            except sqlite3.OperationalError:  # it may still be created after readiness
+                return None
         last = self.sql("SELECT coalesce(max(seq), 0) FROM entry", name="journal.db")[0][0]
-        cursor = self.sql("SELECT cursor FROM state")[0][0]
+        cursor = until(opened, 10, "the store")[0][0]
         while cursor < last:
             cursor = until(lambda before=cursor: self.sql(
                 "SELECT cursor FROM state WHERE cursor > ?", before), seconds, "the projector")[0][0]
