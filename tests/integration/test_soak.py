@@ -121,7 +121,7 @@ class Soak:
         self.service.reload()
 
     def rebuild(self):
-        self.service.cli("rebuild", check=False)  # a busy daemon may refuse
+        self.service.cli("rebuild", check=False, timeout=300)  # a busy daemon may refuse
 
     def fill_the_disk(self):
         fill(self.ballast)
@@ -141,14 +141,16 @@ class Soak:
         self.service.start()
 
     def run(self, seconds):
-        """Returns how often each happened."""
+        """Returns how often each happened. Prints each, with the time it took."""
         kinds = [self.kill, self.kill_in_the_start, self.restart, self.replace_the_sockets, self.reload,
                  self.reload_a_broken_file, self.rebuild, self.fill_the_disk, self.fail_syncs, self.cut_the_power]
         done, end = collections.Counter(), time.monotonic() + seconds
         while time.monotonic() < end:
             self.wait(2)
-            kind = self.rng.choice(kinds)
+            kind, start = self.rng.choice(kinds), time.monotonic()
+            print(f"{kind.__name__} ", end="", flush=True)
             kind()
+            print(f"{time.monotonic() - start:.1f} s", flush=True)
             done[kind.__name__] += 1
         return done
 
