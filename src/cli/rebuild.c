@@ -226,7 +226,8 @@ is_stuck(const struct rebuilding *rebuilding, struct buffer *why)
 	return text.len > 0 && !works;
 }
 
-/* Reports a rebuild that does not begin. *stuck_us is the time since when, 0 for not yet. */
+/* Reports a rebuild that does not begin. *stuck_us is the monotonic time at which that was first
+ * seen; 0: the rebuild has begun. */
 static int
 check_stuck(const struct rebuilding *rebuilding, int64_t *stuck_us)
 {

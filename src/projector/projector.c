@@ -502,9 +502,10 @@ project(struct projector *projector)
 		rest(projector, clock_monotonic_us() - start_us);
 }
 
-/* Does what is due to the store after a batch, or without one. */
+/* After a batch or in an idle second: measures the lag, and checkpoints the store if that is due.
+ */
 static void
-look_after_store(struct projector *projector)
+maintain_store(struct projector *projector)
 {
 	if (!projector->idle)
 		checkpointer_mark_dirty(&projector->checkpointer);
@@ -534,7 +535,7 @@ run(void *context)
 			sleep_for(projector, RETRY_US);
 		} else {
 			project(projector);
-			look_after_store(projector);
+			maintain_store(projector);
 		}
 	}
 

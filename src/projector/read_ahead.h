@@ -1,9 +1,8 @@
 /* read_ahead: reads and decodes the next journal entries while the projector commits a batch.
  *
  * A commit takes about half of the projector's time and needs neither the journal nor the decoder.
- * A short-lived thread uses them meanwhile, and keeps copies of what it decoded. Whatever goes
- * wrong there, nothing is kept, and the projector reads the entries itself, and reports why it
- * cannot.
+ * A short-lived thread uses them meanwhile and copies the decoded events. If it fails, it drops
+ * them: the projector then reads the entries itself, and reports the failure.
  *
  * Threads: only the projector's. From read_ahead_start to read_ahead_finish, reader and decoder
  * belong to the thread that read_ahead_start makes. */

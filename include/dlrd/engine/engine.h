@@ -24,7 +24,7 @@ struct engine_options {
 	void *context;
 };
 
-/* No journal has a higher number; JSON has it exactly. */
+/* No journal has a higher number, and JSON represents all numbers up to it exactly. */
 #define ENGINE_CURSOR_MAX ((INT64_C(1) << 53) - 1)
 
 /* Reads the cursor of the file at path, which may have any version of the schema, and changes

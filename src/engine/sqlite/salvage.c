@@ -189,8 +189,8 @@ raise_number(sqlite3 *db, const char *table, int64_t number)
 }
 
 /* Numbers of lost rows are not given again: followers of the events and of the opt-out list ask for
- * what comes after a number, and evidence, which outlives its event, names it by its number. A
- * store of version 1 has neither. */
+ * rows with higher numbers, and evidence, which may survive its event, names it by number. A store
+ * of version 1 has neither. */
 static enum result
 keep_numbers(const struct salvage_work *work, int64_t last_event)
 {
