@@ -349,8 +349,8 @@ CONVERSATION = {
     {"EventType": "onMessageAdded", "Body": "STOP"},
     {"EventType": "onMessageUpdated", "Body": "hello", "ModifiedBy": "x"},
     {"EventType": "onMessageRemoved"},
-    {"EventType": "onDeliveryUpdated", "Status": "delivered", "ChannelMessageSid": new_sid()},
-    {"EventType": "onMessageAdded", "MessageSid": new_sid(), "Body": "hello", "MessageStatus": "sent"},
+    {"EventType": "onDeliveryUpdated", "Status": "delivered", "ChannelMessageSid": "SM" + "c" * 32},
+    {"EventType": "onMessageAdded", "MessageSid": "SM" + "d" * 32, "Body": "hello", "MessageStatus": "sent"},
     {"EventType": "onMessageAdded", "SmsStatus": "received", "Body": "STOP"},
     {"MessageStatus": "delivered"}, {"Body": "STOP"}], ids=str)
 def test_a_webhook_of_conversations_is_kept_and_is_no_message(daemon, target, more):
