@@ -2,7 +2,7 @@
 signed by Twilio's SDK.
 
 It neither reads the daemon's source nor shares code with it. Waiting is polling with a deadline. SLOW
-extends all deadlines if the program is built with a sanitizer.
+extends all deadlines if the program is built with a sanitizer, or several tests run at a time.
 """
 
 import csv
@@ -65,7 +65,7 @@ def _memory():
 
 MHD = _libmicrohttpd()  # (0, 9, 75) on Debian 12, (1, 0, 1) on Debian 13
 SANITIZER = _sanitizer()
-SLOW = 6 if SANITIZER else 2 if SMALL else 1
+SLOW = 6 if SANITIZER else 2 if SMALL or "PYTEST_XDIST_WORKER" in os.environ else 1
 MEMORY = _memory()
 # Where daemons have their files; None: in TMPDIR. Syncs cost nothing in memory, and most tests wait for syncs
 # most of their time. A file of tests that are about the disk, or about the time that syncs take, has ON_DISK.

@@ -1,7 +1,7 @@
 """A soak: callbacks through nginx while the daemon is killed, restarted and reloaded, its sockets are replaced, its
 disk is full and its power is cut, at random.
 
-DLRD_SOAK_SECONDS=1800 DLRD_SOAK_SEED=7 scripts/test integration -k soak -s
+DLRD_SOAK_SECONDS=1800 DLRD_SOAK_SEED=7 scripts/test integration -k soak -s -n 0
 """
 
 import collections
