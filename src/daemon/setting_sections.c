@@ -15,9 +15,9 @@ static const struct {
 	const char *key, *fallback;
 } callback_keys[KEY_COUNT] = {
     [KEY_KIND] = {"kind", "auto"},
-    [KEY_WORKSPACE] = {"workspace", "{account}"},
-    [KEY_CAMPAIGN] = {"campaign", "{meta.3}_{meta.4}"},
-    [KEY_VARIANT] = {"variant", "{meta.6}"},
+    [KEY_WORKSPACE] = {"workspace", "{workspace} | {account}"},
+    [KEY_CAMPAIGN] = {"campaign", "{campaign} | {meta.3}_{meta.4}"},
+    [KEY_VARIANT] = {"variant", "{variant} | {meta.6}"},
     [KEY_ACCOUNT] = {"account", ""},
 };
 

@@ -25,13 +25,17 @@ read_parameter(struct slice inside, struct tags_piece *out_piece, struct failure
 }
 
 static enum result
-read_pieces(struct tags_template *template, struct slice rest, struct failure *failure)
+read_alternative(struct tags_alternative *alternative, struct slice rest, struct failure *failure)
 {
+	alternative->text = rest;
+	if (rest.len == 0)
+		return failure_set(failure, RESULT_INVALID,
+		    "an alternative is empty; write {name}, {name.N} or text on both sides of |");
 	while (rest.len > 0) {
-		if (template->count == TAGS_PIECES_MAX)
+		if (alternative->count == TAGS_PIECES_MAX)
 			return failure_set(failure, RESULT_LIMIT,
 			    "more than %d pieces in one template", TAGS_PIECES_MAX);
-		struct tags_piece *piece = &template->pieces[template->count++];
+		struct tags_piece *piece = &alternative->pieces[alternative->count++];
 		size_t open = slice_find(rest, '{');
 		if (open > 0) {
 			*piece = (struct tags_piece){.text = {rest.ptr, open}};
@@ -53,6 +57,28 @@ read_pieces(struct tags_template *template, struct slice rest, struct failure *f
 	return RESULT_OK;
 }
 
+static enum result
+read_alternatives(struct tags_template *template, struct slice rest, struct failure *failure)
+{
+	size_t count = 1;
+	for (size_t i = 0; i < rest.len; i++)
+		count += rest.ptr[i] == '|';
+	if (rest.len == 0)
+		return RESULT_OK;
+	if (count > TAGS_ALTERNATIVES_MAX)
+		return failure_set(failure, RESULT_LIMIT,
+		    "more than %d alternatives in one template", TAGS_ALTERNATIVES_MAX);
+	template->alternatives = calloc(count, sizeof *template->alternatives);
+	if (template->alternatives == NULL)
+		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
+
+	enum result result = RESULT_OK;
+	while (result == RESULT_OK && rest.ptr != NULL)
+		result = read_alternative(&template->alternatives[template->count++],
+		    slice_trim(slice_take(&rest, '|')), failure);
+	return result;
+}
+
 enum result
 tags_template_init(struct tags_template *template, struct slice text, struct failure *failure)
 {
@@ -62,7 +88,7 @@ tags_template_init(struct tags_template *template, struct slice text, struct fai
 	if (text.len > 0)
 		memcpy(made.text, text.ptr, text.len);
 	made.text[text.len] = '\0';
-	enum result result = read_pieces(&made, (struct slice){made.text, text.len}, failure);
+	enum result result = read_alternatives(&made, (struct slice){made.text, text.len}, failure);
 	if (result != RESULT_OK) {
 		tags_template_done(&made);
 		return result;
@@ -93,18 +119,21 @@ is_printable(struct slice text)
 	return true;
 }
 
-/* Appends the values unchanged. Returns false if one is missing or empty. */
+/* Appends the values unchanged. Returns false and appends nothing if one is missing or empty. */
 static bool
-append_values(const struct tags_template *template, tags_lookup_fn lookup, const void *context,
-    struct buffer *out)
+append_values(const struct tags_alternative *alternative, tags_lookup_fn lookup,
+    const void *context, struct buffer *out)
 {
-	for (size_t i = 0; i < template->count; i++) {
-		const struct tags_piece *piece = &template->pieces[i];
+	size_t start = out->len;
+	for (size_t i = 0; i < alternative->count; i++) {
+		const struct tags_piece *piece = &alternative->pieces[i];
 		struct slice value = piece->text;
 		if (piece->is_parameter) {
 			value = nth_field(lookup(context, piece->text), piece->field);
-			if (value.len == 0)
+			if (value.len == 0) {
+				out->len = start;
 				return false;
+			}
 		}
 		buffer_append(out, value);
 	}
@@ -130,10 +159,13 @@ enum tags_fit
 tags_template_fill(const struct tags_template *template, tags_lookup_fn lookup, const void *context,
     struct buffer *out)
 {
-	size_t start = out->len;
+	size_t start = out->len, i = 0;
 	enum tags_fit fit = TAGS_FIT;
 
-	if (!append_values(template, lookup, context, out))
+	while (
+	    i < template->count && !append_values(&template->alternatives[i], lookup, context, out))
+		i++;
+	if (i == template->count && i > 0)
 		fit = TAGS_MISSING;
 	else if (out->len - start > TAGS_VALUE_MAX)
 		fit = TAGS_TOO_LONG;
@@ -152,7 +184,7 @@ tags_template_fill(const struct tags_template *template, tags_lookup_fn lookup, 
 
 /* ways[i][at]: in how many ways, 2 for more, the pieces from i on produce the value from at on. */
 struct division {
-	const struct tags_template *template;
+	const struct tags_alternative *alternative;
 	struct slice value;
 	unsigned char ways[TAGS_PIECES_MAX + 1][TAGS_VALUE_MAX + 1];
 };
@@ -161,7 +193,7 @@ struct division {
 static bool
 may_be(const struct division *division, size_t i, size_t at, size_t end)
 {
-	const struct tags_piece *piece = &division->template->pieces[i];
+	const struct tags_piece *piece = &division->alternative->pieces[i];
 	struct slice text = {division->value.ptr + at, end - at};
 	if (!piece->is_parameter)
 		return slice_equal(text, piece->text);
@@ -171,7 +203,7 @@ may_be(const struct division *division, size_t i, size_t at, size_t end)
 static void
 count_ways(struct division *division)
 {
-	size_t count = division->template->count, len = division->value.len;
+	size_t count = division->alternative->count, len = division->value.len;
 	division->ways[count][len] = 1;
 	for (size_t i = count; i-- > 0;)
 		for (size_t at = 0; at <= len; at++)
@@ -183,21 +215,21 @@ count_ways(struct division *division)
 }
 
 enum result
-tags_template_divide(const struct tags_template *template, struct slice value,
+tags_alternative_divide(const struct tags_alternative *alternative, struct slice value,
     struct slice out_texts[TAGS_PIECES_MAX], struct failure *failure)
 {
-	struct division division = {.template = template, .value = value};
+	struct division division = {.alternative = alternative, .value = value};
 	if (value.len > TAGS_VALUE_MAX || !is_printable(value) || !slice_is_utf8(value))
 		return failure_set(failure, RESULT_INVALID,
 		    "a tag has up to %d bytes of UTF-8, and no control characters", TAGS_VALUE_MAX);
 	count_ways(&division);
 	if (division.ways[0][0] == 0)
-		return failure_set(
-		    failure, RESULT_INVALID, "the template %s never gives it", template->text);
+		return failure_set(failure, RESULT_INVALID, "the template %.*s never gives it",
+		    SLICE_ARG(alternative->text));
 	if (division.ways[0][0] > 1)
 		return failure_set(failure, RESULT_LIMIT,
-		    "the template %s gives it in several ways", template->text);
-	for (size_t i = 0, at = 0; i < template->count; i++) {
+		    "the template %.*s gives it in several ways", SLICE_ARG(alternative->text));
+	for (size_t i = 0, at = 0; i < alternative->count; i++) {
 		size_t end = at;
 		while (division.ways[i + 1][end] == 0 || !may_be(&division, i, at, end))
 			end++;
@@ -212,5 +244,6 @@ void
 tags_template_done(struct tags_template *template)
 {
 	free(template->text);
+	free(template->alternatives);
 	*template = (struct tags_template){0};
 }

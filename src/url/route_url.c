@@ -82,14 +82,68 @@ route_values_read(struct route_values *values, struct slice pair, struct failure
 	return result == RESULT_OK ? add_value(values, value, failure) : result;
 }
 
-enum result
-route_values_take_tag(struct route_values *values, const struct tags_template *template,
+/* Returns the value of a template's parameter; absent if it is unknown. */
+static struct slice
+find_text(const struct route_values *values, const struct tags_piece *piece)
+{
+	for (size_t i = 0; i < values->count; i++) {
+		const struct route_value *value = &values->items[i];
+		struct slice rest = value->text, field = rest;
+		if (!slice_equal(value->name, piece->text))
+			continue;
+		if (value->field == piece->field)
+			return value->text;
+		for (int n = 0; value->field == 0 && n < piece->field; n++)
+			field = rest.ptr == NULL ? SLICE_NONE : slice_take(&rest, '.');
+		if (value->field == 0)
+			return field;
+	}
+
+	return SLICE_NONE;
+}
+
+enum known { KNOWN_NOT, KNOWN_PARTLY, KNOWN_WHOLLY };
+
+static enum known
+how_known(const struct route_values *values, const struct tags_alternative *alternative)
+{
+	bool all = true, some = false;
+	for (size_t i = 0; i < alternative->count; i++) {
+		const struct tags_piece *piece = &alternative->pieces[i];
+		bool found = !piece->is_parameter || find_text(values, piece).len > 0;
+		all &= found;
+		some |= piece->is_parameter && found;
+	}
+	return all ? KNOWN_WHOLLY : some ? KNOWN_PARTLY : KNOWN_NOT;
+}
+
+/* The alternative that counts, or that more values would complete: the first that is known, or
+ * else the first that is known in part, or else the first. NULL, and known, for an empty template.
+ */
+static const struct tags_alternative *
+choose_alternative(
+    const struct route_values *values, const struct tags_template *template, enum known *out_known)
+{
+	const struct tags_alternative *chosen = template->alternatives;
+	*out_known = template->count == 0 ? KNOWN_WHOLLY : how_known(values, chosen);
+	for (size_t i = 1; i < template->count; i++) {
+		enum known known = how_known(values, &template->alternatives[i]);
+		if (known > *out_known) {
+			*out_known = known;
+			chosen = &template->alternatives[i];
+		}
+	}
+	return chosen;
+}
+
+static enum result
+take_divided(struct route_values *values, const struct tags_alternative *alternative,
     struct slice tag, struct failure *failure)
 {
 	struct slice texts[TAGS_PIECES_MAX];
-	enum result result = tags_template_divide(template, tag, texts, failure);
-	for (size_t i = 0; result == RESULT_OK && i < template->count; i++) {
-		const struct tags_piece *piece = &template->pieces[i];
+	enum result result = tags_alternative_divide(alternative, tag, texts, failure);
+	for (size_t i = 0; result == RESULT_OK && i < alternative->count; i++) {
+		const struct tags_piece *piece = &alternative->pieces[i];
 		struct route_value value = {piece->text, piece->field, texts[i]};
 		if (!piece->is_parameter)
 			continue;
@@ -99,6 +153,43 @@ route_values_take_tag(struct route_values *values, const struct tags_template *t
 	}
 
 	return result;
+}
+
+/* Whether these values give tag. */
+static bool
+gives(const struct route_values *values, const struct tags_template *template, struct slice tag)
+{
+	struct buffer given = BUFFER_EMPTY;
+	bool equal =
+	    route_values_tag(values, template, &given) && slice_equal(buffer_slice(&given), tag);
+	buffer_done(&given);
+	return equal;
+}
+
+enum result
+route_values_take_tag(struct route_values *values, const struct tags_template *template,
+    struct slice tag, struct failure *failure)
+{
+	struct failure reason = {"its template is empty"}, first = reason;
+	enum result result = RESULT_INVALID;
+	if (gives(values, template, tag))
+		return RESULT_OK;
+
+	for (size_t i = 0; i < template->count; i++) {
+		struct route_values tried = *values;
+		enum result got = take_divided(&tried, &template->alternatives[i], tag, &reason);
+		/* An earlier alternative that is known counts instead of this one. */
+		if (got == RESULT_OK && gives(&tried, template, tag)) {
+			*values = tried;
+			return RESULT_OK;
+		}
+		if (i == 0) {
+			result = got == RESULT_OK ? RESULT_INVALID : got;
+			first = reason;
+		}
+	}
+
+	return failure_set(failure, result, "%s", first.text);
 }
 
 /* Returns whether the parameter is known as a whole, so that no fields are needed. */
@@ -120,27 +211,42 @@ has_fields(const struct route_values *values, struct slice name)
 	return false;
 }
 
+/* Adds the unknown values of an alternative that are a whole parameter, or a field of one. */
+static enum result
+want_values(struct route_values *values, const struct tags_alternative *alternative, bool whole)
+{
+	enum result result = RESULT_OK;
+	for (size_t i = 0; result == RESULT_OK && i < alternative->count; i++) {
+		const struct tags_piece *piece = &alternative->pieces[i];
+		if (piece->is_parameter && (piece->field == 0) == whole &&
+		    !is_whole(values, piece->text) && !(whole && has_fields(values, piece->text)))
+			result = add_value(values,
+			    (struct route_value){piece->text, piece->field, SLICE_NONE}, NULL);
+	}
+	return result;
+}
+
 enum result
 route_values_want(struct route_values *values, const struct route *route)
 {
 	const struct tags_template *const templates[] = {
 	    &route->workspace, &route->campaign, &route->variant};
-	/* Fields first: a parameter that is read in both ways is built from them. */
-	for (int whole = 0; whole < 2; whole++)
-		for (size_t i = 0; i < 3 * TAGS_PIECES_MAX; i++) {
-			const struct tags_template *template = templates[i / TAGS_PIECES_MAX];
-			const struct tags_piece *piece = &template->pieces[i % TAGS_PIECES_MAX];
-			if (i % TAGS_PIECES_MAX >= template->count || !piece->is_parameter ||
-			    (piece->field == 0) != (whole == 1) || is_whole(values, piece->text) ||
-			    (whole == 1 && has_fields(values, piece->text)))
-				continue;
-			struct route_value value = {piece->text, piece->field, SLICE_NONE};
-			enum result result = add_value(values, value, NULL);
-			if (result != RESULT_OK)
-				return result;
-		}
+	const struct tags_alternative *wanted[3] = {NULL};
+	size_t count = 0;
+	for (size_t i = 0; i < 3; i++) {
+		enum known known;
+		const struct tags_alternative *alternative =
+		    choose_alternative(values, templates[i], &known);
+		bool optional = templates[i]->count > 1 && templates[i] != &route->campaign;
+		if (known == KNOWN_PARTLY || (known == KNOWN_NOT && !optional))
+			wanted[count++] = alternative;
+	}
 
-	return RESULT_OK;
+	enum result result = RESULT_OK;
+	/* Fields first: a parameter that is read in both ways is built from them. */
+	for (size_t i = 0; result == RESULT_OK && i < 2 * count; i++)
+		result = want_values(values, wanted[i % count], i >= count);
+	return result;
 }
 
 static int
@@ -191,35 +297,27 @@ route_values_missing(const struct route_values *values, struct buffer *out)
 	}
 }
 
-/* Returns the value of a template's parameter; absent if it is unknown. */
-static struct slice
-find_text(const struct route_values *values, const struct tags_piece *piece)
+/* Whether the query has the parameter, or its placeholder. */
+static bool
+is_in_query(const struct route_values *values, const struct tags_piece *piece)
 {
-	for (size_t i = 0; i < values->count; i++) {
-		const struct route_value *value = &values->items[i];
-		struct slice rest = value->text, field = rest;
-		if (!slice_equal(value->name, piece->text))
-			continue;
-		if (value->field == piece->field)
-			return value->text;
-		for (int n = 0; value->field == 0 && n < piece->field; n++)
-			field = rest.ptr == NULL ? SLICE_NONE : slice_take(&rest, '.');
-		if (value->field == 0)
-			return field;
-	}
-
-	return SLICE_NONE;
+	return is_whole(values, piece->text) || has_fields(values, piece->text);
 }
 
 bool
 route_values_tag(
     const struct route_values *values, const struct tags_template *template, struct buffer *out)
 {
-	bool known = true;
-	for (size_t i = 0; i < template->count; i++) {
-		const struct tags_piece *piece = &template->pieces[i];
+	enum known known;
+	const struct tags_alternative *alternative = choose_alternative(values, template, &known);
+	for (size_t i = 0; alternative != NULL && i < alternative->count; i++)
+		if (alternative->pieces[i].is_parameter &&
+		    !is_in_query(values, &alternative->pieces[i]))
+			return false;
+
+	for (size_t i = 0; alternative != NULL && i < alternative->count; i++) {
+		const struct tags_piece *piece = &alternative->pieces[i];
 		struct slice text = piece->is_parameter ? find_text(values, piece) : piece->text;
-		known &= text.ptr != NULL;
 		if (text.ptr != NULL)
 			buffer_append(out, text);
 		else
@@ -227,5 +325,5 @@ route_values_tag(
 			    &(struct route_value){piece->text, piece->field, SLICE_NONE}, out);
 	}
 
-	return known;
+	return known == KNOWN_WHOLLY;
 }

@@ -26,12 +26,15 @@ struct route_values {
 must_check enum result route_values_read(
     struct route_values *values, struct slice pair, struct failure *failure);
 
-/* Adds the values with which the template produces tag. Same results as above. */
+/* Adds the values with which the template produces tag: those of its first alternative that can,
+ * and none if the values so far do already. Same results as above. */
 must_check enum result route_values_take_tag(struct route_values *values,
     const struct tags_template *template, struct slice tag, struct failure *failure);
 
-/* Adds the unknown values that the route's templates need. Returns RESULT_LIMIT if there are too
- * many. */
+/* Adds the unknown values that the route's templates need, unless an alternative is known: those of
+ * the first alternative of which something is known, or else of the first. A workspace or variant
+ * that has several alternatives, none of which is known in part, is not needed. Returns
+ * RESULT_LIMIT if there are too many. */
 must_check enum result route_values_want(struct route_values *values, const struct route *route);
 
 /* Appends a question mark and the query, escaped and sorted by name; nothing if there are no
@@ -41,7 +44,7 @@ void route_values_query(const struct route_values *values, struct buffer *out);
 /* Appends the names of the unknown values, separated by spaces. */
 void route_values_missing(const struct route_values *values, struct buffer *out);
 
-/* Appends the tag that the template produces from these values, with a placeholder for each unknown
- * one. Returns false if there is one. */
+/* Appends the tag that the template produces from these values. If it produces none, appends what
+ * it would produce with the wanted values, with a placeholder for each, and returns false. */
 bool route_values_tag(
     const struct route_values *values, const struct tags_template *template, struct buffer *out);

@@ -12,16 +12,16 @@ look_up(const void *context, struct slice name)
 }
 
 static void
-check_divided(const struct tags_template *template, struct slice tag)
+check_divided(const struct tags_alternative *alternative, struct slice tag)
 {
 	struct slice texts[TAGS_PIECES_MAX];
 	struct failure failure = {""};
 	size_t at = 0;
-	if (tags_template_divide(template, tag, texts, &failure) != RESULT_OK) {
+	if (tags_alternative_divide(alternative, tag, texts, &failure) != RESULT_OK) {
 		CHECK(failure.text[0] != '\0');
 		return;
 	}
-	for (size_t i = 0; i < template->count; i++) {
+	for (size_t i = 0; i < alternative->count; i++) {
 		CHECK(texts[i].len <= tag.len - at);
 		CHECK(memcmp(texts[i].ptr, tag.ptr + at, texts[i].len) == 0);
 		at += texts[i].len;
@@ -39,7 +39,8 @@ check_tag(const struct tags_template *template, const struct form *form)
 		CHECK(tag.len <= TAGS_VALUE_MAX && slice_is_utf8(tag));
 		for (size_t i = 0; i < tag.len; i++)
 			CHECK((unsigned char)tag.ptr[i] >= ' ' && tag.ptr[i] != 0x7f);
-		check_divided(template, tag);
+		for (size_t i = 0; i < template->count; i++)
+			check_divided(&template->alternatives[i], tag);
 	} else
 		CHECK(out.len == strlen("before"));
 	buffer_done(&out);
@@ -54,10 +55,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct form form = FORM_EMPTY;
 	struct slice text = fuzz_line(&input), query = fuzz_rest(&input);
 	if (tags_template_init(&template, text, &failure) == RESULT_OK) {
-		CHECK(template.count <= TAGS_PIECES_MAX);
+		CHECK(template.count <= TAGS_ALTERNATIVES_MAX);
 		if (form_decode(&form, query, 512) == RESULT_OK)
 			check_tag(&template, &form);
-		check_divided(&template, query);
+		for (size_t i = 0; i < template.count; i++)
+			check_divided(&template.alternatives[i], query);
 		tags_template_done(&template);
 	} else
 		CHECK(failure.text[0] != '\0');

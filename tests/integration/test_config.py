@@ -201,7 +201,7 @@ def test_print_shows_every_setting_in_force(check):
     assert found["store", "directory"] == "/var/lib/dlrd"
     assert found["store", "conflicts"] == "delivered-wins"
     assert found["callback /sms/twilio", "kind"] == "auto"
-    assert found["callback /sms/twilio", "campaign"] == "{meta.3}_{meta.4}"
+    assert found["callback /sms/twilio", "campaign"] == "{campaign} | {meta.3}_{meta.4}"
     assert found["callback /sms/dlr/twilio", "kind"] == "status"
     assert found["callback /v1/campaigns/outbound/sms/callbacks/mo/twilio", "kind"] == "inbound"
 
@@ -219,7 +219,7 @@ def test_what_print_shows_may_be_read_again_and_means_the_same(check):
 def test_a_route_of_ones_own_takes_the_place_of_the_three(check):
     found = read_ini(check(GOOD + "[callback /x]\nkind = status\n", "--print").stdout)
     assert [section for section, key in found if key == "kind"] == ["callback /x"]
-    assert found["callback /x", "campaign"] == "{meta.3}_{meta.4}"
+    assert found["callback /x", "campaign"] == "{campaign} | {meta.3}_{meta.4}"
 
 
 def test_the_shipped_configuration_is_right_once_it_has_an_account(check):

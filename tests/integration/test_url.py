@@ -60,9 +60,8 @@ def test_each_route_is_given_with_what_its_templates_read(config):
         ("/v1/campaigns/outbound/sms/callbacks/mo/twilio", "inbound")]
     assert list(rows[0]) == COLUMNS
     assert rows[0]["url"] == (
-        f"{PUBLIC_URL}/sms/twilio?account={{account}}&meta=0.0.{{meta.3}}.{{meta.4}}.0.{{meta.6}}"
-        + ADVISED)
-    assert rows[0]["missing"] == ["account", "meta.3", "meta.4", "meta.6"]
+        f"{PUBLIC_URL}/sms/twilio?campaign={{campaign}}{ADVISED}")
+    assert rows[0]["missing"] == ["campaign"]
     assert rows[0]["campaign"] is None
     assert rows[1]["url"] == f"{PUBLIC_URL}/sms/twilio{ADVISED}"
     assert all(row["problems"] == row["warnings"] == [] for row in rows)
@@ -76,8 +75,52 @@ def test_each_public_url_is_given_with_its_path(config):
     assert all(row["warnings"] == ["not-retried"] for row in rows)
 
 
+def test_the_query_has_what_the_templates_need_and_nothing_else(config):
+    row = urls(config(), "--campaign", "spring", "--workspace", "acme", "--route", "/sms/twilio")[0]
+    assert row["url"] == f"{PUBLIC_URL}/sms/twilio?campaign=spring&workspace=acme{ADVISED}"
+    assert row["missing"] == []
+    assert [row[key] for key in ("workspace", "campaign", "variant")] == ["acme", "spring", None]
+    row = urls(config(), "--variant", "b", "--route", "/sms/twilio")[0]
+    assert row["url"] == f"{PUBLIC_URL}/sms/twilio?campaign={{campaign}}&variant=b{ADVISED}"
+    assert row["missing"] == ["campaign"]
+
+
+def test_the_first_alternative_that_gives_a_tag_is_taken(config):
+    path = config(callbacks={"/x": {"campaign": "{a}_{b} | v{c.1} | {d}", "workspace": "{w}",
+                                    "variant": "{v} | none"}})
+
+    def made(*words, status=0):
+        row = urls(path, "w=W", *words, status=status)[0]
+        return row["url"].partition("?")[2].partition("#")[0], row["campaign"], row["missing"]
+
+    assert made("--campaign", "1_2") == ("a=1&b=2&w=W", "1_2", [])
+    assert made("--campaign", "v7") == ("c=7&w=W", "v7", [])
+    assert made("--campaign", "other") == ("d=other&w=W", "other", [])
+    assert made() == ("a={a}&b={b}&w=W", None, ["a", "b"])
+    # What is known decides which one is completed.
+    assert made("b=2") == ("a={a}&b=2&w=W", None, ["a"])
+    assert made("c=7") == ("c=7&w=W", "v7", [])
+    assert made("c=7", "--campaign", "v7") == ("c=7&w=W", "v7", [])
+    # An earlier alternative that is known would count instead of the one that gives the tag.
+    made("c=7", "--campaign", "other", status=1)
+    assert made("c=7", "--campaign", "1_2") == ("a=1&b=2&c=7&w=W", "1_2", [])
+    assert urls(path, "w=W", "c=7")[0]["variant"] == "none"
+
+
+OLDER = {"/sms/twilio": {"workspace": "{account}", "campaign": "{meta.3}_{meta.4}",
+                         "variant": "{meta.6}"}}
+
+
+def test_templates_without_alternatives_need_all_their_parameters(config):
+    row = urls(config(callbacks=OLDER))[0]
+    assert row["url"] == (
+        f"{PUBLIC_URL}/sms/twilio?account={{account}}&meta=0.0.{{meta.3}}.{{meta.4}}.0.{{meta.6}}"
+        + ADVISED)
+    assert row["missing"] == ["account", "meta.3", "meta.4", "meta.6"]
+
+
 def test_tags_and_parameters_make_the_same_url(config):
-    by_tags = urls(config(), "--route", "/sms/twilio", "--workspace", "YOUR_ACCOUNT_ID",
+    by_tags = urls(config(callbacks=OLDER), "--route", "/sms/twilio", "--workspace", "YOUR_ACCOUNT_ID",
                    "--campaign", CAMPAIGN, "--variant", "wzrk_default")[0]
     by_values = urls(config(), "--route", "/sms/twilio", "account=YOUR_ACCOUNT_ID",
                      "meta.6=wzrk_default", "meta.4=20230810", "meta.3=1691686363")[0]
@@ -107,10 +150,11 @@ def test_values_are_escaped_and_sorted(config):
 
 def test_a_campaign_that_no_parameters_give_is_a_problem(config):
     for name in ("summer", "a_b_c", "a.b_c"):
-        row = urls(config(), "--campaign", name, "--route", "/sms/twilio", status=1)[0]
+        row = urls(config(callbacks=OLDER), "--campaign", name, "--route", "/sms/twilio", status=1)[0]
         assert row["problems"] == ["tag-conflict"]
-    assert urls(config(), "--campaign", CAMPAIGN, "meta.3=1", "--route", "/sms/twilio",
-                status=1)[0]["problems"] == ["tag-conflict"]
+    for routes, value in ((OLDER, "meta.3=1"), (None, "campaign=other")):
+        row = urls(config(callbacks=routes), "--campaign", CAMPAIGN, value, "--route", "/sms/twilio", status=1)[0]
+        assert row["problems"] == ["tag-conflict"]
 
 
 def test_inbound_urls_are_tagged_on_demand_only(config):
@@ -155,8 +199,8 @@ def test_csv_has_what_json_has(config):
 def test_a_terminal_gets_blocks_and_words(config):
     result = dlrd("url", "-c", config(), "--workspace", "W")
     assert result.returncode == 0
-    assert "to fill in meta.3 meta.4 meta.6" in result.stdout
-    assert "means      workspace W, campaign {meta.3}_{meta.4}, variant {meta.6}" in result.stdout
+    assert "to fill in campaign\n" in result.stdout
+    assert "means      workspace W, campaign {campaign}, variant (none)" in result.stdout
     assert "up to 3 more times" in result.stdout
     assert "an answer 5xx" in result.stdout
     result = dlrd("url", "-c", config(), "--check", f"{PUBLIC_URL}/sms/twilio?a=\x1b[31m")

@@ -134,7 +134,7 @@ three_routes_stand_where_none_is_configured(void **state)
 		const struct route *route = routes_find(&settings->routes, slice_of(rows[i].path));
 		assert_non_null(route);
 		assert_int_equal(route->kind, rows[i].kind);
-		assert_int_equal(route->campaign.count, 3);
+		assert_string_equal(route->campaign.text, "{campaign} | {meta.3}_{meta.4}");
 		assert_null(route->account);
 	}
 	settings_free(settings);
@@ -145,7 +145,7 @@ three_routes_stand_where_none_is_configured(void **state)
 	assert_non_null(route);
 	assert_int_equal(route->kind, ROUTE_CLICK);
 	assert_string_equal(route->account, SID);
-	assert_int_equal(route->workspace.count, 1); /* by default */
+	assert_int_equal(route->workspace.count, 2); /* by default */
 	settings_free(settings);
 }
 
@@ -386,7 +386,7 @@ a_callback_without_keys_has_its_defaults(void **state)
 	struct settings *settings = load("[callback /own]\n" ACCOUNT);
 	size_t count = settings->routes.count;
 	const struct route *route = routes_find(&settings->routes, SLICE("/own"));
-	bool is_auto = route != NULL && route->kind == ROUTE_AUTO && route->campaign.count == 3;
+	bool is_auto = route != NULL && route->kind == ROUTE_AUTO && route->campaign.count == 2;
 	settings_free(settings);
 	assert_int_equal(count, 1);
 	assert_true(is_auto);
@@ -506,8 +506,9 @@ what_is_printed_are_the_settings_in_force(void **state)
 	assert_contains(text, "\nrequest_timeout = 1m\n");
 	assert_contains(text, "\nbody_limit = 256k\n");
 	assert_contains(text, "\n\n[store]\ndirectory = /var/lib/dlrd\njournal_keep = 7d\n");
-	assert_contains(text, "\n[callback /x]\nkind = status\nworkspace = {account}\n"
-			      "campaign = c-{y}\nvariant = {meta.6}\naccount = " SID "\n");
+	assert_contains(text,
+	    "\n[callback /x]\nkind = status\nworkspace = {workspace} | {account}\n"
+	    "campaign = c-{y}\nvariant = {variant} | {meta.6}\naccount = " SID "\n");
 	settings_free(settings);
 	buffer_done(&out);
 }

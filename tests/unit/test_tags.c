@@ -139,8 +139,8 @@ why_a_tag_does_not_fit_is_returned(void **state)
 		const char *text;
 		enum tags_fit fit;
 	} rows[] = {{"{none}", TAGS_MISSING}, {"{long}", TAGS_TOO_LONG}, {"{longest}", TAGS_FIT},
-	    {"{line}", TAGS_UNPRINTABLE}, {"{bad_long}", TAGS_TOO_LONG},
-	    {"{bad_longest}", TAGS_FIT}};
+	    {"{line}", TAGS_UNPRINTABLE}, {"{none} | {line} | {one}", TAGS_UNPRINTABLE},
+	    {"{bad_long}", TAGS_TOO_LONG}, {"{bad_longest}", TAGS_FIT}};
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		struct tags_template template;
 		struct buffer out = BUFFER_EMPTY;
@@ -162,7 +162,10 @@ a_bad_template_is_refused_with_why(void **state)
 	    {"}", "without its {"}, {"{a}}", "without its {"}, {"{}", "{} names no"},
 	    {"{.1}", "{} names no"}, {"{a.}", "{a.}: write a field number"},
 	    {"{a.0}", "counted from 1"}, {"{a.x}", "counted from 1"}, {"{a.-1}", "counted from 1"},
-	    {"{a.1.2}", "counted from 1"}, {"{a.1000}", "counted from 1"}};
+	    {"{a.1.2}", "counted from 1"}, {"{a.1000}", "counted from 1"},
+	    {"{a} |", "alternative is empty"}, {"| {a}", "alternative is empty"},
+	    {"{a} | | {b}", "alternative is empty"}, {"|", "alternative is empty"},
+	    {"{a} | {b", "without its }"}, {"{a|b}", "without its }"}};
 	struct tags_template template = {.count = 77};
 	struct failure failure;
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -177,7 +180,7 @@ a_bad_template_is_refused_with_why(void **state)
 }
 
 static void
-a_template_has_a_bounded_number_of_pieces(void **state)
+a_template_has_a_bounded_number_of_pieces_and_alternatives(void **state)
 {
 	(void)state;
 	struct tags_template template;
@@ -191,6 +194,9 @@ a_template_has_a_bounded_number_of_pieces(void **state)
 	assert_int_equal(
 	    tags_template_init(&template, buffer_slice(&text), &failure), RESULT_LIMIT);
 	buffer_done(&text);
+	assert_filled("{n}|{n}|{n}|{n}|{n}|{n}|{n}|h", "h");
+	assert_int_equal(
+	    tags_template_init(&template, SLICE("a|b|c|d|e|f|g|h|i"), &failure), RESULT_LIMIT);
 }
 
 static void
@@ -220,8 +226,11 @@ assert_divided(const char *text, const char *value, enum result wanted, const ch
 	struct buffer out = BUFFER_EMPTY;
 	struct failure failure;
 	assert_ok(tags_template_init(&template, slice_of(text), NULL));
-	assert_int_equal(tags_template_divide(&template, slice_of(value), texts, &failure), wanted);
-	for (size_t i = 0; wanted == RESULT_OK && i < template.count; i++) {
+	assert_int_equal(template.count, 1);
+	const struct tags_alternative *alternative = &template.alternatives[0];
+	assert_int_equal(
+	    tags_alternative_divide(alternative, slice_of(value), texts, &failure), wanted);
+	for (size_t i = 0; wanted == RESULT_OK && i < alternative->count; i++) {
 		buffer_append(&out, texts[i]);
 		buffer_append_byte(&out, '|');
 	}
@@ -256,9 +265,28 @@ a_tag_that_no_values_give_is_refused(void **state)
 	assert_divided("{a}", "", RESULT_INVALID, NULL);
 	assert_divided("{a}", "a\nb", RESULT_INVALID, NULL);
 	assert_divided("{a}", longest, RESULT_INVALID, NULL);
-	assert_divided("", "x", RESULT_INVALID, NULL);
 	assert_divided("{meta.3}_{meta.4}", "a_b_c", RESULT_LIMIT, NULL);
 	assert_divided("{a}{b}", "xyz", RESULT_LIMIT, NULL);
+}
+
+static void
+the_first_alternative_that_is_all_there_counts(void **state)
+{
+	(void)state;
+	assert_filled("{campaign} | {meta.3}_{meta.4}", "1691686363_20230810");
+	assert_filled("{meta.3}_{meta.99}|{account}|{meta.6}", "ABC-123");
+	assert_filled("  {none} | no campaign  ", "no campaign");
+	assert_filled("{account} | {none}", "ABC-123");
+	assert_filled("{none} | {meta.99} | {account}{none}", NULL);
+}
+
+/* Otherwise a campaign could be counted as another one. */
+static void
+an_alternative_that_is_there_and_unfit_is_not_replaced(void **state)
+{
+	(void)state;
+	assert_filled("{line} | {account}", NULL);
+	assert_filled("{long} | {account}", NULL);
 }
 
 int
@@ -273,10 +301,12 @@ main(void)
 	    cmocka_unit_test(a_name_that_is_not_utf8_is_repaired_when_it_is_read),
 	    cmocka_unit_test(why_a_tag_does_not_fit_is_returned),
 	    cmocka_unit_test(a_bad_template_is_refused_with_why),
-	    cmocka_unit_test(a_template_has_a_bounded_number_of_pieces),
+	    cmocka_unit_test(a_template_has_a_bounded_number_of_pieces_and_alternatives),
 	    cmocka_unit_test(the_text_of_a_template_can_be_printed),
 	    cmocka_unit_test(a_tag_is_divided_into_what_gives_it),
 	    cmocka_unit_test(a_tag_that_no_values_give_is_refused),
+	    cmocka_unit_test(the_first_alternative_that_is_all_there_counts),
+	    cmocka_unit_test(an_alternative_that_is_there_and_unfit_is_not_replaced),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
