@@ -91,7 +91,8 @@ print_heading(struct cli_query *query, const struct query *row, const struct que
 	query_give(row, &of_part, "workspace", slice_of(part->workspace), 0);
 	enum result result = query_ask_members(query->reader, row, &of_part, object);
 	json_int(json_get(object, "failed"), &failed);
-	buffer_append_visible(&text, slice_of(part->campaign));
+	buffer_append_visible(
+	    &text, part->campaign[0] == '\0' ? SLICE(REPORT_UNTAGGED) : slice_of(part->campaign));
 	printf("campaign %.*s: %lld failed\n", SLICE_ARG(buffer_slice(&text)), (long long)failed);
 	buffer_done(&text);
 	json_free(object);

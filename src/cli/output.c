@@ -105,11 +105,14 @@ output_add(struct output *output, const struct report_row *row)
 	for (size_t i = 0; i < output->report->count; i++) {
 		if (!output->shown[i])
 			continue;
+		const char *if_empty = output->report->columns[i].if_empty;
 		enum cell_kind kind = row->cells[i].kind;
 		buffer_clear(&text);
 		report_cell_text(&row->cells[i], &text);
 		if (kind == CELL_NULL)
 			buffer_append_byte(&text, '-');
+		else if (text.len == 0 && if_empty != NULL)
+			buffer_append(&text, slice_of(if_empty));
 		add_text(output, buffer_slice(&text), kind == CELL_INT || kind == CELL_REAL);
 	}
 	output->failed |= text.failed;

@@ -9,6 +9,10 @@
 /* The intake accepts no request with more fields; this bounds entries of other origin. */
 #define FIELDS_MAX 65536
 
+/* Parameters that the log line about an untagged receipt names, and bytes of each name. */
+#define LOGGED_NAMES_MAX 8
+#define LOGGED_NAME_SIZE 40
+
 /* Code of a failed message whose recipient has opted out (twilio.com/docs/api/errors/21610). */
 #define CODE_OPTED_OUT 21610
 
@@ -38,7 +42,8 @@ look_up_tag(const void *context, struct slice name)
 
 /* Which of the route's templates the query fitted. If the route is no longer configured, none. */
 struct fit {
-	bool campaign, all;
+	enum tags_fit campaign;
+	bool all;
 };
 
 /* Logs a long tag once for each route, since all callbacks of a campaign may have it. */
@@ -56,13 +61,43 @@ log_long_tag(struct decoder *decoder, const struct route *route, const char *nam
 	    route->path, name, TAGS_VALUE_MAX);
 }
 
+/* Logs an untagged receipt once for each route, since all callbacks of a sender may be like it. */
+static void
+log_untagged(struct decoder *decoder, const struct route *route)
+{
+	size_t index = (size_t)(route - decoder->routes->items);
+	const struct form *query = &decoder->tags;
+	struct buffer names = BUFFER_EMPTY;
+	if (decoder->untagged_logged[index])
+		return;
+
+	decoder->untagged_logged[index] = true;
+	for (size_t i = 0; i < query->count && i < LOGGED_NAMES_MAX; i++) {
+		struct slice name = query->fields[i].name;
+		bool is_long = name.len > LOGGED_NAME_SIZE;
+		buffer_append(&names, i == 0 ? SLICE("only ") : SLICE(", "));
+		name.len = is_long ? LOGGED_NAME_SIZE : name.len;
+		buffer_append_visible(&names, name);
+		if (is_long)
+			buffer_append(&names, SLICE("..."));
+	}
+	buffer_append(&names, query->count == 0                 ? SLICE("no parameters")
+			      : query->count > LOGGED_NAMES_MAX ? SLICE(" and more")
+								: SLICE(""));
+	log_line(LOG_WARNING,
+	    "on %s, the query of a callback does not match campaign = %s: it has %.*s; such "
+	    "callbacks are stored, and count as (untagged) (logged once for each path)",
+	    route->path, route->campaign.text, SLICE_ARG(buffer_slice(&names)));
+	buffer_done(&names);
+}
+
 static struct fit
 fill_tags(struct decoder *decoder, const struct route *route, struct event *event)
 {
 	struct buffer *names = &decoder->names;
 	buffer_clear(names);
 	if (route == NULL)
-		return (struct fit){false, false};
+		return (struct fit){.campaign = TAGS_MISSING};
 
 	const struct {
 		const struct tags_template *template;
@@ -83,7 +118,7 @@ fill_tags(struct decoder *decoder, const struct route *route, struct event *even
 	event->workspace = (struct slice){text.ptr, ends[0]};
 	event->campaign = (struct slice){text.ptr + ends[0], ends[1] - ends[0]};
 	event->variant = slice_from(text, ends[1]);
-	return (struct fit){.campaign = fits[1] == TAGS_FIT,
+	return (struct fit){.campaign = fits[1],
 	    .all = fits[0] == TAGS_FIT && fits[1] == TAGS_FIT && fits[2] == TAGS_FIT};
 }
 
@@ -311,7 +346,9 @@ pass_event(void *context, const struct callback *callback, struct slice extra, s
 		return RESULT_NO_MEMORY;
 
 	bool unrecognised = callback->kind == CALLBACK_UNRECOGNISED;
-	event.tags_fit = fit.campaign || !wants_tags(&event);
+	event.tags_fit = fit.campaign == TAGS_FIT || !wants_tags(&event);
+	if (!event.tags_fit && fit.campaign == TAGS_MISSING && route != NULL)
+		log_untagged(decoding->decoder, route);
 	if (unrecognised)
 		event.raw_body = raw.ptr != NULL ? raw : entry->body;
 	if (unrecognised || query_is_worth_keeping(entry->query, &fit))

@@ -97,8 +97,8 @@ read_events(struct store_reader *reader, const struct query *query,
 	    .description = "Counts up; no event ever gets a smaller one."},                     \
 	    {"time", CELL_TIME, .shown = true, .description = "When its request arrived."},     \
 	    {"type", CELL_TEXT, .shown = true, .words = EVENT_TYPES}, {"workspace", CELL_TEXT}, \
-	    {"campaign", CELL_TEXT, .shown = LISTED}, {"variant", CELL_TEXT},                   \
-	    {"account", CELL_TEXT, .nullable = true},                                           \
+	    {"campaign", CELL_TEXT, .shown = LISTED, .if_empty = REPORT_UNTAGGED},              \
+	    {"variant", CELL_TEXT}, {"account", CELL_TEXT, .nullable = true},                   \
 	    {"message", CELL_TEXT, .nullable = true, .shown = LISTED,                           \
 		.description = "The MessageSid."},                                              \
 	    {"status", CELL_TEXT, .nullable = true, .shown = true},                             \

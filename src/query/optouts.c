@@ -56,14 +56,14 @@ static const char optouts_sql[] =
 static const char past_optouts_sql[] = EVIDENCE " FROM consent l" EVIDENCE_JOINS " WHERE" STATE_AT(
     "$3") " AND l.seq > $8" OPTOUT_FILTERS("l") " ORDER BY l.seq LIMIT $7";
 
-#define OPTOUT_COLUMNS(ALL_SHOWN)                                                     \
-	{"number", CELL_TEXT, .shown = true}, {"scope", CELL_TEXT, .shown = true},    \
-	    {"state", CELL_TEXT, .shown = true, .words = "out|in"},                   \
-	    {"since", CELL_TIME, .shown = true}, {"cause", CELL_TEXT, .shown = true}, \
-	    {"message", CELL_TEXT, .nullable = true, .shown = ALL_SHOWN},             \
-	    {"workspace", CELL_TEXT, .shown = ALL_SHOWN},                             \
-	{                                                                             \
-		"campaign", CELL_TEXT, .shown = ALL_SHOWN                             \
+#define OPTOUT_COLUMNS(ALL_SHOWN)                                                      \
+	{"number", CELL_TEXT, .shown = true}, {"scope", CELL_TEXT, .shown = true},     \
+	    {"state", CELL_TEXT, .shown = true, .words = "out|in"},                    \
+	    {"since", CELL_TIME, .shown = true}, {"cause", CELL_TEXT, .shown = true},  \
+	    {"message", CELL_TEXT, .nullable = true, .shown = ALL_SHOWN},              \
+	    {"workspace", CELL_TEXT, .shown = ALL_SHOWN},                              \
+	{                                                                              \
+		"campaign", CELL_TEXT, .shown = ALL_SHOWN, .if_empty = REPORT_UNTAGGED \
 	}
 
 const struct query query_optouts = {.path = "/v1/optouts",
@@ -98,13 +98,14 @@ const struct query query_consent_changes = {.path = "/v1/optouts/changes",
     .parameters = {{"after", QUERY_AFTER}, FORMAT, LIMIT},
     .sql = consent_changes_sql,
     .page_by = "seq",
-    .report = {"changes",
-	REPORT_COLUMNS({"seq", CELL_INT, .shown = true, .description = "Of the ledger."},
-	    {"time", CELL_TIME, .shown = true}, {"number", CELL_TEXT, .shown = true},
-	    {"scope", CELL_TEXT, .shown = true},
-	    {"state", CELL_TEXT, .shown = true, .words = "out|in"},
-	    {"cause", CELL_TEXT, .shown = true}, {"message", CELL_TEXT, .nullable = true},
-	    {"workspace", CELL_TEXT}, {"campaign", CELL_TEXT, .shown = true})}};
+    .report = {
+	"changes", REPORT_COLUMNS({"seq", CELL_INT, .shown = true, .description = "Of the ledger."},
+		       {"time", CELL_TIME, .shown = true}, {"number", CELL_TEXT, .shown = true},
+		       {"scope", CELL_TEXT, .shown = true},
+		       {"state", CELL_TEXT, .shown = true, .words = "out|in"},
+		       {"cause", CELL_TEXT, .shown = true},
+		       {"message", CELL_TEXT, .nullable = true}, {"workspace", CELL_TEXT},
+		       {"campaign", CELL_TEXT, .shown = true, .if_empty = REPORT_UNTAGGED})}};
 
 /* --- the scopes of one number --- */
 

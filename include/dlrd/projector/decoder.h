@@ -20,7 +20,7 @@ struct decoder {
 	struct buffer names, extra, signed_text;
 	struct alert alert;
 	struct event_alert event_alert;
-	bool long_tag_logged[ROUTES_MAX]; /* by the route's index */
+	bool long_tag_logged[ROUTES_MAX], untagged_logged[ROUTES_MAX]; /* by the route's index */
 };
 
 /* The arguments are borrowed for the decoder's life. keywords may be NULL for Twilio's own alone.

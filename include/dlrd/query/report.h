@@ -39,11 +39,15 @@ struct report_column {
 	const char *shown_if; /* then only for these words of the question's QUERY_CHOICE */
 	bool derived;         /* the SQL does not have it: query.derive makes it */
 	const char *words;    /* CELL_TEXT: one of these, with "|" between; NULL: any text */
+	const char *if_empty; /* CELL_TEXT: what a table shows in place of an empty text */
 	bool optional;        /* a member next to the list that some answers lack */
 	const struct query
 	    *list;               /* of members: an array of this question's rows, from the source */
 	const char *description; /* NULL: the name says it all */
 };
+
+/* if_empty of a campaign: its receipts have none. */
+#define REPORT_UNTAGGED "(untagged)"
 
 struct report {
 	const char *list_key; /* the JSON array's name: "campaigns" */
