@@ -149,7 +149,7 @@ a_line_of_the_longest_length_is_read_and_one_more_byte_is_not(void **state)
 	text[start + INI_LINE_MAX] = 'v';
 	text[start + INI_LINE_MAX + 1] = '\n';
 	assert_refuses((struct slice){text, start + INI_LINE_MAX + 2}, RESULT_LIMIT,
-	    ":2: the line is longer than 197 bytes");
+	    ":2: the line is longer than 4000 bytes");
 }
 
 static void
@@ -157,8 +157,77 @@ a_very_long_line_is_refused_and_not_cut_in_two(void **state)
 {
 	(void)state;
 	struct buffer text = BUFFER_EMPTY;
-	buffer_appendf(&text, "a = 1\nb = 2%1100s= 3\n", "c");
-	assert_refuses(buffer_slice(&text), RESULT_LIMIT, ":2: the line is longer than 197 bytes");
+	buffer_appendf(&text, "a = 1\nb = 2%4100s= 3\n", "c");
+	assert_refuses(buffer_slice(&text), RESULT_LIMIT, ":2: the line is longer than 4000 bytes");
+	buffer_done(&text);
+}
+
+/* inih's own lines end at 199 bytes, so a longer one is given to it in parts. */
+static void
+a_value_of_any_length_is_kept_as_it_is(void **state)
+{
+	(void)state;
+	static const char *const fills[] = {
+	    "v", " ", ";", "#", "=", "[", "]", "\x01", "\\", "a ", "#;", "\t "};
+	struct buffer value = BUFFER_EMPTY, text = BUFFER_EMPTY, expected = BUFFER_EMPTY;
+	for (size_t fill = 0; fill < COUNT_OF(fills); fill++)
+		for (size_t len = 150; len < 1000; len += len < 430 ? 1 : 97) {
+			buffer_clear(&value);
+			buffer_clear(&text);
+			buffer_clear(&expected);
+			buffer_append_byte(&value, 'x');
+			while (value.len < len)
+				buffer_append(&value, slice_of(fills[fill]));
+			buffer_append_byte(&value, 'y');
+			buffer_appendf(
+			    &text, "[s]\n  k = %.*s \n\nnext=1\n", SLICE_ARG(buffer_slice(&value)));
+			buffer_appendf(&expected, "1|[s]\n2|s|k|%.*s\n4|s|next|1\n",
+			    SLICE_ARG(buffer_slice(&value)));
+			buffer_append_byte(&expected, '\0');
+			assert_reads(buffer_slice(&text), expected.ptr);
+		}
+	buffer_done(&value);
+	buffer_done(&text);
+	buffer_done(&expected);
+}
+
+/* Of a long line the same is dropped as of a short one. */
+static void
+a_comment_in_or_after_a_long_line_is_passed_over(void **state)
+{
+	(void)state;
+	struct buffer text = BUFFER_EMPTY, expected = BUFFER_EMPTY;
+	buffer_appendf(&text,
+	    ";%0500d\n#%0500d\nk = %0300d ; %0500d\nshort = 1 ;%0500d\n[s] ;%0500d\nz = 2\n", 0, 0,
+	    7, 0, 0, 0);
+	buffer_appendf(&expected, "3||k|%0300d\n4||short|1\n5|[s]\n6|s|z|2\n", 7);
+	buffer_append_byte(&expected, '\0');
+	assert_reads(buffer_slice(&text), expected.ptr);
+	buffer_clear(&text);
+	buffer_clear(&expected);
+	buffer_appendf(&text, "[%0900d]\nk = %0300d ;\n", 5, 7);
+	buffer_appendf(&expected, "1|[%0900d]\n2|%0900d|k|%0300d\n", 5, 5, 7);
+	buffer_append_byte(&expected, '\0');
+	assert_reads(buffer_slice(&text), expected.ptr);
+	buffer_done(&text);
+	buffer_done(&expected);
+}
+
+static void
+a_long_line_that_is_no_key_is_refused_with_its_line(void **state)
+{
+	(void)state;
+	static const char *const why = ":2: neither a [section] nor a comment nor a key = value";
+	static const struct {
+		const char *before, *after; /* of nine hundred digits */
+	} rows[] = {{"", ""}, {"", "=1"}, {"=", ""}, {"[", ""}, {"[", " ;]"}};
+	struct buffer text = BUFFER_EMPTY;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		buffer_clear(&text);
+		buffer_appendf(
+		    &text, "a = %0900d\n%s%0900d%s\nb = 1\n", 0, rows[i].before, 0, rows[i].after);
+		assert_refuses(buffer_slice(&text), RESULT_INVALID, why);
+	}
 	buffer_done(&text);
 }
 
@@ -213,6 +282,9 @@ main(void)
 	    cmocka_unit_test(a_long_section_name_is_kept_whole),
 	    cmocka_unit_test(a_line_of_the_longest_length_is_read_and_one_more_byte_is_not),
 	    cmocka_unit_test(a_very_long_line_is_refused_and_not_cut_in_two),
+	    cmocka_unit_test(a_value_of_any_length_is_kept_as_it_is),
+	    cmocka_unit_test(a_comment_in_or_after_a_long_line_is_passed_over),
+	    cmocka_unit_test(a_long_line_that_is_no_key_is_refused_with_its_line),
 	    cmocka_unit_test(a_nul_byte_is_refused_with_its_line),
 	    cmocka_unit_test(a_nul_byte_in_a_last_line_without_a_break_is_refused),
 	    cmocka_unit_test(a_line_that_is_nothing_is_refused_with_its_line),

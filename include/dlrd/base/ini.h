@@ -9,8 +9,8 @@
 
 #include "dlrd/base/slice.h"
 
-/* Debian's inih reads lines into 200 bytes, line break and NUL included. */
-#define INI_LINE_MAX 197
+/* Bytes of a line without white space at its ends: room for long lists of words, and for URLs. */
+#define INI_LINE_MAX 4000
 
 /* Called for each [section] line, with an absent key and value, and for each key, in the file's
  * order. All three slices are valid only during the call. */
