@@ -15,7 +15,8 @@ static enum result
 bad_address(struct slice text, struct failure *failure)
 {
 	return failure_set(failure, RESULT_INVALID,
-	    "\"%.*s\" is not an address; write 127.0.0.1:8080, [::1]:8080 or unix:/path",
+	    "\"%.*s\" is not an address; write 127.0.0.1:8080, [::1]:8080, localhost:8080 or "
+	    "unix:/path",
 	    SLICE_ARG(text));
 }
 
@@ -58,6 +59,8 @@ read_inet(struct slice text, struct socket_address *out, struct failure *failure
 	    port > 65535)
 		return bad_address(text, failure);
 	struct slice name = {text.ptr + (v6 ? 1 : 0), host_end - (v6 ? 1 : 0)};
+	if (!v6 && (name.len == 0 || slice_equal_nocase(name, SLICE("localhost"))))
+		name = SLICE("127.0.0.1");
 	if (!copy_text(name, host, sizeof host))
 		return bad_address(text, failure);
 	struct sockaddr_in *in = (struct sockaddr_in *)&out->address;
@@ -90,26 +93,36 @@ socket_address_read(struct slice text, struct socket_address *out_address, struc
 	return result;
 }
 
-/* A socket file refuses connections if its owner was killed. If it accepts one, it is in use. */
-static bool
-is_stale(const struct socket_address *address)
+/* Connects to a unix socket. Returns 0, or why not: a socket file refuses connections
+ * (ECONNREFUSED) if its owner was killed. If it accepts one, it is in use. */
+static int
+try_connection(const struct socket_address *address)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		return false;
+		return errno;
 	int code = connect(fd, (const struct sockaddr *)&address->address, address->len);
-	bool stale = code != 0 && errno == ECONNREFUSED;
+	int error = code == 0 ? 0 : errno;
 	close(fd);
-	return stale;
+	return error;
+}
+
+static int
+bind_inet(int fd, const struct socket_address *address)
+{
+	int on = 1;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	if (address->address.ss_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+	return bind(fd, (const struct sockaddr *)&address->address, address->len);
 }
 
 static int
 bind_and_listen(int fd, const struct socket_address *address)
 {
 	const struct sockaddr *name = (const struct sockaddr *)&address->address;
-	int on = 1;
 	if (name->sa_family == AF_UNIX) {
-		if (is_stale(address))
+		if (try_connection(address) == ECONNREFUSED)
 			unlink(((const struct sockaddr_un *)name)->sun_path);
 		mode_t old =
 		    umask(0117); /* read and write for owner and group, which is the proxy's */
@@ -117,10 +130,15 @@ bind_and_listen(int fd, const struct socket_address *address)
 		umask(old);
 		return code != 0 ? code : listen(fd, SOCKET_BACKLOG);
 	}
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-	if (name->sa_family == AF_INET6)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-	return bind(fd, name, address->len) != 0 ? -1 : listen(fd, SOCKET_BACKLOG);
+	return bind_inet(fd, address) != 0 ? -1 : listen(fd, SOCKET_BACKLOG);
+}
+
+static enum result
+cannot_listen(struct slice text, int error, struct failure *failure)
+{
+	return failure_set(failure, error == EADDRINUSE ? RESULT_BUSY : RESULT_IO,
+	    "cannot listen on %.*s: %s%s", SLICE_ARG(text), strerror(error),
+	    error == EADDRINUSE ? "; another process listens there" : "");
 }
 
 enum result
@@ -135,12 +153,55 @@ socket_listen(struct slice text, int *out_fd, struct failure *failure)
 		int error = errno;
 		if (fd >= 0)
 			close(fd);
-		return failure_set(failure, error == EADDRINUSE ? RESULT_BUSY : RESULT_IO,
-		    "cannot listen on %.*s: %s%s", SLICE_ARG(text), strerror(error),
-		    error == EADDRINUSE ? "; another process listens there" : "");
+		return cannot_listen(text, error, failure);
 	}
 	*out_fd = fd;
 	return RESULT_OK;
+}
+
+enum result
+socket_try(struct slice text, struct failure *failure)
+{
+	struct socket_address address;
+	int error = 0;
+	enum result result = socket_address_read(text, &address, failure);
+	if (result != RESULT_OK)
+		return result;
+	if (address.address.ss_family == AF_UNIX) {
+		error = try_connection(&address) == 0 ? EADDRINUSE : 0;
+	} else {
+		int fd = socket(address.address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		error = fd < 0 || bind_inet(fd, &address) != 0 ? errno : 0;
+		if (fd >= 0)
+			close(fd);
+	}
+	return error == 0 ? RESULT_OK : cannot_listen(text, error, failure);
+}
+
+bool
+socket_addresses_clash(const struct socket_address *a, const struct socket_address *b)
+{
+	struct sockaddr_in in[2];
+	struct sockaddr_in6 in6[2];
+	static const struct in6_addr any6 = IN6ADDR_ANY_INIT;
+	if (a->address.ss_family != b->address.ss_family)
+		return false;
+	if (a->address.ss_family == AF_UNIX)
+		return strcmp(((const struct sockaddr_un *)&a->address)->sun_path,
+			   ((const struct sockaddr_un *)&b->address)->sun_path) == 0;
+	if (a->address.ss_family == AF_INET6) {
+		memcpy(&in6[0], &a->address, sizeof in6[0]);
+		memcpy(&in6[1], &b->address, sizeof in6[1]);
+		const struct in6_addr *x = &in6[0].sin6_addr, *y = &in6[1].sin6_addr;
+		return in6[0].sin6_port != 0 && in6[0].sin6_port == in6[1].sin6_port &&
+		       (IN6_ARE_ADDR_EQUAL(x, y) || IN6_ARE_ADDR_EQUAL(x, &any6) ||
+			   IN6_ARE_ADDR_EQUAL(y, &any6));
+	}
+	memcpy(&in[0], &a->address, sizeof in[0]);
+	memcpy(&in[1], &b->address, sizeof in[1]);
+	in_addr_t x = in[0].sin_addr.s_addr, y = in[1].sin_addr.s_addr;
+	return in[0].sin_port != 0 && in[0].sin_port == in[1].sin_port &&
+	       (x == y || x == INADDR_ANY || y == INADDR_ANY);
 }
 
 void

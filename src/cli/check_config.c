@@ -4,50 +4,78 @@
 
 #include <stdio.h>
 
+/* "2 accounts, 3 routes, https://callbacks.example.com" */
+static void
+append_summary(const struct settings *settings, struct buffer *out)
+{
+	size_t accounts = verifier_account_count(settings->verifier);
+	size_t routes = settings->routes.count;
+	buffer_appendf(out, "%zu account%s, %zu route%s", accounts, accounts == 1 ? "" : "s",
+	    routes, routes == 1 ? "" : "s");
+	for (size_t i = 0; i < settings->public_url.count; i++) {
+		struct url_parts parts; /* without a password */
+		if (url_read_parts(slice_of(settings->public_url.items[i]), &parts) != RESULT_OK)
+			continue;
+		buffer_append(out, SLICE(", "));
+		url_append_origin(&parts, out);
+		buffer_append(out, parts.path);
+	}
+	if (settings->public_url.count == 0)
+		buffer_append(out, SLICE(", no public_url"));
+}
+
+/* After --print the summary is a comment of the configuration that was printed. */
+static void
+print_result(const struct settings *settings, bool print)
+{
+	struct buffer out = BUFFER_EMPTY;
+	if (print) {
+		settings_print(settings, &out);
+		buffer_append(&out, SLICE("\n; "));
+	}
+	buffer_append(&out, SLICE("OK: "));
+	append_summary(settings, &out);
+	printf("%.*s\n", SLICE_ARG(buffer_slice(&out)));
+	buffer_done(&out);
+}
+
 static int
 run(const struct cli_command *command, int count, char **words)
 {
 	const char *path = SETTINGS_DEFAULT_PATH;
-	bool print = false;
-	const struct cli_option options[] = {
-	    {"config", 'c', .text = &path}, {"print", 0, .flag = &print}};
+	bool print = false, strict = false;
+	const struct cli_option options[] = {{"config", 'c', .text = &path},
+	    {"print", 0, .flag = &print}, {"strict", 0, .flag = &strict}};
 	struct settings *settings;
-	struct buffer text = BUFFER_EMPTY;
+	struct buffer problems = BUFFER_EMPTY;
 	int status;
-	if (!cli_read_options(command, count, words, options, 2, 0, NULL, &status))
+	if (!cli_read_options(command, count, words, options, 3, 0, NULL, &status))
 		return status;
 
-	if (settings_load(path, SETTINGS_SERVE, &settings, &text) != RESULT_OK) {
-		fprintf(stderr, "%.*s", SLICE_ARG(buffer_slice(&text)));
-		buffer_done(&text);
-		return CLI_FAILED;
-	}
-
-	if (settings->secrets_exposed)
-		fprintf(stderr,
-		    "%s: warning: contains a token and all users can read it; chmod o-r it, or use "
-		    "auth_token_file\n",
-		    path);
-
-	if (print) {
-		settings_print(settings, &text);
-		printf("%.*s", SLICE_ARG(buffer_slice(&text)));
-	}
-	buffer_done(&text);
-	settings_free(settings);
-	return CLI_OK;
+	enum result result = settings_load(path, SETTINGS_CHECK, &settings, &problems);
+	bool passed = result == RESULT_OK && !(strict && problems.len > 0);
+	fprintf(stderr, "%.*s", SLICE_ARG(buffer_slice(&problems)));
+	if (passed)
+		print_result(settings, print);
+	buffer_done(&problems);
+	if (result == RESULT_OK)
+		settings_free(settings);
+	return passed ? CLI_OK : CLI_FAILED;
 }
 
 const struct cli_command cli_check_config = {
     .name = "check-config",
     .summary = "check a configuration, and report each mistake",
-    .usage = "Usage: dlrd check-config [-c FILE] [--print]\n"
-	     "\n"
-	     "Reads the configuration as serve does. Ends with 0, or with 1 and a line for each\n"
-	     "mistake: FILE:LINE: [section] key: the mistake and its correction.\n"
-	     "\n"
-	     "  -c, --config FILE  the configuration (default " SETTINGS_DEFAULT_PATH ")\n"
-	     "      --print        print all settings with defaults, without secrets\n"
-	     "  -h, --help         show this\n",
+    .usage =
+	"Usage: dlrd check-config [-c FILE] [--print] [--strict]\n"
+	"\n"
+	"Reads the configuration as serve does. Ends with 0 and a line that begins with OK,\n"
+	"or with 1 and a line for each mistake: FILE:LINE: [section] key: the mistake and its\n"
+	"correction. A warning is about a setting that probably does not do what is meant.\n"
+	"\n"
+	"  -c, --config FILE  the configuration (default " SETTINGS_DEFAULT_PATH ")\n"
+	"      --print        print all settings with defaults, without secrets\n"
+	"      --strict       a warning is a mistake\n"
+	"  -h, --help         show this\n",
     .run = run,
 };

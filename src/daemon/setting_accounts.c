@@ -3,6 +3,7 @@
 #include "setting_sections.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 
 static const struct {
 	const char *key;
@@ -18,6 +19,8 @@ static const struct {
 };
 
 #define TOKEN_KEY_COUNT (sizeof token_keys / sizeof token_keys[0])
+
+#define TOKEN_LEN 32 /* characters (twilio.com/docs/usage/security) */
 
 static const struct token_words token_words = {
     "the account's Auth Token, 32 characters", "auth_token_file"};
@@ -46,8 +49,11 @@ enum result
 setting_secret_read(struct setting_secrets *secrets, const struct token_words *words,
     struct slice value, bool is_file, struct secret **out_secret, struct failure *failure)
 {
-	if (is_file)
+	if (is_file) {
+		if (token_file_is_exposed(value, secrets->config_path))
+			failure_set(&secrets->exposed, RESULT_OK, TOKEN_FILE_EXPOSED);
 		return read_file(secrets->config_path, words, value, out_secret, failure);
+	}
 	if (value.len == 0)
 		return failure_set(failure, RESULT_INVALID,
 		    "is empty; write %s, from the Twilio console", words->what);
@@ -55,8 +61,31 @@ setting_secret_read(struct setting_secrets *secrets, const struct token_words *w
 	enum result result = token_check(value, words, failure);
 	if (result == RESULT_OK && (result = secret_new(value, out_secret)) != RESULT_OK)
 		failure_set(failure, result, "no memory for it");
-	secrets->in_configuration |= result == RESULT_OK;
+	if (result == RESULT_OK) {
+		struct stat status;
+		secrets->in_configuration = true;
+		if (stat(secrets->config_path, &status) == 0 && (status.st_mode & S_IROTH) != 0)
+			failure_set(&secrets->exposed, RESULT_OK,
+			    "this file contains a secret and all users can read it; chmod o-r it, "
+			    "or use %s",
+			    words->file_key);
+	}
 	return result;
+}
+
+/* One that was copied without its end signs nothing, and each callback would be refused. Frees the
+ * token if it is refused. */
+static enum result
+check_length(struct secret *token, struct failure *failure)
+{
+	size_t len = secret_text(token).len;
+	if (len == TOKEN_LEN)
+		return RESULT_OK;
+	secret_free(token);
+	return failure_set(failure, RESULT_INVALID,
+	    "the token has %zu characters; an Auth Token has %d: copy the whole of it from the "
+	    "Twilio console",
+	    len, TOKEN_LEN);
 }
 
 enum result
@@ -89,6 +118,8 @@ setting_account_key(struct verifier *verifier, struct setting_secrets *secrets, 
 
 	enum result result = setting_secret_read(
 	    secrets, &token_words, value, token_keys[i].is_file, &token, failure);
+	if (result == RESULT_OK)
+		result = check_length(token, failure);
 	return result == RESULT_OK ? verifier_add_token(verifier, sid, token_keys[i].label, token)
 				   : result;
 }

@@ -14,6 +14,7 @@ struct setting_secrets {
 	const char *config_path; /* borrowed; the files of secrets are relative to it */
 	bool skipped;            /* the caller neither verifies nor signs, and needs no secret */
 	bool in_configuration;   /* result: the configuration itself holds a secret */
+	struct failure exposed;  /* result: the text, if all users can read the last secret */
 };
 
 /* Reads a secret: value itself, or the contents of the file that it names. */

@@ -10,11 +10,12 @@
 struct setting_line *
 setting_lines_find(struct setting_lines *lines, struct slice section, const char *key)
 {
-	char name[2 * INI_LINE_MAX + 4];
-	snprintf(name, sizeof name, "%.*s\n%s", SLICE_ARG(section), key);
-	for (size_t i = 0; i < lines->seen_count; i++)
-		if (strcmp(lines->seen[i].name, name) == 0)
+	for (size_t i = 0; i < lines->seen_count; i++) {
+		struct slice name = slice_of(lines->seen[i].name);
+		struct slice seen = slice_take(&name, '\n');
+		if (slice_equal(seen, section) && slice_equal(name, slice_of(key)))
 			return &lines->seen[i];
+	}
 	return NULL;
 }
 
@@ -24,10 +25,14 @@ setting_lines_note(struct setting_lines *lines, struct slice section, struct sli
 {
 	char text[INI_LINE_MAX + 1];
 	snprintf(text, sizeof text, "%.*s", SLICE_ARG(key));
-	bool known = setting_lines_find(lines, section, text) != NULL;
-	if (known && key.ptr == NULL)
-		return RESULT_OK; /* a section may go on further down */
-	if (known)
+	const struct setting_line *known = setting_lines_find(lines, section, text);
+	if (known != NULL && key.ptr == NULL)
+		return failure_set(failure, RESULT_INVALID,
+		    "duplicate section; a repeated one is not merged: write all its keys in the "
+		    "one "
+		    "of line %d",
+		    known->line);
+	if (known != NULL)
 		return failure_set(
 		    failure, RESULT_INVALID, "duplicate key; keep one of the two lines");
 	struct buffer name = BUFFER_EMPTY;
@@ -41,11 +46,10 @@ setting_lines_note(struct setting_lines *lines, struct slice section, struct sli
 	return RESULT_OK;
 }
 
-void
-setting_lines_add_problem(struct setting_lines *lines, int line, struct slice section,
-    struct slice key, const struct failure *failure)
+static void
+add_line(struct setting_lines *lines, int line, struct slice section, struct slice key,
+    const char *severity, const struct failure *failure)
 {
-	lines->failed = true;
 	if (++lines->problem_count > SETTING_PROBLEMS_MAX)
 		return;
 	buffer_appendf(lines->problems, "%s:", lines->path);
@@ -55,26 +59,62 @@ setting_lines_add_problem(struct setting_lines *lines, int line, struct slice se
 		buffer_appendf(lines->problems, " [%.*s]", SLICE_ARG(section));
 	if (key.ptr != NULL)
 		buffer_appendf(lines->problems, " %.*s:", SLICE_ARG(key));
-	buffer_appendf(lines->problems, " %s\n", failure->text);
+	buffer_appendf(lines->problems, " %s%s\n", severity, failure->text);
+}
+
+void
+setting_lines_add_problem(struct setting_lines *lines, int line, struct slice section,
+    struct slice key, const struct failure *failure)
+{
+	lines->failed = true;
+	add_line(lines, line, section, key, "", failure);
+}
+
+/* The line of the key, or else of its section; 0 for none. */
+static int
+line_of(struct setting_lines *lines, struct slice section, const char *key)
+{
+	const struct setting_line *seen = NULL;
+	if (key != NULL)
+		seen = setting_lines_find(lines, section, key);
+	if (seen == NULL)
+		seen = setting_lines_find(lines, section, "");
+	return seen == NULL ? 0 : seen->line;
 }
 
 void
 setting_lines_report(
     struct setting_lines *lines, struct slice section, const char *key, const char *format, ...)
 {
-	const struct setting_line *seen = NULL;
 	struct failure why;
 	va_list arguments;
 	va_start(arguments, format);
 	vsnprintf(why.text, sizeof why.text, format, arguments);
 	va_end(arguments);
-
-	if (key != NULL)
-		seen = setting_lines_find(lines, section, key);
-	if (seen == NULL)
-		seen = setting_lines_find(lines, section, "");
 	setting_lines_add_problem(
-	    lines, seen == NULL ? 0 : seen->line, section, slice_of(key), &why);
+	    lines, line_of(lines, section, key), section, slice_of(key), &why);
+}
+
+void
+setting_lines_warn_at(struct setting_lines *lines, int line, struct slice section, struct slice key,
+    const struct failure *text)
+{
+	if (lines->warns)
+		add_line(lines, line, section, key, "warning: ", text);
+}
+
+void
+setting_lines_warn(
+    struct setting_lines *lines, struct slice section, const char *key, const char *format, ...)
+{
+	struct failure why;
+	va_list arguments;
+	if (!lines->warns)
+		return;
+	va_start(arguments, format);
+	vsnprintf(why.text, sizeof why.text, format, arguments);
+	va_end(arguments);
+	add_line(lines, line_of(lines, section, key), section, slice_of(key), "warning: ", &why);
 }
 
 void

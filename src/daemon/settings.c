@@ -8,6 +8,7 @@
 #include "dlrd/intake/intake.h"
 #include "dlrd/twilio/error_catalogue.h"
 #include "setting_accounts.h"
+#include "setting_checks.h"
 #include "setting_sections.h"
 #include "setting_types.h"
 
@@ -208,9 +209,13 @@ take_key(void *context, struct slice section, struct slice key, struct slice val
 	if (result == RESULT_OK && key.ptr != NULL && slice_starts_with(value, SLICE(";")))
 		result = failure_set(&why, RESULT_INVALID,
 		    "a value cannot begin with \";\", which begins a comment");
+	loading->secrets.exposed.text[0] = '\0';
 	if (result == RESULT_OK)
 		result = kind != NAMED_NONE ? take_named_key(loading, kind, name, key, value, &why)
 					    : take_plain_key(loading, section, key, value, &why);
+	if (loading->secrets.exposed.text[0] != '\0')
+		setting_lines_warn_at(
+		    &loading->lines, line, section, key, &loading->secrets.exposed);
 	struct setting_line *begun = setting_lines_find(&loading->lines, slice_of(normal), "");
 	if (begun != NULL)
 		begun->has_problem |= result != RESULT_OK;
@@ -251,28 +256,6 @@ add_urls(struct settings *settings)
 }
 
 /* Checks that concern more than one key: one function for each kind of section. */
-
-/* A whole callback URL as public URL: the path would be signed twice. */
-static void
-check_public_urls(struct loading *loading)
-{
-	const struct settings *settings = loading->settings;
-	struct url_parts parts;
-	for (size_t i = 0; i < settings->public_url.count; i++) {
-		if (url_read_parts(slice_of(settings->public_url.items[i]), &parts) != RESULT_OK)
-			continue;
-		while (parts.path.len > 0 && parts.path.ptr[parts.path.len - 1] == '/')
-			parts.path.len--;
-		if (routes_find(&settings->routes, parts.path) == NULL)
-			continue;
-		struct buffer origin = BUFFER_EMPTY;
-		url_append_origin(&parts, &origin);
-		setting_lines_report(&loading->lines, SLICE("server"), "public_url",
-		    "ends with the path of [callback %.*s]; write only the part before it, %.*s",
-		    SLICE_ARG(parts.path), SLICE_ARG(buffer_slice(&origin)));
-		buffer_done(&origin);
-	}
-}
 
 static void
 check_callbacks(struct loading *loading)
@@ -374,6 +357,50 @@ check_api(struct loading *loading)
 	}
 }
 
+/* Addresses of which only one could be opened, such as the same one for callbacks and the api. */
+static void
+check_addresses(struct loading *loading)
+{
+	const struct settings *settings = loading->settings;
+	const struct settings_list *lists[] = {&settings->listen, &settings->api_listen};
+	static const char *const sections[] = {"server", "api"};
+	struct socket_address seen[2 * SETTINGS_LIST_MAX];
+	const char *sections_seen[2 * SETTINGS_LIST_MAX];
+	size_t count = 0;
+	for (size_t list = 0; list < 2; list++)
+		for (size_t i = 0; i < lists[list]->count; i++) {
+			const char *text = lists[list]->items[i];
+			size_t other = 0;
+			if (socket_address_read(slice_of(text), &seen[count], NULL) != RESULT_OK)
+				return; /* no memory: it was read before */
+			while (other < count && !socket_addresses_clash(&seen[other], &seen[count]))
+				other++;
+			if (other < count)
+				setting_lines_report(&loading->lines, slice_of(sections[list]),
+				    "listen",
+				    "%s is in [%s] listen, too; each needs a port of its own, such "
+				    "as "
+				    "127.0.0.1:8080 for callbacks and 127.0.0.1:8081 for the api",
+				    text, sections_seen[other]);
+			sections_seen[count++] = sections[list];
+		}
+}
+
+static void
+warn(struct loading *loading)
+{
+	const struct settings *settings = loading->settings;
+	setting_checks_warn(&(struct setting_checks){.path = settings->path,
+				.listen = &settings->listen,
+				.api_listen = &settings->api_listen,
+				.public_url = &settings->public_url,
+				.trusted_proxies = &settings->trusted_proxies,
+				.routes = &settings->routes,
+				.directory = settings->directory,
+				.api_token_file = settings->api_token_file},
+	    &loading->lines);
+}
+
 static enum result
 load(struct loading *loading)
 {
@@ -391,12 +418,13 @@ load(struct loading *loading)
 		setting_accounts_check(settings->verifier, &loading->secrets, &loading->lines);
 		setting_shared_keys_check(&settings->shared_keys, settings->verifier,
 		    loading->secrets.skipped, &loading->lines);
-		check_public_urls(loading);
 		check_callbacks(loading);
 		check_keywords(loading);
 		check_providers(loading);
 		check_files(loading);
 		check_api(loading);
+		check_addresses(loading);
+		warn(loading);
 	}
 	if (result == RESULT_OK && !loading->lines.failed)
 		result = add_urls(settings);
@@ -418,6 +446,7 @@ settings_load(const char *path, enum settings_use use, struct settings **out_set
 		loading->settings = settings;
 		loading->lines.path = settings->path;
 		loading->lines.problems = problems;
+		loading->lines.warns = use == SETTINGS_CHECK;
 		loading->secrets.skipped = use == SETTINGS_QUERY;
 		result = settings->path == NULL ? RESULT_NO_MEMORY : load(loading);
 	}

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define TOKEN_MAX 1024 /* bytes; Twilio's have 32 */
@@ -187,4 +188,13 @@ token_file_read(
 	enum result result = token_read(fd, path, out_secret, failure);
 	close(fd);
 	return result;
+}
+
+bool
+token_file_is_exposed(struct slice name, const char *config_path)
+{
+	char path[4096];
+	struct stat status;
+	find_path(name, config_path, path, sizeof path);
+	return stat(path, &status) == 0 && (status.st_mode & S_IROTH) != 0;
 }

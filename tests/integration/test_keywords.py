@@ -157,7 +157,7 @@ def test_what_is_printed_is_read_again(make_daemon, tmp_path):
     first = daemon.cli("check-config", "--print").stdout
     assert f"reply = {WELCOME}\n" in first
     again = tmp_path / "again.ini"
-    again.write_text(first.replace("(set, not shown)", "x"))
+    again.write_text(first.replace("(set, not shown)", harness.TOKEN))
     second = harness.dlrd("check-config", "--print", "-c", str(again))
     assert second.returncode == 0, second.stdout + second.stderr
     assert second.stdout == first

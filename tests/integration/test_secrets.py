@@ -512,9 +512,22 @@ def test_a_token_in_the_place_of_its_file_is_not_repeated(check):
     assert f"{check.path}:2: [account {ACCOUNT}] auth_token_file: " in result.stderr
 
 
-@pytest.mark.parametrize("token", ["c2VjcmV0LXNoYXJlZC1rZXk=", "c2VjcmV0LXNoYXJlZC1rZQ==", "A-b_c.d~"])
-def test_what_a_token_looks_like_is_twilio_s_to_say(check, token):
+@pytest.mark.parametrize("token", ["c2VjcmV0LXNoYXJlZC1rZXktMzItYmU=", "c2VjcmV0LXNoYXJlZC1rZXktMzItYg==",
+                                   "A-b_c.d~" * 4])
+def test_a_token_has_32_characters_and_which_is_twilio_s_to_say(check, token):
     assert check(f"auth_token = {token}\n").returncode == 0
+
+
+@pytest.mark.parametrize("key", ["auth_token", "next_auth_token", "previous_auth_token"])
+@pytest.mark.parametrize("token", [TOKEN[:-1], TOKEN + "0", "x", 2 * TOKEN], ids=["31", "33", "1", "64"])
+def test_a_token_of_another_length_is_refused_and_not_repeated(check, tmp_path, key, token):
+    (tmp_path / "short").write_text(token + "\n")
+    for line in (f"{key} = {token}", f"{key}_file = {tmp_path}/short"):
+        result = check(line + "\n")
+        assert result.returncode == 1
+        where = f"{check.path}:2: [account {ACCOUNT}] {line.partition(' ')[0]}: "
+        assert f"{where}the token has {len(token)} characters; an Auth Token has 32" in result.stderr
+        assert len(token) < 8 or token not in result.stderr
 
 
 def test_a_token_in_the_environment_is_not_read(tmp_path):

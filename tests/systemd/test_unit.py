@@ -67,12 +67,28 @@ def test_the_installation_as_the_guide_describes_it(unit):
     assert [command.split()[0] for command in commands] == ["chmod", "dlrd", "systemctl"]
     for command in commands:
         found = run("sh", "-ec", command)
-        assert "check-config" not in command or found.stdout + found.stderr == ""
+        if "check-config" in command:
+            assert found.stdout.startswith(f"OK: 1 account, 3 routes, {public_url}") and found.stderr == ""
     assert TOKEN_FILE.stat().st_mode & 0o777 == 0o600
     assert value("ActiveState") == "active"
     assert posted(unit, public_url=public_url) == 204
     assert unit.campaign()["sent"] == 1
     systemctl("disable", "dlrd")
+
+
+def test_check_config_knows_what_the_unit_may_write_and_holds(unit):
+    assert posted(unit) == 204
+    assert run("dlrd", "check-config").stderr == ""
+    systemctl("stop", "dlrd.service")  # systemd still holds the socket, for it
+    assert run("dlrd", "check-config").stderr == ""
+    systemctl("stop", "dlrd.socket")
+    unit.write(store={"directory": "/srv/dlrd"})
+    found = run("dlrd", "check-config").stderr
+    assert re.fullmatch(r"/etc/dlrd/dlrd.ini:\d+: \[store\] directory: warning: dlrd.service may write only "
+                        r"/var/lib/dlrd; .*ReadWritePaths=/srv/dlrd.*\n", found), found
+    for directory in ("/var/lib/dlrd", "/var/lib/dlrd/store"):
+        unit.write(store={"directory": directory})
+        assert run("dlrd", "check-config").stderr == ""
 
 
 @broken_by("Type=notify", "Type=simple")

@@ -183,8 +183,8 @@ a_wrong_value_is_reported_with_file_line_section_and_key(void **state)
 	static const struct {
 		const char *text, *problem;
 	} rows[] = {
-	    {"[server]\n\nlisten = localhost:80\n",
-		"FILE:3: [server] listen: \"localhost:80\" is not an address"},
+	    {"[server]\n\nlisten = host.example:80\n",
+		"FILE:3: [server] listen: \"host.example:80\" is not an address"},
 	    {"[server]\nlisten =\n", "FILE:2: [server] listen: is empty; write 127.0.0.1:8080"},
 	    {"[server]\npublic_url = example.com\n", "FILE:2: [server] public_url: \"example.com\" "
 						     "is not a URL; write it like https://"},
@@ -328,7 +328,8 @@ tokens_may_stand_in_files(void **state)
 	snprintf(token, sizeof token, "%s/token", directory);
 	write_file(token, SLICE("  " TOKEN "\n"));
 	snprintf(text, sizeof text,
-	    "[account " SID "]\nauth_token_file = %s\nnext_auth_token = n\n"
+	    "[account " SID
+	    "]\nauth_token_file = %s\nnext_auth_token = nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn\n"
 	    "[api]\ntoken_file = %s\n",
 	    token, token);
 	struct settings *settings = load(text);
@@ -469,9 +470,10 @@ static void
 no_message_reports_a_secret(void **state)
 {
 	(void)state;
-	struct buffer problems = problems_of("[account AC1]\nauth_token = sesame\n[account " SID
-					     "]\nauth_tokn = sesame\nauth_token = sesame\n"
-					     "auth_token = sesame\nsesame\n");
+	struct buffer problems = problems_of(
+	    "[account AC1]\nauth_token = sesame12345678901234567890123456\n[account " SID
+	    "]\nauth_tokn = sesame\nauth_token = sesame12345678901234567890123456\n"
+	    "auth_token = sesame12345678901234567890123456\nsesame\n");
 	assert_lacks(buffer_slice(&problems), "sesame");
 	buffer_done(&problems);
 }
@@ -481,8 +483,9 @@ what_is_printed_holds_no_secret(void **state)
 {
 	(void)state;
 	struct buffer out = BUFFER_EMPTY;
-	struct settings *settings = load("[account " SID "]\nauth_token = sesame\n"
-					 "previous_auth_token = sesame\n");
+	struct settings *settings =
+	    load("[account " SID "]\nauth_token = sesame12345678901234567890123456\n"
+		 "previous_auth_token = sesame12345678901234567890123456\n");
 	settings_print(settings, &out);
 	assert_lacks(buffer_slice(&out), "sesame");
 	assert_contains(buffer_slice(&out),
@@ -525,7 +528,7 @@ every_default_is_written_as_it_is_read(void **state)
 	while (rest.ptr != NULL) {
 		struct slice line = slice_take(&rest, '\n');
 		if (slice_has(line, "not shown"))
-			buffer_append(&text, SLICE("auth_token = x"));
+			buffer_append(&text, SLICE("auth_token = " TOKEN));
 		else
 			buffer_append(&text, line);
 		buffer_append_byte(&text, '\n');

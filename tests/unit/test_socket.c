@@ -25,15 +25,80 @@ addresses_are_numeric_and_have_a_port(void **state)
 	assert_int_equal(ntohs(in6->sin6_port), 65535);
 	assert_memory_equal(&in6->sin6_addr, &in6addr_loopback, 16);
 	assert_ok(socket_address_read(SLICE("0.0.0.0:0"), &address, NULL));
+	static const char *const loopback[] = {":8080", "localhost:8080", "LocalHost:8080"};
+	for (size_t i = 0; i < COUNT_OF(loopback); i++) {
+		assert_ok(socket_address_read(slice_of(loopback[i]), &address, NULL));
+		assert_int_equal(in->sin_family, AF_INET);
+		assert_int_equal(ntohl(in->sin_addr.s_addr), INADDR_LOOPBACK);
+		assert_int_equal(ntohs(in->sin_port), 8080);
+	}
+}
+
+static void
+addresses_clash_if_only_one_of_them_can_be_opened(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *a, *b;
+		bool clash;
+	} rows[] = {{"127.0.0.1:80", "127.0.0.1:80", true}, {"127.0.0.1:80", "127.0.0.1:81", false},
+	    {"127.0.0.1:80", "127.0.0.2:80", false}, {"0.0.0.0:80", "127.0.0.1:80", true},
+	    {":80", "localhost:80", true}, {"[::1]:80", "127.0.0.1:80", false},
+	    {"[::1]:80", "[::1]:80", true}, {"[::]:80", "[::1]:80", true},
+	    {"[::1]:80", "[::2]:80", false}, {"[::]:80", "0.0.0.0:80", false},
+	    {"127.0.0.1:0", "127.0.0.1:0", false}, {"[::1]:0", "[::1]:0", false},
+	    {"unix:/a", "unix:/a", true}, {"unix:/a", "unix:/b", false},
+	    {"unix:/a", "127.0.0.1:80", false}};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct socket_address a, b;
+		assert_ok(socket_address_read(slice_of(rows[i].a), &a, NULL));
+		assert_ok(socket_address_read(slice_of(rows[i].b), &b, NULL));
+		assert_int_equal(socket_addresses_clash(&a, &b), rows[i].clash);
+		assert_int_equal(socket_addresses_clash(&b, &a), rows[i].clash);
+	}
+}
+
+static void
+an_address_is_tried_without_a_trace(void **state)
+{
+	(void)state;
+	char *directory = private_directory();
+	struct failure failure;
+	struct buffer text = BUFFER_EMPTY;
+	struct sockaddr_in in;
+	socklen_t len = sizeof in;
+	int fd;
+	assert_ok(socket_listen(SLICE("127.0.0.1:0"), &fd, &failure));
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&in, &len), 0);
+	buffer_appendf(&text, "127.0.0.1:%d", ntohs(in.sin_port));
+	assert_int_equal(socket_try(buffer_slice(&text), &failure), RESULT_BUSY);
+	assert_contains(slice_of(failure.text), "another process listens there");
+	close(fd);
+	assert_ok(socket_try(buffer_slice(&text), &failure));
+	assert_ok(socket_listen(buffer_slice(&text), &fd, &failure));
+	close(fd);
+	assert_int_equal(socket_try(SLICE("192.0.2.1:80"), &failure), RESULT_IO);
+	assert_contains(slice_of(failure.text), "cannot listen on 192.0.2.1:80");
+	buffer_clear(&text);
+	buffer_appendf(&text, "unix:%s", path_in(directory, "tried"));
+	assert_ok(socket_try(buffer_slice(&text), &failure));
+	assert_int_equal(access(path_in(directory, "tried"), F_OK), -1);
+	assert_ok(socket_listen(buffer_slice(&text), &fd, &failure));
+	assert_int_equal(socket_try(buffer_slice(&text), &failure), RESULT_BUSY);
+	close(fd);
+	assert_ok(socket_try(buffer_slice(&text), &failure));
+	assert_int_equal(access(path_in(directory, "tried"), F_OK), 0);
+	buffer_done(&text);
+	remove_directory(directory);
 }
 
 static void
 what_is_no_address_is_refused_with_what_would_be_right(void **state)
 {
 	(void)state;
-	static const char *const bad[] = {"", "8080", ":8080", "127.0.0.1",
-	    "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:80x", "localhost:80",
-	    "::1:80", "[::1]", "[::1]80", "[127.0.0.1]:80", "[::1:80", "1.2.3:80",
+	static const char *const bad[] = {"", "8080", ":", "localhost", "127.0.0.1",
+	    "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:80x", "localhosts:80",
+	    "a.example:80", "::1:80", "[::1]", "[::1]80", "[127.0.0.1]:80", "[::1:80", "1.2.3:80",
 	    "unix:", "unix:relative", "*:80",
 	    "[0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000]:80"};
 	struct socket_address address = {.len = 77};
@@ -231,6 +296,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(addresses_are_numeric_and_have_a_port),
 	    cmocka_unit_test(what_is_no_address_is_refused_with_what_would_be_right),
+	    cmocka_unit_test(addresses_clash_if_only_one_of_them_can_be_opened),
+	    cmocka_unit_test(an_address_is_tried_without_a_trace),
 	    cmocka_unit_test(a_unix_path_that_no_socket_can_have_is_refused),
 	    cmocka_unit_test(a_listening_socket_does_not_block_and_is_not_inherited),
 	    cmocka_unit_test(a_dead_unix_socket_is_replaced_and_a_living_one_is_not),

@@ -1,7 +1,7 @@
 /* socket: listening sockets from their text in the configuration.
  *
- * An address is HOST:PORT with a numeric IPv4 address, [HOST]:PORT with a numeric IPv6 one, or
- * unix:/path. Names are never looked up. Thread-safe. */
+ * An address is HOST:PORT with a numeric IPv4 address, [HOST]:PORT with a numeric IPv6 one,
+ * localhost:PORT or :PORT for 127.0.0.1, or unix:/path. Names are never looked up. Thread-safe. */
 #pragma once
 
 #include "dlrd/base/slice.h"
@@ -23,6 +23,14 @@ must_check enum result socket_address_read(
 /* Opens a non-blocking listening socket. Removes a unix socket first if no process listens on it;
  * owner and group may connect to the new one. The caller closes *out_fd. */
 must_check enum result socket_listen(struct slice text, int *out_fd, struct failure *failure);
+
+/* Whether socket_listen would succeed; nothing listens meanwhile, and no file is made or removed.
+ * RESULT_BUSY, with the text in failure, if another process listens there. */
+must_check enum result socket_try(struct slice text, struct failure *failure);
+
+/* Whether two addresses cannot both be listened on: the same port on the same address or on all
+ * addresses of the machine, or the same path. */
+bool socket_addresses_clash(const struct socket_address *a, const struct socket_address *b);
 
 /* Removes the file of a unix socket; does nothing for other addresses. */
 void socket_unlink(struct slice text);

@@ -18,7 +18,8 @@ struct setting_line {
 struct setting_lines {
 	const char *path;        /* the file's */
 	struct buffer *problems; /* a line for each */
-	bool failed;             /* there is one */
+	bool warns;              /* warnings are among them */
+	bool failed;             /* there is one that is no warning */
 	size_t problem_count;    /* how many; the first SETTING_PROBLEMS_MAX are in problems */
 	bool ended; /* a limit of the configuration was reached: nothing more is read */
 	struct setting_line seen[SETTING_LINES_MAX];
@@ -30,8 +31,8 @@ struct setting_lines {
 struct setting_line *setting_lines_find(
     struct setting_lines *lines, struct slice section, const char *key);
 
-/* Notes a key, or if key is absent the beginning of its section. RESULT_INVALID for a duplicate
- * key. */
+/* Notes a key, or if key is absent the beginning of its section. RESULT_INVALID for a duplicate key
+ * or section. */
 must_check enum result setting_lines_note(struct setting_lines *lines, struct slice section,
     struct slice key, int line, struct failure *failure);
 
@@ -44,6 +45,15 @@ void setting_lines_add_problem(struct setting_lines *lines, int line, struct sli
  * noted or NULL. */
 void setting_lines_report(struct setting_lines *lines, struct slice section, const char *key,
     const char *format, ...) printf_like(4, 5);
+
+/* The same for a setting that is probably not what is meant: "warning: " precedes the text, and the
+ * configuration can be loaded. Does nothing unless warns is set. */
+void setting_lines_warn(struct setting_lines *lines, struct slice section, const char *key,
+    const char *format, ...) printf_like(4, 5);
+
+/* The same in a line that is known. */
+void setting_lines_warn_at(struct setting_lines *lines, int line, struct slice section,
+    struct slice key, const struct failure *text);
 
 /* Adds how many problems were left out, if any were. */
 void setting_lines_end_problems(struct setting_lines *lines);

@@ -69,11 +69,12 @@ struct settings {
 };
 
 /* The daemon needs the tokens. A question to the store does not, and its user may have no
- * permission to read their files. */
-enum settings_use { SETTINGS_SERVE, SETTINGS_QUERY };
+ * permission to read their files. A check is as for the daemon, with warnings. */
+enum settings_use { SETTINGS_SERVE, SETTINGS_QUERY, SETTINGS_CHECK };
 
 /* Reads and checks the file. On failure problems holds one line for each mistake, each ended by a
- * line break; out_settings is untouched. */
+ * line break; out_settings is untouched. With SETTINGS_CHECK it has the warnings, too, also on
+ * success. */
 must_check enum result settings_load(const char *path, enum settings_use use,
     struct settings **out_settings, struct buffer *problems);
 

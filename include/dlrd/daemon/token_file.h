@@ -25,6 +25,10 @@ must_check enum result token_check(
 must_check enum result token_file_read(struct slice name, const char *config_path,
     struct secret **out_secret, struct failure *failure);
 
-/* The same from an open file, to its end; path is its name for failure. */
+/* Whether each user of the machine may read the file, and what to do then. */
+bool token_file_is_exposed(struct slice name, const char *config_path);
+#define TOKEN_FILE_EXPOSED "all users can read this file, which holds a secret; chmod o-r it"
+
+/* The same as token_file_read from an open file, to its end; path is its name for failure. */
 must_check enum result token_read(
     int fd, const char *path, struct secret **out_secret, struct failure *failure);
