@@ -108,7 +108,8 @@ print(enum output_format format, const struct audit *audit, struct json_t *lines
 	switch (format) {
 	case OUTPUT_JSON: print_json(figures, lines); return;
 	case OUTPUT_CSV: print_csv(figures); break;
-	case OUTPUT_TABLE: print_text(figures); break;
+	case OUTPUT_TABLE:
+	case OUTPUT_WIDE_TABLE: print_text(figures); break;
 	}
 	json_free(lines);
 }
@@ -125,7 +126,8 @@ run(const struct cli_command *command, int count, char **words)
 		&query, command, count, words, options, QUERY_OPTION_COUNT, 0, &operands, &status))
 		return status;
 
-	struct listing listing = {.json = query.format != OUTPUT_TABLE, .lines = json_new_array()};
+	struct listing listing = {
+	    .json = !output_is_table(query.format), .lines = json_new_array()};
 
 	enum result result = store_read_policy(query.reader, &policy);
 	if (result == RESULT_OK)

@@ -41,6 +41,7 @@ struct part {
 
 struct parts {
 	const struct query *row;
+	enum output_format format;
 	struct part *items;
 	size_t count;
 };
@@ -62,7 +63,7 @@ begin_part(struct parts *parts, struct slice workspace, struct slice campaign)
 	parts->items[parts->count++] =
 	    (struct part){.workspace = strndup(workspace.ptr, workspace.len),
 		.campaign = strndup(campaign.ptr, campaign.len),
-		.output = output_new(OUTPUT_TABLE, &parts->row->report, SLICE_NONE)};
+		.output = output_new(parts->format, &parts->row->report, SLICE_NONE)};
 }
 
 static void
@@ -104,7 +105,7 @@ show_table(struct cli_query *query, const struct query *row, const struct query_
     const struct found *found, struct slice campaign)
 {
 	struct query_values all = *values;
-	struct parts parts = {.row = row};
+	struct parts parts = {.row = row, .format = query->format};
 	all.one = false;
 	enum result result = query_ask(query->reader, row, &all, add_to_part, &parts);
 
@@ -178,7 +179,7 @@ by_campaign_show(struct cli_query *query, const struct cli_command *command,
 	bool missing = result == RESULT_OK && campaign.ptr != NULL && found.count == 0;
 	bool of_one = row->one.count == 0; /* its answers are of one campaign only */
 	if (result == RESULT_OK && !missing && !of_one)
-		result = query->format == OUTPUT_TABLE
+		result = output_is_table(query->format)
 			     ? show_table(query, row, values, &found, campaign)
 			     : show_list(query, row, values, &found);
 	free(found.workspace);

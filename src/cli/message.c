@@ -55,7 +55,7 @@ message_show(struct cli_query *query, const struct cli_command *command, const s
 {
 	struct report members = row->members;
 	bool replied = false;
-	if (query->format != OUTPUT_TABLE)
+	if (!output_is_table(query->format))
 		return ask_show(query, command, row, values);
 
 	enum result result =

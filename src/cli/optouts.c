@@ -14,7 +14,7 @@ print_scopes(
 {
 	struct json_t *object = json_new_object();
 	struct buffer text = BUFFER_EMPTY;
-	struct output *output = output_new(OUTPUT_TABLE, &query_scopes.report, SLICE_NONE);
+	struct output *output = output_new(query->format, &query_scopes.report, SLICE_NONE);
 	enum result result = query_ask_members(query->reader, &query_number, values, object);
 	if (result == RESULT_OK)
 		result = optouts_scopes(query->reader, number, at_us, output_add_row, output);
@@ -38,7 +38,7 @@ show_found(struct cli_query *query, const struct cli_command *command, struct qu
 {
 	enum result result = RESULT_OK;
 	query_give(&query_number, values, "number", number, 0);
-	if (query->format == OUTPUT_TABLE)
+	if (output_is_table(query->format))
 		result = print_scopes(query, values, number, at_us);
 	return result == RESULT_OK ? ask_show(query, command, &query_number, values)
 				   : query_failure(query, command, result);

@@ -18,7 +18,7 @@
 struct arguments {
 	const struct cli_command *command;
 	const char *config, *directory, *id; /* id: NULL if not given */
-	bool json, csv, request, all;
+	bool json, csv, wide, request, all;
 	uint64_t number; /* the value of id */
 };
 
@@ -68,9 +68,10 @@ list(const struct arguments *arguments)
 	if (status != CLI_OK)
 		return status;
 
-	struct output *output = output_new(arguments->json  ? OUTPUT_JSON
-					   : arguments->csv ? OUTPUT_CSV
-							    : OUTPUT_TABLE,
+	struct output *output = output_new(arguments->json   ? OUTPUT_JSON
+					   : arguments->csv  ? OUTPUT_CSV
+					   : arguments->wide ? OUTPUT_WIDE_TABLE
+							     : OUTPUT_TABLE,
 	    &query_quarantine.report, SLICE_NONE);
 	if (reader != NULL)
 		result = quarantine_reader_each(reader, &page, add, output);
@@ -311,10 +312,11 @@ check(struct arguments *arguments, enum verb verb)
 
 	if (!takes_id && arguments->id != NULL)
 		return cli_usage_error(command, "unexpected \"%s\"", arguments->id);
-	if (arguments->json && arguments->csv)
-		return cli_usage_error(command, "give either --json or --csv");
-	if (arguments->csv && verb != VERB_LIST)
-		return cli_usage_error(command, "--csv requires list");
+	if (arguments->json + arguments->csv + arguments->wide > 1)
+		return cli_usage_error(command, "give one of --json, --csv and --wide");
+	if ((arguments->csv || arguments->wide) && verb != VERB_LIST)
+		return cli_usage_error(
+		    command, "--%s requires list", arguments->csv ? "csv" : "wide");
 	if (arguments->request && (verb != VERB_SHOW || arguments->json))
 		return cli_usage_error(command, "--request requires show, without --json");
 	if (arguments->all && verb != VERB_DROP)
@@ -338,8 +340,8 @@ run(const struct cli_command *command, int count, char **words)
 	struct arguments arguments = {.command = command, .config = SETTINGS_DEFAULT_PATH};
 	const struct cli_option options[] = {{"config", 'c', .text = &arguments.config},
 	    {"store", 0, .text = &arguments.directory}, {"json", 0, .flag = &arguments.json},
-	    {"csv", 0, .flag = &arguments.csv}, {"request", 0, .flag = &arguments.request},
-	    {"all", 0, .flag = &arguments.all}};
+	    {"csv", 0, .flag = &arguments.csv}, {"wide", 0, .flag = &arguments.wide},
+	    {"request", 0, .flag = &arguments.request}, {"all", 0, .flag = &arguments.all}};
 	int operands, status;
 	if (!cli_read_options(command, count, words, options, sizeof options / sizeof options[0], 2,
 		&operands, &status))
@@ -360,7 +362,7 @@ const struct cli_command cli_quarantine = {
     .name = "quarantine",
     .summary = "requests refused for their signature: list, re-verify, drop",
     .usage =
-	"Usage: dlrd quarantine list [--json | --csv] [-c FILE | --store DIR]\n"
+	"Usage: dlrd quarantine list [--json | --csv | --wide] [-c FILE | --store DIR]\n"
 	"       dlrd quarantine show ID [--json | --request] [-c FILE | --store DIR]\n"
 	"       dlrd quarantine reverify [--json] [-c FILE]\n"
 	"       dlrd quarantine drop ID | --all [--json] [-c FILE]\n"
@@ -380,6 +382,7 @@ const struct cli_command cli_quarantine = {
 	"      --store DIR       the store's folder, instead of the configured one\n"
 	"      --json            answer in JSON, as the api does\n"
 	"      --csv             answer in CSV\n"
+	"      --wide            shorten nothing to fit the terminal\n"
 	"  -h, --help            show this\n",
     .run = run,
 };

@@ -15,11 +15,14 @@ query_begin(struct cli_query *query, const struct cli_command *command, int coun
 		out_operands, out_status))
 		return false;
 	*out_status = CLI_USAGE;
-	if (query->json && query->csv) {
-		cli_usage_error(command, "give either --json or --csv");
+	if (query->json + query->csv + query->wide > 1) {
+		cli_usage_error(command, "give one of --json, --csv and --wide");
 		return false;
 	}
-	query->format = query->json ? OUTPUT_JSON : query->csv ? OUTPUT_CSV : OUTPUT_TABLE;
+	query->format = query->json   ? OUTPUT_JSON
+			: query->csv  ? OUTPUT_CSV
+			: query->wide ? OUTPUT_WIDE_TABLE
+				      : OUTPUT_TABLE;
 	*out_status = CLI_FAILED;
 	query->reader = cli_open_store(command, query->config, query->directory);
 	return query->reader != NULL;

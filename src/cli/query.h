@@ -8,7 +8,7 @@
 
 struct cli_query {
 	const char *config, *directory; /* -c, --store */
-	bool json, csv;
+	bool json, csv, wide;
 	struct store_reader *reader;
 	enum output_format format;
 };
@@ -16,17 +16,18 @@ struct cli_query {
 /* The first options of each such command, and their number. */
 #define QUERY_OPTIONS(query)                                                                \
 	{"config", 'c', .text = &(query).config}, {"store", 0, .text = &(query).directory}, \
-	    {"json", 0, .flag = &(query).json},                                             \
+	    {"json", 0, .flag = &(query).json}, {"csv", 0, .flag = &(query).csv},           \
 	{                                                                                   \
-		"csv", 0, .flag = &(query).csv                                              \
+		"wide", 0, .flag = &(query).wide                                            \
 	}
-#define QUERY_OPTION_COUNT 4
+#define QUERY_OPTION_COUNT 5
 
 #define QUERY_USAGE                                                                       \
 	"  -c, --config FILE     the configuration (default " SETTINGS_DEFAULT_PATH ")\n" \
 	"      --store DIR       the store's folder, in place of the configuration's\n"   \
 	"      --json            answer in JSON\n"                                        \
 	"      --csv             answer in CSV\n"                                         \
+	"      --wide            shorten nothing to fit the terminal\n"                   \
 	"  -h, --help            show this\n"
 
 /* Reads the options and opens the store. Returns false if the command must end with *out_status.

@@ -81,7 +81,8 @@ append_usage(struct buffer *out, const struct query *row)
 	for (size_t i = 0; i < query_parameter_count(row); i++)
 		if (is_option(&row->parameters[i]))
 			append_synopsis(&synopsis, &row->parameters[i]);
-	buffer_append(&synopsis, SLICE(" [--json\t|\t--csv] [-c\tFILE\t|\t--store\tDIR]"));
+	buffer_append(
+	    &synopsis, SLICE(" [--json\t|\t--csv\t|\t--wide] [-c\tFILE\t|\t--store\tDIR]"));
 
 	buffer_appendf(out, "Usage: dlrd %s ", row->command);
 	size_t from = out->len;

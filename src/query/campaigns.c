@@ -58,7 +58,7 @@ const struct query query_campaigns = {.path = "/v1/campaigns",
 	    COLUMN_MESSAGES(true), COLUMN_SENT(true), COLUMN_DELIVERED(true), COLUMN_FAILED(true),
 	    COLUMN_READ(true), COLUMN_REPLIED(true), COLUMN_CLICKED(false), COLUMN_OPTED_OUT(true),
 	    COLUMN_PENDING(true),
-	    {"delivery_rate", CELL_REAL, .nullable = true, .shown = true,
+	    {"delivery_rate", CELL_REAL, .nullable = true, .shown = true, .percent = true,
 		.description = "delivered / (delivered + failed); null when both are 0."},
 	    {"first", CELL_TIME, .nullable = true,
 		.description = "The earliest event that carried its tags."},
@@ -178,13 +178,13 @@ static const char errors_members_sql[] =
 		.description =                                                                 \
 		    "null, as are the next three, for a code that is not in the catalogue."},  \
 	    {"kind", CELL_TEXT, .nullable = true, .shown = true},                              \
-	    {"permanence", CELL_TEXT, .nullable = true, .shown = true},                        \
-	    {"action", CELL_TEXT, .nullable = true, .shown = true},                            \
+	    {"permanence", CELL_TEXT, .nullable = true, .shown = true, .dispensable = 1},      \
+	    {"action", CELL_TEXT, .nullable = true, .shown = true, .wraps = true},             \
 	    {"count", CELL_INT, .counts = true, .shown = true},                                \
-	    {"share", CELL_REAL, .nullable = true, .shown = true,                              \
+	    {"share", CELL_REAL, .nullable = true, .shown = true, .percent = true,             \
 		.description = "Of all that failed."},                                         \
 	    {"first", CELL_TIME, .nullable = true}, {"last", CELL_TIME, .nullable = true},     \
-	    {"recent", CELL_INT, .counts = true, .shown = true,                                \
+	    {"recent", CELL_INT, .counts = true, .shown = true, .dispensable = 2,              \
 		.description = "Failures in from..to; without either, in the last 24 hours."}, \
 	    {"previous", CELL_INT, .counts = true,                                             \
 		.description = "Failures in as long a time before."},                          \

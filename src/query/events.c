@@ -93,7 +93,7 @@ read_events(struct store_reader *reader, const struct query *query,
 
 /* LISTED: a table on a terminal is of many messages. */
 #define EVENT_COLUMNS(LISTED)                                                                   \
-	{"seq", CELL_INT, .shown = true,                                                        \
+	{"seq", CELL_INT, .shown = true, .dispensable = 1,                                      \
 	    .description = "Counts up; no event ever gets a smaller one."},                     \
 	    {"time", CELL_TIME, .shown = true, .description = "When its request arrived."},     \
 	    {"type", CELL_TEXT, .shown = true, .words = EVENT_TYPES}, {"workspace", CELL_TEXT}, \
@@ -101,14 +101,14 @@ read_events(struct store_reader *reader, const struct query *query,
 	    {"variant", CELL_TEXT}, {"account", CELL_TEXT, .nullable = true},                   \
 	    {"message", CELL_TEXT, .nullable = true, .shown = LISTED,                           \
 		.description = "The MessageSid."},                                              \
-	    {"status", CELL_TEXT, .nullable = true, .shown = true},                             \
+	    {"status", CELL_TEXT, .nullable = true, .shown = true, .dispensable = 1},           \
 	    {"error_code", CELL_INT, .nullable = true, .shown = true},                          \
 	    {"from", CELL_TEXT, .nullable = true, .shown = !LISTED},                            \
 	    {"to", CELL_TEXT, .nullable = true, .shown = true},                                 \
 	    {"service", CELL_TEXT, .nullable = true},                                           \
 	    {"body", CELL_TEXT, .nullable = true, .description = "The text of a reply."},       \
 	{                                                                                       \
-		"keyword", CELL_TEXT, .nullable = true, .shown = LISTED,                        \
+		"keyword", CELL_TEXT, .nullable = true, .shown = LISTED, .dispensable = 2,      \
 				      .description = "\"stop\", \"start\", \"help\"."           \
 	}
 

@@ -30,22 +30,25 @@
 	RATIO("delivered + pending", "delivered + failed + pending", "delivery_rate_high") \
 	RATIO("clicked_messages", "delivered", "click_rate")
 
-/* A column of a figure; SHOWN: in a table on a terminal, too. */
-#define COLUMN_OF_FIGURE(NAME, SHOWN, TEXT)                                         \
-	{                                                                           \
-		NAME, CELL_INT, .counts = true, .shown = SHOWN, .description = TEXT \
+/* A column of a figure; SHOWN: in a table on a terminal, too; RANK: struct report_column,
+ * dispensable. */
+#define COLUMN_OF_RANK(NAME, SHOWN, RANK, TEXT)                                      \
+	{                                                                            \
+		NAME, CELL_INT, .counts = true, .shown = SHOWN, .dispensable = RANK, \
+				.description = TEXT                                  \
 	}
-#define COLUMN_MESSAGES(SHOWN) COLUMN_OF_FIGURE("messages", SHOWN, "Different messages.")
+#define COLUMN_OF_FIGURE(NAME, SHOWN, TEXT) COLUMN_OF_RANK(NAME, SHOWN, 0, TEXT)
+#define COLUMN_MESSAGES(SHOWN) COLUMN_OF_RANK("messages", SHOWN, 3, "Different messages.")
 #define COLUMN_SENT(SHOWN) COLUMN_OF_FIGURE("sent", SHOWN, "Messages known to have left.")
 #define COLUMN_DELIVERED(SHOWN) COLUMN_OF_FIGURE("delivered", SHOWN, NULL)
 #define COLUMN_FAILED(SHOWN) \
 	COLUMN_OF_FIGURE("failed", SHOWN, "Failed or undelivered, by status alone.")
-#define COLUMN_READ(SHOWN) COLUMN_OF_FIGURE("read", SHOWN, NULL)
-#define COLUMN_REPLIED(SHOWN) COLUMN_OF_FIGURE("replied", SHOWN, "Replies.")
-#define COLUMN_CLICKED(SHOWN)              \
-	COLUMN_OF_FIGURE("clicked", SHOWN, \
+#define COLUMN_READ(SHOWN) COLUMN_OF_RANK("read", SHOWN, 5, NULL)
+#define COLUMN_REPLIED(SHOWN) COLUMN_OF_RANK("replied", SHOWN, 2, "Replies.")
+#define COLUMN_CLICKED(SHOWN)               \
+	COLUMN_OF_RANK("clicked", SHOWN, 4, \
 	    "Different links of each message that were clicked; previews not at all.")
-#define COLUMN_OPTED_OUT(SHOWN) COLUMN_OF_FIGURE("opted_out", SHOWN, "Replies that say STOP.")
+#define COLUMN_OPTED_OUT(SHOWN) COLUMN_OF_RANK("opted_out", SHOWN, 1, "Replies that say STOP.")
 #define COLUMN_PENDING(SHOWN) COLUMN_OF_FIGURE("pending", SHOWN, "Sent, without a final word.")
 #define COLUMN_CANCELED(SHOWN) COLUMN_OF_FIGURE("canceled", SHOWN, NULL)
 #define COLUMN_CONFLICTS(SHOWN) \

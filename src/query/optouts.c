@@ -56,14 +56,15 @@ static const char optouts_sql[] =
 static const char past_optouts_sql[] = EVIDENCE " FROM consent l" EVIDENCE_JOINS " WHERE" STATE_AT(
     "$3") " AND l.seq > $8" OPTOUT_FILTERS("l") " ORDER BY l.seq LIMIT $7";
 
-#define OPTOUT_COLUMNS(ALL_SHOWN)                                                      \
-	{"number", CELL_TEXT, .shown = true}, {"scope", CELL_TEXT, .shown = true},     \
-	    {"state", CELL_TEXT, .shown = true, .words = "out|in"},                    \
-	    {"since", CELL_TIME, .shown = true}, {"cause", CELL_TEXT, .shown = true},  \
-	    {"message", CELL_TEXT, .nullable = true, .shown = ALL_SHOWN},              \
-	    {"workspace", CELL_TEXT, .shown = ALL_SHOWN},                              \
-	{                                                                              \
-		"campaign", CELL_TEXT, .shown = ALL_SHOWN, .if_empty = REPORT_UNTAGGED \
+#define OPTOUT_COLUMNS(ALL_SHOWN)                                                           \
+	{"number", CELL_TEXT, .shown = true}, {"scope", CELL_TEXT, .shown = true},          \
+	    {"state", CELL_TEXT, .shown = true, .words = "out|in"},                         \
+	    {"since", CELL_TIME, .shown = true}, {"cause", CELL_TEXT, .shown = true},       \
+	    {"message", CELL_TEXT, .nullable = true, .shown = ALL_SHOWN, .dispensable = 3}, \
+	    {"workspace", CELL_TEXT, .shown = ALL_SHOWN, .dispensable = 2},                 \
+	{                                                                                   \
+		"campaign", CELL_TEXT, .shown = ALL_SHOWN, .dispensable = 1,                \
+				       .if_empty = REPORT_UNTAGGED                          \
 	}
 
 const struct query query_optouts = {.path = "/v1/optouts",

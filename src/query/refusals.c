@@ -25,7 +25,7 @@ const struct query query_signature_failures = {.path = "/v1/signature-failures",
 
 #define REQUEST_COLUMNS                                                                          \
 	{"id", CELL_INT, .counts = true, .shown = true, .description = "Never used twice."},     \
-	    {"first", CELL_TIME, .shown = true,                                                  \
+	    {"first", CELL_TIME, .shown = true, .dispensable = 1,                                \
 		.description =                                                                   \
 		    "When it first arrived; it is counted at this time if it is taken in."},     \
 	    {"last", CELL_TIME, .shown = true, .description = "When it last arrived."},          \
@@ -40,12 +40,13 @@ const struct query query_signature_failures = {.path = "/v1/signature-failures",
 	    {"cause", CELL_TEXT, .shown = true,                                                  \
 		.description = "The one to fix first, as dlrd explain names it; undiagnosed if " \
 			       "there was no time to find out."},                                \
-	    {"proven", CELL_BOOL, .shown = true,                                                 \
+	    {"proven", CELL_BOOL, .shown = true, .dispensable = 2,                               \
 		.description =                                                                   \
 		    "One of the configured tokens signed a variant of it: it is genuine."},      \
 	    {"media_type", CELL_TEXT, .nullable = true},                                         \
 	{                                                                                        \
-		"bytes", CELL_INT, .counts = true, .shown = true, .description = "Of the body."  \
+		"bytes", CELL_INT, .counts = true, .shown = true, .dispensable = 3,              \
+				   .description = "Of the body."                                 \
 	}
 
 const struct query query_quarantine = {.path = "/v1/quarantine",

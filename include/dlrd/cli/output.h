@@ -6,7 +6,14 @@
 
 #include "dlrd/query/report.h"
 
-enum output_format { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_CSV };
+/* A table is fitted to the terminal, a wide one is not. */
+enum output_format { OUTPUT_TABLE, OUTPUT_WIDE_TABLE, OUTPUT_JSON, OUTPUT_CSV };
+
+static inline bool
+output_is_table(enum output_format format)
+{
+	return format == OUTPUT_TABLE || format == OUTPUT_WIDE_TABLE;
+}
 
 /* A list that is being written. Texts in rows are copied. */
 struct output;

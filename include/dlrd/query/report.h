@@ -39,6 +39,9 @@ struct report_column {
 	const char *shown_if; /* then only for these words of the question's QUERY_CHOICE */
 	bool derived;         /* the SQL does not have it: query.derive makes it */
 	const char *words;    /* CELL_TEXT: one of these, with "|" between; NULL: any text */
+	bool percent;         /* CELL_REAL: a share, which a table shows as 12.5% */
+	bool wraps;           /* in a table it comes last, and may take several lines */
+	int dispensable; /* a narrow table leaves it out if this is above 0, the greatest first */
 	const char *if_empty; /* CELL_TEXT: what a table shows in place of an empty text */
 	bool optional;        /* a member next to the list that some answers lack */
 	const struct query
