@@ -37,6 +37,36 @@ print_help(FILE *out)
 	    out);
 }
 
+static void
+consider(const char *word, const char *name, const char **nearest, size_t *least)
+{
+	size_t distance;
+	if (cli_is_near(word, name, &distance) && distance < *least) {
+		*least = distance;
+		*nearest = name;
+	}
+}
+
+static void
+report_unknown(const char *word)
+{
+	const char *nearest = NULL;
+	const struct query *row;
+	size_t least = SIZE_MAX;
+	struct buffer shown = BUFFER_EMPTY;
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		consider(word, commands[i]->name, &nearest, &least);
+	for (size_t i = 0; (row = query_at(i)) != NULL; i++)
+		if (row->command != NULL)
+			consider(word, row->command, &nearest, &least);
+	buffer_append_visible(&shown, slice_of(word));
+	fprintf(stderr, "dlrd: unknown command \"%.*s\"; ", SLICE_ARG(buffer_slice(&shown)));
+	if (nearest != NULL)
+		fprintf(stderr, "did you mean %s? ", nearest);
+	fputs("'dlrd --help' lists the commands\n", stderr);
+	buffer_done(&shown);
+}
+
 /* Runs a command of the table above, or of the table of questions. */
 static int
 run(const char *name, int count, char **words)
@@ -47,7 +77,7 @@ run(const char *name, int count, char **words)
 	const struct query *row = cli_find_question(name);
 	if (row != NULL)
 		return cli_run_question(row, count, words);
-	fprintf(stderr, "dlrd: unknown command \"%s\"; 'dlrd --help' lists the commands\n", name);
+	report_unknown(name);
 	return CLI_USAGE;
 }
 

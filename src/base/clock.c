@@ -141,3 +141,46 @@ clock_parse(struct slice text, int64_t *out_wall_us)
 	*out_wall_us = seconds * CLOCK_SECOND_US + fraction_us - offset_us;
 	return RESULT_OK;
 }
+
+/* "30m", "24h", "7d" */
+static enum result
+parse_duration(struct slice text, int64_t *out_us)
+{
+	static const struct {
+		char unit;
+		int64_t us;
+	} units[] = {{'m', 60 * CLOCK_SECOND_US}, {'h', CLOCK_HOUR_US}, {'d', CLOCK_DAY_US}};
+	int64_t count;
+	if (text.len == 0)
+		return RESULT_INVALID;
+	char unit = text.ptr[text.len - 1];
+	if (slice_to_int((struct slice){text.ptr, text.len - 1}, &count) != RESULT_OK ||
+	    count > 1000000)
+		return RESULT_INVALID;
+	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+		if (units[i].unit == unit) {
+			*out_us = count * units[i].us;
+			return RESULT_OK;
+		}
+	return RESULT_INVALID;
+}
+
+enum result
+clock_parse_spoken(struct slice text, int64_t now_us, int64_t *out_wall_us)
+{
+	int64_t today_us = now_us - now_us % CLOCK_DAY_US, before_us;
+	if (slice_equal_nocase(text, SLICE("today"))) {
+		*out_wall_us = today_us;
+		return RESULT_OK;
+	}
+	if (slice_equal_nocase(text, SLICE("yesterday"))) {
+		*out_wall_us = today_us - CLOCK_DAY_US;
+		return RESULT_OK;
+	}
+	if (slice_starts_with(text, SLICE("-")) &&
+	    parse_duration(slice_from(text, 1), &before_us) == RESULT_OK) {
+		*out_wall_us = now_us - before_us;
+		return RESULT_OK;
+	}
+	return clock_parse(text, out_wall_us);
+}

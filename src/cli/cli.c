@@ -51,6 +51,66 @@ cli_failure(const struct cli_command *command, const char *format, ...)
 	return CLI_FAILED;
 }
 
+#define NEAR_NAME_MAX 32
+
+static size_t
+least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* The number of letters to insert, remove, replace or exchange with their neighbour (optimal string
+ * alignment). No library in use has it. */
+static size_t
+distance_of(const char *a, const char *b)
+{
+	size_t rows[3][NEAR_NAME_MAX + 1], a_len = strlen(a), b_len = strlen(b);
+	for (size_t i = 0; i <= a_len; i++) {
+		size_t *row = rows[i % 3], *above = rows[(i + 2) % 3], *higher = rows[(i + 1) % 3];
+		for (size_t k = 0; k <= b_len; k++) {
+			if (i == 0 || k == 0) {
+				row[k] = i + k;
+				continue;
+			}
+			row[k] = least(
+			    least(above[k], row[k - 1]) + 1, above[k - 1] + (a[i - 1] != b[k - 1]));
+			if (i > 1 && k > 1 && a[i - 1] == b[k - 2] && a[i - 2] == b[k - 1])
+				row[k] = least(row[k], higher[k - 2] + 1);
+		}
+	}
+	return rows[a_len % 3][b_len];
+}
+
+bool
+cli_is_near(const char *word, const char *name, size_t *out_distance)
+{
+	size_t len = strlen(word);
+	if (len == 0 || len > NEAR_NAME_MAX || strlen(name) > NEAR_NAME_MAX)
+		return false;
+	*out_distance = distance_of(word, name);
+	return *out_distance <= (len + 2) / 3;
+}
+
+static void
+report_unknown_option(const struct cli_command *command, const char *word,
+    const struct cli_option *options, size_t option_count)
+{
+	char name[NEAR_NAME_MAX + 1];
+	const char *nearest = NULL;
+	size_t least_distance = SIZE_MAX, distance;
+	snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word);
+	for (size_t i = 0; strncmp(name, "--", 2) == 0 && i < option_count; i++)
+		if (cli_is_near(name + 2, options[i].name, &distance) &&
+		    distance < least_distance) {
+			least_distance = distance;
+			nearest = options[i].name;
+		}
+	if (nearest == NULL)
+		cli_usage_error(command, "unknown option %s", word);
+	else
+		cli_usage_error(command, "unknown option %s; did you mean --%s?", word, nearest);
+}
+
 /* Stores the value of one option. */
 static int
 take_value(const struct cli_command *command, const struct cli_option *option)
@@ -100,7 +160,7 @@ cli_read_options(const struct cli_command *command, int count, char **words,
 			return false;
 		}
 		if (found == '?' || i >= option_count) {
-			cli_usage_error(command, "unknown option %s", words[optind - 1]);
+			report_unknown_option(command, words[optind - 1], options, option_count);
 			return false;
 		}
 		if (take_value(command, &options[i]) != CLI_OK)

@@ -49,11 +49,12 @@ static bool
 read_time(const struct cli_command *command, const char *option, const char *text, int64_t *out_us)
 {
 	*out_us = 0;
-	if (text == NULL || clock_parse(slice_of(text), out_us) == RESULT_OK)
+	if (text == NULL ||
+	    clock_parse_spoken(slice_of(text), clock_wall_us(), out_us) == RESULT_OK)
 		return true;
 	cli_usage_error(command,
-	    "--%s takes a time like 2026-11-20T14:00:00Z or a day like "
-	    "2026-11-20, not \"%s\"",
+	    "--%s takes a time like 2026-11-20T14:00:00Z, a day like 2026-11-20, today, yesterday, "
+	    "or -24h, not \"%s\"",
 	    option, text);
 	return false;
 }

@@ -554,3 +554,20 @@ def test_an_opt_out_that_twilio_made_enters_the_ledger_with_its_cause(daemon):
     assert len(daemon.get("/v1/optouts")["optouts"]) == 1
     daemon.keep(target_for(), reply_params(new_sid(), "START", 71), 200)  # the new owner's word
     assert daemon.get(f"/v1/optouts/{phone(71)}".replace("+", "%2B"))["state"] == "in"
+
+
+def test_a_time_may_be_said_as_people_say_it(make_daemon):
+    daemon = make_daemon()
+    daemon.keep(target_for(), status_params(new_sid(), "delivered"))
+    daemon.settle()
+
+    def count(*words):
+        return len(json.loads(daemon.cli("events", "--json", *words).stdout)["events"])
+
+    # The day may end during the test.
+    assert count("--from", "yesterday") == count("--from", "-24h") == count("--from", "-30m") == 1
+    assert count("--to", "yesterday") == count("--to", "-24h") == count("--from=-7d", "--to=-1d") == 0
+    assert json.loads(daemon.cli("stats", "--json", "--from", "-1h").stdout)["campaigns"][0]["delivered"] == 1
+    for text in ("tomorrow", "24h", "-24", "-1w"):
+        result = daemon.cli("events", f"--from={text}", check=False)
+        assert result.returncode == 2 and "today, yesterday, or -24h" in result.stderr

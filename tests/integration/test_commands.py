@@ -58,3 +58,22 @@ def test_each_option_of_a_command_is_in_the_man_page(command):
     text = harness.dlrd(command, "--help").stdout
     options = set(re.findall(r"--([a-z][a-z-]*)", text))
     assert options and options - man_page_options() == set()
+
+
+@pytest.mark.parametrize("words, meant", [
+    (["stat"], "stats"), (["evnets"], "events"), (["chekc-config"], "check-config"), (["opt-outs"], "optouts"),
+    (["stats", "--campain", "x"], "--campaign"), (["stats", "--worspace=x"], "--workspace"),
+    (["check-config", "--stict"], "--strict"), (["url", "--overides", "x"], "--overrides"),
+])
+def test_what_is_misspelled_is_answered_with_the_nearest(words, meant):
+    result = harness.dlrd(*words)
+    assert result.returncode == 2
+    assert f"did you mean {meant}?" in result.stderr
+
+
+@pytest.mark.parametrize("words", [["x"], ["nonsense"], [""], ["x" * 500], ["stats", "--nonsense"], ["stats", "-z"],
+                                   ["stats", "--" + "x" * 500], ["\x1b[31m"]])
+def test_what_is_like_nothing_gets_no_guess(words):
+    result = harness.dlrd(*words)
+    assert result.returncode == 2 and "unknown" in result.stderr
+    assert "did you mean" not in result.stderr and "\x1b" not in result.stderr
