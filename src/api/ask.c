@@ -28,6 +28,8 @@ read_parameter(struct question *question, size_t index, struct query_values *val
 		fine = question_choice(question, name, "yes");
 		number = text.ptr != NULL;
 	}
+	if (fine && text.ptr != NULL && parameter->kind == QUERY_CHOICE)
+		text = query_find_word(parameter->words, text);
 	if (fine)
 		query_set(question->row, values, index, text, number);
 	return fine;

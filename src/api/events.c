@@ -9,7 +9,9 @@ read_filter(struct question *question, struct event_filter *out_filter)
 {
 	if (!question_choice(question, "type", EVENT_TYPES))
 		return false;
-	*out_filter = (struct event_filter){.type = question_text(question, "type"),
+	struct slice type = question_text(question, "type");
+	*out_filter = (struct event_filter){
+	    .type = type.ptr == NULL ? type : query_find_word(EVENT_TYPES, type),
 	    .campaign = question_text(question, "campaign"),
 	    .workspace = question_text(question, "workspace"),
 	    .variant = question_text(question, "variant")};

@@ -123,7 +123,7 @@ bool
 question_choice(struct question *question, const char *name, const char *words)
 {
 	struct slice text = question_text(question, name);
-	if (text.ptr == NULL || query_has_word(words, text))
+	if (text.ptr == NULL || query_find_word(words, text).ptr != NULL)
 		return true;
 
 	struct buffer choices = BUFFER_EMPTY;
@@ -136,7 +136,7 @@ question_choice(struct question *question, const char *name, const char *words)
 bool
 question_common(struct question *question)
 {
-	question->csv = slice_equal(question_text(question, "format"), SLICE("csv"));
+	question->csv = slice_equal_nocase(question_text(question, "format"), SLICE("csv"));
 	return question_choice(question, "format", "json|csv") &&
 	       question_number(question, "limit", ENDPOINTS_LIMIT_DEFAULT, 1, ENDPOINTS_LIMIT_MAX,
 		   &question->limit);

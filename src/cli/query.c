@@ -80,7 +80,7 @@ static bool
 check_word(
     const struct cli_command *command, const char *option, const char *text, const char *words)
 {
-	if (text == NULL || query_has_word(words, slice_of(text)))
+	if (text == NULL || query_find_word(words, slice_of(text)).ptr != NULL)
 		return true;
 	cli_usage_error(command, "--%s takes %s, not \"%s\"", option, words, text);
 	return false;
@@ -105,7 +105,10 @@ query_option(const struct cli_command *command, const struct query *row, size_t 
 		fine = check_word(command, name, text, parameter->words);
 	else if (parameter->kind == QUERY_ZONE)
 		fine = check_zone(command, name, text);
+	struct slice value = slice_of(text);
+	if (fine && value.ptr != NULL && parameter->kind == QUERY_CHOICE)
+		value = query_find_word(parameter->words, value);
 	if (fine)
-		query_set(row, values, index, slice_of(text), number);
+		query_set(row, values, index, value, number);
 	return fine;
 }

@@ -20,7 +20,7 @@ static const char replies_sql[] =
     " LEFT JOIN message a ON a.id = r.answers"
     " WHERE e.message_id = r.message_id AND e.type = 'Replied' AND r.message_id > $10"
     " AND ($1 IS NULL OR c.name = $1) AND ($2 IS NULL OR c.workspace = $2)"
-    " AND ($3 IS NULL OR t.variant = $3) AND ($4 IS NULL OR e.keyword = $4)"
+    " AND ($3 IS NULL OR t.variant = $3) AND ($4 IS NULL OR lower(e.keyword) = lower($4))"
     " AND ($5 IS NULL OR r.rule = $5) AND e.time_us >= $6 AND e.time_us < $7"
     " ORDER BY r.message_id LIMIT $9";
 

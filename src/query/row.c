@@ -81,3 +81,15 @@ query_has_word(const char *words, struct slice word)
 			return true;
 	return words == NULL;
 }
+
+struct slice
+query_find_word(const char *words, struct slice word)
+{
+	struct slice rest = slice_of(words);
+	while (rest.ptr != NULL) {
+		struct slice one = slice_take(&rest, '|');
+		if (slice_equal_nocase(one, word))
+			return one;
+	}
+	return words == NULL ? word : SLICE_NONE;
+}

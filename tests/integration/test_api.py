@@ -142,7 +142,7 @@ def test_the_catalogue_pages_to_the_end_and_equals_the_file(daemon):
     "/v1/campaigns?from=yesterday", "/v1/campaigns?to=2023-13-01", "/v1/campaigns?from=",
     "/v1/campaigns?from=2023-02-30", "/v1/campaigns?format=xml", "/v1/campaigns?format=",
     "/v1/events?after=x", "/v1/events?after=-1", "/v1/events?after=99999999999999999999",
-    "/v1/events?type=delivered", "/v1/events?type=", "/v1/events?limit=0", "/v1/errors?next=x",
+    "/v1/events?type=deliver", "/v1/events?type=", "/v1/events?limit=0", "/v1/errors?next=x",
     "/v1/campaigns?" + "&".join(f"a{i}=1" for i in range(100))],
     ids=lambda path: path[4:34])
 def test_a_bad_parameter_is_400_and_says_what_would_be_right(daemon, path):
@@ -523,7 +523,7 @@ def test_command_line_and_api_name_the_same_campaign(daemon):
 
 
 @pytest.mark.parametrize("words", [
-    ["stats", "--from", "yesterday"], ["events", "--type", "delivered"], ["message"],
+    ["stats", "--from", "tomorrow"], ["events", "--type", "deliver"], ["message"],
     ["message", "a", "b"], ["stats", "--json", "--csv"], ["events", "--after", "x"],
     ["events", "--nonsense"], ["nonsense"], []], ids=range(9))
 def test_a_wrong_command_line_is_2_and_says_why(daemon, words):

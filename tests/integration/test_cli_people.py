@@ -571,3 +571,19 @@ def test_a_time_may_be_said_as_people_say_it(make_daemon):
     for text in ("tomorrow", "24h", "-24", "-1w"):
         result = daemon.cli("events", f"--from={text}", check=False)
         assert result.returncode == 2 and "today, yesterday, or -24h" in result.stderr
+
+
+def test_the_case_of_our_own_words_does_not_matter(make_daemon):
+    daemon = make_daemon({"keyword JOIN": {"words": "join"}})
+    daemon.keep(target_for(), status_params(new_sid(), "delivered"))
+    for body in ("STOP", "join"):
+        daemon.keep(target_for(), reply_params(new_sid(), body), 200)
+    daemon.settle()
+    for words, key in ((["replies", "--keyword", "STOP"], "replies"), (["replies", "--keyword", "Join"], "replies"),
+                       (["events", "--type", "delivered"], "events"), (["optouts", "--state", "OUT"], "optouts")):
+        assert len(json.loads(daemon.cli(*words, "--json").stdout)[key]) == 1, words
+    assert len(daemon.get("/v1/replies?keyword=StOp")["replies"]) == 1
+    assert len(daemon.get("/v1/events?type=REPLIED")["events"]) == 2
+    assert daemon.api("/v1/campaigns?format=CSV").body.startswith(b"workspace,")
+    assert daemon.get("/v1/providers?by=Sender") == daemon.get("/v1/providers?by=sender")
+    assert daemon.api("/v1/events?type=Deliver").status == 400

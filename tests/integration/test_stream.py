@@ -171,7 +171,7 @@ def test_a_last_event_id_that_is_none_is_400(daemon, value):
     with Stream(daemon, headers=[("Last-Event-ID", value)]) as stream:
         assert stream.response.status == 400
         assert "Last-Event-ID" in json.loads(stream.response.body)["error"]
-    for query in ("after=x", "type=sent", "after="):
+    for query in ("after=x", "type=send", "after="):
         with Stream(daemon, "?" + query) as stream:
             assert stream.response.status == 400
 

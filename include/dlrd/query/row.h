@@ -110,6 +110,10 @@ const struct report *query_http_report(const struct query *query);
 /* Whether word is one of words, which have "|" between; true if words is NULL. */
 bool query_has_word(const char *words, struct slice word);
 
+/* The one of words that is word but for the case of its letters; absent if none is. If words is
+ * NULL, word itself. */
+struct slice query_find_word(const char *words, struct slice word);
+
 /* Whether the parameter is the path's {}. */
 bool query_in_path(const struct query_parameter *parameter);
 
