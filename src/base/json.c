@@ -169,17 +169,29 @@ append_chunk(const char *bytes, size_t len, void *out)
 	return ((struct buffer *)out)->failed ? -1 : 0;
 }
 
-enum result
-json_write(const struct json_t *value, struct buffer *out)
+static enum result
+write_form(const struct json_t *value, struct buffer *out, size_t form)
 {
 	/* 15 digits, so that 0.93 is written as 0.93 and not as 0.93000000000000005. */
-	size_t flags = JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15);
+	size_t flags = form | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15);
 	bool is_incomplete = memory_was_short || value == NULL;
 
 	memory_was_short = false;
 	if (is_incomplete || json_dump_callback(value, append_chunk, out, flags) != 0)
 		return RESULT_NO_MEMORY;
 	return RESULT_OK;
+}
+
+enum result
+json_write(const struct json_t *value, struct buffer *out)
+{
+	return write_form(value, out, JSON_COMPACT);
+}
+
+enum result
+json_write_indented(const struct json_t *value, struct buffer *out)
+{
+	return write_form(value, out, JSON_INDENT(2));
 }
 
 enum result

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 _Static_assert(REPORT_COLUMNS_MAX <= TABLE_COLUMNS_MAX, "a table has room for each column");
 
@@ -97,6 +98,13 @@ output_add_row(void *output, const struct report_row *row, int64_t place)
 	output_add(output, row);
 }
 
+/* On a terminal in lines, for people. */
+static enum result
+write_json(const struct json_t *value, struct buffer *out)
+{
+	return isatty(STDOUT_FILENO) ? json_write_indented(value, out) : json_write(value, out);
+}
+
 bool
 output_finish(struct output *output, struct json_t *object)
 {
@@ -106,7 +114,7 @@ output_finish(struct output *output, struct json_t *object)
 			object = json_new_object();
 		json_put(object, output->report->list_key, output->array);
 		output->array = NULL;
-		written = json_write(object, &output->text) == RESULT_OK;
+		written = write_json(object, &output->text) == RESULT_OK;
 		buffer_append_byte(&output->text, '\n');
 	}
 	json_free(object);
@@ -125,7 +133,7 @@ bool
 output_json(struct json_t *value)
 {
 	struct buffer text = BUFFER_EMPTY;
-	bool written = json_write(value, &text) == RESULT_OK;
+	bool written = write_json(value, &text) == RESULT_OK;
 	json_free(value);
 	buffer_append_byte(&text, '\n');
 	if (written && !text.failed)

@@ -1,6 +1,7 @@
 """Tables fit the terminal; what is piped is whole."""
 
 import fcntl
+import json
 import os
 import pty
 import re
@@ -137,3 +138,11 @@ def test_the_three_forms_exclude_each_other(daemon):
     for words in (("--json", "--csv"), ("--wide", "--csv"), ("--json", "--wide")):
         result = daemon.cli("stats", *words, check=False)
         assert result.returncode == 2 and "--json, --csv and --wide" in result.stderr
+
+
+def test_json_is_indented_on_a_terminal_alone(daemon):
+    piped = daemon.cli("stats", "--json").stdout
+    assert piped.count("\n") == 1
+    shown = on_terminal(daemon, "stats --json", columns=80)
+    assert shown.startswith('{\n  "campaigns": [\n    {\n      "workspace": ')
+    assert json.loads(shown) == json.loads(piped)

@@ -33,6 +33,9 @@ void json_add_text(struct json_t *object, struct slice key, struct slice text);
  * call. */
 must_check enum result json_write(const struct json_t *value, struct buffer *out);
 
+/* The same, with a line for each member, indented: for people. */
+must_check enum result json_write_indented(const struct json_t *value, struct buffer *out);
+
 /* Reads one JSON object or array. text must have nothing else, except a byte order mark. Invalid
  * values in it are repaired (json_repair.h). If an object has a key twice, the last value counts.
  * Returns RESULT_INVALID for other text, or RESULT_NO_MEMORY. */

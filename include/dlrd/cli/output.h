@@ -31,7 +31,8 @@ void output_add(struct output *output, const struct report_row *row);
 void output_add_row(void *output, const struct report_row *row, int64_t place);
 
 /* Writes everything to stdout, and frees output and object. JSON is object, or a new one if object
- * is NULL, with the list under the report's key. Returns false if it could not be written. */
+ * is NULL, with the list under the report's key; on a terminal it is indented. Returns false if it
+ * could not be written. */
 bool output_finish(struct output *output, struct json_t *object);
 
 /* Writes one JSON value to stdout, and frees it. Returns false if it could not be written. */
