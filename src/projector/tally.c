@@ -1,5 +1,8 @@
 #include "tally.h"
 
+#include <stdio.h>
+#include <string.h>
+
 void
 tally_init(struct tally *tally, struct metrics *metrics)
 {
@@ -42,6 +45,28 @@ report_code(struct tally *tally, int64_t error_code)
 	    (long long)error_code);
 }
 
+/* Logs each unknown status once while dlrd runs. */
+static void
+report_status(struct tally *tally, struct slice status)
+{
+	char text[TALLY_STATUS_SIZE];
+	struct buffer shown = BUFFER_EMPTY;
+	snprintf(text, sizeof text, "%.*s", SLICE_ARG(status));
+	for (size_t i = 0; i < tally->reported_status_count; i++)
+		if (strcmp(tally->reported_statuses[i], text) == 0)
+			return;
+	if (tally->reported_status_count == TALLY_STATUSES_REPORTED_MAX)
+		return;
+	memcpy(tally->reported_statuses[tally->reported_status_count++], text, sizeof text);
+	buffer_append_visible(&shown, slice_of(text));
+	log_line(LOG_WARNING,
+	    "MessageStatus \"%.*s\" is not known; such receipts are stored as Unrecognised, and "
+	    "count "
+	    "in no figure (logged once)",
+	    SLICE_ARG(buffer_slice(&shown)));
+	buffer_done(&shown);
+}
+
 static void
 report_alert(struct tally *tally, const struct event *event)
 {
@@ -72,6 +97,9 @@ tally_add(struct tally *tally, const struct event *event, struct store_added add
 	tally->batch.alerts += event->alert != NULL;
 	if (added.unknown_code)
 		report_code(tally, event->error_code);
+	if (event->type == EVENT_UNRECOGNISED && event->status_text.len > 0 &&
+	    event->status == STATUS_UNKNOWN)
+		report_status(tally, event->status_text);
 	if (event->alert != NULL)
 		report_alert(tally, event);
 }

@@ -1,5 +1,5 @@
-/* tally: counts the events of a batch for the metrics, and logs unknown error codes and alerts. One
- * thread. */
+/* tally: counts the events of a batch for the metrics, and logs unknown error codes and statuses,
+ * and alerts. One thread. */
 #pragma once
 
 #include "dlrd/base/log.h"
@@ -7,6 +7,8 @@
 #include "dlrd/store/store.h"
 
 #define TALLY_CODES_REPORTED_MAX 256
+#define TALLY_STATUSES_REPORTED_MAX 16 /* each was signed, and any text may be */
+#define TALLY_STATUS_SIZE 32           /* bytes of one, with its NUL */
 
 struct tally_batch {
 	uint64_t events[EVENT_TYPE_COUNT], duplicates, conflicts, misfits, unknown_codes, consents,
@@ -22,6 +24,8 @@ struct tally {
 	} metrics;
 	int64_t reported_codes[TALLY_CODES_REPORTED_MAX]; /* unknown codes that were logged */
 	size_t reported_code_count;
+	char reported_statuses[TALLY_STATUSES_REPORTED_MAX][TALLY_STATUS_SIZE]; /* likewise */
+	size_t reported_status_count;
 	struct log_limit alert_log;
 };
 

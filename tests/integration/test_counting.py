@@ -295,6 +295,19 @@ def test_an_unknown_status_is_kept_as_unrecognised_and_moves_no_figure(daemon):
     daemon.audit()
 
 
+def test_an_unknown_status_is_logged_once_and_escaped(daemon):
+    for status in ("teleported", "teleported", "Beamed\x1b[31m" + "x" * 500, "teleported", "delivered"):
+        daemon.keep(SAMPLE_TARGET, status_params(new_sid(), status))
+    daemon.keep(SAMPLE_TARGET, reply_params(new_sid(), "hello"), 200)
+    for number in range(100):
+        daemon.keep(SAMPLE_TARGET, status_params(new_sid(), f"status-{number}"))
+    daemon.settle()
+    lines = [line for line in daemon.log().splitlines() if "MessageStatus" in line]
+    assert len(lines) == 16 and "\x1b" not in daemon.log()
+    assert sum('"teleported" is not known' in line for line in lines) == 1
+    assert any('"Beamed\\x1b[31m' in line and len(line) < 250 for line in lines)
+
+
 def test_unknown_parameters_are_kept_with_the_receipt(daemon):
     sid = new_sid()
     params = status_params(sid, "delivered", ChannelPrefix="whatsapp", Brand_New="grün & <b>")
