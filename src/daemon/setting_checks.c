@@ -89,9 +89,10 @@ check_directory(const struct setting_checks *settings, struct setting_lines *lin
 	if (user.is_dynamic)
 		return; /* systemd creates it, and gives it to the user */
 
-	bool missing = stat(path, &status) != 0 && errno == ENOENT;
+	int error = stat(path, &status) == 0 ? 0 : errno;
+	bool missing = error == ENOENT;
 	const char *place = missing ? dirname(path) : path;
-	if (!missing && !S_ISDIR(status.st_mode) && errno != EACCES) {
+	if (error == ENOTDIR || (error == 0 && !S_ISDIR(status.st_mode))) {
 		setting_lines_warn(lines, STORE, "directory", "%s is not a directory", path);
 		return;
 	}
