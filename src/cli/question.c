@@ -1,6 +1,7 @@
 /* The commands of the questions in query/table.h: their options and --help come from the row. */
 #include "ask.h"
 #include "by_campaign.h"
+#include "catalogue.h"
 #include "dlrd/query/table.h"
 #include "message.h"
 
@@ -78,6 +79,8 @@ append_usage(struct buffer *out, const struct query *row)
 	const struct query_parameter *operand = operand_of(row);
 	if (operand != NULL)
 		buffer_appendf(&synopsis, " %s", operand->value);
+	if (row->operand != NULL)
+		buffer_appendf(&synopsis, " %s", row->operand);
 	for (size_t i = 0; i < query_parameter_count(row); i++)
 		if (is_option(&row->parameters[i]))
 			append_synopsis(&synopsis, &row->parameters[i]);
@@ -212,7 +215,10 @@ cli_run_question(const struct query *row, int count, char **words)
 	append_help(&help, row);
 	const struct cli_command command = {
 	    .name = row->command, .summary = row->summary, .usage = help.failed ? "" : help.ptr};
-	int status = run(&command, row, count, words);
+	/* Only the catalogue has an operand that is no parameter. */
+	int status = row->operand != NULL && catalogue_names_code(count, words)
+			 ? catalogue_explain(&command, count, words)
+			 : run(&command, row, count, words);
 	buffer_done(&help);
 	return status;
 }

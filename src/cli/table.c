@@ -286,7 +286,7 @@ cut_texts(
 }
 
 /* Leaves out the most dispensable column of at least that rank, or the last of several. Returns
- * false if there is none. The first column stays. */
+ * false if no column can be. The first column stays. */
 static bool
 leave_out(const struct table *table, struct layout *layout, int least)
 {

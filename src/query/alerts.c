@@ -60,7 +60,10 @@ const struct query query_catalogue = {.path = "/v1/errors",
     .command = "catalogue",
     .summary = "the error codes that are known, and what to do about each",
     .help = "Shows Twilio's error codes, as the daemon was started with them: the table that "
-	    "is built in, or error_codes of the configuration, with error_codes_site over it.",
+	    "is built in, or error_codes of the configuration, with error_codes_site over it. With "
+	    "CODE: what this code means, why it happens and what to do, from the table that is "
+	    "built in, without configuration and store.",
+    .operand = "[CODE]",
     .operation = "listErrorCodes",
     .title = "The catalogue of error codes, whole unless a limit is given.",
     .answer = "A page of error codes.",

@@ -1,11 +1,13 @@
 """The error catalogue: data that is read again on SIGHUP, and what is not in it."""
 
+import json
 import os
 import re
 import signal
 
 import pytest
 
+import harness
 from harness import (CAMPAIGN, ERROR_CODES, SAMPLE_TARGET, new_sid, status_params, target_for,
                      until)
 
@@ -247,3 +249,45 @@ def test_the_catalogue_says_what_twilio_does_now(make_daemon):
     assert set(new) <= found.keys()
     shown = daemon.cli("catalogue", "--json").stdout
     assert "Remove MaxPrice" in shown
+
+
+# --- one code in prose ---
+
+# Those that campaign platforms explain to their users.
+EXPLAINED = [11200, 12300, 20003, 20404, 21211, 21408, 21610, 21614, *range(30001, 30011), 63005, 63016]
+
+
+@pytest.mark.parametrize("code", EXPLAINED)
+def test_a_common_code_is_explained_without_a_configuration(code):
+    result = harness.dlrd("catalogue", str(code))
+    assert (result.returncode, result.stderr) == (0, "")
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith(f"{code}  ") and lines[-1] == f"https://www.twilio.com/docs/api/errors/{code}"
+    assert max(map(len, lines)) <= 80
+    found = json.loads(harness.dlrd("catalogue", "--json", str(code)).stdout)
+    assert 1 <= len(found["steps"]) <= 4 and found["cause"].endswith(".")
+    assert all(step.endswith(".") for step in found["steps"])
+    words = " ".join(result.stdout.split())
+    for text in (found["name"], found["cause"], *found["steps"]):
+        assert text in words
+
+
+def test_every_other_code_has_its_action_and_page():
+    result = harness.dlrd("catalogue", "30011")
+    assert result.returncode == 0
+    assert "Send text only; the phone or region takes no MMS." in result.stdout
+    assert result.stdout.endswith("https://www.twilio.com/docs/api/errors/30011\n")
+    found = json.loads(harness.dlrd("catalogue", "30011", "--json").stdout)
+    assert found["cause"] is None and found["steps"] == []
+
+
+@pytest.mark.parametrize("code, near", [("30099", "30047 and 30100"), ("1", "10001"), ("99999999999", "92009")])
+def test_a_code_that_does_not_exist_is_an_error_that_names_near_ones(code, near):
+    result = harness.dlrd("catalogue", code)
+    assert result.returncode == 1 and result.stdout == ""
+    assert f"{code} is not in the catalogue; the nearest are {near}." in result.stderr
+
+
+def test_text_that_is_no_code_is_a_wrong_command_line():
+    for words in (["x"], ["30007", "30008"], ["30007", "--csv"], ["3000x"]):
+        assert harness.dlrd("catalogue", *words).returncode == 2

@@ -71,6 +71,8 @@ struct query {
 	const char *command; /* NULL: no command of its own */
 	const char *summary; /* of the command */
 	const char *help;    /* a paragraph of the command's --help */
+	const char
+	    *operand; /* of the command, as --help writes it: "[CODE]"; NULL: as parameters */
 
 	const char *operation, *title; /* OpenAPI: operationId and summary */
 	const char *answer, *note;     /* OpenAPI: the answer in words; a description or NULL */
