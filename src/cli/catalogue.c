@@ -20,8 +20,8 @@ catalogue_names_code(int count, char **words)
 	return false;
 }
 
-/* Writes text in lines of up to WIDTH columns; all but the first begin with indent blanks, as long
- * as what stands before the first. */
+/* Writes text in lines of up to WIDTH columns. The caller has written indent columns of the first;
+ * the others begin with as many blanks. */
 static void
 print_wrapped(const char *text, int indent)
 {

@@ -1,5 +1,8 @@
 """The command line as a whole: its version, its help, and the exit status of a wrong one."""
+import pathlib
 import re
+import subprocess
+import tempfile
 
 import pytest
 
@@ -77,3 +80,39 @@ def test_what_is_like_nothing_gets_no_guess(words):
     result = harness.dlrd(*words)
     assert result.returncode == 2 and "unknown" in result.stderr
     assert "did you mean" not in result.stderr and "\x1b" not in result.stderr
+
+
+# --- completion in a shell ---
+
+COMPLETION = harness.ROOT / "conf" / "completion"
+
+
+def completed(*words):
+    """What bash offers for the last word."""
+    script = """PATH=$1:$PATH; . "$2"; shift 2; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _dlrd; printf '%s\\n' "${COMPREPLY[@]}" """
+    with tempfile.TemporaryDirectory() as place:
+        (pathlib.Path(place) / "dlrd").symlink_to(harness.DLRD)
+        found = subprocess.run(["bash", "-c", script, "bash", place, COMPLETION / "dlrd.bash", "dlrd", *words],
+                               capture_output=True, text=True, timeout=60)
+    assert (found.returncode, found.stderr) == (0, "")
+    return found.stdout.split()
+
+
+def test_commands_are_completed():
+    assert completed("che") == ["check-config"]
+    assert set(COMMANDS) <= set(completed(""))
+    assert completed("help", "optou") == ["optouts"]
+    assert completed("nonsen") == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_options_are_completed(command):
+    options = set(re.findall(r"--[a-z][a-z-]+", harness.dlrd(command, "--help").stdout))
+    assert set(completed(command, "--")) == options
+
+
+def test_values_and_files_are_completed(tmp_path):
+    (tmp_path / "my-dlrd.ini").touch()
+    assert completed("stats", "-c", f"{tmp_path}/my") == [f"{tmp_path}/my-dlrd.ini"]
+    assert completed("stats", "--camp") == ["--campaign"]
+    assert completed("stats", "--campaign", "x") == []
