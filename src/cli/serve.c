@@ -16,8 +16,7 @@ serve(const char *path)
 	struct buffer problems = BUFFER_EMPTY;
 	struct failure failure;
 	enum result result = settings_load(path, SETTINGS_SERVE, &settings, &problems);
-	if (result != RESULT_OK)
-		log_lines(LOG_ERROR, "", buffer_slice(&problems));
+	log_lines(result == RESULT_OK ? LOG_WARNING : LOG_ERROR, "", buffer_slice(&problems));
 	buffer_done(&problems);
 	if (result != RESULT_OK)
 		return result;

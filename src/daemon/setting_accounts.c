@@ -73,19 +73,16 @@ setting_secret_read(struct setting_secrets *secrets, const struct token_words *w
 	return result;
 }
 
-/* One that was copied without its end signs nothing, and each callback would be refused. Frees the
- * token if it is refused. */
-static enum result
-check_length(struct secret *token, struct failure *failure)
+/* One that was copied without its end signs nothing, and each callback would be refused. */
+static void
+check_length(const struct secret *token, struct failure *doubt)
 {
 	size_t len = secret_text(token).len;
-	if (len == TOKEN_LEN)
-		return RESULT_OK;
-	secret_free(token);
-	return failure_set(failure, RESULT_INVALID,
-	    "the token has %zu characters; an Auth Token has %d: copy the whole of it from the "
-	    "Twilio console",
-	    len, TOKEN_LEN);
+	if (len != TOKEN_LEN)
+		failure_set(doubt, RESULT_INVALID,
+		    "the token has %zu characters; an Auth Token has %d: copy the whole of it from "
+		    "the Twilio console",
+		    len, TOKEN_LEN);
 }
 
 enum result
@@ -119,7 +116,7 @@ setting_account_key(struct verifier *verifier, struct setting_secrets *secrets, 
 	enum result result = setting_secret_read(
 	    secrets, &token_words, value, token_keys[i].is_file, &token, failure);
 	if (result == RESULT_OK)
-		result = check_length(token, failure);
+		check_length(token, &secrets->doubt);
 	return result == RESULT_OK ? verifier_add_token(verifier, sid, token_keys[i].label, token)
 				   : result;
 }

@@ -15,6 +15,7 @@ struct setting_secrets {
 	bool skipped;            /* the caller neither verifies nor signs, and needs no secret */
 	bool in_configuration;   /* result: the configuration itself holds a secret */
 	struct failure exposed;  /* result: the text, if all users can read the last secret */
+	struct failure doubt;    /* result: the text, if the last secret is probably a wrong one */
 };
 
 /* Reads a secret: value itself, or the contents of the file that it names. */

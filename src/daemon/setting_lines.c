@@ -25,14 +25,10 @@ setting_lines_note(struct setting_lines *lines, struct slice section, struct sli
 {
 	char text[INI_LINE_MAX + 1];
 	snprintf(text, sizeof text, "%.*s", SLICE_ARG(key));
-	const struct setting_line *known = setting_lines_find(lines, section, text);
-	if (known != NULL && key.ptr == NULL)
-		return failure_set(failure, RESULT_INVALID,
-		    "duplicate section; a repeated one is not merged: write all its keys in the "
-		    "one "
-		    "of line %d",
-		    known->line);
-	if (known != NULL)
+	bool known = setting_lines_find(lines, section, text) != NULL;
+	if (known && key.ptr == NULL)
+		return RESULT_OK; /* the section goes on */
+	if (known)
 		return failure_set(
 		    failure, RESULT_INVALID, "duplicate key; keep one of the two lines");
 	struct buffer name = BUFFER_EMPTY;
@@ -47,19 +43,17 @@ setting_lines_note(struct setting_lines *lines, struct slice section, struct sli
 }
 
 static void
-add_line(struct setting_lines *lines, int line, struct slice section, struct slice key,
-    const char *severity, const struct failure *failure)
+append_line(const struct setting_lines *lines, int line, struct slice section, struct slice key,
+    const char *severity, const struct failure *failure, struct buffer *out)
 {
-	if (++lines->problem_count > SETTING_PROBLEMS_MAX)
-		return;
-	buffer_appendf(lines->problems, "%s:", lines->path);
+	buffer_appendf(out, "%s:", lines->path);
 	if (line > 0)
-		buffer_appendf(lines->problems, "%d:", line);
+		buffer_appendf(out, "%d:", line);
 	if (section.len > 0)
-		buffer_appendf(lines->problems, " [%.*s]", SLICE_ARG(section));
+		buffer_appendf(out, " [%.*s]", SLICE_ARG(section));
 	if (key.ptr != NULL)
-		buffer_appendf(lines->problems, " %.*s:", SLICE_ARG(key));
-	buffer_appendf(lines->problems, " %s%s\n", severity, failure->text);
+		buffer_appendf(out, " %.*s:", SLICE_ARG(key));
+	buffer_appendf(out, " %s%s\n", severity, failure->text);
 }
 
 void
@@ -67,7 +61,16 @@ setting_lines_add_problem(struct setting_lines *lines, int line, struct slice se
     struct slice key, const struct failure *failure)
 {
 	lines->failed = true;
-	add_line(lines, line, section, key, "", failure);
+	if (++lines->problem_count <= SETTING_PROBLEMS_MAX)
+		append_line(lines, line, section, key, "", failure, lines->problems);
+}
+
+static void
+add_warning(struct setting_lines *lines, int line, struct slice section, struct slice key,
+    const struct failure *text)
+{
+	if (++lines->warning_count <= SETTING_PROBLEMS_MAX)
+		append_line(lines, line, section, key, "warning: ", text, &lines->warnings);
 }
 
 /* The line of the key, or else of its section; 0 for none. */
@@ -99,8 +102,8 @@ void
 setting_lines_warn_at(struct setting_lines *lines, int line, struct slice section, struct slice key,
     const struct failure *text)
 {
-	if (lines->warns)
-		add_line(lines, line, section, key, "warning: ", text);
+	if (lines->checks)
+		add_warning(lines, line, section, key, text);
 }
 
 void
@@ -109,20 +112,48 @@ setting_lines_warn(
 {
 	struct failure why;
 	va_list arguments;
-	if (!lines->warns)
-		return;
 	va_start(arguments, format);
 	vsnprintf(why.text, sizeof why.text, format, arguments);
 	va_end(arguments);
-	add_line(lines, line_of(lines, section, key), section, slice_of(key), "warning: ", &why);
+	setting_lines_warn_at(lines, line_of(lines, section, key), section, slice_of(key), &why);
+}
+
+void
+setting_lines_doubt_at(struct setting_lines *lines, int line, struct slice section,
+    struct slice key, const struct failure *text)
+{
+	if (lines->checks)
+		setting_lines_add_problem(lines, line, section, key, text);
+	else
+		add_warning(lines, line, section, key, text);
+}
+
+void
+setting_lines_doubt(
+    struct setting_lines *lines, struct slice section, const char *key, const char *format, ...)
+{
+	struct failure why;
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(why.text, sizeof why.text, format, arguments);
+	va_end(arguments);
+	setting_lines_doubt_at(lines, line_of(lines, section, key), section, slice_of(key), &why);
+}
+
+static void
+append_rest(const struct setting_lines *lines, size_t count, const char *what)
+{
+	if (count > SETTING_PROBLEMS_MAX)
+		buffer_appendf(lines->problems, "%s: and %zu more such %s\n", lines->path,
+		    count - SETTING_PROBLEMS_MAX, what);
 }
 
 void
 setting_lines_end_problems(struct setting_lines *lines)
 {
-	if (lines->problem_count > SETTING_PROBLEMS_MAX)
-		buffer_appendf(lines->problems, "%s: and %zu more such problems\n", lines->path,
-		    lines->problem_count - SETTING_PROBLEMS_MAX);
+	append_rest(lines, lines->problem_count, "problems");
+	buffer_append(lines->problems, buffer_slice(&lines->warnings));
+	append_rest(lines, lines->warning_count, "warnings");
 }
 
 struct slice
@@ -141,6 +172,7 @@ setting_lines_next_sound(const struct setting_lines *lines, struct slice word, s
 void
 setting_lines_done(struct setting_lines *lines)
 {
+	buffer_done(&lines->warnings);
 	while (lines->seen_count > 0)
 		free(lines->seen[--lines->seen_count].name);
 }

@@ -190,6 +190,18 @@ write_section(char out[INI_LINE_MAX + 1], struct slice word, struct slice name, 
 }
 
 static void
+report_repeated(struct loading *loading, struct slice section, struct slice normal, int line)
+{
+	struct failure why;
+	const struct setting_line *first = setting_lines_find(&loading->lines, normal, "");
+	if (first == NULL)
+		return;
+	failure_set(&why, RESULT_INVALID,
+	    "duplicate section; write all its keys in the one of line %d", first->line);
+	setting_lines_doubt_at(&loading->lines, line, section, SLICE_NONE, &why);
+}
+
+static void
 take_key(void *context, struct slice section, struct slice key, struct slice value, int line)
 {
 	struct loading *loading = context;
@@ -203,19 +215,24 @@ take_key(void *context, struct slice section, struct slice key, struct slice val
 	name = name.ptr == NULL ? SLICE("") : slice_trim(name);
 	/* Names of keywords that differ in case alone are the same. */
 	write_section(normal, word, name, kind == NAMED_KEYWORD);
+	if (key.ptr == NULL)
+		report_repeated(loading, section, slice_of(normal), line);
 	enum result result = setting_lines_note(&loading->lines, slice_of(normal), key, line, &why);
 	bool over_limit = result == RESULT_LIMIT;
 	/* --print would write it as a comment. */
 	if (result == RESULT_OK && key.ptr != NULL && slice_starts_with(value, SLICE(";")))
 		result = failure_set(&why, RESULT_INVALID,
 		    "a value cannot begin with \";\", which begins a comment");
-	loading->secrets.exposed.text[0] = '\0';
+	loading->secrets.exposed.text[0] = loading->secrets.doubt.text[0] = '\0';
 	if (result == RESULT_OK)
 		result = kind != NAMED_NONE ? take_named_key(loading, kind, name, key, value, &why)
 					    : take_plain_key(loading, section, key, value, &why);
 	if (loading->secrets.exposed.text[0] != '\0')
 		setting_lines_warn_at(
 		    &loading->lines, line, section, key, &loading->secrets.exposed);
+	if (loading->secrets.doubt.text[0] != '\0')
+		setting_lines_doubt_at(
+		    &loading->lines, line, section, key, &loading->secrets.doubt);
 	struct setting_line *begun = setting_lines_find(&loading->lines, slice_of(normal), "");
 	if (begun != NULL)
 		begun->has_problem |= result != RESULT_OK;
@@ -376,7 +393,7 @@ check_addresses(struct loading *loading)
 			while (other < count && !socket_addresses_clash(&seen[other], &seen[count]))
 				other++;
 			if (other < count)
-				setting_lines_report(&loading->lines, slice_of(sections[list]),
+				setting_lines_doubt(&loading->lines, slice_of(sections[list]),
 				    "listen",
 				    "%s is in [%s] listen, too; each needs a port of its own, such "
 				    "as "
@@ -446,7 +463,7 @@ settings_load(const char *path, enum settings_use use, struct settings **out_set
 		loading->settings = settings;
 		loading->lines.path = settings->path;
 		loading->lines.problems = problems;
-		loading->lines.warns = use == SETTINGS_CHECK;
+		loading->lines.checks = use == SETTINGS_CHECK;
 		loading->secrets.skipped = use == SETTINGS_QUERY;
 		result = settings->path == NULL ? RESULT_NO_MEMORY : load(loading);
 	}

@@ -288,3 +288,38 @@ def test_a_port_of_this_machine_is_an_address(make_daemon, form):
     daemon.start()
     daemon.ask(signed_post("/sms/twilio?campaign=c", status_params(new_sid(), "delivered")))
     assert daemon.campaign("c")["delivered"] == 1
+
+
+# --- the daemon ---
+
+
+def test_a_daemon_runs_with_mistakes_that_lose_nothing_and_logs_them(make_daemon):
+    """One that does not start loses the callbacks of all accounts."""
+    daemon = make_daemon(start=False)
+    daemon.sections[f"account {OTHER}"] = {"auth_token": "short"}
+    write = daemon.write
+
+    def write_with_a_repeated_section(*words, **more):
+        write(*words, **more)
+        with daemon.config.open("a") as file:
+            file.write("[replies]\n[replies]\n")
+
+    daemon.write = write_with_a_repeated_section
+    daemon.start()
+    daemon.keep("/sms/twilio?campaign=c", status_params(new_sid(), "delivered"))
+    log = daemon.log()
+    assert re.search(r"warning: .*: \[account ACf+\] auth_token: warning: the token has 5 characters", log), log
+    assert "[replies] warning: duplicate section" in log
+    result = daemon.cli("check-config", check=False)
+    assert result.returncode == 1
+    assert "the token has 5 characters" in result.stderr and "[replies] duplicate section" in result.stderr
+    assert "warning: the token" not in result.stderr
+
+
+def test_warnings_follow_the_mistakes_and_are_bounded(check):
+    accounts = "".join(f"[account AC{number:032x}]\nauth_token = {TOKEN}\n" for number in range(80))
+    status, _, messages = check(server(), api(), accounts, "[log]\nlevel = loud\n", mode=0o644)
+    assert status == 1
+    assert "[log] level: " in messages[0] and len(messages) == 52
+    assert all("warning: this file" in message for message in messages[1:51])
+    assert "and 31 more such warnings" in messages[51]

@@ -18,9 +18,11 @@ struct setting_line {
 struct setting_lines {
 	const char *path;        /* the file's */
 	struct buffer *problems; /* a line for each */
-	bool warns;              /* warnings are among them */
-	bool failed;             /* there is one that is no warning */
+	bool checks;             /* for check-config: warns, and each doubt is a mistake */
+	bool failed;             /* there is a mistake */
 	size_t problem_count;    /* how many; the first SETTING_PROBLEMS_MAX are in problems */
+	struct buffer warnings;  /* a line for each; they follow the problems */
+	size_t warning_count;
 	bool ended; /* a limit of the configuration was reached: nothing more is read */
 	struct setting_line seen[SETTING_LINES_MAX];
 	size_t seen_count;
@@ -31,8 +33,8 @@ struct setting_lines {
 struct setting_line *setting_lines_find(
     struct setting_lines *lines, struct slice section, const char *key);
 
-/* Notes a key, or if key is absent the beginning of its section. RESULT_INVALID for a duplicate key
- * or section. */
+/* Notes a key, or if key is absent the beginning of its section. RESULT_INVALID for a duplicate
+ * key. */
 must_check enum result setting_lines_note(struct setting_lines *lines, struct slice section,
     struct slice key, int line, struct failure *failure);
 
@@ -46,16 +48,21 @@ void setting_lines_add_problem(struct setting_lines *lines, int line, struct sli
 void setting_lines_report(struct setting_lines *lines, struct slice section, const char *key,
     const char *format, ...) printf_like(4, 5);
 
-/* The same for a setting that is probably not what is meant: "warning: " precedes the text, and the
- * configuration can be loaded. Does nothing unless warns is set. */
+/* A setting that is probably not what is meant: "warning: " precedes the text, and the
+ * configuration can be loaded. For check-config alone: does nothing unless checks is set. */
 void setting_lines_warn(struct setting_lines *lines, struct slice section, const char *key,
     const char *format, ...) printf_like(4, 5);
-
-/* The same in a line that is known. */
 void setting_lines_warn_at(struct setting_lines *lines, int line, struct slice section,
     struct slice key, const struct failure *text);
 
-/* Adds how many problems were left out, if any were. */
+/* A setting that is wrong, and with which dlrd can run all the same: a daemon that does not start
+ * loses callbacks. A mistake for check-config, and a warning for the daemon, which logs it. */
+void setting_lines_doubt(struct setting_lines *lines, struct slice section, const char *key,
+    const char *format, ...) printf_like(4, 5);
+void setting_lines_doubt_at(struct setting_lines *lines, int line, struct slice section,
+    struct slice key, const struct failure *text);
+
+/* Adds how many problems were left out, if any were, and the warnings. */
 void setting_lines_end_problems(struct setting_lines *lines);
 
 /* Returns the next section of that kind without a mistake, from *i on; absent after the last. */
