@@ -271,7 +271,7 @@ bad_parameters_are_reported(void **state)
 	assert_part("/v1/campaigns?to=2026-02-30", 400, "to must be a time");
 	assert_part("/v1/campaigns?next=x", 400, "next must be");
 	assert_part("/v1/events?after=-1", 400, "after must be");
-	assert_part("/v1/events?type=sent", 400, "type must be Sent, Delivered");
+	assert_part("/v1/events?type=send", 400, "type must be Sent, Delivered");
 	struct buffer target = BUFFER_EMPTY;
 	buffer_append(&target, SLICE("/v1/events?"));
 	for (int i = 0; i < 33; i++)
