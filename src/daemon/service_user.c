@@ -31,10 +31,11 @@ read_unit(FILE *lines, struct service_user *user)
 			user->is_dynamic = slice_equal(value, SLICE("yes"));
 		else if (slice_equal(key, SLICE("ProtectSystem")))
 			user->is_confined = slice_equal(value, SLICE("strict"));
-		else if (slice_equal(key, SLICE("StateDirectory")) && value.len > 0)
+		else if (slice_equal(key, SLICE("StateDirectory")) && value.len > 0) {
+			struct slice first = slice_take(&value, ' ');
 			snprintf(user->state_directory, sizeof user->state_directory,
-			    "/var/lib/%.*s", SLICE_ARG(slice_take(&value, ' ')));
-		else if (slice_equal(key, SLICE("ReadWritePaths")))
+			    "/var/lib/%.*s", SLICE_ARG(first));
+		} else if (slice_equal(key, SLICE("ReadWritePaths")))
 			snprintf(user->writable_paths, sizeof user->writable_paths, "%.*s",
 			    SLICE_ARG(value));
 	}
