@@ -10,6 +10,7 @@ import os
 import pathlib
 import random
 import signal
+import sqlite3
 import subprocess
 import time
 
@@ -93,6 +94,7 @@ class Soak:
     def __init__(self, disk, rng):
         self.disk, self.service, self.rng = disk, disk.daemon, rng
         self.ballast = self.service.store.parent / "ballast"
+        self.cursor, self.moved = None, time.monotonic()
 
     def wait(self, most):
         time.sleep(self.rng.uniform(0, most))
@@ -142,6 +144,14 @@ class Soak:
         self.disk.cut(self.rng, self.rng.choice([0.0, 0.5, self.rng.random()]))
         self.service.start()
 
+    def check_progress(self):
+        """A store that stays closed is found when it happens, and not at the end."""
+        with contextlib.suppress(sqlite3.DatabaseError):  # it is being made, replaced or busy
+            cursor = self.service.sql("SELECT cursor FROM state")[0][0]
+            if cursor != self.cursor:
+                self.cursor, self.moved = cursor, time.monotonic()
+        assert time.monotonic() - self.moved < 300, "the projector makes no step"
+
     def run(self, seconds):
         """Returns how often each happened. Prints each, with the time it took."""
         kinds = [self.kill, self.kill_in_the_start, self.restart, self.replace_the_sockets, self.reload,
@@ -154,7 +164,18 @@ class Soak:
             kind()
             print(f"{time.monotonic() - start:.1f} s", flush=True)
             done[kind.__name__] += 1
+            self.check_progress()
         return done
+
+
+@contextlib.contextmanager
+def log_on_failure(service):
+    """The log is removed with the daemon's folder, and half an hour is a long time."""
+    try:
+        yield
+    except BaseException:
+        print(service.log_path.read_text(errors="replace")[-30_000:])
+        raise
 
 
 def figures_of(rows):
@@ -224,15 +245,17 @@ def test_nothing_is_lost_doubled_or_left_behind(disk_with_a_limit, make_daemon, 
     nginx = Nginx(f"127.0.0.1:{service.port}")
     with contextlib.ExitStack() as stack:
         stack.callback(nginx.stop)
+        stack.enter_context(log_on_failure(service))
         traffic = Traffic(nginx.port, ledger, clients=CLIENTS, tls=True, rest=0.1)
         stack.callback(traffic.stop)
         done = Soak(disk, random.Random(SEED)).run(SECONDS)
     assert set(traffic.failures) <= PASSING | {"IncompleteReadError", "ConnectionResetError"}, traffic.failures
 
-    service.settle()
-    acknowledged, stored = check_stored(service, ledger)
-    check_figures(service)
-    check_nothing_is_left(service)
+    with log_on_failure(service):
+        service.settle()
+        acknowledged, stored = check_stored(service, ledger)
+        check_figures(service)
+        check_nothing_is_left(service)
     troubles = ", ".join(f"{kind} {count}" for kind, count in sorted(done.items()))
     print(f"{acknowledged} acknowledged, {stored} stored; {troubles}; not acknowledged: {dict(traffic.failures)}")
     assert acknowledged > 20 * SECONDS
