@@ -1,14 +1,14 @@
 #include "catalogue.h"
 
+#include "dlrd/base/buffer.h"
 #include "dlrd/base/json.h"
 #include "dlrd/cli/output.h"
 #include "dlrd/twilio/error_catalogue.h"
 #include "dlrd/twilio/error_guide.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
-#define WIDTH 80 /* of prose, if the terminal is not narrower */
+#define WIDTH 80 /* of prose, in columns */
 
 bool
 catalogue_names_code(int count, char **words)
@@ -23,9 +23,9 @@ catalogue_names_code(int count, char **words)
 /* Writes text in lines of up to WIDTH columns. The caller has written indent columns of the first;
  * the others begin with as many blanks. */
 static void
-print_wrapped(const char *text, int indent)
+print_wrapped(struct slice text, int indent)
 {
-	struct slice rest = slice_of(text);
+	struct slice rest = text;
 	size_t column = (size_t)indent;
 	while (rest.ptr != NULL) {
 		struct slice word = slice_take(&rest, ' ');
@@ -41,25 +41,23 @@ print_wrapped(const char *text, int indent)
 	putchar('\n');
 }
 
-static void
+/* Returns false if it could not be written. */
+static bool
 print_prose(int64_t code, const struct error_entry *entry, const struct error_guide *guide)
 {
 	printf("%lld  %.*s\n%.*s, %.*s\n\n", (long long)code, SLICE_ARG(entry->name),
 	    SLICE_ARG(entry->kind), SLICE_ARG(entry->permanence));
 	if (guide != NULL) {
-		print_wrapped(guide->cause, 0);
+		print_wrapped(slice_of(guide->cause), 0);
 		putchar('\n');
 		for (size_t i = 0; i < ERROR_GUIDE_STEPS_MAX && guide->steps[i] != NULL; i++) {
 			printf("  %zu. ", i + 1);
-			print_wrapped(guide->steps[i], 5);
+			print_wrapped(slice_of(guide->steps[i]), 5);
 		}
-	} else {
-		struct buffer action = BUFFER_EMPTY;
-		buffer_appendf(&action, "%.*s", SLICE_ARG(entry->action));
-		print_wrapped(action.ptr, 0);
-		buffer_done(&action);
-	}
+	} else
+		print_wrapped(entry->action, 0);
 	printf("\n" ERROR_GUIDE_URL "%lld\n", (long long)code);
+	return fflush(stdout) == 0 && !ferror(stdout);
 }
 
 static struct json_t *
@@ -123,15 +121,12 @@ catalogue_explain(const struct cli_command *command, int count, char **words)
 		return cli_failure(command, "%s", failure.text);
 	const struct error_entry *entry = error_catalogue_find(&catalogue, code);
 	const struct error_guide *guide = error_guide_find(code);
-	status = CLI_OK;
 	if (entry == NULL)
 		status = report_unknown(command, code, &catalogue);
-	else if (json)
-		status = output_json(to_json(code, entry, guide))
-			     ? CLI_OK
-			     : cli_failure(command, "cannot write the answer");
+	else if (json ? output_json(to_json(code, entry, guide)) : print_prose(code, entry, guide))
+		status = CLI_OK;
 	else
-		print_prose(code, entry, guide);
+		status = cli_failure(command, "cannot write the answer");
 	error_catalogue_done(&catalogue);
 	return status;
 }
