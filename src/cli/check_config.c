@@ -71,7 +71,7 @@ const struct cli_command cli_check_config = {
 	"\n"
 	"Reads the configuration as serve does. Ends with 0 and a line that begins with OK,\n"
 	"or with 1 and a line for each mistake: FILE:LINE: [section] key: the mistake and its\n"
-	"correction. A warning is about a setting that probably does not do what is meant.\n"
+	"correction. A warning is about a setting that is probably a mistake.\n"
 	"\n"
 	"  -c, --config FILE  the configuration (default " SETTINGS_DEFAULT_PATH ")\n"
 	"      --print        print all settings with defaults, without secrets\n"

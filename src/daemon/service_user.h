@@ -19,7 +19,7 @@ struct service_user {
 /* Asks systemctl, if the caller is root and systemd runs. */
 void service_user_find(struct service_user *out_user);
 
-/* Whether the unit's sandbox lets the user write path or what is below it. */
+/* Whether the unit's sandbox lets the user write path and files below it. */
 bool service_user_keeps(const struct service_user *user, const char *path);
 
 /* Whether the user may create files in the directory. failure says why not. */

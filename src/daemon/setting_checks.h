@@ -1,5 +1,5 @@
-/* setting_checks: the warnings of check-config, about settings that can be loaded and probably do
- * not do what is meant: here, on this machine, and for the user that runs dlrd.
+/* setting_checks: the warnings of check-config, about settings that can be loaded and are
+ * probably mistakes on this machine, for the user that runs dlrd.
  *
  * Reads files, binds addresses for a moment, and asks systemd about its unit. Part of settings. One
  * thread. */
@@ -9,7 +9,7 @@
 #include "dlrd/daemon/setting_list.h"
 #include "dlrd/request/route.h"
 
-/* What is checked; all borrowed. */
+/* The settings that are checked; all borrowed. */
 struct setting_checks {
 	const char *path; /* of the configuration */
 	const struct settings_list *listen, *api_listen, *public_url, *trusted_proxies;

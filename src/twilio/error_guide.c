@@ -51,7 +51,7 @@ static const struct error_guide guides[] = {
 	    "Use a messaging service with more senders."}},
     {30002, "Twilio suspended the account after it had taken the message and before it sent it.",
 	{"Read the notices in the console and the mail to the account's owner.",
-	    "Ask Twilio's support what is needed to lift the suspension.",
+	    "Ask Twilio's support for the conditions to lift the suspension.",
 	    "Then send the failed messages again."}},
     {30003,
 	"The phone was off or out of reach, or the carrier found no way to it. Often it is the "

@@ -9,7 +9,7 @@
 #define SID "SM0123456789abcdef0123456789abcdef"
 #define OTHER_SID "SMfedcba9876543210fedcba9876543210"
 
-/* Prints to a file in place of stdout, and returns what was printed; for buffer_done. */
+/* Prints to a file in place of stdout, and returns its content; for buffer_done. */
 static struct buffer
 printed(struct table *table, int width)
 {

@@ -48,8 +48,8 @@ void setting_lines_add_problem(struct setting_lines *lines, int line, struct sli
 void setting_lines_report(struct setting_lines *lines, struct slice section, const char *key,
     const char *format, ...) printf_like(4, 5);
 
-/* A setting that is probably not what is meant: "warning: " precedes the text, and the
- * configuration can be loaded. For check-config alone: does nothing unless checks is set. */
+/* A setting that is probably a mistake: "warning: " precedes the text, and the configuration can be
+ * loaded. For check-config alone: does nothing unless checks is set. */
 void setting_lines_warn(struct setting_lines *lines, struct slice section, const char *key,
     const char *format, ...) printf_like(4, 5);
 void setting_lines_warn_at(struct setting_lines *lines, int line, struct slice section,

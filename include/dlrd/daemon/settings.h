@@ -75,7 +75,7 @@ enum settings_use { SETTINGS_SERVE, SETTINGS_QUERY, SETTINGS_CHECK };
 /* Reads and checks the file. On failure problems holds one line for each mistake, each ended by a
  * line break; out_settings is untouched. On success it has the warnings: for the daemon, mistakes
  * with which it runs all the same; with SETTINGS_CHECK, which takes those as mistakes, settings
- * that probably do not do what is meant. */
+ * that are probably mistakes. */
 must_check enum result settings_load(const char *path, enum settings_use use,
     struct settings **out_settings, struct buffer *problems);
 
