@@ -6,6 +6,10 @@
  * clean. After the daemon was killed, the test replaces the files of POWER_STORE by those of
  * POWER_DISK.
  *
+ * The kernel has what a killed process wrote, and a sync by the next process covers it too. So the
+ * changes that no sync covered are noted in files that end with .pending, which a power cut
+ * removes.
+ *
  * POWER_PLANT=skip models a build that does not sync, POWER_PLANT=early one that answers before the
  * sync is done: a sync returns at once, and covers the file EARLY_MS later.
  *
@@ -35,8 +39,7 @@ struct change {
 
 struct file {
 	char name[256];
-	struct change *changes; /* since the last sync, in order */
-	size_t count, room;
+	int pending; /* a file of the changes since the last sync, in order */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -91,32 +94,48 @@ name_of(int fd, char *out)
 static struct file *
 find(const char *name)
 {
+	char path[4096 + 256];
 	for (size_t i = 0; i < FILES_MAX; i++) {
-		if (files[i].name[0] == '\0')
+		if (files[i].name[0] == '\0') {
+			snprintf(path, sizeof path, "%s/%s.pending", disk, name);
+			files[i].pending =
+			    open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+			if (files[i].pending < 0)
+				abort();
 			strcpy(files[i].name, name);
+		}
 		if (strcmp(files[i].name, name) == 0)
 			return &files[i];
 	}
 	abort();
 }
 
+/* Under the lock. */
 static void
-note(int fd, off_t offset, size_t len)
+forget(struct file *file)
+{
+	if (real_ftruncate(file->pending, 0) != 0)
+		abort();
+}
+
+/* Takes the lock and notes a change that is about to be made, so that a kill cannot come between.
+ */
+static void
+begin_change(int fd, off_t offset, size_t len)
 {
 	char name[256];
+	struct change change = {offset, len};
+	pthread_mutex_lock(&lock);
+	if (name_of(fd, name) &&
+	    real_write(find(name)->pending, &change, sizeof change) != sizeof change)
+		abort();
+}
+
+static void
+end_change(void)
+{
 	int error = errno;
-	if (name_of(fd, name)) {
-		pthread_mutex_lock(&lock);
-		struct file *file = find(name);
-		if (file->count == file->room) {
-			file->room = file->room * 2 + 64;
-			file->changes = realloc(file->changes, file->room * sizeof *file->changes);
-			if (file->changes == NULL)
-				abort();
-		}
-		file->changes[file->count++] = (struct change){offset, len};
-		pthread_mutex_unlock(&lock);
-	}
+	pthread_mutex_unlock(&lock);
 	errno = error;
 }
 
@@ -125,12 +144,15 @@ static void
 cover(struct file *file)
 {
 	char path[4096 + 256], bytes[65536];
+	struct change change;
+	off_t at = 0;
 	snprintf(path, sizeof path, "%s/%s", store, file->name);
 	int from = open(path, O_RDONLY | O_CLOEXEC);
 	snprintf(path, sizeof path, "%s/%s", disk, file->name);
 	int to = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
-	for (size_t i = 0; from >= 0 && to >= 0 && i < file->count; i++) {
-		struct change change = file->changes[i];
+	while (from >= 0 && to >= 0 &&
+	       pread(file->pending, &change, sizeof change, at) == sizeof change) {
+		at += (off_t)sizeof change;
 		if (change.len == 0 && real_ftruncate(to, change.offset) != 0)
 			abort();
 		while (change.len > 0) {
@@ -144,7 +166,7 @@ cover(struct file *file)
 			change.len -= (size_t)len;
 		}
 	}
-	file->count = 0;
+	forget(file);
 	if (from >= 0)
 		close(from);
 	if (to >= 0)
@@ -183,7 +205,7 @@ sync_file(int fd, int (*real)(int))
 		if (result == 0)
 			cover(file);
 		else
-			file->count = 0;
+			forget(file);
 	}
 	pthread_mutex_unlock(&lock);
 	return result;
@@ -204,9 +226,9 @@ fdatasync(int fd)
 ssize_t
 pwrite64(int fd, const void *bytes, size_t len, off_t offset)
 {
+	begin_change(fd, offset, len);
 	ssize_t written = real_pwrite(fd, bytes, len, offset);
-	if (written > 0)
-		note(fd, offset, (size_t)written);
+	end_change();
 	return written;
 }
 
@@ -219,9 +241,9 @@ pwrite(int fd, const void *bytes, size_t len, off_t offset)
 int
 ftruncate64(int fd, off_t size)
 {
+	begin_change(fd, size, 0);
 	int result = real_ftruncate(fd, size);
-	if (result == 0)
-		note(fd, size, 0);
+	end_change();
 	return result;
 }
 
@@ -238,7 +260,7 @@ unlink(const char *path)
 	int result = real_unlink(path);
 	if (result == 0 && is_ours(path, name)) {
 		pthread_mutex_lock(&lock);
-		find(name)->count = 0;
+		forget(find(name));
 		snprintf(there, sizeof there, "%s/%s", disk, name);
 		real_unlink(there);
 		pthread_mutex_unlock(&lock);

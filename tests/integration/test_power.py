@@ -61,6 +61,8 @@ class Disk:
         """The power goes. survival: the part of the blocks that were not synced and are there all the same."""
         if self.daemon.process.poll() is None:
             self.daemon.kill()
+        for pending in self.image.glob("*.pending"):
+            pending.unlink()
         for live in self.daemon.store.iterdir():
             if live.suffix == ".db" or live.name.endswith("-wal"):
                 self.lose(live, self.image / live.name, rng, survival)
