@@ -5,6 +5,7 @@ It neither reads the daemon's source nor shares code with it. Waiting is polling
 extends all deadlines if the program is built with a sanitizer, or several tests run at a time.
 """
 
+import collections
 import csv
 import ctypes
 import hashlib
@@ -13,6 +14,7 @@ import itertools
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -118,10 +120,30 @@ def until(check, seconds=10, what="the condition"):
         pause = min(pause * 1.5, 0.05)
 
 
+# Below the ports that the kernel gives to connections.
+PORTS = range(10_000, 30_000)
+_reserved = collections.deque()
+
+
 def free_port(family=socket.AF_INET):
-    with socket.socket(family) as probe:
-        probe.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that no other test of this machine gets meanwhile, in whichever root directory it runs: a socket with
+    the port's name exists while this process lives, for the latest 200 of them."""
+    loopback = "::1" if family == socket.AF_INET6 else "127.0.0.1"
+    for _ in range(1000):
+        port = random.SystemRandom().choice(PORTS)
+        name = socket.socket(socket.AF_UNIX)
+        try:
+            name.bind(f"\0dlrd-test-port-{port}")
+            with socket.socket(family) as probe:
+                probe.bind((loopback, port))
+        except OSError:
+            name.close()
+            continue
+        _reserved.append(name)
+        if len(_reserved) > 200:
+            _reserved.popleft().close()
+        return port
+    raise AssertionError("no free port")
 
 
 # --- HTTP ---
