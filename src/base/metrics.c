@@ -163,10 +163,12 @@ metric_add(struct metric *metric, uint64_t count)
 void
 metric_set(struct metric *metric, double value)
 {
-	uint64_t bits;
-	memcpy(&bits, &value, sizeof bits);
-	if (metric != NULL)
-		atomic_store_explicit(&metric->value, bits, memory_order_relaxed);
+	if (metric == NULL)
+		return;
+	uint64_t bits = (uint64_t)value;
+	if (families[metric->family].kind != COUNTER)
+		memcpy(&bits, &value, sizeof bits);
+	atomic_store_explicit(&metric->value, bits, memory_order_relaxed);
 }
 
 static const double *

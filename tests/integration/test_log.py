@@ -91,15 +91,22 @@ def test_a_request_without_a_signature_is_logged_with_the_reason(daemon):
 
 
 def test_dropped_lines_are_counted_and_reported(unread):
-    def reload():
-        for _ in range(20):  # each is a line, unless the one before is still in progress
-            os.kill(unread.pid, signal.SIGHUP)
-            time.sleep(0.002)
+    with open(unread.config, "a") as config:  # a reload logs each of these mistakes
+        config.write("[server]\n" + "".join(f"wrong{number} = 1\n" for number in range(100)))
 
-    until(lambda: reload() or unread.metric("dlrd_log_dropped_lines_total") > 0, 40, "dropped lines")
+    def dropped():
+        return unread.metric("dlrd_log_dropped_lines_total")
+
+    def reload():
+        os.kill(unread.pid, signal.SIGHUP)
+        return dropped() > 0
+
+    until(reload, 40, "dropped lines")
+    unread.cli("reload", check=False)  # answered after the reloads before it
+    count = dropped()
     text = unread.read_log(b"log lines were dropped")
-    assert "standard error was not read" in text
-    assert text.count("reload: configuration re-read") <= 256, "the capacity of the ring"
+    assert f"{count:.0f} log lines were dropped: standard error was not read" in text
+    assert text.count("reload: configuration unchanged") <= 256, "the capacity of the ring"
 
 
 @pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGXFSZ,

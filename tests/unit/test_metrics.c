@@ -21,11 +21,14 @@ counters_add_and_gauges_are_set(void **state)
 	struct metrics *metrics = metrics_new();
 	struct metric *counter = metrics_add(metrics, METRIC_DUPLICATES, "");
 	struct metric *gauge = metrics_add(metrics, METRIC_READY, "");
+	struct metric *kept_elsewhere = metrics_add(metrics, METRIC_LOG_DROPPED, "");
 	metric_add(counter, 2);
 	metric_add(counter, 3);
 	metric_set(gauge, 7);
 	metric_set(gauge, -0.5);
+	metric_set(kept_elsewhere, 9);
 	assert_true(metric_value(counter) == 5);
+	assert_true(metric_value(kept_elsewhere) == 9);
 	assert_true(metric_value(gauge) == -0.5);
 	struct buffer text = written(metrics);
 	assert_contains(buffer_slice(&text), "\ndlrd_duplicates_total 5\n");

@@ -68,7 +68,7 @@ void metrics_label(struct buffer *labels, const char *name, struct slice value);
 /* For counters. If metric is NULL, this function and the ones below do nothing. */
 void metric_add(struct metric *metric, uint64_t count);
 
-/* For gauges. */
+/* For gauges, and for counters whose count is kept elsewhere. */
 void metric_set(struct metric *metric, double value);
 
 /* For histograms: one observation, in the family's unit (seconds, entries). */
