@@ -36,7 +36,11 @@ def run(*words, check=True, **more):
 
 
 def systemctl(*words, check=True):
-    return run("systemctl", *words, check=check)
+    result = run("systemctl", *words, check=False)
+    if check and result.returncode != 0:
+        print(run("journalctl", "-q", "-n", "40", "--no-pager", check=False).stdout)
+        raise AssertionError((words, result.stdout, result.stderr))
+    return result
 
 
 GUIDE = ROOT / "docs" / "getting-started.md"
