@@ -22,6 +22,8 @@ read_parameter(struct question *question, size_t index, struct query_values *val
 		    question, name, parameter->kind == QUERY_SKIP ? INT32_MAX : INT64_MAX, &number);
 	else if (parameter->kind == QUERY_CHOICE)
 		fine = question_choice(question, name, parameter->words);
+	else if (parameter->kind == QUERY_CODE)
+		fine = question_code(question, name, &number);
 	else if (parameter->kind == QUERY_ZONE)
 		fine = question_zone(question, name);
 	else if (parameter->kind == QUERY_FLAG) {

@@ -105,6 +105,14 @@ question_zone(struct question *question, const char *name)
 	    name, (int)(text.len < ZONE_SHOWN_MAX ? text.len : ZONE_SHOWN_MAX), text.ptr);
 }
 
+bool
+question_code(struct question *question, const char *name, int64_t *out_code)
+{
+	struct slice text = question_text(question, name);
+	return text.ptr == NULL || query_read_code(text, out_code) ||
+	       question_refuse(question, 400, "%s must be an error code like 30007, or none", name);
+}
+
 /* Appends words as "a, b or c". */
 static void
 append_choices(const char *words, struct buffer *out)

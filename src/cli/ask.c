@@ -1,14 +1,19 @@
 #include "ask.h"
 
+#include <stdio.h>
+
 struct adding {
 	struct output *output;
 	int64_t last_place;
+	size_t rows, rows_max; /* rows_max 0: all */
 };
 
 static void
 add_row(void *context, const struct report_row *row, int64_t place)
 {
 	struct adding *adding = context;
+	if (++adding->rows > adding->rows_max && adding->rows_max > 0)
+		return;
 	output_add(adding->output, row);
 	adding->last_place = place;
 }
@@ -34,7 +39,8 @@ ask_show(struct cli_query *query, const struct cli_command *command, const struc
 	size_t count = query_parameter_count(row);
 	struct slice word = choice < count ? values->items[choice].text : SLICE_NONE;
 	struct adding adding = {.output = output_new(query->format, &row->report, word),
-	    .last_place = after < count ? values->items[after].number : 0};
+	    .last_place = after < count ? values->items[after].number : 0,
+	    .rows_max = query->rows_max};
 	struct json_t *object = NULL;
 	enum result result = query_ask(query->reader, row, values, add_row, &adding);
 	if (result == RESULT_NOT_FOUND) {
@@ -44,5 +50,8 @@ ask_show(struct cli_query *query, const struct cli_command *command, const struc
 	}
 	if (result == RESULT_OK && query->format == OUTPUT_JSON)
 		result = put_members(query, row, values, adding.last_place, &object);
-	return query_end(query, command, result, adding.output, object);
+	int status = query_end(query, command, result, adding.output, object);
+	if (status == CLI_OK && adding.rows_max > 0 && adding.rows > adding.rows_max)
+		printf("these are the first %zu; --limit 0 shows all\n", adding.rows_max);
+	return status;
 }

@@ -81,7 +81,7 @@ add_to_part(void *context, const struct report_row *cells, int64_t place)
 
 static enum result
 print_heading(struct cli_query *query, const struct query *row, const struct query_values *values,
-    const struct part *part)
+    const struct part *part, bool with_workspace)
 {
 	struct query_values of_part = *values;
 	struct json_t *object = json_new_object();
@@ -94,6 +94,10 @@ print_heading(struct cli_query *query, const struct query *row, const struct que
 	json_int(json_get(object, "failed"), &failed);
 	buffer_append_visible(
 	    &text, part->campaign[0] == '\0' ? SLICE(REPORT_UNTAGGED) : slice_of(part->campaign));
+	if (with_workspace) {
+		buffer_append(&text, SLICE(" of workspace "));
+		buffer_append_visible(&text, slice_of(part->workspace));
+	}
 	printf("campaign %.*s: %lld failed\n", SLICE_ARG(buffer_slice(&text)), (long long)failed);
 	buffer_done(&text);
 	json_free(object);
@@ -118,7 +122,7 @@ show_table(struct cli_query *query, const struct query *row, const struct query_
 		if (i > 0)
 			putchar('\n');
 		if (result == RESULT_OK)
-			result = print_heading(query, row, &all, part);
+			result = print_heading(query, row, &all, part, parts.count > 1);
 		if (!output_finish(part->output, NULL) && result == RESULT_OK)
 			result = RESULT_IO;
 		free(part->workspace);

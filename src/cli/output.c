@@ -8,13 +8,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#define CSV_PART (64 * 1024)
+
 _Static_assert(REPORT_COLUMNS_MAX <= TABLE_COLUMNS_MAX, "a table has room for each column");
 
 struct output {
 	enum output_format format;
 	const struct report *report;
 	size_t places[REPORT_COLUMNS_MAX]; /* of a table's columns in the report */
-	size_t shown_count;
+	size_t shown_count, row_count;
 	struct json_t *array;
 	struct table *table;
 	struct buffer text; /* CSV */
@@ -71,12 +73,25 @@ append_shown(const struct report_column *column, const struct cell *cell, struct
 		buffer_append(out, slice_of(column->if_empty));
 }
 
+/* Long lists are not kept in memory. A failure to write is reported at the end. */
+static void
+write_part(struct output *output)
+{
+	fwrite(output->text.ptr, 1, output->text.len, stdout);
+	buffer_clear(&output->text);
+}
+
 void
 output_add(struct output *output, const struct report_row *row)
 {
+	output->row_count++;
 	switch (output->format) {
 	case OUTPUT_JSON: json_push(output->array, report_json(output->report, row)); return;
-	case OUTPUT_CSV: report_csv_row(output->report, row, &output->text); return;
+	case OUTPUT_CSV:
+		report_csv_row(output->report, row, &output->text);
+		if (output->text.len >= CSV_PART && !output->text.failed)
+			write_part(output);
+		return;
 	case OUTPUT_TABLE:
 	case OUTPUT_WIDE_TABLE: break;
 	}
@@ -105,6 +120,16 @@ write_json(const struct json_t *value, struct buffer *out)
 	return isatty(STDOUT_FILENO) ? json_write_indented(value, out) : json_write(value, out);
 }
 
+/* "no near misses match" */
+static void
+print_no_rows(const struct report *report)
+{
+	fputs("no ", stdout);
+	for (const char *at = report->list_key; *at != '\0'; at++)
+		putchar(*at == '_' ? ' ' : *at);
+	fputs(" match\n", stdout);
+}
+
 bool
 output_finish(struct output *output, struct json_t *object)
 {
@@ -119,7 +144,9 @@ output_finish(struct output *output, struct json_t *object)
 	}
 	json_free(object);
 
-	if (written && output->table != NULL)
+	if (written && output->table != NULL && output->row_count == 0)
+		print_no_rows(output->report);
+	else if (written && output->table != NULL)
 		written = table_print(output->table,
 		    output->format == OUTPUT_WIDE_TABLE ? 0 : table_terminal_width());
 	else if (written)

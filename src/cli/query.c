@@ -77,6 +77,17 @@ check_zone(const struct cli_command *command, const char *option, const char *te
 }
 
 static bool
+read_code(
+    const struct cli_command *command, const char *option, const char *text, int64_t *out_code)
+{
+	if (text == NULL || query_read_code(slice_of(text), out_code))
+		return true;
+	cli_usage_error(
+	    command, "--%s takes an error code like 30007, or none, not \"%s\"", option, text);
+	return false;
+}
+
+static bool
 check_word(
     const struct cli_command *command, const char *option, const char *text, const char *words)
 {
@@ -103,6 +114,8 @@ query_option(const struct cli_command *command, const struct query *row, size_t 
 		fine = read_time(command, name, text, &number);
 	else if (parameter->kind == QUERY_CHOICE)
 		fine = check_word(command, name, text, parameter->words);
+	else if (parameter->kind == QUERY_CODE)
+		fine = read_code(command, name, text, &number);
 	else if (parameter->kind == QUERY_ZONE)
 		fine = check_zone(command, name, text);
 	struct slice value = slice_of(text);

@@ -11,6 +11,7 @@ struct cli_query {
 	bool json, csv, wide;
 	struct store_reader *reader;
 	enum output_format format;
+	size_t rows_max; /* of a table, which then says that there are more; 0: all */
 };
 
 /* The first options of each such command, and their number. */

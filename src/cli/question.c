@@ -5,10 +5,12 @@
 #include "dlrd/query/table.h"
 #include "message.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define HELP_COLUMN 24
 #define HELP_WIDTH 88
+#define NOT_GIVEN (-1)
 
 /* What the command line gave for each parameter of the row. */
 struct given {
@@ -72,10 +74,10 @@ append_synopsis(struct buffer *out, const struct query_parameter *parameter)
 }
 
 static void
-append_usage(struct buffer *out, const struct query *row)
+append_usage(struct buffer *out, const struct query *row, const char *name)
 {
 	struct buffer synopsis = BUFFER_EMPTY;
-	size_t start = strlen("Usage: dlrd ") + strlen(row->command), column = start;
+	size_t start = strlen("Usage: dlrd ") + strlen(name), column = start;
 	const struct query_parameter *operand = operand_of(row);
 	if (operand != NULL)
 		buffer_appendf(&synopsis, " %s", operand->value);
@@ -84,10 +86,12 @@ append_usage(struct buffer *out, const struct query *row)
 	for (size_t i = 0; i < query_parameter_count(row); i++)
 		if (is_option(&row->parameters[i]))
 			append_synopsis(&synopsis, &row->parameters[i]);
+	if (row->variation.flag != NULL)
+		buffer_appendf(&synopsis, " [--%s]", row->variation.flag);
 	buffer_append(
 	    &synopsis, SLICE(" [--json\t|\t--csv\t|\t--wide] [-c\tFILE\t|\t--store\tDIR]"));
 
-	buffer_appendf(out, "Usage: dlrd %s ", row->command);
+	buffer_appendf(out, "Usage: dlrd %s ", name);
 	size_t from = out->len;
 	append_wrapped(out, slice_from(buffer_slice(&synopsis), 1), start + 1, &column);
 	for (size_t i = from; i < out->len; i++)
@@ -97,32 +101,43 @@ append_usage(struct buffer *out, const struct query *row)
 	buffer_done(&synopsis);
 }
 
+/* value: NULL for a flag. */
 static void
-append_option(struct buffer *out, const struct query_parameter *parameter)
+append_option(struct buffer *out, const char *name, const char *value, const char *help)
 {
 	struct buffer option = BUFFER_EMPTY;
 	size_t column = HELP_COLUMN;
-	buffer_appendf(&option, "      --%s ", query_option_name(parameter));
-	if (parameter->kind != QUERY_FLAG)
-		buffer_appendf(&option, "%s ", value_of(parameter));
+	buffer_appendf(&option, "      --%s ", name);
+	if (value != NULL)
+		buffer_appendf(&option, "%s ", value);
 	buffer_appendf(out, "%-*.*s", HELP_COLUMN, SLICE_ARG(buffer_slice(&option)));
 	if (option.len > HELP_COLUMN)
 		buffer_appendf(out, "\n%*s", HELP_COLUMN, "");
-	append_wrapped(out, slice_of(parameter->help), HELP_COLUMN, &column);
+	append_wrapped(out, slice_of(help), HELP_COLUMN, &column);
 	buffer_append_byte(out, '\n');
 	buffer_done(&option);
 }
 
 static void
-append_help(struct buffer *out, const struct query *row)
+append_parameter(struct buffer *out, const struct query_parameter *parameter)
+{
+	append_option(out, query_option_name(parameter),
+	    parameter->kind == QUERY_FLAG ? NULL : value_of(parameter), parameter->help);
+}
+
+/* name: of the command. */
+static void
+append_help(struct buffer *out, const struct query *row, const char *name)
 {
 	size_t column = 0;
-	append_usage(out, row);
+	append_usage(out, row, name);
 	append_wrapped(out, slice_of(row->help), 0, &column);
 	buffer_append(out, SLICE("\n\n"));
 	for (size_t i = 0; i < query_parameter_count(row); i++)
 		if (is_option(&row->parameters[i]))
-			append_option(out, &row->parameters[i]);
+			append_parameter(out, &row->parameters[i]);
+	if (row->variation.flag != NULL)
+		append_option(out, row->variation.flag, NULL, row->variation.help);
 	buffer_append(out, SLICE(QUERY_USAGE));
 	buffer_append_byte(out, '\0');
 }
@@ -133,7 +148,7 @@ static struct cli_option
 option_of(const struct query_parameter *parameter, struct given *given, size_t index)
 {
 	struct cli_option option = {.name = query_option_name(parameter)};
-	given->numbers[index] = parameter->option_limit;
+	given->numbers[index] = parameter->table_limit > 0 ? NOT_GIVEN : parameter->option_limit;
 	if (parameter->kind == QUERY_FLAG)
 		option.flag = &given->flags[index];
 	else if (parameter->kind == QUERY_LIMIT || query_is_place(parameter))
@@ -155,7 +170,7 @@ read_values(const struct cli_command *command, const struct query *row, struct g
 		    parameter->kind == QUERY_FLAG ? given->flags[i] : given->numbers[i];
 		if (parameter->kind == QUERY_NAME && text == NULL) {
 			cli_usage_error(command, "name a %s: dlrd %s %s", parameter->help,
-			    row->command, parameter->value);
+			    command->name, parameter->value);
 			return false;
 		}
 		if (parameter->required && text == NULL) {
@@ -167,6 +182,35 @@ read_values(const struct cli_command *command, const struct query *row, struct g
 			return false;
 	}
 	return true;
+}
+
+/* A table without --limit is short, and asks for one row more to know whether there are others. */
+static void
+limit_table(struct cli_query *query, const struct query *row, struct given *given)
+{
+	size_t limit = query_find_kind(row, QUERY_LIMIT);
+	if (limit == query_parameter_count(row) || given->numbers[limit] != NOT_GIVEN)
+		return;
+	bool is_table = output_is_table(query->format);
+	query->rows_max = is_table ? (size_t)row->parameters[limit].table_limit : 0;
+	given->numbers[limit] = is_table ? row->parameters[limit].table_limit + 1 : 0;
+}
+
+static int
+show(struct cli_query *query, const struct cli_command *command, const struct query *row,
+    const struct query_values *values)
+{
+	if (operand_of(row) != NULL)
+		return message_show(query, command, row, values);
+	if (row->by_campaign == NULL)
+		return query_has_kind(row, QUERY_CAMPAIGN)
+			   ? by_campaign_show(query, command, row, values)
+			   : ask_show(query, command, row, values);
+
+	struct query_values of_campaign;
+	return query_take_campaign(row, values, &of_campaign)
+		   ? by_campaign_show(query, command, row->by_campaign, &of_campaign)
+		   : ask_show(query, command, row, values);
 }
 
 static int
@@ -188,12 +232,10 @@ run(const struct cli_command *command, const struct query *row, int count, char 
 	if (has_operand && operands < count)
 		given.texts[name] = words[operands];
 
+	limit_table(&query, row, &given);
 	status = CLI_USAGE;
 	if (read_values(command, row, &given, &values))
-		status = has_operand ? message_show(&query, command, row, &values)
-			 : query_has_kind(row, QUERY_CAMPAIGN)
-			     ? by_campaign_show(&query, command, row, &values)
-			     : ask_show(&query, command, row, &values);
+		status = show(&query, command, row, &values);
 	store_reader_close(query.reader);
 	return status;
 }
@@ -208,17 +250,42 @@ cli_find_question(const char *command)
 	return NULL;
 }
 
-int
-cli_run_question(const struct query *row, int count, char **words)
+/* Runs the question as the command with that name. */
+static int
+run_as(const char *name, const struct query *row, int count, char **words)
 {
 	struct buffer help = BUFFER_EMPTY;
-	append_help(&help, row);
+	append_help(&help, row, name);
 	const struct cli_command command = {
-	    .name = row->command, .summary = row->summary, .usage = help.failed ? "" : help.ptr};
+	    .name = name, .summary = row->summary, .usage = help.failed ? "" : help.ptr};
 	/* Only the catalogue has an operand that is no parameter. */
 	int status = row->operand != NULL && catalogue_names_code(count, words)
 			 ? catalogue_explain(&command, count, words)
 			 : run(&command, row, count, words);
 	buffer_done(&help);
 	return status;
+}
+
+/* Removes the flag from the words behind the command. Returns whether it was there. */
+static bool
+take_flag(const char *flag, int *count, char **words)
+{
+	int kept = 1;
+	for (int i = 1; i < *count; i++)
+		if (strncmp(words[i], "--", 2) != 0 || strcmp(words[i] + 2, flag) != 0)
+			words[kept++] = words[i];
+	bool was_there = kept < *count;
+	*count = kept;
+	return was_there;
+}
+
+int
+cli_run_question(const struct query *row, int count, char **words)
+{
+	if (row->variation.flag == NULL || !take_flag(row->variation.flag, &count, words))
+		return run_as(row->command, row, count, words);
+
+	char name[64];
+	snprintf(name, sizeof name, "%s --%s", row->command, row->variation.flag);
+	return run_as(name, row->variation.query, count, words);
 }

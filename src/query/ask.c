@@ -49,6 +49,9 @@ value_of(const struct query_parameter *parameter, struct slice text, int64_t num
 	case QUERY_ZONE:
 	case QUERY_CHOICE:
 		return text_value(STORE_TEXT, text.ptr == NULL ? slice_of(parameter->usual) : text);
+	case QUERY_CODE:
+		return text.ptr == NULL ? (struct store_value){.kind = STORE_NULL}
+					: number_value(number);
 	case QUERY_FORMAT: return (struct store_value){.kind = STORE_NULL};
 	case QUERY_FLAG:
 	case QUERY_AT:
@@ -96,6 +99,27 @@ query_values(const struct query *query)
 	for (size_t i = 0; i < query_parameter_count(query); i++)
 		query_set(query, &values, i, SLICE_NONE, 0);
 	return values;
+}
+
+bool
+query_take_campaign(
+    const struct query *query, const struct query_values *values, struct query_values *out_values)
+{
+	const struct query *other = query->by_campaign;
+	*out_values = query_values(other);
+	for (size_t i = 0; i < query_parameter_count(query); i++) {
+		size_t k = 0, count = query_parameter_count(other);
+		while (
+		    k < count && strcmp(other->parameters[k].name, query->parameters[i].name) != 0)
+			k++;
+		if (k < count)
+			out_values->items[k] = values->items[i];
+		else if (values->items[i].kind != STORE_NULL)
+			return false;
+	}
+	out_values->one =
+	    out_values->items[query_find_kind(other, QUERY_CAMPAIGN)].kind != STORE_NULL;
+	return out_values->one;
 }
 
 const struct report *

@@ -2,6 +2,7 @@
 
 #include "dlrd/model/attribution.h"
 #include "dlrd/query/ask.h"
+#include "dlrd/twilio/address.h"
 #include "parameters.h"
 
 /* --- rows --- */
@@ -52,7 +53,19 @@ query_receipt_row(const struct event_row *row)
 /* --- the feed --- */
 
 /* The values' indexes. */
-enum { AFTER, TYPE, CAMPAIGN_TAG, WORKSPACE_TAG, VARIANT_TAG, SINCE, BEFORE, FORMAT_WORD, ROWS };
+enum {
+	AFTER,
+	TYPE,
+	CAMPAIGN_TAG,
+	WORKSPACE_TAG,
+	VARIANT_TAG,
+	SINCE,
+	BEFORE,
+	FORMAT_WORD,
+	ROWS,
+	CODE,
+	NUMBER
+};
 enum { SID, RECEIPT_FORMAT, LAST_SEQ, PAGE_ROWS };
 
 struct handing {
@@ -77,6 +90,7 @@ read_events(struct store_reader *reader, const struct query *query,
     const struct query_values *values, query_row_fn on_row, void *context)
 {
 	(void)query;
+	char made[ADDRESS_MAX];
 	const struct store_value *items = values->items;
 	const struct event_filter filter = {.after_seq = (uint64_t)items[AFTER].number,
 	    .type = items[TYPE].text,
@@ -85,7 +99,12 @@ read_events(struct store_reader *reader, const struct query *query,
 	    .variant = items[VARIANT_TAG].text,
 	    .from_us = items[SINCE].number,
 	    .to_us = items[BEFORE].number,
-	    .limit = (size_t)items[ROWS].number};
+	    .limit = (size_t)items[ROWS].number,
+	    .has_error_code = items[CODE].kind != STORE_NULL,
+	    .error_code = items[CODE].number,
+	    .number = items[NUMBER].kind == STORE_NULL
+			  ? SLICE_NONE
+			  : address_of_person(items[NUMBER].text, made)};
 	struct handing handing = {
 	    .make_row = query_event_row, .on_row = on_row, .context = context};
 	return store_read_events(reader, &filter, hand_out, &handing);
@@ -130,7 +149,13 @@ const struct query query_events = {.path = "/v1/events",
 	CAMPAIGN, WORKSPACE, VARIANT("only events whose tags name this variant"), FROM_TIME,
 	TO_TIME, FORMAT,
 	{"limit", QUERY_LIMIT, .value = "N", .option_limit = 100,
-	    .help = "at most so many (default 100; 0 for all)"}},
+	    .help = "at most so many (default 100; 0 for all)"},
+	{"error_code", QUERY_CODE, .option = "error-code", .value = "CODE",
+	    .help = "only events with this error code (none: failures without one)",
+	    .description = "Only events with this error code; none: failures without one."},
+	{"number", QUERY_TEXT, .value = "N",
+	    .help = "only events of messages to or from this number",
+	    .description = "Only events of messages to or from this number."}},
     .source = read_events,
     .page_by = "seq",
     .report = {"events", REPORT_COLUMNS(EVENT_COLUMNS(true))}};

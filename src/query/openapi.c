@@ -321,7 +321,10 @@ parameter_schema(const struct query_parameter *parameter)
 	struct json_t *schema = json_new_object();
 	if (parameter->kind == QUERY_FLAG)
 		put_texts(schema, "enum", "yes", false);
-	else if (parameter->kind != QUERY_CHOICE)
+	else if (parameter->kind == QUERY_CODE) {
+		json_put_text(schema, "type", SLICE("string"));
+		json_put_text(schema, "pattern", SLICE("^([0-9]+|none)$"));
+	} else if (parameter->kind != QUERY_CHOICE)
 		json_put_text(schema, "type", SLICE("string"));
 	else {
 		put_texts(schema, "enum", parameter->words, false);

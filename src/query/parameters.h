@@ -79,3 +79,12 @@
 		    .value = "C", .help = HELP, .required = REQUIRED,                     \
 		    .description = "The campaign's name, escaped as a segment of a path." \
 	}
+#define PROVIDER                                                                       \
+	{                                                                              \
+		"provider", QUERY_TEXT,                                                \
+		    .value = "P",                                                      \
+		    .help = "only those sent by this nickname, account, messaging "    \
+			    "service or sender",                                       \
+		    .description = "A nickname, an account, a messaging service or a " \
+				   "sender."                                           \
+	}

@@ -33,6 +33,16 @@ query_http_report(const struct query *query)
 }
 
 bool
+query_read_code(struct slice text, int64_t *out_code)
+{
+	if (slice_equal_nocase(text, SLICE("none"))) {
+		*out_code = -1;
+		return true;
+	}
+	return slice_to_int(text, out_code) == RESULT_OK && *out_code >= 0;
+}
+
+bool
 query_in_path(const struct query_parameter *parameter)
 {
 	return parameter->kind == QUERY_CAMPAIGN || parameter->kind == QUERY_NAME;

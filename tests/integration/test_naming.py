@@ -38,7 +38,7 @@ def test_an_untagged_receipt_is_shown_logged_and_counted(daemon):
     assert "{campaign} | {meta.3}_{meta.4}" in lines[0]
     assert "on /sms/twilio," in lines[1] and "it has only source;" in lines[1]
     assert re.search(r"\(untagged\) +6 ", daemon.cli("stats").stdout)
-    assert "campaign (untagged): 4 failed" in daemon.cli("errors").stdout
+    assert "campaign (untagged): 4 failed" in daemon.cli("errors", "--campaign", "").stdout
     assert "(untagged)" in daemon.cli("events").stdout
     assert "(untagged)" not in daemon.cli("stats", "--json").stdout + daemon.cli("stats", "--csv").stdout
     assert daemon.campaign("")["messages"] == 6

@@ -198,8 +198,8 @@ a_path_without_an_endpoint_is_404(void **state)
 {
 	(void)state;
 	static const char *const paths[] = {"/", "", "v1/campaigns", "/v1", "/v1/campaigns/x/y",
-	    "/v1/campaigns/x/errors/y", "/v2/campaigns", "/v1/messages", "/v1//campaigns",
-	    "/v1/Campaigns"};
+	    "/v1/campaigns/x/errors/y", "/v2/campaigns", "/v1/messages/SM1/receipts",
+	    "/v1//campaigns", "/v1/Campaigns"};
 	for (size_t i = 0; i < COUNT_OF(paths); i++)
 		assert_part(paths[i], 404, "{\"error\":\"there is nothing at this path\"}");
 }

@@ -63,6 +63,9 @@ must_check bool question_time(struct question *question, const char *name, int64
 /* Checks that it names a time zone; true if the query lacks it. */
 must_check bool question_zone(struct question *question, const char *name);
 
+/* Reads an error code, or "none" as -1; leaves *out_code if the query lacks it. */
+must_check bool question_code(struct question *question, const char *name, int64_t *out_code);
+
 /* Checks that it is one of the words, which are separated by "|"; true if the query lacks it. */
 must_check bool question_choice(struct question *question, const char *name, const char *words);
 

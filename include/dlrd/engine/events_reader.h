@@ -20,6 +20,10 @@ struct event_filter {
 	uint64_t until_seq;                              /* the last one to read; 0: no end */
 	struct slice type, workspace, campaign, variant; /* absent: any; "" is one, too */
 	struct slice message; /* only events of this SID, folded or not */
+	struct slice
+	    number; /* only those of messages to or from it, as address_of_person spells it */
+	bool has_error_code;
+	int64_t error_code; /* only events with it; -1: failures without one */
 	int64_t from_us, to_us;
 	size_t limit; /* 0 for all */
 };

@@ -26,6 +26,11 @@ void query_set(const struct query *query, struct query_values *values, size_t in
 void query_give(const struct query *query, struct query_values *values, const char *name,
     struct slice text, int64_t number);
 
+/* Makes the values of query->by_campaign, which the question has. Returns false if it is not asked
+ * in its place: no campaign is given, or something that it lacks. */
+bool query_take_campaign(
+    const struct query *query, const struct query_values *values, struct query_values *out_values);
+
 /* The columns of the rows that query_ask passes for these values. */
 const struct report *query_report(const struct query *query, const struct query_values *values);
 

@@ -8,7 +8,7 @@
 
 #include "dlrd/query/report.h"
 
-#define QUERY_PARAMETERS_MAX 12
+#define QUERY_PARAMETERS_MAX 16
 
 /* How a parameter is written, and what the SQL gets for it. Times are in microseconds. */
 enum query_kind {
@@ -16,6 +16,7 @@ enum query_kind {
 	QUERY_TAG,        /* a workspace, campaign or variant; NULL if absent */
 	QUERY_CHOICE,     /* one of words; usual or NULL if absent */
 	QUERY_FLAG,       /* HTTP: name=yes; 1 or 0 */
+	QUERY_CODE,       /* an error code, or "none": -1; NULL if absent */
 	QUERY_AT,         /* a time; 0 if absent */
 	QUERY_FROM,       /* a time; 0 if absent */
 	QUERY_TO,         /* a time; the largest number if absent */
@@ -43,6 +44,7 @@ struct query_parameter {
 	const char *option;   /* the option's name if it is another one */
 	const char *value;    /* name of the option's value in --help */
 	int64_t option_limit; /* QUERY_LIMIT: rows that the command shows at most; 0: all */
+	int64_t table_limit;  /* likewise, but of tables only, which then say that there are more */
 	bool http_only, command_only; /* both: a place or a limit that the program alone gives */
 	bool required; /* of the command; QUERY_CAMPAIGN is always required in a URL */
 	/* Of the option, and of the URL's parameter if description is NULL; of a QUERY_NAME, the
@@ -73,6 +75,15 @@ struct query {
 	const char *help;    /* a paragraph of the command's --help */
 	const char
 	    *operand; /* of the command, as --help writes it: "[CODE]"; NULL: as parameters */
+	/* With this flag the command asks another question, which has no command of its own. */
+	struct {
+		const char *flag, *help; /* NULL: there is none */
+		const struct query *query;
+	} variation;
+
+	/* The question that the command asks in its place if a campaign is given, and nothing that
+	 * this question lacks. */
+	const struct query *by_campaign;
 
 	const char *operation, *title; /* OpenAPI: operationId and summary */
 	const char *answer, *note;     /* OpenAPI: the answer in words; a description or NULL */
@@ -115,6 +126,9 @@ bool query_has_word(const char *words, struct slice word);
 /* The one of words that is word but for the case of its letters; absent if none is. If words is
  * NULL, word itself. */
 struct slice query_find_word(const char *words, struct slice word);
+
+/* What QUERY_CODE means by text, which was given. Returns false unless it is a code or "none". */
+bool query_read_code(struct slice text, int64_t *out_code);
 
 /* Whether the parameter is the path's {}. */
 bool query_in_path(const struct query_parameter *parameter);

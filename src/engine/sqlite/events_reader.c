@@ -19,9 +19,10 @@
 	" AND (:variant IS NULL OR t.variant = :variant)"       \
 	" AND e.time_us >= :from AND e.time_us < :to"
 
-#define EVENT_REST                                                        \
-	" AND e.seq <= :until AND (:type IS NULL OR e.type = :type)" TAGS \
-	" ORDER BY e.seq LIMIT :limit"
+#define EVENT_REST                                                                             \
+	" AND e.seq <= :until AND (:type IS NULL OR e.type = :type)"                           \
+	" AND (:code IS NULL OR CASE :code WHEN -1 THEN e.type = 'Failed' AND e.error_code IS" \
+	" NULL ELSE e.error_code = :code END)" TAGS " ORDER BY e.seq LIMIT :limit"
 
 static const char events_sql[] = EVENTS " WHERE e.seq > :after" EVENT_REST;
 
@@ -40,6 +41,14 @@ static const char campaign_events_sql[] =
 static const char message_events_sql[] =
     EVENTS " WHERE (e.message_id = (SELECT id FROM message WHERE sid = :message)"
 	   " OR e.sid = :message) AND e.seq > :after" EVENT_REST;
+
+/* An index gives the messages to a number, and another one those from it. */
+#define NUMBER "coalesce((SELECT number FROM person WHERE alias = :number), :number)"
+static const char number_events_sql[] =
+    EVENTS " WHERE e.message_id IN (SELECT x.id FROM message x WHERE x.peer <> ''"
+	   "  AND x.received_us = 0 AND x.peer = " NUMBER " UNION ALL"
+	   "  SELECT y.message_id FROM reply y WHERE y.peer = " NUMBER ")"
+	   " AND (:campaign IS NULL OR c.name = :campaign) AND e.seq > :after" EVENT_REST;
 
 static struct event_row
 read_event(sqlite3_stmt *statement)
@@ -123,6 +132,8 @@ ask_for_events(
 	int64_t count = 0, id = 0;
 	if (filter->message.ptr != NULL)
 		return reader_ask(reader, READER_MESSAGE_EVENTS, message_events_sql, out_statement);
+	if (filter->number.ptr != NULL)
+		return reader_ask(reader, READER_NUMBER_EVENTS, number_events_sql, out_statement);
 	if (filter->campaign.ptr == NULL)
 		return reader_ask(reader, READER_EVENTS, events_sql, out_statement);
 
@@ -156,6 +167,9 @@ store_read_events(
 	reader_bind_text(statement, ":campaign", filter->campaign);
 	reader_bind_text(statement, ":variant", filter->variant);
 	reader_bind_text(statement, ":message", filter->message);
+	reader_bind_text(statement, ":number", filter->number);
+	if (filter->has_error_code)
+		reader_bind_number(statement, ":code", filter->error_code);
 	reader_bind_times(statement, filter->from_us, filter->to_us);
 	reader_bind_limit(statement, filter->limit);
 	return hand_out(reader, statement, on_row, context);

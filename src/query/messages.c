@@ -1,0 +1,265 @@
+#include "messages.h"
+
+#include "dlrd/model/status.h"
+#include "dlrd/query/ask.h"
+#include "dlrd/twilio/address.h"
+#include "filters.h"
+#include "parameters.h"
+
+#include <assert.h>
+
+/* --- messages --- */
+
+/* Columns of a message, m. Its outcome is 1 if it was delivered, 2 failed, 3 canceled (struct
+ * message; the policy has decided about conflicts). */
+#define STATE                                                                                  \
+	"CASE m.outcome WHEN 1 THEN CASE WHEN m.read_us <> 0 THEN 'read' ELSE 'delivered' END" \
+	" WHEN 2 THEN 'failed' WHEN 3 THEN 'canceled'"                                         \
+	" ELSE CASE WHEN m.sent_us <> 0 THEN 'pending' ELSE 'waiting' END END"
+#define FINAL_US                                                                        \
+	"CASE m.outcome WHEN 1 THEN m.delivered_us WHEN 2 THEN m.failed_us WHEN 3 THEN" \
+	" m.canceled_us END"
+
+/* A message that was received and never sent is the person's. It counts among the replies. */
+#define RECEIVED_BIT "2048"
+static_assert(STATUS_BIT(STATUS_RECEIVED) == 2048, "RECEIVED_BIT is another");
+#define IS_OURS "(m.seen & ~" RECEIVED_BIT ") <> 0"
+
+/* Whether it counts in the figure, and the time of the fact that counts (model/rollup.h). */
+#define IN_STATE(word)                                                                        \
+	"(" word " IS NULL OR CASE " word " WHEN 'sent' THEN m.sent_us <> 0"                  \
+	" WHEN 'delivered' THEN m.outcome = 1 WHEN 'failed' THEN m.outcome = 2"               \
+	" WHEN 'canceled' THEN m.outcome = 3 WHEN 'pending' THEN m.outcome = 0 AND m.sent_us" \
+	" <> 0 WHEN 'waiting' THEN m.outcome = 0 AND m.sent_us = 0 WHEN 'read' THEN"          \
+	" m.read_us <> 0 WHEN 'clicked_messages' THEN m.links > 0 ELSE m.conflict = 1 END)"
+#define FACT_US(word)                                                                              \
+	"CASE " word " WHEN 'sent' THEN m.sent_us WHEN 'pending' THEN m.sent_us WHEN"              \
+	" 'delivered' THEN m.delivered_us WHEN 'failed' THEN m.failed_us WHEN 'canceled' THEN"     \
+	" m.canceled_us WHEN 'read' THEN m.read_us WHEN 'clicked_messages' THEN m.clicked_us ELSE" \
+	" m.first_us END"
+#define STATES "delivered|failed|pending|sent|read|canceled|waiting|clicked_messages|conflicts"
+
+/* The codes of one kind or permanence. */
+#define CODES(kind, permanence)                                         \
+	"(SELECT x.code FROM error_catalogue x WHERE (" kind            \
+	" IS NULL OR lower(x.kind) = lower(" kind ")) AND (" permanence \
+	" IS NULL OR x.permanence = " permanence "))"
+
+#define COLUMNS                                                                                   \
+	"SELECT m.id AS place, m.sid AS sid, nullif(m.peer, '') AS \"to\","                       \
+	" nullif(p.sender, '') AS \"from\", " PROVIDER_NAME(                                      \
+	    "p") " AS provider,"                                                                  \
+		 " c.workspace AS workspace, c.name AS campaign, t.variant AS variant, " STATE    \
+		 " AS state, CASE WHEN m.outcome = 2 AND m.error_code >= 0 THEN m.error_code END" \
+		 " AS error_code, k.kind AS kind, k.permanence AS permanence, m.first_us AS "     \
+		 "first,"                                                                         \
+		 " m.sent_us AS sent, " FINAL_US                                                  \
+		 " AS final, CASE WHEN m.outcome = 1 AND m.sent_us <"                             \
+		 " m.delivered_us THEN CAST(m.delivered_us - m.sent_us AS DOUBLE PRECISION) / "   \
+		 "1000000"                                                                        \
+		 " END AS seconds FROM "
+
+/* SQLite keeps the order of a CROSS JOIN: messages come first, in their order. */
+#define JOINS                                                                                \
+	" CROSS JOIN tagset t ON t.id = m.tagset_id JOIN campaign c ON c.id = t.campaign_id" \
+	" JOIN provider p ON p.id = m.provider_id"                                           \
+	" LEFT JOIN error_catalogue k ON m.outcome = 2 AND k.code = m.error_code WHERE "
+
+#define FILTERS                                                                                    \
+	" AND m.id > $14 AND " IS_OURS " AND " IN_STATE(                                           \
+	    "$1") " AND ($5 IS NULL AND $6 IS NULL AND $7 IS NULL OR m.tagset_id IN " TAGSETS("$"  \
+											      "5", \
+	    "$6", "$7") ")"                                                                        \
+			" AND ($8 IS NULL OR m.provider_id IN " PROVIDERS(                         \
+			    "$8") ")"                                                              \
+				  " AND (" FACT_US("$1") ") >= $10 AND (" FACT_US("$1") ") < $11"
+#define FAILED                                                \
+	"m.outcome = 2 AND ($2 IS NULL OR m.error_code = $2)" \
+	" AND ($3 IS NULL AND $4 IS NULL OR m.error_code IN " CODES("$3", "$4") ")"
+#define IN_ORDER " ORDER BY m.id LIMIT $13"
+
+/* All of them; those that failed, by an index; those of one number, by another. */
+static const char messages_sql[] =
+    COLUMNS "message m" JOINS "($2 IS NULL AND $3 IS NULL AND $4 IS NULL OR " FAILED ")"
+	    " AND ($9 IS NULL OR m.peer = " PERSON("$9") ")" FILTERS IN_ORDER;
+static const char failed_sql[] = COLUMNS
+    "message m" JOINS FAILED " AND ($9 IS NULL OR m.peer = " PERSON("$9") ")" FILTERS IN_ORDER;
+static const char of_number_sql[] =
+    COLUMNS "message m" JOINS "m.peer <> '' AND m.received_us = 0 AND m.peer = " PERSON(
+	"$9") " AND ($2 IS NULL AND $3 IS NULL AND $4 IS NULL OR " FAILED ")" FILTERS IN_ORDER;
+
+/* The values' indexes, of both questions. */
+enum {
+	STATE_WORD,
+	CODE,
+	KIND,
+	PERMANENCE,
+	OF_CAMPAIGN,
+	OF_WORKSPACE,
+	OF_VARIANT,
+	OF_PROVIDER,
+	NUMBER
+};
+
+static bool
+is_given(const struct query_values *values, size_t index)
+{
+	return values->items[index].kind != STORE_NULL;
+}
+
+static enum result
+ask_for_messages(struct store_reader *reader, const struct query *query,
+    const struct query_values *values, query_row_fn on_row, void *context)
+{
+	char made[ADDRESS_MAX];
+	struct query chosen = *query;
+	struct query_values given = *values;
+	bool failed = slice_equal(given.items[STATE_WORD].text, SLICE("failed"));
+	failed |= is_given(values, CODE) || is_given(values, KIND) || is_given(values, PERMANENCE);
+	if (is_given(values, NUMBER)) {
+		given.items[NUMBER].text = address_of_person(given.items[NUMBER].text, made);
+		chosen.sql = of_number_sql;
+	} else if (failed)
+		chosen.sql = failed_sql;
+	return query_ask_sql(reader, &chosen, &given, on_row, context);
+}
+
+#define STATE_PARAMETER                                                                    \
+	{                                                                                  \
+		"state", QUERY_CHOICE,                                                     \
+		    .words = STATES,                                                       \
+		    .help = "only messages that count in this figure: delivered, failed, " \
+			    "pending, sent, read, canceled, waiting, clicked_messages or " \
+			    "conflicts",                                                   \
+		    .description = "Only messages that the figure of this name counts. "   \
+				   "waiting: not known to have left."                      \
+	}
+#define CODE_PARAMETER                                                                \
+	{                                                                             \
+		"error_code", QUERY_CODE,                                             \
+		    .option = "error-code", .value = "CODE",                          \
+		    .help = "only messages that failed with this error code (none: "  \
+			    "without one)",                                           \
+		    .description = "Only messages that failed with this error code; " \
+				   "none: without one."                               \
+	}
+const struct query query_messages = {.path = "/v1/messages",
+    .command = "messages",
+    .summary = "messages with their final state, one line a message",
+    .help = "Shows what became of each message that was sent, in the order in which they became "
+	    "known. --state F lists exactly the messages that the figure F of 'dlrd stats' counts, "
+	    "and --from and --to then mean the time of that fact, else that of the first receipt. "
+	    "With --suppress, lists the numbers to take off a list of recipients, and why: those "
+	    "of messages that failed for a permanent reason of the handset, and those that opted "
+	    "out; each number once.",
+    .variation = {"suppress",
+	"list numbers that failed permanently or opted out; not with --state, --error-code, "
+	"--kind, "
+	"--permanence and --after",
+	&query_suppressed},
+    .operation = "listMessages",
+    .title = "Messages with their final state.",
+    .answer = "A page of messages, in the order in which they became known.",
+    .list_schema = "Messages",
+    .row_schema = "MessageState",
+    .row_description = "A message that was sent, with what became of it.",
+    .parameters = {STATE_PARAMETER, CODE_PARAMETER,
+	{"kind", QUERY_TEXT, .value = "K",
+	    .help = "only those that failed with a code of this kind: handset, consent, carrier, "
+		    "content ...",
+	    .description = "Only messages that failed with a code of this kind of the catalogue."},
+	{"permanence", QUERY_CHOICE, .words = "permanent|transient|unknown",
+	    .help = "only those that failed with a permanent, transient or unknown code",
+	    .description = "Only messages that failed with a code of this permanence."},
+	CAMPAIGN, WORKSPACE, VARIANT("only messages of this variant"), PROVIDER,
+	{"number", QUERY_TEXT, .value = "N", .help = "only messages to this number",
+	    .description = "Only messages to this number."},
+	FROM_TIME, TO_TIME, FORMAT,
+	{"limit", QUERY_LIMIT, .value = "N", .table_limit = 100,
+	    .help = "at most so many (default: 100 in a table, else all; 0 for all)",
+	    .description = "Rows of a page."},
+	NEXT},
+    .sql = messages_sql,
+    .source = ask_for_messages,
+    .page_by = "place",
+    .report = {"messages",
+	REPORT_COLUMNS({"sid", CELL_TEXT, .shown = true, .dispensable = 3},
+	    {"to", CELL_TEXT, .nullable = true, .shown = true},
+	    {"from", CELL_TEXT, .nullable = true, .shown = true, .dispensable = 4,
+		.description = "The sender."},
+	    {"provider", CELL_TEXT, .nullable = true, .description = "The nickname."},
+	    {"workspace", CELL_TEXT},
+	    {"campaign", CELL_TEXT, .shown = true, .dispensable = 1, .if_empty = REPORT_UNTAGGED},
+	    {"variant", CELL_TEXT},
+	    {"state", CELL_TEXT, .shown = true,
+		.words = "delivered|failed|read|canceled|pending|waiting",
+		.description = "pending: sent, without a final word; waiting: not known to have "
+			       "left."},
+	    {"error_code", CELL_INT, .nullable = true, .shown = true,
+		.description = "Of a failed message."},
+	    {"kind", CELL_TEXT, .nullable = true, .shown = true, .dispensable = 2,
+		.description = "Of the error code; null if it is not in the catalogue."},
+	    {"permanence", CELL_TEXT, .nullable = true},
+	    {"first", CELL_TIME, .shown = true, .description = "When its first receipt arrived."},
+	    {"sent", CELL_TIME, .nullable = true,
+		.description = "When the first receipt arrived that shows that it had left."},
+	    {"final", CELL_TIME, .nullable = true,
+		.description = "When the receipt with the final state arrived."},
+	    {"seconds", CELL_REAL, .nullable = true, .shown = true, .dispensable = 5,
+		.description = "From sent to delivered; null if either is not known."})}};
+
+/* --- numbers to take off a list --- */
+
+#define SUPPRESSED_FAILURES                                                                        \
+	"SELECT m.peer AS number, 0 AS is_out, m.error_code AS code, m.failed_us AS time_us"       \
+	" FROM message m WHERE m.outcome = 2 AND m.peer <> '' AND m.error_code IN"                 \
+	" (SELECT x.code FROM error_catalogue x WHERE x.permanence = 'permanent' AND"              \
+	" x.kind = 'handset')"                                                                     \
+	" AND ($1 IS NULL AND $2 IS NULL AND $3 IS NULL OR m.tagset_id IN " TAGSETS("$1", "$2",    \
+	    "$3") ") AND ($4 IS NULL OR m.provider_id IN " PROVIDERS("$4") ")"                     \
+									   " AND m.failed_us >= "  \
+									   "$5 AND m.failed_us < " \
+									   "$6"
+
+/* The provider of an opt-out is its scope: the service or sender, or a whole account. */
+#define SUPPRESSED_OPTOUTS                                                                      \
+	"SELECT o.number, 1, NULL, l.time_us FROM optout o JOIN consent l ON l.seq ="           \
+	" o.consent_seq JOIN event e ON e.seq = l.event_seq WHERE o.state = 'out'"              \
+	" AND ($1 IS NULL AND $2 IS NULL AND $3 IS NULL OR e.tagset_id IN " TAGSETS("$1", "$2", \
+	    "$3") ") AND ($4 IS NULL OR EXISTS (SELECT 1 FROM provider s WHERE s.id"            \
+		  " IN " PROVIDERS("$4") " AND o.scope IN (s.account, s.service, s.sender)))"   \
+					 " AND l.time_us >= $5 AND l.time_us < $6"
+
+static const char suppressed_sql[] =
+    "SELECT g.number AS number, CASE WHEN g.is_out = 1 THEN 'opted_out' ELSE 'failed' END"
+    " AS reason, g.code AS error_code, g.time_us AS since, k.name AS name FROM"
+    " (SELECT u.number, max(u.is_out) AS is_out, max(u.code) AS code, max(u.time_us) AS time_us"
+    "  FROM (" SUPPRESSED_FAILURES " UNION ALL " SUPPRESSED_OPTOUTS ") u GROUP BY u.number"
+    "  ORDER BY u.number LIMIT $8 OFFSET $9) g LEFT JOIN error_catalogue k ON k.code = g.code"
+    " ORDER BY g.number";
+
+const struct query query_suppressed = {.path = "/v1/suppressed",
+    .summary = "numbers to take off a list of recipients",
+    .help = "Lists the numbers to take off a list of recipients, and why: those of messages that "
+	    "failed for a permanent reason of the handset, and those that opted out; each number "
+	    "once. Opt-outs of a provider are those from its sender, its messaging service or its "
+	    "account.",
+    .operation = "listSuppressed",
+    .title = "Numbers to take off a list of recipients.",
+    .answer = "A page of numbers, in their order.",
+    .list_schema = "Suppressed",
+    .row_schema = "SuppressedNumber",
+    .row_description = "A number that should not be texted again.",
+    .parameters = {CAMPAIGN, WORKSPACE, VARIANT("only those of this variant"), PROVIDER, FROM_TIME,
+	TO_TIME, FORMAT, LIMIT, {"next", QUERY_SKIP, .http_only = true}},
+    .sql = suppressed_sql,
+    .report = {
+	"suppressed", REPORT_COLUMNS({"number", CELL_TEXT, .shown = true},
+			  {"reason", CELL_TEXT, .shown = true, .words = "opted_out|failed",
+			      .description = "opted_out, if both are true."},
+			  {"error_code", CELL_INT, .nullable = true, .shown = true,
+			      .description = "Of a permanent failure of the handset."},
+			  {"since", CELL_TIME, .shown = true,
+			      .description = "When it failed last, or when the opt-out arrived."},
+			  {"name", CELL_TEXT, .nullable = true, .shown = true, .wraps = true,
+			      .description = "Of the error code."})}};

@@ -1,0 +1,332 @@
+"""/v1/messages and dlrd messages: one row a message, its final state, and the lists that are made from them. What is
+expected is computed from the requests that were sent, and by SQL over the receipts."""
+
+import collections
+import csv
+import io
+import itertools
+import json
+import random
+from urllib.parse import quote
+
+import pytest
+
+import harness
+from harness import ACCOUNT, new_sid, phone, reply_params, signed_post, status_params, target_for
+
+SERVICE = "MG" + "5" * 32
+OTHER = "+15550009999"
+HANDSET, CARRIER, UNKNOWN = 30003, 30007, 64999  # kinds of the catalogue; and a code it lacks
+FINALS = ["delivered", "undelivered", "failed", "canceled", "read"]
+KEYS = ["sid", "to", "from", "provider", "workspace", "campaign", "variant", "state", "error_code", "kind",
+        "permanence", "first", "sent", "final", "seconds"]
+
+
+class Message:
+    """A message as the test sends it, and as it expects it."""
+
+    def __init__(self, rng, number):
+        self.sid, self.number = new_sid(), number
+        self.campaign, self.variant = rng.choice(["spring", "autumn"]), rng.choice(["a", "b"])
+        self.workspace = rng.choice(["W", "X"])
+        self.sender = rng.choice(["+15017122661", OTHER])
+        self.service = SERVICE if rng.random() < 0.3 else None
+        self.statuses = ["queued"] if rng.random() < 0.5 else []
+        if rng.random() < 0.8:
+            self.statuses.append("sent")
+        if rng.random() < 0.7:
+            self.statuses.append(rng.choice(FINALS))
+        self.statuses = self.statuses or ["queued"]
+        self.code = None
+        if self.statuses[-1] in ("undelivered", "failed"):
+            self.code = rng.choice([HANDSET, CARRIER, UNKNOWN, None])
+
+    def requests(self):
+        target = f"/sms/twilio?campaign={self.campaign}&workspace={self.workspace}&variant={self.variant}"
+        for status in self.statuses:
+            code = self.code if status in ("undelivered", "failed") else None
+            yield signed_post(target, status_params(
+                self.sid, status, code=code, number=self.number, From=self.sender, MessagingServiceSid=self.service))
+
+    @property
+    def state(self):
+        last = self.statuses[-1]
+        if last in ("undelivered", "failed"):
+            return "failed"
+        if last in ("delivered", "canceled", "read"):
+            return last
+        return "pending" if last == "sent" else "waiting"
+
+    def counts_in(self, figure):
+        known = set(self.statuses)
+        return {"messages": True, "delivered": self.state in ("delivered", "read"), "read": self.state == "read",
+                "sent": bool(known & {"sent", "delivered", "undelivered", "read"}),
+                }.get(figure, self.state == figure)
+
+    @property
+    def kind(self):
+        return {HANDSET: "handset", CARRIER: "content"}.get(self.code)
+
+
+@pytest.fixture(scope="module")
+def sent(module_daemon):
+    """A daemon, and the messages that it knows."""
+    rng = random.Random(14)
+    messages = [Message(rng, number) for number in range(1, 161)]
+    requests = [request for message in messages for request in message.requests()]
+    module_daemon.keep_all(requests)
+    replies = [signed_post(target_for(), reply_params(new_sid(), word, number=number))
+               for number, word in ((1, "STOP"), (2, "hello"), (500, "STOP"), (3, "STOP"), (3, "START"))]
+    module_daemon.keep_all(replies, status=200)
+    module_daemon.settle()
+    return module_daemon, messages
+
+
+@pytest.fixture(scope="module")
+def module_daemon():
+    daemon = harness.Daemon({"provider Shop": {"senders": OTHER}}).start()
+    yield daemon
+    daemon.finish()
+
+
+def listed(daemon, **filters):
+    """The rows over HTTP, page by page, which are those of the command, too."""
+    rows, place = [], None
+    query = "&".join(f"{name}={quote(str(value), safe='')}" for name, value in filters.items())
+    while True:
+        page = daemon.get(f"/v1/messages?limit=23&{query}" + (f"&next={place}" if place else ""), settle=False)
+        rows += page["messages"]
+        place = page["next"]
+        if place is None:
+            break
+    words = [word for name, value in filters.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+    table = list(csv.DictReader(io.StringIO(daemon.cli("messages", "--csv", *words).stdout)))
+    assert [row["sid"] for row in table] == [row["sid"] for row in rows]
+    return rows
+
+
+def sids(rows):
+    return [row["sid"] for row in rows]
+
+
+def test_each_message_is_one_row_with_its_final_state(sent):
+    daemon, messages = sent
+    rows = listed(daemon)
+    assert sids(rows) == [message.sid for message in messages], "replies are not listed"
+    for row, message in zip(rows, messages):
+        assert list(row) == KEYS
+        assert row["to"] == phone(message.number) and row["from"] == message.sender
+        assert row["provider"] == ("Shop" if message.sender == OTHER else None)
+        assert (row["workspace"], row["campaign"], row["variant"]) == (
+            message.workspace, message.campaign, message.variant)
+        assert (row["state"], row["error_code"], row["kind"]) == (message.state, message.code, message.kind)
+        assert (row["final"] is None) == (message.state in ("pending", "waiting"))
+        assert (row["sent"] is None) == (not message.counts_in("sent"))
+        measured = message.state in ("delivered", "read") and "sent" in message.statuses
+        assert (row["seconds"] is not None) == measured
+        assert not measured or 0 <= row["seconds"] < 60
+        assert row["first"] <= (row["sent"] or row["final"] or row["first"])
+
+
+@pytest.mark.parametrize("figure", ["delivered", "failed", "pending", "sent", "read", "canceled"])
+def test_a_state_lists_the_messages_that_its_figure_counts(sent, figure):
+    daemon, messages = sent
+    rows = listed(daemon, state=figure)
+    assert sids(rows) == [message.sid for message in messages if message.counts_in(figure)]
+    campaigns = daemon.get("/v1/campaigns?limit=1000", settle=False)["campaigns"]
+    assert len(rows) == sum(campaign[figure] for campaign in campaigns)
+
+
+FILTERS = {
+    "state": ("failed", lambda message: message.state == "failed"),
+    "error_code": (HANDSET, lambda message: message.code == HANDSET),
+    "kind": ("Content", lambda message: message.code == CARRIER),
+    "permanence": ("permanent", lambda message: message.code == CARRIER),
+    "campaign": ("spring", lambda message: message.campaign == "spring"),
+    "workspace": ("W", lambda message: message.workspace == "W"),
+    "variant": ("b", lambda message: message.variant == "b"),
+    "provider": (SERVICE, lambda message: message.service is not None),
+    "number": (phone(17), lambda message: message.number == 17),
+}
+
+
+@pytest.mark.parametrize("names", [
+    *[(name,) for name in FILTERS], *itertools.combinations(FILTERS, 2)], ids="+".join)
+def test_filters_alone_and_in_pairs(sent, names):
+    daemon, messages = sent
+    given = {name: FILTERS[name][0] for name in names}
+    wanted = [message.sid for message in messages if all(FILTERS[name][1](message) for name in names)]
+    assert sids(listed(daemon, **given)) == wanted
+    assert len(names) > 1 or wanted, "the test has one"
+
+
+@pytest.mark.parametrize("provider, wanted", [
+    ("Shop", lambda message: message.sender == OTHER), (OTHER, lambda message: message.sender == OTHER),
+    (ACCOUNT, lambda message: True), ("nobody", lambda message: False)])
+def test_a_provider_is_a_nickname_an_account_a_service_or_a_sender(sent, provider, wanted):
+    daemon, messages = sent
+    assert sids(listed(daemon, provider=provider)) == [message.sid for message in messages if wanted(message)]
+
+
+def test_failures_without_a_code_have_a_word(sent):
+    daemon, messages = sent
+    wanted = [message.sid for message in messages if message.state == "failed" and message.code is None]
+    assert wanted and sids(listed(daemon, error_code="none")) == wanted
+
+
+def test_the_list_agrees_with_sql_over_the_receipts(sent):
+    daemon, _ = sent
+    rows = daemon.sql("SELECT message FROM events WHERE status IN ('failed', 'undelivered') AND error_code = ?"
+                      " AND campaign = 'spring' GROUP BY message ORDER BY min(seq)", CARRIER)
+    found = daemon.cli("messages", "--campaign", "spring", "--error-code", CARRIER, "--csv").stdout
+    assert [row["sid"] for row in csv.DictReader(io.StringIO(found))] == [row[0].decode() for row in rows]
+
+
+def test_times_are_those_of_the_fact(sent):
+    daemon, _ = sent
+    rows = listed(daemon, state="failed")
+    middle = rows[len(rows) // 2]["final"]
+    before, after = listed(daemon, state="failed", to=middle), listed(daemon, **{"state": "failed", "from": middle})
+    assert sids(before) == [row["sid"] for row in rows if row["final"] < middle]
+    assert sids(before) + sids(after) == sids(rows) and before and after
+
+
+@pytest.mark.parametrize("query, words", [
+    ("state=lost", "state must be delivered, failed, pending"), ("error_code=x", "an error code like 30007, or none"),
+    ("error_code=-1", "an error code like 30007, or none"), ("permanence=now", "permanence must be permanent"),
+    ("colour=red", "colour"),
+])
+def test_a_wrong_filter_is_named(sent, query, words):
+    daemon, _ = sent
+    response = daemon.api(f"/v1/messages?{query}")
+    assert response.status == 400 and words in response.json()["error"], response.body
+    name, _, value = query.partition("=")
+    result = daemon.cli("messages", f"--{name.replace('_', '-')}", value, check=False)
+    assert result.returncode == 2 and result.stdout == ""
+
+
+def test_a_table_without_rows_says_so(sent):
+    daemon, _ = sent
+    result = daemon.cli("messages", "--campaign", "spring", "--number", "+15559999999")
+    assert result.stdout == "no messages match\n"
+    assert daemon.cli("messages", "--number", "+15559999999", "--json").stdout.startswith('{"next":')
+
+
+# --- why messages failed ---
+
+SCOPES = {
+    "campaign": ("spring", lambda message: message.campaign == "spring"),
+    "workspace": ("X", lambda message: message.workspace == "X"),
+    "variant": ("a", lambda message: message.variant == "a"),
+    "provider": ("Shop", lambda message: message.sender == OTHER),
+}
+
+
+@pytest.mark.parametrize("names", [
+    (), *[(name,) for name in SCOPES], *itertools.combinations(SCOPES, 2)], ids="+".join)
+def test_failures_by_any_filter(sent, names):
+    daemon, messages = sent
+    of_scope = [message for message in messages if message.state == "failed" and all(
+        SCOPES[name][1](message) for name in names)]
+    wanted = collections.Counter(message.code for message in of_scope)
+    query = "&".join(f"{name}={SCOPES[name][0]}" for name in names)
+    found = daemon.get(f"/v1/failures?{query}", settle=False)
+    assert found["failed"] == len(of_scope)
+    assert {row["code"]: row["count"] for row in found["errors"]} == wanted
+    assert [row["count"] for row in found["errors"]] == sorted(wanted.values(), reverse=True)
+    for row in found["errors"]:
+        of_code = [message.sid for message in of_scope if message.code == row["code"]]
+        assert row["share"] == pytest.approx(len(of_code) / len(of_scope)) and row["recent"] == row["count"]
+        assert len(row["samples"]) == min(3, len(of_code)) and set(row["samples"]) <= set(of_code)
+        listing = listed(daemon, error_code="none" if row["code"] is None else row["code"],
+                         **{name: SCOPES[name][0] for name in names})
+        times = sorted(message["final"] for message in listing)
+        assert (row["first"], row["last"]) == (times[0], times[-1])
+
+
+def test_a_provider_in_the_command_of_errors(sent):
+    daemon, _ = sent
+    words = ["--campaign", "spring", "--provider", "Shop"]
+    found = json.loads(daemon.cli("errors", "--json", *words).stdout)
+    assert found == daemon.get("/v1/failures?campaign=spring&provider=Shop", settle=False)
+    table = daemon.cli("errors", *words).stdout
+    assert str(CARRIER) in table and "campaign spring" not in table
+
+
+def test_workspaces_with_one_campaign_name_are_told_apart(sent):
+    daemon, messages = sent
+    shown = daemon.cli("errors", "--campaign", "spring").stdout
+    for workspace in "WX":
+        count = sum(message.state == "failed" and (message.campaign, message.workspace) == ("spring", workspace)
+                    for message in messages)
+        assert f"campaign spring of workspace {workspace}: {count} failed" in shown
+
+
+# --- events of one number, or with one code ---
+
+
+def test_events_with_a_code(sent):
+    daemon, messages = sent
+    found = daemon.events(f"&error_code={CARRIER}")
+    assert [event["message"] for event in found] == [
+        message.sid for message in messages if message.code == CARRIER]
+    found = daemon.events("&error_code=none&campaign=spring")
+    assert [event["message"] for event in found] == [
+        message.sid for message in messages
+        if (message.state, message.code, message.campaign) == ("failed", None, "spring")]
+
+
+def test_events_of_a_number(sent):
+    daemon, messages = sent
+    found = daemon.events(f"&number={quote(phone(2))}")
+    assert [event["status"] for event in found] == [*messages[1].statuses, "received"]
+    table = daemon.cli("events", "--number", phone(2), "--type", "replied", "--csv").stdout
+    assert [row["body"] for row in csv.DictReader(io.StringIO(table))] == ["hello"]
+
+
+# --- numbers to take off a list ---
+
+
+def suppressed(daemon, *words):
+    text = daemon.cli("messages", "--suppress", "--csv", *words).stdout
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert text.startswith("number,")
+    return {row["number"]: (row["reason"], row["error_code"]) for row in rows}
+
+
+def test_numbers_to_suppress(make_daemon):
+    daemon = make_daemon({"provider Shop": {"senders": OTHER}})
+    for number, (status, code, campaign, sender) in enumerate([
+            ("undelivered", 30005, "spring", OTHER), ("undelivered", 30006, "autumn", OTHER),
+            ("undelivered", 30007, "spring", OTHER), ("delivered", None, "spring", OTHER),
+            ("failed", 30005, "spring", "+15017122661"), ("undelivered", None, "spring", OTHER)]):
+        params = status_params(new_sid(), status, code=code, number=number, From=sender)
+        daemon.keep(f"/sms/twilio?campaign={campaign}", params)
+    daemon.keep("/sms/twilio?campaign=spring", status_params(new_sid(), "sent", number=0, From=OTHER))
+    for number, word in ((0, "STOP"), (6, "STOP"), (7, "STOP"), (7, "START")):
+        daemon.keep("/sms/twilio", reply_params(new_sid(), word, number=number, To=OTHER), status=200)
+    daemon.settle()
+
+    everyone = {phone(0): ("opted_out", "30005"), phone(1): ("failed", "30006"), phone(4): ("failed", "30005"),
+                phone(6): ("opted_out", "")}
+    assert suppressed(daemon) == everyone
+    assert suppressed(daemon, "--campaign", "autumn") == {phone(1): ("failed", "30006")}
+    without_other = {number: why for number, why in everyone.items() if number != phone(4)}
+    assert suppressed(daemon, "--provider", "Shop") == without_other
+    assert suppressed(daemon, "--provider", "+15017122661") == {phone(4): ("failed", "30005")}
+
+    rows = daemon.get("/v1/suppressed?limit=3")
+    again = daemon.get(f"/v1/suppressed?limit=3&next={rows['next']}")
+    found = rows["suppressed"] + again["suppressed"]
+    assert [row["number"] for row in found] == sorted(everyone) and again["next"] is None
+    assert found[0]["name"] and found[0]["since"]
+    failed = daemon.sql("SELECT DISTINCT \"to\" FROM events WHERE error_code IN (30005, 30006)")
+    assert {row[0].decode() for row in failed} == {
+        number for number, (_, code) in everyone.items() if code}, "as SQL over the receipts says"
+    daemon.audit()
+
+
+def test_what_suppress_does_not_take_is_an_error(sent):
+    daemon, _ = sent
+    result = daemon.cli("messages", "--suppress", "--state", "failed", check=False)
+    assert result.returncode == 2 and "dlrd messages --suppress" in result.stderr
