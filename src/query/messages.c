@@ -165,8 +165,8 @@ const struct query query_messages = {.path = "/v1/messages",
     .row_description = "A message that was sent, with what became of it.",
     .parameters = {STATE_PARAMETER, CODE_PARAMETER,
 	{"kind", QUERY_TEXT, .value = "K",
-	    .help = "only those that failed with a code of this kind: handset, consent, carrier, "
-		    "content ...",
+	    .help = "only those that failed with a code of this kind, such as handset, carrier "
+		    "or content",
 	    .description = "Only messages that failed with a code of this kind of the catalogue."},
 	{"permanence", QUERY_CHOICE, .words = "permanent|transient|unknown",
 	    .help = "only those that failed with a permanent, transient or unknown code",

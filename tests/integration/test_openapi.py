@@ -301,6 +301,8 @@ def samples_of(parameter):
     if "anyOf" in schema:
         return (["2026-11-20T14:00:00Z", "2026-11-20T14:00:00.5+01:00", "2000-01-01", "2100-01-01"],
                 ["yesterday", "2026-02-30", ""])
+    if "pattern" in schema:
+        return ["30007", "none", "NONE", "0"], ["x", "", "-1", "1.5", "30007x", "99999999999999999999"]
     if schema["type"] == "integer":
         right = [schema["minimum"], schema.get("maximum", 7)]
         wrong = ["x", "", "1.5", "-1", "99999999999999999999"]
@@ -419,7 +421,7 @@ def test_lists_page_to_the_end_each_once(daemon, path, key):
 
 LISTS = ["/v1/campaigns", "/v1/providers", "/v1/events?variant=v1", "/v1/replies", "/v1/near-misses",
          "/v1/optouts?state=any", "/v1/optouts/changes", "/v1/errors?next=60000", "/v1/alerts",
-         "/v1/quarantine"]
+         "/v1/quarantine", "/v1/messages", "/v1/suppressed"]
 
 
 def test_each_list_that_can_be_cut_is_described_with_its_link():

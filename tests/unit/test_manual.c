@@ -108,6 +108,8 @@ append_synopsis(struct buffer *out, const struct query *row)
 		append_option(out, parameter);
 		buffer_append_byte(out, '\n');
 	}
+	if (row->variation.flag != NULL)
+		buffer_appendf(out, ".Op Fl Fl %s\n", row->variation.flag);
 	buffer_append(out, SLICE(".Op Ar query-options\n"));
 }
 
@@ -150,6 +152,11 @@ append_description(struct buffer *out, const struct query *row)
 		append_option(out, parameter);
 		buffer_append_byte(out, '\n');
 		append_help(out, parameter);
+	}
+	if (row->variation.flag != NULL) {
+		const struct query_parameter flag = {.help = row->variation.help};
+		buffer_appendf(out, ".It Fl Fl %s\n", row->variation.flag);
+		append_help(out, &flag);
 	}
 	if (options > 0)
 		buffer_append(out, SLICE(".El\n"));
