@@ -77,7 +77,7 @@ struct query {
 	    *operand; /* of the command, as --help writes it: "[CODE]"; NULL: as parameters */
 	/* With this flag the command asks another question, which has no command of its own. */
 	struct {
-		const char *flag, *help; /* NULL: there is none */
+		const char *flag, *help; /* NULL: no flag */
 		const struct query *query;
 	} variation;
 
