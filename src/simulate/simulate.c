@@ -2,7 +2,9 @@
 
 #include "dlrd/base/clock.h"
 #include "dlrd/daemon/settings.h"
+#include "dlrd/twilio/callback_url.h"
 #include "simulate_client.h"
+#include "simulate_guard.h"
 #include "simulate_report.h"
 #include "simulate_request.h"
 
@@ -11,17 +13,20 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
+#define QUERY_DEFAULT "account=SIMULATED&meta=0.0.1.20260101.0.wzrk_default.-1"
+#define QUERY_FIELDS_MAX 100
 #define EXIT_GONE 3  /* in addition to enum cli_status: the daemon is gone */
 #define BLOCK_MIN 64 /* messages of a block, if the count is large enough */
 #define BLOCKS_MIN 8
 
 /* The options of the command line. */
 struct wishes {
-	const char *config, *target, *account, *path, *query, *mix, *ledger;
+	const char *config, *target, *account, *path, *query, *campaign, *mix, *ledger;
 	int64_t count, connections, rate, duration_s, reconnect_s, wait_s, seed;
 	int64_t shuffle, duplicates, replies, forged;
-	bool check, check_only, json;
+	bool check, check_only, json, yes;
 };
 
 /* A run in progress. */
@@ -32,7 +37,7 @@ struct simulation {
 	struct simulate_plan plan;
 	struct simulate_traffic traffic;
 	struct simulate_requests requests;
-	struct buffer target;
+	struct buffer query, target;
 	struct ledger *ledger;  /* NULL for none */
 	uint64_t unwritten;     /* acknowledged, but not in the ledger yet */
 	struct failure failure; /* why the run cannot continue; "" while it can */
@@ -187,12 +192,57 @@ host_of(struct slice url)
 	return host;
 }
 
+static struct slice
+lookup(const void *form, struct slice name)
+{
+	return form_get(form, name);
+}
+
+/* Checks that the route's template finds the campaign in the query. */
+static int
+check_campaign(const struct simulation *simulation)
+{
+	const char *path = simulation->wishes.path, *campaign = simulation->wishes.campaign;
+	const struct route *route = routes_find(&simulation->settings->routes, slice_of(path));
+	struct form form = FORM_EMPTY;
+	struct buffer found = BUFFER_EMPTY;
+	if (route == NULL)
+		return CLI_OK; /* the daemon will not know it either */
+
+	bool same =
+	    form_decode(&form, buffer_slice(&simulation->query), QUERY_FIELDS_MAX) == RESULT_OK &&
+	    tags_template_fill(&route->campaign, lookup, &form, &found) == TAGS_FIT &&
+	    slice_equal(buffer_slice(&found), slice_of(campaign));
+	form_done(&form);
+	buffer_done(&found);
+	return same ? CLI_OK
+		    : cli_failure(simulation->command,
+			  "the template of [callback %s] does not take \"%s\" from the parameter "
+			  "campaign; give the whole query with --query ('dlrd url' prints it)",
+			  path, campaign);
+}
+
+static int
+compose_query(struct simulation *simulation)
+{
+	const struct wishes *wishes = &simulation->wishes;
+	struct buffer *query = &simulation->query;
+	if (wishes->campaign == NULL) {
+		buffer_append(
+		    query, slice_of(wishes->query != NULL ? wishes->query : QUERY_DEFAULT));
+		return CLI_OK;
+	}
+	buffer_append(query, SLICE("campaign="));
+	callback_url_escape(slice_of(wishes->campaign), query);
+	buffer_append(query, SLICE("&workspace=SIMULATED"));
+	return check_campaign(simulation);
+}
+
 static int
 prepare_requests(struct simulation *simulation)
 {
 	struct simulate_request_options options = {
 	    .plan = &simulation->plan, .verifier = simulation->settings->verifier};
-	const char *query = simulation->wishes.query;
 	if (simulation->settings->public_url.count == 0)
 		return cli_failure(simulation->command,
 		    "%s has no [server] public_url, which signatures need",
@@ -200,11 +250,14 @@ prepare_requests(struct simulation *simulation)
 	if (!choose_account(simulation, &options.account))
 		return CLI_FAILED;
 
-	buffer_appendf(&simulation->target, "%s%s%s", simulation->wishes.path,
-	    query[0] == '\0' ? "" : "?", query);
+	int status = compose_query(simulation);
+	if (status != CLI_OK)
+		return status;
+	buffer_appendf(&simulation->target, "%s%s%.*s", simulation->wishes.path,
+	    simulation->query.len == 0 ? "" : "?", SLICE_ARG(buffer_slice(&simulation->query)));
 	options.host = host_of(slice_of(simulation->settings->public_url.items[0]));
 	options.target = buffer_slice(&simulation->target);
-	if (simulation->target.failed ||
+	if (simulation->query.failed || simulation->target.failed ||
 	    simulate_requests_init(&simulation->requests, &options) != RESULT_OK)
 		return cli_failure(simulation->command, "no memory");
 
@@ -224,6 +277,51 @@ judge(const struct cli_command *command, const struct simulate_report *report)
 	if (report->acknowledged + report->forged_refused == 0 && !report->gone)
 		return cli_failure(command, "no request was answered correctly");
 	return wrong > 0 ? CLI_FAILED : CLI_OK;
+}
+
+/* Asks on a terminal. Without one, the answer is no. */
+static bool
+may_send(const struct simulation *simulation, const char *reason)
+{
+	char answer[16] = "";
+	if (simulation->wishes.yes)
+		return true;
+	if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
+		cli_failure(simulation->command,
+		    "%s; simulated receipts would count among real ones; nothing was sent. --yes "
+		    "sends them all the same",
+		    reason);
+		return false;
+	}
+
+	fprintf(stderr, "%s. Simulated receipts would count among real ones. Send them? [y/N] ",
+	    reason);
+	bool yes =
+	    fgets(answer, sizeof answer, stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y');
+	if (!yes)
+		cli_failure(simulation->command, "nothing was sent");
+	return yes;
+}
+
+/* Does not let a run get among real receipts by mistake. */
+static int
+check_purpose(struct simulation *simulation)
+{
+	const struct wishes *wishes = &simulation->wishes;
+	const char *directory = simulation->settings->directory;
+	char reason[4096 + 100];
+	bool found = false;
+	if (strcmp(wishes->config, SETTINGS_DEFAULT_PATH) == 0)
+		return may_send(simulation, SETTINGS_DEFAULT_PATH " is the default configuration")
+			   ? CLI_OK
+			   : CLI_FAILED;
+
+	if (!wishes->yes &&
+	    simulate_guard_look(directory, &found, &simulation->failure) != RESULT_OK)
+		return cli_failure(simulation->command, "%s", simulation->failure.text);
+	snprintf(
+	    reason, sizeof reason, "the store in %s has receipts of another origin", directory);
+	return !found || may_send(simulation, reason) ? CLI_OK : CLI_FAILED;
 }
 
 static int
@@ -266,7 +364,11 @@ simulate(struct simulation *simulation)
 {
 	const struct wishes *wishes = &simulation->wishes;
 	bool sending = simulation->plan.count > 0;
-	int status = sending ? send_all(simulation) : CLI_OK;
+	int status = sending ? check_purpose(simulation) : CLI_OK;
+	if (status != CLI_OK)
+		return status;
+	if (sending)
+		status = send_all(simulation);
 	if (sending && simulation->failure.text[0] != '\0')
 		return status;
 	if (wishes->check && !simulation->report.gone) {
@@ -353,8 +455,10 @@ check_wishes(const struct cli_command *command, const struct wishes *wishes)
 
 	if (wishes->check && wishes->ledger == NULL)
 		return cli_usage_error(command, "a check needs --ledger FILE");
+	if (wishes->query != NULL && wishes->campaign != NULL)
+		return cli_usage_error(command, "give one of --query and --campaign");
 	if (wishes->path[0] != '/' || !is_target_text(wishes->path) ||
-	    !is_target_text(wishes->query))
+	    (wishes->query != NULL && !is_target_text(wishes->query)))
 		return cli_usage_error(command, "--path and --query must be escaped as in a URL");
 
 	return CLI_OK;
@@ -371,7 +475,7 @@ read_wishes(const struct cli_command *command, int count, char **words, struct w
 	const struct cli_option options[] = {{"config", 'c', .text = &wishes->config},
 	    {"account", 0, .text = &wishes->account}, {"target", 0, .text = &wishes->target},
 	    {"path", 0, .text = &wishes->path}, {"query", 0, .text = &wishes->query},
-	    {"campaign", 0, .text = &wishes->query}, {"count", 0, .number = &wishes->count},
+	    {"campaign", 0, .text = &wishes->campaign}, {"count", 0, .number = &wishes->count},
 	    {"duration", 0, .number = &wishes->duration_s}, {"rate", 0, .number = &wishes->rate},
 	    {"connections", 0, .number = &wishes->connections},
 	    {"reconnect", 0, .number = &wishes->reconnect_s}, {"mix", 0, .text = &wishes->mix},
@@ -381,7 +485,7 @@ read_wishes(const struct cli_command *command, int count, char **words, struct w
 	    {"bad-signatures", 0, .number = &wishes->forged}, {"seed", 0, .number = &wishes->seed},
 	    {"ledger", 0, .text = &wishes->ledger}, {"check", 0, .flag = &wishes->check},
 	    {"check-only", 0, .flag = &wishes->check_only}, {"wait", 0, .number = &wishes->wait_s},
-	    {"json", 0, .flag = &wishes->json}};
+	    {"json", 0, .flag = &wishes->json}, {"yes", 0, .flag = &wishes->yes}};
 	if (!cli_read_options(command, count, words, options, sizeof options / sizeof options[0], 0,
 		NULL, out_status))
 		return false;
@@ -402,7 +506,6 @@ run(const struct cli_command *command, int count, char **words)
 	simulation.command = command;
 	simulation.wishes = (struct wishes){.config = SETTINGS_DEFAULT_PATH,
 	    .path = "/sms/twilio",
-	    .query = "account=SIMULATED&meta=0.0.1.20260101.0.wzrk_default.-1",
 	    .mix = SIMULATE_MIX_DEFAULT,
 	    .count = COUNT_UNSET,
 	    .connections = 16,
@@ -420,6 +523,7 @@ run(const struct cli_command *command, int count, char **words)
 	status = simulation.settings == NULL ? CLI_FAILED : simulate(&simulation);
 
 	simulate_report_done(&simulation.report);
+	buffer_done(&simulation.query);
 	buffer_done(&simulation.target);
 	settings_free(simulation.settings);
 
@@ -434,16 +538,18 @@ const struct cli_command cli_simulate = {
 	"       dlrd simulate [-c FILE] --check-only --ledger FILE [--wait S]\n"
 	"\n"
 	"Sends status callbacks and replies, signed with the token and public URL of the\n"
-	"configuration, to the daemon. The daemon counts them like real ones: use a\n"
-	"configuration and a store for tests only.\n"
+	"configuration, to the daemon. The daemon counts them like real ones, so this asks\n"
+	"first if the configuration is the default one, or if its store has receipts that no\n"
+	"simulation made. Simulated requests have the signed parameter DlrdSimulated.\n"
 	"\n"
 	"Target and amount:\n"
 	"  -c, --config FILE      the daemon's configuration (default " SETTINGS_DEFAULT_PATH ")\n"
 	"      --account SID      sign for this account (default: the first one)\n"
 	"      --target ADDRESS   HOST:PORT or unix:/path (default [server] listen)\n"
 	"      --path P           of the callback URL (default /sms/twilio)\n"
-	"      --query Q          of the callback URL, also --campaign (default\n"
-	"                         account=SIMULATED&meta=0.0.1.20260101.0.wzrk_default.-1)\n"
+	"      --query Q          of the callback URL (default " QUERY_DEFAULT ")\n"
+	"      --campaign C       in place of --query: the receipts are of this campaign\n"
+	"      --yes              do not ask\n"
 	"      --count N          requests (default 10000, or no limit with --duration; 0 sends\n"
 	"                         nothing)\n"
 	"      --duration S       stop sending after S seconds\n"

@@ -1,7 +1,9 @@
 #include "simulate_request.h"
 
 #include "dlrd/twilio/form.h"
+#include "simulate_guard.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -80,6 +82,15 @@ numbers_of(const struct simulate_plan *plan, const struct simulate_item *item)
 	memcpy(numbers.person + 12 - person.len, person.ptr, person.len);
 	numbers.sender[11] = (char)('0' + simulate_item_dice(plan, item) % SENDERS);
 	return numbers;
+}
+
+static void
+append_run(struct simulate_requests *requests)
+{
+	char run[16];
+	snprintf(
+	    run, sizeof run, SIMULATE_RUN_FORMAT, (unsigned long long)requests->options.plan->run);
+	append_field(&requests->body, SLICE(SIMULATE_PARAMETER), slice_of(run));
 }
 
 static void
@@ -182,6 +193,7 @@ simulate_requests_write(
 		write_reply(requests, item);
 	else
 		write_status(requests, item);
+	append_run(requests);
 
 	enum result result =
 	    requests->body.failed ? RESULT_NO_MEMORY : sign(requests, item, signature);

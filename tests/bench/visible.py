@@ -89,7 +89,7 @@ class Measurement:
 
     def simulate(self):
         """The other callbacks; sent by this build for both programs."""
-        command = [self.programs["dlrd"], "simulate", "-c", self.work / "dlrd.ini", "--json",
+        command = [self.programs["dlrd"], "simulate", "--yes", "-c", self.work / "dlrd.ini", "--json",
                    "--connections", "64", "--rate", str(self.rate),
                    "--duration", str(int(self.seconds + 2 * LEAD_S)),
                    "--query", self.target.partition("?")[2]]
