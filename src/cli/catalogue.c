@@ -50,9 +50,10 @@ print_prose(int64_t code, const struct error_entry *entry, const struct error_gu
 	if (guide != NULL) {
 		print_wrapped(slice_of(guide->cause), 0);
 		putchar('\n');
-		for (size_t i = 0; i < ERROR_GUIDE_STEPS_MAX && guide->steps[i] != NULL; i++) {
-			printf("  %zu. ", i + 1);
-			print_wrapped(slice_of(guide->steps[i]), 5);
+		struct slice steps = slice_of(guide->steps);
+		for (int number = 1; steps.ptr != NULL; number++) {
+			printf("  %d. ", number);
+			print_wrapped(slice_take(&steps, '\n'), 5);
 		}
 	} else
 		print_wrapped(entry->action, 0);
@@ -72,9 +73,9 @@ to_json(int64_t code, const struct error_entry *entry, const struct error_guide 
 	json_put_text(object, "permanence", entry->permanence);
 	json_put_text(object, "action", entry->action);
 	json_put_text(object, "cause", guide == NULL ? SLICE_NONE : slice_of(guide->cause));
-	for (size_t i = 0; guide != NULL && i < ERROR_GUIDE_STEPS_MAX && guide->steps[i] != NULL;
-	     i++)
-		json_push_text(steps, slice_of(guide->steps[i]));
+	struct slice rest = guide == NULL ? SLICE_NONE : slice_of(guide->steps);
+	while (rest.ptr != NULL)
+		json_push_text(steps, slice_take(&rest, '\n'));
 	json_put(object, "steps", steps);
 	json_put_text(object, "url", buffer_slice(&url));
 	buffer_done(&url);

@@ -1,5 +1,6 @@
 #include "alerts.h"
 
+#include "dlrd/twilio/error_guide.h"
 #include "parameters.h"
 
 static const char alerts_sql[] =
@@ -53,8 +54,20 @@ const struct query query_alerts = {.path = "/v1/alerts",
 	    {"text", CELL_TEXT, .nullable = true}, {"occurred", CELL_TEXT, .nullable = true})}};
 
 static const char catalogue_sql[] =
-    "SELECT code, name, kind, permanence, action FROM error_catalogue"
-    " WHERE code > $3 ORDER BY code LIMIT $2";
+    "SELECT code, name, kind, permanence, action, '" ERROR_GUIDE_URL
+    "' || code AS url FROM error_catalogue WHERE code > $3 ORDER BY code LIMIT $2";
+
+static void
+explain(const struct query *query, struct report_row *row)
+{
+	const struct error_guide *guide =
+	    error_guide_find(report_cell(&query->report, row, "code")->number);
+	struct cell *cause = &row->cells[report_index(&query->report, "cause")];
+	struct cell *steps = &row->cells[report_index(&query->report, "steps")];
+	*cause = cell_text(guide == NULL ? SLICE_NONE : slice_of(guide->cause));
+	*steps = (struct cell){
+	    .kind = CELL_LINES, .text = guide == NULL ? SLICE_NONE : slice_of(guide->steps)};
+}
 
 const struct query query_catalogue = {.path = "/v1/errors",
     .command = "catalogue",
@@ -74,7 +87,13 @@ const struct query query_catalogue = {.path = "/v1/errors",
     .sql = catalogue_sql,
     .page_by = "code",
     .is_short = true,
+    .derive = explain,
     .report = {"errors", REPORT_COLUMNS({"code", CELL_INT, .shown = true},
 			     {"name", CELL_TEXT, .shown = true}, {"kind", CELL_TEXT, .shown = true},
 			     {"permanence", CELL_TEXT, .shown = true, .dispensable = 1},
-			     {"action", CELL_TEXT, .shown = true, .wraps = true})}};
+			     {"action", CELL_TEXT, .shown = true, .wraps = true},
+			     {"cause", CELL_TEXT, .nullable = true, .derived = true,
+				 .description = "Why it happens; null for rare codes."},
+			     {"steps", CELL_LINES, .derived = true,
+				 .description = "What to do, one after the other."},
+			     {"url", CELL_TEXT, .description = "Twilio's page about the code."})}};

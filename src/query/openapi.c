@@ -105,6 +105,7 @@ column_schema(const struct report_column *column)
 	case CELL_TIME: put_time(schema, column->nullable); break;
 	case CELL_JSON: put_type(schema, "object", column->nullable); break;
 	case CELL_LIST:
+	case CELL_LINES:
 		json_put_text(schema, "type", SLICE("array"));
 		if (column->list != NULL) {
 			put_reference(schema, "items", "schemas", column->list->row_schema);
@@ -229,7 +230,8 @@ row_example(const struct report *report)
 	for (size_t i = 0; i < report->count; i++) {
 		const struct report_column *column = &report->columns[i];
 		row.cells[i] = (struct cell){.kind = column->kind, .number = 1, .real = 0.5};
-		if (column->kind == CELL_TEXT || column->kind == CELL_LIST)
+		if (column->kind == CELL_TEXT || column->kind == CELL_LIST ||
+		    column->kind == CELL_LINES)
 			row.cells[i].text = text_example(column);
 		if (column->kind == CELL_JSON)
 			row.cells[i].text = SLICE("{}");

@@ -54,11 +54,11 @@ report_cell(const struct report *report, const struct report_row *row, const cha
 /* --- as JSON --- */
 
 static struct json_t *
-list_json(struct slice words)
+list_json(struct slice parts, char separator)
 {
 	struct json_t *array = json_new_array();
-	while (words.len > 0)
-		json_push_text(array, slice_take(&words, ' '));
+	while (parts.len > 0)
+		json_push_text(array, slice_take(&parts, separator));
 	return array;
 }
 
@@ -75,7 +75,8 @@ put_cell(struct json_t *object, const char *key, const struct cell *cell)
 	case CELL_TIME:
 		json_put_text(object, key, slice_of(clock_format(cell->number, time)));
 		return;
-	case CELL_LIST: json_put(object, key, list_json(cell->text)); return;
+	case CELL_LIST: json_put(object, key, list_json(cell->text, ' ')); return;
+	case CELL_LINES: json_put(object, key, list_json(cell->text, '\n')); return;
 	case CELL_TEXT: json_put_text(object, key, cell->text); return;
 	case CELL_JSON:
 		if (json_parse(cell->text, &value) == RESULT_OK)
@@ -238,7 +239,8 @@ report_csv_head(const struct report *report, struct buffer *out)
 static bool
 is_text(const struct cell *cell)
 {
-	return cell->kind == CELL_TEXT || cell->kind == CELL_LIST || cell->kind == CELL_JSON;
+	return cell->kind == CELL_TEXT || cell->kind == CELL_LIST || cell->kind == CELL_LINES ||
+	       cell->kind == CELL_JSON;
 }
 
 static void
@@ -248,6 +250,7 @@ plain_cell(const struct cell *cell, struct buffer *out)
 	switch (cell->kind) {
 	case CELL_NULL:
 	case CELL_LIST:
+	case CELL_LINES:
 	case CELL_JSON:
 	case CELL_TEXT: return;
 	case CELL_INT: buffer_appendf(out, "%lld", (long long)cell->number); return;

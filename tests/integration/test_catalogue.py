@@ -291,3 +291,14 @@ def test_a_code_that_does_not_exist_is_an_error_that_names_near_ones(code, near)
 def test_text_that_is_no_code_is_a_wrong_command_line():
     for words in (["x"], ["30007", "30008"], ["30007", "--csv"], ["3000x"]):
         assert harness.dlrd("catalogue", *words).returncode == 2
+
+
+def test_the_api_explains_a_code_as_the_command_does(daemon):
+    found = {row["code"]: row for row in daemon.get("/v1/errors?limit=1000")["errors"]}
+    explained = {code: row for code, row in found.items() if row["cause"] is not None}
+    assert len(explained) >= 20
+    for code, row in explained.items():
+        assert row == json.loads(harness.dlrd("catalogue", code, "--json").stdout)
+        assert 1 <= len(row["steps"]) <= 4
+    rare = next(row for row in found.values() if row["cause"] is None)
+    assert rare["steps"] == [] and rare["url"] == f"https://www.twilio.com/docs/api/errors/{rare['code']}"

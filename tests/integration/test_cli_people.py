@@ -446,7 +446,7 @@ def test_the_catalogue_is_shown(people):
     found = ask(people, "catalogue")
     assert found["errors"] == people.get("/v1/errors?limit=1000")["errors"]
     rows = rows_of(people, "catalogue")
-    assert rows[0] == ["code", "name", "kind", "permanence", "action"]
+    assert rows[0] == ["code", "name", "kind", "permanence", "action", "cause", "steps", "url"]
     assert len(rows) == len(found["errors"]) + 1
     assert "30005" in people.cli("catalogue").stdout
 

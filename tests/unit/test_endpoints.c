@@ -438,8 +438,8 @@ csv_is_reported_where_it_is_asked_for(void **state)
 	    "2026-11-20T15:00:00.000Z,0,0,0,0,0.0000,0.2500,0.2500,0,0,0,0,0\r\n");
 	assert_part("/v1/campaigns/nope?format=csv", 404, "{\"error\":");
 	assert_part("/v1/campaigns/spring/errors?format=csv", 200, "\r\n,,,,,1,0.3333,");
-	assert_part(
-	    "/v1/errors?format=csv&limit=1", 200, "code,name,kind,permanence,action\r\n10001,");
+	assert_part("/v1/errors?format=csv&limit=1", 200,
+	    "code,name,kind,permanence,action,cause,steps,url\r\n10001,");
 	assert_part("/v1/campaigns?format=csv&limit=1", 200, "\r\nw,,0,0,");
 	assert_part("/v1/messages/SM1?format=csv", 200, "seq,time,type,");
 }

@@ -19,8 +19,9 @@ enum cell_kind {
 	CELL_REAL,
 	CELL_TIME,
 	CELL_BOOL,
-	CELL_LIST, /* text is words with a space between: in JSON an array of them */
-	CELL_JSON, /* text is a JSON object: in JSON it is a member as it is */
+	CELL_LIST,  /* text is words with a space between: in JSON an array of them */
+	CELL_LINES, /* text is lines: in JSON an array of them */
+	CELL_JSON,  /* text is a JSON object: in JSON it is a member as it is */
 };
 
 struct cell {

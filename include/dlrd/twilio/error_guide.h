@@ -6,12 +6,10 @@
 
 #include <stdint.h>
 
-#define ERROR_GUIDE_STEPS_MAX 4
-
 struct error_guide {
 	int64_t code;
-	const char *cause;                        /* one or two sentences */
-	const char *steps[ERROR_GUIDE_STEPS_MAX]; /* a sentence each; NULL after the last */
+	const char *cause; /* one or two sentences */
+	const char *steps; /* one to four lines */
 };
 
 /* Returns NULL for a code without a guide. */
