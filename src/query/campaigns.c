@@ -113,6 +113,46 @@ campaigns_find(struct store_reader *reader, const struct query *row,
 	return query_ask(reader, &query_campaigns, &asked, on_row, context);
 }
 
+/* --- variants --- */
+
+static const char variants_sql[] =
+    "SELECT g.*" RATES " FROM (SELECT t.variant AS variant, " FIGURES
+    "  FROM campaign c JOIN tagset t ON t.campaign_id = c.id"
+    "  JOIN campaign_hour h ON h.tagset_id = t.id AND h.hour >= $3 AND h.hour < $4"
+    "  WHERE c.name = $1 AND ($2 IS NULL OR c.workspace = $2) GROUP BY t.variant"
+    "  HAVING " ANY_FIGURE ") g ORDER BY g.variant";
+
+static const char campaign_name_sql[] =
+    "SELECT min(c.name) AS campaign FROM campaign c WHERE c.name = $1";
+
+const struct query query_variants = {.path = "/v1/campaigns/{campaign}/variants",
+    .command = "variants",
+    .summary = "a campaign's figures by variant",
+    .help = "Shows the figures of each variant of a campaign. --json and --csv have more of them "
+	    "than the table.",
+    .operation = "getCampaignVariants",
+    .title = "A campaign's figures by variant.",
+    .answer = "The variants of a campaign that have any figure, in the order of their names.",
+    .list_schema = "Variants",
+    .row_schema = "Variant",
+    .row_description = "The figures of one variant.",
+    .parameters = {CAMPAIGN_OF_PATH("this campaign (\"\" for receipts without fitting tags)", true),
+	WORKSPACE_OF("needed if several workspaces have a campaign of that name"), FROM_HOUR,
+	TO_HOUR, FORMAT},
+    .sql = variants_sql,
+    .report = {"variants",
+	REPORT_COLUMNS({"variant", CELL_TEXT, .shown = true, .if_empty = "(none)"},
+	    COLUMN_MESSAGES(true), COLUMN_SENT(true), COLUMN_DELIVERED(true), COLUMN_FAILED(true),
+	    COLUMN_READ(true), COLUMN_REPLIED(true), COLUMN_CLICKED(true), COLUMN_OPTED_OUT(true),
+	    COLUMN_PENDING(true),
+	    {"delivery_rate", CELL_REAL, .nullable = true, .shown = true, .percent = true,
+		.description = "delivered / (delivered + failed); null when both are 0."},
+	    COLUMN_CANCELED(false), COLUMN_CONFLICTS(false), COLUMN_CLICKED_MESSAGES(false),
+	    {"click_rate", CELL_REAL, .nullable = true,
+		.description = "clicked_messages / delivered; null when nothing was delivered."})},
+    .members_sql = campaign_name_sql,
+    .members = {NULL, REPORT_COLUMNS({"campaign", CELL_TEXT})}};
+
 /* --- time series --- */
 
 static const char series_sql[] =

@@ -212,6 +212,26 @@ def test_a_table_without_rows_says_so(sent):
     assert daemon.cli("messages", "--number", "+15559999999", "--json").stdout.startswith('{"next":')
 
 
+# --- variants ---
+
+
+def test_figures_by_variant(sent):
+    daemon, messages = sent
+    found = daemon.get("/v1/campaigns/spring/variants?workspace=W", settle=False)
+    assert found["campaign"] == "spring" and [row["variant"] for row in found["variants"]] == ["a", "b"]
+    for row in found["variants"]:
+        own = [message for message in messages
+               if (message.campaign, message.workspace, message.variant) == ("spring", "W", row["variant"])]
+        for figure in ("messages", "sent", "delivered", "failed", "read", "canceled", "pending"):
+            assert row[figure] == sum(bool(message.counts_in(figure)) for message in own), figure
+        assert row["delivery_rate"] == pytest.approx(row["delivered"] / (row["delivered"] + row["failed"]))
+    words = ["--campaign", "spring", "--workspace", "W"]
+    assert json.loads(daemon.cli("variants", "--json", *words).stdout) == found
+    assert daemon.cli("variants", *words).stdout.startswith("variant ")
+    assert daemon.cli("variants", "--campaign", "spring", check=False).returncode == 1, "of two workspaces"
+    assert daemon.api("/v1/campaigns/nothing/variants").status == 404
+
+
 # --- why messages failed ---
 
 SCOPES = {
