@@ -112,12 +112,12 @@ const struct query query_campaign_errors = {.path = "/v1/campaigns/{campaign}/er
 	"FROM (SELECT m.tagset_id, m.error_code AS code, m.failed_us / 3600000000 AS hour," \
 	" 1 AS failed FROM message m WHERE m.outcome = 2 AND m.provider_id IN " PROVIDERS(  \
 	    "$8") ") e JOIN f ON f.id = e.tagset_id"
+/* clang-format off */
 #define CODES_OF(rows)                                                                       \
-	"f AS MATERIALIZED " TAGSETS("$1", "$2", "$3") ", x AS MATERIALIZED (SELECT e.code," \
-						       " " COUNT " AS count, " RECENT        \
-						       " AS recent, " PREVIOUS               \
-						       " AS previous " rows                  \
-						       " GROUP BY e.code HAVING " COUNT " > 0)"
+	"f AS MATERIALIZED " TAGSETS("$1", "$2", "$3")                                       \
+	", x AS MATERIALIZED (SELECT e.code, " COUNT " AS count, " RECENT " AS recent, "     \
+	PREVIOUS " AS previous " rows " GROUP BY e.code HAVING " COUNT " > 0)"
+/* clang-format on */
 
 /* first and last, and the samples, as of a campaign; or of the provider's failed messages. */
 #define TAGSETS_EDGE(function)                                                        \
@@ -136,17 +136,17 @@ const struct query query_campaign_errors = {.path = "/v1/campaigns/{campaign}/er
 	"(SELECT group_concat(s.sid, ' ') FROM (SELECT m.sid AS sid" OF_PROVIDER \
 	"  ORDER BY m.failed_us DESC LIMIT 3) s)"
 
-#define FAILURE_ROWS(edge, samples)                                                                \
-	" SELECT CASE WHEN x.code >= 0 THEN x.code END AS code, k.name AS name, k.kind AS kind,"   \
-	" k.permanence AS permanence, k.action AS action, x.count AS count,"                       \
-	" CAST(x.count AS DOUBLE PRECISION) / (SELECT sum(y.count) FROM x y) AS share, " edge(     \
-	    "min") " AS first, " edge("max") " AS last, x.recent AS recent,"                       \
-					     " x.previous AS previous,"                            \
-					     " CAST(x.recent - x.previous AS DOUBLE PRECISION) / " \
-					     "nullif(x.previous, 0) AS trend, " samples            \
-					     " AS samples FROM x LEFT JOIN error_catalogue k ON "  \
-					     "k.code = x.code"                                     \
-					     " ORDER BY x.count DESC, x.code"
+/* clang-format off */
+#define FAILURE_ROWS(edge, samples)                                                          \
+	" SELECT CASE WHEN x.code >= 0 THEN x.code END AS code, k.name AS name,"             \
+	" k.kind AS kind, k.permanence AS permanence, k.action AS action, x.count AS count," \
+	" CAST(x.count AS DOUBLE PRECISION) / (SELECT sum(y.count) FROM x y) AS share, "     \
+	edge("min") " AS first, " edge("max") " AS last, x.recent AS recent,"                \
+	" x.previous AS previous, CAST(x.recent - x.previous AS DOUBLE PRECISION)"           \
+	"  / nullif(x.previous, 0) AS trend, " samples " AS samples"                         \
+	" FROM x LEFT JOIN error_catalogue k ON k.code = x.code"                             \
+	" ORDER BY x.count DESC, x.code"
+/* clang-format on */
 #define FAILED_COUNT " SELECT coalesce(sum(x.count), 0) AS failed FROM x"
 
 static const char failures_sql[] =

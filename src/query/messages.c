@@ -65,30 +65,34 @@ static_assert(STATUS_BIT(STATUS_RECEIVED) == 2048, "RECEIVED_BIT is another");
 	" JOIN provider p ON p.id = m.provider_id"                                           \
 	" LEFT JOIN error_catalogue k ON m.outcome = 2 AND k.code = m.error_code WHERE "
 
-#define FILTERS                                                                                    \
-	" AND m.id > $14 AND " IS_OURS " AND " IN_STATE(                                           \
-	    "$1") " AND ($5 IS NULL AND $6 IS NULL AND $7 IS NULL OR m.tagset_id IN " TAGSETS("$"  \
-											      "5", \
-	    "$6", "$7") ")"                                                                        \
-			" AND ($8 IS NULL OR m.provider_id IN " PROVIDERS(                         \
-			    "$8") ")"                                                              \
-				  " AND (" FACT_US("$1") ") >= $10 AND (" FACT_US("$1") ") < $11"
+/* clang-format off */
+#define FILTERS                                                                              \
+	" AND m.id > $14 AND " IS_OURS " AND " IN_STATE("$1")                                \
+	" AND ($5 IS NULL AND $6 IS NULL AND $7 IS NULL"                                     \
+	"  OR m.tagset_id IN " TAGSETS("$5", "$6", "$7") ")"                                 \
+	" AND ($8 IS NULL OR m.provider_id IN " PROVIDERS("$8") ")"                          \
+	" AND (" FACT_US("$1") ") >= $10 AND (" FACT_US("$1") ") < $11"
+/* clang-format on */
 #define FAILED                                                \
 	"m.outcome = 2 AND ($2 IS NULL OR m.error_code = $2)" \
 	" AND ($3 IS NULL AND $4 IS NULL OR m.error_code IN " CODES("$3", "$4") ")"
 #define IN_ORDER " ORDER BY m.id LIMIT $13"
 
+/* clang-format off */
 /* All of them; those that failed, by an index; those of one number, by another. */
 static const char messages_sql[] =
     COLUMNS "message m" JOINS "($2 IS NULL AND $3 IS NULL AND $4 IS NULL OR " FAILED ")"
-	    " AND ($9 IS NULL OR m.peer = " PERSON("$9") ")" FILTERS IN_ORDER;
-static const char failed_sql[] = COLUMNS
-    "message m" JOINS FAILED " AND ($9 IS NULL OR m.peer = " PERSON("$9") ")" FILTERS IN_ORDER;
+    " AND ($9 IS NULL OR m.peer = " PERSON("$9") ")" FILTERS IN_ORDER;
+static const char failed_sql[] =
+    COLUMNS "message m" JOINS FAILED
+    " AND ($9 IS NULL OR m.peer = " PERSON("$9") ")" FILTERS IN_ORDER;
 static const char of_number_sql[] =
-    COLUMNS "message m" JOINS "m.peer <> '' AND m.received_us = 0 AND m.peer = " PERSON(
-	"$9") " AND ($2 IS NULL AND $3 IS NULL AND $4 IS NULL OR " FAILED ")" FILTERS IN_ORDER;
+    COLUMNS "message m" JOINS
+    "m.peer <> '' AND m.received_us = 0 AND m.peer = " PERSON("$9")
+    " AND ($2 IS NULL AND $3 IS NULL AND $4 IS NULL OR " FAILED ")" FILTERS IN_ORDER;
+/* clang-format on */
 
-/* The values' indexes, of both questions. */
+/* The values' indexes. */
 enum {
 	STATE_WORD,
 	CODE,
@@ -210,25 +214,27 @@ const struct query query_messages = {.path = "/v1/messages",
 
 /* --- numbers to take off a list --- */
 
-#define SUPPRESSED_FAILURES                                                                        \
-	"SELECT m.peer AS number, 0 AS is_out, m.error_code AS code, m.failed_us AS time_us"       \
-	" FROM message m WHERE m.outcome = 2 AND m.peer <> '' AND m.error_code IN"                 \
-	" (SELECT x.code FROM error_catalogue x WHERE x.permanence = 'permanent' AND"              \
-	" x.kind = 'handset')"                                                                     \
-	" AND ($1 IS NULL AND $2 IS NULL AND $3 IS NULL OR m.tagset_id IN " TAGSETS("$1", "$2",    \
-	    "$3") ") AND ($4 IS NULL OR m.provider_id IN " PROVIDERS("$4") ")"                     \
-									   " AND m.failed_us >= "  \
-									   "$5 AND m.failed_us < " \
-									   "$6"
+/* clang-format off */
+#define SUPPRESSED_FAILURES                                                                  \
+	"SELECT m.peer AS number, 0 AS is_out, m.error_code AS code, m.failed_us AS time_us" \
+	" FROM message m WHERE m.outcome = 2 AND m.peer <> '' AND m.error_code IN"           \
+	" (SELECT x.code FROM error_catalogue x WHERE x.permanence = 'permanent'"            \
+	"  AND x.kind = 'handset')"                                                          \
+	" AND ($1 IS NULL AND $2 IS NULL AND $3 IS NULL"                                     \
+	"  OR m.tagset_id IN " TAGSETS("$1", "$2", "$3") ")"                                 \
+	" AND ($4 IS NULL OR m.provider_id IN " PROVIDERS("$4") ")"                          \
+	" AND m.failed_us >= $5 AND m.failed_us < $6"
 
 /* The provider of an opt-out is its scope: the service or sender, or a whole account. */
-#define SUPPRESSED_OPTOUTS                                                                      \
-	"SELECT o.number, 1, NULL, l.time_us FROM optout o JOIN consent l ON l.seq ="           \
-	" o.consent_seq JOIN event e ON e.seq = l.event_seq WHERE o.state = 'out'"              \
-	" AND ($1 IS NULL AND $2 IS NULL AND $3 IS NULL OR e.tagset_id IN " TAGSETS("$1", "$2", \
-	    "$3") ") AND ($4 IS NULL OR EXISTS (SELECT 1 FROM provider s WHERE s.id"            \
-		  " IN " PROVIDERS("$4") " AND o.scope IN (s.account, s.service, s.sender)))"   \
-					 " AND l.time_us >= $5 AND l.time_us < $6"
+#define SUPPRESSED_OPTOUTS                                                                   \
+	"SELECT o.number, 1, NULL, l.time_us FROM optout o"                                  \
+	" JOIN consent l ON l.seq = o.consent_seq JOIN event e ON e.seq = l.event_seq"       \
+	" WHERE o.state = 'out' AND ($1 IS NULL AND $2 IS NULL AND $3 IS NULL"               \
+	"  OR e.tagset_id IN " TAGSETS("$1", "$2", "$3") ")"                                 \
+	" AND ($4 IS NULL OR EXISTS (SELECT 1 FROM provider s WHERE s.id IN " PROVIDERS("$4") \
+	"  AND o.scope IN (s.account, s.service, s.sender)))"                                \
+	" AND l.time_us >= $5 AND l.time_us < $6"
+/* clang-format on */
 
 static const char suppressed_sql[] =
     "SELECT g.number AS number, CASE WHEN g.is_out = 1 THEN 'opted_out' ELSE 'failed' END"
