@@ -17,6 +17,10 @@
  * too. */
 #define PRECEDENTS_MAX 4
 
+/* Bytes of a log line about a refusal: with the time and the level, a line has at most 200. */
+#define LOGGED_MAX 165
+#define ROUTE_SHOWN_MAX 40
+
 /* A larger body is not examined: variants.h has no room for it, and Twilio's have a few KiB. */
 #define DIAGNOSED_BODY_MAX VARIANTS_FIRST_MAX
 
@@ -250,6 +254,61 @@ diagnose(struct diagnoser *diagnoser, const struct examination *examination,
 
 /* --- reporting --- */
 
+/* The first clause of the advice; all of it is in /v1/signature-failures and 'dlrd explain'. */
+static struct slice
+first_clause(const char *advice)
+{
+	struct slice clause = slice_of(advice);
+	for (size_t i = 0; i + 1 < clause.len; i++)
+		if ((clause.ptr[i] == ';' || clause.ptr[i] == ':') && clause.ptr[i + 1] == ' ')
+			clause.len = i;
+	return clause;
+}
+
+static void
+append_summary(
+    const struct diagnoser *diagnoser, const struct diagnosis *diagnosis, struct buffer *out)
+{
+	if (diagnosis->cause == DIAGNOSIS_TOKEN)
+		buffer_append(out, SLICE("no token of its account fits; check auth_token_file"));
+	else if (diagnosis->cause == DIAGNOSIS_OTHER_ACCOUNT && diagnosis->fits) {
+		buffer_append(out, SLICE("signed with the token of "));
+		buffer_append(
+		    out, verifier_account(diagnoser->options.verifier, diagnosis->account_index));
+	} else
+		buffer_append(out, first_clause(diagnosis->advice));
+}
+
+/* Writes a line that a terminal and an alert show whole: what is wrong, and what to do. */
+static void
+log_refusal(const struct diagnoser *diagnoser, const struct quarantined *request,
+    const struct diagnosis *diagnosis, double others)
+{
+	struct buffer start = BUFFER_EMPTY, summary = BUFFER_EMPTY, end = BUFFER_EMPTY;
+	struct slice route = request->route;
+	if (route.len > ROUTE_SHOWN_MAX)
+		route.len = ROUTE_SHOWN_MAX;
+	buffer_appendf(&start, "refused a request on %.*s (%s): ", SLICE_ARG(route),
+	    diagnosis_cause_name(diagnosis->cause));
+	append_summary(diagnoser, diagnosis, &summary);
+	buffer_append(&end, SLICE("; kept: fix it, then run 'dlrd quarantine reverify'"));
+	if (others > 0)
+		buffer_appendf(&end, " (%.0f more)", others);
+
+	struct slice shown = buffer_slice(&summary);
+	size_t room = LOGGED_MAX - start.len - end.len;
+	if (shown.len > room) {
+		shown.len = room - strlen("...");
+		while (shown.len > 0 && ((unsigned char)shown.ptr[shown.len] & 0xc0) == 0x80)
+			shown.len--;
+	}
+	log_line(LOG_WARNING, "%.*s%.*s%s%.*s", SLICE_ARG(buffer_slice(&start)), SLICE_ARG(shown),
+	    shown.len < summary.len ? "..." : "", SLICE_ARG(buffer_slice(&end)));
+	buffer_done(&start);
+	buffer_done(&summary);
+	buffer_done(&end);
+}
+
 static void
 report(struct diagnoser *diagnoser, const struct quarantined *request,
     const struct diagnosis *diagnosis)
@@ -267,11 +326,7 @@ report(struct diagnoser *diagnoser, const struct quarantined *request,
 	double refused = count_refused(diagnoser),
 	       others = refused - diagnoser->refused_at_last_log - 1;
 	diagnoser->refused_at_last_log = refused;
-	log_line(LOG_WARNING,
-	    "refused a request on %.*s: its signature is not valid (%s): %s (%.0f more refusals "
-	    "since the last such line)",
-	    SLICE_ARG(request->route), diagnosis_cause_name(diagnosis->cause), diagnosis->advice,
-	    others > 0 ? others : 0);
+	log_refusal(diagnoser, request, diagnosis, others);
 }
 
 /* Returns whether one of the configured tokens signed the request with its body: it was not forged.

@@ -95,6 +95,25 @@ MISTAKES = {
 }
 
 
+def check_lines(daemon, cause, word):
+    """The log names what is wrong and what to do, in lines that are read whole."""
+    lines = [line for line in daemon.log().splitlines() if "refused a request" in line]
+    assert lines
+    for line in lines:
+        assert f"({cause})" in line and word in line and len(line) <= 200, line
+        assert "; kept: " in line and "'dlrd quarantine reverify'" in line
+
+
+def test_a_line_about_a_refusal_stays_short(make_daemon):
+    path, host = "/" + "p" * 100, "callbacks." + "h" * 60 + ".example.com"
+    daemon = make_daemon({"server": {"public_url": "https://other.example.com"}, f"callback {path}": {"kind": "status"}})
+    params = status_params(new_sid(), "sent")
+    response = daemon.post(path, params, public_url=f"https://{host}", headers=[("X-Forwarded-Host", host)])
+    assert response.status == 403
+    kept(daemon, 1)
+    check_lines(daemon, "host", "...; kept")
+
+
 @pytest.mark.parametrize("wrong,right,signed,cause,word,proven", MISTAKES.values(),
                          ids=MISTAKES.keys())
 def test_a_mistake_is_named_and_costs_no_receipt(make_daemon, wrong, right, signed, cause, word,
@@ -111,7 +130,7 @@ def test_a_mistake_is_named_and_costs_no_receipt(make_daemon, wrong, right, sign
     assert (failure["url"] is None) == (not proven)
     assert failure["first"] <= failure["last"]
     assert daemon.metric("dlrd_signature_causes_total", f'{{cause="{cause}"}}') == 3
-    assert f"({cause})" in daemon.log() and word in daemon.log()
+    check_lines(daemon, cause, word)
 
     assert json.loads(daemon.cli("quarantine", "list", "--json").stdout)["quarantine"] == rows
     assert list(rows[0]) == ROW
