@@ -1,5 +1,9 @@
 #include "ask.h"
 
+#include "dlrd/base/clock.h"
+#include "dlrd/engine/events_reader.h"
+
+#include <signal.h>
 #include <stdio.h>
 
 struct adding {
@@ -54,4 +58,62 @@ ask_show(struct cli_query *query, const struct cli_command *command, const struc
 	if (status == CLI_OK && adding.rows_max > 0 && adding.rows > adding.rows_max)
 		printf("these are the first %zu; --limit 0 shows all\n", adding.rows_max);
 	return status;
+}
+
+/* --- lists without an end --- */
+
+#define FOLLOW_PAUSE_US (CLOCK_SECOND_US / 2)
+
+static volatile sig_atomic_t interrupted;
+
+static void
+interrupt(int number)
+{
+	(void)number;
+	interrupted = 1;
+}
+
+struct following {
+	struct output *output;
+	int64_t last_place;
+	bool failed; /* a row could not be written */
+};
+
+static void
+print_row(void *context, const struct report_row *row, int64_t place)
+{
+	struct following *following = context;
+	if (!following->failed)
+		following->failed = !output_print_row(following->output, row);
+	following->last_place = place;
+}
+
+int
+ask_follow(struct cli_query *query, const struct cli_command *command, const struct query *row,
+    const struct query_values *values)
+{
+	const struct sigaction action = {.sa_handler = interrupt, .sa_flags = (int)SA_RESETHAND};
+	struct query_values asked = *values;
+	size_t after = query_find_kind(row, QUERY_AFTER);
+	struct following following = {.last_place = values->items[after].number};
+	uint64_t last = (uint64_t)following.last_place;
+	enum result result = RESULT_OK;
+	if (last == 0)
+		result = store_read_last_event(query->reader, &last);
+	following.last_place = (int64_t)last;
+	following.output = output_new(query->format, &row->report, SLICE_NONE);
+	query_set(row, &asked, query_find_kind(row, QUERY_LIMIT), SLICE_NONE, 0);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+
+	while (result == RESULT_OK && !following.failed && !interrupted) {
+		query_set(row, &asked, after, SLICE_NONE, following.last_place);
+		result = query_ask(query->reader, row, &asked, print_row, &following);
+		if (result == RESULT_OK && !interrupted)
+			clock_sleep(FOLLOW_PAUSE_US);
+	}
+	output_free(following.output);
+	if (result != RESULT_OK)
+		return query_failure(query, command, result);
+	return following.failed ? cli_failure(command, "cannot write the answer") : CLI_OK;
 }

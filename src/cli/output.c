@@ -17,6 +17,7 @@ struct output {
 	const struct report *report;
 	size_t places[REPORT_COLUMNS_MAX]; /* of a table's columns in the report */
 	size_t shown_count, row_count;
+	int widths[REPORT_COLUMNS_MAX]; /* of the texts that output_print_row has written */
 	struct json_t *array;
 	struct table *table;
 	struct buffer text; /* CSV */
@@ -111,6 +112,47 @@ output_add_row(void *output, const struct report_row *row, int64_t place)
 {
 	(void)place;
 	output_add(output, row);
+}
+
+static void
+append_aligned(struct output *output, const struct report_row *row)
+{
+	struct buffer text = BUFFER_EMPTY;
+	for (size_t i = 0; i < output->shown_count; i++) {
+		size_t place = output->places[i];
+		buffer_clear(&text);
+		append_shown(&output->report->columns[place], &row->cells[place], &text);
+		int width = table_text_width(buffer_slice(&text));
+		if (width > output->widths[i])
+			output->widths[i] = width;
+		bool last = i + 1 == output->shown_count;
+		buffer_appendf(&output->text, "%.*s%*s", SLICE_ARG(buffer_slice(&text)),
+		    last ? 0 : output->widths[i] - width + 2, "");
+	}
+	output->text.failed |= text.failed;
+	buffer_append_byte(&output->text, '\n');
+	buffer_done(&text);
+}
+
+bool
+output_print_row(struct output *output, const struct report_row *row)
+{
+	struct json_t *object;
+	switch (output->format) {
+	case OUTPUT_JSON:
+		object = report_json(output->report, row);
+		output->text.failed |= json_write(object, &output->text) != RESULT_OK;
+		json_free(object);
+		buffer_append_byte(&output->text, '\n');
+		break;
+	case OUTPUT_CSV: report_csv_row(output->report, row, &output->text); break;
+	case OUTPUT_TABLE:
+	case OUTPUT_WIDE_TABLE: append_aligned(output, row); break;
+	}
+	bool written = !output->text.failed;
+	if (written)
+		write_part(output);
+	return written && fflush(stdout) == 0 && !ferror(stdout);
 }
 
 /* On a terminal in lines, for people. */

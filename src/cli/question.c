@@ -196,12 +196,23 @@ limit_table(struct cli_query *query, const struct query *row, struct given *give
 	given->numbers[limit] = is_table ? row->parameters[limit].table_limit + 1 : 0;
 }
 
+static bool
+is_followed(const struct query *row, const struct query_values *values)
+{
+	size_t flag = query_find_kind(row, QUERY_FLAG);
+	return flag < query_parameter_count(row) &&
+	       strcmp(row->parameters[flag].name, ASK_FOLLOW) == 0 &&
+	       values->items[flag].number != 0;
+}
+
 static int
 show(struct cli_query *query, const struct cli_command *command, const struct query *row,
     const struct query_values *values)
 {
 	if (operand_of(row) != NULL)
 		return message_show(query, command, row, values);
+	if (is_followed(row, values))
+		return ask_follow(query, command, row, values);
 	if (row->by_campaign == NULL)
 		return query_has_kind(row, QUERY_CAMPAIGN)
 			   ? by_campaign_show(query, command, row, values)

@@ -91,8 +91,8 @@ fitting(struct slice text, int width, int *out_width)
 	return (struct slice){text.ptr, len};
 }
 
-static int
-width_of(struct slice text)
+int
+table_text_width(struct slice text)
 {
 	int width;
 	fitting(text, 1 << 30, &width);
@@ -341,7 +341,7 @@ static void
 append_fitted(
     const struct table *table, struct slice text, int width, enum shape shape, struct buffer *out)
 {
-	int own = width_of(text), kept;
+	int own = table_text_width(text), kept;
 	if (own <= width) {
 		buffer_append(out, text);
 		return;
@@ -436,7 +436,7 @@ print_row(
 			append_fitted(table, text, width,
 			    layout->shortened ? layout->shapes[i] : SHAPE_ANY, scratch);
 		text = buffer_slice(scratch);
-		print_padded(text, width_of(text), width, at_right(table, i), i == last);
+		print_padded(text, table_text_width(text), width, at_right(table, i), i == last);
 		while (rest.ptr != NULL) {
 			struct slice line = take_line(&rest, width);
 			printf("%*s%.*s\n", indent, "", SLICE_ARG(line));

@@ -30,6 +30,9 @@ void table_add(struct table *table, struct slice text);
  * limit: stdout is not a terminal. */
 int table_terminal_width(void);
 
+/* The columns that a terminal needs for text. */
+int table_text_width(struct slice text);
+
 /* Writes the table to stdout. width 0: no limit. Returns false if memory was short. */
 bool table_print(struct table *table, int width);
 

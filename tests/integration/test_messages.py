@@ -7,6 +7,9 @@ import io
 import itertools
 import json
 import random
+import signal
+import subprocess
+import time
 from urllib.parse import quote
 
 import pytest
@@ -350,3 +353,41 @@ def test_what_suppress_does_not_take_is_an_error(sent):
     daemon, _ = sent
     result = daemon.cli("messages", "--suppress", "--state", "failed", check=False)
     assert result.returncode == 2 and "dlrd messages --suppress" in result.stderr
+
+
+# --- events as they are counted ---
+
+
+@pytest.fixture
+def following(daemon):
+    processes = []
+
+    def start(*words):
+        processes.append(subprocess.Popen([harness.DLRD, "events", "--follow", *words, "-c", str(daemon.config)],
+                                          stdout=subprocess.PIPE, text=True))
+        return processes[-1]
+    yield start
+    for process in processes:
+        process.kill()
+        process.wait(30)
+
+
+def test_events_are_followed(daemon, following):
+    def sent(count):
+        for _ in range(count):
+            daemon.keep(target_for(), status_params(new_sid(), "undelivered", code=HANDSET))
+        daemon.settle()
+    sent(2)
+    after = following("--after", "1", "--json")
+    assert json.loads(after.stdout.readline())["seq"] == 2
+    plain = following("--error-code", str(HANDSET))
+    table = following("--csv", "--type", "delivered")
+    time.sleep(1 * harness.SLOW)
+    sent(2)
+    assert [json.loads(after.stdout.readline())["seq"] for _ in range(2)] == [3, 4]
+    lines = [plain.stdout.readline() for _ in range(2)]
+    assert [line.split()[0] for line in lines] == ["3", "4"] and all(str(HANDSET) in line for line in lines)
+    for process in (after, plain, table):
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    assert table.stdout.read() == ""

@@ -35,6 +35,10 @@ void output_add_row(void *output, const struct report_row *row, int64_t place);
  * could not be written. */
 bool output_finish(struct output *output, struct json_t *object);
 
+/* Writes the row to stdout at once, for a list without an end: a line of JSON or CSV, or texts that
+ * are aligned with those before. Returns false if it could not be written. */
+bool output_print_row(struct output *output, const struct report_row *row);
+
 /* Writes one JSON value to stdout, and frees it. Returns false if it could not be written. */
 bool output_json(struct json_t *value);
 
