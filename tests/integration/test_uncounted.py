@@ -114,7 +114,7 @@ def test_a_store_that_is_damaged_in_use_never_stops_the_intake(make_daemon):
     daemon.start()
     post(daemon, 20)
     until(lambda: not_counted(daemon) is not None, 20, "not_counted_since")
-    assert "dlrd recover" in daemon.log()
+    until(lambda: "dlrd recover" in daemon.log(), 20, "the line with the remedy")
     post(daemon, 20)
     daemon.kill()
     path.write_bytes(whole)
