@@ -6,6 +6,8 @@
 #include <signal.h>
 #include <stdio.h>
 
+#define PAGE_ROWS 2000
+
 struct adding {
 	struct output *output;
 	int64_t last_place;
@@ -34,6 +36,33 @@ put_members(struct cli_query *query, const struct query *row, const struct query
 	return query_ask_members(query->reader, row, values, *out_object);
 }
 
+/* Asks for all rows; a long list of CSV page by page, each of which is written after it was read.
+ */
+static enum result
+ask_in_pages(struct cli_query *query, const struct query *row, const struct query_values *values,
+    struct adding *adding)
+{
+	size_t after = query_find_kind(row, QUERY_AFTER), limit = query_find_kind(row, QUERY_LIMIT);
+	size_t count = query_parameter_count(row), page_start;
+	if (query->format != OUTPUT_CSV || row->page_by == NULL || after == count || limit == count)
+		return query_ask(query->reader, row, values, add_row, adding);
+
+	struct query_values page = *values;
+	int64_t left = values->items[limit].number, asked;
+	enum result result;
+	do {
+		page_start = adding->rows;
+		asked = left < PAGE_ROWS ? left : PAGE_ROWS;
+		page.items[after].number = adding->last_place;
+		page.items[limit].number = asked;
+		result = query_ask(query->reader, row, &page, add_row, adding);
+		if (result == RESULT_OK && !output_flush(adding->output))
+			return RESULT_OK; /* output_finish reports it */
+		left -= asked;
+	} while (result == RESULT_OK && left > 0 && adding->rows - page_start == (size_t)asked);
+	return result;
+}
+
 int
 ask_show(struct cli_query *query, const struct cli_command *command, const struct query *row,
     const struct query_values *values)
@@ -46,7 +75,7 @@ ask_show(struct cli_query *query, const struct cli_command *command, const struc
 	    .last_place = after < count ? values->items[after].number : 0,
 	    .rows_max = query->rows_max};
 	struct json_t *object = NULL;
-	enum result result = query_ask(query->reader, row, values, add_row, &adding);
+	enum result result = ask_in_pages(query, row, values, &adding);
 	if (result == RESULT_NOT_FOUND) {
 		output_free(adding.output);
 		return cli_failure(command, "no receipt of a %s \"%.*s\" has arrived",
@@ -76,16 +105,16 @@ interrupt(int number)
 struct following {
 	struct output *output;
 	int64_t last_place;
-	bool failed; /* a row could not be written */
+	size_t rows; /* of the page */
 };
 
 static void
-print_row(void *context, const struct report_row *row, int64_t place)
+add_line(void *context, const struct report_row *row, int64_t place)
 {
 	struct following *following = context;
-	if (!following->failed)
-		following->failed = !output_print_row(following->output, row);
+	output_add_line(following->output, row, place);
 	following->last_place = place;
+	following->rows++;
 }
 
 int
@@ -95,25 +124,28 @@ ask_follow(struct cli_query *query, const struct cli_command *command, const str
 	const struct sigaction action = {.sa_handler = interrupt, .sa_flags = (int)SA_RESETHAND};
 	struct query_values asked = *values;
 	size_t after = query_find_kind(row, QUERY_AFTER);
-	struct following following = {.last_place = values->items[after].number};
-	uint64_t last = (uint64_t)following.last_place;
+	uint64_t last = (uint64_t)values->items[after].number;
+	bool written = true;
 	enum result result = RESULT_OK;
-	if (last == 0)
+	if (query->from_now)
 		result = store_read_last_event(query->reader, &last);
-	following.last_place = (int64_t)last;
-	following.output = output_new(query->format, &row->report, SLICE_NONE);
-	query_set(row, &asked, query_find_kind(row, QUERY_LIMIT), SLICE_NONE, 0);
+	struct following following = {.last_place = (int64_t)last,
+	    .output = output_new(query->format, &row->report, SLICE_NONE)};
+	query_set(row, &asked, query_find_kind(row, QUERY_LIMIT), SLICE_NONE, PAGE_ROWS);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 
-	while (result == RESULT_OK && !following.failed && !interrupted) {
+	while (result == RESULT_OK && written && !interrupted) {
+		following.rows = 0;
 		query_set(row, &asked, after, SLICE_NONE, following.last_place);
-		result = query_ask(query->reader, row, &asked, print_row, &following);
-		if (result == RESULT_OK && !interrupted)
+		result = query_ask(query->reader, row, &asked, add_line, &following);
+		if (result == RESULT_OK)
+			written = output_flush(following.output);
+		if (following.rows < PAGE_ROWS && !interrupted)
 			clock_sleep(FOLLOW_PAUSE_US);
 	}
 	output_free(following.output);
 	if (result != RESULT_OK)
 		return query_failure(query, command, result);
-	return following.failed ? cli_failure(command, "cannot write the answer") : CLI_OK;
+	return written || interrupted ? CLI_OK : cli_failure(command, "cannot write the answer");
 }

@@ -96,7 +96,8 @@ print_heading(struct cli_query *query, const struct query *row, const struct que
 	    &text, part->campaign[0] == '\0' ? SLICE(REPORT_UNTAGGED) : slice_of(part->campaign));
 	if (with_workspace) {
 		buffer_append(&text, SLICE(" of workspace "));
-		buffer_append_visible(&text, slice_of(part->workspace));
+		buffer_append_visible(&text,
+		    part->workspace[0] == '\0' ? SLICE("(none)") : slice_of(part->workspace));
 	}
 	printf("campaign %.*s: %lld failed\n", SLICE_ARG(buffer_slice(&text)), (long long)failed);
 	buffer_done(&text);

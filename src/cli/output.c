@@ -8,8 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CSV_PART (64 * 1024)
-
 _Static_assert(REPORT_COLUMNS_MAX <= TABLE_COLUMNS_MAX, "a table has room for each column");
 
 struct output {
@@ -17,7 +15,7 @@ struct output {
 	const struct report *report;
 	size_t places[REPORT_COLUMNS_MAX]; /* of a table's columns in the report */
 	size_t shown_count, row_count;
-	int widths[REPORT_COLUMNS_MAX]; /* of the texts that output_print_row has written */
+	int widths[REPORT_COLUMNS_MAX]; /* of the texts that output_add_line has added */
 	struct json_t *array;
 	struct table *table;
 	struct buffer text; /* CSV */
@@ -74,25 +72,13 @@ append_shown(const struct report_column *column, const struct cell *cell, struct
 		buffer_append(out, slice_of(column->if_empty));
 }
 
-/* Long lists are not kept in memory. A failure to write is reported at the end. */
-static void
-write_part(struct output *output)
-{
-	fwrite(output->text.ptr, 1, output->text.len, stdout);
-	buffer_clear(&output->text);
-}
-
 void
 output_add(struct output *output, const struct report_row *row)
 {
 	output->row_count++;
 	switch (output->format) {
 	case OUTPUT_JSON: json_push(output->array, report_json(output->report, row)); return;
-	case OUTPUT_CSV:
-		report_csv_row(output->report, row, &output->text);
-		if (output->text.len >= CSV_PART && !output->text.failed)
-			write_part(output);
-		return;
+	case OUTPUT_CSV: report_csv_row(output->report, row, &output->text); return;
 	case OUTPUT_TABLE:
 	case OUTPUT_WIDE_TABLE: break;
 	}
@@ -134,9 +120,11 @@ append_aligned(struct output *output, const struct report_row *row)
 	buffer_done(&text);
 }
 
-bool
-output_print_row(struct output *output, const struct report_row *row)
+void
+output_add_line(void *context, const struct report_row *row, int64_t place)
 {
+	(void)place;
+	struct output *output = context;
 	struct json_t *object;
 	switch (output->format) {
 	case OUTPUT_JSON:
@@ -144,15 +132,21 @@ output_print_row(struct output *output, const struct report_row *row)
 		output->text.failed |= json_write(object, &output->text) != RESULT_OK;
 		json_free(object);
 		buffer_append_byte(&output->text, '\n');
-		break;
-	case OUTPUT_CSV: report_csv_row(output->report, row, &output->text); break;
+		return;
+	case OUTPUT_CSV: report_csv_row(output->report, row, &output->text); return;
 	case OUTPUT_TABLE:
-	case OUTPUT_WIDE_TABLE: append_aligned(output, row); break;
+	case OUTPUT_WIDE_TABLE: append_aligned(output, row); return;
 	}
-	bool written = !output->text.failed;
-	if (written)
-		write_part(output);
-	return written && fflush(stdout) == 0 && !ferror(stdout);
+}
+
+bool
+output_flush(struct output *output)
+{
+	if (output->text.failed)
+		return false;
+	fwrite(output->text.ptr, 1, output->text.len, stdout);
+	buffer_clear(&output->text);
+	return fflush(stdout) == 0 && !ferror(stdout);
 }
 
 /* On a terminal in lines, for people. */

@@ -12,6 +12,7 @@ struct cli_query {
 	struct store_reader *reader;
 	enum output_format format;
 	size_t rows_max; /* of a table, which then says that there are more; 0: all */
+	bool from_now;   /* no place is given from which a list is followed */
 };
 
 /* The first options of each such command, and their number. */

@@ -10,7 +10,8 @@
 
 #define HELP_COLUMN 24
 #define HELP_WIDTH 88
-#define NOT_GIVEN (-1)
+#define NOT_GIVEN (-1) /* an option takes no number below 0 */
+#define JSON_LIMIT 1000
 
 /* What the command line gave for each parameter of the row. */
 struct given {
@@ -148,7 +149,8 @@ static struct cli_option
 option_of(const struct query_parameter *parameter, struct given *given, size_t index)
 {
 	struct cli_option option = {.name = query_option_name(parameter)};
-	given->numbers[index] = parameter->table_limit > 0 ? NOT_GIVEN : parameter->option_limit;
+	bool is_open = parameter->table_limit > 0 || parameter->kind == QUERY_AFTER;
+	given->numbers[index] = is_open ? NOT_GIVEN : parameter->option_limit;
 	if (parameter->kind == QUERY_FLAG)
 		option.flag = &given->flags[index];
 	else if (parameter->kind == QUERY_LIMIT || query_is_place(parameter))
@@ -184,16 +186,24 @@ read_values(const struct cli_command *command, const struct query *row, struct g
 	return true;
 }
 
-/* A table without --limit is short, and asks for one row more to know whether there are others. */
+/* Chooses numbers that were not given. A table without --limit is short, and asks for one row more
+ * to know whether there are others; JSON has the place at which it goes on. */
 static void
-limit_table(struct cli_query *query, const struct query *row, struct given *given)
+choose_numbers(struct cli_query *query, const struct query *row, struct given *given)
 {
-	size_t limit = query_find_kind(row, QUERY_LIMIT);
-	if (limit == query_parameter_count(row) || given->numbers[limit] != NOT_GIVEN)
+	size_t after = query_find_kind(row, QUERY_AFTER), limit = query_find_kind(row, QUERY_LIMIT);
+	size_t count = query_parameter_count(row);
+	if (after < count && given->numbers[after] == NOT_GIVEN) {
+		query->from_now = true;
+		given->numbers[after] = 0;
+	}
+	if (limit == count || given->numbers[limit] != NOT_GIVEN)
 		return;
 	bool is_table = output_is_table(query->format);
 	query->rows_max = is_table ? (size_t)row->parameters[limit].table_limit : 0;
-	given->numbers[limit] = is_table ? row->parameters[limit].table_limit + 1 : 0;
+	given->numbers[limit] = is_table ? row->parameters[limit].table_limit + 1
+				: query->format == OUTPUT_JSON ? JSON_LIMIT
+							       : 0;
 }
 
 static bool
@@ -243,7 +253,7 @@ run(const struct cli_command *command, const struct query *row, int count, char 
 	if (has_operand && operands < count)
 		given.texts[name] = words[operands];
 
-	limit_table(&query, row, &given);
+	choose_numbers(&query, row, &given);
 	status = CLI_USAGE;
 	if (read_values(command, row, &given, &values))
 		status = show(&query, command, row, &values);
@@ -282,9 +292,12 @@ static bool
 take_flag(const char *flag, int *count, char **words)
 {
 	int kept = 1;
-	for (int i = 1; i < *count; i++)
-		if (strncmp(words[i], "--", 2) != 0 || strcmp(words[i] + 2, flag) != 0)
+	bool options = true; /* no -- yet */
+	for (int i = 1; i < *count; i++) {
+		options = options && strcmp(words[i], "--") != 0;
+		if (!options || strncmp(words[i], "--", 2) != 0 || strcmp(words[i] + 2, flag) != 0)
 			words[kept++] = words[i];
+	}
 	bool was_there = kept < *count;
 	*count = kept;
 	return was_there;

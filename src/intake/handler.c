@@ -144,8 +144,7 @@ static const char *
 missing_signature(const struct incoming *incoming)
 {
 	return incoming->signatures == 0
-		   ? "it has no X-Twilio-Signature header, so Twilio did not send it, or a proxy "
-		     "removed the header"
+		   ? "it has no X-Twilio-Signature header: not Twilio's, or a proxy drops it"
 		   : "it has several X-Twilio-Signature headers";
 }
 
@@ -305,8 +304,7 @@ note_refusal(struct handler *handler, const struct incoming *incoming,
 		if (handler->options.quarantine != NULL)
 			offer(handler, incoming, decision);
 	} else if (log_limit_allows(&handler->refused_log, 1, &swallowed))
-		log_line(LOG_WARNING,
-		    "refused a request on %s: %s: %s (%llu more refusals since the last such line)",
+		log_line(LOG_WARNING, "refused a request on %.40s (%s): %s; not kept (%llu more)",
 		    decision->route->path, verification_result_name(result),
 		    missing_signature(incoming), (unsigned long long)swallowed);
 }

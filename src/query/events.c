@@ -2,8 +2,8 @@
 
 #include "dlrd/model/attribution.h"
 #include "dlrd/query/ask.h"
-#include "dlrd/twilio/address.h"
 #include "parameters.h"
+#include "people.h"
 
 /* --- rows --- */
 
@@ -90,7 +90,7 @@ read_events(struct store_reader *reader, const struct query *query,
     const struct query_values *values, query_row_fn on_row, void *context)
 {
 	(void)query;
-	char made[ADDRESS_MAX];
+	struct people_spelling scratch;
 	const struct store_value *items = values->items;
 	const struct event_filter filter = {.after_seq = (uint64_t)items[AFTER].number,
 	    .type = items[TYPE].text,
@@ -104,7 +104,7 @@ read_events(struct store_reader *reader, const struct query *query,
 	    .error_code = items[CODE].number,
 	    .number = items[NUMBER].kind == STORE_NULL
 			  ? SLICE_NONE
-			  : address_of_person(items[NUMBER].text, made)};
+			  : people_number(items[NUMBER].text, &scratch)};
 	struct handing handing = {
 	    .make_row = query_event_row, .on_row = on_row, .context = context};
 	return store_read_events(reader, &filter, hand_out, &handing);

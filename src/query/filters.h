@@ -11,9 +11,9 @@
 	" IS NULL OR t.variant = " variant "))"
 
 /* The providers that have this nickname, account, messaging service or sender. */
-#define PROVIDERS(word)                                                                \
-	"(SELECT x.id FROM provider x WHERE x.account = " word " OR x.service = " word \
-	" OR x.sender = " word " OR " PROVIDER_NAME("x") " = " word ")"
+#define PROVIDERS(word)                                                            \
+	"(SELECT x.id FROM provider x WHERE " word " <> '' AND (x.account = " word \
+	" OR x.service = " word " OR x.sender = " word " OR " PROVIDER_NAME("x") " = " word "))"
 
 /* The number that is known for an address that is not a number. */
 #define PERSON(number) "coalesce((SELECT number FROM person WHERE alias = " number "), " number ")"

@@ -2,9 +2,9 @@
 
 #include "dlrd/model/status.h"
 #include "dlrd/query/ask.h"
-#include "dlrd/twilio/address.h"
 #include "filters.h"
 #include "parameters.h"
+#include "people.h"
 
 #include <assert.h>
 
@@ -88,7 +88,9 @@ static const char failed_sql[] =
     " AND ($9 IS NULL OR m.peer = " PERSON("$9") ")" FILTERS IN_ORDER;
 static const char of_number_sql[] =
     COLUMNS "message m" JOINS
-    "m.peer <> '' AND m.received_us = 0 AND m.peer = " PERSON("$9")
+    "m.id IN (SELECT x.id FROM message x WHERE x.peer <> '' AND x.received_us = 0"
+    "  AND x.peer = " PERSON("$9")
+    "  UNION ALL SELECT y.message_id FROM reply y WHERE y.peer = " PERSON("$9") ")"
     " AND ($2 IS NULL AND $3 IS NULL AND $4 IS NULL OR " FAILED ")" FILTERS IN_ORDER;
 /* clang-format on */
 
@@ -115,13 +117,13 @@ static enum result
 ask_for_messages(struct store_reader *reader, const struct query *query,
     const struct query_values *values, query_row_fn on_row, void *context)
 {
-	char made[ADDRESS_MAX];
+	struct people_spelling scratch;
 	struct query chosen = *query;
 	struct query_values given = *values;
 	bool failed = slice_equal(given.items[STATE_WORD].text, SLICE("failed"));
 	failed |= is_given(values, CODE) || is_given(values, KIND) || is_given(values, PERMANENCE);
 	if (is_given(values, NUMBER)) {
-		given.items[NUMBER].text = address_of_person(given.items[NUMBER].text, made);
+		given.items[NUMBER].text = people_number(given.items[NUMBER].text, &scratch);
 		chosen.sql = of_number_sql;
 	} else if (failed)
 		chosen.sql = failed_sql;
@@ -157,7 +159,8 @@ const struct query query_messages = {.path = "/v1/messages",
 	    "of messages that failed for a permanent reason of the handset, and those that opted "
 	    "out; each number once.",
     .variation = {"suppress",
-	"list numbers that failed permanently or opted out; not with --state, --error-code, "
+	"list numbers that failed permanently or opted out; not with --state, --number, "
+	"--error-code, "
 	"--kind, "
 	"--permanence and --after",
 	&query_suppressed},
@@ -180,7 +183,8 @@ const struct query query_messages = {.path = "/v1/messages",
 	    .description = "Only messages to this number."},
 	FROM_TIME, TO_TIME, FORMAT,
 	{"limit", QUERY_LIMIT, .value = "N", .table_limit = 100,
-	    .help = "at most so many (default: 100 in a table, else all; 0 for all)",
+	    .help =
+		"at most so many (default: 100 in a table, 1000 in JSON, all in CSV; 0 for all)",
 	    .description = "Rows of a page."},
 	NEXT},
     .sql = messages_sql,
@@ -214,35 +218,49 @@ const struct query query_messages = {.path = "/v1/messages",
 
 /* --- numbers to take off a list --- */
 
+/* Two lists, one after the other: numbers that opted out, at the first of their opt-outs, and those
+ * that failed and have not opted out, at the first of their failures. A number's place does not
+ * change when others come or go, so that no page misses any. */
+#define FAILURES_START "1099511627776" /* places of failures; 2 to the power of 40 */
+
 /* clang-format off */
-#define SUPPRESSED_FAILURES                                                                  \
-	"SELECT m.peer AS number, 0 AS is_out, m.error_code AS code, m.failed_us AS time_us" \
-	" FROM message m WHERE m.outcome = 2 AND m.peer <> '' AND m.error_code IN"           \
+#define PERMANENT(m)                                                                         \
+	m ".outcome = 2 AND " m ".peer <> '' AND " m ".error_code IN"                        \
 	" (SELECT x.code FROM error_catalogue x WHERE x.permanence = 'permanent'"            \
 	"  AND x.kind = 'handset')"                                                          \
 	" AND ($1 IS NULL AND $2 IS NULL AND $3 IS NULL"                                     \
-	"  OR m.tagset_id IN " TAGSETS("$1", "$2", "$3") ")"                                 \
-	" AND ($4 IS NULL OR m.provider_id IN " PROVIDERS("$4") ")"                          \
-	" AND m.failed_us >= $5 AND m.failed_us < $6"
+	"  OR " m ".tagset_id IN " TAGSETS("$1", "$2", "$3") ")"                             \
+	" AND ($4 IS NULL OR " m ".provider_id IN " PROVIDERS("$4") ")"                      \
+	" AND " m ".failed_us >= $5 AND " m ".failed_us < $6"
 
 /* The provider of an opt-out is its scope: the service or sender, or a whole account. */
-#define SUPPRESSED_OPTOUTS                                                                   \
-	"SELECT o.number, 1, NULL, l.time_us FROM optout o"                                  \
-	" JOIN consent l ON l.seq = o.consent_seq JOIN event e ON e.seq = l.event_seq"       \
-	" WHERE o.state = 'out' AND ($1 IS NULL AND $2 IS NULL AND $3 IS NULL"               \
-	"  OR e.tagset_id IN " TAGSETS("$1", "$2", "$3") ")"                                 \
+#define OPTED_OUT(o)                                                                         \
+	"optout " o " JOIN consent l" o " ON l" o ".seq = " o ".consent_seq"                 \
+	" JOIN event e" o " ON e" o ".seq = l" o ".event_seq"                                \
+	" WHERE " o ".state = 'out' AND ($1 IS NULL AND $2 IS NULL AND $3 IS NULL"           \
+	"  OR e" o ".tagset_id IN " TAGSETS("$1", "$2", "$3") ")"                            \
 	" AND ($4 IS NULL OR EXISTS (SELECT 1 FROM provider s WHERE s.id IN " PROVIDERS("$4") \
-	"  AND o.scope IN (s.account, s.service, s.sender)))"                                \
-	" AND l.time_us >= $5 AND l.time_us < $6"
-/* clang-format on */
+	"  AND " o ".scope IN (s.account, s.service, s.sender)))"                            \
+	" AND l" o ".time_us >= $5 AND l" o ".time_us < $6"
 
 static const char suppressed_sql[] =
-    "SELECT g.number AS number, CASE WHEN g.is_out = 1 THEN 'opted_out' ELSE 'failed' END"
-    " AS reason, g.code AS error_code, g.time_us AS since, k.name AS name FROM"
-    " (SELECT u.number, max(u.is_out) AS is_out, max(u.code) AS code, max(u.time_us) AS time_us"
-    "  FROM (" SUPPRESSED_FAILURES " UNION ALL " SUPPRESSED_OPTOUTS ") u GROUP BY u.number"
-    "  ORDER BY u.number LIMIT $8 OFFSET $9) g LEFT JOIN error_catalogue k ON k.code = g.code"
-    " ORDER BY g.number";
+    "SELECT g.place AS place, g.number AS number, g.reason AS reason, g.code AS error_code,"
+    " g.time_us AS since, k.name AS name FROM (SELECT * FROM"
+    " (SELECT o.consent_seq AS place, o.number AS number, 'opted_out' AS reason, (SELECT"
+    "   f.error_code FROM message f WHERE f.peer = o.number AND f.received_us = 0 AND "
+    PERMANENT("f") " ORDER BY f.failed_us DESC LIMIT 1) AS code, lo.time_us AS time_us"
+    "  FROM " OPTED_OUT("o") " AND o.consent_seq > $9 AND NOT EXISTS (SELECT 1 FROM "
+    OPTED_OUT("q") " AND q.number = o.number AND q.consent_seq < o.consent_seq)"
+    "  ORDER BY o.consent_seq LIMIT $8)"
+    " UNION ALL SELECT * FROM"
+    " (SELECT m.id + " FAILURES_START ", m.peer, 'failed', m.error_code, m.failed_us"
+    "  FROM message m WHERE m.id > $9 - " FAILURES_START " AND " PERMANENT("m")
+    "  AND NOT EXISTS (SELECT 1 FROM message d WHERE d.peer = m.peer AND d.received_us = 0"
+    "   AND d.id < m.id AND " PERMANENT("d") ")"
+    "  AND NOT EXISTS (SELECT 1 FROM " OPTED_OUT("q") " AND q.number = m.peer)"
+    "  ORDER BY m.id LIMIT $8)) g"
+    " LEFT JOIN error_catalogue k ON k.code = g.code ORDER BY g.place LIMIT $8";
+/* clang-format on */
 
 const struct query query_suppressed = {.path = "/v1/suppressed",
     .summary = "numbers to take off a list of recipients",
@@ -252,13 +270,14 @@ const struct query query_suppressed = {.path = "/v1/suppressed",
 	    "account.",
     .operation = "listSuppressed",
     .title = "Numbers to take off a list of recipients.",
-    .answer = "A page of numbers, in their order.",
+    .answer = "A page of numbers: first those that opted out.",
     .list_schema = "Suppressed",
     .row_schema = "SuppressedNumber",
     .row_description = "A number that should not be texted again.",
     .parameters = {CAMPAIGN, WORKSPACE, VARIANT("only those of this variant"), PROVIDER, FROM_TIME,
-	TO_TIME, FORMAT, LIMIT, {"next", QUERY_SKIP, .http_only = true}},
+	TO_TIME, FORMAT, LIMIT, HTTP_NEXT},
     .sql = suppressed_sql,
+    .page_by = "place",
     .report = {
 	"suppressed", REPORT_COLUMNS({"number", CELL_TEXT, .shown = true},
 			  {"reason", CELL_TEXT, .shown = true, .words = "opted_out|failed",
@@ -266,6 +285,6 @@ const struct query query_suppressed = {.path = "/v1/suppressed",
 			  {"error_code", CELL_INT, .nullable = true, .shown = true,
 			      .description = "Of a permanent failure of the handset."},
 			  {"since", CELL_TIME, .shown = true,
-			      .description = "When it failed last, or when the opt-out arrived."},
+			      .description = "When the opt-out arrived, or when it failed first."},
 			  {"name", CELL_TEXT, .nullable = true, .shown = true, .wraps = true,
 			      .description = "Of the error code."})}};

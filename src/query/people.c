@@ -3,6 +3,14 @@
 #include "dlrd/model/attribution.h"
 #include "parameters.h"
 
+struct slice
+people_number(struct slice typed, struct people_spelling *spelling)
+{
+	struct address_spellings *spellings = &spelling->spellings;
+	address_spell(typed, 0, spellings);
+	return address_of_person(spellings->items[spellings->count > 1 ? 1 : 0], spelling->made);
+}
+
 /* --- replies --- */
 
 /* From the replies to their events: there are few of them among all events. SQLite keeps the order

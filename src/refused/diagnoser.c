@@ -265,18 +265,40 @@ first_clause(const char *advice)
 	return clause;
 }
 
+/* The first section that the advice names, behind words: "[account AC...]". Absent if none is. */
+static struct slice
+section_behind(const char *advice, struct slice words)
+{
+	struct slice rest = slice_of(advice);
+	while (rest.len > 0 && !slice_starts_with(rest, words))
+		rest = slice_from(rest, 1);
+	if (rest.len == 0)
+		return SLICE_NONE;
+	rest = slice_from(rest, words.len - 1);
+	size_t end = slice_find(rest, ']');
+	return end < rest.len ? (struct slice){rest.ptr, end + 1} : SLICE_NONE;
+}
+
 static void
 append_summary(
     const struct diagnoser *diagnoser, const struct diagnosis *diagnosis, struct buffer *out)
 {
-	if (diagnosis->cause == DIAGNOSIS_TOKEN)
+	const char *advice = diagnosis->advice;
+	struct slice added = section_behind(advice, SLICE("add ["));
+	struct slice key = section_behind(advice, SLICE("no variant of the request fits ["));
+	if (slice_starts_with(
+		slice_of(advice), SLICE("no variant of the request fits a token of ")))
 		buffer_append(out, SLICE("no token of its account fits; check auth_token_file"));
 	else if (diagnosis->cause == DIAGNOSIS_OTHER_ACCOUNT && diagnosis->fits) {
 		buffer_append(out, SLICE("signed with the token of "));
 		buffer_append(
 		    out, verifier_account(diagnoser->options.verifier, diagnosis->account_index));
-	} else
-		buffer_append(out, first_clause(diagnosis->advice));
+	} else if (key.ptr != NULL)
+		buffer_appendf(out, "%.*s does not fit", SLICE_ARG(key));
+	else if (added.ptr != NULL)
+		buffer_appendf(out, "add %.*s", SLICE_ARG(added));
+	else
+		buffer_append(out, first_clause(advice));
 }
 
 /* Writes a line that a terminal and an alert show whole: what is wrong, and what to do. */

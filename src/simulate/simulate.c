@@ -369,7 +369,8 @@ simulate(struct simulation *simulation)
 		return status;
 	if (sending)
 		status = send_all(simulation);
-	if (sending && simulation->failure.text[0] != '\0')
+	bool was_driven = simulation->report.end_us != 0;
+	if (sending && (!was_driven || simulation->failure.text[0] != '\0'))
 		return status;
 	if (wishes->check && !simulation->report.gone) {
 		int checked = check(simulation);

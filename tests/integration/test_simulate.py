@@ -84,6 +84,8 @@ def test_a_campaign_that_the_template_does_not_take_is_an_error(make_daemon):
     daemon = make_daemon({"callback /sms/twilio": {"campaign": "{utm}"}})
     result = simulate(daemon, "--campaign", "spring", check=False)
     assert result.returncode == 1 and "[callback /sms/twilio]" in result.stderr and "--query" in result.stderr
+    result = simulate(daemon, "--campaign", "spring", "--check", "--ledger", daemon.home / "acks", check=False)
+    assert result.returncode == 1 and result.stdout == "" and result.stderr.count("\n") == 1, "one reason"
     simulate(daemon, "--query", "utm=spring")
     daemon.settle()
     assert daemon.get("/v1/campaigns")["campaigns"][0]["campaign"] == "spring"

@@ -35,9 +35,14 @@ void output_add_row(void *output, const struct report_row *row, int64_t place);
  * could not be written. */
 bool output_finish(struct output *output, struct json_t *object);
 
-/* Writes the row to stdout at once, for a list without an end: a line of JSON or CSV, or texts that
- * are aligned with those before. Returns false if it could not be written. */
-bool output_print_row(struct output *output, const struct report_row *row);
+/* Adds a row of a list without an end: a line of JSON or CSV, or texts that are aligned with those
+ * before. output is a struct output. */
+void output_add_line(void *output, const struct report_row *row, int64_t place);
+
+/* Writes the lines, or the rows of CSV, that were added. Call it while no question is asked: a
+ * reader of stdout may wait for any time, and a question that waits with it would keep the store's
+ * log from being reset. Returns false if they could not be written. */
+bool output_flush(struct output *output);
 
 /* Writes one JSON value to stdout, and frees it. Returns false if it could not be written. */
 bool output_json(struct json_t *value);
