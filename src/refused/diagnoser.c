@@ -313,7 +313,7 @@ log_refusal(const struct diagnoser *diagnoser, const struct quarantined *request
 	buffer_appendf(&start, "refused a request on %.*s (%s): ", SLICE_ARG(route),
 	    diagnosis_cause_name(diagnosis->cause));
 	append_summary(diagnoser, diagnosis, &summary);
-	buffer_append(&end, SLICE("; kept: fix it, then run 'dlrd quarantine reverify'"));
+	buffer_append(&end, SLICE("; kept: fix, then 'dlrd quarantine reverify'"));
 	if (others > 0)
 		buffer_appendf(&end, " (%.0f more)", others);
 
