@@ -370,7 +370,7 @@ def test_numbers_to_suppress(make_daemon):
 
     rows = daemon.get("/v1/suppressed?limit=3")
     again = daemon.get(f"/v1/suppressed?limit=3&next={rows['next']}")
-    found = rows["suppressed"] + again["suppressed"]
+    found = rows["numbers"] + again["numbers"]
     assert [row["number"] for row in found] == [phone(0), phone(6), phone(1), phone(4)] and again["next"] is None
     assert found[0]["name"] and all(row["since"] for row in found)
     failed = daemon.sql("SELECT DISTINCT \"to\" FROM events WHERE error_code IN (30005, 30006)")
@@ -387,12 +387,13 @@ def test_no_page_of_suppressed_numbers_misses_one(daemon):
     daemon.keep("/sms/twilio", status_params(new_sid(), "undelivered", code=30005, number=5))
     page = daemon.get("/v1/suppressed?limit=2")
     reply(1, "START")  # what was listed before does not move the rest
-    rest = daemon.get(f"/v1/suppressed?next={page['next']}")["suppressed"]
-    assert [row["number"] for row in page["suppressed"] + rest] == [phone(n) for n in (1, 2, 3, 4, 5)]
+    rest = daemon.get(f"/v1/suppressed?next={page['next']}")["numbers"]
+    assert [row["number"] for row in page["numbers"] + rest] == [phone(n) for n in (1, 2, 3, 4, 5)]
 
 
 def test_what_suppress_does_not_take_is_an_error(sent):
     daemon, _ = sent
+    assert daemon.cli("messages", "--suppress", "--campaign", "none").stdout == "no numbers match\n"
     result = daemon.cli("messages", "--suppress", "--state", "failed", check=False)
     assert result.returncode == 2 and "dlrd messages --suppress" in result.stderr
 
