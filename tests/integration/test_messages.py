@@ -185,6 +185,7 @@ def test_a_sid_in_both_directions_is_found_by_its_number(daemon):
     sid = new_sid()
     daemon.keep("/sms/twilio", status_params(sid, "delivered", number=20))
     daemon.keep("/sms/twilio", reply_params(sid, "hello", number=20), status=200)
+    daemon.settle()
     assert sids(listed(daemon, number=phone(20))) == sids(listed(daemon)) == [sid]
 
 

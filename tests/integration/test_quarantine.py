@@ -668,9 +668,10 @@ def test_forged_json_does_not_delay_a_genuine_callback(make_daemon):
     bytes_alone, json_body = forged_json(size, b"x"), forged_json(size)
     waits = [(longest_wait(bytes_alone), longest_wait(json_body)) for _ in range(3)]
     assert min(json for _, json in waits) <= 2 * min(alone for alone, _ in waits) + 0.1 * SLOW, waits
-    # The limit, and four bodies: SQLite copies the one it stores into a record, and malloc keeps two that were freed.
+    # The limit, and six bodies: SQLite copies the one it stores into a record and into pages of its log, and malloc
+    # keeps some that were freed.
     used = daemon.peak_rss() - before
-    assert harness.SANITIZER or used < 128 * 1024 * 1024 + 4 * 15_000_000, used
+    assert harness.SANITIZER or used < 128 * 1024 * 1024 + 6 * 15_000_000, used
 
 
 def test_memory_limit_counts_what_is_queued_for_the_quarantine(make_daemon, tmp_path):

@@ -450,7 +450,8 @@ def test_a_token_file_without_one_token_is_refused(tmp_path, text):
 def check(tmp_path):
     def run(section):
         path = tmp_path / "dlrd.ini"
-        path.write_text(f"[account {ACCOUNT}]\n{section}")
+        listen = "".join(f"[{name}]\nlisten = 127.0.0.1:{harness.free_port()}\n" for name in ("server", "api"))
+        path.write_text(f"[account {ACCOUNT}]\n{section}\n{listen}")
         path.chmod(0o600)
         return dlrd("check-config", "-c", path, env=environment(TWILIO_AUTH_TOKEN=TOKEN))
     run.path = tmp_path / "dlrd.ini"
