@@ -1,8 +1,7 @@
-/* people: the questions about people: replies and near misses. */
+/* people: the questions about people, replies and near misses, and numbers as people type them. */
 #pragma once
 
 #include "dlrd/query/row.h"
-
 #include "dlrd/twilio/address.h"
 
 /* Memory for a number that was read. */

@@ -5,20 +5,22 @@
 #include "parameters.h"
 
 /* Each provider's name is looked up once, and then its hours. */
+#define NAMED                                                                                  \
+	"WITH x AS MATERIALIZED (SELECT p.id, p.account, p.service, p.sender, " PROVIDER_NAME( \
+	    "p") " AS name FROM provider p)"
+
 static const char providers_sql[] =
-    "WITH x AS MATERIALIZED (SELECT p.id, p.account, p.service, p.sender, " PROVIDER_NAME(
-	"p") " AS name FROM provider p)"
-	     " SELECT g.name AS provider, nullif(g.by_account, '') AS account,"
-	     " nullif(g.by_service, '') AS service, nullif(g.by_sender, '') AS sender, g.*" RATES
-	     " FROM (SELECT x.name, CASE WHEN $1 <> 'provider' THEN x.account END AS by_account,"
-	     "  CASE WHEN $1 IN ('service', 'sender') THEN x.service END AS by_service,"
-	     "  CASE WHEN $1 = 'sender' THEN x.sender END AS by_sender, " FIGURES
-	     "  FROM x CROSS JOIN provider_hour h WHERE h.provider_id = x.id"
-	     "  AND h.hour >= $6 AND h.hour < $7 AND ($2 IS NULL OR x.name = $2)"
-	     "  AND ($3 IS NULL OR x.account = $3) AND ($4 IS NULL OR x.service = $4)"
-	     "  AND ($5 IS NULL OR x.sender = $5) GROUP BY 1, 2, 3, 4 HAVING " ANY_FIGURE ") g"
-	     " ORDER BY g.name NULLS FIRST, g.by_account NULLS FIRST, g.by_service NULLS FIRST,"
-	     " g.by_sender NULLS FIRST LIMIT $9 OFFSET $10";
+    NAMED " SELECT g.name AS provider, nullif(g.by_account, '') AS account,"
+	  " nullif(g.by_service, '') AS service, nullif(g.by_sender, '') AS sender, g.*" RATES
+	  " FROM (SELECT x.name, CASE WHEN $1 <> 'provider' THEN x.account END AS by_account,"
+	  "  CASE WHEN $1 IN ('service', 'sender') THEN x.service END AS by_service,"
+	  "  CASE WHEN $1 = 'sender' THEN x.sender END AS by_sender, " FIGURES
+	  "  FROM x CROSS JOIN provider_hour h WHERE h.provider_id = x.id"
+	  "  AND h.hour >= $6 AND h.hour < $7 AND ($2 IS NULL OR x.name = $2)"
+	  "  AND ($3 IS NULL OR x.account = $3) AND ($4 IS NULL OR x.service = $4)"
+	  "  AND ($5 IS NULL OR x.sender = $5) GROUP BY 1, 2, 3, 4 HAVING " ANY_FIGURE ") g"
+	  " ORDER BY g.name NULLS FIRST, g.by_account NULLS FIRST, g.by_service NULLS FIRST,"
+	  " g.by_sender NULLS FIRST LIMIT $9 OFFSET $10";
 
 static void
 name_kind(const struct query *query, struct report_row *row)

@@ -301,7 +301,7 @@ append_summary(
 		buffer_append(out, first_clause(advice));
 }
 
-/* Writes a line that a terminal and an alert show whole: what is wrong, and what to do. */
+/* Writes a short line: the cause, and the command to run after the fix. */
 static void
 log_refusal(const struct diagnoser *diagnoser, const struct quarantined *request,
     const struct diagnosis *diagnosis, double others)
