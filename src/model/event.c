@@ -42,6 +42,8 @@ static const size_t texts[] = {
     offsetof(struct event, extra),
     offsetof(struct event, raw_query),
     offsetof(struct event, raw_body),
+    offsetof(struct event, source_path),
+    offsetof(struct event, source_query),
 };
 
 static const struct event_alert *

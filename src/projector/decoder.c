@@ -9,10 +9,6 @@
 /* The intake accepts no request with more fields; this bounds entries of other origin. */
 #define FIELDS_MAX 65536
 
-/* Parameters that the log line about an untagged receipt names, and bytes of each name. */
-#define LOGGED_NAMES_MAX 8
-#define LOGGED_NAME_SIZE 40
-
 /* Code of a failed message whose recipient has opted out (twilio.com/docs/api/errors/21610). */
 #define CODE_OPTED_OUT 21610
 
@@ -29,98 +25,11 @@ void
 decoder_init(struct decoder *decoder, const struct routes *routes, const struct keywords *keywords,
     const struct verifier *verifier)
 {
-	*decoder = (struct decoder){.routes = routes, .keywords = keywords, .verifier = verifier};
+	*decoder = (struct decoder){.keywords = keywords, .verifier = verifier};
+	tagger_init(&decoder->tagger, routes);
 }
 
 /* --- tags --- */
-
-static struct slice
-look_up_tag(const void *context, struct slice name)
-{
-	return form_get(context, name);
-}
-
-/* Which of the route's templates the query fitted. If the route is no longer configured, none. */
-struct fit {
-	enum tags_fit campaign;
-	bool all;
-};
-
-/* Logs a long tag once for each route, since all callbacks of a campaign may have it. */
-static void
-log_long_tag(struct decoder *decoder, const struct route *route, const char *name)
-{
-	size_t index = (size_t)(route - decoder->routes->items);
-	if (decoder->long_tag_logged[index])
-		return;
-
-	decoder->long_tag_logged[index] = true;
-	log_line(LOG_WARNING,
-	    "on %s, the %s in the query of a callback is longer than %d bytes: such callbacks are "
-	    "counted without it; use shorter names (logged once for each path)",
-	    route->path, name, TAGS_VALUE_MAX);
-}
-
-/* Logs an untagged receipt once for each route, since all callbacks of a sender may be like it. */
-static void
-log_untagged(struct decoder *decoder, const struct route *route)
-{
-	size_t index = (size_t)(route - decoder->routes->items);
-	const struct form *query = &decoder->tags;
-	struct buffer names = BUFFER_EMPTY;
-	if (decoder->untagged_logged[index])
-		return;
-
-	decoder->untagged_logged[index] = true;
-	for (size_t i = 0; i < query->count && i < LOGGED_NAMES_MAX; i++) {
-		struct slice name = query->fields[i].name;
-		bool is_long = name.len > LOGGED_NAME_SIZE;
-		buffer_append(&names, i == 0 ? SLICE("only ") : SLICE(", "));
-		name.len = is_long ? LOGGED_NAME_SIZE : name.len;
-		buffer_append_visible(&names, name);
-		if (is_long)
-			buffer_append(&names, SLICE("..."));
-	}
-	buffer_append(&names, query->count == 0                 ? SLICE("no parameters")
-			      : query->count > LOGGED_NAMES_MAX ? SLICE(" and more")
-								: SLICE(""));
-	log_line(LOG_WARNING,
-	    "on %s, the query of a callback does not match campaign = %s: it has %.*s; such "
-	    "callbacks are stored, and count as (untagged) (logged once for each path)",
-	    route->path, route->campaign.text, SLICE_ARG(buffer_slice(&names)));
-	buffer_done(&names);
-}
-
-static struct fit
-fill_tags(struct decoder *decoder, const struct route *route, struct event *event)
-{
-	struct buffer *names = &decoder->names;
-	buffer_clear(names);
-	if (route == NULL)
-		return (struct fit){.campaign = TAGS_MISSING};
-
-	const struct {
-		const struct tags_template *template;
-		const char *name;
-	} tags[] = {{&route->workspace, "workspace"}, {&route->campaign, "campaign"},
-	    {&route->variant, "variant"}};
-	size_t ends[3];
-	enum tags_fit fits[3];
-
-	for (size_t i = 0; i < 3; i++) {
-		fits[i] = tags_template_fill(tags[i].template, look_up_tag, &decoder->tags, names);
-		ends[i] = names->len;
-		if (fits[i] == TAGS_TOO_LONG)
-			log_long_tag(decoder, route, tags[i].name);
-	}
-
-	struct slice text = buffer_slice(names);
-	event->workspace = (struct slice){text.ptr, ends[0]};
-	event->campaign = (struct slice){text.ptr + ends[0], ends[1] - ends[0]};
-	event->variant = slice_from(text, ends[1]);
-	return (struct fit){.campaign = fits[1],
-	    .all = fits[0] == TAGS_FIT && fits[1] == TAGS_FIT && fits[2] == TAGS_FIT};
-}
 
 /* Whether the event should have tags. Replies, clicks and events of a stream seldom have them. */
 static bool
@@ -130,33 +39,30 @@ wants_tags(const struct event *event)
 	       event->type != EVENT_CLICKED;
 }
 
-/* Decodes the query that has the tags. Event Streams posts to one URL for all messages, but names
- * the callback URL that each message was sent with, whose query has the campaign's tags. */
-static enum result
-decode_tags(
-    struct decoding *decoding, const struct callback *callback, const struct route **out_route)
+/* Finds the path and query that have the event's tags. Event Streams posts to one URL for all
+ * messages, but names the callback URL that each message was sent with, whose query has the
+ * campaign's tags. */
+static void
+find_source(const struct decoding *decoding, const struct callback *callback, struct event *event)
 {
-	struct slice base, target = SLICE_NONE, query = decoding->entry->query;
-	*out_route = decoding->route;
+	const struct decoder *decoder = decoding->decoder;
+	struct slice base, target = SLICE_NONE;
+	event->source_path = decoding->entry->route;
+	event->source_query = decoding->entry->query;
+	if (callback->status_url.len == 0 ||
+	    url_split(callback->status_url, &base, &target) != RESULT_OK)
+		return;
 
-	if (callback->status_url.len > 0 &&
-	    url_split(callback->status_url, &base, &target) == RESULT_OK) {
-		if (decoding->decoder->verifier != NULL)
-			verifier_find_target(
-			    decoding->decoder->verifier, callback->status_url, &target);
-		const struct route *named =
-		    routes_find(decoding->decoder->routes, url_path(target));
-		query = url_query(target);
-		if (named != NULL)
-			*out_route = named;
-	}
-
-	return form_decode(&decoding->decoder->tags, query, FIELDS_MAX);
+	if (decoder->verifier != NULL)
+		verifier_find_target(decoder->verifier, callback->status_url, &target);
+	if (routes_find(decoder->tagger.routes, url_path(target)) != NULL)
+		event->source_path = url_path(target);
+	event->source_query = url_query(target);
 }
 
 /* Whether the query has information that the event's fields lack. */
 static bool
-query_is_worth_keeping(struct slice query, const struct fit *fit)
+query_is_worth_keeping(struct slice query, const struct tagger_fit *fit)
 {
 	bool hash_alone =
 	    slice_starts_with(query, SLICE("bodySHA256=")) && slice_find(query, '&') == query.len;
@@ -238,9 +144,9 @@ is_ours(const struct decoder *decoder, struct slice url)
 
 	if (verifier != NULL && verifier_url_count(verifier) > 0)
 		return verifier_find_target(verifier, url, &target) &&
-		       routes_find(decoder->routes, url_path(target)) != NULL;
+		       routes_find(decoder->tagger.routes, url_path(target)) != NULL;
 	return url_split(url, &base, &target) == RESULT_OK &&
-	       routes_find(decoder->routes, url_path(target)) != NULL;
+	       routes_find(decoder->tagger.routes, url_path(target)) != NULL;
 }
 
 static void
@@ -336,19 +242,17 @@ pass_event(void *context, const struct callback *callback, struct slice extra, s
 	    .signed_text = buffer_slice(&decoding->decoder->signed_text),
 	    .stream = callback->stream,
 	    .extra = extra};
-	const struct route *route;
+	struct tagger *tagger = &decoding->decoder->tagger;
+	struct tagger_fit fit;
 	fill_meaning(decoding, &event, callback);
-
-	if (decode_tags(decoding, callback, &route) != RESULT_OK)
-		return RESULT_NO_MEMORY;
-	struct fit fit = fill_tags(decoding->decoder, route, &event);
-	if (decoding->decoder->names.failed)
+	find_source(decoding, callback, &event);
+	if (tagger_fill(tagger, &event, &fit) != RESULT_OK)
 		return RESULT_NO_MEMORY;
 
 	bool unrecognised = callback->kind == CALLBACK_UNRECOGNISED;
 	event.tags_fit = fit.campaign == TAGS_FIT || !wants_tags(&event);
-	if (!event.tags_fit && fit.campaign == TAGS_MISSING && route != NULL)
-		log_untagged(decoding->decoder, route);
+	if (!event.tags_fit)
+		tagger_log_untagged(tagger, &fit);
 	if (unrecognised)
 		event.raw_body = raw.ptr != NULL ? raw : entry->body;
 	if (unrecognised || query_is_worth_keeping(entry->query, &fit))
@@ -394,7 +298,7 @@ decoder_decode(
 {
 	struct decoding decoding = {.decoder = decoder,
 	    .entry = entry,
-	    .route = routes_find(decoder->routes, entry->route),
+	    .route = routes_find(decoder->tagger.routes, entry->route),
 	    .on_event = on_event,
 	    .context = context};
 	enum route_kind kind = decoding.route == NULL ? ROUTE_AUTO : decoding.route->kind;
@@ -413,8 +317,7 @@ void
 decoder_done(struct decoder *decoder)
 {
 	form_done(&decoder->parameters);
-	form_done(&decoder->tags);
-	buffer_done(&decoder->names);
+	tagger_done(&decoder->tagger);
 	buffer_done(&decoder->extra);
 	buffer_done(&decoder->signed_text);
 	alert_done(&decoder->alert);

@@ -6,14 +6,15 @@
 
 /* --- the list --- */
 
-/* A piece of evidence, l, with the event that it came from. */
+/* A piece of evidence, l, with the event that it came from. That of a correction may be removed. */
 #define EVIDENCE                                                                               \
 	"SELECT l.seq AS seq, l.number AS number, l.scope AS scope, l.state AS state,"         \
 	" l.cause AS cause, l.time_us AS time, l.time_us AS since, coalesce(m.sid, e.sid) AS " \
 	"message,"                                                                             \
-	" c.workspace AS workspace, c.name AS campaign"
-#define EVIDENCE_JOINS                                                                 \
-	" JOIN event e ON e.seq = l.event_seq JOIN campaign c ON c.id = e.campaign_id" \
+	" coalesce(c.workspace, '') AS workspace, coalesce(c.name, '') AS campaign"
+#define EVIDENCE_JOINS                                  \
+	" LEFT JOIN event e ON e.seq = l.event_seq"     \
+	" LEFT JOIN campaign c ON c.id = e.campaign_id" \
 	" LEFT JOIN message m ON m.id = e.message_id"
 
 static const char consent_changes_sql[] = EVIDENCE

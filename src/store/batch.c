@@ -44,7 +44,7 @@ batch_settle_replies(struct store *store, uint64_t *moved)
 }
 
 enum result
-batch_flush(struct store *store)
+batch_write_figures(struct store *store)
 {
 	struct figure_table *figures = store->tables.figures;
 	uint64_t moved = 0;
@@ -54,6 +54,15 @@ batch_flush(struct store *store)
 	for (size_t i = 0; result == RESULT_OK && i < store->deltas.capacity; i++)
 		if (store->deltas.used[i] && !delta_is_zero(&store->deltas.rows[i]))
 			result = figure_table_add(figures, &store->deltas.rows[i]);
+	deltas_clear(&store->deltas);
+	return result;
+}
+
+enum result
+batch_flush(struct store *store)
+{
+	struct figure_table *figures = store->tables.figures;
+	enum result result = batch_write_figures(store);
 	for (size_t i = 0; result == RESULT_OK && i < store->touched_count; i++)
 		result = figure_table_change_campaign(figures, &store->touched[i]);
 	return result;

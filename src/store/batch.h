@@ -9,6 +9,10 @@
  * not settled correctly. */
 must_check enum result batch_settle_replies(struct store *store, uint64_t *moved);
 
+/* Writes the messages that changed, settles the noted replies, and writes the figures that follow.
+ */
+must_check enum result batch_write_figures(struct store *store);
+
 /* Writes the changes that the batch collected: its replies, which change figures as well, the
  * figures, and the rows of its campaigns. */
 must_check enum result batch_flush(struct store *store);

@@ -184,6 +184,8 @@ complete_receipt(struct store *store, const struct event *event, struct receipt 
 		receipt->campaign_id = ids->tagset.campaign_id;
 		receipt->tagged = true;
 	}
+	if (completion->tags || (completion->callback && !receipt->tagged))
+		result = message_source_of(store, event, false, &receipt->source_id);
 	if (completion->peer)
 		receipt->peer = arena_copy(arena, event_peer(event));
 	if (completion->callback) {
@@ -196,7 +198,7 @@ complete_receipt(struct store *store, const struct event *event, struct receipt 
 		receipt->left_us = event->left_us;
 	if (completion->body)
 		complete_body(arena, event, receipt);
-	if (completion->earlier)
+	if (result == RESULT_OK && completion->earlier)
 		result = message_set_event_time(store, event, receipt);
 	return result == RESULT_OK ? touch_campaigns(store, &before, receipt) : result;
 }

@@ -3,6 +3,17 @@
 #include "changes.h"
 #include "event_consents.h"
 
+enum result
+message_source_of(struct store *store, const struct event *event, bool is_new, int64_t *out_id)
+{
+	bool is_kept = is_new && slice_equal(event->source_query, event->raw_query);
+	struct slice query = is_kept ? SLICE_NONE : event->source_query;
+	*out_id = 0;
+	return event->source_path.ptr == NULL
+		   ? RESULT_OK
+		   : names_source(store->tables.names, event->source_path, query, out_id);
+}
+
 /* An event may lack tags or a sender. A person's own message has no tags but the reply table's. */
 enum result
 message_merge_ids(struct store *store, struct message_row *row, const struct event_ids *ids)

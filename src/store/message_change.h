@@ -12,6 +12,11 @@ struct event_ids {
 	bool tagged; /* its tags name a campaign */
 };
 
+/* Finds or adds the URL that the event's tags were read from; 0 if the event names none. is_new:
+ * the event is stored with its raw_query, which is not stored a second time. */
+must_check enum result message_source_of(
+    struct store *store, const struct event *event, bool is_new, int64_t *out_id);
+
 /* Merges the ids of an event into those of its message; an event may lack tags or a sender. The
  * tags of an inbound message come only from the reply table. */
 must_check enum result message_merge_ids(

@@ -8,7 +8,7 @@
 /* The row of an event. tagset: under which it is shown; signature: a key, or absent. */
 static struct receipt
 receipt_of(const struct event *event, const struct tagset *tagset, const struct event_ids *ids,
-    bool has_message, struct slice signature)
+    int64_t source_id, bool has_message, struct slice signature)
 {
 	return (struct receipt){.journal_seq = (int64_t)event->journal_seq,
 	    .time_us = event->time_us,
@@ -17,6 +17,7 @@ receipt_of(const struct event *event, const struct tagset *tagset, const struct 
 	    .campaign_id = tagset->campaign_id,
 	    .tagset_id = tagset->id,
 	    .provider_id = ids->provider_id,
+	    .source_id = source_id,
 	    .tagged = ids->tagged,
 	    .stream = event->stream,
 	    .error_code = event->error_code,
@@ -149,15 +150,16 @@ keep(struct store *store, const struct event *event, struct known_message *known
 	struct tagset tagset = ids->tagset; /* under which it is shown */
 	struct slice signature = SLICE_NONE;
 	struct receipt *receipt = NULL;
+	int64_t source_id = 0;
 	bool code_is_known = true;
-	enum result result = RESULT_OK;
+	enum result result = message_source_of(store, event, true, &source_id);
 
-	if (known != NULL && !ids->tagged) {
+	if (result == RESULT_OK && known != NULL && !ids->tagged) {
 		tagset.id = known->write.row.tagset_id;
 		result = names_campaign_of(store->tables.names, tagset.id, &tagset.campaign_id);
 	}
 
-	if (known != NULL && !store->request.is_noted &&
+	if (result == RESULT_OK && known != NULL && !store->request.is_noted &&
 	    signatures_is_reachable(event, &store->request))
 		signature = request_signature_key(&store->request);
 	else if (result == RESULT_OK)
@@ -165,7 +167,8 @@ keep(struct store *store, const struct event *event, struct known_message *known
 	if (result != RESULT_OK)
 		return result;
 
-	const struct receipt row = receipt_of(event, &tagset, ids, known != NULL, signature);
+	const struct receipt row =
+	    receipt_of(event, &tagset, ids, source_id, known != NULL, signature);
 	result = working_set_add(store->set, known, &row, &receipt);
 	if (result == RESULT_OK && event->alert != NULL)
 		result =

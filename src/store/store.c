@@ -5,6 +5,8 @@
 #include "rebuild.h"
 #include "receipts.h"
 #include "refold.h"
+#include "removal.h"
+#include "retag.h"
 #include "store_handle.h"
 
 #include <stdlib.h>
@@ -237,23 +239,83 @@ store_abandon(struct store *store)
 	store_close(store);
 }
 
-enum result
-store_rebuild(struct store *store, struct store_rebuilt *out_rebuilt)
+/* Runs work in a transaction of its own, with the cursor unchanged. */
+static enum result
+run_work(
+    struct store *store, enum result (*work)(struct store *store, void *context), void *context)
 {
-	struct store_rebuilt rebuilt;
 	enum result result = store_begin(store);
 	if (result != RESULT_OK)
 		return result;
 
 	watch_progress(store, true);
-	result = store_note(store, rebuild_all(store, &rebuilt));
+	result = store_note(store, work(store, context));
 	watch_progress(store, false);
-	if (result != RESULT_OK)
-		store_rollback(store);
-	else
-		result = store_commit(store, store_cursor(store));
+	if (result == RESULT_OK)
+		return store_commit(store, store_cursor(store));
+	store_rollback(store);
+	return result;
+}
+
+static enum result
+rebuild(struct store *store, void *context)
+{
+	return rebuild_all(store, context);
+}
+
+enum result
+store_rebuild(struct store *store, struct store_rebuilt *out_rebuilt)
+{
+	struct store_rebuilt rebuilt = {0};
+	enum result result = run_work(store, rebuild, &rebuilt);
 	if (result == RESULT_OK)
 		*out_rebuilt = rebuilt;
+	return result;
+}
+
+struct retag_work {
+	const struct store_retag *retag;
+	struct store_retagged retagged;
+};
+
+static enum result
+retag(struct store *store, void *context)
+{
+	struct retag_work *work = context;
+	return retag_all(store, work->retag, &work->retagged);
+}
+
+enum result
+store_retag(
+    struct store *store, const struct store_retag *given, struct store_retagged *out_retagged)
+{
+	struct retag_work work = {.retag = given};
+	enum result result = run_work(store, retag, &work);
+	if (result == RESULT_OK)
+		*out_retagged = work.retagged;
+	return result;
+}
+
+struct removal_work {
+	struct slice name, text;
+	struct store_removed removed;
+};
+
+static enum result
+remove_receipts(struct store *store, void *context)
+{
+	struct removal_work *work = context;
+	return removal_all(store, work->name, work->text, &work->removed);
+}
+
+enum result
+store_remove(
+    struct store *store, struct slice name, struct slice text, struct store_removed *out_removed)
+{
+	struct removal_work work = {.name = name, .text = text};
+	enum result result = run_work(store, remove_receipts, &work);
+	if (result == RESULT_OK)
+		*out_removed = work.removed;
 	return result;
 }
 

@@ -150,6 +150,7 @@ def test_a_store_of_an_older_dlrd_has_each_person_once(daemon):
             UPDATE consent SET number = (SELECT e.peer FROM event e WHERE e.seq = event_seq);
             DELETE FROM optout WHERE scope LIKE 'AC%';
             UPDATE optout SET number = (SELECT number FROM consent WHERE seq = consent_seq);
+            ALTER TABLE event DROP COLUMN source_id; DROP TABLE source;
             DROP INDEX message_failure; DROP TABLE person; DROP TABLE signature; DROP INDEX optout_ending;
             DROP VIEW optout_history; CREATE VIEW optout_history AS SELECT l.seq FROM consent l;
             DROP INDEX consent_number; DROP INDEX consent_state; DROP INDEX consent_announced;

@@ -22,6 +22,7 @@ struct request {
 struct history {
 	struct request requests[2 * EVENTS_MAX];
 	size_t count;
+	size_t starts[PEOPLE + 1]; /* of each person's requests */
 	char sids[2 * MESSAGES_MAX][40];
 	size_t sid_count;
 	char people[PEOPLE][32], aliases[PEOPLE][32], campaigns[PEOPLE][2][32];
@@ -217,8 +218,11 @@ static void
 make_history(struct history *history, size_t round)
 {
 	history->count = history->sid_count = 0;
-	for (size_t i = 0; i < PEOPLE; i++)
+	for (size_t i = 0; i < PEOPLE; i++) {
+		history->starts[i] = history->count;
 		add_person(history, i, round);
+	}
+	history->starts[PEOPLE] = history->count;
 }
 
 static void
@@ -424,6 +428,136 @@ any_order_any_duplication_and_any_batches_give_the_same_store(void **state)
 		try_orders(&history, round, (enum conflict_policy)(round % 3));
 }
 
+/* --- other tags --- */
+
+/* The URL of an event says its tags, as WORKSPACE/CAMPAIGN. */
+static void
+name_urls(struct history *history)
+{
+	static char queries[2 * EVENTS_MAX][80];
+	for (size_t i = 0; i < history->count; i++) {
+		struct event *event = &history->requests[i].event;
+		snprintf(queries[i], sizeof queries[0], "%.*s/%.*s", SLICE_ARG(event->workspace),
+		    SLICE_ARG(event->campaign));
+		event->source_path = SLICE("/status");
+		event->source_query = slice_of(queries[i]);
+	}
+}
+
+/* Each campaign has another name, and all keep their order. */
+static enum result
+rename_campaign(
+    void *context, struct slice at, struct slice query, struct tags *out_tags, bool *out_known)
+{
+	static char name[80];
+	(void)context;
+	assert_slice(at, "/status");
+	out_tags->workspace = slice_take(&query, '/');
+	snprintf(name, sizeof name, "new-%.*s", SLICE_ARG(query));
+	out_tags->campaign = query.len == 0 ? SLICE("") : slice_of(name);
+	out_tags->variant = SLICE("");
+	*out_known = true;
+	return RESULT_OK;
+}
+
+static void
+give_new_tags(struct history *history)
+{
+	static char names[2 * EVENTS_MAX][80];
+	for (size_t i = 0; i < history->count; i++) {
+		struct event *event = &history->requests[i].event;
+		snprintf(names[i], sizeof names[0], "new-%.*s", SLICE_ARG(event->campaign));
+		if (event->campaign.len > 0)
+			event->campaign = slice_of(names[i]);
+	}
+}
+
+static void
+count_moved(void *context, const struct store_move *move)
+{
+	assert_true(
+	    move->to_campaign.len == 0 || slice_starts_with(move->to_campaign, SLICE("new-")));
+	*(uint64_t *)context += move->messages;
+}
+
+static void
+retagged_receipts_are_as_if_they_had_come_with_their_new_tags(void **state)
+{
+	(void)state;
+	static struct history history;
+	struct store_retagged retagged;
+	uint64_t moved = 0;
+	const struct store_retag retag = {.from_us = INT64_MIN,
+	    .to_us = INT64_MAX,
+	    .tag = rename_campaign,
+	    .on_moved = count_moved,
+	    .context = &moved};
+	make_history(&history, 0);
+	name_urls(&history);
+	shuffle_requests(&history);
+	store_history(&history, POLICY_DELIVERED_WINS);
+	struct store *store = open_store();
+	assert_ok(store_retag(store, &retag, &retagged));
+	store_close(store);
+	assert_int_equal(retagged.unknown, 0);
+	assert_true(retagged.messages > 100);
+	assert_int_equal(moved, retagged.messages);
+	assert_rebuilt_alike(POLICY_DELIVERED_WINS);
+	struct buffer text = picture();
+
+	assert_int_equal(unlink(path), 0);
+	give_new_tags(&history);
+	store_history(&history, POLICY_DELIVERED_WINS);
+	struct buffer direct = picture();
+	assert_same_picture(buffer_slice(&text), buffer_slice(&direct));
+	buffer_done(&text);
+	buffer_done(&direct);
+}
+
+/* --- removal --- */
+
+#define REMOVED (PEOPLE / 2) /* the persons whose receipts are removed */
+
+static void
+removed_receipts_leave_nothing(void **state)
+{
+	(void)state;
+	static struct history history;
+	struct store_removed removed;
+	make_history(&history, 0);
+	for (size_t i = 0; i < history.starts[REMOVED]; i++)
+		history.requests[i].event.extra =
+		    SLICE("{\"A\":\"\\\"Run\\\":\\\"7\\\"\",\"Run\":\"7\"}");
+	for (size_t i = history.starts[REMOVED]; i < history.count; i++)
+		history.requests[i].event.extra = SLICE("{\"A\":\"\\\"Run\\\":\\\"7\\\"\"}");
+	store_history(&history, POLICY_DELIVERED_WINS);
+	int64_t last = number_in_file("SELECT max(seq) FROM event");
+	struct store *store = open_store();
+	assert_ok(store_remove(store, SLICE("Run"), SLICE("7"), &removed));
+	commit(store, (const struct event[]){receipt("SM", "c", STATUS_SENT, T0)}, 1);
+	assert_true(number_in_file("SELECT max(seq) FROM event") > last);
+	assert_ok(store_remove(store, SLICE("Run"), SLICE("8"), &removed));
+	assert_int_equal(removed.receipts + removed.messages, 0);
+	store_close(store);
+	assert_rebuilt_alike(POLICY_DELIVERED_WINS);
+	int64_t campaigns = number_in_file("SELECT count(*) FROM campaign");
+	struct buffer text = picture();
+
+	assert_int_equal(unlink(path), 0);
+	history.count -= history.starts[REMOVED];
+	memmove(history.requests, &history.requests[history.starts[REMOVED]],
+	    history.count * sizeof history.requests[0]);
+	store_history(&history, POLICY_DELIVERED_WINS);
+	store = open_store();
+	commit(store, (const struct event[]){receipt("SM", "c", STATUS_SENT, T0)}, 1);
+	store_close(store);
+	struct buffer direct = picture();
+	assert_same_picture(buffer_slice(&text), buffer_slice(&direct));
+	assert_true(campaigns <= number_in_file("SELECT count(*) FROM campaign"));
+	buffer_done(&text);
+	buffer_done(&direct);
+}
+
 /* The history has all that it is to have. */
 static void
 the_history_is_a_mixed_one(void **state)
@@ -452,6 +586,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    EACH(any_order_any_duplication_and_any_batches_give_the_same_store),
 	    EACH(the_history_is_a_mixed_one),
+	    EACH(retagged_receipts_are_as_if_they_had_come_with_their_new_tags),
+	    EACH(removed_receipts_leave_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -321,8 +321,8 @@ a_store_of_version_1_becomes_this_one(void **state)
 
 /* Version 3 let the order decide in which receipts were stored. */
 static const char as_version_3[] =
-    "DROP INDEX message_failure; DROP VIEW optout_history; DROP INDEX consent_number; DROP INDEX "
-    "consent_state;"
+    "ALTER TABLE event DROP COLUMN source_id; DROP TABLE source; DROP INDEX message_failure;"
+    "DROP VIEW optout_history; DROP INDEX consent_number; DROP INDEX consent_state;"
     "DROP INDEX consent_announced; UPDATE consent SET changed = 1;"
     "CREATE VIEW optout_history AS SELECT l.seq FROM consent l;"
     "ALTER TABLE consent DROP COLUMN correction; ALTER TABLE event DROP COLUMN arrival_seq;"

@@ -1,4 +1,5 @@
-/* names: the small tables that events and messages point into: campaigns, tagsets, providers.
+/* names: the small tables that events and messages point into: campaigns, tagsets, providers,
+ * and the URLs that tags were read from.
  *
  * Ids of names seen lately are cached, since a thousand receipts in a row
  * name the same campaign and sender. The cache is bounded; names_forget empties it, and must be
@@ -48,5 +49,9 @@ struct provider {
 /* Reads a provider. Its texts are copied to the arena; all are absent if it is not in the table. */
 must_check enum result names_read_provider(
     struct names *names, int64_t id, struct arena *arena, struct provider *out_provider);
+
+/* Finds or adds the path and query of a URL. A query that is absent or empty is not stored. */
+must_check enum result names_source(
+    struct names *names, struct slice path, struct slice query, int64_t *out_id);
 
 void names_forget(struct names *names);

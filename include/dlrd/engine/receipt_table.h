@@ -16,8 +16,9 @@ struct receipt {
 	struct slice type;  /* a name of event_type_name */
 	int64_t message_id; /* 0: no message is folded from it; then sid is its SID */
 	int64_t campaign_id, tagset_id, provider_id;
-	bool tagged; /* its own tags name a campaign */
-	bool stream; /* only Event Streams reported it */
+	int64_t source_id; /* of the URL that its tags were read from; 0: not known */
+	bool tagged;       /* its own tags name a campaign */
+	bool stream;       /* only Event Streams reported it */
 	int64_t error_code, left_us;
 	struct slice status, done_date, peer, body, keyword, near_miss, consent, cause, link,
 	    occurred, sid, reference, extra, raw_query, raw_body, signature;

@@ -10,6 +10,7 @@
 #include "dlrd/engine/receipt_table.h"
 #include "dlrd/engine/reply_table.h"
 #include "dlrd/engine/signature_table.h"
+#include "dlrd/engine/upkeep_table.h"
 
 struct tables {
 	struct names *names;
@@ -21,4 +22,5 @@ struct tables {
 	struct signature_table *signatures;
 	struct figure_table *figures;
 	struct lookup_table *lookups;
+	struct upkeep_table *upkeep;
 };

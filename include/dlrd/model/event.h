@@ -64,7 +64,8 @@ struct event {
 	struct slice extra;              /* JSON object of the parameters that have no field */
 	struct slice
 	    raw_query; /* stored if a template was not filled or the event is unrecognised */
-	struct slice raw_body; /* stored if the event is unrecognised */
+	struct slice raw_body;                  /* stored if the event is unrecognised */
+	struct slice source_path, source_query; /* of the URL that the tags were read from */
 };
 
 /* Copies an event, its texts and its alert into the arena. If memory is short, the arena has failed

@@ -43,6 +43,11 @@ struct tags_template {
 	size_t count; /* of alternatives; 0: a template that is always empty */
 };
 
+/* What templates gave: "" each that was not filled. */
+struct tags {
+	struct slice workspace, campaign, variant;
+};
+
 /* Finds a parameter's decoded value; absent if there is no such parameter. */
 typedef struct slice (*tags_lookup_fn)(const void *context, struct slice name);
 

@@ -7,20 +7,19 @@
 
 #include "dlrd/journal/journal.h"
 #include "dlrd/model/event.h"
-#include "dlrd/request/route.h"
+#include "dlrd/projector/tagger.h"
 #include "dlrd/twilio/alert.h"
 #include "dlrd/twilio/keyword.h"
 #include "dlrd/twilio/verifier.h"
 
 struct decoder {
-	const struct routes *routes;
+	struct tagger tagger;
 	const struct keywords *keywords;
 	const struct verifier *verifier;
-	struct form parameters, tags;
-	struct buffer names, extra, signed_text;
+	struct form parameters;
+	struct buffer extra, signed_text;
 	struct alert alert;
 	struct event_alert event_alert;
-	bool long_tag_logged[ROUTES_MAX], untagged_logged[ROUTES_MAX]; /* by the route's index */
 };
 
 /* The arguments are borrowed for the decoder's life. keywords may be NULL for Twilio's own alone.

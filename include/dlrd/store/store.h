@@ -66,6 +66,17 @@ void store_abandon(struct store *store);
  * long as adding the receipts took. */
 must_check enum result store_rebuild(struct store *store, struct store_rebuilt *out_rebuilt);
 
+/* Gives the stored receipts the tags that `tag` reads in their URLs, and moves messages, figures
+ * and replies with them, in one transaction. The tags of a duplicate that its receipt has not are
+ * not known. The count of a campaign's duplicates stays with it, and ends with it. */
+must_check enum result store_retag(
+    struct store *store, const struct store_retag *retag, struct store_retagged *out_retagged);
+
+/* Removes all receipts with that parameter (struct event, extra), and what follows of them, in one
+ * transaction. Followers of the opt-out list read a correction. */
+must_check enum result store_remove(
+    struct store *store, struct slice name, struct slice text, struct store_removed *out_removed);
+
 /* The engine's message for the last failure. Borrowed until the next call. */
 const char *store_error(const struct store *store);
 

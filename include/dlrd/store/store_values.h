@@ -4,6 +4,7 @@
 #pragma once
 
 #include "dlrd/model/fold.h"
+#include "dlrd/model/tags.h"
 
 /* Progress of long work on the store: a migration, or figures that are recomputed. */
 struct store_progress {
@@ -28,6 +29,37 @@ struct store_added {
 	bool conflict;        /* its message now has two different final statuses */
 	bool unknown_code;    /* a failure whose code is not in the catalogue */
 	bool consent_changed; /* a person opted out, or opted in again */
+};
+
+/* Reads the tags of a URL, of which path may be absent: it is not known. Borrowed until the next
+ * call. *out_known is false if they cannot be read without it; then nothing is changed. */
+typedef enum result (*store_tagger_fn)(
+    void *context, struct slice path, struct slice query, struct tags *out_tags, bool *out_known);
+
+/* Messages that moved from one campaign to another; borrowed during the call. */
+struct store_move {
+	struct slice from_workspace, from_campaign, to_workspace, to_campaign;
+	uint64_t messages;
+};
+
+struct store_retag {
+	int64_t from_us, to_us; /* receipts that arrived from then to before then */
+	store_tagger_fn tag;
+	void (*on_moved)(void *context, const struct store_move *move);
+	void *context; /* of both */
+};
+
+/* Result of store_retag. */
+struct store_retagged {
+	uint64_t receipts; /* read */
+	uint64_t unknown;  /* of them, those whose URL is not stored: an older dlrd stored them */
+	uint64_t changed;  /* receipts whose own tags are others now */
+	uint64_t messages; /* that are of another campaign now */
+};
+
+/* Result of store_remove. */
+struct store_removed {
+	uint64_t receipts, messages;
 };
 
 /* Result of store_rebuild. */

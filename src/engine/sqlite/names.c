@@ -20,8 +20,8 @@ struct names {
 	bool may_add; /* not on a connection that only reads */
 	sqlite3_stmt *find_campaign, *add_campaign, *find_tagset, *add_tagset, *choose_tagset,
 	    *campaign_of, *find_provider, *add_provider, *merge_providers, *read_provider,
-	    *message_provider;
-	struct slot tagsets[SLOTS], providers[SLOTS];
+	    *message_provider, *add_source;
+	struct slot tagsets[SLOTS], providers[SLOTS], sources[SLOTS];
 };
 
 #define FIELD(name) offsetof(struct names, name)
@@ -53,6 +53,7 @@ static const struct sqlite_statement statements[] = {
      " ON p.account = x.account AND p.service = x.service AND p.sender = x.sender",
 	FIELD(message_provider)},
     {"SELECT account, service, sender FROM provider WHERE id = ?1", FIELD(read_provider)},
+    {"INSERT INTO source(path, query) VALUES(?1, ?2)", FIELD(add_source)},
     {NULL, 0},
 };
 
@@ -281,11 +282,35 @@ names_read_provider(
 	return arena->failed ? RESULT_NO_MEMORY : sqlite_result(code);
 }
 
+/* A row that is not cached is added again: the table only saves room, and an index of its texts
+ * would cost more than it saves if each message has a query of its own. */
+enum result
+names_source(struct names *names, struct slice path, struct slice query, int64_t *out_id)
+{
+	const struct slice parts[3] = {path, query, SLICE_NONE};
+	bool hit = false;
+	struct slot *slot = find_slot(names->sources, parts, &hit);
+	if (hit) {
+		*out_id = slot->value.id;
+		return RESULT_OK;
+	}
+
+	sqlite_bind_name(names->add_source, 1, path);
+	sqlite_bind_bytes(names->add_source, 2, query.len > 0 ? query : SLICE_NONE);
+	enum result result = sqlite_result(sqlite_run(names->add_source));
+	if (result != RESULT_OK)
+		return result;
+	*out_id = sqlite3_last_insert_rowid(names->db);
+	if (slot != NULL)
+		slot->value.id = *out_id;
+	return RESULT_OK;
+}
+
 void
 names_forget(struct names *names)
 {
 	for (size_t i = 0; i < SLOTS; i++)
-		names->tagsets[i].len = names->providers[i].len = 0;
+		names->tagsets[i].len = names->providers[i].len = names->sources[i].len = 0;
 }
 
 void

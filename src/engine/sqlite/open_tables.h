@@ -19,6 +19,7 @@ struct receipt_table;
 struct reply_table;
 struct signature_table;
 struct tables;
+struct upkeep_table;
 
 /* Opens all tables. *out_tables must be closed also after a failure. A connection that only reads
  * has no table to write. */
@@ -58,3 +59,6 @@ void reply_table_close(struct reply_table *table);
 
 must_check enum result signature_table_open(sqlite3 *db, struct signature_table **out_table);
 void signature_table_close(struct signature_table *table);
+
+must_check enum result upkeep_table_open(sqlite3 *db, struct upkeep_table **out_table);
+void upkeep_table_close(struct upkeep_table *table);

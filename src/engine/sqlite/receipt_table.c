@@ -19,7 +19,7 @@ struct receipt_table {
 	X(arrival_seq, ID) X(campaign_id, NUMBER) X(tagset_id, NUMBER) X(provider_id, NUMBER) \
 	X(tagged, FLAG) X(stream, FLAG) X(done_date, TEXT) X(peer, TEXT) X(body, TEXT) \
 	X(keyword, TEXT) X(near_miss, TEXT) X(consent, TEXT) X(cause, TEXT) X(occurred, TEXT) \
-	X(left_us, NUMBER) X(extra, TEXT)
+	X(left_us, NUMBER) X(extra, TEXT) X(source_id, ID)
 #define FIXED(X) \
 	X(journal_seq, NUMBER) X(type, TEXT) X(message_id, ID) X(status, TEXT) X(error_code, CODE) \
 	X(link, TEXT) X(signature, BYTES)

@@ -23,6 +23,8 @@ tables_open(sqlite3 *db, struct tables *out_tables)
 		result = figure_table_open(db, &out_tables->figures);
 	if (result == RESULT_OK)
 		result = lookup_table_open(db, &out_tables->lookups);
+	if (result == RESULT_OK)
+		result = upkeep_table_open(db, &out_tables->upkeep);
 	return result;
 }
 
@@ -38,5 +40,6 @@ tables_close(struct tables *tables)
 	signature_table_close(tables->signatures);
 	figure_table_close(tables->figures);
 	lookup_table_close(tables->lookups);
+	upkeep_table_close(tables->upkeep);
 	*tables = (struct tables){.names = NULL};
 }

@@ -1,0 +1,205 @@
+#include "dlrd/engine/upkeep_table.h"
+
+#include "dlrd/base/buffer.h"
+#include "dlrd/base/json.h"
+#include "open_tables.h"
+#include "sql.h"
+
+struct upkeep_table {
+	sqlite3 *db;
+	sqlite3_stmt *sourced, *set_tags, *set_reply_tags, *with_parameter, *remove_alert,
+	    *remove_receipt, *remove_reply, *remove_message, *count, *campaign;
+};
+
+#define FIELD(name) offsetof(struct upkeep_table, name)
+
+static const struct sqlite_statement statements[] = {
+    {"SELECT e.seq, coalesce(e.message_id, 0), e.tagset_id, e.tagged, e.type = 'Replied',"
+     " s.path, coalesce(s.query, e.raw_query) FROM event e"
+     " LEFT JOIN source s ON s.id = e.source_id WHERE e.seq > ?1 AND e.time_us >= ?2"
+     " AND e.time_us < ?3 ORDER BY e.seq LIMIT ?4",
+	FIELD(sourced)},
+    {"UPDATE event SET tagset_id = ?2, campaign_id = ?3, tagged = ?4 WHERE seq = ?1",
+	FIELD(set_tags)},
+    {"UPDATE reply SET tagset_id = ?2 WHERE message_id = ?1", FIELD(set_reply_tags)},
+    /* The text between quotes is found only as a member: within a value, quotes are escaped. */
+    {"SELECT seq, coalesce(message_id, 0) FROM event WHERE seq > ?1"
+     " AND instr(extra, ?2) > 0 ORDER BY seq LIMIT ?3",
+	FIELD(with_parameter)},
+    {"DELETE FROM alert WHERE event_seq = ?1", FIELD(remove_alert)},
+    {"DELETE FROM event WHERE seq = ?1", FIELD(remove_receipt)},
+    {"DELETE FROM reply WHERE message_id = ?1", FIELD(remove_reply)},
+    {"DELETE FROM message WHERE id = ?1", FIELD(remove_message)},
+    {"SELECT count(*) FROM event WHERE message_id = ?1", FIELD(count)},
+    {"SELECT c.workspace, c.name FROM tagset t JOIN campaign c ON c.id = t.campaign_id"
+     " WHERE t.id = ?1",
+	FIELD(campaign)},
+    {NULL, 0},
+};
+
+enum result
+upkeep_table_open(sqlite3 *db, struct upkeep_table **out_table)
+{
+	void *owner;
+	enum result result = sqlite_new_owner(db, statements, sizeof(struct upkeep_table), &owner);
+	*out_table = owner;
+	if (result == RESULT_OK)
+		(*out_table)->db = db;
+	return result;
+}
+
+enum result
+upkeep_table_sourced(struct upkeep_table *table, int64_t after_seq, int64_t from_us, int64_t to_us,
+    size_t limit, sourced_fn on_receipt, void *context)
+{
+	sqlite3_stmt *row = table->sourced;
+	enum result result = RESULT_OK;
+	int code = SQLITE_DONE;
+	sqlite3_bind_int64(row, 1, after_seq);
+	sqlite3_bind_int64(row, 2, from_us);
+	sqlite3_bind_int64(row, 3, to_us);
+	sqlite3_bind_int64(row, 4, (int64_t)limit);
+
+	while (result == RESULT_OK && (code = sqlite3_step(row)) == SQLITE_ROW) {
+		const struct sourced_receipt receipt = {.seq = sqlite3_column_int64(row, 0),
+		    .message_id = sqlite3_column_int64(row, 1),
+		    .tagset_id = sqlite3_column_int64(row, 2),
+		    .tagged = sqlite3_column_int(row, 3) != 0,
+		    .is_reply = sqlite3_column_int(row, 4) != 0,
+		    .path = sqlite_column(row, 5),
+		    .query = sqlite_column(row, 6)};
+		result = on_receipt(context, &receipt);
+	}
+	sqlite3_reset(row);
+	return result != RESULT_OK ? result : sqlite_result(code);
+}
+
+enum result
+upkeep_table_set_tags(struct upkeep_table *table, const struct sourced_receipt *receipt,
+    int64_t tagset_id, int64_t campaign_id, bool tagged)
+{
+	sqlite3_bind_int64(table->set_tags, 1, receipt->seq);
+	sqlite3_bind_int64(table->set_tags, 2, tagset_id);
+	sqlite3_bind_int64(table->set_tags, 3, campaign_id);
+	sqlite3_bind_int(table->set_tags, 4, tagged);
+	int code = sqlite_run(table->set_tags);
+	if (code != SQLITE_OK || !receipt->is_reply)
+		return sqlite_result(code);
+
+	sqlite3_bind_int64(table->set_reply_tags, 1, receipt->message_id);
+	sqlite3_bind_int64(table->set_reply_tags, 2, tagset_id);
+	return sqlite_result(sqlite_run(table->set_reply_tags));
+}
+
+/* "name":"text", as the receipts' JSON has it. */
+static enum result
+write_member(struct slice name, struct slice text, struct buffer *out_member)
+{
+	struct json_t *object = json_new_object();
+	struct buffer written = BUFFER_EMPTY;
+	char key[128];
+	snprintf(key, sizeof key, "%.*s", SLICE_ARG(name));
+	json_put_text(object, key, text);
+	enum result result = json_write(object, &written);
+	json_free(object);
+	if (result == RESULT_OK)
+		buffer_append(out_member, (struct slice){written.ptr + 1, written.len - 2});
+	buffer_done(&written);
+	return result == RESULT_OK && out_member->failed ? RESULT_NO_MEMORY : result;
+}
+
+enum result
+upkeep_table_with_parameter(struct upkeep_table *table, int64_t after_seq, struct slice name,
+    struct slice text, size_t limit, placed_fn on_receipt, void *context)
+{
+	sqlite3_stmt *row = table->with_parameter;
+	struct buffer member = BUFFER_EMPTY;
+	int code = SQLITE_DONE;
+	enum result result = write_member(name, text, &member);
+	sqlite3_bind_int64(row, 1, after_seq);
+	sqlite_bind_text(row, 2, buffer_slice(&member));
+	sqlite3_bind_int64(row, 3, (int64_t)limit);
+
+	while (result == RESULT_OK && (code = sqlite3_step(row)) == SQLITE_ROW)
+		result =
+		    on_receipt(context, sqlite3_column_int64(row, 0), sqlite3_column_int64(row, 1));
+	sqlite3_reset(row);
+	buffer_done(&member);
+	return result != RESULT_OK ? result : sqlite_result(code);
+}
+
+enum result
+upkeep_table_keep_numbers(struct upkeep_table *table)
+{
+	return sqlite_result(sqlite3_exec(table->db,
+	    "INSERT INTO sqlite_sequence(name, seq) SELECT 'event', 0 WHERE NOT EXISTS"
+	    " (SELECT 1 FROM sqlite_sequence WHERE name = 'event');"
+	    "UPDATE sqlite_sequence SET seq = max(seq, (SELECT coalesce(max(seq), 0) FROM event"
+	    " WHERE seq < " SQL_NUMBER_END ")) WHERE name = 'event'",
+	    NULL, NULL, NULL));
+}
+
+enum result
+upkeep_table_remove_receipt(struct upkeep_table *table, int64_t seq)
+{
+	sqlite3_bind_int64(table->remove_alert, 1, seq);
+	sqlite3_bind_int64(table->remove_receipt, 1, seq);
+	int code = sqlite_run(table->remove_alert);
+	return sqlite_result(code == SQLITE_OK ? sqlite_run(table->remove_receipt) : code);
+}
+
+enum result
+upkeep_table_remove_message(struct upkeep_table *table, int64_t message_id)
+{
+	sqlite3_bind_int64(table->remove_reply, 1, message_id);
+	sqlite3_bind_int64(table->remove_message, 1, message_id);
+	int code = sqlite_run(table->remove_reply);
+	return sqlite_result(code == SQLITE_OK ? sqlite_run(table->remove_message) : code);
+}
+
+enum result
+upkeep_table_count(struct upkeep_table *table, int64_t message_id, int64_t *out_count)
+{
+	sqlite3_bind_int64(table->count, 1, message_id);
+	return sqlite_first_number(table->count, out_count);
+}
+
+enum result
+upkeep_table_campaign(struct upkeep_table *table, int64_t tagset_id, struct slice *out_workspace,
+    struct slice *out_campaign)
+{
+	sqlite3_reset(table->campaign);
+	sqlite3_bind_int64(table->campaign, 1, tagset_id);
+	int code = sqlite3_step(table->campaign);
+	*out_workspace = code == SQLITE_ROW ? sqlite_column(table->campaign, 0) : SLICE("");
+	*out_campaign = code == SQLITE_ROW ? sqlite_column(table->campaign, 1) : SLICE("");
+	return sqlite_result(code);
+}
+
+/* A tagset without an hour has no message; replies keep the one that their own URL named. */
+static const char remove_unused_sql[] =
+    "DELETE FROM campaign_hour WHERE (" FIGURE_COLUMNS ") = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);"
+    "DELETE FROM provider_hour WHERE (" FIGURE_COLUMNS ") = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);"
+    "DELETE FROM campaign_error WHERE failed = 0;"
+    "DELETE FROM tagset WHERE id NOT IN (SELECT tagset_id FROM campaign_hour)"
+    " AND id NOT IN (SELECT tagset_id FROM reply) AND NOT EXISTS (SELECT 1 FROM event e"
+    "  WHERE e.campaign_id = tagset.campaign_id AND e.tagset_id = tagset.id);"
+    "DELETE FROM campaign WHERE id NOT IN (SELECT campaign_id FROM tagset);"
+    "UPDATE campaign SET first_us = 0, last_us = 0 WHERE last_us <> 0 AND name <> ''"
+    " AND NOT EXISTS (SELECT 1 FROM event e WHERE e.campaign_id = campaign.id AND e.tagged = 1);"
+    "DELETE FROM provider WHERE id NOT IN (SELECT provider_id FROM provider_hour)"
+    " AND id NOT IN (SELECT provider_id FROM event);"
+    "DELETE FROM source WHERE id NOT IN"
+    " (SELECT source_id FROM event WHERE source_id IS NOT NULL)";
+
+enum result
+upkeep_table_remove_unused(struct upkeep_table *table)
+{
+	return sqlite_result(sqlite3_exec(table->db, remove_unused_sql, NULL, NULL, NULL));
+}
+
+void
+upkeep_table_close(struct upkeep_table *table)
+{
+	sqlite_free_owner(statements, table);
+}
