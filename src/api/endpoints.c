@@ -27,7 +27,8 @@ struct endpoint {
 	bool needs_store;
 	bool open;  /* without the bearer token */
 	bool quick; /* answered from memory */
-	/* Of the query; any other would be a filter that does nothing, and is refused. */
+	/* Of the query, of a POST if there is one; any other would be a filter that does nothing,
+	 * and is refused. */
 	const char *parameters[PARAMETERS_MAX];
 };
 
@@ -41,7 +42,9 @@ static const struct endpoint endpoints[] = {
     {"/v1/quarantine/reverify", refusals_reverify, .act = refusals_ask_reverify},
     {"/v1/quarantine/all/drop", .act = refusals_drop_all},
     {"/v1/quarantine/{id}/drop", .act = refusals_drop},
-    {"/v1/rebuild", upkeep_rebuild, .act = upkeep_ask_rebuild},
+    {"/v1/rebuild", upkeep_work, .act = upkeep_ask_work},
+    {"/v1/retag", upkeep_work, .act = upkeep_ask_work, .parameters = {"from", "to"}},
+    {"/v1/simulations/undo", upkeep_work, .act = upkeep_ask_work, .parameters = {"run"}},
     {"/v1/openapi.json", upkeep_openapi},
 };
 
@@ -90,6 +93,7 @@ struct destination {
 	const struct endpoint *endpoint;
 	const struct query *query;
 	struct slice name; /* the segment, still escaped, that the braces took */
+	bool acts;         /* the request is a POST */
 };
 
 static bool
@@ -202,6 +206,8 @@ refuse_method(const struct destination *route)
 static const char *
 next_parameter(const struct destination *route, size_t *index)
 {
+	if (route->query == NULL && route->endpoint->act != NULL && !route->acts)
+		return NULL;
 	if (route->query == NULL)
 		return *index < PARAMETERS_MAX ? route->endpoint->parameters[(*index)++] : NULL;
 	while (*index < query_parameter_count(route->query)) {
@@ -238,7 +244,7 @@ refuse_parameter(struct question *question, const struct destination *route, str
 	return false;
 }
 
-/* Whether the route knows all parameters of the query; a request that acts has none. */
+/* Whether the route knows all parameters of the query. */
 static bool
 parameters_are_known(struct question *question, const struct destination *route)
 {
@@ -319,6 +325,7 @@ endpoints_answer(const struct endpoints_state *state, struct store_reader *reade
     const struct api_request *request)
 {
 	struct destination route = find_route(request->target);
+	route.acts = slice_equal(request->method, SLICE("POST"));
 	if (!is_known(&route) && !is_question(request->method))
 		return refuse_method(&route);
 	if (!is_known(&route) || route.name.len > QUESTION_NAME_MAX)

@@ -1,5 +1,10 @@
 #include "upkeep.h"
+
 #include "dlrd/query/openapi.h"
+#include "dlrd/twilio/url.h"
+
+#include <ctype.h>
+#include <stdio.h>
 
 /* The handwritten part of the description, src/api/openapi.json; embedded by scripts/embed.py. */
 extern const char built_in_openapi[];
@@ -90,38 +95,68 @@ upkeep_metrics(struct question *question)
 	metrics_write(question->state->metrics, &question->answer.body);
 }
 
-void
-upkeep_rebuild(struct question *question)
+/* The kind of work whose path the request has. */
+static enum work_kind
+kind_of(const struct question *question)
 {
-	static const char *const states[] = {[REBUILD_NONE] = "none",
-	    [REBUILD_RUNNING] = "running",
-	    [REBUILD_DONE] = "done",
-	    [REBUILD_FAILED] = "failed"};
-	struct projector_rebuild rebuild = {0};
-	question->state->read_rebuild(question->state->projector, &rebuild);
-
-	bool done = rebuild.state == REBUILD_DONE, failed = rebuild.state == REBUILD_FAILED;
-	const struct store_rebuilt none = {0}, *rebuilt = done ? &rebuild.rebuilt : &none;
-	struct json_t *object = json_new_object();
-	json_put_text(object, "state", slice_of(states[rebuild.state]));
-	json_put_int(object, "messages", (int64_t)rebuilt->messages);
-	json_put_int(object, "mended", (int64_t)rebuilt->corrected);
-	json_put_int(object, "replies", (int64_t)rebuilt->replies);
-	json_put_int(object, "figures", (int64_t)rebuilt->figures);
-	json_put_int(object, "campaigns", (int64_t)rebuilt->campaigns);
-	json_put_int(object, "optouts", (int64_t)rebuilt->optouts);
-	json_put_text(object, "error", failed ? slice_of(rebuild.why) : SLICE_NONE);
-	question_answer(question, object);
+	struct slice path = url_path(question->request->target);
+	int kind = 0;
+	while (!slice_equal(path, slice_of(work_describe((enum work_kind)kind)->path)))
+		kind++;
+	return (enum work_kind)kind;
 }
 
 void
-upkeep_ask_rebuild(struct question *question)
+upkeep_work(struct question *question)
 {
-	if (!question_may_act(question))
+	enum work_kind kind = kind_of(question);
+	struct work_result result = {.state = WORK_NONE};
+	question->state->read_work(question->state->projector, kind, &result);
+	question_answer(question, work_json(kind, &result));
+	work_done(&result);
+}
+
+/* A run has the hexadecimal digits that 'dlrd simulate' gives it. */
+static bool
+read_run(struct question *question, char out_run[WORK_RUN_SIZE])
+{
+	struct slice run = question_text(question, "run");
+	bool right = run.len > 0 && run.len < WORK_RUN_SIZE;
+	for (size_t i = 0; right && i < run.len; i++)
+		right = isxdigit((unsigned char)run.ptr[i]);
+	if (!right)
+		return question_refuse(question, 400,
+		    "run must be the number of a simulation, such as 1f2e3d4c5b6a: the first line "
+		    "of its ledger has it");
+	snprintf(out_run, WORK_RUN_SIZE, "%.*s", SLICE_ARG(run));
+	return true;
+}
+
+static bool
+read_order(struct question *question, struct work_order *out_order)
+{
+	struct work_order order = {.kind = kind_of(question)};
+	if (order.kind == WORK_UNDO && !read_run(question, order.run))
+		return false;
+	if (order.kind == WORK_RETAG && (!question_time(question, "from", &order.from_us) ||
+					    !question_time(question, "to", &order.to_us)))
+		return false;
+	if (order.to_us == 0)
+		order.to_us = INT64_MAX;
+	*out_order = order;
+	return true;
+}
+
+void
+upkeep_ask_work(struct question *question)
+{
+	struct work_order order;
+	if (!question_may_act(question) || !read_order(question, &order))
 		return;
-	if (!question->state->ask_rebuild(question->state->projector)) {
+	if (!question->state->ask_work(question->state->projector, &order)) {
 		question_refuse(question, 409,
-		    "a rebuild is running already; GET /v1/rebuild shows when it is done");
+		    "other work on the store is running already, a rebuild or the like; ask again "
+		    "when it is done");
 		return;
 	}
 	struct json_t *object = json_new_object();

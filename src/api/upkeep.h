@@ -11,11 +11,12 @@ void upkeep_health(struct question *question);
 void upkeep_ready(struct question *question);
 void upkeep_metrics(struct question *question);
 
-/* GET /v1/rebuild: the state and the counts of the last rebuild. */
-void upkeep_rebuild(struct question *question);
+/* GET /v1/rebuild, /v1/retag, /v1/simulations/undo: the state and the counts of the last such work.
+ */
+void upkeep_work(struct question *question);
 
-/* POST /v1/rebuild: starts a rebuild. See question_may_act. */
-void upkeep_ask_rebuild(struct question *question);
+/* POST to the same: starts it. See question_may_act. */
+void upkeep_ask_work(struct question *question);
 
 /* GET /v1/openapi.json. */
 void upkeep_openapi(struct question *question);

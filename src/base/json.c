@@ -255,6 +255,12 @@ json_parse_start(struct slice text, struct json_t **out_value)
 }
 
 struct json_t *
+json_at(const struct json_t *value, size_t index)
+{
+	return json_array_get(value, index);
+}
+
+struct json_t *
 json_get(const struct json_t *value, const char *key)
 {
 	return json_object_get(value, key);

@@ -55,8 +55,8 @@ daemon_answers_fill(struct daemon *daemon, struct endpoints_state *out_state)
 	    .gap = read_gap,
 	    .projector = daemon->projector,
 	    .country_code = &daemon->country_code,
-	    .ask_rebuild = projector_ask_rebuild,
-	    .read_rebuild = projector_read_rebuild,
+	    .ask_work = projector_ask_work,
+	    .read_work = projector_read_work,
 	    .quarantine_worker = daemon->quarantine_worker,
 	    .quarantine_path = daemon->quarantine_path};
 }

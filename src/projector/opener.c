@@ -341,11 +341,11 @@ opener_look(struct opener *opener)
 	}
 }
 
-enum result
-opener_rebuild(struct opener *opener, struct store_rebuilt *out_rebuilt)
+struct work_result
+opener_work(struct opener *opener, const struct work_order *order, const struct routes *routes)
 {
 	begin_progress(opener);
-	enum result result = store_rebuild(opener->store, out_rebuilt);
+	struct work_result result = work_do(order, opener->store, routes);
 	end_progress(opener);
 	return result;
 }

@@ -9,6 +9,7 @@
 
 #include "dlrd/base/clock.h"
 #include "dlrd/projector/projector_values.h"
+#include "dlrd/projector/work.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -51,8 +52,9 @@ bool opener_open(struct opener *opener);
  * what can be saved and closes the store; opener_open opens it again. Not inside a transaction. */
 void opener_look(struct opener *opener);
 
-/* store_rebuild, with progress for opener_read_counting. The store must be open. */
-must_check enum result opener_rebuild(struct opener *opener, struct store_rebuilt *out_rebuilt);
+/* work_do, with progress for opener_read_counting. The store must be open. */
+struct work_result opener_work(
+    struct opener *opener, const struct work_order *order, const struct routes *routes);
 
 /* Callbacks are not counted since since_us (wall clock), for the reason why; 0: they are counted
  * again. */

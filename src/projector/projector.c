@@ -297,25 +297,33 @@ reconfigure(struct projector *projector, struct pending_requests *requests)
 }
 
 static void
-rebuild(struct projector *projector)
+log_work(const struct work_order *order, const struct work_result *result)
 {
-	struct projector_rebuild rebuild = {.state = REBUILD_DONE};
-	const struct store_rebuilt *rebuilt = &rebuild.rebuilt;
-
-	enum result result = opener_rebuild(&projector->opener, &rebuild.rebuilt);
-	if (result != RESULT_OK) {
-		rebuild.state = REBUILD_FAILED;
-		snprintf(rebuild.why, sizeof rebuild.why, "%s: %s", result_text(result),
-		    store_error(projector->opener.store));
-	}
-	requests_note_rebuild(&projector->requests, &rebuild);
-
-	if (result == RESULT_OK)
+	const unsigned long long first = result->counts[0], second = result->counts[1],
+				 third = result->counts[2];
+	if (result->state == WORK_FAILED)
+		log_line(LOG_ERROR, "%s failed, and nothing was changed: %s",
+		    work_describe(order->kind)->noun, result->why);
+	else if (order->kind == WORK_REBUILD)
 		log_line(LOG_INFO,
-		    "rebuilt from the receipts: %llu messages, %llu of them repaired",
-		    (unsigned long long)rebuilt->messages, (unsigned long long)rebuilt->corrected);
+		    "rebuilt from the receipts: %llu messages, %llu of them repaired", first,
+		    second);
+	else if (order->kind == WORK_RETAG)
+		log_line(LOG_INFO,
+		    "tags read again: of %llu receipts, %llu have other ones; %llu messages moved",
+		    first, second, third);
 	else
-		log_line(LOG_ERROR, "the rebuild failed, and nothing was changed: %s", rebuild.why);
+		log_line(LOG_INFO, "removed the simulation %s: %llu receipts, %llu messages",
+		    order->run, first, second);
+}
+
+static void
+do_work(struct projector *projector, const struct work_order *order)
+{
+	struct work_result result =
+	    opener_work(&projector->opener, order, projector->options.config.routes);
+	log_work(order, &result);
+	requests_note_work(&projector->requests, &result);
 }
 
 /* Does the work that other threads requested and only the store's thread may do, also what they
@@ -327,14 +335,14 @@ serve_requests(struct projector *projector)
 	for (;;) {
 		struct pending_requests requests =
 		    requests_take(&projector->requests, projector->opener.store != NULL);
-		if (!requests.reconfigure && !requests.rebuild)
+		if (!requests.reconfigure && !requests.work)
 			return true;
 
 		checkpointer_mark_dirty(&projector->checkpointer);
 		if (requests.reconfigure && !reconfigure(projector, &requests))
 			return false;
-		if (requests.rebuild)
-			rebuild(projector);
+		if (requests.work)
+			do_work(projector, &requests.order);
 	}
 }
 
@@ -644,17 +652,18 @@ projector_configure(struct projector *projector, const struct projector_config *
 }
 
 bool
-projector_ask_rebuild(struct projector *projector)
+projector_ask_work(struct projector *projector, const struct work_order *order)
 {
-	bool accepted = requests_ask_rebuild(&projector->requests);
+	bool accepted = requests_ask_work(&projector->requests, order);
 	signal_thread(projector);
 	return accepted;
 }
 
 void
-projector_read_rebuild(struct projector *projector, struct projector_rebuild *out_rebuild)
+projector_read_work(
+    struct projector *projector, enum work_kind kind, struct work_result *out_result)
 {
-	requests_read_rebuild(&projector->requests, out_rebuild);
+	requests_read_work(&projector->requests, kind, out_result);
 }
 
 bool

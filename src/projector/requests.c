@@ -5,7 +5,7 @@
 void
 requests_init(struct requests *requests)
 {
-	*requests = (struct requests){.rebuild = {.state = REBUILD_NONE}};
+	*requests = (struct requests){.result = {.state = WORK_NONE}};
 	pthread_mutex_init(&requests->lock, NULL);
 }
 
@@ -44,13 +44,16 @@ requests_configure(struct requests *requests, const struct projector_config *con
 }
 
 bool
-requests_ask_rebuild(struct requests *requests)
+requests_ask_work(struct requests *requests, const struct work_order *order)
 {
 	pthread_mutex_lock(&requests->lock);
-	bool accepted = requests->rebuild.state != REBUILD_RUNNING;
+	bool accepted = requests->result.state != WORK_RUNNING;
 	if (accepted) {
-		requests->pending.rebuild = true;
-		requests->rebuild = (struct projector_rebuild){.state = REBUILD_RUNNING};
+		requests->pending.work = true;
+		requests->pending.order = *order;
+		requests->kind = order->kind;
+		work_done(&requests->result);
+		requests->result = (struct work_result){.state = WORK_RUNNING};
 	}
 	pthread_mutex_unlock(&requests->lock);
 
@@ -58,10 +61,11 @@ requests_ask_rebuild(struct requests *requests)
 }
 
 void
-requests_read_rebuild(struct requests *requests, struct projector_rebuild *out_rebuild)
+requests_read_work(struct requests *requests, enum work_kind kind, struct work_result *out_result)
 {
 	pthread_mutex_lock(&requests->lock);
-	*out_rebuild = requests->rebuild;
+	*out_result = kind == requests->kind ? work_copy(&requests->result)
+					     : (struct work_result){.state = WORK_NONE};
 	pthread_mutex_unlock(&requests->lock);
 }
 
@@ -72,8 +76,9 @@ requests_take(struct requests *requests, bool store_is_open)
 	struct pending_requests taken = requests->pending;
 	requests->pending = (struct pending_requests){.reconfigure = false};
 	if (!store_is_open) {
-		requests->pending.rebuild = taken.rebuild;
-		taken.rebuild = false;
+		requests->pending.work = taken.work;
+		requests->pending.order = taken.order;
+		taken.work = false;
 	}
 	pthread_mutex_unlock(&requests->lock);
 
@@ -85,10 +90,14 @@ requests_put_back(struct requests *requests, struct pending_requests *taken)
 {
 	pthread_mutex_lock(&requests->lock);
 	bool is_overtaken = requests->pending.reconfigure;
-	taken->rebuild |= requests->pending.rebuild;
-	if (is_overtaken)
-		requests->pending.rebuild = taken->rebuild;
-	else
+	if (requests->pending.work) {
+		taken->work = true;
+		taken->order = requests->pending.order;
+	}
+	if (is_overtaken) {
+		requests->pending.work = taken->work;
+		requests->pending.order = taken->order;
+	} else
 		requests->pending = *taken;
 	pthread_mutex_unlock(&requests->lock);
 
@@ -98,10 +107,10 @@ requests_put_back(struct requests *requests, struct pending_requests *taken)
 }
 
 void
-requests_note_rebuild(struct requests *requests, const struct projector_rebuild *rebuild)
+requests_note_work(struct requests *requests, const struct work_result *result)
 {
 	pthread_mutex_lock(&requests->lock);
-	requests->rebuild = *rebuild;
+	requests->result = *result;
 	pthread_mutex_unlock(&requests->lock);
 }
 
@@ -109,5 +118,6 @@ void
 requests_done(struct requests *requests)
 {
 	drop_configuration(&requests->pending);
+	work_done(&requests->result);
 	pthread_mutex_destroy(&requests->lock);
 }

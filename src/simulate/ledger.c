@@ -232,11 +232,11 @@ store_failure(struct store_reader *store, enum result result, struct failure *fa
 
 static enum result
 await_projector(
-    const struct ledger_check *check, struct store_reader *store, struct failure *failure)
+    const char *directory, int64_t wait_us, struct store_reader *store, struct failure *failure)
 {
-	int64_t until_us = clock_monotonic_us() + check->wait_us;
+	int64_t until_us = clock_monotonic_us() + wait_us;
 	uint64_t last_seq, cursor = 0;
-	enum result result = read_journal_end(check->directory, &last_seq, failure);
+	enum result result = read_journal_end(directory, &last_seq, failure);
 	while (result == RESULT_OK) {
 		result = store_read_cursor(store, &cursor);
 		if (result != RESULT_OK)
@@ -248,7 +248,7 @@ await_projector(
 			    "the projector is at journal entry %llu of %llu after %lld seconds; "
 			    "is the daemon running?",
 			    (unsigned long long)cursor, (unsigned long long)last_seq,
-			    (long long)(check->wait_us / CLOCK_SECOND_US));
+			    (long long)(wait_us / CLOCK_SECOND_US));
 		clock_sleep(POLL_US);
 	}
 
@@ -323,18 +323,30 @@ find_missing(struct comparison *comparison)
 }
 
 static enum result
-compare(struct comparison *comparison, struct failure *failure)
+open_counted(const char *directory, int64_t wait_us, struct store_reader **out_store,
+    struct failure *failure)
 {
 	char path[PATH_SIZE];
+	snprintf(path, sizeof path, "%s/" STORE_FILE, directory);
+	enum result result = store_reader_open(path, out_store, failure);
+	if (result != RESULT_OK)
+		return result;
+	result = await_projector(directory, wait_us, *out_store, failure);
+	if (result != RESULT_OK)
+		store_reader_close(*out_store);
+	return result;
+}
+
+static enum result
+compare(struct comparison *comparison, struct failure *failure)
+{
+	const struct ledger_check *check = comparison->check;
 	struct store_reader *store;
-	snprintf(path, sizeof path, "%s/" STORE_FILE, comparison->check->directory);
-	enum result result = store_reader_open(path, &store, failure);
+	enum result result = open_counted(check->directory, check->wait_us, &store, failure);
 	if (result != RESULT_OK)
 		return result;
 
-	result = await_projector(comparison->check, store, failure);
-	if (result == RESULT_OK)
-		result = read_store(comparison, store, failure);
+	result = read_store(comparison, store, failure);
 	if (result == RESULT_OK)
 		find_missing(comparison);
 	store_reader_close(store);
@@ -360,5 +372,36 @@ ledger_check(
 	buffer_done(&comparison.text);
 	buffer_done(&comparison.line);
 	free(comparison.receipts);
+	return result;
+}
+
+enum result
+ledger_read_run(const char *path, uint64_t *out_run, struct failure *failure)
+{
+	char line[64] = "";
+	FILE *file = fopen(path, "re");
+	if (file == NULL)
+		return failure_set(failure, errno == ENOENT ? RESULT_NOT_FOUND : RESULT_IO,
+		    "%s: %s", path, strerror(errno));
+	bool read = fgets(line, sizeof line, file) != NULL;
+	fclose(file);
+
+	struct slice rest = slice_of(line), first = slice_take(&rest, '\n');
+	if (!read || rest.ptr == NULL || !slice_starts_with(first, FIRST_WORDS) ||
+	    !simulate_run_read(slice_from(first, FIRST_WORDS.len), out_run))
+		return failure_set(failure, RESULT_CORRUPT,
+		    "%s: not a ledger of 'dlrd simulate --ledger': its first line is not "
+		    "\"%.*sRUN\"",
+		    path, SLICE_ARG(FIRST_WORDS));
+	return RESULT_OK;
+}
+
+enum result
+ledger_await_counted(const char *directory, int64_t wait_us, struct failure *failure)
+{
+	struct store_reader *store;
+	enum result result = open_counted(directory, wait_us, &store, failure);
+	if (result == RESULT_OK)
+		store_reader_close(store);
 	return result;
 }

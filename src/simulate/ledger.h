@@ -50,3 +50,12 @@ struct ledger_findings {
  * time, RESULT_CORRUPT if the file is not a ledger, RESULT_NO_MEMORY or RESULT_IO. */
 must_check enum result ledger_check(const struct ledger_check *check,
     struct ledger_findings *out_findings, struct failure *failure);
+
+/* Reads the run of a ledger from its first line. RESULT_CORRUPT if the file is not a ledger. */
+must_check enum result ledger_read_run(
+    const char *path, uint64_t *out_run, struct failure *failure);
+
+/* Waits until the projector has reached the current end of the journal. RESULT_BUSY if it is not
+ * there in time. */
+must_check enum result ledger_await_counted(
+    const char *directory, int64_t wait_us, struct failure *failure);

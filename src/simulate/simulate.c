@@ -7,6 +7,7 @@
 #include "simulate_guard.h"
 #include "simulate_report.h"
 #include "simulate_request.h"
+#include "simulate_undo.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -23,7 +24,7 @@
 
 /* The options of the command line. */
 struct wishes {
-	const char *config, *target, *account, *path, *query, *campaign, *mix, *ledger;
+	const char *config, *target, *account, *path, *query, *campaign, *mix, *ledger, *undo;
 	int64_t count, connections, rate, duration_s, reconnect_s, wait_s, seed;
 	int64_t shuffle, duplicates, replies, forged;
 	bool check, check_only, json, yes;
@@ -454,6 +455,9 @@ check_wishes(const struct cli_command *command, const struct wishes *wishes)
 			return cli_usage_error(command, "--%s must be %lld to %lld", bounds[i].name,
 			    (long long)bounds[i].min, (long long)bounds[i].max);
 
+	if (wishes->undo != NULL && (wishes->check || wishes->ledger != NULL))
+		return cli_usage_error(
+		    command, "--undo FILE goes with neither --ledger nor --check");
 	if (wishes->check && wishes->ledger == NULL)
 		return cli_usage_error(command, "a check needs --ledger FILE");
 	if (wishes->query != NULL && wishes->campaign != NULL)
@@ -484,15 +488,16 @@ read_wishes(const struct cli_command *command, int count, char **words, struct w
 	    {"duplicates", 0, .number = &wishes->duplicates},
 	    {"replies", 0, .number = &wishes->replies},
 	    {"bad-signatures", 0, .number = &wishes->forged}, {"seed", 0, .number = &wishes->seed},
-	    {"ledger", 0, .text = &wishes->ledger}, {"check", 0, .flag = &wishes->check},
-	    {"check-only", 0, .flag = &wishes->check_only}, {"wait", 0, .number = &wishes->wait_s},
-	    {"json", 0, .flag = &wishes->json}, {"yes", 0, .flag = &wishes->yes}};
+	    {"ledger", 0, .text = &wishes->ledger}, {"undo", 0, .text = &wishes->undo},
+	    {"check", 0, .flag = &wishes->check}, {"check-only", 0, .flag = &wishes->check_only},
+	    {"wait", 0, .number = &wishes->wait_s}, {"json", 0, .flag = &wishes->json},
+	    {"yes", 0, .flag = &wishes->yes}};
 	if (!cli_read_options(command, count, words, options, sizeof options / sizeof options[0], 0,
 		NULL, out_status))
 		return false;
 	if (wishes->count == COUNT_UNSET)
 		wishes->count = wishes->duration_s > 0 ? SIMULATE_COUNT_MAX : COUNT_DEFAULT;
-	if (wishes->check_only)
+	if (wishes->check_only || wishes->undo != NULL)
 		wishes->count = 0;
 	wishes->check = wishes->check || wishes->check_only;
 
@@ -521,7 +526,13 @@ run(const struct cli_command *command, int count, char **words)
 	if (status != CLI_OK)
 		return status;
 	simulation.settings = cli_load_settings(command, simulation.wishes.config, SETTINGS_SERVE);
-	status = simulation.settings == NULL ? CLI_FAILED : simulate(&simulation);
+	if (simulation.settings == NULL)
+		status = CLI_FAILED;
+	else if (simulation.wishes.undo != NULL)
+		status = simulate_undo(command, simulation.settings, simulation.wishes.undo,
+		    simulation.wishes.wait_s * CLOCK_SECOND_US, simulation.wishes.json);
+	else
+		status = simulate(&simulation);
 
 	simulate_report_done(&simulation.report);
 	buffer_done(&simulation.query);
@@ -537,6 +548,7 @@ const struct cli_command cli_simulate = {
     .usage =
 	"Usage: dlrd simulate [-c FILE] [--count N] [--rate R] [--connections C] [...]\n"
 	"       dlrd simulate [-c FILE] --check-only --ledger FILE [--wait S]\n"
+	"       dlrd simulate [-c FILE] --undo FILE [--wait S]\n"
 	"\n"
 	"Sends status callbacks and replies, signed with the token and public URL of the\n"
 	"configuration, to the daemon. The daemon counts them like real ones, so this asks\n"
@@ -578,6 +590,8 @@ const struct cli_command cli_simulate = {
 	"      --check            afterwards check that the store has each of them once, and\n"
 	"                         none with a wrong signature\n"
 	"      --check-only       check an existing ledger, and send nothing\n"
+	"      --undo FILE        remove what the run of this ledger added to the store, and send\n"
+	"                         nothing\n"
 	"      --wait S           wait up to S seconds until the journal is projected (default "
 	"60)\n"
 	"      --json             print JSON\n"

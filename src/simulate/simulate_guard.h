@@ -4,11 +4,11 @@
  * signed and stored with the receipt. One thread. */
 #pragma once
 
-#include "dlrd/base/result.h"
+#include "dlrd/projector/work.h"
 
 #include <stdbool.h>
 
-#define SIMULATE_PARAMETER "DlrdSimulated"
+#define SIMULATE_PARAMETER WORK_SIMULATED
 
 /* Sets *out_found if the store in directory has a receipt without the parameter. A store that does
  * not exist has none. Receipts that only the journal has are not seen. */

@@ -198,15 +198,11 @@ report_moves(const struct retagging *retagging)
 	enum result result = RESULT_OK;
 	for (size_t i = 0; result == RESULT_OK && i < retagging->move_count; i++) {
 		struct store_move move = {.messages = retagging->moves[i].messages};
-		result = upkeep_table_campaign(
-		    table, retagging->moves[i].from_id, &move.from_workspace, &move.from_campaign);
-		move.from_workspace = arena_copy(&arena, move.from_workspace);
-		move.from_campaign = arena_copy(&arena, move.from_campaign);
+		result = upkeep_table_campaign(table, retagging->moves[i].from_id, &arena,
+		    &move.from_workspace, &move.from_campaign);
 		if (result == RESULT_OK)
-			result = upkeep_table_campaign(table, retagging->moves[i].to_id,
+			result = upkeep_table_campaign(table, retagging->moves[i].to_id, &arena,
 			    &move.to_workspace, &move.to_campaign);
-		if (result == RESULT_OK && arena.failed)
-			result = RESULT_NO_MEMORY;
 		if (result == RESULT_OK)
 			retagging->retag->on_moved(retagging->retag->context, &move);
 	}

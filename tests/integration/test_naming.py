@@ -1,11 +1,13 @@
 """Campaigns are named by the query of the callback URL; a receipt without one is untagged."""
 
+import json
 import re
 from urllib.parse import quote
 
 import pytest
 
-from harness import CAMPAIGN, META, new_sid, status_params
+import harness
+from harness import CAMPAIGN, META, new_sid, reply_params, status_params
 
 
 @pytest.mark.parametrize("query, want", [
@@ -51,3 +53,119 @@ def test_the_names_in_the_log_of_an_untagged_receipt_are_escaped_and_few(daemon)
     line, = (line for line in daemon.log().splitlines() if "(untagged)" in line)
     assert f"only a\\x1b[31m, b\\x0ac, {'n' * 40}..., p0, p1, p2, p3, p4 and more; such" in line
     assert "\x1b" not in daemon.log()
+
+
+# --- other templates for stored receipts ---
+
+ROUTE = "callback /sms/twilio"
+
+
+def give_templates(daemon, **templates):
+    daemon.sections[ROUTE] = templates
+    harness.write_config(daemon.sections.items(), daemon.config)
+
+
+def messages_by_campaign(daemon):
+    return {tuple(value.decode() for value in row[:2]): row[2] for row in daemon.sql("""
+        SELECT c.workspace, c.name, count(*) FROM message m JOIN tagset t ON t.id = m.tagset_id
+        JOIN campaign c ON c.id = t.campaign_id WHERE m.seen <> 2048 GROUP BY c.id""")}
+
+
+def fill(daemon):
+    """Three campaigns by parameters of their own, a reply, and an untagged message."""
+    people = []
+    for i, query in enumerate(["kampagne=a&ws=w", "kampagne=b&ws=w", "campaign=c&kampagne=x", ""]):
+        for k in range(i + 1):
+            sid, person = new_sid(), 10 * i + k
+            people.append(person)
+            for status in ("sent", "delivered"):
+                daemon.keep(f"/sms/twilio?{query}", status_params(sid, status, number=person))
+    daemon.keep("/sms/twilio", reply_params(new_sid(), "yes", number=people[0]), status=200)
+    daemon.settle()
+
+
+def retag(daemon, *words, running):
+    if running:
+        daemon.cli("reload")
+    else:
+        daemon.terminate()
+    result = daemon.cli("retag", *words)
+    if not running:
+        daemon.start()
+    return result
+
+
+@pytest.mark.parametrize("running", [True, False], ids=["daemon", "alone"])
+def test_stored_receipts_follow_other_templates(make_daemon, running):
+    daemon = make_daemon()
+    fill(daemon)
+    assert messages_by_campaign(daemon) == {("", ""): 7, ("", "c"): 3}
+    give_templates(daemon, campaign="{kampagne}", workspace="{ws}")
+    shown = retag(daemon, running=running).stdout
+    assert messages_by_campaign(daemon) == {("w", "a"): 1, ("w", "b"): 2, ("", "x"): 3, ("", ""): 4}
+    assert daemon.audit()
+    assert shown.splitlines()[0] == "receipts read: 21, with other tags: 12; messages moved: 6, of them"
+    assert set(shown.splitlines()[1:]) == {
+        "  1 from (untagged) to a of w", "  2 from (untagged) to b of w", "  3 from c to x"}
+    # the reply follows the message that it answers, and the empty campaign is gone
+    assert daemon.campaign("a")["replied"] == 1 and daemon.campaign("a")["messages"] == 1
+    names = {(row["workspace"], row["campaign"]) for row in daemon.api("/v1/campaigns").json()["campaigns"]}
+    assert names == {("w", "a"), ("w", "b"), ("", "x"), ("", "")}
+    assert {event["campaign"] for event in daemon.events("&campaign=x")} == {"x"}
+    assert len(daemon.events("&campaign=x")) == 6
+
+
+def test_a_second_reading_of_tags_changes_nothing_and_the_first_can_be_undone(make_daemon):
+    daemon = make_daemon()
+    fill(daemon)
+    before = daemon.sql("SELECT * FROM campaign_stats ORDER BY 1, 2, 3")
+    give_templates(daemon, campaign="{kampagne}", workspace="{ws}")
+    retag(daemon, running=True)
+    again = json.loads(retag(daemon, "--json", running=True).stdout)
+    assert (again["state"], again["changed"], again["messages"], again["moved"]) == ("done", 0, 0, [])
+    give_templates(daemon)
+    retag(daemon, running=True)
+    assert daemon.sql("SELECT * FROM campaign_stats ORDER BY 1, 2, 3") == before
+    daemon.audit()
+
+
+def test_only_receipts_of_a_time_get_other_tags(make_daemon):
+    daemon = make_daemon()
+    fill(daemon)
+    give_templates(daemon, campaign="{kampagne}")
+    assert retag(daemon, "--to", "yesterday", running=True).stdout.startswith("receipts read: 0, ")
+    assert messages_by_campaign(daemon) == {("", ""): 7, ("", "c"): 3}
+    assert "with other tags: 12;" in retag(daemon, "--from", "-1h", running=True).stdout
+    daemon.audit()
+    result = daemon.cli("retag", "--from", "soon", check=False)
+    assert result.returncode == 2 and "--from must be a time, such as 2026-03-01" in result.stderr
+
+
+def test_receipts_of_an_older_dlrd_are_tagged_if_all_routes_agree_or_named(make_daemon):
+    daemon = make_daemon()
+    fill(daemon)
+    daemon.terminate()
+    with harness.sqlite3.connect(daemon.store / "dlrd.db") as file:
+        file.execute("UPDATE event SET source_id = NULL")
+        file.execute("UPDATE event SET raw_query = NULL WHERE tagged = 1")
+        file.execute("UPDATE event SET raw_query = CAST('kampagne=a' AS BLOB) WHERE seq < 3")
+    for path in ("sms/twilio", "sms/dlr/twilio", "v1/campaigns/outbound/sms/callbacks/mo/twilio"):
+        daemon.sections[f"callback /{path}"] = {"campaign": "{kampagne}"}
+    harness.write_config(daemon.sections.items(), daemon.config)
+    result = json.loads(daemon.cli("retag", "--json").stdout)
+    assert result["messages"] >= 1 and result["unknown"] >= 6
+    assert "since their URLs are not stored: " in daemon.cli("retag").stdout
+    assert "0 differences" in daemon.cli("audit").stdout
+
+
+def test_a_receipt_that_comes_after_a_retag_has_the_new_tags(make_daemon):
+    daemon = make_daemon()
+    sid = new_sid()
+    daemon.keep("/sms/twilio?kampagne=a", status_params(sid, "sent"))
+    daemon.settle()
+    give_templates(daemon, campaign="{kampagne}")
+    retag(daemon, running=True)
+    daemon.keep("/sms/twilio?kampagne=a", status_params(sid, "delivered"))
+    daemon.settle()
+    assert daemon.campaign("a")["delivered"] == 1
+    daemon.audit()

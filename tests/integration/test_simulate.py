@@ -96,3 +96,59 @@ def test_a_campaign_that_the_template_does_not_take_is_an_error(make_daemon):
 def test_the_answer_in_json(daemon):
     found = json.loads(simulate(daemon, "--json").stdout)
     assert found["run"] and found["acknowledged"] > 0
+
+
+TABLES = ["event", "message", "campaign", "tagset", "provider", "campaign_hour", "provider_hour",
+          "campaign_error", "reply", "optout", "alert", "source"]
+
+
+def contents(daemon):
+    return {table: sorted(daemon.sql(f"SELECT * FROM {table}"), key=repr) for table in TABLES}
+
+
+@pytest.mark.parametrize("running", [True, False], ids=["daemon", "alone"])
+def test_what_a_run_added_is_removed_and_nothing_else(daemon, tmp_path, running):
+    other = harness.phone(2)
+    for status in ("sent", "delivered"):
+        daemon.keep(SAMPLE_TARGET, status_params(new_sid(), status, number=1))
+    daemon.keep("/sms/twilio", harness.reply_params(new_sid(), "STOP", number=2), status=200)
+    daemon.settle()
+    before = contents(daemon)
+    simulate(daemon, "--yes", "--replies", 30, "--ledger", tmp_path / "first", "--duplicates", 10)
+    simulate(daemon, "--yes", "--replies", 30, "--ledger", tmp_path / "second", "--campaign", "spring")
+    daemon.settle()
+    assert len(daemon.sql("SELECT 1 FROM optout")) > 1
+    if not running:
+        daemon.terminate()
+    shown = daemon.cli("simulate", "--undo", tmp_path / "first").stdout
+    assert shown.startswith("receipts removed: ") and shown.split()[2] != "0,"
+    result = json.loads(daemon.cli("simulate", "--undo", tmp_path / "second", "--json").stdout)
+    assert result["state"] == "done" and result["receipts"] > 100
+    if not running:
+        daemon.start()
+    assert contents(daemon) == before
+    daemon.audit()
+    # followers of the opt-out list are told that the numbers of the run are not on it
+    states = {}
+    after = 0
+    while page := daemon.api(f"/v1/optouts/changes?after={after}").json()["changes"]:
+        for change in page:
+            states[change["number"]] = change["state"]
+        after = page[-1]["seq"]
+    assert {number for number, state in states.items() if state == "out"} == {other}
+    # and so are those of the events: no number is given twice
+    last = max(row[0] for row in daemon.sql("SELECT max(seq) FROM sqlite_sequence WHERE name = 'event'"
+                                            " UNION SELECT seq FROM sqlite_sequence WHERE name = 'event'")
+               if row[0])
+    daemon.keep(SAMPLE_TARGET, status_params(new_sid(), "sent"))
+    daemon.settle()
+    assert daemon.sql("SELECT max(seq) FROM event")[0][0] > last
+
+
+def test_undo_names_what_is_no_ledger(daemon, tmp_path):
+    (tmp_path / "no").write_text("SM1\tsent\t-\n")
+    for path, words in ((tmp_path / "no", "not a ledger"), (tmp_path / "missing", "No such file")):
+        result = daemon.cli("simulate", "--undo", path, check=False)
+        assert result.returncode == 1 and words in result.stderr and str(path) in result.stderr
+    result = daemon.cli("simulate", "--undo", tmp_path / "no", "--check", "--ledger", "x", check=False)
+    assert result.returncode == 2 and "--undo FILE" in result.stderr

@@ -882,31 +882,33 @@ a_link_holds_any_value_escaped(void **state)
 
 /* --- what is done --- */
 
-static struct projector_rebuild rebuild;
+static struct work_result work;
+static struct work_order ordered;
 static unsigned rebuilds_asked;
 
 static bool
-ask_rebuild(struct projector *projector)
+ask_work(struct projector *projector, const struct work_order *order)
 {
 	(void)projector;
-	bool asked = rebuild.state != REBUILD_RUNNING;
+	bool asked = work.state != WORK_RUNNING;
 	rebuilds_asked += asked;
-	rebuild.state = REBUILD_RUNNING;
+	ordered = *order;
+	work.state = WORK_RUNNING;
 	return asked;
 }
 
 static void
-read_rebuild(struct projector *projector, struct projector_rebuild *out_rebuild)
+read_work(struct projector *projector, enum work_kind kind, struct work_result *out_result)
 {
-	(void)projector;
-	*out_rebuild = rebuild;
+	(void)projector, (void)kind;
+	*out_result = work_copy(&work);
 }
 
 static void
 assert_act(const struct api_request *request, unsigned status, const char *expected)
 {
-	state_of_daemon.ask_rebuild = ask_rebuild;
-	state_of_daemon.read_rebuild = read_rebuild;
+	state_of_daemon.ask_work = ask_work;
+	state_of_daemon.read_work = read_work;
 	struct api_answer answer = endpoints_answer(&state_of_daemon, NULL, request);
 	assert_int_equal(answer.status, status);
 	assert_contains(buffer_slice(&answer.body), expected);
@@ -921,7 +923,7 @@ a_rebuild_is_asked_for_once_and_reported(void **state)
 	(void)state;
 	const struct api_request get = {.method = SLICE("GET"), .target = SLICE("/v1/rebuild")};
 	const struct api_request post = {.method = SLICE("POST"), .target = SLICE("/v1/rebuild")};
-	rebuild = (struct projector_rebuild){.state = REBUILD_NONE};
+	work = (struct work_result){.state = WORK_NONE};
 	rebuilds_asked = 0;
 	assert_act(&get, 200,
 	    "{\"state\":\"none\",\"messages\":0,\"mended\":0,\"replies\":0,\"figures\":0,"
@@ -929,12 +931,37 @@ a_rebuild_is_asked_for_once_and_reported(void **state)
 	assert_act(&post, 202, "{\"state\":\"running\"}");
 	assert_act(&post, 409, "running already");
 	assert_int_equal(rebuilds_asked, 1);
-	rebuild = (struct projector_rebuild){
-	    .state = REBUILD_DONE, .rebuilt = {.messages = 7, .optouts = 1}};
+	work = (struct work_result){.state = WORK_DONE, .counts = {7, 0, 0, 0, 0, 1}};
 	assert_act(&get, 200, "{\"state\":\"done\",\"messages\":7,");
-	rebuild = (struct projector_rebuild){.state = REBUILD_FAILED, .why = "disk"};
+	work = (struct work_result){.state = WORK_FAILED, .why = "disk"};
 	assert_act(&get, 200, "{\"state\":\"failed\",\"messages\":0,");
 	assert_act(&get, 200, "\"error\":\"disk\"}");
+}
+
+static void
+work_is_asked_for_with_what_it_needs(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *target;
+		unsigned status;
+		const char *answer;
+	} posts[] = {{"/v1/retag?from=2026-01-01&to=2026-01-02", 202, "running"},
+	    {"/v1/retag?from=soon", 400, "from"}, {"/v1/retag?run=1", 400, "run"},
+	    {"/v1/simulations/undo?run=1f2e3d4c5b6a", 202, "running"},
+	    {"/v1/simulations/undo", 400, "first line of its ledger"},
+	    {"/v1/simulations/undo?run=%22", 400, "first line of its ledger"},
+	    {"/v1/simulations/undo?run=11112222333344445", 400, "first line of its ledger"}};
+	for (size_t i = 0; i < COUNT_OF(posts); i++) {
+		const struct api_request post = {
+		    .method = SLICE("POST"), .target = slice_of(posts[i].target)};
+		work = (struct work_result){.state = WORK_NONE};
+		assert_act(&post, posts[i].status, posts[i].answer);
+		if (i == 0)
+			assert_int_equal(ordered.to_us - ordered.from_us, CLOCK_DAY_US);
+		else if (i == 3)
+			assert_string_equal(ordered.run, "1f2e3d4c5b6a");
+	}
 }
 
 static void
@@ -944,7 +971,7 @@ a_browsers_page_cannot_ask_for_a_rebuild(void **state)
 	struct api_request post = {.method = SLICE("POST"),
 	    .target = SLICE("/v1/rebuild"),
 	    .origin = SLICE("https://elsewhere.example")};
-	rebuild = (struct projector_rebuild){.state = REBUILD_NONE};
+	work = (struct work_result){.state = WORK_NONE};
 	rebuilds_asked = 0;
 	assert_act(&post, 403, "Origin");
 	post.origin = SLICE("null");
@@ -1059,6 +1086,7 @@ main(void)
 	    cmocka_unit_test(an_error_is_json_whatever_it_holds),
 	    cmocka_unit_test(any_target_gets_an_answer),
 	    cmocka_unit_test(a_rebuild_is_asked_for_once_and_reported),
+	    cmocka_unit_test(work_is_asked_for_with_what_it_needs),
 	    cmocka_unit_test(a_browsers_page_cannot_ask_for_a_rebuild),
 	    cmocka_unit_test(other_methods_are_refused_with_those_that_are_right),
 	    cmocka_unit_test(the_description_names_the_paths_of_the_table),

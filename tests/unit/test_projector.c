@@ -189,15 +189,17 @@ a_notice_wakes_it(void **state)
 	stop(&run);
 }
 
-static struct projector_rebuild
+static const struct work_order rebuild_order = {.kind = WORK_REBUILD};
+
+static struct work_result
 await_rebuild(struct projector *projector)
 {
-	struct projector_rebuild rebuild;
+	struct work_result rebuild;
 	int64_t until_us = clock_monotonic_us() + 10 * CLOCK_SECOND_US;
 	do {
 		nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
-		projector_read_rebuild(projector, &rebuild);
-	} while (rebuild.state == REBUILD_RUNNING && clock_monotonic_us() < until_us);
+		projector_read_work(projector, WORK_REBUILD, &rebuild);
+	} while (rebuild.state == WORK_RUNNING && clock_monotonic_us() < until_us);
 	return rebuild;
 }
 
@@ -206,20 +208,20 @@ a_rebuild_is_done_beside_the_daily_work(void **state)
 {
 	(void)state;
 	uint64_t cursor;
-	struct projector_rebuild rebuild;
+	struct work_result rebuild;
 	append(0, 100);
 	struct run run = start();
-	projector_read_rebuild(run.projector, &rebuild);
-	assert_int_equal(rebuild.state, REBUILD_NONE);
-	assert_true(projector_ask_rebuild(run.projector));
+	projector_read_work(run.projector, WORK_REBUILD, &rebuild);
+	assert_int_equal(rebuild.state, WORK_NONE);
+	assert_true(projector_ask_work(run.projector, &rebuild_order));
 	append(100, 50);
 	projector_notify(run.projector, 150);
 	rebuild = await_rebuild(run.projector);
-	assert_int_equal(rebuild.state, REBUILD_DONE);
-	assert_int_equal(rebuild.rebuilt.corrected, 0);
-	assert_true(projector_ask_rebuild(run.projector)); /* again */
+	assert_int_equal(rebuild.state, WORK_DONE);
+	assert_int_equal(rebuild.counts[1], 0);
+	assert_true(projector_ask_work(run.projector, &rebuild_order)); /* again */
 	rebuild = await_rebuild(run.projector);
-	assert_int_equal(rebuild.state, REBUILD_DONE);
+	assert_int_equal(rebuild.state, WORK_DONE);
 	stop(&run);
 	assert_int_equal(sent_in_store(&cursor), 150);
 }

@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+static const struct work_order rebuild_order = {.kind = WORK_REBUILD};
+
 static int retired;
 
 static void
@@ -33,18 +35,18 @@ a_rebuild_survives_a_configuration_that_could_not_be_applied(void **state)
 	requests_init(&requests);
 
 	configure(&requests);
-	assert_true(requests_ask_rebuild(&requests));
+	assert_true(requests_ask_work(&requests, &rebuild_order));
 	struct pending_requests taken = requests_take(&requests, true);
-	assert_true(taken.reconfigure && taken.rebuild);
+	assert_true(taken.reconfigure && taken.work);
 	configure(&requests); /* a newer one, while the older one fails */
 	requests_put_back(&requests, &taken);
 	assert_int_equal(retired, 1);
 
 	taken = requests_take(&requests, true);
-	assert_true(taken.reconfigure && taken.rebuild);
+	assert_true(taken.reconfigure && taken.work);
 	requests_put_back(&requests, &taken);
 	taken = requests_take(&requests, true);
-	assert_true(taken.reconfigure && taken.rebuild);
+	assert_true(taken.reconfigure && taken.work);
 	requests_put_back(&requests, &taken);
 	requests_done(&requests);
 	assert_int_equal(retired, 2);
@@ -59,13 +61,13 @@ a_rebuild_requested_meanwhile_is_kept(void **state)
 
 	configure(&requests);
 	struct pending_requests taken = requests_take(&requests, true);
-	assert_false(taken.rebuild);
-	assert_true(requests_ask_rebuild(&requests));
-	assert_false(requests_ask_rebuild(&requests));
+	assert_false(taken.work);
+	assert_true(requests_ask_work(&requests, &rebuild_order));
+	assert_false(requests_ask_work(&requests, &rebuild_order));
 	requests_put_back(&requests, &taken);
 
 	taken = requests_take(&requests, true);
-	assert_true(taken.reconfigure && taken.rebuild);
+	assert_true(taken.reconfigure && taken.work);
 	requests_put_back(&requests, &taken);
 	requests_done(&requests);
 }
@@ -77,10 +79,10 @@ a_rebuild_waits_until_the_store_is_open(void **state)
 	struct requests requests;
 	requests_init(&requests);
 
-	assert_true(requests_ask_rebuild(&requests));
-	assert_false(requests_take(&requests, false).rebuild);
-	assert_true(requests_take(&requests, true).rebuild);
-	assert_false(requests_take(&requests, true).rebuild);
+	assert_true(requests_ask_work(&requests, &rebuild_order));
+	assert_false(requests_take(&requests, false).work);
+	assert_true(requests_take(&requests, true).work);
+	assert_false(requests_take(&requests, true).work);
 	requests_done(&requests);
 }
 

@@ -44,9 +44,10 @@ struct endpoints_state {
 	void (*gap)(void *context, struct endpoints_gap *out_gap); /* NULL: no gaps */
 	struct projector *projector;                               /* NULL: callbacks are counted */
 	const _Atomic int64_t *country_code; /* [numbers] country_code; NULL: none */
-	/* projector_ask_rebuild and projector_read_rebuild; a test has others. */
-	bool (*ask_rebuild)(struct projector *projector);
-	void (*read_rebuild)(struct projector *projector, struct projector_rebuild *out_rebuild);
+	/* projector_ask_work and projector_read_work; a test has others. */
+	bool (*ask_work)(struct projector *projector, const struct work_order *order);
+	void (*read_work)(
+	    struct projector *projector, enum work_kind kind, struct work_result *out_result);
 	struct signature_failures *failures; /* may be NULL: nothing is refused */
 	struct quarantine_worker *quarantine_worker;
 	const char *quarantine_path;

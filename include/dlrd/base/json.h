@@ -50,6 +50,9 @@ must_check enum result json_load(struct slice text, struct json_t **out_value);
 /* Returns an object's value for key, borrowed; NULL if it has none or value is not an object. */
 struct json_t *json_get(const struct json_t *value, const char *key);
 
+/* Returns an array's value at index, borrowed; NULL beyond its end, or if value is not an array. */
+struct json_t *json_at(const struct json_t *value, size_t index);
+
 /* Iterates over an object's members in their order: start with *cursor NULL and call it as long as
  * it returns true. Key and value are borrowed; the object must not change meanwhile. A value that
  * is not an object has no members. */

@@ -6,7 +6,7 @@
  * transaction. */
 #pragma once
 
-#include "dlrd/base/slice.h"
+#include "dlrd/base/arena.h"
 
 struct upkeep_table;
 
@@ -52,9 +52,9 @@ must_check enum result upkeep_table_remove_message(struct upkeep_table *table, i
 must_check enum result upkeep_table_count(
     struct upkeep_table *table, int64_t message_id, int64_t *out_count);
 
-/* The workspace and name of a tagset's campaign; valid until the next call. */
+/* The workspace and name of a tagset's campaign, copied to the arena. */
 must_check enum result upkeep_table_campaign(struct upkeep_table *table, int64_t tagset_id,
-    struct slice *out_workspace, struct slice *out_campaign);
+    struct arena *arena, struct slice *out_workspace, struct slice *out_campaign);
 
 /* Removes hours without a figure, and the campaigns, variants, providers and URLs that nothing
  * refers to. names_forget must follow. */

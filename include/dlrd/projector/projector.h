@@ -12,6 +12,7 @@
 
 #include "dlrd/base/metrics.h"
 #include "dlrd/projector/projector_values.h"
+#include "dlrd/projector/work.h"
 #include "dlrd/request/route.h"
 
 struct projector_options {
@@ -60,10 +61,13 @@ void projector_read_counting(struct projector *projector, struct projector_count
 /* Whether the store was opened, or the first attempt failed. */
 bool projector_has_tried(const struct projector *projector);
 
-/* Requests a rebuild of the store before the next batch (store_rebuild). Callbacks are stored
- * meanwhile and projected afterwards. Returns false if one is requested or running already. */
-bool projector_ask_rebuild(struct projector *projector);
-void projector_read_rebuild(struct projector *projector, struct projector_rebuild *out_rebuild);
+/* Requests work on the store before the next batch. Callbacks are stored meanwhile and projected
+ * afterwards. Returns false if some is requested or running already. */
+bool projector_ask_work(struct projector *projector, const struct work_order *order);
+
+/* The result of the last work that was requested, if it was of that kind; for work_done. */
+void projector_read_work(
+    struct projector *projector, enum work_kind kind, struct work_result *out_result);
 
 #define PROJECTOR_STOP_US (5 * INT64_C(1000000))
 

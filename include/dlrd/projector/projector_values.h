@@ -36,12 +36,3 @@ struct projector_counting {
 	int64_t worked_us;              /* since that work began */
 	struct store_progress progress; /* of that work */
 };
-
-enum rebuild_state { REBUILD_NONE, REBUILD_RUNNING, REBUILD_DONE, REBUILD_FAILED };
-
-/* The last rebuild that was requested. */
-struct projector_rebuild {
-	enum rebuild_state state;
-	struct store_rebuilt rebuilt; /* of REBUILD_DONE */
-	char why[256];                /* of REBUILD_FAILED */
-};

@@ -165,15 +165,18 @@ upkeep_table_count(struct upkeep_table *table, int64_t message_id, int64_t *out_
 }
 
 enum result
-upkeep_table_campaign(struct upkeep_table *table, int64_t tagset_id, struct slice *out_workspace,
-    struct slice *out_campaign)
+upkeep_table_campaign(struct upkeep_table *table, int64_t tagset_id, struct arena *arena,
+    struct slice *out_workspace, struct slice *out_campaign)
 {
-	sqlite3_reset(table->campaign);
 	sqlite3_bind_int64(table->campaign, 1, tagset_id);
 	int code = sqlite3_step(table->campaign);
-	*out_workspace = code == SQLITE_ROW ? sqlite_column(table->campaign, 0) : SLICE("");
-	*out_campaign = code == SQLITE_ROW ? sqlite_column(table->campaign, 1) : SLICE("");
-	return sqlite_result(code);
+	*out_workspace = *out_campaign = SLICE("");
+	if (code == SQLITE_ROW) {
+		*out_workspace = arena_copy(arena, sqlite_column(table->campaign, 0));
+		*out_campaign = arena_copy(arena, sqlite_column(table->campaign, 1));
+	}
+	sqlite3_reset(table->campaign);
+	return arena->failed ? RESULT_NO_MEMORY : sqlite_result(code);
 }
 
 /* A tagset without an hour has no message; replies keep the one that their own URL named. */
