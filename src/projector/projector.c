@@ -313,8 +313,8 @@ log_work(const struct work_order *order, const struct work_result *result)
 		    "tags read again: of %llu receipts, %llu have other ones; %llu messages moved",
 		    first, second, third);
 	else
-		log_line(LOG_INFO, "removed the simulation %s: %llu receipts, %llu messages",
-		    order->run, first, second);
+		log_line(
+		    LOG_INFO, "removed a simulation: %llu receipts, %llu messages", first, second);
 }
 
 static void
