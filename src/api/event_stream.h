@@ -6,7 +6,7 @@
 #pragma once
 
 #include "dlrd/base/buffer.h"
-#include "dlrd/engine/reader.h"
+#include "dlrd/engine/events_reader.h"
 
 #define EVENT_STREAM_EVENTS_MAX 100 /* written by one call */
 

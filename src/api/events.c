@@ -1,5 +1,6 @@
 #include "events.h"
 
+#include "dlrd/engine/events_reader.h"
 #include "dlrd/query/events.h"
 #include "event_stream.h"
 

@@ -1,4 +1,5 @@
 #include "dlrd/query/events.h"
+#include "dlrd/engine/events_reader.h"
 
 #include "dlrd/model/attribution.h"
 #include "dlrd/query/ask.h"

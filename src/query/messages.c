@@ -1,12 +1,15 @@
 #include "messages.h"
 
+#include "dlrd/engine/number_lists.h"
 #include "dlrd/model/status.h"
 #include "dlrd/query/ask.h"
 #include "filters.h"
+#include "message_states.h"
 #include "parameters.h"
 #include "people.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 /* --- messages --- */
 
@@ -78,21 +81,59 @@ static_assert(STATUS_BIT(STATUS_RECEIVED) == 2048, "RECEIVED_BIT is another");
 	" AND ($3 IS NULL AND $4 IS NULL OR m.error_code IN " CODES("$3", "$4") ")"
 #define IN_ORDER " ORDER BY m.id LIMIT $13"
 
+/* The numbers of parameters that only the program gives: a message, or the end of a range. */
+#define ONE_ID "$15"
+#define RANGE_END "$16"
+
+/* The rows of campaign_error with the codes and tags. */
+#define ERRORS                                                                                \
+	"campaign_error e WHERE ($2 IS NULL OR e.code = $2) AND ($3 IS NULL AND $4 IS NULL"   \
+	"  OR e.code IN " CODES("$3", "$4") ") AND ($5 IS NULL AND $6 IS NULL AND $7 IS NULL" \
+					    "  OR e.tagset_id IN " TAGSETS("$5", "$6", "$7") ")"
+
 /* clang-format off */
-/* All of them; those that failed, by an index; those of one number, by another. */
-static const char messages_sql[] =
-    COLUMNS "message m" JOINS "($2 IS NULL AND $3 IS NULL AND $4 IS NULL OR " FAILED ")"
-    " AND ($9 IS NULL OR m.peer = " PERSON("$9") ")" FILTERS IN_ORDER;
+/* All of them; one that its number finds; those that failed, by an index; few of these, by
+ * another; those of one number. */
+static const char messages_sql[] = COLUMNS "message m" JOINS "m.id > $14 AND " IS_OURS IN_ORDER;
+static const char one_sql[] =
+    COLUMNS "message m" JOINS "m.id = " ONE_ID " AND " IS_OURS
+    " AND (" FACT_US("$1") ") >= $10 AND (" FACT_US("$1") ") < $11";
 static const char failed_sql[] =
-    COLUMNS "message m" JOINS FAILED
-    " AND ($9 IS NULL OR m.peer = " PERSON("$9") ")" FILTERS IN_ORDER;
+    COLUMNS "message m" JOINS FAILED " AND m.id < " RANGE_END FILTERS IN_ORDER;
+static const char few_failed_sql[] =
+    COLUMNS "message m" JOINS "m.id IN (SELECT x.id FROM (SELECT DISTINCT e.tagset_id AS tagset_id,"
+    "  e.code AS code FROM " ERRORS ") k JOIN message x ON x.tagset_id = k.tagset_id"
+    "  AND x.error_code = k.code AND x.outcome = 2) AND " FAILED FILTERS IN_ORDER;
 static const char of_number_sql[] =
     COLUMNS "message m" JOINS
     "m.id IN (SELECT x.id FROM message x WHERE x.peer <> '' AND x.received_us = 0"
     "  AND x.peer = " PERSON("$9")
     "  UNION ALL SELECT y.message_id FROM reply y WHERE y.peer = " PERSON("$9") ")"
     " AND ($2 IS NULL AND $3 IS NULL AND $4 IS NULL OR " FAILED ")" FILTERS IN_ORDER;
+
+static const char tagsets_sql[] =
+    "SELECT g.id AS id FROM tagset g WHERE g.id IN " TAGSETS("$1", "$2", "$3") " ORDER BY g.id";
+static const char providers_sql[] =
+    "SELECT q.id AS id FROM provider q WHERE q.id IN " PROVIDERS("$1") " ORDER BY q.id";
+static const char next_group_sql[] =
+    "SELECT m.tagset_id AS a, m.provider_id AS b, m.facts AS c FROM message m"
+    " WHERE (m.tagset_id, m.provider_id, m.facts) > ($1, $2, $3)"
+    " ORDER BY m.tagset_id, m.provider_id, m.facts LIMIT 1";
+static const char group_ids_sql[] =
+    "SELECT m.id AS id FROM message m WHERE m.tagset_id = $3 AND m.provider_id = $4"
+    " AND m.facts = $5 AND m.id >= $1 AND m.id < $2 ORDER BY m.id LIMIT $6";
+static const char ids_sql[] =
+    "SELECT m.id AS id FROM message m WHERE m.id >= $1 AND m.id < $2 ORDER BY m.id LIMIT $6";
+
+/* How many failed with the codes and tags, ever and in the hours of the time. */
+static const char failures_sql[] =
+    "SELECT coalesce(sum(e.failed), 0) AS ever, coalesce(sum(CASE WHEN e.hour >= $10 / 3600000000"
+    " AND e.hour <= $11 / 3600000000 THEN e.failed ELSE 0 END), 0) AS now FROM " ERRORS;
 /* clang-format on */
+
+/* Up to so many failures are found by their tags and codes, and then sorted; more of them are met
+ * soon enough in the order of all failures. */
+#define FEW_FAILURES 20000
 
 /* The values' indexes. */
 enum {
@@ -104,30 +145,226 @@ enum {
 	OF_WORKSPACE,
 	OF_VARIANT,
 	OF_PROVIDER,
-	NUMBER
+	NUMBER,
+	SINCE,
+	BEFORE,
+	FORMAT_WORD,
+	ROWS,
+	PLACE,
+	ID, /* the program's alone */
+	RANGE
+};
+
+/* An answer in progress. */
+struct answering {
+	struct store_reader *reader;
+	struct query query; /* with its SQL, and the program's own parameters */
+	struct query_values values;
+	query_row_fn on_row;
+	void *context;
+	int64_t rows; /* handed out */
 };
 
 static bool
-is_given(const struct query_values *values, size_t index)
+is_given(const struct answering *answering, size_t index)
 {
-	return values->items[index].kind != STORE_NULL;
+	return answering->values.items[index].kind != STORE_NULL;
 }
+
+static void
+hand_out(void *context, const struct report_row *row, int64_t place)
+{
+	struct answering *answering = context;
+	answering->rows++;
+	answering->on_row(answering->context, row, place);
+}
+
+static enum result
+ask(struct answering *answering, const char *sql)
+{
+	answering->query.sql = sql;
+	return query_ask_sql(
+	    answering->reader, &answering->query, &answering->values, hand_out, answering);
+}
+
+static struct message_state
+state_of(const struct answering *answering)
+{
+	return message_state_of(is_given(answering, STATE_WORD)
+				    ? answering->values.items[STATE_WORD].text
+				    : SLICE_NONE);
+}
+
+static struct numbers_wanted
+wanted_of(const struct answering *answering)
+{
+	const struct store_value *items = answering->values.items;
+	const struct message_state state = state_of(answering);
+	return (struct numbers_wanted){.list_sql = ids_sql,
+	    .has = state.has,
+	    .figure = (int64_t)state.figure,
+	    .from_us = items[SINCE].number,
+	    .to_us = items[BEFORE].number,
+	    .after = items[PLACE].number};
+}
+
+/* --- by groups --- */
+
+static enum result
+hand_out_listed(struct answering *answering, const struct numbers_wanted *wanted)
+{
+	struct number_lists lists;
+	int64_t id;
+	bool has = true;
+	enum result result = number_lists_begin(answering->reader, wanted, &lists);
+	while (
+	    result == RESULT_OK && has && answering->rows < answering->values.items[ROWS].number) {
+		result = number_lists_next(&lists, &id, &has);
+		answering->values.items[ID].number = id;
+		if (result == RESULT_OK && has)
+			result = ask(answering, one_sql);
+	}
+	number_lists_done(&lists);
+	return result;
+}
+
+static enum result
+ask_by_lists(struct answering *answering)
+{
+	const struct store_value *items = answering->values.items;
+	struct numbers_wanted wanted = wanted_of(answering);
+	struct number_set tagsets = {.items = NULL}, providers = {.items = NULL};
+	bool by_tags = false, by_provider = is_given(answering, OF_PROVIDER);
+	enum result result = RESULT_OK;
+	for (size_t i = OF_CAMPAIGN; i <= OF_VARIANT; i++)
+		by_tags |= is_given(answering, i);
+	if (by_tags)
+		result = number_set_ask(
+		    answering->reader, tagsets_sql, &items[OF_CAMPAIGN], 3, &tagsets);
+	if (result == RESULT_OK && by_provider)
+		result = number_set_ask(
+		    answering->reader, providers_sql, &items[OF_PROVIDER], 1, &providers);
+
+	wanted.sets[0] = by_tags ? &tagsets : NULL;
+	wanted.sets[1] = by_provider ? &providers : NULL;
+	if (by_tags || by_provider || is_given(answering, STATE_WORD)) {
+		wanted.next_group_sql = next_group_sql;
+		wanted.list_sql = group_ids_sql;
+	}
+	if (result == RESULT_OK)
+		result = hand_out_listed(answering, &wanted);
+	free(tagsets.items);
+	free(providers.items);
+	return result;
+}
+
+/* --- failures --- */
+
+struct failures {
+	int64_t ever, now;
+};
+
+static void
+note_failures(void *context, const struct store_value *values)
+{
+	*(struct failures *)context = (struct failures){values[0].number, values[1].number};
+}
+
+static enum result
+count_failures(const struct answering *answering, struct failures *out_failures)
+{
+	static const char *const columns[] = {"ever", "now"};
+	const struct store_question question = {.sql = failures_sql,
+	    .parameters = answering->values.items,
+	    .parameter_count = QUERY_PARAMETERS_MAX,
+	    .columns = columns,
+	    .column_count = 2};
+	return store_ask(answering->reader, &question, note_failures, out_failures);
+}
+
+/* Reads all failures in their order, but only ranges that may have some of the time. */
+static enum result
+ask_by_ranges(struct answering *answering)
+{
+	const struct numbers_wanted wanted = wanted_of(answering);
+	struct number_lists lists;
+	struct store_value *items = answering->values.items;
+	int64_t limit = items[ROWS].number, after = wanted.after;
+	enum result result = number_lists_find_ranges(answering->reader, &wanted, &lists);
+	for (size_t i = 0; result == RESULT_OK && i < lists.range_count && answering->rows < limit;
+	     i++) {
+		const struct number_range *range = &lists.ranges[i];
+		if (range->to <= after)
+			continue;
+		items[PLACE].number = range->from > after ? range->from - 1 : after;
+		items[RANGE].number = range->to;
+		items[ROWS].number = limit - answering->rows;
+		result = ask(answering, failed_sql);
+	}
+	number_lists_done(&lists);
+	return result;
+}
+
+/* Whether a message that failed may have the state. */
+static bool
+may_have_failed(const struct answering *answering)
+{
+	static const char *const words[] = {"delivered", "canceled", "pending", "waiting"};
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+		if (is_given(answering, STATE_WORD) &&
+		    slice_equal(answering->values.items[STATE_WORD].text, slice_of(words[i])))
+			return false;
+	return true;
+}
+
+static enum result
+ask_for_failures(struct answering *answering)
+{
+	struct failures failures = {0, 0};
+	if (!may_have_failed(answering))
+		return RESULT_OK;
+
+	/* The hour of a failure is no other fact's. */
+	bool of_failure = is_given(answering, STATE_WORD) &&
+			  slice_equal(answering->values.items[STATE_WORD].text, SLICE("failed"));
+	enum result result = count_failures(answering, &failures);
+	if (result != RESULT_OK || failures.ever == 0 || (of_failure && failures.now == 0))
+		return result;
+	return failures.ever <= FEW_FAILURES ? ask(answering, few_failed_sql)
+					     : ask_by_ranges(answering);
+}
+
+/* --- any --- */
 
 static enum result
 ask_for_messages(struct store_reader *reader, const struct query *query,
     const struct query_values *values, query_row_fn on_row, void *context)
 {
 	struct people_spelling scratch;
-	struct query chosen = *query;
-	struct query_values given = *values;
-	bool failed = slice_equal(given.items[STATE_WORD].text, SLICE("failed"));
-	failed |= is_given(values, CODE) || is_given(values, KIND) || is_given(values, PERMANENCE);
-	if (is_given(values, NUMBER)) {
-		given.items[NUMBER].text = people_number(given.items[NUMBER].text, &scratch);
-		chosen.sql = of_number_sql;
-	} else if (failed)
-		chosen.sql = failed_sql;
-	return query_ask_sql(reader, &chosen, &given, on_row, context);
+	struct answering answering = {.reader = reader,
+	    .query = *query,
+	    .values = *values,
+	    .on_row = on_row,
+	    .context = context};
+	struct store_value *items = answering.values.items;
+	for (size_t i = ID; i <= RANGE; i++) {
+		answering.query.parameters[i] =
+		    (struct query_parameter){.name = "", .kind = QUERY_BEFORE};
+		items[i] = (struct store_value){.kind = STORE_INT, .number = INT64_MAX};
+	}
+
+	if (is_given(&answering, NUMBER)) {
+		items[NUMBER].text = people_number(items[NUMBER].text, &scratch);
+		return ask(&answering, of_number_sql);
+	}
+	if (is_given(&answering, CODE) || is_given(&answering, KIND) ||
+	    is_given(&answering, PERMANENCE))
+		return ask_for_failures(&answering);
+
+	bool by_lists = items[SINCE].number > 0 || items[BEFORE].number != INT64_MAX;
+	for (size_t i = STATE_WORD; i <= OF_PROVIDER; i++)
+		by_lists |= is_given(&answering, i);
+	return by_lists ? ask_by_lists(&answering) : ask(&answering, messages_sql);
 }
 
 #define STATE_PARAMETER                                                                    \

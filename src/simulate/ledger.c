@@ -1,7 +1,7 @@
 #include "ledger.h"
 
 #include "dlrd/base/clock.h"
-#include "dlrd/engine/reader.h"
+#include "dlrd/engine/events_reader.h"
 #include "dlrd/journal/journal_reader.h"
 #include "dlrd/store/store.h"
 

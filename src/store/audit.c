@@ -1,6 +1,6 @@
 #include "dlrd/store/audit.h"
 
-#include "deltas.h"
+#include "blocks.h"
 #include "dlrd/engine/engine_parameters.h"
 #include "dlrd/engine/tables.h"
 #include "recount.h"
@@ -17,6 +17,7 @@ struct auditing {
 	void *context;
 	struct audit audit;
 	struct deltas deltas; /* recounted minus stored; zero if both agree */
+	struct deltas blocks; /* blocks.h */
 	struct arena arena;   /* texts of the row that is compared */
 };
 
@@ -48,7 +49,10 @@ compare_message(
 		differ(auditing, "message %lld: stored as \"%.*s\", its receipts say \"%.*s\"",
 		    (long long)stored->id, SLICE_ARG(short_text_slice(&stored->status)),
 		    SLICE_ARG(short_text_slice(&row->status)));
-	return deltas_add(&auditing->deltas, &rollup, 1, stored->tagset_id, stored->provider_id);
+	enum result result = blocks_note_message(&auditing->blocks, stored->id, &rollup);
+	return result == RESULT_OK ? deltas_add(&auditing->deltas, &rollup, 1, stored->tagset_id,
+					 stored->provider_id)
+				   : result;
 }
 
 /* Finds receipts without a stored message, which are counted nowhere. */
@@ -111,6 +115,22 @@ compare_optouts(struct auditing *auditing)
 	return result;
 }
 
+/* Questions about a time would miss what is in a block without its row. */
+static enum result
+compare_blocks(struct auditing *auditing)
+{
+	uint64_t messages = 0;
+	int64_t events = 0;
+	struct block_table *table = auditing->tables.blocks;
+	enum result result = blocks_count_missing(&auditing->blocks, table, &messages);
+	if (result == RESULT_OK)
+		result = block_table_missing_events(table, &events);
+	if (messages + (uint64_t)events > 0)
+		differ(auditing, "hours: %llu blocks of messages and events are missing",
+		    (unsigned long long)messages + (unsigned long long)events);
+	return result;
+}
+
 static void
 report_figures(struct auditing *auditing)
 {
@@ -155,6 +175,8 @@ audit_snapshot(struct auditing *auditing, const struct engine_parameters *parame
 	if (result == RESULT_OK)
 		result = compare_optouts(auditing);
 	if (result == RESULT_OK)
+		result = compare_blocks(auditing);
+	if (result == RESULT_OK)
 		report_figures(auditing);
 	return result;
 }
@@ -174,6 +196,7 @@ store_audit(struct store_reader *reader, enum conflict_policy policy,
 		result = audit_snapshot(&auditing, &parameters);
 	store_reader_end(reader, &auditing.tables);
 	deltas_done(&auditing.deltas);
+	deltas_done(&auditing.blocks);
 	arena_done(&auditing.arena);
 	if (result == RESULT_OK)
 		*out_audit = auditing.audit;

@@ -55,7 +55,7 @@ batch_write_figures(struct store *store)
 		if (store->deltas.used[i] && !delta_is_zero(&store->deltas.rows[i]))
 			result = figure_table_add(figures, &store->deltas.rows[i]);
 	deltas_clear(&store->deltas);
-	return result;
+	return result == RESULT_OK ? blocks_write(&store->blocks, store->tables.blocks) : result;
 }
 
 enum result
@@ -72,6 +72,7 @@ void
 batch_forget(struct store *store)
 {
 	deltas_clear(&store->deltas);
+	deltas_clear(&store->blocks);
 	store->touched_count = 0;
 	if (store->set != NULL)
 		working_set_forget(store->set);

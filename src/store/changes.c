@@ -87,6 +87,8 @@ follow_message(void *context, const struct message_write *write)
 	if (result == RESULT_OK)
 		result = deltas_add(
 		    &store->deltas, &new, 1, write->row.tagset_id, write->row.provider_id);
+	if (result == RESULT_OK)
+		result = blocks_note_message(&store->blocks, write->row.id, &new);
 	return result == RESULT_OK ? note_replies(following, write) : result;
 }
 

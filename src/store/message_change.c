@@ -90,6 +90,8 @@ message_set_event_time(struct store *store, const struct event *event, struct re
 	if (receipt->arrival_seq == receipt->journal_seq)
 		receipt->arrival_seq = 0;
 	enum result result = working_set_change_receipt(store->set, receipt);
+	if (result == RESULT_OK)
+		result = blocks_note_event(&store->blocks, receipt->seq, receipt->time_us);
 	return result == RESULT_OK
 		   ? consents_set_time(store->consents, receipt->seq, event->time_us)
 		   : result;

@@ -33,6 +33,8 @@ rebuild_message(
 	rebuilding->rebuilt.messages++;
 	enum result result =
 	    deltas_add(&store->deltas, &rollup, 1, stored->tagset_id, stored->provider_id);
+	if (result == RESULT_OK)
+		result = blocks_note_message(&store->blocks, stored->id, &rollup);
 	if (result != RESULT_OK || message_row_equal(stored, row, store->policy))
 		return result;
 	rebuilding->rebuilt.corrected++;
@@ -79,6 +81,8 @@ rebuild_all(struct store *store, struct store_rebuilt *out_rebuilt)
 		result = batch_settle_replies(store, &rebuilt->replies);
 	if (result == RESULT_OK)
 		result = figure_table_correct_campaigns(store->tables.figures, &rebuilt->campaigns);
+	if (result == RESULT_OK)
+		result = block_table_add_events(store->tables.blocks);
 	if (result == RESULT_OK)
 		result = consents_rebuild(store->consents, &rebuilt->optouts);
 	if (result == RESULT_OK)

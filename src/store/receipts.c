@@ -164,6 +164,9 @@ keep(struct store *store, const struct event *event, struct known_message *known
 		signature = request_signature_key(&store->request);
 	else if (result == RESULT_OK)
 		result = signatures_note(store->tables.signatures, &store->request);
+	if (result == RESULT_OK)
+		result = blocks_note_event(
+		    &store->blocks, working_set_next_seq(store->set), event->time_us);
 	if (result != RESULT_OK)
 		return result;
 

@@ -335,6 +335,7 @@ store_close(struct store *store)
 	replies_close(store->replies);
 	consents_close(store->consents);
 	deltas_done(&store->deltas);
+	deltas_done(&store->blocks);
 	free(store->touched);
 	engine_close(store->engine);
 	free(store);

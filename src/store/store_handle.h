@@ -3,6 +3,7 @@
  * Inside the store only. One thread, one connection, inside a transaction. */
 #pragma once
 
+#include "blocks.h"
 #include "consents.h"
 #include "deltas.h"
 #include "dlrd/engine/engine.h"
@@ -23,6 +24,7 @@ struct store {
 	struct request_signature request; /* of the current request */
 	bool is_lost_request; /* its events may be stored, and are not duplicates then */
 	struct deltas deltas;
+	struct deltas blocks; /* blocks.h */
 	struct campaign_change *touched;
 	size_t touched_count, touched_capacity;
 	enum conflict_policy policy;

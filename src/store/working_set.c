@@ -329,6 +329,12 @@ working_set_arena(struct working_set *set)
 	return &set->arena;
 }
 
+int64_t
+working_set_next_seq(const struct working_set *set)
+{
+	return set->last_seq + 1;
+}
+
 enum result
 working_set_add(struct working_set *set, struct known_message *known, const struct receipt *receipt,
     struct receipt **out_receipt)

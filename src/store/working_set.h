@@ -70,6 +70,9 @@ must_check enum result working_set_has_signature(
 must_check enum result working_set_find_reference(
     struct working_set *set, struct slice reference, struct receipt **out_receipt);
 
+/* The seq of the next receipt that is added. */
+int64_t working_set_next_seq(const struct working_set *set);
+
 /* Adds a receipt, whose texts are copied, and gives it the next seq. known: its message; NULL: no
  * message is folded from it. *out_receipt may be changed until the batch ends, by
  * working_set_change_receipt. */

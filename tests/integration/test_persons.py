@@ -150,7 +150,10 @@ def test_a_store_of_an_older_dlrd_has_each_person_once(daemon):
             UPDATE consent SET number = (SELECT e.peer FROM event e WHERE e.seq = event_seq);
             DELETE FROM optout WHERE scope LIKE 'AC%';
             UPDATE optout SET number = (SELECT number FROM consent WHERE seq = consent_seq);
-            ALTER TABLE event DROP COLUMN source_id; DROP TABLE source;
+            ALTER TABLE event DROP COLUMN source_id; DROP TABLE source; DROP INDEX event_group;
+            ALTER TABLE event DROP COLUMN kind; DROP TABLE hour_block;
+            DROP INDEX message_group; ALTER TABLE message DROP COLUMN facts;
+            CREATE INDEX event_campaign ON event(campaign_id, seq);
             DROP INDEX message_failure; DROP TABLE person; DROP TABLE signature; DROP INDEX optout_ending;
             DROP VIEW optout_history; CREATE VIEW optout_history AS SELECT l.seq FROM consent l;
             DROP INDEX consent_number; DROP INDEX consent_state; DROP INDEX consent_announced;

@@ -7,7 +7,7 @@
 #include "receipts.h"
 #include "windows.h"
 
-#include "dlrd/engine/reader.h"
+#include "dlrd/engine/events_reader.h"
 #include "dlrd/query/ask.h"
 #include "dlrd/query/optouts.h"
 #include "dlrd/query/table.h"

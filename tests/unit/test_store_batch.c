@@ -221,7 +221,9 @@ a_greatest_number_does_not_end_the_numbers(void **state)
 	commit(store, &event, 1);
 	store_close(store);
 	run_sql("UPDATE event SET seq = 9223372036854775807, message_id = 9223372036854775807;"
-		"UPDATE message SET id = 9223372036854775807");
+		"UPDATE message SET id = 9223372036854775807;"
+		"INSERT INTO hour_block SELECT figure, hour, 9223372036854775807 / 8192"
+		" FROM hour_block");
 
 	store = open_store();
 	for (size_t i = 2; i < 5; i++) {

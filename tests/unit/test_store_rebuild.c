@@ -321,7 +321,10 @@ a_store_of_version_1_becomes_this_one(void **state)
 
 /* Version 3 let the order decide in which receipts were stored. */
 static const char as_version_3[] =
-    "ALTER TABLE event DROP COLUMN source_id; DROP TABLE source; DROP INDEX message_failure;"
+    "ALTER TABLE event DROP COLUMN source_id; DROP TABLE source; DROP INDEX event_group;"
+    "ALTER TABLE event DROP COLUMN kind; DROP TABLE hour_block;"
+    "DROP INDEX message_group; ALTER TABLE message DROP COLUMN facts;"
+    "CREATE INDEX event_campaign ON event(campaign_id, seq); DROP INDEX message_failure;"
     "DROP VIEW optout_history; DROP INDEX consent_number; DROP INDEX consent_state;"
     "DROP INDEX consent_announced; UPDATE consent SET changed = 1;"
     "CREATE VIEW optout_history AS SELECT l.seq FROM consent l;"

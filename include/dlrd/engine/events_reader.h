@@ -1,11 +1,10 @@
 /* events_reader: questions about single facts: events, messages, replies, alerts.
  *
- * Part of reader.h, which describes all questions. */
+ * reader.h describes what holds for all questions. */
 #pragma once
 
+#include "dlrd/engine/reader.h"
 #include "dlrd/model/event.h"
-
-struct store_reader;
 
 struct event_row {
 	uint64_t seq;

@@ -6,7 +6,8 @@
  */
 #pragma once
 
-#include "dlrd/engine/events_reader.h"
+#include "dlrd/base/result.h"
+#include "dlrd/base/slice.h"
 
 struct engine_parameters;
 struct store_reader;
@@ -58,6 +59,11 @@ struct store_question {
  * the answer has no column of such a name. */
 must_check enum result store_ask(struct store_reader *reader, const struct store_question *question,
     store_values_fn on_row, void *context);
+
+/* Several questions that belong to one answer: until store_reader_release they see the same state
+ * of the store, and share the limit of time. Release also after a failure. */
+must_check enum result store_reader_hold(struct store_reader *reader);
+void store_reader_release(struct store_reader *reader);
 
 /* Reads the number of the last journal entry that was projected. */
 must_check enum result store_read_cursor(struct store_reader *reader, uint64_t *out_cursor);

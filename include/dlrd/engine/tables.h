@@ -1,6 +1,7 @@
 /* tables: all tables of a store, on one connection. The engine opens and closes them. */
 #pragma once
 
+#include "dlrd/engine/block_table.h"
 #include "dlrd/engine/consent_table.h"
 #include "dlrd/engine/figure_table.h"
 #include "dlrd/engine/lookup_table.h"
@@ -22,5 +23,6 @@ struct tables {
 	struct signature_table *signatures;
 	struct figure_table *figures;
 	struct lookup_table *lookups;
+	struct block_table *blocks;
 	struct upkeep_table *upkeep;
 };

@@ -1,6 +1,10 @@
 #include "dlrd/engine/events_reader.h"
 
+#include "dlrd/engine/block_table.h"
+#include "dlrd/engine/number_lists.h"
 #include "reader_handle.h"
+
+#include <stdlib.h>
 
 #define EVENT_COLUMNS                                                                              \
 	"SELECT e.seq, e.journal_seq, e.time_us, e.type, c.workspace, c.name, t.variant,"          \
@@ -15,6 +19,7 @@
 #define EVENTS EVENT_COLUMNS " FROM event e" EVENT_JOINS
 
 #define TAGS                                                    \
+	" AND (:campaign IS NULL OR c.name = :campaign)"        \
 	" AND (:workspace IS NULL OR c.workspace = :workspace)" \
 	" AND (:variant IS NULL OR t.variant = :variant)"       \
 	" AND e.time_us >= :from AND e.time_us < :to"
@@ -26,17 +31,7 @@
 
 static const char events_sql[] = EVENTS " WHERE e.seq > :after" EVENT_REST;
 
-/* Of one campaign, which a name nearly always is, an index gives the events in their order. */
-static const char campaigns_named_sql[] =
-    "SELECT count(*), min(id) FROM campaign WHERE name = :campaign"
-    " AND (:workspace IS NULL OR workspace = :workspace)";
-
-static const char one_campaign_events_sql[] =
-    EVENTS " WHERE e.campaign_id = :id AND e.seq > :after" EVENT_REST;
-
-static const char campaign_events_sql[] =
-    EVENTS " WHERE e.campaign_id IN (SELECT id FROM campaign WHERE name = :campaign)"
-	   " AND e.seq > :after" EVENT_REST;
+static const char one_event_sql[] = EVENTS " WHERE e.seq = :one AND e.seq > :after" EVENT_REST;
 
 static const char message_events_sql[] =
     EVENTS " WHERE (e.message_id = (SELECT id FROM message WHERE sid = :message)"
@@ -48,7 +43,7 @@ static const char number_events_sql[] =
     EVENTS " WHERE e.message_id IN (SELECT x.id FROM message x WHERE x.peer <> ''"
 	   "  AND x.received_us = 0 AND x.peer = " NUMBER " UNION ALL"
 	   "  SELECT y.message_id FROM reply y WHERE y.peer = " NUMBER ")"
-	   " AND (:campaign IS NULL OR c.name = :campaign) AND e.seq > :after" EVENT_REST;
+	   " AND e.seq > :after" EVENT_REST;
 
 static struct event_row
 read_event(sqlite3_stmt *statement)
@@ -103,62 +98,9 @@ hand_out(struct store_reader *reader, sqlite3_stmt *statement, event_fn on_row, 
 	return reader_finish(reader, statement, code);
 }
 
-/* How many campaigns the filter names, and the id of one of them. */
-static enum result
-find_campaigns(struct store_reader *reader, const struct event_filter *filter, int64_t *out_count,
-    int64_t *out_id)
+static void
+bind_filter(sqlite3_stmt *statement, const struct event_filter *filter)
 {
-	sqlite3_stmt *statement;
-	enum result result =
-	    reader_ask(reader, READER_CAMPAIGNS_NAMED, campaigns_named_sql, &statement);
-	if (result != RESULT_OK)
-		return result;
-
-	reader_bind_text(statement, ":campaign", filter->campaign);
-	reader_bind_text(statement, ":workspace", filter->workspace);
-	int code = sqlite3_step(statement);
-	if (code == SQLITE_ROW) {
-		*out_count = sqlite3_column_int64(statement, 0);
-		*out_id = sqlite3_column_int64(statement, 1);
-	}
-
-	return reader_finish(reader, statement, code);
-}
-
-static enum result
-ask_for_events(
-    struct store_reader *reader, const struct event_filter *filter, sqlite3_stmt **out_statement)
-{
-	int64_t count = 0, id = 0;
-	if (filter->message.ptr != NULL)
-		return reader_ask(reader, READER_MESSAGE_EVENTS, message_events_sql, out_statement);
-	if (filter->number.ptr != NULL)
-		return reader_ask(reader, READER_NUMBER_EVENTS, number_events_sql, out_statement);
-	if (filter->campaign.ptr == NULL)
-		return reader_ask(reader, READER_EVENTS, events_sql, out_statement);
-
-	enum result result = find_campaigns(reader, filter, &count, &id);
-	if (result != RESULT_OK)
-		return result;
-	if (count > 1)
-		return reader_ask(
-		    reader, READER_CAMPAIGN_EVENTS, campaign_events_sql, out_statement);
-	result =
-	    reader_ask(reader, READER_ONE_CAMPAIGN_EVENTS, one_campaign_events_sql, out_statement);
-	if (result == RESULT_OK)
-		reader_bind_number(*out_statement, ":id", id); /* 0 for none: no event has it */
-	return result;
-}
-
-enum result
-store_read_events(
-    struct store_reader *reader, const struct event_filter *filter, event_fn on_row, void *context)
-{
-	sqlite3_stmt *statement;
-	enum result result = ask_for_events(reader, filter, &statement);
-	if (result != RESULT_OK)
-		return result;
-
 	reader_bind_number(statement, ":after", (int64_t)filter->after_seq);
 	reader_bind_number(
 	    statement, ":until", filter->until_seq == 0 ? INT64_MAX : (int64_t)filter->until_seq);
@@ -172,6 +114,158 @@ store_read_events(
 		reader_bind_number(statement, ":code", filter->error_code);
 	reader_bind_times(statement, filter->from_us, filter->to_us);
 	reader_bind_limit(statement, filter->limit);
+}
+
+/* --- by groups --- */
+
+/* clang-format off */
+static const char tagsets_sql[] =
+    "SELECT t.id AS id FROM tagset t JOIN campaign c ON c.id = t.campaign_id"
+    " WHERE ($1 IS NULL OR c.name = $1) AND ($2 IS NULL OR c.workspace = $2)"
+    " AND ($3 IS NULL OR t.variant = $3) ORDER BY t.id";
+#define CODE "coalesce(e.error_code, -1)"
+static const char next_group_sql[] =
+    "SELECT e.tagset_id AS a, e.kind AS b, " CODE " AS c FROM event e"
+    " WHERE (e.tagset_id, e.kind, " CODE ") > ($1, $2, $3)"
+    " ORDER BY e.tagset_id, e.kind, " CODE " LIMIT 1";
+static const char group_seqs_sql[] =
+    "SELECT e.seq AS id FROM event e WHERE e.tagset_id = $3 AND e.kind = $4 AND " CODE " = $5"
+    " AND e.seq >= $1 AND e.seq < $2 ORDER BY e.seq LIMIT $6";
+static const char seqs_sql[] =
+    "SELECT e.seq AS id FROM event e WHERE e.seq >= $1 AND e.seq < $2 ORDER BY e.seq LIMIT $6";
+/* clang-format on */
+
+struct counting {
+	event_fn on_row;
+	void *context;
+	size_t rows;
+};
+
+static void
+count_row(void *context, const struct event_row *row)
+{
+	struct counting *counting = context;
+	counting->rows++;
+	counting->on_row(counting->context, row);
+}
+
+static enum result
+hand_out_listed(struct store_reader *reader, const struct event_filter *filter,
+    const struct numbers_wanted *wanted, event_fn on_row, void *context)
+{
+	struct counting counting = {.on_row = on_row, .context = context};
+	struct number_lists lists;
+	sqlite3_stmt *statement = NULL;
+	int64_t seq = 0, until = filter->until_seq == 0 ? INT64_MAX : (int64_t)filter->until_seq;
+	bool has = true;
+	enum result result = number_lists_begin(reader, wanted, &lists);
+	if (result == RESULT_OK)
+		result = reader_ask(reader, READER_ONE_EVENT, one_event_sql, &statement);
+	while (result == RESULT_OK && has && seq < until &&
+	       (filter->limit == 0 || counting.rows < filter->limit)) {
+		result = number_lists_next(&lists, &seq, &has);
+		if (result != RESULT_OK || !has)
+			break;
+		bind_filter(statement, filter);
+		reader_bind_number(statement, ":one", seq);
+		result = hand_out(reader, statement, count_row, &counting);
+	}
+	number_lists_done(&lists);
+	return result;
+}
+
+static struct store_value
+tag_value(struct slice text)
+{
+	return (struct store_value){
+	    .kind = text.ptr == NULL ? STORE_NULL : STORE_TAG, .text = text};
+}
+
+static enum result
+read_by_lists(
+    struct store_reader *reader, const struct event_filter *filter, event_fn on_row, void *context)
+{
+	const struct store_value tags[] = {
+	    tag_value(filter->campaign), tag_value(filter->workspace), tag_value(filter->variant)};
+	enum event_type type = EVENT_FAILED;
+	bool by_tags = filter->campaign.ptr != NULL || filter->workspace.ptr != NULL ||
+		       filter->variant.ptr != NULL;
+	bool by_type = event_type_from_name(filter->type, &type);
+	/* No code: failures without one. */
+	bool by_kind = by_type || (filter->has_error_code && filter->error_code < 0);
+	int64_t kind = (int64_t)type, code = filter->error_code;
+	struct number_set tagsets = {.items = NULL};
+	const struct number_set kinds = {.items = &kind, .count = 1},
+				codes = {.items = &code, .count = 1};
+	struct numbers_wanted wanted = {.list_sql = seqs_sql,
+	    .sets = {by_tags ? &tagsets : NULL, by_kind ? &kinds : NULL,
+		filter->has_error_code ? &codes : NULL},
+	    .figure = BLOCK_EVENTS,
+	    .from_us = filter->from_us,
+	    .to_us = filter->to_us == 0 ? INT64_MAX : filter->to_us,
+	    .after = (int64_t)filter->after_seq};
+	enum result result = RESULT_OK;
+	if (by_tags || by_kind || filter->has_error_code) {
+		wanted.next_group_sql = next_group_sql;
+		wanted.list_sql = group_seqs_sql;
+	}
+	if (by_tags)
+		result = number_set_ask(reader, tagsets_sql, tags, 3, &tagsets);
+	if (result == RESULT_OK)
+		result = hand_out_listed(reader, filter, &wanted, on_row, context);
+	free(tagsets.items);
+	return result;
+}
+
+/* --- any --- */
+
+/* Events that are looked at one by one: less work than to find the groups. */
+#define FEW_EVENTS 500
+
+/* Whether the filter leaves out events, and there are many. */
+static enum result
+needs_lists(struct store_reader *reader, const struct event_filter *filter, bool *out_needs)
+{
+	uint64_t last = filter->until_seq;
+	bool filters = filter->type.ptr != NULL || filter->campaign.ptr != NULL ||
+		       filter->workspace.ptr != NULL || filter->variant.ptr != NULL ||
+		       filter->has_error_code || filter->from_us > 0 || filter->to_us != 0;
+	enum result result = RESULT_OK;
+	*out_needs = false;
+	if (!filters || filter->message.ptr != NULL || filter->number.ptr != NULL)
+		return RESULT_OK;
+	if (last == 0)
+		result = store_read_last_event(reader, &last);
+	*out_needs = last > filter->after_seq && last - filter->after_seq > FEW_EVENTS;
+	return result;
+}
+
+static enum result
+ask_for_events(
+    struct store_reader *reader, const struct event_filter *filter, sqlite3_stmt **out_statement)
+{
+	if (filter->message.ptr != NULL)
+		return reader_ask(reader, READER_MESSAGE_EVENTS, message_events_sql, out_statement);
+	if (filter->number.ptr != NULL)
+		return reader_ask(reader, READER_NUMBER_EVENTS, number_events_sql, out_statement);
+	return reader_ask(reader, READER_EVENTS, events_sql, out_statement);
+}
+
+enum result
+store_read_events(
+    struct store_reader *reader, const struct event_filter *filter, event_fn on_row, void *context)
+{
+	sqlite3_stmt *statement;
+	bool by_lists = false;
+	enum result result = needs_lists(reader, filter, &by_lists);
+	if (result == RESULT_OK && by_lists)
+		return read_by_lists(reader, filter, on_row, context);
+	if (result == RESULT_OK)
+		result = ask_for_events(reader, filter, &statement);
+	if (result != RESULT_OK)
+		return result;
+
+	bind_filter(statement, filter);
 	return hand_out(reader, statement, on_row, context);
 }
 

@@ -31,7 +31,7 @@ static const struct sqlite_statement statements[] = {
     /* The untagged row has no events of its own: an event's message may have tags. */
     {"UPDATE campaign SET first_us = coalesce(e.first, 0), last_us = coalesce(e.last, 0)"
      " FROM (SELECT min(time_us) AS first, max(time_us) AS last FROM event"
-     "  WHERE campaign_id = ?1 AND tagged = 1) e"
+     "  WHERE tagset_id IN (SELECT id FROM tagset WHERE campaign_id = ?1) AND tagged = 1) e"
      " WHERE id = ?1 AND (first_us >= ?2 OR last_us <= ?3) AND name <> ''",
 	FIELD(recount_campaign)},
     {"INSERT INTO campaign_error(tagset_id, code, hour, failed) VALUES(?1, ?2, ?3, ?4)"

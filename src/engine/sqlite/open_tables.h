@@ -9,6 +9,7 @@
 
 #include <sqlite3.h>
 
+struct block_table;
 struct consent_table;
 struct figure_table;
 struct lookup_table;
@@ -32,6 +33,9 @@ void tables_close(struct tables *tables);
  * it is if its repaired form is another campaign's or variant's name already, and until the next
  * start if the file cannot be written now. On the connection that writes. */
 void names_repair(sqlite3 *db);
+
+must_check enum result block_table_open(sqlite3 *db, struct block_table **out_table);
+void block_table_close(struct block_table *table);
 
 must_check enum result consent_table_open(sqlite3 *db, struct consent_table **out_table);
 void consent_table_close(struct consent_table *table);

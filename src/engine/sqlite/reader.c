@@ -24,6 +24,7 @@
 struct store_reader {
 	sqlite3 *db;
 	int64_t limit_us, start_us; /* of the current question; start_us 0: none */
+	bool held;                  /* several questions are one */
 	const _Atomic bool *stop;   /* may be NULL */
 	sqlite3_stmt *statements[READER_QUESTION_COUNT];
 	struct {
@@ -267,7 +268,8 @@ reader_finish(struct store_reader *reader, sqlite3_stmt *statement, int code)
 {
 	sqlite3_reset(statement);
 	sqlite3_clear_bindings(statement);
-	reader->start_us = 0;
+	if (!reader->held)
+		reader->start_us = 0;
 	return (code & 0xff) == SQLITE_INTERRUPT ? RESULT_LIMIT : sqlite_result(code);
 }
 
@@ -380,6 +382,22 @@ store_ask(struct store_reader *reader, const struct store_question *question,
 		on_row(context, values);
 	}
 	return reader_finish(reader, statement, code);
+}
+
+enum result
+store_reader_hold(struct store_reader *reader)
+{
+	reader->held = true;
+	reader->start_us = clock_monotonic_us();
+	return sqlite_result(sqlite3_exec(reader->db, "BEGIN", NULL, NULL, NULL));
+}
+
+void
+store_reader_release(struct store_reader *reader)
+{
+	sqlite3_exec(reader->db, "COMMIT", NULL, NULL, NULL);
+	reader->held = false;
+	reader->start_us = 0;
 }
 
 enum result

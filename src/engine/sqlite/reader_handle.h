@@ -8,9 +8,7 @@ struct store_reader;
 /* Each question has one statement, prepared when it is asked for the first time. */
 enum reader_question {
 	READER_EVENTS,
-	READER_CAMPAIGN_EVENTS,
-	READER_CAMPAIGNS_NAMED,
-	READER_ONE_CAMPAIGN_EVENTS,
+	READER_ONE_EVENT,
 	READER_MESSAGE_EVENTS,
 	READER_NUMBER_EVENTS,
 	READER_LAST_EVENT,

@@ -12,7 +12,7 @@ static bool
 is_derived(const char *table)
 {
 	static const char *const derived[] = {
-	    "campaign_hour", "provider_hour", "campaign_error", "optout", "state"};
+	    "campaign_hour", "provider_hour", "campaign_error", "optout", "state", "hour_block"};
 	for (size_t i = 0; i < sizeof derived / sizeof derived[0]; i++)
 		if (strcmp(table, derived[i]) == 0)
 			return true;

@@ -24,6 +24,8 @@ tables_open(sqlite3 *db, struct tables *out_tables)
 	if (result == RESULT_OK)
 		result = lookup_table_open(db, &out_tables->lookups);
 	if (result == RESULT_OK)
+		result = block_table_open(db, &out_tables->blocks);
+	if (result == RESULT_OK)
 		result = upkeep_table_open(db, &out_tables->upkeep);
 	return result;
 }
@@ -40,6 +42,7 @@ tables_close(struct tables *tables)
 	signature_table_close(tables->signatures);
 	figure_table_close(tables->figures);
 	lookup_table_close(tables->lookups);
+	block_table_close(tables->blocks);
 	upkeep_table_close(tables->upkeep);
 	*tables = (struct tables){.names = NULL};
 }
