@@ -440,7 +440,7 @@ def test_a_rebuild_that_cannot_begin_says_why(stopped):
     stopped.start()
     result = stopped.cli("rebuild", check=False)
     assert result.returncode == 1
-    assert "cannot rebuild now" in result.stderr and "file is not a database" in result.stderr, result.stderr
+    assert "cannot do it now" in result.stderr and "file is not a database" in result.stderr, result.stderr
 
 
 # --- dlrd recover ---
