@@ -18,7 +18,8 @@ struct output {
 	int widths[REPORT_COLUMNS_MAX]; /* of the texts that output_add_line has added */
 	struct json_t *array;
 	struct table *table;
-	struct buffer text; /* CSV */
+	struct report_row total; /* of report->has_total */
+	struct buffer text;      /* CSV */
 };
 
 /* The columns of a table: those that the report shows, and behind them the one that wraps. */
@@ -63,13 +64,57 @@ static void
 append_shown(const struct report_column *column, const struct cell *cell, struct buffer *out)
 {
 	if (cell->kind == CELL_NULL)
-		buffer_append_byte(out, '-');
+		buffer_append(out, SLICE("–"));
 	else if (cell->kind == CELL_REAL && column->percent)
 		buffer_appendf(out, "%.1f%%", cell->real * 100);
 	else
 		report_cell_text(cell, out);
 	if (out->len == 0 && column->if_empty != NULL)
 		buffer_append(out, slice_of(column->if_empty));
+}
+
+/* --- the total --- */
+
+static void
+add_to_total(struct output *output, const struct report_row *row)
+{
+	for (size_t i = 0; i < output->report->count; i++) {
+		struct cell *sum = &output->total.cells[i];
+		if (!output->report->columns[i].counts || row->cells[i].kind == CELL_NULL)
+			continue;
+		sum->kind = CELL_INT;
+		sum->number += row->cells[i].number;
+	}
+}
+
+static struct cell
+share_of(const struct output *output, const struct report_column *column)
+{
+	int64_t part = report_cell(output->report, &output->total, column->part)->number;
+	int64_t rest = report_cell(output->report, &output->total, column->rest)->number;
+	if (part + rest == 0)
+		return (struct cell){.kind = CELL_NULL};
+	return (struct cell){.kind = CELL_REAL, .real = (double)part / (double)(part + rest)};
+}
+
+static void
+add_total(struct output *output)
+{
+	struct buffer text = BUFFER_EMPTY;
+	for (size_t i = 0; i < output->shown_count; i++) {
+		const struct report_column *column = &output->report->columns[output->places[i]];
+		struct cell cell = output->total.cells[output->places[i]];
+		buffer_clear(&text);
+		if (column->part != NULL)
+			cell = share_of(output, column);
+		if (i == 0)
+			buffer_append(&text, SLICE("total"));
+		else if (column->counts || column->part != NULL)
+			append_shown(column, &cell, &text);
+		table_add(output->table, buffer_slice(&text));
+	}
+	output->text.failed |= text.failed;
+	buffer_done(&text);
 }
 
 void
@@ -91,6 +136,8 @@ output_add(struct output *output, const struct report_row *row)
 	}
 	output->text.failed |= text.failed;
 	buffer_done(&text);
+	if (output->report->has_total)
+		add_to_total(output, row);
 }
 
 void
@@ -166,6 +213,20 @@ print_no_rows(const struct report *report)
 	fputs(" match\n", stdout);
 }
 
+static bool
+print_table(struct output *output)
+{
+	if (output->row_count == 0) {
+		print_no_rows(output->report);
+		return true;
+	}
+	if (output->report->has_total && output->row_count > 1)
+		add_total(output);
+	return !output->text.failed &&
+	       table_print(
+		   output->table, output->format == OUTPUT_WIDE_TABLE ? 0 : table_terminal_width());
+}
+
 bool
 output_finish(struct output *output, struct json_t *object)
 {
@@ -180,13 +241,10 @@ output_finish(struct output *output, struct json_t *object)
 	}
 	json_free(object);
 
-	if (written && output->table != NULL && output->row_count == 0)
-		print_no_rows(output->report);
-	else if (written && output->table != NULL)
-		written = table_print(output->table,
-		    output->format == OUTPUT_WIDE_TABLE ? 0 : table_terminal_width());
-	else if (written)
+	if (output->table == NULL && written)
 		fwrite(output->text.ptr, 1, output->text.len, stdout);
+	else if (written)
+		written = print_table(output);
 	written = written && fflush(stdout) == 0 && !ferror(stdout);
 	output_free(output);
 	return written;

@@ -57,7 +57,7 @@ print_findings(const struct work_result *result)
 
 /* --- the command --- */
 
-/* Returns false after reporting a time that is none. */
+/* Returns false after reporting what is not a time. */
 static bool
 read_time(const struct cli_command *command, const char *option, const char *text, int64_t fallback,
     int64_t *out_us, int *out_status)

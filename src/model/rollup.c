@@ -29,6 +29,21 @@ count(struct rollup *rollup, enum figure figure, int64_t time_us)
 	rollup->items[rollup->count++] = (struct contribution){figure, 1, time_us / CLOCK_HOUR_US};
 }
 
+#define DELAY_MAX_MS (INT64_C(366) * 24 * 3600 * 1000)
+
+int64_t
+delay_class(int64_t delay_ms)
+{
+	int64_t least = 0, next = 1;
+	if (delay_ms > DELAY_MAX_MS)
+		delay_ms = DELAY_MAX_MS;
+	while (next <= delay_ms) {
+		least = next;
+		next = least + (least < 20 ? 1 : least / 20);
+	}
+	return least;
+}
+
 static void
 count_outbound(struct rollup *rollup, const struct message *message, enum conflict_policy policy)
 {
@@ -51,7 +66,12 @@ count_outbound(struct rollup *rollup, const struct message *message, enum confli
 		if (message->sent_us != 0)
 			count(rollup, FIGURE_PENDING, message->sent_us);
 		break;
-	case OUTCOME_DELIVERED: count(rollup, FIGURE_DELIVERED, message->delivered_us); break;
+	case OUTCOME_DELIVERED:
+		count(rollup, FIGURE_DELIVERED, message->delivered_us);
+		if (message->sent_us != 0 && message->sent_us < message->delivered_us)
+			rollup->delay_ms =
+			    delay_class((message->delivered_us - message->sent_us) / 1000);
+		break;
 	case OUTCOME_FAILED:
 		count(rollup, FIGURE_FAILED, message->failed_us);
 		rollup->failed = true;
@@ -65,7 +85,7 @@ count_outbound(struct rollup *rollup, const struct message *message, enum confli
 struct rollup
 rollup_of(const struct message *message, enum conflict_policy policy)
 {
-	struct rollup rollup = {.error_code = -1};
+	struct rollup rollup = {.error_code = -1, .delay_ms = -1};
 	if (message->seen == 0)
 		return rollup;
 	if (message->received_us != 0) {

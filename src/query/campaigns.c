@@ -21,15 +21,23 @@
 	PENDING_OF_AGE(" >= 72", "older")
 
 /* Without a variant or a time, campaigns that have no fact any more are shown, too. */
-static const char campaigns_sql[] =
-    "SELECT g.*" RATES " FROM (SELECT c.id AS id, c.workspace AS workspace, c.name AS campaign,"
-    "  c.duplicates AS duplicates, c.first_us AS first, c.last_us AS last, " FIGURES PENDING_AGES
-    "  FROM campaign c JOIN tagset t ON t.campaign_id = c.id"
-    "  LEFT JOIN campaign_hour h ON h.tagset_id = t.id AND h.hour >= $3 AND h.hour < $4"
-    "  WHERE ($1 IS NULL OR c.workspace = $1) AND ($8 IS NULL OR c.name = $8)"
-    "  AND ($2 IS NULL OR t.variant = $2) AND c.id < $7 GROUP BY c.id"
-    "  HAVING $2 IS NULL AND $3 = 0 AND $4 = 9223372036854775807 AND c.name <> ''"
-    "  AND c.last_us > 0 OR " ANY_FIGURE " ORDER BY c.id DESC LIMIT $6) g ORDER BY g.id DESC";
+static const char campaigns_sql[] = "SELECT g.*" RATES DELAYS(
+    "$3 = 0 AND $4 = 9223372036854775807 AND y.campaign_id = g.id"
+    " AND ($2 IS NULL OR y.variant = $2)") " FROM (SELECT c.id AS id, c.workspace AS workspace, "
+					   "c.name AS campaign,"
+					   "  c.duplicates AS duplicates, c.first_us AS first, "
+					   "c.last_us AS last, " FIGURES PENDING_AGES
+					   "  FROM campaign c JOIN tagset t ON t.campaign_id = c.id"
+					   "  LEFT JOIN campaign_hour h ON h.tagset_id = t.id AND "
+					   "h.hour >= $3 AND h.hour < $4"
+					   "  WHERE ($1 IS NULL OR c.workspace = $1) AND ($8 IS "
+					   "NULL OR c.name = $8)"
+					   "  AND ($2 IS NULL OR t.variant = $2) AND c.id < $7 "
+					   "GROUP BY c.id"
+					   "  HAVING $2 IS NULL AND $3 = 0 AND $4 = "
+					   "9223372036854775807 AND c.name <> ''"
+					   "  AND c.last_us > 0 OR " ANY_FIGURE
+					   " ORDER BY c.id DESC LIMIT $6) g ORDER BY g.id DESC";
 
 const struct query query_campaigns = {.path = "/v1/campaigns",
     .command = "stats",
@@ -59,7 +67,9 @@ const struct query query_campaigns = {.path = "/v1/campaigns",
 	    COLUMN_READ(true), COLUMN_REPLIED(true), COLUMN_CLICKED(false), COLUMN_OPTED_OUT(true),
 	    COLUMN_PENDING(true),
 	    {"delivery_rate", CELL_REAL, .nullable = true, .shown = true, .percent = true,
+		.part = "delivered", .rest = "failed",
 		.description = "delivered / (delivered + failed); null when both are 0."},
+	    COLUMNS_OF_DELAYS,
 	    {"first", CELL_TIME, .nullable = true,
 		.description = "The earliest event that carried its tags."},
 	    {"last", CELL_TIME, .nullable = true}, COLUMN_CANCELED(false), COLUMN_CONFLICTS(false),
@@ -77,7 +87,7 @@ const struct query query_campaigns = {.path = "/v1/campaigns",
 	    {"pending_under_24h", CELL_INT, .counts = true},
 	    {"pending_under_72h", CELL_INT, .counts = true},
 	    {"pending_older", CELL_INT, .counts = true}),
-	.group_prefix = "pending_", .group_key = "pending_ages",
+	.has_total = true, .group_prefix = "pending_", .group_key = "pending_ages",
 	.group_description =
 	    "How long pending messages have been so, by the hour in which they were sent; a "
 	    "message may be up to an hour older than its band says."}};
@@ -115,12 +125,17 @@ campaigns_find(struct store_reader *reader, const struct query *row,
 
 /* --- variants --- */
 
-static const char variants_sql[] =
-    "SELECT g.*" RATES " FROM (SELECT t.variant AS variant, " FIGURES
-    "  FROM campaign c JOIN tagset t ON t.campaign_id = c.id"
-    "  JOIN campaign_hour h ON h.tagset_id = t.id AND h.hour >= $3 AND h.hour < $4"
-    "  WHERE c.name = $1 AND ($2 IS NULL OR c.workspace = $2) GROUP BY t.variant"
-    "  HAVING " ANY_FIGURE ") g ORDER BY g.variant";
+static const char variants_sql[] = "SELECT g.*" RATES DELAYS(
+    "$3 = 0 AND $4 = 9223372036854775807 AND y.variant = g.variant"
+    " AND y.campaign_id IN (SELECT v.id FROM campaign v WHERE v.name = $1"
+    "  AND ($2 IS NULL OR v.workspace = $2))") " FROM (SELECT t.variant AS variant, " FIGURES
+					       "  FROM campaign c JOIN tagset t ON t.campaign_id = "
+					       "c.id"
+					       "  JOIN campaign_hour h ON h.tagset_id = t.id AND "
+					       "h.hour >= $3 AND h.hour < $4"
+					       "  WHERE c.name = $1 AND ($2 IS NULL OR c.workspace "
+					       "= $2) GROUP BY t.variant"
+					       "  HAVING " ANY_FIGURE ") g ORDER BY g.variant";
 
 static const char campaign_name_sql[] =
     "SELECT min(c.name) AS campaign FROM campaign c WHERE c.name = $1";
@@ -146,10 +161,13 @@ const struct query query_variants = {.path = "/v1/campaigns/{campaign}/variants"
 	    COLUMN_READ(true), COLUMN_REPLIED(true), COLUMN_CLICKED(true), COLUMN_OPTED_OUT(true),
 	    COLUMN_PENDING(true),
 	    {"delivery_rate", CELL_REAL, .nullable = true, .shown = true, .percent = true,
+		.part = "delivered", .rest = "failed",
 		.description = "delivered / (delivered + failed); null when both are 0."},
-	    COLUMN_CANCELED(false), COLUMN_CONFLICTS(false), COLUMN_CLICKED_MESSAGES(false),
+	    COLUMNS_OF_DELAYS, COLUMN_CANCELED(false), COLUMN_CONFLICTS(false),
+	    COLUMN_CLICKED_MESSAGES(false),
 	    {"click_rate", CELL_REAL, .nullable = true,
-		.description = "clicked_messages / delivered; null when nothing was delivered."})},
+		.description = "clicked_messages / delivered; null when nothing was delivered."}),
+	.has_total = true},
     .members_sql = campaign_name_sql,
     .members = {NULL, REPORT_COLUMNS({"campaign", CELL_TEXT})}};
 

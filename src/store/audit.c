@@ -136,13 +136,16 @@ report_figures(struct auditing *auditing)
 {
 	static const char *const tables[] = {[FIGURES_OF_CAMPAIGN] = "campaign_hour of tagset",
 	    [FIGURES_OF_PROVIDER] = "provider_hour of provider",
-	    [FIGURES_OF_ERROR] = "campaign_error of tagset"};
+	    [FIGURES_OF_ERROR] = "campaign_error of tagset",
+	    [FIGURES_OF_DELAY] = "campaign_delay of tagset"};
 
 	for (size_t i = 0; i < auditing->deltas.capacity; i++) {
 		if (!auditing->deltas.used[i])
 			continue;
 		const struct figure_row *row = &auditing->deltas.rows[i];
-		auditing->audit.figures += row->kind == FIGURES_OF_ERROR ? 1 : FIGURE_COUNT;
+		auditing->audit.figures +=
+		    row->kind == FIGURES_OF_ERROR || row->kind == FIGURES_OF_DELAY ? 1
+										   : FIGURE_COUNT;
 		for (int figure = 0; figure < FIGURE_COUNT; figure++)
 			if (row->figures[figure] != 0)
 				differ(auditing, "%s %lld, code %lld, hour %lld: %s is off by %lld",

@@ -86,6 +86,12 @@ deltas_add(struct deltas *deltas, const struct rollup *rollup, int sign, int64_t
 		row->figures[item->figure] += sign * item->count;
 	}
 
+	if (rollup->delay_ms >= 0) {
+		row = deltas_row(deltas, FIGURES_OF_DELAY, tagset_id, rollup->delay_ms, 0);
+		if (row == NULL)
+			return RESULT_NO_MEMORY;
+		row->figures[FIGURE_DELIVERED] += sign;
+	}
 	if (!rollup->failed)
 		return RESULT_OK;
 

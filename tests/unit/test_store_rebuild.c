@@ -322,7 +322,8 @@ a_store_of_version_1_becomes_this_one(void **state)
 /* Version 3 let the order decide in which receipts were stored. */
 static const char as_version_3[] =
     "ALTER TABLE event DROP COLUMN source_id; DROP TABLE source; DROP INDEX event_group;"
-    "ALTER TABLE event DROP COLUMN kind; DROP TABLE hour_block;"
+    "ALTER TABLE event DROP COLUMN kind; ALTER TABLE event DROP COLUMN code; DROP TABLE "
+    "hour_block; DROP TABLE campaign_delay;"
     "DROP INDEX message_group; ALTER TABLE message DROP COLUMN facts;"
     "CREATE INDEX event_campaign ON event(campaign_id, seq); DROP INDEX message_failure;"
     "DROP VIEW optout_history; DROP INDEX consent_number; DROP INDEX consent_state;"

@@ -9,10 +9,11 @@
 
 struct figure_table;
 
-enum figure_kind { FIGURES_OF_CAMPAIGN, FIGURES_OF_PROVIDER, FIGURES_OF_ERROR };
+enum figure_kind { FIGURES_OF_CAMPAIGN, FIGURES_OF_PROVIDER, FIGURES_OF_ERROR, FIGURES_OF_DELAY };
 
-/* A row of campaign_hour (id: tagset), provider_hour (id: provider) or campaign_error (id: tagset,
- * code: error code; its count is in figures[FIGURE_FAILED]). */
+/* A row of campaign_hour (id: tagset), provider_hour (id: provider), campaign_error (id: tagset,
+ * code: error code; its count is in figures[FIGURE_FAILED]) or campaign_delay (id: tagset, code:
+ * the class; its count is in figures[FIGURE_DELIVERED]). */
 struct figure_row {
 	enum figure_kind kind;
 	int64_t id, code, hour;

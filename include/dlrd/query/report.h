@@ -41,7 +41,9 @@ struct report_column {
 	bool derived;         /* the SQL does not have it: query.derive makes it */
 	const char *words;    /* CELL_TEXT: one of these, with "|" between; NULL: any text */
 	bool percent;         /* CELL_REAL: a share, which a table shows as 12.5% */
-	bool wraps;           /* in a table it comes last, and may take several lines */
+	/* CELL_REAL, in the total: the columns of which it is part / (part + rest). */
+	const char *part, *rest;
+	bool wraps;      /* in a table it comes last, and may take several lines */
 	int dispensable; /* a narrow table leaves it out if this is above 0, the greatest first */
 	const char *if_empty; /* CELL_TEXT: what a table shows in place of an empty text */
 	bool optional;        /* a member next to the list that some answers lack */
@@ -60,6 +62,7 @@ struct report {
 	/* In JSON the columns whose names start with group_prefix are members of one object,
 	 * group_key, under the rest of their names. NULL: no columns are grouped. */
 	const char *group_prefix, *group_key, *group_description;
+	bool has_total; /* a table of several rows ends with their sums */
 };
 
 /* The members count and columns of a struct report, from its columns. */

@@ -123,13 +123,12 @@ static const char tagsets_sql[] =
     "SELECT t.id AS id FROM tagset t JOIN campaign c ON c.id = t.campaign_id"
     " WHERE ($1 IS NULL OR c.name = $1) AND ($2 IS NULL OR c.workspace = $2)"
     " AND ($3 IS NULL OR t.variant = $3) ORDER BY t.id";
-#define CODE "coalesce(e.error_code, -1)"
 static const char next_group_sql[] =
-    "SELECT e.tagset_id AS a, e.kind AS b, " CODE " AS c FROM event e"
-    " WHERE (e.tagset_id, e.kind, " CODE ") > ($1, $2, $3)"
-    " ORDER BY e.tagset_id, e.kind, " CODE " LIMIT 1";
+    "SELECT e.tagset_id AS a, e.kind AS b, e.code AS c FROM event e"
+    " WHERE (e.tagset_id, e.kind, e.code) > ($1, $2, $3)"
+    " ORDER BY e.tagset_id, e.kind, e.code LIMIT 1";
 static const char group_seqs_sql[] =
-    "SELECT e.seq AS id FROM event e WHERE e.tagset_id = $3 AND e.kind = $4 AND " CODE " = $5"
+    "SELECT e.seq AS id FROM event e WHERE e.tagset_id = $3 AND e.kind = $4 AND e.code = $5"
     " AND e.seq >= $1 AND e.seq < $2 ORDER BY e.seq LIMIT $6";
 static const char seqs_sql[] =
     "SELECT e.seq AS id FROM event e WHERE e.seq >= $1 AND e.seq < $2 ORDER BY e.seq LIMIT $6";

@@ -7,7 +7,7 @@ struct figure_table {
 	sqlite3 *db;
 	sqlite3_stmt *touch_campaign, *recount_campaign, *correct_campaigns, *wrong_campaigns,
 	    *change_campaign_hour, *change_provider_hour, *change_campaign_error, *campaign_hours,
-	    *provider_hours, *campaign_errors;
+	    *provider_hours, *campaign_errors, *change_campaign_delay, *campaign_delays;
 };
 
 /* Adds figures, whose values are bound from 3 on. */
@@ -37,11 +37,15 @@ static const struct sqlite_statement statements[] = {
     {"INSERT INTO campaign_error(tagset_id, code, hour, failed) VALUES(?1, ?2, ?3, ?4)"
      " ON CONFLICT(tagset_id, code, hour) DO UPDATE SET failed = failed + excluded.failed",
 	FIELD(change_campaign_error)},
+    {"INSERT INTO campaign_delay(tagset_id, ms, messages) VALUES(?1, ?2, ?3)"
+     " ON CONFLICT(tagset_id, ms) DO UPDATE SET messages = messages + excluded.messages",
+	FIELD(change_campaign_delay)},
     {CHANGE_HOUR("campaign_hour", "tagset_id"), FIELD(change_campaign_hour)},
     {CHANGE_HOUR("provider_hour", "provider_id"), FIELD(change_provider_hour)},
     {"SELECT tagset_id, 0, hour, " FIGURE_COLUMNS " FROM campaign_hour", FIELD(campaign_hours)},
     {"SELECT provider_id, 0, hour, " FIGURE_COLUMNS " FROM provider_hour", FIELD(provider_hours)},
     {"SELECT tagset_id, code, hour, failed FROM campaign_error", FIELD(campaign_errors)},
+    {"SELECT tagset_id, ms, 0, messages FROM campaign_delay", FIELD(campaign_delays)},
     {"UPDATE campaign SET first_us = e.first, last_us = e.last FROM " EVENT_TIMES
      " WHERE e.campaign_id = campaign.id AND (first_us <> e.first OR last_us <> e.last)",
 	FIELD(correct_campaigns)},
@@ -62,9 +66,20 @@ figure_table_open(sqlite3 *db, struct figure_table **out_table)
 	return result;
 }
 
+static enum result
+add_delay(struct figure_table *table, const struct figure_row *row)
+{
+	sqlite3_bind_int64(table->change_campaign_delay, 1, row->id);
+	sqlite3_bind_int64(table->change_campaign_delay, 2, row->code);
+	sqlite3_bind_int64(table->change_campaign_delay, 3, row->figures[FIGURE_DELIVERED]);
+	return sqlite_result(sqlite_run(table->change_campaign_delay));
+}
+
 enum result
 figure_table_add(struct figure_table *table, const struct figure_row *row)
 {
+	if (row->kind == FIGURES_OF_DELAY)
+		return add_delay(table, row);
 	if (row->kind == FIGURES_OF_ERROR) {
 		sqlite3_stmt *change = table->change_campaign_error;
 		sqlite3_bind_int64(change, 1, row->id);
@@ -96,8 +111,11 @@ pass_rows(sqlite3_stmt *statement, enum figure_kind kind, figure_row_fn on_row, 
 		    .hour = sqlite3_column_int64(statement, 2)};
 		if (kind == FIGURES_OF_ERROR)
 			row.figures[FIGURE_FAILED] = sqlite3_column_int64(statement, 3);
-		for (int i = 0; kind != FIGURES_OF_ERROR && i < FIGURE_COUNT; i++)
-			row.figures[i] = sqlite3_column_int64(statement, 3 + i);
+		else if (kind == FIGURES_OF_DELAY)
+			row.figures[FIGURE_DELIVERED] = sqlite3_column_int64(statement, 3);
+		else
+			for (int i = 0; i < FIGURE_COUNT; i++)
+				row.figures[i] = sqlite3_column_int64(statement, 3 + i);
 		result = on_row(context, &row);
 	}
 
@@ -111,8 +129,10 @@ figure_table_each(struct figure_table *table, figure_row_fn on_row, void *contex
 	enum result result = pass_rows(table->campaign_hours, FIGURES_OF_CAMPAIGN, on_row, context);
 	if (result == RESULT_OK)
 		result = pass_rows(table->provider_hours, FIGURES_OF_PROVIDER, on_row, context);
+	if (result == RESULT_OK)
+		result = pass_rows(table->campaign_errors, FIGURES_OF_ERROR, on_row, context);
 	return result == RESULT_OK
-		   ? pass_rows(table->campaign_errors, FIGURES_OF_ERROR, on_row, context)
+		   ? pass_rows(table->campaign_delays, FIGURES_OF_DELAY, on_row, context)
 		   : result;
 }
 

@@ -11,8 +11,8 @@
 static bool
 is_derived(const char *table)
 {
-	static const char *const derived[] = {
-	    "campaign_hour", "provider_hour", "campaign_error", "optout", "state", "hour_block"};
+	static const char *const derived[] = {"campaign_hour", "provider_hour", "campaign_error",
+	    "optout", "state", "hour_block", "campaign_delay"};
 	for (size_t i = 0; i < sizeof derived / sizeof derived[0]; i++)
 		if (strcmp(table, derived[i]) == 0)
 			return true;

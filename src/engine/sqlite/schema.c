@@ -1,6 +1,7 @@
 #include "schema.h"
 
 #include "dlrd/model/event.h"
+#include "dlrd/model/rollup.h"
 #include "dlrd/twilio/address.h"
 #include "sql.h"
 
@@ -39,15 +40,25 @@ event_left(sqlite3_context *context, int count, sqlite3_value **values)
 	sqlite3_result_int64(context, event_left_us(&event));
 }
 
+static void
+class_of_delay(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	(void)count;
+	sqlite3_result_int64(context, delay_class(sqlite3_value_int64(values[0])));
+}
+
 static int
 define_functions(sqlite3 *db)
 {
 	const int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY;
 	int code = sqlite3_create_function_v2(
 	    db, "person_address", 1, flags, NULL, person_address, NULL, NULL, NULL);
+	if (code == SQLITE_OK)
+		code = sqlite3_create_function_v2(
+		    db, "event_left", 2, flags, NULL, event_left, NULL, NULL, NULL);
 	return code != SQLITE_OK ? code
-				 : sqlite3_create_function_v2(db, "event_left", 2, flags, NULL,
-				       event_left, NULL, NULL, NULL);
+				 : sqlite3_create_function_v2(db, "delay_class", 1, flags, NULL,
+				       class_of_delay, NULL, NULL, NULL);
 }
 
 /* --- versions --- */

@@ -183,7 +183,10 @@ upkeep_table_campaign(struct upkeep_table *table, int64_t tagset_id, struct aren
 static const char remove_unused_sql[] =
     "DELETE FROM campaign_hour WHERE (" FIGURE_COLUMNS ") = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);"
     "DELETE FROM provider_hour WHERE (" FIGURE_COLUMNS ") = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);"
-    "DELETE FROM campaign_error WHERE failed = 0;"
+    "DELETE FROM campaign_error WHERE failed = 0; DELETE FROM campaign_delay WHERE messages = 0;"
+    /* "Not measured" is what no hour has (query/figures.h). */
+    "DELETE FROM hour_block WHERE figure IN (8, 9) AND NOT EXISTS"
+    " (SELECT 1 FROM campaign_hour WHERE clicked <> 0);"
     "DELETE FROM tagset WHERE id NOT IN (SELECT tagset_id FROM campaign_hour)"
     " AND id NOT IN (SELECT tagset_id FROM reply) AND NOT EXISTS (SELECT 1 FROM event e"
     "  WHERE e.tagset_id = tagset.id);"

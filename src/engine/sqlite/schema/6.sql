@@ -10,7 +10,7 @@ ALTER TABLE event ADD COLUMN source_id INTEGER REFERENCES source;
 -- Messages and events are listed by group in the order of their numbers (base/merge.h).
 -- message.facts is what its figures count: 32 for each outcome, 16 sent, 8 read, 4 clicked,
 -- 2 conflict; -1 for a message that is the person's alone (seen: received, bit 2048).
--- event.kind is the number of its type (model/event.h).
+-- event.kind is the number of its type (model/event.h), event.code its error code, -1 for none.
 ALTER TABLE message ADD COLUMN facts INTEGER AS (CASE WHEN (seen & ~2048) = 0 THEN -1
   ELSE outcome * 32 + (sent_us <> 0) * 16 + (read_us <> 0) * 8 + (links > 0) * 4 + conflict * 2
   END) VIRTUAL;
@@ -19,7 +19,8 @@ ALTER TABLE event ADD COLUMN kind INTEGER AS (CASE type WHEN 'Progress' THEN 0 W
   WHEN 'Delivered' THEN 2 WHEN 'Failed' THEN 3 WHEN 'Read' THEN 4 WHEN 'Replied' THEN 5
   WHEN 'Clicked' THEN 6 ELSE 7 END) VIRTUAL;
 DROP INDEX event_campaign;
-CREATE INDEX event_group ON event(tagset_id, kind, coalesce(error_code, -1));
+ALTER TABLE event ADD COLUMN code INTEGER AS (coalesce(error_code, -1)) VIRTUAL;
+CREATE INDEX event_group ON event(tagset_id, kind, code);
 
 -- block: the numbers, divided by 8192, of messages (figure: enum figure) that have this fact in that
 -- hour, and of events (figure -1) that arrived in it. A row may be there without any, but none is
@@ -40,3 +41,14 @@ INSERT OR IGNORE INTO hour_block SELECT x.figure, x.time_us / 3600000000, x.id /
     (11)) f) x WHERE x.time_us <> 0;
 INSERT OR IGNORE INTO hour_block SELECT 10, received_us / 3600000000, id / 8192 FROM message
   WHERE received_us <> 0 AND opted_out <> 0;
+
+-- How long deliveries took, from the first receipt that shows that a message had left: the number of
+-- messages by the least of about that many milliseconds (model/rollup.h, delay_class).
+CREATE TABLE campaign_delay(
+  tagset_id INTEGER NOT NULL REFERENCES tagset,
+  ms INTEGER NOT NULL,
+  messages INTEGER NOT NULL,
+  PRIMARY KEY(tagset_id, ms)
+) STRICT, WITHOUT ROWID;
+INSERT INTO campaign_delay SELECT tagset_id, delay_class((delivered_us - sent_us) / 1000), count(*)
+  FROM message WHERE outcome = 1 AND sent_us > 0 AND delivered_us > sent_us GROUP BY 1, 2;
