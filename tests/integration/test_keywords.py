@@ -89,6 +89,117 @@ def test_what_twilio_says_is_answered(keyword_daemon):
     assert texts_of(response) == []
 
 
+SERVICE = "MG0123456789abcdef0123456789abcdef"
+PICTURE = "https://www.example.com/summer.jpg?a=1&b=2"
+SCOPED = {
+    "keyword join": {"words": "join", "reply": "Welcome"},
+    "keyword join summer": {"words": "join, dabei", "countries": "49, +43", "media": PICTURE,
+                            "reply": "Willkommen"},
+    "keyword join picture": {"words": "join", "services": SERVICE, "media": PICTURE},
+    "keyword join past": {"words": "join", "senders": "+15550100", "until": "2020-01-01",
+                          "reply": "never"},
+    "keyword join future": {"words": "later", "from": "2999-01-01T00:00:00+01:00",
+                            "reply": "never"},
+    "keyword vote": {"words": "join", "senders": "12345", "reply": "Voted"},
+    "keyword stop de": {"words": "ende jetzt", "senders": "12345"},
+    "keyword help de": {"countries": "49", "reply": "Hilfe"},
+    "keyword other": {"words": "*", "countries": "49", "reply": "Was?"},
+}
+
+
+def children_of(response):
+    assert response.status == 200, response
+    return [(child.tag, child.text) for message in ElementTree.fromstring(response.body)
+            for child in message]
+
+
+@pytest.fixture(scope="module")
+def scoped_daemon():
+    import harness
+    daemon = harness.Daemon(SCOPED).start()
+    yield daemon
+    daemon.finish()
+
+
+GERMAN, AMERICAN = "+4915155500001", "+14155550101"
+
+
+@pytest.mark.parametrize("body,params,text,media,keyword", [
+    ("join", {}, "Welcome", None, "join"),
+    ("Join!", {"From": GERMAN}, "Willkommen", PICTURE, "join"),
+    ("DABEI", {"From": "whatsapp:" + GERMAN}, "Willkommen", PICTURE, "join"),
+    ("dabei", {}, None, None, None),
+    ("join", {"MessagingServiceSid": SERVICE, "From": GERMAN}, None, PICTURE, "join"),
+    ("join", {"To": "12345", "MessagingServiceSid": SERVICE, "From": GERMAN}, "Voted", None, "vote"),
+    ("join", {"To": "+15550100"}, "Welcome", None, "join"),
+    ("later", {}, None, None, None),
+    ("Help", {"From": GERMAN}, "Hilfe", None, "help"),
+    ("Help", {}, None, None, "help"),
+    ("ende jetzt", {"To": "12345", "From": GERMAN}, None, None, "stop"),
+    ("ende jetzt", {"From": GERMAN}, None, None, None),
+    ("STOP", {"To": "12345", "From": GERMAN}, None, None, "stop"),
+    ("wie bitte?", {"From": GERMAN}, "Was?", None, None),
+    ("bitte stop", {"From": GERMAN}, None, None, None),
+    ("wie bitte?", {"From": "49123"}, None, None, None),
+], ids=range(16))
+def test_what_is_answered_is_what_is_recorded(scoped_daemon, body, params, text, media, keyword):
+    sid = new_sid()
+    response = by_post(scoped_daemon, {**reply_params(sid, body), "From": AMERICAN, **params})
+    expected = [("Body", text)] if text and media else []
+    expected += [("Media", media)] if media else []
+    assert children_of(response) == expected
+    if text and not media:
+        assert texts_of(response) == [text]
+    assert scoped_daemon.get(f"/v1/messages/{sid}")["receipts"][0]["keyword"] == keyword
+
+
+def test_scopes_are_printed_and_read_again(make_daemon, tmp_path):
+    import harness
+    daemon = make_daemon(SCOPED, start=False)
+    daemon.write()
+    first = daemon.cli("check-config", "--print").stdout
+    assert "[keyword join summer]\nwords = join, dabei\nreply = Willkommen\n" \
+        f"media = {PICTURE}\nsenders = \nservices = \ncountries = 49, 43\nfrom = \n" in first
+    assert "from = 2998-12-31T23:00:00.000Z\n" in first
+    again = tmp_path / "again.ini"
+    again.write_text(first.replace("(set, not shown)", harness.TOKEN))
+    assert harness.dlrd("check-config", "--print", "-c", str(again)).stdout == first
+
+
+@pytest.mark.parametrize("sections,problem", [
+    ({"keyword join x": {"words": "a", "from": "soon"}},
+     '[keyword join x] from: "soon" is not a time; write 2026-12-24'),
+    ({"keyword join": {"words": "a", "from": "2026-02-01", "until": "2026-02-01"}},
+     "[keyword join] until: until is not later than from"),
+    ({"keyword join": {"words": "a", "countries": "DE"}},
+     '[keyword join] countries: "DE" is not a calling code'),
+    ({"keyword join": {"words": "a", "countries": ","}}, "[keyword join] countries: has no value"),
+    ({"keyword join": {"words": "a", "services": "AC1"}},
+     '[keyword join] services: "AC1" is not a messaging service'),
+    ({"keyword join": {"words": "a", "senders": "not a number or name"}},
+     '[keyword join] senders: "not a number or name" is not a sender'),
+    ({"keyword join": {"words": "a", "media": "file:///x"}},
+     "[keyword join] media: is not a link that Twilio can fetch"),
+    ({"keyword stop x": {"words": "a", "media": "https://example.com/x"}},
+     "[keyword stop x] media: Twilio itself replies"),
+    ({"keyword stop x": {"words": "a", "reply": "bye"}},
+     "[keyword stop x] reply: Twilio itself replies"),
+    ({"keyword stop x": {"words": "*"}}, '[keyword stop x] words: "*" would make stop of every'),
+    ({"keyword x": {"words": "*"}}, '[keyword x] words: "*" recognises nothing'),
+    ({"keyword a": {"words": "x", "senders": "12345"}, "keyword b": {"words": "X", "senders": "12345"}},
+     '[keyword b] words: "X" is already listed, for a in [keyword a], which may apply'),
+    ({"keyword stop": {"words": "x"}, "keyword b": {"words": "X", "senders": "12345"}},
+     '[keyword b] words: "X" is already listed, for stop in [keyword stop]; a word of stop'),
+], ids=range(13))
+def test_a_limit_that_is_wrong_is_reported_at_its_line(make_daemon, sections, problem):
+    daemon = make_daemon(sections, start=False)
+    daemon.write()
+    result = daemon.cli("check-config", check=False)
+    assert result.returncode == 1
+    lines = [line for line in (result.stderr + result.stdout).splitlines() if problem in line]
+    assert len(lines) == 1 and lines[0].startswith(f"{daemon.config}:"), result.stderr
+
+
 def test_a_second_delivery_is_answered_the_same_and_counted_once(make_daemon):
     daemon = make_daemon(SETTINGS)
     params = reply_params(new_sid(), "join")
