@@ -202,8 +202,9 @@ is_no_start(const struct keyword_match *match, struct slice sender)
 	       slice_equal(match->word, SLICE("YES")) && address_kind(sender) == ADDRESS_TOLL_FREE;
 }
 
-static void
-fill_reply(struct event *event, const struct callback *callback, const struct keywords *keywords)
+void
+decoder_fill_reply(
+    struct event *event, const struct callback *callback, const struct keywords *keywords)
 {
 	/* As admission.c has answered it: the entry has the time of its request. */
 	struct keyword_message message = keyword_message_of(callback, event->time_us);
@@ -290,7 +291,9 @@ fill_meaning(struct decoding *decoding, struct event *event, const struct callba
 
 	switch (callback->kind) {
 	case CALLBACK_STATUS: fill_status(event, callback); return;
-	case CALLBACK_INBOUND: fill_reply(event, callback, decoding->decoder->keywords); return;
+	case CALLBACK_INBOUND:
+		decoder_fill_reply(event, callback, decoding->decoder->keywords);
+		return;
 	case CALLBACK_CLICK:
 		event->type = EVENT_CLICKED;
 		event->folds = true;

@@ -23,7 +23,7 @@ static bool
 is_better(const struct keyword_section *section, const struct keyword_section *best,
     const struct keyword_message *message)
 {
-	return keyword_scope_has(&section->scope, message) &&
+	return keyword_scope_limit(&section->scope, message) == KEYWORD_WITHIN &&
 	       (best == NULL || keyword_scope_rank(&section->scope, message) >
 				    keyword_scope_rank(&best->scope, message));
 }
@@ -128,6 +128,42 @@ keywords_match(const struct keywords *keywords, const struct keyword_message *me
 	if (!stop)
 		match.answer = choose_answer(keywords, &match, message);
 	return match;
+}
+
+/* --- explanation --- */
+
+static bool
+lists_body(const struct keywords *keywords, size_t section, struct slice body)
+{
+	const struct slice texts[] = {body, keyword_trim(body), keyword_without_punctuation(body)};
+	wchar_t folded[KEYWORD_WORD_MAX];
+	for (size_t t = 0; t < sizeof texts / sizeof texts[0]; t++) {
+		size_t len = keyword_fold(texts[t], folded);
+		for (size_t i = 0; i < keywords->word_count; i++) {
+			const struct configured_word *own = &keywords->words[i];
+			if (own->section == section &&
+			    keyword_is_word(folded, len, own->folded, own->folded_len))
+				return true;
+		}
+	}
+	return false;
+}
+
+void
+keywords_candidates(const struct keywords *keywords, const struct keyword_message *message,
+    keyword_candidate_fn on_candidate, void *context)
+{
+	const struct keyword_match match = keywords_match(keywords, message);
+	for (size_t i = 0; i < keywords->section_count; i++) {
+		const struct keyword_section *section = &keywords->sections[i];
+		bool answers = keyword_section_answers(section) &&
+			       (match.keyword == KEYWORD_NONE ? section->catch_all
+							      : section->keyword == match.keyword &&
+								    match.keyword < KEYWORD_OTHER);
+		if (answers || lists_body(keywords, i, message->body))
+			on_candidate(
+			    context, section, keyword_scope_limit(&section->scope, message));
+	}
 }
 
 /* --- near misses --- */

@@ -144,17 +144,21 @@ country_length(const struct keyword_values *countries, struct slice from)
 	return longest;
 }
 
-bool
-keyword_scope_has(const struct keyword_scope *scope, const struct keyword_message *message)
+enum keyword_limit
+keyword_scope_limit(const struct keyword_scope *scope, const struct keyword_message *message)
 {
-	const struct keyword_values *lists = scope->lists;
-	return (lists[KEYWORD_SENDERS].count == 0 ||
-		   has_value(&lists[KEYWORD_SENDERS], message->to)) &&
-	       (lists[KEYWORD_SERVICES].count == 0 ||
-		   has_value(&lists[KEYWORD_SERVICES], message->service)) &&
-	       (lists[KEYWORD_COUNTRIES].count == 0 ||
-		   country_length(&lists[KEYWORD_COUNTRIES], message->from) > 0) &&
-	       message->arrived_us >= scope->from_us && message->arrived_us < scope->until_us;
+	const struct keyword_values *senders = &scope->lists[KEYWORD_SENDERS];
+	const struct keyword_values *services = &scope->lists[KEYWORD_SERVICES];
+	const struct keyword_values *countries = &scope->lists[KEYWORD_COUNTRIES];
+	if (senders->count > 0 && !has_value(senders, message->to))
+		return KEYWORD_OTHER_SENDER;
+	if (services->count > 0 && !has_value(services, message->service))
+		return KEYWORD_OTHER_SERVICE;
+	if (countries->count > 0 && country_length(countries, message->from) == 0)
+		return KEYWORD_OTHER_COUNTRY;
+	if (message->arrived_us < scope->from_us)
+		return KEYWORD_TOO_EARLY;
+	return message->arrived_us >= scope->until_us ? KEYWORD_TOO_LATE : KEYWORD_WITHIN;
 }
 
 static bool
@@ -221,14 +225,6 @@ keyword_scopes_tie(const struct keyword_scope *a, const struct keyword_scope *b)
 			return false;
 	}
 	return has_window(a) == has_window(b) && keyword_scopes_meet(a, b);
-}
-
-bool
-keyword_scope_is_limited(const struct keyword_scope *scope)
-{
-	return scope->lists[KEYWORD_SENDERS].count > 0 ||
-	       scope->lists[KEYWORD_SERVICES].count > 0 ||
-	       scope->lists[KEYWORD_COUNTRIES].count > 0 || has_window(scope);
 }
 
 void

@@ -65,7 +65,7 @@ set_up(void **state)
 	    .path = path, .reply_window_us = REPLY_WINDOW_US, .reply_late_us = REPLY_LATE_US};
 	assert_ok(store_open(&options, &store, &failure));
 	assert_ok(error_catalogue_load(TEST_SOURCE "/conf/error-codes.csv", &catalogue, &failure));
-	assert_ok(store_set_lookups(store, &catalogue, &(struct provider_names){0}));
+	assert_ok(store_set_lookups(store, &catalogue, &(struct provider_names){0}, NULL));
 	error_catalogue_done(&catalogue);
 	assert_ok(store_begin(store));
 	add(store, "SM1", "w", "spring", STATUS_SENT, -1, T0);

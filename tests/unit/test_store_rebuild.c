@@ -321,6 +321,7 @@ a_store_of_version_1_becomes_this_one(void **state)
 
 /* Version 3 let the order decide in which receipts were stored. */
 static const char as_version_3[] =
+    "DROP TABLE keyword; DROP INDEX event_keyword;"
     "DROP INDEX message_failure; DROP VIEW optout_history; DROP INDEX consent_number; DROP INDEX "
     "consent_state;"
     "DROP INDEX consent_announced; UPDATE consent SET changed = 1;"

@@ -51,6 +51,14 @@ struct keyword_message keyword_message_of(const struct callback *callback, int64
 struct keyword_match keywords_match(
     const struct keywords *keywords, const struct keyword_message *message);
 
+/* Calls on_candidate for each section that keywords_match had to choose from: those that list the
+ * word, those that answer Twilio's words, and catch-alls for a message that is no keyword. limit:
+ * why the section does not apply, or KEYWORD_WITHIN. */
+typedef void (*keyword_candidate_fn)(
+    void *context, const struct keyword_section *section, enum keyword_limit limit);
+void keywords_candidates(const struct keywords *keywords, const struct keyword_message *message,
+    keyword_candidate_fn on_candidate, void *context);
+
 /* Returns the word or phrase in the message that sounds like an opt-out, as listed (in static
  * memory or the keywords'): also an opt-out word of a section that does not apply to the message.
  * Absent if nothing does, and if the message is itself a keyword. */

@@ -32,6 +32,16 @@ struct keyword_message {
 	int64_t arrived_us;        /* when the request arrived */
 };
 
+/* What excludes a message from a scope. */
+enum keyword_limit {
+	KEYWORD_WITHIN,
+	KEYWORD_OTHER_SENDER,
+	KEYWORD_OTHER_SERVICE,
+	KEYWORD_OTHER_COUNTRY,
+	KEYWORD_TOO_EARLY,
+	KEYWORD_TOO_LATE,
+};
+
 /* "senders", "services", "countries": the keys of the configuration. */
 const char *keyword_list_key(enum keyword_list list);
 
@@ -40,8 +50,9 @@ const char *keyword_list_key(enum keyword_list list);
 must_check enum result keyword_scope_add(struct keyword_scope *scope, enum keyword_list list,
     struct slice value, struct failure *failure);
 
-/* Whether the message is within the scope. */
-bool keyword_scope_has(const struct keyword_scope *scope, const struct keyword_message *message);
+/* Returns the first limit that excludes the message; KEYWORD_WITHIN if it is within the scope. */
+enum keyword_limit keyword_scope_limit(
+    const struct keyword_scope *scope, const struct keyword_message *message);
 
 /* Returns how specific the scope is for a message within it; the greater number is more specific.
  * A limit of senders counts before one of services, of countries (the longer code first), and of
@@ -54,9 +65,6 @@ bool keyword_scopes_meet(const struct keyword_scope *a, const struct keyword_sco
 
 /* Whether a message may be within both scopes, and both be equally specific for it. */
 bool keyword_scopes_tie(const struct keyword_scope *a, const struct keyword_scope *b);
-
-/* Whether the scope has any limit. */
-bool keyword_scope_is_limited(const struct keyword_scope *scope);
 
 /* Appends the values of a list, comma-separated. */
 void keyword_scope_write(

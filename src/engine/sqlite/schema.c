@@ -5,9 +5,9 @@
 #include "sql.h"
 
 /* schema/N.sql, each executed as one text inside the migration's transaction. */
-extern const char schema_1[], schema_2[], schema_3[], schema_4[], schema_5[];
+extern const char schema_1[], schema_2[], schema_3[], schema_4[], schema_5[], schema_6[];
 
-static const char *const steps[] = {schema_1, schema_2, schema_3, schema_4, schema_5};
+static const char *const steps[] = {schema_1, schema_2, schema_3, schema_4, schema_5, schema_6};
 
 #define STEP_COUNT ((int64_t)(sizeof steps / sizeof steps[0]))
 

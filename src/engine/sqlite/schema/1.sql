@@ -17,6 +17,7 @@
 -- optout         derived from it: the current state of each number and scope
 -- alert          reports of Twilio's debugger
 -- provider_name  the configured nicknames
+-- keyword        Twilio's words, and the configured sections
 -- person         the number of an address that is not a number (store/persons.h)
 -- signature      keys of counted signatures that no event has (store/signatures.h)
 
