@@ -31,7 +31,8 @@ HISTORY_KEYS = ["time", "state", "cause", "scope", "message", "changed", "body",
 CHANGE_KEYS = ["seq", "time", "number", "scope", "state", "cause", "message", "workspace",
                "campaign"]
 REPLY_KEYS = ["seq", "time", "workspace", "campaign", "variant", "account", "message", "from",
-              "to", "service", "body", "keyword", "rule", "candidates", "answers"]
+              "to", "service", "body", "keyword", *harness.INBOUND_KEYS, "rule", "candidates",
+              "answers"]
 
 
 def reply(daemon, number, text, service=SERVICE, **more):

@@ -678,6 +678,9 @@ replies_are_reported_with_how_they_were_attributed(void **state)
 	assert_rich("/v1/replies", 200,
 	    "\"message\":\"SM21\",\"from\":\"+15005550009\",\"to\":\"+15005550006\","
 	    "\"service\":\"" SERVICE_A "\",\"body\":\"STOP\",\"keyword\":\"stop\","
+	    "\"media_count\":null,\"media_types\":[],\"media_links\":[],\"from_city\":null,\"from_"
+	    "state\":null,\"from_zip\":null,\"from_country\":null,"
+	    ""
 	    "\"rule\":\"latest\",\"candidates\":1,\"answers\":\"SM1\"}");
 	assert_rich("/v1/replies", 200, "\"unattributed\":2,\"next\":null}");
 	assert_rich("/v1/replies?to=2026-11-20T18:00:00Z", 200, "\"unattributed\":1,");

@@ -167,6 +167,9 @@ an_event_shows_null_for_what_it_lacks(void **state)
 {
 	(void)state;
 	struct event_row event = {.seq = 7,
+	    .media_count = 2,
+	    .media_types = SLICE("image/jpeg image/png"),
+	    .from_country = SLICE("US"),
 	    .event = {.time_us = T0,
 		.type = EVENT_SENT,
 		.error_code = -1,
@@ -182,7 +185,9 @@ an_event_shows_null_for_what_it_lacks(void **state)
 	    "{\"seq\":7,\"time\":\"2026-11-20T14:05:22.000Z\",\"type\":\"Sent\",\"workspace\":\"\","
 	    "\"campaign\":\"\",\"variant\":\"\",\"account\":null,\"message\":\"SM1\","
 	    "\"status\":\"sent\",\"error_code\":null,\"from\":null,\"to\":null,\"service\":null,"
-	    "\"body\":null,\"keyword\":null}");
+	    "\"body\":null,\"keyword\":null,\"media_count\":2,"
+	    "\"media_types\":[\"image/jpeg\",\"image/png\"],\"media_links\":[],\"from_city\":null,"
+	    "\"from_state\":null,\"from_zip\":null,\"from_country\":\"US\"}");
 	row = query_receipt_row(&event);
 	struct buffer out = BUFFER_EMPTY;
 	struct json_t *object = report_json(&query_message.report, &row);
