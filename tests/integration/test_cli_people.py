@@ -26,7 +26,8 @@ SETTINGS = {
     "provider Everybody else": {"default": "yes"},
 }
 
-OPTOUT_KEYS = ["number", "scope", "state", "since", "cause", "message", "workspace", "campaign"]
+OPTOUT_KEYS = ["number", "scope", "state", "since", "cause", "message", "workspace", "campaign",
+               "note"]
 HISTORY_KEYS = ["time", "state", "cause", "scope", "message", "changed", "body", "seq"]
 CHANGE_KEYS = ["seq", "time", "number", "scope", "state", "cause", "message", "workspace",
                "campaign"]

@@ -100,3 +100,17 @@ def test_a_sound_store_recovers_its_files(make_daemon):
     assert daemon.sql("SELECT * FROM inbound ORDER BY 1") == before and len(before) == 20
     daemon.start()
     assert inbound_of(reply_of(daemon, sids[3])) == EXPECTED
+
+
+def test_senders_that_cannot_receive_are_marked(make_daemon):
+    daemon = make_daemon()
+    mark = "cannot be answered, cannot opt out by text"
+    for sender in ("EXAMPLE", "+15017122661"):
+        daemon.keep(SAMPLE_TARGET, harness.status_params(
+            new_sid(), "failed", From=sender, ErrorCode="21610", MessagingServiceSid=None))
+    marks = {row["sender"]: row["note"] for row in daemon.get("/v1/providers")["providers"]}
+    assert marks == {"EXAMPLE": mark, "+15017122661": None}
+    assert {row["note"] for row in daemon.get("/v1/providers?by=account")["providers"]} == {None}
+    assert {row["scope"]: row["note"] for row in daemon.get("/v1/optouts")["optouts"]} == marks
+    for words in (["providers"], ["optouts"], ["optouts", "--csv"]):
+        assert daemon.cli(*words).stdout.count(mark) == 1

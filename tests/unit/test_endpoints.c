@@ -729,7 +729,8 @@ opt_outs_are_reported_as_they_are_and_as_they_were(void **state)
 	assert_rich("/v1/optouts", 200,
 	    "{\"optouts\":[{\"number\":\"whatsapp:+15005550010\",\"scope\":\"+15005550006\","
 	    "\"state\":\"out\",\"since\":\"2026-11-20T17:00:00.000Z\",\"cause\":\"keyword\","
-	    "\"message\":\"SM23\",\"workspace\":\"\",\"campaign\":\"\"}],\"next\":null}");
+	    "\"message\":\"SM23\",\"workspace\":\"\",\"campaign\":\"\",\"note\":null}],\"next\":"
+	    "null}");
 	assert_rich("/v1/optouts?state=in", 200, "[{\"number\":\"+15005550009\",");
 	assert_rich("/v1/optouts?state=any&limit=1", 200, "\"next\":\"2\"}");
 	assert_rich("/v1/optouts?state=any&limit=1&next=2", 200, "\"next\":null}");
@@ -745,7 +746,8 @@ opt_outs_are_reported_as_they_are_and_as_they_were(void **state)
 	assert_rich("/v1/optouts?state=x", 400, "state must be out, in or any");
 	assert_rich("/v1/optouts?at=x", 400, "at must be a time");
 	assert_rich("/v1/optouts?format=csv", 200,
-	    "number,scope,state,since,cause,message,workspace,campaign\r\nwhatsapp:+15005550010,");
+	    "number,scope,state,since,cause,message,workspace,campaign,note\r\nwhatsapp:+"
+	    "15005550010,");
 }
 
 static void
