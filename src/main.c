@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 static const struct cli_command *const commands[] = {&cli_serve, &cli_check_config, &cli_reload,
-    &cli_sign, &cli_verify, &cli_explain, &cli_url, &cli_simulate, &cli_optouts, &cli_audit,
-    &cli_rebuild, &cli_retag, &cli_recover, &cli_gap, &cli_quarantine};
+    &cli_sign, &cli_verify, &cli_explain, &cli_keyword, &cli_url, &cli_simulate, &cli_optouts,
+    &cli_audit, &cli_rebuild, &cli_retag, &cli_recover, &cli_gap, &cli_quarantine};
 
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
 

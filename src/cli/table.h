@@ -8,7 +8,7 @@
 
 #include "dlrd/base/slice.h"
 
-#define TABLE_COLUMNS_MAX 32
+#define TABLE_COLUMNS_MAX 40
 
 struct table_column {
 	const char *name; /* the heading; borrowed */

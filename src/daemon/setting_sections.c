@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEYWORD_NAME_MAX 32
-
 /* --- callbacks --- */
 
 enum callback_key { KEY_KIND, KEY_WORKSPACE, KEY_CAMPAIGN, KEY_VARIANT, KEY_ACCOUNT, KEY_COUNT };
@@ -136,61 +134,6 @@ setting_callbacks_print(const struct routes *routes, struct buffer *out)
 		if (route->account != NULL)
 			buffer_appendf(out, "account = %s\n", route->account);
 	}
-}
-
-/* --- keywords --- */
-
-static enum result
-add_words(struct keywords *keywords, struct slice name, struct slice words, struct failure *failure)
-{
-	bool any = keyword_of_name(name) != KEYWORD_OTHER;
-	while (words.ptr != NULL) {
-		struct slice word = slice_trim(slice_take(&words, ','));
-		if (word.len == 0)
-			continue;
-		enum result result = keywords_add_word(keywords, name, word, failure);
-		if (result != RESULT_OK)
-			return result;
-		any = true;
-	}
-	return any ? RESULT_OK
-		   : failure_set(failure, RESULT_INVALID,
-			 "is empty; write the words of this keyword, comma-separated");
-}
-
-enum result
-setting_keyword_key(struct keywords *keywords, struct slice name, struct slice key,
-    struct slice value, struct failure *failure)
-{
-	bool readable = slice_is_name(name, "-_", KEYWORD_NAME_MAX);
-	if (key.ptr == NULL && !readable)
-		return failure_set(failure, RESULT_INVALID,
-		    "\"%.*s\" is not a valid name; write [keyword join], with 1 to %d letters, "
-		    "digits, - or _",
-		    SLICE_ARG(name), KEYWORD_NAME_MAX);
-	if (key.ptr == NULL || !readable)
-		return RESULT_OK; /* the section begins, or was reported then */
-	if (slice_equal(key, SLICE("words")))
-		return add_words(keywords, name, value, failure);
-	if (slice_equal(key, SLICE("reply")))
-		return value.len == 0 ? RESULT_OK
-				      : keywords_set_reply(keywords, name, value, failure);
-	return failure_set(failure, RESULT_INVALID, "unknown key; a keyword has words and reply");
-}
-
-static void
-print_keyword(void *context, struct slice name, struct slice words, struct slice reply)
-{
-	struct buffer *out = context;
-	buffer_appendf(out, "\n[keyword %.*s]\nwords = %.*s\n", SLICE_ARG(name), SLICE_ARG(words));
-	buffer_appendf(out, "reply = %.*s\n", SLICE_ARG(reply));
-}
-
-void
-setting_keywords_print(const struct keywords *keywords, struct buffer *out)
-{
-	if (keywords_each(keywords, print_keyword, out) != RESULT_OK)
-		out->failed = true;
 }
 
 /* --- providers --- */

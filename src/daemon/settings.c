@@ -6,9 +6,12 @@
 #include "dlrd/daemon/setting_lines.h"
 #include "dlrd/daemon/token_file.h"
 #include "dlrd/intake/intake.h"
+#include "dlrd/twilio/address.h"
 #include "dlrd/twilio/error_catalogue.h"
+#include "dlrd/twilio/keyword_conflicts.h"
 #include "setting_accounts.h"
 #include "setting_checks.h"
+#include "setting_keywords.h"
 #include "setting_sections.h"
 #include "setting_types.h"
 
@@ -292,18 +295,41 @@ check_callbacks(struct loading *loading)
 }
 
 static void
+check_keyword(struct loading *loading, struct slice section)
+{
+	const struct keywords *keywords = loading->settings->keywords;
+	struct slice heading = slice_from(section, sizeof "keyword"), rest = heading;
+	bool reserved = keyword_of_name(slice_take(&rest, ' ')) != KEYWORD_OTHER;
+	bool has_words = setting_lines_find(&loading->lines, section, "words") != NULL;
+	struct failure why;
+
+	if (!reserved && !has_words)
+		setting_lines_report(&loading->lines, section, "words",
+		    "is missing; write the words of this keyword, comma-separated");
+	else if (keywords_check(keywords, heading, &why) != RESULT_OK)
+		setting_lines_report(
+		    &loading->lines, section, has_words ? "words" : "reply", "%s", why.text);
+
+	/* Names of senders cannot receive. */
+	const struct keyword_section *found = keywords_find(keywords, heading);
+	for (size_t i = 0; found != NULL && i < found->scope.lists[KEYWORD_SENDERS].count; i++) {
+		const char *sender = found->scope.lists[KEYWORD_SENDERS].items[i];
+		if (address_kind(slice_of(sender)) == ADDRESS_ALPHANUMERIC)
+			setting_lines_warn(&loading->lines, section, "senders",
+			    "people cannot text back to %s, so the section never applies to it; "
+			    "leave it out",
+			    sender);
+	}
+}
+
+static void
 check_keywords(struct loading *loading)
 {
 	struct slice section;
 	for (size_t i = 0;
 	     (section = setting_lines_next_sound(&loading->lines, SLICE("keyword"), &i)).ptr !=
-	     NULL;) {
-		struct slice name = slice_from(section, sizeof "keyword");
-		if (keyword_of_name(name) == KEYWORD_OTHER &&
-		    setting_lines_find(&loading->lines, section, "words") == NULL)
-			setting_lines_report(&loading->lines, section, "words",
-			    "is missing; write the words of this keyword, comma-separated");
-	}
+	     NULL;)
+		check_keyword(loading, section);
 }
 
 static void

@@ -161,7 +161,8 @@ snapshot_store_config(const struct snapshot *snapshot, struct projector_store_co
 						.reply_window_us = settings->reply_window_us,
 						.reply_late_us = settings->reply_late_us},
 		.catalogue = catalogue,
-		.providers = &settings->providers};
+		.providers = &settings->providers,
+		.keywords = settings->keywords};
 	return RESULT_OK;
 }
 

@@ -58,11 +58,11 @@ answers_get(const struct answers *answers, unsigned status, int close)
 }
 
 struct MHD_Response *
-answers_make_reply(struct slice text, int close)
+answers_make_reply(struct slice text, struct slice media, int close)
 {
 	struct buffer body = BUFFER_EMPTY;
 	struct MHD_Response *response = NULL;
-	twiml_message(text, &body);
+	twiml_message(text, media, &body);
 	if (!body.failed)
 		response = MHD_create_response_from_buffer_with_free_callback(
 		    body.len, body.ptr, free); /* by that function: error_pages.c says why */

@@ -22,8 +22,8 @@ must_check enum result answers_init(struct answers *answers);
  * Borrowed. */
 struct MHD_Response *answers_get(const struct answers *answers, unsigned status, int close);
 
-/* Returns TwiML that sends text to the person, for a 200, or NULL if memory is short. The caller
- * ends it with MHD_destroy_response. */
-struct MHD_Response *answers_make_reply(struct slice text, int close);
+/* Returns TwiML that sends text and the file at the link media to the person, for a 200, or NULL if
+ * memory is short. One of the two may be absent. The caller ends it with MHD_destroy_response. */
+struct MHD_Response *answers_make_reply(struct slice text, struct slice media, int close);
 
 void answers_done(struct answers *answers);

@@ -361,7 +361,7 @@ decide(struct handler *handler, const struct incoming *incoming)
 
 	note_token(handler, &decision.verification, incoming->arrived_us);
 	return (struct decision){.kept_status = decision.status,
-	    .reply = decision.reply,
+	    .answer = decision.answer,
 	    .entry = admitted_entry(incoming, &decision)};
 }
 

@@ -203,8 +203,8 @@ answer(struct intake *intake, struct connection *connection)
 	bool close = request->close || intake->quiesced;
 	struct MHD_Response *reply = NULL;
 	connection->listener->must_run = true; /* this run makes the head, the next one sends it */
-	if (request->status == 200 && request->reply.len > 0)
-		reply = answers_make_reply(request->reply, close);
+	if (request->status == 200 && request->answer != NULL)
+		reply = answers_make_reply(request->answer->reply, request->answer->media, close);
 	if (reply == NULL) /* or memory is short: the message is stored, and no reply is sent */
 		return MHD_queue_response(connection->mhd, request->status,
 		    answers_get(&intake->answers, request->status, close));
@@ -380,7 +380,7 @@ take_end(struct intake *intake, struct connection *connection)
 		if (has_room(intake, request, request->target.len + incoming->body.len))
 			write = journal_write_new(&decision.entry);
 		request->kept_status = decision.kept_status;
-		request->reply = decision.reply;
+		request->answer = decision.answer;
 		if (write != NULL)
 			return wait_for_commit(intake, connection, write);
 		handler_count(config->handler, buffer_slice(&request->target), HANDLER_UNAVAILABLE);

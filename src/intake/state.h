@@ -33,9 +33,9 @@ struct request {
 	enum stage stage;
 	struct shared_config *shared; /* from its first line to its end */
 	unsigned status;
-	unsigned kept_status; /* of the answer once it is stored */
-	struct slice reply;   /* text that goes with a 200; absent for none */
-	bool close;           /* the connection ends with the answer */
+	unsigned kept_status;                 /* of the answer once it is stored */
+	const struct keyword_section *answer; /* goes with a 200; NULL for none */
+	bool close;                           /* the connection ends with the answer */
 	struct request_head head;
 	struct buffer target, body;
 	size_t counted; /* bytes of body in the intake's memory account */

@@ -108,10 +108,13 @@ is_no_start(const struct keyword_match *match, struct slice sender)
 	       slice_equal(match->word, SLICE("YES")) && address_kind(sender) == ADDRESS_TOLL_FREE;
 }
 
-static void
-fill_reply(struct event *event, const struct callback *callback, const struct keywords *keywords)
+void
+decoder_fill_reply(
+    struct event *event, const struct callback *callback, const struct keywords *keywords)
 {
-	struct keyword_match match = keywords_match(keywords, callback->body, callback->opt_out);
+	/* As admission.c has answered it: the entry has the time of its request. */
+	struct keyword_message message = keyword_message_of(callback, event->time_us);
+	struct keyword_match match = keywords_match(keywords, &message);
 
 	event->type = EVENT_REPLIED;
 	event->status = STATUS_RECEIVED;
@@ -125,7 +128,7 @@ fill_reply(struct event *event, const struct callback *callback, const struct ke
 	if (match.rule == KEYWORD_RULE_OPT_OUT_TYPE)
 		event->cause = cause_of(&match);
 	if (match.keyword == KEYWORD_NONE)
-		event->near_miss = keywords_near_miss(keywords, callback->body);
+		event->near_miss = keywords_near_miss(keywords, &message);
 	else if (is_no_start(&match, callback->to))
 		event->near_miss = match.word;
 	else if (match.keyword == KEYWORD_STOP || match.keyword == KEYWORD_START) {
@@ -194,7 +197,9 @@ fill_meaning(struct decoding *decoding, struct event *event, const struct callba
 
 	switch (callback->kind) {
 	case CALLBACK_STATUS: fill_status(event, callback); return;
-	case CALLBACK_INBOUND: fill_reply(event, callback, decoding->decoder->keywords); return;
+	case CALLBACK_INBOUND:
+		decoder_fill_reply(event, callback, decoding->decoder->keywords);
+		return;
 	case CALLBACK_CLICK:
 		event->type = EVENT_CLICKED;
 		event->folds = true;

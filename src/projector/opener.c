@@ -174,7 +174,8 @@ take_lookups(struct store *store, const struct projector_store_config *config, c
 	if (config->catalogue == NULL)
 		return RESULT_OK;
 
-	enum result result = store_set_lookups(store, config->catalogue, config->providers);
+	enum result result =
+	    store_set_lookups(store, config->catalogue, config->providers, config->keywords);
 	return result == RESULT_OK
 		   ? result
 		   : failure_set(failure, result, "%s: %s", path, store_error(store));
@@ -361,7 +362,8 @@ opener_configure(struct opener *opener, const struct projector_store_config *con
 		end_progress(opener);
 	}
 	if (result == RESULT_OK && opener->store != NULL && config->catalogue != NULL)
-		result = store_set_lookups(opener->store, config->catalogue, config->providers);
+		result = store_set_lookups(
+		    opener->store, config->catalogue, config->providers, config->keywords);
 	if (result != RESULT_OK)
 		return result;
 

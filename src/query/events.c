@@ -3,10 +3,17 @@
 
 #include "dlrd/model/attribution.h"
 #include "dlrd/query/ask.h"
+#include "inbound.h"
 #include "parameters.h"
 #include "people.h"
 
 /* --- rows --- */
+
+static struct cell
+cell_list(struct slice text)
+{
+	return (struct cell){.kind = CELL_LIST, .text = text.ptr == NULL ? SLICE("") : text};
+}
 
 struct report_row
 query_event_row(const struct event_row *row)
@@ -17,7 +24,9 @@ query_event_row(const struct event_row *row)
 	    cell_text(event->campaign), cell_text(event->variant), cell_text(event->account),
 	    cell_text(event->message), cell_text(event->status_text), cell_code(event->error_code),
 	    cell_text(event->from), cell_text(event->to), cell_text(event->service),
-	    cell_text(event->body), cell_text(event->keyword)}};
+	    cell_text(event->body), cell_text(event->keyword), cell_code(row->media_count),
+	    cell_list(row->media_types), cell_list(row->media_links), cell_text(row->from_city),
+	    cell_text(row->from_state), cell_text(row->from_zip), cell_text(row->from_country)}};
 }
 
 /* Only a reply has any. */
@@ -127,10 +136,9 @@ read_events(struct store_reader *reader, const struct query *query,
 	    {"to", CELL_TEXT, .nullable = true, .shown = true},                                 \
 	    {"service", CELL_TEXT, .nullable = true},                                           \
 	    {"body", CELL_TEXT, .nullable = true, .description = "The text of a reply."},       \
-	{                                                                                       \
-		"keyword", CELL_TEXT, .nullable = true, .shown = LISTED, .dispensable = 2,      \
-				      .description = "\"stop\", \"start\", \"help\"."           \
-	}
+	    {"keyword", CELL_TEXT, .nullable = true, .shown = LISTED, .dispensable = 2,         \
+		.description = "\"stop\", \"start\", \"help\"."},                               \
+	    INBOUND_COLUMNS(false)
 
 const struct query query_events = {.path = "/v1/events",
     .command = "events",

@@ -116,12 +116,19 @@ static const char tagsets_sql[] =
 static const char providers_sql[] =
     "SELECT q.id AS id FROM provider q WHERE q.id IN " PROVIDERS("$1") " ORDER BY q.id";
 static const char next_group_sql[] =
-    "SELECT m.tagset_id AS a, m.provider_id AS b, m.facts AS c FROM message m"
-    " WHERE (m.tagset_id, m.provider_id, m.facts) > ($1, $2, $3)"
-    " ORDER BY m.tagset_id, m.provider_id, m.facts LIMIT 1";
+    NEXT_GROUP("message", "tagset_id", "provider_id", "facts");
 static const char group_ids_sql[] =
     "SELECT m.id AS id FROM message m WHERE m.tagset_id = $3 AND m.provider_id = $4"
     " AND m.facts = $5 AND m.id >= $1 AND m.id < $2 ORDER BY m.id LIMIT $6";
+/* Without tags, a group is a provider and facts. */
+static const char next_of_provider_sql[] =
+    "SELECT 0 AS a, b, c FROM (SELECT provider_id AS b, facts AS c FROM message"
+    " WHERE provider_id = $2 AND facts > $3 ORDER BY facts LIMIT 1) UNION ALL SELECT 0, b, c FROM"
+    " (SELECT provider_id AS b, facts AS c FROM message WHERE provider_id > $2"
+    " ORDER BY provider_id, facts LIMIT 1) LIMIT 1";
+static const char provider_ids_sql[] =
+    "SELECT m.id AS id FROM message m WHERE m.provider_id = $4 AND m.facts = $5 AND m.id >= $1"
+    " AND m.id < $2 ORDER BY m.id LIMIT $6";
 static const char ids_sql[] =
     "SELECT m.id AS id FROM message m WHERE m.id >= $1 AND m.id < $2 ORDER BY m.id LIMIT $6";
 
@@ -247,9 +254,12 @@ ask_by_lists(struct answering *answering)
 
 	wanted.sets[0] = by_tags ? &tagsets : NULL;
 	wanted.sets[1] = by_provider ? &providers : NULL;
-	if (by_tags || by_provider || is_given(answering, STATE_WORD)) {
+	if (by_tags) {
 		wanted.next_group_sql = next_group_sql;
 		wanted.list_sql = group_ids_sql;
+	} else if (by_provider || is_given(answering, STATE_WORD)) {
+		wanted.next_group_sql = next_of_provider_sql;
+		wanted.list_sql = provider_ids_sql;
 	}
 	if (result == RESULT_OK)
 		result = hand_out_listed(answering, &wanted);

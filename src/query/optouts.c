@@ -2,6 +2,7 @@
 
 #include "dlrd/model/event.h"
 #include "dlrd/query/ask.h"
+#include "dlrd/twilio/address.h"
 #include "parameters.h"
 
 /* --- the list --- */
@@ -68,6 +69,15 @@ static const char past_optouts_sql[] = EVIDENCE " FROM consent l" EVIDENCE_JOINS
 				       .if_empty = REPORT_UNTAGGED                          \
 	}
 
+static void
+add_note(const struct query *query, struct report_row *row)
+{
+	struct slice scope = report_cell(&query->report, row, "scope")->text;
+	if (!address_can_receive(address_kind(scope)))
+		row->cells[report_index(&query->report, "note")] =
+		    cell_text(SLICE(ADDRESS_CANNOT_RECEIVE));
+}
+
 const struct query query_optouts = {.path = "/v1/optouts",
     .operation = "listOptouts",
     .title = "Numbers that must not be texted.",
@@ -88,7 +98,13 @@ const struct query query_optouts = {.path = "/v1/optouts",
     .sql = optouts_sql,
     .page_by = "seq",
     .sql_at = past_optouts_sql,
-    .report = {"optouts", REPORT_COLUMNS(OPTOUT_COLUMNS(true))}};
+    .derive = add_note,
+    .report = {"optouts",
+	REPORT_COLUMNS(OPTOUT_COLUMNS(true),
+	    {"note", CELL_TEXT, .derived = true, .nullable = true, .shown = true, .wraps = true,
+		.words = ADDRESS_CANNOT_RECEIVE,
+		.description = "Of a scope that is an alphanumeric sender, which cannot receive: "
+			       "the person cannot opt in to it by text either; else null."})}};
 
 const struct query query_consent_changes = {.path = "/v1/optouts/changes",
     .operation = "listConsentChanges",

@@ -1,6 +1,7 @@
 #include "people.h"
 
 #include "dlrd/model/attribution.h"
+#include "inbound.h"
 #include "parameters.h"
 
 struct slice
@@ -16,21 +17,23 @@ people_number(struct slice typed, struct people_spelling *spelling)
 /* From the replies to their events: there are few of them among all events. SQLite keeps the order
  * of a CROSS JOIN; left to itself it would go through all events first, and sort. The campaign is
  * the one that the reply counts in. */
+/* clang-format off */
 static const char replies_sql[] =
     "SELECT e.seq AS seq, e.time_us AS time, c.workspace AS workspace, c.name AS campaign,"
     " t.variant AS variant, nullif(p.account, '') AS account, coalesce(m.sid, e.sid) AS message,"
     " e.peer AS \"from\", nullif(p.sender, '') AS \"to\", nullif(p.service, '') AS service,"
-    " e.body AS body, e.keyword AS keyword, r.rule AS rule, r.candidates AS candidates,"
-    " a.sid AS answers, r.message_id AS place"
+    " e.body AS body, e.keyword AS keyword, " INBOUND_SQL ", r.rule AS rule,"
+    " r.candidates AS candidates, a.sid AS answers, r.message_id AS place"
     " FROM reply r CROSS JOIN event e"
     " JOIN message m ON m.id = r.message_id JOIN tagset t ON t.id = m.tagset_id"
     " JOIN campaign c ON c.id = t.campaign_id JOIN provider p ON p.id = e.provider_id"
-    " LEFT JOIN message a ON a.id = r.answers"
+    " LEFT JOIN message a ON a.id = r.answers LEFT JOIN inbound i ON i.event_seq = e.seq"
     " WHERE e.message_id = r.message_id AND e.type = 'Replied' AND r.message_id > $10"
     " AND ($1 IS NULL OR c.name = $1) AND ($2 IS NULL OR c.workspace = $2)"
     " AND ($3 IS NULL OR t.variant = $3) AND ($4 IS NULL OR lower(e.keyword) = lower($4))"
     " AND ($5 IS NULL OR r.rule = $5) AND e.time_us >= $6 AND e.time_us < $7"
     " ORDER BY r.message_id LIMIT $9";
+/* clang-format on */
 
 /* Replies of a campaign belong to it: how many belong to none is asked of all only. */
 static const char unattributed_sql[] =
@@ -74,6 +77,7 @@ const struct query query_replies = {.path = "/v1/replies",
 		.description = "The text of a reply."},
 	    {"keyword", CELL_TEXT, .nullable = true, .shown = true,
 		.description = "\"stop\", \"start\", \"help\"."},
+	    INBOUND_COLUMNS(true),
 	    {"rule", CELL_TEXT, .shown = true, .dispensable = 2, .words = ATTRIBUTION_RULES},
 	    {"candidates", CELL_INT, .counts = true, .shown = true, .dispensable = 3},
 	    {"answers", CELL_TEXT, .nullable = true,

@@ -31,6 +31,9 @@ name_kind(const struct query *query, struct report_row *row)
 	if (kind != ADDRESS_NONE)
 		row->cells[report_index(&query->report, "kind")] =
 		    cell_text(address_kind_name(kind));
+	if (!address_can_receive(kind))
+		row->cells[report_index(&query->report, "note")] =
+		    cell_text(SLICE(ADDRESS_CANNOT_RECEIVE));
 }
 
 const struct query query_providers = {.path = "/v1/providers",
@@ -91,5 +94,8 @@ const struct query query_providers = {.path = "/v1/providers",
 		.description = "The rate if all that is pending were delivered."},
 	    COLUMN_CANCELED(false), COLUMN_CONFLICTS(false), COLUMN_CLICKED_MESSAGES(false),
 	    {"click_rate", CELL_REAL, .nullable = true,
-		.description = "clicked_messages / delivered; null when nothing was delivered."}),
+		.description = "clicked_messages / delivered; null when nothing was delivered."},
+	    {"note", CELL_TEXT, .derived = true, .nullable = true, .shown = true, .wraps = true,
+		.shown_if = "sender", .words = ADDRESS_CANNOT_RECEIVE,
+		.description = "Of alphanumeric senders, which cannot receive; else null."}),
 	.has_total = true}};

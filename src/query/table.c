@@ -6,6 +6,7 @@
 #include "dlrd/query/optouts.h"
 #include "dlrd/query/refusals.h"
 #include "errors.h"
+#include "keywords.h"
 #include "messages.h"
 #include "people.h"
 #include "providers.h"
@@ -16,8 +17,9 @@
 static const struct query *const queries[] = {&query_campaigns, &query_campaign_errors,
     &query_campaign, &query_variants, &query_series, &query_events, &query_event, &query_messages,
     &query_message, &query_suppressed, &query_failures, &query_replies, &query_near_misses,
-    &query_optouts, &query_consent_changes, &query_number, &query_providers, &query_alerts,
-    &query_catalogue, &query_signature_failures, &query_quarantine, &query_quarantined};
+    &query_keywords, &query_optouts, &query_consent_changes, &query_number, &query_providers,
+    &query_alerts, &query_catalogue, &query_signature_failures, &query_quarantine,
+    &query_quarantined};
 
 #define QUERY_COUNT (sizeof queries / sizeof queries[0])
 

@@ -37,11 +37,11 @@ admission_read(
 	return read_on_route(admission, incoming, route, out_reading);
 }
 
-/* The same message gets the same answer each time: dlrd does not know which delivery of it reaches
- * Twilio. */
+/* The same message gets the same answer each time, until a keyword's time ends: dlrd does not know
+ * which delivery of it reaches Twilio. */
 static void
-decide_answer(const struct admission *admission, const struct reading *reading,
-    struct admission_decision *decision)
+decide_answer(const struct admission *admission, const struct incoming *incoming,
+    const struct reading *reading, struct admission_decision *decision)
 {
 	enum route_kind kind = decision->route->kind;
 
@@ -53,20 +53,20 @@ decide_answer(const struct admission *admission, const struct reading *reading,
 	if (callback.kind != CALLBACK_INBOUND)
 		return;
 	decision->status = 200;
-	decision->reply =
-	    keywords_match(admission->keywords, callback.body, callback.opt_out).reply;
+	struct keyword_message message = keyword_message_of(&callback, incoming->arrived_us);
+	decision->answer = keywords_match(admission->keywords, &message).answer;
 }
 
 static void
-verify(
-    struct admission *admission, const struct reading *reading, struct admission_decision *decision)
+verify(struct admission *admission, const struct incoming *incoming, const struct reading *reading,
+    struct admission_decision *decision)
 {
 	verifier_verify(admission->verifier, reading, &admission->scratch, &decision->verification);
 	decision->account = reading->account;
 
 	if (decision->verification.result == VERIFICATION_VALID) {
 		decision->result = ADMISSION_ADMITTED;
-		decide_answer(admission, reading, decision);
+		decide_answer(admission, incoming, reading, decision);
 	} else
 		decision->result = decision->verification.result == VERIFICATION_UNDECIDED
 				       ? ADMISSION_UNDECIDED
@@ -101,7 +101,7 @@ admission_check(struct admission *admission, const struct incoming *incoming,
 
 	enum result result = read_on_route(admission, incoming, route, &reading);
 	if (result == RESULT_OK)
-		verify(admission, &reading, out_decision);
+		verify(admission, incoming, &reading, out_decision);
 	else
 		out_decision->result =
 		    result == RESULT_LIMIT ? ADMISSION_TOO_MANY_FIELDS : ADMISSION_UNDECIDED;

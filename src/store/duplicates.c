@@ -9,6 +9,7 @@
 struct completion {
 	int64_t provider_id; /* merged from both */
 	bool provider, tags, peer, consent, body, reply;
+	bool keyword;   /* another keyword of the same text: a section's time began or ended */
 	bool sender;    /* service or sender, and so the scope of an opt-out */
 	bool workspace; /* of a message without a campaign */
 	bool occurred;  /* the time of the fact, which the stored event lacks, or an earlier one */
@@ -36,6 +37,16 @@ is_preferred(struct slice text, struct slice stored)
 	return text.len > 0 && (stored.len == 0 || slice_compare(text, stored) < 0);
 }
 
+/* A keyword that only one report of a text is counts, since each report was answered. A near miss
+ * depends on the keyword. */
+static bool
+is_preferred_keyword(const struct event *event, const struct receipt *stored)
+{
+	bool same = slice_equal(event->keyword, stored->keyword);
+	return same ? is_preferred(event->near_miss, stored->near_miss)
+		    : is_preferred(event->keyword, stored->keyword);
+}
+
 static struct completion
 compare_facts(const struct event *event, const struct event_ids *ids, const struct receipt *stored)
 {
@@ -49,6 +60,8 @@ compare_facts(const struct event *event, const struct event_ids *ids, const stru
 	    .replaces = is_earlier_arrival || (stored->peer.len > 0 && peer),
 	    .consent = event->consent != CONSENT_SILENT && stored->consent.len == 0,
 	    .body = is_preferred(event->body, stored->body),
+	    .keyword =
+		slice_equal(event->body, stored->body) && is_preferred_keyword(event, stored),
 	    .reply = event->type == EVENT_REPLIED,
 	    .callback = stored->stream && !event->stream,
 	    .occurred = is_preferred(event->occurred, stored->occurred),
@@ -135,8 +148,9 @@ says_more(const struct completion *completion)
 {
 	return completion->provider || completion->tags || completion->workspace ||
 	       completion->peer || completion->consent || completion->corrects ||
-	       completion->body || completion->reply || completion->callback ||
-	       completion->occurred || completion->left || completion->replaces;
+	       completion->body || completion->keyword || completion->reply ||
+	       completion->callback || completion->occurred || completion->left ||
+	       completion->replaces;
 }
 
 /* The keyword is the consent's, else that of the text that counts. */
@@ -198,6 +212,10 @@ complete_receipt(struct store *store, const struct event *event, struct receipt 
 		receipt->left_us = event->left_us;
 	if (completion->body)
 		complete_body(arena, event, receipt);
+	if (completion->keyword && receipt->consent.ptr == NULL) {
+		receipt->keyword = arena_copy(arena, event->keyword);
+		receipt->near_miss = arena_copy(arena, event->near_miss);
+	}
 	if (result == RESULT_OK && completion->earlier)
 		result = message_set_event_time(store, event, receipt);
 	return result == RESULT_OK ? touch_campaigns(store, &before, receipt) : result;

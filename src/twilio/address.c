@@ -148,6 +148,12 @@ address_kind_name(enum address_kind kind)
 	return names[kind];
 }
 
+bool
+address_can_receive(enum address_kind kind)
+{
+	return kind != ADDRESS_ALPHANUMERIC;
+}
+
 /* Reads the channel in front of an address, with its colon; empty for a bare address. Returns false
  * for a channel whose addresses are not telephone numbers. */
 static bool

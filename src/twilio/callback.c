@@ -1,7 +1,7 @@
 #include "dlrd/twilio/callback.h"
 
 #include "dlrd/base/json.h"
-#include "dlrd/twilio/keyword.h"
+#include "dlrd/twilio/keyword_word.h"
 
 #include <stddef.h>
 

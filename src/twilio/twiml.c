@@ -27,14 +27,36 @@ escaped(struct slice sequence)
 	return (unsigned char)sequence.ptr[0] < 0x20 ? SLICE(REPLACEMENT) : sequence;
 }
 
-void
-twiml_message(struct slice text, struct buffer *out)
+static void
+append_escaped(struct buffer *out, struct slice text)
 {
-	buffer_append(out, SLICE(HEAD));
 	while (text.len > 0) {
 		struct slice sequence = {text.ptr, slice_utf8_len(text)};
 		buffer_append(out, escaped(sequence));
 		text = slice_from(text, sequence.len == 0 ? 1 : sequence.len);
+	}
+}
+
+/* Appends an element, unless its text is absent. */
+static void
+append_element(struct buffer *out, const char *name, struct slice text)
+{
+	if (text.len == 0)
+		return;
+	buffer_appendf(out, "<%s>", name);
+	append_escaped(out, text);
+	buffer_appendf(out, "</%s>", name);
+}
+
+void
+twiml_message(struct slice text, struct slice media, struct buffer *out)
+{
+	buffer_append(out, SLICE(HEAD));
+	if (media.len == 0)
+		append_escaped(out, text);
+	else {
+		append_element(out, "Body", text);
+		append_element(out, "Media", media);
 	}
 	buffer_append(out, SLICE(TAIL));
 }

@@ -1,4 +1,5 @@
-/* keyword: an inbound text. Lines: OptOutType; a configured word; its reply; the text. */
+/* keyword: an inbound text. Lines: OptOutType; a configured word; its reply; the text. Another
+ * section has the reply as its limits and link. */
 #include "dlrd/twilio/keyword.h"
 #include "dlrd/twilio/twiml.h"
 
@@ -14,16 +15,25 @@ make_keywords(struct slice word, struct slice reply)
 		CHECK(failure.text[0] != '\0');
 	if (keywords_set_reply(keywords, SLICE("join"), reply, &failure) != RESULT_OK)
 		CHECK(failure.text[0] != '\0');
+	for (int list = 0; list < KEYWORD_LIST_COUNT; list++)
+		if (keywords_limit(keywords, SLICE("join x"), (enum keyword_list)list, reply,
+			&failure) != RESULT_OK)
+			CHECK(failure.text[0] != '\0');
+	if (keywords_add_word(keywords, SLICE("join x"), word, &failure) == RESULT_OK &&
+	    keywords_check(keywords, SLICE("join x"), &failure) != RESULT_OK)
+		CHECK(failure.text[0] != '\0');
+	if (keywords_set_media(keywords, SLICE("join x"), reply, &failure) != RESULT_OK)
+		CHECK(failure.text[0] != '\0');
 	return keywords;
 }
 
 /* A reply is for a person's telephone: it is UTF-8 without controls, and so is its document. */
 static void
-check_reply(struct slice reply)
+check_reply(struct slice reply, struct slice media)
 {
 	struct buffer document = BUFFER_EMPTY;
-	CHECK(slice_is_utf8(reply));
-	twiml_message(reply, &document);
+	CHECK(slice_is_utf8(reply) && slice_is_utf8(media));
+	twiml_message(reply, media, &document);
 	CHECK(slice_is_utf8(buffer_slice(&document)));
 	buffer_done(&document);
 }
@@ -31,13 +41,18 @@ check_reply(struct slice reply)
 static void
 check_match(const struct keywords *keywords, struct slice body, struct slice opt_out)
 {
-	struct keyword_match match = keywords_match(keywords, body, opt_out);
+	struct keyword_message message = {.body = body,
+	    .opt_out_type = opt_out,
+	    .from = SLICE("+15550001"),
+	    .to = body,
+	    .service = opt_out};
+	struct keyword_match match = keywords_match(keywords, &message);
 	CHECK((match.keyword == KEYWORD_NONE) == (match.name.len == 0));
-	CHECK(match.keyword != KEYWORD_STOP || match.reply.ptr == NULL);
-	if (match.reply.ptr != NULL)
-		check_reply(match.reply);
+	CHECK(match.keyword != KEYWORD_STOP || match.answer == NULL);
+	if (match.answer != NULL)
+		check_reply(match.answer->reply, match.answer->media);
 	if (match.keyword != KEYWORD_NONE && match.rule != KEYWORD_RULE_OPT_OUT_TYPE)
-		CHECK(keywords_near_miss(keywords, body).ptr == NULL);
+		CHECK(keywords_near_miss(keywords, &message).ptr == NULL);
 }
 
 /* White space around a text changes no more than the rule that it is matched by. */
@@ -45,11 +60,13 @@ static void
 check_space(const struct keywords *keywords, struct slice body)
 {
 	struct buffer spaced = BUFFER_EMPTY;
-	struct keyword_match plain = keywords_match(keywords, body, SLICE_NONE);
+	struct keyword_match plain =
+	    keywords_match(keywords, &(struct keyword_message){.body = body});
 	buffer_append(&spaced, SLICE(" "));
 	buffer_append(&spaced, body);
 	buffer_append(&spaced, SLICE("\n"));
-	struct keyword_match match = keywords_match(keywords, buffer_slice(&spaced), SLICE_NONE);
+	struct keyword_match match =
+	    keywords_match(keywords, &(struct keyword_message){.body = buffer_slice(&spaced)});
 	CHECK(match.keyword == plain.keyword);
 	buffer_done(&spaced);
 }

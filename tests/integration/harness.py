@@ -86,8 +86,10 @@ CAMPAIGN_KEYS = ["workspace", "campaign", "messages", "sent", "delivered", "fail
                  "canceled", "conflicts", "duplicates", "clicked_messages", "click_rate",
                  "delivery_rate_low", "delivery_rate_high", "pending_ages"]
 PENDING_AGES = ["under_1h", "under_6h", "under_24h", "under_72h", "older"]
+INBOUND_KEYS = ["media_count", "media_types", "media_links", "from_city", "from_state", "from_zip",
+                "from_country"]
 EVENT_KEYS = ["seq", "time", "type", "workspace", "campaign", "variant", "account", "message",
-              "status", "error_code", "from", "to", "service", "body", "keyword"]
+              "status", "error_code", "from", "to", "service", "body", "keyword", *INBOUND_KEYS]
 ERROR_KEYS = ["code", "name", "kind", "permanence", "action", "count", "share", "first", "last",
               "recent", "previous", "trend", "samples"]
 

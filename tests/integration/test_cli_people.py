@@ -26,12 +26,14 @@ SETTINGS = {
     "provider Everybody else": {"default": "yes"},
 }
 
-OPTOUT_KEYS = ["number", "scope", "state", "since", "cause", "message", "workspace", "campaign"]
+OPTOUT_KEYS = ["number", "scope", "state", "since", "cause", "message", "workspace", "campaign",
+               "note"]
 HISTORY_KEYS = ["time", "state", "cause", "scope", "message", "changed", "body", "seq"]
 CHANGE_KEYS = ["seq", "time", "number", "scope", "state", "cause", "message", "workspace",
                "campaign"]
 REPLY_KEYS = ["seq", "time", "workspace", "campaign", "variant", "account", "message", "from",
-              "to", "service", "body", "keyword", "rule", "candidates", "answers"]
+              "to", "service", "body", "keyword", *harness.INBOUND_KEYS, "rule", "candidates",
+              "answers"]
 
 
 def reply(daemon, number, text, service=SERVICE, **more):

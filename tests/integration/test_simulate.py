@@ -99,7 +99,7 @@ def test_the_answer_in_json(daemon):
 
 
 TABLES = ["event", "message", "campaign", "tagset", "provider", "campaign_hour", "provider_hour",
-          "campaign_error", "reply", "optout", "alert", "source"]
+          "campaign_error", "reply", "optout", "alert", "source", "inbound"]
 
 
 def contents(daemon):

@@ -233,10 +233,22 @@ any_text_is_spelled(void **state)
 	}
 }
 
+static void
+only_alphanumeric_senders_cannot_receive(void **state)
+{
+	(void)state;
+	static const char *const others[] = {
+	    "+15550100", "12345", "+18005550100", "whatsapp:+15550100", "rcs:agent", NULL, "+"};
+	assert_false(address_can_receive(address_kind(SLICE("EXAMPLE"))));
+	for (size_t i = 0; i < COUNT_OF(others); i++)
+		assert_true(address_can_receive(address_kind(slice_of(others[i]))));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(only_alphanumeric_senders_cannot_receive),
 	    cmocka_unit_test(each_form_of_address_has_its_kind),
 	    cmocka_unit_test(an_unknown_address_is_other),
 	    cmocka_unit_test(a_sender_is_its_own_kind_and_else_its_services),

@@ -49,17 +49,20 @@ what_is_added_and_taken_away_is_zero(void **state)
 	    .count = 2,
 	    .failed = true,
 	    .error_code = -1,
-	    .error_hour = 6};
+	    .error_hour = 6,
+	    .delay_ms = 1500};
 	assert_ok(deltas_add(&deltas, &rollup, 1, 10, 20));
-	assert_int_equal(deltas.count, 5); /* two hours of each, and an error */
+	assert_int_equal(deltas.count, 6); /* two hours of each, an error, and a delay */
 	assert_int_equal(
 	    deltas_row(&deltas, FIGURES_OF_CAMPAIGN, 10, 0, 5)->figures[FIGURE_MESSAGES], 1);
 	assert_int_equal(
 	    deltas_row(&deltas, FIGURES_OF_PROVIDER, 20, 0, 6)->figures[FIGURE_FAILED], 1);
 	assert_int_equal(
 	    deltas_row(&deltas, FIGURES_OF_ERROR, 10, -1, 6)->figures[FIGURE_FAILED], 1);
+	assert_int_equal(
+	    deltas_row(&deltas, FIGURES_OF_DELAY, 10, 1500, 0)->figures[FIGURE_DELIVERED], 1);
 	assert_ok(deltas_add(&deltas, &rollup, -1, 10, 20));
-	assert_int_equal(deltas.count, 5);
+	assert_int_equal(deltas.count, 6);
 	for (size_t i = 0; i < deltas.capacity; i++)
 		if (deltas.used[i])
 			assert_true(delta_is_zero(&deltas.rows[i]));

@@ -65,7 +65,7 @@ set_up(void **state)
 	    .path = path, .reply_window_us = REPLY_WINDOW_US, .reply_late_us = REPLY_LATE_US};
 	assert_ok(store_open(&options, &store, &failure));
 	assert_ok(error_catalogue_load(TEST_SOURCE "/conf/error-codes.csv", &catalogue, &failure));
-	assert_ok(store_set_lookups(store, &catalogue, &(struct provider_names){0}));
+	assert_ok(store_set_lookups(store, &catalogue, &(struct provider_names){0}, NULL));
 	error_catalogue_done(&catalogue);
 	assert_ok(store_begin(store));
 	add(store, "SM1", "w", "spring", STATUS_SENT, -1, T0);
@@ -210,11 +210,13 @@ a_campaign_is_reported_with_its_figures(void **state)
 	(void)state;
 	assert_body("/v1/campaigns/spring", 200,
 	    "{\"workspace\":\"w\",\"campaign\":\"spring\",\"messages\":4,\"sent\":2,"
-	    "\"delivered\":1,\"failed\":3,\"read\":0,\"replied\":0,\"clicked\":0,\"opted_out\":0,"
+	    "\"delivered\":1,\"failed\":3,\"read\":0,\"replied\":0,\"clicked\":null,\"opted_out\":"
+	    "0,"
 	    "\"pending\":0,\"delivery_rate\":0.25,\"first\":\"2026-11-20T14:00:00.000Z\","
 	    "\"last\":\"2026-11-20T15:00:00.000Z\",\"canceled\":0,\"conflicts\":0,"
-	    "\"duplicates\":0,\"clicked_messages\":0,\"click_rate\":0.0,"
-	    "\"delivery_rate_low\":0.25,\"delivery_rate_high\":0.25,\"pending_ages\":{"
+	    "\"duplicates\":0,\"clicked_messages\":null,\"click_rate\":null,"
+	    "\"delivery_rate_low\":0.25,\"delivery_rate_high\":0.25,"
+	    "\"median_seconds\":0.9881,\"p95_seconds\":0.9881,\"pending_ages\":{"
 	    "\"under_1h\":0,\"under_6h\":0,\"under_24h\":0,\"under_72h\":0,\"older\":0}}");
 }
 
@@ -432,10 +434,11 @@ csv_is_reported_where_it_is_asked_for(void **state)
 	assert_body("/v1/campaigns/spring?format=csv", 200,
 	    "workspace,campaign,messages,sent,delivered,failed,read,replied,clicked,opted_out,"
 	    "pending,delivery_rate,first,last,canceled,conflicts,duplicates,clicked_messages,"
-	    "click_rate,delivery_rate_low,delivery_rate_high,pending_under_1h,pending_under_6h,"
+	    "click_rate,delivery_rate_low,delivery_rate_high,median_seconds,p95_seconds,"
+	    "pending_under_1h,pending_under_6h,"
 	    "pending_under_24h,pending_under_72h,pending_older\r\n"
-	    "w,spring,4,2,1,3,0,0,0,0,0,0.2500,2026-11-20T14:00:00.000Z,"
-	    "2026-11-20T15:00:00.000Z,0,0,0,0,0.0000,0.2500,0.2500,0,0,0,0,0\r\n");
+	    "w,spring,4,2,1,3,0,0,,0,0,0.2500,2026-11-20T14:00:00.000Z,"
+	    "2026-11-20T15:00:00.000Z,0,0,0,,,0.2500,0.2500,0.9881,0.9881,0,0,0,0,0\r\n");
 	assert_part("/v1/campaigns/nope?format=csv", 404, "{\"error\":");
 	assert_part("/v1/campaigns/spring/errors?format=csv", 200, "\r\n,,,,,1,0.3333,");
 	assert_part("/v1/errors?format=csv&limit=1", 200,
@@ -678,6 +681,9 @@ replies_are_reported_with_how_they_were_attributed(void **state)
 	assert_rich("/v1/replies", 200,
 	    "\"message\":\"SM21\",\"from\":\"+15005550009\",\"to\":\"+15005550006\","
 	    "\"service\":\"" SERVICE_A "\",\"body\":\"STOP\",\"keyword\":\"stop\","
+	    "\"media_count\":null,\"media_types\":[],\"media_links\":[],\"from_city\":null,\"from_"
+	    "state\":null,\"from_zip\":null,\"from_country\":null,"
+	    ""
 	    "\"rule\":\"latest\",\"candidates\":1,\"answers\":\"SM1\"}");
 	assert_rich("/v1/replies", 200, "\"unattributed\":2,\"next\":null}");
 	assert_rich("/v1/replies?to=2026-11-20T18:00:00Z", 200, "\"unattributed\":1,");
@@ -726,7 +732,8 @@ opt_outs_are_reported_as_they_are_and_as_they_were(void **state)
 	assert_rich("/v1/optouts", 200,
 	    "{\"optouts\":[{\"number\":\"whatsapp:+15005550010\",\"scope\":\"+15005550006\","
 	    "\"state\":\"out\",\"since\":\"2026-11-20T17:00:00.000Z\",\"cause\":\"keyword\","
-	    "\"message\":\"SM23\",\"workspace\":\"\",\"campaign\":\"\"}],\"next\":null}");
+	    "\"message\":\"SM23\",\"workspace\":\"\",\"campaign\":\"\",\"note\":null}],\"next\":"
+	    "null}");
 	assert_rich("/v1/optouts?state=in", 200, "[{\"number\":\"+15005550009\",");
 	assert_rich("/v1/optouts?state=any&limit=1", 200, "\"next\":\"2\"}");
 	assert_rich("/v1/optouts?state=any&limit=1&next=2", 200, "\"next\":null}");
@@ -742,7 +749,8 @@ opt_outs_are_reported_as_they_are_and_as_they_were(void **state)
 	assert_rich("/v1/optouts?state=x", 400, "state must be out, in or any");
 	assert_rich("/v1/optouts?at=x", 400, "at must be a time");
 	assert_rich("/v1/optouts?format=csv", 200,
-	    "number,scope,state,since,cause,message,workspace,campaign\r\nwhatsapp:+15005550010,");
+	    "number,scope,state,since,cause,message,workspace,campaign,note\r\nwhatsapp:+"
+	    "15005550010,");
 }
 
 static void

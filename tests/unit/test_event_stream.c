@@ -105,7 +105,9 @@ an_event_has_its_id_its_type_and_its_json(void **state)
 	    "id: 1\nevent: Delivered\ndata: {\"seq\":1,\"time\":\"2026-11-20T14:00:00.000Z\","
 	    "\"type\":\"Delivered\",\"workspace\":\"w\",\"campaign\":\"c\",\"variant\":\"v\","
 	    "\"account\":null,\"message\":\"SM1\",\"status\":\"delivered\",\"error_code\":null,"
-	    "\"from\":null,\"to\":null,\"service\":null,\"body\":null,\"keyword\":null}\n\n");
+	    "\"from\":null,\"to\":null,\"service\":null,\"body\":null,\"keyword\":null,"
+	    "\"media_count\":null,\"media_types\":[],\"media_links\":[],\"from_city\":null,\"from_"
+	    "state\":null,\"from_zip\":null,\"from_country\":null}\n\n");
 	assert_int_equal(read_once(stream, &out), 0);
 	event_stream_free(stream);
 	buffer_done(&out);

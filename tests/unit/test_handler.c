@@ -11,6 +11,12 @@
 #define STATUS_BODY "AccountSid=" ACCOUNT "&MessageSid=" SID "&MessageStatus=sent"
 #define INBOUND_BODY "AccountSid=" ACCOUNT "&MessageSid=" SID "&SmsStatus=received&Body=hi"
 
+static struct slice
+reply_of(const struct decision *decision)
+{
+	return decision->answer == NULL ? SLICE_NONE : decision->answer->reply;
+}
+
 static struct routes routes;
 static struct verifier *verifier, *open_verifier; /* the second has no public URL */
 static struct metrics *metrics;
@@ -439,7 +445,7 @@ a_keyword_with_a_reply_is_answered_with_it(void **state)
 				struct decision decision = ask(&asked);
 				assert_int_equal(decision.status, 0);
 				assert_int_equal(decision.kept_status, rows[i].status);
-				assert_slice(decision.reply, rows[i].reply);
+				assert_slice(reply_of(&decision), rows[i].reply);
 			}
 		}
 }
@@ -453,7 +459,7 @@ without_configured_keywords_nothing_is_replied(void **state)
 	struct request_head head = signed_head(&asked);
 	struct decision decision = decide(open_handler, &head, slice_of(asked.body), 1);
 	assert_int_equal(decision.kept_status, 200);
-	assert_slice(decision.reply, NULL);
+	assert_slice(reply_of(&decision), NULL);
 }
 
 static void
@@ -464,7 +470,7 @@ a_refused_message_has_no_reply(void **state)
 	    "AccountSid=" ACCOUNT "&MessageSid=" SID "&Body=join", OTHER, NULL};
 	struct decision decision = ask(&asked);
 	assert_int_equal(decision.status, 403);
-	assert_slice(decision.reply, NULL);
+	assert_slice(reply_of(&decision), NULL);
 }
 
 static void

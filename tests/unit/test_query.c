@@ -92,10 +92,11 @@ a_rate_over_nothing_is_null(void **state)
 	commit_one(store, receipt_to("SM1", "none", "+9", STATUS_QUEUED, T0));
 	commit_one(store, receipt_to("SM2", "half", "+9", STATUS_SENT, T0));
 	commit_one(store, receipt_to("SM3", "half", "+9", STATUS_DELIVERED, T0));
+	commit_one(store, click_of("SM3", "https://a", "1", T0));
 	store_close(store);
 	struct store_reader *reader = open_reader();
 	ask_given(reader, "/v1/campaigns", NULL, note_rates, &text);
-	assert_slice(buffer_slice(&text), "half 1.0000 0.5000 1.0000 0.0000\nnone    \n");
+	assert_slice(buffer_slice(&text), "half 1.0000 0.5000 1.0000 1.0000\nnone    \n");
 	buffer_done(&text);
 	store_reader_close(reader);
 }

@@ -148,17 +148,19 @@ a_campaign_has_its_fixed_members(void **state)
 	    "\"last\":\"2026-11-20T14:05:22.000Z\",\"canceled\":14,\"conflicts\":15,"
 	    "\"duplicates\":16,\"clicked_messages\":17,\"click_rate\":0.428571428571429,"
 	    "\"delivery_rate_low\":0.428571428571429,\"delivery_rate_high\":0.428571428571429,"
-	    "\"pending_ages\":{\"under_1h\":21,\"under_6h\":22,\"under_24h\":23,"
-	    "\"under_72h\":24,\"older\":25}}");
+	    "\"median_seconds\":0.428571428571429,\"p95_seconds\":0.428571428571429,"
+	    "\"pending_ages\":{\"under_1h\":23,\"under_6h\":24,\"under_24h\":25,"
+	    "\"under_72h\":26,\"older\":27}}");
 	report_csv_head(report, &out);
 	report_csv_row(report, &row, &out);
 	assert_slice(buffer_slice(&out),
 	    "workspace,campaign,messages,sent,delivered,failed,read,replied,clicked,opted_out,"
 	    "pending,delivery_rate,first,last,canceled,conflicts,duplicates,clicked_messages,"
-	    "click_rate,delivery_rate_low,delivery_rate_high,pending_under_1h,pending_under_6h,"
+	    "click_rate,delivery_rate_low,delivery_rate_high,median_seconds,p95_seconds,"
+	    "pending_under_1h,pending_under_6h,"
 	    "pending_under_24h,pending_under_72h,pending_older\r\n"
 	    "x,x,2,3,4,5,6,7,8,9,10,0.4286,2026-11-20T14:05:22.000Z,2026-11-20T14:05:22.000Z,"
-	    "14,15,16,17,0.4286,0.4286,0.4286,21,22,23,24,25\r\n");
+	    "14,15,16,17,0.4286,0.4286,0.4286,0.4286,0.4286,23,24,25,26,27\r\n");
 	buffer_done(&out);
 }
 
@@ -167,6 +169,9 @@ an_event_shows_null_for_what_it_lacks(void **state)
 {
 	(void)state;
 	struct event_row event = {.seq = 7,
+	    .media_count = 2,
+	    .media_types = SLICE("image/jpeg image/png"),
+	    .from_country = SLICE("US"),
 	    .event = {.time_us = T0,
 		.type = EVENT_SENT,
 		.error_code = -1,
@@ -182,7 +187,9 @@ an_event_shows_null_for_what_it_lacks(void **state)
 	    "{\"seq\":7,\"time\":\"2026-11-20T14:05:22.000Z\",\"type\":\"Sent\",\"workspace\":\"\","
 	    "\"campaign\":\"\",\"variant\":\"\",\"account\":null,\"message\":\"SM1\","
 	    "\"status\":\"sent\",\"error_code\":null,\"from\":null,\"to\":null,\"service\":null,"
-	    "\"body\":null,\"keyword\":null}");
+	    "\"body\":null,\"keyword\":null,\"media_count\":2,"
+	    "\"media_types\":[\"image/jpeg\",\"image/png\"],\"media_links\":[],\"from_city\":null,"
+	    "\"from_state\":null,\"from_zip\":null,\"from_country\":\"US\"}");
 	row = query_receipt_row(&event);
 	struct buffer out = BUFFER_EMPTY;
 	struct json_t *object = report_json(&query_message.report, &row);

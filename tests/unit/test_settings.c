@@ -111,7 +111,10 @@ a_token_is_all_that_must_be_given(void **state)
 	assert_true(settings->reply_late_us == 15 * 60 * CLOCK_SECOND_US);
 	assert_string_equal(settings->error_codes_site, "");
 	assert_int_equal(settings->providers.count, 0);
-	assert_slice(keywords_match(settings->keywords, SLICE("stop"), SLICE_NONE).name, "stop");
+	assert_slice(
+	    keywords_match(settings->keywords, &(struct keyword_message){.body = SLICE("stop")})
+		.name,
+	    "stop");
 	assert_null(settings->api_token);
 	assert_int_equal(verifier_account_count(settings->verifier), 1);
 	assert_slice(verifier_account(settings->verifier, 0), SID);
@@ -566,10 +569,11 @@ keywords_are_read_with_their_replies(void **state)
 	    {"Beitreten!", KEYWORD_OTHER, "Welcome & \xf0\x9f\x8e\x89"}, {"x", KEYWORD_OTHER, NULL},
 	    {"start", KEYWORD_START, NULL}, {"y", KEYWORD_NONE, NULL}};
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		struct keyword_match match =
-		    keywords_match(settings->keywords, slice_of(rows[i].body), SLICE_NONE);
+		struct keyword_match match = keywords_match(
+		    settings->keywords, &(struct keyword_message){.body = slice_of(rows[i].body)});
 		assert_int_equal(match.keyword, rows[i].keyword);
-		assert_slice(match.reply, rows[i].reply);
+		assert_slice(
+		    match.answer == NULL ? SLICE_NONE : match.answer->reply, rows[i].reply);
 	}
 	struct buffer out = BUFFER_EMPTY;
 	settings_print(settings, &out);
@@ -606,12 +610,13 @@ a_wrong_keyword_is_reported_where_it_stands(void **state)
 	    {"[keyword a]\nwords = x!\n", "FILE:4: [keyword a] words: \"x!\" has punctuation"},
 	    {"[keyword a]\nwords = \xff\n", "FILE:4: [keyword a] words: a word is not UTF-8"},
 	    {"[keyword a]\nword = x\n",
-		"FILE:4: [keyword a] word: unknown key; a keyword has words and reply"},
+		"FILE:4: [keyword a] word: unknown key; a keyword has words, reply,"},
 	    {"[keyword a]\nwords = x\n[keyword A]\nwords = y\n",
 		"FILE:6: [keyword A] words: duplicate key"},
 	    {"[keyword]\nwords = x\n", "FILE:3: [keyword] \"\" is not a valid name"},
-	    {"[keyword a b]\nwords = x\n",
-		"FILE:3: [keyword a b] \"a b\" is not a valid name; write"},
+	    {"[keyword a b c]\nwords = x\n",
+		"FILE:3: [keyword a b c] \"a b c\" is not a valid name; write"},
+	    {"[keyword a  b]\nwords = x\n", "FILE:3: [keyword a  b] \"a  b\" is not a valid"},
 	    {"[keyword \xc3\xa9]\nwords = x\n", "FILE:3: [keyword \xc3\xa9] \"\xc3\xa9\" is no"},
 	    {"[keyword abcdefghijklmnopqrstuvwxyz1234567]\nwords = x\n", "is not a valid name"},
 	};
@@ -626,8 +631,8 @@ static void
 one_mistake_in_a_section_is_reported_once(void **state)
 {
 	(void)state;
-	static const char *const texts[] = {"[keyword a b]\nreply = x\n", "[keyword a]\nwords =\n",
-	    "[keyword a]\nword = x\n", "[provider x]\naccounts = AC1\n",
+	static const char *const texts[] = {"[keyword a b c]\nreply = x\n",
+	    "[keyword a]\nwords =\n", "[keyword a]\nword = x\n", "[provider x]\naccounts = AC1\n",
 	    "[provider]\nsenders = x\n", "[provider x]\n", "[keyword x]\n"};
 	for (size_t i = 0; i < COUNT_OF(texts); i++) {
 		char text[512];

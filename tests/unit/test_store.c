@@ -49,9 +49,9 @@ what_became_of_an_event_is_reported(void **state)
 	struct store *store = open_store();
 	struct error_catalogue catalogue;
 	assert_ok(error_catalogue_load(TEST_SOURCE "/conf/error-codes.csv", &catalogue, &failure));
-	assert_ok(store_set_lookups(store, &catalogue, &(struct provider_names){0}));
+	assert_ok(store_set_lookups(store, &catalogue, &(struct provider_names){0}, NULL));
 	assert_ok(store_set_lookups(
-	    store, &catalogue, &(struct provider_names){0})); /* again: replaced */
+	    store, &catalogue, &(struct provider_names){0}, NULL)); /* again: replaced */
 	error_catalogue_done(&catalogue);
 	assert_ok(store_begin(store));
 	struct event event = receipt("SM1", "c", STATUS_FAILED, T0);
@@ -878,7 +878,7 @@ errors_of_a_campaign_are_reported_by_code(void **state)
 	struct error_catalogue catalogue;
 	static const int64_t codes[] = {30005, 30005, 39999, -1, 30005, 39999};
 	assert_ok(error_catalogue_load(TEST_SOURCE "/conf/error-codes.csv", &catalogue, &failure));
-	assert_ok(store_set_lookups(store, &catalogue, &(struct provider_names){0}));
+	assert_ok(store_set_lookups(store, &catalogue, &(struct provider_names){0}, NULL));
 	error_catalogue_done(&catalogue);
 	for (size_t i = 0; i < COUNT_OF(codes); i++) {
 		char sid[8];
@@ -951,7 +951,7 @@ the_catalogue_is_read_in_pages(void **state)
 	struct store *store = open_store();
 	struct error_catalogue catalogue;
 	assert_ok(error_catalogue_load(TEST_SOURCE "/conf/error-codes.csv", &catalogue, &failure));
-	assert_ok(store_set_lookups(store, &catalogue, &(struct provider_names){0}));
+	assert_ok(store_set_lookups(store, &catalogue, &(struct provider_names){0}, NULL));
 	size_t all = 0, page = 0, rest = 0;
 	struct store_reader *reader = open_reader();
 	ask_given(reader, "/v1/errors", NULL, count_code, &all);

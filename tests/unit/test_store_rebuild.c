@@ -321,10 +321,12 @@ a_store_of_version_1_becomes_this_one(void **state)
 
 /* Version 3 let the order decide in which receipts were stored. */
 static const char as_version_3[] =
+    "DROP TABLE keyword; DROP INDEX event_keyword; DROP VIEW inbound_messages;"
+    "DROP TABLE inbound;"
     "ALTER TABLE event DROP COLUMN source_id; DROP TABLE source; DROP INDEX event_group;"
     "ALTER TABLE event DROP COLUMN kind; ALTER TABLE event DROP COLUMN code; DROP TABLE "
     "hour_block; DROP TABLE campaign_delay;"
-    "DROP INDEX message_group; ALTER TABLE message DROP COLUMN facts;"
+    "DROP INDEX message_group; DROP INDEX message_provider; ALTER TABLE message DROP COLUMN facts;"
     "CREATE INDEX event_campaign ON event(campaign_id, seq); DROP INDEX message_failure;"
     "DROP VIEW optout_history; DROP INDEX consent_number; DROP INDEX consent_state;"
     "DROP INDEX consent_announced; UPDATE consent SET changed = 1;"
@@ -348,10 +350,18 @@ the_order_of_storing_means_nothing_after_version_3(void **state)
 	    with_consent(reply_from("RE1", "+9", T0 + 9), CONSENT_OUT),
 	    with_consent(reply_from("RE2", "+9", T0 + 8), CONSENT_IN),
 	    with_consent(reply_from("RE3", "+8", T0 + 8), CONSENT_OUT)};
+	events[2].extra = SLICE("{\"NumMedia\":\"11\",\"MediaUrl10\":\"u10\",\"MediaUrl2\":\"u 2\","
+				"\"MediaContentType0\":\"image/png\",\"FromCity\":\"\","
+				"\"FromCountry\":\"US\"}");
+	static const char media_row[] =
+	    "SELECT count(*) FROM inbound i JOIN event e ON e.seq = i.event_seq"
+	    " WHERE e.peer = '+9' AND media_count = 11 AND media_links = 'u%202 u10'"
+	    " AND media_types = 'image/png' AND from_city IS NULL AND from_country = 'US'";
 	struct store *store = open_store();
 	commit(store, events, COUNT_OF(events));
 	store_close(store);
 	assert_int_equal(number_in_file("SELECT error_code FROM message WHERE sid = 'SM1'"), 30003);
+	assert_int_equal(number_in_file(media_row), 1);
 
 	run_sql(as_version_3);
 	store_close(open_store());
@@ -362,6 +372,8 @@ the_order_of_storing_means_nothing_after_version_3(void **state)
 	assert_int_equal(
 	    number_in_file("SELECT sum(failed) FROM campaign_error WHERE code = 30003"), 1);
 	assert_int_equal(number_in_file("SELECT count(*) FROM optout WHERE state = 'out'"), 2);
+	assert_int_equal(number_in_file(media_row), 1);
+	assert_int_equal(number_in_file("SELECT count(*) FROM inbound"), 1);
 	/* The state has changed, and a correction announces it. */
 	assert_int_equal(number_in_file("SELECT count(*) FROM consent WHERE correction = 1 AND"
 					" changed = 1 AND number = '+9' AND state = 'out'"),

@@ -321,6 +321,31 @@ a_duplicate_completes_a_reply_in_either_order(void **state)
 	}
 }
 
+/* A section's time ended between two deliveries of one message, so each was read differently. */
+static void
+a_keyword_of_one_delivery_counts_in_any_order(void **state)
+{
+	(void)state;
+	static const char *const keywords[] = {NULL, "join", "late"};
+	static const int orders[][3] = {
+	    {0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+	for (size_t order = 0; order < COUNT_OF(orders); order++) {
+		snprintf(path, sizeof path, "%s/keyword%zu.db", directory, order);
+		struct store *store = open_store();
+		for (size_t i = 0; i < 3; i++) {
+			int delivery = orders[order][i];
+			struct event event = reply_from("RE1", "+9", T0 + delivery);
+			event.keyword = slice_of(keywords[delivery]);
+			event.near_miss = delivery == 0 ? SLICE("a near miss") : SLICE_NONE;
+			commit_one(store, event);
+		}
+		close_store(store);
+		assert_int_equal(number_in_file("SELECT count(*) FROM event WHERE keyword = 'join'"
+						" AND near_miss IS NULL"),
+		    1);
+	}
+}
+
 /* T0 is 2024-10-04T00:00:00Z. */
 static void
 a_message_cannot_be_answered_before_it_was_sent(void **state)
@@ -517,6 +542,7 @@ main(void)
 	    EACH(a_person_on_rcs_is_the_person_on_sms),
 	    EACH(a_reply_without_a_person_may_still_name_its_campaign),
 	    EACH(a_duplicate_completes_a_reply_in_either_order),
+	    EACH(a_keyword_of_one_delivery_counts_in_any_order),
 	    EACH(a_message_cannot_be_answered_before_it_was_sent),
 	    EACH(either_telling_may_show_when_a_message_had_left),
 	    EACH(a_scheduled_message_is_not_answered_before_its_time),

@@ -10,7 +10,7 @@ static void
 assert_written(struct slice text, const char *between)
 {
 	struct buffer out = BUFFER_EMPTY, wanted = BUFFER_EMPTY;
-	twiml_message(text, &out);
+	twiml_message(text, SLICE_NONE, &out);
 	buffer_appendf(&wanted, HEAD "%s" TAIL, between);
 	buffer_append_byte(&wanted, '\0');
 	assert_false(out.failed);
@@ -29,6 +29,33 @@ plain_text_is_written_as_it_is(void **state)
 	assert_written(SLICE(" two\n\tlines "), " two\n\tlines ");
 	assert_written(SLICE("\xc3\xa9 \xe2\x82\xac \xf0\x9f\x8e\x89 \x7f"),
 	    "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x8e\x89 \x7f");
+}
+
+static void
+a_file_is_an_element_next_to_the_text(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text, *media, *between;
+	} rows[] = {
+	    {"Hi", "https://a.example/x.jpg",
+		"<Body>Hi</Body><Media>https://a.example/x.jpg</Media>"},
+	    {NULL, "https://a.example/?a=1&b=<c>",
+		"<Media>https://a.example/?a=1&amp;b=&lt;c&gt;</Media>"},
+	    {"", "h://x", "<Media>h://x</Media>"},
+	    {"</Body><Media>x", "h://]]>",
+		"<Body>&lt;/Body&gt;&lt;Media&gt;x</Body>"
+		"<Media>h://]]&gt;</Media>"},
+	};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct buffer out = BUFFER_EMPTY, wanted = BUFFER_EMPTY;
+		twiml_message(slice_of(rows[i].text), slice_of(rows[i].media), &out);
+		buffer_appendf(&wanted, HEAD "%s" TAIL, rows[i].between);
+		buffer_append_byte(&wanted, '\0');
+		assert_slice(buffer_slice(&out), wanted.ptr);
+		buffer_done(&out);
+		buffer_done(&wanted);
+	}
 }
 
 static void
@@ -61,7 +88,7 @@ a_document_is_appended(void **state)
 	(void)state;
 	struct buffer out = BUFFER_EMPTY;
 	buffer_append(&out, SLICE("before"));
-	twiml_message(SLICE("x"), &out);
+	twiml_message(SLICE("x"), SLICE_NONE, &out);
 	assert_slice(buffer_slice(&out), "before" HEAD "x" TAIL);
 	buffer_done(&out);
 }
@@ -71,6 +98,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(plain_text_is_written_as_it_is),
+	    cmocka_unit_test(a_file_is_an_element_next_to_the_text),
 	    cmocka_unit_test(markup_is_escaped),
 	    cmocka_unit_test(what_xml_cannot_carry_is_replaced),
 	    cmocka_unit_test(a_document_is_appended),

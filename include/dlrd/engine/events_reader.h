@@ -12,6 +12,10 @@ struct event_row {
 	/* Of a reply: the rule by which its message was found (model/attribution.h). */
 	struct slice rule, answers;
 	int64_t candidates;
+	/* Of a reply: its files (-1: unknown; types and links with a space between), and where its
+	 * number is registered. */
+	int64_t media_count;
+	struct slice media_types, media_links, from_city, from_state, from_zip, from_country;
 };
 
 struct event_filter {

@@ -42,7 +42,7 @@ must_check enum result upkeep_table_with_parameter(struct upkeep_table *table, i
  * higher ones. */
 must_check enum result upkeep_table_keep_numbers(struct upkeep_table *table);
 
-/* Removes a receipt, with the alert that it is. */
+/* Removes a receipt, with the alert or inbound message that it is. */
 must_check enum result upkeep_table_remove_receipt(struct upkeep_table *table, int64_t seq);
 
 /* Removes a message without receipts, with the reply that it is. */

@@ -66,9 +66,9 @@ struct decision {
 	unsigned status;      /* if not 0: answer this now; it has been counted */
 	unsigned kept_status; /* otherwise store entry, then answer this: 204, or 200 with TwiML
 				 for an inbound message */
-	struct slice reply;   /* that the TwiML sends to the person, borrowed from the keywords;
-				 absent for none */
-	struct journal_entry entry; /* borrows from the incoming and the handler */
+	const struct keyword_section *answer; /* that the TwiML sends to the person, borrowed from
+						 the keywords; NULL for none */
+	struct journal_entry entry;           /* borrows from the incoming and the handler */
 };
 
 /* Decides about a whole request whose head was not refused. */

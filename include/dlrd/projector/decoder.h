@@ -9,6 +9,7 @@
 #include "dlrd/model/event.h"
 #include "dlrd/projector/tagger.h"
 #include "dlrd/twilio/alert.h"
+#include "dlrd/twilio/callback.h"
 #include "dlrd/twilio/keyword.h"
 #include "dlrd/twilio/verifier.h"
 
@@ -35,5 +36,9 @@ typedef enum result (*decoded_fn)(void *context, const struct event *event);
 /* Decodes entry. Returns on_event's result if that is not RESULT_OK, or RESULT_NO_MEMORY. */
 must_check enum result decoder_decode(
     struct decoder *decoder, const struct journal_entry *entry, decoded_fn on_event, void *context);
+
+/* Fills the event of an inbound message: its meaning by the keywords. event->time_us is set. */
+void decoder_fill_reply(
+    struct event *event, const struct callback *callback, const struct keywords *keywords);
 
 void decoder_done(struct decoder *decoder);

@@ -26,6 +26,7 @@ struct projector_store_config {
 	/* Allocated with malloc; the projector frees it. NULL: the store keeps its own. */
 	struct error_catalogue *catalogue;
 	const struct provider_names *providers; /* borrowed as in projector_config */
+	const struct keywords *keywords;        /* likewise */
 };
 
 /* Whether callbacks are counted. */

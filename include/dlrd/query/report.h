@@ -8,7 +8,7 @@
 
 #include "dlrd/base/json.h"
 
-#define REPORT_COLUMNS_MAX 28
+#define REPORT_COLUMNS_MAX 36
 
 struct query;
 

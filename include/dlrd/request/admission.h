@@ -35,8 +35,8 @@ struct admission_decision {
 	struct verification verification; /* of a request that was verified */
 	struct slice account;             /* that the request names; absent if none */
 	unsigned status; /* of the answer once it is stored: 200 for an inbound message, else 204 */
-	struct slice
-	    reply; /* to the person who sent it, borrowed from the keywords; absent if none */
+	const struct keyword_section
+	    *answer; /* to the person who sent it, borrowed from the keywords; NULL for none */
 };
 
 /* *admission is zero but for the fields up to fields_max. */

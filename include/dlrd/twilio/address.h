@@ -30,6 +30,15 @@ enum address_kind address_kind_of_sender(struct slice sender, struct slice servi
  * "other"; "none" for ADDRESS_NONE. Never absent. */
 struct slice address_kind_name(enum address_kind kind);
 
+/* Returns whether messages to a sender of that kind reach Twilio. Alphanumeric senders cannot
+ * receive: people cannot answer them, nor opt out by a text
+ * (docs/glossary/what-alphanumeric-sender-id).
+ */
+bool address_can_receive(enum address_kind kind);
+
+/* What people are shown of a sender that cannot receive. */
+#define ADDRESS_CANNOT_RECEIVE "cannot be answered, cannot opt out by text"
+
 #define ADDRESS_MAX 64 /* bytes of the longest address that this module writes */
 
 /* Returns the canonical address of a person who has several. Consent and replies are stored with

@@ -5,16 +5,19 @@
  * or punctuation around the word; dlrd does, and marks such a match as its own reading. If Advanced
  * Opt-Out classifies the message (OptOutType), that classification counts.
  *
+ * A configured section may be limited to senders, services, countries and a time (its scope). Of
+ * several sections that list a word, the one whose scope is the most specific for the message
+ * counts. Twilio's own words count for every message, and a word of stop, start or help cannot be a
+ * word of another keyword for the same messages, so no scope can take an opt-out away.
+ *
  * A text that only sounds like an opt-out ("please stop", "Stop. Thank you", "wrong number") is a
  * near miss: shown to a person, never acted on.
  *
- * A struct keywords is filled while the configuration is read and then read-only: any thread. */
+ * Pure; any thread. */
 #pragma once
 
-#include "dlrd/base/slice.h"
-
-/* KEYWORD_OTHER: a configured keyword that is not one of Twilio's three. */
-enum keyword { KEYWORD_NONE, KEYWORD_STOP, KEYWORD_START, KEYWORD_HELP, KEYWORD_OTHER };
+#include "dlrd/twilio/callback.h"
+#include "dlrd/twilio/keyword_sections.h"
 
 enum keyword_rule {
 	KEYWORD_RULE_EXACT,        /* only the word: Twilio's own rule */
@@ -27,51 +30,37 @@ struct keyword_match {
 	struct slice name; /* "stop", "start", "help" or the section's name; absent for none */
 	struct slice word; /* the word as listed; absent for KEYWORD_RULE_OPT_OUT_TYPE */
 	enum keyword_rule rule;
-	bool configured;    /* the word is from the configuration, not one of Twilio's defaults */
-	struct slice reply; /* reply to send; absent for none, and always for stop */
+	bool configured; /* the word is from the configuration, not one of Twilio's defaults */
+	const struct keyword_section *section; /* that lists the word; NULL unless configured */
+	const struct keyword_section *answer; /* that answers; NULL for none, and always for stop */
 };
 
-#define KEYWORD_WORD_MAX 64    /* bytes of a word */
-#define KEYWORD_WORDS_MAX 1024 /* configured words; each message is compared with all */
+/* Returns the inbound message as it is compared. Its answer and its record must agree, so both are
+ * made from this. */
+struct keyword_message keyword_message_of(const struct callback *callback, int64_t arrived_us);
 
-struct keywords;
-
-must_check enum result keywords_new(struct keywords **out_keywords);
-
-/* Returns KEYWORD_STOP, KEYWORD_START or KEYWORD_HELP for these three names in any case,
- * KEYWORD_OTHER for any other. */
-enum keyword keyword_of_name(struct slice name);
-
-/* Adds a word to the keyword of that name, in any case: "stop", "start" and "help" extend Twilio's
- * lists, any other name defines a keyword. RESULT_INVALID, with failure, for a word that is empty,
- * too long, not UTF-8, already listed (for any name), or that ends in punctuation or white space;
- * RESULT_LIMIT beyond KEYWORD_WORDS_MAX. */
-must_check enum result keywords_add_word(
-    struct keywords *keywords, struct slice name, struct slice word, struct failure *failure);
-
-/* Sets the reply of the keyword; empty for none. RESULT_INVALID, with failure, for "stop", to which
- * Twilio itself replies, for more than 1600 characters (docs/messaging/twiml/message), and for text
- * that is not UTF-8 or has a control character. */
-must_check enum result keywords_set_reply(
-    struct keywords *keywords, struct slice name, struct slice reply, struct failure *failure);
-
-/* Calls on_keyword for each name with an added word or reply: Twilio's three first, then in the
- * order of adding. words are the added ones, comma-separated; arguments are valid during the call.
- * RESULT_NO_MEMORY, after some of the names. */
-typedef void (*keywords_fn)(
-    void *context, struct slice name, struct slice words, struct slice reply);
-must_check enum result keywords_each(
-    const struct keywords *keywords, keywords_fn on_keyword, void *context);
-
-/* Returns the keyword that an inbound message is. keywords may be NULL: only Twilio's defaults.
- * Case is folded by Unicode's rules, code point by code point. A body that is a stop word has no
- * reply, even if opt_out_type names another keyword. */
+/* Returns the keyword that an inbound message is, and what it is answered. keywords may be NULL:
+ * only Twilio's defaults. Case is folded by Unicode's rules, code point by code point.
+ *
+ * The answer is that of the section that lists the word. Twilio's own words, and words of a section
+ * of start or help without an answer, get the answer of the most specific section of that name
+ * that has one. A message that is no keyword and no near miss gets the answer of the most specific
+ * catch-all, if it is from a telephone number: short codes and names of senders are programs, and
+ * two programs could answer each other without end. A body that is a stop word has no answer, even
+ * if OptOutType names another keyword. */
 struct keyword_match keywords_match(
-    const struct keywords *keywords, struct slice body, struct slice opt_out_type);
+    const struct keywords *keywords, const struct keyword_message *message);
 
-/* Returns the word or phrase in body that sounds like an opt-out, as listed (in static memory or
- * the keywords'). Absent if nothing does, and if the body is itself a keyword. */
-struct slice keywords_near_miss(const struct keywords *keywords, struct slice body);
+/* Calls on_candidate for each section that keywords_match had to choose from: those that list the
+ * word, those that answer Twilio's words, and catch-alls for a message that is no keyword. limit:
+ * why the section does not apply, or KEYWORD_WITHIN. */
+typedef void (*keyword_candidate_fn)(
+    void *context, const struct keyword_section *section, enum keyword_limit limit);
+void keywords_candidates(const struct keywords *keywords, const struct keyword_message *message,
+    keyword_candidate_fn on_candidate, void *context);
 
-/* Accepts NULL. */
-void keywords_free(struct keywords *keywords);
+/* Returns the word or phrase in the message that sounds like an opt-out, as listed (in static
+ * memory or the keywords'): also an opt-out word of a section that does not apply to the message.
+ * Absent if nothing does, and if the message is itself a keyword. */
+struct slice keywords_near_miss(
+    const struct keywords *keywords, const struct keyword_message *message);

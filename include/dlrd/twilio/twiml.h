@@ -11,7 +11,8 @@
 /* The answer that sends no message. */
 #define TWIML_EMPTY "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response/>"
 
-/* Appends a document that sends text to the person (<Response><Message>, docs/messaging/twiml):
- * markup is escaped, and bytes that XML 1.0 does not allow (other control characters, invalid
- * UTF-8) become U+FFFD. */
-void twiml_message(struct slice text, struct buffer *out);
+/* Appends a document that sends a message to the person (<Response><Message>,
+ * docs/messaging/twiml): text, and the file that Twilio fetches from the link media. One of the two
+ * may be absent. Markup is escaped, and bytes that XML 1.0 does not allow (other control
+ * characters, invalid UTF-8) become U+FFFD. */
+void twiml_message(struct slice text, struct slice media, struct buffer *out);

@@ -10,12 +10,15 @@
 	"SELECT e.seq, e.journal_seq, e.time_us, e.type, c.workspace, c.name, t.variant,"          \
 	" p.account, coalesce(m.sid, e.sid), e.status, e.error_code, p.sender, e.peer, p.service," \
 	" e.body, e.keyword, e.done_date, e.extra, e.raw_query, e.raw_body, e.stream, e.link,"     \
-	" e.occurred, e.near_miss, e.consent, e.cause, r.rule, r.candidates, a.sid"
+	" e.occurred, e.near_miss, e.consent, e.cause, r.rule, r.candidates, a.sid,"               \
+	" i.media_count, i.media_types, i.media_links, i.from_city, i.from_state, i.from_zip,"     \
+	" i.from_country"
 #define EVENT_JOINS                                                                           \
 	" JOIN tagset t ON t.id = e.tagset_id JOIN campaign c ON c.id = e.campaign_id"        \
 	" JOIN provider p ON p.id = e.provider_id LEFT JOIN message m ON m.id = e.message_id" \
 	" LEFT JOIN reply r ON r.message_id = e.message_id AND e.type = 'Replied'"            \
-	" LEFT JOIN message a ON a.id = r.answers"
+	" LEFT JOIN message a ON a.id = r.answers"                                            \
+	" LEFT JOIN inbound i ON i.event_seq = e.seq AND e.type = 'Replied'"
 #define EVENTS EVENT_COLUMNS " FROM event e" EVENT_JOINS
 
 #define TAGS                                                    \
@@ -84,6 +87,13 @@ read_event(sqlite3_stmt *statement)
 	row.rule = sqlite_column(statement, 26);
 	row.candidates = sqlite3_column_int64(statement, 27);
 	row.answers = sqlite_column(statement, 28);
+	row.media_count = sqlite_column_or(statement, 29, -1);
+	row.media_types = sqlite_column(statement, 30);
+	row.media_links = sqlite_column(statement, 31);
+	row.from_city = sqlite_column(statement, 32);
+	row.from_state = sqlite_column(statement, 33);
+	row.from_zip = sqlite_column(statement, 34);
+	row.from_country = sqlite_column(statement, 35);
 	return row;
 }
 
@@ -123,10 +133,7 @@ static const char tagsets_sql[] =
     "SELECT t.id AS id FROM tagset t JOIN campaign c ON c.id = t.campaign_id"
     " WHERE ($1 IS NULL OR c.name = $1) AND ($2 IS NULL OR c.workspace = $2)"
     " AND ($3 IS NULL OR t.variant = $3) ORDER BY t.id";
-static const char next_group_sql[] =
-    "SELECT e.tagset_id AS a, e.kind AS b, e.code AS c FROM event e"
-    " WHERE (e.tagset_id, e.kind, e.code) > ($1, $2, $3)"
-    " ORDER BY e.tagset_id, e.kind, e.code LIMIT 1";
+static const char next_group_sql[] = NEXT_GROUP("event", "tagset_id", "kind", "code");
 static const char group_seqs_sql[] =
     "SELECT e.seq AS id FROM event e WHERE e.tagset_id = $3 AND e.kind = $4 AND e.code = $5"
     " AND e.seq >= $1 AND e.seq < $2 ORDER BY e.seq LIMIT $6";

@@ -8,7 +8,7 @@
 
 struct receipt_table {
 	sqlite3_stmt *last, *each, *of_message, *click, *link, *by_reference, *has_signature,
-	    *insert, *update, *move, *merge_extra, *insert_alert, *count;
+	    *insert, *update, *move, *merge_extra, *insert_alert, *insert_inbound, *count;
 	struct sqlite_rows written; /* by the statement that runs */
 };
 
@@ -81,6 +81,7 @@ static const struct sqlite_statement statements[] = {
      " ELSE iif(?3, json_patch(?2, ?1), json_patch(?1, ?2)) END",
 	FIELD(merge_extra)},
     {"INSERT INTO alert VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", FIELD(insert_alert)},
+    {INBOUND_ROWS " AND seq = ?1", FIELD(insert_inbound)},
     {"SELECT count(*) FROM event WHERE message_id IS NOT NULL", FIELD(count)},
     {NULL, 0},
 };
@@ -239,8 +240,13 @@ receipt_table_write(struct receipt_table *table, struct receipt **receipts, size
 		    sizeof changing_columns / sizeof changing_columns[0], receipts[i]);
 		result = sqlite_result(sqlite_run(table->update));
 	}
-	for (size_t i = 0; result == RESULT_OK && i < count; i++)
+	for (size_t i = 0; result == RESULT_OK && i < count; i++) {
 		receipts[i]->is_new = receipts[i]->is_changed = false;
+		if (receipts[i]->event_type == EVENT_REPLIED && receipts[i]->extra.len > 0) {
+			sqlite3_bind_int64(table->insert_inbound, 1, receipts[i]->seq);
+			result = sqlite_result(sqlite_run(table->insert_inbound));
+		}
+	}
 	return result;
 }
 

@@ -54,6 +54,17 @@ delete_rows(sqlite3 *db, const char *table, const char *condition)
 	return code;
 }
 
+/* Its rows may be damaged while their events are sound. A store of an older version lacks it until
+ * it is migrated. */
+static int
+fill_inbound(sqlite3 *db)
+{
+	return sqlite3_table_column_metadata(
+		   db, "main", "inbound", NULL, NULL, NULL, NULL, NULL, NULL) != SQLITE_OK
+		   ? SQLITE_OK
+		   : sqlite3_exec(db, "DELETE FROM inbound; " INBOUND_ROWS, NULL, NULL, NULL);
+}
+
 /* Receipts whose message, campaign or provider is lost cannot be counted: they are lost with it. */
 static enum result
 drop_orphans(struct salvage *salvage, sqlite3 *db)
@@ -74,6 +85,8 @@ drop_orphans(struct salvage *salvage, sqlite3 *db)
 
 	for (size_t i = 0; code == SQLITE_OK && i < sizeof rows / sizeof rows[0]; i++)
 		code = delete_rows(db, rows[i].table, rows[i].condition);
+	if (code == SQLITE_OK)
+		code = fill_inbound(db);
 	if (code == SQLITE_OK)
 		code = sqlite_number(db, "SELECT count(*) FROM event", &after);
 	salvage->events = (uint64_t)after;

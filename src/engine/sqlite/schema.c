@@ -6,9 +6,11 @@
 #include "sql.h"
 
 /* schema/N.sql, each executed as one text inside the migration's transaction. */
-extern const char schema_1[], schema_2[], schema_3[], schema_4[], schema_5[], schema_6[];
+extern const char schema_1[], schema_2[], schema_3[], schema_4[], schema_5[], schema_6[],
+    schema_7[];
 
-static const char *const steps[] = {schema_1, schema_2, schema_3, schema_4, schema_5, schema_6};
+static const char *const steps[] = {
+    schema_1, schema_2, schema_3, schema_4, schema_5, schema_6, schema_7};
 
 #define STEP_COUNT ((int64_t)(sizeof steps / sizeof steps[0]))
 

@@ -8,7 +8,7 @@
 struct upkeep_table {
 	sqlite3 *db;
 	sqlite3_stmt *sourced, *set_tags, *set_reply_tags, *with_parameter, *remove_alert,
-	    *remove_receipt, *remove_reply, *remove_message, *count, *campaign;
+	    *remove_inbound, *remove_receipt, *remove_reply, *remove_message, *count, *campaign;
 };
 
 #define FIELD(name) offsetof(struct upkeep_table, name)
@@ -27,6 +27,7 @@ static const struct sqlite_statement statements[] = {
      " AND instr(extra, ?2) > 0 ORDER BY seq LIMIT ?3",
 	FIELD(with_parameter)},
     {"DELETE FROM alert WHERE event_seq = ?1", FIELD(remove_alert)},
+    {"DELETE FROM inbound WHERE event_seq = ?1", FIELD(remove_inbound)},
     {"DELETE FROM event WHERE seq = ?1", FIELD(remove_receipt)},
     {"DELETE FROM reply WHERE message_id = ?1", FIELD(remove_reply)},
     {"DELETE FROM message WHERE id = ?1", FIELD(remove_message)},
@@ -142,10 +143,14 @@ upkeep_table_keep_numbers(struct upkeep_table *table)
 enum result
 upkeep_table_remove_receipt(struct upkeep_table *table, int64_t seq)
 {
-	sqlite3_bind_int64(table->remove_alert, 1, seq);
-	sqlite3_bind_int64(table->remove_receipt, 1, seq);
-	int code = sqlite_run(table->remove_alert);
-	return sqlite_result(code == SQLITE_OK ? sqlite_run(table->remove_receipt) : code);
+	sqlite3_stmt *const steps[] = {
+	    table->remove_alert, table->remove_inbound, table->remove_receipt};
+	int code = SQLITE_OK;
+	for (size_t i = 0; code == SQLITE_OK && i < sizeof steps / sizeof steps[0]; i++) {
+		sqlite3_bind_int64(steps[i], 1, seq);
+		code = sqlite_run(steps[i]);
+	}
+	return sqlite_result(code);
 }
 
 enum result

@@ -15,6 +15,7 @@ ALTER TABLE message ADD COLUMN facts INTEGER AS (CASE WHEN (seen & ~2048) = 0 TH
   ELSE outcome * 32 + (sent_us <> 0) * 16 + (read_us <> 0) * 8 + (links > 0) * 4 + conflict * 2
   END) VIRTUAL;
 CREATE INDEX message_group ON message(tagset_id, provider_id, facts);
+CREATE INDEX message_provider ON message(provider_id, facts);
 ALTER TABLE event ADD COLUMN kind INTEGER AS (CASE type WHEN 'Progress' THEN 0 WHEN 'Sent' THEN 1
   WHEN 'Delivered' THEN 2 WHEN 'Failed' THEN 3 WHEN 'Read' THEN 4 WHEN 'Replied' THEN 5
   WHEN 'Clicked' THEN 6 ELSE 7 END) VIRTUAL;
