@@ -1,6 +1,7 @@
 /* main: the table of commands. Each is a file in cli/, simulate/ or url/, or a row of
  * query/table.h; docs/architecture.md has the reading order. */
 #define _DEFAULT_SOURCE
+#include "dlrd/base/near.h"
 #include "dlrd/base/sqlite_recovery.h"
 #include "dlrd/cli/cli.h"
 #include "dlrd/query/table.h"
@@ -41,7 +42,7 @@ static void
 consider(const char *word, const char *name, const char **nearest, size_t *least)
 {
 	size_t distance;
-	if (cli_is_near(word, name, &distance) && distance < *least) {
+	if (near_is(slice_of(word), slice_of(name), &distance) && distance < *least) {
 		*least = distance;
 		*nearest = name;
 	}

@@ -1,7 +1,7 @@
 #include "ask.h"
 
 #include "campaigns.h"
-#include "dlrd/query/ask.h"
+#include "dlrd/query/names.h"
 #include "list.h"
 
 /* Reads a parameter other than the limit and the place; false: it is wrong, and the question is
@@ -47,6 +47,21 @@ read_values(struct question *question, struct query_values *out_values)
 		    !read_parameter(question, i, out_values))
 			return false;
 	return true;
+}
+
+/* Whether the names of the filters are in the store; false, with an answer, if one is not. */
+static bool
+names_exist(struct question *question, const struct query_values *values)
+{
+	struct buffer error = BUFFER_EMPTY;
+	enum result result = names_check(question->reader, question->row, values, &error);
+	bool found = result == RESULT_OK;
+	if (result == RESULT_NOT_FOUND)
+		question_refuse(question, 404, "%.*s", SLICE_ARG(buffer_slice(&error)));
+	else if (!found)
+		question_store_failed(question, result);
+	buffer_done(&error);
+	return found;
 }
 
 /* Begins the page; a list that is always whole begins with the members next to it. */
@@ -98,6 +113,8 @@ ask_query(struct question *question)
 		list.limit = list.follows ? (size_t)question->limit
 					  : question_limit(question, row->is_short);
 	if (!read_values(question, &values))
+		return;
+	if (!question->progress.continues && !names_exist(question, &values))
 		return;
 	bool of_campaign = query_has_kind(row, QUERY_CAMPAIGN);
 	if (of_campaign && !campaigns_check(question, &values))

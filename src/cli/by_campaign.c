@@ -189,13 +189,13 @@ by_campaign_show(struct cli_query *query, const struct cli_command *command,
 			     : show_list(query, row, values, &found);
 	free(found.workspace);
 	if (missing)
-		return cli_failure(command, "there is no campaign \"%.*s\"%s", SLICE_ARG(campaign),
+		return cli_failure(command, "no campaign '%.*s'%s", SLICE_ARG(campaign),
 		    is_narrowed(row, values) ? " in that workspace, variant and time" : "");
 	if (result != RESULT_OK)
 		return query_failure(query, command, result);
 	if (of_one && found.count > 1)
 		return cli_failure(command,
-		    "%zu workspaces have a campaign \"%.*s\"; add --workspace", found.count,
+		    "%zu workspaces have a campaign '%.*s'; add --workspace", found.count,
 		    SLICE_ARG(campaign));
 	return of_one ? ask_show(query, command, row, values) : CLI_OK;
 }

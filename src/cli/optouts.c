@@ -172,6 +172,8 @@ answer(struct cli_query *query, const struct cli_command *command, struct wanted
 	if (!give(command, wanted, row, "after", NULL, wanted->after, &values) ||
 	    !give(command, wanted, row, "limit", NULL, wanted->limit, &values))
 		return CLI_USAGE;
+	if (!query_names_exist(query, command, row, &values))
+		return CLI_FAILED;
 	return wanted->number != NULL ? show_number(query, command, &values, wanted->number)
 				      : ask_show(query, command, row, &values);
 }

@@ -3,6 +3,7 @@
 #include "dlrd/base/time_zone.h"
 
 #include "dlrd/base/clock.h"
+#include "dlrd/query/names.h"
 #include "dlrd/query/row.h"
 
 bool
@@ -43,6 +44,21 @@ query_failure(const struct cli_query *query, const struct cli_command *command, 
 {
 	return cli_failure(
 	    command, "the store: %s: %s", result_text(result), store_reader_error(query->reader));
+}
+
+bool
+query_names_exist(const struct cli_query *query, const struct cli_command *command,
+    const struct query *row, const struct query_values *values)
+{
+	struct buffer error = BUFFER_EMPTY;
+	enum result result = names_check(query->reader, row, values, &error);
+	bool found = result == RESULT_OK;
+	if (result == RESULT_NOT_FOUND)
+		cli_failure(command, "%.*s", SLICE_ARG(buffer_slice(&error)));
+	else if (!found)
+		query_failure(query, command, result);
+	buffer_done(&error);
+	return found;
 }
 
 static bool

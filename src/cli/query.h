@@ -47,6 +47,10 @@ int query_end(const struct cli_query *query, const struct cli_command *command, 
 int query_failure(
     const struct cli_query *query, const struct cli_command *command, enum result result);
 
+/* Whether the names that the values have are in the store; reports one that is not. */
+bool query_names_exist(const struct cli_query *query, const struct cli_command *command,
+    const struct query *row, const struct query_values *values);
+
 /* The name of the parameter's option, without hyphens. */
 const char *query_option_name(const struct query_parameter *parameter);
 

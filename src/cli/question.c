@@ -221,8 +221,10 @@ show(struct cli_query *query, const struct cli_command *command, const struct qu
 {
 	if (operand_of(row) != NULL)
 		return message_show(query, command, row, values);
-	if (is_followed(row, values))
+	if (is_followed(row, values)) /* also a campaign that has not begun */
 		return ask_follow(query, command, row, values);
+	if (!query_names_exist(query, command, row, values))
+		return CLI_FAILED;
 	if (row->by_campaign == NULL)
 		return query_has_kind(row, QUERY_CAMPAIGN)
 			   ? by_campaign_show(query, command, row, values)

@@ -140,14 +140,14 @@ ask_for_messages(struct store_reader *reader, const struct query *query,
 		    .description = "Only messages that the figure of this name counts. "   \
 				   "waiting: not known to have left."                      \
 	}
-#define CODE_PARAMETER                                                                \
-	{                                                                             \
-		"error_code", QUERY_CODE,                                             \
-		    .option = "error-code", .value = "CODE",                          \
-		    .help = "only messages that failed with this error code (none: "  \
-			    "without one)",                                           \
-		    .description = "Only messages that failed with this error code; " \
-				   "none: without one."                               \
+#define CODE_PARAMETER                                                                  \
+	{                                                                               \
+		"error_code", QUERY_CODE,                                               \
+		    .names = QUERY_NAMES_CODE, .option = "error-code", .value = "CODE", \
+		    .help = "only messages that failed with this error code (none: "    \
+			    "without one)",                                             \
+		    .description = "Only messages that failed with this error code; "   \
+				   "none: without one."                                 \
 	}
 const struct query query_messages = {.path = "/v1/messages",
     .command = "messages",
@@ -171,7 +171,7 @@ const struct query query_messages = {.path = "/v1/messages",
     .row_schema = "MessageState",
     .row_description = "A message that was sent, with what became of it.",
     .parameters = {STATE_PARAMETER, CODE_PARAMETER,
-	{"kind", QUERY_TEXT, .value = "K",
+	{"kind", QUERY_TEXT, .names = QUERY_NAMES_KIND, .value = "K",
 	    .help = "only those that failed with a code of this kind, such as handset, carrier "
 		    "or content",
 	    .description = "Only messages that failed with a code of this kind of the catalogue."},

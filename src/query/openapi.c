@@ -395,16 +395,18 @@ responses_of(const struct query *query)
 	static const struct {
 		const char *status, *name;
 		enum query_kind only_with, or_with; /* 0: any question */
+		bool or_names;                      /* a name must exist */
 	} errors[] = {{"400", "BadRequest"}, {"401", "Unauthorised"}, {"403", "Forbidden"},
-	    {"404", "NotFound", QUERY_CAMPAIGN, QUERY_NAME}, {"409", "Ambiguous", QUERY_CAMPAIGN},
-	    {"500", "Internal"}, {"503", "Unavailable"}};
+	    {"404", "NotFound", QUERY_CAMPAIGN, QUERY_NAME, true},
+	    {"409", "Ambiguous", QUERY_CAMPAIGN}, {"500", "Internal"}, {"503", "Unavailable"}};
 	struct json_t *responses = json_new_object();
 	json_put(responses, "200", answer_of(query));
 	if (query->wrong != NULL)
 		put_reference(responses, "400", "responses", query->wrong);
 	for (size_t i = query->wrong != NULL; i < sizeof errors / sizeof errors[0]; i++)
 		if (errors[i].only_with == 0 || query_has_kind(query, errors[i].only_with) ||
-		    query_has_kind(query, errors[i].or_with))
+		    query_has_kind(query, errors[i].or_with) ||
+		    (errors[i].or_names && query_names_something(query)))
 			put_reference(responses, errors[i].status, "responses", errors[i].name);
 	return responses;
 }

@@ -4,14 +4,14 @@
 #define CAMPAIGN                                                                         \
 	{                                                                                \
 		"campaign", QUERY_TAG,                                                   \
-		    .value = "C",                                                        \
+		    .names = QUERY_NAMES_CAMPAIGN, .value = "C",                         \
 		    .help = "only this campaign's (\"\" for those that belong to none)", \
 		    .description = "Only this campaign."                                 \
 	}
-#define WORKSPACE_OF(HELP)                                                    \
-	{                                                                     \
-		"workspace", QUERY_TAG, .value = "W", .help = HELP,           \
-					.description = "Only this workspace." \
+#define WORKSPACE_OF(HELP)                                                                  \
+	{                                                                                   \
+		"workspace", QUERY_TAG, .names = QUERY_NAMES_WORKSPACE, .value = "W",       \
+					.help = HELP, .description = "Only this workspace." \
 	}
 #define WORKSPACE WORKSPACE_OF("only this workspace's")
 /* A day means its first moment in UTC. Figures are counted by the hour, other rows by their time.
@@ -76,15 +76,16 @@
 #define CAMPAIGN_OF_PATH(HELP, REQUIRED)                                                  \
 	{                                                                                 \
 		"campaign", QUERY_CAMPAIGN,                                               \
-		    .value = "C", .help = HELP, .required = REQUIRED,                     \
+		    .names = QUERY_NAMES_CAMPAIGN, .value = "C", .help = HELP,            \
+		    .required = REQUIRED,                                                 \
 		    .description = "The campaign's name, escaped as a segment of a path." \
 	}
-#define PROVIDER                                                                       \
+#define PROVIDER_OF(HELP)                                                              \
 	{                                                                              \
 		"provider", QUERY_TEXT,                                                \
-		    .value = "P",                                                      \
-		    .help = "only those sent by this nickname, account, messaging "    \
-			    "service or sender",                                       \
+		    .names = QUERY_NAMES_PROVIDER, .value = "P", .help = HELP,         \
 		    .description = "A nickname, an account, a messaging service or a " \
 				   "sender."                                           \
 	}
+#define PROVIDER \
+	PROVIDER_OF("only those sent by this nickname, account, messaging service or sender")

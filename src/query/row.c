@@ -65,6 +65,15 @@ query_is_place(const struct query_parameter *parameter)
 }
 
 bool
+query_names_something(const struct query *query)
+{
+	size_t i = 0, count = query_parameter_count(query);
+	while (i < count && query->parameters[i].names == QUERY_NAMES_NOTHING)
+		i++;
+	return i < count;
+}
+
+bool
 query_has_next(const struct query *query)
 {
 	bool has_next = false;

@@ -305,7 +305,7 @@ what_is_wrong_is_refused(void **state)
 	assert_refused("spring", "interval=week", 400, "interval must be hour or day");
 	assert_refused("spring", "from=x", 400, "from must be");
 	assert_refused("none", "", 404, "no campaign");
-	assert_refused("spring", "workspace=z", 404, "no campaign");
+	assert_refused("spring", "workspace=z", 404, "no workspace");
 }
 
 int

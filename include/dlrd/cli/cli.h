@@ -51,10 +51,6 @@ bool cli_read_options(const struct cli_command *command, int count, char **words
     const struct cli_option *options, size_t option_count, int operands_max, int *out_operands,
     int *out_status);
 
-/* Whether word is likely to be name with a mistake in it: for "did you mean". *distance is how many
- * letters differ. */
-bool cli_is_near(const char *word, const char *name, size_t *out_distance);
-
 /* Both write "dlrd COMMAND: ..." to stderr. cli_usage_error adds a hint at --help and returns
  * CLI_USAGE; cli_failure returns CLI_FAILED. */
 int cli_usage_error(const struct cli_command *command, const char *format, ...) printf_like(2, 3);

@@ -36,9 +36,23 @@ enum query_kind {
 	QUERY_NAME, /* HTTP: the path's {}; the operand of the command; NULL if absent */
 };
 
+/* What a text or a code names, if it must exist in the store (names.h). */
+enum query_names {
+	QUERY_NAMES_NOTHING,
+	QUERY_NAMES_CAMPAIGN,
+	QUERY_NAMES_WORKSPACE,
+	QUERY_NAMES_PROVIDER, /* a nickname, or one of the next three */
+	QUERY_NAMES_ACCOUNT,
+	QUERY_NAMES_SERVICE,
+	QUERY_NAMES_SENDER,
+	QUERY_NAMES_CODE,
+	QUERY_NAMES_KIND, /* of the catalogue of error codes */
+};
+
 struct query_parameter {
 	const char *name; /* in a URL, and of an option of the command */
 	enum query_kind kind;
+	enum query_names names;
 	const char *words;    /* QUERY_CHOICE: with "|" between */
 	const char *usual;    /* QUERY_CHOICE, QUERY_ZONE: the word if none is given; NULL: any */
 	const char *option;   /* the option's name if it is another one */
@@ -141,6 +155,9 @@ bool query_is_time(const struct query_parameter *parameter);
 
 /* Whether it is the parameter with which a list continues. */
 bool query_is_place(const struct query_parameter *parameter);
+
+/* Whether a parameter names something that must exist. */
+bool query_names_something(const struct query *query);
 
 /* Whether an answer over HTTP names the place from which its list continues. */
 bool query_has_next(const struct query *query);

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define INDEX_SIZE_MIN 32768 /* of a log; sqlite.org/walformat.html */
-#define ASKED_MAX 64         /* statements of the table of questions; more are our own bug */
+#define ASKED_MAX 128        /* statements of the table of questions; more are our own bug */
 #define PROGRESS_STEPS 20000 /* of SQLite's virtual machine between two checks of the clock */
 
 struct store_reader {
