@@ -16,7 +16,7 @@ read_parameter(struct question *question, size_t index, struct query_values *val
 	int64_t number = 0;
 	bool fine = true;
 	if (query_is_time(parameter))
-		fine = question_time(question, name, &number);
+		fine = question_time(question, parameter, &number);
 	else if (query_is_place(parameter))
 		fine = list_place(
 		    question, name, parameter->kind == QUERY_SKIP ? INT32_MAX : INT64_MAX, &number);
@@ -24,8 +24,6 @@ read_parameter(struct question *question, size_t index, struct query_values *val
 		fine = question_choice(question, name, parameter->words);
 	else if (parameter->kind == QUERY_CODE)
 		fine = question_code(question, name, &number);
-	else if (parameter->kind == QUERY_ZONE)
-		fine = question_zone(question, name);
 	else if (parameter->kind == QUERY_FLAG) {
 		fine = question_choice(question, name, "yes");
 		number = text.ptr != NULL;
@@ -41,6 +39,7 @@ static bool
 read_values(struct question *question, struct query_values *out_values)
 {
 	*out_values = query_values(question->row);
+	out_values->zone = question->zone;
 	for (size_t i = 0; i < query_parameter_count(question->row); i++)
 		if ((!question->row->parameters[i].command_only ||
 			query_is_place(&question->row->parameters[i])) &&

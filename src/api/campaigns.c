@@ -15,9 +15,9 @@ write_campaign(struct question *question, const struct report_row *row)
 	if (question->csv) {
 		question->answer.media_type = "text/csv; charset=utf-8";
 		report_csv_head(report, &question->answer.body);
-		report_csv_row(report, row, &question->answer.body);
+		report_csv_row(report, row, question->zone, &question->answer.body);
 	} else
-		question_answer(question, report_json(report, row));
+		question_answer(question, report_json(report, row, question->zone));
 }
 
 static void

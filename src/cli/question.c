@@ -161,10 +161,15 @@ option_of(const struct query_parameter *parameter, struct given *given, size_t i
 }
 
 static bool
-read_values(const struct cli_command *command, const struct query *row, struct given *given,
-    struct query_values *out_values)
+read_values(struct cli_query *query, const struct cli_command *command, const struct query *row,
+    struct given *given, struct query_values *out_values)
 {
+	size_t zone = query_find_kind(row, QUERY_ZONE);
 	*out_values = query_values(row);
+	if (zone < query_parameter_count(row) && !query_open_zone(command, given->texts[zone],
+						     output_is_table(query->format), &query->zone))
+		return false;
+	out_values->zone = query->zone;
 	for (size_t i = 0; i < query_parameter_count(row); i++) {
 		const struct query_parameter *parameter = &row->parameters[i];
 		const char *name = query_option_name(parameter), *text = given->texts[i];
@@ -257,9 +262,9 @@ run(const struct cli_command *command, const struct query *row, int count, char 
 
 	choose_numbers(&query, row, &given);
 	status = CLI_USAGE;
-	if (read_values(command, row, &given, &values))
+	if (read_values(&query, command, row, &given, &values))
 		status = show(&query, command, row, &values);
-	store_reader_close(query.reader);
+	query_close(&query);
 	return status;
 }
 

@@ -24,9 +24,10 @@
 #define SID_LEN 34 /* two letters and 32 hexadecimal digits */
 #define SID_HEAD 6 /* of a shortened one */
 #define SID_TAIL 5
-#define SECONDS_END 19 /* of a time: what follows is its fraction and Z */
+#define SECONDS_END 19 /* of a time: what follows is its fraction, and Z or an offset */
+#define OFFSET_LEN 6
 
-enum shape { SHAPE_ANY, SHAPE_SID, SHAPE_TIME, SHAPE_NUMBER };
+enum shape { SHAPE_ANY, SHAPE_SID, SHAPE_TIME, SHAPE_LOCAL_TIME, SHAPE_NUMBER };
 
 struct cell {
 	size_t start, len; /* in text */
@@ -177,9 +178,12 @@ shape_of(struct slice text)
 	int64_t number;
 	if (plus < text.len && slice_to_int(slice_from(text, plus + 1), &number) == RESULT_OK)
 		return SHAPE_NUMBER;
-	bool is_time = text.len > SECONDS_END + 1 && text.ptr[4] == '-' && text.ptr[10] == 'T' &&
-		       text.ptr[SECONDS_END] == '.' && text.ptr[text.len - 1] == 'Z';
-	return is_time ? SHAPE_TIME : SHAPE_ANY;
+	if (text.len <= SECONDS_END + 1 || text.ptr[4] != '-' || text.ptr[10] != 'T' ||
+	    text.ptr[SECONDS_END] != '.')
+		return SHAPE_ANY;
+	if (text.ptr[text.len - 1] == 'Z')
+		return SHAPE_TIME;
+	return text.ptr[text.len - 3] == ':' ? SHAPE_LOCAL_TIME : SHAPE_ANY;
 }
 
 /* The shape of all cells of a column but dashes. A column that has a number is not cut. */
@@ -238,6 +242,7 @@ set_widths(const struct table *table, struct layout *layout, bool shortened)
 {
 	static const int shape_widths[] = {[SHAPE_SID] = SID_HEAD + 1 + SID_TAIL,
 	    [SHAPE_TIME] = SECONDS_END + 1,
+	    [SHAPE_LOCAL_TIME] = SECONDS_END + OFFSET_LEN,
 	    [SHAPE_NUMBER] = 0};
 	layout->shortened = shortened;
 	for (size_t i = 0; i < table->count; i++) {
@@ -346,9 +351,10 @@ append_fitted(
 		buffer_append(out, text);
 		return;
 	}
-	if (shape == SHAPE_TIME) {
+	if (shape == SHAPE_TIME || shape == SHAPE_LOCAL_TIME) {
+		size_t zone_len = shape == SHAPE_TIME ? 1 : OFFSET_LEN;
 		buffer_append(out, (struct slice){text.ptr, SECONDS_END});
-		buffer_append_byte(out, 'Z');
+		buffer_append(out, slice_from(text, text.len - zone_len));
 		return;
 	}
 	int tail = shape == SHAPE_SID ? SID_TAIL : 0;

@@ -53,8 +53,8 @@ query_is_time(const struct query_parameter *parameter)
 {
 	enum query_kind kind = parameter->kind;
 	return kind == QUERY_AT || kind == QUERY_FROM || kind == QUERY_TO ||
-	       kind == QUERY_FROM_HOUR || kind == QUERY_TO_HOUR || kind == QUERY_LOCAL_FROM ||
-	       kind == QUERY_LOCAL_TO;
+	       kind == QUERY_FROM_HOUR || kind == QUERY_TO_HOUR || kind == QUERY_OPEN_FROM ||
+	       kind == QUERY_OPEN_TO;
 }
 
 bool
