@@ -1,6 +1,7 @@
 #include "errors.h"
 
 #include "dlrd/query/ask.h"
+#include "dlrd/query/support.h"
 #include "filters.h"
 #include "parameters.h"
 
@@ -194,6 +195,11 @@ const struct query query_failures = {.path = "/v1/failures",
 	    "the last 24 hours, or from T to T. --json and --csv add how many there were in the "
 	    "same time before, the trend, and the latest messages. With --campaign, if several "
 	    "workspaces have a campaign of that name, each is a part of its own.",
+    .variation = {"support",
+	"SIDs of messages of the last 24 hours that failed with this code, for a ticket at "
+	"Twilio's "
+	"support; alone, or with --limit",
+	&query_support},
     .by_campaign = &query_campaign_errors,
     .operation = "getFailures",
     .title = "Why messages failed, of all campaigns or by any filter.",

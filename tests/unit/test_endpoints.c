@@ -698,7 +698,10 @@ names_that_do_not_exist_are_404(void **state)
 	assert_rich("/v1/messages?provider=AC9", 404, "near ones: AC1");
 	assert_rich("/v1/messages?error_code=30003", 200, "\"error_code\":30003");
 	assert_rich("/v1/messages?error_code=30030", 404, "no error code '30030'");
-	assert_rich("/v1/messages?kind=hand", 404, "no kind 'hand'"); /* nor any other */
+	assert_rich("/v1/messages?kind=hand", 404, "no kind 'hand'");    /* nor any other */
+	assert_rich("/v1/failures/30003/support", 200, "\"failed\":0,"); /* it is too long ago */
+	assert_rich("/v1/failures/30030/support", 404, "no error code '30030'");
+	assert_rich("/v1/failures/x/support", 404, "no error code 'x'");
 	assert_rich("/v1/messages?error_code=none", 200, "\"messages\":[]");
 }
 
