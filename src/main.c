@@ -15,7 +15,7 @@
 
 static const struct cli_command *const commands[] = {&cli_serve, &cli_check_config, &cli_reload,
     &cli_sign, &cli_verify, &cli_explain, &cli_url, &cli_simulate, &cli_optouts, &cli_audit,
-    &cli_rebuild, &cli_recover, &cli_gap, &cli_quarantine};
+    &cli_rebuild, &cli_recover, &cli_gap, &cli_quarantine, &cli_top};
 
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
 

@@ -22,7 +22,7 @@ struct cli_command {
 
 extern const struct cli_command cli_serve, cli_check_config, cli_sign, cli_verify, cli_explain,
     cli_optouts, cli_audit, cli_rebuild, cli_simulate, cli_quarantine, cli_url, cli_reload, cli_gap,
-    cli_recover;
+    cli_recover, cli_top;
 
 struct query;
 
