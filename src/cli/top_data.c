@@ -84,7 +84,7 @@ top_data_init(struct top_data *data)
 	*data = (struct top_data){.last_event = -1};
 }
 
-/* Appends the body of an answer 200 to out. Else notes why there is none. */
+/* Appends the body of an answer 200 to out. Otherwise notes the reason. */
 static bool
 get(struct top_data *data, const struct settings *settings, const char *path, struct buffer *out)
 {
@@ -171,7 +171,7 @@ find_last(struct top_data *data, const struct settings *settings, int64_t known)
 			break;
 		low += step;
 	}
-	int64_t high = low + step; /* there is none after it */
+	int64_t high = low + step; /* no event comes after it */
 	while (low < high) {
 		int64_t middle = low + (high - low) / 2;
 		if (!get_events(data, settings, middle, 1, &any))

@@ -56,8 +56,8 @@ struct json_t *json_get(const struct json_t *value, const char *key);
 bool json_next(
     const struct json_t *object, void **cursor, const char **out_key, struct json_t **out_value);
 
-/* The number of elements of an array, and the one at index, borrowed; 0 and NULL if there is none,
- * or value is not an array. */
+/* The number of elements of an array, and the one at index, borrowed. A value that is not an array
+ * has no elements; NULL beyond the last one. */
 size_t json_count(const struct json_t *value);
 struct json_t *json_item(const struct json_t *value, size_t index);
 
