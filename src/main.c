@@ -1,6 +1,7 @@
 /* main: the table of commands. Each is a file in cli/, simulate/ or url/, or a row of
  * query/table.h; docs/architecture.md has the reading order. */
 #define _DEFAULT_SOURCE
+#include "dlrd/base/near.h"
 #include "dlrd/base/sqlite_recovery.h"
 #include "dlrd/cli/cli.h"
 #include "dlrd/query/table.h"
@@ -14,7 +15,7 @@
 
 static const struct cli_command *const commands[] = {&cli_serve, &cli_check_config, &cli_reload,
     &cli_sign, &cli_verify, &cli_explain, &cli_keyword, &cli_url, &cli_simulate, &cli_optouts,
-    &cli_audit, &cli_rebuild, &cli_retag, &cli_recover, &cli_gap, &cli_quarantine};
+    &cli_audit, &cli_rebuild, &cli_retag, &cli_recover, &cli_gap, &cli_quarantine, &cli_top};
 
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
 
@@ -41,7 +42,7 @@ static void
 consider(const char *word, const char *name, const char **nearest, size_t *least)
 {
 	size_t distance;
-	if (cli_is_near(word, name, &distance) && distance < *least) {
+	if (near_is(slice_of(word), slice_of(name), &distance) && distance < *least) {
 		*least = distance;
 		*nearest = name;
 	}

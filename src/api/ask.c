@@ -1,7 +1,7 @@
 #include "ask.h"
 
 #include "campaigns.h"
-#include "dlrd/query/ask.h"
+#include "dlrd/query/names.h"
 #include "list.h"
 
 /* Reads a parameter other than the limit and the place; false: it is wrong, and the question is
@@ -16,7 +16,7 @@ read_parameter(struct question *question, size_t index, struct query_values *val
 	int64_t number = 0;
 	bool fine = true;
 	if (query_is_time(parameter))
-		fine = question_time(question, name, &number);
+		fine = question_time(question, parameter, &number);
 	else if (query_is_place(parameter))
 		fine = list_place(
 		    question, name, parameter->kind == QUERY_SKIP ? INT32_MAX : INT64_MAX, &number);
@@ -24,8 +24,6 @@ read_parameter(struct question *question, size_t index, struct query_values *val
 		fine = question_choice(question, name, parameter->words);
 	else if (parameter->kind == QUERY_CODE)
 		fine = question_code(question, name, &number);
-	else if (parameter->kind == QUERY_ZONE)
-		fine = question_zone(question, name);
 	else if (parameter->kind == QUERY_FLAG) {
 		fine = question_choice(question, name, "yes");
 		number = text.ptr != NULL;
@@ -41,12 +39,28 @@ static bool
 read_values(struct question *question, struct query_values *out_values)
 {
 	*out_values = query_values(question->row);
+	out_values->zone = question->zone;
 	for (size_t i = 0; i < query_parameter_count(question->row); i++)
 		if ((!question->row->parameters[i].command_only ||
 			query_is_place(&question->row->parameters[i])) &&
 		    !read_parameter(question, i, out_values))
 			return false;
 	return true;
+}
+
+/* Whether the names of the filters are in the store; false, with an answer, if one is not. */
+static bool
+names_exist(struct question *question, const struct query_values *values)
+{
+	struct buffer error = BUFFER_EMPTY;
+	enum result result = names_check(question->reader, question->row, values, &error);
+	bool found = result == RESULT_OK;
+	if (result == RESULT_NOT_FOUND)
+		question_refuse(question, 404, "%.*s", SLICE_ARG(buffer_slice(&error)));
+	else if (!found)
+		question_store_failed(question, result);
+	buffer_done(&error);
+	return found;
 }
 
 /* Begins the page; a list that is always whole begins with the members next to it. */
@@ -98,6 +112,8 @@ ask_query(struct question *question)
 		list.limit = list.follows ? (size_t)question->limit
 					  : question_limit(question, row->is_short);
 	if (!read_values(question, &values))
+		return;
+	if (!question->progress.continues && !names_exist(question, &values))
 		return;
 	bool of_campaign = query_has_kind(row, QUERY_CAMPAIGN);
 	if (of_campaign && !campaigns_check(question, &values))

@@ -15,9 +15,9 @@ write_campaign(struct question *question, const struct report_row *row)
 	if (question->csv) {
 		question->answer.media_type = "text/csv; charset=utf-8";
 		report_csv_head(report, &question->answer.body);
-		report_csv_row(report, row, &question->answer.body);
+		report_csv_row(report, row, question->zone, &question->answer.body);
 	} else
-		question_answer(question, report_json(report, row));
+		question_answer(question, report_json(report, row, question->zone));
 }
 
 static void
@@ -39,11 +39,12 @@ has(const struct question *question, const char *parameter)
 static const char *
 narrowing(const struct question *question)
 {
-	if (!query_has_kind(question->row, QUERY_FROM_HOUR))
-		return "";
-	if (has(question, "variant"))
+	bool by_hours = query_has_kind(question->row, QUERY_FROM_HOUR);
+	if (by_hours && has(question, "variant"))
 		return " with that variant, or none in that time";
-	return has(question, "from") || has(question, "to") ? " in that time" : "";
+	if (by_hours && (has(question, "from") || has(question, "to")))
+		return " in that time";
+	return has(question, "workspace") ? " in that workspace" : "";
 }
 
 bool
@@ -55,11 +56,11 @@ campaigns_check(struct question *question, const struct query_values *values)
 	if (result != RESULT_OK)
 		return question_store_failed(question, result);
 	if (found.count == 0)
-		return question_refuse(question, 404, "no campaign \"%.*s\"%s",
+		return question_refuse(question, 404, "no campaign '%.*s'%s",
 		    SLICE_ARG(question->name), narrowing(question));
 	if (found.count > 1)
 		return question_refuse(question, 409,
-		    "%zu workspaces have a campaign \"%.*s\"; add workspace=", found.count,
+		    "%zu workspaces have a campaign '%.*s'; add workspace=", found.count,
 		    SLICE_ARG(question->name));
 	return true;
 }

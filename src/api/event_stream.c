@@ -72,7 +72,7 @@ write_event(void *context, const struct event_row *row)
 	struct writing *writing = context;
 	struct slice type = event_type_name(row->event.type);
 	struct report_row cells = query_event_row(row);
-	struct json_t *object = report_json(&query_events.report, &cells);
+	struct json_t *object = report_json(&query_events.report, &cells, NULL);
 	buffer_appendf(writing->out, "id: %llu\nevent: %.*s\ndata: ", (unsigned long long)row->seq,
 	    SLICE_ARG(type));
 	if (json_write(object, writing->out) != RESULT_OK)

@@ -66,7 +66,8 @@ write_found(void *context, const struct event_row *row)
 	if (row->seq != found->seq)
 		return;
 	struct report_row cells = query_receipt_row(row);
-	question_answer(found->question, report_json(&query_message.report, &cells));
+	question_answer(
+	    found->question, report_json(&query_message.report, &cells, found->question->zone));
 	found->written = true;
 }
 

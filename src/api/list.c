@@ -83,10 +83,10 @@ write_row(struct list *list, const struct report_row *row)
 	struct question *question = list->question;
 	struct buffer *body = &question->answer.body;
 	if (question->csv) {
-		report_csv_row(list->report, row, body);
+		report_csv_row(list->report, row, question->zone, body);
 		return;
 	}
-	struct json_t *object = report_json(list->report, row);
+	struct json_t *object = report_json(list->report, row, question->zone);
 	if (question->progress.shown > 0)
 		buffer_append_byte(body, ',');
 	if (json_write(object, body) != RESULT_OK)

@@ -15,8 +15,8 @@ refuse_with_candidates(
 	char error[256];
 	struct json_t *array = NULL;
 	size_t count = 0;
-	enum result result =
-	    optouts_candidates_json(question->reader, spellings, at_us, &array, &count);
+	enum result result = optouts_candidates_json(
+	    question->reader, spellings, at_us, question->zone, &array, &count);
 	if (result != RESULT_OK)
 		return question_store_failed(question, result);
 	snprintf(error, sizeof error, OPTOUT_NO_COUNTRY, SLICE_ARG(spellings->bare_digits));
@@ -58,7 +58,9 @@ name_number(struct question *question)
 	const struct endpoints_state *state = question->state;
 	int64_t country_code = state->country_code == NULL ? 0 : atomic_load(state->country_code);
 	address_spell(question->name, country_code, &spellings);
-	if (!question_time(question, "at", &at_us) ||
+	const struct query_parameter *at =
+	    &question->row->parameters[query_find_kind(question->row, QUERY_AT)];
+	if (!question_time(question, at, &at_us) ||
 	    !find_number(question, &spellings, country_code, at_us, &number))
 		return false;
 

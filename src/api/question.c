@@ -1,7 +1,6 @@
 #include "dlrd/api/question.h"
 
-#include "dlrd/base/clock.h"
-#include "dlrd/base/time_zone.h"
+#include "dlrd/query/ask.h"
 #include "dlrd/twilio/callback_url.h"
 
 #include <stdarg.h>
@@ -17,6 +16,7 @@ question_free(struct question *question)
 		return;
 	endpoints_answer_done(&question->answer);
 	form_done(&question->query);
+	time_zone_close(question->zone);
 	free(question);
 }
 
@@ -70,39 +70,18 @@ question_number(struct question *question, const char *name, int64_t fallback, i
 }
 
 bool
-question_time(struct question *question, const char *name, int64_t *out_us)
+question_time(struct question *question, const struct query_parameter *parameter, int64_t *out_us)
 {
-	struct slice text = question_text(question, name);
+	struct slice text = question_text(question, parameter->name);
 	int64_t time_us = 0;
-	if (text.ptr != NULL && clock_parse(text, &time_us) != RESULT_OK)
+	if (text.ptr != NULL &&
+	    query_read_time(parameter, question->zone, text, 0, &time_us) != RESULT_OK)
 		return question_refuse(question, 400,
 		    "%s must be a time like 2026-11-20T14:00:00Z or a day like 2026-11-20 (in a "
 		    "URL, a plus sign is written %%2B)",
-		    name);
-	/* For the store 0 means no time. No event is that old, so -1 selects the same ones. */
-	*out_us = text.ptr != NULL && time_us == 0 ? -1 : time_us;
+		    parameter->name);
+	*out_us = time_us;
 	return true;
-}
-
-bool
-question_zone(struct question *question, const char *name)
-{
-	struct slice text = question_text(question, name);
-	struct time_zone *zone = NULL;
-	struct failure failure;
-	if (text.ptr == NULL)
-		return true;
-
-	enum result result = time_zone_open(text, &zone, &failure);
-	time_zone_close(zone);
-	if (result == RESULT_NO_MEMORY || result == RESULT_IO)
-		return question_refuse(question, 503, "%s: %s", name, failure.text);
-	if (result == RESULT_OK)
-		return true;
-	return question_refuse(question, 400,
-	    "%s must be UTC, an offset like +05:30 (in a URL, a plus sign is written %%2B) or a "
-	    "name like Europe/Berlin, not \"%.*s\"",
-	    name, (int)(text.len < ZONE_SHOWN_MAX ? text.len : ZONE_SHOWN_MAX), text.ptr);
 }
 
 bool
@@ -141,11 +120,31 @@ question_choice(struct question *question, const char *name, const char *words)
 	return false;
 }
 
+/* Opens the zone that the query names, if the question has one. */
+static bool
+open_zone(struct question *question)
+{
+	struct slice text = question_text(question, "tz");
+	struct failure failure;
+	if (text.ptr == NULL || question->row == NULL || !query_has_kind(question->row, QUERY_ZONE))
+		return true;
+
+	enum result result = time_zone_open(text, &question->zone, &failure);
+	if (result == RESULT_NO_MEMORY || result == RESULT_IO)
+		return question_refuse(question, 503, "tz: %s", failure.text);
+	if (result == RESULT_OK)
+		return true;
+	return question_refuse(question, 400,
+	    "tz must be UTC, an offset like +05:30 (in a URL, a plus sign is written %%2B) or a "
+	    "name like Europe/Berlin, not \"%.*s\"",
+	    (int)(text.len < ZONE_SHOWN_MAX ? text.len : ZONE_SHOWN_MAX), text.ptr);
+}
+
 bool
 question_common(struct question *question)
 {
 	question->csv = slice_equal_nocase(question_text(question, "format"), SLICE("csv"));
-	return question_choice(question, "format", "json|csv") &&
+	return open_zone(question) && question_choice(question, "format", "json|csv") &&
 	       question_number(question, "limit", ENDPOINTS_LIMIT_DEFAULT, 1, ENDPOINTS_LIMIT_MAX,
 		   &question->limit);
 }

@@ -171,7 +171,8 @@ show(void *context, const struct quarantined *request)
 	struct report_row cells = refusals_whole_row(request, buffer_slice(&raw));
 	enum result result = raw.failed ? RESULT_NO_MEMORY : RESULT_OK;
 	if (result == RESULT_OK)
-		question_answer(question, report_json(&question->row->report, &cells));
+		question_answer(
+		    question, report_json(&question->row->report, &cells, question->zone));
 	buffer_done(&raw);
 	return result;
 }

@@ -138,8 +138,10 @@ read_order(struct question *question, struct work_order *out_order)
 	struct work_order order = {.kind = kind_of(question)};
 	if (order.kind == WORK_UNDO && !read_run(question, order.run))
 		return false;
-	if (order.kind == WORK_RETAG && (!question_time(question, "from", &order.from_us) ||
-					    !question_time(question, "to", &order.to_us)))
+	static const struct query_parameter from = {.name = "from", .kind = QUERY_FROM},
+					    to = {.name = "to", .kind = QUERY_TO};
+	if (order.kind == WORK_RETAG && (!question_time(question, &from, &order.from_us) ||
+					    !question_time(question, &to, &order.to_us)))
 		return false;
 	if (order.to_us == 0)
 		order.to_us = INT64_MAX;

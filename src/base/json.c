@@ -281,6 +281,18 @@ json_next(
 	return true;
 }
 
+size_t
+json_count(const struct json_t *value)
+{
+	return json_array_size(value);
+}
+
+struct json_t *
+json_item(const struct json_t *value, size_t index)
+{
+	return json_array_get(value, index);
+}
+
 struct slice
 json_text(const struct json_t *value)
 {

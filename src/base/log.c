@@ -12,6 +12,9 @@
 
 _Static_assert(LOG_LINE_MAX == LOG_QUEUE_LINE_MAX, "the queue takes each line whole");
 
+/* Lines that debug lines leave room for: many of them must not displace a warning. */
+#define DEBUG_SPARE (LOG_QUEUE_LINES / 4)
+
 static _Atomic int level_shown = LOG_INFO;
 
 static const struct {
@@ -28,6 +31,12 @@ void
 log_set_level(enum log_level level)
 {
 	atomic_store(&level_shown, level);
+}
+
+bool
+log_shows(enum log_level level)
+{
+	return (int)level <= atomic_load_explicit(&level_shown, memory_order_relaxed);
 }
 
 bool
@@ -50,7 +59,7 @@ log_level_name(enum log_level level)
 void
 log_line(enum log_level level, const char *format, ...)
 {
-	if ((int)level > atomic_load(&level_shown))
+	if (!log_shows(level))
 		return;
 	char text[LOG_LINE_MAX], time[CLOCK_TEXT_SIZE];
 	struct buffer line = BUFFER_EMPTY;
@@ -72,7 +81,7 @@ log_line(enum log_level level, const char *format, ...)
 		return;
 	}
 	if (log_queue_runs())
-		log_queue_put(buffer_slice(&line));
+		log_queue_put(buffer_slice(&line), level == LOG_DEBUG ? DEBUG_SPARE : 0);
 	else if (write(STDERR_FILENO, line.ptr, line.len) < 0)
 		line.failed = true; /* there is no place to report it */
 	buffer_done(&line);

@@ -93,10 +93,10 @@ log_queue_runs(void)
 }
 
 void
-log_queue_put(struct slice text)
+log_queue_put(struct slice text, size_t spare)
 {
 	pthread_mutex_lock(&queue.lock);
-	if (queue.count == LOG_QUEUE_LINES || text.len > LOG_QUEUE_LINE_MAX) {
+	if (queue.count + spare >= LOG_QUEUE_LINES || text.len > LOG_QUEUE_LINE_MAX) {
 		queue.dropped++;
 	} else {
 		struct line *line = &queue.lines[(queue.first + queue.count) % LOG_QUEUE_LINES];

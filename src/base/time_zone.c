@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define ZONE_FOLDER "/usr/share/zoneinfo"
+#define LOCAL_FILE "/etc/localtime"
 #define NAME_MAX_LEN 64          /* IANA's longest name has 32 bytes */
 #define FILE_MAX (1024 * 1024)   /* the largest zone has 4 KiB */
 #define HEADER_LEN 44            /* RFC 9636, section 3.1 */
@@ -68,7 +69,7 @@ static bool
 read_fixed(struct slice name, int64_t *out_offset_s)
 {
 	int64_t hours, minutes;
-	if (slice_equal(name, SLICE("UTC")) || slice_equal(name, SLICE("Z"))) {
+	if (slice_equal_nocase(name, SLICE("UTC")) || slice_equal_nocase(name, SLICE("Z"))) {
 		*out_offset_s = 0;
 		return true;
 	}
@@ -291,10 +292,8 @@ time_zone_read(struct slice file, struct time_zone **out_zone)
 }
 
 static enum result
-read_named(struct slice name, struct time_zone **out_zone)
+read_path(const char *path, struct time_zone **out_zone)
 {
-	char path[sizeof ZONE_FOLDER + 1 + NAME_MAX_LEN];
-	snprintf(path, sizeof path, ZONE_FOLDER "/%.*s", SLICE_ARG(name));
 	/* O_NONBLOCK, so that the name of a FIFO does not block the start. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
@@ -315,6 +314,14 @@ read_named(struct slice name, struct time_zone **out_zone)
 		result = time_zone_read(buffer_slice(&text), out_zone);
 	buffer_done(&text);
 	return result;
+}
+
+static enum result
+read_named(struct slice name, struct time_zone **out_zone)
+{
+	char path[sizeof ZONE_FOLDER + 1 + NAME_MAX_LEN];
+	snprintf(path, sizeof path, ZONE_FOLDER "/%.*s", SLICE_ARG(name));
+	return read_path(path, out_zone);
 }
 
 enum result
@@ -338,6 +345,53 @@ time_zone_open(struct slice name, struct time_zone **out_zone, struct failure *f
 		    SLICE_ARG(name), ZONE_FOLDER);
 	return failure_set(failure, result, "cannot use the time zone %s/%.*s: %s", ZONE_FOLDER,
 	    SLICE_ARG(name), result_text(result));
+}
+
+/* Opens a zone that has no transitions but those of a POSIX rule. */
+static enum result
+open_rule(struct slice text, struct time_zone **out_zone)
+{
+	struct buffer footer = BUFFER_EMPTY;
+	struct rule rule;
+	buffer_appendf(&footer, "\n%.*s\n", SLICE_ARG(text));
+	bool is_rule = !footer.failed && text.len > 0 && read_rule(buffer_slice(&footer), &rule);
+	buffer_done(&footer);
+	if (!is_rule)
+		return RESULT_NOT_FOUND;
+
+	struct time_zone *zone = new_time_zone(0, rule.standard_s);
+	if (zone == NULL)
+		return RESULT_NO_MEMORY;
+	zone->rule = rule;
+	*out_zone = zone;
+	return RESULT_OK;
+}
+
+enum result
+time_zone_open_local(struct time_zone **out_zone)
+{
+	struct failure failure;
+	struct slice name = slice_of(getenv("TZ"));
+	enum result result = RESULT_NOT_FOUND;
+	if (slice_starts_with(name, SLICE(":")))
+		name = slice_from(name, 1);
+	if (name.len > 0)
+		result = time_zone_open(name, out_zone, &failure);
+	if (name.len > 0 && result == RESULT_NOT_FOUND)
+		result = open_rule(name, out_zone);
+	if (name.ptr == NULL)
+		result = read_path(LOCAL_FILE, out_zone);
+	if (result == RESULT_OK || result == RESULT_NO_MEMORY)
+		return result;
+	return time_zone_open(SLICE("UTC"), out_zone, &failure);
+}
+
+bool
+time_zone_is_utc(const struct time_zone *zone)
+{
+	const struct rule *rule = &zone->rule;
+	return zone->count == 0 && zone->first_offset_s == 0 && !rule->has_summer &&
+	       (!rule->is_known || rule->standard_s == 0);
 }
 
 #define DAY_S INT64_C(86400)

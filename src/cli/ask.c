@@ -71,7 +71,8 @@ ask_show(struct cli_query *query, const struct cli_command *command, const struc
 	       choice = query_find_kind(row, QUERY_CHOICE), name = query_find_kind(row, QUERY_NAME);
 	size_t count = query_parameter_count(row);
 	struct slice word = choice < count ? values->items[choice].text : SLICE_NONE;
-	struct adding adding = {.output = output_new(query->format, &row->report, word),
+	struct adding adding = {
+	    .output = output_new(query->format, &row->report, word, values->zone),
 	    .last_place = after < count ? values->items[after].number : 0,
 	    .rows_max = query->rows_max};
 	struct json_t *object = NULL;
@@ -130,7 +131,7 @@ ask_follow(struct cli_query *query, const struct cli_command *command, const str
 	if (query->from_now)
 		result = store_read_last_event(query->reader, &last);
 	struct following following = {.last_place = (int64_t)last,
-	    .output = output_new(query->format, &row->report, SLICE_NONE)};
+	    .output = output_new(query->format, &row->report, SLICE_NONE, values->zone)};
 	query_set(row, &asked, query_find_kind(row, QUERY_LIMIT), SLICE_NONE, PAGE_ROWS);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);

@@ -41,6 +41,7 @@ struct part {
 
 struct parts {
 	const struct query *row;
+	const struct time_zone *zone;
 	enum output_format format;
 	struct part *items;
 	size_t count;
@@ -63,7 +64,7 @@ begin_part(struct parts *parts, struct slice workspace, struct slice campaign)
 	parts->items[parts->count++] =
 	    (struct part){.workspace = strndup(workspace.ptr, workspace.len),
 		.campaign = strndup(campaign.ptr, campaign.len),
-		.output = output_new(parts->format, &parts->row->report, SLICE_NONE)};
+		.output = output_new(parts->format, &parts->row->report, SLICE_NONE, parts->zone)};
 }
 
 static void
@@ -110,7 +111,7 @@ show_table(struct cli_query *query, const struct query *row, const struct query_
     const struct found *found, struct slice campaign)
 {
 	struct query_values all = *values;
-	struct parts parts = {.row = row, .format = query->format};
+	struct parts parts = {.row = row, .zone = values->zone, .format = query->format};
 	all.one = false;
 	enum result result = query_ask(query->reader, row, &all, add_to_part, &parts);
 
@@ -149,7 +150,8 @@ show_list(struct cli_query *query, const struct query *row, const struct query_v
 		json_put_text(object, "workspace", slice_of(found->workspace));
 		result = query_ask_members(query->reader, row, &asked, object);
 	}
-	struct output *output = output_new(query->format, query_report(row, &asked), SLICE_NONE);
+	struct output *output =
+	    output_new(query->format, query_report(row, &asked), SLICE_NONE, values->zone);
 	if (result == RESULT_OK)
 		result = query_ask(query->reader, row, &asked, output_add_row, output);
 	bool written = output_finish(output, object);
@@ -189,13 +191,13 @@ by_campaign_show(struct cli_query *query, const struct cli_command *command,
 			     : show_list(query, row, values, &found);
 	free(found.workspace);
 	if (missing)
-		return cli_failure(command, "there is no campaign \"%.*s\"%s", SLICE_ARG(campaign),
+		return cli_failure(command, "no campaign '%.*s'%s", SLICE_ARG(campaign),
 		    is_narrowed(row, values) ? " in that workspace, variant and time" : "");
 	if (result != RESULT_OK)
 		return query_failure(query, command, result);
 	if (of_one && found.count > 1)
 		return cli_failure(command,
-		    "%zu workspaces have a campaign \"%.*s\"; add --workspace", found.count,
+		    "%zu workspaces have a campaign '%.*s'; add --workspace", found.count,
 		    SLICE_ARG(campaign));
 	return of_one ? ask_show(query, command, row, values) : CLI_OK;
 }

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "dlrd/cli/cli.h"
 
+#include "dlrd/base/near.h"
 #include "dlrd/store/store.h"
 
 #include <assert.h>
@@ -51,56 +52,15 @@ cli_failure(const struct cli_command *command, const char *format, ...)
 	return CLI_FAILED;
 }
 
-#define NEAR_NAME_MAX 32
-
-static size_t
-least(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
-/* The number of letters to insert, remove, replace or exchange with their neighbour (optimal string
- * alignment). No library in use has it. */
-static size_t
-distance_of(const char *a, const char *b)
-{
-	size_t rows[3][NEAR_NAME_MAX + 1], a_len = strlen(a), b_len = strlen(b);
-	for (size_t i = 0; i <= a_len; i++) {
-		size_t *row = rows[i % 3], *above = rows[(i + 2) % 3], *higher = rows[(i + 1) % 3];
-		for (size_t k = 0; k <= b_len; k++) {
-			if (i == 0 || k == 0) {
-				row[k] = i + k;
-				continue;
-			}
-			row[k] = least(
-			    least(above[k], row[k - 1]) + 1, above[k - 1] + (a[i - 1] != b[k - 1]));
-			if (i > 1 && k > 1 && a[i - 1] == b[k - 2] && a[i - 2] == b[k - 1])
-				row[k] = least(row[k], higher[k - 2] + 1);
-		}
-	}
-	return rows[a_len % 3][b_len];
-}
-
-bool
-cli_is_near(const char *word, const char *name, size_t *out_distance)
-{
-	size_t len = strlen(word);
-	if (len == 0 || len > NEAR_NAME_MAX || strlen(name) > NEAR_NAME_MAX)
-		return false;
-	*out_distance = distance_of(word, name);
-	return *out_distance <= (len + 2) / 3;
-}
-
 static void
 report_unknown_option(const struct cli_command *command, const char *word,
     const struct cli_option *options, size_t option_count)
 {
-	char name[NEAR_NAME_MAX + 1];
+	const struct slice name = {word, strcspn(word, "=")};
 	const char *nearest = NULL;
 	size_t least_distance = SIZE_MAX, distance;
-	snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word);
-	for (size_t i = 0; strncmp(name, "--", 2) == 0 && i < option_count; i++)
-		if (cli_is_near(name + 2, options[i].name, &distance) &&
+	for (size_t i = 0; slice_starts_with(name, SLICE("--")) && i < option_count; i++)
+		if (near_is(slice_from(name, 2), slice_of(options[i].name), &distance) &&
 		    distance < least_distance) {
 			least_distance = distance;
 			nearest = options[i].name;

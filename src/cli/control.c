@@ -154,12 +154,12 @@ send_all(int fd, struct slice text, int64_t deadline_us)
 /* Reads until the daemon closes the connection, as the request asks for. The caller frees received,
  * also on failure. */
 static enum result
-receive(int fd, int64_t deadline_us, struct buffer *received, unsigned *out_status,
+receive(int fd, int64_t deadline_us, size_t max, struct buffer *received, unsigned *out_status,
     struct slice *out_body)
 {
 	ssize_t len = -1;
 	while (len != 0) {
-		if (received->len > CONTROL_ANSWER_MAX)
+		if (received->len > max)
 			return RESULT_INVALID;
 		if (!wait_for(fd, POLLIN, deadline_us))
 			return RESULT_BUSY;
@@ -228,37 +228,43 @@ read_json(unsigned status, struct slice body, const char *address, struct contro
 	return RESULT_OK;
 }
 
+/* What an answer may take, and the answer as it came. */
+struct exchange {
+	size_t max;          /* bytes, head and body */
+	int64_t timeout_us;  /* from connecting to the last byte */
+	const char *address; /* that accepted the connection; borrowed from the settings */
+	struct buffer bytes; /* the caller frees it */
+	unsigned status;
+	struct slice body; /* borrowed from bytes */
+};
+
 /* Sends request and reads the answer. */
 static enum result
-exchange(int fd, struct slice request, int64_t deadline_us, const char *address,
-    struct control_answer *out_answer, struct failure *failure)
+send_and_receive(int fd, struct slice request, int64_t deadline_us, struct exchange *exchange,
+    struct failure *failure)
 {
-	struct buffer received = BUFFER_EMPTY;
-	unsigned status;
-	struct slice body;
+	struct buffer *bytes = &exchange->bytes;
 	/* A daemon that refuses early may close before all is sent, but it has answered. */
 	bool sent = send_all(fd, request, deadline_us);
-	enum result result = receive(fd, deadline_us, &received, &status, &body);
-	if (result == RESULT_OK)
-		result = read_json(status, body, address, out_answer, failure);
-	else if (result == RESULT_BUSY)
+	enum result result =
+	    receive(fd, deadline_us, exchange->max, bytes, &exchange->status, &exchange->body);
+	if (result == RESULT_BUSY)
 		failure_set(failure, result, "%s ([api] listen) did not answer within %d s",
-		    address, (int)(CONTROL_TIMEOUT_US / CLOCK_SECOND_US));
+		    exchange->address, (int)(exchange->timeout_us / CLOCK_SECOND_US));
 	else if (result == RESULT_INVALID)
-		failure_set(failure, result, "%s ([api] listen) %s", address,
-		    sent && received.len > 0 ? "sent an unexpected answer; is it dlrd?"
-					     : "closed the connection without an answer");
-	else
+		failure_set(failure, result, "%s ([api] listen) %s", exchange->address,
+		    sent && bytes->len > 0 ? "sent an unexpected answer; is it dlrd?"
+					   : "closed the connection without an answer");
+	else if (result != RESULT_OK)
 		failure_set(failure, result, "no memory");
-	buffer_done(&received);
 	return result;
 }
 
 static enum result
-ask(const struct settings *settings, const char *method, const char *path,
-    const struct secret *token, struct control_answer *out_answer, struct failure *failure)
+ask_with(const struct settings *settings, const char *method, const char *path,
+    const struct secret *token, struct exchange *exchange, struct failure *failure)
 {
-	int64_t deadline_us = clock_monotonic_us() + CONTROL_TIMEOUT_US;
+	int64_t deadline_us = clock_monotonic_us() + exchange->timeout_us;
 	struct buffer request = BUFFER_EMPTY;
 	size_t index = 0;
 	int fd = -1;
@@ -267,11 +273,11 @@ ask(const struct settings *settings, const char *method, const char *path,
 	if (result != RESULT_OK)
 		return result;
 
-	const char *address = settings->api_listen.items[index];
-	result = write_request(method, path, slice_of(address), token, &request, failure);
+	exchange->address = settings->api_listen.items[index];
+	result = write_request(method, path, slice_of(exchange->address), token, &request, failure);
 	if (result == RESULT_OK)
 		result =
-		    exchange(fd, buffer_slice(&request), deadline_us, address, out_answer, failure);
+		    send_and_receive(fd, buffer_slice(&request), deadline_us, exchange, failure);
 
 	if (request.ptr != NULL)
 		wipe(request.ptr, request.cap);
@@ -280,9 +286,9 @@ ask(const struct settings *settings, const char *method, const char *path,
 	return result;
 }
 
-enum result
-control_ask(const struct settings *settings, const char *method, const char *path,
-    struct control_answer *out_answer, struct failure *failure)
+static enum result
+ask(const struct settings *settings, const char *method, const char *path,
+    struct exchange *exchange, struct failure *failure)
 {
 	struct secret *token = NULL;
 	enum result result = RESULT_OK;
@@ -290,8 +296,37 @@ control_ask(const struct settings *settings, const char *method, const char *pat
 		result = token_file_read(
 		    slice_of(settings->api_token_file), settings->path, &token, failure);
 	if (result == RESULT_OK)
-		result = ask(settings, method, path, token, out_answer, failure);
+		result = ask_with(settings, method, path, token, exchange, failure);
 	secret_free(token);
+	return result;
+}
+
+enum result
+control_ask(const struct settings *settings, const char *method, const char *path,
+    struct control_answer *out_answer, struct failure *failure)
+{
+	struct exchange exchange = {.max = CONTROL_ANSWER_MAX, .timeout_us = CONTROL_TIMEOUT_US};
+	enum result result = ask(settings, method, path, &exchange, failure);
+	if (result == RESULT_OK)
+		result = read_json(
+		    exchange.status, exchange.body, exchange.address, out_answer, failure);
+	buffer_done(&exchange.bytes);
+	return result;
+}
+
+enum result
+control_get(const struct settings *settings, const char *path, int64_t timeout_us,
+    unsigned *out_status, struct buffer *out_body, struct failure *failure)
+{
+	struct exchange exchange = {.max = CONTROL_TEXT_MAX, .timeout_us = timeout_us};
+	enum result result = ask(settings, "GET", path, &exchange, failure);
+	if (result == RESULT_OK) {
+		*out_status = exchange.status;
+		buffer_append(out_body, exchange.body);
+		if (out_body->failed)
+			result = failure_set(failure, RESULT_NO_MEMORY, "no memory");
+	}
+	buffer_done(&exchange.bytes);
 	return result;
 }
 

@@ -13,6 +13,7 @@
 #include "dlrd/daemon/settings.h"
 
 #define CONTROL_ANSWER_MAX ((size_t)64 * 1024) /* bytes, head and body; dlrd's are below 1 KiB */
+#define CONTROL_TEXT_MAX ((size_t)1024 * 1024) /* likewise, of control_get */
 #define CONTROL_TIMEOUT_US INT64_C(10000000)   /* from connecting to the answer's last byte */
 
 struct control_answer {
@@ -27,6 +28,11 @@ struct control_answer {
  * answer of dlrd; RESULT_NO_MEMORY; and the results of token_file_read. */
 must_check enum result control_ask(const struct settings *settings, const char *method,
     const char *path, struct control_answer *out_answer, struct failure *failure);
+
+/* The same for a GET whose answer may be any text, which is appended to out_body, within
+ * timeout_us. */
+must_check enum result control_get(const struct settings *settings, const char *path,
+    int64_t timeout_us, unsigned *out_status, struct buffer *out_body, struct failure *failure);
 
 /* Reports an answer with an unexpected status. Returns CLI_FAILED. */
 int control_refused(const struct cli_command *command, const struct settings *settings,

@@ -1,5 +1,5 @@
-#include "dlrd/base/clock.h"
 #include "dlrd/base/json.h"
+#include "dlrd/base/local_time.h"
 #include "dlrd/cli/cli.h"
 #include "dlrd/cli/output.h"
 #include "dlrd/projector/decoder.h"
@@ -237,9 +237,10 @@ static bool
 read_options(const struct cli_command *command, const struct wanted *wanted, int64_t *out_at_us)
 {
 	int64_t now_us = clock_wall_us();
+	bool is_day;
 	*out_at_us = now_us;
-	if (wanted->at != NULL &&
-	    clock_parse_spoken(slice_of(wanted->at), now_us, out_at_us) != RESULT_OK) {
+	if (wanted->at != NULL && local_time_parse_spoken(NULL, slice_of(wanted->at), now_us,
+				      out_at_us, &is_day) != RESULT_OK) {
 		cli_usage_error(command,
 		    "\"%s\" is not a time; write 2026-12-24T18:00:00Z, 2026-12-24 or -24h",
 		    wanted->at);

@@ -14,7 +14,8 @@ print_scopes(
 {
 	struct json_t *object = json_new_object();
 	struct buffer text = BUFFER_EMPTY;
-	struct output *output = output_new(query->format, &query_scopes.report, SLICE_NONE);
+	struct output *output =
+	    output_new(query->format, &query_scopes.report, SLICE_NONE, query->zone);
 	enum result result = query_ask_members(query->reader, &query_number, values, object);
 	if (result == RESULT_OK)
 		result = optouts_scopes(query->reader, number, at_us, output_add_row, output);
@@ -53,7 +54,8 @@ write_candidates(struct cli_query *query, const struct address_spellings *spelli
 	if (query->format != OUTPUT_JSON)
 		return output_finish(output, NULL);
 	output_free(output);
-	if (optouts_candidates_json(query->reader, spellings, at_us, &array, &count) != RESULT_OK)
+	if (optouts_candidates_json(query->reader, spellings, at_us, query->zone, &array, &count) !=
+	    RESULT_OK)
 		return false;
 	object = json_new_object();
 	json_put(object, "candidates", array);
@@ -66,7 +68,8 @@ show_candidates(struct cli_query *query, const struct cli_command *command,
     const struct address_spellings *spellings, int64_t at_us)
 {
 	size_t count = 0;
-	struct output *output = output_new(query->format, &query_candidates.report, SLICE_NONE);
+	struct output *output =
+	    output_new(query->format, &query_candidates.report, SLICE_NONE, query->zone);
 	enum result result =
 	    optouts_candidates(query->reader, spellings, at_us, output_add_row, output, &count);
 	if (result != RESULT_OK || count == 0)
@@ -112,6 +115,7 @@ show_number(struct cli_query *query, const struct cli_command *command, struct q
 /* --- which of them --- */
 
 #define TEXTS 7
+#define OWN_OPTIONS 5
 static const char *const text_options[TEXTS] = {
     "scope", "state", "at", "from", "to", "workspace", "campaign"};
 
@@ -120,6 +124,7 @@ struct wanted {
 	const char *texts[TEXTS];
 	int64_t after, limit;
 	bool changes, near_misses;
+	const char *zone;
 	const char *number; /* NULL if none is given */
 	const char *form;   /* the question, in an error */
 };
@@ -166,12 +171,17 @@ answer(struct cli_query *query, const struct cli_command *command, struct wanted
 		return CLI_USAGE;
 
 	struct query_values values = query_values(row);
+	if (!query_open_zone(command, wanted->zone, output_is_table(query->format), &query->zone))
+		return CLI_USAGE;
+	values.zone = query->zone;
 	for (size_t i = 0; i < TEXTS; i++)
 		if (!give(command, wanted, row, text_options[i], wanted->texts[i], 0, &values))
 			return CLI_USAGE;
 	if (!give(command, wanted, row, "after", NULL, wanted->after, &values) ||
 	    !give(command, wanted, row, "limit", NULL, wanted->limit, &values))
 		return CLI_USAGE;
+	if (!query_names_exist(query, command, row, &values))
+		return CLI_FAILED;
 	return wanted->number != NULL ? show_number(query, command, &values, wanted->number)
 				      : ask_show(query, command, row, &values);
 }
@@ -181,20 +191,20 @@ run(const struct cli_command *command, int count, char **words)
 {
 	struct cli_query query = {0};
 	struct wanted wanted = {0};
-	struct cli_option options[QUERY_OPTION_COUNT + 4 + TEXTS] = {QUERY_OPTIONS(query),
+	struct cli_option options[QUERY_OPTION_COUNT + OWN_OPTIONS + TEXTS] = {QUERY_OPTIONS(query),
 	    {"changes", 0, .flag = &wanted.changes},
 	    {"near-misses", 0, .flag = &wanted.near_misses}, {"after", 0, .number = &wanted.after},
-	    {"limit", 0, .number = &wanted.limit}};
+	    {"limit", 0, .number = &wanted.limit}, {"tz", 0, .text = &wanted.zone}};
 	int operands, status;
 	for (size_t i = 0; i < TEXTS; i++)
-		options[QUERY_OPTION_COUNT + 4 + i] =
+		options[QUERY_OPTION_COUNT + OWN_OPTIONS + i] =
 		    (struct cli_option){text_options[i], 0, .text = &wanted.texts[i]};
 	if (!query_begin(&query, command, count, words, options, sizeof options / sizeof options[0],
 		1, &operands, &status))
 		return status;
 	wanted.number = operands < count ? words[operands] : NULL;
 	status = answer(&query, command, &wanted);
-	store_reader_close(query.reader);
+	query_close(&query);
 	return status;
 }
 
@@ -203,11 +213,11 @@ const struct cli_command cli_optouts = {
     .summary = "who must not be texted any more, since when, and why",
     .usage =
 	"Usage: dlrd optouts [--scope S] [--state out|in|any] [--at T] [--from T] [--to T]\n"
-	"                    [--limit N]\n"
-	"       dlrd optouts NUMBER [--at T]\n"
-	"       dlrd optouts --changes [--after SEQ] [--limit N]\n"
+	"                    [--limit N] [--tz ZONE]\n"
+	"       dlrd optouts NUMBER [--at T] [--tz ZONE]\n"
+	"       dlrd optouts --changes [--after SEQ] [--limit N] [--tz ZONE]\n"
 	"       dlrd optouts --near-misses [--workspace W] [--campaign C] [--from T] [--to T]\n"
-	"                    [--after SEQ] [--limit N]\n"
+	"                    [--after SEQ] [--limit N] [--tz ZONE]\n"
 	"                    [--json | --csv] [-c FILE | --store DIR]\n"
 	"\n"
 	"Shows the numbers that opted out, by scope: the messaging service or the sender that\n"
@@ -228,6 +238,9 @@ const struct cli_command cli_optouts = {
 	"      --workspace W, --campaign C\n"
 	"                        only near misses that count in this workspace, this campaign\n"
 	"      --after SEQ       only those after this one; --json says which was the last\n"
-	"      --limit N         at most so many (default: all)\n" QUERY_USAGE,
+	"      --limit N         at most so many (default: all)\n"
+	"      --tz ZONE         the time zone of days and times: UTC, +05:30, Europe/Berlin\n"
+	"                        (default: the machine's in a table, UTC in JSON and "
+	"CSV)\n" QUERY_USAGE,
     .run = run,
 };

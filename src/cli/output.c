@@ -13,6 +13,7 @@ _Static_assert(REPORT_COLUMNS_MAX <= TABLE_COLUMNS_MAX, "a table has room for ea
 struct output {
 	enum output_format format;
 	const struct report *report;
+	const struct time_zone *zone;      /* NULL: UTC */
 	size_t places[REPORT_COLUMNS_MAX]; /* of a table's columns in the report */
 	size_t shown_count, row_count;
 	int widths[REPORT_COLUMNS_MAX]; /* of the texts that output_add_line has added */
@@ -43,13 +44,15 @@ begin_table(struct output *output, struct slice word)
 }
 
 struct output *
-output_new(enum output_format format, const struct report *report, struct slice word)
+output_new(enum output_format format, const struct report *report, struct slice word,
+    const struct time_zone *zone)
 {
 	struct output *output = calloc(1, sizeof *output);
 	if (output == NULL)
 		abort();
 	output->format = format;
 	output->report = report;
+	output->zone = zone;
 	if (format == OUTPUT_JSON)
 		output->array = json_new_array();
 	if (format == OUTPUT_CSV)
@@ -61,14 +64,15 @@ output_new(enum output_format format, const struct report *report, struct slice 
 
 /* A cell as people read it. */
 static void
-append_shown(const struct report_column *column, const struct cell *cell, struct buffer *out)
+append_shown(const struct report_column *column, const struct cell *cell,
+    const struct time_zone *zone, struct buffer *out)
 {
 	if (cell->kind == CELL_NULL)
 		buffer_append(out, SLICE("–"));
 	else if (cell->kind == CELL_REAL && column->percent)
 		buffer_appendf(out, "%.1f%%", cell->real * 100);
 	else
-		report_cell_text(cell, out);
+		report_cell_text(cell, zone, out);
 	if (out->len == 0 && column->if_empty != NULL)
 		buffer_append(out, slice_of(column->if_empty));
 }
@@ -110,7 +114,7 @@ add_total(struct output *output)
 		if (i == 0)
 			buffer_append(&text, SLICE("total"));
 		else if (column->counts || column->part != NULL)
-			append_shown(column, &cell, &text);
+			append_shown(column, &cell, output->zone, &text);
 		table_add(output->table, buffer_slice(&text));
 	}
 	output->text.failed |= text.failed;
@@ -122,8 +126,10 @@ output_add(struct output *output, const struct report_row *row)
 {
 	output->row_count++;
 	switch (output->format) {
-	case OUTPUT_JSON: json_push(output->array, report_json(output->report, row)); return;
-	case OUTPUT_CSV: report_csv_row(output->report, row, &output->text); return;
+	case OUTPUT_JSON:
+		json_push(output->array, report_json(output->report, row, output->zone));
+		return;
+	case OUTPUT_CSV: report_csv_row(output->report, row, output->zone, &output->text); return;
 	case OUTPUT_TABLE:
 	case OUTPUT_WIDE_TABLE: break;
 	}
@@ -131,7 +137,8 @@ output_add(struct output *output, const struct report_row *row)
 	for (size_t i = 0; i < output->shown_count; i++) {
 		size_t place = output->places[i];
 		buffer_clear(&text);
-		append_shown(&output->report->columns[place], &row->cells[place], &text);
+		append_shown(
+		    &output->report->columns[place], &row->cells[place], output->zone, &text);
 		table_add(output->table, buffer_slice(&text));
 	}
 	output->text.failed |= text.failed;
@@ -154,7 +161,8 @@ append_aligned(struct output *output, const struct report_row *row)
 	for (size_t i = 0; i < output->shown_count; i++) {
 		size_t place = output->places[i];
 		buffer_clear(&text);
-		append_shown(&output->report->columns[place], &row->cells[place], &text);
+		append_shown(
+		    &output->report->columns[place], &row->cells[place], output->zone, &text);
 		int width = table_text_width(buffer_slice(&text));
 		if (width > output->widths[i])
 			output->widths[i] = width;
@@ -175,12 +183,12 @@ output_add_line(void *context, const struct report_row *row, int64_t place)
 	struct json_t *object;
 	switch (output->format) {
 	case OUTPUT_JSON:
-		object = report_json(output->report, row);
+		object = report_json(output->report, row, output->zone);
 		output->text.failed |= json_write(object, &output->text) != RESULT_OK;
 		json_free(object);
 		buffer_append_byte(&output->text, '\n');
 		return;
-	case OUTPUT_CSV: report_csv_row(output->report, row, &output->text); return;
+	case OUTPUT_CSV: report_csv_row(output->report, row, output->zone, &output->text); return;
 	case OUTPUT_TABLE:
 	case OUTPUT_WIDE_TABLE: append_aligned(output, row); return;
 	}

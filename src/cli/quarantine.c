@@ -5,6 +5,7 @@
 #include "dlrd/cli/cli.h"
 #include "dlrd/cli/output.h"
 #include "dlrd/refused/quarantine_reader.h"
+#include "query.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,7 +18,8 @@
 /* The command line. */
 struct arguments {
 	const struct cli_command *command;
-	const char *config, *directory, *id; /* id: NULL if not given */
+	const char *config, *directory, *id, *tz; /* id, tz: NULL if not given */
+	struct time_zone *zone;                   /* of times; NULL: UTC */
 	bool json, csv, wide, request, all;
 	uint64_t number; /* the value of id */
 };
@@ -72,7 +74,7 @@ list(const struct arguments *arguments)
 					   : arguments->csv  ? OUTPUT_CSV
 					   : arguments->wide ? OUTPUT_WIDE_TABLE
 							     : OUTPUT_TABLE,
-	    &query_quarantine.report, SLICE_NONE);
+	    &query_quarantine.report, SLICE_NONE, arguments->zone);
 	if (reader != NULL)
 		result = quarantine_reader_each(reader, &page, add, output);
 	if (!output_finish(output, NULL))
@@ -85,14 +87,14 @@ list(const struct arguments *arguments)
 
 /* Prints a line for each column except the last, which is the whole request (see --request). */
 static void
-print_row(const struct report_row *row)
+print_row(const struct report_row *row, const struct time_zone *zone)
 {
 	struct buffer text = BUFFER_EMPTY;
 	for (size_t i = 0; i + 1 < query_quarantined.report.count; i++) {
 		if (row->cells[i].kind == CELL_NULL)
 			continue;
 		buffer_appendf(&text, "%s: ", query_quarantined.report.columns[i].name);
-		report_cell_text(&row->cells[i], &text);
+		report_cell_text(&row->cells[i], zone, &text);
 		buffer_append_byte(&text, '\n');
 	}
 	fwrite(text.ptr, 1, text.len, stdout);
@@ -132,11 +134,13 @@ print(void *context, const struct quarantined *request)
 	if (result == RESULT_OK && arguments->request)
 		print_request(buffer_slice(&raw));
 	else if (result == RESULT_OK && arguments->json)
-		result = output_json(report_json(&query_quarantined.report, &row)) || ferror(stdout)
-			     ? RESULT_OK
-			     : RESULT_NO_MEMORY;
+		result =
+		    output_json(report_json(&query_quarantined.report, &row, arguments->zone)) ||
+			    ferror(stdout)
+			? RESULT_OK
+			: RESULT_NO_MEMORY;
 	else if (result == RESULT_OK)
-		print_row(&row);
+		print_row(&row, arguments->zone);
 	buffer_done(&raw);
 	return result;
 }
@@ -319,6 +323,8 @@ check(struct arguments *arguments, enum verb verb)
 		    command, "--%s requires list", arguments->csv ? "csv" : "wide");
 	if (arguments->request && (verb != VERB_SHOW || arguments->json))
 		return cli_usage_error(command, "--request requires show, without --json");
+	if (arguments->tz != NULL && verb != VERB_LIST && verb != VERB_SHOW)
+		return cli_usage_error(command, "--tz requires list or show");
 	if (arguments->all && verb != VERB_DROP)
 		return cli_usage_error(command, "--all requires drop");
 	if (arguments->directory != NULL && (verb == VERB_REVERIFY || verb == VERB_DROP))
@@ -341,7 +347,8 @@ run(const struct cli_command *command, int count, char **words)
 	const struct cli_option options[] = {{"config", 'c', .text = &arguments.config},
 	    {"store", 0, .text = &arguments.directory}, {"json", 0, .flag = &arguments.json},
 	    {"csv", 0, .flag = &arguments.csv}, {"wide", 0, .flag = &arguments.wide},
-	    {"request", 0, .flag = &arguments.request}, {"all", 0, .flag = &arguments.all}};
+	    {"request", 0, .flag = &arguments.request}, {"all", 0, .flag = &arguments.all},
+	    {"tz", 0, .text = &arguments.tz}};
 	int operands, status;
 	if (!cli_read_options(command, count, words, options, sizeof options / sizeof options[0], 2,
 		&operands, &status))
@@ -352,18 +359,24 @@ run(const struct cli_command *command, int count, char **words)
 	status = check(&arguments, verb);
 	if (status != CLI_OK)
 		return status;
-	return verb == VERB_LIST       ? list(&arguments)
-	       : verb == VERB_SHOW     ? show(&arguments)
-	       : verb == VERB_REVERIFY ? with_daemon(&arguments, reverify)
-				       : with_daemon(&arguments, drop);
+	if (!query_open_zone(
+		command, arguments.tz, !arguments.json && !arguments.csv, &arguments.zone))
+		return CLI_USAGE;
+	status = verb == VERB_LIST       ? list(&arguments)
+		 : verb == VERB_SHOW     ? show(&arguments)
+		 : verb == VERB_REVERIFY ? with_daemon(&arguments, reverify)
+					 : with_daemon(&arguments, drop);
+	time_zone_close(arguments.zone);
+	return status;
 }
 
 const struct cli_command cli_quarantine = {
     .name = "quarantine",
     .summary = "requests refused for their signature: list, re-verify, drop",
     .usage =
-	"Usage: dlrd quarantine list [--json | --csv | --wide] [-c FILE | --store DIR]\n"
-	"       dlrd quarantine show ID [--json | --request] [-c FILE | --store DIR]\n"
+	"Usage: dlrd quarantine list [--tz ZONE] [--json | --csv | --wide]\n"
+	"                            [-c FILE | --store DIR]\n"
+	"       dlrd quarantine show ID [--tz ZONE] [--json | --request] [-c FILE | --store DIR]\n"
 	"       dlrd quarantine reverify [--json] [-c FILE]\n"
 	"       dlrd quarantine drop ID | --all [--json] [-c FILE]\n"
 	"\n"
@@ -378,6 +391,8 @@ const struct cli_command cli_quarantine = {
 	"\n"
 	"      --request         the raw HTTP request, as 'dlrd explain' reads it\n"
 	"      --all             drop all of them\n"
+	"      --tz ZONE         the time zone of times: UTC, +05:30, Europe/Berlin (default: the\n"
+	"                        machine's, UTC in JSON and CSV)\n"
 	"  -c, --config FILE     the configuration (default " SETTINGS_DEFAULT_PATH ")\n"
 	"      --store DIR       the store's folder, instead of the configured one\n"
 	"      --json            answer in JSON, as the api does\n"

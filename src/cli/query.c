@@ -1,8 +1,6 @@
 #include "query.h"
 
-#include "dlrd/base/time_zone.h"
-
-#include "dlrd/base/clock.h"
+#include "dlrd/query/names.h"
 #include "dlrd/query/row.h"
 
 bool
@@ -45,35 +43,61 @@ query_failure(const struct cli_query *query, const struct cli_command *command, 
 	    command, "the store: %s: %s", result_text(result), store_reader_error(query->reader));
 }
 
+bool
+query_names_exist(const struct cli_query *query, const struct cli_command *command,
+    const struct query *row, const struct query_values *values)
+{
+	struct buffer error = BUFFER_EMPTY;
+	enum result result = names_check(query->reader, row, values, &error);
+	bool found = result == RESULT_OK;
+	if (result == RESULT_NOT_FOUND)
+		cli_failure(command, "%.*s", SLICE_ARG(buffer_slice(&error)));
+	else if (!found)
+		query_failure(query, command, result);
+	buffer_done(&error);
+	return found;
+}
+
+bool
+query_open_zone(const struct cli_command *command, const char *text, bool for_people,
+    struct time_zone **out_zone)
+{
+	struct failure failure;
+	enum result result = RESULT_OK;
+	if (text != NULL)
+		result = time_zone_open(slice_of(text), out_zone, &failure);
+	else if (for_people)
+		result = time_zone_open_local(out_zone);
+
+	if (result != RESULT_OK && text != NULL)
+		cli_usage_error(command,
+		    "--tz takes UTC, an offset like +05:30 or a name like Europe/Berlin: %s",
+		    failure.text);
+	else if (result != RESULT_OK)
+		cli_failure(command, "no memory");
+	return result == RESULT_OK;
+}
+
+void
+query_close(struct cli_query *query)
+{
+	store_reader_close(query->reader);
+	time_zone_close(query->zone);
+}
+
 static bool
-read_time(const struct cli_command *command, const char *option, const char *text, int64_t *out_us)
+read_time(const struct cli_command *command, const struct query_parameter *parameter,
+    const char *text, const struct time_zone *zone, int64_t *out_us)
 {
 	*out_us = 0;
 	if (text == NULL ||
-	    clock_parse_spoken(slice_of(text), clock_wall_us(), out_us) == RESULT_OK)
+	    query_read_time(parameter, zone, slice_of(text), clock_wall_us(), out_us) == RESULT_OK)
 		return true;
 	cli_usage_error(command,
 	    "--%s takes a time like 2026-11-20T14:00:00Z, a day like 2026-11-20, today, yesterday, "
 	    "or -24h, not \"%s\"",
-	    option, text);
+	    query_option_name(parameter), text);
 	return false;
-}
-
-static bool
-check_zone(const struct cli_command *command, const char *option, const char *text)
-{
-	struct time_zone *zone = NULL;
-	struct failure failure;
-	enum result result = RESULT_OK;
-
-	if (text != NULL)
-		result = time_zone_open(slice_of(text), &zone, &failure);
-	time_zone_close(zone);
-	if (result != RESULT_OK)
-		cli_usage_error(command,
-		    "--%s takes UTC, an offset like +05:30 or a name like Europe/Berlin: %s",
-		    option, failure.text);
-	return result == RESULT_OK;
 }
 
 static bool
@@ -111,13 +135,11 @@ query_option(const struct cli_command *command, const struct query *row, size_t 
 	const char *name = query_option_name(parameter);
 	bool fine = true;
 	if (query_is_time(parameter))
-		fine = read_time(command, name, text, &number);
+		fine = read_time(command, parameter, text, values->zone, &number);
 	else if (parameter->kind == QUERY_CHOICE)
 		fine = check_word(command, name, text, parameter->words);
 	else if (parameter->kind == QUERY_CODE)
 		fine = read_code(command, name, text, &number);
-	else if (parameter->kind == QUERY_ZONE)
-		fine = check_zone(command, name, text);
 	struct slice value = slice_of(text);
 	if (fine && value.ptr != NULL && parameter->kind == QUERY_CHOICE)
 		value = query_find_word(parameter->words, value);

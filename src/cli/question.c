@@ -2,8 +2,10 @@
 #include "ask.h"
 #include "by_campaign.h"
 #include "catalogue.h"
+#include "dlrd/query/support.h"
 #include "dlrd/query/table.h"
 #include "message.h"
+#include "support.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -87,8 +89,11 @@ append_usage(struct buffer *out, const struct query *row, const char *name)
 	for (size_t i = 0; i < query_parameter_count(row); i++)
 		if (is_option(&row->parameters[i]))
 			append_synopsis(&synopsis, &row->parameters[i]);
-	if (row->variation.flag != NULL)
-		buffer_appendf(&synopsis, " [--%s]", row->variation.flag);
+	if (row->variation.flag != NULL) {
+		const struct query_parameter *named = operand_of(row->variation.query);
+		buffer_appendf(&synopsis, " [--%s%s%s]", row->variation.flag,
+		    named != NULL ? "\t" : "", named != NULL ? named->value : "");
+	}
 	buffer_append(
 	    &synopsis, SLICE(" [--json\t|\t--csv\t|\t--wide] [-c\tFILE\t|\t--store\tDIR]"));
 
@@ -137,8 +142,11 @@ append_help(struct buffer *out, const struct query *row, const char *name)
 	for (size_t i = 0; i < query_parameter_count(row); i++)
 		if (is_option(&row->parameters[i]))
 			append_parameter(out, &row->parameters[i]);
-	if (row->variation.flag != NULL)
-		append_option(out, row->variation.flag, NULL, row->variation.help);
+	if (row->variation.flag != NULL) {
+		const struct query_parameter *named = operand_of(row->variation.query);
+		append_option(out, row->variation.flag, named != NULL ? named->value : NULL,
+		    row->variation.help);
+	}
 	buffer_append(out, SLICE(QUERY_USAGE));
 	buffer_append_byte(out, '\0');
 }
@@ -161,10 +169,15 @@ option_of(const struct query_parameter *parameter, struct given *given, size_t i
 }
 
 static bool
-read_values(const struct cli_command *command, const struct query *row, struct given *given,
-    struct query_values *out_values)
+read_values(struct cli_query *query, const struct cli_command *command, const struct query *row,
+    struct given *given, struct query_values *out_values)
 {
+	size_t zone = query_find_kind(row, QUERY_ZONE);
 	*out_values = query_values(row);
+	if (zone < query_parameter_count(row) && !query_open_zone(command, given->texts[zone],
+						     output_is_table(query->format), &query->zone))
+		return false;
+	out_values->zone = query->zone;
 	for (size_t i = 0; i < query_parameter_count(row); i++) {
 		const struct query_parameter *parameter = &row->parameters[i];
 		const char *name = query_option_name(parameter), *text = given->texts[i];
@@ -219,10 +232,14 @@ static int
 show(struct cli_query *query, const struct cli_command *command, const struct query *row,
     const struct query_values *values)
 {
+	if (is_followed(row, values)) /* also a campaign that has not begun */
+		return ask_follow(query, command, row, values);
+	if (!query_names_exist(query, command, row, values))
+		return CLI_FAILED;
+	if (row == &query_support)
+		return support_show(query, command, row, values);
 	if (operand_of(row) != NULL)
 		return message_show(query, command, row, values);
-	if (is_followed(row, values))
-		return ask_follow(query, command, row, values);
 	if (row->by_campaign == NULL)
 		return query_has_kind(row, QUERY_CAMPAIGN)
 			   ? by_campaign_show(query, command, row, values)
@@ -255,9 +272,9 @@ run(const struct cli_command *command, const struct query *row, int count, char 
 
 	choose_numbers(&query, row, &given);
 	status = CLI_USAGE;
-	if (read_values(command, row, &given, &values))
+	if (read_values(&query, command, row, &given, &values))
 		status = show(&query, command, row, &values);
-	store_reader_close(query.reader);
+	query_close(&query);
 	return status;
 }
 
@@ -287,18 +304,25 @@ run_as(const char *name, const struct query *row, int count, char **words)
 	return status;
 }
 
-/* Removes the flag from the words behind the command. Returns whether it was there. */
+/* Removes the flag from the words behind the command; of "--flag=WORD", WORD stays. Returns whether
+ * it was there. */
 static bool
 take_flag(const char *flag, int *count, char **words)
 {
 	int kept = 1;
-	bool options = true; /* no -- yet */
+	size_t len = strlen(flag);
+	bool options = true, was_there = false; /* options: no -- yet */
 	for (int i = 1; i < *count; i++) {
 		options = options && strcmp(words[i], "--") != 0;
-		if (!options || strncmp(words[i], "--", 2) != 0 || strcmp(words[i] + 2, flag) != 0)
+		bool is_flag = options && strncmp(words[i], "--", 2) == 0 &&
+			       strncmp(words[i] + 2, flag, len) == 0 &&
+			       (words[i][len + 2] == '\0' || words[i][len + 2] == '=');
+		was_there |= is_flag;
+		if (!is_flag)
 			words[kept++] = words[i];
+		else if (words[i][len + 2] == '=')
+			words[kept++] = words[i] + len + 3;
 	}
-	bool was_there = kept < *count;
 	*count = kept;
 	return was_there;
 }

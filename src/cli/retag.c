@@ -1,4 +1,4 @@
-#include "dlrd/base/clock.h"
+#include "dlrd/base/local_time.h"
 #include "dlrd/cli/output.h"
 #include "dlrd/cli/store_work.h"
 
@@ -62,9 +62,10 @@ static bool
 read_time(const struct cli_command *command, const char *option, const char *text, int64_t fallback,
     int64_t *out_us, int *out_status)
 {
+	bool is_day;
 	*out_us = fallback;
-	if (text == NULL ||
-	    clock_parse_spoken(slice_of(text), clock_wall_us(), out_us) == RESULT_OK)
+	if (text == NULL || local_time_parse_spoken(NULL, slice_of(text), clock_wall_us(), out_us,
+				&is_day) == RESULT_OK)
 		return true;
 	*out_status = cli_usage_error(command,
 	    "--%s must be a time, such as 2026-03-01, 2026-03-01T12:00:00Z, today, yesterday or "

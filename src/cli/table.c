@@ -24,9 +24,10 @@
 #define SID_LEN 34 /* two letters and 32 hexadecimal digits */
 #define SID_HEAD 6 /* of a shortened one */
 #define SID_TAIL 5
-#define SECONDS_END 19 /* of a time: what follows is its fraction and Z */
+#define SECONDS_END 19 /* of a time: what follows is its fraction, and Z or an offset */
+#define OFFSET_LEN 6
 
-enum shape { SHAPE_ANY, SHAPE_SID, SHAPE_TIME, SHAPE_NUMBER };
+enum shape { SHAPE_ANY, SHAPE_SID, SHAPE_TIME, SHAPE_LOCAL_TIME, SHAPE_NUMBER };
 
 struct cell {
 	size_t start, len; /* in text */
@@ -99,10 +100,54 @@ table_text_width(struct slice text)
 	return width;
 }
 
-static struct slice
-ellipsis(const struct table *table)
+static bool
+shows_utf8(void)
 {
-	return table->utf8 ? SLICE("\xe2\x80\xa6") : SLICE("~");
+	return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+}
+
+static struct slice
+ellipsis(bool utf8)
+{
+	return utf8 ? SLICE("\xe2\x80\xa6") : SLICE("~");
+}
+
+/* Appends text with a question mark for each character that the locale does not show. Returns the
+ * columns that it takes. */
+static int
+append_shown(struct slice text, bool utf8, struct buffer *out)
+{
+	int columns = 0;
+	while (text.len > 0) {
+		int width;
+		size_t len = next_cluster(text, &width);
+		struct slice cluster = {text.ptr, len};
+		bool shown = slice_is_utf8(cluster) &&
+			     (utf8 || (len == 1 && (unsigned char)text.ptr[0] < 0x80));
+		buffer_append(out, shown ? cluster : SLICE("?"));
+		columns += shown ? width : 1;
+		text = slice_from(text, len);
+	}
+	return columns;
+}
+
+void
+table_append_column(struct slice text, int width, bool right, struct buffer *out)
+{
+	bool utf8 = shows_utf8();
+	struct buffer shown = BUFFER_EMPTY;
+	int own = append_shown(text, utf8, &shown), kept = own;
+	struct slice part = buffer_slice(&shown);
+	if (own > width && width > 0)
+		part = fitting(part, width - 1, &kept);
+	else if (own > width)
+		part = fitting(part, 0, &kept);
+	bool is_cut = own > width && width > 0;
+	int blanks = width - kept - is_cut;
+	buffer_appendf(out, "%*s%.*s%.*s%*s", right ? blanks : 0, "", SLICE_ARG(part),
+	    SLICE_ARG(is_cut ? ellipsis(utf8) : SLICE("")), right ? 0 : blanks, "");
+	out->failed |= shown.failed;
+	buffer_done(&shown);
 }
 
 /* --- cells --- */
@@ -115,7 +160,7 @@ table_new(const struct table_column *columns, size_t count)
 		abort();
 	memcpy(table->columns, columns, count * sizeof *columns);
 	table->count = count;
-	table->utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+	table->utf8 = shows_utf8();
 	return table;
 }
 
@@ -134,16 +179,7 @@ table_add(struct table *table, struct slice text)
 		table->capacity = capacity;
 	}
 
-	while (text.len > 0) {
-		int width;
-		size_t len = next_cluster(text, &width);
-		struct slice cluster = {text.ptr, len};
-		bool shown = slice_is_utf8(cluster) &&
-			     (table->utf8 || (len == 1 && (unsigned char)text.ptr[0] < 0x80));
-		buffer_append(&table->text, shown ? cluster : SLICE("?"));
-		cell.width += shown ? width : 1;
-		text = slice_from(text, len);
-	}
+	cell.width = append_shown(text, table->utf8, &table->text);
 	cell.len = table->text.len - cell.start;
 	table->cells[table->cell_count++] = cell;
 }
@@ -177,9 +213,12 @@ shape_of(struct slice text)
 	int64_t number;
 	if (plus < text.len && slice_to_int(slice_from(text, plus + 1), &number) == RESULT_OK)
 		return SHAPE_NUMBER;
-	bool is_time = text.len > SECONDS_END + 1 && text.ptr[4] == '-' && text.ptr[10] == 'T' &&
-		       text.ptr[SECONDS_END] == '.' && text.ptr[text.len - 1] == 'Z';
-	return is_time ? SHAPE_TIME : SHAPE_ANY;
+	if (text.len <= SECONDS_END + 1 || text.ptr[4] != '-' || text.ptr[10] != 'T' ||
+	    text.ptr[SECONDS_END] != '.')
+		return SHAPE_ANY;
+	if (text.ptr[text.len - 1] == 'Z')
+		return SHAPE_TIME;
+	return text.ptr[text.len - 3] == ':' ? SHAPE_LOCAL_TIME : SHAPE_ANY;
 }
 
 /* The shape of all cells of a column but dashes. A column that has a number is not cut. */
@@ -238,6 +277,7 @@ set_widths(const struct table *table, struct layout *layout, bool shortened)
 {
 	static const int shape_widths[] = {[SHAPE_SID] = SID_HEAD + 1 + SID_TAIL,
 	    [SHAPE_TIME] = SECONDS_END + 1,
+	    [SHAPE_LOCAL_TIME] = SECONDS_END + OFFSET_LEN,
 	    [SHAPE_NUMBER] = 0};
 	layout->shortened = shortened;
 	for (size_t i = 0; i < table->count; i++) {
@@ -346,14 +386,15 @@ append_fitted(
 		buffer_append(out, text);
 		return;
 	}
-	if (shape == SHAPE_TIME) {
+	if (shape == SHAPE_TIME || shape == SHAPE_LOCAL_TIME) {
+		size_t zone_len = shape == SHAPE_TIME ? 1 : OFFSET_LEN;
 		buffer_append(out, (struct slice){text.ptr, SECONDS_END});
-		buffer_append_byte(out, 'Z');
+		buffer_append(out, slice_from(text, text.len - zone_len));
 		return;
 	}
 	int tail = shape == SHAPE_SID ? SID_TAIL : 0;
 	buffer_append(out, fitting(text, width - 1 - tail, &kept));
-	buffer_append(out, ellipsis(table));
+	buffer_append(out, ellipsis(table->utf8));
 	buffer_append(out, slice_from(text, text.len - (size_t)tail));
 }
 

@@ -6,7 +6,7 @@
  * whole. One thread. */
 #pragma once
 
-#include "dlrd/base/slice.h"
+#include "dlrd/base/buffer.h"
 
 #define TABLE_COLUMNS_MAX 40
 
@@ -32,6 +32,10 @@ int table_terminal_width(void);
 
 /* The columns that a terminal needs for text. */
 int table_text_width(struct slice text);
+
+/* Appends text as a terminal of this locale shows it, in exactly width columns: cut with an
+ * ellipsis, or filled up with blanks, in front of it if right is true. */
+void table_append_column(struct slice text, int width, bool right, struct buffer *out);
 
 /* Writes the table to stdout. width 0: no limit. Returns false if memory was short. */
 bool table_print(struct table *table, int width);

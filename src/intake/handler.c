@@ -3,6 +3,7 @@
 #include "dlrd/base/clock.h"
 #include "dlrd/base/log.h"
 #include "dlrd/journal/admitted.h"
+#include "request_trace.h"
 
 #include <stdlib.h>
 
@@ -18,6 +19,7 @@ struct handler {
 	} * tokens; /* account_index * TOKEN_LABEL_COUNT + label, then the shared keys */
 	struct metric *offers[QUARANTINE_OFFER_RESULT_COUNT]; /* but QUARANTINE_TAKEN */
 	struct log_limit refused_log, head_log;
+	struct request_trace *trace; /* of the request that is decided; NULL: none is wanted */
 };
 
 static const char *const outcome_names[HANDLER_OUTCOME_COUNT] = {
@@ -286,6 +288,8 @@ offer(struct handler *handler, const struct incoming *incoming,
 	    quarantine_offer(handler->options.quarantine, &quarantined);
 	if (result != QUARANTINE_TAKEN)
 		metric_add(handler->offers[result], 1);
+	if (handler->trace != NULL)
+		handler->trace->fate = quarantine_offer_result_name(result);
 }
 
 /* Only Twilio sends a signature: a request with one is stored in the quarantine, to find out
@@ -347,6 +351,8 @@ decide(struct handler *handler, const struct incoming *incoming)
 	struct admission_decision decision;
 
 	admission_check(&handler->admission, incoming, &decision);
+	if (handler->trace != NULL)
+		request_trace_note(handler->trace, &handler->admission, incoming, &decision);
 	switch (decision.result) {
 	case ADMISSION_ADMITTED: break;
 	case ADMISSION_NO_ROUTE:
@@ -366,8 +372,9 @@ decide(struct handler *handler, const struct incoming *incoming)
 }
 
 struct decision
-handler_body(struct handler *handler, const struct incoming *incoming)
+handler_body(struct handler *handler, const struct incoming *incoming, struct request_trace *trace)
 {
+	handler->trace = trace;
 	struct decision decision = decide(handler, incoming);
 
 	admission_release(&handler->admission);

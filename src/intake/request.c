@@ -2,6 +2,7 @@
 
 #include "dlrd/base/clock.h"
 #include "head_reader.h"
+#include "request_trace.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -108,8 +109,10 @@ request_on_target(void *context, const char *target, struct MHD_Connection *mhd)
 		return NULL;
 	struct request *request = &connection->request;
 	struct buffer text = request->target, body = request->body;
-	*request =
-	    (struct request){.target = text, .body = body, .shared = listener->intake->shared};
+	*request = (struct request){.target = text,
+	    .body = body,
+	    .shared = listener->intake->shared,
+	    .trace = request_trace_begin()};
 	request->shared->requests++;
 	buffer_clear(&request->target);
 	buffer_append(&request->target, slice_of(target));
@@ -132,10 +135,21 @@ forget_write(struct connection *connection)
 	connection->listener->waiting--;
 }
 
+/* Logs the way of a request that is answered, or whose connection ended before. */
+static void
+end_trace(struct request *request)
+{
+	if (request->trace != NULL)
+		request_trace_end(
+		    request->trace, &request->head.incoming, request->body.len, request->status);
+	request->trace = NULL;
+}
+
 static void
 end_request(struct connection *connection)
 {
 	struct intake *intake = connection->listener->intake;
+	end_trace(&connection->request);
 	forget_write(connection); /* the peer closed the connection while it waited */
 	release_body(intake, &connection->request);
 	if (connection->request.target.cap > KEEP_BUFFER_BYTES)
@@ -202,6 +216,7 @@ answer(struct intake *intake, struct connection *connection)
 	struct request *request = &connection->request;
 	bool close = request->close || intake->quiesced;
 	struct MHD_Response *reply = NULL;
+	end_trace(request);
 	connection->listener->must_run = true; /* this run makes the head, the next one sends it */
 	if (request->status == 200 && request->answer != NULL)
 		reply = answers_make_reply(request->answer->reply, request->answer->media, close);
@@ -237,6 +252,8 @@ wait_for_commit(struct intake *intake, struct connection *connection, struct jou
 	struct request *request = &connection->request;
 	request->stage = STAGE_COMMIT;
 	request->write = write;
+	if (request->trace != NULL)
+		request->trace->submitted_us = clock_monotonic_us();
 	write->owner = connection;
 	intake->memory += write->size;
 	connection->listener->waiting++;
@@ -262,6 +279,15 @@ end_wait(struct intake *intake, struct connection *connection, unsigned status)
 	connection->listener->must_run = true;
 }
 
+static void
+note_commit(struct request_trace *trace, const struct journal_write *write)
+{
+	if (trace == NULL)
+		return;
+	trace->finished_us = clock_monotonic_us();
+	trace->number = write->result == RESULT_OK ? write->entry.seq : 0;
+}
+
 void
 request_take_done(struct intake *intake)
 {
@@ -274,6 +300,8 @@ request_take_done(struct intake *intake)
 		list = write->next;
 		struct connection *connection = write->owner;
 		/* The promise to Twilio: a 2xx only for a write that the journal has synced. */
+		if (connection != NULL)
+			note_commit(connection->request.trace, write);
 		if (connection != NULL)
 			end_wait(intake, connection,
 			    write->result == RESULT_OK ? connection->request.kept_status : 503);
@@ -355,6 +383,17 @@ take_body(struct intake *intake, struct request *request, struct slice bytes)
 		refuse_body(intake, request, 503, HANDLER_UNAVAILABLE);
 }
 
+static struct decision
+decide(struct handler *handler, const struct incoming *incoming, struct request_trace *trace)
+{
+	if (trace != NULL)
+		trace->deciding_us = clock_monotonic_us();
+	struct decision decision = handler_body(handler, incoming, trace);
+	if (trace != NULL)
+		trace->decided_us = clock_monotonic_us();
+	return decision;
+}
+
 static enum MHD_Result
 take_end(struct intake *intake, struct connection *connection)
 {
@@ -371,7 +410,7 @@ take_end(struct intake *intake, struct connection *connection)
 	incoming->body = buffer_slice(&request->body);
 	incoming->arrived_us = clock_wall_us();
 	if (has_room(intake, request, handler_work(config->handler, incoming)))
-		decision = handler_body(config->handler, incoming);
+		decision = decide(config->handler, incoming, request->trace);
 	else
 		handler_count(config->handler, buffer_slice(&request->target), HANDLER_UNAVAILABLE);
 	request->status = decision.status;

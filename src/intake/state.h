@@ -40,6 +40,7 @@ struct request {
 	struct buffer target, body;
 	size_t counted; /* bytes of body in the intake's memory account */
 	struct journal_write *write;
+	struct request_trace *trace; /* NULL unless the level of the log is debug */
 };
 
 TAILQ_HEAD(connections, connection);

@@ -1,7 +1,5 @@
 #include "dlrd/query/ask.h"
 
-#include "dlrd/base/clock.h"
-
 #include <assert.h>
 #include <string.h>
 
@@ -25,34 +23,20 @@ hour_of(int64_t time_us)
 	return time_us % CLOCK_HOUR_US < 0 ? hour - 1 : hour;
 }
 
-/* A time with its text, which shows whether it is a day. Readers of parameters move 1970-01-01 by a
- * microsecond, since 0 is no time to them. */
-static struct store_value
-local_value(struct slice text, int64_t time_us)
-{
-	if (text.ptr == NULL)
-		return (struct store_value){.kind = STORE_NULL};
-	return (struct store_value){
-	    .kind = STORE_INT, .text = text, .number = time_us == -1 ? 0 : time_us};
-}
-
 static struct store_value
 value_of(const struct query_parameter *parameter, struct slice text, int64_t number)
 {
+	const struct store_value null = {.kind = STORE_NULL};
 	switch (parameter->kind) {
 	case QUERY_NAME:
 	case QUERY_TEXT: return text_value(STORE_TEXT, text);
 	case QUERY_CAMPAIGN:
 	case QUERY_TAG: return text_value(STORE_TAG, text);
-	case QUERY_LOCAL_FROM:
-	case QUERY_LOCAL_TO: return local_value(text, number);
 	case QUERY_ZONE:
 	case QUERY_CHOICE:
 		return text_value(STORE_TEXT, text.ptr == NULL ? slice_of(parameter->usual) : text);
-	case QUERY_CODE:
-		return text.ptr == NULL ? (struct store_value){.kind = STORE_NULL}
-					: number_value(number);
-	case QUERY_FORMAT: return (struct store_value){.kind = STORE_NULL};
+	case QUERY_CODE: return text.ptr == NULL ? null : number_value(number);
+	case QUERY_FORMAT: return null;
 	case QUERY_FLAG:
 	case QUERY_AT:
 	case QUERY_FROM:
@@ -63,10 +47,30 @@ value_of(const struct query_parameter *parameter, struct slice text, int64_t num
 	case QUERY_FROM_HOUR: return number_value(hour_of(number));
 	case QUERY_TO_HOUR:
 		return number_value(number == 0 ? INT64_MAX : hour_of(number + CLOCK_HOUR_US - 1));
+	case QUERY_OPEN_FROM: return number == 0 ? null : number_value(hour_of(number));
+	case QUERY_OPEN_TO:
+		return number == 0 ? null : number_value(hour_of(number + CLOCK_HOUR_US - 1));
 	case QUERY_LIMIT: return number_value(number <= 0 ? INT64_MAX : number);
 	case QUERY_HOUR: return number_value(hour_of(clock_wall_us()));
 	}
-	return (struct store_value){.kind = STORE_NULL};
+	return null;
+}
+
+enum result
+query_read_time(const struct query_parameter *parameter, const struct time_zone *zone,
+    struct slice text, int64_t now_us, int64_t *out_us)
+{
+	int64_t time_us;
+	bool is_day;
+	enum result result = now_us == 0
+				 ? local_time_parse(zone, text, &time_us, &is_day)
+				 : local_time_parse_spoken(zone, text, now_us, &time_us, &is_day);
+	if (result != RESULT_OK)
+		return result;
+	if (is_day && (parameter->kind == QUERY_FROM_HOUR || parameter->kind == QUERY_OPEN_FROM))
+		time_us = hour_of(time_us + CLOCK_HOUR_US - 1) * CLOCK_HOUR_US;
+	*out_us = time_us == 0 ? -1 : time_us;
+	return RESULT_OK;
 }
 
 void
@@ -107,6 +111,7 @@ query_take_campaign(
 {
 	const struct query *other = query->by_campaign;
 	*out_values = query_values(other);
+	out_values->zone = values->zone;
 	for (size_t i = 0; i < query_parameter_count(query); i++) {
 		size_t k = 0, count = query_parameter_count(other);
 		while (
@@ -243,6 +248,7 @@ query_ask_member_row(struct store_reader *reader, const struct query *query,
 
 struct adding_members {
 	const struct report *report;
+	const struct time_zone *zone;
 	struct json_t *object;
 };
 
@@ -251,14 +257,15 @@ put_members(void *context, const struct report_row *row, int64_t place)
 {
 	(void)place;
 	struct adding_members *members = context;
-	report_put(members->report, row, members->object);
+	report_put(members->report, row, members->zone, members->object);
 }
 
 enum result
 query_ask_members(struct store_reader *reader, const struct query *query,
     const struct query_values *values, struct json_t *object)
 {
-	struct adding_members members = {.report = &query->members, .object = object};
+	struct adding_members members = {
+	    .report = &query->members, .zone = values->zone, .object = object};
 	enum result result = query_ask_member_row(reader, query, values, put_members, &members);
 	if (result == RESULT_OK && query->members_source != NULL)
 		result = query->members_source(reader, query, values, object);

@@ -54,9 +54,9 @@ const struct query query_campaigns = {.path = "/v1/campaigns",
     .parameters = {WORKSPACE_OF("only this workspace"),
 	VARIANT("count only messages of this variant"), FROM_HOUR, TO_HOUR, FORMAT,
 	{"limit", QUERY_LIMIT, .http_only = true}, {"next", QUERY_BEFORE, .http_only = true},
-	{"campaign", QUERY_TAG, .command_only = true, .value = "C",
+	{"campaign", QUERY_TAG, .names = QUERY_NAMES_CAMPAIGN, .command_only = true, .value = "C",
 	    .help = "only this campaign (\"\" for receipts without fitting tags)"},
-	{"hour", QUERY_HOUR, .command_only = true}},
+	{"hour", QUERY_HOUR, .command_only = true}, TZ},
     .sql = campaigns_sql,
     .page_by = "id",
     .report = {"campaigns",
@@ -98,7 +98,7 @@ const struct query query_campaign = {.path = "/v1/campaigns/{campaign}",
     .answer = "A campaign's figures: of all messages, or of those that the question asks for.",
     .rows_of = &query_campaigns,
     .parameters = {
-	CAMPAIGN_OF_PATH(NULL, true), WORKSPACE, VARIANT(NULL), FROM_HOUR, TO_HOUR, FORMAT}};
+	CAMPAIGN_OF_PATH(NULL, true), WORKSPACE, VARIANT(NULL), FROM_HOUR, TO_HOUR, FORMAT, TZ}};
 
 static bool
 is_name(const char *parameter)
@@ -152,7 +152,7 @@ const struct query query_variants = {.path = "/v1/campaigns/{campaign}/variants"
     .row_description = "The figures of one variant.",
     .parameters = {CAMPAIGN_OF_PATH("this campaign (\"\" for receipts without fitting tags)", true),
 	WORKSPACE_OF("needed if several workspaces have a campaign of that name"), FROM_HOUR,
-	TO_HOUR, FORMAT},
+	TO_HOUR, FORMAT, TZ},
     .sql = variants_sql,
     .report = {"variants",
 	REPORT_COLUMNS({"variant", CELL_TEXT, .shown = true, .if_empty = "(none)"},
@@ -181,8 +181,8 @@ static const char series_sql[] =
 const struct query query_series = {.path = "/v1/campaigns/{campaign}/series",
     .command = "series",
     .summary = "a campaign's figures by hour or by day",
-    .help = "Shows the figures of each hour or day, including empty ones. Times are UTC, and "
-	    "figures are stored by the hour of UTC: a day of a zone whose offset is not a whole "
+    .help = "Shows the figures of each hour or day, including empty ones. Figures "
+	    "are stored by the hour of UTC: a day of a zone whose offset is not a whole "
 	    "number of hours, like Asia/Kolkata, is the sum of the hours that begin in it "
 	    "(\"exact\":false in JSON).",
     .operation = "getCampaignSeries",
@@ -199,21 +199,14 @@ const struct query query_series = {.path = "/v1/campaigns/{campaign}/series",
 	{"interval", QUERY_CHOICE, .words = "hour|day", .usual = "hour",
 	    .help = "hour (the default) or day", .description = "One point for each."},
 	{"tz", QUERY_ZONE, .usual = "UTC", .value = "ZONE",
-	    .help = "the time zone of the days: UTC (the default), +05:30, Europe/Berlin",
+	    .help = "the time zone of hours and days: UTC, +05:30, Europe/Berlin (default: the "
+		    "machine's in a table, UTC in JSON and CSV)",
 	    .description =
-		"The time zone of the hours and days: UTC, an offset like +05:30, or an IANA "
-		"name. An hour of UTC belongs to the local hour or day in which it begins; exact "
-		"is false if that makes a difference.",
+		"The time zone of the hours and days, of times, and of from and to: UTC, an offset "
+		"like +05:30, or an IANA name. An hour of UTC belongs to the local hour or day in "
+		"which it begins; exact is false if that makes a difference.",
 	    .example = "Europe/Berlin"},
-	{"from", QUERY_LOCAL_FROM, .value = "T",
-	    .help = "only from this time on; a bare day is one of the zone",
-	    .description =
-		"As elsewhere, but that a day without a time begins when it does in tz."},
-	{"to", QUERY_LOCAL_TO, .value = "T",
-	    .help = "only before this time; a bare day is one of the zone",
-	    .description =
-		"As elsewhere, but that a day without a time begins when it does in tz."},
-	FORMAT},
+	OPEN_FROM, OPEN_TO, FORMAT},
     .sql = series_sql,
     .source = series_points,
     .report = {"points",

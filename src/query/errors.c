@@ -1,6 +1,7 @@
 #include "errors.h"
 
 #include "dlrd/query/ask.h"
+#include "dlrd/query/support.h"
 #include "filters.h"
 #include "parameters.h"
 
@@ -94,7 +95,7 @@ const struct query query_campaign_errors = {.path = "/v1/campaigns/{campaign}/er
     .row_description = "Failures under one code.",
     .parameters = {CAMPAIGN_OF_PATH("only this campaign", false),
 	WORKSPACE_OF("only this workspace"), VARIANT("only messages of this variant"), FROM_HOUR,
-	TO_HOUR, FORMAT, {"hour", QUERY_HOUR, .command_only = true}},
+	TO_HOUR, FORMAT, {"hour", QUERY_HOUR, .command_only = true}, TZ},
     .sql = errors_sql,
     .report = {"errors",
 	REPORT_COLUMNS({"workspace", CELL_TEXT}, {"campaign", CELL_TEXT}, ERROR_COLUMNS)},
@@ -194,6 +195,11 @@ const struct query query_failures = {.path = "/v1/failures",
 	    "the last 24 hours, or from T to T. --json and --csv add how many there were in the "
 	    "same time before, the trend, and the latest messages. With --campaign, if several "
 	    "workspaces have a campaign of that name, each is a part of its own.",
+    .variation = {"support",
+	"SIDs of messages of the last 24 hours that failed with this code, for a ticket at "
+	"Twilio's "
+	"support; alone, or with --limit",
+	&query_support},
     .by_campaign = &query_campaign_errors,
     .operation = "getFailures",
     .title = "Why messages failed, of all campaigns or by any filter.",
@@ -201,7 +207,7 @@ const struct query query_failures = {.path = "/v1/failures",
     .list_schema = "Failures",
     .rows_of = &query_campaign_errors,
     .parameters = {CAMPAIGN, WORKSPACE, VARIANT("only messages of this variant"), FROM_HOUR,
-	TO_HOUR, FORMAT, {"hour", QUERY_HOUR, .command_only = true}, PROVIDER},
+	TO_HOUR, FORMAT, {"hour", QUERY_HOUR, .command_only = true}, PROVIDER, TZ},
     .sql = failures_sql,
     .source = ask_for_failures,
     .report = {"errors", REPORT_COLUMNS(ERROR_COLUMNS)},

@@ -115,8 +115,15 @@ static const char tagsets_sql[] =
     "SELECT g.id AS id FROM tagset g WHERE g.id IN " TAGSETS("$1", "$2", "$3") " ORDER BY g.id";
 static const char providers_sql[] =
     "SELECT q.id AS id FROM provider q WHERE q.id IN " PROVIDERS("$1") " ORDER BY q.id";
+/* One comparison of rows would be a walk over a group, since the index has columns that are
+ * computed. */
+#define FIRST_GROUP(condition, order)                                                       \
+	"SELECT a, b, c FROM (SELECT m.tagset_id AS a, m.provider_id AS b, m.facts AS c FROM message m WHERE " \
+	condition " ORDER BY " order " LIMIT 1)"
 static const char next_group_sql[] =
-    NEXT_GROUP("message", "tagset_id", "provider_id", "facts");
+    FIRST_GROUP("m.tagset_id = $1 AND m.provider_id = $2 AND m.facts > $3", "m.facts") " UNION ALL "
+    FIRST_GROUP("m.tagset_id = $1 AND m.provider_id > $2", "m.provider_id, m.facts") " UNION ALL "
+    FIRST_GROUP("m.tagset_id > $1", "m.tagset_id, m.provider_id, m.facts") " LIMIT 1";
 static const char group_ids_sql[] =
     "SELECT m.id AS id FROM message m WHERE m.tagset_id = $3 AND m.provider_id = $4"
     " AND m.facts = $5 AND m.id >= $1 AND m.id < $2 ORDER BY m.id LIMIT $6";
@@ -387,14 +394,14 @@ ask_for_messages(struct store_reader *reader, const struct query *query,
 		    .description = "Only messages that the figure of this name counts. "   \
 				   "waiting: not known to have left."                      \
 	}
-#define CODE_PARAMETER                                                                \
-	{                                                                             \
-		"error_code", QUERY_CODE,                                             \
-		    .option = "error-code", .value = "CODE",                          \
-		    .help = "only messages that failed with this error code (none: "  \
-			    "without one)",                                           \
-		    .description = "Only messages that failed with this error code; " \
-				   "none: without one."                               \
+#define CODE_PARAMETER                                                                  \
+	{                                                                               \
+		"error_code", QUERY_CODE,                                               \
+		    .names = QUERY_NAMES_CODE, .option = "error-code", .value = "CODE", \
+		    .help = "only messages that failed with this error code (none: "    \
+			    "without one)",                                             \
+		    .description = "Only messages that failed with this error code; "   \
+				   "none: without one."                                 \
 	}
 const struct query query_messages = {.path = "/v1/messages",
     .command = "messages",
@@ -418,7 +425,7 @@ const struct query query_messages = {.path = "/v1/messages",
     .row_schema = "MessageState",
     .row_description = "A message that was sent, with what became of it.",
     .parameters = {STATE_PARAMETER, CODE_PARAMETER,
-	{"kind", QUERY_TEXT, .value = "K",
+	{"kind", QUERY_TEXT, .names = QUERY_NAMES_KIND, .value = "K",
 	    .help = "only those that failed with a code of this kind, such as handset, carrier "
 		    "or content",
 	    .description = "Only messages that failed with a code of this kind of the catalogue."},
@@ -433,7 +440,7 @@ const struct query query_messages = {.path = "/v1/messages",
 	    .help =
 		"at most so many (default: 100 in a table, 1000 in JSON, all in CSV; 0 for all)",
 	    .description = "Rows of a page."},
-	NEXT},
+	NEXT, TZ},
     .sql = messages_sql,
     .source = ask_for_messages,
     .page_by = "place",
@@ -522,7 +529,7 @@ const struct query query_suppressed = {.path = "/v1/suppressed",
     .row_schema = "SuppressedNumber",
     .row_description = "A number that should not be texted again.",
     .parameters = {CAMPAIGN, WORKSPACE, VARIANT("only those of this variant"), PROVIDER, FROM_TIME,
-	TO_TIME, FORMAT, LIMIT, HTTP_NEXT},
+	TO_TIME, FORMAT, LIMIT, HTTP_NEXT, TZ},
     .sql = suppressed_sql,
     .page_by = "place",
     .report = {

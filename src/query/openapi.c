@@ -102,6 +102,7 @@ column_schema(const struct report_column *column)
 	case CELL_INT: put_type(schema, "integer", column->nullable); break;
 	case CELL_REAL: put_type(schema, "number", column->nullable); break;
 	case CELL_BOOL: put_type(schema, "boolean", column->nullable); break;
+	case CELL_DAY:
 	case CELL_TIME: put_time(schema, column->nullable); break;
 	case CELL_JSON: put_type(schema, "object", column->nullable); break;
 	case CELL_LIST:
@@ -253,7 +254,7 @@ csv_of(const struct query *query)
 	json_put_text(schema, "type", SLICE("string"));
 	json_put(csv, "schema", schema);
 	report_csv_head(report, &text);
-	report_csv_row(report, &row, &text);
+	report_csv_row(report, &row, NULL, &text);
 	json_put_text(csv, "example", buffer_slice(&text));
 	buffer_done(&text);
 	return csv;
@@ -263,14 +264,14 @@ static void
 put_members_example(struct json_t *object, const struct report *members)
 {
 	struct report_row row = row_example(members);
-	report_put(members, &row, object);
+	report_put(members, &row, NULL, object);
 	for (size_t i = 0; i < members->count; i++) {
 		const struct query *of_list = members->columns[i].list;
 		if (of_list == NULL)
 			continue;
 		struct json_t *list = json_new_array();
 		row = row_example(&of_list->report);
-		json_push(list, report_json(&of_list->report, &row));
+		json_push(list, report_json(&of_list->report, &row, NULL));
 		json_put(object, members->columns[i].name, list);
 	}
 }
@@ -281,10 +282,10 @@ answer_example(const struct query *query)
 	const struct report *report = query_http_report(query);
 	struct report_row row = row_example(report);
 	if (query->list_schema == NULL)
-		return report_json(report, &row);
+		return report_json(report, &row, NULL);
 
 	struct json_t *example = json_new_object(), *list = json_new_array();
-	json_push(list, report_json(report, &row));
+	json_push(list, report_json(report, &row, NULL));
 	if (!query_has_next(query))
 		put_members_example(example, &query->members);
 	json_put(example, query->report.list_key, list);
@@ -395,16 +396,18 @@ responses_of(const struct query *query)
 	static const struct {
 		const char *status, *name;
 		enum query_kind only_with, or_with; /* 0: any question */
+		bool or_names;                      /* a name must exist */
 	} errors[] = {{"400", "BadRequest"}, {"401", "Unauthorised"}, {"403", "Forbidden"},
-	    {"404", "NotFound", QUERY_CAMPAIGN, QUERY_NAME}, {"409", "Ambiguous", QUERY_CAMPAIGN},
-	    {"500", "Internal"}, {"503", "Unavailable"}};
+	    {"404", "NotFound", QUERY_CAMPAIGN, QUERY_NAME, true},
+	    {"409", "Ambiguous", QUERY_CAMPAIGN}, {"500", "Internal"}, {"503", "Unavailable"}};
 	struct json_t *responses = json_new_object();
 	json_put(responses, "200", answer_of(query));
 	if (query->wrong != NULL)
 		put_reference(responses, "400", "responses", query->wrong);
 	for (size_t i = query->wrong != NULL; i < sizeof errors / sizeof errors[0]; i++)
 		if (errors[i].only_with == 0 || query_has_kind(query, errors[i].only_with) ||
-		    query_has_kind(query, errors[i].or_with))
+		    query_has_kind(query, errors[i].or_with) ||
+		    (errors[i].or_names && query_names_something(query)))
 			put_reference(responses, errors[i].status, "responses", errors[i].name);
 	return responses;
 }

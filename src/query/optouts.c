@@ -92,9 +92,9 @@ const struct query query_optouts = {.path = "/v1/optouts",
 			   "it belongs to."},
 	{"at", QUERY_AT, .description = "As it was then; now, without it."},
 	{"from", QUERY_FROM,
-	    .description = "Only states since then or later. A day means its first moment in UTC."},
+	    .description = "Only states since then or later. A day means its first moment in tz."},
 	{"to", QUERY_TO, .description = "Only states since before then; as with from."}, FORMAT,
-	LIMIT, HTTP_NEXT},
+	LIMIT, HTTP_NEXT, TZ},
     .sql = optouts_sql,
     .page_by = "seq",
     .sql_at = past_optouts_sql,
@@ -113,7 +113,7 @@ const struct query query_consent_changes = {.path = "/v1/optouts/changes",
     .list_schema = "ConsentChanges",
     .row_schema = "ConsentChange",
     .row_description = "A change of state.",
-    .parameters = {{"after", QUERY_AFTER}, FORMAT, LIMIT},
+    .parameters = {{"after", QUERY_AFTER}, FORMAT, LIMIT, TZ},
     .sql = consent_changes_sql,
     .page_by = "seq",
     .report = {
@@ -190,6 +190,7 @@ optouts_scopes(struct store_reader *reader, struct slice number, int64_t at_us, 
 
 struct scopes {
 	struct json_t *array;
+	const struct time_zone *zone;
 	bool out; /* of any */
 };
 
@@ -199,7 +200,7 @@ add_scope(void *context, const struct report_row *row, int64_t place)
 	(void)place;
 	struct scopes *scopes = context;
 	struct slice state = report_cell(&query_scopes.report, row, "state")->text;
-	json_push(scopes->array, report_json(&query_scopes.report, row));
+	json_push(scopes->array, report_json(&query_scopes.report, row, scopes->zone));
 	scopes->out |= slice_equal(state, consent_name(CONSENT_OUT));
 }
 
@@ -208,7 +209,7 @@ put_scopes(struct store_reader *reader, const struct query *query,
     const struct query_values *values, struct json_t *object)
 {
 	(void)query;
-	struct scopes scopes = {.array = json_new_array()};
+	struct scopes scopes = {.array = json_new_array(), .zone = values->zone};
 	struct slice number = values->items[NUMBER].text;
 	enum result result =
 	    optouts_scopes(reader, number, values->items[AT].number, add_scope, &scopes);
@@ -236,7 +237,7 @@ const struct query query_number = {.path = "/v1/optouts/{number}",
 			   "address is answered 400, and so is a number that is not found and "
 			   "whose country code is not known."},
 	{"at", QUERY_AT, .description = "As it was then; now, without it."}, FORMAT, OWN_NEXT,
-	OWN_LIMIT},
+	OWN_LIMIT, TZ},
     .is_short = true,
     .sql = HISTORY(""),
     .source = ask_of_person,
@@ -391,6 +392,7 @@ optouts_candidates(struct store_reader *reader, const struct address_spellings *
 
 struct candidate_array {
 	struct json_t *array, *scopes; /* scopes: of the last number */
+	const struct time_zone *zone;
 	struct buffer number;
 };
 
@@ -411,14 +413,14 @@ add_candidate_json(void *context, const struct report_row *row, int64_t place)
 	for (size_t i = 0; i < report->count; i++)
 		scope.cells[i] =
 		    *report_cell(&query_candidates.report, row, report->columns[i].name);
-	json_push(made->scopes, report_json(report, &scope));
+	json_push(made->scopes, report_json(report, &scope, made->zone));
 }
 
 enum result
 optouts_candidates_json(struct store_reader *reader, const struct address_spellings *spellings,
-    int64_t at_us, struct json_t **out_array, size_t *out_count)
+    int64_t at_us, const struct time_zone *zone, struct json_t **out_array, size_t *out_count)
 {
-	struct candidate_array made = {.array = json_new_array()};
+	struct candidate_array made = {.array = json_new_array(), .zone = zone};
 	enum result result =
 	    optouts_candidates(reader, spellings, at_us, add_candidate_json, &made, out_count);
 	if (result == RESULT_OK && (made.array == NULL || made.number.failed))

@@ -16,7 +16,8 @@ static const char providers_sql[] =
 	  "  CASE WHEN $1 IN ('service', 'sender') THEN x.service END AS by_service,"
 	  "  CASE WHEN $1 = 'sender' THEN x.sender END AS by_sender, " FIGURES
 	  "  FROM x CROSS JOIN provider_hour h WHERE h.provider_id = x.id"
-	  "  AND h.hour >= $6 AND h.hour < $7 AND ($2 IS NULL OR x.name = $2)"
+	  "  AND h.hour >= $6 AND h.hour < $7 AND ($2 IS NULL"
+	  "   OR $2 <> '' AND $2 IN (x.name, x.account, x.service, x.sender))"
 	  "  AND ($3 IS NULL OR x.account = $3) AND ($4 IS NULL OR x.service = $4)"
 	  "  AND ($5 IS NULL OR x.sender = $5) GROUP BY 1, 2, 3, 4 HAVING " ANY_FIGURE ") g"
 	  " ORDER BY g.name NULLS FIRST, g.by_account NULLS FIRST, g.by_service NULLS FIRST,"
@@ -56,13 +57,15 @@ const struct query query_providers = {.path = "/v1/providers",
 		       .help = "sender (the default), service, account, or provider: the "
 			       "nicknames of the configuration's [provider ...] sections",
 		       .description = "What makes a row."},
-	{"provider", QUERY_TEXT, .value = "N", .help = "only figures of this nickname",
-	    .description = "Only this nickname."},
-	{"account", QUERY_TEXT, .http_only = true, .description = "Only this account."},
-	{"service", QUERY_TEXT, .http_only = true, .description = "Only this messaging service."},
-	{"sender", QUERY_TEXT, .http_only = true, .description = "Only this sender."}, FROM_HOUR,
-	TO_HOUR, FORMAT, {"limit", QUERY_LIMIT, .http_only = true},
-	{"next", QUERY_SKIP, .http_only = true}},
+	PROVIDER_OF("only figures of this nickname, account, messaging service or sender"),
+	{"account", QUERY_TEXT, .names = QUERY_NAMES_ACCOUNT, .http_only = true,
+	    .description = "Only this account."},
+	{"service", QUERY_TEXT, .names = QUERY_NAMES_SERVICE, .http_only = true,
+	    .description = "Only this messaging service."},
+	{"sender", QUERY_TEXT, .names = QUERY_NAMES_SENDER, .http_only = true,
+	    .description = "Only this sender."},
+	FROM_HOUR, TO_HOUR, FORMAT, {"limit", QUERY_LIMIT, .http_only = true},
+	{"next", QUERY_SKIP, .http_only = true}, TZ},
     .sql = providers_sql,
     .derive = name_kind,
     .report = {"providers",

@@ -1,7 +1,5 @@
 #include "dlrd/query/report.h"
 
-#include "dlrd/base/clock.h"
-
 #include <assert.h>
 #include <string.h>
 
@@ -63,7 +61,8 @@ list_json(struct slice parts, char separator)
 }
 
 static void
-put_cell(struct json_t *object, const char *key, const struct cell *cell)
+put_cell(
+    struct json_t *object, const char *key, const struct cell *cell, const struct time_zone *zone)
 {
 	char time[CLOCK_TEXT_SIZE];
 	struct json_t *value;
@@ -73,7 +72,8 @@ put_cell(struct json_t *object, const char *key, const struct cell *cell)
 	case CELL_REAL: json_put_real(object, key, cell->real); return;
 	case CELL_BOOL: json_put_bool(object, key, cell->number != 0); return;
 	case CELL_TIME:
-		json_put_text(object, key, slice_of(clock_format(cell->number, time)));
+	case CELL_DAY:
+		json_put_text(object, key, slice_of(local_time_format(zone, cell->number, time)));
 		return;
 	case CELL_LIST: json_put(object, key, list_json(cell->text, ' ')); return;
 	case CELL_LINES: json_put(object, key, list_json(cell->text, '\n')); return;
@@ -104,22 +104,23 @@ place_of(
 }
 
 void
-report_put(const struct report *report, const struct report_row *row, struct json_t *object)
+report_put(const struct report *report, const struct report_row *row, const struct time_zone *zone,
+    struct json_t *object)
 {
 	for (size_t i = 0; i < report->count; i++) {
 		const char *key;
 		struct json_t *place = place_of(report, object, report->columns[i].name, &key);
 		if (place != NULL)
-			put_cell(place, key, &row->cells[i]);
+			put_cell(place, key, &row->cells[i], zone);
 	}
 }
 
 struct json_t *
-report_json(const struct report *report, const struct report_row *row)
+report_json(const struct report *report, const struct report_row *row, const struct time_zone *zone)
 {
 	struct json_t *object = json_new_object();
 	if (object != NULL)
-		report_put(report, row, object);
+		report_put(report, row, zone, object);
 	return object;
 }
 
@@ -244,7 +245,7 @@ is_text(const struct cell *cell)
 }
 
 static void
-plain_cell(const struct cell *cell, struct buffer *out)
+plain_cell(const struct cell *cell, const struct time_zone *zone, struct buffer *out)
 {
 	char time[CLOCK_TEXT_SIZE];
 	switch (cell->kind) {
@@ -256,12 +257,16 @@ plain_cell(const struct cell *cell, struct buffer *out)
 	case CELL_INT: buffer_appendf(out, "%lld", (long long)cell->number); return;
 	case CELL_REAL: buffer_appendf(out, "%.4f", cell->real); return;
 	case CELL_BOOL: buffer_append(out, cell->number ? SLICE("yes") : SLICE("no")); return;
-	case CELL_TIME: buffer_append(out, slice_of(clock_format(cell->number, time))); return;
+	case CELL_TIME:
+	case CELL_DAY:
+		buffer_append(out, slice_of(local_time_format(zone, cell->number, time)));
+		return;
 	}
 }
 
 void
-report_csv_row(const struct report *report, const struct report_row *row, struct buffer *out)
+report_csv_row(const struct report *report, const struct report_row *row,
+    const struct time_zone *zone, struct buffer *out)
 {
 	for (size_t i = 0; i < report->count; i++) {
 		if (i > 0)
@@ -269,17 +274,19 @@ report_csv_row(const struct report *report, const struct report_row *row, struct
 		if (is_text(&row->cells[i]))
 			csv_text(row->cells[i].text, out);
 		else
-			plain_cell(&row->cells[i], out);
+			plain_cell(&row->cells[i], zone, out);
 	}
 	buffer_append(out, SLICE("\r\n"));
 }
 
 void
-report_cell_text(const struct cell *cell, struct buffer *out)
+report_cell_text(const struct cell *cell, const struct time_zone *zone, struct buffer *out)
 {
-	if (!is_text(cell)) {
-		plain_cell(cell, out);
-		return;
-	}
-	buffer_append_visible(out, cell->text);
+	char day[CLOCK_TEXT_SIZE];
+	if (cell->kind == CELL_DAY)
+		buffer_append(out, slice_of(local_time_format_day(zone, cell->number, day)));
+	else if (is_text(cell))
+		buffer_append_visible(out, cell->text);
+	else
+		plain_cell(cell, zone, out);
 }

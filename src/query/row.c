@@ -53,8 +53,8 @@ query_is_time(const struct query_parameter *parameter)
 {
 	enum query_kind kind = parameter->kind;
 	return kind == QUERY_AT || kind == QUERY_FROM || kind == QUERY_TO ||
-	       kind == QUERY_FROM_HOUR || kind == QUERY_TO_HOUR || kind == QUERY_LOCAL_FROM ||
-	       kind == QUERY_LOCAL_TO;
+	       kind == QUERY_FROM_HOUR || kind == QUERY_TO_HOUR || kind == QUERY_OPEN_FROM ||
+	       kind == QUERY_OPEN_TO;
 }
 
 bool
@@ -62,6 +62,15 @@ query_is_place(const struct query_parameter *parameter)
 {
 	return parameter->kind == QUERY_AFTER || parameter->kind == QUERY_BEFORE ||
 	       parameter->kind == QUERY_SKIP;
+}
+
+bool
+query_names_something(const struct query *query)
+{
+	size_t i = 0, count = query_parameter_count(query);
+	while (i < count && query->parameters[i].names == QUERY_NAMES_NOTHING)
+		i++;
+	return i < count;
 }
 
 bool

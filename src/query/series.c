@@ -1,7 +1,6 @@
 #include "series.h"
 
-#include "dlrd/base/clock.h"
-#include "dlrd/base/time_zone.h"
+#include "dlrd/base/local_time.h"
 #include "dlrd/query/ask.h"
 
 #include <assert.h>
@@ -10,16 +9,15 @@
 
 #define HOUR_S INT64_C(3600)
 #define DAY_S (24 * HOUR_S)
-#define FIGURES 12                 /* columns after the time */
-#define OFFSET_MAX_S (26 * HOUR_S) /* of any zone file, and more (RFC 9636, section 3.2) */
+#define FIGURES 12 /* columns after the time */
 
 /* The values' indexes. */
 enum { CAMPAIGN, WORKSPACE, VARIANT, INTERVAL, ZONE, FROM, TO };
 
 struct series {
 	bool by_day;
-	struct time_zone *zone;
-	int64_t from_hour, to_hour; /* to is exclusive; INT64_MIN, INT64_MAX if it is open */
+	const struct time_zone *zone; /* NULL: UTC */
+	int64_t from_hour, to_hour;   /* to is exclusive; INT64_MIN, INT64_MAX if it is open */
 	bool exact; /* each point so far is its whole local hour or day, and no more */
 };
 
@@ -35,23 +33,9 @@ floor_to(int64_t number, int64_t unit)
 static int64_t
 local_s(const struct series *series, int64_t utc_s)
 {
+	if (series->zone == NULL)
+		return utc_s;
 	return utc_s + time_zone_offset_s(series->zone, utc_s * CLOCK_SECOND_US);
-}
-
-/* The first moment at which the local clock shows local_day (a multiple of DAY_S) or later: mostly
- * its midnight, but a clock may be put forward over that. */
-static int64_t
-day_start(const struct series *series, int64_t local_day)
-{
-	int64_t before = local_day - OFFSET_MAX_S - 1, at = local_day + OFFSET_MAX_S;
-	while (at - before > 1) {
-		int64_t middle = before + (at - before) / 2;
-		if (local_s(series, middle) >= local_day)
-			at = middle;
-		else
-			before = middle;
-	}
-	return at;
 }
 
 /* The key of the hour's point: the hour itself, or the local day that it begins in. */
@@ -66,7 +50,8 @@ bucket_of(const struct series *series, int64_t hour)
 static int64_t
 first_hour_of_day(const struct series *series, int64_t local_day)
 {
-	return floor_to(day_start(series, local_day) + HOUR_S - 1, HOUR_S) / HOUR_S;
+	int64_t start_us = local_time_day_start_us(series->zone, local_day * CLOCK_SECOND_US);
+	return floor_to(start_us + CLOCK_HOUR_US - 1, CLOCK_HOUR_US) / CLOCK_HOUR_US;
 }
 
 static int64_t
@@ -145,7 +130,7 @@ end_point(const struct series *series, struct points *points)
 {
 	if (!points->begun)
 		return;
-	struct report_row row = {{{.kind = CELL_TIME}}};
+	struct report_row row = {{{.kind = series->by_day ? CELL_DAY : CELL_TIME}}};
 	row.cells[0].number = bucket_start_us(series, points->bucket);
 	for (size_t i = 0; i < FIGURES; i++)
 		row.cells[1 + i] = (struct cell){.kind = CELL_INT, .number = points->figures[i]};
@@ -209,54 +194,30 @@ add_points(struct series *series, const struct facts *facts, struct points *poin
 
 /* --- a question --- */
 
-static int64_t
-hour_of(const struct series *series, const struct store_value *time, bool round_up)
-{
-	bool is_day = time->text.len == sizeof "2026-11-20" - 1;
-	int64_t time_us = time->number;
-	if (is_day)
-		return first_hour_of_day(series, floor_to(time_us, CLOCK_DAY_US) / CLOCK_SECOND_US);
-	return floor_to(time_us + (round_up ? CLOCK_HOUR_US - 1 : 0), CLOCK_HOUR_US) /
-	       CLOCK_HOUR_US;
-}
-
-static enum result
-open_series(const struct query_values *values, struct series *out_series)
+static struct series
+series_of(const struct query_values *values)
 {
 	const struct store_value *items = values->items;
-	struct failure failure;
-	*out_series = (struct series){.by_day = slice_equal(items[INTERVAL].text, SLICE("day")),
-	    .from_hour = INT64_MIN,
-	    .to_hour = INT64_MAX};
-	enum result result = time_zone_open(items[ZONE].text, &out_series->zone, &failure);
-	if (result != RESULT_OK)
-		return result;
-
-	if (items[FROM].kind != STORE_NULL)
-		out_series->from_hour = hour_of(out_series, &items[FROM], false);
-	if (items[TO].kind != STORE_NULL)
-		out_series->to_hour = hour_of(out_series, &items[TO], true);
-	return RESULT_OK;
+	bool has_from = items[FROM].kind != STORE_NULL, has_to = items[TO].kind != STORE_NULL;
+	return (struct series){.by_day = slice_equal(items[INTERVAL].text, SLICE("day")),
+	    .zone = values->zone,
+	    .from_hour = has_from ? items[FROM].number : INT64_MIN,
+	    .to_hour = has_to ? items[TO].number : INT64_MAX};
 }
 
 static enum result
 read_points(struct store_reader *reader, const struct query *query,
     const struct query_values *values, struct points *points, bool *out_exact)
 {
-	struct series series;
+	struct series series = series_of(values);
 	struct facts facts = {0};
-	enum result result = open_series(values, &series);
-	if (result != RESULT_OK)
-		return result;
-
-	result = read_hours(reader, query, values, &series, &facts);
+	enum result result = read_hours(reader, query, values, &series, &facts);
 	/* Without any hour, the zone is judged by its offset now. */
 	int64_t now_s = clock_wall_us() / CLOCK_SECOND_US;
 	series.exact = facts.count > 0 || (local_s(&series, now_s) - now_s) % HOUR_S == 0;
 	if (result == RESULT_OK)
 		add_points(&series, &facts, points);
 	free(facts.items);
-	time_zone_close(series.zone);
 	*out_exact = series.exact;
 	return result;
 }

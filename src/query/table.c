@@ -5,6 +5,7 @@
 #include "dlrd/query/events.h"
 #include "dlrd/query/optouts.h"
 #include "dlrd/query/refusals.h"
+#include "dlrd/query/support.h"
 #include "errors.h"
 #include "keywords.h"
 #include "messages.h"
@@ -16,9 +17,9 @@
 /* The first path that fits is taken. */
 static const struct query *const queries[] = {&query_campaigns, &query_campaign_errors,
     &query_campaign, &query_variants, &query_series, &query_events, &query_event, &query_messages,
-    &query_message, &query_suppressed, &query_failures, &query_replies, &query_near_misses,
-    &query_keywords, &query_optouts, &query_consent_changes, &query_number, &query_providers,
-    &query_alerts, &query_catalogue, &query_signature_failures, &query_quarantine,
+    &query_message, &query_suppressed, &query_failures, &query_support, &query_replies,
+    &query_near_misses, &query_keywords, &query_optouts, &query_consent_changes, &query_number,
+    &query_providers, &query_alerts, &query_catalogue, &query_signature_failures, &query_quarantine,
     &query_quarantined};
 
 #define QUERY_COUNT (sizeof queries / sizeof queries[0])

@@ -206,7 +206,8 @@ check_url(const struct request *request)
 	if (request->format == OUTPUT_TABLE)
 		print_judgement(&judgement);
 	else {
-		struct output *output = output_new(request->format, &report_findings, SLICE_NONE);
+		struct output *output =
+		    output_new(request->format, &report_findings, SLICE_NONE, NULL);
 		for (size_t i = 0; i < judgement.findings.count; i++) {
 			const struct url_finding *finding = &judgement.findings.items[i];
 			output_add(
@@ -424,7 +425,7 @@ list_urls(const struct request *request)
 		    "the "
 		    "path (https://callbacks.example.com), or use --base");
 	if (request->format != OUTPUT_TABLE)
-		listing.output = output_new(request->format, &report_urls, SLICE_NONE);
+		listing.output = output_new(request->format, &report_urls, SLICE_NONE, NULL);
 	if (request->format == OUTPUT_JSON)
 		listing.findings = json_new_array();
 	add_urls(&listing);

@@ -98,9 +98,9 @@ def test_events_are_filtered(daemon, query, check):
 
 
 def test_a_filter_that_fits_nothing_gives_an_empty_list(daemon):
-    for query in ("campaign=none", "workspace=none", "type=Clicked"):
+    for query in ("variant=none", "type=Clicked", "campaign=000_20240101&workspace=W1"):
         assert daemon.get(f"/v1/events?{query}")["events"] == []
-    assert daemon.get("/v1/campaigns?workspace=none") == {"campaigns": [], "next": None}
+    assert daemon.get("/v1/campaigns?variant=none") == {"campaigns": [], "next": None}
 
 
 def test_campaigns_are_filtered_by_time(daemon):

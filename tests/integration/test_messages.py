@@ -168,7 +168,7 @@ def test_filters_alone_and_in_pairs(sent, names):
 
 @pytest.mark.parametrize("provider, wanted", [
     ("Shop", lambda message: message.sender == OTHER), (OTHER, lambda message: message.sender == OTHER),
-    (ACCOUNT, lambda message: True), ("nobody", lambda message: False), ("", lambda message: False)])
+    (ACCOUNT, lambda message: True)])
 def test_a_provider_is_a_nickname_an_account_a_service_or_a_sender(sent, provider, wanted):
     daemon, messages = sent
     assert sids(listed(daemon, provider=provider)) == [message.sid for message in messages if wanted(message)]
@@ -237,6 +237,72 @@ def test_a_wrong_filter_is_named(sent, query, words):
     name, _, value = query.partition("=")
     result = daemon.cli("messages", f"--{name.replace('_', '-')}", value, check=False)
     assert result.returncode == 2 and result.stdout == ""
+
+
+@pytest.mark.parametrize("name, value, words", [
+    ("campaign", "sprnig", "no campaign 'sprnig'; near ones: spring"),
+    ("campaign", "\x1b[31mspring", "no campaign '"),
+    ("workspace", "nowhere", "no workspace 'nowhere'"),
+    ("provider", "Shpo", "no provider 'Shpo'; near ones: Shop"),
+    ("provider", "+15550009998", f"no provider '+15550009998'; near ones: {OTHER}"),
+    ("provider", "", "no provider ''"),
+    ("error_code", "30070", "no error code '30070'; near ones: 30007"),
+    ("kind", "phone", "no kind 'phone'; there are "),
+])
+def test_a_name_that_does_not_exist_is_an_error_with_near_ones(sent, name, value, words):
+    daemon, _ = sent
+    response = daemon.api(f"/v1/messages?{name}={quote(value, safe='')}")
+    assert response.status == 404 and response.json()["error"].startswith(words), response.body
+    for form in ((), ("--json",), ("--csv",)):
+        result = daemon.cli("messages", f"--{name.replace('_', '-')}", value, *form, check=False)
+        assert result.returncode == 1 and result.stdout == "" and words in result.stderr
+        assert "\x1b" not in result.stderr
+
+
+@pytest.mark.parametrize("command", [
+    ["stats"], ["errors"], ["events"], ["replies"], ["series"], ["variants"], ["messages", "--suppress"],
+    ["optouts", "--near-misses"]], ids=" ".join)
+def test_each_command_names_a_campaign_near_one_that_does_not_exist(sent, command):
+    daemon, _ = sent
+    result = daemon.cli(*command, "--campaign", "autum", check=False)
+    assert result.returncode == 1 and result.stdout == ""
+    assert result.stderr.endswith("no campaign 'autum'; near ones: autumn\n")
+
+
+def test_a_code_that_the_catalogue_lacks_exists_once_it_has_arrived(daemon):
+    sids = [new_sid(), new_sid()]
+    failed, conflict = 64998, 64997
+    daemon.keep("/sms/twilio", status_params(sids[0], "failed", code=failed))
+    daemon.keep("/sms/twilio", status_params(sids[1], "delivered"))
+    daemon.keep("/sms/twilio", status_params(sids[1], "failed", code=conflict))
+    daemon.settle()
+    for code, sid in ((failed, sids[0]), (conflict, sids[1])):
+        assert [event["message"] for event in daemon.events(f"&error_code={code}")] == [sid]
+    response = daemon.api("/v1/events?error_code=64996")
+    assert response.status == 404 and response.json()["error"].startswith("no error code '64996'")
+
+
+def test_a_campaign_that_has_not_begun_can_be_followed(sent):
+    daemon, _ = sent
+    process = subprocess.Popen([harness.DLRD, "events", "--follow", "--campaign", "later", "-c", str(daemon.config)],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(0.5 * harness.SLOW)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=20) == ("", "") and process.returncode == 0
+
+
+def test_words_of_ours_may_be_in_any_case(sent):
+    daemon, messages = sent
+    failed = listed(daemon, state="Failed", permanence="PERMANENT", kind="CONTENT")
+    assert failed and failed == listed(daemon, state="failed", permanence="permanent", kind="content")
+    assert listed(daemon, error_code="NONE") == listed(daemon, error_code="none")
+    replies = [json.loads(daemon.cli("replies", "--json", "--keyword", word).stdout)["replies"]
+               for word in ("STOP", "stop")]
+    assert replies[0] == replies[1] != []
+    for rule in (replies[0][0]["rule"], replies[0][0]["rule"].upper()):
+        assert json.loads(daemon.cli("replies", "--json", "--rule", rule).stdout)["replies"]
+    assert daemon.events("&type=failed") == daemon.events("&type=Failed") != []
 
 
 def test_a_table_without_rows_says_so(sent):
@@ -394,7 +460,7 @@ def test_no_page_of_suppressed_numbers_misses_one(daemon):
 
 def test_what_suppress_does_not_take_is_an_error(sent):
     daemon, _ = sent
-    assert daemon.cli("messages", "--suppress", "--campaign", "none").stdout == "no numbers match\n"
+    assert daemon.cli("messages", "--suppress", "--variant", "none").stdout == "no numbers match\n"
     result = daemon.cli("messages", "--suppress", "--state", "failed", check=False)
     assert result.returncode == 2 and "dlrd messages --suppress" in result.stderr
 

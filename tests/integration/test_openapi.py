@@ -149,6 +149,7 @@ def names_of(daemon, path):
                                                 if event["type"] in ("Replied", "Clicked")],
         "{id}": [str(row["id"]) for row in daemon.get("/v1/quarantine")["quarantine"]] + [
             "none", "0", "-1", "999"],
+        "{code}": ["30003", "30005", "none", "30050", "nonsense"],
         "{number}": [quote(row["number"], safe="") for row in
                      daemon.get("/v1/optouts?state=any&limit=1000")["optouts"]] + ["none"],
     }

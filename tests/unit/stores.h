@@ -237,7 +237,7 @@ note_cells(struct buffer *out, const char *target, const struct report_row *row,
 		struct slice word = slice_take(&rest, ' ');
 		snprintf(name, sizeof name, "%.*s", SLICE_ARG(word));
 		report_cell_text(
-		    report_cell(query_http_report(query_find(target)), row, name), out);
+		    report_cell(query_http_report(query_find(target)), row, name), NULL, out);
 		buffer_append_byte(out, rest.ptr == NULL ? '\n' : ' ');
 	}
 }

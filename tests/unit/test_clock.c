@@ -127,36 +127,10 @@ the_monotonic_clock_does_not_go_back(void **state)
 	assert_true(clock_wall_us() > parsed("2024-01-01"));
 }
 
-static void
-times_are_read_as_people_say_them(void **state)
-{
-	(void)state;
-	const int64_t now_us = parsed("2026-11-20T14:05:22.123Z");
-	static const struct {
-		const char *text, *time;
-	} rows[] = {{"today", "2026-11-20T00:00:00Z"}, {"Yesterday", "2026-11-19T00:00:00Z"},
-	    {"-24h", "2026-11-19T14:05:22.123Z"}, {"-7d", "2026-11-13T14:05:22.123Z"},
-	    {"-30m", "2026-11-20T13:35:22.123Z"}, {"-0h", "2026-11-20T14:05:22.123Z"},
-	    {"2026-11-01", "2026-11-01T00:00:00Z"},
-	    {"2026-11-01T10:00:00+02:00", "2026-11-01T08:00:00Z"}};
-	static const char *const bad[] = {"", "-", "-h", "-24", "24h", "-24s", "-1000001d", "--1h",
-	    "-1.5h", "-99999999999999999999h", "tomorrow", "today ", "now-1h"};
-	int64_t time_us = 77;
-	for (size_t i = 0; i < COUNT_OF(bad); i++)
-		assert_int_equal(
-		    clock_parse_spoken(slice_of(bad[i]), now_us, &time_us), RESULT_INVALID);
-	assert_int_equal(time_us, 77);
-	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		assert_ok(clock_parse_spoken(slice_of(rows[i].text), now_us, &time_us));
-		assert_true(time_us == parsed(rows[i].time));
-	}
-}
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(times_are_read_as_people_say_them),
 	    cmocka_unit_test(a_time_is_written_in_utc_with_milliseconds),
 	    cmocka_unit_test(any_time_fits_the_text),
 	    cmocka_unit_test(what_was_written_is_read_back),

@@ -224,9 +224,11 @@ static void
 an_unknown_campaign_is_404(void **state)
 {
 	(void)state;
-	assert_body("/v1/campaigns/nope", 404, "{\"error\":\"no campaign \\\"nope\\\"\"}");
+	assert_body("/v1/campaigns/nope", 404, "{\"error\":\"no campaign 'nope'\"}");
 	assert_part("/v1/campaigns/nope/errors", 404, "no campaign");
-	assert_part("/v1/campaigns/spring?workspace=other", 404, "no campaign");
+	assert_part("/v1/campaigns/spring?workspace=other", 404, "no workspace");
+	assert_part("/v1/campaigns/sprnig", 404, "no campaign 'sprnig'; near ones: spring\"");
+	assert_part("/v1/campaigns/spring/errors?workspace=one", 404, "in that workspace");
 	assert_part("/v1/campaigns/spring?from=2030-01-01", 404, "in that time");
 	assert_part("/v1/campaigns/%00%ff%22", 404, "\"error\"");
 }
@@ -319,7 +321,8 @@ campaigns_are_filtered_by_workspace_and_time(void **state)
 {
 	(void)state;
 	assert_part("/v1/campaigns?workspace=one", 200, "\"campaigns\":[{\"workspace\":\"one\"");
-	assert_part("/v1/campaigns?workspace=nope", 200, "\"campaigns\":[]");
+	assert_part("/v1/campaigns?workspace=nope", 404, "no workspace 'nope'");
+	assert_part("/v1/campaigns?workspace=", 200, "\"campaigns\":[");
 	assert_part("/v1/campaigns?from=2030-01-01", 200, "\"campaigns\":[]");
 	struct buffer body = body_of("/v1/campaigns?from=2026-11-20T15:00:00Z", 200);
 	assert_contains(buffer_slice(&body), "spring");
@@ -666,12 +669,43 @@ providers_are_reported_by_what_is_asked_for(void **state)
 	    "[{\"provider\":null,\"kind\":null,\"account\":\"AC1\",\"service\":null,");
 	assert_rich("/v1/providers?by=provider", 200, "\"account\":null,");
 	assert_rich("/v1/providers?sender=12345", 200, "\"sender\":\"12345\",\"messages\":1,");
-	assert_rich("/v1/providers?provider=x", 200, "{\"providers\":[],\"next\":null}");
+	assert_rich("/v1/providers?provider=12345", 200, "\"sender\":\"12345\",\"messages\":1,");
+	assert_rich("/v1/providers?provider=x", 404, "no provider 'x'");
+	assert_rich("/v1/providers?account=AC2", 404, "no account 'AC2'; near ones: AC1\"");
+	assert_rich("/v1/providers?service=MG", 404, "no messaging service 'MG'");
+	assert_rich("/v1/providers?sender=12354", 404, "no sender '12354'; near ones: 12345\"");
 	assert_rich("/v1/providers?limit=1", 200, "\"next\":\"1\"}");
 	assert_rich("/v1/providers?limit=1&next=1", 200, "\"next\":\"2\"}");
 	assert_rich("/v1/providers?limit=1&next=2", 200, "\"next\":null}");
 	assert_rich("/v1/providers?by=x", 400, "by must be sender, service, account or provider");
 	assert_rich("/v1/providers?format=csv", 200, "provider,kind,account,service,sender,");
+}
+
+/* An empty answer would look like one about a name that exists. */
+static void
+names_that_do_not_exist_are_404(void **state)
+{
+	(void)state;
+	static const char *const lists[] = {
+	    "messages", "events", "replies", "suppressed", "failures", "near-misses"};
+	for (size_t i = 0; i < COUNT_OF(lists); i++) {
+		char target[64];
+		snprintf(target, sizeof target, "/v1/%s?campaign=cc", lists[i]);
+		assert_rich(target, 404, "{\"error\":\"no campaign 'cc'; near ones: c\"}");
+		snprintf(target, sizeof target, "/v1/%s?workspace=x&format=csv", lists[i]);
+		assert_rich(target, 404, "no workspace 'x'");
+		snprintf(target, sizeof target, "/v1/%s?campaign=&workspace=", lists[i]);
+		assert_rich(target, 200, "[");
+	}
+	assert_rich("/v1/messages?provider=AC1", 200, "\"sid\"");
+	assert_rich("/v1/messages?provider=AC9", 404, "near ones: AC1");
+	assert_rich("/v1/messages?error_code=30003", 200, "\"error_code\":30003");
+	assert_rich("/v1/messages?error_code=30030", 404, "no error code '30030'");
+	assert_rich("/v1/messages?kind=hand", 404, "no kind 'hand'");    /* nor any other */
+	assert_rich("/v1/failures/30003/support", 200, "\"failed\":0,"); /* it is too long ago */
+	assert_rich("/v1/failures/30030/support", 404, "no error code '30030'");
+	assert_rich("/v1/failures/x/support", 404, "no error code 'x'");
+	assert_rich("/v1/messages?error_code=none", 200, "\"messages\":[]");
 }
 
 static void
@@ -1103,6 +1137,7 @@ main(void)
 	    cmocka_unit_test(figures_are_reported_of_one_variant),
 	    cmocka_unit_test(a_failures_trend_is_that_of_the_time_asked_for),
 	    cmocka_unit_test(providers_are_reported_by_what_is_asked_for),
+	    cmocka_unit_test(names_that_do_not_exist_are_404),
 	    cmocka_unit_test(replies_are_reported_with_how_they_were_attributed),
 	    cmocka_unit_test(near_misses_are_reported_with_the_state_of_their_number),
 	    cmocka_unit_test(opt_outs_are_reported_as_they_are_and_as_they_were),

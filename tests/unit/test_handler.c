@@ -272,7 +272,7 @@ decide(struct handler *asked_handler, struct request_head *head, struct slice bo
 {
 	head->incoming.body = body;
 	head->incoming.arrived_us = now_us;
-	return handler_body(asked_handler, &head->incoming);
+	return handler_body(asked_handler, &head->incoming, NULL);
 }
 
 /* A head whose signature fits what is asked. */

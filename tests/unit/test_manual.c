@@ -91,6 +91,20 @@ append_option(struct buffer *out, const struct query_parameter *parameter)
 	}
 }
 
+/* "Fl Fl support Ar code", with the operand of the question that it asks. */
+static void
+append_variation(struct buffer *out, const struct query *row)
+{
+	const struct query *other = row->variation.query;
+	size_t name = query_find_kind(other, QUERY_NAME);
+	buffer_appendf(out, "Fl Fl %s", row->variation.flag);
+	if (name < query_parameter_count(other)) {
+		buffer_append(out, SLICE(" Ar "));
+		append_lower(out, other->parameters[name].value);
+	}
+	buffer_append_byte(out, '\n');
+}
+
 static void
 append_synopsis(struct buffer *out, const struct query *row)
 {
@@ -108,8 +122,10 @@ append_synopsis(struct buffer *out, const struct query *row)
 		append_option(out, parameter);
 		buffer_append_byte(out, '\n');
 	}
-	if (row->variation.flag != NULL)
-		buffer_appendf(out, ".Op Fl Fl %s\n", row->variation.flag);
+	if (row->variation.flag != NULL) {
+		buffer_append(out, SLICE(".Op "));
+		append_variation(out, row);
+	}
 	buffer_append(out, SLICE(".Op Ar query-options\n"));
 }
 
@@ -155,7 +171,8 @@ append_description(struct buffer *out, const struct query *row)
 	}
 	if (row->variation.flag != NULL) {
 		const struct query_parameter flag = {.help = row->variation.help};
-		buffer_appendf(out, ".It Fl Fl %s\n", row->variation.flag);
+		buffer_append(out, SLICE(".It "));
+		append_variation(out, row);
 		append_help(out, &flag);
 	}
 	if (options > 0)

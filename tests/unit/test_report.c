@@ -14,7 +14,7 @@ assert_csv(struct slice text, const char *expected)
 {
 	struct buffer out = BUFFER_EMPTY;
 	struct report_row row = {{{.kind = CELL_TEXT, .text = text}}};
-	report_csv_row(&one_cell, &row, &out);
+	report_csv_row(&one_cell, &row, NULL, &out);
 	assert_true(out.len >= 2 && memcmp(out.ptr + out.len - 2, "\r\n", 2) == 0);
 	out.len -= 2;
 	assert_slice(buffer_slice(&out), expected);
@@ -100,7 +100,7 @@ a_cell_is_utf8_without_controls(void **state)
 		struct report_row row = {
 		    {{.kind = CELL_TEXT, .text = (struct slice){text, sizeof text}}}};
 		struct buffer out = BUFFER_EMPTY;
-		report_csv_row(&one_cell, &row, &out);
+		report_csv_row(&one_cell, &row, NULL, &out);
 		bool keeps =
 		    byte >= ' ' ? byte < 0x7f : byte == '\t' || byte == '\r' || byte == '\n';
 		assert_int_equal(slice_find(buffer_slice(&out), (char)0xef) == out.len, keeps);
@@ -121,7 +121,7 @@ static void
 assert_json(const struct report *report, const struct report_row *row, const char *expected)
 {
 	struct buffer out = BUFFER_EMPTY;
-	struct json_t *object = report_json(report, row);
+	struct json_t *object = report_json(report, row, NULL);
 	assert_ok(json_write(object, &out));
 	assert_slice(buffer_slice(&out), expected);
 	json_free(object);
@@ -152,7 +152,7 @@ a_campaign_has_its_fixed_members(void **state)
 	    "\"pending_ages\":{\"under_1h\":23,\"under_6h\":24,\"under_24h\":25,"
 	    "\"under_72h\":26,\"older\":27}}");
 	report_csv_head(report, &out);
-	report_csv_row(report, &row, &out);
+	report_csv_row(report, &row, NULL, &out);
 	assert_slice(buffer_slice(&out),
 	    "workspace,campaign,messages,sent,delivered,failed,read,replied,clicked,opted_out,"
 	    "pending,delivery_rate,first,last,canceled,conflicts,duplicates,clicked_messages,"
@@ -192,7 +192,7 @@ an_event_shows_null_for_what_it_lacks(void **state)
 	    "\"from_state\":null,\"from_zip\":null,\"from_country\":\"US\"}");
 	row = query_receipt_row(&event);
 	struct buffer out = BUFFER_EMPTY;
-	struct json_t *object = report_json(&query_message.report, &row);
+	struct json_t *object = report_json(&query_message.report, &row, NULL);
 	assert_ok(json_write(object, &out));
 	/* what was stored as JSON is shown as JSON */
 	assert_contains(buffer_slice(&out), "\"done_date\":null,\"parameters\":{\"a\":[\"1\"]},"
@@ -226,7 +226,7 @@ static void
 assert_cell(struct cell cell, const char *expected)
 {
 	struct buffer out = BUFFER_EMPTY;
-	report_cell_text(&cell, &out);
+	report_cell_text(&cell, NULL, &out);
 	assert_slice(buffer_slice(&out), expected);
 	buffer_done(&out);
 }
@@ -256,7 +256,7 @@ a_terminal_sees_nothing_of_a_c1_control(void **state)
 	for (size_t i = 0; i < COUNT_OF(texts); i++) {
 		struct buffer out = BUFFER_EMPTY;
 		struct cell cell = {.kind = CELL_TEXT, .text = slice_of(texts[i])};
-		report_cell_text(&cell, &out);
+		report_cell_text(&cell, NULL, &out);
 		bool clean = true;
 		for (size_t at = 0; at < out.len; at++)
 			clean &= (unsigned char)out.ptr[at] < 0x80;

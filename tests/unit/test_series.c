@@ -76,11 +76,9 @@ tear_down(void **state)
 }
 
 static struct json_t *
-ask(const char *campaign, const char *query, unsigned status)
+ask_for(const char *target, unsigned status)
 {
 	struct json_t *value;
-	char target[256];
-	snprintf(target, sizeof target, "/v1/campaigns/%s/series?%s", campaign, query);
 	const struct api_request request = {.method = SLICE("GET"), .target = slice_of(target)};
 	struct api_answer answer = endpoints_answer(&state_of_daemon, reader, &request);
 	if (answer.status != status)
@@ -91,6 +89,14 @@ ask(const char *campaign, const char *query, unsigned status)
 	assert_ok(json_parse(buffer_slice(&answer.body), &value));
 	buffer_done(&answer.body);
 	return value;
+}
+
+static struct json_t *
+ask(const char *campaign, const char *query, unsigned status)
+{
+	char target[256];
+	snprintf(target, sizeof target, "/v1/campaigns/%s/series?%s", campaign, query);
+	return ask_for(target, status);
 }
 
 static int64_t
@@ -126,11 +132,11 @@ days_are_local_and_as_long_as_they_are(void **state)
 	    "2026-03-28T00:00 24; 2026-03-29T00:00 24; 2026-03-30T00:00 24");
 	/* Of the first day the first hour is missing, the last day has but two. */
 	assert_points("spring", "interval=day&tz=Europe/Berlin",
-	    "2026-03-27T23:00 23; 2026-03-28T23:00 23; 2026-03-29T22:00 24; 2026-03-30T22:00 2");
+	    "2026-03-28T00:00 23; 2026-03-29T00:00 23; 2026-03-30T00:00 24; 2026-03-31T00:00 2");
 	assert_points("autumn", "interval=day&tz=Europe/Berlin",
-	    "2026-10-23T22:00 22; 2026-10-24T22:00 25; 2026-10-25T23:00 24; 2026-10-26T23:00 1");
+	    "2026-10-24T00:00 22; 2026-10-25T00:00 25; 2026-10-26T00:00 24; 2026-10-27T00:00 1");
 	assert_points("spring", "interval=day&tz=-08:00",
-	    "2026-03-27T08:00 8; 2026-03-28T08:00 24; 2026-03-29T08:00 24; 2026-03-30T08:00 16");
+	    "2026-03-27T00:00 8; 2026-03-28T00:00 24; 2026-03-29T00:00 24; 2026-03-30T00:00 16");
 }
 
 /* In Beirut the clocks are put forward at midnight: the 29th of March begins at 01:00. */
@@ -139,7 +145,7 @@ a_day_without_a_midnight_begins_when_it_does(void **state)
 {
 	(void)state;
 	assert_points("spring", "interval=day&tz=Asia/Beirut&from=2026-03-28&to=2026-03-30",
-	    "2026-03-27T22:00 22; 2026-03-28T22:00 23");
+	    "2026-03-28T00:00 22; 2026-03-29T01:00 23");
 }
 
 static void
@@ -160,11 +166,11 @@ a_point_begins_with_the_first_hour_that_it_counts(void **state)
 {
 	(void)state;
 	assert_points("spring", "tz=Asia/Kolkata&to=2026-03-28T02:00:00Z",
-	    "2026-03-28T00:00 1; 2026-03-28T01:00 1");
+	    "2026-03-28T05:30 1; 2026-03-28T06:30 1");
 	assert_points("spring", "interval=day&tz=Asia/Kolkata&from=2026-03-29&to=2026-03-31",
-	    "2026-03-28T19:00 24; 2026-03-29T19:00 24");
+	    "2026-03-29T00:30 24; 2026-03-30T00:30 24");
 	assert_points("spring", "interval=day&tz=Asia/Kathmandu&from=2026-03-29&to=2026-03-30",
-	    "2026-03-28T19:00 24");
+	    "2026-03-29T00:45 24");
 	assert_points(
 	    "spring", "tz=UTC&to=2026-03-28T02:00:00Z", "2026-03-28T00:00 1; 2026-03-28T01:00 1");
 }
@@ -197,10 +203,10 @@ each_hour_of_a_changed_clock_is_a_point(void **state)
 	(void)state;
 	assert_points("autumn",
 	    "tz=Europe/Berlin&from=2026-10-25T00:00:00Z&to=2026-10-25T03:00:00Z",
-	    "2026-10-25T00:00 1; 2026-10-25T01:00 1; 2026-10-25T02:00 1");
+	    "2026-10-25T02:00 1; 2026-10-25T02:00 1; 2026-10-25T03:00 1");
 	assert_points("spring",
 	    "tz=Europe/Berlin&from=2026-03-29T00:00:00Z&to=2026-03-29T02:00:00Z",
-	    "2026-03-29T00:00 1; 2026-03-29T01:00 1");
+	    "2026-03-29T01:00 1; 2026-03-29T03:00 1");
 }
 
 static void
@@ -208,11 +214,42 @@ a_bare_day_is_one_of_the_zone(void **state)
 {
 	(void)state;
 	assert_points("spring", "interval=day&tz=Europe/Berlin&from=2026-03-29&to=2026-03-30",
-	    "2026-03-28T23:00 23");
+	    "2026-03-29T00:00 23");
 	assert_points(
 	    "spring", "interval=day&from=2026-03-29&to=2026-03-30", "2026-03-29T00:00 24");
 	assert_points("autumn", "interval=day&tz=Europe/Berlin&from=2026-10-25&to=2026-10-26",
-	    "2026-10-24T22:00 25");
+	    "2026-10-25T00:00 25");
+}
+
+/* Over a day: the figure of the campaign, and how many messages are listed. */
+static void
+assert_sent_on(const char *campaign, const char *day, const char *next, const char *zone, int sent)
+{
+	char target[256];
+	snprintf(target, sizeof target, "/v1/campaigns/%s?from=%s&to=%s&tz=%s", campaign, day, next,
+	    zone);
+	struct json_t *value = ask_for(target, 200);
+	assert_int_equal(sent_of(value), sent);
+	json_free(value);
+	snprintf(target, sizeof target,
+	    "/v1/messages?campaign=%s&state=sent&from=%s&to=%s&tz=%s&limit=1000", campaign, day,
+	    next, zone);
+	value = ask_for(target, 200);
+	assert_int_equal(json_array_size(json_get(value, "messages")), sent);
+	json_free(value);
+}
+
+static void
+a_day_of_any_question_is_one_of_the_zone(void **state)
+{
+	(void)state;
+	assert_sent_on("spring", "2026-03-29", "2026-03-30", "UTC", 24);
+	assert_sent_on("spring", "2026-03-29", "2026-03-30", "Europe/Berlin", 23);
+	assert_sent_on("autumn", "2026-10-25", "2026-10-26", "Europe/Berlin", 25);
+	assert_sent_on("spring", "2026-03-29", "2026-03-30", "Asia/Beirut", 23);
+	/* As in the series: the hours that begin in the day. */
+	assert_sent_on("spring", "2026-03-29", "2026-03-30", "Asia/Kolkata", 24);
+	assert_sent_on("spring", "2026-03-28", "2026-03-29", "-08:00", 24);
 }
 
 static void
@@ -258,12 +295,12 @@ nothing_is_lost_in_any_zone(void **state)
 		snprintf(query, sizeof query, "tz=%s&interval=%s", zones[i / 2], ways[i % 2]);
 		struct json_t *value = ask(i % 4 < 2 ? "spring" : "autumn", query, 200);
 		struct json_t *points = json_get(value, "points");
-		struct slice before = SLICE("");
-		int64_t sent = 0;
+		int64_t before = INT64_MIN, time_us, sent = 0;
 		for (size_t k = 0; k < json_array_size(points); k++) {
 			struct slice time = json_text(json_get(json_array_get(points, k), "time"));
-			assert_true(slice_compare(before, time) < 0);
-			before = time;
+			assert_ok(clock_parse(time, &time_us));
+			assert_true(before < time_us);
+			before = time_us;
 			sent += sent_of(json_array_get(points, k));
 		}
 		assert_int_equal(sent, HOURS);
@@ -305,7 +342,7 @@ what_is_wrong_is_refused(void **state)
 	assert_refused("spring", "interval=week", 400, "interval must be hour or day");
 	assert_refused("spring", "from=x", 400, "from must be");
 	assert_refused("none", "", 404, "no campaign");
-	assert_refused("spring", "workspace=z", 404, "no campaign");
+	assert_refused("spring", "workspace=z", 404, "no workspace");
 }
 
 int
@@ -318,6 +355,7 @@ main(void)
 	    cmocka_unit_test(a_zone_without_whole_hours_is_reported_not_to_be_exact),
 	    cmocka_unit_test(each_hour_of_a_changed_clock_is_a_point),
 	    cmocka_unit_test(a_bare_day_is_one_of_the_zone),
+	    cmocka_unit_test(a_day_of_any_question_is_one_of_the_zone),
 	    cmocka_unit_test(gaps_are_filled_between_the_bounds),
 	    cmocka_unit_test(a_long_time_has_points_with_facts_alone),
 	    cmocka_unit_test(nothing_is_lost_in_any_zone),

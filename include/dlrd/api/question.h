@@ -34,6 +34,7 @@ struct question {
 	void (*act)(struct question *question); /* writes the answer, one page in each call */
 	struct form query;
 	struct api_answer answer; /* at first 200 with an empty body of JSON */
+	struct time_zone *zone;   /* of tz=; NULL: UTC */
 	bool csv;
 	int64_t limit;
 	struct list_progress progress;
@@ -57,11 +58,10 @@ struct slice question_text(const struct question *question, const char *name);
 must_check bool question_number(struct question *question, const char *name, int64_t fallback,
     int64_t min, int64_t max, int64_t *out_number);
 
-/* Reads a time (RFC 3339) or a day. *out_us is 0 if, and only if, the query lacks it. */
-must_check bool question_time(struct question *question, const char *name, int64_t *out_us);
-
-/* Checks that it names a time zone; true if the query lacks it. */
-must_check bool question_zone(struct question *question, const char *name);
+/* Reads a time (RFC 3339) or a day of the question's zone. *out_us is 0 if, and only if, the query
+ * lacks it. */
+must_check bool question_time(
+    struct question *question, const struct query_parameter *parameter, int64_t *out_us);
 
 /* Reads an error code, or "none" as -1; leaves *out_code if the query lacks it. */
 must_check bool question_code(struct question *question, const char *name, int64_t *out_code);
@@ -69,7 +69,7 @@ must_check bool question_code(struct question *question, const char *name, int64
 /* Checks that it is one of the words, which are separated by "|"; true if the query lacks it. */
 must_check bool question_choice(struct question *question, const char *name, const char *words);
 
-/* Reads the parameters of all questions: format, limit. */
+/* Reads the parameters of all questions: format, limit, tz. */
 must_check bool question_common(struct question *question);
 
 /* Returns the most rows of a list; 0: all. Without a limit in the query, CSV and short lists have

@@ -29,7 +29,3 @@ const char *clock_format(int64_t wall_us, char out_text[CLOCK_TEXT_SIZE]);
 /* Reads RFC 3339: a date and time with Z or an offset and an optional fraction, or a date alone
  * ("2026-11-20"), which is its first moment in UTC. Returns RESULT_INVALID for other text. */
 must_check enum result clock_parse(struct slice text, int64_t *out_wall_us);
-
-/* The same, and as people say it at the time now_us: "today" and "yesterday" are the first moment
- * of the day in UTC; "-30m", "-24h" and "-7d" are minutes, hours and days before now. */
-must_check enum result clock_parse_spoken(struct slice text, int64_t now_us, int64_t *out_wall_us);

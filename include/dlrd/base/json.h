@@ -59,6 +59,11 @@ struct json_t *json_at(const struct json_t *value, size_t index);
 bool json_next(
     const struct json_t *object, void **cursor, const char **out_key, struct json_t **out_value);
 
+/* The number of elements of an array, and the one at index, borrowed. A value that is not an array
+ * has no elements; NULL beyond the last one. */
+size_t json_count(const struct json_t *value);
+struct json_t *json_item(const struct json_t *value, size_t index);
+
 /* Returns the text of a string, borrowed; absent if value is not a string, or NULL. */
 struct slice json_text(const struct json_t *value);
 

@@ -21,6 +21,9 @@ enum log_level {
 /* Drops lines above this level. The default is LOG_INFO. */
 void log_set_level(enum log_level level);
 
+/* Whether lines of this level are shown. It costs one load. */
+bool log_shows(enum log_level level);
+
 /* Returns false unless name is error, warning, info or debug. */
 bool log_level_from_name(struct slice name, enum log_level *out_level);
 

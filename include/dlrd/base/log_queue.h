@@ -27,8 +27,9 @@ must_check enum result log_queue_start(log_dropped_fn on_dropped, struct failure
 /* Whether the thread runs. If not, the thread that logs a line writes it. */
 bool log_queue_runs(void);
 
-/* Queues a line, at most LOG_QUEUE_LINE_MAX bytes, or drops it. Never waits. */
-void log_queue_put(struct slice line);
+/* Queues a line, at most LOG_QUEUE_LINE_MAX bytes, or drops it if fewer than spare lines would find
+ * room after it. Never waits. */
+void log_queue_put(struct slice line, size_t spare);
 
 /* Lines dropped since the start of the process. */
 uint64_t log_queue_dropped(void);

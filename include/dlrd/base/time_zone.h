@@ -19,6 +19,14 @@ struct time_zone;
 must_check enum result time_zone_open(
     struct slice name, struct time_zone **out_zone, struct failure *failure);
 
+/* Opens the zone of this machine: that of the variable TZ, an IANA name, an offset or a POSIX rule
+ * ("CET-1CEST,M3.5.0,M10.5.0/3"), else that of /etc/localtime, else UTC. Returns
+ * RESULT_NO_MEMORY. */
+must_check enum result time_zone_open_local(struct time_zone **out_zone);
+
+/* Whether its offset has always been 0. */
+bool time_zone_is_utc(const struct time_zone *zone);
+
 /* Opens a zone from the content of a zone file. Returns RESULT_CORRUPT or RESULT_NO_MEMORY on
  * failure. */
 must_check enum result time_zone_read(struct slice file, struct time_zone **out_zone);

@@ -22,7 +22,7 @@ struct cli_command {
 
 extern const struct cli_command cli_serve, cli_check_config, cli_sign, cli_verify, cli_explain,
     cli_optouts, cli_audit, cli_rebuild, cli_simulate, cli_quarantine, cli_url, cli_reload, cli_gap,
-    cli_recover, cli_retag, cli_keyword;
+    cli_recover, cli_retag, cli_keyword, cli_top;
 
 struct query;
 
@@ -50,10 +50,6 @@ struct cli_option {
 bool cli_read_options(const struct cli_command *command, int count, char **words,
     const struct cli_option *options, size_t option_count, int operands_max, int *out_operands,
     int *out_status);
-
-/* Whether word is likely to be name with a mistake in it: for "did you mean". *distance is how many
- * letters differ. */
-bool cli_is_near(const char *word, const char *name, size_t *out_distance);
 
 /* Both write "dlrd COMMAND: ..." to stderr. cli_usage_error adds a hint at --help and returns
  * CLI_USAGE; cli_failure returns CLI_FAILED. */

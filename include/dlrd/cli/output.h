@@ -19,10 +19,10 @@ output_is_table(enum output_format format)
 struct output;
 
 /* A table has the columns that the report marks as shown; JSON and CSV have all. word: the value of
- * the question's QUERY_CHOICE, which decides about columns with shown_if. The caller frees the
- * output with output_finish or output_free. */
-struct output *output_new(
-    enum output_format format, const struct report *report, struct slice word);
+ * the question's QUERY_CHOICE, which decides about columns with shown_if. zone: of times; borrowed;
+ * NULL: UTC. The caller frees the output with output_finish or output_free. */
+struct output *output_new(enum output_format format, const struct report *report, struct slice word,
+    const struct time_zone *zone);
 
 /* Adds a row. Failures are reported by output_finish. */
 void output_add(struct output *output, const struct report_row *row);

@@ -26,17 +26,6 @@ struct number_group {
 	int64_t columns[3];
 };
 
-/* The first group after ($1, $2, $3). As one comparison of rows, it would be a walk over the rows
- * of a group if the index has columns that are computed. */
-#define NEXT_GROUP(table, first, second, third)                                                   \
-	"SELECT a, b, c FROM (SELECT " first " AS a, " second " AS b, " third " AS c FROM " table \
-	" WHERE " first " = $1 AND " second " = $2 AND " third " > $3 ORDER BY " third            \
-	" LIMIT 1) UNION ALL SELECT a, b, c FROM (SELECT " first " AS a, " second " AS b, " third \
-	" AS c FROM " table " WHERE " first " = $1 AND " second " > $2 ORDER BY " second          \
-	", " third " LIMIT 1) UNION ALL SELECT a, b, c FROM (SELECT " first " AS a, " second      \
-	" AS b, " third " AS c FROM " table " WHERE " first " > $1 ORDER BY " first ", " second   \
-	", " third " LIMIT 1) LIMIT 1"
-
 struct numbers_wanted {
 	/* The columns a, b and c of the first group after ($1, $2, $3). NULL: no groups, all rows
 	 * are one list. */

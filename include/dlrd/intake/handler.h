@@ -44,6 +44,7 @@ struct request_head {
 };
 
 struct handler;
+struct request_trace;
 
 struct handler_options {
 	const struct routes *routes;
@@ -71,8 +72,10 @@ struct decision {
 	struct journal_entry entry;           /* borrows from the incoming and the handler */
 };
 
-/* Decides about a whole request whose head was not refused. */
-struct decision handler_body(struct handler *handler, const struct incoming *incoming);
+/* Decides about a whole request whose head was not refused. trace: notes what is decided; NULL: no
+ * notes are wanted. */
+struct decision handler_body(
+    struct handler *handler, const struct incoming *incoming, struct request_trace *trace);
 
 /* The most that handler_body allocates for a request, in bytes. It is freed when handler_body
  * returns, but for a few KiB that handler_memory counts. */

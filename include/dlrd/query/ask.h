@@ -10,11 +10,18 @@
 struct query_values {
 	struct store_value items[QUERY_PARAMETERS_MAX]; /* one for each parameter of the row */
 	bool past;                                      /* a time is given for QUERY_AT */
+	const struct time_zone *zone; /* of times in the answer; borrowed; NULL: UTC */
 	bool one; /* of one campaign: the rows have the columns of query.one, if there are any */
 };
 
 /* The values with no parameter given. */
 struct query_values query_values(const struct query *query);
+
+/* Reads the text of a time, or a day of the zone (NULL: UTC), for query_set; at now_us, if that is
+ * not 0, also as people say it (local_time.h). 1970-01-01T00:00:00Z is moved by a microsecond,
+ * since 0 is no time; nothing happened then. RESULT_INVALID for other text. */
+must_check enum result query_read_time(const struct query_parameter *parameter,
+    const struct time_zone *zone, struct slice text, int64_t now_us, int64_t *out_us);
 
 /* Sets a parameter from what was given: a text (absent: not given) for texts and choices, else a
  * number: a time in microseconds (0: not given), a place, a limit (0: all), 1 for a flag. The text

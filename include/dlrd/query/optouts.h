@@ -34,10 +34,11 @@ must_check enum result optouts_candidates(struct store_reader *reader,
     const struct address_spellings *spellings, int64_t at_us, query_row_fn on_row, void *context,
     size_t *out_count);
 
-/* The same as a JSON array of {"number","scopes"}, which the caller frees. */
+/* The same as a JSON array of {"number","scopes"}, with times of zone (NULL: UTC), which the caller
+ * frees. */
 must_check enum result optouts_candidates_json(struct store_reader *reader,
-    const struct address_spellings *spellings, int64_t at_us, struct json_t **out_array,
-    size_t *out_count);
+    const struct address_spellings *spellings, int64_t at_us, const struct time_zone *zone,
+    struct json_t **out_array, size_t *out_count);
 
 /* The error text for a number whose country code may be missing; one %.*s, its digits. */
 #define OPTOUT_NO_COUNTRY                                                                  \

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "dlrd/base/json.h"
+#include "dlrd/base/local_time.h"
 
 #define REPORT_COLUMNS_MAX 36
 
@@ -18,6 +19,7 @@ enum cell_kind {
 	CELL_INT,
 	CELL_REAL,
 	CELL_TIME,
+	CELL_DAY, /* the first moment of a day: a time, but on a terminal the day's date */
 	CELL_BOOL,
 	CELL_LIST,  /* text is words with a space between: in JSON an array of them */
 	CELL_LINES, /* text is lines: in JSON an array of them */
@@ -27,7 +29,7 @@ enum cell_kind {
 struct cell {
 	enum cell_kind kind;
 	struct slice text; /* borrowed */
-	int64_t number;    /* CELL_INT; CELL_TIME in microseconds; CELL_BOOL 0 or 1 */
+	int64_t number;    /* CELL_INT; CELL_TIME, CELL_DAY in microseconds; CELL_BOOL 0 or 1 */
 	double real;
 };
 
@@ -89,18 +91,22 @@ size_t report_index(const struct report *report, const char *name);
 const struct cell *report_cell(
     const struct report *report, const struct report_row *row, const char *name);
 
-/* A new JSON object; NULL when memory is short. */
-struct json_t *report_json(const struct report *report, const struct report_row *row);
+/* A new JSON object; NULL when memory is short. Times are those of zone, here and below; NULL: UTC.
+ */
+struct json_t *report_json(
+    const struct report *report, const struct report_row *row, const struct time_zone *zone);
 
 /* Puts the row's cells into object, which may have other members. */
-void report_put(const struct report *report, const struct report_row *row, struct json_t *object);
+void report_put(const struct report *report, const struct report_row *row,
+    const struct time_zone *zone, struct json_t *object);
 
 /* Append a CSV line (RFC 4180), ended by CR LF. A text that a spreadsheet would run as a formula
  * gets an apostrophe in front (OWASP, "CSV Injection"); a telephone number keeps its plus. Each
  * cell is UTF-8: an invalid byte, and a control but TAB, LF and CR, which are quoted, becomes
  * U+FFFD. */
 void report_csv_head(const struct report *report, struct buffer *out);
-void report_csv_row(const struct report *report, const struct report_row *row, struct buffer *out);
+void report_csv_row(const struct report *report, const struct report_row *row,
+    const struct time_zone *zone, struct buffer *out);
 
 /* Appends the cell as a person reads it, control bytes escaped; nothing for null. */
-void report_cell_text(const struct cell *cell, struct buffer *out);
+void report_cell_text(const struct cell *cell, const struct time_zone *zone, struct buffer *out);

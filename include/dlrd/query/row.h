@@ -12,33 +12,50 @@
 
 /* How a parameter is written, and what the SQL gets for it. Times are in microseconds. */
 enum query_kind {
-	QUERY_TEXT = 1,   /* any text; NULL if absent */
-	QUERY_TAG,        /* a workspace, campaign or variant; NULL if absent */
-	QUERY_CHOICE,     /* one of words; usual or NULL if absent */
-	QUERY_FLAG,       /* HTTP: name=yes; 1 or 0 */
-	QUERY_CODE,       /* an error code, or "none": -1; NULL if absent */
-	QUERY_AT,         /* a time; 0 if absent */
-	QUERY_FROM,       /* a time; 0 if absent */
-	QUERY_TO,         /* a time; the largest number if absent */
-	QUERY_FROM_HOUR,  /* a time, as the hour since 1970 that it is in; 0 if absent */
-	QUERY_TO_HOUR,    /* a time, as the first hour that begins then or later; likewise */
-	QUERY_FORMAT,     /* json or csv; not for the SQL */
-	QUERY_LIMIT,      /* rows; the largest number for all */
-	QUERY_AFTER,      /* the list continues after this page_by, which ascends; 0 if absent */
-	QUERY_BEFORE,     /* likewise, but page_by descends; the largest number if absent */
-	QUERY_SKIP,       /* the list continues after this number of rows */
-	QUERY_HOUR,       /* never given: the current hour since 1970 */
-	QUERY_ZONE,       /* a time zone; usual if absent */
-	QUERY_LOCAL_FROM, /* a time, or a day of the zone; NULL if absent */
-	QUERY_LOCAL_TO,
+	QUERY_TEXT = 1, /* any text; NULL if absent */
+	QUERY_TAG,      /* a workspace, campaign or variant; NULL if absent */
+	QUERY_CHOICE,   /* one of words; usual or NULL if absent */
+	QUERY_FLAG,     /* HTTP: name=yes; 1 or 0 */
+	QUERY_CODE,     /* an error code, or "none": -1; NULL if absent */
+	QUERY_AT,       /* a time; 0 if absent */
+	QUERY_FROM,     /* a time; 0 if absent */
+	QUERY_TO,       /* a time; the largest number if absent */
+	/* A time, as the hour since 1970 that it is in, or of a day the first one that begins in
+	 * it; 0 if absent. */
+	QUERY_FROM_HOUR,
+	QUERY_TO_HOUR, /* a time, as the first hour that begins then or later; likewise */
+	/* Likewise, but NULL if absent, and a campaign is found that has no fact in that time. */
+	QUERY_OPEN_FROM,
+	QUERY_OPEN_TO,
+	QUERY_FORMAT, /* json or csv; not for the SQL */
+	QUERY_LIMIT,  /* rows; the largest number for all */
+	QUERY_AFTER,  /* the list continues after this page_by, which ascends; 0 if absent */
+	QUERY_BEFORE, /* likewise, but page_by descends; the largest number if absent */
+	QUERY_SKIP,   /* the list continues after this number of rows */
+	QUERY_HOUR,   /* never given: the current hour since 1970 */
+	QUERY_ZONE,   /* the time zone of days and of times in the answer; usual if absent */
 	/* HTTP: the path's {}, a campaign that must exist. A command may omit it: NULL, all. */
 	QUERY_CAMPAIGN,
 	QUERY_NAME, /* HTTP: the path's {}; the operand of the command; NULL if absent */
 };
 
+/* What a text or a code names, if it must exist in the store (names.h). */
+enum query_names {
+	QUERY_NAMES_NOTHING,
+	QUERY_NAMES_CAMPAIGN,
+	QUERY_NAMES_WORKSPACE,
+	QUERY_NAMES_PROVIDER, /* a nickname, or one of the next three */
+	QUERY_NAMES_ACCOUNT,
+	QUERY_NAMES_SERVICE,
+	QUERY_NAMES_SENDER,
+	QUERY_NAMES_CODE,
+	QUERY_NAMES_KIND, /* of the catalogue of error codes */
+};
+
 struct query_parameter {
 	const char *name; /* in a URL, and of an option of the command */
 	enum query_kind kind;
+	enum query_names names;
 	const char *words;    /* QUERY_CHOICE: with "|" between */
 	const char *usual;    /* QUERY_CHOICE, QUERY_ZONE: the word if none is given; NULL: any */
 	const char *option;   /* the option's name if it is another one */
@@ -141,6 +158,9 @@ bool query_is_time(const struct query_parameter *parameter);
 
 /* Whether it is the parameter with which a list continues. */
 bool query_is_place(const struct query_parameter *parameter);
+
+/* Whether a parameter names something that must exist. */
+bool query_names_something(const struct query *query);
 
 /* Whether an answer over HTTP names the place from which its list continues. */
 bool query_has_next(const struct query *query);

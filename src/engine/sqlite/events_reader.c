@@ -133,7 +133,15 @@ static const char tagsets_sql[] =
     "SELECT t.id AS id FROM tagset t JOIN campaign c ON c.id = t.campaign_id"
     " WHERE ($1 IS NULL OR c.name = $1) AND ($2 IS NULL OR c.workspace = $2)"
     " AND ($3 IS NULL OR t.variant = $3) ORDER BY t.id";
-static const char next_group_sql[] = NEXT_GROUP("event", "tagset_id", "kind", "code");
+/* One comparison of rows would be a walk over a group, since the index has columns that are
+ * computed. */
+#define FIRST_GROUP(condition, order)                                                       \
+	"SELECT a, b, c FROM (SELECT e.tagset_id AS a, e.kind AS b, e.code AS c FROM event e WHERE " \
+	condition " ORDER BY " order " LIMIT 1)"
+static const char next_group_sql[] =
+    FIRST_GROUP("e.tagset_id = $1 AND e.kind = $2 AND e.code > $3", "e.code") " UNION ALL "
+    FIRST_GROUP("e.tagset_id = $1 AND e.kind > $2", "e.kind, e.code") " UNION ALL "
+    FIRST_GROUP("e.tagset_id > $1", "e.tagset_id, e.kind, e.code") " LIMIT 1";
 static const char group_seqs_sql[] =
     "SELECT e.seq AS id FROM event e WHERE e.tagset_id = $3 AND e.kind = $4 AND e.code = $5"
     " AND e.seq >= $1 AND e.seq < $2 ORDER BY e.seq LIMIT $6";
