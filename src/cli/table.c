@@ -486,19 +486,32 @@ print_row(
 	}
 }
 
+#define LEFT_OUT "not shown here:"
+#define REMEDY "; --wide shows all"
+
+/* Names the columns that found no room, in lines of the width. */
 static void
-print_left_out(const struct table *table, const struct layout *layout)
+print_left_out(const struct table *table, const struct layout *layout, int width)
 {
-	const char *before = "not shown here: ";
-	bool any = false;
+	int used = (int)strlen(LEFT_OUT);
+	size_t left = 0;
 	for (size_t i = 0; i < table->count; i++)
-		if (layout->widths[i] == 0) {
-			printf("%s%s", before, table->columns[i].name);
-			before = ", ";
-			any = true;
-		}
-	if (any)
-		puts("; --wide shows all");
+		left += layout->widths[i] == 0;
+	if (left == 0)
+		return;
+
+	fputs(LEFT_OUT, stdout);
+	for (size_t i = 0; i < table->count; i++) {
+		if (layout->widths[i] != 0)
+			continue;
+		left--;
+		const char *name = table->columns[i].name, *end = left > 0 ? "," : REMEDY;
+		int more = 1 + (int)(strlen(name) + strlen(end));
+		bool breaks = used + more > width;
+		used = breaks ? 1 + more : used + more;
+		printf("%s%s%s", breaks ? "\n  " : " ", name, end);
+	}
+	putchar('\n');
 }
 
 int
@@ -527,7 +540,7 @@ table_print(struct table *table, int width)
 		print_headings(table, &layout);
 		for (size_t row = 0; row < row_count(table); row++)
 			print_row(table, &layout, row, &scratch);
-		print_left_out(table, &layout);
+		print_left_out(table, &layout, width);
 		complete = !scratch.failed;
 	}
 	buffer_done(&scratch);

@@ -77,11 +77,11 @@
 	" GROUP BY d.ms) z WHERE z.total > 0 AND z.upto >= " share " * z.total) AS " name
 #define DELAYS(condition) \
 	DELAY("0.5", condition, "median_seconds") DELAY("0.95", condition, "p95_seconds")
-#define COLUMNS_OF_DELAYS                                                                        \
-	{"median_seconds", CELL_REAL, .nullable = true, .shown = true, .dispensable = 7,         \
+#define COLUMNS_OF_DELAYS(SHOWN)                                                                 \
+	{"median_seconds", CELL_REAL, .nullable = true, .shown = SHOWN, .dispensable = 7,        \
 	    .description = "From sent to delivered, of half of the messages for which both are " \
 			   "known, within 2.5 %; null without one, and with from or to."},       \
 	{                                                                                        \
-		"p95_seconds", CELL_REAL, .nullable = true, .shown = true, .dispensable = 6,     \
+		"p95_seconds", CELL_REAL, .nullable = true, .shown = SHOWN, .dispensable = 6,    \
 					  .description = "The same of 95 % of them."             \
 	}

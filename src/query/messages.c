@@ -98,6 +98,9 @@ static const char messages_sql[] = COLUMNS "message m" JOINS "m.id > $14 AND " I
 static const char one_sql[] =
     COLUMNS "message m" JOINS "m.id = " ONE_ID " AND " IS_OURS
     " AND (" FACT_US("$1") ") >= $10 AND (" FACT_US("$1") ") < $11";
+static const char one_failed_sql[] =
+    COLUMNS "message m" JOINS "m.id = " ONE_ID " AND " FAILED
+    " AND (" FACT_US("$1") ") >= $10 AND (" FACT_US("$1") ") < $11";
 static const char failed_sql[] =
     COLUMNS "message m" JOINS FAILED " AND m.id < " RANGE_END FILTERS IN_ORDER;
 static const char few_failed_sql[] =
@@ -225,7 +228,8 @@ wanted_of(const struct answering *answering)
 /* --- by groups --- */
 
 static enum result
-hand_out_listed(struct answering *answering, const struct numbers_wanted *wanted)
+hand_out_listed(
+    struct answering *answering, const struct numbers_wanted *wanted, const char *one_row_sql)
 {
 	struct number_lists lists;
 	int64_t id;
@@ -236,14 +240,14 @@ hand_out_listed(struct answering *answering, const struct numbers_wanted *wanted
 		result = number_lists_next(&lists, &id, &has);
 		answering->values.items[ID].number = id;
 		if (result == RESULT_OK && has)
-			result = ask(answering, one_sql);
+			result = ask(answering, one_row_sql);
 	}
 	number_lists_done(&lists);
 	return result;
 }
 
 static enum result
-ask_by_lists(struct answering *answering)
+ask_by_lists(struct answering *answering, const char *one_row_sql)
 {
 	const struct store_value *items = answering->values.items;
 	struct numbers_wanted wanted = wanted_of(answering);
@@ -269,7 +273,7 @@ ask_by_lists(struct answering *answering)
 		wanted.list_sql = provider_ids_sql;
 	}
 	if (result == RESULT_OK)
-		result = hand_out_listed(answering, &wanted);
+		result = hand_out_listed(answering, &wanted, one_row_sql);
 	free(tagsets.items);
 	free(providers.items);
 	return result;
@@ -322,28 +326,27 @@ ask_by_ranges(struct answering *answering)
 	return result;
 }
 
-/* Whether a message that failed may have the state. */
+/* Whether the state is one of these. */
 static bool
-may_have_failed(const struct answering *answering)
+is_state(const struct answering *answering, const char *words)
 {
-	static const char *const words[] = {"delivered", "canceled", "pending", "waiting"};
-	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-		if (is_given(answering, STATE_WORD) &&
-		    slice_equal(answering->values.items[STATE_WORD].text, slice_of(words[i])))
-			return false;
-	return true;
+	return is_given(answering, STATE_WORD) &&
+	       query_has_word(words, answering->values.items[STATE_WORD].text);
 }
 
 static enum result
 ask_for_failures(struct answering *answering)
 {
 	struct failures failures = {0, 0};
-	if (!may_have_failed(answering))
-		return RESULT_OK;
+	if (is_state(answering, "delivered|canceled|pending|waiting"))
+		return RESULT_OK; /* no failure is */
+
+	/* Few messages that failed were read, clicked or reported otherwise as well. */
+	if (is_state(answering, "read|clicked_messages|conflicts"))
+		return ask_by_lists(answering, one_failed_sql);
 
 	/* The hour of a failure is no other fact's. */
-	bool of_failure = is_given(answering, STATE_WORD) &&
-			  slice_equal(answering->values.items[STATE_WORD].text, SLICE("failed"));
+	bool of_failure = is_state(answering, "failed");
 	enum result result = count_failures(answering, &failures);
 	if (result != RESULT_OK || failures.ever == 0 || (of_failure && failures.now == 0))
 		return result;
@@ -381,7 +384,7 @@ ask_for_messages(struct store_reader *reader, const struct query *query,
 	bool by_lists = items[SINCE].number > 0 || items[BEFORE].number != INT64_MAX;
 	for (size_t i = STATE_WORD; i <= OF_PROVIDER; i++)
 		by_lists |= is_given(&answering, i);
-	return by_lists ? ask_by_lists(&answering) : ask(&answering, messages_sql);
+	return by_lists ? ask_by_lists(&answering, one_sql) : ask(&answering, messages_sql);
 }
 
 #define STATE_PARAMETER                                                                    \

@@ -84,7 +84,7 @@ CAMPAIGN = "1691686363_20230810"
 CAMPAIGN_KEYS = ["workspace", "campaign", "messages", "sent", "delivered", "failed", "read",
                  "replied", "clicked", "opted_out", "pending", "delivery_rate", "first", "last",
                  "canceled", "conflicts", "duplicates", "clicked_messages", "click_rate",
-                 "delivery_rate_low", "delivery_rate_high", "pending_ages"]
+                 "delivery_rate_low", "delivery_rate_high", "median_seconds", "p95_seconds", "pending_ages"]
 PENDING_AGES = ["under_1h", "under_6h", "under_24h", "under_72h", "older"]
 INBOUND_KEYS = ["media_count", "media_types", "media_links", "from_city", "from_state", "from_zip",
                 "from_country"]

@@ -653,7 +653,7 @@ def test_figures_equal_a_count_made_here(daemon):
         row["replied"] = len(bodies)
         row["opted_out"] = bodies.count("STOP")
     daemon.settle()
-    found = {row["campaign"]: {key: row[key] for key in FIGURES}
+    found = {row["campaign"]: {key: row[key] or 0 for key in FIGURES}
              for row in daemon.get("/v1/campaigns?limit=100")["campaigns"]}
     assert found == want
 

@@ -235,7 +235,7 @@ def results(daemon):
     daemon.settle()
     campaigns = daemon.get("/v1/campaigns?limit=100")["campaigns"]
     found = {"campaigns": sorted(tuple(str(value) for key, value in row.items()
-                                       if key not in ("first", "last", "duplicates"))
+                                       if key not in ("first", "last", "duplicates", "median_seconds", "p95_seconds"))
                                  for row in campaigns)}
     found["errors"] = {
         row["campaign"]: sorted((str(error["code"]), error["count"], error["share"])

@@ -223,6 +223,8 @@ read_by_lists(
 		wanted.next_group_sql = next_group_sql;
 		wanted.list_sql = group_seqs_sql;
 	}
+	if (by_type && type != EVENT_FAILED && filter->has_error_code && code < 0)
+		return RESULT_OK;
 	if (by_tags)
 		result = number_set_ask(reader, tagsets_sql, tags, 3, &tagsets);
 	if (result == RESULT_OK)
