@@ -29,19 +29,16 @@ count(struct rollup *rollup, enum figure figure, int64_t time_us)
 	rollup->items[rollup->count++] = (struct contribution){figure, 1, time_us / CLOCK_HOUR_US};
 }
 
-#define DELAY_MAX_MS (INT64_C(366) * 24 * 3600 * 1000)
+#define DELAY_BITS 6
 
 int64_t
 delay_class(int64_t delay_ms)
 {
-	int64_t least = 0, next = 1;
-	if (delay_ms > DELAY_MAX_MS)
-		delay_ms = DELAY_MAX_MS;
-	while (next <= delay_ms) {
-		least = next;
-		next = least + (least < 20 ? 1 : least / 20);
-	}
-	return least;
+	int64_t class = delay_ms < 0 ? 0 : delay_ms;
+	int shift = 0;
+	while (class >> (shift + DELAY_BITS) != 0)
+		shift++;
+	return class >> shift << shift;
 }
 
 static void

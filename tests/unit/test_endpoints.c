@@ -216,7 +216,7 @@ a_campaign_is_reported_with_its_figures(void **state)
 	    "\"last\":\"2026-11-20T15:00:00.000Z\",\"canceled\":0,\"conflicts\":0,"
 	    "\"duplicates\":0,\"clicked_messages\":null,\"click_rate\":null,"
 	    "\"delivery_rate_low\":0.25,\"delivery_rate_high\":0.25,"
-	    "\"median_seconds\":0.9881,\"p95_seconds\":0.9881,\"pending_ages\":{"
+	    "\"median_seconds\":1.0036064,\"p95_seconds\":1.0036064,\"pending_ages\":{"
 	    "\"under_1h\":0,\"under_6h\":0,\"under_24h\":0,\"under_72h\":0,\"older\":0}}");
 }
 
@@ -441,7 +441,7 @@ csv_is_reported_where_it_is_asked_for(void **state)
 	    "pending_under_1h,pending_under_6h,"
 	    "pending_under_24h,pending_under_72h,pending_older\r\n"
 	    "w,spring,4,2,1,3,0,0,,0,0,0.2500,2026-11-20T14:00:00.000Z,"
-	    "2026-11-20T15:00:00.000Z,0,0,0,,,0.2500,0.2500,0.9881,0.9881,0,0,0,0,0\r\n");
+	    "2026-11-20T15:00:00.000Z,0,0,0,,,0.2500,0.2500,1.0036,1.0036,0,0,0,0,0\r\n");
 	assert_part("/v1/campaigns/nope?format=csv", 404, "{\"error\":");
 	assert_part("/v1/campaigns/spring/errors?format=csv", 200, "\r\n,,,,,1,0.3333,");
 	assert_part("/v1/errors?format=csv&limit=1", 200,

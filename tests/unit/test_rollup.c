@@ -164,6 +164,23 @@ figures_have_distinct_names(void **state)
 	assert_string_equal(figure_name(FIGURE_OPTED_OUT), "opted_out");
 }
 
+/* A class is not above its delay, and its middle is near it. */
+static void
+a_delay_is_near_the_middle_of_its_class(void **state)
+{
+	(void)state;
+	assert_int_equal(delay_class(-5), 0);
+	assert_int_equal(delay_class(0), 0);
+	assert_int_equal(delay_class(INT64_MAX), INT64_MAX >> 57 << 57);
+	for (int64_t ms = 1, last = 0; ms < INT64_C(40) * 24 * 3600 * 1000; ms += 1 + ms / 97) {
+		int64_t class = delay_class(ms);
+		double middle = (double)class * 1.0117;
+		assert_true(class <= ms && class >= last && delay_class(class) == class);
+		assert_true(middle < (double)ms * 1.02 && middle > (double)ms * 0.98);
+		last = class;
+	}
+}
+
 int
 main(void)
 {
@@ -171,6 +188,7 @@ main(void)
 	    cmocka_unit_test(no_receipt_adds_nothing),
 	    cmocka_unit_test(each_fact_counts_in_the_hour_of_its_earliest_receipt),
 	    cmocka_unit_test(pending_is_sent_without_a_final_word),
+	    cmocka_unit_test(a_delay_is_near_the_middle_of_its_class),
 	    cmocka_unit_test(a_failure_is_counted_under_its_code),
 	    cmocka_unit_test(a_reply_is_no_message_of_the_campaign),
 	    cmocka_unit_test(any_order_and_any_duplication_give_the_same_rollup),

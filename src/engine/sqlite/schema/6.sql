@@ -16,8 +16,8 @@ ALTER TABLE message ADD COLUMN facts INTEGER AS (CASE WHEN (seen & ~2048) = 0 TH
   END) VIRTUAL;
 CREATE INDEX message_group ON message(tagset_id, provider_id, facts);
 CREATE INDEX message_provider ON message(provider_id, facts);
-ALTER TABLE event ADD COLUMN kind INTEGER AS (CASE type WHEN 'Progress' THEN 0 WHEN 'Sent' THEN 1
-  WHEN 'Delivered' THEN 2 WHEN 'Failed' THEN 3 WHEN 'Read' THEN 4 WHEN 'Replied' THEN 5
+ALTER TABLE event ADD COLUMN kind INTEGER AS (CASE type WHEN 'Delivered' THEN 2 WHEN 'Sent' THEN 1
+  WHEN 'Failed' THEN 3 WHEN 'Progress' THEN 0 WHEN 'Read' THEN 4 WHEN 'Replied' THEN 5
   WHEN 'Clicked' THEN 6 ELSE 7 END) VIRTUAL;
 DROP INDEX event_campaign;
 ALTER TABLE event ADD COLUMN code INTEGER AS (coalesce(error_code, -1)) VIRTUAL;
@@ -44,7 +44,7 @@ INSERT OR IGNORE INTO hour_block SELECT 10, received_us / 3600000000, id / 8192 
   WHERE received_us <> 0 AND opted_out <> 0;
 
 -- How long deliveries took, from the first receipt that shows that a message had left: the number of
--- messages by the least of about that many milliseconds (model/rollup.h, delay_class).
+-- messages by about that many milliseconds (model/rollup.h, delay_class).
 CREATE TABLE campaign_delay(
   tagset_id INTEGER NOT NULL REFERENCES tagset,
   ms INTEGER NOT NULL,
