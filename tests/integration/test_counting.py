@@ -680,3 +680,59 @@ def test_harness_numbers_are_not_in_the_log(daemon):
     daemon.keep(SAMPLE_TARGET, status_params(new_sid(), "delivered"), 403, token="x" * 32)
     assert daemon.terminate() == 0
     assert "7654321" not in daemon.log() and harness.TOKEN not in daemon.log()
+
+
+# --- what is not measured, totals, time to delivery ---
+
+
+def test_replies_and_clicks_are_not_measured_until_one_arrives(daemon):
+    send(daemon, new_sid(), "delivered")
+    row = daemon.campaign()
+    assert (row["replied"], row["clicked"], row["clicked_messages"], row["opted_out"]) == (None, None, None, 0)
+    assert daemon.get("/v1/providers")["providers"][0]["replied"] is None
+    assert "–" in daemon.cli("stats").stdout
+    daemon.keep("/sms/twilio?campaign=other", harness.reply_params(new_sid(), "hi", number=7), status=200)
+    daemon.settle()
+    assert (daemon.campaign()["replied"], daemon.campaign()["clicked"]) == (0, None)
+    assert daemon.campaign("other")["replied"] == 1
+
+
+def test_a_table_of_figures_ends_with_its_total(daemon):
+    for campaign, count in (("one", 3), ("two", 5)):
+        for i in range(count):
+            daemon.keep(f"/sms/twilio?campaign={campaign}&variant=v{i}", status_params(
+                new_sid(), "delivered" if i else "failed", From=f"+1501712266{i}"))
+    daemon.settle()
+    *_, total = daemon.cli("stats").stdout.splitlines()
+    assert total.split() == ["total", "8", "6", "6", "2", "0", "–", "0", "0", "75.0%"]
+    assert daemon.cli("variants", "--campaign", "two").stdout.splitlines()[-1].split()[:5] == ["total", "5", "4", "4", "1"]
+    assert daemon.cli("providers").stdout.splitlines()[-1].split() == ["total", "6", "6", "2", "0", "75.0%"]
+    assert "total" not in daemon.cli("stats", "--campaign", "one").stdout  # one row
+    assert "total" not in daemon.cli("stats", "--csv").stdout
+
+
+def nearest(values, share):
+    """The value that so great a share of the values does not exceed."""
+    return sorted(values)[max(0, -(-len(values) * share // 100) - 1)]
+
+
+def test_times_to_delivery_are_near_those_of_the_receipts(daemon):
+    for i in range(60):
+        send(daemon, new_sid(), "sent", "delivered", number=i)
+    send(daemon, new_sid(), "delivered")  # when it left is not known
+    send(daemon, new_sid(), "sent", ("failed", 30003))
+    daemon.settle()
+    daemon.terminate()
+    with harness.sqlite3.connect(daemon.store / "dlrd.db") as file:  # of a second to some hours
+        file.execute("UPDATE event SET time_us = time_us + message_id * message_id * 7000000 WHERE type = 'Delivered'")
+    daemon.cli("rebuild")
+    daemon.start()
+    taken = [row[0] / 1e6 for row in daemon.sql(
+        "SELECT delivered_us - sent_us FROM message WHERE delivered_us > sent_us AND sent_us > 0")]
+    assert len(taken) == 60 and max(taken) > 7 * 3600
+    for row in (daemon.campaign(), daemon.get(f"/v1/campaigns/{CAMPAIGN}/variants")["variants"][0]):
+        assert row["median_seconds"] == pytest.approx(nearest(taken, 50), rel=0.02)
+        assert row["p95_seconds"] == pytest.approx(nearest(taken, 95), rel=0.02)
+    part = daemon.get(f"/v1/campaigns/{CAMPAIGN}?from=2020-01-01")
+    assert (part["median_seconds"], part["p95_seconds"]) == (None, None)
+    daemon.audit()

@@ -126,11 +126,11 @@ dispensable_columns_are_left_out_and_named(void **state)
 	assert_prints(&grid, 35,
 	    "campaign             sent   rate\n"
 	    "spring-sale-2026  1000000  99.9%\n"
-	    "not shown here: read, replied; --wide shows all\n");
+	    "not shown here: read,\n  replied; --wide shows all\n");
 	assert_prints(&grid, 24,
 	    "campaign     sent   rate\n"
 	    "spring-…  1000000  99.9%\n"
-	    "not shown here: read, replied; --wide shows all\n");
+	    "not shown here: read,\n  replied; --wide shows all\n");
 }
 
 static void
