@@ -51,7 +51,7 @@ print_findings(const struct work_result *result)
 			print_move(move);
 	json_free(moves);
 	if (counts[3] > 0)
-		printf("with unchanged tags, since their URLs are not stored: %llu\n",
+		printf("with unchanged tags, since their URLs or routes are not known: %llu\n",
 		    (unsigned long long)counts[3]);
 }
 

@@ -248,8 +248,7 @@ number_lists_find_ranges(struct store_reader *reader, const struct numbers_wante
 {
 	*out_lists = (struct number_lists){
 	    .reader = reader, .list_sql = wanted->list_sql, .merge = MERGE_EMPTY};
-	enum result result = store_reader_hold(reader);
-	return result == RESULT_OK ? find_ranges(out_lists, wanted) : result;
+	return find_ranges(out_lists, wanted);
 }
 
 enum result
@@ -274,7 +273,6 @@ number_lists_next(struct number_lists *lists, int64_t *out_number, bool *out_has
 void
 number_lists_done(struct number_lists *lists)
 {
-	store_reader_release(lists->reader);
 	merge_done(&lists->merge);
 	free(lists->groups);
 	free(lists->ranges);

@@ -5,7 +5,7 @@
 void
 requests_init(struct requests *requests)
 {
-	*requests = (struct requests){.result = {.state = WORK_NONE}};
+	*requests = (struct requests){.kind = WORK_REBUILD};
 	pthread_mutex_init(&requests->lock, NULL);
 }
 
@@ -47,13 +47,13 @@ bool
 requests_ask_work(struct requests *requests, const struct work_order *order)
 {
 	pthread_mutex_lock(&requests->lock);
-	bool accepted = requests->result.state != WORK_RUNNING;
+	bool accepted = requests->results[requests->kind].state != WORK_RUNNING;
 	if (accepted) {
 		requests->pending.work = true;
 		requests->pending.order = *order;
 		requests->kind = order->kind;
-		work_done(&requests->result);
-		requests->result = (struct work_result){.state = WORK_RUNNING};
+		work_done(&requests->results[order->kind]);
+		requests->results[order->kind] = (struct work_result){.state = WORK_RUNNING};
 	}
 	pthread_mutex_unlock(&requests->lock);
 
@@ -64,8 +64,7 @@ void
 requests_read_work(struct requests *requests, enum work_kind kind, struct work_result *out_result)
 {
 	pthread_mutex_lock(&requests->lock);
-	*out_result = kind == requests->kind ? work_copy(&requests->result)
-					     : (struct work_result){.state = WORK_NONE};
+	*out_result = work_copy(&requests->results[kind]);
 	pthread_mutex_unlock(&requests->lock);
 }
 
@@ -110,7 +109,7 @@ void
 requests_note_work(struct requests *requests, const struct work_result *result)
 {
 	pthread_mutex_lock(&requests->lock);
-	requests->result = *result;
+	requests->results[requests->kind] = *result;
 	pthread_mutex_unlock(&requests->lock);
 }
 
@@ -118,6 +117,7 @@ void
 requests_done(struct requests *requests)
 {
 	drop_configuration(&requests->pending);
-	work_done(&requests->result);
+	for (int kind = 0; kind < WORK_KIND_COUNT; kind++)
+		work_done(&requests->results[kind]);
 	pthread_mutex_destroy(&requests->lock);
 }

@@ -21,8 +21,8 @@ struct pending_requests {
 struct requests {
 	pthread_mutex_t lock; /* guards both */
 	struct pending_requests pending;
-	enum work_kind kind; /* of the last work that was requested, and its result */
-	struct work_result result;
+	enum work_kind kind; /* of the last work that was requested */
+	struct work_result results[WORK_KIND_COUNT];
 };
 
 void requests_init(struct requests *requests);
@@ -34,7 +34,7 @@ void requests_configure(struct requests *requests, const struct projector_config
 /* Requests work. Returns false if some is requested or running already. */
 bool requests_ask_work(struct requests *requests, const struct work_order *order);
 
-/* The result of the last work, if it was of that kind; for work_done. */
+/* The result of the last work of that kind; for work_done. */
 void requests_read_work(
     struct requests *requests, enum work_kind kind, struct work_result *out_result);
 

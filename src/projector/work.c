@@ -84,9 +84,11 @@ tag(void *context, struct slice path, struct slice query, struct tags *out_tags,
 	struct retagging *retagging = context;
 	struct event event = {.source_path = path, .source_query = query};
 	struct tagger_fit fit;
-	*out_known = true;
 	enum result result = path.ptr == NULL ? try_routes(retagging, &event, out_known)
 					      : tagger_fill(&retagging->tagger, &event, &fit);
+	/* Without a route there is no template that could say otherwise. */
+	if (result == RESULT_OK && path.ptr != NULL)
+		*out_known = fit.route != NULL;
 	*out_tags = tags_of(&event);
 	return result;
 }

@@ -30,37 +30,37 @@ is_canceled(int64_t facts)
 static bool
 was_sent(int64_t facts)
 {
-	return (facts & FACTS_SENT) != 0;
+	return facts >= 0 && (facts & FACTS_SENT) != 0;
 }
 
 static bool
 is_pending(int64_t facts)
 {
-	return FACTS_OUTCOME(facts) == OUTCOME_NONE && was_sent(facts);
+	return facts >= 0 && FACTS_OUTCOME(facts) == OUTCOME_NONE && was_sent(facts);
 }
 
 static bool
 is_waiting(int64_t facts)
 {
-	return FACTS_OUTCOME(facts) == OUTCOME_NONE && !was_sent(facts);
+	return facts >= 0 && FACTS_OUTCOME(facts) == OUTCOME_NONE && !was_sent(facts);
 }
 
 static bool
 was_read(int64_t facts)
 {
-	return (facts & FACTS_READ) != 0;
+	return facts >= 0 && (facts & FACTS_READ) != 0;
 }
 
 static bool
 was_clicked(int64_t facts)
 {
-	return (facts & FACTS_CLICKED) != 0;
+	return facts >= 0 && (facts & FACTS_CLICKED) != 0;
 }
 
 static bool
 conflicts(int64_t facts)
 {
-	return (facts & FACTS_CONFLICT) != 0;
+	return facts >= 0 && (facts & FACTS_CONFLICT) != 0;
 }
 
 static bool

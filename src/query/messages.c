@@ -357,6 +357,23 @@ ask_for_failures(struct answering *answering)
 /* --- any --- */
 
 static enum result
+ask_by_group(struct answering *answering)
+{
+	return ask_by_lists(answering, one_sql);
+}
+
+/* All that the answer is made of is of one state of the store. */
+static enum result
+ask_held(struct answering *answering, enum result (*ask_for)(struct answering *answering))
+{
+	enum result result = store_reader_hold(answering->reader);
+	if (result == RESULT_OK)
+		result = ask_for(answering);
+	store_reader_release(answering->reader);
+	return result;
+}
+
+static enum result
 ask_for_messages(struct store_reader *reader, const struct query *query,
     const struct query_values *values, query_row_fn on_row, void *context)
 {
@@ -379,12 +396,12 @@ ask_for_messages(struct store_reader *reader, const struct query *query,
 	}
 	if (is_given(&answering, CODE) || is_given(&answering, KIND) ||
 	    is_given(&answering, PERMANENCE))
-		return ask_for_failures(&answering);
+		return ask_held(&answering, ask_for_failures);
 
 	bool by_lists = items[SINCE].number > 0 || items[BEFORE].number != INT64_MAX;
 	for (size_t i = STATE_WORD; i <= OF_PROVIDER; i++)
 		by_lists |= is_given(&answering, i);
-	return by_lists ? ask_by_lists(&answering, one_sql) : ask(&answering, messages_sql);
+	return by_lists ? ask_held(&answering, ask_by_group) : ask(&answering, messages_sql);
 }
 
 #define STATE_PARAMETER                                                                    \

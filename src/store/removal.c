@@ -11,18 +11,32 @@
 struct removal {
 	struct store *store;
 	struct store_removed removed;
-	struct removed_receipt {
-		int64_t seq, message_id;
-	} * receipts; /* PORTION of them */
+	struct placed_receipt *receipts; /* PORTION of them */
 	size_t count;
 };
 
 static enum result
-note(void *context, int64_t seq, int64_t message_id)
+note(void *context, const struct placed_receipt *receipt)
 {
 	struct removal *removal = context;
-	removal->receipts[removal->count++] = (struct removed_receipt){seq, message_id};
+	removal->receipts[removal->count++] = *receipt;
 	return RESULT_OK;
+}
+
+/* Notes which numbers go, range by range. */
+static enum result
+note_ranges(struct removal *removal)
+{
+	enum result result = RESULT_OK;
+	for (size_t i = 0, end; result == RESULT_OK && i < removal->count; i = end) {
+		const struct placed_receipt *first = &removal->receipts[i];
+		for (end = i + 1; end < removal->count &&
+				  removal->receipts[end].seq == removal->receipts[end - 1].seq + 1;)
+			end++;
+		result = upkeep_table_note_removed(
+		    removal->store->tables.upkeep, first, &removal->receipts[end - 1]);
+	}
+	return result;
 }
 
 /* The evidence goes first: followers are told what remains without it. */
@@ -82,7 +96,7 @@ follow(struct removal *removal, int64_t message_id)
 static int
 compare_messages(const void *a, const void *b)
 {
-	const struct removed_receipt *x = a, *y = b;
+	const struct placed_receipt *x = a, *y = b;
 	return (x->message_id > y->message_id) - (x->message_id < y->message_id);
 }
 
@@ -114,6 +128,8 @@ remove_all(struct removal *removal, struct slice name, struct slice text)
 		if (removal->count > 0)
 			last_seq = removal->receipts[removal->count - 1].seq;
 		if (result == RESULT_OK)
+			result = note_ranges(removal);
+		if (result == RESULT_OK)
 			result = remove_receipts(removal);
 		if (result == RESULT_OK)
 			result = follow_messages(removal);
@@ -129,11 +145,13 @@ removal_all(
     struct store *store, struct slice name, struct slice text, struct store_removed *out_removed)
 {
 	struct removal removal = {
-	    .store = store, .receipts = malloc(PORTION * sizeof(struct removed_receipt))};
+	    .store = store, .receipts = malloc(PORTION * sizeof(struct placed_receipt))};
 	uint64_t corrected;
 	enum result result = removal.receipts == NULL
 				 ? RESULT_NO_MEMORY
 				 : upkeep_table_keep_numbers(store->tables.upkeep);
+	if (result == RESULT_OK)
+		result = upkeep_table_note_run(store->tables.upkeep, name, text);
 	if (result == RESULT_OK)
 		result = remove_all(&removal, name, text);
 	if (result == RESULT_OK)

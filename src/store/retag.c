@@ -15,9 +15,10 @@ struct change {
 	bool tagged;
 };
 
-/* Messages that moved from one tagset to another. */
+/* Messages that moved from one campaign to another. */
 struct move {
-	int64_t from_id, to_id; /* tagsets */
+	int64_t from_id, to_id;         /* campaigns */
+	int64_t from_tagset, to_tagset; /* one of each */
 	uint64_t messages;
 };
 
@@ -29,7 +30,7 @@ struct retagging {
 	size_t count, read;     /* of this portion: changes, and receipts */
 	int64_t last_seq;
 	struct move *moves;
-	size_t move_count, move_capacity;
+	size_t move_count, move_capacity, last_move;
 };
 
 /* --- receipts --- */
@@ -78,10 +79,16 @@ write_changes(struct retagging *retagging)
 
 /* --- messages --- */
 
+/* Messages of a campaign mostly follow each other, so the last move is tried first. */
 static enum result
-note_move(struct retagging *retagging, int64_t from_id, int64_t to_id)
+note_move(struct retagging *retagging, const struct move *move)
 {
-	size_t i = 0;
+	int64_t from_id = move->from_id, to_id = move->to_id;
+	size_t i = retagging->last_move < retagging->move_count &&
+			   retagging->moves[retagging->last_move].from_id == from_id &&
+			   retagging->moves[retagging->last_move].to_id == to_id
+		       ? retagging->last_move
+		       : 0;
 	while (i < retagging->move_count &&
 	       (retagging->moves[i].from_id != from_id || retagging->moves[i].to_id != to_id))
 		i++;
@@ -94,8 +101,9 @@ note_move(struct retagging *retagging, int64_t from_id, int64_t to_id)
 		retagging->move_capacity = capacity;
 	}
 	if (i == retagging->move_count)
-		retagging->moves[retagging->move_count++] = (struct move){from_id, to_id, 0};
+		retagging->moves[retagging->move_count++] = *move;
 	retagging->moves[i].messages++;
+	retagging->last_move = i;
 	return RESULT_OK;
 }
 
@@ -110,7 +118,8 @@ note_message(struct retagging *retagging, int64_t from_id, int64_t to_id)
 	if (result != RESULT_OK || from_campaign == to_campaign)
 		return result;
 	retagging->retagged.messages++;
-	return note_move(retagging, from_id, to_id);
+	const struct move move = {from_campaign, to_campaign, from_id, to_id, 0};
+	return note_move(retagging, &move);
 }
 
 /* Folds a message again, of which receipts have other tags. A person's own message follows the
@@ -198,10 +207,10 @@ report_moves(const struct retagging *retagging)
 	enum result result = RESULT_OK;
 	for (size_t i = 0; result == RESULT_OK && i < retagging->move_count; i++) {
 		struct store_move move = {.messages = retagging->moves[i].messages};
-		result = upkeep_table_campaign(table, retagging->moves[i].from_id, &arena,
+		result = upkeep_table_campaign(table, retagging->moves[i].from_tagset, &arena,
 		    &move.from_workspace, &move.from_campaign);
 		if (result == RESULT_OK)
-			result = upkeep_table_campaign(table, retagging->moves[i].to_id, &arena,
+			result = upkeep_table_campaign(table, retagging->moves[i].to_tagset, &arena,
 			    &move.to_workspace, &move.to_campaign);
 		if (result == RESULT_OK)
 			retagging->retag->on_moved(retagging->retag->context, &move);

@@ -202,8 +202,12 @@ enum result
 store_add(struct store *store, const struct event *event, struct store_added *out_added)
 {
 	struct store_added added = {0};
+	bool is_removed = false;
 	enum result result = changes_make_room(store);
-	if (result == RESULT_OK)
+	if (result == RESULT_OK && store->is_lost_request && event->extra.ptr != NULL)
+		result =
+		    upkeep_table_is_of_removed_run(store->tables.upkeep, event->extra, &is_removed);
+	if (result == RESULT_OK && !is_removed)
 		result = receipts_add(store, event, &added);
 	if (result == RESULT_OK)
 		*out_added = added;
@@ -239,21 +243,24 @@ store_abandon(struct store *store)
 	store_close(store);
 }
 
-/* Runs work in a transaction of its own, with the cursor unchanged. */
+/* Runs work in a transaction of its own, with the cursor unchanged. The journal does not have it,
+ * so its commit is synced. */
 static enum result
 run_work(
     struct store *store, enum result (*work)(struct store *store, void *context), void *context)
 {
+	engine_sync_commits(store->engine, true);
 	enum result result = store_begin(store);
-	if (result != RESULT_OK)
-		return result;
-
-	watch_progress(store, true);
-	result = store_note(store, work(store, context));
-	watch_progress(store, false);
-	if (result == RESULT_OK)
-		return store_commit(store, store_cursor(store));
-	store_rollback(store);
+	if (result == RESULT_OK) {
+		watch_progress(store, true);
+		result = store_note(store, work(store, context));
+		watch_progress(store, false);
+		if (result == RESULT_OK)
+			result = store_commit(store, store_cursor(store));
+		else
+			store_rollback(store);
+	}
+	engine_sync_commits(store->engine, false);
 	return result;
 }
 

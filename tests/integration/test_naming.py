@@ -154,7 +154,7 @@ def test_receipts_of_an_older_dlrd_are_tagged_if_all_routes_agree_or_named(make_
     harness.write_config(daemon.sections.items(), daemon.config)
     result = json.loads(daemon.cli("retag", "--json").stdout)
     assert result["messages"] >= 1 and result["unknown"] >= 6
-    assert "since their URLs are not stored: " in daemon.cli("retag").stdout
+    assert "since their URLs or routes are not known: " in daemon.cli("retag").stdout
     assert "0 differences" in daemon.cli("audit").stdout
 
 
@@ -168,4 +168,19 @@ def test_a_receipt_that_comes_after_a_retag_has_the_new_tags(make_daemon):
     daemon.keep("/sms/twilio?kampagne=a", status_params(sid, "delivered"))
     daemon.settle()
     assert daemon.campaign("a")["delivered"] == 1
+    daemon.audit()
+
+
+def test_receipts_of_a_route_that_is_gone_keep_their_campaign(make_daemon):
+    daemon = make_daemon({"callback /old": {"campaign": "{campaign}"}, "callback /new": {"campaign": "{campaign}"}})
+    for path in ("old", "new"):
+        daemon.keep(f"/{path}?campaign=summer&c2={path}", status_params(new_sid(), "delivered"))
+    daemon.settle()
+    del daemon.sections["callback /old"]
+    daemon.sections["callback /new"] = {"campaign": "{c2}"}
+    daemon.restart()
+    result = json.loads(daemon.cli("retag", "--json").stdout)
+    assert (result["receipts"], result["messages"], result["unknown"]) == (2, 1, 1)
+    assert messages_by_campaign(daemon)[("", "summer")] == 1
+    assert messages_by_campaign(daemon)[("", "new")] == 1
     daemon.audit()

@@ -153,7 +153,7 @@ def test_a_store_of_an_older_dlrd_has_each_person_once(daemon):
             ALTER TABLE event DROP COLUMN source_id; DROP TABLE source; DROP INDEX event_group;
             ALTER TABLE event DROP COLUMN kind; ALTER TABLE event DROP COLUMN code;
             DROP TABLE hour_block; DROP TABLE campaign_delay; DROP TABLE keyword; DROP INDEX event_keyword;
-            DROP VIEW inbound_messages; DROP TABLE inbound;
+            DROP VIEW inbound_messages; DROP TABLE inbound; DROP TABLE removed_range; DROP TABLE removed_run;
             DROP INDEX message_group; DROP INDEX message_provider; ALTER TABLE message DROP COLUMN facts;
             CREATE INDEX event_campaign ON event(campaign_id, seq);
             DROP INDEX message_failure; DROP TABLE person; DROP TABLE signature; DROP INDEX optout_ending;

@@ -152,3 +152,26 @@ def test_undo_names_what_is_no_ledger(daemon, tmp_path):
         assert result.returncode == 1 and words in result.stderr and str(path) in result.stderr
     result = daemon.cli("simulate", "--undo", tmp_path / "no", "--check", "--ledger", "x", check=False)
     assert result.returncode == 2 and "--undo FILE" in result.stderr
+
+
+def test_recovery_does_not_bring_back_what_was_undone(daemon, tmp_path):
+    daemon.keep(SAMPLE_TARGET, status_params(new_sid(), "delivered"))
+    simulate(daemon, "--yes", "--replies", 30, "--ledger", tmp_path / "acks", "--campaign", "sim")
+    daemon.keep(SAMPLE_TARGET, status_params(new_sid(), "delivered"))
+    daemon.settle()
+    daemon.cli("simulate", "--undo", tmp_path / "acks")
+    last, = daemon.sql("SELECT max(id) FROM message")[0]
+    daemon.keep(SAMPLE_TARGET, status_params(new_sid(), "delivered"))
+    daemon.settle()
+    assert daemon.sql("SELECT max(id) FROM message")[0][0] > last  # no number is given twice
+    before = contents(daemon)
+    daemon.terminate()
+    shown = daemon.cli("recover", "--force").stdout
+    assert "3 receipts were read, 0 could not be read" in shown
+    daemon.start()
+    daemon.settle()
+    after = contents(daemon)
+    for table in ("event", "message", "campaign", "reply", "optout"):
+        assert len(after[table]) == len(before[table]), table
+    daemon.audit()
+    assert daemon.get("/readyz")["gap"] is None

@@ -322,7 +322,7 @@ a_store_of_version_1_becomes_this_one(void **state)
 /* Version 3 let the order decide in which receipts were stored. */
 static const char as_version_3[] =
     "DROP TABLE keyword; DROP INDEX event_keyword; DROP VIEW inbound_messages;"
-    "DROP TABLE inbound;"
+    "DROP TABLE inbound; DROP TABLE removed_range; DROP TABLE removed_run;"
     "ALTER TABLE event DROP COLUMN source_id; DROP TABLE source; DROP INDEX event_group;"
     "ALTER TABLE event DROP COLUMN kind; ALTER TABLE event DROP COLUMN code; DROP TABLE "
     "hour_block; DROP TABLE campaign_delay;"

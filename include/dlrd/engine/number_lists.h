@@ -56,7 +56,8 @@ struct number_lists {
 };
 
 /* Finds the lists. The caller gives *out_lists to number_lists_done also after a failure. The
- * reader is held until then (store_reader_hold). */
+ * reader must be held from before the sets were read until then (store_reader_hold): else a row
+ * that comes meanwhile may be missed, and a later one not. */
 must_check enum result number_lists_begin(struct store_reader *reader,
     const struct numbers_wanted *wanted, struct number_lists *out_lists);
 

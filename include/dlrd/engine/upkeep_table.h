@@ -31,16 +31,33 @@ must_check enum result upkeep_table_sourced(struct upkeep_table *table, int64_t 
 must_check enum result upkeep_table_set_tags(struct upkeep_table *table,
     const struct sourced_receipt *receipt, int64_t tagset_id, int64_t campaign_id, bool tagged);
 
-typedef enum result (*placed_fn)(void *context, int64_t seq, int64_t message_id);
+struct placed_receipt {
+	int64_t seq, message_id; /* message_id: 0 for none */
+	int64_t journal_seq, time_us;
+};
+
+typedef enum result (*placed_fn)(void *context, const struct placed_receipt *receipt);
 
 /* Passes receipts after after_seq whose parameter of that name (struct event, extra) has that text,
  * at most `limit`. */
 must_check enum result upkeep_table_with_parameter(struct upkeep_table *table, int64_t after_seq,
     struct slice name, struct slice text, size_t limit, placed_fn on_receipt, void *context);
 
-/* The numbers of receipts that are removed are not given again: followers of the events ask for
+/* The numbers of receipts and messages that are removed are not given again: followers ask for
  * higher ones. */
 must_check enum result upkeep_table_keep_numbers(struct upkeep_table *table);
+
+/* Notes that the receipts from first to last, which have followed each other, are removed on
+ * purpose. */
+must_check enum result upkeep_table_note_removed(struct upkeep_table *table,
+    const struct placed_receipt *first, const struct placed_receipt *last);
+
+/* Notes that receipts with that parameter are removed on purpose; whether an event that has extra
+ * is such a receipt. */
+must_check enum result upkeep_table_note_run(
+    struct upkeep_table *table, struct slice name, struct slice text);
+must_check enum result upkeep_table_is_of_removed_run(
+    struct upkeep_table *table, struct slice extra, bool *out_is);
 
 /* Removes a receipt, with the alert or inbound message that it is. */
 must_check enum result upkeep_table_remove_receipt(struct upkeep_table *table, int64_t seq);

@@ -65,7 +65,7 @@ bool projector_has_tried(const struct projector *projector);
  * afterwards. Returns false if some is requested or running already. */
 bool projector_ask_work(struct projector *projector, const struct work_order *order);
 
-/* The result of the last work that was requested, if it was of that kind; for work_done. */
+/* The result of the last work of that kind that was requested; for work_done. */
 void projector_read_work(
     struct projector *projector, enum work_kind kind, struct work_result *out_result);
 

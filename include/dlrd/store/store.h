@@ -73,7 +73,8 @@ must_check enum result store_retag(
     struct store *store, const struct store_retag *retag, struct store_retagged *out_retagged);
 
 /* Removes all receipts with that parameter (struct event, extra), and what follows of them, in one
- * transaction. Followers of the opt-out list read a correction. */
+ * transaction. Followers of the opt-out list read a correction. Which duplicates a campaign has
+ * counted is not known, so their number stays with it. */
 must_check enum result store_remove(
     struct store *store, struct slice name, struct slice text, struct store_removed *out_removed);
 

@@ -249,6 +249,13 @@ engine_commit(struct engine *engine, uint64_t cursor)
 }
 
 void
+engine_sync_commits(struct engine *engine, bool on)
+{
+	sqlite3_exec(engine->db, on ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL",
+	    NULL, NULL, NULL);
+}
+
+void
 engine_rollback(struct engine *engine)
 {
 	if (sqlite3_get_autocommit(engine->db) == 0)

@@ -274,8 +274,13 @@ store_read_events(
 	sqlite3_stmt *statement;
 	bool by_lists = false;
 	enum result result = needs_lists(reader, filter, &by_lists);
-	if (result == RESULT_OK && by_lists)
-		return read_by_lists(reader, filter, on_row, context);
+	if (result == RESULT_OK && by_lists) {
+		result = store_reader_hold(reader);
+		if (result == RESULT_OK)
+			result = read_by_lists(reader, filter, on_row, context);
+		store_reader_release(reader);
+		return result;
+	}
 	if (result == RESULT_OK)
 		result = ask_for_events(reader, filter, &statement);
 	if (result != RESULT_OK)

@@ -59,7 +59,9 @@ static const struct sqlite_statement statements[] = {
     {"SELECT id FROM message WHERE conflict = 1 AND id > ?1 ORDER BY id LIMIT 1", FIELD(conflict)},
     {"SELECT id FROM message WHERE (conflict = 1 OR outcome = 2) AND id > ?1 ORDER BY id LIMIT 1",
 	FIELD(failed)},
-    {"SELECT max(id) FROM message WHERE id < " SQL_NUMBER_END, FIELD(last)},
+    {"SELECT max(coalesce((SELECT max(id) FROM message WHERE id < " SQL_NUMBER_END "), 0),"
+     " coalesce((SELECT max(seq) FROM sqlite_sequence WHERE name = 'message'), 0))",
+	FIELD(last)},
     {"INSERT OR FAIL INTO message(" ALL_COLUMNS ") SELECT " ALL_COLUMNS " FROM written_message",
 	FIELD(insert)},
     {"UPDATE message SET " STATE(SET) "tagset_id = ? WHERE id = ?", FIELD(update)},

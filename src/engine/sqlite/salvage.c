@@ -108,7 +108,8 @@ add_hole(struct salvage *salvage, const struct salvage_hole *hole)
 }
 
 /* Finds the holes in the new store, including rows that were dropped. Events are numbered from 1
- * without holes, so the numbers between two events are lost. */
+ * without holes, so the numbers between two events are lost, unless they were removed on purpose.
+ */
 static enum result
 find_holes(struct salvage *salvage, sqlite3 *db, int64_t last_event)
 {
@@ -116,8 +117,11 @@ find_holes(struct salvage *salvage, sqlite3 *db, int64_t last_event)
 	/* The hole that would begin after the current event. */
 	struct salvage_hole next = {.first_event = 1, .first_journal = 1};
 
-	enum result result = sqlite_result(sqlite3_prepare_v2(
-	    db, "SELECT seq, journal_seq, time_us FROM event ORDER BY seq", -1, &statement, NULL));
+	enum result result = sqlite_result(sqlite3_prepare_v2(db,
+	    "SELECT seq, journal_seq, time_us, seq, journal_seq, time_us FROM event UNION ALL"
+	    " SELECT first_seq, first_journal, first_us, last_seq, last_journal, last_us"
+	    " FROM removed_range ORDER BY 1",
+	    -1, &statement, NULL));
 	int code = SQLITE_DONE;
 	while (result == RESULT_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
 		int64_t seq = sqlite3_column_int64(statement, 0);
@@ -127,9 +131,10 @@ find_holes(struct salvage *salvage, sqlite3 *db, int64_t last_event)
 		if (seq > (int64_t)next.first_event)
 			result = add_hole(salvage, &next);
 
-		next.first_event = (uint64_t)(seq + 1);
-		next.first_journal = next.last_journal > 0 ? next.last_journal : 1;
-		next.from_us = next.to_us;
+		next.first_event = (uint64_t)(sqlite3_column_int64(statement, 3) + 1);
+		next.first_journal = (uint64_t)sqlite3_column_int64(statement, 4);
+		next.first_journal = next.first_journal > 0 ? next.first_journal : 1;
+		next.from_us = sqlite3_column_int64(statement, 5);
 	}
 	sqlite3_finalize(statement);
 

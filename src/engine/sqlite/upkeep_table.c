@@ -8,7 +8,8 @@
 struct upkeep_table {
 	sqlite3 *db;
 	sqlite3_stmt *sourced, *set_tags, *set_reply_tags, *with_parameter, *remove_alert,
-	    *remove_inbound, *remove_receipt, *remove_reply, *remove_message, *count, *campaign;
+	    *remove_inbound, *remove_receipt, *remove_reply, *remove_message, *count, *campaign,
+	    *note_removed, *note_run, *is_of_removed_run;
 };
 
 #define FIELD(name) offsetof(struct upkeep_table, name)
@@ -23,7 +24,7 @@ static const struct sqlite_statement statements[] = {
 	FIELD(set_tags)},
     {"UPDATE reply SET tagset_id = ?2 WHERE message_id = ?1", FIELD(set_reply_tags)},
     /* The text between quotes is found only as a member: within a value, quotes are escaped. */
-    {"SELECT seq, coalesce(message_id, 0) FROM event WHERE seq > ?1"
+    {"SELECT seq, coalesce(message_id, 0), journal_seq, time_us FROM event WHERE seq > ?1"
      " AND instr(extra, ?2) > 0 ORDER BY seq LIMIT ?3",
 	FIELD(with_parameter)},
     {"DELETE FROM alert WHERE event_seq = ?1", FIELD(remove_alert)},
@@ -35,6 +36,9 @@ static const struct sqlite_statement statements[] = {
     {"SELECT c.workspace, c.name FROM tagset t JOIN campaign c ON c.id = t.campaign_id"
      " WHERE t.id = ?1",
 	FIELD(campaign)},
+    {"INSERT OR IGNORE INTO removed_range VALUES(?1, ?2, ?3, ?4, ?5, ?6)", FIELD(note_removed)},
+    {"INSERT OR IGNORE INTO removed_run VALUES(?1)", FIELD(note_run)},
+    {"SELECT 1 FROM removed_run WHERE instr(?1, member) > 0 LIMIT 1", FIELD(is_of_removed_run)},
     {NULL, 0},
 };
 
@@ -121,9 +125,12 @@ upkeep_table_with_parameter(struct upkeep_table *table, int64_t after_seq, struc
 	sqlite_bind_text(row, 2, buffer_slice(&member));
 	sqlite3_bind_int64(row, 3, (int64_t)limit);
 
-	while (result == RESULT_OK && (code = sqlite3_step(row)) == SQLITE_ROW)
-		result =
-		    on_receipt(context, sqlite3_column_int64(row, 0), sqlite3_column_int64(row, 1));
+	while (result == RESULT_OK && (code = sqlite3_step(row)) == SQLITE_ROW) {
+		const struct placed_receipt receipt = {sqlite3_column_int64(row, 0),
+		    sqlite3_column_int64(row, 1), sqlite3_column_int64(row, 2),
+		    sqlite3_column_int64(row, 3)};
+		result = on_receipt(context, &receipt);
+	}
 	sqlite3_reset(row);
 	buffer_done(&member);
 	return result != RESULT_OK ? result : sqlite_result(code);
@@ -133,11 +140,43 @@ enum result
 upkeep_table_keep_numbers(struct upkeep_table *table)
 {
 	return sqlite_result(sqlite3_exec(table->db,
-	    "INSERT INTO sqlite_sequence(name, seq) SELECT 'event', 0 WHERE NOT EXISTS"
-	    " (SELECT 1 FROM sqlite_sequence WHERE name = 'event');"
+	    "INSERT INTO sqlite_sequence(name, seq) SELECT x.name, 0 FROM (SELECT 'event' AS name"
+	    " UNION ALL SELECT 'message') x WHERE x.name NOT IN (SELECT name FROM sqlite_sequence);"
 	    "UPDATE sqlite_sequence SET seq = max(seq, (SELECT coalesce(max(seq), 0) FROM event"
-	    " WHERE seq < " SQL_NUMBER_END ")) WHERE name = 'event'",
+	    " WHERE seq < " SQL_NUMBER_END ")) WHERE name = 'event';"
+	    "UPDATE sqlite_sequence SET seq = max(seq, (SELECT coalesce(max(id), 0) FROM message"
+	    " WHERE id < " SQL_NUMBER_END ")) WHERE name = 'message'",
 	    NULL, NULL, NULL));
+}
+
+enum result
+upkeep_table_note_removed(struct upkeep_table *table, const struct placed_receipt *first,
+    const struct placed_receipt *last)
+{
+	const int64_t values[] = {first->seq, last->seq, first->journal_seq, last->journal_seq,
+	    first->time_us, last->time_us};
+	for (int i = 0; i < 6; i++)
+		sqlite3_bind_int64(table->note_removed, i + 1, values[i]);
+	return sqlite_result(sqlite_run(table->note_removed));
+}
+
+enum result
+upkeep_table_note_run(struct upkeep_table *table, struct slice name, struct slice text)
+{
+	struct buffer member = BUFFER_EMPTY;
+	enum result result = write_member(name, text, &member);
+	sqlite_bind_text(table->note_run, 1, buffer_slice(&member));
+	if (result == RESULT_OK)
+		result = sqlite_result(sqlite_run(table->note_run));
+	buffer_done(&member);
+	return result;
+}
+
+enum result
+upkeep_table_is_of_removed_run(struct upkeep_table *table, struct slice extra, bool *out_is)
+{
+	sqlite_bind_text(table->is_of_removed_run, 1, extra);
+	return sqlite_has_row(table->is_of_removed_run, out_is);
 }
 
 enum result

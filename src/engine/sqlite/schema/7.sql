@@ -51,3 +51,16 @@ CREATE VIEW inbound_messages AS SELECT e.seq,
   i.media_links, i.from_city, i.from_state, i.from_zip, i.from_country
   FROM event e JOIN provider p ON p.id = e.provider_id LEFT JOIN message m ON m.id = e.message_id
   LEFT JOIN inbound i ON i.event_seq = e.seq WHERE e.type = 'Replied';
+
+-- Receipts that were removed on purpose (dlrd simulate --undo): their numbers, with the journal entries
+-- and times of the first and the last, and what their parameters had in common. 'dlrd recover' takes
+-- neither for a loss.
+CREATE TABLE removed_range(
+  first_seq INTEGER PRIMARY KEY,
+  last_seq INTEGER NOT NULL,
+  first_journal INTEGER NOT NULL,
+  last_journal INTEGER NOT NULL,
+  first_us INTEGER NOT NULL,
+  last_us INTEGER NOT NULL
+) STRICT;
+CREATE TABLE removed_run(member TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
