@@ -27,6 +27,7 @@ decoder_init(struct decoder *decoder, const struct routes *routes, const struct 
 {
 	*decoder = (struct decoder){.keywords = keywords, .verifier = verifier};
 	tagger_init(&decoder->tagger, routes);
+	noticer_init(&decoder->noticer, routes);
 }
 
 /* --- tags --- */
@@ -173,6 +174,20 @@ fill_alert(struct decoder *decoder, struct event *event, const struct callback *
 		event->error_code = alert->error_code;
 }
 
+/* Adds an alert to an event that shows a wrong setting in Twilio; the event's meaning is the same.
+ */
+static enum result
+add_notice(struct decoding *decoding, struct event *event, const struct callback *callback)
+{
+	struct decoder *decoder = decoding->decoder;
+	if (!noticer_wants(callback))
+		return RESULT_OK;
+
+	event->alert = &decoder->event_alert;
+	return noticer_fill(&decoder->noticer, callback, decoding->entry->route,
+	    is_ours(decoder, callback->failed_url), &decoder->event_alert);
+}
+
 /* Whether Twilio opted the number out (docs/events/event-types/messaging/compliance-toolkit). The
  * documentation has one spelling of the word; case and underscores are accepted. */
 static bool
@@ -251,7 +266,8 @@ pass_event(void *context, const struct callback *callback, struct slice extra, s
 	struct tagger_fit fit;
 	fill_meaning(decoding, &event, callback);
 	find_source(decoding, callback, &event);
-	if (tagger_fill(tagger, &event, &fit) != RESULT_OK)
+	if (add_notice(decoding, &event, callback) != RESULT_OK ||
+	    tagger_fill(tagger, &event, &fit) != RESULT_OK)
 		return RESULT_NO_MEMORY;
 
 	bool unrecognised = callback->kind == CALLBACK_UNRECOGNISED;
@@ -323,6 +339,7 @@ decoder_done(struct decoder *decoder)
 {
 	form_done(&decoder->parameters);
 	tagger_done(&decoder->tagger);
+	noticer_done(&decoder->noticer);
 	buffer_done(&decoder->extra);
 	buffer_done(&decoder->signed_text);
 	alert_done(&decoder->alert);

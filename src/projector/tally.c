@@ -100,7 +100,7 @@ tally_add(struct tally *tally, const struct event *event, struct store_added add
 	if (event->type == EVENT_UNRECOGNISED && event->status_text.len > 0 &&
 	    event->status == STATUS_UNKNOWN)
 		report_status(tally, event->status_text);
-	if (event->alert != NULL)
+	if (event->alert != NULL && !event->alert->by_dlrd)
 		report_alert(tally, event);
 }
 

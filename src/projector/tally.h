@@ -1,5 +1,5 @@
 /* tally: counts the events of a batch for the metrics, and logs unknown error codes and statuses,
- * and alerts. One thread. */
+ * and alerts of the debugger. One thread. */
 #pragma once
 
 #include "dlrd/base/log.h"

@@ -18,15 +18,19 @@ static const char alerts_sql[] =
 
 const struct query query_alerts = {.path = "/v1/alerts",
     .command = "alerts",
-    .summary = "what Twilio's debugger complains about",
+    .summary = "what Twilio's debugger complains about, and wrong settings in Twilio",
     .help = "Shows the errors and warnings that Twilio's debugger reported to a route of the "
-	    "kind debugger, newest first.",
+	    "kind debugger, newest first. Also shows voice callbacks that arrived on a route, and "
+	    "inbound messages for which Twilio called the fallback URL; their text names the "
+	    "setting to change.",
     .operation = "listAlerts",
-    .title = "Errors and warnings of Twilio's debugger.",
+    .title = "Errors and warnings of Twilio's debugger, and wrong settings in Twilio.",
     .answer = "A page of alerts, the newest first.",
     .list_schema = "Alerts",
     .row_schema = "Alert",
-    .row_description = "Errors and warnings of Twilio's debugger.",
+    .row_description =
+	"An error or warning of Twilio's debugger, a voice callback, or a call of the "
+	"fallback URL.",
     .parameters = {{"ours", QUERY_FLAG,
 		       .help = "only those about requests to this daemon's own routes",
 		       .description = "Only alerts about requests to dlrd."},
@@ -38,21 +42,22 @@ const struct query query_alerts = {.path = "/v1/alerts",
 	TZ},
     .sql = alerts_sql,
     .page_by = "seq",
-    .report = {"alerts",
-	REPORT_COLUMNS({"seq", CELL_INT, .shown = true, .description = "The event's."},
-	    {"time", CELL_TIME, .shown = true}, {"sid", CELL_TEXT, .nullable = true},
-	    {"level", CELL_TEXT, .shown = true}, {"account", CELL_TEXT, .nullable = true},
-	    {"error_code", CELL_INT, .nullable = true, .shown = true},
-	    {"name", CELL_TEXT, .nullable = true, .shown = true,
-		.description = "Of the code, if the catalogue has it."},
-	    {"action", CELL_TEXT, .nullable = true},
-	    {"ours", CELL_BOOL, .shown = true,
-		.description = "The request was to one of dlrd's routes."},
-	    {"resource", CELL_TEXT, .nullable = true},
-	    {"request_url", CELL_TEXT, .nullable = true, .shown = true, .wraps = true},
-	    {"method", CELL_TEXT, .nullable = true},
-	    {"response_status", CELL_INT, .nullable = true, .shown = true},
-	    {"text", CELL_TEXT, .nullable = true}, {"occurred", CELL_TEXT, .nullable = true})}};
+    .report = {
+	"alerts", REPORT_COLUMNS({"seq", CELL_INT, .shown = true, .description = "The event's."},
+		      {"time", CELL_TIME, .shown = true}, {"sid", CELL_TEXT, .nullable = true},
+		      {"level", CELL_TEXT, .shown = true}, {"account", CELL_TEXT, .nullable = true},
+		      {"error_code", CELL_INT, .nullable = true, .shown = true},
+		      {"name", CELL_TEXT, .nullable = true, .shown = true,
+			  .description = "Of the code, if the catalogue has it."},
+		      {"action", CELL_TEXT, .nullable = true},
+		      {"ours", CELL_BOOL, .shown = true,
+			  .description = "The request was to one of dlrd's routes."},
+		      {"resource", CELL_TEXT, .nullable = true},
+		      {"request_url", CELL_TEXT, .nullable = true, .shown = true},
+		      {"method", CELL_TEXT, .nullable = true},
+		      {"response_status", CELL_INT, .nullable = true, .shown = true},
+		      {"text", CELL_TEXT, .nullable = true, .shown = true, .wraps = true},
+		      {"occurred", CELL_TEXT, .nullable = true})}};
 
 static const char catalogue_sql[] =
     "SELECT code, name, kind, permanence, action, '" ERROR_GUIDE_URL

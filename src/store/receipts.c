@@ -233,8 +233,15 @@ add_new(struct store *store, struct event *event, const struct found *found,
 		result = signatures_note(store->tables.signatures, &store->request);
 		if (result != RESULT_OK)
 			return result;
-		return known == NULL ? add_referenced(store, event, same)
-				     : duplicates_add(store, event, known, same, &ids, out_added);
+		if (known == NULL)
+			return add_referenced(store, event, same);
+		/* Twilio calls the fallback URL also if the first request was stored, but the
+		 * answer was late. */
+		int64_t seq = same->seq;
+		result = duplicates_add(store, event, known, same, &ids, out_added);
+		return result == RESULT_OK && event->alert != NULL
+			   ? receipt_table_add_alert(store->tables.receipts, event->alert, seq)
+			   : result;
 	}
 
 	event->new_link = !found->match.link_is_known;

@@ -231,6 +231,26 @@ fill_alert(const struct slice values[FIELDS], struct callback *callback)
 	callback->payload = absent_if_empty(values[PAYLOAD]);
 }
 
+/* Twilio posts the parameters of a call to a voice URL and to a voice StatusCallback
+ * (docs/voice/api/call-resource#statuscallback). */
+static bool
+is_voice(const struct form *form, const struct slice values[FIELDS])
+{
+	if (values[MESSAGE].len > 0 || values[ALERT].len > 0)
+		return false;
+
+	struct slice call = form_get(form, SLICE("CallSid"));
+	return callback_is_sid(call) && slice_starts_with(call, SLICE("CA")) &&
+	       form_get(form, SLICE("CallStatus")).len > 0;
+}
+
+static void
+fill_failed(const struct form *form, struct callback *callback)
+{
+	callback->failed_url = absent_if_empty(form_get(form, SLICE("ErrorUrl")));
+	callback->failed_code = callback->error_code > 0 ? callback->error_code : 0;
+}
+
 struct callback
 callback_read(const struct form *form, enum route_kind route)
 {
@@ -253,6 +273,10 @@ callback_read(const struct form *form, enum route_kind route)
 
 	if (callback.kind == CALLBACK_ALERT)
 		fill_alert(values, &callback);
+	if (is_voice(form, values))
+		callback.call = form_get(form, SLICE("CallSid"));
+	if (callback.kind == CALLBACK_INBOUND || callback.call.len > 0)
+		fill_failed(form, &callback);
 	/* In an inbound message the error code is the reason why Twilio called the fallback URL
 	 * (docs/usage/webhooks/availability-reliability). */
 	if (callback.kind == CALLBACK_INBOUND)

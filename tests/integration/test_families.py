@@ -159,6 +159,9 @@ CLICKED = {"messages": 1, "clicked": 1, "clicked_messages": 1}
 ALERT = {"level": "error", "ours": 1, "resource": "<sid>", "request_url": "<url>",
          "method": "POST", "response_status": 503, "text": "Got HTTP 503 response",
          "error_code": 11200, "sid": "<no>"}
+AT_FALLBACK = {**dict.fromkeys(ALERT), "level": "warning", "ours": 1, "resource": "<sid>", "request_url": "<url>",
+               "text": f"Twilio called the fallback URL <path>, since its request to {PUBLIC_URL}/auto failed with "
+                       "error 11200: see why dlrd did not answer (`dlrd alerts`, log, proxy); the fallback works"}
 
 
 class Family:
@@ -379,11 +382,11 @@ FAMILIES = [
     # the fallback URL
     Family("reply again at the fallback url", "inbound", "form",
            [INBOUND, {**INBOUND, "ErrorCode": "11200", "ErrorUrl": "<url>"}], reply(), "received",
-           REPLIED),
+           REPLIED, alerts=[AT_FALLBACK]),
     Family("reply first at the fallback url", "inbound", "form",
            [{**INBOUND, "ErrorCode": "11200", "ErrorUrl": "<url>"}, INBOUND],
            reply(parameters={**GEO, "ErrorCode": "11200", "ErrorUrl": "<url>"}), "received",
-           REPLIED),
+           REPLIED, alerts=[AT_FALLBACK]),
 
     # link shortening
     Family("click", "click", "json", CLICK,
@@ -553,6 +556,7 @@ def requests_of(family, kind, names):
     what = fill(family.what, names)
     tags = f"?account=W&meta={names['<meta>']}" if family.target == "tagged" else ""
     target = f"/{kind}{tags}"
+    names["<path>"] = f"/{kind}"
     if family.how == "json":
         body = json.dumps(what, ensure_ascii=False).encode()
         names["<body>"] = body.decode()

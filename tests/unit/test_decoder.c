@@ -358,9 +358,14 @@ static void
 a_reply_at_the_fallback_url_has_no_error_code(void **state)
 {
 	(void)state;
-	assert_reply("Body=STOP&ErrorCode=11200&ErrorUrl=https%3A%2F%2Fh%2Fx",
-	    " body=STOP keyword=stop consent=out cause=keyword"
-	    " extra={\"ErrorCode\":\"11200\",\"ErrorUrl\":\"https://h/x\"}");
+	struct journal_entry entry = post(NULL, "MessageSid=" SID "&SmsStatus=received&Body=STOP&"
+						"ErrorCode=11200&ErrorUrl=https%3A%2F%2Fh%2Fx");
+	struct event event = decode(&entry);
+	assert_int_equal(event.type, EVENT_REPLIED);
+	assert_int_equal(event.error_code, -1);
+	assert_int_equal(event.consent, CONSENT_OUT);
+	assert_slice(event.cause, "keyword");
+	assert_slice(event.extra, "{\"ErrorCode\":\"11200\",\"ErrorUrl\":\"https://h/x\"}");
 }
 
 static void
@@ -588,6 +593,123 @@ an_alert_may_be_streamed(void **state)
 	buffer_done(&text);
 }
 
+/* --- wrong settings in Twilio --- */
+
+#define CALL "CA00000000000000000000000000000001"
+#define VOICE                                                                                 \
+	"CallSid=" CALL "&CallStatus=completed&AccountSid=AC1&From=%2B15005550006&Direction=" \
+	"inbound&To=%2B15005550009"
+#define VOICE_TEXT                                                                              \
+	"a voice callback arrived on /sms/twilio: in Twilio, the voice StatusCallback or voice" \
+	" URL of the number or TwiML app points to it; give it another URL, or remove it"
+
+static void
+a_voice_callback_is_an_alert_and_is_kept_raw(void **state)
+{
+	(void)state;
+	struct journal_entry entry = post(SAMPLE_QUERY, VOICE);
+	struct event event = decode(&entry);
+	assert_int_equal(event.type, EVENT_UNRECOGNISED);
+	assert_false(event.folds);
+	assert_slice(event.raw_body, VOICE);
+	assert_slice(event.raw_query, SAMPLE_QUERY);
+	assert_slice(event.message, NULL);
+	assert_slice(event.reference, NULL); /* each callback of a call is kept */
+	assert_non_null(event.alert);
+	assert_slice(event.alert->level, "warning");
+	assert_slice(event.alert->resource, CALL);
+	assert_slice(event.alert->request_url, NULL);
+	assert_slice(event.alert->method, NULL);
+	assert_int_equal(event.alert->response_status, -1);
+	assert_true(event.alert->ours);
+	assert_true(event.alert->by_dlrd);
+	assert_slice(event.alert->text, VOICE_TEXT);
+
+	entry.body = SLICE(VOICE "&ErrorCode=11200&ErrorUrl=https%3A%2F%2Fv%2Fx");
+	event = decode(&entry);
+	assert_int_equal(event.error_code, 11200);
+	assert_slice(event.alert->request_url, "https://v/x");
+	assert_slice(event.alert->text, VOICE_TEXT);
+	entry = post(VOICE, NULL);
+	entry.method = SLICE("GET");
+	assert_slice(decode(&entry).alert->resource, CALL);
+}
+
+static void
+only_a_call_is_a_voice_callback(void **state)
+{
+	(void)state;
+	static const char *const odd[] = {"CallSid=" CALL,
+	    "CallSid=" CALL "&CallStatus=", "CallSid=" SID "&CallStatus=completed",
+	    "CallSid=CA1&CallStatus=completed", "CallStatus=completed",
+	    VOICE "&MessageSid=" SID "&MessageStatus=sent", VOICE "&MessageSid=x",
+	    VOICE "&Sid=NO00000000000000000000000000000001",
+	    "MessageSid=" SID "&MessageStatus=failed&ErrorCode=30003&ErrorUrl=https://h/"};
+	for (size_t i = 0; i < COUNT_OF(odd); i++) {
+		struct journal_entry entry = post(SAMPLE_QUERY, odd[i]);
+		assert_null(decode(&entry).alert);
+	}
+}
+
+static void
+assert_fallback(const char *parameters, const char *url, const char *text)
+{
+	struct buffer body = BUFFER_EMPTY;
+	buffer_appendf(&body, "MessageSid=" SID "&SmsStatus=received&Body=hi&%s", parameters);
+	struct journal_entry entry = post(NULL, "");
+	entry.route = SLICE("/inbound");
+	entry.body = buffer_slice(&body);
+	struct event event = decode(&entry);
+	assert_int_equal(event.type, EVENT_REPLIED);
+	assert_true(event.folds);
+	assert_int_equal(event.error_code, -1);
+	assert_non_null(event.alert);
+	assert_slice(event.alert->level, "warning");
+	assert_slice(event.alert->resource, SID);
+	assert_slice(event.alert->request_url, url);
+	assert_true(event.alert->ours);
+	assert_slice(event.alert->text, text);
+	buffer_done(&body);
+}
+
+#define FALLBACK "Twilio called the fallback URL /inbound, since its request to "
+#define SEE_DLRD ": see why dlrd did not answer (`dlrd alerts`, log, proxy); the fallback works"
+#define SEE_SERVER \
+	": see why that server did not answer, or correct the URL in Twilio; the fallback works"
+
+static void
+a_reply_at_the_fallback_url_is_an_alert(void **state)
+{
+	(void)state;
+	assert_fallback("ErrorCode=11200&ErrorUrl=https%3A%2F%2Fu%3Ap%40h%2Fsms%2Ftwilio%3Fa%3D1",
+	    "https://u:p@h/sms/twilio?a=1",
+	    FALLBACK "https://h/sms/twilio failed with error 11200" SEE_DLRD);
+	assert_fallback("ErrorCode=11205&ErrorUrl=https%3A%2F%2Felse%2Fx", "https://else/x",
+	    FALLBACK "https://else/x failed with error 11205" SEE_SERVER);
+	assert_fallback("ErrorUrl=https%3A%2F%2Felse%2Fx&ErrorCode=many", "https://else/x",
+	    FALLBACK "https://else/x failed" SEE_SERVER);
+	assert_fallback(
+	    "ErrorCode=11200", NULL, FALLBACK "another URL failed with error 11200" SEE_SERVER);
+	struct journal_entry entry =
+	    post(NULL, "MessageSid=" SID "&SmsStatus=received&Body=hi&ErrorCode=0&ErrorUrl=");
+	assert_null(decode(&entry).alert);
+}
+
+static void
+a_hostile_url_is_quoted_visibly_and_in_part(void **state)
+{
+	(void)state;
+	char parameters[700] = "ErrorUrl=https://h/", url[700] = "https://h/", text[700];
+	assert_fallback(
+	    "ErrorUrl=%1B%5B2J%FF", "\x1b[2J\xff", FALLBACK "another URL failed" SEE_SERVER);
+	assert_fallback("ErrorUrl=https://h/%1B%5B2J%0A%FF", "https://h/\x1b[2J\n\xff",
+	    FALLBACK "https://h/\\x1b[2J\\x0a\\xff failed" SEE_SERVER);
+	memset(parameters + strlen(parameters), 'x', 400);
+	memset(url + strlen(url), 'x', 400);
+	snprintf(text, sizeof text, FALLBACK "%.200s... failed" SEE_SERVER, url);
+	assert_fallback(parameters, url, text);
+}
+
 static void
 what_contradicts_its_route_is_unrecognised_and_kept_raw(void **state)
 {
@@ -777,6 +899,10 @@ main(void)
 	    cmocka_unit_test(a_failure_to_keep_one_ends_the_decoding),
 	    cmocka_unit_test(an_alert_says_what_went_wrong_and_whether_it_is_ours),
 	    cmocka_unit_test(an_alert_may_be_streamed),
+	    cmocka_unit_test(a_voice_callback_is_an_alert_and_is_kept_raw),
+	    cmocka_unit_test(only_a_call_is_a_voice_callback),
+	    cmocka_unit_test(a_reply_at_the_fallback_url_is_an_alert),
+	    cmocka_unit_test(a_hostile_url_is_quoted_visibly_and_in_part),
 	    cmocka_unit_test(what_contradicts_its_route_is_unrecognised_and_kept_raw),
 	    cmocka_unit_test(a_sid_that_is_none_is_unrecognised_and_kept),
 	    cmocka_unit_test(tags_that_do_not_fit_are_kept_raw),

@@ -39,7 +39,7 @@ enum metric_family {
 	METRIC_TAG_MISFITS,           /* receipts whose tags did not fit the route's template */
 	METRIC_UNKNOWN_CODES,         /* failing receipts whose code the catalogue does not know */
 	METRIC_CONSENT_CHANGES,       /* people who opted out, or in again */
-	METRIC_ALERTS,                /* alerts of Twilio's debugger */
+	METRIC_ALERTS,                /* of the debugger, and of wrong settings in Twilio */
 	METRIC_GAP_ENTRIES,           /* journal entries that are missing and not accepted */
 	METRIC_LOG_DROPPED,           /* log lines that standard error did not take in time */
 	METRIC_READY,                 /* 1 while readyz is green */

@@ -83,6 +83,7 @@ must_check enum result receipt_table_move(
 must_check enum result receipt_table_merge_extra(struct receipt_table *table, struct slice stored,
     struct slice other, bool stored_first, struct arena *arena, struct slice *out_merged);
 
+/* Adds the alert of an event, unless the event has one. */
 must_check enum result receipt_table_add_alert(
     struct receipt_table *table, const struct event_alert *alert, int64_t event_seq);
 

@@ -23,12 +23,13 @@ enum event_type {
 /* Consent that an event reports: whether the person may be texted. */
 enum consent { CONSENT_SILENT, CONSENT_OUT, CONSENT_IN };
 
-/* Report of Twilio's debugger about a request. */
+/* Report of Twilio's debugger about a request, or of dlrd about a wrong setting in Twilio. */
 struct event_alert {
 	struct slice level; /* "error", "warning" */
 	struct slice resource, request_url, method, text;
 	int64_t response_status; /* -1 for none */
 	bool ours;               /* the request was to one of our routes */
+	bool by_dlrd;            /* not from the debugger; logged already */
 };
 
 struct event {

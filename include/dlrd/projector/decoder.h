@@ -7,6 +7,7 @@
 
 #include "dlrd/journal/journal.h"
 #include "dlrd/model/event.h"
+#include "dlrd/projector/noticer.h"
 #include "dlrd/projector/tagger.h"
 #include "dlrd/twilio/alert.h"
 #include "dlrd/twilio/callback.h"
@@ -15,6 +16,7 @@
 
 struct decoder {
 	struct tagger tagger;
+	struct noticer noticer;
 	const struct keywords *keywords;
 	const struct verifier *verifier;
 	struct form parameters;

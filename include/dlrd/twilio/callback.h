@@ -54,7 +54,12 @@ struct callback {
 	struct slice reference;  /* ID of the request itself: a CloudEvent's id, an alert's Sid */
 	struct slice status_url; /* the message's callback URL, from Event Streams */
 	struct slice payload;    /* an alert's Payload, JSON (alert.h) */
-	bool stream;             /* received from Event Streams */
+	struct slice call;       /* CallSid, if the request is a voice callback */
+	/* ErrorUrl and ErrorCode of an inbound message or a voice callback: the request that failed
+	 * before Twilio called a fallback URL. Absent; 0 for none. */
+	struct slice failed_url;
+	int64_t failed_code;
+	bool stream; /* received from Event Streams */
 };
 
 /* Returns false for an unknown name; names are auto, status, inbound, click, events, debugger. */

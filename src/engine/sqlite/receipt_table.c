@@ -80,7 +80,8 @@ static const struct sqlite_statement statements[] = {
     {"SELECT CASE WHEN NOT json_valid(?1) OR NOT json_valid(?2) THEN iif(?3, ?1, ?2)"
      " ELSE iif(?3, json_patch(?2, ?1), json_patch(?1, ?2)) END",
 	FIELD(merge_extra)},
-    {"INSERT INTO alert VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", FIELD(insert_alert)},
+    {"INSERT INTO alert VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT(event_seq) DO NOTHING",
+	FIELD(insert_alert)},
     {INBOUND_ROWS " AND seq = ?1", FIELD(insert_inbound)},
     {"SELECT count(*) FROM event WHERE message_id IS NOT NULL", FIELD(count)},
     {NULL, 0},
