@@ -143,9 +143,8 @@ report_figures(struct auditing *auditing)
 		if (!auditing->deltas.used[i])
 			continue;
 		const struct figure_row *row = &auditing->deltas.rows[i];
-		auditing->audit.figures +=
-		    row->kind == FIGURES_OF_ERROR || row->kind == FIGURES_OF_DELAY ? 1
-										   : FIGURE_COUNT;
+		if (row->kind != FIGURES_OF_DELAY)
+			auditing->audit.figures += row->kind == FIGURES_OF_ERROR ? 1 : FIGURE_COUNT;
 		for (int figure = 0; figure < FIGURE_COUNT; figure++)
 			if (row->figures[figure] != 0)
 				differ(auditing, "%s %lld, code %lld, hour %lld: %s is off by %lld",

@@ -130,7 +130,7 @@ def test_the_counters_of_many_kills_equal_those_of_none(make_daemon):
                         for params in history[max(0, at - 10):at + step])
         killed.kill()
         killed.start()
-    figures = [{**daemon.campaign(), "first": 0, "last": 0, "duplicates": 0}
+    figures = [{**daemon.campaign(), "first": 0, "last": 0, "duplicates": 0, "median_seconds": 0, "p95_seconds": 0}
                for daemon in (calm, killed)]
     assert figures[0] == figures[1]
     killed.audit()

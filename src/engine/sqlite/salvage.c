@@ -107,6 +107,21 @@ add_hole(struct salvage *salvage, const struct salvage_hole *hole)
 	return RESULT_OK;
 }
 
+#define EVENTS "SELECT seq, journal_seq, time_us, seq, journal_seq, time_us FROM event"
+
+/* Ranges of events that are there or were removed, which an older version did not note. */
+static const char *
+present_sql(sqlite3 *db)
+{
+	static const char with_removed[] =
+	    EVENTS " UNION ALL SELECT first_seq, first_journal, first_us, last_seq, last_journal,"
+		   " last_us FROM removed_range ORDER BY 1";
+	return sqlite3_table_column_metadata(
+		   db, "main", "removed_range", NULL, NULL, NULL, NULL, NULL, NULL) == SQLITE_OK
+		   ? with_removed
+		   : EVENTS " ORDER BY 1";
+}
+
 /* Finds the holes in the new store, including rows that were dropped. Events are numbered from 1
  * without holes, so the numbers between two events are lost, unless they were removed on purpose.
  */
@@ -117,11 +132,8 @@ find_holes(struct salvage *salvage, sqlite3 *db, int64_t last_event)
 	/* The hole that would begin after the current event. */
 	struct salvage_hole next = {.first_event = 1, .first_journal = 1};
 
-	enum result result = sqlite_result(sqlite3_prepare_v2(db,
-	    "SELECT seq, journal_seq, time_us, seq, journal_seq, time_us FROM event UNION ALL"
-	    " SELECT first_seq, first_journal, first_us, last_seq, last_journal, last_us"
-	    " FROM removed_range ORDER BY 1",
-	    -1, &statement, NULL));
+	enum result result =
+	    sqlite_result(sqlite3_prepare_v2(db, present_sql(db), -1, &statement, NULL));
 	int code = SQLITE_DONE;
 	while (result == RESULT_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
 		int64_t seq = sqlite3_column_int64(statement, 0);
@@ -212,7 +224,7 @@ raise_number(sqlite3 *db, const char *table, int64_t number)
 static enum result
 keep_numbers(const struct salvage_work *work, int64_t last_event)
 {
-	int64_t kept = 0, last_consent = 0;
+	int64_t kept = 0, last_consent = 0, last_message = 0;
 	int code = sqlite_number(
 	    work->new, "SELECT count(*) FROM sqlite_schema WHERE name = 'sqlite_sequence'", &kept);
 	if (code != SQLITE_OK || kept == 0)
@@ -222,9 +234,16 @@ keep_numbers(const struct salvage_work *work, int64_t last_event)
 		"SELECT seq FROM sqlite_sequence WHERE name = 'consent' AND seq < " SQL_NUMBER_END,
 		&last_consent) != SQLITE_OK)
 		last_consent = 0;
+	if (sqlite_number(work->old,
+		"SELECT seq FROM sqlite_sequence WHERE name = 'message' AND seq < " SQL_NUMBER_END,
+		&last_message) != SQLITE_OK)
+		last_message = 0;
 	code = raise_number(work->new, "event", last_event);
-	return sqlite_result(
-	    code == SQLITE_OK ? raise_number(work->new, "consent", last_consent) : code);
+	if (code == SQLITE_OK)
+		code = raise_number(work->new, "consent", last_consent);
+	return sqlite_result(code == SQLITE_OK && last_message > 0
+				 ? raise_number(work->new, "message", last_message)
+				 : code);
 }
 
 /* Reads the cursor before anything else. A disk that cannot be read ends the transaction, and
