@@ -36,7 +36,7 @@ check_cell(struct slice text)
 	struct buffer out = BUFFER_EMPTY, shown = BUFFER_EMPTY;
 	const struct report report = {.list_key = "list", .count = 1, .columns = {{"a"}}};
 	const struct report_row row = {.cells = {{.kind = CELL_TEXT, .text = text}}};
-	report_csv_row(&report, &row, &out);
+	report_csv_row(&report, &row, NULL, &out);
 	CHECK(slice_is_utf8(buffer_slice(&out)));
 	CHECK(out.len >= 2 && memcmp(out.ptr + out.len - 2, "\r\n", 2) == 0);
 	size_t quotes = 0;
@@ -46,7 +46,7 @@ check_cell(struct slice text)
 		CHECK(byte >= ' ' || byte == '\t' || byte == '\r' || byte == '\n');
 	}
 	CHECK(quotes % 2 == 0);
-	report_cell_text(&row.cells[0], &shown);
+	report_cell_text(&row.cells[0], NULL, &shown);
 	CHECK(fuzz_is_visible(buffer_slice(&shown)));
 	buffer_done(&out);
 	buffer_done(&shown);
@@ -82,8 +82,8 @@ check_twiml(struct slice text)
 {
 	struct buffer empty = BUFFER_EMPTY, out = BUFFER_EMPTY;
 	size_t tags = 0, wanted = 0;
-	twiml_message(SLICE(""), &empty);
-	twiml_message(text, &out);
+	twiml_message(SLICE(""), SLICE_NONE, &empty);
+	twiml_message(text, SLICE_NONE, &out);
 	CHECK(slice_is_utf8(buffer_slice(&out)));
 	for (size_t i = 0; i < empty.len; i++)
 		wanted += empty.ptr[i] == '<';
