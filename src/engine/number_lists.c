@@ -127,7 +127,8 @@ skip_unwanted(const struct numbers_wanted *wanted, struct number_group *at)
 			at->columns[k] = INT64_MAX;
 		return false;
 	}
-	return wanted->has == NULL || wanted->has(at->columns[2]);
+	return (wanted->has == NULL || wanted->has(at->columns[2])) &&
+	       (wanted->also == NULL || wanted->also(at->columns[2]));
 }
 
 static enum result

@@ -247,10 +247,11 @@ hand_out_listed(
 }
 
 static enum result
-ask_by_lists(struct answering *answering, const char *one_row_sql)
+ask_by_lists(struct answering *answering, bool (*also)(int64_t facts), const char *one_row_sql)
 {
 	const struct store_value *items = answering->values.items;
 	struct numbers_wanted wanted = wanted_of(answering);
+	wanted.also = also;
 	struct number_set tagsets = {.items = NULL}, providers = {.items = NULL};
 	bool by_tags = false, by_provider = is_given(answering, OF_PROVIDER);
 	enum result result = RESULT_OK;
@@ -343,7 +344,8 @@ ask_for_failures(struct answering *answering)
 
 	/* Few messages that failed were read, clicked or reported otherwise as well. */
 	if (is_state(answering, "read|clicked_messages|conflicts"))
-		return ask_by_lists(answering, one_failed_sql);
+		return ask_by_lists(
+		    answering, message_state_of(SLICE("failed")).has, one_failed_sql);
 
 	/* The hour of a failure is no other fact's. */
 	bool of_failure = is_state(answering, "failed");
@@ -359,7 +361,7 @@ ask_for_failures(struct answering *answering)
 static enum result
 ask_by_group(struct answering *answering)
 {
-	return ask_by_lists(answering, one_sql);
+	return ask_by_lists(answering, NULL, one_sql);
 }
 
 /* All that the answer is made of is of one state of the store. */

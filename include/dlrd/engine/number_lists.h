@@ -34,10 +34,11 @@ struct numbers_wanted {
 	 * groups, at most $6. */
 	const char *list_sql;
 	const struct number_set *sets[3]; /* of wanted values of each column; NULL: all */
-	bool (*has)(int64_t value);       /* whether the third one is wanted; NULL: all */
-	int64_t figure;                   /* of hour_block */
-	int64_t from_us, to_us;           /* of that; INT64_MAX: no end */
-	int64_t after;                    /* the number after which the list begins */
+	/* Which values of the third one are wanted, by both; NULL: all. */
+	bool (*has)(int64_t value), (*also)(int64_t value);
+	int64_t figure;         /* of hour_block */
+	int64_t from_us, to_us; /* of that; INT64_MAX: no end */
+	int64_t after;          /* the number after which the list begins */
 };
 
 /* Numbers from `from` to before `to`. */
