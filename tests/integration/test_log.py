@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import signal
 import subprocess
 import time
@@ -105,7 +106,9 @@ def test_dropped_lines_are_counted_and_reported(unread):
     unread.cli("reload", check=False)  # answered after the reloads before it
     count = dropped()
     text = unread.read_log(b"log lines were dropped")
-    assert f"{count:.0f} log lines were dropped: standard error was not read" in text
+    said = re.search(r"(\d+) log lines were dropped: standard error was not read", text)
+    assert said, text
+    assert count <= int(said[1]) <= dropped()  # a late reload drops more
     # The capacity of the ring, and a reload that is in progress while it is read.
     assert text.count("reload: configuration unchanged") <= 256 + 101
 
