@@ -249,8 +249,9 @@ static enum result
 run_work(
     struct store *store, enum result (*work)(struct store *store, void *context), void *context)
 {
-	engine_sync_commits(store->engine, true);
-	enum result result = store_begin(store);
+	enum result result = engine_sync_commits(store->engine, true);
+	if (result == RESULT_OK)
+		result = store_begin(store);
 	if (result == RESULT_OK) {
 		watch_progress(store, true);
 		result = store_note(store, work(store, context));

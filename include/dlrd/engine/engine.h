@@ -64,9 +64,9 @@ must_check enum result engine_begin(struct engine *engine);
 /* Moves the cursor and commits. After a failure the transaction must be rolled back. */
 must_check enum result engine_commit(struct engine *engine, uint64_t cursor);
 
-/* From now on, commits are on the disk when engine_commit returns (or, with false, no longer). Not
- * inside a transaction. */
-void engine_sync_commits(struct engine *engine, bool on);
+/* From now on, commits are on the disk when engine_commit returns (or, with false, no longer; if
+ * that fails, they stay so). Not inside a transaction. */
+enum result engine_sync_commits(struct engine *engine, bool on);
 
 /* Also if there is no transaction. */
 void engine_rollback(struct engine *engine);

@@ -248,11 +248,11 @@ engine_commit(struct engine *engine, uint64_t cursor)
 	return engine_note(engine, result);
 }
 
-void
+enum result
 engine_sync_commits(struct engine *engine, bool on)
 {
-	sqlite3_exec(engine->db, on ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL",
-	    NULL, NULL, NULL);
+	const char *sql = on ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL";
+	return engine_note(engine, sqlite_result(sqlite3_exec(engine->db, sql, NULL, NULL, NULL)));
 }
 
 void
