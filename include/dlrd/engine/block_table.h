@@ -11,8 +11,9 @@
 #include <stdint.h>
 
 #define BLOCK_SIZE 8192
-#define BLOCK_EVENTS \
-	(-1) /* in place of an enum figure: events, by the hour in which they arrived */
+
+/* In place of an enum figure: events, by the hour in which they arrived. */
+#define BLOCK_EVENTS (-1)
 
 struct block_table;
 

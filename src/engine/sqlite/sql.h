@@ -42,19 +42,18 @@
 
 /* The rows of the table inbound, from the parameters of events. The casts keep any value valid for
  * its column. schema/7.sql has filled it with the same. */
-#define INBOUND_MEDIA(prefix, digits)                                                   \
-	"(SELECT group_concat(replace(value, ' ', '%20'), ' ') FROM (SELECT value FROM" \
-	" json_each(extra) WHERE key GLOB '" prefix "[0-9]*'"                           \
+/* clang-format off */
+#define INBOUND_MEDIA(prefix, digits)                                                        \
+	"(SELECT group_concat(replace(value, ' ', '%20'), ' ') FROM (SELECT value FROM"      \
+	" json_each(extra) WHERE key GLOB '" prefix "[0-9]*'"                                \
 	" ORDER BY CAST(substr(key, " digits ") AS INTEGER)))"
 #define INBOUND_TEXT(name) "nullif(CAST(json_extract(extra, '$." name "') AS TEXT), '')"
 #define INBOUND_ROWS                                                                         \
 	"INSERT OR REPLACE INTO inbound SELECT seq,"                                         \
 	" max(0, CAST(coalesce(json_extract(extra, '$.NumMedia'),"                           \
 	"  json_extract(extra, '$.data.numMedia')) AS INTEGER)),"                            \
-	" " INBOUND_MEDIA("MediaContentType", "17") ", " INBOUND_MEDIA(                      \
-	    "MediaUrl", "9") ","                                                             \
-			     " " INBOUND_TEXT("FromCity") ", " INBOUND_TEXT(                 \
-				 "FromState") ","                                            \
-					      " " INBOUND_TEXT("FromZip") ", " INBOUND_TEXT( \
-						  "FromCountry") " FROM event WHERE type = " \
-								 "'Replied' AND json_valid(extra)"
+	" " INBOUND_MEDIA("MediaContentType", "17") ", " INBOUND_MEDIA("MediaUrl", "9") ","  \
+	" " INBOUND_TEXT("FromCity") ", " INBOUND_TEXT("FromState") ","                      \
+	" " INBOUND_TEXT("FromZip") ", " INBOUND_TEXT("FromCountry")                         \
+	" FROM event WHERE type = 'Replied' AND json_valid(extra)"
+/* clang-format on */

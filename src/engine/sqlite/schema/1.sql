@@ -16,7 +16,7 @@
 -- consent        the opt-out ledger: each piece of evidence, in the order in which it was stored
 -- optout         derived from it: the current state of each number and scope
 -- inbound        files of replies, and where their numbers are registered
--- alert          reports of Twilio's debugger
+-- alert          reports of Twilio's debugger, and requests that show a wrong setting in Twilio
 -- provider_name  the configured nicknames
 -- keyword        Twilio's words, and the configured sections
 -- person         the number of an address that is not a number (store/persons.h)

@@ -52,9 +52,9 @@ CREATE VIEW inbound_messages AS SELECT e.seq,
   FROM event e JOIN provider p ON p.id = e.provider_id LEFT JOIN message m ON m.id = e.message_id
   LEFT JOIN inbound i ON i.event_seq = e.seq WHERE e.type = 'Replied';
 
--- Receipts that were removed on purpose (dlrd simulate --undo): their numbers, with the journal entries
--- and times of the first and the last, and what their parameters had in common. 'dlrd recover' takes
--- neither for a loss.
+-- Receipts that were removed on purpose (dlrd simulate --undo): their numbers, with the journal
+-- entries and times of the first and the last, and the parameter that all of them had. 'dlrd
+-- recover' does not report them as lost.
 CREATE TABLE removed_range(
   first_seq INTEGER PRIMARY KEY,
   last_seq INTEGER NOT NULL,
