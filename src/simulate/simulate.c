@@ -5,6 +5,7 @@
 #include "dlrd/twilio/callback_url.h"
 #include "simulate_client.h"
 #include "simulate_guard.h"
+#include "simulate_options.h"
 #include "simulate_report.h"
 #include "simulate_request.h"
 #include "simulate_undo.h"
@@ -22,18 +23,10 @@
 #define BLOCK_MIN 64 /* messages of a block, if the count is large enough */
 #define BLOCKS_MIN 8
 
-/* The options of the command line. */
-struct wishes {
-	const char *config, *target, *account, *path, *query, *campaign, *mix, *ledger, *undo;
-	int64_t count, connections, rate, duration_s, reconnect_s, wait_s, seed;
-	int64_t shuffle, duplicates, replies, forged;
-	bool check, check_only, json, yes;
-};
-
 /* A run in progress. */
 struct simulation {
 	const struct cli_command *command;
-	struct wishes wishes;
+	struct simulate_options options;
 	struct settings *settings;
 	struct simulate_plan plan;
 	struct simulate_traffic traffic;
@@ -104,7 +97,7 @@ on_turn(void *context)
 		enum result result = ledger_flush(simulation->ledger);
 		if (result != RESULT_OK)
 			failure_set(&simulation->failure, result, "%s: %s",
-			    simulation->wishes.ledger, strerror(errno));
+			    simulation->options.ledger, strerror(errno));
 	}
 	if (simulation->failure.text[0] != '\0')
 		return false;
@@ -117,11 +110,11 @@ on_turn(void *context)
 static void
 fill_client(struct simulation *simulation, struct simulate_client_options *out_options)
 {
-	const struct wishes *wishes = &simulation->wishes;
-	out_options->connections = (size_t)wishes->connections;
-	out_options->rate = wishes->rate;
-	out_options->duration_us = wishes->duration_s * CLOCK_SECOND_US;
-	out_options->reconnect_us = wishes->reconnect_s * CLOCK_SECOND_US;
+	const struct simulate_options *options = &simulation->options;
+	out_options->connections = (size_t)options->connections;
+	out_options->rate = options->rate;
+	out_options->duration_us = options->duration_s * CLOCK_SECOND_US;
+	out_options->reconnect_us = options->reconnect_s * CLOCK_SECOND_US;
 	out_options->context = simulation;
 	out_options->on_ready = on_ready;
 	out_options->on_answer = on_answer;
@@ -143,8 +136,8 @@ drive(struct simulation *simulation)
 	struct simulate_client_options options = {0};
 	struct simulate_report *report = &simulation->report;
 	enum simulate_client_end end = SIMULATE_CLIENT_STOPPED;
-	const char *target = simulation->wishes.target != NULL
-				 ? simulation->wishes.target
+	const char *target = simulation->options.target != NULL
+				 ? simulation->options.target
 				 : simulation->settings->listen.items[0];
 	fill_client(simulation, &options);
 	if (socket_address_read(slice_of(target), &options.address, &simulation->failure) !=
@@ -167,7 +160,7 @@ static bool
 choose_account(const struct simulation *simulation, struct slice *out_account)
 {
 	const struct verifier *verifier = simulation->settings->verifier;
-	struct slice wanted = slice_of(simulation->wishes.account);
+	struct slice wanted = slice_of(simulation->options.account);
 	for (size_t i = 0; i < verifier_account_count(verifier); i++)
 		if (verifier_has_token(verifier, i, TOKEN_CURRENT) &&
 		    (wanted.ptr == NULL || slice_equal(wanted, verifier_account(verifier, i)))) {
@@ -176,7 +169,7 @@ choose_account(const struct simulation *simulation, struct slice *out_account)
 		}
 
 	cli_failure(simulation->command, "%s has no account %.*s with an auth_token",
-	    simulation->wishes.config, SLICE_ARG(wanted));
+	    simulation->options.config, SLICE_ARG(wanted));
 	return false;
 }
 
@@ -203,7 +196,7 @@ lookup(const void *form, struct slice name)
 static int
 check_campaign(const struct simulation *simulation)
 {
-	const char *path = simulation->wishes.path, *campaign = simulation->wishes.campaign;
+	const char *path = simulation->options.path, *campaign = simulation->options.campaign;
 	const struct route *route = routes_find(&simulation->settings->routes, slice_of(path));
 	struct form form = FORM_EMPTY;
 	struct buffer found = BUFFER_EMPTY;
@@ -226,15 +219,15 @@ check_campaign(const struct simulation *simulation)
 static int
 compose_query(struct simulation *simulation)
 {
-	const struct wishes *wishes = &simulation->wishes;
+	const struct simulate_options *options = &simulation->options;
 	struct buffer *query = &simulation->query;
-	if (wishes->campaign == NULL) {
+	if (options->campaign == NULL) {
 		buffer_append(
-		    query, slice_of(wishes->query != NULL ? wishes->query : QUERY_DEFAULT));
+		    query, slice_of(options->query != NULL ? options->query : QUERY_DEFAULT));
 		return CLI_OK;
 	}
 	buffer_append(query, SLICE("campaign="));
-	callback_url_escape(slice_of(wishes->campaign), query);
+	callback_url_escape(slice_of(options->campaign), query);
 	buffer_append(query, SLICE("&workspace=SIMULATED"));
 	return check_campaign(simulation);
 }
@@ -247,14 +240,14 @@ prepare_requests(struct simulation *simulation)
 	if (simulation->settings->public_url.count == 0)
 		return cli_failure(simulation->command,
 		    "%s has no [server] public_url, which signatures need",
-		    simulation->wishes.config);
+		    simulation->options.config);
 	if (!choose_account(simulation, &options.account))
 		return CLI_FAILED;
 
 	int status = compose_query(simulation);
 	if (status != CLI_OK)
 		return status;
-	buffer_appendf(&simulation->target, "%s%s%.*s", simulation->wishes.path,
+	buffer_appendf(&simulation->target, "%s%s%.*s", simulation->options.path,
 	    simulation->query.len == 0 ? "" : "?", SLICE_ARG(buffer_slice(&simulation->query)));
 	options.host = host_of(slice_of(simulation->settings->public_url.items[0]));
 	options.target = buffer_slice(&simulation->target);
@@ -285,7 +278,7 @@ static bool
 may_send(const struct simulation *simulation, const char *reason)
 {
 	char answer[16] = "";
-	if (simulation->wishes.yes)
+	if (simulation->options.yes)
 		return true;
 	if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
 		cli_failure(simulation->command,
@@ -308,16 +301,16 @@ may_send(const struct simulation *simulation, const char *reason)
 static int
 check_purpose(struct simulation *simulation)
 {
-	const struct wishes *wishes = &simulation->wishes;
+	const struct simulate_options *options = &simulation->options;
 	const char *directory = simulation->settings->directory;
 	char reason[4096 + 100];
 	bool found = false;
-	if (strcmp(wishes->config, SETTINGS_DEFAULT_PATH) == 0)
+	if (strcmp(options->config, SETTINGS_DEFAULT_PATH) == 0)
 		return may_send(simulation, SETTINGS_DEFAULT_PATH " is the default configuration")
 			   ? CLI_OK
 			   : CLI_FAILED;
 
-	if (!wishes->yes &&
+	if (!options->yes &&
 	    simulate_guard_look(directory, &found, &simulation->failure) != RESULT_OK)
 		return cli_failure(simulation->command, "%s", simulation->failure.text);
 	snprintf(
@@ -329,8 +322,8 @@ static int
 send_all(struct simulation *simulation)
 {
 	int status = prepare_requests(simulation);
-	if (status == CLI_OK && simulation->wishes.ledger != NULL &&
-	    ledger_create(simulation->wishes.ledger, &simulation->plan, &simulation->ledger,
+	if (status == CLI_OK && simulation->options.ledger != NULL &&
+	    ledger_create(simulation->options.ledger, &simulation->plan, &simulation->ledger,
 		&simulation->failure) != RESULT_OK)
 		status = cli_failure(simulation->command, "%s", simulation->failure.text);
 	if (status == CLI_OK)
@@ -347,9 +340,9 @@ static int
 check(struct simulation *simulation)
 {
 	struct simulate_report *report = &simulation->report;
-	const struct ledger_check wanted = {.path = simulation->wishes.ledger,
+	const struct ledger_check wanted = {.path = simulation->options.ledger,
 	    .directory = simulation->settings->directory,
-	    .wait_us = simulation->wishes.wait_s * CLOCK_SECOND_US,
+	    .wait_us = simulation->options.wait_s * CLOCK_SECOND_US,
 	    .on_difference = simulate_report_difference,
 	    .context = report};
 	if (ledger_check(&wanted, &report->findings, &simulation->failure) != RESULT_OK)
@@ -363,7 +356,7 @@ check(struct simulation *simulation)
 static int
 simulate(struct simulation *simulation)
 {
-	const struct wishes *wishes = &simulation->wishes;
+	const struct simulate_options *options = &simulation->options;
 	bool sending = simulation->plan.count > 0;
 	int status = sending ? check_purpose(simulation) : CLI_OK;
 	if (status != CLI_OK)
@@ -373,13 +366,13 @@ simulate(struct simulation *simulation)
 	bool was_driven = simulation->report.end_us != 0;
 	if (sending && (!was_driven || simulation->failure.text[0] != '\0'))
 		return status;
-	if (wishes->check && !simulation->report.gone) {
+	if (options->check && !simulation->report.gone) {
 		int checked = check(simulation);
 		status = status == CLI_OK ? checked : status;
 	}
 	if (simulation->report.gone)
 		status = EXIT_GONE;
-	if (!wishes->json)
+	if (!options->json)
 		simulate_report_print(&simulation->report, sending);
 	else if (!simulate_report_print_json(&simulation->report, &simulation->plan, sending))
 		status = cli_failure(simulation->command, "cannot write the answer");
@@ -391,9 +384,9 @@ simulate(struct simulation *simulation)
  * than requests can overtake each other on so many connections, but short enough for a small run to
  * finish some messages. */
 static int64_t
-block_of(const struct wishes *wishes, const struct simulate_plan *plan)
+block_of(const struct simulate_options *options, const struct simulate_plan *plan)
 {
-	int64_t block = wishes->connections * 2 > BLOCK_MIN ? wishes->connections * 2 : BLOCK_MIN;
+	int64_t block = options->connections * 2 > BLOCK_MIN ? options->connections * 2 : BLOCK_MIN;
 	int64_t most = plan->count / (SIMULATE_ANSWER * BLOCKS_MIN);
 	return most < 1 ? 1 : most < block ? most : block;
 }
@@ -401,108 +394,25 @@ block_of(const struct wishes *wishes, const struct simulate_plan *plan)
 static int
 make_plan(struct simulation *simulation)
 {
-	const struct wishes *wishes = &simulation->wishes;
+	const struct simulate_options *options = &simulation->options;
 	struct simulate_plan *plan = &simulation->plan;
 	if (getrandom(&plan->run, sizeof plan->run, 0) != (ssize_t)sizeof plan->run)
 		return cli_failure(simulation->command, "no randomness: %s", strerror(errno));
 
 	plan->run >>= 16;
-	plan->seed = (uint64_t)wishes->seed;
-	plan->count = wishes->count;
-	plan->shuffle = wishes->shuffle;
-	plan->duplicates = wishes->duplicates;
-	plan->replies = wishes->replies;
-	plan->forged = wishes->forged;
-	if (simulate_plan_read_mix(plan, slice_of(wishes->mix), &simulation->failure) != RESULT_OK)
+	plan->seed = (uint64_t)options->seed;
+	plan->count = options->count;
+	plan->shuffle = options->shuffle;
+	plan->duplicates = options->duplicates;
+	plan->replies = options->replies;
+	plan->forged = options->forged;
+	if (simulate_plan_read_mix(plan, slice_of(options->mix), &simulation->failure) != RESULT_OK)
 		return cli_usage_error(simulation->command, "%s", simulation->failure.text);
 
-	plan->block = block_of(wishes, plan);
+	plan->block = block_of(options, plan);
 	simulation->traffic.plan = plan;
 
 	return CLI_OK;
-}
-
-static bool
-is_target_text(const char *text)
-{
-	for (; *text != '\0'; text++)
-		if (*text <= ' ' || *text > '~' || *text == '#')
-			return false;
-	return true;
-}
-
-/* Checks the bounds of all numbers. */
-static int
-check_wishes(const struct cli_command *command, const struct wishes *wishes)
-{
-	const struct {
-		const char *name;
-		int64_t value, min, max;
-	} bounds[] = {
-	    {"count", wishes->count, 0, SIMULATE_COUNT_MAX},
-	    {"connections", wishes->connections, 1, SIMULATE_CONNECTIONS_MAX},
-	    {"rate", wishes->rate, 0, 10000000},
-	    {"duration", wishes->duration_s, 0, 31536000},
-	    {"reconnect", wishes->reconnect_s, 1, 86400},
-	    {"wait", wishes->wait_s, 0, 86400},
-	    {"shuffle", wishes->shuffle, 0, 100},
-	    {"duplicates", wishes->duplicates, 0, 100},
-	    {"replies", wishes->replies, 0, 100},
-	    {"bad-signatures", wishes->forged, 0, 100},
-	};
-	for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++)
-		if (bounds[i].value < bounds[i].min || bounds[i].value > bounds[i].max)
-			return cli_usage_error(command, "--%s must be %lld to %lld", bounds[i].name,
-			    (long long)bounds[i].min, (long long)bounds[i].max);
-
-	if (wishes->undo != NULL && (wishes->check || wishes->ledger != NULL))
-		return cli_usage_error(
-		    command, "--undo FILE goes with neither --ledger nor --check");
-	if (wishes->check && wishes->ledger == NULL)
-		return cli_usage_error(command, "a check needs --ledger FILE");
-	if (wishes->query != NULL && wishes->campaign != NULL)
-		return cli_usage_error(command, "give one of --query and --campaign");
-	if (wishes->path[0] != '/' || !is_target_text(wishes->path) ||
-	    (wishes->query != NULL && !is_target_text(wishes->query)))
-		return cli_usage_error(command, "--path and --query must be escaped as in a URL");
-
-	return CLI_OK;
-}
-
-#define COUNT_DEFAULT 10000
-#define COUNT_UNSET (-1)
-
-/* Returns false if the command must end with *out_status. */
-static bool
-read_wishes(const struct cli_command *command, int count, char **words, struct wishes *wishes,
-    int *out_status)
-{
-	const struct cli_option options[] = {{"config", 'c', .text = &wishes->config},
-	    {"account", 0, .text = &wishes->account}, {"target", 0, .text = &wishes->target},
-	    {"path", 0, .text = &wishes->path}, {"query", 0, .text = &wishes->query},
-	    {"campaign", 0, .text = &wishes->campaign}, {"count", 0, .number = &wishes->count},
-	    {"duration", 0, .number = &wishes->duration_s}, {"rate", 0, .number = &wishes->rate},
-	    {"connections", 0, .number = &wishes->connections},
-	    {"reconnect", 0, .number = &wishes->reconnect_s}, {"mix", 0, .text = &wishes->mix},
-	    {"shuffle", 0, .number = &wishes->shuffle},
-	    {"duplicates", 0, .number = &wishes->duplicates},
-	    {"replies", 0, .number = &wishes->replies},
-	    {"bad-signatures", 0, .number = &wishes->forged}, {"seed", 0, .number = &wishes->seed},
-	    {"ledger", 0, .text = &wishes->ledger}, {"undo", 0, .text = &wishes->undo},
-	    {"check", 0, .flag = &wishes->check}, {"check-only", 0, .flag = &wishes->check_only},
-	    {"wait", 0, .number = &wishes->wait_s}, {"json", 0, .flag = &wishes->json},
-	    {"yes", 0, .flag = &wishes->yes}};
-	if (!cli_read_options(command, count, words, options, sizeof options / sizeof options[0], 0,
-		NULL, out_status))
-		return false;
-	if (wishes->count == COUNT_UNSET)
-		wishes->count = wishes->duration_s > 0 ? SIMULATE_COUNT_MAX : COUNT_DEFAULT;
-	if (wishes->check_only || wishes->undo != NULL)
-		wishes->count = 0;
-	wishes->check = wishes->check || wishes->check_only;
-
-	*out_status = check_wishes(command, wishes);
-	return *out_status == CLI_OK;
 }
 
 static int
@@ -510,27 +420,19 @@ run(const struct cli_command *command, int count, char **words)
 {
 	static struct simulation simulation; /* the histogram is too large for the stack */
 	simulation.command = command;
-	simulation.wishes = (struct wishes){.config = SETTINGS_DEFAULT_PATH,
-	    .path = "/sms/twilio",
-	    .mix = SIMULATE_MIX_DEFAULT,
-	    .count = COUNT_UNSET,
-	    .connections = 16,
-	    .reconnect_s = 5,
-	    .wait_s = 60,
-	    .seed = 1};
 	int status;
-	if (!read_wishes(command, count, words, &simulation.wishes, &status))
+	if (!simulate_options_read(command, count, words, &simulation.options, &status))
 		return status;
 
 	status = make_plan(&simulation);
 	if (status != CLI_OK)
 		return status;
-	simulation.settings = cli_load_settings(command, simulation.wishes.config, SETTINGS_SERVE);
+	simulation.settings = cli_load_settings(command, simulation.options.config, SETTINGS_SERVE);
 	if (simulation.settings == NULL)
 		status = CLI_FAILED;
-	else if (simulation.wishes.undo != NULL)
-		status = simulate_undo(command, simulation.settings, simulation.wishes.undo,
-		    simulation.wishes.wait_s * CLOCK_SECOND_US, simulation.wishes.json);
+	else if (simulation.options.undo != NULL)
+		status = simulate_undo(command, simulation.settings, simulation.options.undo,
+		    simulation.options.wait_s * CLOCK_SECOND_US, simulation.options.json);
 	else
 		status = simulate(&simulation);
 
