@@ -18,7 +18,6 @@ run(const struct cli_command *command, int count, char **words)
 {
 	const char *path = SETTINGS_DEFAULT_PATH;
 	const struct work_order order = {.kind = WORK_REBUILD};
-	struct work_result result = {.state = WORK_NONE};
 	bool json = false;
 	const struct cli_option options[] = {
 	    {"config", 'c', .text = &path}, {"json", 0, .flag = &json}};
@@ -29,10 +28,7 @@ run(const struct cli_command *command, int count, char **words)
 	if (settings == NULL)
 		return CLI_FAILED;
 
-	status = store_work_do(command, settings, &order, &result);
-	if (status == CLI_OK)
-		status = store_work_print(command, order.kind, &result, json, print_findings);
-	work_done(&result);
+	status = store_work_run(command, settings, &order, json, print_findings);
 	settings_free(settings);
 	return status;
 }

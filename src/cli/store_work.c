@@ -270,29 +270,31 @@ work(struct working *working)
 	return status;
 }
 
+static int
+print_result(const struct working *working, bool json, store_work_fn print)
+{
+	bool written = true;
+	if (json)
+		written = output_json(work_json(working->order->kind, &working->result));
+	else
+		print(&working->result);
+	if (!written || fflush(stdout) != 0 || ferror(stdout))
+		return cli_failure(
+		    working->command, "the work is done, but its result cannot be written");
+	return CLI_OK;
+}
+
 int
-store_work_do(const struct cli_command *command, const struct settings *settings,
-    const struct work_order *order, struct work_result *out_result)
+store_work_run(const struct cli_command *command, const struct settings *settings,
+    const struct work_order *order, bool json, store_work_fn print)
 {
 	struct working working = {.command = command,
 	    .settings = settings,
 	    .order = order,
 	    .description = work_describe(order->kind)};
 	int status = work(&working);
-	*out_result = working.result;
+	if (status == CLI_OK)
+		status = print_result(&working, json, print);
+	work_done(&working.result);
 	return status;
-}
-
-int
-store_work_print(const struct cli_command *command, enum work_kind kind,
-    const struct work_result *result, bool json, store_work_fn print)
-{
-	bool written = true;
-	if (json)
-		written = output_json(work_json(kind, result));
-	else
-		print(result);
-	if (!written || fflush(stdout) != 0 || ferror(stdout))
-		return cli_failure(command, "it was done, but what was found cannot be written");
-	return CLI_OK;
 }

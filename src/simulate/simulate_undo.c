@@ -17,7 +17,6 @@ simulate_undo(const struct cli_command *command, const struct settings *settings
     const char *ledger_path, int64_t wait_us, bool json)
 {
 	struct work_order order = {.kind = WORK_UNDO};
-	struct work_result result = {.state = WORK_NONE};
 	struct failure failure;
 	uint64_t run = 0;
 	if (ledger_read_run(ledger_path, &run, &failure) != RESULT_OK ||
@@ -25,9 +24,5 @@ simulate_undo(const struct cli_command *command, const struct settings *settings
 		return cli_failure(command, "%s", failure.text);
 
 	snprintf(order.run, sizeof order.run, SIMULATE_RUN_FORMAT, (unsigned long long)run);
-	int status = store_work_do(command, settings, &order, &result);
-	if (status == CLI_OK)
-		status = store_work_print(command, order.kind, &result, json, print_removed);
-	work_done(&result);
-	return status;
+	return store_work_run(command, settings, &order, json, print_removed);
 }
