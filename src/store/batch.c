@@ -68,6 +68,21 @@ batch_flush(struct store *store)
 	return result;
 }
 
+enum result
+batch_settle_upkeep(struct store *store)
+{
+	uint64_t corrected;
+	enum result result = replies_note_all(store->replies);
+	if (result == RESULT_OK)
+		result = batch_write_figures(store);
+	if (result == RESULT_OK)
+		result = figure_table_correct_campaigns(store->tables.figures, &corrected);
+	if (result == RESULT_OK)
+		result = upkeep_table_remove_unused(store->tables.upkeep);
+	names_forget(store->tables.names);
+	return result;
+}
+
 void
 batch_forget(struct store *store)
 {

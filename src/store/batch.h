@@ -17,5 +17,9 @@ must_check enum result batch_write_figures(struct store *store);
  * figures, and the rows of its campaigns. */
 must_check enum result batch_flush(struct store *store);
 
+/* Writes what follows from receipts that got other tags or were removed: decides each reply again,
+ * writes the figures, corrects the rows of all campaigns, and removes names that nothing has. */
+must_check enum result batch_settle_upkeep(struct store *store);
+
 /* Drops the collected changes, after they were committed or rolled back. */
 void batch_forget(struct store *store);

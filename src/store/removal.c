@@ -146,7 +146,6 @@ removal_all(
 {
 	struct removal removal = {
 	    .store = store, .receipts = malloc(PORTION * sizeof(struct placed_receipt))};
-	uint64_t corrected;
 	enum result result = removal.receipts == NULL
 				 ? RESULT_NO_MEMORY
 				 : upkeep_table_keep_numbers(store->tables.upkeep);
@@ -155,14 +154,7 @@ removal_all(
 	if (result == RESULT_OK)
 		result = remove_all(&removal, name, text);
 	if (result == RESULT_OK)
-		result = replies_note_all(store->replies);
-	if (result == RESULT_OK)
-		result = batch_write_figures(store);
-	if (result == RESULT_OK)
-		result = figure_table_correct_campaigns(store->tables.figures, &corrected);
-	if (result == RESULT_OK)
-		result = upkeep_table_remove_unused(store->tables.upkeep);
-	names_forget(store->tables.names);
+		result = batch_settle_upkeep(store);
 	*out_removed = removal.removed;
 	free(removal.receipts);
 	return result;

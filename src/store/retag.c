@@ -224,20 +224,12 @@ retag_all(struct store *store, const struct store_retag *retag, struct store_ret
 {
 	struct retagging retagging = {
 	    .store = store, .retag = retag, .changes = malloc(PORTION * sizeof(struct change))};
-	uint64_t corrected;
 	enum result result =
 	    retagging.changes == NULL ? RESULT_NO_MEMORY : retag_receipts(&retagging);
 	if (result == RESULT_OK)
 		result = report_moves(&retagging);
 	if (result == RESULT_OK)
-		result = replies_note_all(store->replies);
-	if (result == RESULT_OK)
-		result = batch_write_figures(store);
-	if (result == RESULT_OK)
-		result = figure_table_correct_campaigns(store->tables.figures, &corrected);
-	if (result == RESULT_OK)
-		result = upkeep_table_remove_unused(store->tables.upkeep);
-	names_forget(store->tables.names);
+		result = batch_settle_upkeep(store);
 	*out_retagged = retagging.retagged;
 	free(retagging.changes);
 	free(retagging.moves);
