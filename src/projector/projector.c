@@ -297,32 +297,11 @@ reconfigure(struct projector *projector, struct pending_requests *requests)
 }
 
 static void
-log_work(const struct work_order *order, const struct work_result *result)
-{
-	const unsigned long long first = result->counts[0], second = result->counts[1],
-				 third = result->counts[2];
-	if (result->state == WORK_FAILED)
-		log_line(LOG_ERROR, "%s failed, and nothing was changed: %s",
-		    work_describe(order->kind)->noun, result->why);
-	else if (order->kind == WORK_REBUILD)
-		log_line(LOG_INFO,
-		    "rebuilt from the receipts: %llu messages, %llu of them repaired", first,
-		    second);
-	else if (order->kind == WORK_RETAG)
-		log_line(LOG_INFO,
-		    "tags read again: of %llu receipts, %llu have other ones; %llu messages moved",
-		    first, second, third);
-	else
-		log_line(
-		    LOG_INFO, "removed a simulation: %llu receipts, %llu messages", first, second);
-}
-
-static void
 do_work(struct projector *projector, const struct work_order *order)
 {
 	struct work_result result =
 	    opener_work(&projector->opener, order, projector->options.config.routes);
-	log_work(order, &result);
+	work_log(order->kind, &result);
 	requests_note_work(&projector->requests, &result);
 }
 

@@ -1,5 +1,6 @@
 #include "dlrd/projector/work.h"
 
+#include "dlrd/base/log.h"
 #include "dlrd/projector/tagger.h"
 
 #include <stdio.h>
@@ -182,6 +183,27 @@ work_do(const struct work_order *order, struct store *store, const struct routes
 		    done.why, sizeof done.why, "%s: %s", result_text(result), store_error(store));
 	}
 	return done;
+}
+
+void
+work_log(enum work_kind kind, const struct work_result *result)
+{
+	const unsigned long long first = result->counts[0], second = result->counts[1],
+				 third = result->counts[2];
+	if (result->state == WORK_FAILED)
+		log_line(LOG_ERROR, "%s failed, and nothing was changed: %s",
+		    work_describe(kind)->noun, result->why);
+	else if (kind == WORK_REBUILD)
+		log_line(LOG_INFO,
+		    "rebuilt from the receipts: %llu messages, %llu of them repaired", first,
+		    second);
+	else if (kind == WORK_RETAG)
+		log_line(LOG_INFO,
+		    "tags read again: of %llu receipts, %llu have other ones; %llu messages moved",
+		    first, second, third);
+	else
+		log_line(
+		    LOG_INFO, "removed a simulation: %llu receipts, %llu messages", first, second);
 }
 
 struct json_t *

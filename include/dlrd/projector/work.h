@@ -1,7 +1,8 @@
 /* work: upkeep of a store that a person asks for: all recomputed, receipts tagged again, simulated
  * receipts removed.
  *
- * The daemon's projector does it, or a command while no daemon runs. Pure, but for work_do. */
+ * The daemon's projector does it, or a command while no daemon runs. Pure, but for work_do and
+ * work_log. */
 #pragma once
 
 #include "dlrd/base/json.h"
@@ -31,7 +32,7 @@ struct work_result {
 	char why[256]; /* of WORK_FAILED */
 };
 
-/* What is known of a kind of work. */
+/* Where the api has a kind of work, and the names of its counts. */
 struct work_description {
 	const char *path; /* of the api */
 	const char *noun; /* "a rebuild" */
@@ -46,6 +47,9 @@ const struct work_description *work_describe(enum work_kind kind);
 /* Does the work, in a transaction of its own. The templates are those of the routes. */
 struct work_result work_do(
     const struct work_order *order, struct store *store, const struct routes *routes);
+
+/* Logs the result, or that the work failed. */
+void work_log(enum work_kind kind, const struct work_result *result);
 
 /* The result as the api shows it. */
 struct json_t *work_json(enum work_kind kind, const struct work_result *result);
