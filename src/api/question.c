@@ -137,7 +137,7 @@ open_zone(struct question *question)
 	return question_refuse(question, 400,
 	    "tz must be UTC, an offset like +05:30 (in a URL, a plus sign is written %%2B) or a "
 	    "name like Europe/Berlin, not \"%.*s\"",
-	    (int)(text.len < ZONE_SHOWN_MAX ? text.len : ZONE_SHOWN_MAX), text.ptr);
+	    SLICE_ARG(slice_cut(text, ZONE_SHOWN_MAX)));
 }
 
 bool

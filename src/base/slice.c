@@ -162,6 +162,18 @@ slice_is_utf8(struct slice text)
 	return true;
 }
 
+struct slice
+slice_cut(struct slice text, size_t max)
+{
+	if (text.len <= max)
+		return text;
+	/* A character has at most three bytes after its first. */
+	for (size_t back = 0; back < 4 && back <= max; back++)
+		if (((unsigned char)text.ptr[max - back] & 0xc0) != 0x80)
+			return (struct slice){text.ptr, max - back};
+	return (struct slice){text.ptr, max};
+}
+
 bool
 slice_is_name(struct slice text, const char *others, size_t max)
 {

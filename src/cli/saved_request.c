@@ -53,7 +53,7 @@ read_headers(struct slice *rest, struct saved_request *request, struct slice *ou
 			buffer_append_visible(&shown, line);
 			failure_set(failure, RESULT_INVALID,
 			    "\"%.*s\" is not a header; a body follows an empty line",
-			    (int)(shown.len < SHOWN_MAX ? shown.len : SHOWN_MAX), shown.ptr);
+			    SLICE_ARG(slice_cut(buffer_slice(&shown), SHOWN_MAX)));
 			buffer_done(&shown);
 			return RESULT_INVALID;
 		}

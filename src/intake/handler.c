@@ -179,10 +179,8 @@ log_refused_head(
 	if (why == NULL || signature_read(incoming->signature, &signature) != RESULT_OK ||
 	    !log_limit_allows(&handler->head_log, 1, &swallowed))
 		return;
-	struct slice path = url_path(incoming->target);
 	struct buffer shown = BUFFER_EMPTY;
-	buffer_append_visible(&shown,
-	    (struct slice){path.ptr, path.len < SHOWN_PATH_MAX ? path.len : SHOWN_PATH_MAX});
+	buffer_append_visible(&shown, slice_cut(url_path(incoming->target), SHOWN_PATH_MAX));
 	log_line(LOG_WARNING,
 	    "answered %u to a request with a signature, on \"%.*s\", and %s: %s (%llu more since "
 	    "the last such line)",

@@ -42,10 +42,8 @@ append_url(struct buffer *out, struct slice url)
 	url_append_origin(&parts, &plain);
 	buffer_append(&plain, url_path(target));
 	struct slice quoted = buffer_slice(&plain);
-	bool is_long = quoted.len > QUOTED_MAX;
-	quoted.len = is_long ? QUOTED_MAX : quoted.len;
-	buffer_append_visible(out, quoted);
-	buffer_append(out, is_long ? SLICE("...") : SLICE(""));
+	buffer_append_visible(out, slice_cut(quoted, QUOTED_MAX));
+	buffer_append(out, quoted.len > QUOTED_MAX ? SLICE("...") : SLICE(""));
 	out->failed = out->failed || plain.failed;
 	buffer_done(&plain);
 }

@@ -95,11 +95,9 @@ tagger_log_untagged(struct tagger *tagger, const struct tagger_fit *fit)
 	tagger->untagged_logged[index] = true;
 	for (size_t i = 0; i < query->count && i < LOGGED_NAMES_MAX; i++) {
 		struct slice name = query->fields[i].name;
-		bool is_long = name.len > LOGGED_NAME_SIZE;
 		buffer_append(&names, i == 0 ? SLICE("only ") : SLICE(", "));
-		name.len = is_long ? LOGGED_NAME_SIZE : name.len;
-		buffer_append_visible(&names, name);
-		if (is_long)
+		buffer_append_visible(&names, slice_cut(name, LOGGED_NAME_SIZE));
+		if (name.len > LOGGED_NAME_SIZE)
 			buffer_append(&names, SLICE("..."));
 	}
 	buffer_append(&names, query->count == 0                 ? SLICE("no parameters")

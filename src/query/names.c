@@ -155,8 +155,7 @@ refuse(
     struct store_reader *reader, const struct kind *kind, struct slice word, struct buffer *error)
 {
 	struct listing listing = {.out = error};
-	struct slice shown = {word.ptr, word.len < SHOWN_MAX ? word.len : SHOWN_MAX};
-	buffer_appendf(error, "no %s '%.*s'", kind->noun, SLICE_ARG(shown));
+	buffer_appendf(error, "no %s '%.*s'", kind->noun, SLICE_ARG(slice_cut(word, SHOWN_MAX)));
 	enum result result = kind->are_few
 				 ? ask(reader, kind->all, "name", NULL, list_name, &listing)
 				 : append_near(reader, kind, word, error);

@@ -150,6 +150,28 @@ a_name_has_letters_digits_and_what_is_allowed(void **state)
 }
 
 static void
+text_is_cut_between_characters(void **state)
+{
+	(void)state;
+	static const struct {
+		struct slice text;
+		size_t max, len;
+	} cuts[] = {
+	    {SLICE_INIT(""), 0, 0}, {SLICE_INIT("abc"), 3, 3}, {SLICE_INIT("abc"), 2, 2},
+	    {SLICE_INIT("a\xc3\xa9"), 3, 3}, {SLICE_INIT("a\xc3\xa9"), 2, 1},
+	    {SLICE_INIT("\xc3\xa9"), 1, 0}, {SLICE_INIT("a\xf0\x9f\x98\x80"), 4, 1},
+	    {SLICE_INIT("a\xf0\x9f\x98\x80z"), 5, 5},
+	    {SLICE_INIT("\x80\x80\x80\x80\x80\x80"), 5, 5}, /* not UTF-8 */
+	};
+	for (size_t i = 0; i < COUNT_OF(cuts); i++) {
+		struct slice cut = slice_cut(cuts[i].text, cuts[i].max);
+		assert_ptr_equal(cut.ptr, cuts[i].text.ptr);
+		assert_int_equal(cut.len, cuts[i].len);
+	}
+	assert_null(slice_cut(SLICE_NONE, 3).ptr);
+}
+
+static void
 a_hash_is_of_every_byte(void **state)
 {
 	(void)state;
@@ -174,6 +196,7 @@ main(void)
 	    cmocka_unit_test(hex_digits_are_read_in_both_cases_and_nothing_else_is),
 	    cmocka_unit_test(an_escape_is_a_percent_sign_and_two_hex_digits),
 	    cmocka_unit_test(a_name_has_letters_digits_and_what_is_allowed),
+	    cmocka_unit_test(text_is_cut_between_characters),
 	    cmocka_unit_test(a_hash_is_of_every_byte),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

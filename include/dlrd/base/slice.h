@@ -69,6 +69,9 @@ size_t slice_utf8_len(struct slice text);
 
 bool slice_is_utf8(struct slice text);
 
+/* Returns the start of text, at most max bytes, without a part of a character at its end. */
+struct slice slice_cut(struct slice text, size_t max);
+
 /* Whether text has 1 to max bytes, which are ASCII letters, digits, or in others. */
 bool slice_is_name(struct slice text, const char *others, size_t max);
 
