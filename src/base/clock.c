@@ -39,6 +39,12 @@ clock_sleep(int64_t us)
 	    NULL);
 }
 
+int64_t
+clock_units(int64_t time, int64_t unit)
+{
+	return time / unit - (time % unit < 0);
+}
+
 const char *
 clock_format(int64_t wall_us, char out_text[CLOCK_TEXT_SIZE])
 {

@@ -7,13 +7,6 @@
 #define OFFSET_MAX_S INT64_C(93600) /* of any zone file, and more (RFC 9636, section 3.2) */
 #define DAY_LEN (sizeof "2026-11-20" - 1)
 
-static int64_t
-floor_to(int64_t number, int64_t unit)
-{
-	int64_t rest = number % unit;
-	return number - rest - (rest < 0 ? unit : 0);
-}
-
 /* The local clock at wall_us, as if it were in UTC. */
 static int64_t
 local_us(const struct time_zone *zone, int64_t wall_us)
@@ -29,9 +22,9 @@ local_time_format(const struct time_zone *zone, int64_t wall_us, char out_text[C
 	if (zone == NULL || time_zone_is_utc(zone))
 		return clock_format(wall_us, out_text);
 
-	int64_t offset_us = floor_to(local_us(zone, wall_us) - wall_us, MINUTE_US);
-	int minutes = (int)(offset_us / MINUTE_US), size = minutes < 0 ? -minutes : minutes;
-	clock_format(wall_us + offset_us, out_text);
+	int minutes = (int)clock_units(local_us(zone, wall_us) - wall_us, MINUTE_US);
+	int size = minutes < 0 ? -minutes : minutes;
+	clock_format(wall_us + minutes * MINUTE_US, out_text);
 	size_t len = strlen(out_text) - 1; /* without its Z */
 	snprintf(out_text + len, CLOCK_TEXT_SIZE - len, "%c%02d:%02d", minutes < 0 ? '-' : '+',
 	    size / 60, size % 60);
@@ -107,7 +100,7 @@ local_time_parse_spoken(const struct time_zone *zone, struct slice text, int64_t
 	bool is_today = slice_equal_nocase(text, SLICE("today"));
 	int64_t before_us;
 	if (is_today || slice_equal_nocase(text, SLICE("yesterday"))) {
-		int64_t today_us = floor_to(local_us(zone, now_us), CLOCK_DAY_US);
+		int64_t today_us = clock_units(local_us(zone, now_us), CLOCK_DAY_US) * CLOCK_DAY_US;
 		*out_is_day = true;
 		*out_wall_us =
 		    local_time_day_start_us(zone, today_us - (is_today ? 0 : CLOCK_DAY_US));

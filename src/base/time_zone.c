@@ -396,12 +396,6 @@ time_zone_is_utc(const struct time_zone *zone)
 
 #define DAY_S INT64_C(86400)
 
-static int64_t
-floor_div(int64_t number, int64_t by)
-{
-	return number / by - (number % by < 0);
-}
-
 /* Returns midnight of a day in seconds since 1970, as if it were in UTC. month counts from 0, and
  * timegm carries a day beyond the month over to the next one. */
 static int64_t
@@ -452,7 +446,7 @@ int64_t
 time_zone_offset_s(const struct time_zone *zone, int64_t wall_us)
 {
 	/* Rounded down, so that the last microsecond before 1970 is second -1. */
-	int64_t wall_s = floor_div(wall_us, CLOCK_SECOND_US);
+	int64_t wall_s = clock_units(wall_us, CLOCK_SECOND_US);
 	/* The transitions before `low` have happened, those from `high` on have not. */
 	size_t low = 0, high = zone->count;
 	while (low < high) {

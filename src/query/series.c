@@ -24,13 +24,6 @@ struct series {
 /* --- local time; seconds since 1970, rounded down --- */
 
 static int64_t
-floor_to(int64_t number, int64_t unit)
-{
-	int64_t rest = number % unit;
-	return number - rest - (rest < 0 ? unit : 0);
-}
-
-static int64_t
 local_s(const struct series *series, int64_t utc_s)
 {
 	if (series->zone == NULL)
@@ -43,7 +36,7 @@ static int64_t
 bucket_of(const struct series *series, int64_t hour)
 {
 	int64_t utc_s = hour * HOUR_S;
-	return series->by_day ? floor_to(local_s(series, utc_s), DAY_S) : utc_s;
+	return series->by_day ? clock_units(local_s(series, utc_s), DAY_S) * DAY_S : utc_s;
 }
 
 /* The first hour that begins in or after the local day. */
@@ -51,7 +44,7 @@ static int64_t
 first_hour_of_day(const struct series *series, int64_t local_day)
 {
 	int64_t start_us = local_time_day_start_us(series->zone, local_day * CLOCK_SECOND_US);
-	return floor_to(start_us + CLOCK_HOUR_US - 1, CLOCK_HOUR_US) / CLOCK_HOUR_US;
+	return clock_units(start_us + CLOCK_HOUR_US - 1, CLOCK_HOUR_US);
 }
 
 static int64_t

@@ -127,10 +127,24 @@ the_monotonic_clock_does_not_go_back(void **state)
 	assert_true(clock_wall_us() > parsed("2024-01-01"));
 }
 
+static void
+units_are_whole_ones_before_1970_as_well(void **state)
+{
+	(void)state;
+	assert_true(clock_units(0, 60) == 0);
+	assert_true(clock_units(59, 60) == 0);
+	assert_true(clock_units(60, 60) == 1);
+	assert_true(clock_units(-1, 60) == -1);
+	assert_true(clock_units(-60, 60) == -1);
+	assert_true(clock_units(-61, 60) == -2);
+	assert_true(clock_units(INT64_MIN, INT64_MAX) == -2);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(units_are_whole_ones_before_1970_as_well),
 	    cmocka_unit_test(a_time_is_written_in_utc_with_milliseconds),
 	    cmocka_unit_test(any_time_fits_the_text),
 	    cmocka_unit_test(what_was_written_is_read_back),

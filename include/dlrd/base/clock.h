@@ -22,6 +22,10 @@ int64_t clock_processor_us(void);
 
 void clock_sleep(int64_t us);
 
+/* Returns how many whole units a time is, rounded down before 1970 as well. unit, above 0, has the
+ * unit of measure of the time. */
+int64_t clock_units(int64_t time, int64_t unit);
+
 /* Writes wall_us as RFC 3339 in UTC with milliseconds, "2026-11-20T14:05:22.123Z", into out_text
  * and returns out_text. */
 const char *clock_format(int64_t wall_us, char out_text[CLOCK_TEXT_SIZE]);
