@@ -313,13 +313,13 @@ run(const struct cli_command *command, int count, char **words)
 
 const struct cli_command cli_keyword = {
     .name = "keyword",
-    .summary = "which keyword a text is, what is recorded, and what it is answered",
+    .summary = "explain the keyword of a text and the answer to it",
     .usage =
 	"Usage: dlrd keyword TEXT --to SENDER --from NUMBER [--service MG...] [--at T]\n"
 	"                    [--opt-out-type STOP|START|HELP] [--json] [-c FILE]\n"
 	"\n"
-	"Shows what dlrd makes of a message that a person texts: the keyword, the word and the\n"
-	"section that list it, what is recorded, and the answer. Then each section that was\n"
+	"Shows how dlrd reads a message that a person texts: the keyword, the word, the section\n"
+	"that lists it, the recorded keyword and the answer. Then each section that was\n"
 	"considered, and why it counts or not. Reads the configuration alone; a running daemon\n"
 	"is not asked. Quote the text.\n"
 	"\n"

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* --- what is printed --- */
+/* --- output --- */
 
 static void
 append_campaign(struct buffer *line, const struct json_t *move, const char *side)
@@ -57,7 +57,7 @@ print_findings(const struct work_result *result)
 
 /* --- the command --- */
 
-/* Returns false after reporting what is not a time. */
+/* Reads a time, or takes the fallback. Returns false after reporting a text that is no time. */
 static bool
 read_time(const struct cli_command *command, const char *option, const char *text, int64_t fallback,
     int64_t *out_us, int *out_status)

@@ -130,18 +130,18 @@ run(const struct cli_command *command, int count, char **words)
 
 const struct cli_command cli_top = {
     .name = "top",
-    .summary = "a live view of what arrives, what fails, and what is refused",
+    .summary = "a live view of callbacks, failures and refused requests",
     .usage =
 	"Usage: dlrd top [--interval SECONDS] [-c FILE]\n"
 	"\n"
 	"Shows, and refreshes: how many callbacks are accepted, refused and projected in a\n"
 	"second, how far the projector is behind, the error codes of failed messages of this\n"
-	"hour and of the last 24 hours, the busiest campaigns of this hour, the newest refusals\n"
-	"with what to change, and the newest events. Failures and campaigns are refreshed every\n"
-	"5 seconds. q ends it, and the space bar refreshes it now. It asks the running daemon,\n"
-	"over [api] listen. While the daemon does not answer, the first line says since when "
-	"there\n"
-	"is no new data. If the output is not a terminal, prints one snapshot.\n"
+	"hour and of the last 24 hours, the busiest of the 200 newest campaigns in this hour,\n"
+	"the newest refusals with what to change, and the newest events. Failures and\n"
+	"campaigns are refreshed every 5 seconds. q ends it, and the space bar refreshes it\n"
+	"now. It asks the running daemon, over [api] listen. While the daemon does not\n"
+	"answer, the first line says since when there is no new data. If the output is not a\n"
+	"terminal, prints one snapshot.\n"
 	"\n"
 	"  -i, --interval SECONDS\n"
 	"                        between two refreshes (default 1)\n"

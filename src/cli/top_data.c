@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define TIMEOUT_US (2 * CLOCK_SECOND_US)
-#define CAMPAIGNS_MAX 200 /* of which the busiest are shown */
+#define CAMPAIGNS_MAX 200 /* the newest, of which the busiest are shown */
 #define EVENTS_PAGE 200
 
 /* --- counters --- */

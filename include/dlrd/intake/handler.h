@@ -72,8 +72,8 @@ struct decision {
 	struct journal_entry entry;           /* borrows from the incoming and the handler */
 };
 
-/* Decides about a whole request whose head was not refused. trace: notes what is decided; NULL: no
- * notes are wanted. */
+/* Decides about a whole request whose head was not refused. Writes the steps of the decision to
+ * trace, unless it is NULL. */
 struct decision handler_body(
     struct handler *handler, const struct incoming *incoming, struct request_trace *trace);
 

@@ -1,4 +1,4 @@
-/* admission: decides whether a request is stored, and what it is answered then.
+/* admission: decides whether a request is stored, and how it is answered.
  *
  * The only reading of a request for verification: the intake, the diagnosis, re-verification and
  * `dlrd explain` use it. It logs, counts and stores nothing and waits for nothing.

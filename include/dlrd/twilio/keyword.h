@@ -39,8 +39,8 @@ struct keyword_match {
  * made from this. */
 struct keyword_message keyword_message_of(const struct callback *callback, int64_t arrived_us);
 
-/* Returns the keyword that an inbound message is, and what it is answered. keywords may be NULL:
- * only Twilio's defaults. Case is folded by Unicode's rules, code point by code point.
+/* Returns the keyword of an inbound message, and the answer to it. keywords may be NULL: only
+ * Twilio's defaults. Case is folded by Unicode's rules, code point by code point.
  *
  * The answer is that of the section that lists the word. Twilio's own words, and words of a section
  * of start or help without an answer, get the answer of the most specific section of that name

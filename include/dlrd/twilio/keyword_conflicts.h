@@ -1,11 +1,11 @@
-/* keyword_conflicts: [keyword] sections that cannot be told apart. Of each message it must be clear
- * which section counts, in whatever order the sections are written. Pure; any thread. */
+/* keyword_conflicts: ambiguous [keyword] sections. For each message one section must count, in
+ * whatever order the sections are written. Pure; any thread. */
 #pragma once
 
 #include "dlrd/twilio/keyword_sections.h"
 
-/* Whether the words and answers of the section can be told from those of sections that were added
- * before: call it for each section once all are filled. RESULT_INVALID, with failure, if a message
+/* Compares the section with those that were added before: call it for each section once all are
+ * filled. RESULT_INVALID, with failure, if a message
  * may be a word of both and neither counts before the other, or if the word is one of stop, start
  * or help in one of them alone. */
 must_check enum result keywords_check(

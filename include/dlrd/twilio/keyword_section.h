@@ -9,7 +9,7 @@
 struct keyword_section {
 	enum keyword keyword;
 	struct slice name;         /* "stop", "start", "help" or another keyword's */
-	struct slice label;        /* tells sections of a name apart; empty for none */
+	struct slice label;        /* of one of several sections of a name; empty for none */
 	struct slice reply, media; /* the answer: a text and a link; absent for none */
 	bool catch_all;            /* words = *: answers messages that are no keyword */
 	struct keyword_scope scope;
