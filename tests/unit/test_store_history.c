@@ -522,6 +522,16 @@ static void
 removed_receipts_leave_nothing(void **state)
 {
 	(void)state;
+	/* Values and names that look like the parameter, other texts of it, and no JSON. */
+	static const struct slice others[] = {
+	    SLICE_INIT("{\"A\":\"\\\"Run\\\":\\\"7\\\"\"}"),
+	    SLICE_INIT("{\"A\\\"Run\":\"7\"}"),
+	    SLICE_INIT("{\"A\":{\"Run\":\"7\"}}"),
+	    SLICE_INIT("{\"Run\":\"77\"}"),
+	    SLICE_INIT("{\"Run\":\"7 \"}"),
+	    SLICE_INIT("{\"run\":\"7\"}"),
+	    SLICE_INIT("\"Run\":\"7\""),
+	};
 	static struct history history;
 	struct store_removed removed;
 	make_history(&history, 0);
@@ -529,7 +539,7 @@ removed_receipts_leave_nothing(void **state)
 		history.requests[i].event.extra =
 		    SLICE("{\"A\":\"\\\"Run\\\":\\\"7\\\"\",\"Run\":\"7\"}");
 	for (size_t i = history.starts[REMOVED]; i < history.count; i++)
-		history.requests[i].event.extra = SLICE("{\"A\":\"\\\"Run\\\":\\\"7\\\"\"}");
+		history.requests[i].event.extra = others[i % COUNT_OF(others)];
 	store_history(&history, POLICY_DELIVERED_WINS);
 	int64_t last = number_in_file("SELECT max(seq) FROM event");
 	struct store *store = open_store();

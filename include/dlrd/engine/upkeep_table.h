@@ -39,7 +39,7 @@ struct placed_receipt {
 typedef enum result (*placed_fn)(void *context, const struct placed_receipt *receipt);
 
 /* Passes receipts after after_seq whose parameter of that name (struct event, extra) has that text,
- * at most `limit`. */
+ * at most `limit`. The name has no quote. */
 must_check enum result upkeep_table_with_parameter(struct upkeep_table *table, int64_t after_seq,
     struct slice name, struct slice text, size_t limit, placed_fn on_receipt, void *context);
 

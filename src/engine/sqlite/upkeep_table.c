@@ -1,7 +1,5 @@
 #include "dlrd/engine/upkeep_table.h"
 
-#include "dlrd/base/buffer.h"
-#include "dlrd/base/json.h"
 #include "open_tables.h"
 #include "sql.h"
 
@@ -14,6 +12,11 @@ struct upkeep_table {
 
 #define FIELD(name) offsetof(struct upkeep_table, name)
 
+/* The parameter of that name. Its path is quoted: a name may have any byte but a quote. */
+#define PARAMETER(extra, name)                                                         \
+	"CASE WHEN json_valid(" extra ") THEN json_extract(" extra ", '$.\"' || " name \
+	" || '\"') END"
+
 static const struct sqlite_statement statements[] = {
     {"SELECT e.seq, coalesce(e.message_id, 0), e.tagset_id, e.tagged, e.type = 'Replied',"
      " s.path, coalesce(s.query, e.raw_query) FROM event e"
@@ -23,9 +26,9 @@ static const struct sqlite_statement statements[] = {
     {"UPDATE event SET tagset_id = ?2, campaign_id = ?3, tagged = ?4 WHERE seq = ?1",
 	FIELD(set_tags)},
     {"UPDATE reply SET tagset_id = ?2 WHERE message_id = ?1", FIELD(set_reply_tags)},
-    /* The text between quotes is found only as a member: within a value, quotes are escaped. */
+    /* Few receipts contain the text; only theirs is parsed. */
     {"SELECT seq, coalesce(message_id, 0), journal_seq, time_us FROM event WHERE seq > ?1"
-     " AND instr(extra, ?2) > 0 ORDER BY seq LIMIT ?3",
+     " AND instr(extra, ?3) > 0 AND " PARAMETER("extra", "?2") " = ?3 ORDER BY seq LIMIT ?4",
 	FIELD(with_parameter)},
     {"DELETE FROM alert WHERE event_seq = ?1", FIELD(remove_alert)},
     {"DELETE FROM inbound WHERE event_seq = ?1", FIELD(remove_inbound)},
@@ -37,8 +40,9 @@ static const struct sqlite_statement statements[] = {
      " WHERE t.id = ?1",
 	FIELD(campaign)},
     {"INSERT OR IGNORE INTO removed_range VALUES(?1, ?2, ?3, ?4, ?5, ?6)", FIELD(note_removed)},
-    {"INSERT OR IGNORE INTO removed_run VALUES(?1)", FIELD(note_run)},
-    {"SELECT 1 FROM removed_run WHERE instr(?1, member) > 0 LIMIT 1", FIELD(is_of_removed_run)},
+    {"INSERT OR IGNORE INTO removed_run VALUES(?1, ?2)", FIELD(note_run)},
+    {"SELECT 1 FROM removed_run WHERE " PARAMETER("?1", "name") " = text LIMIT 1",
+	FIELD(is_of_removed_run)},
     {NULL, 0},
 };
 
@@ -96,34 +100,17 @@ upkeep_table_set_tags(struct upkeep_table *table, const struct sourced_receipt *
 	return sqlite_result(sqlite_run(table->set_reply_tags));
 }
 
-/* "name":"text", as the receipts' JSON has it. */
-static enum result
-write_member(struct slice name, struct slice text, struct buffer *out_member)
-{
-	struct json_t *object = json_new_object();
-	struct buffer written = BUFFER_EMPTY;
-	char key[128];
-	snprintf(key, sizeof key, "%.*s", SLICE_ARG(name));
-	json_put_text(object, key, text);
-	enum result result = json_write(object, &written);
-	json_free(object);
-	if (result == RESULT_OK)
-		buffer_append(out_member, (struct slice){written.ptr + 1, written.len - 2});
-	buffer_done(&written);
-	return result == RESULT_OK && out_member->failed ? RESULT_NO_MEMORY : result;
-}
-
 enum result
 upkeep_table_with_parameter(struct upkeep_table *table, int64_t after_seq, struct slice name,
     struct slice text, size_t limit, placed_fn on_receipt, void *context)
 {
 	sqlite3_stmt *row = table->with_parameter;
-	struct buffer member = BUFFER_EMPTY;
 	int code = SQLITE_DONE;
-	enum result result = write_member(name, text, &member);
+	enum result result = RESULT_OK;
 	sqlite3_bind_int64(row, 1, after_seq);
-	sqlite_bind_text(row, 2, buffer_slice(&member));
-	sqlite3_bind_int64(row, 3, (int64_t)limit);
+	sqlite_bind_text(row, 2, name);
+	sqlite_bind_text(row, 3, text);
+	sqlite3_bind_int64(row, 4, (int64_t)limit);
 
 	while (result == RESULT_OK && (code = sqlite3_step(row)) == SQLITE_ROW) {
 		const struct placed_receipt receipt = {sqlite3_column_int64(row, 0),
@@ -132,7 +119,6 @@ upkeep_table_with_parameter(struct upkeep_table *table, int64_t after_seq, struc
 		result = on_receipt(context, &receipt);
 	}
 	sqlite3_reset(row);
-	buffer_done(&member);
 	return result != RESULT_OK ? result : sqlite_result(code);
 }
 
@@ -163,13 +149,9 @@ upkeep_table_note_removed(struct upkeep_table *table, const struct placed_receip
 enum result
 upkeep_table_note_run(struct upkeep_table *table, struct slice name, struct slice text)
 {
-	struct buffer member = BUFFER_EMPTY;
-	enum result result = write_member(name, text, &member);
-	sqlite_bind_text(table->note_run, 1, buffer_slice(&member));
-	if (result == RESULT_OK)
-		result = sqlite_result(sqlite_run(table->note_run));
-	buffer_done(&member);
-	return result;
+	sqlite_bind_text(table->note_run, 1, name);
+	sqlite_bind_text(table->note_run, 2, text);
+	return sqlite_result(sqlite_run(table->note_run));
 }
 
 enum result

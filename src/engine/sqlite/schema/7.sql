@@ -63,4 +63,8 @@ CREATE TABLE removed_range(
   first_us INTEGER NOT NULL,
   last_us INTEGER NOT NULL
 ) STRICT;
-CREATE TABLE removed_run(member TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+CREATE TABLE removed_run(
+  name TEXT NOT NULL,
+  text TEXT NOT NULL,
+  PRIMARY KEY(name, text)
+) STRICT, WITHOUT ROWID;
