@@ -15,6 +15,7 @@ struct watch {
 	struct top_view view;
 	struct top_data data;
 	struct buffer frame;
+	bool has_ended;
 };
 
 /* Draws the frame over the last one, in one write. The rest of longer lines is erased. */
@@ -30,27 +31,29 @@ draw(struct watch *watch)
 	return !frame->failed && terminal_write(buffer_slice(frame));
 }
 
-/* Waits until the next refresh is due. Returns false at the end. */
-static bool
+/* Waits until the next refresh is due. Sets has_ended at the end. */
+static void
 wait_for_refresh(struct watch *watch, int64_t until_us)
 {
-	for (;;) {
-		char key = 0;
-		switch (terminal_wait(until_us, &key)) {
-		case TERMINAL_TIME: return true;
-		case TERMINAL_END: return false;
-		case TERMINAL_REDRAW:
-			if (!draw(watch))
-				return false;
-			break;
-		case TERMINAL_KEY:
-			if (key == 'q' || key == 'Q')
-				return false;
-			if (key == ' ')
-				return true;
-			break;
-		}
-	}
+	char key = 0;
+	enum terminal_event event;
+	do {
+		event = terminal_wait(until_us, &key);
+		watch->has_ended = event == TERMINAL_END ||
+				   (event == TERMINAL_REDRAW && !draw(watch)) ||
+				   (event == TERMINAL_KEY && (key == 'q' || key == 'Q'));
+	} while (
+	    !watch->has_ended && event != TERMINAL_TIME && (event != TERMINAL_KEY || key != ' '));
+}
+
+/* For top_data: handles what happened meanwhile. */
+static bool
+goes_on(void *context)
+{
+	struct watch *watch = context;
+	if (!watch->has_ended)
+		wait_for_refresh(watch, 0);
+	return !watch->has_ended;
 }
 
 static int
@@ -58,13 +61,18 @@ show(struct watch *watch)
 {
 	int64_t interval_us = watch->view.interval_s * CLOCK_SECOND_US;
 	int64_t due_us = clock_monotonic_us();
-	bool goes_on = draw(watch);
-	while (goes_on) {
+	watch->has_ended = !draw(watch);
+	while (!watch->has_ended) {
 		top_data_refresh(&watch->data, watch->settings);
+		int64_t now_us = clock_monotonic_us();
+		/* A refresh before its time, or one that took longer, moves the later ones. */
 		due_us += interval_us;
-		if (due_us < clock_monotonic_us()) /* the daemon took longer than that */
-			due_us = clock_monotonic_us() + interval_us;
-		goes_on = draw(watch) && wait_for_refresh(watch, due_us);
+		if (due_us < now_us || due_us > now_us + interval_us)
+			due_us = now_us + interval_us;
+		if (!watch->has_ended && draw(watch))
+			wait_for_refresh(watch, due_us);
+		else
+			watch->has_ended = true;
 	}
 	terminal_close();
 	return CLI_OK;
@@ -114,12 +122,13 @@ run(const struct cli_command *command, int count, char **words)
 		.address = settings->api_listen.count > 0 ? settings->api_listen.items[0] : "",
 		.interval_s = interval_s}};
 	status = CLI_FAILED;
-	top_data_init(&watch.data);
 	if (time_zone_open_local(&zone) != RESULT_OK)
 		cli_failure(command, "no memory");
 	else {
+		bool is_open = terminal_open();
 		watch.view.zone = zone;
-		status = terminal_open() ? show(&watch) : print_snapshot(command, &watch);
+		top_data_init(&watch.data, is_open ? goes_on : NULL, &watch);
+		status = is_open ? show(&watch) : print_snapshot(command, &watch);
 	}
 	buffer_done(&watch.frame);
 	top_data_done(&watch.data);

@@ -79,9 +79,9 @@ top_data_rate(const struct top_data *data, enum top_counter counter)
 /* --- questions --- */
 
 void
-top_data_init(struct top_data *data)
+top_data_init(struct top_data *data, bool (*goes_on)(void *context), void *context)
 {
-	*data = (struct top_data){.last_event = -1};
+	*data = (struct top_data){.goes_on = goes_on, .context = context};
 }
 
 /* Appends the body of an answer 200 to out. Otherwise notes the reason. */
@@ -91,6 +91,9 @@ get(struct top_data *data, const struct settings *settings, const char *path, st
 	struct failure failure;
 	unsigned status = 0;
 	buffer_clear(out);
+	data->is_still = data->goes_on != NULL && !data->goes_on(data->context);
+	if (data->is_still)
+		return false;
 	enum result result = control_get(settings, path, TIMEOUT_US, &status, out, &failure);
 	if (result == RESULT_OK && status == 200)
 		return true;
@@ -146,67 +149,76 @@ read_counters(struct top_data *data, const struct settings *settings)
 /* --- events --- */
 
 static bool
-get_events(
-    struct top_data *data, const struct settings *settings, int64_t after, int limit, bool *out_any)
+get_events(struct top_data *data, const struct settings *settings, int64_t after, int limit,
+    struct json_t **value)
 {
 	char path[96];
 	snprintf(path, sizeof path, "/v1/events?after=%lld&limit=%d", (long long)after, limit);
-	if (!get_json(data, settings, path, &data->events))
-		return false;
-	*out_any = json_count(json_get(data->events, "events")) > 0;
-	return true;
+	return get_json(data, settings, path, value);
 }
 
-/* Finds the last event at or after known, of which an answer says only whether there are any after
- * a seq: in steps that double, and then halve. */
 static bool
-find_last(struct top_data *data, const struct settings *settings, int64_t known)
+ask_for_event(struct top_data *data, const struct settings *settings, int64_t after, bool *out_any)
 {
-	int64_t low = known, step = EVENTS_PAGE;
+	struct json_t *answer = NULL;
+	bool done = get_events(data, settings, after, 1, &answer);
+	*out_any = json_count(json_get(answer, "events")) > 0;
+	json_free(answer);
+	return done;
+}
+
+/* Moves last_event to the last event. An answer says only whether there are any after a seq: in
+ * steps that double, and then halve. If that is stopped, the next call goes on from there. */
+static bool
+find_last(struct top_data *data, const struct settings *settings)
+{
+	int64_t step = EVENTS_PAGE;
 	bool any;
+	data->has_last = false;
 	for (;; step *= 2) {
-		if (step > INT64_MAX / 4 || !get_events(data, settings, low + step, 1, &any))
+		if (data->last_event > INT64_MAX / 4 || step > INT64_MAX / 4) {
+			snprintf(data->why, sizeof data->why, "the events have no end");
+			data->last_event = 0;
+			return false;
+		}
+		if (!ask_for_event(data, settings, data->last_event + step, &any))
 			return false;
 		if (!any)
 			break;
-		low += step;
+		data->last_event += step;
 	}
-	int64_t high = low + step; /* no event comes after it */
-	while (low < high) {
-		int64_t middle = low + (high - low) / 2;
-		if (!get_events(data, settings, middle, 1, &any))
+	int64_t high = data->last_event + step; /* no event comes after it */
+	while (data->last_event < high) {
+		int64_t middle = data->last_event + (high - data->last_event) / 2;
+		if (!ask_for_event(data, settings, middle, &any))
 			return false;
 		if (any)
-			low = middle + 1;
+			data->last_event = middle + 1;
 		else
 			high = middle;
 	}
-	data->last_event = low;
+	data->has_last = true;
 	return true;
 }
 
 static bool
 read_events(struct top_data *data, const struct settings *settings)
 {
-	bool any;
-	if (data->last_event < 0 && !find_last(data, settings, 0))
+	if (!data->has_last && !find_last(data, settings))
 		return false;
 	for (int tries = 0; tries < 2; tries++) {
 		int64_t after = data->last_event > TOP_EVENTS ? data->last_event - TOP_EVENTS : 0;
 		int64_t next = data->last_event;
-		if (!get_events(data, settings, after, EVENTS_PAGE, &any))
+		if (!get_events(data, settings, after, EVENTS_PAGE, &data->events))
 			return false;
+		size_t count = json_count(json_get(data->events, "events"));
 		json_int(json_get(data->events, "next"), &next);
-		bool is_full = json_count(json_get(data->events, "events")) == EVENTS_PAGE;
-		/* Another daemon, or a store that was emptied. */
-		if (!any && after > 0) {
-			data->last_event = -1;
+		/* Without any: another daemon, or a store that was emptied. */
+		data->has_last = count > 0 || after == 0;
+		data->last_event = data->has_last ? next : 0;
+		if (count < EVENTS_PAGE)
 			return true;
-		}
-		data->last_event = next;
-		if (!is_full)
-			return true;
-		if (!find_last(data, settings, next)) /* more came than one page has */
+		if (!find_last(data, settings)) /* more came than one page has */
 			return false;
 	}
 	return true;

@@ -34,16 +34,21 @@ struct top_data {
 	struct top_sample now, before;
 	/* Bodies of answers; NULL until there is one. */
 	struct json_t *failures, *failures_now, *campaigns, *refusals, *events;
-	int64_t figures_us;  /* monotonic: when figures were asked for last; 0: never */
-	int64_t last_event;  /* seq; -1: not known yet */
+	int64_t figures_us; /* monotonic: when figures were asked for last; 0: never */
+	int64_t last_event; /* seq; if not has_last, of an earlier one, or 0 */
+	bool has_last;
 	int64_t answered_us; /* wall clock: of the last answer; 0: none yet */
 	bool is_still;       /* the daemon does not answer */
 	char why[sizeof((struct failure){0}.text)]; /* then */
+	/* Asked before each question, which may wait for seconds: false to stop. */
+	bool (*goes_on)(void *context);
+	void *context;
 };
 
-void top_data_init(struct top_data *data);
+/* goes_on may be NULL: nothing stops it. */
+void top_data_init(struct top_data *data, bool (*goes_on)(void *context), void *context);
 
-/* Asks the daemon. Sets is_still if it does not answer. */
+/* Asks the daemon. Sets is_still if it does not answer, or if goes_on stopped it. */
 void top_data_refresh(struct top_data *data, const struct settings *settings);
 
 /* How much the counter grew in a second; below 0 if that is not known. */

@@ -257,8 +257,8 @@ static const struct column failure_columns[] = {{"FAILURES: code", 14, true},
     {"this hour", 9, true}, {"24 h", 9, true}, {"kind", 10, false}, {"name", 0, false}};
 
 /* The count of this hour is in the second answer, under the same code. */
-static void
-append_this_hour(const struct part *part, size_t row, struct buffer *out)
+static int64_t
+count_of_hour(const struct part *part, size_t row)
 {
 	const struct json_t *code = cell_of(part, row, "code");
 	int64_t count = 0;
@@ -270,7 +270,7 @@ append_this_hour(const struct part *part, size_t row, struct buffer *out)
 		if (a == b)
 			count = number_of(json_get(other, "count"));
 	}
-	buffer_appendf(out, "%lld", (long long)count);
+	return count;
 }
 
 static void
@@ -278,7 +278,7 @@ append_failure(const struct part *part, size_t row, size_t column, struct buffer
 {
 	switch (column) {
 	case 0: append_number(cell_of(part, row, "code"), out); return;
-	case 1: append_this_hour(part, row, out); return;
+	case 1: buffer_appendf(out, "%lld", (long long)count_of_hour(part, row)); return;
 	case 2: append_number(cell_of(part, row, "recent"), out); return;
 	case 3: append_text(cell_of(part, row, "kind"), out); return;
 	default: append_text(cell_of(part, row, "name"), out); return;
@@ -338,26 +338,44 @@ append_event(const struct part *part, size_t row, size_t column, struct buffer *
 
 /* --- the screen --- */
 
-#define CAMPAIGNS_ORDERED 64
+#define ORDERED_MAX 64
 
-/* The campaigns with the most messages first; as many as are ever shown. */
-static size_t
-order_campaigns(const struct json_t *list, size_t *order)
+/* Whether row a is to be shown before row b, which the daemon has before it. */
+typedef bool (*is_before_fn)(const struct part *part, size_t a, size_t b);
+
+/* What fails now comes first. */
+static bool
+failure_is_before(const struct part *part, size_t a, size_t b)
+{
+	int64_t hour_a = count_of_hour(part, a), hour_b = count_of_hour(part, b);
+	if (hour_a != hour_b)
+		return hour_a > hour_b;
+	return number_of(cell_of(part, a, "recent")) > number_of(cell_of(part, b, "recent"));
+}
+
+static bool
+campaign_is_before(const struct part *part, size_t a, size_t b)
+{
+	return number_of(cell_of(part, a, "messages")) > number_of(cell_of(part, b, "messages"));
+}
+
+/* Orders the rows; as many as are ever shown. */
+static void
+order_rows(struct part *part, is_before_fn is_before, size_t order[ORDERED_MAX + 1])
 {
 	size_t count = 0;
-	for (size_t i = 0; i < json_count(list); i++) {
-		int64_t own = number_of(json_get(json_item(list, i), "messages"));
+	for (size_t i = 0; i < part->rows; i++) {
 		size_t place = count;
-		while (place > 0 &&
-		       number_of(json_get(json_item(list, order[place - 1]), "messages")) < own)
+		while (place > 0 && is_before(part, i, order[place - 1]))
 			place--;
-		if (place == CAMPAIGNS_ORDERED)
+		if (place == ORDERED_MAX)
 			continue;
-		count += count < CAMPAIGNS_ORDERED;
+		count += count < ORDERED_MAX;
 		memmove(&order[place + 1], &order[place], (count - place - 1) * sizeof order[0]);
 		order[place] = i;
 	}
-	return count;
+	part->rows = count;
+	part->order = order;
 }
 
 #define PARTS 4
@@ -391,7 +409,7 @@ void
 top_screen_draw(const struct top_data *data, const struct top_view *view, struct buffer *out)
 {
 	struct drawing drawing = {.view = view, .out = out};
-	size_t order[CAMPAIGNS_ORDERED + 1], rows[PARTS];
+	size_t orders[2][ORDERED_MAX + 1], rows[PARTS];
 	struct json_t *failures = json_get(data->failures, "errors");
 	struct json_t *campaigns = json_get(data->campaigns, "campaigns");
 	struct json_t *refusals = json_get(data->refusals, "failures");
@@ -401,8 +419,8 @@ top_screen_draw(const struct top_data *data, const struct top_view *view, struct
 	    PART(refusal_columns, refusals, append_refusal),
 	    PART(event_columns, events, append_event)};
 	parts[0].other = json_get(data->failures_now, "errors");
-	parts[1].rows = order_campaigns(campaigns, order);
-	parts[1].order = order;
+	order_rows(&parts[0], failure_is_before, orders[0]);
+	order_rows(&parts[1], campaign_is_before, orders[1]);
 
 	draw_state(&drawing, data);
 	draw_rates(&drawing, data);

@@ -1,6 +1,8 @@
 """dlrd top: a live view that fits its window and always gives the terminal back."""
 
 import fcntl
+import http.server
+import json
 import os
 import pty
 import re
@@ -9,6 +11,8 @@ import signal
 import struct
 import subprocess
 import termios
+import threading
+import time
 
 import pytest
 
@@ -31,7 +35,7 @@ def sent(daemon):
 class Window:
     """dlrd top in a terminal of its own."""
 
-    def __init__(self, daemon, rows=24, columns=80, **env):
+    def __init__(self, daemon, rows=24, columns=80, interval=1, **env):
         self.master, self.slave = pty.openpty()
         self.resize(rows, columns)
         self.before = termios.tcgetattr(self.slave)
@@ -41,7 +45,7 @@ class Window:
             os.setsid()
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
         self.process = subprocess.Popen(
-            [harness.DLRD, "top", "-c", str(daemon.config)], stdin=self.slave, stdout=self.slave, stderr=self.slave,
+            [harness.DLRD, "top", "-i", str(interval), "-c", str(daemon.config)], stdin=self.slave, stdout=self.slave, stderr=self.slave,
             preexec_fn=take_terminal,
             env={**harness.environment(), "TERM": "xterm", "LC_ALL": "C.UTF-8", "TZ": "UTC", **env})
 
@@ -224,3 +228,85 @@ def test_a_token_is_sent_and_a_wrong_one_is_named(make_daemon, tmp_path):
     daemon.config.write_text(daemon.config.read_text().replace(str(token), str(other)))
     result = daemon.cli("top", check=False)
     assert result.returncode == 1 and "does not accept the token" in result.stderr
+
+
+class Answers(http.server.BaseHTTPRequestHandler):
+    """What dlrd top asks for, of a daemon whose counts and delays a test chooses."""
+
+    def do_GET(self):
+        time.sleep(self.server.delay_s)
+        path, _, query = self.path.partition("?")
+        self.server.asked.append((time.monotonic(), path))
+        body = {"/v1/failures": {"errors": self.server.hour if "from=" in query else self.server.ever},
+                "/v1/campaigns": {"campaigns": []},
+                "/v1/signature-failures": {"failures": []}}.get(path, {})
+        if path == "/v1/events":
+            after = int(re.search(r"after=(\d+)", query)[1])
+            limit = int(re.search(r"limit=(\d+)", query)[1])
+            seqs = list(range(after + 1, min(after + limit, self.server.events) + 1))
+            body = {"events": [{"seq": seq, "type": "Sent", "message": f"SM{seq:06}"} for seq in seqs],
+                    "next": seqs[-1] if seqs else after}
+        text = b"dlrd_ready 1\n" if path == "/metrics" else json.dumps(body).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def answering(make_daemon):
+    top = make_daemon(start=False)
+    top.write()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", top.api_port), Answers) as server:
+        server.top, server.daemon_threads = top, True
+        server.delay_s, server.events, server.ever, server.hour, server.asked = 0, 0, [], [], []
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def test_what_fails_now_comes_first(answering, window):
+    answering.ever = [{"code": 30000 + n, "count": 900 - n, "recent": n % 7} for n in range(100)]
+    answering.hour = [{"code": 30099, "count": 3}, {"code": 30050, "count": 2}]
+    shown = window(answering.top)
+    lines = shown.wait_for("30099")
+    first = next(n for n, line in enumerate(lines) if "FAILURES" in line) + 1
+    assert [line.split()[:3] for line in lines[first:first + 3]] == [
+        ["30099", "3", "1"], ["30050", "2", "1"], ["30006", "0", "6"]]
+    os.write(shown.master, b"q")
+    shown.end()
+
+
+def test_the_last_events_are_found_among_many(answering, window):
+    answering.events = 1234567
+    shown = window(answering.top, columns=120)
+    shown.wait_for("SM1234567")
+    answering.events += 5000
+    shown.wait_for("SM1239567")
+    answering.events = 7
+    shown.wait_for("SM000007")
+    os.write(shown.master, b"q")
+    shown.end()
+
+
+def test_q_ends_a_slow_refresh(answering, window):
+    answering.events, answering.delay_s = 1000000, 0.5
+    shown = window(answering.top)
+    until(lambda: len(answering.asked) > 5, 15, "it looks for the last event")
+    os.write(shown.master, b"q")
+    shown.end()
+    assert len(answering.asked) < 12, "it asked on"
+
+
+def test_the_space_bar_refreshes_and_the_next_refresh_is_one_interval_later(answering, window):
+    shown = window(answering.top, interval=2)
+    shown.wait_for("ready")
+    for _ in range(12):
+        os.write(shown.master, b" ")
+        shown.wait_for("ready", 1)
+    shown.wait_for("ready", 4)  # not 12 intervals later
+    os.write(shown.master, b"q")
+    shown.end()
