@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define NEAR_MAX 5      /* names in an error */
-#define SHOWN_MAX 64    /* bytes of a word in an error */
+#define SHOWN_MAX 64    /* bytes of a name in an error */
 #define NEWEST "100000" /* campaigns that are searched for near names */
 
 /* clang-format off */
@@ -116,11 +116,11 @@ static void
 list_name(void *context, const struct store_value *values)
 {
 	struct listing *listing = context;
-	buffer_appendf(listing->out, "%s%.*s", listing->count++ == 0 ? "; there are " : ", ",
-	    SLICE_ARG(values[0].text));
+	buffer_append(listing->out, listing->count++ == 0 ? SLICE("; there are ") : SLICE(", "));
+	buffer_append_visible(listing->out, values[0].text);
 }
 
-/* --- questions about names --- */
+/* --- questions about names; a name may have any byte --- */
 
 static enum result
 ask(struct store_reader *reader, const char *sql, const char *column,
@@ -141,9 +141,11 @@ append_near(
 	struct near near = {.word = word};
 	enum result result = ask(reader, kind->all, "name", NULL, consider, &near);
 	for (size_t i = 0; i < NEAR_MAX; i++) {
-		if (i < near.count)
-			buffer_appendf(error, "%s%.*s", i == 0 ? "; near ones: " : ", ",
-			    SLICE_ARG(buffer_slice(&near.names[i])));
+		if (i < near.count) {
+			buffer_append(error, i == 0 ? SLICE("; near ones: ") : SLICE(", "));
+			buffer_append_visible(
+			    error, slice_cut(buffer_slice(&near.names[i]), SHOWN_MAX));
+		}
 		buffer_done(&near.names[i]);
 	}
 	return result;
@@ -155,7 +157,9 @@ refuse(
     struct store_reader *reader, const struct kind *kind, struct slice word, struct buffer *error)
 {
 	struct listing listing = {.out = error};
-	buffer_appendf(error, "no %s '%.*s'", kind->noun, SLICE_ARG(slice_cut(word, SHOWN_MAX)));
+	buffer_appendf(error, "no %s '", kind->noun);
+	buffer_append_visible(error, slice_cut(word, SHOWN_MAX));
+	buffer_append_byte(error, '\'');
 	enum result result = kind->are_few
 				 ? ask(reader, kind->all, "name", NULL, list_name, &listing)
 				 : append_near(reader, kind, word, error);

@@ -248,6 +248,7 @@ def test_a_wrong_filter_is_named(sent, query, words):
     ("provider", "", "no provider ''"),
     ("error_code", "30070", "no error code '30070'; near ones: 30007"),
     ("kind", "phone", "no kind 'phone'; there are "),
+    ("campaign", "\u20ac" * 30, "no campaign '" + "\u20ac" * 21 + "'"),
 ])
 def test_a_name_that_does_not_exist_is_an_error_with_near_ones(sent, name, value, words):
     daemon, _ = sent
@@ -257,6 +258,12 @@ def test_a_name_that_does_not_exist_is_an_error_with_near_ones(sent, name, value
         result = daemon.cli("messages", f"--{name.replace('_', '-')}", value, *form, check=False)
         assert result.returncode == 1 and result.stdout == "" and words in result.stderr
         assert "\x1b" not in result.stderr
+
+
+def test_a_name_that_does_not_exist_is_shown_with_all_its_bytes(sent):
+    daemon, _ = sent
+    response = daemon.api("/v1/messages?campaign=spring%00b")
+    assert response.json()["error"] == "no campaign 'spring\\x00b'; near ones: spring"
 
 
 @pytest.mark.parametrize("command", [
