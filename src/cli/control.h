@@ -12,9 +12,9 @@
 #include "dlrd/cli/cli.h"
 #include "dlrd/daemon/settings.h"
 
-#define CONTROL_ANSWER_MAX ((size_t)64 * 1024) /* bytes, head and body; dlrd's are below 1 KiB */
-#define CONTROL_TEXT_MAX ((size_t)1024 * 1024) /* likewise, of control_get */
-#define CONTROL_TIMEOUT_US INT64_C(10000000)   /* from connecting to the answer's last byte */
+#define CONTROL_ANSWER_MAX ((size_t)1024 * 1024) /* bytes, head and body */
+#define CONTROL_TEXT_MAX ((size_t)1024 * 1024)   /* likewise, of control_get */
+#define CONTROL_TIMEOUT_US INT64_C(10000000)     /* from connecting to the answer's last byte */
 
 struct control_answer {
 	unsigned status;

@@ -24,7 +24,8 @@ append_campaign(struct buffer *line, const struct json_t *move, const char *side
 	}
 }
 
-static void
+/* Returns the messages of the move. */
+static uint64_t
 print_move(const struct json_t *move)
 {
 	struct buffer line = BUFFER_EMPTY;
@@ -35,6 +36,7 @@ print_move(const struct json_t *move)
 	append_campaign(&line, move, "to");
 	printf("  %lld from %.*s\n", (long long)messages, SLICE_ARG(buffer_slice(&line)));
 	buffer_done(&line);
+	return messages < 0 ? 0 : (uint64_t)messages;
 }
 
 static void
@@ -43,13 +45,17 @@ print_findings(const struct work_result *result)
 	const uint64_t *counts = result->counts;
 	struct json_t *moves = NULL;
 	const struct json_t *move;
+	uint64_t shown = 0;
 	printf("receipts read: %llu, with other tags: %llu; messages moved: %llu%s\n",
 	    (unsigned long long)counts[0], (unsigned long long)counts[1],
 	    (unsigned long long)counts[2], counts[2] > 0 ? ", of them" : "");
 	if (result->moves != NULL && json_parse(slice_of(result->moves), &moves) == RESULT_OK)
 		for (size_t i = 0; (move = json_at(moves, i)) != NULL; i++)
-			print_move(move);
+			shown += print_move(move);
 	json_free(moves);
+	if (counts[2] > shown)
+		printf("  %llu from and to other campaigns\n",
+		    (unsigned long long)(counts[2] - shown));
 	if (counts[3] > 0)
 		printf("with unchanged tags, since their URLs or routes are not known: %llu\n",
 		    (unsigned long long)counts[3]);
@@ -106,7 +112,8 @@ const struct cli_command cli_retag = {
 	"[callback PATH] that are in force, and moves messages, figures and replies with them,\n"
 	"in one transaction. If a daemon has the store open, asks it to do this; it uses the\n"
 	"templates that it has read: reload it first. Callbacks are accepted meanwhile, and\n"
-	"counted afterwards. Prints which campaigns messages moved from and to.\n"
+	"counted afterwards. Prints which campaigns messages moved from and to, the 100 largest\n"
+	"moves at most.\n"
 	"\n"
 	"A receipt that arrived twice with different tags is known by those that counted. The\n"
 	"number of duplicates stays with a campaign, and ends with it.\n"

@@ -98,6 +98,8 @@ static void
 note_move(void *context, const struct store_move *move)
 {
 	struct retagging *retagging = context;
+	if (json_count(retagging->moves) == WORK_MOVES_MAX)
+		return;
 	struct json_t *object = json_new_object();
 	json_put_text(object, "from_workspace", move->from_workspace);
 	json_put_text(object, "from_campaign", move->from_campaign);

@@ -5,6 +5,7 @@
 #include "message_change.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define PORTION 8192 /* receipts read, and then changed, at once */
 
@@ -30,7 +31,7 @@ struct retagging {
 	size_t count, read;     /* of this portion: changes, and receipts */
 	int64_t last_seq;
 	struct move *moves;
-	size_t move_count, move_capacity, last_move;
+	size_t move_count, move_capacity;
 };
 
 /* --- receipts --- */
@@ -79,31 +80,44 @@ write_changes(struct retagging *retagging)
 
 /* --- messages --- */
 
-/* Messages of a campaign mostly follow each other, so the last move is tried first. */
+/* Where the move from one campaign to another is, or is to be, in the order of both. */
+static size_t
+find_move(const struct retagging *retagging, int64_t from_id, int64_t to_id)
+{
+	size_t low = 0, high = retagging->move_count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct move *move = &retagging->moves[middle];
+		if (move->from_id < from_id || (move->from_id == from_id && move->to_id < to_id))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 static enum result
 note_move(struct retagging *retagging, const struct move *move)
 {
-	int64_t from_id = move->from_id, to_id = move->to_id;
-	size_t i = retagging->last_move < retagging->move_count &&
-			   retagging->moves[retagging->last_move].from_id == from_id &&
-			   retagging->moves[retagging->last_move].to_id == to_id
-		       ? retagging->last_move
-		       : 0;
-	while (i < retagging->move_count &&
-	       (retagging->moves[i].from_id != from_id || retagging->moves[i].to_id != to_id))
-		i++;
-	if (i == retagging->move_capacity) {
-		size_t capacity = i * 2 + 64;
-		struct move *more = realloc(retagging->moves, capacity * sizeof *more);
-		if (more == NULL)
+	size_t i = find_move(retagging, move->from_id, move->to_id);
+	struct move *moves = retagging->moves;
+	if (i < retagging->move_count && moves[i].from_id == move->from_id &&
+	    moves[i].to_id == move->to_id) {
+		moves[i].messages++;
+		return RESULT_OK;
+	}
+
+	if (retagging->move_count == retagging->move_capacity) {
+		size_t capacity = retagging->move_capacity * 2 + 64;
+		moves = realloc(moves, capacity * sizeof *moves);
+		if (moves == NULL)
 			return RESULT_NO_MEMORY;
-		retagging->moves = more;
+		retagging->moves = moves;
 		retagging->move_capacity = capacity;
 	}
-	if (i == retagging->move_count)
-		retagging->moves[retagging->move_count++] = *move;
-	retagging->moves[i].messages++;
-	retagging->last_move = i;
+	memmove(&moves[i + 1], &moves[i], (retagging->move_count - i) * sizeof *moves);
+	moves[i] = *move;
+	retagging->move_count++;
 	return RESULT_OK;
 }
 
@@ -118,7 +132,7 @@ note_message(struct retagging *retagging, int64_t from_id, int64_t to_id)
 	if (result != RESULT_OK || from_campaign == to_campaign)
 		return result;
 	retagging->retagged.messages++;
-	const struct move move = {from_campaign, to_campaign, from_id, to_id, 0};
+	const struct move move = {from_campaign, to_campaign, from_id, to_id, 1};
 	return note_move(retagging, &move);
 }
 
@@ -199,12 +213,26 @@ retag_receipts(struct retagging *retagging)
 	return result;
 }
 
+/* More messages first, then in the order of the campaigns. */
+static int
+compare_moves(const void *a, const void *b)
+{
+	const struct move *x = a, *y = b;
+	if (x->messages != y->messages)
+		return x->messages > y->messages ? -1 : 1;
+	if (x->from_id != y->from_id)
+		return x->from_id < y->from_id ? -1 : 1;
+	return x->to_id < y->to_id ? -1 : x->to_id > y->to_id;
+}
+
 static enum result
-report_moves(const struct retagging *retagging)
+report_moves(struct retagging *retagging)
 {
 	struct upkeep_table *table = retagging->store->tables.upkeep;
 	struct arena arena = ARENA_EMPTY;
 	enum result result = RESULT_OK;
+	if (retagging->move_count > 0)
+		qsort(retagging->moves, retagging->move_count, sizeof(struct move), compare_moves);
 	for (size_t i = 0; result == RESULT_OK && i < retagging->move_count; i++) {
 		struct store_move move = {.messages = retagging->moves[i].messages};
 		result = upkeep_table_campaign(table, retagging->moves[i].from_tagset, &arena,

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 
 import harness
-from harness import CAMPAIGN, META, new_sid, reply_params, status_params
+from harness import CAMPAIGN, META, new_sid, reply_params, signed_post, status_params
 
 
 @pytest.mark.parametrize("query, want", [
@@ -113,6 +113,20 @@ def test_stored_receipts_follow_other_templates(make_daemon, running):
     assert names == {("w", "a"), ("w", "b"), ("", "x"), ("", "")}
     assert {event["campaign"] for event in daemon.events("&campaign=x")} == {"x"}
     assert len(daemon.events("&campaign=x")) == 6
+
+
+@pytest.mark.parametrize("running", [True, False], ids=["daemon", "alone"])
+def test_of_many_moves_the_largest_are_shown(make_daemon, running):
+    daemon = make_daemon({ROUTE: {"campaign": "{a}"}})
+    posts = [signed_post(f"/sms/twilio?a=old{n}&b={'n' * 200}{n}", status_params(new_sid(), "delivered", number=i))
+             for n in range(300) for i in range(2 if n == 77 else 1)]
+    daemon.keep_all(posts)
+    daemon.settle()
+    give_templates(daemon, campaign="{b}")
+    result = retag(daemon, running=running).stdout.splitlines()
+    assert result[0].endswith("messages moved: 301, of them")
+    assert result[1] == f"  2 from old77 to {'n' * 200}77"
+    assert len(result) == 102 and result[-1] == "  200 from and to other campaigns"
 
 
 def test_a_second_reading_of_tags_changes_nothing_and_the_first_can_be_undone(make_daemon):

@@ -12,6 +12,7 @@
 enum work_kind { WORK_REBUILD, WORK_RETAG, WORK_UNDO, WORK_KIND_COUNT };
 
 #define WORK_COUNTS_MAX 6
+#define WORK_MOVES_MAX 100
 #define WORK_RUN_SIZE 17 /* of the number of a simulation, with its NUL */
 
 /* The parameter that simulated requests have; its text is the number of their run. */
@@ -28,7 +29,8 @@ enum work_state { WORK_NONE, WORK_RUNNING, WORK_DONE, WORK_FAILED };
 struct work_result {
 	enum work_state state;
 	uint64_t counts[WORK_COUNTS_MAX]; /* of WORK_DONE */
-	char *moves;   /* of WORK_RETAG that is done: a JSON array, for work_done; else NULL */
+	char *moves;   /* of WORK_RETAG that is done: a JSON array of the largest, for
+			  work_done; else NULL */
 	char why[256]; /* of WORK_FAILED */
 };
 

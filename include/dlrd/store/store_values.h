@@ -45,8 +45,8 @@ struct store_move {
 struct store_retag {
 	int64_t from_us, to_us; /* receipts that arrived from then to before then */
 	store_tagger_fn tag;
-	void (*on_moved)(void *context, const struct store_move *move);
-	void *context; /* of both */
+	void (*on_moved)(void *context, const struct store_move *move); /* most messages first */
+	void *context;                                                  /* of both */
 };
 
 /* Result of store_retag. */
