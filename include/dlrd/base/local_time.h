@@ -15,9 +15,9 @@ const char *local_time_format(
 const char *local_time_format_day(
     const struct time_zone *zone, int64_t wall_us, char out_text[CLOCK_TEXT_SIZE]);
 
-/* Returns the first moment at which the local clock shows the day or a later one: mostly its
- * midnight, but a clock may be put forward over that. day_us is the day's midnight as if it were in
- * UTC. */
+/* Returns when the day begins: mostly at its midnight, but a clock may be put forward over that. If
+ * it is put back over midnight, so that the day begins twice, at either time. day_us is the day's
+ * midnight as if it were in UTC. */
 int64_t local_time_day_start_us(const struct time_zone *zone, int64_t day_us);
 
 /* Reads a time as clock_parse does, but that a day begins when it does in the zone. *out_is_day:
