@@ -5,6 +5,7 @@ import csv
 import fcntl
 import io
 import os
+import select
 import socket
 import sqlite3
 import threading
@@ -50,6 +51,14 @@ def begin(daemon, path="/v1/campaigns?format=csv", version="HTTP/1.1"):
     """Asks, and reads nothing; the kernel holds some megabytes."""
     connection = Connection(("127.0.0.1", daemon.api_port))
     connection.send(request_bytes("GET", path, host="127.0.0.1", version=version))
+    return connection
+
+
+def begin_answer(daemon, path="/v1/campaigns?format=csv", version="HTTP/1.1"):
+    """As begin; when it returns, the first bytes of the answer have arrived, and are still to be read."""
+    connection = begin(daemon, path, version)
+    readable, _, _ = select.select([connection.socket], [], [], 15 * SLOW)
+    assert readable, "no answer"
     return connection
 
 
@@ -249,7 +258,7 @@ def test_a_request_that_trickles_in_has_a_deadline_in_all(shared_daemon):
 @pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0"])
 def test_an_answer_that_is_not_read_in_time_is_visibly_cut(long_list, version):
     daemon = long_list({"api": {"request_timeout": "1s"}}, rows=40_000)
-    with begin(daemon, version=version) as connection:
+    with begin_answer(daemon, version=version) as connection:
         time.sleep(3 * SLOW)
         seen = b""
         with pytest.raises((ConnectionError, Closed)):
@@ -298,7 +307,7 @@ def test_as_many_lists_in_pages_as_there_may_be_questions_all_end(make_daemon):
 def test_a_list_that_is_not_read_holds_nothing_of_the_store(long_list):
     """The store's log can be reset while clients are in the middle of a list."""
     daemon = long_list(rows=40_000)
-    with begin(daemon), begin(daemon):
+    with begin_answer(daemon), begin_answer(daemon):
         time.sleep(0.5)
         connection = sqlite3.connect(daemon.store / "dlrd.db", timeout=5)
         busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -364,7 +373,7 @@ def test_rows_that_are_added_meanwhile_disturb_no_list(long_list):
 
 def test_a_list_whose_store_breaks_in_the_middle_is_visibly_cut(long_list):
     daemon = long_list(rows=40_000)
-    with begin(daemon) as connection:
+    with begin_answer(daemon) as connection:
         time.sleep(0.5)
         with open(daemon.store / "dlrd.db", "r+b") as store:
             size = os.fstat(store.fileno()).st_size
@@ -388,8 +397,7 @@ def test_a_list_whose_store_breaks_in_the_middle_is_visibly_cut(long_list):
 
 def test_an_answer_in_progress_at_a_stop_ends_properly(long_list):
     daemon = long_list({"server": {"drain_timeout": "20s"}}, rows=40_000)
-    with begin(daemon) as connection:
-        time.sleep(0.3)
+    with begin_answer(daemon) as connection:
         stopping = threading.Thread(target=daemon.terminate)
         stopping.start()
         until(lambda: "finishing requests in flight" in daemon.log(), what="the stop")
@@ -402,8 +410,7 @@ def test_an_answer_in_progress_at_a_stop_ends_properly(long_list):
 
 def test_an_unread_answer_ends_at_the_drain_timeout(long_list):
     daemon = long_list({"server": {"drain_timeout": "2s"}}, rows=40_000)
-    with begin(daemon) as connection:
-        time.sleep(0.3)
+    with begin_answer(daemon) as connection:
         began = time.monotonic()
         assert daemon.terminate() == 0
         assert 1.5 < time.monotonic() - began < 6 * SLOW

@@ -414,7 +414,7 @@ def test_an_answer_does_not_wait_for_the_commit_of_a_later_request(faulty_log):
         took = time.monotonic() - start
         assert second.read().status == 204
     fault.delay(0)
-    assert 0.9 < took < 1.4, f"answered after {took:.2f} s, the sync takes 1 s"
+    assert 0.9 < took < 1.9, f"answered after {took:.2f} s, the sync takes 1 s"
 
 
 def test_a_hanging_sync_is_answered_503_after_commit_timeout(make_daemon, shim, tmp_path):
@@ -427,7 +427,7 @@ def test_a_hanging_sync_is_answered_503_after_commit_timeout(make_daemon, shim, 
     took = time.monotonic() - start
     fault.delay(0)
     assert answer.status == 503 and answer.header("Retry-After")
-    assert 0.4 < took < 1.5, f"answered after {took:.2f} s"
+    assert 0.4 < took < 1.9, f"answered after {took:.2f} s"
     until(lambda: len(daemon.events()) == 1, 10, "the callback")
     daemon.keep(SAMPLE_TARGET, status_params(new_sid(), "sent"))
 
@@ -437,7 +437,7 @@ def test_a_stop_waits_for_a_slow_commit(faulty_log):
     fault.delay(1500)
     with daemon.connect() as connection:
         connection.send(signed_post(SAMPLE_TARGET, status_params(new_sid(), "sent")))
-        time.sleep(0.3)
+        until(lambda: harness.is_read(connection), 5, "it to be read")
         os.kill(daemon.pid, signal.SIGTERM)
         assert connection.read().status == 204
     fault.delay(0)
