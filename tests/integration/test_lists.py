@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import pytest
 
 import harness
-from harness import ACCOUNT
+from harness import ACCOUNT, new_sid, signed_json, signed_post, status_params, target_for
 
 DAY = 86_400_000_000
 HOUR = DAY // 24
@@ -25,6 +25,27 @@ def shift_times(daemon, rng):
         file.execute("UPDATE event SET time_us = moved(time_us, seq)")
 
 
+CONFLICTS, CLICKED = set(), set()  # SIDs of the messages below
+
+
+def keep_conflicts_and_clicks(daemon):
+    """Messages with two final statuses and messages whose link was clicked, some of which failed."""
+    finals = [("delivered", None), ("undelivered", 30005), ("failed", 30007), ("canceled", None)]
+    posts = []
+    for number, (one, other) in enumerate([*itertools.permutations(finals, 2)] * 5):
+        sid = new_sid()
+        posts += [signed_post(target_for("spring_1"), status_params(sid, status, code, number)) for status, code in (one, other)]
+        CONFLICTS.add(sid)
+    for number, (status, code) in enumerate([("sent", None), *finals[:3]] * 10):
+        sid = new_sid()
+        click = {"account_sid": ACCOUNT, "event_type": "click", "sms_sid": sid, "link": "https://example.com/",
+                 "click_time": "2026-11-20T10:00:00Z"}
+        posts += [signed_post(target_for("spring_1"), status_params(sid, status, code, number)),
+                  signed_json("/sms/twilio", click)]
+        CLICKED.add(sid)
+    daemon.keep_all(posts)
+
+
 @pytest.fixture(scope="module")
 def big():
     rng = random.Random(6)
@@ -33,6 +54,7 @@ def big():
         daemon.cli("simulate", "--yes", "--count", 12000, "--campaign", campaign, "--replies", 5, "--seed", len(campaign),
                    "--mix", "delivered=60,undelivered:30005=10,failed:30007=5,sent=20,canceled=5,read=5,failed=5")
     daemon.cli("simulate", "--yes", "--count", 50, "--campaign", "rare")
+    keep_conflicts_and_clicks(daemon)
     daemon.settle()
     daemon.terminate()
     shift_times(daemon, rng)
@@ -128,8 +150,8 @@ STATES = {
     "sent": lambda row: row["sent"] != "",
     "read": lambda row: row["state"] == "read",
     "waiting": lambda row: row["state"] == "waiting",
-    "conflicts": lambda row: False,
-    "clicked_messages": lambda row: False,
+    "conflicts": lambda row: row["sid"] in CONFLICTS,
+    "clicked_messages": lambda row: row["sid"] in CLICKED,
 }
 FACT_TIME = {"delivered": "final", "failed": "final", "canceled": "final", "pending": "sent", "sent": "sent"}
 MESSAGE_FILTERS = {
@@ -137,9 +159,9 @@ MESSAGE_FILTERS = {
     "error_code": ["30007", "30005", "none", "30003"],
     "kind": ["handset", "carrier"],
     "permanence": ["permanent"],
-    "campaign": ["spring", "rare"],
+    "campaign": ["spring", "rare", "spring_1"],
     "workspace": ["SIMULATED"],
-    "variant": [""],
+    "variant": ["", "v1"],
     "provider": ["+18885550001", ACCOUNT],
 }
 
@@ -159,7 +181,9 @@ def test_messages_of_each_filter_are_those_of_the_whole_list(big):
     assert len(whole) > 8192
     singles = [(name, value) for name, values in MESSAGE_FILTERS.items() for value in values]
     singles += [("time", span) for span in spans(row["first"] for row in whole)]
-    for pair in some_pairs(singles):
+    of_failures = [pair for pair in itertools.product(singles, singles)
+                   if pair[0][1] in ("conflicts", "clicked_messages") and pair[1][0] in ("error_code", "kind", "permanence")]
+    for pair in some_pairs(singles) + of_failures:
         chosen = dict(pair)
         if "time" in chosen and chosen.get("state", "sent") not in FACT_TIME:
             continue
