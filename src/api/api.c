@@ -218,7 +218,9 @@ start_listener(struct api *api, size_t index)
 {
 	struct listener *listener = &api->listeners[index];
 	const struct api_options *options = &api->options;
-	if (streams_new(api->readers, api->workers, &listener->streams) != RESULT_OK ||
+	size_t half = options->connections_max / 2;
+	size_t streams = half < STREAMS_MAX ? half : STREAMS_MAX;
+	if (streams_new(api->readers, api->workers, streams, &listener->streams) != RESULT_OK ||
 	    connections_new(options->connections_max, &listener->connections) != RESULT_OK)
 		return RESULT_NO_MEMORY;
 

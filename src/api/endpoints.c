@@ -1,12 +1,14 @@
 #include "dlrd/api/endpoints.h"
 
 #include "ask.h"
+#include "dashboard.h"
 #include "dlrd/api/question.h"
 #include "dlrd/api/refusals.h"
 #include "dlrd/twilio/url.h"
 #include "event_stream.h"
 #include "events.h"
 #include "optouts.h"
+#include "questions.h"
 #include "upkeep.h"
 
 #include <stdarg.h>
@@ -25,8 +27,9 @@ struct endpoint {
 	answer_fn answer; /* answers GET; NULL: there is nothing to read */
 	answer_fn act;    /* answers POST; NULL: nothing can be done */
 	bool needs_store;
-	bool open;  /* without the bearer token */
-	bool quick; /* answered from memory */
+	bool open;     /* without the bearer token */
+	bool quick;    /* answered from memory */
+	bool for_page; /* its parameters are those of the page, which reads them itself */
 	/* Of the query, of a POST if there is one; any other would be a filter that does nothing,
 	 * and is refused. */
 	const char *parameters[PARAMETERS_MAX];
@@ -34,6 +37,8 @@ struct endpoint {
 
 /* Paths that are not questions of query/table.h. The first row that fits is taken. */
 static const struct endpoint endpoints[] = {
+    {"/", dashboard_answer, .open = true, .quick = true, .for_page = true},
+    {"/assets/{version}/{file}", dashboard_answer, .open = true, .quick = true},
     {"/healthz", upkeep_health, .open = true, .quick = true},
     {"/readyz", upkeep_ready, .open = true, .quick = true},
     {"/metrics", upkeep_metrics, .quick = true},
@@ -45,6 +50,7 @@ static const struct endpoint endpoints[] = {
     {"/v1/rebuild", upkeep_work, .act = upkeep_ask_work},
     {"/v1/retag", upkeep_work, .act = upkeep_ask_work, .parameters = {"from", "to"}},
     {"/v1/simulations/undo", upkeep_work, .act = upkeep_ask_work, .parameters = {"run"}},
+    {"/v1/questions", questions_list, .parameters = {"path"}},
     {"/v1/openapi.json", upkeep_openapi},
 };
 
@@ -248,7 +254,8 @@ refuse_parameter(struct question *question, const struct destination *route, str
 static bool
 parameters_are_known(struct question *question, const struct destination *route)
 {
-	for (size_t i = 0; i < question->query.count; i++)
+	bool any = route->endpoint != NULL && route->endpoint->for_page;
+	for (size_t i = 0; i < question->query.count && !any; i++)
 		if (!knows(route, question->query.fields[i].name))
 			return refuse_parameter(question, route, question->query.fields[i].name);
 	return true;

@@ -227,9 +227,25 @@ make_pages(struct exchange *exchange)
 	return response;
 }
 
+/* The library's function for bytes that stay is replaced (intake/error_pages.c). */
+static struct MHD_Response *
+make_file(const struct api_answer *answer)
+{
+	struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback(
+	    answer->file.len, (void *)answer->file.ptr, NULL);
+	if (response == NULL)
+		return NULL;
+	MHD_add_response_header(response, MHD_HTTP_HEADER_VARY, MHD_HTTP_HEADER_ACCEPT_ENCODING);
+	if (answer->file_is_gzipped)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip");
+	return response;
+}
+
 static struct MHD_Response *
 make_whole(struct exchange *exchange)
 {
+	if (exchange->answer.file.ptr != NULL)
+		return make_file(&exchange->answer);
 	struct buffer body = exchange->answer.body;
 	struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback(
 	    body.len, (void *)buffer_slice(&body).ptr, body.ptr == NULL ? NULL : free);
@@ -242,10 +258,14 @@ make_whole(struct exchange *exchange)
 static const struct {
 	const char *name, *value;
 } headers[] = {
-    {"Cache-Control", "no-store"},
     {"X-Content-Type-Options", "nosniff"},
-    {"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
+    {"Referrer-Policy", "no-referrer"},
+    {"Cross-Origin-Opener-Policy", "same-origin"},
+    {"Cross-Origin-Resource-Policy", "same-origin"},
 };
+
+static const char usual_cache[] = "no-store";
+static const char usual_policy[] = "default-src 'none'; frame-ancestors 'none'";
 
 /* Adds the answer's link, and frees it, since the library copies it. */
 static void
@@ -263,6 +283,12 @@ add_headers(struct MHD_Response *response, struct api_answer *answer)
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->media_type);
 	for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++)
 		MHD_add_response_header(response, headers[i].name, headers[i].value);
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
+	    answer->cache != NULL ? answer->cache : usual_cache);
+	MHD_add_response_header(response, "Content-Security-Policy",
+	    answer->policy != NULL ? answer->policy : usual_policy);
+	if (answer->etag != NULL)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_ETAG, answer->etag);
 	if (answer->status == 401)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
 	if (answer->allow != NULL)
@@ -288,12 +314,12 @@ make_stream(struct exchange *exchange)
 }
 
 static struct api_answer
-refuse_stream(void)
+refuse_stream(const struct streams *streams)
 {
 	return endpoints_error(503,
-	    "%d event streams are open here, and no more are answered; close one, or ask "
+	    "%zu event streams are open here, and no more are answered; close one, or ask "
 	    "for /v1/events?after=",
-	    STREAMS_MAX);
+	    streams_max(streams));
 }
 
 enum MHD_Result
@@ -303,7 +329,7 @@ exchange_send(struct exchange *exchange)
 	if (exchange->answer.stream != NULL) {
 		response = make_stream(exchange);
 		if (response == NULL)
-			exchange->answer = refuse_stream();
+			exchange->answer = refuse_stream(exchange->streams);
 	}
 	if (response == NULL)
 		response =
@@ -362,6 +388,23 @@ header_of(const struct exchange *exchange, const char *name)
 	return slice_of(MHD_lookup_connection_value(exchange->mhd, MHD_HEADER_KIND, name));
 }
 
+static enum MHD_Result
+answer_quickly(struct exchange *exchange)
+{
+	return exchange_refuse(
+	    exchange, endpoints_answer(exchange->owner->state, NULL, &exchange->request));
+}
+
+/* Browsers send "gzip, deflate, br". A gzip with a weight ("gzip;q=0") is left out. */
+static bool
+accepts_gzip(struct slice header)
+{
+	while (header.ptr != NULL)
+		if (slice_equal_nocase(slice_trim(slice_take(&header, ',')), SLICE("gzip")))
+			return true;
+	return false;
+}
+
 enum MHD_Result
 exchange_take_head(struct exchange *exchange, const char *method, const char *version)
 {
@@ -371,20 +414,23 @@ exchange_take_head(struct exchange *exchange, const char *method, const char *ve
 	    .target = exchange_target(exchange),
 	    .last_event_id = header_of(exchange, "Last-Event-ID"),
 	    .origin = header_of(exchange, MHD_HTTP_HEADER_ORIGIN),
+	    .if_none_match = header_of(exchange, MHD_HTTP_HEADER_IF_NONE_MATCH),
+	    .accepts_gzip = accepts_gzip(header_of(exchange, MHD_HTTP_HEADER_ACCEPT_ENCODING)),
 	    .has_body = header_of(exchange, MHD_HTTP_HEADER_TRANSFER_ENCODING).ptr != NULL ||
 			(length.ptr != NULL && !slice_equal(length, SLICE("0")))};
 	exchange->stage = EXCHANGE_BODY;
 
-	if (!endpoints_is_quick(exchange->request.target))
-		return MHD_YES;
-	return exchange_refuse(
-	    exchange, endpoints_answer(exchange->owner->state, NULL, &exchange->request));
+	/* An answer before the body has come closes the connection. */
+	bool at_once = endpoints_is_quick(exchange->request.target) && exchange->request.has_body;
+	return at_once ? answer_quickly(exchange) : MHD_YES;
 }
 
 enum MHD_Result
 exchange_ask(struct exchange *exchange)
 {
 	const char *why;
+	if (endpoints_is_quick(exchange->request.target))
+		return answer_quickly(exchange);
 	if (!begin_question(exchange, &why))
 		return exchange_refuse(exchange, endpoints_error(503, "%s; retry later", why));
 	connection_keep(exchange->connection, exchange->owner->request_timeout_us);

@@ -20,7 +20,7 @@
 
 /* Questions in progress in the whole api; one more is answered 503. Together with STREAMS_MAX event
  * streams and CONNECTIONS_RESERVE they leave room on a listener for new connections. */
-#define EXCHANGES_QUESTIONS_MAX 48u
+#define EXCHANGES_QUESTIONS_MAX 40u
 /* The time for a connection to send its first request, from a request's first line to its last
  * byte, and for a client to receive an answer that needs no worker. */
 #define EXCHANGES_ARRIVAL_US (10 * CLOCK_SECOND_US)
@@ -57,11 +57,11 @@ struct exchange *exchange_new(struct exchanges *owner, struct streams *streams,
 enum exchange_stage exchange_stage(const struct exchange *exchange);
 struct slice exchange_target(const struct exchange *exchange);
 
-/* Reads the head. Answers a health check at once; other requests wait for their bodies. */
+/* Reads the head. What is answered from memory is answered at once if it has a body. */
 enum MHD_Result exchange_take_head(
     struct exchange *exchange, const char *method, const char *version);
 
-/* Passes the complete request to a worker. */
+/* Passes the complete request to a worker, or answers it from memory. */
 enum MHD_Result exchange_ask(struct exchange *exchange);
 
 /* Sends the worker's answer. */

@@ -43,6 +43,7 @@ struct stream {
 struct streams {
 	struct readers *readers;
 	struct workers *workers;
+	size_t max;
 	pthread_mutex_t lock; /* guards all below */
 	pthread_cond_t ran;   /* a stream has run, or is gone */
 	struct stream *first;
@@ -52,18 +53,26 @@ struct streams {
 };
 
 enum result
-streams_new(struct readers *readers, struct workers *workers, struct streams **out_streams)
+streams_new(
+    struct readers *readers, struct workers *workers, size_t max, struct streams **out_streams)
 {
 	struct streams *streams = calloc(1, sizeof *streams);
 	if (streams == NULL)
 		return RESULT_NO_MEMORY;
 	streams->readers = readers;
 	streams->workers = workers;
+	streams->max = max;
 	pthread_mutex_init(&streams->lock, NULL);
 
 	thread_condition_init(&streams->ran);
 	*out_streams = streams;
 	return RESULT_OK;
+}
+
+size_t
+streams_max(const struct streams *streams)
+{
+	return streams->max;
 }
 
 /* --- waiting and waking --- */
@@ -247,7 +256,7 @@ static bool
 enter(struct streams *streams, struct stream *stream)
 {
 	pthread_mutex_lock(&streams->lock);
-	bool fits = streams->count < STREAMS_MAX && !streams->ending;
+	bool fits = streams->count < streams->max && !streams->ending;
 	if (fits) {
 		stream->next = streams->first;
 		if (streams->first != NULL)

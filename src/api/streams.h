@@ -18,19 +18,22 @@
 #include "event_stream.h"
 #include "readers.h"
 
-#define STREAMS_MAX 16          /* open at a time; leaves room for questions */
+#define STREAMS_MAX 56          /* open at a time, at most; each page of the dashboard has one */
 #define STREAMS_KEEP_ALIVE_S 10 /* proxies seldom time out below a minute, browsers later */
 
 struct MHD_Connection;
 struct MHD_Response;
 struct streams;
 
-/* readers and workers are borrowed. */
+/* readers and workers are borrowed. max: of streams at a time, at most STREAMS_MAX. */
 must_check enum result streams_new(
-    struct readers *readers, struct workers *workers, struct streams **out_streams);
+    struct readers *readers, struct workers *workers, size_t max, struct streams **out_streams);
+
+/* That max. */
+size_t streams_max(const struct streams *streams);
 
 /* Returns a response that continues with events, to be queued on connection mhd. Takes events over,
- * and frees it on failure. Returns NULL if STREAMS_MAX streams are open, if the streams are ending,
+ * and frees it on failure. Returns NULL if max streams are open, if the streams are ending,
  * or if memory is short. */
 struct MHD_Response *streams_open(
     struct streams *streams, struct MHD_Connection *mhd, struct event_stream *events);

@@ -107,6 +107,12 @@ json_push(struct json_t *array, struct json_t *child)
 }
 
 void
+json_push_int(struct json_t *array, int64_t number)
+{
+	json_array_append_new(array, json_integer(number));
+}
+
+void
 json_push_text(struct json_t *array, struct slice text)
 {
 	json_array_append_new(array, text_value(text));

@@ -9,6 +9,8 @@
 
 /* --- campaigns --- */
 
+#define SORT 11 /* the index of its parameter, $12 */
+
 /* The whole hours between the last moment of an hour and now, at least 0. */
 #define AGE "(CASE WHEN h.hour < $9 THEN $9 - h.hour - 1 ELSE 0 END)"
 #define PENDING_OF_AGE(condition, name) \
@@ -20,24 +22,60 @@
 	PENDING_OF_AGE(" BETWEEN 24 AND 71", "under_72h") \
 	PENDING_OF_AGE(" >= 72", "older")
 
-/* Without a variant or a time, campaigns that have no fact any more are shown, too. */
-static const char campaigns_sql[] = "SELECT g.*" RATES DELAYS(
-    "$3 = 0 AND $4 = 9223372036854775807 AND y.campaign_id = g.id"
-    " AND ($2 IS NULL OR y.variant = $2)") " FROM (SELECT c.id AS id, c.workspace AS workspace, "
-					   "c.name AS campaign,"
-					   "  c.duplicates AS duplicates, c.first_us AS first, "
-					   "c.last_us AS last, " FIGURES PENDING_AGES
-					   "  FROM campaign c JOIN tagset t ON t.campaign_id = c.id"
-					   "  LEFT JOIN campaign_hour h ON h.tagset_id = t.id AND "
-					   "h.hour >= $3 AND h.hour < $4"
-					   "  WHERE ($1 IS NULL OR c.workspace = $1) AND ($8 IS "
-					   "NULL OR c.name = $8)"
-					   "  AND ($2 IS NULL OR t.variant = $2) AND c.id < $7 "
-					   "GROUP BY c.id"
-					   "  HAVING $2 IS NULL AND $3 = 0 AND $4 = "
-					   "9223372036854775807 AND c.name <> ''"
-					   "  AND c.last_us > 0 OR " ANY_FIGURE
-					   " ORDER BY c.id DESC LIMIT $6) g ORDER BY g.id DESC";
+/* clang-format off */
+#define HOUR(age) "coalesce(sum(x.messages) FILTER (WHERE x.hour = $9 - " #age "), 0)"
+#define AND(age) " || ' ' || " HOUR(age)
+/* The messages of each of the last 24 hours, the current one last. */
+#define LAST_24_HOURS \
+	", (SELECT " HOUR(23) AND(22) AND(21) AND(20) AND(19) AND(18) AND(17) AND(16) AND(15) \
+	AND(14) AND(13) AND(12) AND(11) AND(10) AND(9) AND(8) AND(7) AND(6) AND(5) AND(4) AND(3) \
+	AND(2) AND(1) AND(0) \
+	" FROM tagset w JOIN campaign_hour x ON x.tagset_id = w.id AND x.hour > $9 - 24" \
+	" WHERE w.campaign_id = g.id AND ($2 IS NULL OR w.variant = $2)) AS last_24_hours"
+
+/* Without a variant or a time, campaigns that have no fact any more are counted, too. */
+#define COUNTED(condition) \
+	"(SELECT c.id AS id, c.workspace AS workspace, c.name AS campaign," \
+	" c.duplicates AS duplicates, c.first_us AS first, c.last_us AS last, " FIGURES \
+	PENDING_AGES " FROM campaign c JOIN tagset t ON t.campaign_id = c.id" \
+	" LEFT JOIN campaign_hour h ON h.tagset_id = t.id AND h.hour >= $3 AND h.hour < $4" \
+	" WHERE ($1 IS NULL OR c.workspace = $1) AND ($8 IS NULL OR c.name = $8)" \
+	" AND ($2 IS NULL OR t.variant = $2) AND ($11 IS NULL OR lower(c.name) LIKE '%' ||" \
+	"  replace(replace(replace(lower($11), '\\', '\\\\'), '%', '\\%'), '_', '\\_') || '%'" \
+	"  ESCAPE '\\')" condition " GROUP BY c.id" \
+	" HAVING $2 IS NULL AND $3 = 0 AND $4 = 9223372036854775807 AND c.name <> ''" \
+	" AND c.last_us > 0 OR " ANY_FIGURE " ORDER BY c.id DESC"
+
+#define WITH_RATES \
+	"SELECT g.*" RATES DELAYS("$3 = 0 AND $4 = 9223372036854775807 AND y.campaign_id = g.id" \
+	" AND ($2 IS NULL OR y.variant = $2)") LAST_24_HOURS " FROM "
+
+static const char campaigns_sql[] = WITH_RATES
+    "(SELECT s.*, s.id AS place FROM " COUNTED(" AND c.id < $7") " LIMIT $6) s) g"
+    " ORDER BY g.place DESC";
+
+/* In an order that may change while the list is read, a place is the number of rows before it. */
+static const char sorted_sql[] = WITH_RATES
+    "(SELECT z.* FROM (SELECT s.*, row_number() OVER (ORDER BY"
+    " CASE WHEN $12 = 'name' THEN s.campaign END,"
+    " CASE WHEN $12 = 'delivery_rate' AND s.delivered + s.failed > 0"
+    "  THEN CAST(s.delivered AS DOUBLE PRECISION) / (s.delivered + s.failed) ELSE 2 END,"
+    " CASE $12 WHEN 'last' THEN s.last WHEN 'messages' THEN s.messages"
+    "  WHEN 'failed' THEN s.failed END DESC, s.id DESC) AS place FROM " COUNTED("") ") s) z"
+    " WHERE z.place > CASE WHEN $7 = 9223372036854775807 THEN 0 ELSE $7 END"
+    " ORDER BY z.place LIMIT $6) g ORDER BY g.place";
+/* clang-format on */
+
+static enum result
+ask_in_order(struct store_reader *reader, const struct query *query,
+    const struct query_values *values, query_row_fn on_row, void *context)
+{
+	struct query sorted = *query;
+	struct slice order = values->items[SORT].text;
+	if (values->items[SORT].kind != STORE_NULL && !slice_equal_nocase(order, SLICE("newest")))
+		sorted.sql = sorted_sql;
+	return query_ask_sql(reader, &sorted, values, on_row, context);
+}
 
 const struct query query_campaigns = {.path = "/v1/campaigns",
     .command = "stats",
@@ -56,9 +94,19 @@ const struct query query_campaigns = {.path = "/v1/campaigns",
 	{"limit", QUERY_LIMIT, .http_only = true}, {"next", QUERY_BEFORE, .http_only = true},
 	{"campaign", QUERY_TAG, .names = QUERY_NAMES_CAMPAIGN, .command_only = true, .value = "C",
 	    .help = "only this campaign (\"\" for receipts without fitting tags)"},
-	{"hour", QUERY_HOUR, .command_only = true}, TZ},
+	{"hour", QUERY_HOUR, .command_only = true}, TZ,
+	{"search", QUERY_TEXT, .value = "TEXT", .help = "only campaigns with this in their name",
+	    .description = "Only campaigns with this text in their name, whatever the case of "
+			   "ASCII letters."},
+	{"sort", QUERY_CHOICE, .words = "newest|last|messages|failed|delivery_rate|name",
+	    .help = "newest (the default), last, messages, failed, delivery_rate or name: the last "
+		    "receipt, most messages or failures, or the worst rate first",
+	    .description = "The order: newest first, the last receipt first, the most messages or "
+			   "failures first, the worst delivery_rate first, or by name. Pages of "
+			   "an order but the first may overlap if receipts arrive meanwhile."}},
     .sql = campaigns_sql,
-    .page_by = "id",
+    .source = ask_in_order,
+    .page_by = "place",
     .report = {"campaigns",
 	REPORT_COLUMNS({"workspace", CELL_TEXT, .shown = true},
 	    {"campaign", CELL_TEXT, .shown = true, .if_empty = REPORT_UNTAGGED,
@@ -81,7 +129,10 @@ const struct query query_campaigns = {.path = "/v1/campaigns",
 		.description = "The rate if all that is pending failed."},
 	    {"delivery_rate_high", CELL_REAL, .nullable = true,
 		.description = "The rate if all that is pending were delivered."},
-	    COLUMNS_OF_DELAYS(false), {"pending_under_1h", CELL_INT, .counts = true},
+	    COLUMNS_OF_DELAYS(false),
+	    {"last_24_hours", CELL_NUMBERS,
+		.description = "The messages of each of the last 24 hours, the current one last."},
+	    {"pending_under_1h", CELL_INT, .counts = true},
 	    {"pending_under_6h", CELL_INT, .counts = true},
 	    {"pending_under_24h", CELL_INT, .counts = true},
 	    {"pending_under_72h", CELL_INT, .counts = true},

@@ -105,6 +105,7 @@ column_schema(const struct report_column *column)
 	case CELL_DAY:
 	case CELL_TIME: put_time(schema, column->nullable); break;
 	case CELL_JSON: put_type(schema, "object", column->nullable); break;
+	case CELL_NUMBERS:
 	case CELL_LIST:
 	case CELL_LINES:
 		json_put_text(schema, "type", SLICE("array"));
@@ -113,7 +114,8 @@ column_schema(const struct report_column *column)
 			break;
 		}
 		items = json_new_object();
-		json_put_text(items, "type", SLICE("string"));
+		json_put_text(items, "type",
+		    column->kind == CELL_NUMBERS ? SLICE("integer") : SLICE("string"));
 		json_put(schema, "items", items);
 		break;
 	}
@@ -236,6 +238,8 @@ row_example(const struct report *report)
 			row.cells[i].text = text_example(column);
 		if (column->kind == CELL_JSON)
 			row.cells[i].text = SLICE("{}");
+		if (column->kind == CELL_NUMBERS)
+			row.cells[i].text = SLICE("0 12");
 		if (column->kind == CELL_TIME)
 			row.cells[i] =
 			    (struct cell){.kind = CELL_TEXT, .text = SLICE(TIME_EXAMPLE)};

@@ -60,6 +60,17 @@ list_json(struct slice parts, char separator)
 	return array;
 }
 
+static struct json_t *
+numbers_json(struct slice parts)
+{
+	struct json_t *array = json_new_array();
+	int64_t number = 0;
+	while (parts.len > 0)
+		if (slice_to_int(slice_take(&parts, ' '), &number) == RESULT_OK)
+			json_push_int(array, number);
+	return array;
+}
+
 static void
 put_cell(
     struct json_t *object, const char *key, const struct cell *cell, const struct time_zone *zone)
@@ -76,6 +87,7 @@ put_cell(
 		json_put_text(object, key, slice_of(local_time_format(zone, cell->number, time)));
 		return;
 	case CELL_LIST: json_put(object, key, list_json(cell->text, ' ')); return;
+	case CELL_NUMBERS: json_put(object, key, numbers_json(cell->text)); return;
 	case CELL_LINES: json_put(object, key, list_json(cell->text, '\n')); return;
 	case CELL_TEXT: json_put_text(object, key, cell->text); return;
 	case CELL_JSON:
@@ -240,8 +252,8 @@ report_csv_head(const struct report *report, struct buffer *out)
 static bool
 is_text(const struct cell *cell)
 {
-	return cell->kind == CELL_TEXT || cell->kind == CELL_LIST || cell->kind == CELL_LINES ||
-	       cell->kind == CELL_JSON;
+	return cell->kind == CELL_TEXT || cell->kind == CELL_LIST || cell->kind == CELL_NUMBERS ||
+	       cell->kind == CELL_LINES || cell->kind == CELL_JSON;
 }
 
 static void
@@ -251,6 +263,7 @@ plain_cell(const struct cell *cell, const struct time_zone *zone, struct buffer 
 	switch (cell->kind) {
 	case CELL_NULL:
 	case CELL_LIST:
+	case CELL_NUMBERS:
 	case CELL_LINES:
 	case CELL_JSON:
 	case CELL_TEXT: return;

@@ -84,7 +84,7 @@ CAMPAIGN = "1691686363_20230810"
 CAMPAIGN_KEYS = ["workspace", "campaign", "messages", "sent", "delivered", "failed", "read",
                  "replied", "clicked", "opted_out", "pending", "delivery_rate", "first", "last",
                  "canceled", "conflicts", "duplicates", "clicked_messages", "click_rate",
-                 "delivery_rate_low", "delivery_rate_high", "median_seconds", "p95_seconds", "pending_ages"]
+                 "delivery_rate_low", "delivery_rate_high", "median_seconds", "p95_seconds", "last_24_hours", "pending_ages"]
 PENDING_AGES = ["under_1h", "under_6h", "under_24h", "under_72h", "older"]
 INBOUND_KEYS = ["media_count", "media_types", "media_links", "from_city", "from_state", "from_zip",
                 "from_country"]
@@ -459,11 +459,12 @@ class Daemon:
                 self.sections.setdefault(section, {}).update(keys)
         self.fixed_listen = self.sections["server"]["listen"]
         self.port = self.api_port = 0
+        self.fixed_api_port = 0  # a page that is open finds the daemon again
 
     # life
 
     def write(self):
-        self.port, self.api_port = free_port(), free_port()
+        self.port, self.api_port = free_port(), self.fixed_api_port or free_port()
         self.sections["server"]["listen"] = self.fixed_listen or f"127.0.0.1:{self.port}"
         self.sections["api"]["listen"] = f"127.0.0.1:{self.api_port}"
         write_config([(name, {key: value for key, value in keys.items() if value is not None})

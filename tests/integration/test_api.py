@@ -387,8 +387,8 @@ def test_csv_lists_hold_what_json_holds(daemon):
         assert len(rows) - 1 == len(want)
         for row, item in zip(rows[1:], want):
             for text, value in zip(row, harness.flat(item).values()):
-                assert text == ("" if value in (None, []) else
-                                f"{value:.4f}" if isinstance(value, float) else str(value))
+                assert text == ("" if value in (None, []) else " ".join(map(str, value)) if isinstance(value, list)
+                                else f"{value:.4f}" if isinstance(value, float) else str(value))
 
 
 # --- hostile texts ---

@@ -296,7 +296,7 @@ def test_as_many_lists_in_pages_as_there_may_be_questions_all_end(make_daemon):
     assert daemon.terminate() == 0
     fill(daemon.store, 1000, length=2000)
     daemon.start()
-    lists = [begin(daemon, "/v1/campaigns?limit=1000") for _ in range(48)]
+    lists = [begin(daemon, "/v1/campaigns?limit=1000") for _ in range(40)]
     for connection in lists:
         response = connection.read("GET")
         assert response.status == 200 and len(response.json()["campaigns"]) == 1000
@@ -396,14 +396,14 @@ def test_a_list_whose_store_breaks_in_the_middle_is_visibly_cut(long_list):
 
 
 def test_an_answer_in_progress_at_a_stop_ends_properly(long_list):
-    daemon = long_list({"server": {"drain_timeout": "20s"}}, rows=40_000)
+    daemon = long_list({"server": {"drain_timeout": f"{20 * SLOW}s"}}, rows=40_000)
     with begin_answer(daemon) as connection:
         stopping = threading.Thread(target=daemon.terminate)
         stopping.start()
         until(lambda: "finishing requests in flight" in daemon.log(), what="the stop")
         time.sleep(1)
         response = connection.read("GET")
-        stopping.join(30)
+        stopping.join(30 * SLOW)
     assert response.body.count(b"\r\n") == 40_001
     assert daemon.process.returncode == 0
 

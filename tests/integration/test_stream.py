@@ -12,7 +12,7 @@ import harness
 from harness import (Connection, new_sid, reply_params, request_bytes, scaled, signed_post,
                      status_params, target_for, until)
 
-STREAMS_MAX = 16
+STREAMS_MAX = 56
 
 
 class Stream:

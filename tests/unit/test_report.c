@@ -138,7 +138,7 @@ a_campaign_has_its_fixed_members(void **state)
 	struct buffer out = BUFFER_EMPTY;
 	for (size_t i = 0; i < report->count; i++)
 		row.cells[i] = (struct cell){.kind = report->columns[i].kind,
-		    .text = SLICE("x"),
+		    .text = report->columns[i].kind == CELL_NUMBERS ? SLICE("1 2") : SLICE("x"),
 		    .number = report->columns[i].kind == CELL_TIME ? T0 : (int64_t)i,
 		    .real = 3.0 / 7};
 	assert_json(report, &row,
@@ -149,18 +149,19 @@ a_campaign_has_its_fixed_members(void **state)
 	    "\"duplicates\":16,\"clicked_messages\":17,\"click_rate\":0.428571428571429,"
 	    "\"delivery_rate_low\":0.428571428571429,\"delivery_rate_high\":0.428571428571429,"
 	    "\"median_seconds\":0.428571428571429,\"p95_seconds\":0.428571428571429,"
-	    "\"pending_ages\":{\"under_1h\":23,\"under_6h\":24,\"under_24h\":25,"
-	    "\"under_72h\":26,\"older\":27}}");
+	    "\"last_24_hours\":[1,2],\"pending_ages\":{\"under_1h\":24,\"under_6h\":25,"
+	    "\"under_24h\":26,\"under_72h\":27,\"older\":28}}");
 	report_csv_head(report, &out);
 	report_csv_row(report, &row, NULL, &out);
 	assert_slice(buffer_slice(&out),
 	    "workspace,campaign,messages,sent,delivered,failed,read,replied,clicked,opted_out,"
 	    "pending,delivery_rate,first,last,canceled,conflicts,duplicates,clicked_messages,"
-	    "click_rate,delivery_rate_low,delivery_rate_high,median_seconds,p95_seconds,"
+	    "click_rate,delivery_rate_low,delivery_rate_high,median_seconds,p95_seconds,last_24_"
+	    "hours,"
 	    "pending_under_1h,pending_under_6h,"
 	    "pending_under_24h,pending_under_72h,pending_older\r\n"
 	    "x,x,2,3,4,5,6,7,8,9,10,0.4286,2026-11-20T14:05:22.000Z,2026-11-20T14:05:22.000Z,"
-	    "14,15,16,17,0.4286,0.4286,0.4286,0.4286,0.4286,23,24,25,26,27\r\n");
+	    "14,15,16,17,0.4286,0.4286,0.4286,0.4286,0.4286,1 2,24,25,26,27,28\r\n");
 	buffer_done(&out);
 }
 

@@ -55,9 +55,10 @@ struct endpoints_state {
 
 /* A request; texts are borrowed. */
 struct api_request {
-	struct slice method;                /* "GET"; a HEAD is answered as a GET */
-	struct slice target;                /* as it came over the wire */
-	struct slice last_event_id, origin; /* headers; absent if not sent */
+	struct slice method;                               /* "GET"; a HEAD is answered as a GET */
+	struct slice target;                               /* as it came over the wire */
+	struct slice last_event_id, origin, if_none_match; /* headers; absent if not sent */
+	bool accepts_gzip;
 	bool has_body;
 };
 
@@ -70,6 +71,12 @@ struct api_answer {
 	const char *allow;  /* of a 405: the methods that are answered; NULL otherwise */
 	struct buffer body; /* the caller's, to be given to buffer_done */
 	struct buffer link; /* likewise: the header Link; empty: no link */
+	/* A body that is a part of the program, in place of body; absent: none. */
+	struct slice file;
+	bool file_is_gzipped;
+	/* The headers Cache-Control and Content-Security-Policy if they are not as usual, and ETag;
+	 * else NULL. */
+	const char *cache, *policy, *etag;
 	/* The caller's, to be given to event_stream_free: the body goes on with what it reads.
 	 * NULL for an answer that is whole. */
 	struct event_stream *stream;

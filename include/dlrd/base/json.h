@@ -22,6 +22,7 @@ void json_put_bool(struct json_t *object, const char *key, bool value);
 void json_put_null(struct json_t *object, const char *key);
 void json_put_copy(struct json_t *object, const char *key, const struct json_t *value);
 void json_push(struct json_t *array, struct json_t *child);
+void json_push_int(struct json_t *array, int64_t number);
 void json_push_text(struct json_t *array, struct slice text); /* absent: null */
 
 /* Puts text under a key (cut at its first NUL byte). If the key exists already, it becomes an array

@@ -21,9 +21,10 @@ enum cell_kind {
 	CELL_TIME,
 	CELL_DAY, /* the first moment of a day: a time, but on a terminal the day's date */
 	CELL_BOOL,
-	CELL_LIST,  /* text is words with a space between: in JSON an array of them */
-	CELL_LINES, /* text is lines: in JSON an array of them */
-	CELL_JSON,  /* text is a JSON object: in JSON it is a member as it is */
+	CELL_LIST,    /* text is words with a space between: in JSON an array of them */
+	CELL_NUMBERS, /* likewise, of whole numbers */
+	CELL_LINES,   /* text is lines: in JSON an array of them */
+	CELL_JSON,    /* text is a JSON object: in JSON it is a member as it is */
 };
 
 struct cell {

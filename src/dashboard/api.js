@@ -1,0 +1,48 @@
+// Questions to the api. Each answer is JSON; an error has its text for the reader.
+
+export class ApiError extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+// The query of a URL: without what is empty, but with a campaign whose name is empty.
+export function query(parameters) {
+  const pairs = Object.entries(parameters).filter(([name, value]) => value !== null && value !== undefined
+    && (value !== "" || name === "campaign"));
+  const text = new URLSearchParams(pairs).toString();
+  return text === "" ? "" : `?${text}`;
+}
+
+export const segment = (text) => encodeURIComponent(text);
+
+async function read(path, options) {
+  let response;
+  try {
+    response = await fetch(path, { ...options, headers: { Accept: "application/json", ...options.headers } });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError(0, "dlrd does not answer; is the daemon running, and the network up?");
+  }
+  const type = response.headers.get("Content-Type") ?? "";
+  const body = type.startsWith("application/json") ? await response.json() : await response.text();
+  if (!response.ok) throw new ApiError(response.status, body.error ?? `the answer is ${response.status}`);
+  return body;
+}
+
+export function get(path, parameters = {}, signal = undefined) {
+  return read(path + query(parameters), { signal });
+}
+
+const questions = new Map();
+
+// The columns and parameters of a question, which do not change while the page is open.
+export function question(path) {
+  if (!questions.has(path)) {
+    const answer = get("v1/questions", { path }).then((body) => body.questions[0]);
+    answer.catch(() => questions.delete(path));
+    questions.set(path, answer);
+  }
+  return questions.get(path);
+}

@@ -1,0 +1,149 @@
+// The frame of the page: which view the URL names, when it is shown anew, keys, and live updates.
+
+import { h, show } from "./dom.js";
+import { ApiError } from "./api.js";
+import { parameters, here, link } from "./state.js";
+import { follow, pause } from "./live.js";
+import { time } from "./format.js";
+
+// Each view is a file with title(parameters), load(parameters, signal), render(data, parameters), and
+// perhaps follows(parameters): the filters of the events after which it is loaded again.
+const VIEWS = {
+  campaigns: "Campaigns",
+  campaign: null,
+};
+
+let shown = null; // {view, module, parameters, data}
+let loading = null; // AbortController of the request in progress
+
+const main = document.getElementById("main");
+
+function fileOf(parameters) {
+  const view = parameters.view ?? "campaigns";
+  return Object.hasOwn(VIEWS, view) ? view : "campaigns";
+}
+
+function showNavigation(view) {
+  show(document.querySelector("nav"), Object.entries(VIEWS).filter(([, title]) => title).map(([name, title]) =>
+    h("a", { href: link(name), "aria-current": name === view && "page" }, title)));
+}
+
+function failure(error) {
+  const lost = !(error instanceof ApiError);
+  return h("div", { class: "error", role: "alert" }, h("p", {}, lost ? `The page has a fault: ${error.message}` : error.message),
+    h("button", { type: "button", onclick: () => navigate(false) }, "Try again"));
+}
+
+function draw(moved) {
+  const { module, parameters, data } = shown;
+  const title = module.title(parameters);
+  document.title = `${title} · dlrd`;
+  show(main, h("h1", { tabindex: "-1" }, title), module.render(data, parameters));
+  if (moved) main.querySelector("h1").focus({ preventScroll: true });
+}
+
+// Loads the view that the URL names. moved: the reader went there, else it is only refreshed.
+async function navigate(moved) {
+  loading?.abort();
+  loading = new AbortController();
+  const { signal } = loading;
+  const wanted = parameters(), view = fileOf(wanted);
+  const stays = shown?.view === view && !moved;
+  main.setAttribute("aria-busy", "true");
+  try {
+    const module = await import(`./${view}.js`);
+    const data = await module.load(wanted, signal);
+    if (signal.aborted) return;
+    shown = { view, module, parameters: wanted, data };
+    draw(moved);
+    showNavigation(view);
+    follow(module.follows?.(wanted) ?? null, () => navigate(false));
+  } catch (error) {
+    if (signal.aborted || error.name === "AbortError") return;
+    if (stays) {
+      pause(error.message);
+    } else {
+      shown = null;
+      showNavigation(view);
+      show(main, h("h1", { tabindex: "-1" }, "dlrd"), failure(error));
+      follow(null);
+    }
+  } finally {
+    if (!signal.aborted) main.removeAttribute("aria-busy");
+  }
+}
+
+function go(target, replace = false) {
+  history[replace ? "replaceState" : "pushState"](null, "", target);
+  if (!replace) scrollTo(0, 0);
+  navigate(!replace);
+}
+
+// --- links and forms ---
+
+document.addEventListener("click", (event) => {
+  const anchor = event.target.closest("a");
+  if (!anchor || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  const target = anchor.getAttribute("href");
+  if (!target?.startsWith("?") || anchor.hasAttribute("download")) return;
+  event.preventDefault();
+  go(target);
+});
+
+function changesOf(form) {
+  return { ...Object.fromEntries(new FormData(form)), next: null };
+}
+
+let typing = 0;
+document.addEventListener("input", (event) => {
+  const form = event.target.closest("form.filters");
+  if (!form) return;
+  clearTimeout(typing);
+  typing = setTimeout(() => go(here(changesOf(form)), true), event.target.localName === "select" ? 0 : 250);
+});
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("form.filters")) return;
+  event.preventDefault();
+  clearTimeout(typing);
+  go(here(changesOf(event.target)), true);
+});
+
+addEventListener("popstate", () => navigate(true));
+
+// --- keys ---
+
+function help() {
+  const dialog = document.getElementById("help");
+  show(dialog, h("h2", { id: "help-title" }, "Keys"), h("dl", {},
+    [["/", "to the search"], ["↑ ↓", "from row to row"], ["Enter", "open the row"], ["?", "this help"]].map(([name, does]) =>
+      [h("dt", {}, h("kbd", {}, name)), h("dd", {}, does)])),
+  h("form", { method: "dialog" }, h("button", {}, "Close")));
+  dialog.showModal();
+}
+
+function step(by) {
+  const rows = [...main.querySelectorAll("a.row")];
+  if (rows.length === 0) return false;
+  const at = rows.indexOf(document.activeElement);
+  rows[at < 0 ? (by > 0 ? 0 : rows.length - 1) : Math.min(Math.max(at + by, 0), rows.length - 1)].focus();
+  return true;
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.target.closest("input, select, textarea, dialog") || event.metaKey || event.ctrlKey || event.altKey) return;
+  const done = {
+    "/": () => { const field = main.querySelector("form.filters input"); field?.focus(); return field; },
+    "?": () => { help(); return true; },
+    ArrowDown: () => step(1),
+    ArrowUp: () => step(-1),
+  }[event.key]?.();
+  if (done) event.preventDefault();
+});
+
+// "3 min ago" becomes 4.
+setInterval(() => {
+  if (document.hidden) return;
+  for (const shown of document.querySelectorAll("time:not(.exact)")) show(shown, time(shown.dateTime).firstChild);
+}, 30000);
+
+navigate(true);
