@@ -1,5 +1,6 @@
 #include "dlrd/api/api.h"
 
+#include "access.h"
 #include "dlrd/base/clock.h"
 #include "dlrd/base/socket.h"
 #include "dlrd/base/wipe.h"
@@ -33,7 +34,7 @@ struct listener {
 
 struct api {
 	struct api_options options;
-	pthread_mutex_t token_lock; /* guards options.token */
+	struct access *access;
 	struct readers *readers;
 	struct workers *workers;
 	struct exchanges *exchanges;
@@ -42,21 +43,6 @@ struct api {
 };
 
 /* --- authorisation --- */
-
-/* header: Authorization. */
-static bool
-is_token(struct api *api, struct slice header)
-{
-	struct slice scheme = SLICE("Bearer "), given = SLICE_NONE;
-	if (header.len > scheme.len &&
-	    slice_equal_nocase((struct slice){header.ptr, scheme.len}, scheme))
-		given = slice_from(header, scheme.len);
-	pthread_mutex_lock(&api->token_lock);
-	const struct secret *token = api->options.token;
-	bool authorised = token == NULL || (given.ptr != NULL && secret_equal(token, given));
-	pthread_mutex_unlock(&api->token_lock);
-	return authorised;
-}
 
 /* The library frees the memory of headers without wiping it. The token is not read again. */
 static enum MHD_Result
@@ -69,14 +55,23 @@ wipe_if_authorization(void *context, enum MHD_ValueKind kind, const char *name, 
 	return MHD_YES;
 }
 
-static bool
-is_authorised(struct api *api, struct MHD_Connection *mhd, struct slice target)
+static struct slice
+header_of(struct MHD_Connection *mhd, const char *name)
 {
-	bool authorised = endpoints_is_open(target) ||
-			  is_token(api, slice_of(MHD_lookup_connection_value(
-					    mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION)));
+	return slice_of(MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, name));
+}
+
+static bool
+is_authorised(struct api *api, struct MHD_Connection *mhd, struct slice target, struct slice method,
+    struct caller *out_caller)
+{
+	const struct access_headers headers = {
+	    .authorization = header_of(mhd, MHD_HTTP_HEADER_AUTHORIZATION),
+	    .cookie = header_of(mhd, MHD_HTTP_HEADER_COOKIE),
+	    .csrf = header_of(mhd, "X-Dlrd-Csrf")};
+	bool known = access_check(api->access, &headers, out_caller);
 	MHD_get_connection_values(mhd, MHD_HEADER_KIND, wipe_if_authorization, NULL);
-	return authorised;
+	return known || endpoints_is_open(target, method);
 }
 
 /* context: a bool that becomes false for a Host that is not loopback. */
@@ -94,10 +89,7 @@ static bool
 is_for_loopback(struct listener *listener, struct MHD_Connection *mhd)
 {
 	bool loopback = true;
-	pthread_mutex_lock(&listener->api->token_lock);
-	bool has_token = listener->api->options.token != NULL;
-	pthread_mutex_unlock(&listener->api->token_lock);
-	if (!has_token && !listener->is_unix)
+	if (!access_needs_token(listener->api->access) && !listener->is_unix)
 		MHD_get_connection_values(mhd, MHD_HEADER_KIND, check_if_host, &loopback);
 	return loopback;
 }
@@ -106,17 +98,27 @@ static enum MHD_Result
 take_head(struct listener *listener, struct exchange *exchange, struct MHD_Connection *mhd,
     const char *method, const char *version)
 {
-	if (!is_authorised(listener->api, mhd, exchange_target(exchange)))
+	struct access *access = listener->api->access;
+	struct slice target = exchange_target(exchange), verb = slice_of(method);
+	struct caller caller;
+	bool logs_in = slice_equal(verb, SLICE("POST")) && slice_equal(target, SLICE("/session"));
+	if (logs_in && access_is_slowed(access))
+		return exchange_refuse(
+		    exchange, endpoints_error(429, "too many wrong tokens; try again in a minute"));
+	bool authorised = is_authorised(listener->api, mhd, target, verb, &caller);
+	if (logs_in && !authorised)
+		access_note_failure(access);
+	if (!authorised)
 		return exchange_refuse(exchange,
 		    endpoints_error(401,
 			"send the header Authorization: Bearer TOKEN, with the token of [api] "
-			"token_file"));
+			"token_file; in a browser, log in at /"));
 	if (!is_for_loopback(listener, mhd))
 		return exchange_refuse(exchange,
 		    endpoints_error(403,
 			"without [api] token_file only requests for 127.0.0.1, [::1] or localhost "
 			"are answered; send that as Host, or set a token"));
-	return exchange_take_head(exchange, method, version);
+	return exchange_take_head(exchange, method, version, &caller);
 }
 
 /* --- callbacks of the library --- */
@@ -261,7 +263,7 @@ look_at_sockets(struct api *api, struct failure *failure)
 			    failure, RESULT_IO, "a socket of the api: %s", strerror(errno));
 	}
 
-	if (api->needs_token && api->options.token == NULL)
+	if (api->needs_token && api->options.tokens.operator_token == NULL)
 		return failure_set(failure, RESULT_INVALID,
 		    "a socket of the api is not loopback: set [api] token_file, or pass one of "
 		    "127.0.0.1");
@@ -283,7 +285,7 @@ start_parts(struct api *api, struct failure *failure)
 		return result;
 	result = readers_new(options->store_path, QUESTION_MAX_US, &api->readers);
 	if (result == RESULT_OK)
-		result = exchanges_new(&options->state, api->readers, api->workers, questions,
+		result = exchanges_new(&api->options.state, api->readers, api->workers, questions,
 		    options->request_timeout_us, &api->exchanges);
 	for (size_t i = 0; result == RESULT_OK && i < options->listen_count; i++)
 		result = start_listener(api, i);
@@ -303,8 +305,10 @@ api_start(const struct api_options *options, struct api **out_api, struct failur
 	if (api == NULL)
 		return failure_set(failure, RESULT_NO_MEMORY, "no memory");
 	api->options = *options;
-	pthread_mutex_init(&api->token_lock, NULL);
-	enum result result = start_parts(api, failure);
+	enum result result = access_new(&options->tokens, &api->access);
+	api->options.state.access = api->access;
+	result = result == RESULT_OK ? start_parts(api, failure)
+				     : failure_set(failure, result, "no memory");
 	if (result != RESULT_OK) {
 		api_stop(api, 0);
 		api_free(api);
@@ -343,11 +347,9 @@ api_release_readers(struct api *api, bool release, int64_t timeout_us)
 }
 
 void
-api_set_token(struct api *api, const struct secret *token)
+api_set_tokens(struct api *api, const struct api_tokens *tokens)
 {
-	pthread_mutex_lock(&api->token_lock);
-	api->options.token = token;
-	pthread_mutex_unlock(&api->token_lock);
+	access_set_tokens(api->access, tokens);
 }
 
 /* The library returns a quiesced socket without a shutdown, which would end the socket for systemd,
@@ -402,6 +404,6 @@ api_free(struct api *api)
 	exchanges_free(api->exchanges);
 	readers_free(api->readers);
 	workers_free(api->workers);
-	pthread_mutex_destroy(&api->token_lock);
+	access_free(api->access);
 	free(api);
 }

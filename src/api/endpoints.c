@@ -9,6 +9,7 @@
 #include "events.h"
 #include "optouts.h"
 #include "questions.h"
+#include "session.h"
 #include "upkeep.h"
 
 #include <stdarg.h>
@@ -27,9 +28,10 @@ struct endpoint {
 	answer_fn answer; /* answers GET; NULL: there is nothing to read */
 	answer_fn act;    /* answers POST; NULL: nothing can be done */
 	bool needs_store;
-	bool open;     /* without the bearer token */
-	bool quick;    /* answered from memory */
-	bool for_page; /* its parameters are those of the page, which reads them itself */
+	bool open;         /* without the bearer token */
+	bool open_to_read; /* likewise, but not to POST */
+	bool quick;        /* answered from memory */
+	bool for_page;     /* its parameters are those of the page, which reads them itself */
 	/* Of the query, of a POST if there is one; any other would be a filter that does nothing,
 	 * and is refused. */
 	const char *parameters[PARAMETERS_MAX];
@@ -39,6 +41,8 @@ struct endpoint {
 static const struct endpoint endpoints[] = {
     {"/", dashboard_answer, .open = true, .quick = true, .for_page = true},
     {"/assets/{version}/{file}", dashboard_answer, .open = true, .quick = true},
+    {"/session", session_show, session_begin, .open_to_read = true, .quick = true},
+    {"/session/end", .act = session_end, .quick = true},
     {"/healthz", upkeep_health, .open = true, .quick = true},
     {"/readyz", upkeep_ready, .open = true, .quick = true},
     {"/metrics", upkeep_metrics, .quick = true},
@@ -89,6 +93,7 @@ endpoints_answer_done(struct api_answer *answer)
 	question_free(answer->rest);
 	buffer_done(&answer->body);
 	buffer_done(&answer->link);
+	buffer_done(&answer->cookie);
 	answer->stream = NULL;
 	answer->rest = NULL;
 }
@@ -149,11 +154,18 @@ is_known(const struct destination *route)
 	return route->endpoint != NULL || route->query != NULL;
 }
 
+static bool
+is_question(struct slice method)
+{
+	return slice_equal(method, SLICE("GET")) || slice_equal(method, SLICE("HEAD"));
+}
+
 bool
-endpoints_is_open(struct slice target)
+endpoints_is_open(struct slice target, struct slice method)
 {
 	struct destination route = find_route(target);
-	return route.endpoint != NULL && route.endpoint->open;
+	return route.endpoint != NULL &&
+	       (route.endpoint->open || (route.endpoint->open_to_read && is_question(method)));
 }
 
 bool
@@ -174,12 +186,6 @@ endpoints_needs_store(struct slice target)
 {
 	struct destination route = find_route(target);
 	return needs_store(&route);
-}
-
-static bool
-is_question(struct slice method)
-{
-	return slice_equal(method, SLICE("GET")) || slice_equal(method, SLICE("HEAD"));
 }
 
 /* The function that answers the method there; NULL: none does. */

@@ -267,14 +267,14 @@ static const struct {
 static const char usual_cache[] = "no-store";
 static const char usual_policy[] = "default-src 'none'; frame-ancestors 'none'";
 
-/* Adds the answer's link, and frees it, since the library copies it. */
+/* Adds a text of the answer, and frees it, since the library copies it. */
 static void
-add_link(struct MHD_Response *response, struct buffer *link)
+add_text(struct MHD_Response *response, const char *name, struct buffer *text)
 {
-	buffer_append_byte(link, '\0');
-	if (link->len > 1 && !link->failed)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_LINK, link->ptr);
-	buffer_done(link);
+	buffer_append_byte(text, '\0');
+	if (text->len > 1 && !text->failed)
+		MHD_add_response_header(response, name, text->ptr);
+	buffer_done(text);
 }
 
 static void
@@ -294,7 +294,9 @@ add_headers(struct MHD_Response *response, struct api_answer *answer)
 	if (answer->allow != NULL)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, answer->allow);
 	if (answer->link.len > 0)
-		add_link(response, &answer->link);
+		add_text(response, MHD_HTTP_HEADER_LINK, &answer->link);
+	if (answer->cookie.len > 0)
+		add_text(response, MHD_HTTP_HEADER_SET_COOKIE, &answer->cookie);
 }
 
 /* X-Accel-Buffering: nginx would otherwise buffer events. */
@@ -406,7 +408,8 @@ accepts_gzip(struct slice header)
 }
 
 enum MHD_Result
-exchange_take_head(struct exchange *exchange, const char *method, const char *version)
+exchange_take_head(
+    struct exchange *exchange, const char *method, const char *version, const struct caller *caller)
 {
 	struct slice length = header_of(exchange, MHD_HTTP_HEADER_CONTENT_LENGTH);
 	exchange->http_1_0 = strcmp(version, MHD_HTTP_VERSION_1_0) == 0;
@@ -414,6 +417,8 @@ exchange_take_head(struct exchange *exchange, const char *method, const char *ve
 	    .target = exchange_target(exchange),
 	    .last_event_id = header_of(exchange, "Last-Event-ID"),
 	    .origin = header_of(exchange, MHD_HTTP_HEADER_ORIGIN),
+	    .cookie = header_of(exchange, MHD_HTTP_HEADER_COOKIE),
+	    .caller = *caller,
 	    .if_none_match = header_of(exchange, MHD_HTTP_HEADER_IF_NONE_MATCH),
 	    .accepts_gzip = accepts_gzip(header_of(exchange, MHD_HTTP_HEADER_ACCEPT_ENCODING)),
 	    .has_body = header_of(exchange, MHD_HTTP_HEADER_TRANSFER_ENCODING).ptr != NULL ||

@@ -58,8 +58,8 @@ enum exchange_stage exchange_stage(const struct exchange *exchange);
 struct slice exchange_target(const struct exchange *exchange);
 
 /* Reads the head. What is answered from memory is answered at once if it has a body. */
-enum MHD_Result exchange_take_head(
-    struct exchange *exchange, const char *method, const char *version);
+enum MHD_Result exchange_take_head(struct exchange *exchange, const char *method,
+    const char *version, const struct caller *caller);
 
 /* Passes the complete request to a worker, or answers it from memory. */
 enum MHD_Result exchange_ask(struct exchange *exchange);

@@ -34,6 +34,7 @@ question_refuse(struct question *question, unsigned status, const char *format, 
 	va_end(arguments);
 	buffer_done(&question->answer.body);
 	buffer_done(&question->answer.link);
+	buffer_done(&question->answer.cookie);
 	question->answer = endpoints_error(status, "%s", line);
 	return false;
 }
@@ -163,15 +164,20 @@ question_page_bytes(const struct question *question)
 }
 
 /* A browser sends an Origin with each POST of a page, and any page may post to loopback without
- * permission. Without a token, only this check stops it. Legitimate clients are programs, which
- * send no Origin, and need no body because the path has everything. */
+ * permission, or with the cookie of another. Only the text of our own page (access.h) proves that
+ * it is ours. Programs send no Origin, and need no body because the path has everything. */
 bool
 question_may_act(struct question *question)
 {
 	const struct api_request *request = question->request;
-	if (request->origin.ptr != NULL)
+	const struct caller *caller = &request->caller;
+	if (caller->reader)
 		return question_refuse(question, 403,
-		    "this is not for pages in a browser: send the request without Origin");
+		    "this token asks and does not act; send the token of [api] token_file");
+	if ((request->origin.ptr != NULL || caller->has_session) && !caller->has_csrf)
+		return question_refuse(question, 403,
+		    "this is not for pages in a browser, but for the dashboard: send the request "
+		    "without Origin");
 	if (request->has_body)
 		return question_refuse(question, 400, "send this request without a body");
 	return true;

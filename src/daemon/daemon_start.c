@@ -149,7 +149,7 @@ start_api(struct daemon *daemon, struct failure *failure)
 {
 	const struct settings *settings = daemon->snapshot->settings;
 	struct api_options options = {.store_path = daemon->store_path,
-	    .token = settings->api_token,
+	    .tokens = snapshot_api_tokens(settings),
 	    .threads = (unsigned)settings->api_threads,
 	    .connections_max = (unsigned)daemon->descriptors.api_connections,
 	    .request_timeout_us = settings->api_request_timeout_us,

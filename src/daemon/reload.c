@@ -94,7 +94,8 @@ apply(struct daemon *daemon, struct snapshot *snapshot, struct buffer *lines)
 	quarantine_worker_configure(daemon->quarantine_worker, &worker);
 	writer_set_keep(
 	    daemon->writer, settings->journal_keep_us, (uint64_t)settings->journal_size);
-	api_set_token(daemon->api, settings->api_token);
+	const struct api_tokens tokens = snapshot_api_tokens(settings);
+	api_set_tokens(daemon->api, &tokens);
 	atomic_store(&daemon->country_code, settings->country_code);
 	log_set_level(settings->log_level);
 	secrets_warn(settings);

@@ -13,7 +13,9 @@ static bool
 is_token(const struct settings *settings, struct slice text)
 {
 	return verifier_holds_token(settings->verifier, text) ||
-	       (settings->api_token != NULL && secret_equal(settings->api_token, text));
+	       (settings->api_token != NULL && secret_equal(settings->api_token, text)) ||
+	       (settings->api_reader_token != NULL &&
+		   secret_equal(settings->api_reader_token, text));
 }
 
 static void
@@ -38,7 +40,8 @@ look_into_memory(const struct settings *settings)
 {
 	struct rlimit limit = {.rlim_cur = 0};
 	if (verifier_is_locked(settings->verifier) &&
-	    (settings->api_token == NULL || secret_is_locked(settings->api_token)))
+	    (settings->api_token == NULL || secret_is_locked(settings->api_token)) &&
+	    (settings->api_reader_token == NULL || secret_is_locked(settings->api_reader_token)))
 		return;
 	getrlimit(RLIMIT_MEMLOCK, &limit);
 	log_line(LOG_WARNING,

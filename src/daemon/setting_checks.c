@@ -60,11 +60,18 @@ check_public_urls(const struct setting_checks *settings, struct setting_lines *l
 /* --- secrets --- */
 
 static void
+check_secret(const struct setting_checks *settings, struct setting_lines *lines, const char *key,
+    const char *file)
+{
+	if (file[0] != '\0' && token_file_is_exposed(slice_of(file), settings->path))
+		setting_lines_warn(lines, SLICE("api"), key, TOKEN_FILE_EXPOSED);
+}
+
+static void
 check_secrets(const struct setting_checks *settings, struct setting_lines *lines)
 {
-	if (settings->api_token_file[0] != '\0' &&
-	    token_file_is_exposed(slice_of(settings->api_token_file), settings->path))
-		setting_lines_warn(lines, SLICE("api"), "token_file", TOKEN_FILE_EXPOSED);
+	check_secret(settings, lines, "token_file", settings->api_token_file);
+	check_secret(settings, lines, "reader_token_file", settings->api_reader_token_file);
 }
 
 /* --- the store --- */

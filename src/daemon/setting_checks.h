@@ -15,7 +15,7 @@ struct setting_checks {
 	const struct settings_list *listen, *api_listen, *public_url, *trusted_proxies;
 	const struct routes *routes;
 	const char *directory;
-	const char *api_token_file; /* "" for none */
+	const char *api_token_file, *api_reader_token_file; /* "" for none */
 };
 
 void setting_checks_warn(const struct setting_checks *settings, struct setting_lines *lines);

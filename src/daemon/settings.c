@@ -59,6 +59,7 @@ static const struct setting settings_rows[] = {
     {"api", "listen", SETTING_ADDRESSES, FIELD(api_listen), "127.0.0.1:8081", 1, API_LISTENERS_MAX,
 	true},
     {"api", "token_file", SETTING_TEXT, FIELD(api_token_file), "", 0, 0},
+    {"api", "reader_token_file", SETTING_TEXT, FIELD(api_reader_token_file), "", 0, 0},
     {"api", "threads", SETTING_COUNT, FIELD(api_threads), "2", 1, WORKERS_MAX, true},
     {"api", "request_timeout", SETTING_DURATION, FIELD(api_request_timeout_us), "2m",
 	CLOCK_SECOND_US, 24 * CLOCK_HOUR_US, true},
@@ -365,15 +366,40 @@ check_error_codes(struct loading *loading, const char *path, const char *key)
 }
 
 static void
+read_api_token(
+    struct loading *loading, const char *key, const char *file, struct secret **out_token)
+{
+	struct failure why;
+	if (file[0] != '\0' && !loading->secrets.skipped &&
+	    token_file_read(slice_of(file), loading->settings->path, out_token, &why) != RESULT_OK)
+		setting_lines_report(&loading->lines, SLICE("api"), key, "%s", why.text);
+}
+
+static void
+check_api_tokens(struct loading *loading)
+{
+	struct settings *settings = loading->settings;
+	const struct secret *reader;
+	read_api_token(loading, "token_file", settings->api_token_file, &settings->api_token);
+	read_api_token(loading, "reader_token_file", settings->api_reader_token_file,
+	    &settings->api_reader_token);
+	reader = settings->api_reader_token;
+	if (settings->api_reader_token_file[0] != '\0' && settings->api_token_file[0] == '\0')
+		setting_lines_report(&loading->lines, SLICE("api"), "reader_token_file",
+		    "has no effect without token_file: everyone may ask and act; add token_file");
+	if (reader != NULL && settings->api_token != NULL &&
+	    secret_equal(settings->api_token, secret_text(reader)))
+		setting_lines_report(&loading->lines, SLICE("api"), "reader_token_file",
+		    "has the same token as token_file, and would act, too; make another one, for "
+		    "example with: openssl rand -hex 32");
+}
+
+static void
 check_files(struct loading *loading)
 {
 	struct settings *settings = loading->settings;
-	struct slice token_file = slice_of(settings->api_token_file);
-	struct failure why;
 	struct stat status;
-	if (token_file.len > 0 && !loading->secrets.skipped &&
-	    token_file_read(token_file, settings->path, &settings->api_token, &why) != RESULT_OK)
-		setting_lines_report(&loading->lines, SLICE("api"), "token_file", "%s", why.text);
+	check_api_tokens(loading);
 	check_error_codes(loading, settings->error_codes, "error_codes");
 	check_error_codes(loading, settings->error_codes_site, "error_codes_site");
 	settings->secrets_exposed = loading->secrets.in_configuration &&
@@ -440,7 +466,8 @@ warn(struct loading *loading)
 				.trusted_proxies = &settings->trusted_proxies,
 				.routes = &settings->routes,
 				.directory = settings->directory,
-				.api_token_file = settings->api_token_file},
+				.api_token_file = settings->api_token_file,
+				.api_reader_token_file = settings->api_reader_token_file},
 	    &loading->lines);
 }
 
@@ -576,6 +603,7 @@ settings_free(struct settings *settings)
 	provider_names_done(&settings->providers);
 	verifier_free(settings->verifier);
 	secret_free(settings->api_token);
+	secret_free(settings->api_reader_token);
 	free(settings->path);
 	free(settings);
 }

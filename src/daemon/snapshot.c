@@ -166,6 +166,13 @@ snapshot_store_config(const struct snapshot *snapshot, struct projector_store_co
 	return RESULT_OK;
 }
 
+struct api_tokens
+snapshot_api_tokens(const struct settings *settings)
+{
+	return (struct api_tokens){
+	    .operator_token = settings->api_token, .reader_token = settings->api_reader_token};
+}
+
 void
 snapshot_release(void *context)
 {

@@ -6,6 +6,7 @@
  * other functions are for the daemon's main thread. */
 #pragma once
 
+#include "dlrd/api/caller.h"
 #include "dlrd/daemon/settings.h"
 #include "dlrd/intake/intake.h"
 #include "dlrd/projector/projector.h"
@@ -43,6 +44,9 @@ void snapshot_quarantine_options(
  * fails, failure names the file and the mistake. */
 must_check enum result snapshot_store_config(const struct snapshot *snapshot,
     struct projector_store_config *out_config, struct failure *failure);
+
+/* The tokens of the api, borrowed from settings. */
+struct api_tokens snapshot_api_tokens(const struct settings *settings);
 
 /* Removes a user; the last one frees the snapshot. context is a struct snapshot. Accepts NULL. */
 void snapshot_release(void *context);

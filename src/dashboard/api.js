@@ -35,6 +35,11 @@ export function get(path, parameters = {}, signal = undefined) {
   return read(path + query(parameters), { signal });
 }
 
+// headers: a token, or the text with which the page acts (session.js).
+export function post(path, headers) {
+  return read(path, { method: "POST", headers });
+}
+
 const questions = new Map();
 
 // The columns and parameters of a question, which do not change while the page is open.

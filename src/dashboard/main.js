@@ -5,6 +5,7 @@ import { ApiError } from "./api.js";
 import { parameters, here, link } from "./state.js";
 import { follow, pause } from "./live.js";
 import { time } from "./format.js";
+import { loginForm, showAccount } from "./session.js";
 
 // Each view is a file with title(parameters), load(parameters, signal), render(data, parameters), and
 // perhaps follows(parameters): the filters of the events after which it is loaded again.
@@ -34,6 +35,18 @@ function failure(error) {
     h("button", { type: "button", onclick: () => navigate(false) }, "Try again"));
 }
 
+// What the reader sees in place of a view.
+function showInstead(view, error) {
+  const locked = error.status === 401;
+  show(document.getElementById("account"));
+  if (locked) show(document.querySelector("nav"));
+  else showNavigation(view);
+  document.title = locked ? "Log in · dlrd" : "dlrd";
+  show(main, h("h1", { tabindex: "-1" }, locked ? "Log in" : "dlrd"),
+    locked ? loginForm(() => navigate(true)) : failure(error));
+  main.querySelector("input[name=token]")?.focus();
+}
+
 function draw(moved) {
   const { module, parameters, data } = shown;
   const title = module.title(parameters);
@@ -57,16 +70,16 @@ async function navigate(moved) {
     shown = { view, module, parameters: wanted, data };
     draw(moved);
     showNavigation(view);
+    if (moved) showAccount(document.getElementById("account"), () => navigate(true)).catch(() => {});
     follow(module.follows?.(wanted) ?? null, () => navigate(false));
   } catch (error) {
     if (signal.aborted || error.name === "AbortError") return;
-    if (stays) {
-      pause(error.message);
+    if (stays && error.status !== 401) {
+      pause();
     } else {
       shown = null;
-      showNavigation(view);
-      show(main, h("h1", { tabindex: "-1" }, "dlrd"), failure(error));
       follow(null);
+      showInstead(view, error);
     }
   } finally {
     if (!signal.aborted) main.removeAttribute("aria-busy");

@@ -57,7 +57,7 @@ class Browser:
             with contextlib.suppress(StaleElementReferenceException):
                 if condition():
                     return
-            assert time.monotonic() < end, f"waited for {what}: {self.text()[:2000]}"
+            assert time.monotonic() < end, f"waited for {what} at {self.driver.current_url}: {self.text('body')[:2000]}"
             time.sleep(0.02)
 
     def script(self, text, *values):

@@ -17,14 +17,13 @@
 #include "dlrd/api/connections.h"
 #include "dlrd/api/endpoints.h"
 #include "dlrd/api/workers.h"
-#include "dlrd/twilio/signature.h"
 
 #define API_LISTENERS_MAX 4
 
 struct api_options {
 	struct endpoints_state state;
 	const char *store_path;
-	const struct secret *token;        /* the bearer token; NULL: none is required */
+	struct api_tokens tokens;
 	int listen_fds[API_LISTENERS_MAX]; /* owned by the api from now on */
 	size_t listen_count;
 	unsigned threads;           /* to answer questions, 1 to WORKERS_MAX */
@@ -34,7 +33,7 @@ struct api_options {
 
 struct api;
 
-/* Starts to answer. The store's path and the token are borrowed. On failure the listening sockets
+/* Starts to answer. The store's path and the tokens are borrowed. On failure the listening sockets
  * are closed. RESULT_INVALID if a socket is not loopback and there is no token. */
 must_check enum result api_start(
     const struct api_options *options, struct api **out_api, struct failure *failure);
@@ -49,9 +48,9 @@ void api_tick(struct api *api);
 /* Whether a socket of the api is not loopback, so that a token is required. */
 bool api_needs_token(const struct api *api);
 
-/* Requires another bearer token from now on, or none if token is NULL. When this has returned, the
- * old token is no longer in use. */
-void api_set_token(struct api *api, const struct secret *token);
+/* Requires other tokens from now on, or none. Pages that logged in with a token that is another one
+ * now must log in again. When this has returned, the old tokens are no longer in use. */
+void api_set_tokens(struct api *api, const struct api_tokens *tokens);
 
 /* Closes all of the api's connections to the store, or allows new ones; see readers_release. */
 bool api_release_readers(struct api *api, bool release, int64_t timeout_us);

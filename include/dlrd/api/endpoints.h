@@ -13,6 +13,7 @@
  * left out because of another one. */
 #pragma once
 
+#include "dlrd/api/caller.h"
 #include "dlrd/base/buffer.h"
 #include "dlrd/base/metrics.h"
 #include "dlrd/engine/reader.h"
@@ -35,6 +36,8 @@ struct endpoints_gap {
 	uint64_t entries, first, last; /* numbers; last is 0 if it is not known */
 };
 
+struct access;
+
 /* State of the daemon that answers need. */
 struct endpoints_state {
 	const struct metrics *metrics;
@@ -51,6 +54,7 @@ struct endpoints_state {
 	struct signature_failures *failures; /* may be NULL: nothing is refused */
 	struct quarantine_worker *quarantine_worker;
 	const char *quarantine_path;
+	struct access *access; /* for the paths of sessions only */
 };
 
 /* A request; texts are borrowed. */
@@ -58,8 +62,10 @@ struct api_request {
 	struct slice method;                               /* "GET"; a HEAD is answered as a GET */
 	struct slice target;                               /* as it came over the wire */
 	struct slice last_event_id, origin, if_none_match; /* headers; absent if not sent */
+	struct slice cookie;
 	bool accepts_gzip;
 	bool has_body;
+	struct caller caller;
 };
 
 struct event_stream;
@@ -68,9 +74,10 @@ struct question;
 struct api_answer {
 	unsigned status;
 	const char *media_type;
-	const char *allow;  /* of a 405: the methods that are answered; NULL otherwise */
-	struct buffer body; /* the caller's, to be given to buffer_done */
-	struct buffer link; /* likewise: the header Link; empty: no link */
+	const char *allow;    /* of a 405: the methods that are answered; NULL otherwise */
+	struct buffer body;   /* the caller's, to be given to buffer_done */
+	struct buffer link;   /* likewise: the header Link; empty: no link */
+	struct buffer cookie; /* likewise: Set-Cookie */
 	/* A body that is a part of the program, in place of body; absent: none. */
 	struct slice file;
 	bool file_is_gzipped;
@@ -85,8 +92,8 @@ struct api_answer {
 	struct question *rest;
 };
 
-/* Whether the path of target is open to callers without the bearer token (healthz, readyz). */
-bool endpoints_is_open(struct slice target);
+/* Whether such a request is open to callers without a token (health checks, the page). */
+bool endpoints_is_open(struct slice target, struct slice method);
 
 /* Whether the path's questions are answered from memory and wait for nothing: health checks and
  * metrics, which must not wait for other questions. */

@@ -33,7 +33,7 @@ struct settings {
 
 	/* [api] */
 	struct settings_list api_listen;
-	char *api_token_file; /* "" for none */
+	char *api_token_file, *api_reader_token_file; /* "" for none */
 	int64_t api_threads, api_request_timeout_us;
 
 	/* [store] */
@@ -58,7 +58,7 @@ struct settings {
 	/* [account ...], [shared_key ...], [callback ...] */
 	struct verifier *verifier; /* tokens of all accounts, shared keys, and the public URLs */
 	struct setting_shared_keys shared_keys;
-	struct secret *api_token; /* from api_token_file; NULL for none */
+	struct secret *api_token, *api_reader_token; /* from those files; NULL for none */
 	struct routes routes;
 
 	/* [keyword ...], [provider ...] */
