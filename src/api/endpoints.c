@@ -7,6 +7,7 @@
 #include "dlrd/twilio/url.h"
 #include "event_stream.h"
 #include "events.h"
+#include "mask.h"
 #include "optouts.h"
 #include "questions.h"
 #include "session.h"
@@ -323,6 +324,8 @@ ask(struct question *question, const struct destination *route)
 	else if (parameters_are_known(question, route) && question_common(question))
 		answer_known(question);
 
+	if (question->request->caller.masked)
+		mask_numbers(&question->answer.body, 0);
 	buffer_trim(&question->answer.body);
 	struct api_answer answer = question->answer;
 	question->answer = (struct api_answer){.body = BUFFER_EMPTY};
@@ -362,11 +365,14 @@ endpoints_next_page(struct api_answer *answer, struct store_reader *reader, stru
 	struct list_progress *progress = &question->progress;
 	question->reader = reader;
 	question->answer.body = *out;
+	size_t start = out->len;
 	progress->head_is_sent = true;
 	if (reader == NULL && endpoints_needs_store(question->request->target))
 		progress->failed = true;
 	else
 		fill_page(question);
+	if (question->request->caller.masked)
+		mask_numbers(&question->answer.body, start);
 	buffer_trim(&question->answer.body);
 	*out = question->answer.body;
 	question->answer.body = BUFFER_EMPTY;

@@ -1,6 +1,7 @@
 #include "event_stream.h"
 
 #include "dlrd/query/events.h"
+#include "mask.h"
 
 #include <stdlib.h>
 
@@ -13,6 +14,7 @@
 struct event_stream {
 	struct event_filter filter; /* its texts are in texts */
 	struct buffer texts;
+	bool masked;
 };
 
 struct writing {
@@ -33,7 +35,7 @@ keep_text(struct buffer *texts, struct slice text)
 }
 
 enum result
-event_stream_new(const struct event_filter *filter, struct event_stream **out_stream)
+event_stream_new(const struct event_filter *filter, bool masked, struct event_stream **out_stream)
 {
 	struct event_stream *stream = calloc(1, sizeof *stream);
 	size_t len =
@@ -49,6 +51,7 @@ event_stream_new(const struct event_filter *filter, struct event_stream **out_st
 	    .campaign = keep_text(&stream->texts, filter->campaign),
 	    .variant = keep_text(&stream->texts, filter->variant),
 	    .limit = EVENT_STREAM_EVENTS_MAX};
+	stream->masked = masked;
 	*out_stream = stream;
 	return RESULT_OK;
 }
@@ -107,6 +110,7 @@ enum result
 event_stream_read(struct event_stream *stream, struct store_reader *reader, struct buffer *out)
 {
 	struct writing writing = {.out = out};
+	size_t start = out->len;
 	uint64_t last_event;
 	enum result result = store_read_last_event(reader, &last_event);
 	for (int i = 0; result == RESULT_OK && i < WINDOWS_MAX && writing.count == 0 &&
@@ -115,6 +119,8 @@ event_stream_read(struct event_stream *stream, struct store_reader *reader, stru
 		result = read_window(stream, reader, last_event, &writing);
 	if (result == RESULT_OK && writing.count == 0 && stream->filter.after_seq < last_event)
 		event_stream_keep_alive(out);
+	if (stream->masked)
+		mask_numbers(out, start);
 	return result;
 }
 

@@ -12,9 +12,10 @@
 
 struct event_stream;
 
-/* Begins after the filter's after_seq. Its type, workspace, campaign and variant are copied. */
+/* Begins after the filter's after_seq. Its type, workspace, campaign and variant are copied.
+ * masked: numbers are (mask.h). */
 must_check enum result event_stream_new(
-    const struct event_filter *filter, struct event_stream **out_stream);
+    const struct event_filter *filter, bool masked, struct event_stream **out_stream);
 
 /* Appends the beginning of a stream: the time after which to reconnect if it is cut. */
 void event_stream_begin(struct buffer *out);

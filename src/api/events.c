@@ -47,7 +47,8 @@ events_follow(struct question *question)
 	if (!read_filter(question, &filter) || !read_start(question, &after))
 		return;
 	filter.after_seq = after;
-	if (event_stream_new(&filter, &question->answer.stream) != RESULT_OK)
+	if (event_stream_new(&filter, question->request->caller.masked, &question->answer.stream) !=
+	    RESULT_OK)
 		question_refuse(question, 503, "no memory for this answer");
 	else
 		question->answer.media_type = "text/event-stream";

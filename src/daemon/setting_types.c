@@ -44,6 +44,7 @@ units_of(enum setting_type type, size_t *out_count, const char **out_example)
 	case SETTING_PATH:
 	case SETTING_POLICY:
 	case SETTING_LEVEL:
+	case SETTING_FLAG:
 	case SETTING_COUNTRY: break;
 	}
 	*out_count = 1;
@@ -215,6 +216,12 @@ setting_read(const struct setting *setting, struct slice text, void *field, stru
 		return failure_set(failure, RESULT_INVALID,
 		    "\"%.*s\" is not a level; write error, warning, info or debug",
 		    SLICE_ARG(text));
+	case SETTING_FLAG:
+		*(bool *)field = slice_equal(text, SLICE("yes"));
+		if (*(bool *)field || slice_equal(text, SLICE("no")))
+			return RESULT_OK;
+		return failure_set(failure, RESULT_INVALID,
+		    "\"%.*s\" is neither yes nor no; write one of them", SLICE_ARG(text));
 	case SETTING_COUNTRY: return read_country(text, field, failure);
 	}
 	return RESULT_INVALID;
@@ -242,6 +249,9 @@ setting_write(const struct setting *setting, const void *field, struct buffer *o
 	case SETTING_LEVEL:
 		buffer_append(out, log_level_name(*(const enum log_level *)field));
 		return;
+	case SETTING_FLAG:
+		buffer_append(out, *(const bool *)field ? SLICE("yes") : SLICE("no"));
+		return;
 	case SETTING_COUNTRY:
 		if (*(const int64_t *)field > 0)
 			buffer_appendf(out, "%lld", (long long)*(const int64_t *)field);
@@ -266,6 +276,7 @@ setting_done(const struct setting *setting, void *field)
 	case SETTING_DURATION:
 	case SETTING_POLICY:
 	case SETTING_LEVEL:
+	case SETTING_FLAG:
 	case SETTING_COUNTRY: return;
 	}
 }

@@ -17,6 +17,7 @@ enum setting_type {
 	SETTING_DURATION,  /* int64_t microseconds; "500ms", "10s", "5m", "12h", "7d" */
 	SETTING_POLICY,    /* enum conflict_policy */
 	SETTING_LEVEL,     /* enum log_level */
+	SETTING_FLAG,      /* bool; yes or no */
 	SETTING_COUNTRY,   /* int64_t, a telephone country code; "" is 0 */
 };
 

@@ -60,6 +60,7 @@ static const struct setting settings_rows[] = {
 	true},
     {"api", "token_file", SETTING_TEXT, FIELD(api_token_file), "", 0, 0},
     {"api", "reader_token_file", SETTING_TEXT, FIELD(api_reader_token_file), "", 0, 0},
+    {"api", "mask_numbers", SETTING_FLAG, FIELD(api_mask_numbers), "no", 0, 0},
     {"api", "threads", SETTING_COUNT, FIELD(api_threads), "2", 1, WORKERS_MAX, true},
     {"api", "request_timeout", SETTING_DURATION, FIELD(api_request_timeout_us), "2m",
 	CLOCK_SECOND_US, 24 * CLOCK_HOUR_US, true},
@@ -387,6 +388,10 @@ check_api_tokens(struct loading *loading)
 	if (settings->api_reader_token_file[0] != '\0' && settings->api_token_file[0] == '\0')
 		setting_lines_report(&loading->lines, SLICE("api"), "reader_token_file",
 		    "has no effect without token_file: everyone may ask and act; add token_file");
+	if (settings->api_mask_numbers && settings->api_reader_token_file[0] == '\0')
+		setting_lines_report(&loading->lines, SLICE("api"), "mask_numbers",
+		    "has no effect without reader_token_file: numbers are masked for its token "
+		    "only; add reader_token_file");
 	if (reader != NULL && settings->api_token != NULL &&
 	    secret_equal(settings->api_token, secret_text(reader)))
 		setting_lines_report(&loading->lines, SLICE("api"), "reader_token_file",

@@ -169,8 +169,9 @@ snapshot_store_config(const struct snapshot *snapshot, struct projector_store_co
 struct api_tokens
 snapshot_api_tokens(const struct settings *settings)
 {
-	return (struct api_tokens){
-	    .operator_token = settings->api_token, .reader_token = settings->api_reader_token};
+	return (struct api_tokens){.operator_token = settings->api_token,
+	    .reader_token = settings->api_reader_token,
+	    .mask_numbers = settings->api_mask_numbers};
 }
 
 void

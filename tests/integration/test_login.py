@@ -143,6 +143,42 @@ def test_wrong_settings_are_named(tmp_path):
     assert "[api] reader_token_file: " in check(token_file=tmp_path / "operator", reader_token_file=tmp_path / "nothing")
 
 
+NUMBER, TEXTS = "+15005550006", ["Call +15005550006", "Call 555 0100", "+1500555 and 1691686363_20230810"]
+
+
+@pytest.mark.parametrize("mask", ["yes", "no"])
+def test_numbers_are_masked_wherever_they_are(make_daemon, tmp_path, mask):
+    daemon = make_daemon(tokens(tmp_path, mask_numbers=mask))
+    sid = new_sid()
+    target = "/sms/twilio?campaign=1691686363_20230810&workspace=whatsapp%3A%2B15005550006&x=%252B15005550006"
+    daemon.keep(target, status_params(sid, "undelivered", 30005, To=NUMBER, Note="+15005550006", From="12345"))
+    for text in TEXTS:
+        daemon.keep(target, harness.reply_params(new_sid(), text, From=NUMBER), 200)
+    daemon.keep(target, harness.reply_params(new_sid(), "STOP", From=NUMBER), 200)
+    daemon.post("/sms/twilio?To=%2B15005550006", status_params(sid, "sent", To=NUMBER), token="f" * 32)
+    harness.until(lambda: daemon.api("/v1/quarantine", bearer(OPERATOR)).json()["quarantine"], what="the refused one")
+    harness.until(lambda: len(daemon.api("/v1/events", bearer(OPERATOR)).json()["events"]) == 5, what="the events")
+    entry = daemon.api("/v1/quarantine", bearer(OPERATOR)).json()["quarantine"][0]["id"]
+    with harness.Connection(("127.0.0.1", daemon.api_port)) as stream:
+        stream.send(harness.request_bytes("GET", "/v1/events/stream?after=0", bearer(READER), host="127.0.0.1"))
+        while stream.pending.count(b"event: Replied") < 4:
+            stream._more()
+        seen = stream.pending.decode()
+    paths = [question["path"] for question in daemon.api("/v1/questions", bearer(READER)).json()["questions"]]
+    names = {"{campaign}": "1691686363_20230810", "{sid}": sid, "{number}": "%2B15005550006", "{seq}": "1", "{id}": entry,
+             "{code}": "30005"}
+    for path in [*paths, "/v1/optouts/5005550006", "/v1/messages?number=%2B15005550006&from=x", "/v1/campaigns/%2B15005550006"]:
+        for name, value in names.items():
+            path = path.replace(name, str(value))
+        for form in ("", ("&" if "?" in path else "?") + "format=csv"):
+            seen += "\n\n" + daemon.api(path + form, bearer(READER)).body.decode()
+    assert ("15005550006" in seen) == (mask == "no")
+    assert seen.count("*******0006") > (20 if mask == "yes" else -1)
+    assert "Call 555 0100" in seen and "1691686363_20230810" in seen and "12345" in seen
+    assert ("+***0555 and" in seen) == (mask == "yes")
+    assert "15005550006" in daemon.api(f"/v1/messages/{sid}", bearer(OPERATOR)).body.decode()
+
+
 # --- in a browser ---
 
 

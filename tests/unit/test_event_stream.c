@@ -74,7 +74,7 @@ static struct event_stream *
 open_stream(struct event_filter filter)
 {
 	struct event_stream *stream;
-	assert_ok(event_stream_new(&filter, &stream));
+	assert_ok(event_stream_new(&filter, false, &stream));
 	return stream;
 }
 

@@ -34,6 +34,7 @@ struct settings {
 	/* [api] */
 	struct settings_list api_listen;
 	char *api_token_file, *api_reader_token_file; /* "" for none */
+	bool api_mask_numbers;                        /* for the reader's token */
 	int64_t api_threads, api_request_timeout_us;
 
 	/* [store] */
