@@ -1,9 +1,10 @@
 // Questions to the api. Each answer is JSON; an error has its text for the reader.
 
 export class ApiError extends Error {
-  constructor(status, message) {
+  constructor(status, message, body = {}) {
     super(message);
     this.status = status;
+    this.body = body;
   }
 }
 
@@ -27,7 +28,7 @@ async function read(path, options) {
   }
   const type = response.headers.get("Content-Type") ?? "";
   const body = type.startsWith("application/json") ? await response.json() : await response.text();
-  if (!response.ok) throw new ApiError(response.status, body.error ?? `the answer is ${response.status}`);
+  if (!response.ok) throw new ApiError(response.status, body.error ?? `the answer is ${response.status}`, body);
   return body;
 }
 
@@ -38,6 +39,16 @@ export function get(path, parameters = {}, signal = undefined) {
 // headers: a token, or the text with which the page acts (session.js).
 export function post(path, headers) {
   return read(path, { method: "POST", headers });
+}
+
+// As get; but {refused: why} if a parameter is wrong or names what there is not, so that it can be changed.
+export async function ask(path, parameters, signal) {
+  try {
+    return await get(path, parameters, signal);
+  } catch (error) {
+    if (![400, 404, 409].includes(error.status)) throw error;
+    return { refused: error.message, status: error.status, candidates: error.body.candidates ?? [] };
+  }
 }
 
 const questions = new Map();

@@ -3,7 +3,8 @@
 import { h } from "./dom.js";
 import { get, question, segment } from "./api.js";
 import { here, link, span, RANGES } from "./state.js";
-import { bar, legend, timeline } from "./charts.js";
+import { bar, rate, tile, timeline } from "./charts.js";
+import { errorTable } from "./errors.js";
 import { table, columnsOf, csv, empty, filters, textField, choice } from "./table.js";
 import * as format from "./format.js";
 
@@ -57,15 +58,10 @@ export async function load(parameters, signal) {
   return { tab, figures, detail };
 }
 
-function tile(name, value, more) {
-  return h("div", { class: "tile" }, h("dt", {}, name), h("dd", { "data-figure": true }, value), more && h("dd", { class: "sub" }, more));
-}
-
 function tiles(row, parameters) {
   const list = (state, value) => h("a", { href: link("messages", { campaign: row.campaign, workspace: row.workspace, state }) }, format.number(value));
   return [
-    h("div", { class: "rate" }, h("p", { class: "big", "data-figure": true }, format.interval(row.delivery_rate_low, row.delivery_rate_high),
-      h("span", { class: "sub" }, " delivered")), bar(row), legend(row)),
+    rate(row),
     h("dl", { class: "tiles" },
       tile("Messages", format.number(row.messages), row.duplicates > 0 && `${format.number(row.duplicates)} duplicate receipts`),
       tile("Sent", list("sent", row.sent)),
@@ -82,58 +78,17 @@ function tiles(row, parameters) {
   ];
 }
 
-// --- errors ---
-
-// Whom the kind of an error leaves the next step to (the catalogue's kinds).
-const WHO = { account: "the owner of the Twilio account", config: "whoever set up sender or campaign", content: "the author of the text",
-  webhook: "the operator of dlrd", rate: "whoever sends: slow down", handset: "whoever keeps the list of numbers",
-  channel: "whoever set up the channel", carrier: "the carrier: try again later", unknown: "Twilio's support", consent: "nobody: they opted out" };
-
-function trend(row) {
-  if (row.recent === 0 && row.previous === 0) return "none in 48 h";
-  if (row.previous === 0) return `new: ${format.number(row.recent)} in 24 h`;
-  const sign = row.trend > 0 ? "+" : "";
-  return `${sign}${format.percent(row.trend, 0)} in 24 h`;
-}
-
-const codeName = (row) => (row.code === null ? "no code" : String(row.code));
-
-function errorRows(parameters) {
-  const { campaign = "", workspace, variant } = parameters;
-  const behind = (row) => ({ campaign, workspace, variant, state: "failed", error_code: row.code ?? "none" });
-  return {
-    columns: [
-      { name: "code", kind: "text", label: "Code", show: (row) => [codeName(row), " ", h("strong", {}, row.name ?? "unknown code")], class: "code" },
-      { name: "count", kind: "integer", label: "Messages", show: (row) => format.number(row.count) },
-      { name: "share", kind: "share", label: "Share" },
-      { name: "kind", kind: "text", label: "Who must act", show: (row) => WHO[row.kind] ?? row.kind ?? "not known yet" },
-      { name: "action", kind: "text", label: "What to do", class: "advice", show: (row) => [
-        h("p", {}, row.action ?? "dlrd's catalogue does not have this code. Twilio's page may explain it."),
-        h("p", { class: "links" }, h("a", { href: link("messages", behind(row)) }, "Messages"),
-          row.code !== null && h("a", { href: link("error", { code: row.code }) }, "Steps"),
-          row.code !== null && h("a", { href: `https://www.twilio.com/docs/api/errors/${Number(row.code)}`, rel: "noreferrer", target: "_blank" }, "Twilio"),
-          csv("v1/messages", behind(row)))] },
-      { name: "trend", kind: "text", label: "Trend", show: trend },
-      { name: "first", kind: "time", label: "First and last", show: (row) => [format.time(row.first), " – ", format.time(row.last)] },
-      { name: "samples", kind: "list", label: "Samples", show: (row) => row.samples.map((sid) =>
-        h("a", { href: link("message", { sid }), class: "sid", title: sid }, `${sid.slice(0, 4)}…${sid.slice(-4)}`)) },
-    ],
-    to: (row) => link("messages", behind(row)),
-  };
-}
+// --- the tabs ---
 
 function errors({ failed, errors: rows }, parameters) {
-  if (rows.length === 0) return empty("No message of this campaign failed.", h("a", { href: link("messages", { campaign: parameters.campaign ?? "", workspace: parameters.workspace }) }, "Its messages"));
   const { campaign = "", workspace, variant } = parameters;
+  if (rows.length === 0) return empty("No message of this campaign failed.", h("a", { href: link("messages", { campaign, workspace }) }, "Its messages"));
   return [
-    h("p", {}, `${format.number(failed)} messages failed. `, h("a", { href: `v1/suppressed?${new URLSearchParams({ campaign, ...(workspace && { workspace }), ...(variant && { variant }), format: "csv" })}`, download: "" },
-      "Numbers to take off the list (CSV)")),
-    table({ caption: "Errors", rows, ...errorRows(parameters), key: (row) => `code-${row.code}`, mark: (row) => row.name === null && "unknown" }),
+    h("p", {}, `${format.number(failed)} messages failed. `, csv("v1/suppressed", { campaign, workspace, variant }, "Numbers to take off the list (CSV)")),
+    errorTable(rows, { campaign, workspace, variant }),
     h("footer", {}, csv(`${pathOf(parameters)}/errors`, asked(parameters))),
   ];
 }
-
-// --- the other tabs ---
 
 function series({ points, interval: each, time_zone: zone }, parameters) {
   if (points.length === 0) return empty("Nothing happened in this time.");

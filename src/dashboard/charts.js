@@ -1,7 +1,7 @@
 // Charts as SVG: they can be selected, printed, coloured by style.css and read aloud.
 
 import { h, svg } from "./dom.js";
-import { number, percent } from "./format.js";
+import { interval, number, percent } from "./format.js";
 
 const PARTS = ["delivered", "pending", "failed"];
 
@@ -35,6 +35,26 @@ export function legend(figures) {
   return h("ul", { class: "legend" }, PARTS.map((part) => h("li", { class: part },
     svg("svg", { class: "swatch", "aria-hidden": "true" }, svg("rect", { class: part, width: "100%", height: "100%" })),
     sum > 0 ? `${part} ${percent(figures[part] / sum)}` : part)));
+}
+
+// The rate with its interval, its bar and the labels.
+export function rate(figures) {
+  return h("div", { class: "rate" }, h("p", { class: "big", "data-figure": true }, interval(figures.delivery_rate_low, figures.delivery_rate_high),
+    h("span", { class: "sub" }, " delivered")), bar(figures), legend(figures));
+}
+
+export function tile(name, value, more) {
+  return h("div", { class: "tile" }, h("dt", {}, name), h("dd", { "data-figure": true }, value), more && h("dd", { class: "sub" }, more));
+}
+
+const OUTCOMES = { delivered: "delivered", read: "delivered", failed: "failed", undelivered: "failed", sent: "pending", pending: "pending",
+  queued: "pending", sending: "pending", accepted: "pending", scheduled: "pending", waiting: "pending" };
+
+// A state's word, with the pattern of what it means.
+export function state(word) {
+  const part = Object.hasOwn(OUTCOMES, word ?? "") && OUTCOMES[word];
+  return h("span", { class: "state" }, part && svg("svg", { class: "swatch", "aria-hidden": "true" },
+    svg("rect", { class: part, width: "100%", height: "100%" })), h("bdi", {}, word));
 }
 
 // The messages of each of the last hours, the current one last.

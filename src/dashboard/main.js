@@ -12,6 +12,13 @@ import { loginForm, showAccount } from "./session.js";
 const VIEWS = {
   campaigns: "Campaigns",
   campaign: null,
+  messages: "Messages",
+  message: null,
+  providers: "Providers",
+  provider: null,
+  optouts: "Opt-outs",
+  number: null,
+  nearmisses: "Near misses",
 };
 
 let shown = null; // {view, module, parameters, data}
@@ -104,7 +111,9 @@ document.addEventListener("click", (event) => {
 });
 
 function changesOf(form) {
-  return { ...Object.fromEntries(new FormData(form)), next: null };
+  const fields = Object.fromEntries(new FormData(form));
+  if (fields.campaign === "") fields.campaign = null; // any, see campaignField
+  return { ...fields, next: null };
 }
 
 let typing = 0;

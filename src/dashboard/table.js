@@ -33,7 +33,8 @@ function heading(column) {
 function cell(column, row, target) {
   const shown = column.show ? column.show(row) : plain(column, row[column.name]);
   const name = column.label ?? format.label(column.name);
-  const content = target && column.leads ? h("a", { href: target, class: "row" }, shown) : shown;
+  // Several parts are one item of a phone's row.
+  const content = target && column.leads ? h("a", { href: target, class: "row" }, shown) : Array.isArray(shown) ? h("div", {}, shown) : shown;
   return h("td", {
     class: [RIGHT.has(column.kind) && "right", column.class, column.kind === "text" && "text"].filter(Boolean).join(" ") || null,
     "data-label": name, "data-figure": RIGHT.has(column.kind),
@@ -59,15 +60,21 @@ export function columnsOf(question, names, overrides = {}) {
 
 // Links to the first page and the next one.
 export function pages(next, parameters) {
+  if (!parameters.next && !next) return null;
   return h("nav", { class: "pages", "aria-label": "Pages of the list" },
     parameters.next && h("a", { href: here({ next: null }) }, "First page"),
-    next !== null && next !== undefined && h("a", { href: here({ next }), rel: "next" }, "Next page"));
+    next && h("a", { href: here({ next }), rel: "next" }, "Next page"));
 }
 
 // A link to the whole list as CSV.
-export function csv(path, parameters) {
+export function csv(path, parameters, text = "CSV") {
   const { next, limit, ...rest } = parameters;
-  return h("a", { href: path + query({ ...rest, format: "csv" }), download: "" }, "CSV");
+  return h("a", { href: path + query({ ...rest, format: "csv" }), download: "" }, text);
+}
+
+// A SID in few characters; a name that is not a SID stays.
+export function short(text) {
+  return /^[A-Z]{2}[0-9a-f]{32}$/.test(text) ? h("span", { class: "sid", title: text }, `${text.slice(0, 6)}…${text.slice(-4)}`) : text;
 }
 
 // What is missing, and the one next step.
@@ -98,6 +105,12 @@ export function filters(...fields) {
 
 export function textField(name, title, parameters, attributes = {}) {
   return h("label", {}, title, h("input", { name, value: parameters[name] ?? "", autocomplete: "off", spellcheck: "false", ...attributes }));
+}
+
+// A campaign may have an empty name, which an empty field does not mean.
+export function campaignField(parameters) {
+  return parameters.campaign === "" ? h("p", { class: "chosen" }, "Campaign (untagged) ", h("a", { href: here({ campaign: null, next: null }) }, "any"))
+    : textField("campaign", "Campaign", parameters);
 }
 
 // options: {value: shown}
