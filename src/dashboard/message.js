@@ -8,8 +8,8 @@ import { codeNames } from "./errors.js";
 import { csv, empty } from "./table.js";
 import * as format from "./format.js";
 
-const RULES = { none: "it answers no known message", original: "it names the message that it answers", tags: "by the tags of its URL",
-  latest: "the latest message to this number", late: "a message of long before" };
+const RULES = { none: "no message that it answers is known", original: "Twilio names the message", tags: "the tags in its URL",
+  latest: "the latest message to that person", late: "a message whose first receipt arrived after it" };
 const AT_THE_TOP = ["seq", "time", "type", "message", "status", "body"]; // of a receipt, or in its raw fields
 const RAW = ["parameters", "raw_query", "raw_body"];
 
@@ -81,7 +81,7 @@ function receipt(row, message, described) {
   return h("section", { class: "receipt", "data-key": String(row.seq), "aria-label": `${row.type} ${row.seq}` },
     h("h3", {}, row.type, row.status && [" · ", h("bdi", {}, row.status)], h("span", { class: "sub" }, format.exactTime(row.time))),
     row.body !== null && (row.body === "" ? h("p", { class: "sub" }, "A text without characters.") : h("pre", { class: "body" }, row.body)),
-    h("dl", { class: "facts" }, columns.map((column) => fact(format.label(column.name), shown(column, row[column.name])))),
+    columns.length > 0 && h("dl", { class: "facts" }, columns.map((column) => fact(format.label(column.name), shown(column, row[column.name])))),
     raw.length > 0 && h("details", {}, h("summary", {}, "Raw fields"), raw.map((name) => [h("h4", {}, format.label(name)),
       h("pre", {}, typeof row[name] === "string" ? row[name] : JSON.stringify(row[name], null, 2))])));
 }

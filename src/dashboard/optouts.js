@@ -41,7 +41,7 @@ function list({ described, refused, optouts, next }, parameters) {
 
 export function render(data, parameters) {
   return [
-    filters(textField("number", "Number, in any spelling", parameters, { type: "search", inputmode: "tel" }),
+    filters(textField("number", "Number, any spelling", parameters, { type: "search", inputmode: "tel" }),
       !data.found && [choice("state", "State", STATES, parameters), textField("scope", "Scope", parameters,
         { title: "A messaging service or a sender" }), choice("range", "Since", RANGES, parameters),
       textField("from", "From", parameters, { type: "date" }), textField("to", "Before", parameters, { type: "date" })]),

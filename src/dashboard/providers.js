@@ -38,7 +38,7 @@ const FIGURES = {
 export function providerTable(described, rows, by, caption) {
   const named = Object.keys(NAMES).filter((name) => name !== by && rows.some((row) => row[name] !== null));
   const names = [by, ...named.filter((name) => name !== "note"), ...Object.keys(FIGURES), ...named.filter((name) => name === "note")];
-  const lead = { class: "name", show: (row) => row[by] ?? (by === "provider" ? "(no nickname)" : "(not known)") };
+  const lead = { class: "tel", show: (row) => row[by] ?? (by === "provider" ? "(no nickname)" : "(not known)") };
   const kind = { show: (row) => row.kind?.replaceAll("_", " ") ?? "–" };
   return table({ caption, columns: columnsOf(described, names, { ...NAMES, ...FIGURES, kind, [by]: { ...NAMES[by], ...lead } }), rows,
     key: (row) => [row.account, row.service, row.sender, row.provider].join("\n"),

@@ -34,7 +34,8 @@ function cell(column, row, target) {
   const shown = column.show ? column.show(row) : plain(column, row[column.name]);
   const name = column.label ?? format.label(column.name);
   // Several parts are one item of a phone's row.
-  const content = target && column.leads ? h("a", { href: target, class: "row" }, shown) : Array.isArray(shown) ? h("div", {}, shown) : shown;
+  const content = target && column.leads ? h("a", { href: target, class: "row" }, shown)
+    : Array.isArray(shown) ? h("div", {}, shown) : shown;
   return h("td", {
     class: [RIGHT.has(column.kind) && "right", column.class, column.kind === "text" && "text"].filter(Boolean).join(" ") || null,
     "data-label": name, "data-figure": RIGHT.has(column.kind),
@@ -109,8 +110,8 @@ export function textField(name, title, parameters, attributes = {}) {
 
 // A campaign may have an empty name, which an empty field does not mean.
 export function campaignField(parameters) {
-  return parameters.campaign === "" ? h("p", { class: "chosen" }, "Campaign (untagged) ", h("a", { href: here({ campaign: null, next: null }) }, "any"))
-    : textField("campaign", "Campaign", parameters);
+  if (parameters.campaign !== "") return textField("campaign", "Campaign", parameters);
+  return h("p", { class: "chosen" }, "Campaign (untagged) ", h("a", { href: here({ campaign: null, next: null }) }, "any"));
 }
 
 // options: {value: shown}
