@@ -48,9 +48,9 @@ export function errorTable(rows, scope) {
         row.code !== null && twilio(row.code),
         csv("v1/messages", { ...behind(row), ...span(parameters()) }))] },
     { name: "trend", kind: "text", label: "Trend", show: trend },
-    { name: "first", kind: "time", label: "First and last", show: (row) => [format.time(row.first), " – ", format.time(row.last)] },
+    { name: "first", kind: "time", label: "First and last", show: (row) => [format.time(row.first), "\u00a0– ", format.time(row.last)] },
     { name: "samples", kind: "list", label: "Samples", show: (row) => row.samples.map((sid) =>
-      h("a", { href: link("message", { sid }), class: "sid", title: sid }, `${sid.slice(0, 4)}…${sid.slice(-4)}`)) },
+      [h("a", { href: link("message", { sid }), class: "sid", title: sid }, `${sid.slice(0, 4)}…${sid.slice(-4)}`), " "]) },
   ];
   return table({ caption: "Errors", rows, columns, to: (row) => link("messages", behind(row)), key: (row) => `code-${row.code}`,
     mark: (row) => row.name === null && "unknown" });

@@ -25,7 +25,8 @@ export async function load(parameters, signal) {
   return { described, ...answer };
 }
 
-const NAMES = { sender: {}, service: { label: "Messaging service", show: ({ service }) => (service === null ? "–" : short(service)) },
+const NAMES = { sender: {}, service: { label: "Messaging service", show: ({ service, account }) =>
+  [service === null ? "–" : short(service), account && h("span", { class: "sub" }, short(account))] },
   account: { show: ({ account }) => (account === null ? "–" : short(account)) }, provider: { label: "Nickname" }, kind: {}, note: {} };
 const FIGURES = {
   messages: {},
@@ -36,7 +37,8 @@ const FIGURES = {
 
 // One row for each of by, which leads to its page. Names that no row has are left out.
 export function providerTable(described, rows, by, caption) {
-  const named = Object.keys(NAMES).filter((name) => name !== by && rows.some((row) => row[name] !== null));
+  const named = Object.keys(NAMES).filter((name) => name !== by && rows.some((row) => row[name] !== null))
+    .filter((name, _, shown) => name !== "account" || !shown.includes("service")); // below the service
   const names = [by, ...named.filter((name) => name !== "note"), ...Object.keys(FIGURES), ...named.filter((name) => name === "note")];
   const lead = { class: "tel", show: (row) => row[by] ?? (by === "provider" ? "(no nickname)" : "(not known)") };
   const kind = { show: (row) => row.kind?.replaceAll("_", " ") ?? "–" };
