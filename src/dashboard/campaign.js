@@ -139,7 +139,7 @@ export function render({ tab, figures, detail }, parameters) {
     h("section", { class: "figures", "aria-label": "Figures" }, tiles(figures, parameters)),
     h("nav", { class: "tabs", "aria-label": "Parts of the campaign" }, Object.entries(TABS).map(([name, shown]) =>
       h("a", { href: here({ tab: name === "errors" ? null : name, next: null }), "aria-current": name === tab && "true" }, shown))),
-    h("section", { "data-key": tab, "aria-label": TABS[tab] }, { errors, timeline: series, variants, replies,
+    h("div", { "data-key": tab }, { errors, timeline: series, variants, replies,
       pending: () => pending(figures) }[tab](detail, parameters)),
   ];
 }

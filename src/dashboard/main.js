@@ -39,7 +39,7 @@ function showNavigation(view) {
 function failure(error) {
   const lost = !(error instanceof ApiError);
   return h("div", { class: "error", role: "alert" }, h("p", {}, lost ? `The page has a fault: ${error.message}` : error.message),
-    h("button", { type: "button", onclick: () => navigate(false) }, "Try again"));
+    h("button", { type: "button", onclick: () => navigate(CHANGED) }, "Try again"));
 }
 
 // What the reader sees in place of a view.
@@ -50,8 +50,14 @@ function showInstead(view, error) {
   else showNavigation(view);
   document.title = locked ? "Log in · dlrd" : "dlrd";
   show(main, h("h1", { tabindex: "-1" }, locked ? "Log in" : "dlrd"),
-    locked ? loginForm(() => navigate(true)) : failure(error));
+    locked ? loginForm(() => navigate(WENT)) : failure(error));
   main.querySelector("input[name=token]")?.focus();
+}
+
+// A parameter is wrong: the reader sees why, above what is still shown, and can change it.
+function showRefusal(error, parameters) {
+  const { module, data } = shown;
+  show(main, h("h1", { tabindex: "-1" }, module.title(parameters)), failure(error), module.render(data, parameters));
 }
 
 function draw(moved) {
@@ -62,27 +68,31 @@ function draw(moved) {
   if (moved) main.querySelector("h1").focus({ preventScroll: true });
 }
 
-// Loads the view that the URL names. moved: the reader went there, else it is only refreshed.
-async function navigate(moved) {
+const WENT = 1, CHANGED = 2, AGAIN = 3; // to another view; a filter of it; nothing, but there may be news
+
+// Loads the view that the URL names.
+async function navigate(why) {
   loading?.abort();
   loading = new AbortController();
   const { signal } = loading;
   const wanted = parameters(), view = fileOf(wanted);
-  const stays = shown?.view === view && !moved;
+  const stays = shown?.view === view;
   main.setAttribute("aria-busy", "true");
   try {
     const module = await import(`./${view}.js`);
     const data = await module.load(wanted, signal);
     if (signal.aborted) return;
     shown = { view, module, parameters: wanted, data };
-    draw(moved);
+    draw(why === WENT);
     showNavigation(view);
-    if (moved) showAccount(document.getElementById("account"), () => navigate(true)).catch(() => {});
-    follow(module.follows?.(wanted) ?? null, () => navigate(false));
+    if (why === WENT) showAccount(document.getElementById("account"), () => navigate(WENT)).catch(() => {});
+    follow(module.follows?.(wanted) ?? null, () => navigate(AGAIN));
   } catch (error) {
     if (signal.aborted || error.name === "AbortError") return;
-    if (stays && error.status !== 401) {
+    if (stays && why === AGAIN && error.status !== 401) {
       pause();
+    } else if (stays && why === CHANGED && [400, 404, 409].includes(error.status)) {
+      showRefusal(error, wanted);
     } else {
       shown = null;
       follow(null);
@@ -96,7 +106,7 @@ async function navigate(moved) {
 function go(target, replace = false) {
   history[replace ? "replaceState" : "pushState"](null, "", target);
   if (!replace) scrollTo(0, 0);
-  navigate(!replace);
+  navigate(replace ? CHANGED : WENT);
 }
 
 // --- links and forms ---
@@ -130,7 +140,7 @@ document.addEventListener("submit", (event) => {
   go(here(changesOf(event.target)), true);
 });
 
-addEventListener("popstate", () => navigate(true));
+addEventListener("popstate", () => navigate(WENT));
 
 // --- keys ---
 
@@ -168,4 +178,4 @@ setInterval(() => {
   for (const shown of document.querySelectorAll("time:not(.exact)")) show(shown, time(shown.dateTime).firstChild);
 }, 30000);
 
-navigate(true);
+navigate(WENT);

@@ -80,11 +80,11 @@ function receipt(row, message, described) {
   const raw = RAW.filter((name) => !empties(row[name]) && (name !== "parameters" || Object.keys(row[name]).length > 0));
   return h("section", { class: "receipt", "data-key": String(row.seq), "aria-label": `${row.type} ${row.seq}` },
     h("h3", {}, row.type, row.status && [" · ", h("bdi", {}, row.status)], h("span", { class: "sub" }, format.exactTime(row.time))),
-    row.body !== null && (row.body === "" ? h("p", { class: "sub" }, "A text without characters.") : h("pre", { class: "body" }, row.body)),
+    row.body !== null && (row.body === "" ? h("p", { class: "sub" }, "A text without characters.") : h("pre", { tabindex: "0", class: "body" }, row.body)),
     columns.length > 0 && h("dl", { class: "facts" }, columns.map((column) =>
       fact(format.label(column.name), shown(column, row[column.name])))),
     raw.length > 0 && h("details", {}, h("summary", {}, "Raw fields"), raw.map((name) => [h("h4", {}, format.label(name)),
-      h("pre", {}, typeof row[name] === "string" ? row[name] : JSON.stringify(row[name], null, 2))])));
+      h("pre", { tabindex: "0" }, typeof row[name] === "string" ? row[name] : JSON.stringify(row[name], null, 2))])));
 }
 
 export function render(data, parameters) {

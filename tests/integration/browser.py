@@ -2,9 +2,14 @@
 where violations of the page's policy are reported."""
 
 import contextlib
+import pathlib
 import time
 
+import pytest
+
 from harness import SLOW
+
+AXE = pathlib.Path(__file__).parent / "node_modules/axe-core/axe.min.js"
 
 try:
     from selenium import webdriver
@@ -99,3 +104,21 @@ class Browser:
     def overflow(self):
         """Pixels by which the page is wider than the window."""
         return self.script("return document.documentElement.scrollWidth - innerWidth")
+
+    def accessibility(self):
+        """What axe-core finds wrong: rule, and the elements."""
+        if not AXE.exists():
+            pytest.skip("the packages of tests/integration/package.json are not installed")
+        self.script(AXE.read_text())
+        self.driver.set_script_timeout(60)
+        found = self.driver.execute_async_script("""
+            const done = arguments[0];
+            axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]})
+                .then((result) => done(result.violations.map((rule) => [rule.id, rule.nodes.map((node) => node.html)])),
+                      (error) => done([["axe", String(error)]]));""")
+        return found
+
+    def transferred(self):
+        """Bytes of the page and all that it loaded."""
+        return self.script("""return performance.getEntriesByType("navigation").concat(performance.getEntriesByType("resource"))
+            .reduce((sum, entry) => sum + entry.transferSize, 0);""")

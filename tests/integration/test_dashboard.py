@@ -225,6 +225,16 @@ def test_a_campaign_that_is_not_there_is_an_error_of_the_api(browser, filled):
     assert all("404" in line for line in browser.errors()), "the browser's own line"
 
 
+def test_a_wrong_filter_is_explained_and_can_be_changed(browser, filled):
+    open_campaign(browser, filled)
+    browser.type("input[name=variant]", "x")
+    browser.until(lambda: browser.all("[role=alert]"), "the reason")
+    assert "variant" in browser.text("[role=alert]") and browser.one("input[name=variant]").get_attribute("value") == "x"
+    browser.type("input[name=variant]", browser.keys.BACKSPACE, "a")
+    browser.until(lambda: not browser.all("[role=alert]"), "the figures")
+    assert all("404" in line for line in browser.errors()), "the browser's own line"
+
+
 # --- people ---
 
 
@@ -256,6 +266,22 @@ def test_pages_fit_each_width(browser, filled, page):
         browser.resize(size)
         browser.open(filled, page)
         assert browser.overflow() <= 0, size
+
+
+@pytest.mark.skipif(harness.SMALL, reason="the same on every machine")
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_pages_are_accessible(browser, filled, page, theme):
+    browser.theme(theme)
+    browser.open(filled, page)
+    assert browser.accessibility() == []
+
+
+@pytest.mark.parametrize("page, most", [("", 40_000), ("?view=campaign&campaign=spring-sale", 100_000)], ids=["list", "campaign"])
+def test_a_first_view_is_small(browser, filled, page, most):
+    browser.driver.execute_cdp_cmd("Network.clearBrowserCache", {})
+    browser.open(filled, page)
+    assert browser.transferred() < most
 
 
 def test_a_stopped_daemon_is_noticed_and_its_return_too(browser, make_daemon):

@@ -12,6 +12,7 @@ from harness import new_sid, phone, reply_params, signed_post, status_params
 from test_dashboard import browser, chromium, fill, number, target  # noqa: F401  fixtures of that file
 
 pytestmark = [pytest.mark.skipif(harness.SANITIZER is not None, reason="a browser, not the daemon, is tested here"),
+              pytest.mark.skipif(harness.SMALL, reason="the same on every machine"),
               pytest.mark.skipif(browsers.webdriver is None, reason="python3-selenium is not installed")]
 
 SENDER = "+15017122661"
@@ -295,6 +296,14 @@ PAGES = [*(f"?view={view}" for view in ("messages", "providers", "optouts", "nea
              {"view": "provider", "provider": SENDER}, {"view": "provider", "provider": IMAGE + BIDI},
              {"view": "provider", "provider": LINK + BIDI}, {"view": "number", "number": IMAGE + BIDI},
              {"view": "messages", **HOSTILE}, {"view": "nearmisses", **HOSTILE}))]
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_pages_are_accessible(browser, lists, page, theme):  # noqa: F811
+    browser.theme(theme)
+    browser.open(lists, page)
+    assert browser.accessibility() == []
 
 
 @pytest.mark.parametrize("page", PAGES)
