@@ -56,6 +56,7 @@ static const struct endpoint endpoints[] = {
     {"/v1/retag", upkeep_work, .act = upkeep_ask_work, .parameters = {"from", "to"}},
     {"/v1/simulations/undo", upkeep_work, .act = upkeep_ask_work, .parameters = {"run"}},
     {"/v1/questions", questions_list, .parameters = {"path"}},
+    {"/v1/setup", upkeep_setup},
     {"/v1/openapi.json", upkeep_openapi},
 };
 

@@ -1,6 +1,7 @@
 #include "upkeep.h"
 
 #include "dlrd/query/openapi.h"
+#include "dlrd/twilio/connection_overrides.h"
 #include "dlrd/twilio/url.h"
 
 #include <ctype.h>
@@ -164,6 +165,40 @@ upkeep_ask_work(struct question *question)
 	struct json_t *object = json_new_object();
 	json_put_text(object, "state", SLICE("running"));
 	question->answer.status = 202;
+	question_answer(question, object);
+}
+
+static struct json_t *
+route_json(const struct route *route)
+{
+	struct json_t *object = json_new_object();
+	json_put_text(object, "path", slice_of(route->path));
+	json_put_text(object, "kind", slice_of(route_kind_name(route->kind)));
+	json_put_text(object, "workspace", slice_of(route->workspace.text));
+	json_put_text(object, "campaign", slice_of(route->campaign.text));
+	json_put_text(object, "variant", slice_of(route->variant.text));
+	return object;
+}
+
+void
+upkeep_setup(struct question *question)
+{
+	const struct endpoints_state *state = question->state;
+	struct endpoints_setup setup;
+	void *held = state->setup(state->context, &setup);
+	struct json_t *object = json_new_object(), *urls = json_new_array(),
+		      *routes = json_new_array();
+
+	for (size_t i = 0; i < verifier_url_count(setup.verifier); i++)
+		json_push_text(urls, verifier_public_url(setup.verifier, i));
+	for (size_t i = 0; i < setup.routes->count; i++)
+		json_push(routes, route_json(&setup.routes->items[i]));
+	json_put(object, "public_urls", urls);
+	json_put_bool(object, "trusts_proxies", setup.trusts_proxies);
+	json_put_text(object, "overrides", SLICE(CONNECTION_OVERRIDES_ADVISED));
+	json_put(object, "routes", routes);
+
+	state->setup_done(held);
 	question_answer(question, object);
 }
 

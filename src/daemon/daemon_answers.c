@@ -45,6 +45,21 @@ read_gap(void *context, struct endpoints_gap *out)
 	    .count = gap.count, .entries = gap.entries, .first = gap.first, .last = gap.last};
 }
 
+/* A user of the snapshot, so that a reload does not free it. */
+static void *
+read_setup(void *context, struct endpoints_setup *out)
+{
+	struct daemon *daemon = context;
+	pthread_mutex_lock(&daemon->state_lock);
+	struct snapshot *snapshot = daemon->snapshot;
+	atomic_fetch_add(&snapshot->users, 1);
+	pthread_mutex_unlock(&daemon->state_lock);
+	*out = (struct endpoints_setup){.routes = &snapshot->settings->routes,
+	    .verifier = snapshot->settings->verifier,
+	    .trusts_proxies = snapshot->proxy_count > 0};
+	return snapshot;
+}
+
 void
 daemon_answers_fill(struct daemon *daemon, struct endpoints_state *out_state)
 {
@@ -53,6 +68,8 @@ daemon_answers_fill(struct daemon *daemon, struct endpoints_state *out_state)
 	    .context = daemon,
 	    .ready = is_ready,
 	    .gap = read_gap,
+	    .setup = read_setup,
+	    .setup_done = snapshot_release,
 	    .projector = daemon->projector,
 	    .country_code = &daemon->country_code,
 	    .ask_work = projector_ask_work,

@@ -20,7 +20,9 @@
 #define DAEMON_HEARTBEAT_MAX_US (10 * CLOCK_SECOND_US) /* a thread silent for longer is stuck */
 
 struct daemon {
-	struct snapshot *snapshot; /* the configuration in use; for the main thread */
+	/* The configuration in use. Only the main thread changes it, which needs state_lock; other
+	 * threads read it, and become its users, under the lock. */
+	struct snapshot *snapshot;
 	char directory[4000], journal_path[4096], store_path[4096], quarantine_path[4096];
 	struct descriptors descriptors; /* reserved for connections */
 	struct lock lock;               /* of the directory */
@@ -38,7 +40,7 @@ struct daemon {
 	struct api *api;
 	struct metric *ready, *log_dropped, *gap_entries;
 
-	pthread_mutex_t state_lock; /* guards the next four; held to copy them */
+	pthread_mutex_t state_lock; /* guards snapshot and the next four; held to copy them */
 	char unhealthy_why[256];    /* why the journal cannot be written */
 	struct gap_summary gap;     /* of the file, as of the last tick */
 	struct journal_found found; /* when the journal was first opened */

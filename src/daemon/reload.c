@@ -114,7 +114,9 @@ reload(struct daemon *daemon, struct buffer *lines)
 	bool applied = read_snapshot(daemon, old->settings, &next, lines) == RESULT_OK;
 	if (applied) {
 		applied = apply(daemon, next, lines) == RESULT_OK;
+		pthread_mutex_lock(&daemon->state_lock);
 		daemon->snapshot = applied ? next : old;
+		pthread_mutex_unlock(&daemon->state_lock);
 		snapshot_release(applied ? old : next);
 	}
 	if (!applied)

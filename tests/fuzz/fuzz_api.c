@@ -9,6 +9,7 @@
 
 static struct store_reader *reader;
 static struct metrics *metrics;
+static struct verifier *verifier;
 
 static bool
 is_ready(void *context, const char **out_why)
@@ -59,6 +60,21 @@ make_store(void)
 	CHECK_OK(store_reader_open(path, &reader, &failure));
 	metrics = metrics_new();
 	CHECK(metrics != NULL);
+	CHECK(signature_init() == RESULT_OK && verifier_new(&verifier) == RESULT_OK);
+}
+
+static void *
+read_setup(void *context, struct endpoints_setup *out_setup)
+{
+	static const struct routes routes = {.count = 0};
+	*out_setup = (struct endpoints_setup){.routes = &routes, .verifier = verifier};
+	return context;
+}
+
+static void
+setup_done(void *held)
+{
+	(void)held;
 }
 
 static void
@@ -83,8 +99,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		make_store();
 	request.last_event_id = fuzz_optional(&input);
 	request.origin = fuzz_optional(&input);
-	const struct endpoints_state state = {
-	    .metrics = metrics, .ready = is_ready, .quarantine_path = fuzz_path("none")};
+	const struct endpoints_state state = {.metrics = metrics,
+	    .ready = is_ready,
+	    .setup = read_setup,
+	    .setup_done = setup_done,
+	    .quarantine_path = fuzz_path("none")};
 	bool is_question =
 	    slice_equal(request.method, SLICE("GET")) || slice_equal(request.method, SLICE("HEAD"));
 	if (is_question) {

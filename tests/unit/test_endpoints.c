@@ -196,6 +196,58 @@ metrics_are_text(void **state)
 	buffer_done(&answer.body);
 }
 
+static struct endpoints_setup setup;
+static int setup_readers; /* calls of setup without one of setup_done */
+
+static void *
+read_setup(void *context, struct endpoints_setup *out_setup)
+{
+	(void)context;
+	setup_readers++;
+	*out_setup = setup;
+	return &setup_readers;
+}
+
+static void
+setup_done(void *held)
+{
+	assert_ptr_equal(held, &setup_readers);
+	setup_readers--;
+}
+
+static void
+the_setup_is_the_configuration_in_force(void **state)
+{
+	(void)state;
+	struct routes routes = {
+	    .items = {{.path = (char[]){"/a\"b"}, .kind = ROUTE_STATUS}}, .count = 1};
+	struct verifier *verifier;
+	struct url_base base;
+	assert_ok(tags_template_init(&routes.items[0].campaign, SLICE("{c} | {m.3}"), NULL));
+	assert_ok(tags_template_init(&routes.items[0].workspace, SLICE("{w}"), NULL));
+	assert_ok(tags_template_init(&routes.items[0].variant, SLICE(""), NULL));
+	assert_ok(signature_init());
+	assert_ok(verifier_new(&verifier));
+	setup = (struct endpoints_setup){
+	    .routes = &routes, .verifier = verifier, .trusts_proxies = true};
+	state_of_daemon.setup = read_setup;
+	state_of_daemon.setup_done = setup_done;
+	assert_body("/v1/setup", 200,
+	    "{\"public_urls\":[],\"trusts_proxies\":true,\"overrides\":\"rc=3&rp=ct,rt,5xx\","
+	    "\"routes\":[{\"path\":\"/a\\\"b\",\"kind\":\"status\",\"workspace\":\"{w}\","
+	    "\"campaign\":\"{c} | {m.3}\",\"variant\":\"\"}]}");
+	assert_ok(url_base_init(&base, SLICE("https://x.example"), NULL));
+	assert_ok(verifier_add_url(verifier, &base));
+	assert_part("/v1/setup", 200, "\"public_urls\":[\"https://x.example\"]");
+	assert_int_equal(setup_readers, 0);
+	assert_part("/v1/setup?x=1", 400, "has no parameter");
+
+	verifier_free(verifier);
+	tags_template_done(&routes.items[0].workspace);
+	tags_template_done(&routes.items[0].campaign);
+	tags_template_done(&routes.items[0].variant);
+}
+
 static void
 a_path_without_an_endpoint_is_404(void **state)
 {
@@ -1119,6 +1171,7 @@ main(void)
 	    cmocka_unit_test(health_and_readiness_are_reported_without_a_store),
 	    cmocka_unit_test(only_health_and_the_page_are_open),
 	    cmocka_unit_test(metrics_are_text),
+	    cmocka_unit_test(the_setup_is_the_configuration_in_force),
 	    cmocka_unit_test(a_path_without_an_endpoint_is_404),
 	    cmocka_unit_test(a_campaign_is_reported_with_its_figures),
 	    cmocka_unit_test(an_unknown_campaign_is_404),

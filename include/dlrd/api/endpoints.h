@@ -20,6 +20,8 @@
 #include "dlrd/projector/projector.h"
 #include "dlrd/refused/quarantine_worker.h"
 #include "dlrd/refused/signature_failures.h"
+#include "dlrd/request/route.h"
+#include "dlrd/twilio/verifier.h"
 
 #define ENDPOINTS_LIMIT_DEFAULT 100 /* rows in a list */
 #define ENDPOINTS_LIMIT_MAX 1000
@@ -38,6 +40,13 @@ struct endpoints_gap {
 
 struct access;
 
+/* The part of the configuration in force that decides which URLs Twilio is given. Borrowed. */
+struct endpoints_setup {
+	const struct routes *routes;
+	const struct verifier *verifier; /* has the public URLs */
+	bool trusts_proxies;             /* [server] trusted_proxies is set */
+};
+
 /* State of the daemon that answers need. */
 struct endpoints_state {
 	const struct metrics *metrics;
@@ -45,7 +54,11 @@ struct endpoints_state {
 	/* Whether callbacks can be kept now; *out_why is a word for a person either way. */
 	bool (*ready)(void *context, const char **out_why);
 	void (*gap)(void *context, struct endpoints_gap *out_gap); /* NULL: no gaps */
-	struct projector *projector;                               /* NULL: callbacks are counted */
+	/* Reads the configuration, which setup_done gives back: a reload may replace it meanwhile.
+	 * Returns the argument of setup_done. */
+	void *(*setup)(void *context, struct endpoints_setup *out_setup);
+	void (*setup_done)(void *held);
+	struct projector *projector;         /* NULL: callbacks are counted */
 	const _Atomic int64_t *country_code; /* [numbers] country_code; NULL: none */
 	/* projector_ask_work and projector_read_work; a test has others. */
 	bool (*ask_work)(struct projector *projector, const struct work_order *order);
