@@ -51,6 +51,14 @@ export async function ask(path, parameters, signal) {
   }
 }
 
+// The same answer, or {error} in place of a part that cannot be read, so that the others are shown.
+export function part(answer) {
+  return answer.catch((error) => {
+    if (!(error instanceof ApiError) || error.status === 401) throw error;
+    return { error: error.message };
+  });
+}
+
 const questions = new Map();
 
 // The columns and parameters of a question, which do not change while the page is open.

@@ -6,6 +6,7 @@ const whole = new Intl.NumberFormat();
 const shareOf = new Map();
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "always", style: "short" });
 const absolute = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 
 export const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
 
@@ -65,6 +66,13 @@ export function exactTime(text) {
   const date = new Date(text);
   const shown = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" }).format(date);
   return h("time", { datetime: text, class: "exact", title: `${date.toISOString().replace("T", " ").slice(0, 23)} UTC` }, shown);
+}
+
+// The time of a day is enough today.
+export function clockTime(text) {
+  const date = new Date(text);
+  if (!text || date.toDateString() !== new Date().toDateString()) return exactTime(text);
+  return h("time", { datetime: text, class: "exact", title: `${date.toISOString().replace("T", " ").slice(0, 23)} UTC` }, clock.format(date));
 }
 
 export const campaignName = (name) => (name === "" ? "(untagged)" : name);

@@ -6,6 +6,7 @@ import { query } from "./api.js";
 import { time } from "./format.js";
 
 const REFRESH_MS = 500;
+export const TYPES = ["Sent", "Delivered", "Failed", "Read", "Replied", "Clicked", "Progress", "Unrecognised"];
 const QUIET_MS = 10000; // without a stream, the view asks this often
 
 let filters = null; // of the events; null: the view does not change by itself
@@ -17,8 +18,8 @@ let since = null; // the time from which the data is old; null: it is live
 
 function tell() {
   const line = document.getElementById("live");
-  if (filters === null) show(line);
-  else if (since !== null) show(line, h("span", { class: "lost" }, "Not live; as of "), time(since));
+  if (since !== null) show(line, h("span", { class: "lost" }, "Not live; as of "), time(since));
+  else if (filters === null) show(line);
   else if (source === null) show(line, "Paused");
   else show(line, "Live");
 }
@@ -58,9 +59,7 @@ function open() {
     if (poll === 0) poll = setInterval(() => { if (!document.hidden) refresh?.(); }, QUIET_MS);
     tell();
   };
-  for (const type of ["Sent", "Delivered", "Failed", "Read", "Replied", "Clicked", "Progress", "Unrecognised"]) {
-    source.addEventListener(type, ask);
-  }
+  for (const type of TYPES) source.addEventListener(type, ask);
   source.onmessage = ask;
 }
 

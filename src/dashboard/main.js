@@ -7,8 +7,9 @@ import { follow, pause } from "./live.js";
 import { time } from "./format.js";
 import { loginForm, showAccount } from "./session.js";
 
-// Each view is a file with title(parameters), load(parameters, signal), render(data, parameters), and
-// perhaps follows(parameters): the filters of the events after which it is loaded again.
+// Each view is a file with title(parameters), load(parameters, signal), render(data, parameters, again), and
+// perhaps follows(parameters): the filters of the events after which it is loaded again; everyMs: it is loaded
+// again after that time, too; leave(): another view is shown. again() loads the view again.
 const VIEWS = {
   campaigns: "Campaigns",
   campaign: null,
@@ -19,10 +20,18 @@ const VIEWS = {
   optouts: "Opt-outs",
   number: null,
   nearmisses: "Near misses",
+  alerts: "Alerts",
+  events: "Live",
+  health: "Health",
+  setup: "Set-up",
+  error: null,
+  questions: null,
+  question: null,
 };
 
 let shown = null; // {view, module, parameters, data}
 let loading = null; // AbortController of the request in progress
+let timer = 0; // of everyMs
 
 const main = document.getElementById("main");
 
@@ -57,14 +66,26 @@ function showInstead(view, error) {
 // A parameter is wrong: the reader sees why, above what is still shown, and can change it.
 function showRefusal(error, parameters) {
   const { module, data } = shown;
-  show(main, h("h1", { tabindex: "-1" }, module.title(parameters)), failure(error), module.render(data, parameters));
+  show(main, h("h1", { tabindex: "-1" }, module.title(parameters)), failure(error), module.render(data, parameters, again));
+}
+
+const again = () => navigate(AGAIN);
+
+function leave(view) {
+  if (shown !== null && shown.view !== view) shown.module.leave?.();
+}
+
+// The next load of a view that does not wait for events; a page that is hidden waits.
+function repeat(ms) {
+  clearTimeout(timer);
+  if (ms) timer = setTimeout(() => (document.hidden ? repeat(ms) : again()), ms);
 }
 
 function draw(moved) {
   const { module, parameters, data } = shown;
   const title = module.title(parameters);
   document.title = `${title} · dlrd`;
-  show(main, h("h1", { tabindex: "-1" }, title), module.render(data, parameters));
+  show(main, h("h1", { tabindex: "-1" }, title), module.render(data, parameters, again));
   if (moved) main.querySelector("h1").focus({ preventScroll: true });
 }
 
@@ -82,11 +103,12 @@ async function navigate(why) {
     const module = await import(`./${view}.js`);
     const data = await module.load(wanted, signal);
     if (signal.aborted) return;
+    leave(view);
     shown = { view, module, parameters: wanted, data };
     draw(why === WENT);
     showNavigation(view);
     if (why === WENT) showAccount(document.getElementById("account"), () => navigate(WENT)).catch(() => {});
-    follow(module.follows?.(wanted) ?? null, () => navigate(AGAIN));
+    follow(module.follows?.(wanted) ?? null, again);
   } catch (error) {
     if (signal.aborted || error.name === "AbortError") return;
     if (stays && why === AGAIN && error.status !== 401) {
@@ -94,12 +116,16 @@ async function navigate(why) {
     } else if (stays && why === CHANGED && [400, 404, 409].includes(error.status)) {
       showRefusal(error, wanted);
     } else {
+      leave(null);
       shown = null;
       follow(null);
       showInstead(view, error);
     }
   } finally {
-    if (!signal.aborted) main.removeAttribute("aria-busy");
+    if (!signal.aborted) {
+      main.removeAttribute("aria-busy");
+      repeat(shown?.module.everyMs);
+    }
   }
 }
 
@@ -120,10 +146,10 @@ document.addEventListener("click", (event) => {
   go(target);
 });
 
-function changesOf(form) {
-  const fields = Object.fromEntries(new FormData(form));
-  if (fields.campaign === "") fields.campaign = null; // any, see campaignField
-  return { ...fields, next: null };
+// An empty field is no filter.
+function changesOf(form, button = null) {
+  const fields = [...new FormData(form, button)].map(([name, value]) => [name, value === "" ? null : value]);
+  return { ...Object.fromEntries(fields), next: null };
 }
 
 let typing = 0;
@@ -137,7 +163,7 @@ document.addEventListener("submit", (event) => {
   if (!event.target.matches("form.filters")) return;
   event.preventDefault();
   clearTimeout(typing);
-  go(here(changesOf(event.target)), true);
+  go(here(changesOf(event.target, event.submitter)), true);
 });
 
 addEventListener("popstate", () => navigate(WENT));
@@ -149,6 +175,7 @@ function help() {
   show(dialog, h("h2", { id: "help-title" }, "Keys"), h("dl", {},
     [["/", "to the search"], ["↑ ↓", "from row to row"], ["Enter", "open the row"], ["?", "this help"]].map(([name, does]) =>
       [h("dt", {}, h("kbd", {}, name)), h("dd", {}, does)])),
+  h("p", {}, h("a", { href: "?view=questions", onclick: () => dialog.close() }, "All questions")),
   h("form", { method: "dialog" }, h("button", {}, "Close")));
   dialog.showModal();
 }

@@ -8,7 +8,7 @@ import * as format from "./format.js";
 
 const RIGHT = new Set(["integer", "number", "share"]);
 
-function plain(column, value) {
+export function plain(column, value) {
   if (value === null || value === undefined) return "–";
   switch (column.kind) {
     case "integer": return format.number(value);
@@ -101,7 +101,7 @@ export function copyable(text) {
 
 // A form whose fields are parameters of the URL. Each change shows the view anew.
 export function filters(...fields) {
-  return h("form", { class: "filters", role: "search" }, fields, h("button", { type: "submit", class: "hidden" }, "Show"));
+  return h("form", { class: "filters", role: "search" }, h("button", { type: "submit", class: "hidden" }, "Show"), fields);
 }
 
 export function textField(name, title, parameters, attributes = {}) {
