@@ -88,6 +88,7 @@ query_json(const struct query *query)
 	json_put_text(object, "command", slice_of(query->command));
 	json_put_text(
 	    object, "list", slice_of(query->list_schema != NULL ? query->report.list_key : NULL));
+	json_put_bool(object, "csv", query_has_kind(query, QUERY_FORMAT));
 	json_put(object, "columns", columns_json(query_http_report(like)));
 	json_put(object, "parameters", parameters_json(query));
 	return object;

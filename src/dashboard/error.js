@@ -52,7 +52,7 @@ function described(row) {
 function failures(code, recent) {
   if (recent === null || recent.failed === 0) return h("p", {}, "No message failed with it in the last 24 hours.");
   return [
-    h("p", {}, `${format.number(recent.failed)} messages failed with it since `, format.exactTime(recent.since), "."),
+    h("p", {}, `${format.counted(recent.failed, "message")} failed with it since `, format.exactTime(recent.since), "."),
     table({ caption: "Messages", rows: recent.messages, key: (row) => row.sid, to: (row) => link("message", { sid: row.sid }),
       columns: [{ name: "sid", kind: "text", label: "Message", class: "sid" }, { name: "time", kind: "time" },
         { name: "from", kind: "text" }, { name: "to", kind: "text" }] }),

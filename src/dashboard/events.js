@@ -2,7 +2,7 @@
 // more than it shows, however many arrive.
 
 import { h, show } from "./dom.js";
-import { get, query, question } from "./api.js";
+import { ApiError, get, query, question } from "./api.js";
 import { link } from "./state.js";
 import { TYPES } from "./live.js";
 import { table, columnsOf, empty, filters, textField, choice } from "./table.js";
@@ -12,7 +12,7 @@ const KEPT = 200;
 const DRAW_MS = 500;
 const RETRY_MS = 10000;
 const TEXT_MAX = 200; // characters of a body
-const WINDOWS_S = [2, 16, 128, 1024, 8192, 86400]; // see recent()
+const WINDOWS_S = [2, 16, 128, 1024, 8192, 86400]; // see newest()
 const PAGE = 1000;
 
 // {wanted, described, source, rows (oldest first), shown, seen, held, paused, lost, timer, retry}
@@ -24,15 +24,23 @@ const wantedOf = ({ type, campaign, workspace, variant }) => ({ type, campaign, 
 
 // The api lists events from the oldest on, so the newest are those of a short time. It is made longer
 // until it has enough of them, but not more than one page.
-async function recent(wanted, signal) {
-  let newest = [];
+async function newest(wanted, signal) {
+  let rows = [];
   for (const seconds of WINDOWS_S) {
     const from = new Date(Date.now() - seconds * 1000).toISOString();
     const { events } = await get("v1/events", { ...wanted, from, limit: PAGE }, signal);
-    if (events.length < PAGE || newest.length === 0) newest = events;
+    if (events.length < PAGE || rows.length === 0) rows = events;
     if (events.length >= KEPT) break;
   }
-  return newest.slice(-KEPT);
+  return rows.slice(-KEPT);
+}
+
+// A name that no event has had yet is a filter all the same.
+function recent(wanted, signal) {
+  return newest(wanted, signal).catch((error) => {
+    if (error instanceof ApiError && error.status === 404) return [];
+    throw error;
+  });
 }
 
 export async function load(parameters, signal) {
@@ -140,7 +148,7 @@ function state() {
   if (feed.paused) return [h("strong", {}, "Paused"), ` · ${format.number(feed.held)} arrived meanwhile`];
   if (feed.lost !== null) return [h("strong", {}, "Not live"), " since ", format.time(feed.lost), more];
   return [h("strong", {}, feed.source?.readyState === EventSource.OPEN ? "Live" : "Connecting"),
-    ` · ${format.number(Math.min(feed.seen, KEPT))} events`, more];
+    ` · ${format.counted(Math.min(feed.seen, KEPT), "event")}`, more];
 }
 
 function content() {

@@ -6,6 +6,7 @@ const whole = new Intl.NumberFormat();
 const shareOf = new Map();
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "always", style: "short" });
 const absolute = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 
 export const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
@@ -13,6 +14,11 @@ export const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
 // null is not measured, and is not 0.
 export function number(value) {
   return value === null || value === undefined ? "–" : whole.format(value);
+}
+
+// "1 message", "2 messages"
+export function counted(value, noun) {
+  return `${number(value)} ${noun}${value === 1 ? "" : "s"}`;
 }
 
 export function percent(value, digits = 1) {
@@ -61,18 +67,16 @@ export function time(text) {
   return h("time", { datetime: text, title: `${date.toISOString().replace("T", " ").slice(0, 19)} UTC` }, ago(date));
 }
 
-export function exactTime(text) {
+export function exactTime(text, style = exact) {
   if (!text) return "–";
   const date = new Date(text);
-  const shown = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" }).format(date);
-  return h("time", { datetime: text, class: "exact", title: `${date.toISOString().replace("T", " ").slice(0, 23)} UTC` }, shown);
+  const utc = `${date.toISOString().replace("T", " ").slice(0, 23)} UTC`;
+  return h("time", { datetime: text, class: "exact", title: utc }, style.format(date));
 }
 
 // The time of a day is enough today.
 export function clockTime(text) {
-  const date = new Date(text);
-  if (!text || date.toDateString() !== new Date().toDateString()) return exactTime(text);
-  return h("time", { datetime: text, class: "exact", title: `${date.toISOString().replace("T", " ").slice(0, 23)} UTC` }, clock.format(date));
+  return exactTime(text, new Date(text).toDateString() === new Date().toDateString() ? clock : exact);
 }
 
 export const campaignName = (name) => (name === "" ? "(untagged)" : name);

@@ -141,8 +141,8 @@ function outcome() {
   switch (checked?.state) {
     case "running": return "Checking …";
     case "failed": return `It could not be checked: ${checked.error}`;
-    case "done": return `${format.number(checked.tried)} checked: ${format.number(checked.kept)} are right now and counted, ${
-      format.number(checked.refused)} stay.`;
+    case "done": return `Checked: ${format.counted(checked.tried, "request")}. Right now, and counted: ${
+      format.number(checked.kept)}. Still refused: ${format.number(checked.refused)}.`;
     default: return "Change the setting that the refusals name, reload, then check again: requests that are right are counted.";
   }
 }

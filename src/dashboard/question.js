@@ -64,7 +64,8 @@ function list(described, answer, parameters) {
   const more = rows.length === 0 ? null : next; // a list that is followed always has a next
   return [
     Object.keys(rest).length > 0 && facts(Object.entries(rest).map(columnOf), rest),
-    rows.length === 0 ? empty("There is nothing like that.", h("a", { href: link("question", { path: described.path }) }, "Without filters"))
+    rows.length === 0
+      ? empty("There is nothing like that.", h("a", { href: link("question", { path: described.path }) }, "Without filters"))
       : table({ caption: described.title, rows, columns, to: behind }),
     h("footer", {}, pages(more, parameters)),
   ];
@@ -78,7 +79,7 @@ export function render({ described, missing, answer }, parameters) {
     answer === null ? empty(`Type ${missing.join(" and ")}.`,
       missing.includes("campaign") && h("a", { href: here({ campaign: "" }) }, "The untagged"))
       : [described.list === null ? facts(described.columns, answer) : list(described, answer, parameters),
-        h("footer", {}, csv(pathOf(described, parameters), asked(described, parameters)),
+        h("footer", {}, described.csv && csv(pathOf(described, parameters), asked(described, parameters)),
           described.command !== null && h("code", {}, `dlrd ${described.command}`))],
   ];
 }

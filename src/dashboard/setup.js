@@ -51,7 +51,8 @@ function urlOf(base, route, purpose, overrides, parameters) {
     if (value !== "" && parameter === null) return null;
     if (value !== "") pairs[parameter] = value;
   }
-  const text = Object.entries(pairs).map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`).join("&");
+  // In this order a proxy or a library that sorts the query changes nothing.
+  const text = Object.entries(pairs).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`).join("&");
   return `${base}${route.path}${text && `?${text}`}#${overrides}`;
 }
 
@@ -94,8 +95,8 @@ function aboutBase({ public_urls: all, trusts_proxies: trusts }) {
 
 function arrived({ first, last, kept, refused, astray, error }) {
   const refusals = refused + astray > 0 && h("p", {},
-    refused > 0 && `${format.number(refused)} requests were refused for their signature. `,
-    astray > 0 && `${format.number(astray)} were for a path without a route. `, h("a", { href: link("health") }, "See why"));
+    refused > 0 && `Refused for their signature: ${format.counted(refused, "request")}. `,
+    astray > 0 && `For a path without a route: ${format.counted(astray, "request")}. `, h("a", { href: link("health") }, "See why"));
   if (error) return [h("p", {}, error), refusals];
   if (first === null) {
     return [empty("No callback has arrived yet. Paste the status URL into Twilio and send yourself a message. "
@@ -103,7 +104,7 @@ function arrived({ first, last, kept, refused, astray, error }) {
   }
   return [h("p", { class: "big" }, "Callbacks arrive"),
     h("p", {}, "The first one arrived ", format.time(first), last && [", the last one ", format.time(last)],
-      `. ${format.number(kept)} were stored since dlrd started. `, h("a", { href: link("campaigns") }, "Campaigns")), refusals];
+      `. Stored since dlrd started: ${format.counted(kept, "callback")}. `, h("a", { href: link("campaigns") }, "Campaigns")), refusals];
 }
 
 export function render(data, parameters) {
