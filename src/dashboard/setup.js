@@ -1,7 +1,7 @@
 // The URLs to paste into Twilio, and whether the first callback has arrived.
 
 import { h } from "./dom.js";
-import { get, part } from "./api.js";
+import { get, part, segment } from "./api.js";
 import { link } from "./state.js";
 import { copyable, empty, filters, textField, choice } from "./table.js";
 import { parse, sum } from "./metrics.js";
@@ -52,7 +52,8 @@ function urlOf(base, route, purpose, overrides, parameters) {
     if (value !== "") pairs[parameter] = value;
   }
   // In this order a proxy or a library that sorts the query changes nothing.
-  const text = Object.entries(pairs).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`).join("&");
+  const text = Object.entries(pairs).sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => `${segment(name)}=${segment(value)}`).join("&");
   return `${base}${route.path}${text && `?${text}`}#${overrides}`;
 }
 

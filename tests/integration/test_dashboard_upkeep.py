@@ -258,8 +258,10 @@ def test_urls_are_those_of_the_command(browser, filled):
     words = [word for name, value in tags.items() for word in (f"--{name}", value)]
     urls = {row["purpose"]: row["url"] for row in json.loads(filled.cli("url", "--json", *words).stdout)["urls"]
         if row["route"] == "/sms/twilio"}
-    for purpose in ("status", "inbound", "click", "events", "debugger"):
+    for purpose in ("status", "inbound"):
         assert browser.text(f"section[data-key={purpose}] code") == urls[purpose], purpose
+    for purpose in ("click", "events", "debugger"):
+        assert browser.text(f"section[data-key={purpose}] code") == urls["inbound"], "a route of kind auto takes them, too"
 
 
 def test_the_setup_is_that_of_the_configuration(browser, make_daemon):
