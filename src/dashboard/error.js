@@ -45,7 +45,7 @@ function described(row) {
     h("p", {}, row.action),
     row.cause !== null && [h("h2", {}, "Cause"), h("p", {}, row.cause)],
     row.steps.length > 0 && [h("h2", {}, "Steps"), h("ol", { class: "steps" }, row.steps.map((step) => h("li", {}, step)))],
-    h("dl", { class: "facts" }, h("dt", {}, "Kind"), h("dd", {}, row.kind), h("dt", {}, "Permanence"), h("dd", {}, row.permanence)),
+    h("dl", { class: "pairs" }, h("dt", {}, "Kind"), h("dd", {}, row.kind), h("dt", {}, "Permanence"), h("dd", {}, row.permanence)),
   ];
 }
 

@@ -179,6 +179,6 @@ export function render(data, parameters, reload) {
       textField("campaign", "Campaign", parameters), textField("workspace", "Workspace", parameters),
       textField("variant", "Variant", parameters),
       h("button", { type: "submit", name: "paused", value: paused ? "" : "1" }, paused ? "Resume" : "Pause")),
-    h("section", { id: "feed", "aria-label": "Events" }, content()),
+    h("div", { id: "feed" }, content()),
   ];
 }

@@ -1,7 +1,8 @@
 // The daemon: whether callbacks are stored and counted, how fast, and what was refused.
 
 import { h } from "./dom.js";
-import { ApiError, act, get, part, question } from "./api.js";
+import { ApiError, get, part, question } from "./api.js";
+import { act } from "./session.js";
 import { link } from "./state.js";
 import { table, columnsOf, csv, empty, copyable, pages } from "./table.js";
 import { parse, sum, buckets, quantile } from "./metrics.js";

@@ -1,4 +1,4 @@
-// The frame of the page: which view the URL names, when it is shown anew, keys, and live updates.
+// The frame of the page: which view the URL names, when it is loaded, keys, and live updates.
 
 import { h, show } from "./dom.js";
 import { ApiError } from "./api.js";

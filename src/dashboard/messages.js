@@ -34,7 +34,7 @@ function columns(described, names) {
       h("span", { class: "sub" }, h("bdi", {}, row.workspace), row.variant && [" · ", h("bdi", {}, row.variant)])] },
     state: { show: (row) => state(row.state) },
     error_code: { label: "Error", kind: "text", show: code, class: "code" },
-    first: { label: "First receipt" }, final: { label: "Final state" }, seconds: { label: "Took" },
+    first: { label: "First" }, final: { label: "Final" }, seconds: { label: "Took" },
   });
 }
 

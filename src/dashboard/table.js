@@ -99,7 +99,7 @@ export function copyable(text) {
   return h("div", { class: "copyable" }, h("code", {}, text), h("button", { type: "button", onclick: copy }, "Copy"));
 }
 
-// A form whose fields are parameters of the URL. Each change shows the view anew.
+// A form whose fields are parameters of the URL. Each change shows the view again.
 export function filters(...fields) {
   return h("form", { class: "filters", role: "search" }, h("button", { type: "submit", class: "hidden" }, "Show"), fields);
 }

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+import browser as browsers
 import harness
 
 
@@ -86,3 +87,18 @@ def shared_daemon():
 @pytest.fixture
 def ledger(tmp_path):
     return tmp_path / "ledger"
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    made = browsers.Browser()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def browser(chromium):
+    """A browser in whose console nothing was wrong."""
+    chromium.resize("laptop")
+    yield chromium
+    assert chromium.errors() == []

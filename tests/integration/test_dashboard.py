@@ -17,20 +17,6 @@ pytestmark = [pytest.mark.skipif(harness.SANITIZER is not None, reason="a browse
 CODES = {30007: 5, 30003: 7, 30005: 3, 21610: 2, 39999: 1}
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    browser = browsers.Browser()
-    yield browser
-    browser.close()
-
-
-@pytest.fixture
-def browser(chromium):
-    chromium.resize("laptop")
-    yield chromium
-    assert chromium.errors() == []
-
-
 def target(campaign, workspace="acme", variant="a"):
     return "/sms/twilio?" + urlencode({"campaign": campaign, "workspace": workspace, "variant": variant})
 

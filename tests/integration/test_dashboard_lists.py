@@ -9,7 +9,7 @@ import pytest
 import browser as browsers
 import harness
 from harness import new_sid, phone, reply_params, signed_post, status_params
-from test_dashboard import browser, chromium, fill, number, target  # noqa: F401  fixtures of that file
+from test_dashboard import fill, number, target
 
 pytestmark = [pytest.mark.skipif(harness.SANITIZER is not None, reason="a browser, not the daemon, is tested here"),
               pytest.mark.skipif(harness.SMALL, reason="the same on every machine"),
@@ -62,12 +62,12 @@ def empty():
     daemon.finish()
 
 
-def only_refused(browser):  # noqa: F811
+def only_refused(browser):
     """The browser's own lines about answers of 400 and 404, which are expected."""
     assert all("status of 40" in line for line in browser.errors())
 
 
-def links(browser, text):  # noqa: F811
+def links(browser, text):
     return browser.script("""return [...document.querySelectorAll("main a")].filter((link) => link.textContent === arguments[0])
         .map((link) => link.getAttribute("href"));""", text)
 
@@ -76,7 +76,7 @@ def csv_rows(daemon, link):
     return list(csv.DictReader(io.StringIO(daemon.api("/" + link).body.decode())))
 
 
-def facts(browser, where="main > .facts"):  # noqa: F811
+def facts(browser, where="main > .facts"):
     return dict(browser.script("""return [...document.querySelectorAll(arguments[0] + " > div")].map((fact) =>
         [fact.querySelector("dt").textContent, fact.querySelector("dd").textContent]);""", where))
 
@@ -88,7 +88,7 @@ def whole(daemon, path, member):
 # --- messages ---
 
 
-def test_messages_are_those_of_the_api(browser, lists):  # noqa: F811
+def test_messages_are_those_of_the_api(browser, lists):
     browser.open(lists, "?view=messages&campaign=spring-sale")
     answers = whole(lists, "/v1/messages?campaign=spring-sale", "messages")
     shown = []
@@ -110,7 +110,7 @@ def test_messages_are_those_of_the_api(browser, lists):  # noqa: F811
 @pytest.mark.parametrize("query", ["state=failed&error_code=30003", "state=conflicts", "kind=consent", "permanence=permanent",
                                    f"provider={SERVICE}", "number=%2B15550000300", "variant=b", "workspace=other", "range=1h",
                                    "from=2020-01-01&to=2020-01-02"])
-def test_messages_are_filtered(browser, lists, query):  # noqa: F811
+def test_messages_are_filtered(browser, lists, query):
     browser.open(lists, "?view=messages&" + query)
     asked = query.replace("range=1h", "from=2020-01-01")
     answers = lists.api(f"/v1/messages?{asked}&limit=20").json()["messages"]
@@ -124,7 +124,7 @@ def test_messages_are_filtered(browser, lists, query):  # noqa: F811
         lists, f"v1/suppressed?format=csv&{kept}")
 
 
-def test_a_filter_that_names_nothing_says_so_and_can_be_corrected(browser, lists):  # noqa: F811
+def test_a_filter_that_names_nothing_says_so_and_can_be_corrected(browser, lists):
     browser.open(lists, "?view=messages")
     browser.type("input[name=campaign]", "sprin")
     browser.until(lambda: "no campaign 'sprin'" in browser.text(), "the api's text")
@@ -136,7 +136,7 @@ def test_a_filter_that_names_nothing_says_so_and_can_be_corrected(browser, lists
     only_refused(browser)
 
 
-def test_untagged_messages_stay_chosen(browser, lists):  # noqa: F811
+def test_untagged_messages_stay_chosen(browser, lists):
     browser.open(lists, "?view=messages&campaign=")
     assert "Campaign (untagged)" in browser.text() and not browser.all("input[name=campaign]")
     browser.type("input[name=number]", "+1")
@@ -147,7 +147,7 @@ def test_untagged_messages_stay_chosen(browser, lists):  # noqa: F811
 # --- a message ---
 
 
-def test_a_message_has_its_states_facts_and_receipts(browser, lists):  # noqa: F811
+def test_a_message_has_its_states_facts_and_receipts(browser, lists):
     browser.open(lists, "?view=messages&number=" + quote(phone(300)))
     browser.click("a.row")
     answer = lists.api(f"/v1/messages/{TIMELINE}").json()
@@ -167,7 +167,7 @@ def test_a_message_has_its_states_facts_and_receipts(browser, lists):  # noqa: F
     assert "view=campaign" in browser.driver.current_url
 
 
-def test_a_reply_shows_its_text_and_media_as_text(browser, lists):  # noqa: F811
+def test_a_reply_shows_its_text_and_media_as_text(browser, lists):
     browser.open(lists, f"?view=message&sid={MULTIMEDIA}")
     answer = lists.api(f"/v1/messages/{MULTIMEDIA}").json()["receipts"][0]
     assert browser.script("return document.querySelector('pre.body').textContent") == answer["body"]
@@ -178,7 +178,7 @@ def test_a_reply_shows_its_text_and_media_as_text(browser, lists):  # noqa: F811
     assert len(browser.script("return document.querySelector('pre.body').textContent")) > 10000
 
 
-def test_a_message_that_is_not_there(browser, lists):  # noqa: F811
+def test_a_message_that_is_not_there(browser, lists):
     browser.open(lists, "?view=message&sid=SMx")
     assert browser.text("[role=alert] p") == lists.api("/v1/messages/SMx").json()["error"]
     only_refused(browser)
@@ -188,7 +188,7 @@ def test_a_message_that_is_not_there(browser, lists):  # noqa: F811
 
 
 @pytest.mark.parametrize("by, column", [("sender", "Sender"), ("service", "Messaging service"), ("account", "Account"), ("provider", "Nickname")])
-def test_providers_are_those_of_the_api(browser, lists, by, column):  # noqa: F811
+def test_providers_are_those_of_the_api(browser, lists, by, column):
     browser.open(lists, f"?view=providers&by={by}")
     rows, answers = browser.rows("Providers"), whole(lists, f"/v1/providers?by={by}", "providers")
     assert [row[column] for row in rows] == [answer[by] or {"provider": "(no nickname)"}.get(by, "(not known)") for answer in answers]
@@ -197,7 +197,7 @@ def test_providers_are_those_of_the_api(browser, lists, by, column):  # noqa: F8
     assert csv_rows(lists, links(browser, "CSV")[0]) == csv_rows(lists, f"v1/providers?by={by}&format=csv")
 
 
-def test_a_provider_has_its_figures_and_errors(browser, lists):  # noqa: F811
+def test_a_provider_has_its_figures_and_errors(browser, lists):
     browser.open(lists, "?view=providers&workspace=acme")
     browser.follow(SENDER)
     answer = lists.api("/v1/failures?provider=" + quote(SENDER)).json()
@@ -212,7 +212,7 @@ def test_a_provider_has_its_figures_and_errors(browser, lists):  # noqa: F811
     assert len(browser.rows("Messages")) == next(row["count"] for row in answer["errors"] if row["code"] == 30003)
 
 
-def test_a_provider_that_is_not_there(browser, lists):  # noqa: F811
+def test_a_provider_that_is_not_there(browser, lists):
     browser.open(lists, "?view=provider&provider=zzz")
     assert browser.text("[role=alert] p") == "no provider 'zzz'"
     browser.open(lists, "?view=providers&provider=zzz")
@@ -223,7 +223,7 @@ def test_a_provider_that_is_not_there(browser, lists):  # noqa: F811
 # --- opt-outs ---
 
 
-def test_optouts_are_those_of_the_api(browser, lists):  # noqa: F811
+def test_optouts_are_those_of_the_api(browser, lists):
     browser.open(lists, "?view=optouts")
     answers = whole(lists, "/v1/optouts", "optouts")
     shown = browser.rows("Opt-outs")
@@ -236,7 +236,7 @@ def test_optouts_are_those_of_the_api(browser, lists):  # noqa: F811
 
 
 @pytest.mark.parametrize("spelling", ["+15550000400", "1 (555) 000-0400", "tel:+1-555-000-0400", "0015550000400"])
-def test_a_number_is_found_in_any_spelling(browser, lists, spelling):  # noqa: F811
+def test_a_number_is_found_in_any_spelling(browser, lists, spelling):
     browser.open(lists, "?view=optouts")
     browser.script("""const field = document.querySelector("input[name=number]"); field.value = arguments[0];
         field.dispatchEvent(new Event("input", { bubbles: true }))""", spelling)
@@ -251,7 +251,7 @@ def test_a_number_is_found_in_any_spelling(browser, lists, spelling):  # noqa: F
     assert browser.text("h1") == "Message " + answer["scopes"][0]["message"]
 
 
-def test_a_number_without_an_entry_or_a_country_code(browser, lists):  # noqa: F811
+def test_a_number_without_an_entry_or_a_country_code(browser, lists):
     for view in ("optouts", "number"):
         browser.open(lists, f"?view={view}&number=%2B15559999999")
         assert "no entry for this number" in browser.text(".empty")
@@ -265,7 +265,7 @@ def test_a_number_without_an_entry_or_a_country_code(browser, lists):  # noqa: F
 # --- near misses ---
 
 
-def test_near_misses_are_those_of_the_api(browser, lists):  # noqa: F811
+def test_near_misses_are_those_of_the_api(browser, lists):
     browser.open(lists, "?view=nearmisses")
     answers = whole(lists, "/v1/near-misses", "near_misses")
     shown = browser.rows("Near misses")
@@ -283,7 +283,7 @@ def test_near_misses_are_those_of_the_api(browser, lists):  # noqa: F811
 
 @pytest.mark.parametrize("view, says", [("messages", "No receipt has arrived yet"), ("providers", "No message was sent"),
                                         ("optouts", "Nobody has opted out yet"), ("nearmisses", "No reply sounds like an opt-out")])
-def test_empty_lists_say_what_is_missing(browser, empty, view, says):  # noqa: F811
+def test_empty_lists_say_what_is_missing(browser, empty, view, says):
     browser.open(empty, f"?view={view}")
     assert says in browser.text(".empty")
 
@@ -300,14 +300,14 @@ PAGES = [*(f"?view={view}" for view in ("messages", "providers", "optouts", "nea
 
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_pages_are_accessible(browser, lists, page, theme):  # noqa: F811
+def test_pages_are_accessible(browser, lists, page, theme):
     browser.theme(theme)
     browser.open(lists, page)
     assert browser.accessibility() == []
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_pages_fit_each_width_and_run_nothing(browser, lists, page):  # noqa: F811
+def test_pages_fit_each_width_and_run_nothing(browser, lists, page):
     for size in browsers.SIZES:
         browser.resize(size)
         browser.open(lists, page)
@@ -320,7 +320,7 @@ def test_pages_fit_each_width_and_run_nothing(browser, lists, page):  # noqa: F8
 
 @pytest.mark.parametrize("name", ["search", "sid", "number", "provider", "campaign", "state", "error_code", "from", "range", "next", "by",
                                   "scope", "kind", "tz"])
-def test_values_of_the_url_are_text(browser, lists, name):  # noqa: F811
+def test_values_of_the_url_are_text(browser, lists, name):
     for view in ("messages", "message", "providers", "provider", "optouts", "number", "nearmisses", IMAGE):
         browser.open(lists, "?" + urlencode({"view": view, name: SCRIPT + IMAGE + BIDI}))
         assert browser.script("return window.attacked ?? null") is None
@@ -329,7 +329,7 @@ def test_values_of_the_url_are_text(browser, lists, name):  # noqa: F811
     only_refused(browser)
 
 
-def test_hostile_texts_are_shown_as_they_are(browser, lists):  # noqa: F811
+def test_hostile_texts_are_shown_as_they_are(browser, lists):
     browser.open(lists, "?" + urlencode({"view": "messages", **HOSTILE}))
     rows = browser.rows("Messages")
     assert len(rows) == 2 and rows[0]["To"] == SCRIPT + BIDI and rows[0]["From"] == IMAGE + BIDI
@@ -350,7 +350,7 @@ def test_hostile_texts_are_shown_as_they_are(browser, lists):  # noqa: F811
     assert IMAGE + BIDI in numbers + [row["Number"] for row in browser.rows("Opt-outs")]
 
 
-def test_the_direction_of_a_text_stays_in_its_cell(browser, lists):  # noqa: F811
+def test_the_direction_of_a_text_stays_in_its_cell(browser, lists):
     browser.open(lists, "?" + urlencode({"view": "messages", **HOSTILE}))
     assert set(browser.script("""return [...document.querySelectorAll("main td.text, main td bdi, main h1")]
         .map((cell) => getComputedStyle(cell).unicodeBidi)""")) <= {"isolate", "plaintext"}

@@ -10,30 +10,14 @@ import pytest
 import browser as browsers
 import harness
 from harness import ACCOUNT, PUBLIC_URL, new_sid, phone, reply_params, signed_post, status_params
+from test_dashboard import target
 
 pytestmark = [pytest.mark.skipif(harness.SANITIZER is not None, reason="a browser, not the daemon, is tested here"),
+              pytest.mark.skipif(harness.SMALL, reason="the same on every machine"),
               pytest.mark.skipif(browsers.webdriver is None, reason="python3-selenium is not installed")]
 
 HOSTILE = ["<script>document.title='run'</script>", '"><img src=x onerror=document.title="run">',
            "javascript:document.title='run'", "a\u202Egnp.exe", "{{1+1}} ${1+1}", "x" * 10000]
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    browser = browsers.Browser()
-    yield browser
-    browser.close()
-
-
-@pytest.fixture
-def browser(chromium):
-    chromium.resize("laptop")
-    yield chromium
-    assert chromium.errors() == []
-
-
-def target(campaign, workspace="acme", variant="a"):
-    return "/sms/twilio?" + urlencode({"campaign": campaign, "workspace": workspace, "variant": variant})
 
 
 def alert(level, code=None, status=502, sid=None):
@@ -212,7 +196,6 @@ def test_refusals_name_their_cause_and_the_setting(browser, make_daemon):
     assert browser.rows("Quarantine")[0]["Cause"] == "scheme"
 
 
-@pytest.mark.xfail(strict=False, reason="the api refuses each POST of a page")
 def test_the_quarantine_is_checked_again(chromium, make_daemon):
     browser = chromium
     daemon = make_daemon()
@@ -365,8 +348,19 @@ def test_a_question_has_pages_and_filters(browser, filled):
     assert all("404" in line for line in browser.errors())
 
 
-@pytest.mark.parametrize("page", [view("events"), view("health"), view("setup"), view("alerts"), view("error", code="30007"),
-                                  view("questions"), view("question", path="/v1/messages")])
+PAGES = [view("events"), view("health"), view("setup"), view("alerts"), view("error", code="30007"),
+                                  view("questions"), view("question", path="/v1/messages")]
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_pages_are_accessible(browser, filled, page, theme):
+    browser.theme(theme)
+    browser.open(filled, page)
+    assert browser.accessibility() == []
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_pages_fit_each_width(browser, filled, page):
     for size in browsers.SIZES:
         browser.resize(size)

@@ -182,13 +182,6 @@ def test_numbers_are_masked_wherever_they_are(make_daemon, tmp_path, mask):
 # --- in a browser ---
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    browser = browsers.Browser()
-    yield browser
-    browser.close()
-
-
 @pytest.mark.skipif(browsers.webdriver is None or harness.SANITIZER is not None, reason="needs python3-selenium")
 def test_people_log_in_and_out(chromium, daemon):
     daemon.settle()
