@@ -1,6 +1,7 @@
 /* api: a question. The answer must be valid JSON, CSV or text, as its type declares. Lines: the
- * method; the target; Last-Event-ID; Origin. */
+ * method; the target; Last-Event-ID; Origin; the headers Cookie and Authorization. */
 #include "../unit/windows.h"
+#include "api/access.h"
 #include "dlrd/api/endpoints.h"
 #include "dlrd/store/lookups.h"
 #include "dlrd/store/store.h"
@@ -10,6 +11,7 @@
 static struct store_reader *reader;
 static struct metrics *metrics;
 static struct verifier *verifier;
+static struct access *access_of_api;
 
 static bool
 is_ready(void *context, const char **out_why)
@@ -61,6 +63,8 @@ make_store(void)
 	metrics = metrics_new();
 	CHECK(metrics != NULL);
 	CHECK(signature_init() == RESULT_OK && verifier_new(&verifier) == RESULT_OK);
+	static const struct api_tokens none = {.operator_token = NULL};
+	CHECK_OK(access_new(&none, &access_of_api));
 }
 
 static void *
@@ -75,6 +79,13 @@ static void
 setup_done(void *held)
 {
 	(void)held;
+}
+
+static void
+read_work(struct projector *projector, enum work_kind kind, struct work_result *out_result)
+{
+	(void)projector, (void)kind;
+	*out_result = (struct work_result){.state = WORK_NONE};
 }
 
 static void
@@ -99,10 +110,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		make_store();
 	request.last_event_id = fuzz_optional(&input);
 	request.origin = fuzz_optional(&input);
+	request.cookie = fuzz_optional(&input);
+	const struct access_headers headers = {
+	    .authorization = fuzz_optional(&input), .cookie = request.cookie};
+	CHECK(access_check(access_of_api, &headers, &request.caller));
 	const struct endpoints_state state = {.metrics = metrics,
 	    .ready = is_ready,
 	    .setup = read_setup,
 	    .setup_done = setup_done,
+	    .read_work = read_work,
+	    .access = access_of_api,
 	    .quarantine_path = fuzz_path("none")};
 	bool is_question =
 	    slice_equal(request.method, SLICE("GET")) || slice_equal(request.method, SLICE("HEAD"));

@@ -1,6 +1,7 @@
 /* keyword: an inbound text. Lines: OptOutType; a configured word; its reply; the text. Another
  * section has the reply as its limits and link. */
 #include "dlrd/twilio/keyword.h"
+#include "dlrd/twilio/keyword_conflicts.h"
 #include "dlrd/twilio/twiml.h"
 
 #include "fuzz.h"
