@@ -101,9 +101,12 @@ class Browser:
     def errors(self):
         return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
 
-    def overflow(self):
-        """Pixels by which the page is wider than the window."""
-        return self.script("return document.documentElement.scrollWidth - innerWidth")
+    def check_widths(self, daemon, target):
+        """The page is not wider than any window."""
+        for size in SIZES:
+            self.resize(size)
+            self.open(daemon, target)
+            assert self.script("return document.documentElement.scrollWidth - innerWidth") <= 0, size
 
     def accessibility(self):
         """What axe-core finds wrong: rule, and the elements."""

@@ -248,10 +248,7 @@ PAGES = ["", "?view=campaign&campaign=spring-sale", *(f"?view=campaign&campaign=
 
 @pytest.mark.parametrize("page", PAGES)
 def test_pages_fit_each_width(browser, filled, page):
-    for size in browsers.SIZES:
-        browser.resize(size)
-        browser.open(filled, page)
-        assert browser.overflow() <= 0, size
+    browser.check_widths(filled, page)
 
 
 @pytest.mark.skipif(harness.SMALL, reason="the same on every machine")

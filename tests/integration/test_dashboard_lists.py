@@ -308,10 +308,7 @@ def test_pages_are_accessible(browser, lists, page, theme):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_pages_fit_each_width_and_run_nothing(browser, lists, page):
-    for size in browsers.SIZES:
-        browser.resize(size)
-        browser.open(lists, page)
-        assert browser.overflow() <= 0, size
+    browser.check_widths(lists, page)
     assert browser.script("return window.attacked ?? null") is None
     assert browser.script("return document.querySelector('main').querySelectorAll('script, img, iframe, [style]').length") == 0
     for link in browser.script("return [...document.querySelectorAll('main a')].map((link) => link.getAttribute('href'))"):

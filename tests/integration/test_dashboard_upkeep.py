@@ -141,9 +141,7 @@ def test_hostile_texts_are_shown_as_texts(browser, daemon):
     assert all(link.startswith((browser.origin + "?view=", browser.origin + "v1/")) for link in links)
     isolated = browser.script("return getComputedStyle([...document.querySelectorAll('td.body')].at(-4)).unicodeBidi")
     assert isolated == "isolate"
-    for size in browsers.SIZES:
-        browser.resize(size)
-        assert browser.overflow() <= 0, size
+    browser.check_widths(daemon, view("events"))
 
 
 def test_the_stream_ends_with_the_view(browser, daemon):
@@ -362,7 +360,4 @@ def test_pages_are_accessible(browser, filled, page, theme):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_pages_fit_each_width(browser, filled, page):
-    for size in browsers.SIZES:
-        browser.resize(size)
-        browser.open(filled, page)
-        assert browser.overflow() <= 0, size
+    browser.check_widths(filled, page)
