@@ -22,6 +22,7 @@ struct access {
 	struct session sessions[ACCESS_SESSIONS_MAX];
 	unsigned failures;   /* since failures_us */
 	int64_t failures_us; /* monotonic */
+	uint64_t generation;
 };
 
 /* --- texts --- */
@@ -56,12 +57,13 @@ write_text(const struct secret *secret, char out_text[ACCESS_ID_SIZE])
 	out_text[text.len] = '\0';
 }
 
-/* The value of our cookie in the header Cookie: "a=b; dlrd_session=...". */
+/* The value of the next cookie of ours in the header Cookie: "a=b; dlrd_session=...". Another
+ * service of this host may have set one of that name. */
 static struct slice
-id_in(struct slice cookie)
+next_id(struct slice *cookie)
 {
-	while (cookie.ptr != NULL) {
-		struct slice value = slice_trim(slice_take(&cookie, ';'));
+	while (cookie->ptr != NULL) {
+		struct slice value = slice_trim(slice_take(cookie, ';'));
 		struct slice name = slice_take(&value, '=');
 		if (slice_equal(name, SLICE(ACCESS_COOKIE)) && value.len == ACCESS_ID_SIZE - 1)
 			return value;
@@ -87,28 +89,43 @@ end_sessions(struct access *access)
 }
 
 static struct session *
-find_session(struct access *access, struct slice cookie)
+session_of(struct access *access, struct slice id)
 {
-	struct slice id = id_in(cookie);
-	int64_t now_us = clock_monotonic_us();
-	for (size_t i = 0; id.ptr != NULL && i < ACCESS_SESSIONS_MAX; i++) {
+	for (size_t i = 0; i < ACCESS_SESSIONS_MAX; i++) {
 		struct session *session = &access->sessions[i];
-		if (session->id != NULL && session->end_us <= now_us)
-			end_session(session);
-		if (session->id != NULL && secret_equal(session->id, id))
+		if (session->id != NULL && session->end_us > clock_monotonic_us() &&
+		    secret_equal(session->id, id))
 			return session;
 	}
 	return NULL;
 }
 
-/* A free place, or that of the oldest session. */
 static struct session *
-make_place(struct access *access)
+find_session(struct access *access, struct slice cookie)
 {
-	struct session *place = &access->sessions[0];
-	for (size_t i = 1; i < ACCESS_SESSIONS_MAX && place->id != NULL; i++)
-		if (access->sessions[i].id == NULL || access->sessions[i].end_us < place->end_us)
-			place = &access->sessions[i];
+	struct session *session = NULL;
+	struct slice id;
+	while (session == NULL && (id = next_id(&cookie)).ptr != NULL)
+		session = session_of(access, id);
+	return session;
+}
+
+/* A free place, or that of the oldest session of that role, or of all: readers do not end the
+ * session of an operator. */
+static struct session *
+make_place(struct access *access, bool reader)
+{
+	struct session *place = NULL, *same = NULL;
+	for (size_t i = 0; i < ACCESS_SESSIONS_MAX; i++) {
+		struct session *session = &access->sessions[i];
+		if (session->id == NULL)
+			return session;
+		if (place == NULL || session->end_us < place->end_us)
+			place = session;
+		if (session->reader == reader && (same == NULL || session->end_us < same->end_us))
+			same = session;
+	}
+	place = same != NULL ? same : place;
 	end_session(place);
 	return place;
 }
@@ -151,9 +168,12 @@ void
 access_set_tokens(struct access *access, const struct api_tokens *tokens)
 {
 	pthread_mutex_lock(&access->lock);
-	if (!is_same(access->tokens.operator_token, tokens->operator_token) ||
-	    !is_same(access->tokens.reader_token, tokens->reader_token))
+	bool same = is_same(access->tokens.operator_token, tokens->operator_token) &&
+		    is_same(access->tokens.reader_token, tokens->reader_token);
+	if (!same)
 		end_sessions(access);
+	if (!same || access->tokens.mask_numbers != tokens->mask_numbers)
+		access->generation++;
 	access->tokens = *tokens;
 	pthread_mutex_unlock(&access->lock);
 }
@@ -188,6 +208,7 @@ find_caller(struct access *access, const struct access_headers *headers, struct 
 		known = false;
 	}
 	out_caller->masked = out_caller->reader && tokens->mask_numbers;
+	out_caller->generation = access->generation;
 	out_caller->has_csrf = headers->csrf.ptr != NULL && secret_equal(csrf, headers->csrf);
 	return known;
 }
@@ -239,9 +260,35 @@ access_login(struct access *access, const struct caller *caller, char out_id[ACC
 	}
 	write_text(made.id, out_id);
 	pthread_mutex_lock(&access->lock);
-	*make_place(access) = made;
+	bool holds = access->generation == caller->generation;
+	if (holds)
+		*make_place(access, made.reader) = made;
 	pthread_mutex_unlock(&access->lock);
-	return RESULT_OK;
+	if (!holds)
+		end_session(&made);
+	return holds ? RESULT_OK : RESULT_NOT_FOUND;
+}
+
+uint64_t
+access_generation(struct access *access)
+{
+	pthread_mutex_lock(&access->lock);
+	uint64_t generation = access->generation;
+	pthread_mutex_unlock(&access->lock);
+	return generation;
+}
+
+void
+access_tick(struct access *access)
+{
+	int64_t now_us = clock_monotonic_us();
+	pthread_mutex_lock(&access->lock);
+	for (size_t i = 0; i < ACCESS_SESSIONS_MAX; i++)
+		if (access->sessions[i].id != NULL && access->sessions[i].end_us <= now_us) {
+			end_session(&access->sessions[i]);
+			access->generation++;
+		}
+	pthread_mutex_unlock(&access->lock);
 }
 
 void
@@ -249,8 +296,10 @@ access_logout(struct access *access, struct slice cookie)
 {
 	pthread_mutex_lock(&access->lock);
 	struct session *session = find_session(access, cookie);
-	if (session != NULL)
+	if (session != NULL) {
 		end_session(session);
+		access->generation++;
+	}
 	pthread_mutex_unlock(&access->lock);
 }
 

@@ -39,13 +39,22 @@ struct access_headers {
 bool access_check(
     struct access *access, const struct access_headers *headers, struct caller *out_caller);
 
-/* Whether logins are refused for now; and that one had a wrong token. */
+/* Whether logins are refused for now; and that one had a wrong token. This keeps people from trying
+ * words; what defends a token is its length. */
 bool access_is_slowed(struct access *access);
 void access_note_failure(struct access *access);
 
-/* Begins a session of the caller, and writes what its cookie says. */
+/* Begins a session of the caller, and writes what its cookie says. RESULT_NOT_FOUND if the token
+ * that the caller gave was withdrawn meanwhile. */
 must_check enum result access_login(
     struct access *access, const struct caller *caller, char out_id[ACCESS_ID_SIZE]);
+
+/* Changes whenever somebody may no longer ask, or sees less: what was begun before must ask again.
+ */
+uint64_t access_generation(struct access *access);
+
+/* Ends sessions that are over. */
+void access_tick(struct access *access);
 
 /* Ends the cookie's session, if there is one. */
 void access_logout(struct access *access, struct slice cookie);

@@ -4,6 +4,7 @@
 #include "dlrd/base/clock.h"
 #include "dlrd/base/socket.h"
 #include "dlrd/base/wipe.h"
+#include "dlrd/twilio/url.h"
 #include "exchange.h"
 
 #include <errno.h>
@@ -101,12 +102,15 @@ take_head(struct listener *listener, struct exchange *exchange, struct MHD_Conne
 	struct access *access = listener->api->access;
 	struct slice target = exchange_target(exchange), verb = slice_of(method);
 	struct caller caller;
-	bool logs_in = slice_equal(verb, SLICE("POST")) && slice_equal(target, SLICE("/session"));
+	bool logs_in =
+	    slice_equal(verb, SLICE("POST")) && slice_equal(url_path(target), SLICE("/session"));
 	if (logs_in && access_is_slowed(access))
 		return exchange_refuse(
 		    exchange, endpoints_error(429, "too many wrong tokens; try again in a minute"));
+	bool has_token = header_of(mhd, MHD_HTTP_HEADER_AUTHORIZATION).ptr != NULL;
 	bool authorised = is_authorised(listener->api, mhd, target, verb, &caller);
-	if (logs_in && !authorised)
+	/* Pages of others can have a browser send this request, but not with a token. */
+	if (logs_in && has_token && (!authorised || caller.has_session))
 		access_note_failure(access);
 	if (!authorised)
 		return exchange_refuse(exchange,
@@ -328,8 +332,10 @@ api_notify(struct api *api)
 void
 api_tick(struct api *api)
 {
+	access_tick(api->access);
+	uint64_t generation = access_generation(api->access);
 	for (size_t i = 0; i < api->options.listen_count; i++) {
-		streams_tick(api->listeners[i].streams);
+		streams_tick(api->listeners[i].streams, generation);
 		connections_tick(api->listeners[i].connections);
 	}
 }

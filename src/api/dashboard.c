@@ -28,6 +28,18 @@ find_file(struct slice path)
 	return NULL;
 }
 
+/* If-None-Match: a list of etags, or "*". */
+static bool
+has_page(struct slice header)
+{
+	while (header.ptr != NULL) {
+		struct slice etag = slice_trim(slice_take(&header, ','));
+		if (slice_equal(etag, slice_of(dashboard_etag)) || slice_equal(etag, SLICE("*")))
+			return true;
+	}
+	return false;
+}
+
 void
 dashboard_answer(struct question *question)
 {
@@ -43,7 +55,7 @@ dashboard_answer(struct question *question)
 	answer->policy = page_policy;
 	answer->cache = is_page ? "no-cache" : "public, max-age=31536000, immutable";
 	answer->etag = is_page ? dashboard_etag : NULL;
-	if (is_page && slice_equal(request->if_none_match, slice_of(dashboard_etag))) {
+	if (is_page && has_page(request->if_none_match)) {
 		answer->status = 304;
 		return;
 	}

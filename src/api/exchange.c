@@ -305,7 +305,8 @@ make_stream(struct exchange *exchange)
 {
 	struct event_stream *events = exchange->answer.stream;
 	exchange->answer.stream = NULL;
-	struct MHD_Response *response = streams_open(exchange->streams, exchange->mhd, events);
+	struct MHD_Response *response = streams_open(
+	    exchange->streams, exchange->mhd, events, exchange->request.caller.generation);
 	if (response == NULL)
 		return NULL;
 	MHD_add_response_header(response, "X-Accel-Buffering", "no");

@@ -15,6 +15,10 @@ refuse_with_candidates(
 	char error[256];
 	struct json_t *array = NULL;
 	size_t count = 0;
+	/* Whether an ending has candidates would tell a masked number digit by digit. */
+	if (question->request->caller.masked)
+		return question_refuse(
+		    question, 400, OPTOUT_NO_COUNTRY, SLICE_ARG(spellings->bare_digits));
 	enum result result = optouts_candidates_json(
 	    question->reader, spellings, at_us, question->zone, &array, &count);
 	if (result != RESULT_OK)

@@ -54,7 +54,7 @@ session_begin(struct question *question)
 		return;
 	}
 	if (access_login(question->state->access, caller, id) != RESULT_OK) {
-		question_refuse(question, 503, "no memory for a session");
+		question_refuse(question, 503, "the session could not begin; try again");
 		return;
 	}
 	set_cookie(question, id, ACCESS_SESSION_US / CLOCK_SECOND_US);

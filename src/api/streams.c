@@ -34,9 +34,11 @@ struct stream {
 	size_t sent;        /* ... and how much of it has been */
 	size_t held;        /* bytes that the workers count for this stream */
 	bool failed;        /* the store could not be read, or memory is short */
-	int64_t last_us;    /* monotonic; when bytes were last written */
+	uint64_t generation;
+	int64_t last_us; /* monotonic; when bytes were last written */
 	/* Under the lock. */
 	enum stream_state state;
+	bool outdated; /* it must end */
 	struct stream *previous, *next;
 };
 
@@ -99,7 +101,7 @@ suspend(struct stream *stream)
 {
 	struct streams *owner = stream->owner;
 	pthread_mutex_lock(&owner->lock);
-	bool goes_on = !owner->ending;
+	bool goes_on = !owner->ending && !stream->outdated;
 	if (goes_on) {
 		MHD_suspend_connection(stream->mhd);
 		look(stream);
@@ -116,7 +118,7 @@ run(struct stream *stream)
 	pthread_mutex_lock(&owner->lock);
 	stream->state = STREAM_RUNNING;
 	pthread_cond_broadcast(&owner->ran);
-	bool goes_on = !owner->ending;
+	bool goes_on = !owner->ending && !stream->outdated;
 	pthread_mutex_unlock(&owner->lock);
 	return goes_on;
 }
@@ -147,14 +149,18 @@ is_silent(const struct stream *stream, int64_t now_us)
 }
 
 void
-streams_tick(struct streams *streams)
+streams_tick(struct streams *streams, uint64_t generation)
 {
 	int64_t now_us = clock_monotonic_us();
 	pthread_mutex_lock(&streams->lock);
-	for (struct stream *stream = streams->first; stream != NULL; stream = stream->next)
-		if (stream->state == STREAM_WAITING &&
-		    (is_silent(stream, now_us) || is_gone(stream)))
+	for (struct stream *stream = streams->first; stream != NULL; stream = stream->next) {
+		stream->outdated |= stream->generation < generation;
+		if (stream->state == STREAM_WAITING && stream->outdated)
+			resume(stream);
+		else if (stream->state == STREAM_WAITING &&
+			 (is_silent(stream, now_us) || is_gone(stream)))
 			look(stream);
+	}
 	pthread_mutex_unlock(&streams->lock);
 }
 
@@ -311,7 +317,8 @@ socket_of(struct MHD_Connection *mhd)
 }
 
 struct MHD_Response *
-streams_open(struct streams *streams, struct MHD_Connection *mhd, struct event_stream *events)
+streams_open(struct streams *streams, struct MHD_Connection *mhd, struct event_stream *events,
+    uint64_t generation)
 {
 	struct stream *stream = calloc(1, sizeof *stream);
 	if (stream == NULL) {
@@ -324,6 +331,7 @@ streams_open(struct streams *streams, struct MHD_Connection *mhd, struct event_s
 	stream->mhd = mhd;
 	stream->fd = socket_of(mhd);
 	stream->events = events;
+	stream->generation = generation;
 	stream->last_us = clock_monotonic_us();
 	event_stream_begin(&stream->text);
 	if (stream->text.failed || !enter(streams, stream)) {

@@ -32,17 +32,19 @@ must_check enum result streams_new(
 /* That max. */
 size_t streams_max(const struct streams *streams);
 
-/* Returns a response that continues with events, to be queued on connection mhd. Takes events over,
+/* Returns a response that continues with events, to be queued on connection mhd. generation: of the
+ * decision that the client may ask. Takes events over,
  * and frees it on failure. Returns NULL if max streams are open, if the streams are ending,
  * or if memory is short. */
-struct MHD_Response *streams_open(
-    struct streams *streams, struct MHD_Connection *mhd, struct event_stream *events);
+struct MHD_Response *streams_open(struct streams *streams, struct MHD_Connection *mhd,
+    struct event_stream *events, uint64_t generation);
 
 /* Has all waiting streams read the store, which has new events. */
 void streams_notify(struct streams *streams);
 
-/* Resumes streams whose clients are gone, or got nothing for STREAMS_KEEP_ALIVE_S seconds. */
-void streams_tick(struct streams *streams);
+/* Resumes streams whose clients are gone, or got nothing for STREAMS_KEEP_ALIVE_S seconds, and ends
+ * those of an older generation (access.h): their clients ask again, if they may. */
+void streams_tick(struct streams *streams, uint64_t generation);
 
 /* Ends all streams, and refuses new ones. When it returns, no connection is suspended, as
  * MHD_stop_daemon requires. The library's threads must run until then. Accepts NULL. */

@@ -16,7 +16,11 @@ export function query(parameters) {
   return text === "" ? "" : `?${text}`;
 }
 
-export const segment = (text) => encodeURIComponent(text);
+// A part of a path. A browser takes "." and ".." for steps, also if they are escaped.
+export function segment(text) {
+  if (text === "." || text === "..") throw new ApiError(400, `"${text}" cannot be asked for here; use a command of dlrd`);
+  return encodeURIComponent(text);
+}
 
 async function read(path, options) {
   let response;

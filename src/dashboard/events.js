@@ -92,10 +92,23 @@ function open() {
   };
   source.onerror = () => {
     of.lost ??= new Date().toISOString();
-    if (source.readyState === EventSource.CLOSED) of.retry = setTimeout(open, RETRY_MS);
+    if (source.readyState === EventSource.CLOSED) of.retry = setTimeout(retry, RETRY_MS);
     draw();
   };
   for (const type of TYPES) source.addEventListener(type, take);
+}
+
+// A session that has ended must begin again first; the view asks for that when it is loaded.
+async function retry() {
+  const of = feed;
+  const ended = await get("session").then(({ role }) => role === null, () => false);
+  if (of !== feed || document.hidden) return;
+  if (ended) {
+    close();
+    again();
+  } else {
+    open();
+  }
 }
 
 function close() {
@@ -116,6 +129,7 @@ document.addEventListener("visibilitychange", () => {
     feed.source?.close();
     clearTimeout(feed.retry);
     feed.source = null;
+    feed.lost ??= new Date().toISOString();
   } else if (feed.paused) {
     open();
   } else {

@@ -73,6 +73,11 @@ export function follow(wanted, again = null) {
   tell();
 }
 
+// Whether the figures are of some time ago.
+export function isOld() {
+  return since !== null;
+}
+
 // The view could not be loaded again: its data stands still.
 export function pause() {
   since ??= new Date().toISOString();

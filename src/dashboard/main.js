@@ -3,7 +3,7 @@
 import { h, show } from "./dom.js";
 import { ApiError } from "./api.js";
 import { parameters, here, link } from "./state.js";
-import { follow, pause } from "./live.js";
+import { follow, isOld, pause } from "./live.js";
 import { time } from "./format.js";
 import { loginForm, showAccount } from "./session.js";
 
@@ -89,18 +89,35 @@ function draw(moved) {
   if (moved) main.querySelector("h1").focus({ preventScroll: true });
 }
 
+// The files of this page are gone if dlrd was replaced by another version meanwhile.
+function reloadOnce(error) {
+  if (sessionStorage.getItem("reloaded") === location.href) throw error;
+  sessionStorage.setItem("reloaded", location.href);
+  location.reload();
+  return new Promise(() => {});
+}
+
+const RETRY_MS = 10000;
 const WENT = 1, CHANGED = 2, AGAIN = 3; // to another view; a filter of it; nothing, but there may be news
 
-// Loads the view that the URL names.
+let waiting = false; // news came while a load was in progress
+
+// Loads the view that the URL names. News wait for the load that is in progress, or a slow answer would
+// never be shown.
 async function navigate(why) {
+  if (why === AGAIN && loading !== null) {
+    waiting = true;
+    return;
+  }
   loading?.abort();
   loading = new AbortController();
+  waiting = false;
   const { signal } = loading;
   const wanted = parameters(), view = fileOf(wanted);
   const stays = shown?.view === view;
   main.setAttribute("aria-busy", "true");
   try {
-    const module = await import(`./${view}.js`);
+    const module = await import(`./${view}.js`).catch(reloadOnce);
     const data = await module.load(wanted, signal);
     if (signal.aborted) return;
     leave(view);
@@ -123,13 +140,18 @@ async function navigate(why) {
     }
   } finally {
     if (!signal.aborted) {
+      loading = null;
       main.removeAttribute("aria-busy");
-      repeat(shown?.module.everyMs);
+      repeat(shown?.module.everyMs ?? (isOld() ? RETRY_MS : 0));
+      if (waiting) again();
     }
   }
 }
 
+let typing = 0; // the timer of a filter that is being typed
+
 function go(target, replace = false) {
+  clearTimeout(typing);
   history[replace ? "replaceState" : "pushState"](null, "", target);
   if (!replace) scrollTo(0, 0);
   navigate(replace ? CHANGED : WENT);
@@ -152,7 +174,6 @@ function changesOf(form, button = null) {
   return { ...Object.fromEntries(fields), next: null };
 }
 
-let typing = 0;
 document.addEventListener("input", (event) => {
   const form = event.target.closest("form.filters");
   if (!form) return;
@@ -166,7 +187,10 @@ document.addEventListener("submit", (event) => {
   go(here(changesOf(event.target, event.submitter)), true);
 });
 
-addEventListener("popstate", () => navigate(WENT));
+addEventListener("popstate", () => {
+  clearTimeout(typing);
+  navigate(WENT);
+});
 
 // --- keys ---
 

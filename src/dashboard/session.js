@@ -1,7 +1,7 @@
 // Login with a token, and requests that act: they carry a text that only this page was given.
 
 import { h, show } from "./dom.js";
-import { get, post } from "./api.js";
+import { ApiError, get, post } from "./api.js";
 
 export function session() {
   return get("session");
@@ -18,9 +18,10 @@ export function loginForm(again) {
   const line = h("p", { role: "alert" });
   const submit = async (event) => {
     event.preventDefault();
-    const field = event.target.elements.token;
+    const field = event.target.elements.token, token = field.value.trim();
     try {
-      await post("session", { Authorization: `Bearer ${field.value.trim()}` });
+      if (!/^[\x21-\x7e]+$/.test(token)) throw new ApiError(401, "no token has such letters");
+      await post("session", { Authorization: `Bearer ${token}` });
       field.value = "";
       again();
     } catch (error) {
@@ -38,7 +39,9 @@ export function loginForm(again) {
 export async function showAccount(place, again) {
   const { token_needed: needed, role, masked } = await session();
   const leave = async () => {
-    await act("session/end");
+    await act("session/end").catch((error) => {
+      if (error.status !== 401) throw error; // it has ended by itself
+    });
     again();
   };
   show(place, needed && role && [role === "reader" ? `Reader${masked ? ", numbers masked" : ""}` : "Operator",

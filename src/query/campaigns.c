@@ -101,9 +101,11 @@ const struct query query_campaigns = {.path = "/v1/campaigns",
 	{"sort", QUERY_CHOICE, .words = "newest|last|messages|failed|delivery_rate|name",
 	    .help = "newest (the default), last, messages, failed, delivery_rate or name: the last "
 		    "receipt, most messages or failures, or the worst rate first",
-	    .description = "The order: newest first, the last receipt first, the most messages or "
-			   "failures first, the worst delivery_rate first, or by name. Pages of "
-			   "an order but the first may overlap if receipts arrive meanwhile."}},
+	    .description =
+		"The order: newest first, the last receipt first, the most messages or "
+		"failures first, the worst delivery_rate first, or by name. If "
+		"receipts arrive meanwhile, pages of an order but the first may repeat or "
+		"miss campaigns."}},
     .sql = campaigns_sql,
     .source = ask_in_order,
     .page_by = "place",

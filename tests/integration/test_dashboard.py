@@ -2,7 +2,7 @@
 
 import csv
 import io
-import json
+import time
 from urllib.parse import urlencode
 
 import pytest
@@ -145,6 +145,28 @@ def test_a_callback_shows_within_a_second(browser, make_daemon):
     browser.until(lambda: [row["Campaign"] for row in browser.rows()] == ["firstacme"], "the callback", 1)
     daemon.keep(target("first"), status_params(new_sid(), "sent"))
     browser.until(lambda: browser.rows()[0]["Messages"] == "2", "the second callback", 1)
+
+
+def test_slow_answers_are_shown_while_more_events_arrive(browser, make_daemon):
+    daemon = make_daemon()
+    daemon.keep(target("first"), status_params(new_sid(), "sent"))
+    daemon.settle()
+    browser.open(daemon)
+    browser.until(lambda: browser.text("#live") == "Live", "the stream")
+    slow = {"offline": False, "latency": 800, "downloadThroughput": -1, "uploadThroughput": -1}
+    browser.driver.execute_cdp_cmd("Network.enable", {})
+    browser.driver.execute_cdp_cmd("Network.emulateNetworkConditions", slow)
+    try:
+        seen = set()
+        for _ in range(60):
+            daemon.keep(target("first"), status_params(new_sid(), "sent"))
+            seen.add(browser.rows()[0]["Messages"])
+            time.sleep(0.1)
+        assert len(seen) > 2, "figures changed while events arrived"
+        browser.follow("Messages")
+        browser.until(lambda: browser.text("h1") == "Messages", "the other page")
+    finally:
+        browser.driver.execute_cdp_cmd("Network.emulateNetworkConditions", {**slow, "latency": 0})
 
 
 # --- a campaign ---

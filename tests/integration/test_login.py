@@ -118,6 +118,56 @@ def test_wrong_tokens_slow_logins_and_nothing_else(daemon):
     assert daemon.api("/v1/campaigns", cookie).status == 200
 
 
+def test_requests_that_any_page_can_cause_do_not_slow_logins(daemon):
+    for _ in range(12):
+        assert daemon.api("/session", [("Origin", "https://evil.example")], "POST").status == 401
+    log_in(daemon, OPERATOR)
+
+
+@pytest.mark.parametrize("target", ["/session", "/session?", "/session?a=b"])
+def test_a_login_is_slowed_however_it_is_written(daemon, target):
+    cookie, _ = log_in(daemon, READER)
+    for headers in (bearer("wrong"), [*bearer("wrong"), *cookie]):
+        for _ in range(5):
+            assert daemon.api(target, headers, "POST").status in (400, 401)
+    assert daemon.api(target, bearer(OPERATOR), "POST").status == 429
+
+
+def test_another_service_of_the_host_cannot_take_the_cookies_place(daemon):
+    cookie, _ = log_in(daemon, OPERATOR)
+    value = cookie[0][1]
+    assert daemon.api("/v1/campaigns", [("Cookie", "dlrd_session=" + "a" * 64 + "; " + value)]).status == 200
+
+
+def test_readers_do_not_end_the_session_of_an_operator(daemon):
+    cookie, _ = log_in(daemon, OPERATOR)
+    for _ in range(70):
+        log_in(daemon, READER)
+    assert daemon.api("/v1/campaigns", cookie).status == 200
+
+
+@pytest.mark.parametrize("how", ["logout", "token", "mask"])
+def test_a_stream_ends_with_the_permission(daemon, tmp_path, how):
+    cookie, csrf = log_in(daemon, READER if how == "mask" else OPERATOR)
+    with harness.Connection(("127.0.0.1", daemon.api_port)) as stream:
+        stream.send(harness.request_bytes("GET", "/v1/events/stream", cookie, host="127.0.0.1"))
+        assert stream.read("GET").status == 200
+        if how == "logout":
+            assert daemon.api("/session/end", [*cookie, ("X-Dlrd-Csrf", csrf)], "POST").status == 200
+        elif how == "token":
+            (tmp_path / "operator").write_text("another-" + OPERATOR)
+        else:
+            daemon.sections["api"]["mask_numbers"] = "yes"
+            harness.write_config(list(daemon.sections.items()), daemon.config)
+        if how != "logout":
+            daemon.cli("reload")
+        with pytest.raises(harness.Closed):
+            while b"0\r\n\r\n" not in stream.pending:
+                stream._more()
+            raise harness.Closed(stream.pending)
+    assert daemon.api("/v1/campaigns", cookie).status == (200 if how == "mask" else 401)
+
+
 def test_sessions_end_when_a_token_changes_and_stay_when_none_does(daemon, tmp_path):
     cookie, _ = log_in(daemon, READER)
     daemon.cli("reload")
@@ -154,7 +204,7 @@ def test_numbers_are_masked_wherever_they_are(make_daemon, tmp_path, mask):
     daemon.keep(target, status_params(sid, "undelivered", 30005, To=NUMBER, Note="+15005550006", From="12345"))
     for text in TEXTS:
         daemon.keep(target, harness.reply_params(new_sid(), text, From=NUMBER), 200)
-    daemon.keep(target, harness.reply_params(new_sid(), "STOP", From=NUMBER), 200)
+    daemon.keep(target, harness.reply_params(new_sid(), "STOP", From=NUMBER, WaId=NUMBER[1:]), 200)
     daemon.post("/sms/twilio?To=%2B15005550006", status_params(sid, "sent", To=NUMBER), token="f" * 32)
     harness.until(lambda: daemon.api("/v1/quarantine", bearer(OPERATOR)).json()["quarantine"], what="the refused one")
     harness.until(lambda: len(daemon.api("/v1/events", bearer(OPERATOR)).json()["events"]) == 5, what="the events")
@@ -176,6 +226,8 @@ def test_numbers_are_masked_wherever_they_are(make_daemon, tmp_path, mask):
     assert seen.count("*******0006") > (20 if mask == "yes" else -1)
     assert "Call 555 0100" in seen and "1691686363_20230810" in seen and "12345" in seen
     assert ("+***0555 and" in seen) == (mask == "yes")
+    candidates = daemon.api("/v1/optouts/5550006", bearer(READER)).json()
+    assert ("candidates" in candidates) == (mask == "no"), "they would tell it digit by digit"
     assert "15005550006" in daemon.api(f"/v1/messages/{sid}", bearer(OPERATOR)).body.decode()
 
 

@@ -97,8 +97,8 @@ MISTAKES = {
 
 def check_lines(daemon, cause, word):
     """The log names what is wrong and what to do, in lines that are read whole."""
+    until(lambda: "refused a request" in daemon.log(), what="the line")
     lines = [line for line in daemon.log().splitlines() if "refused a request" in line]
-    assert lines
     for line in lines:
         assert f"({cause})" in line and word in line and len(line) <= 200, line
         assert "; kept: " in line and "'dlrd quarantine reverify'" in line

@@ -12,8 +12,9 @@ struct api_tokens {
 
 /* Who asks. All false: a program with the token that may act, or that needs none. */
 struct caller {
-	bool reader;      /* asks, and does not act */
-	bool masked;      /* sees only the last four digits of numbers */
-	bool has_session; /* a page that has logged in */
-	bool has_csrf;    /* a page that sent the text with which it acts */
+	bool reader;         /* asks, and does not act */
+	bool masked;         /* sees only the last four digits of numbers */
+	bool has_session;    /* a page that has logged in */
+	bool has_csrf;       /* a page that sent the text with which it acts */
+	uint64_t generation; /* of the tokens and sessions by which this was decided */
 };
