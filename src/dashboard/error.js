@@ -2,6 +2,7 @@
 
 import { h } from "./dom.js";
 import { ApiError, get } from "./api.js";
+import { codeRow } from "./errors.js";
 import { link } from "./state.js";
 import { csv, empty, filters, table, textField } from "./table.js";
 import * as format from "./format.js";
@@ -12,13 +13,6 @@ export const title = ({ code }) => (code ? `Error ${code}` : "Error codes");
 export const follows = () => ({});
 
 const isCode = (code) => /^\d{1,9}$/.test(code ?? "");
-
-let catalogue = null; // answered whole; it changes with a reload of dlrd at most
-
-async function found(code, signal) {
-  catalogue ??= (await get("v1/errors", {}, signal)).errors;
-  return catalogue.find((row) => row.code === Number(code)) ?? null;
-}
 
 // Failures of the last 24 hours; null: no message ever failed with it.
 async function lately(code, signal) {
@@ -32,7 +26,7 @@ async function lately(code, signal) {
 
 export async function load({ code }, signal) {
   if (!isCode(code)) return { row: null, recent: null };
-  const [row, recent] = await Promise.all([found(code, signal), lately(code, signal)]);
+  const [row, recent] = await Promise.all([codeRow(Number(code)), lately(code, signal)]);
   return { row, recent };
 }
 

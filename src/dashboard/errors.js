@@ -12,13 +12,23 @@ export const WHO = { account: "the owner of the Twilio account", config: "whoeve
   handset: "whoever keeps the list of numbers", channel: "whoever set up the channel", carrier: "the carrier: try again later",
   unknown: "Twilio's support", consent: "nobody: they opted out" };
 
-let names = null;
+const known = new Map();
 
-// The catalogue's names by code. It does not change while the page is open.
-export function codeNames() {
-  names ??= get("v1/errors").then(({ errors }) => new Map(errors.map((row) => [row.code, row.name])));
-  names.catch(() => { names = null; });
-  return names;
+// The catalogue's row of a code, or null. The catalogue is long, so it is asked for one code at a time: for
+// the first one after the code before it.
+export function codeRow(code) {
+  if (!known.has(code)) {
+    const answer = get("v1/errors", { next: code - 1, limit: 1 }).then(({ errors: [row] }) => (row?.code === code ? row : null));
+    answer.catch(() => known.delete(code));
+    known.set(code, answer);
+  }
+  return known.get(code);
+}
+
+// Names by code, of those that the catalogue has.
+export async function codeNames(codes) {
+  const rows = await Promise.all([...new Set(codes)].filter((code) => code !== null).map(codeRow));
+  return new Map(rows.filter((row) => row !== null).map((row) => [row.code, row.name]));
 }
 
 function trend(row) {

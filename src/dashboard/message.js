@@ -20,7 +20,7 @@ const pathOf = ({ sid = "" }) => `v1/messages/${segment(sid)}`;
 
 export async function load(parameters, signal) {
   const [described, message] = await Promise.all([question("/v1/messages/{sid}"), get(pathOf(parameters), {}, signal)]);
-  return { described, message, names: message.error_code ? await codeNames() : new Map() };
+  return { described, message, names: await codeNames([message.error_code]) };
 }
 
 function fact(name, ...value) {

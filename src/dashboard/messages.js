@@ -21,7 +21,7 @@ const asked = (parameters) => ({ ...span(parameters), ...pick(parameters, NAMES)
 
 export async function load(parameters, signal) {
   const [described, answer] = await Promise.all([question("/v1/messages"), ask(PATH, asked(parameters), signal)]);
-  const names = answer.messages?.some((row) => row.error_code !== null) ? await codeNames() : new Map();
+  const names = await codeNames(answer.messages?.map((row) => row.error_code) ?? []);
   return { described, names, ...answer };
 }
 

@@ -298,6 +298,13 @@ PAGES = [*(f"?view={view}" for view in ("messages", "providers", "optouts", "nea
              {"view": "messages", **HOSTILE}, {"view": "nearmisses", **HOSTILE}))]
 
 
+@pytest.mark.parametrize("view", ["messages", "providers", "optouts", "nearmisses"])
+def test_a_list_is_small(browser, lists, view):
+    browser.driver.execute_cdp_cmd("Network.clearBrowserCache", {})
+    browser.open(lists, f"?view={view}")
+    assert browser.transferred() < 40_000
+
+
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_pages_are_accessible(browser, lists, page, theme):
