@@ -12,7 +12,7 @@ const KEPT = 200;
 const DRAW_MS = 500;
 const RETRY_MS = 10000;
 const TEXT_MAX = 200; // characters of a body
-const WINDOWS_S = [2, 16, 128, 1024, 8192, 86400]; // see newest()
+const LATEST = [200, 2000, 20000, 200000, 2000000]; // see newest()
 const PAGE = 1000;
 
 // {wanted, described, source, rows (oldest first), shown, seen, held, paused, lost, timer, retry}
@@ -22,13 +22,12 @@ export const title = () => "Live";
 
 const wantedOf = ({ type, campaign, workspace, variant }) => ({ type, campaign, workspace, variant });
 
-// The api lists events from the oldest on, so the newest are those of a short time. It is made longer
-// until it has enough of them, but not more than one page.
+// The api lists events from the oldest on, so it is asked for the latest ones of all: for more of them until
+// enough pass the filter, but not more than one page.
 async function newest(wanted, signal) {
   let rows = [];
-  for (const seconds of WINDOWS_S) {
-    const from = new Date(Date.now() - seconds * 1000).toISOString();
-    const { events } = await get("v1/events", { ...wanted, from, limit: PAGE }, signal);
+  for (const latest of LATEST) {
+    const { events } = await get("v1/events", { ...wanted, latest, limit: PAGE }, signal);
     if (events.length < PAGE || rows.length === 0) rows = events;
     if (events.length >= KEPT) break;
   }
@@ -170,7 +169,7 @@ function content() {
   return [
     h("p", { class: "state" }, state()),
     feed.shown.length === 0
-      ? empty("No event arrived in the last 24 hours. The next one appears here by itself.",
+      ? empty("No event like that is among the latest ones. The next one appears here by itself.",
         h("a", { href: link("setup") }, "Check the set-up"))
       : table({ caption: "Events", rows: feed.shown, key: (row) => String(row.seq),
         columns: columnsOf(feed.described, COLUMNS, OVERRIDES), to: (row) => row.message && link("message", { sid: row.message }) }),

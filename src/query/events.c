@@ -74,7 +74,10 @@ enum {
 	FORMAT_WORD,
 	ROWS,
 	CODE,
-	NUMBER
+	NUMBER,
+	FOLLOW,
+	ZONE,
+	LATEST
 };
 enum { SID, RECEIPT_FORMAT, LAST_SEQ, PAGE_ROWS };
 
@@ -94,6 +97,20 @@ hand_out(void *context, const struct event_row *row)
 	handing->any = true;
 }
 
+/* Moves *after to before the latest events, if their number is given. */
+static enum result
+begin_latest(struct store_reader *reader, struct slice latest, uint64_t *after)
+{
+	uint64_t last;
+	int64_t count;
+	if (latest.ptr == NULL || slice_to_int(latest, &count) != RESULT_OK)
+		return RESULT_OK;
+	enum result result = store_read_last_event(reader, &last);
+	if (result == RESULT_OK && last > (uint64_t)count && last - (uint64_t)count > *after)
+		*after = last - (uint64_t)count;
+	return result;
+}
+
 /* The store chooses the SQL by the filter, and the stream of the api uses the same reader. */
 static enum result
 read_events(struct store_reader *reader, const struct query *query,
@@ -102,7 +119,11 @@ read_events(struct store_reader *reader, const struct query *query,
 	(void)query;
 	struct people_spelling scratch;
 	const struct store_value *items = values->items;
-	const struct event_filter filter = {.after_seq = (uint64_t)items[AFTER].number,
+	uint64_t after = (uint64_t)items[AFTER].number;
+	enum result result = begin_latest(reader, items[LATEST].text, &after);
+	if (result != RESULT_OK)
+		return result;
+	const struct event_filter filter = {.after_seq = after,
 	    .type = items[TYPE].text,
 	    .campaign = items[CAMPAIGN_TAG].text,
 	    .workspace = items[WORKSPACE_TAG].text,
@@ -170,7 +191,11 @@ const struct query query_events = {.path = "/v1/events",
 	{"follow", QUERY_FLAG, .command_only = true,
 	    .help = "print events as they are counted, until an interrupt: those after --after, "
 		    "or new ones"},
-	TZ},
+	TZ,
+	{"latest", QUERY_CHOICE, .words = "200|2000|20000|200000|2000000", .value = "N",
+	    .help = "only those of the latest 200, 2000, 20000, 200000 or 2000000 events of all",
+	    .description = "Only those of so many latest events of all, still in the order of seq. "
+			   "This finds the newest ones at once."}},
     .source = read_events,
     .page_by = "seq",
     .report = {"events", REPORT_COLUMNS(EVENT_COLUMNS(true))}};

@@ -568,3 +568,17 @@ def test_lists_that_have_no_next_are_whole():
             assert [int(row[column]) for row in table[1:]] == seqs
     finally:
         daemon.finish()
+
+
+def test_the_latest_events_of_all_are_found_at_once(make_daemon):
+    daemon = make_daemon()
+    daemon.keep_all([harness.signed_post(target_for(f"{n % 3}_1"), status_params(new_sid(), "sent", number=n)) for n in range(250)])
+    daemon.settle()
+    seqs = [event["seq"] for event in daemon.get("/v1/events?limit=1000")["events"]]
+    assert [event["seq"] for event in daemon.get("/v1/events?latest=200&limit=1000")["events"]] == seqs[-200:]
+    assert [event["seq"] for event in daemon.get("/v1/events?latest=2000&limit=1000")["events"]] == seqs
+    assert [event["seq"] for event in daemon.get("/v1/events?latest=200&campaign=1_1&limit=5")["events"]] == [
+        event["seq"] for event in daemon.get("/v1/events?campaign=1_1&limit=1000")["events"] if event["seq"] > 50][:5]
+    text = daemon.api("/v1/events?latest=200&limit=1000&format=csv").body.decode()
+    assert text.count("\r\n") == 201
+    assert daemon.api("/v1/events?latest=7").status == 400

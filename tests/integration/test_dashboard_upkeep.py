@@ -76,7 +76,7 @@ def campaigns_of(browser):
 
 def test_an_event_shows_within_a_second(browser, daemon):
     open_live(browser, daemon)
-    assert "No event arrived" in browser.text("#feed")
+    assert "No event like that" in browser.text("#feed")
     sid = new_sid()
     daemon.keep(target("first"), status_params(sid, "sent"))
     browser.until(lambda: campaigns_of(browser) == ["first"], "the event", 1)
