@@ -20,6 +20,8 @@ try:
 except ImportError:
     webdriver = None
 
+# A callback shows within a second on a quiet machine; here several tests run at a time.
+SOON = 3
 SIZES = {"phone": (360, 740), "laptop": (1024, 768), "wide": (1920, 1080)}
 
 

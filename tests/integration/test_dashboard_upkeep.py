@@ -79,9 +79,9 @@ def test_an_event_shows_within_a_second(browser, daemon):
     assert "No event like that" in browser.text("#feed")
     sid = new_sid()
     daemon.keep(target("first"), status_params(sid, "sent"))
-    browser.until(lambda: campaigns_of(browser) == ["first"], "the event", 1)
+    browser.until(lambda: campaigns_of(browser) == ["first"], "the event", browsers.SOON)
     daemon.keep(target("second"), status_params(new_sid(), "delivered"))
-    browser.until(lambda: campaigns_of(browser) == ["second", "first"], "the second event", 1)
+    browser.until(lambda: campaigns_of(browser) == ["second", "first"], "the second event", browsers.SOON)
     assert browser.all("#feed tbody a.row")[1].get_attribute("href").endswith(f"view=message&sid={sid}")
     browser.open(daemon, view("events"))
     assert campaigns_of(browser) == ["second", "first"], "those of the last time are there at once"
