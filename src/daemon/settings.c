@@ -10,6 +10,7 @@
 #include "dlrd/twilio/error_catalogue.h"
 #include "dlrd/twilio/keyword_conflicts.h"
 #include "setting_accounts.h"
+#include "setting_api.h"
 #include "setting_checks.h"
 #include "setting_keywords.h"
 #include "setting_sections.h"
@@ -367,44 +368,10 @@ check_error_codes(struct loading *loading, const char *path, const char *key)
 }
 
 static void
-read_api_token(
-    struct loading *loading, const char *key, const char *file, struct secret **out_token)
-{
-	struct failure why;
-	if (file[0] != '\0' && !loading->secrets.skipped &&
-	    token_file_read(slice_of(file), loading->settings->path, out_token, &why) != RESULT_OK)
-		setting_lines_report(&loading->lines, SLICE("api"), key, "%s", why.text);
-}
-
-static void
-check_api_tokens(struct loading *loading)
-{
-	struct settings *settings = loading->settings;
-	const struct secret *reader;
-	read_api_token(loading, "token_file", settings->api_token_file, &settings->api_token);
-	read_api_token(loading, "reader_token_file", settings->api_reader_token_file,
-	    &settings->api_reader_token);
-	reader = settings->api_reader_token;
-	if (settings->api_reader_token_file[0] != '\0' && settings->api_token_file[0] == '\0')
-		setting_lines_report(&loading->lines, SLICE("api"), "reader_token_file",
-		    "has no effect without token_file: everyone may ask and act; add token_file");
-	if (settings->api_mask_numbers && settings->api_reader_token_file[0] == '\0')
-		setting_lines_report(&loading->lines, SLICE("api"), "mask_numbers",
-		    "has no effect without reader_token_file: numbers are masked for its token "
-		    "only; add reader_token_file");
-	if (reader != NULL && settings->api_token != NULL &&
-	    secret_equal(settings->api_token, secret_text(reader)))
-		setting_lines_report(&loading->lines, SLICE("api"), "reader_token_file",
-		    "has the same token as token_file, and would act, too; make another one, for "
-		    "example with: openssl rand -hex 32");
-}
-
-static void
 check_files(struct loading *loading)
 {
 	struct settings *settings = loading->settings;
 	struct stat status;
-	check_api_tokens(loading);
 	check_error_codes(loading, settings->error_codes, "error_codes");
 	check_error_codes(loading, settings->error_codes_site, "error_codes_site");
 	settings->secrets_exposed = loading->secrets.in_configuration &&
@@ -412,23 +379,17 @@ check_files(struct loading *loading)
 				    (status.st_mode & S_IROTH) != 0;
 }
 
-/* The api shows phone numbers and texts, so an address that other machines reach needs a token. */
 static void
 check_api(struct loading *loading)
 {
-	const struct settings *settings = loading->settings;
-	for (size_t i = 0; i < settings->api_listen.count && settings->api_token_file[0] == '\0';
-	     i++) {
-		const char *address = settings->api_listen.items[i];
-		struct socket_address read;
-		if (socket_address_read(slice_of(address), &read, NULL) == RESULT_OK &&
-		    !socket_is_loopback((const struct sockaddr *)&read.address))
-			setting_lines_report(&loading->lines, SLICE("api"), "listen",
-			    "%s is not a loopback address, and the api would answer every machine "
-			    "that "
-			    "reaches it; add [api] token_file, or listen on 127.0.0.1",
-			    address);
-	}
+	struct settings *settings = loading->settings;
+	setting_api_check(&(struct setting_api){.path = settings->path,
+			      .listen = &settings->api_listen,
+			      .token_file = settings->api_token_file,
+			      .reader_token_file = settings->api_reader_token_file,
+			      .mask_numbers = settings->api_mask_numbers,
+			      .skip_secrets = loading->secrets.skipped},
+	    &loading->lines, &settings->api_token, &settings->api_reader_token);
 }
 
 /* Addresses of which only one could be opened, such as the same one for callbacks and the api. */
