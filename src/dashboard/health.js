@@ -142,9 +142,9 @@ function outcome() {
   switch (checked?.state) {
     case "running": return "Checking …";
     case "failed": return `It could not be checked: ${checked.error}`;
-    case "done": return `Checked: ${format.counted(checked.tried, "request")}. Right now, and counted: ${
+    case "done": return `Checked: ${format.counted(checked.tried, "request")}. Verified and counted: ${
       format.number(checked.kept)}. Still refused: ${format.number(checked.refused)}.`;
-    default: return "Change the setting that the refusals name, reload, then check again: requests that are right are counted.";
+    default: return "Change the setting that the refusals name, reload, then check again: requests that verify are counted.";
   }
 }
 

@@ -50,7 +50,7 @@ function facts({ message, names }) {
     message.service && fact("Messaging service", to("provider", "provider", message.service)),
     message.account && fact("Account", to("provider", "provider", message.account)),
     message.error_code && fact("Error", codeLink(message.error_code, names)),
-    message.conflict && fact("Conflict", "It was reported as delivered and as failed."));
+    message.conflict && fact("Conflict", "Two different final states were reported."));
 }
 
 // Each state, when it arrived, and how long after the first.

@@ -19,7 +19,6 @@ export async function load(parameters, signal) {
 export const consent = (state) => ({ out: "opted out", in: "opted in" })[state] ?? "no entry";
 const message = (sid) => (sid === null ? "–" : h("a", { href: link("message", { sid }) }, short(sid)));
 
-
 function cause(text) {
   const code = /^error-(\d+)$/.exec(text)?.[1];
   return code ? h("a", { href: link("error", { code }) }, `error ${code}`) : text;

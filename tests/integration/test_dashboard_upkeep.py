@@ -203,7 +203,7 @@ def test_the_quarantine_is_checked_again(chromium, make_daemon):
     browser.click("#check")
     try:
         browser.until(lambda: "Checked: " in browser.text("#checked"), "the result")
-        assert browser.text("#checked") == "Checked: 1 request. Right now, and counted: 0. Still refused: 1."
+        assert browser.text("#checked") == "Checked: 1 request. Verified and counted: 0. Still refused: 1."
     finally:
         browser.errors()
 
