@@ -6,8 +6,8 @@
  * that the page was given for that: other pages can have the browser send the cookie, but cannot
  * read that text. Without a token everyone who reaches the listener asks and acts.
  *
- * Sessions are in memory: they end after SESSION_US, at a logout, at a restart, and when a token
- * changes. Thread-safe. */
+ * Sessions are in memory: they end after ACCESS_SESSION_US, at a logout, at a restart, and when a
+ * token changes. Thread-safe. */
 #pragma once
 
 #include "dlrd/api/caller.h"
@@ -39,8 +39,9 @@ struct access_headers {
 bool access_check(
     struct access *access, const struct access_headers *headers, struct caller *out_caller);
 
-/* Whether logins are refused for now; and that one had a wrong token. This keeps people from trying
- * words; what defends a token is its length. */
+/* access_note_failure counts a login with a wrong token; access_is_slowed returns whether there
+ * were too many of late, so that logins are refused. It stops people who try words. Against
+ * programs a token is protected by its length. */
 bool access_is_slowed(struct access *access);
 void access_note_failure(struct access *access);
 
@@ -49,8 +50,8 @@ void access_note_failure(struct access *access);
 must_check enum result access_login(
     struct access *access, const struct caller *caller, char out_id[ACCESS_ID_SIZE]);
 
-/* Changes whenever somebody may no longer ask, or sees less: what was begun before must ask again.
- */
+/* A number that grows whenever somebody may no longer ask, or sees less. Streams of an older
+ * generation end. */
 uint64_t access_generation(struct access *access);
 
 /* Ends sessions that are over. */

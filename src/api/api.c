@@ -311,8 +311,9 @@ api_start(const struct api_options *options, struct api **out_api, struct failur
 	api->options = *options;
 	enum result result = access_new(&options->tokens, &api->access);
 	api->options.state.access = api->access;
-	result = result == RESULT_OK ? start_parts(api, failure)
-				     : failure_set(failure, result, "no memory");
+	result = result == RESULT_OK
+		     ? start_parts(api, failure)
+		     : failure_set(failure, result, "the api: %s", result_text(result));
 	if (result != RESULT_OK) {
 		api_stop(api, 0);
 		api_free(api);

@@ -57,7 +57,7 @@ struct exchange *exchange_new(struct exchanges *owner, struct streams *streams,
 enum exchange_stage exchange_stage(const struct exchange *exchange);
 struct slice exchange_target(const struct exchange *exchange);
 
-/* Reads the head. What is answered from memory is answered at once if it has a body. */
+/* Reads the head. A request with a body that needs only memory is answered at once. */
 enum MHD_Result exchange_take_head(struct exchange *exchange, const char *method,
     const char *version, const struct caller *caller);
 

@@ -29,8 +29,8 @@ ends_with_plus(struct slice text)
 	return false;
 }
 
-/* Whether the text ends with WaId and what is between a name and its value: in a form, in JSON,
- * also escaped or in CSV. */
+/* Whether the text ends with WaId and the characters between a name and its value, in a form or in
+ * JSON, also escaped or in CSV. */
 static bool
 ends_with_wa_id(struct slice text)
 {

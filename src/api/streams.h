@@ -32,10 +32,10 @@ must_check enum result streams_new(
 /* That max. */
 size_t streams_max(const struct streams *streams);
 
-/* Returns a response that continues with events, to be queued on connection mhd. generation: of the
- * decision that the client may ask. Takes events over,
- * and frees it on failure. Returns NULL if max streams are open, if the streams are ending,
- * or if memory is short. */
+/* Returns a response that continues with events, to be queued on connection mhd. Takes events over,
+ * and frees it on failure. generation: that of the tokens and sessions by which the client may ask
+ * (caller.h). Returns NULL if max streams are open, if the streams are ending, or if memory is
+ * short. */
 struct MHD_Response *streams_open(struct streams *streams, struct MHD_Connection *mhd,
     struct event_stream *events, uint64_t generation);
 
