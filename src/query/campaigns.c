@@ -33,7 +33,7 @@
 	" FROM tagset w JOIN campaign_hour x ON x.tagset_id = w.id AND x.hour > $9 - 24" \
 	" WHERE w.campaign_id = g.id AND ($2 IS NULL OR w.variant = $2)) AS last_24_hours"
 
-/* Without a variant or a time, campaigns that have no fact any more are counted, too. */
+/* Without a variant or a time, campaigns that have no fact any more are listed, too. */
 #define COUNTED(condition) \
 	"(SELECT c.id AS id, c.workspace AS workspace, c.name AS campaign," \
 	" c.duplicates AS duplicates, c.first_us AS first, c.last_us AS last, " FIGURES \
