@@ -1,7 +1,7 @@
 // The frame of the page: which view the URL names, when it is loaded, keys, and live updates.
 
 import { h, show } from "./dom.js";
-import { ApiError } from "./api.js";
+import { ApiError, get } from "./api.js";
 import { parameters, here, link } from "./state.js";
 import { follow, isOld, pause } from "./live.js";
 import { time } from "./format.js";
@@ -90,8 +90,9 @@ function draw(moved) {
 }
 
 // The files of this page are gone if dlrd was replaced by another version meanwhile.
-function reloadOnce(error) {
+async function reloadOnce(error) {
   if (sessionStorage.getItem("reloaded") === location.href) throw error;
+  await get("healthz"); // without an answer, the reader keeps this page and sees why
   sessionStorage.setItem("reloaded", location.href);
   location.reload();
   return new Promise(() => {});
@@ -118,6 +119,7 @@ async function navigate(why) {
   main.setAttribute("aria-busy", "true");
   try {
     const module = await import(`./${view}.js`).catch(reloadOnce);
+    sessionStorage.removeItem("reloaded");
     const data = await module.load(wanted, signal);
     if (signal.aborted) return;
     leave(view);

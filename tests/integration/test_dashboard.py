@@ -306,3 +306,19 @@ def test_a_stopped_daemon_is_noticed_and_its_return_too(browser, make_daemon):
     browser.driver.get("about:blank")
     assert all("Failed to load resource" in line for line in browser.errors()), "requests that nothing answered"
     daemon.start()
+
+
+def test_a_view_of_another_version_is_loaded_again(browser, filled):
+    """The files of an open page are gone when another version of dlrd runs."""
+    browser.open(filled)
+    browser.driver.execute_cdp_cmd("Network.enable", {})
+    browser.driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": ["*/messages.js"]})
+    try:
+        browser.script("window.same = true; document.querySelector('a[href*=\"view=messages\"]').click()")
+        browser.until(lambda: browser.script("return window.same === undefined"), "the page, loaded once more")
+        browser.until(lambda: browser.all("[role=alert]"), "the fault, which stays")
+    finally:
+        browser.driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
+    browser.one("[role=alert] button").click()
+    browser.driver.get("about:blank")
+    browser.errors()  # of the file that was blocked
