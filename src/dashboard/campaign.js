@@ -84,7 +84,7 @@ function errors({ failed, errors: rows }, parameters) {
   const { campaign = "", workspace, variant } = parameters;
   if (rows.length === 0) return empty("No message of this campaign failed.", h("a", { href: link("messages", { campaign, workspace }) }, "Its messages"));
   return [
-    h("p", {}, `${format.number(failed)} messages failed. `, csv("v1/suppressed", { campaign, workspace, variant }, "Numbers to take off the list (CSV)")),
+    h("p", {}, `${format.counted(failed, "message")} failed. `, csv("v1/suppressed", { campaign, workspace, variant }, "Numbers to take off the list (CSV)")),
     errorTable(rows, { campaign, workspace, variant }),
     h("footer", {}, csv(`${pathOf(parameters)}/errors`, asked(parameters))),
   ];

@@ -48,7 +48,7 @@ export function render({ described, sums, senders, more, failures }, parameters)
       h("h2", {}, "Errors"),
       failures.errors.length === 0
         ? empty("No message failed.", h("a", { href: link("messages", { workspace: null, provider }) }, "Its messages")) : [
-        h("p", {}, `${format.number(failures.failed)} messages failed. `,
+        h("p", {}, `${format.counted(failures.failed, "message")} failed. `,
           csv("v1/suppressed", wanted, "Numbers to take off the list (CSV)")),
         errorTable(failures.errors, { provider }),
         h("footer", {}, csv("v1/failures", wanted))],
